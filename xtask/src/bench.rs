@@ -1,0 +1,26 @@
+//! `cargo xtask bench`: the benchmarks, with the guests that they need.
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+
+use crate::command::{cargo, run};
+use crate::guests::{self, STEPS_FOR_TESTS};
+use crate::install::Permission;
+use crate::step::Steps;
+use crate::tests::with_fixtures;
+use crate::workspace;
+
+/// Builds what the benchmarks need and runs them.
+pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
+    let mut steps = Steps::new(STEPS_FOR_TESTS + 1);
+    guests::all_for_tests(&mut steps, Permission::Given)?;
+    steps.step("benchmarks, on a release build of the host", || {
+        let mut bench = cargo("bench");
+        bench
+            .args(["-p", "vitals-tests", "--target-dir"])
+            .arg(workspace::target())
+            .args(args);
+        run(with_fixtures(&mut bench))
+    })
+}

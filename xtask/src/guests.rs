@@ -1,0 +1,220 @@
+//! Guests in Rust: the first-party plugins and the guests of the tests, built and laid out where
+//! the host and the tests look for them.
+//!
+//! All that a verb needs is built in one call of cargo, and a file that did not change is not
+//! written again.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::command::{cargo, run};
+use crate::install::{self, Permission, TARGET};
+use crate::scripts;
+use crate::step::Steps;
+use crate::workspace;
+
+/// The package whose examples are the guests of the tests.
+pub(crate) const TEST_GUESTS: &str = "vitals-test-guests";
+
+/// How many steps [`all_for_tests`] counts.
+pub(crate) const STEPS_FOR_TESTS: u32 = 4;
+
+/// Where the plugins are laid out, one `<code>.wasm` each.
+pub(crate) fn plugins_dir() -> PathBuf {
+    workspace::target().join("plugins")
+}
+
+/// Where the guests of the tests are laid out, one `<name>.wasm` each.
+pub(crate) fn test_guests_dir() -> PathBuf {
+    workspace::target().join("test-guests")
+}
+
+/// Builds the first-party plugins, in two steps.
+pub(crate) fn plugins(steps: &mut Steps) -> Result<()> {
+    steps.step("the wasm32-wasip2 target", install::guest_target)?;
+    steps.step("plugins", || {
+        build(Examples::None)?;
+        lay_out_plugins()
+    })
+}
+
+/// Builds the plugins and, of the guests of the tests, the one called `guest`, in two steps;
+/// answers the guest's file.
+pub(crate) fn plugins_and_one(steps: &mut Steps, guest: &str) -> Result<PathBuf> {
+    steps.step("the wasm32-wasip2 target", install::guest_target)?;
+    steps.step("plugins", || {
+        build(Examples::One(guest))?;
+        lay_out_plugins()?;
+        Ok(built_example(guest))
+    })
+}
+
+/// Builds the plugins and all guests of the tests, in [`STEPS_FOR_TESTS`] steps.
+pub(crate) fn all_for_tests(steps: &mut Steps, permission: Permission) -> Result<()> {
+    steps.step("the wasm32-wasip2 target", install::guest_target)?;
+    steps.step("plugins and test guests in Rust", || {
+        build(Examples::All)?;
+        lay_out_plugins()?;
+        for name in test_guests()? {
+            workspace::copy_if_changed(&built_example(&name), &file_in(&test_guests_dir(), &name))?;
+        }
+        Ok(())
+    })?;
+    for guest in &scripts::GUESTS {
+        steps.step(&format!("test guest in {}", guest.language), || {
+            guest.build(&file_in(&test_guests_dir(), guest.name), permission)
+        })?;
+    }
+    let scripts = scripts::GUESTS.iter().map(|guest| guest.name.to_owned());
+    remove_others(
+        &test_guests_dir(),
+        &test_guests()?.into_iter().chain(scripts).collect(),
+    )
+}
+
+/// The packages of all plugins.
+pub(crate) fn plugin_packages() -> Result<Vec<String>> {
+    Ok(plugin_codes()?
+        .iter()
+        .map(|code| format!("vitals-plugin-{code}"))
+        .collect())
+}
+
+/// Which examples of [`TEST_GUESTS`] are built.
+#[derive(Clone, Copy)]
+enum Examples<'a> {
+    None,
+    One(&'a str),
+    All,
+}
+
+fn build(examples: Examples<'_>) -> Result<()> {
+    let mut build = cargo("build");
+    build
+        .args(["--profile", "guest", "--target", TARGET, "--target-dir"])
+        .arg(build_dir())
+        .arg("--lib");
+    for package in plugin_packages()? {
+        build.args(["-p", &package]);
+    }
+    match examples {
+        Examples::None => &mut build,
+        Examples::One(name) => build.args(["-p", TEST_GUESTS, "--example", name]),
+        Examples::All => build.args(["-p", TEST_GUESTS, "--examples"]),
+    };
+    run(&mut build)
+}
+
+fn lay_out_plugins() -> Result<()> {
+    let codes = plugin_codes()?;
+    for code in &codes {
+        let built = artifacts().join(format!("{}.wasm", code.replace('-', "_")));
+        workspace::copy_if_changed(&built, &file_in(&plugins_dir(), code))?;
+    }
+    remove_others(&plugins_dir(), &codes)
+}
+
+/// Takes away what an earlier state of the sources left, so that nobody tests it.
+fn remove_others(directory: &Path, names: &BTreeSet<String>) -> Result<()> {
+    for file in workspace::files_with_extension(directory, "wasm")? {
+        if !file
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .is_some_and(|stem| names.contains(stem))
+        {
+            fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The codes of the plugins, which are the names of their directories.
+fn plugin_codes() -> Result<BTreeSet<String>> {
+    let directory = workspace::root().join("plugins");
+    let read = || format!("cannot read {}", directory.display());
+    let mut codes = BTreeSet::new();
+    for entry in fs::read_dir(&directory).with_context(read)? {
+        let entry = entry.with_context(read)?;
+        if entry.path().join("Cargo.toml").exists() {
+            codes.insert(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(codes)
+}
+
+/// The names of the guests of the tests in Rust, which are those of their sources.
+fn test_guests() -> Result<BTreeSet<String>> {
+    let sources =
+        workspace::files_with_extension(&workspace::root().join("tests/guests/examples"), "rs")?;
+    Ok(sources
+        .iter()
+        .filter_map(|source| Some(source.file_stem()?.to_str()?.to_owned()))
+        .collect())
+}
+
+fn built_example(name: &str) -> PathBuf {
+    artifacts()
+        .join("examples")
+        .join(format!("{}.wasm", name.replace('-', "_")))
+}
+
+fn file_in(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{name}.wasm"))
+}
+
+/// A target directory of its own, so that building guests never waits for the host's build.
+pub(crate) fn build_dir() -> PathBuf {
+    workspace::target().join("guests")
+}
+
+fn artifacts() -> PathBuf {
+    build_dir().join(TARGET).join("guest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plugins_are_found_by_their_directories() {
+        let codes = plugin_codes().unwrap();
+        assert!(codes.contains("http") && codes.contains("tcp"), "{codes:?}");
+        assert!(
+            plugin_packages()
+                .unwrap()
+                .contains(&"vitals-plugin-http".to_owned())
+        );
+    }
+
+    #[test]
+    fn every_test_guest_is_declared_in_the_manifest() {
+        let manifest =
+            fs::read_to_string(workspace::root().join("tests/guests/Cargo.toml")).unwrap();
+        for name in test_guests().unwrap() {
+            let declaration =
+                format!("[[example]]\nname = \"{name}\"\ncrate-type = [\"cdylib\"]\n");
+            assert!(
+                manifest.contains(&declaration),
+                "tests/guests/Cargo.toml lacks:\n{declaration}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_source_makes_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["kept.wasm", "gone.wasm", "note.txt"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        remove_others(directory.path(), &BTreeSet::from(["kept".to_owned()])).unwrap();
+        let mut left: Vec<_> = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["kept.wasm", "note.txt"]);
+    }
+}

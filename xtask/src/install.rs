@@ -1,0 +1,121 @@
+//! What the machine itself must have: the compilation target of the guests, and Debian packages.
+//!
+//! It must not know who needs them.
+
+use anyhow::{Result, bail};
+
+use crate::command::{command, output, run, succeeds};
+use crate::step::note;
+
+/// The compilation target of every guest in Rust.
+pub(crate) const TARGET: &str = "wasm32-wasip2";
+
+/// Whether a verb may install Debian packages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Permission {
+    /// It may, where the user is root.
+    Given,
+    /// It may not.
+    Refused,
+}
+
+/// Adds the compilation target of the guests to the toolchain, where it is missing.
+///
+/// # Errors
+///
+/// There is no `rustup`, or it could not add the target.
+pub(crate) fn guest_target() -> Result<()> {
+    // Asked of the compiler, since a toolchain can have the target without rustup.
+    let Some(sysroot) = output("rustc", &["--print", "sysroot"])? else {
+        bail!("cannot find `rustc`: install Rust by https://rustup.rs");
+    };
+    if std::path::Path::new(&sysroot)
+        .join("lib/rustlib")
+        .join(TARGET)
+        .exists()
+    {
+        return Ok(());
+    }
+    if !succeeds("rustup", &["--version"]) {
+        bail!(
+            "cannot build the guests: the Rust toolchain in {sysroot} lacks the target {TARGET}, and there is no \
+             `rustup` that could add it: install Rust by https://rustup.rs and type `rustup target add {TARGET}`"
+        );
+    }
+    note(&format!("rustup target add {TARGET}"));
+    run(command("rustup").args(["target", "add", TARGET]))
+}
+
+/// Makes sure of what Debian packages bring: where `present` says no, installs them if that is
+/// permitted, the user is root and there is `apt-get`.
+///
+/// # Errors
+///
+/// They could not be installed; the text says what to type.
+pub(crate) fn debian_packages(
+    needed_for: &str,
+    packages: &[&str],
+    permission: Permission,
+    present: impl Fn() -> bool,
+) -> Result<()> {
+    if present() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    if permission == Permission::Given && is_root()? && succeeds("apt-get", &["--version"]) {
+        note(&format!("apt-get install -y {list}"));
+        let install = || {
+            run(command("apt-get")
+                .args(["install", "-y", "--no-install-recommends"])
+                .args(packages)
+                .env("DEBIAN_FRONTEND", "noninteractive"))
+        };
+        // A fresh machine or container has no package lists yet.
+        if install().is_err() {
+            run(command("apt-get").arg("update"))?;
+            install()?;
+        }
+    }
+    if present() {
+        return Ok(());
+    }
+    bail!(
+        "cannot find what is needed for {needed_for}: type `apt-get install {list}` as root, or your system's equivalent"
+    );
+}
+
+fn is_root() -> Result<bool> {
+    Ok(output("id", &["-u"])?.as_deref() == Some("0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_package_is_an_error_that_says_what_to_type() {
+        let error = debian_packages(
+            "the probes",
+            &["gadget", "widget"],
+            Permission::Refused,
+            || false,
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot find what is needed for the probes: type `apt-get install gadget widget` as root, or your \
+             system's equivalent"
+        );
+    }
+
+    #[test]
+    fn what_is_present_is_not_installed() {
+        debian_packages(
+            "the probes",
+            &["no-such-package"],
+            Permission::Given,
+            || true,
+        )
+        .unwrap();
+    }
+}

@@ -1,0 +1,80 @@
+//! The verbs of the repository, `cargo xtask <verb>`: what a newcomer types first, and what the
+//! continuous integration types too.
+//!
+//! It builds and starts the parts of the workspace and knows none of them from inside; it depends
+//! on nothing heavy, so that the first answer to `cargo xtask demo` comes within seconds.
+
+mod bench;
+mod command;
+mod demo;
+mod guests;
+mod install;
+mod lint;
+mod scripts;
+mod step;
+mod tests;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::step::Steps;
+
+/// The verbs of the repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Build all that is needed and run the host with the checks of `examples/demo`.
+    Demo(demo::Demo),
+    /// Build all that is needed and run every test.
+    Test {
+        /// Handed to `cargo test`: a filter, or `-p PACKAGE`; behind a second `--`, to the tests.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Build the first-party plugins into `target/plugins`.
+    Plugins,
+    /// Build the guests of the tests, script guests included, into `target/test-guests`.
+    Guests,
+    /// Check format, lints, documentation and, where `cargo-deny` is installed, dependencies.
+    Lint,
+    /// Build all that is needed and run the benchmarks.
+    Bench {
+        /// Handed to `cargo bench`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Wait for the first answer of a host and say what to try; started by `demo`.
+    #[command(hide = true)]
+    Announce(demo::Announce),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Demo(demo) => demo.run(),
+        Verb::Test { args } => tests::run_all(&args),
+        Verb::Plugins => guests::plugins(&mut Steps::new(2)),
+        Verb::Guests => guests::all_for_tests(
+            &mut Steps::new(guests::STEPS_FOR_TESTS),
+            install::Permission::Refused,
+        ),
+        Verb::Lint => lint::run_all(),
+        Verb::Bench { args } => bench::run_all(&args),
+        Verb::Announce(announce) => announce.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            step::error(&error);
+            command::exit_code(&error)
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Guests of the tests in Python and JavaScript, built from source by the tools an author would
+//! use. They stretch the contract and the engine as no guest in Rust does: they import all of
+//! WASI, whether they use it or not.
+//!
+//! The tools go into `target/tools`; a guest is built again only when what it is made of changed.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::command::{command, output, run, succeeds};
+use crate::install::{Permission, debian_packages};
+use crate::step::note;
+use crate::workspace;
+
+/// A guest in a scripting language.
+pub(crate) struct ScriptGuest {
+    /// What the built file is called, without `.wasm`.
+    pub(crate) name: &'static str,
+    /// For people.
+    pub(crate) language: &'static str,
+    /// What it is made of, in the root of the repository; the last ones pin the tool.
+    inputs: &'static [&'static str],
+    /// Installs the tool; answers the command that builds the guest, but for its output.
+    tool: fn(Permission) -> Result<Command>,
+}
+
+/// All of them.
+pub(crate) const GUESTS: [ScriptGuest; 2] = [
+    ScriptGuest {
+        name: "python-expiry",
+        language: "Python",
+        inputs: &[
+            "wit/health.wit",
+            "tests/script-guests/python/app.py",
+            "tests/script-guests/python/requirements.txt",
+        ],
+        tool: componentize_py,
+    },
+    ScriptGuest {
+        name: "js-quota",
+        language: "JavaScript",
+        inputs: &[
+            "wit/health.wit",
+            "tests/script-guests/js/check.js",
+            "tests/script-guests/js/package.json",
+            "tests/script-guests/js/package-lock.json",
+        ],
+        tool: jco,
+    },
+];
+
+impl ScriptGuest {
+    /// Builds the guest into `file`, unless the file is there and was built from the same inputs.
+    ///
+    /// # Errors
+    ///
+    /// The language is not installed and can't be, or its tool could not be fetched or fails.
+    pub(crate) fn build(&self, file: &Path, permission: Permission) -> Result<()> {
+        let state = fingerprint(workspace::root(), self.inputs)?;
+        let stamp = tools_dir().join(format!("{}.inputs", self.name));
+        if file.exists() && fs::read_to_string(&stamp).is_ok_and(|built_from| built_from == state) {
+            note("up to date");
+            return Ok(());
+        }
+        let built = tools_dir().join(format!("{}.wasm", self.name));
+        run((self.tool)(permission)?.arg("-o").arg(&built))?;
+        workspace::copy_if_changed(&built, file)?;
+        workspace::write_if_changed(&stamp, state.as_bytes())
+    }
+}
+
+/// Python's tool, in a virtual environment of its own.
+fn componentize_py(permission: Permission) -> Result<Command> {
+    let source = workspace::root().join("tests/script-guests/python");
+    let environment = tools_dir().join("venv");
+    once(&environment, &[source.join("requirements.txt")], || {
+        debian_packages(
+            "the Python test guest (python3 with venv)",
+            &["python3-venv"],
+            permission,
+            || succeeds("python3", &["-c", "import venv, ensurepip"]),
+        )?;
+        run(command("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&environment))?;
+        run(command(environment.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(source.join("requirements.txt")))
+    })?;
+
+    // A copy, since the tool leaves compiled files beside the source.
+    let app = tools_dir().join("python-app");
+    workspace::copy_if_changed(&source.join("app.py"), &app.join("app.py"))?;
+    let mut build = command(environment.join("bin/componentize-py"));
+    build
+        .args(["--quiet", "-d", "wit", "-w", "plugin"])
+        .args(["componentize", "app", "-p"])
+        .arg(app);
+    Ok(build)
+}
+
+/// JavaScript's tool, with its `QuickJS` backend.
+fn jco(permission: Permission) -> Result<Command> {
+    let source = workspace::root().join("tests/script-guests/js");
+    let directory = tools_dir().join("js");
+    let pins = ["package.json", "package-lock.json"].map(|name| source.join(name));
+    once(&directory, &pins, || {
+        debian_packages(
+            "the JavaScript test guest (npm with Node.js 18 or newer)",
+            &["npm"],
+            permission,
+            || succeeds("npm", &["--version"]) && node_major().is_some_and(|major| major >= 18),
+        )?;
+        for pin in &pins {
+            workspace::copy_if_changed(
+                pin,
+                &directory.join(pin.file_name().unwrap_or(OsStr::new("package.json"))),
+            )?;
+        }
+        // Not `npm ci`: it refuses a lock file that leaves out the optional parts of other platforms.
+        run(command("npm").current_dir(&directory).args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel",
+            "error",
+        ]))
+    })?;
+
+    let mut build = command(directory.join("node_modules/.bin/jco"));
+    build
+        .arg("componentize")
+        // It looks for a relative path in another directory than its own.
+        .arg(source.join("check.js"))
+        .arg("--wit")
+        .arg(workspace::root().join("wit"))
+        .args(["--world-name", "plugin", "--backend", "qjs"])
+        // Else it makes a component of the asynchronous model, which WASI 0.2 does not have.
+        .arg("--backend-qjs-disable-async");
+    Ok(build)
+}
+
+/// Runs `install` unless it succeeded before with the same pins.
+fn once(directory: &Path, pins: &[PathBuf], install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let state = fingerprint(Path::new(""), pins)?;
+    let stamp = directory.join("installed");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == state) {
+        return Ok(());
+    }
+    note(&format!("installing the tool into {}", directory.display()));
+    install()?;
+    workspace::write_if_changed(&stamp, state.as_bytes())
+}
+
+/// The content of files, told apart by their names: equal where nothing changed, with nothing to
+/// collide.
+fn fingerprint(root: &Path, files: &[impl AsRef<Path>]) -> Result<String> {
+    let mut all = String::new();
+    for file in files {
+        let path = root.join(file);
+        let content =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        writeln!(all, "== {name}, {} bytes\n{content}", content.len())?;
+    }
+    Ok(all)
+}
+
+/// The major version of Node.js, if there is one.
+fn node_major() -> Option<u32> {
+    let version = output("node", &["--version"]).ok()??;
+    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+fn tools_dir() -> PathBuf {
+    workspace::target().join("tools")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn an_installation_is_repeated_only_when_its_pins_change_or_it_failed() {
+        let directory = tempfile::tempdir().unwrap();
+        let pin = directory.path().join("pins.txt");
+        let runs = Cell::new(0);
+        let install = |result: Result<()>| {
+            once(
+                &directory.path().join("tool"),
+                std::slice::from_ref(&pin),
+                || {
+                    runs.set(runs.get() + 1);
+                    result
+                },
+            )
+        };
+
+        fs::write(&pin, "tool 1").unwrap();
+        assert!(install(Err(anyhow::anyhow!("no network"))).is_err());
+        install(Ok(())).unwrap();
+        install(Ok(())).unwrap();
+        assert_eq!(runs.get(), 2);
+
+        fs::write(&pin, "tool 2").unwrap();
+        install(Ok(())).unwrap();
+        assert_eq!(runs.get(), 3);
+    }
+
+    #[test]
+    fn the_pins_name_no_place_to_fetch_from() {
+        let lock = workspace::root().join("tests/script-guests/js/package-lock.json");
+        assert!(
+            !fs::read_to_string(lock)
+                .unwrap()
+                .contains("\"resolved\": \"http")
+        );
+    }
+}

@@ -1,0 +1,61 @@
+//! `cargo xtask test`: all set-up that the tests need, then every test of the repository.
+//!
+//! Test and demo select the same packages, so that the features of shared dependencies agree and
+//! nothing is compiled twice.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::command::{cargo, run};
+use crate::guests::{self, STEPS_FOR_TESTS, TEST_GUESTS};
+use crate::install::Permission;
+use crate::step::Steps;
+use crate::workspace;
+
+/// Builds what the tests need and runs them; with `args`, only those of the workspace that `cargo
+/// test` then selects.
+pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
+    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 3 } else { 2 });
+    guests::all_for_tests(&mut steps, Permission::Given)?;
+    steps.step("the host and the tests", || {
+        let mut build = native("build");
+        // As a test selection: dev-dependencies take part in the choice of features.
+        build.args(["--bins", "--lib", "--tests"]);
+        run(&mut build)
+    })?;
+    if args.is_empty() {
+        steps.step("tests of the example check", || {
+            run(cargo("test")
+                .args([
+                    "--manifest-path",
+                    "examples/check/Cargo.toml",
+                    "--target-dir",
+                ])
+                .arg(workspace::target().join("examples")))
+        })?;
+    }
+    steps.step("tests", || {
+        let mut test = native("test");
+        test.arg("--no-fail-fast").args(args);
+        run(with_fixtures(&mut test))
+    })
+}
+
+/// A cargo command over all packages that run on this machine.
+pub(crate) fn native(verb: &str) -> Command {
+    let mut command = cargo(verb);
+    command
+        .args(["--workspace", "--exclude", TEST_GUESTS, "--target-dir"])
+        .arg(workspace::target());
+    command
+}
+
+/// Tells tests and benchmarks where the built guests, plugins and the host's binary are.
+pub(crate) fn with_fixtures(command: &mut Command) -> &mut Command {
+    command
+        .env("VITALS_TEST_GUESTS", guests::test_guests_dir())
+        .env("VITALS_TEST_PLUGINS", guests::plugins_dir())
+        .env("VITALS_TEST_BIN", workspace::target().join("debug/vitals"))
+}
