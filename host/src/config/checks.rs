@@ -1,0 +1,286 @@
+//! What the configuration says of one check, with every default filled in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::diagnose::{Diagnostics, Location};
+use super::sections::Root;
+use super::values::{As, Count, LARGEST_NUMBER, Size};
+use crate::check::{Digest, PluginName};
+
+/// The configuration of one check. Two are equal that say the same, wherever they stand.
+#[derive(Clone, Debug)]
+pub struct CheckConfig {
+    /// The plugin that makes the check; none for a native check, which the embedding program
+    /// registers under the same name.
+    pub plugin: Option<PluginName>,
+    /// When it runs and what its result counts.
+    pub schedule: Schedule,
+    /// What one run may use.
+    pub limits: Limits,
+    /// The only file that is loaded as the plugin; none: whatever is there.
+    pub sha256: Option<Digest>,
+    /// Whether it runs at all.
+    pub enabled: bool,
+    /// What it may reach besides the addresses in its settings.
+    pub allow: Allow,
+    /// The trusted roots of its TLS connections; none: those of [`super::Tls`].
+    pub roots: Option<Vec<Root>>,
+    /// The `config` table, or what is wrong within it: that is this check's own trouble.
+    pub settings: Result<Settings, Diagnostics>,
+    /// Where its table stands.
+    pub location: Location,
+}
+
+/// What holds for a check that says nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// When checks run and what their results count.
+    pub schedule: Schedule,
+    /// What one run may use.
+    pub limits: Limits,
+}
+
+/// When a check runs and what its result counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Time between the starts of two runs.
+    pub interval: Duration,
+    /// Wall-clock time of one run; not above `interval`.
+    pub timeout: Duration,
+    /// Whether the host is not ready while the check is unhealthy.
+    pub critical: bool,
+    /// Failing runs in a row before the status turns unhealthy.
+    pub fall: NonZeroU32,
+    /// Good runs in a row before it turns back.
+    pub rise: NonZeroU32,
+    /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`.
+    pub retry_interval: Duration,
+}
+
+/// What one run may use.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Fuel of one run; about one unit for each instruction of the guest.
+    #[serde(with = "As::<Fuel>")]
+    #[schemars(with = "Fuel")]
+    pub fuel: u64,
+    /// Bytes of memory of one run, tables included, over the whole component: 64KiB to 4GiB.
+    #[serde(with = "As::<Memory>")]
+    #[schemars(with = "Memory")]
+    pub memory: u64,
+    /// Bytes handed to the host in one call, results included: 1KiB to 1GiB.
+    #[serde(with = "As::<Output>")]
+    #[schemars(with = "Output")]
+    pub output: u64,
+    /// Sockets and connections opened in one run, up to 65536.
+    #[serde(with = "As::<Connections>")]
+    #[schemars(with = "Connections")]
+    pub connections: u32,
+    /// Bytes of one HTTP response's body: 1KiB to 1GiB.
+    #[serde(with = "As::<HttpBody>")]
+    #[schemars(with = "HttpBody")]
+    pub http_body: u64,
+}
+
+/// What a check may reach besides the addresses that its settings grant. The entries are texts
+/// here; what they mean is the plugin room's to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// Origins of URLs: `https://*.example.com`.
+    pub http: Vec<Entry>,
+    /// Addresses and ports for TCP: `10.0.0.0/8:5432`.
+    pub tcp: Vec<Entry>,
+    /// Addresses and ports for UDP: `1.1.1.1:53`.
+    pub udp: Vec<Entry>,
+    /// Names and ports for TLS by the host: `*.example.com:443`.
+    pub tls: Vec<Entry>,
+    /// Names that may be looked up: `example.com`.
+    pub names: Vec<Entry>,
+    /// Paths that may be read: `/var/backups`.
+    pub files: Vec<Entry>,
+    /// Environment variables that are handed in: `TZ`.
+    pub env: Vec<Entry>,
+    /// Facts about the machine: `disk:/`, `memory`, `load`.
+    pub system: Vec<Entry>,
+}
+
+/// One entry of [`Allow`]. Two are equal that say the same, wherever they stand.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The text of the entry.
+    pub text: String,
+    /// Where it stands.
+    pub location: Location,
+}
+
+/// The `config` table of a check as JSON, after expansion. `Debug` shows its keys alone.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// The values. Dates and times are texts.
+    pub values: Map<String, Value>,
+    /// The JSON pointers of those that came from `${…}`.
+    pub secrets: BTreeSet<String>,
+    /// Where each value stands, by JSON pointer. Empty for settings that a program made.
+    pub locations: BTreeMap<String, Location>,
+}
+
+pub(super) type Fuel = Count<1, LARGEST_NUMBER>;
+pub(super) type Memory = Size<{ 64 * KIB }, { 4 * GIB }>;
+pub(super) type Output = Size<KIB, GIB>;
+pub(super) type Connections = Count<0, 65_536>;
+pub(super) type HttpBody = Size<KIB, GIB>;
+
+impl CheckConfig {
+    /// A check by a plugin, with `defaults` and no settings.
+    pub fn plugin(plugin: PluginName, defaults: &Defaults) -> Self {
+        Self {
+            plugin: Some(plugin),
+            ..Self::native(defaults)
+        }
+    }
+
+    /// A check that the embedding program makes itself, with `defaults`.
+    pub fn native(defaults: &Defaults) -> Self {
+        Self {
+            plugin: None,
+            schedule: defaults.schedule.clone(),
+            limits: defaults.limits.clone(),
+            sha256: None,
+            enabled: true,
+            allow: Allow::default(),
+            roots: None,
+            settings: Ok(Settings::default()),
+            location: Location::Program,
+        }
+    }
+}
+
+impl Allow {
+    /// The entries by the key they stand under.
+    pub fn kinds(&self) -> [(&'static str, &[Entry]); 8] {
+        [
+            ("http", &self.http),
+            ("tcp", &self.tcp),
+            ("udp", &self.udp),
+            ("tls", &self.tls),
+            ("names", &self.names),
+            ("files", &self.files),
+            ("env", &self.env),
+            ("system", &self.system),
+        ]
+    }
+}
+
+impl Settings {
+    /// Where the value at a JSON pointer stands: its own place, else that of the nearest value
+    /// around it.
+    pub fn location(&self, pointer: &str) -> Option<&Location> {
+        let mut pointer = pointer;
+        loop {
+            if let Some(location) = self.locations.get(pointer) {
+                return Some(location);
+            }
+            pointer = &pointer[..pointer.rfind('/')?];
+        }
+    }
+}
+
+impl From<Map<String, Value>> for Settings {
+    fn from(values: Map<String, Value>) -> Self {
+        Self {
+            values,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&str> for Entry {
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            location: Location::Program,
+        }
+    }
+}
+
+impl PartialEq for CheckConfig {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            plugin,
+            schedule,
+            limits,
+            sha256,
+            enabled,
+            allow,
+            roots,
+            settings,
+            ..
+        } = self;
+        *plugin == other.plugin
+            && *schedule == other.schedule
+            && *limits == other.limits
+            && *sha256 == other.sha256
+            && *enabled == other.enabled
+            && *allow == other.allow
+            && *roots == other.roots
+            && *settings == other.settings
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialEq for Settings {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values && self.secrets == other.secrets
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings ")?;
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            critical: true,
+            fall: NonZeroU32::MIN,
+            rise: NonZeroU32::MIN,
+            retry_interval: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 500_000_000,
+            memory: 64 * MIB,
+            output: 2 * MIB,
+            connections: 64,
+            http_body: MIB,
+        }
+    }
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;

@@ -1,0 +1,195 @@
+//! What is wrong with a configuration, and where: every finding carries its place, what was found
+//! and what would be right, and all of them are reported at once.
+//!
+//! Knows nothing of what a key means.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where a value of the configuration was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Location {
+    /// In the configuration file.
+    Line {
+        /// The file, as it was named when it was read.
+        file: Arc<Path>,
+        /// Line, counted from 1.
+        line: u32,
+        /// Column in characters, counted from 1.
+        column: u32,
+    },
+    /// The configuration file as a whole.
+    File(Arc<Path>),
+    /// In the environment variable of this name.
+    Variable(String),
+    /// In the command-line argument of this name.
+    Argument(String),
+    /// In the program that embeds the host; also: the default.
+    Program,
+}
+
+/// One thing that is wrong with a configuration.
+///
+/// Shown as one line: `<place>: <message>: <remedy>`. Never contains the text of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Where it stands.
+    pub location: Location,
+    /// The key that it is about, dotted from the top of the file: `checks.orders-db.interval`.
+    /// Empty where it is about the file as a whole.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right; empty where the message says it all.
+    pub remedy: String,
+}
+
+/// Everything that is wrong with a configuration or with one part of it, in the order of the file;
+/// never empty.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Gathers what was found; nothing where nothing was found.
+    pub fn gather(mut found: Vec<Diagnostic>) -> Option<Self> {
+        found.sort_by(|one, other| one.location.cmp(&other.location));
+        if found.is_empty() {
+            None
+        } else {
+            Some(Self(found))
+        }
+    }
+
+    /// Each finding, in the order of the file.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(only: Diagnostic) -> Self {
+        Self(vec![only])
+    }
+}
+
+impl<'d> IntoIterator for &'d Diagnostics {
+    type Item = &'d Diagnostic;
+    type IntoIter = std::slice::Iter<'d, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            diagnostic.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.location, self.message)?;
+        if self.remedy.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.remedy)
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { file, line, .. } => write!(f, "{}:{line}", file.display()),
+            Self::File(file) => write!(f, "{}", file.display()),
+            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::Argument(name) => f.write_str(name),
+            Self::Program => f.write_str("configuration"),
+        }
+    }
+}
+
+/// The candidate that somebody who wrote `given` most likely meant.
+pub(super) fn nearest<'c>(given: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    let given = given.to_lowercase();
+    let near = |candidate: &&str| strsim::jaro_winkler(&given, candidate);
+    candidates
+        .iter()
+        .map(|candidate| (near(candidate), *candidate))
+        .filter(|(likeness, _)| *likeness > LIKE)
+        .max_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(Ordering::Equal))
+        .map(|(_, candidate)| candidate)
+}
+
+/// `` `a`, `b` and `c` ``
+pub(super) fn quoted_list(words: &[&str]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+        None => "none".to_owned(),
+    }
+}
+
+/// Likeness by Jaro and Winkler from which a suggestion helps more than it confuses.
+const LIKE: f64 = 0.84;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(line: u32, message: &str) -> Diagnostic {
+        let file = Arc::from(Path::new("vitals.toml"));
+        Diagnostic {
+            location: Location::Line {
+                file,
+                line,
+                column: 1,
+            },
+            key: "a.b".into(),
+            message: message.into(),
+            remedy: String::new(),
+        }
+    }
+
+    #[test]
+    fn shown_one_a_line_in_the_order_of_the_file() {
+        let variable = Diagnostic {
+            location: Location::Variable("VITALS_LISTEN".into()),
+            remedy: "mend it".into(),
+            ..at(0, "third")
+        };
+        let all = Diagnostics::gather(vec![variable, at(9, "second"), at(2, "first")]);
+        assert_eq!(
+            all.expect("three").to_string(),
+            "vitals.toml:2: first\nvitals.toml:9: second\nenvironment variable VITALS_LISTEN: \
+             third: mend it"
+        );
+        assert!(Diagnostics::gather(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn suggests_what_was_meant_and_nothing_far_fetched() {
+        let keys = ["interval", "timeout", "retry_interval", "rise"];
+        assert_eq!(nearest("intervall", &keys), Some("interval"));
+        assert_eq!(nearest("Timeout", &keys), Some("timeout"));
+        assert_eq!(nearest("timout", &keys), Some("timeout"));
+        assert_eq!(nearest("password", &keys), None);
+        assert_eq!(nearest("", &keys), None);
+    }
+
+    #[test]
+    fn lists_read_as_a_sentence() {
+        assert_eq!(quoted_list(&["a"]), "`a`");
+        assert_eq!(quoted_list(&["a", "b", "c"]), "`a`, `b` and `c`");
+    }
+}

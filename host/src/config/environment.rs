@@ -1,0 +1,298 @@
+//! The environment, and the one list of the variables that the host reads.
+//!
+//! Nothing else in the host reads the environment.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::diagnose::{Diagnostic, Location};
+
+/// The environment variables that a configuration may read: those of the process, or a fixed set.
+/// A variable that is set to nothing counts as not set.
+#[derive(Clone, Default)]
+pub struct Environment(Option<Arc<Lookup>>);
+
+type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
+
+impl Environment {
+    /// The environment of this process.
+    pub fn process() -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one door to the environment"
+        )]
+        Self::lookup(|name| std::env::var_os(name))
+    }
+
+    /// Just these variables.
+    pub fn fixed<N: Into<String>, V: Into<OsString>>(
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let variables: BTreeMap<String, OsString> = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self::lookup(move |name| variables.get(name).cloned())
+    }
+
+    fn lookup(lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(lookup)))
+    }
+
+    /// The value of a variable, if it is set to something.
+    pub(super) fn get(&self, name: &str) -> Option<OsString> {
+        self.0.as_ref()?(name).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a variable as text.
+    ///
+    /// # Errors
+    ///
+    /// The value is not UTF-8.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Diagnostic> {
+        let text = self.get(name).map(OsString::into_string).transpose();
+        text.map_err(|_| Diagnostic {
+            location: Location::Variable(name.to_owned()),
+            key: String::new(),
+            message: "the value is not UTF-8".to_owned(),
+            remedy: "set another one, or none".to_owned(),
+        })
+    }
+
+    /// The directory for what can be made again, by the XDG base directory specification.
+    pub(super) fn cache(&self) -> Option<PathBuf> {
+        let absolute = |name: &str| {
+            self.get(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "Environment(..)"
+        } else {
+            "Environment(none)"
+        })
+    }
+}
+
+/// An environment variable that the host reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// The key of the file over which it counts; none where there is only the variable.
+    pub key: Option<&'static str>,
+    /// What it says.
+    pub about: &'static str,
+}
+
+/// Every environment variable that the host reads by a name of its own. `${NAME}` in the file reads
+/// further ones, and `HOME` and `XDG_CACHE_HOME` say where the user's cache directory is.
+pub const VARIABLES: &[Variable] = &[
+    CONFIG,
+    Variable::of(
+        "VITALS_LISTEN",
+        "server.listen",
+        "address and port to listen on",
+    ),
+    Variable::of(
+        "VITALS_PLUGINS_DIR",
+        "plugins.dir",
+        "directory of the plugins",
+    ),
+    Variable::of(
+        "VITALS_ADMIN_TOKEN",
+        "server.admin_token",
+        "token of the administrator",
+    ),
+    Variable::of(
+        "ENABLE_METRICS",
+        "metrics.enabled",
+        "`true` to serve `/metrics`",
+    ),
+    Variable::of(
+        "SENTRY_DSN",
+        "sentry.dsn",
+        "where to report errors; off without",
+    ),
+    Variable::of(
+        "SENTRY_ENVIRONMENT",
+        "sentry.environment",
+        "environment of the reports",
+    ),
+    Variable::of(
+        "GRAFANA_URL",
+        "tools.grafana",
+        "URL of Grafana, for `/health/tools`",
+    ),
+    Variable::of(
+        "FLOWER_URL",
+        "tools.flower",
+        "URL of Flower, for `/health/tools`",
+    ),
+    Variable::of(
+        "PROMETHEUS_URL",
+        "tools.prometheus",
+        "URL of Prometheus, for `/health/tools`",
+    ),
+    LOG,
+    LOG_FORMAT,
+];
+
+/// The variable that names the configuration file.
+pub(super) const CONFIG: Variable = Variable {
+    name: "VITALS_CONFIG",
+    key: None,
+    about: "the configuration file, where the command line names none",
+};
+
+/// The variable that filters the log.
+pub(super) const LOG: Variable = Variable {
+    name: "VITALS_LOG",
+    key: None,
+    about: "what to log: a level, or directives such as `info,vitals_host::plugin=debug`",
+};
+
+/// The variable that sets the format of the log.
+pub(super) const LOG_FORMAT: Variable = Variable {
+    name: "VITALS_LOG_FORMAT",
+    key: None,
+    about: "format of the log: `text` or `json`",
+};
+
+impl Variable {
+    const fn of(name: &'static str, key: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            key: Some(key),
+            about,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::config::{Config, Diagnostics, LogFormat, Logging, Sources};
+
+    fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, Diagnostics> {
+        let sources = Sources {
+            environment: Environment::fixed(variables.iter().copied()),
+            ..Sources::default()
+        };
+        Config::parse(text, Path::new("vitals.toml"), &sources)
+    }
+
+    #[test]
+    fn every_variable_has_its_key() {
+        let config = parse(
+            "",
+            &[
+                ("VITALS_PLUGINS_DIR", "p"),
+                ("VITALS_ADMIN_TOKEN", "the-token"),
+                ("ENABLE_METRICS", "TRUE"),
+                ("SENTRY_DSN", "https://key@sentry.test/1"),
+                ("SENTRY_ENVIRONMENT", "production"),
+                ("GRAFANA_URL", "http://g.test"),
+                ("FLOWER_URL", "http://f.test"),
+                ("PROMETHEUS_URL", "http://p.test"),
+                ("VITALS_LOG", "debug"),
+                ("VITALS_LOG_FORMAT", "json"),
+            ],
+        );
+        let config = config.expect("fine");
+        assert_eq!(config.plugins.dir, Path::new("p"));
+        let exposed = |secret: Option<secrecy::SecretString>| {
+            secret.map(|secret| secret.expose_secret().to_owned())
+        };
+        assert_eq!(
+            exposed(config.server.admin_token).as_deref(),
+            Some("the-token")
+        );
+        assert!(config.metrics.enabled);
+        assert_eq!(
+            exposed(config.sentry.dsn).as_deref(),
+            Some("https://key@sentry.test/1")
+        );
+        assert_eq!(config.sentry.environment, "production");
+        let tools: Vec<_> = config.tools.0.values().flatten().collect();
+        assert_eq!(tools, ["http://f.test", "http://g.test", "http://p.test"]);
+        let logging = Logging {
+            filter: Some("debug".into()),
+            format: LogFormat::Json,
+        };
+        assert_eq!(config.logging, logging);
+        assert_eq!(
+            config
+                .secrets
+                .redact("the-token, https://key@sentry.test/1"),
+            "[redacted], [redacted]"
+        );
+    }
+
+    #[test]
+    fn every_listed_key_exists() {
+        for variable in VARIABLES.iter().filter(|variable| variable.key.is_some()) {
+            let found = parse("", &[(variable.name, " ")]).map_err(|found| found.to_string());
+            let unknown = found.is_err_and(|found| found.contains("unknown key"));
+            assert!(!unknown, "{}", variable.name);
+        }
+    }
+
+    #[test]
+    fn the_environment_is_not_expanded() {
+        let config = parse("", &[("SENTRY_ENVIRONMENT", "${HOME}")]).expect("fine");
+        assert_eq!(config.sentry.environment, "${HOME}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_no_text_is_named() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let environment = Environment::fixed([("VITALS_LISTEN", OsString::from_vec(vec![0xff]))]);
+        let sources = Sources {
+            environment,
+            ..Sources::default()
+        };
+        let found = Config::parse("", Path::new("vitals.toml"), &sources).expect_err("no text");
+        assert_eq!(
+            found.to_string(),
+            "environment variable VITALS_LISTEN: the value is not UTF-8: set another one, or none"
+        );
+    }
+
+    #[test]
+    fn the_cache_lies_where_the_user_keeps_it() {
+        let cache = |text: &str, variables: &[(&str, &str)]| {
+            parse(text, variables).expect("fine").plugins.cache_dir
+        };
+        let home = ("HOME", "/home/u");
+        assert_eq!(cache("", &[home]), Some("/home/u/.cache/vitals".into()));
+        assert_eq!(
+            cache("", &[home, ("XDG_CACHE_HOME", "/c")]),
+            Some("/c/vitals".into())
+        );
+        assert_eq!(
+            cache("", &[home, ("XDG_CACHE_HOME", "c")]),
+            Some("/home/u/.cache/vitals".into())
+        );
+        assert_eq!(cache("", &[]), None);
+        assert_eq!(
+            cache("plugins.cache_dir = 'here'", &[home]),
+            Some("here".into())
+        );
+        assert_eq!(cache("plugins.cache_dir = ''", &[home]), None);
+    }
+}

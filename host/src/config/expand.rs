@@ -1,0 +1,395 @@
+//! `${NAME}` and `${file:PATH}` in the strings of the configuration file.
+//!
+//! Works on what came from the file, once, never on what it put in itself; `$${` is a literal `${`.
+//! Keys are left alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::diagnose::{Diagnostic, Location};
+use super::environment::Environment;
+use super::faults::Faults;
+use super::tree::{Node, Value, Way};
+use crate::check::Text;
+
+/// What expanding a file's strings came across.
+#[derive(Default)]
+pub(super) struct Expansion {
+    /// What was put into the `config` of checks, and the whole strings that it became part of.
+    pub(super) secrets: Vec<String>,
+    /// Every file that was asked for, also in vain.
+    pub(super) files: BTreeSet<PathBuf>,
+    /// What is wrong within the `config` of a check, by the check's name.
+    pub(super) checks: BTreeMap<String, Vec<Diagnostic>>,
+}
+
+/// Expands every string under `root`. What is wrong within the `config` of a check is that check's
+/// own trouble; all else goes to `faults`.
+pub(super) fn expand(root: &mut Node, environment: &Environment, faults: &Faults) -> Expansion {
+    let mut walk = Walk {
+        environment,
+        faults,
+        config_of: None,
+        done: Expansion::default(),
+    };
+    walk.node(root, &Way::Top);
+    walk.done
+}
+
+struct Walk<'a> {
+    environment: &'a Environment,
+    faults: &'a Faults,
+    /// The check whose `config` is being walked.
+    config_of: Option<String>,
+    done: Expansion,
+}
+
+impl Walk<'_> {
+    fn node(&mut self, node: &mut Node, way: &Way<'_>) {
+        let from_file = matches!(node.location, Location::Line { .. });
+        match &mut node.value {
+            Value::Text(text) if from_file && text.contains("${") => match self.text(text) {
+                Ok(Expanded {
+                    text: expanded,
+                    parts,
+                }) => {
+                    node.hidden = !parts.is_empty();
+                    if self.config_of.is_some() && node.hidden {
+                        self.done.secrets.push(expanded.clone());
+                        self.done.secrets.extend(parts);
+                    }
+                    *text = expanded;
+                }
+                Err(Trouble { message, remedy }) => {
+                    let message = format!("`{way}` {message}");
+                    match &self.config_of {
+                        None => self.faults.report(node, way, message, remedy),
+                        Some(check) => {
+                            let key = way.to_string();
+                            let location = node.location.clone();
+                            let problem = Diagnostic {
+                                location,
+                                key,
+                                message,
+                                remedy,
+                            };
+                            self.done
+                                .checks
+                                .entry(check.clone())
+                                .or_default()
+                                .push(problem);
+                        }
+                    }
+                }
+            },
+            Value::List(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.node(item, &Way::Item(way, index));
+                }
+            }
+            Value::Table(table) => {
+                for (key, node) in table {
+                    let enters = self.config_of.is_none();
+                    if let (Way::Key(Way::Key(Way::Top, "checks"), check), "config") =
+                        (way, key.as_str())
+                    {
+                        self.config_of = Some((*check).to_owned());
+                    }
+                    self.node(node, &Way::Key(way, key));
+                    if enters {
+                        self.config_of = None;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<Expanded, Trouble> {
+        let mut expanded = Expanded {
+            text: String::with_capacity(text.len()),
+            parts: Vec::new(),
+        };
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            expanded.text.push_str(&rest[..at]);
+            rest = &rest[at..];
+            if let Some(after) = rest.strip_prefix("$${") {
+                expanded.text.push_str("${");
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix("${") {
+                let (reference, after) = after.split_once('}').ok_or_else(|| Trouble {
+                    message: "has a `${` without a `}`".to_owned(),
+                    remedy: "write `$${` for a literal `${`".to_owned(),
+                })?;
+                let part = self.resolve(reference)?;
+                expanded.text.push_str(&part);
+                expanded.parts.push(part);
+                rest = after;
+            } else {
+                expanded.text.push('$');
+                rest = &rest[1..];
+            }
+        }
+        expanded.text.push_str(rest);
+        Ok(expanded)
+    }
+
+    fn resolve(&mut self, reference: &str) -> Result<String, Trouble> {
+        if let Some(path) = reference.strip_prefix("file:") {
+            let path = Path::new(path);
+            self.done.files.insert(path.to_owned());
+            return read(path).map_err(|error| Trouble {
+                message: format!("needs file {}, which cannot be read", path.display()),
+                remedy: error.to_string(),
+            });
+        }
+        if !is_variable(reference) {
+            let shown = Text::line(reference, SHOWN_BYTES);
+            return Err(Trouble {
+                message: format!("has `${{{shown}}}`, which names no variable"),
+                remedy: "write `${NAME}`, `${file:PATH}`, or `$${` for a literal `${`".to_owned(),
+            });
+        }
+        match self.environment.text(reference) {
+            Ok(Some(text)) => Ok(text),
+            Ok(None) => Err(Trouble {
+                message: format!("needs environment variable {reference}, which is not set"),
+                remedy: "set it, or write `$${` for a literal `${`".to_owned(),
+            }),
+            Err(_) => Err(Trouble {
+                message: format!("needs environment variable {reference}, which is not UTF-8"),
+                remedy: "take it from a file with `${file:PATH}`, or set another value".to_owned(),
+            }),
+        }
+    }
+}
+
+struct Expanded {
+    text: String,
+    parts: Vec<String>,
+}
+
+struct Trouble {
+    message: String,
+    remedy: String,
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Reads a file less one newline at its end. Only a regular file: another one may never end.
+fn read(path: &Path) -> io::Result<String> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    let length = File::open(path)?
+        .take(LARGEST_FILE + 1)
+        .read_to_string(&mut text)?;
+    if length as u64 > LARGEST_FILE {
+        return Err(io::Error::other("it is larger than 64 KiB"));
+    }
+    let line_end = text
+        .strip_suffix('\n')
+        .map(|line| line.strip_suffix('\r').unwrap_or(line));
+    let length = line_end.map_or(text.len(), str::len);
+    text.truncate(length);
+    Ok(text)
+}
+
+const LARGEST_FILE: u64 = 64 * 1024;
+const SHOWN_BYTES: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::check::CheckName;
+    use crate::config::{Config, Diagnostics, Environment, Settings, Sources};
+
+    use super::*;
+
+    fn parse(text: &str, environment: Environment) -> Result<Config, Diagnostics> {
+        Config::parse(
+            text,
+            Path::new("vitals.toml"),
+            &Sources {
+                environment,
+                ..Sources::default()
+            },
+        )
+    }
+
+    fn settings(config: &Config, check: &str) -> Result<Settings, String> {
+        let check = &config.checks[&check.parse::<CheckName>().expect("a name")];
+        check.settings.clone().map_err(|found| found.to_string())
+    }
+
+    fn config_value(written: &str, environment: Environment) -> Result<String, String> {
+        let text = format!("[checks.a]\nplugin = 'p'\nconfig.value = '{written}'");
+        let config = parse(&text, environment).expect("the file itself is fine");
+        Ok(settings(&config, "a")?.values["value"]
+            .as_str()
+            .expect("a text")
+            .to_owned())
+    }
+
+    #[test]
+    fn variables_are_put_in_once_and_never_again() {
+        let environment = || Environment::fixed([("A", "${B}"), ("B", "b"), ("EMPTY", "")]);
+        let value = |written: &str| config_value(written, environment());
+        assert_eq!(value("${B}").as_deref(), Ok("b"));
+        assert_eq!(value("x${B}y${B}z").as_deref(), Ok("xbybz"));
+        assert_eq!(value("${A}").as_deref(), Ok("${B}"));
+        assert_eq!(
+            value("$${B} costs $5, $B and $$").as_deref(),
+            Ok("${B} costs $5, $B and $$")
+        );
+        let complaint = |what: &str| Err(format!("vitals.toml:3: `checks.a.config.value` {what}"));
+        assert_eq!(
+            value("${B"),
+            complaint("has a `${` without a `}`: write `$${` for a literal `${`")
+        );
+        assert_eq!(
+            value("${B-x}"),
+            complaint(
+                "has `${B-x}`, which names no variable: write `${NAME}`, `${file:PATH}`, or `$${` for a \
+             literal `${`"
+            )
+        );
+        for missing in ["NONE", "EMPTY"] {
+            assert_eq!(
+                value(&format!("${{{missing}}}")),
+                complaint(&format!(
+                    "needs environment variable {missing}, which is not set: set it, or write `$${{` \
+                 for a literal `${{`"
+                ))
+            );
+        }
+    }
+
+    #[test]
+    fn files_lose_one_newline_and_are_remembered() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("secret");
+        let value = || {
+            config_value(
+                &format!("<${{file:{}}}>", path.display()),
+                Environment::default(),
+            )
+        };
+        for (content, expected) in [
+            ("s3cret\n", "<s3cret>"),
+            ("s3cret\n\n", "<s3cret\n>"),
+            ("s\r\n", "<s>"),
+            ("", "<>"),
+        ] {
+            fs::write(&path, content).expect("written");
+            assert_eq!(value().as_deref(), Ok(expected));
+        }
+        fs::write(&path, "x".repeat(64 * 1024 + 1)).expect("written");
+        assert!(
+            value()
+                .expect_err("too large")
+                .ends_with("it is larger than 64 KiB")
+        );
+        fs::remove_file(&path).expect("removed");
+        let missing = value().expect_err("not there");
+        assert!(
+            missing.contains(&format!("needs file {}, which", path.display())),
+            "{missing}"
+        );
+        let special = config_value("${file:/dev/zero}", Environment::default());
+        assert!(
+            special
+                .expect_err("endless")
+                .ends_with("it is not a regular file")
+        );
+
+        let text = "[checks.a]\nplugin = 'p'\nconfig.value = '${file:/no/such}'";
+        let config = parse(text, Environment::default()).expect("the file itself is fine");
+        assert_eq!(
+            config.read_files,
+            BTreeSet::from([PathBuf::from("/no/such")])
+        );
+    }
+
+    #[test]
+    fn a_missing_value_refuses_the_file_outside_of_config_and_the_check_inside() {
+        let text =
+            "[plugins]\ndir = '${DIR}'\n[checks.a]\nplugin = 'p'\nconfig.x = ['${A}', '${B}']";
+        let found = parse(text, Environment::default()).expect_err("no DIR");
+        assert_eq!(
+            found.to_string(),
+            "vitals.toml:2: `plugins.dir` needs environment variable DIR, which is not set: set it, \
+             or write `$${` for a literal `${`"
+        );
+        let config = parse(text, Environment::fixed([("DIR", "d"), ("B", "b")])).expect("fine");
+        assert_eq!(config.plugins.dir, Path::new("d"));
+        assert_eq!(
+            settings(&config, "a").expect_err("no A"),
+            "vitals.toml:5: `checks.a.config.x[0]` needs environment variable A, which is not set: \
+             set it, or write `$${` for a literal `${`"
+        );
+    }
+
+    #[test]
+    fn what_the_environment_replaces_needs_nothing() {
+        let text = "[plugins]\ndir = '${DIR}'";
+        let environment = Environment::fixed([("VITALS_PLUGINS_DIR", "d")]);
+        let config = parse(text, environment).expect("DIR is not asked for");
+        assert_eq!(config.plugins.dir, Path::new("d"));
+    }
+
+    #[test]
+    fn a_key_called_config_elsewhere_is_no_config() {
+        let found = parse("[checks.a.allow]\nconfig = '${A}'", Environment::default());
+        let found = found.expect_err("unknown key, and no A").to_string();
+        assert!(
+            found.contains("`checks.a.allow.config` needs environment variable A"),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn what_came_so_is_secret() {
+        let text = "[checks.a]\nplugin = 'p'\n\
+            config = { user = 'plain-user', url = 'db://u:${PW}@h', 'a/b' = [1, '${PW}'] }\n\
+            [tools]\ngrafana = 'http://${HOST}'\n[server]\nadmin_token = 'token-of-admin'";
+        let variables = [("PW", "hunter2!"), ("HOST", "grafana.test")];
+        let config = parse(text, Environment::fixed(variables)).expect("fine");
+        let secrets = settings(&config, "a").expect("fine").secrets;
+        assert_eq!(secrets, ["/a~1b/1", "/url"].map(String::from).into());
+        let redacted = config
+            .secrets
+            .redact("plain-user hunter2! db://u:hunter2!@h token-of-admin");
+        assert_eq!(redacted, "plain-user [redacted] [redacted] [redacted]");
+        assert_eq!(
+            config.secrets.redact("http://grafana.test"),
+            "http://grafana.test"
+        );
+        let debugged = format!("{config:?}");
+        assert!(
+            !debugged.contains("hunter2!") && !debugged.contains("token-of-admin"),
+            "{debugged}"
+        );
+    }
+
+    #[test]
+    fn a_value_that_came_so_is_not_shown_when_it_is_wrong() {
+        let text = "[defaults]\ninterval = '${I}'\n[checks.a]\nplugin = '${I}'";
+        let found = parse(text, Environment::fixed([("I", "Top Secret")])).expect_err("wrong");
+        assert_eq!(
+            found.to_string(),
+            "vitals.toml:2: `defaults.interval` is a secret, which is not a duration: write for \
+             example \"30s\" or \"1m 30s\"\n\
+             vitals.toml:4: `checks.a.plugin` is a secret that cannot be used"
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! The file as it is written: which tables and keys there are. Everything can be left out; what that
+//! means is said in `resolve`. The doc comments are the descriptions in `vitals.schema.json`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::checks::{Connections, Fuel, HttpBody, Limits, Memory, Output, Schedule};
+use super::sections::{Engine, Metrics, Plugins, Root, Sentry, Server, Tls};
+use super::values::{As, PageUrl, Period, Times};
+use crate::check::{Digest, PluginName};
+
+/// Configuration of vitals. In every string `${NAME}` is replaced by an environment variable and
+/// `${file:PATH}` by the contents of a file less one newline at the end; `$${` is a literal `${`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "vitals.toml")]
+pub(super) struct RawFile {
+    pub(super) server: Server,
+    pub(super) plugins: Plugins,
+    pub(super) engine: Engine,
+    pub(super) tls: Tls,
+    pub(super) metrics: Metrics,
+    pub(super) sentry: Sentry,
+    #[schemars(with = "ToolsTable")]
+    pub(super) tools: BTreeMap<String, PageUrl>,
+    pub(super) defaults: RawDefaults,
+    /// The checks by name: `[a-z0-9][a-z0-9._-]{0,63}`.
+    #[schemars(with = "BTreeMap<String, RawCheck>")]
+    pub(super) checks: Option<Later>,
+}
+
+/// Pages that `GET /health/tools` names. Further names can be added.
+#[derive(JsonSchema)]
+#[schemars(rename = "Tools")]
+#[expect(dead_code, reason = "it only describes the table for the JSON Schema")]
+struct ToolsTable {
+    /// URL of Grafana. Environment: `GRAFANA_URL`.
+    grafana: Option<PageUrl>,
+    /// URL of Flower. Environment: `FLOWER_URL`.
+    flower: Option<PageUrl>,
+    /// URL of Prometheus. Environment: `PROMETHEUS_URL`.
+    prometheus: Option<PageUrl>,
+    #[serde(flatten)]
+    further: BTreeMap<String, PageUrl>,
+}
+
+/// What holds for every check that says nothing else.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Defaults")]
+pub(super) struct RawDefaults {
+    /// Time between the starts of two runs.
+    #[serde(with = "As::<Period>")]
+    #[schemars(with = "Period")]
+    pub(super) interval: Duration,
+    /// Wall-clock time of one run; not above `interval`.
+    #[serde(with = "As::<Period>")]
+    #[schemars(with = "Period")]
+    pub(super) timeout: Duration,
+    /// Whether the host is not ready while a check is unhealthy.
+    pub(super) critical: bool,
+    /// Failing runs in a row before the status turns unhealthy, 1 to 1000.
+    #[serde(with = "As::<Times>")]
+    #[schemars(with = "Times")]
+    pub(super) fall: NonZeroU32,
+    /// Good runs in a row before it turns back, 1 to 1000.
+    #[serde(with = "As::<Times>")]
+    #[schemars(with = "Times")]
+    pub(super) rise: NonZeroU32,
+    /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`. Default:
+    /// `interval`.
+    pub(super) retry_interval: Option<Period>,
+    /// What one run may use.
+    pub(super) limits: Limits,
+}
+
+/// One check.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Check")]
+pub(super) struct RawCheck {
+    /// Name of the plugin: `postgres` is `postgres.wasm`. Left out for a check that the embedding
+    /// program makes itself.
+    #[schemars(with = "Option<String>")]
+    pub(super) plugin: Option<PluginName>,
+    /// Whether it runs at all. Default: true.
+    pub(super) enabled: Option<bool>,
+    /// SHA-256 of the plugin's file in hexadecimal: only that file is loaded.
+    #[schemars(with = "Option<String>")]
+    pub(super) sha256: Option<Digest>,
+    /// The plugin's own configuration.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    pub(super) config: Option<Later>,
+    /// What it may reach besides the addresses in `config`.
+    pub(super) allow: RawAllow,
+    /// What it trusts in TLS connections, instead of `[tls]`.
+    pub(super) tls: RawTls,
+    /// Time between the starts of two runs, instead of that of `[defaults]`.
+    pub(super) interval: Option<Period>,
+    /// Wall-clock time of one run, instead of that of `[defaults]`; not above `interval`.
+    pub(super) timeout: Option<Period>,
+    /// Whether the host is not ready while it is unhealthy, instead of what `[defaults]` says.
+    pub(super) critical: Option<bool>,
+    /// Failing runs in a row before the status turns unhealthy, instead of those of `[defaults]`.
+    pub(super) fall: Option<Times>,
+    /// Good runs in a row before it turns back, instead of those of `[defaults]`.
+    pub(super) rise: Option<Times>,
+    /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`. Default:
+    /// that of `[defaults]`, else `interval`.
+    pub(super) retry_interval: Option<Period>,
+    /// What one run may use, instead of what `[defaults.limits]` says.
+    pub(super) limits: RawLimits,
+}
+
+/// What one run of a check may use.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "CheckLimits")]
+pub(super) struct RawLimits {
+    /// Fuel of one run; about one unit for each instruction of the guest.
+    pub(super) fuel: Option<Fuel>,
+    /// Memory of one run, tables included, over the whole component: 64KiB to 4GiB.
+    pub(super) memory: Option<Memory>,
+    /// Size of what is handed to the host in one call, results included: 1KiB to 1GiB.
+    pub(super) output: Option<Output>,
+    /// Sockets and connections opened in one run, up to 65536.
+    pub(super) connections: Option<Connections>,
+    /// Size of one HTTP response's body: 1KiB to 1GiB.
+    pub(super) http_body: Option<HttpBody>,
+}
+
+/// What a check may reach besides the addresses in its `config`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Allow")]
+pub(super) struct RawAllow {
+    /// Origins of URLs: `https://*.example.com`.
+    pub(super) http: Vec<String>,
+    /// Addresses and ports for TCP: `10.0.0.0/8:5432`.
+    pub(super) tcp: Vec<String>,
+    /// Addresses and ports for UDP: `1.1.1.1:53`.
+    pub(super) udp: Vec<String>,
+    /// Names and ports for TLS by the host: `*.example.com:443`.
+    pub(super) tls: Vec<String>,
+    /// Names that may be looked up: `example.com`.
+    pub(super) names: Vec<String>,
+    /// Paths that may be read: `/var/backups`.
+    pub(super) files: Vec<String>,
+    /// Environment variables that are handed in: `TZ`.
+    pub(super) env: Vec<String>,
+    /// Facts about the machine: `disk:/`, `memory`, `load`.
+    pub(super) system: Vec<String>,
+}
+
+/// What a check trusts in TLS connections.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "CheckTls")]
+pub(super) struct RawTls {
+    /// Trusted roots: `system` for those of the machine, and paths of PEM files.
+    pub(super) roots: Option<Vec<Root>>,
+}
+
+/// A table that is looked into by itself, later.
+pub(super) struct Later;
+
+impl<'de> Deserialize<'de> for Later {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(AnyTable)
+    }
+}
+
+struct AnyTable;
+
+impl<'de> Visitor<'de> for AnyTable {
+    type Value = Later;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Later, A::Error> {
+        Ok(Later)
+    }
+}
+
+impl Default for RawDefaults {
+    fn default() -> Self {
+        let Schedule {
+            interval,
+            timeout,
+            critical,
+            fall,
+            rise,
+            ..
+        } = Schedule::default();
+        let limits = Limits::default();
+        Self {
+            interval,
+            timeout,
+            critical,
+            fall,
+            rise,
+            retry_interval: None,
+            limits,
+        }
+    }
+}

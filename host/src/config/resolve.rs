@@ -1,0 +1,346 @@
+//! From the tree to the configuration: fills in what was left out, and holds values against each
+//! other.
+
+mod check;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::checks::{Defaults, Schedule};
+use super::decode::decode;
+use super::diagnose::{Diagnostic, Location};
+use super::environment::Environment;
+use super::expand::Expansion;
+use super::faults::Faults;
+use super::raw::{RawDefaults, RawFile};
+use super::sections::{Plugins, Tools};
+use super::tree::{Node, Way};
+use super::values::{PageUrl, shown_duration};
+use super::{Config, Secrets};
+use check::CheckReader;
+
+/// Reads the configuration out of `root`. What is wrong goes to `faults`; the answer counts only
+/// where that is nothing.
+pub(super) fn resolve(
+    root: &Node,
+    mut expansion: Expansion,
+    environment: &Environment,
+    faults: &Faults,
+) -> Config {
+    let file: RawFile = decode(root, &Way::Top, faults).unwrap_or_default();
+    let defaults = defaults(&file.defaults, root, faults);
+    let mut checks = BTreeMap::new();
+    if let Some(tables) = root.find(&["checks"]).and_then(Node::table) {
+        for (name, node) in tables {
+            let found = expansion.checks.remove(name).unwrap_or_default();
+            let reader = CheckReader {
+                name,
+                node,
+                defaults: &defaults,
+                faults,
+            };
+            if let Some((name, check)) = reader.read(root, found) {
+                checks.insert(name, check);
+            }
+        }
+    }
+    let tokens = [&file.server.admin_token, &file.sentry.dsn];
+    let tokens = tokens
+        .into_iter()
+        .flatten()
+        .map(ExposeSecret::expose_secret);
+    Config {
+        secrets: Secrets::new(expansion.secrets.iter().map(String::as_str).chain(tokens)),
+        server: file.server,
+        plugins: plugins(file.plugins, environment),
+        engine: file.engine,
+        tls: file.tls,
+        metrics: file.metrics,
+        sentry: file.sentry,
+        tools: tools(file.tools),
+        defaults,
+        checks,
+        read_files: expansion.files,
+        ..Config::default()
+    }
+}
+
+fn plugins(plugins: Plugins, environment: &Environment) -> Plugins {
+    let cache_dir = match plugins.cache_dir {
+        Some(dir) => Some(dir).filter(|dir| !dir.as_os_str().is_empty()),
+        None => environment.cache().map(|cache| cache.join("vitals")),
+    };
+    Plugins {
+        cache_dir,
+        ..plugins
+    }
+}
+
+fn tools(written: BTreeMap<String, PageUrl>) -> Tools {
+    let mut tools = Tools::default();
+    tools
+        .0
+        .extend(written.into_iter().map(|(name, url)| (name, Some(url.0))));
+    tools
+}
+
+fn defaults(raw: &RawDefaults, root: &Node, faults: &Faults) -> Defaults {
+    let schedule = Schedule {
+        interval: raw.interval,
+        timeout: raw.timeout,
+        critical: raw.critical,
+        fall: raw.fall,
+        rise: raw.rise,
+        retry_interval: raw.retry_interval.map_or(raw.interval, |period| period.0),
+    };
+    let written = |key: &str| root.find(&["defaults", key]).map(|node| &node.location);
+    compare(
+        &schedule,
+        "of `[defaults]`",
+        "defaults",
+        &written,
+        &|_| None,
+        faults,
+    );
+    Defaults {
+        schedule,
+        limits: raw.limits.clone(),
+    }
+}
+
+/// Reports what in a schedule does not go together, unless `[defaults]` alone is to blame.
+fn compare<'l>(
+    schedule: &Schedule,
+    whose: &str,
+    way: &str,
+    own: &dyn Fn(&str) -> Option<&'l Location>,
+    inherited: &dyn Fn(&str) -> Option<&'l Location>,
+    faults: &Faults,
+) {
+    let Schedule {
+        interval,
+        timeout,
+        retry_interval,
+        ..
+    } = schedule;
+    let from = |key: &str| match (own(key), inherited(key)) {
+        (Some(_), _) => "",
+        (None, Some(_)) => ", from `[defaults]`",
+        (None, None) => ", the default",
+    };
+    let report = |key: &str, above: Duration, other: &str, below: Duration| {
+        let Some(location) = own(key).or_else(|| own(other)) else {
+            return;
+        };
+        let (shown, from_key) = (shown_duration(above), from(key));
+        let (limit, from_other) = (shown_duration(below), from(other));
+        faults.add(Diagnostic {
+            location: location.clone(),
+            key: format!("{way}.{key}"),
+            message: format!(
+                "`{key}` ({shown}{from_key}) {whose} is above its `{other}` ({limit}{from_other})"
+            ),
+            remedy: format!("write a `{key}` of at most {limit}, or a longer `{other}`"),
+        });
+    };
+    if timeout > interval {
+        report("timeout", *timeout, "interval", *interval);
+    } else if timeout > retry_interval {
+        report("timeout", *timeout, "retry_interval", *retry_interval);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checks::{CheckConfig, Limits};
+    use super::super::sections::Root;
+    use super::*;
+
+    fn check(text: &str) -> CheckConfig {
+        let config = text.parse::<Config>().expect("a configuration");
+        config.checks.into_values().next().expect("a check")
+    }
+
+    fn complaints(text: &str) -> Vec<String> {
+        let found = text.parse::<Config>().expect_err("something is wrong");
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_check_takes_from_defaults_what_it_does_not_say() {
+        let text = "[defaults]\ninterval = '1m'\ncritical = false\nfall = 3\n\
+            limits = { memory = '128MiB' }\n\
+            [checks.a]\nplugin = 'p'\ntimeout = '2s'\nrise = 2\nlimits.fuel = 5\n";
+        let check = check(text);
+        assert_eq!(
+            check.schedule,
+            Schedule {
+                interval: Duration::from_mins(1),
+                timeout: Duration::from_secs(2),
+                critical: false,
+                fall: 3.try_into().expect("not zero"),
+                rise: 2.try_into().expect("not zero"),
+                retry_interval: Duration::from_mins(1),
+            }
+        );
+        let expected = Limits {
+            fuel: 5,
+            memory: 128 << 20,
+            ..Limits::default()
+        };
+        assert_eq!(check.limits, expected);
+        assert!(check.enabled);
+        assert_eq!(check.location.to_string(), "vitals.toml:6");
+    }
+
+    #[test]
+    fn every_key_of_defaults_can_stand_in_a_check() {
+        let keys = "interval = '10s'\ntimeout = '9s'\ncritical = false\nfall = 2\nrise = 3\n\
+            retry_interval = '9s'\nlimits = { fuel = 1, memory = '1MiB', output = '3KiB', \
+            connections = 0, http_body = '4KiB' }";
+        let defaults = format!("[defaults]\n{keys}")
+            .parse::<Config>()
+            .expect("fine")
+            .defaults;
+        let check = check(&format!("[checks.a]\nplugin = 'p'\n{keys}"));
+        assert_eq!(check.schedule, defaults.schedule);
+        assert_eq!(check.limits, defaults.limits);
+        assert_ne!(defaults.schedule, Schedule::default());
+    }
+
+    #[test]
+    fn retries_come_at_the_interval_unless_said_otherwise() {
+        let retry = |text: &str| check(text).schedule.retry_interval.as_secs();
+        assert_eq!(retry("[checks.a]\ninterval = '15s'"), 15);
+        assert_eq!(
+            retry("[defaults]\nretry_interval = '7s'\n[checks.a]\ninterval = '15s'"),
+            7
+        );
+        assert_eq!(
+            retry("[checks.a]\ninterval = '15s'\nretry_interval = '8s'"),
+            8
+        );
+    }
+
+    #[test]
+    fn a_timeout_is_not_above_its_interval() {
+        assert_eq!(
+            complaints("[checks.a]\ntimeout = '10s'\ninterval = '5s'"),
+            [
+                "vitals.toml:2: `timeout` (10s) of check `a` is above its `interval` (5s): write a \
+             `timeout` of at most 5s, or a longer `interval`"
+            ]
+        );
+        assert_eq!(
+            complaints("[checks.a]\ninterval = '2s'"),
+            [
+                "vitals.toml:2: `timeout` (5s, the default) of check `a` is above its `interval` (2s): \
+             write a `timeout` of at most 2s, or a longer `interval`"
+            ]
+        );
+        assert_eq!(
+            complaints("[defaults]\ninterval = '8s'\n[checks.a]\ntimeout = '9s'"),
+            [
+                "vitals.toml:4: `timeout` (9s) of check `a` is above its `interval` (8s, from \
+             `[defaults]`): write a `timeout` of at most 8s, or a longer `interval`"
+            ]
+        );
+        assert_eq!(
+            complaints("[checks.a]\nretry_interval = '2s'"),
+            [
+                "vitals.toml:2: `timeout` (5s, the default) of check `a` is above its `retry_interval` \
+             (2s): write a `timeout` of at most 2s, or a longer `retry_interval`"
+            ]
+        );
+        assert!("[checks.a]\ninterval = '5s'".parse::<Config>().is_ok());
+    }
+
+    #[test]
+    fn a_fault_of_defaults_is_not_held_against_each_check() {
+        let text =
+            "[defaults]\ntimeout = '31s'\n[checks.a]\nfall = 2\n[checks.b]\ncritical = false";
+        assert_eq!(
+            complaints(text),
+            [
+                "vitals.toml:2: `timeout` (31s) of `[defaults]` is above its `interval` (30s, the \
+             default): write a `timeout` of at most 30s, or a longer `interval`"
+            ]
+        );
+    }
+
+    #[test]
+    fn names_of_checks_are_held_to_their_rule() {
+        let text = "[checks.Orders]\nplugin = 'p'\n[checks.'module:billing']\nenabled = false";
+        assert_eq!(
+            complaints(text),
+            [
+                "vitals.toml:1: `[checks.Orders]` cannot be the table of a check: `Orders` is no name \
+             of a check: write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit",
+                "vitals.toml:3: `[checks.\"module:billing\"]` cannot be the table of a check: it is the \
+             name of a plugin that runs by itself: name the check otherwise and write `plugin = \
+             \"billing\"` in it",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_check_without_a_plugin_has_nothing_that_is_for_one() {
+        let text = "[checks.a]\ninterval = '1m'\nconfig = {}\nlimits = { fuel = 1 }";
+        assert_eq!(
+            complaints(text),
+            [
+                "vitals.toml:3: `config` of check `a` is for a plugin, and the check names none: write \
+             `plugin = \"…\"`, or take it away",
+                "vitals.toml:4: `limits` of check `a` is for a plugin, and the check names none: write \
+             `plugin = \"…\"`, or take it away",
+            ]
+        );
+        assert_eq!(check("[checks.a]\ninterval = '1m'").plugin, None);
+    }
+
+    #[test]
+    fn entries_of_allow_keep_their_lines() {
+        let text = "[checks.a]\nplugin = 'p'\nroots = 1\n";
+        assert_eq!(complaints(text).len(), 1);
+        let check = check(
+            "[checks.a]\nplugin = 'p'\ntls.roots = ['system', 'ca.pem']\n\
+            [checks.a.allow]\ntcp = [\n  'a:1',\n  'b:2',\n]\nsystem = ['load']",
+        );
+        let lines: Vec<_> = check
+            .allow
+            .tcp
+            .iter()
+            .map(|e| e.location.to_string())
+            .collect();
+        assert_eq!(lines, ["vitals.toml:6", "vitals.toml:7"]);
+        let kinds = check.allow.kinds();
+        let texts: Vec<_> = kinds
+            .iter()
+            .map(|(kind, list)| (*kind, list.len()))
+            .collect();
+        let expected = [
+            ("http", 0),
+            ("tcp", 2),
+            ("udp", 0),
+            ("tls", 0),
+            ("names", 0),
+            ("files", 0),
+            ("env", 0),
+            ("system", 1),
+        ];
+        assert_eq!(texts, expected);
+        let roots = [Root::System, Root::File("ca.pem".into())];
+        assert_eq!(check.roots.as_deref(), Some(&roots[..]));
+    }
+
+    #[test]
+    fn checks_are_equal_that_say_the_same() {
+        let one = check("[checks.a]\nplugin = 'p'\nallow.tcp = ['a:1']\nconfig.x = 1");
+        let moved = check("\n\n[checks.a]\nconfig.x = 1\nplugin = 'p'\nallow.tcp = ['a:1']");
+        let other = check("[checks.a]\nplugin = 'p'\nallow.tcp = ['a:2']\nconfig.x = 1");
+        assert_eq!(one, moved);
+        assert_ne!(one, other);
+    }
+}

@@ -1,0 +1,158 @@
+//! Reads one `[checks.NAME]`, over what `[defaults]` says.
+
+use super::compare;
+use crate::check::CheckName;
+use crate::config::checks::{Allow, CheckConfig, Defaults, Entry, Limits, Schedule, Settings};
+use crate::config::decode::decode;
+use crate::config::diagnose::{Diagnostic, Location};
+use crate::config::faults::Faults;
+use crate::config::raw::{RawAllow, RawCheck, RawLimits};
+use crate::config::settings::settings;
+use crate::config::tree::{Node, Value, Way};
+
+/// Reads one `[checks.NAME]`.
+pub(super) struct CheckReader<'a> {
+    pub(super) name: &'a str,
+    pub(super) node: &'a Node,
+    pub(super) defaults: &'a Defaults,
+    pub(super) faults: &'a Faults,
+}
+
+impl CheckReader<'_> {
+    pub(super) fn read(
+        &self,
+        root: &Node,
+        found: Vec<Diagnostic>,
+    ) -> Option<(CheckName, CheckConfig)> {
+        let Self {
+            name, node, faults, ..
+        } = *self;
+        let checks = Way::Key(&Way::Top, "checks");
+        let way = Way::Key(&checks, name);
+        let name = self.name(&way);
+        let before = faults.count();
+        let raw: RawCheck = decode(node, &way, faults)?;
+        let retry = root.find(&["defaults", "retry_interval"]).is_some();
+        let schedule = self.schedule(&raw, retry);
+        if faults.count() == before {
+            self.hold_together(&raw, &schedule, &way, root);
+        }
+        let config = node.find(&["config"]).filter(|_| raw.config.is_some());
+        let settings = match config {
+            Some(config) => settings(config, &Way::Key(&way, "config"), found),
+            None => Ok(Settings::default()),
+        };
+        let check = CheckConfig {
+            plugin: raw.plugin,
+            schedule,
+            limits: limits(&raw.limits, &self.defaults.limits),
+            sha256: raw.sha256,
+            enabled: raw.enabled.unwrap_or(true),
+            allow: allow(raw.allow, node),
+            roots: raw.tls.roots,
+            settings,
+            location: node.location.clone(),
+        };
+        Some((name?, check))
+    }
+
+    /// The check's name, where it is one for the file.
+    fn name(&self, way: &Way<'_>) -> Option<CheckName> {
+        let Self {
+            name, node, faults, ..
+        } = *self;
+        let problem = match name.parse::<CheckName>() {
+            Ok(parsed) => match name.strip_prefix("module:") {
+                None => return Some(parsed),
+                Some(plugin) => format!(
+                    "it is the name of a plugin that runs by itself: name the check otherwise and \
+                     write `plugin = \"{plugin}\"` in it"
+                ),
+            },
+            Err(error) => error.to_string(),
+        };
+        let message = format!("`[{way}]` cannot be the table of a check: {problem}");
+        faults.report_at(node.location.clone(), way.to_string(), message);
+        None
+    }
+
+    fn schedule(&self, raw: &RawCheck, retry_by_default: bool) -> Schedule {
+        let defaults = &self.defaults.schedule;
+        let interval = raw.interval.map_or(defaults.interval, |period| period.0);
+        let retry = if retry_by_default {
+            defaults.retry_interval
+        } else {
+            interval
+        };
+        Schedule {
+            interval,
+            timeout: raw.timeout.map_or(defaults.timeout, |period| period.0),
+            critical: raw.critical.unwrap_or(defaults.critical),
+            fall: raw.fall.map_or(defaults.fall, Into::into),
+            rise: raw.rise.map_or(defaults.rise, Into::into),
+            retry_interval: raw.retry_interval.map_or(retry, |period| period.0),
+        }
+    }
+
+    /// Holds the keys of a check against each other.
+    fn hold_together(&self, raw: &RawCheck, schedule: &Schedule, way: &Way<'_>, root: &Node) {
+        let Self {
+            name, node, faults, ..
+        } = *self;
+        let own = |key: &str| node.find(&[key]).map(|node| &node.location);
+        let inherited = |key: &str| root.find(&["defaults", key]).map(|node| &node.location);
+        if ["interval", "timeout", "retry_interval"]
+            .iter()
+            .any(|key| own(key).is_some())
+        {
+            let whose = format!("of check `{name}`");
+            compare(schedule, &whose, &way.to_string(), &own, &inherited, faults);
+        }
+        if raw.plugin.is_none() {
+            for key in ["config", "sha256", "allow", "limits", "tls"] {
+                if let Some(node) = node.find(&[key]) {
+                    let message = format!(
+                        "`{key}` of check `{name}` is for a plugin, and the check names none"
+                    );
+                    let remedy = "write `plugin = \"…\"`, or take it away".to_owned();
+                    faults.report(node, &Way::Key(way, key), message, remedy);
+                }
+            }
+        }
+    }
+}
+
+fn limits(raw: &RawLimits, defaults: &Limits) -> Limits {
+    Limits {
+        fuel: raw.fuel.map_or(defaults.fuel, Into::into),
+        memory: raw.memory.map_or(defaults.memory, Into::into),
+        output: raw.output.map_or(defaults.output, Into::into),
+        connections: raw.connections.map_or(defaults.connections, Into::into),
+        http_body: raw.http_body.map_or(defaults.http_body, Into::into),
+    }
+}
+
+fn allow(raw: RawAllow, check: &Node) -> Allow {
+    let entries = |key: &str, texts: Vec<String>| {
+        let items = match check.find(&["allow", key]).map(|node| &node.value) {
+            Some(Value::List(items)) => items.as_slice(),
+            _ => &[],
+        };
+        let places = items.iter().map(|item| &item.location);
+        let entry = |(text, location): (String, &Location)| Entry {
+            text,
+            location: location.clone(),
+        };
+        texts.into_iter().zip(places).map(entry).collect()
+    };
+    Allow {
+        http: entries("http", raw.http),
+        tcp: entries("tcp", raw.tcp),
+        udp: entries("udp", raw.udp),
+        tls: entries("tls", raw.tls),
+        names: entries("names", raw.names),
+        files: entries("files", raw.files),
+        env: entries("env", raw.env),
+        system: entries("system", raw.system),
+    }
+}

@@ -1,0 +1,147 @@
+//! From the `config` table of a check to JSON, as the plugin gets it.
+
+use serde_json::{Map, Number, Value as Json};
+
+use super::checks::Settings;
+use super::diagnose::{Diagnostic, Diagnostics};
+use super::tree::{Node, Value, Way};
+
+/// Turns the `config` table at `way` into settings. `found` is what is wrong with it already.
+///
+/// # Errors
+///
+/// `found`, and every value that JSON has no way to write.
+pub(super) fn settings(
+    config: &Node,
+    way: &Way<'_>,
+    found: Vec<Diagnostic>,
+) -> Result<Settings, Diagnostics> {
+    let mut reader = Reader {
+        above: way,
+        settings: Settings::default(),
+        found,
+    };
+    let json = reader.json(config, &Way::Top);
+    if let Json::Object(values) = json {
+        reader.settings.values = values;
+    }
+    match Diagnostics::gather(reader.found) {
+        Some(found) => Err(found),
+        None => Ok(reader.settings),
+    }
+}
+
+struct Reader<'a> {
+    /// The way from the top of the file to the table.
+    above: &'a Way<'a>,
+    settings: Settings,
+    found: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    /// The JSON of a node; `way` starts at the table.
+    fn json(&mut self, node: &Node, way: &Way<'_>) -> Json {
+        let pointer = way.pointer();
+        if node.hidden {
+            self.settings.secrets.insert(pointer.clone());
+        }
+        self.settings
+            .locations
+            .insert(pointer, node.location.clone());
+        match &node.value {
+            Value::Text(text) | Value::Datetime(text) => Json::from(text.as_str()),
+            Value::Boolean(value) => Json::from(*value),
+            Value::Integer(number) => self.number(node, way, Number::from_i128(*number)),
+            Value::Float(number) => self.number(node, way, Number::from_f64(*number)),
+            Value::List(items) => items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| self.json(item, &Way::Item(way, index)))
+                .collect(),
+            Value::Table(table) => {
+                let entry = |(key, node): (&String, &Node)| {
+                    (key.clone(), self.json(node, &Way::Key(way, key)))
+                };
+                Json::Object(table.iter().map(entry).collect::<Map<_, _>>())
+            }
+        }
+    }
+
+    fn number(&mut self, node: &Node, way: &Way<'_>, number: Option<Number>) -> Json {
+        number.map_or_else(
+            || {
+                let key = format!("{}{}", self.above, below(way));
+                self.found.push(Diagnostic {
+                    location: node.location.clone(),
+                    message: format!("`{key}` is {}, which JSON cannot write", node.shown()),
+                    key,
+                    remedy: "write a finite number of at most 64 bits, or a string".to_owned(),
+                });
+                Json::Null
+            },
+            Json::Number,
+        )
+    }
+}
+
+/// A way as it goes on after another one.
+fn below(way: &Way<'_>) -> String {
+    let text = way.to_string();
+    if text.is_empty() || text.starts_with('[') {
+        text
+    } else {
+        format!(".{text}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::check::CheckName;
+    use crate::config::Config;
+
+    use super::*;
+
+    fn read(config: &str) -> Result<Settings, String> {
+        let text = format!("[checks.a]\nplugin = 'p'\n[checks.a.config]\n{config}");
+        let file = text.parse::<Config>().expect("the file itself is fine");
+        let check = &file.checks[&"a".parse::<CheckName>().expect("a name")];
+        check.settings.clone().map_err(|found| found.to_string())
+    }
+
+    #[test]
+    fn every_kind_of_value_passes_through() {
+        let settings = read(
+            "t = 'x'\ni = -5\nbig = 18446744073709551615\nf = 1.5\nb = true\nl = [1, ['a'], {}]\n\
+             when = 2026-01-27T10:30:00Z\nday = 2026-01-27\n[checks.a.config.nested]\nk = 1",
+        );
+        let expected = json!({
+            "t": "x", "i": -5, "big": u64::MAX, "f": 1.5, "b": true, "l": [1, ["a"], {}],
+            "when": "2026-01-27T10:30:00Z", "day": "2026-01-27", "nested": { "k": 1 },
+        });
+        assert_eq!(Json::Object(settings.expect("fine").values), expected);
+    }
+
+    #[test]
+    fn values_know_their_lines() {
+        let settings = read("l = [\n  1,\n  { k = 2 },\n]").expect("fine");
+        let line = |pointer: &str| settings.location(pointer).map(ToString::to_string);
+        assert_eq!(line("/l/1/k").as_deref(), Some("vitals.toml:6"));
+        assert_eq!(line("/l/1/missing").as_deref(), Some("vitals.toml:6"));
+        assert_eq!(line("/missing").as_deref(), Some("vitals.toml:3"));
+    }
+
+    #[test]
+    fn numbers_that_json_lacks_are_the_checks_own_trouble() {
+        assert_eq!(
+            read("a = inf\nb = [nan]\nc = 18446744073709551616").expect_err("three"),
+            "vitals.toml:4: `checks.a.config.a` is inf, which JSON cannot write: write a finite \
+             number of at most 64 bits, or a string\n\
+             vitals.toml:5: `checks.a.config.b[0]` is NaN, which JSON cannot write: write a finite \
+             number of at most 64 bits, or a string\n\
+             vitals.toml:6: `checks.a.config.c` is 18446744073709551616, which JSON cannot write: \
+             write a finite number of at most 64 bits, or a string"
+        );
+    }
+}

@@ -1,0 +1,373 @@
+//! The configuration as it was written: a tree of values, each with its place.
+//!
+//! The file and what the environment and the command line put over it become one tree, so that
+//! everything after this neither knows nor cares where a value came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnose::{Diagnostic, Diagnostics, Location};
+
+/// A value and its place.
+pub(super) struct Node {
+    pub(super) location: Location,
+    /// Whether the value must not be shown: it came from `${…}`, or is a secret by its nature.
+    pub(super) hidden: bool,
+    pub(super) value: Value,
+}
+
+/// A table: its keys in alphabetical order. A table's own place is that of the key it stands under.
+pub(super) type Table = BTreeMap<String, Node>;
+
+/// What TOML can say.
+pub(super) enum Value {
+    Text(String),
+    Integer(i128),
+    Float(f64),
+    Boolean(bool),
+    /// RFC 3339, or the part of it that was written.
+    Datetime(String),
+    List(Vec<Node>),
+    Table(Table),
+}
+
+/// The way to a node from the top of the file.
+#[derive(Clone, Copy)]
+pub(super) enum Way<'w> {
+    Top,
+    Key(&'w Way<'w>, &'w str),
+    Item(&'w Way<'w>, usize),
+}
+
+impl Node {
+    /// An empty document.
+    pub(super) fn empty() -> Self {
+        Self {
+            location: Location::Program,
+            hidden: false,
+            value: Value::Table(Table::new()),
+        }
+    }
+
+    /// Reads a TOML document.
+    ///
+    /// # Errors
+    ///
+    /// The first place at which the text is not TOML.
+    pub(super) fn parse(text: &str, file: &Arc<Path>) -> Result<Self, Diagnostics> {
+        let source = Source::new(text, file);
+        match DeTable::parse(text) {
+            Ok(table) => {
+                let location = Location::File(file.clone());
+                Ok(source.node(location, DeValue::Table(table.into_inner())))
+            }
+            Err(error) => {
+                let location = source.location(error.span().map_or(text.len(), |span| span.start));
+                let column = match location {
+                    Location::Line { column, .. } => column,
+                    _ => 1,
+                };
+                let problem = error.message().trim_end().replace('\n', ", ");
+                Err(Diagnostics::from(Diagnostic {
+                    location,
+                    key: String::new(),
+                    message: format!("not TOML at column {column}"),
+                    remedy: problem,
+                }))
+            }
+        }
+    }
+
+    pub(super) fn table(&self) -> Option<&Table> {
+        match &self.value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    pub(super) fn table_mut(&mut self) -> Option<&mut Table> {
+        match &mut self.value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The node at a dotted way, where every part is a key.
+    pub(super) fn find(&self, way: &[&str]) -> Option<&Self> {
+        way.iter()
+            .try_fold(self, |node, key| node.table()?.get(*key))
+    }
+
+    /// Puts `node` at a dotted way, in place of what stood there, and makes the tables on the way.
+    /// Where something else than a table stands in the way it stays, to be reported.
+    pub(super) fn put(&mut self, way: &[&str], node: Node) {
+        match way {
+            [] => *self = node,
+            [key, rest @ ..] => {
+                let place = Node {
+                    location: node.location.clone(),
+                    ..Node::empty()
+                };
+                if let Some(table) = self.table_mut() {
+                    table
+                        .entry((*key).to_owned())
+                        .or_insert(place)
+                        .put(rest, node);
+                }
+            }
+        }
+    }
+
+    /// Keeps the value at a dotted way from being shown.
+    pub(super) fn hide(&mut self, way: &[&str]) {
+        match way {
+            [] => self.hidden = true,
+            [key, rest @ ..] => {
+                let table = self.table_mut();
+                if let Some(node) = table.and_then(|table| table.get_mut(*key)) {
+                    node.hide(rest);
+                }
+            }
+        }
+    }
+
+    /// The value as a diagnostic shows it.
+    pub(super) fn shown(&self) -> String {
+        match &self.value {
+            _ if self.hidden => "a secret".to_owned(),
+            Value::Text(text) => format!("`{}`", crate::check::Text::line(text, SHOWN_BYTES)),
+            Value::Integer(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::Boolean(value) => value.to_string(),
+            Value::Datetime(text) => format!("`{text}`"),
+            Value::List(_) => "a list".to_owned(),
+            Value::Table(_) => "a table".to_owned(),
+        }
+    }
+}
+
+impl Way<'_> {
+    /// As a JSON pointer (RFC 6901).
+    pub(super) fn pointer(&self) -> String {
+        match self {
+            Self::Top => String::new(),
+            Self::Key(parent, key) => {
+                format!(
+                    "{}/{}",
+                    parent.pointer(),
+                    key.replace('~', "~0").replace('/', "~1")
+                )
+            }
+            Self::Item(parent, index) => format!("{}/{index}", parent.pointer()),
+        }
+    }
+}
+
+/// As TOML writes it: `checks.orders-db."a b"[2]`.
+impl fmt::Display for Way<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Top => Ok(()),
+            Self::Key(parent, key) => {
+                parent.fmt(f)?;
+                if !matches!(parent, Self::Top) {
+                    f.write_str(".")?;
+                }
+                let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+                if !key.is_empty() && key.chars().all(bare) {
+                    f.write_str(key)
+                } else {
+                    write!(
+                        f,
+                        "{:?}",
+                        crate::check::Text::line(key, SHOWN_BYTES).as_str()
+                    )
+                }
+            }
+            Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// The text of a file, for finding the line of a byte.
+struct Source<'t> {
+    text: &'t str,
+    file: &'t Arc<Path>,
+    line_starts: Vec<usize>,
+}
+
+impl<'t> Source<'t> {
+    fn new(text: &'t str, file: &'t Arc<Path>) -> Self {
+        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        let line_starts = std::iter::once(0).chain(after_breaks).collect();
+        Self {
+            text,
+            file,
+            line_starts,
+        }
+    }
+
+    fn location(&self, byte: usize) -> Location {
+        let byte = byte.min(self.text.len());
+        let line = self.line_starts.partition_point(|start| *start <= byte);
+        let start = self.line_starts[line - 1];
+        let before = self
+            .text
+            .get(start..byte)
+            .map_or(byte - start, |text| text.chars().count());
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Location::Line {
+            file: self.file.clone(),
+            line: number(line),
+            column: number(before + 1),
+        }
+    }
+
+    fn node(&self, location: Location, value: DeValue<'_>) -> Node {
+        let value = match value {
+            DeValue::String(text) => Value::Text(text.into_owned()),
+            DeValue::Integer(number) => {
+                match i128::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(number) => Value::Integer(number),
+                    // Beyond 128 bits: no key takes it, whatever its exact value.
+                    Err(_) => Value::Integer(i128::MAX),
+                }
+            }
+            // Every text that TOML calls a float is one for Rust too; what is too large is `inf`.
+            DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Boolean(value) => Value::Boolean(value),
+            DeValue::Datetime(datetime) => Value::Datetime(datetime.to_string()),
+            DeValue::Array(items) => Value::List(
+                items
+                    .into_iter()
+                    .map(|item| self.spanned(item, None))
+                    .collect(),
+            ),
+            DeValue::Table(table) => Value::Table(
+                table
+                    .into_iter()
+                    .map(|(key, value)| {
+                        let at = key.span().start;
+                        (key.into_inner().into_owned(), self.spanned(value, Some(at)))
+                    })
+                    .collect(),
+            ),
+        };
+        Node {
+            location,
+            hidden: false,
+            value,
+        }
+    }
+
+    fn spanned(&self, value: Spanned<DeValue<'_>>, key: Option<usize>) -> Node {
+        let at = match (value.get_ref(), key) {
+            (DeValue::Table(_), Some(key)) => key,
+            _ => value.span().start,
+        };
+        self.node(self.location(at), value.into_inner())
+    }
+}
+
+const SHOWN_BYTES: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Node, Diagnostics> {
+        Node::parse(text, &Arc::from(Path::new("vitals.toml")))
+    }
+
+    fn place(node: &Node, way: &[&str]) -> (u32, u32) {
+        match node.find(way).map(|node| &node.location) {
+            Some(Location::Line { line, column, .. }) => (*line, *column),
+            other => panic!("{way:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_value_knows_its_line() {
+        let text = "a = 1\n[t.u]\n'ä' = { b = 'x' }\nlist = [\n  1,\n  2,\n]\n[[x]]\ny = 1\n";
+        let node = parse(text).expect("toml");
+        assert_eq!(place(&node, &["a"]), (1, 5));
+        assert_eq!(place(&node, &["t", "u"]), (2, 4));
+        assert_eq!(place(&node, &["t", "u", "ä"]), (3, 1));
+        assert_eq!(place(&node, &["t", "u", "ä", "b"]), (3, 13));
+        assert_eq!(place(&node, &["t", "u", "list"]), (4, 8));
+        let list = node.find(&["t", "u", "list"]).expect("list");
+        let Value::List(items) = &list.value else {
+            panic!("no list")
+        };
+        assert!(matches!(
+            items[1].location,
+            Location::Line {
+                line: 6,
+                column: 3,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn what_is_not_toml_has_its_place() {
+        let error = parse("a = 1\nb = oops\n")
+            .err()
+            .expect("no toml")
+            .to_string();
+        assert!(
+            error.starts_with("vitals.toml:2: not TOML at column 5: "),
+            "{error}"
+        );
+        let error = parse("a = 1\na = 2\n").err().expect("no toml").to_string();
+        assert_eq!(error, "vitals.toml:2: not TOML at column 1: duplicate key");
+    }
+
+    #[test]
+    fn numbers_in_every_notation() {
+        let node = parse("a = 500_000_000\nb = 0xff\nc = -1\nd = 1_0.5e1\ne = inf").expect("toml");
+        let shown = |key: &str| node.find(&[key]).map(Node::shown);
+        assert_eq!(shown("a").as_deref(), Some("500000000"));
+        assert_eq!(shown("b").as_deref(), Some("255"));
+        assert_eq!(shown("c").as_deref(), Some("-1"));
+        assert_eq!(shown("d").as_deref(), Some("105"));
+        assert_eq!(shown("e").as_deref(), Some("inf"));
+    }
+
+    #[test]
+    fn ways_read_as_toml_and_as_json_pointers() {
+        let top = Way::Top;
+        let checks = Way::Key(&top, "checks");
+        let odd = Way::Key(&checks, "a/b ~");
+        let item = Way::Item(&odd, 2);
+        assert_eq!(item.to_string(), "checks.\"a/b ~\"[2]");
+        assert_eq!(item.pointer(), "/checks/a~1b ~0/2");
+    }
+
+    #[test]
+    fn a_put_value_replaces_what_stood_there() {
+        let mut node = parse("metrics = 5\nserver.listen = 'here'").expect("toml");
+        for way in [
+            ["server", "listen"],
+            ["metrics", "enabled"],
+            ["tools", "grafana"],
+        ] {
+            node.put(
+                &way,
+                Node {
+                    value: Value::Integer(1),
+                    ..Node::empty()
+                },
+            );
+        }
+        let shown = |way: &[&str]| node.find(way).map(Node::shown);
+        assert_eq!(shown(&["server", "listen"]).as_deref(), Some("1"));
+        assert_eq!(shown(&["tools", "grafana"]).as_deref(), Some("1"));
+        assert_eq!(shown(&["metrics"]).as_deref(), Some("5"));
+    }
+}

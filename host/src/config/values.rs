@@ -1,0 +1,361 @@
+//! How single values are written in the file: durations, sizes, counts, paths, addresses. Each reads
+//! itself and says what it expects.
+
+mod written;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
+use secrecy::SecretString;
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// For `#[serde(with)]`: the field is of one type and is written as another, `T`.
+pub(super) struct As<T>(PhantomData<T>);
+
+impl<T> As<T> {
+    pub(super) fn deserialize<'de, U, D>(deserializer: D) -> Result<U, D::Error>
+    where
+        T: Deserialize<'de> + Into<U>,
+        D: Deserializer<'de>,
+    {
+        T::deserialize(deserializer).map(Into::into)
+    }
+
+    pub(super) fn serialize<U, S>(value: &U, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        T: Serialize + From<U>,
+        U: Clone,
+        S: Serializer,
+    {
+        T::from(value.clone()).serialize(serializer)
+    }
+}
+
+/// A duration from 1 ms to 24 h, as `"30s"` or `"1m 30s"`.
+#[derive(Clone, Copy)]
+pub(super) struct Period(pub(super) Duration);
+
+/// How often something has to happen: 1 to 1000.
+#[derive(Clone, Copy)]
+pub(super) struct Times(NonZeroU32);
+
+/// A whole number within bounds.
+#[derive(Clone, Copy)]
+pub(super) struct Count<const MIN: u64, const MAX: u64>(u64);
+
+/// A size in bytes within bounds, as `"64MiB"` or a number.
+#[derive(Clone, Copy)]
+pub(super) struct Size<const MIN: u64, const MAX: u64>(u64);
+
+/// The URL of a page for people.
+pub(super) struct PageUrl(pub(super) String);
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let duration = |text: &str| SpanParser::new().parse_unsigned_duration(text).ok();
+        let malformed = "a duration: write for example \"30s\" or \"1m 30s\"";
+        let found = Reading::text(malformed, move |text| {
+            duration(text).map(|d| (d, text.into()))
+        });
+        let (duration, text): (Duration, String) = deserializer.deserialize_any(found)?;
+        if (SHORTEST..=LONGEST).contains(&duration) {
+            Ok(Self(duration))
+        } else {
+            let expected: &str = "a duration from 1ms to 24h";
+            Err(D::Error::invalid_value(Unexpected::Str(&text), &expected))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Times {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Count(times) = Count::<1, MOST_TIMES>::deserialize(deserializer)?;
+        let times = u32::try_from(times).ok().and_then(NonZeroU32::new);
+        Ok(Self(times.unwrap_or(NonZeroU32::MIN)))
+    }
+}
+
+impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Count<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = match MAX {
+            LARGEST_NUMBER => format!("a whole number from {MIN}"),
+            _ => format!("a whole number from {MIN} to {MAX}"),
+        };
+        let within = |number| (MIN..=MAX).contains(&number).then_some(Self(number));
+        // As a number first: the environment and the command line write one as text.
+        match u64::deserialize(deserializer) {
+            Ok(number) => within(number).ok_or_else(|| {
+                D::Error::invalid_value(Unexpected::Unsigned(number), &expected.as_str())
+            }),
+            Err(_) => Err(D::Error::invalid_type(
+                Unexpected::Other("value"),
+                &expected.as_str(),
+            )),
+        }
+    }
+}
+
+impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Size<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bounds = format!("a size from {} to {}", shown_size(MIN), shown_size(MAX));
+        let expected = format!("{bounds}: write for example \"64MiB\" or a number of bytes");
+        let within = |bytes| (MIN..=MAX).contains(&bytes).then_some(Self(bytes));
+        let size = |text: &str| {
+            text.trim()
+                .parse::<ByteSize>()
+                .ok()
+                .map(|size| size.as_u64())
+        };
+        deserializer.deserialize_any(Reading {
+            expected: expected.into(),
+            text: move |text: &str| size(text).and_then(within),
+            number: within,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for PageUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected =
+            "an http or https URL: write for example \"http://grafana.example.com:3000\"";
+        deserializer.deserialize_any(Reading::text(expected, |text| {
+            web_url(text).map(|_| Self(text.to_owned()))
+        }))
+    }
+}
+
+/// An address to listen on.
+pub(super) fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let expected = "an IP address with a port: write for example \"127.0.0.1:8000\"";
+    deserializer.deserialize_any(Reading::text(expected, |text| text.parse().ok()))
+}
+
+/// A path that is not empty.
+pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+    deserializer.deserialize_any(Reading::text("a path", path))
+}
+
+/// A token that can stand in an `Authorization` header.
+pub(super) fn token<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    let expected = "a token: write one or more letters, digits and signs, without spaces";
+    deserializer.deserialize_any(Reading::text(expected, |text| {
+        let usable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        usable.then(|| Some(SecretString::from(text)))
+    }))
+}
+
+/// A Sentry DSN.
+pub(super) fn dsn<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    let expected = "a Sentry DSN: write for example \"https://key@sentry.example.com/1\"";
+    deserializer.deserialize_any(Reading::text(expected, |text| {
+        let url = web_url(text)?;
+        let project = url.path().rsplit('/').next().unwrap_or_default();
+        let whole = !url.username().is_empty() && !project.is_empty();
+        whole.then(|| Some(SecretString::from(text)))
+    }))
+}
+
+/// A duration as the file would write it.
+pub(super) fn shown_duration(duration: Duration) -> String {
+    let printer = SpanPrinter::new()
+        .designator(Designator::Compact)
+        .spacing(Spacing::BetweenUnits);
+    printer.unsigned_duration_to_string(&duration)
+}
+
+/// A size as the file would write it, in the largest unit that needs no fraction.
+pub(super) fn shown_size(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match units
+        .iter()
+        .find(|(shift, _)| bytes > 0 && bytes.trailing_zeros() >= *shift)
+    {
+        Some((shift, unit)) => format!("{}{unit}", bytes >> shift),
+        None => bytes.to_string(),
+    }
+}
+
+fn web_url(text: &str) -> Option<url::Url> {
+    let url = url::Url::parse(text).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+/// Reads a value from a text, or from a whole number.
+struct Reading<F, N> {
+    expected: Cow<'static, str>,
+    text: F,
+    number: N,
+}
+
+impl<T, F: FnOnce(&str) -> Option<T>> Reading<F, fn(u64) -> Option<T>> {
+    fn text(expected: &'static str, text: F) -> Self {
+        Self {
+            expected: expected.into(),
+            text,
+            number: |_| None,
+        }
+    }
+}
+
+impl<T, F, N> Visitor<'_> for Reading<F, N>
+where
+    F: FnOnce(&str) -> Option<T>,
+    N: FnOnce(u64) -> Option<T>,
+{
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.expected)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        let Self {
+            expected,
+            text: read,
+            ..
+        } = self;
+        read(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &&*expected))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        let Self {
+            expected,
+            number: read,
+            ..
+        } = self;
+        read(number).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &&*expected))
+    }
+}
+
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_hours(24);
+const MOST_TIMES: u64 = 1000;
+/// The largest whole number that TOML has.
+pub(super) const LARGEST_NUMBER: u64 = i64::MAX as u64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn limits(written: &str) -> Result<u64, String> {
+        let config = format!("[defaults.limits]\nmemory = {written}").parse::<Config>();
+        config
+            .map(|config| config.defaults.limits.memory)
+            .map_err(|found| found.to_string())
+    }
+
+    fn interval(written: &str) -> Result<Duration, String> {
+        let text = format!("[plugins]\nrescan = '{written}'");
+        let config = text.parse::<Config>();
+        config
+            .map(|config| config.plugins.rescan)
+            .map_err(|found| found.to_string())
+    }
+
+    #[test]
+    fn durations_in_every_spelling() {
+        assert_eq!(interval("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(interval("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(interval("1 hour, 5 mins"), Ok(Duration::from_mins(65)));
+        assert_eq!(interval("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(interval("24h"), Ok(Duration::from_hours(24)));
+        assert_eq!(interval("1ms"), Ok(Duration::from_millis(1)));
+        for out_of_bounds in ["0s", "999us", "24h 1ns"] {
+            assert_eq!(
+                interval(out_of_bounds),
+                Err(format!(
+                    "vitals.toml:2: `plugins.rescan` is `{out_of_bounds}`, which is not a duration \
+                     from 1ms to 24h"
+                ))
+            );
+        }
+        for malformed in ["", "30", "-5s", "5s ago", "5 parsecs", "1 month", "PT2M"] {
+            let error = interval(malformed).expect_err(malformed);
+            assert!(error.ends_with("not a duration: write for example \"30s\" or \"1m 30s\""));
+        }
+    }
+
+    #[test]
+    fn sizes_in_every_spelling() {
+        assert_eq!(limits("'64MiB'"), Ok(64 << 20));
+        assert_eq!(limits("'64 MB'"), Ok(64_000_000));
+        assert_eq!(limits("65536"), Ok(65536));
+        assert_eq!(limits("'4GiB'"), Ok(4 << 30));
+        for bad in ["65535", "'4097MiB'", "'lots'", "1.5", "-1", "''", "true"] {
+            let error = limits(bad).expect_err(bad);
+            assert!(
+                error.ends_with(
+                    "which is not a size from 64KiB to 4GiB: write for example \"64MiB\" or a \
+                     number of bytes"
+                ),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn shown_as_they_are_written() {
+        assert_eq!(shown_size(64 << 20), "64MiB");
+        assert_eq!(shown_size(1500), "1500");
+        assert_eq!(shown_size(0), "0");
+        assert_eq!(
+            shown_duration(Duration::from_millis(90_500)),
+            "1m 30s 500ms"
+        );
+    }
+
+    #[test]
+    fn bounds_hold_for_every_count() {
+        for (text, complaint) in [
+            (
+                "[engine]\nmax_runs = 0",
+                "`engine.max_runs` is 0, which is not a whole number from 1 to 4096",
+            ),
+            (
+                "[engine]\nmax_runs = 4097",
+                "`engine.max_runs` is 4097, which is not a whole number from 1 to 4096",
+            ),
+            (
+                "[engine]\nguest_threads = 1025",
+                "`engine.guest_threads` is 1025, which is not a whole number from 0 to 1024",
+            ),
+            (
+                "[engine]\nmax_runs = 1.5",
+                "`engine.max_runs` is 1.5, which is not a whole number from 1 to 4096",
+            ),
+            (
+                "[defaults]\nrise = 1001",
+                "`defaults.rise` is 1001, which is not a whole number from 1 to 1000",
+            ),
+            (
+                "[defaults.limits]\nfuel = 0",
+                "`defaults.limits.fuel` is 0, which is not a whole number from 1",
+            ),
+            (
+                "[defaults.limits]\nconnections = 65537",
+                "`defaults.limits.connections` is 65537, which is not a whole number from 0 to 65536",
+            ),
+            (
+                "[plugins]\ndir = ''",
+                "`plugins.dir` is ``, which is not a path",
+            ),
+        ] {
+            let error = text.parse::<Config>().expect_err(text).to_string();
+            assert_eq!(error, format!("vitals.toml:2: {complaint}"));
+        }
+    }
+}

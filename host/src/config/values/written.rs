@@ -1,0 +1,107 @@
+//! The other direction: how values are written back, and how they are described for the JSON Schema.
+
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer};
+
+use super::{Count, MOST_TIMES, PageUrl, Period, Size, Times, shown_duration, shown_size};
+
+macro_rules! written_as {
+    ($written:ty $([$($bounds:tt)*])?, $plain:ty, $into:expr, $from:expr) => {
+        impl $(<$($bounds)*>)? From<$written> for $plain {
+            fn from(written: $written) -> Self {
+                $into(written.0)
+            }
+        }
+
+        impl $(<$($bounds)*>)? From<$plain> for $written {
+            fn from(plain: $plain) -> Self {
+                Self($from(plain))
+            }
+        }
+    };
+}
+
+written_as!(
+    Period,
+    Duration,
+    std::convert::identity,
+    std::convert::identity
+);
+written_as!(
+    Times,
+    NonZeroU32,
+    std::convert::identity,
+    std::convert::identity
+);
+written_as!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], u64, u64::from, u64::from);
+written_as!(Size<MIN, MAX> [const MIN: u64, const MAX: u64], u64, u64::from, u64::from);
+written_as!(
+    Count<MIN, MAX> [const MIN: u64, const MAX: u64], u32,
+    |number| u32::try_from(number).unwrap_or(u32::MAX), u64::from
+);
+
+impl Serialize for Period {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&shown_duration(self.0))
+    }
+}
+
+impl Serialize for Times {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Serialize for Count<MIN, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Serialize for Size<MIN, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&shown_size(self.0))
+    }
+}
+
+macro_rules! inline_schema {
+    ($written:ty $([$($bounds:tt)*])?, $name:literal, $schema:expr) => {
+        impl $(<$($bounds)*>)? JsonSchema for $written {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    };
+}
+
+inline_schema!(
+    Period,
+    "Period",
+    json_schema!({ "type": "string", "examples": ["30s", "1m 30s"] })
+);
+inline_schema!(
+    Times,
+    "Times",
+    json_schema!({
+        "type": "integer", "minimum": 1, "maximum": MOST_TIMES,
+    })
+);
+inline_schema!(PageUrl, "PageUrl", json_schema!({ "type": "string" }));
+inline_schema!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], "Count", json_schema!({
+    "type": "integer", "minimum": MIN, "maximum": MAX,
+}));
+inline_schema!(Size<MIN, MAX> [const MIN: u64, const MAX: u64], "Size", json_schema!({
+    "type": ["string", "integer"], "minimum": MIN, "maximum": MAX, "examples": ["64MiB"],
+}));
