@@ -188,13 +188,13 @@ fn read(path: &Path) -> io::Result<String> {
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    let mut text = String::new();
-    let length = File::open(path)?
-        .take(LARGEST_FILE + 1)
-        .read_to_string(&mut text)?;
-    if length as u64 > LARGEST_FILE {
+    let mut bytes = Vec::new();
+    let file = File::open(path)?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_FILE {
         return Err(io::Error::other("it is larger than 64 KiB"));
     }
+    let mut text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
     let line_end = text
         .strip_suffix('\n')
         .map(|line| line.strip_suffix('\r').unwrap_or(line));
@@ -293,12 +293,14 @@ mod tests {
             fs::write(&path, content).expect("written");
             assert_eq!(value().as_deref(), Ok(expected));
         }
-        fs::write(&path, "x".repeat(64 * 1024 + 1)).expect("written");
+        fs::write(&path, "ä".repeat(32 * 1024 + 1)).expect("written");
         assert!(
             value()
                 .expect_err("too large")
                 .ends_with("it is larger than 64 KiB")
         );
+        fs::write(&path, [0xff]).expect("written");
+        assert!(value().expect_err("no text").ends_with("it is not UTF-8"));
         fs::remove_file(&path).expect("removed");
         let missing = value().expect_err("not there");
         assert!(
