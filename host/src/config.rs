@@ -35,6 +35,7 @@ pub use sections::{
     UnhealthyStatus,
 };
 pub use sources::{Argument, Sources};
+pub(crate) use values::shown_duration;
 
 use crate::check::CheckName;
 use faults::Faults;

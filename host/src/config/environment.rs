@@ -47,12 +47,12 @@ impl Environment {
         self.0.as_ref()?(name).filter(|value| !value.is_empty())
     }
 
-    /// The value of a variable as text.
+    /// The value of a variable as text, if it is set to something.
     ///
     /// # Errors
     ///
     /// The value is not UTF-8.
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Diagnostic> {
+    pub fn text(&self, name: &str) -> Result<Option<String>, Diagnostic> {
         let text = self.get(name).map(OsString::into_string).transpose();
         text.map_err(|_| Diagnostic {
             location: Location::Variable(name.to_owned()),

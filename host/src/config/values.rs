@@ -169,7 +169,7 @@ pub(super) fn dsn<'de, D: Deserializer<'de>>(
 }
 
 /// A duration as the file would write it.
-pub(super) fn shown_duration(duration: Duration) -> String {
+pub(crate) fn shown_duration(duration: Duration) -> String {
     let printer = SpanPrinter::new()
         .designator(Designator::Compact)
         .spacing(Spacing::BetweenUnits);
