@@ -1,0 +1,131 @@
+//! `#[config(…)]`: what it may say, and where.
+
+use proc_macro2::{Group, TokenStream};
+use quote::{ToTokens, quote};
+use syn::meta::ParseNestedMeta;
+use syn::{
+    Attribute, Error, Expr, ExprRange, LitStr, RangeLimits, Result, Token, parenthesized, token,
+};
+
+/// What stands on a field or a variant.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) default: Option<Default>,
+    pub(crate) grant: Option<LitStr>,
+    pub(crate) secret: bool,
+    pub(crate) minimum: Option<TokenStream>,
+    pub(crate) maximum: Option<TokenStream>,
+    pub(crate) rename: Option<LitStr>,
+}
+
+/// What counts when a key is missing.
+pub(crate) enum Default {
+    /// The `Default` of the type.
+    OfType,
+    /// This, as JSON.
+    Written(TokenStream),
+}
+
+impl Options {
+    /// What stands on a field.
+    pub(crate) fn of_field(attributes: &[Attribute]) -> Result<Self> {
+        Self::parse(attributes, |options, meta| {
+            let path = &meta.path;
+            if path.is_ident("default") {
+                options.default = Some(if meta.input.peek(Token![=]) {
+                    Default::Written(json(meta)?)
+                } else {
+                    Default::OfType
+                });
+            } else if path.is_ident("grant") {
+                options.grant = Some(grant(meta)?);
+            } else if path.is_ident("secret") {
+                options.secret = true;
+            } else if path.is_ident("min") {
+                options.minimum = Some(meta.value()?.parse::<Expr>()?.into_token_stream());
+            } else if path.is_ident("max") {
+                options.maximum = Some(meta.value()?.parse::<Expr>()?.into_token_stream());
+            } else if path.is_ident("range") {
+                (options.minimum, options.maximum) = range(meta)?;
+            } else if path.is_ident("rename") {
+                options.rename = Some(meta.value()?.parse()?);
+            } else {
+                return Err(meta.error(
+                    "unknown option; there are `default`, `grant`, `secret`, `range`, `min`, `max` and `rename`",
+                ));
+            }
+            Ok(())
+        })
+    }
+
+    /// What stands on a variant.
+    pub(crate) fn of_variant(attributes: &[Attribute]) -> Result<Self> {
+        Self::parse(attributes, |options, meta| {
+            if !meta.path.is_ident("rename") {
+                return Err(meta.error("unknown option; a variant has `rename`"));
+            }
+            options.rename = Some(meta.value()?.parse()?);
+            Ok(())
+        })
+    }
+
+    /// Nothing may stand on a type.
+    pub(crate) fn none(attributes: &[Attribute]) -> Result<()> {
+        Self::parse(attributes, |_, meta| {
+            Err(meta.error("options stand on a field or on a variant, not on the type"))
+        })
+        .map(|_| ())
+    }
+
+    fn parse(
+        attributes: &[Attribute],
+        mut take: impl FnMut(&mut Self, &ParseNestedMeta<'_>) -> Result<()>,
+    ) -> Result<Self> {
+        let mut options = Self::default();
+        for attribute in attributes
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("config"))
+        {
+            attribute.parse_nested_meta(|meta| take(&mut options, &meta))?;
+        }
+        Ok(options)
+    }
+}
+
+/// A value in JSON: an object or a list as it is, else any expression.
+fn json(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+    let value = meta.value()?;
+    if value.peek(token::Brace) || value.peek(token::Bracket) {
+        return Ok(value.parse::<Group>()?.into_token_stream());
+    }
+    Ok(value.parse::<Expr>()?.into_token_stream())
+}
+
+fn grant(meta: &ParseNestedMeta<'_>) -> Result<LitStr> {
+    let kind: LitStr = meta.value()?.parse()?;
+    if GRANTS.contains(&kind.value().as_str()) {
+        return Ok(kind);
+    }
+    Err(Error::new(
+        kind.span(),
+        format!("unknown grant; there are `{}`", GRANTS.join("`, `")),
+    ))
+}
+
+type Bounds = (Option<TokenStream>, Option<TokenStream>);
+
+fn range(meta: &ParseNestedMeta<'_>) -> Result<Bounds> {
+    let content;
+    parenthesized!(content in meta.input);
+    let range: ExprRange = content.parse()?;
+    if range.end.is_some() && matches!(range.limits, RangeLimits::HalfOpen(_)) {
+        return Err(Error::new_spanned(
+            range,
+            "write the range with its end in it: `range(1..=10)`",
+        ));
+    }
+    let bound = |bound: Option<Box<Expr>>| bound.map(|bound| quote!(#bound));
+    Ok((bound(range.start), bound(range.end)))
+}
+
+const GRANTS: [&str; 7] = ["http", "tcp", "udp", "tls", "name", "file", "disk"];

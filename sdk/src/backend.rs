@@ -1,0 +1,27 @@
+//! What a check reaches outside of itself, one implementation for each place that it runs in.
+//!
+//! `wasi` speaks to the host through the contract and WASI, `native` says that there is no host. Both
+//! offer the same functions: this is the only fork between the two in the crate.
+
+#[cfg(not(target_family = "wasm"))]
+mod native;
+#[cfg(target_family = "wasm")]
+mod wasi;
+
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use native::{capture, counter_add, exchange, gauge_set, histogram_observe, log};
+#[cfg(target_family = "wasm")]
+pub(crate) use wasi::{capture, counter_add, exchange, gauge_set, histogram_observe, log};
+
+/// The contract, as wit-bindgen reads it from `wit/`.
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "plugin",
+        pub_export_macro: true,
+        export_macro_name: "export",
+        default_bindings_module: "::vitals_sdk::__private::bindings",
+    });
+}

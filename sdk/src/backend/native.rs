@@ -1,0 +1,34 @@
+//! Outside of the host: what needs one says so.
+
+use crate::Deadline;
+use crate::http::{Problem, Reply, Wire};
+use crate::metrics::{MetricsError, Series};
+use crate::report::Level;
+
+pub(crate) fn exchange(_request: &Wire<'_>, _deadline: Deadline) -> Result<Reply, Problem> {
+    Err(Problem::NoHost)
+}
+
+pub(crate) fn counter_add(series: &Series, _amount: f64) -> Result<(), MetricsError> {
+    no_metrics(series)
+}
+
+pub(crate) fn gauge_set(series: &Series, _value: f64) -> Result<(), MetricsError> {
+    no_metrics(series)
+}
+
+pub(crate) fn histogram_observe(series: &Series, _: &[f64], _: f64) -> Result<(), MetricsError> {
+    no_metrics(series)
+}
+
+pub(crate) fn log(_level: Level, _message: &str) {}
+
+pub(crate) fn capture(_level: Level, _message: &str) -> Option<String> {
+    None
+}
+
+fn no_metrics(series: &Series) -> Result<(), MetricsError> {
+    Err(MetricsError::NoHost {
+        name: series.name.clone(),
+    })
+}

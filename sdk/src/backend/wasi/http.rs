@@ -1,0 +1,281 @@
+//! One exchange over `wasi:http`: the host connects, does TLS and decides on grants.
+//!
+//! Every wait ends at the deadline. Resources are dropped children first, as WASI asks; declaring them
+//! parents first does that.
+
+use std::time::{Duration, Instant};
+
+use wasip2::clocks::monotonic_clock;
+use wasip2::http::outgoing_handler;
+use wasip2::http::types::{
+    self as wasi, ErrorCode, Fields, HeaderError, IncomingBody, OutgoingBody, OutgoingRequest,
+    RequestOptions, Scheme,
+};
+use wasip2::io::poll::{Pollable, poll};
+use wasip2::io::streams::{InputStream, OutputStream, StreamError};
+
+use crate::Deadline;
+use crate::http::{Method, Problem, Reply, Stage, Wire};
+
+pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, Problem> {
+    let clock = Clock {
+        started: Instant::now(),
+        deadline,
+    };
+    let outgoing = outgoing(request)?;
+    let body = match request.body {
+        None => None,
+        Some(_) => Some(
+            outgoing
+                .body()
+                .map_err(|()| odd("the request has no body to write"))?,
+        ),
+    };
+    let future = outgoing_handler::handle(outgoing, Some(options(deadline)?))
+        .map_err(|code| clock.problem(code, Stage::Connect))?;
+    let ready = future.subscribe();
+    if let (Some(body), Some(bytes)) = (body, request.body) {
+        send(body, bytes, &ready, &clock)?;
+    }
+    clock.wait(&[&ready], Stage::Answer)?;
+    let incoming = future
+        .get()
+        .and_then(Result::ok)
+        .ok_or_else(|| odd("the host gave no answer"))?
+        .map_err(|code| clock.problem(code, Stage::Answer))?;
+    let headers = incoming
+        .headers()
+        .entries()
+        .into_iter()
+        .map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned()))
+        .collect();
+    let status = incoming.status();
+    let incoming = incoming
+        .consume()
+        .map_err(|()| odd("the answer has no body to read"))?;
+    let (body, truncated) = receive(&incoming, request.body_limit, &clock)?;
+    Ok(Reply {
+        status,
+        headers,
+        body,
+        truncated,
+    })
+}
+
+/// When the exchange began and when it has to be done.
+struct Clock {
+    started: Instant,
+    deadline: Deadline,
+}
+
+impl Clock {
+    /// Waits until one of these is ready.
+    fn wait(&self, ready: &[&Pollable], stage: Stage) -> Result<(), Problem> {
+        let remaining = self.deadline.remaining();
+        if remaining.is_zero() {
+            return Err(self.timeout(stage));
+        }
+        let timer = monotonic_clock::subscribe_duration(nanoseconds(remaining));
+        let mut all = ready.to_vec();
+        all.push(&timer);
+        let timed_out = u32::try_from(ready.len()).unwrap_or(u32::MAX);
+        if poll(&all) == [timed_out] {
+            Err(self.timeout(stage))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn timeout(&self, stage: Stage) -> Problem {
+        Problem::Timeout {
+            stage,
+            after: self.started.elapsed(),
+        }
+    }
+
+    /// The host's code in words.
+    fn problem(&self, code: ErrorCode, stage: Stage) -> Problem {
+        match code {
+            ErrorCode::HttpRequestDenied => Problem::Denied(String::new()),
+            ErrorCode::InternalError(Some(text)) => match text.strip_prefix("denied: ") {
+                Some(what) => Problem::Denied(what.to_owned()),
+                None => Problem::Other(text),
+            },
+            ErrorCode::InternalError(None) => odd("the host could not make the request"),
+            ErrorCode::ConnectionRefused => Problem::Refused,
+            ErrorCode::DnsTimeout => self.timeout(Stage::Lookup),
+            ErrorCode::DnsError(payload) => Problem::Lookup(
+                payload
+                    .rcode
+                    .unwrap_or_else(|| "there is no such name".to_owned()),
+            ),
+            ErrorCode::ConnectionTimeout => self.timeout(Stage::Connect),
+            ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
+                self.timeout(stage)
+            }
+            ErrorCode::ConnectionWriteTimeout => self.timeout(Stage::Send),
+            ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => Problem::Closed,
+            ErrorCode::ConnectionLimitReached => {
+                Problem::Unreachable("the run has opened as many connections as it may".to_owned())
+            }
+            ErrorCode::DestinationNotFound => Problem::Unreachable("it was not found".to_owned()),
+            ErrorCode::DestinationUnavailable => {
+                Problem::Unreachable("it is not available".to_owned())
+            }
+            ErrorCode::DestinationIpProhibited => Problem::Denied(String::new()),
+            ErrorCode::DestinationIpUnroutable => {
+                Problem::Unreachable("there is no route to it".to_owned())
+            }
+            ErrorCode::TlsCertificateError => {
+                Problem::Tls("the certificate is not trusted".to_owned())
+            }
+            ErrorCode::TlsProtocolError => Problem::Tls("no common protocol".to_owned()),
+            ErrorCode::TlsAlertReceived(alert) => Problem::Tls(
+                alert
+                    .alert_message
+                    .unwrap_or_else(|| "the server refused it".to_owned()),
+            ),
+            ErrorCode::HttpRequestUriInvalid => odd("the host refused the URL"),
+            ErrorCode::HttpRequestMethodInvalid => odd("the host refused the method"),
+            ErrorCode::HttpResponseHeaderSectionSize(_) | ErrorCode::HttpResponseHeaderSize(_) => {
+                Problem::Protocol("its headers are too large".to_owned())
+            }
+            ErrorCode::HttpResponseBodySize(_) => {
+                Problem::Protocol("its body is larger than the host allows".to_owned())
+            }
+            ErrorCode::HttpProtocolError => Problem::Protocol("it is not HTTP".to_owned()),
+            // The other codes are for servers and proxies; their debug text is their name.
+            other => Problem::Protocol(format!("{other:?}")),
+        }
+    }
+}
+
+fn outgoing(request: &Wire<'_>) -> Result<OutgoingRequest, Problem> {
+    let fields = Fields::new();
+    for (name, value) in &request.headers {
+        fields.append(name, value.as_bytes()).map_err(|error| {
+            let reason = match error {
+                HeaderError::Forbidden => "it is the host's to set",
+                HeaderError::InvalidSyntax => "it is not valid",
+                HeaderError::Immutable => "it can't be changed",
+            };
+            Problem::Header(name.clone(), reason.to_owned())
+        })?;
+    }
+    let outgoing = OutgoingRequest::new(fields);
+    let url = request.url;
+    let scheme = if url.scheme() == "https" {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
+    outgoing
+        .set_method(&method(request.method))
+        .map_err(|()| odd("the host refused the method"))?;
+    outgoing
+        .set_scheme(Some(&scheme))
+        .map_err(|()| odd("the host refused the scheme"))?;
+    outgoing
+        .set_authority(Some(&url.authority()))
+        .and_then(|()| outgoing.set_path_with_query(Some(&url.path_and_query())))
+        .map_err(|()| odd("the host refused the URL"))?;
+    Ok(outgoing)
+}
+
+fn method(method: &Method) -> wasi::Method {
+    match method {
+        Method::Get => wasi::Method::Get,
+        Method::Head => wasi::Method::Head,
+        Method::Post => wasi::Method::Post,
+        Method::Put => wasi::Method::Put,
+        Method::Patch => wasi::Method::Patch,
+        Method::Delete => wasi::Method::Delete,
+        Method::Options => wasi::Method::Options,
+        Method::Other(method) => wasi::Method::Other(method.clone()),
+    }
+}
+
+/// The host's own timers, so that it lets go of a connection that nobody waits for any more.
+fn options(deadline: Deadline) -> Result<RequestOptions, Problem> {
+    let options = RequestOptions::new();
+    let left = Some(nanoseconds(deadline.remaining()).max(1));
+    options
+        .set_connect_timeout(left)
+        .and_then(|()| options.set_first_byte_timeout(left))
+        .and_then(|()| options.set_between_bytes_timeout(left))
+        .map_err(|()| odd("the host refused the timeout"))?;
+    Ok(options)
+}
+
+/// Writes the body, for as long as nothing has come back: a server may answer, and a connection may
+/// fail, before it is all sent.
+fn send(
+    body: OutgoingBody,
+    bytes: &[u8],
+    answered: &Pollable,
+    clock: &Clock,
+) -> Result<(), Problem> {
+    {
+        let stream: OutputStream = body
+            .write()
+            .map_err(|()| odd("the request has no stream"))?;
+        let writable = stream.subscribe();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            clock.wait(&[&writable, answered], Stage::Send)?;
+            if answered.ready() {
+                return Ok(());
+            }
+            // Why it failed stands in the answer.
+            let Ok(room) = stream.check_write() else {
+                return Ok(());
+            };
+            let room = usize::try_from(room).unwrap_or(usize::MAX).min(rest.len());
+            let (now, later) = rest.split_at(room);
+            if !now.is_empty() && stream.write(now).is_err() {
+                return Ok(());
+            }
+            rest = later;
+        }
+    }
+    OutgoingBody::finish(body, None).map_err(|code| clock.problem(code, Stage::Send))
+}
+
+/// Reads the body to its end or to `limit`, and whether it went on.
+fn receive(body: &IncomingBody, limit: usize, clock: &Clock) -> Result<(Vec<u8>, bool), Problem> {
+    let stream: InputStream = body
+        .stream()
+        .map_err(|()| odd("the answer has no stream"))?;
+    let readable = stream.subscribe();
+    let mut bytes = Vec::new();
+    loop {
+        clock.wait(&[&readable], Stage::Body)?;
+        // One byte more than is kept tells an end from a limit.
+        let wanted = (limit - bytes.len()).saturating_add(1).min(CHUNK);
+        match stream.read(wanted as u64) {
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
+            Err(StreamError::Closed) => return Ok((bytes, false)),
+            Err(StreamError::LastOperationFailed(error)) => {
+                return match wasi::http_error_code(&error) {
+                    Some(ErrorCode::HttpResponseBodySize(_)) => Ok((bytes, true)),
+                    Some(code) => Err(clock.problem(code, Stage::Body)),
+                    None => Err(Problem::Closed),
+                };
+            }
+        }
+        if bytes.len() > limit {
+            bytes.truncate(limit);
+            return Ok((bytes, true));
+        }
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn odd(text: &str) -> Problem {
+    Problem::Other(text.to_owned())
+}
+
+const CHUNK: usize = 64 << 10;

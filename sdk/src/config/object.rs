@@ -1,0 +1,129 @@
+//! Reading an object by the table of its fields.
+
+use serde_json::{Map, Value};
+
+use super::{Config, ConfigError};
+
+/// One field of a struct of settings, as the derive macro writes it down.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    pub key: &'static str,
+    pub doc: &'static str,
+    pub default: Option<fn() -> Value>,
+    pub grant: Option<&'static str>,
+    pub secret: bool,
+    pub minimum: Option<fn() -> Value>,
+    pub maximum: Option<fn() -> Value>,
+}
+
+/// An object whose fields are taken one by one.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Object(Map<String, Value>);
+
+impl Object {
+    /// An object that has none but these fields.
+    pub fn read(value: Value, fields: &[Field]) -> Result<Self, ConfigError> {
+        let Value::Object(map) = value else {
+            return Err(ConfigError::expected("an object", &value));
+        };
+        let known = |key: &str| fields.iter().any(|field| field.key == key);
+        if let Some(unknown) = map.keys().find(|key| !known(key)) {
+            return Err(ConfigError::new(format_args!(
+                "unknown key `{unknown}`; {}",
+                alternatives(fields.iter().map(|field| field.key))
+            )));
+        }
+        Ok(Self(map))
+    }
+
+    /// An object of one key.
+    pub(super) fn with(key: &str, value: Value) -> Self {
+        Self(Map::from_iter([(key.to_owned(), value)]))
+    }
+
+    /// Reads one field, or what counts when it is missing.
+    pub fn take<T: Config>(&mut self, field: &Field) -> Result<T, ConfigError> {
+        let Some(value) = self
+            .0
+            .remove(field.key)
+            .or_else(|| field.default.map(|make| make()))
+        else {
+            return T::absent().ok_or_else(|| {
+                ConfigError::new(format_args!("the key `{}` is missing", field.key))
+            });
+        };
+        in_bounds(&value, field)
+            .and_then(|()| T::read(value))
+            .map_err(|error| if field.secret { error.hidden() } else { error })
+            .map_err(|error| error.inside(field.key))
+    }
+}
+
+/// An object of these keys, those without a value left out.
+#[doc(hidden)]
+pub fn object_of<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    let entries = entries.into_iter().filter(|(_, value)| !value.is_null());
+    Value::Object(
+        entries
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    )
+}
+
+/// The one key of an object that stands for a variant, and what is under it.
+#[doc(hidden)]
+pub fn read_variant(value: Value) -> Result<(String, Option<Value>), ConfigError> {
+    match value {
+        Value::String(name) => Ok((name, None)),
+        Value::Object(map) if map.len() == 1 => {
+            let (name, inner) = map.into_iter().next().unwrap_or_default();
+            Ok((name, Some(inner)))
+        }
+        other => Err(ConfigError::expected(
+            "the name of a variant or an object of one key",
+            &other,
+        )),
+    }
+}
+
+/// The error for a variant that there is not.
+#[doc(hidden)]
+pub fn unknown_variant(name: &str, known: &[&str]) -> ConfigError {
+    ConfigError::new(format_args!(
+        "unknown value `{name}`; {}",
+        alternatives(known.iter().copied())
+    ))
+}
+
+fn alternatives<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
+        "there are none here".to_owned()
+    } else {
+        format!("there are {}", names.join(", "))
+    }
+}
+
+fn in_bounds(value: &Value, field: &Field) -> Result<(), ConfigError> {
+    let Some(number) = value.as_f64() else {
+        return Ok(());
+    };
+    let bound = |bound: Option<fn() -> Value>| bound.map(|make| make());
+    if let Some(minimum) = bound(field.minimum)
+        && minimum.as_f64().is_some_and(|minimum| number < minimum)
+    {
+        return Err(ConfigError::new(format_args!(
+            "{value} is less than {minimum}"
+        )));
+    }
+    if let Some(maximum) = bound(field.maximum)
+        && maximum.as_f64().is_some_and(|maximum| number > maximum)
+    {
+        return Err(ConfigError::new(format_args!(
+            "{value} is more than {maximum}"
+        )));
+    }
+    Ok(())
+}

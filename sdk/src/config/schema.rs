@@ -1,0 +1,242 @@
+//! JSON Schema (2020-12), as far as settings need it.
+
+use std::any::type_name;
+
+use serde_json::{Map, Value, json};
+
+use super::{Config, Field, Object};
+
+/// The JSON Schema of a value: a set of keywords.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Schema(Map<String, Value>);
+
+impl Schema {
+    /// A schema that accepts everything.
+    pub fn anything() -> Self {
+        Self::default()
+    }
+
+    /// A schema that accepts one JSON type: `string`, `integer`, `number`, `boolean`, `array`, `object`.
+    pub fn of_type(name: &str) -> Self {
+        Self::anything().with("type", name)
+    }
+
+    /// The same with a keyword set.
+    #[must_use]
+    pub fn with(mut self, keyword: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(keyword.to_owned(), value.into());
+        self
+    }
+
+    /// The same with a description, unless that is empty.
+    #[must_use]
+    pub fn described(self, text: &str) -> Self {
+        if text.is_empty() {
+            self
+        } else {
+            self.with("description", text)
+        }
+    }
+
+    /// Sets a keyword on the schema of the items, where this is a list, else on the schema itself.
+    fn mark(mut self, keyword: &str, value: &str) -> Self {
+        match self.0.get_mut("items") {
+            Some(Value::Object(items)) => {
+                items.insert(keyword.to_owned(), value.into());
+                self
+            }
+            _ => self.with(keyword, value),
+        }
+    }
+}
+
+impl From<Schema> for Value {
+    fn from(schema: Schema) -> Self {
+        Self::Object(schema.0)
+    }
+}
+
+/// The schemas of types that have a name of their own, each once.
+#[derive(Debug, Default)]
+pub struct Definitions(Vec<Definition>);
+
+#[derive(Debug)]
+struct Definition {
+    /// Tells two types of one name apart.
+    type_name: &'static str,
+    name: String,
+    uses: usize,
+    /// None while it is being made, which a type that holds itself meets.
+    schema: Option<Schema>,
+}
+
+impl Definitions {
+    /// A reference to the schema of `T`, which `make` makes on the first call.
+    pub fn reference<T>(&mut self, name: &str, make: impl FnOnce(&mut Self) -> Schema) -> Schema {
+        let type_name = type_name::<T>();
+        let known = self
+            .0
+            .iter()
+            .position(|definition| definition.type_name == type_name);
+        let index = known.unwrap_or_else(|| {
+            let index = self.0.len();
+            let name = self.free_name(name);
+            self.0.push(Definition {
+                type_name,
+                name,
+                uses: 0,
+                schema: None,
+            });
+            self.0[index].schema = Some(make(self));
+            index
+        });
+        let definition = &mut self.0[index];
+        definition.uses += 1;
+        Schema::anything().with("$ref", format!("#/$defs/{}", definition.name))
+    }
+
+    /// The schema of an object with these fields. `add` names the type of each of them, in order.
+    #[doc(hidden)]
+    pub fn object(
+        &mut self,
+        doc: &str,
+        fields: &[Field],
+        add: impl FnOnce(&mut Properties<'_>),
+    ) -> Schema {
+        let mut properties = Properties {
+            definitions: self,
+            fields: fields.iter(),
+            schemas: Map::new(),
+            required: Vec::new(),
+        };
+        add(&mut properties);
+        let Properties {
+            schemas, required, ..
+        } = properties;
+        let schema = Schema::of_type("object")
+            .described(doc)
+            .with("properties", schemas)
+            .with("additionalProperties", false);
+        if required.is_empty() {
+            schema
+        } else {
+            schema.with("required", required)
+        }
+    }
+
+    /// The schema of `T` as a document of its own.
+    pub(super) fn document<T: Config>() -> Value {
+        let mut definitions = Self::default();
+        let mut root = T::schema(&mut definitions);
+        // The settings themselves stand at the top, unless they hold themselves.
+        let own = type_name::<T>();
+        if let Some(index) = definitions
+            .0
+            .iter()
+            .position(|definition| definition.type_name == own && definition.uses == 1)
+            && let Some(schema) = definitions.0.remove(index).schema
+        {
+            root = schema;
+        }
+        let all: Map<String, Value> = definitions
+            .0
+            .into_iter()
+            .filter_map(|definition| Some((definition.name, definition.schema?.into())))
+            .collect();
+        if !all.is_empty() {
+            root = root.with("$defs", all);
+        }
+        root.with("$schema", "https://json-schema.org/draft/2020-12/schema")
+            .into()
+    }
+
+    fn free_name(&self, name: &str) -> String {
+        let taken = |name: &str| self.0.iter().any(|definition| definition.name == name);
+        let mut free = name.to_owned();
+        let mut number = 2;
+        while taken(&free) {
+            free = format!("{name}{number}");
+            number += 1;
+        }
+        free
+    }
+}
+
+/// The properties of an object while it is being made.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Properties<'a> {
+    definitions: &'a mut Definitions,
+    fields: std::slice::Iter<'a, Field>,
+    schemas: Map<String, Value>,
+    required: Vec<Value>,
+}
+
+impl Properties<'_> {
+    /// The next field is of this type.
+    pub fn next<T: Config>(&mut self) {
+        let Some(field) = self.fields.next() else {
+            return;
+        };
+        let mut schema = T::schema(self.definitions).described(field.doc);
+        if let Some(kind) = field.grant {
+            schema = schema.mark("x-vitals-grant", kind);
+        }
+        if field.secret {
+            schema = schema.with("writeOnly", true);
+        }
+        for (keyword, bound) in [("minimum", field.minimum), ("maximum", field.maximum)] {
+            if let Some(bound) = bound {
+                schema = schema.with(keyword, bound());
+            }
+        }
+        match field.default {
+            Some(default) => {
+                let default = default();
+                let mut written = Object::with(field.key, default.clone());
+                if let Err(error) = written.take::<T>(field) {
+                    panic!("the default of a setting is not valid: {error}");
+                }
+                if !default.is_null() {
+                    schema = schema.with("default", default);
+                }
+            }
+            None if T::absent().is_none() => self.required.push(field.key.into()),
+            None => {}
+        }
+        self.schemas.insert(field.key.to_owned(), schema.into());
+    }
+}
+
+/// An enum whose variants have no data.
+#[doc(hidden)]
+pub fn names(doc: &str, variants: &[(&str, &str)]) -> Schema {
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(Some(doc.to_owned()).filter(|doc| !doc.is_empty()));
+    let documented = variants.iter().filter(|(_, doc)| !doc.is_empty());
+    lines.extend(documented.map(|(name, doc)| format!("- `{name}`: {doc}")));
+    let names: Vec<Value> = variants
+        .iter()
+        .map(|(name, _)| Value::from(*name))
+        .collect();
+    Schema::of_type("string")
+        .with("enum", names)
+        .described(&lines.join("\n"))
+}
+
+/// One variant without data, of an enum that has others with.
+#[doc(hidden)]
+pub fn name(name: &str, doc: &str) -> Value {
+    Schema::anything().with("const", name).described(doc).into()
+}
+
+/// One variant of an enum that is written as an object of one key.
+#[doc(hidden)]
+pub fn variant(name: &str, doc: &str, inner: Schema) -> Value {
+    Schema::of_type("object")
+        .described(doc)
+        .with("properties", json!({ name: Value::from(inner) }))
+        .with("required", json!([name]))
+        .with("additionalProperties", false)
+        .into()
+}

@@ -1,0 +1,296 @@
+//! The types that settings are made of.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::hash::BuildHasher;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{Config, ConfigError, Definitions, Schema};
+use crate::duration::{PATTERN, duration_text, parse_duration};
+use crate::{Address, Url};
+
+/// What can be granted by being written down: one text, or an `Option` or a `Vec` of such.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't have a grant",
+    label = "a grant is read from one text: `String`, `Url`, `Address`, or an `Option` or `Vec` of those"
+)]
+pub trait Grantable {}
+
+impl Grantable for String {}
+impl Grantable for Url {}
+impl Grantable for Address {}
+impl<T: Grantable> Grantable for Option<T> {}
+impl<T: Grantable> Grantable for Vec<T> {}
+
+/// What can have a range: a number, or an `Option` of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't have a range",
+    label = "this is not a number"
+)]
+pub trait Number {}
+
+impl<T: Number> Number for Option<T> {}
+
+/// Fails to compile where a grant stands on what can't have one.
+#[doc(hidden)]
+pub const fn grantable<T: Grantable>() {}
+
+/// Fails to compile where a range stands on what can't have one.
+#[doc(hidden)]
+pub const fn numeric<T: Number>() {}
+
+impl Config for bool {
+    fn schema(_: &mut Definitions) -> Schema {
+        Schema::of_type("boolean")
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        value
+            .as_bool()
+            .ok_or_else(|| ConfigError::expected("true or false", &value))
+    }
+
+    fn to_value(&self) -> Value {
+        (*self).into()
+    }
+}
+
+macro_rules! integers {
+    ($($integer:ty),*) => {
+        $(
+            impl Number for $integer {}
+
+            impl Config for $integer {
+                fn schema(_: &mut Definitions) -> Schema {
+                    Schema::of_type("integer").with("minimum", <$integer>::MIN).with("maximum", <$integer>::MAX)
+                }
+
+                fn read(value: Value) -> Result<Self, ConfigError> {
+                    let number = whole(&value).ok_or_else(|| ConfigError::expected("a whole number", &value))?;
+                    Self::try_from(number).map_err(|_| {
+                        ConfigError::new(format_args!("{number} is not from {} to {}", Self::MIN, Self::MAX))
+                    })
+                }
+
+                fn to_value(&self) -> Value {
+                    (*self).into()
+                }
+            }
+        )*
+    };
+}
+
+integers!(u8, u16, u32, u64, usize, i8, i16, i32, i64);
+
+/// A whole number, however it is written: to JSON Schema `1.0` is an integer.
+fn whole(value: &Value) -> Option<i128> {
+    if let Some(number) = value.as_i64() {
+        return Some(number.into());
+    }
+    if let Some(number) = value.as_u64() {
+        return Some(number.into());
+    }
+    let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "beyond its range it is out of every type's"
+    )]
+    Some(number as i128)
+}
+
+impl Number for f64 {}
+
+impl Config for f64 {
+    fn schema(_: &mut Definitions) -> Schema {
+        Schema::of_type("number")
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        value
+            .as_f64()
+            .ok_or_else(|| ConfigError::expected("a number", &value))
+    }
+
+    fn to_value(&self) -> Value {
+        (*self).into()
+    }
+}
+
+impl Config for String {
+    fn schema(_: &mut Definitions) -> Schema {
+        Schema::of_type("string")
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        match value {
+            Value::String(text) => Ok(text),
+            other => Err(ConfigError::expected("a text", &other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        self.as_str().into()
+    }
+}
+
+/// `2s`, `500ms`, `1m 30s`: see [`parse_duration`].
+impl Config for Duration {
+    fn schema(_: &mut Definitions) -> Schema {
+        Schema::of_type("string").with("pattern", PATTERN)
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        parse_duration(&String::read(value)?).map_err(ConfigError::new)
+    }
+
+    fn to_value(&self) -> Value {
+        duration_text(*self).into()
+    }
+}
+
+impl Config for Url {
+    fn schema(_: &mut Definitions) -> Schema {
+        Schema::of_type("string").with("format", "uri")
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        parsed(value)
+    }
+
+    fn to_value(&self) -> Value {
+        self.expose().into()
+    }
+}
+
+impl Config for Address {
+    fn schema(_: &mut Definitions) -> Schema {
+        Schema::of_type("string").with("pattern", ADDRESS)
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        parsed(value)
+    }
+
+    fn to_value(&self) -> Value {
+        self.to_string().into()
+    }
+}
+
+fn parsed<T: FromStr<Err: Display>>(value: Value) -> Result<T, ConfigError> {
+    String::read(value)?.parse().map_err(ConfigError::new)
+}
+
+/// Any JSON.
+impl Config for Value {
+    fn schema(_: &mut Definitions) -> Schema {
+        Schema::anything()
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        Ok(value)
+    }
+
+    fn to_value(&self) -> Value {
+        self.clone()
+    }
+}
+
+/// May be left out.
+impl<T: Config> Config for Option<T> {
+    fn schema(definitions: &mut Definitions) -> Schema {
+        T::schema(definitions)
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        if value.is_null() {
+            Ok(None)
+        } else {
+            T::read(value).map(Some)
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Config::to_value)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: Config> Config for Vec<T> {
+    fn schema(definitions: &mut Definitions) -> Schema {
+        Schema::of_type("array").with("items", T::schema(definitions))
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        let Value::Array(items) = value else {
+            return Err(ConfigError::expected("a list", &value));
+        };
+        items
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| T::read(item).map_err(|error| error.inside_item(index)))
+            .collect()
+    }
+
+    fn to_value(&self) -> Value {
+        self.iter().map(Config::to_value).collect()
+    }
+}
+
+impl<T: Config> Config for BTreeMap<String, T> {
+    fn schema(definitions: &mut Definitions) -> Schema {
+        map_schema::<T>(definitions)
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        read_map(value)
+    }
+
+    fn to_value(&self) -> Value {
+        self.iter()
+            .map(|(key, value)| (key.clone(), value.to_value()))
+            .collect::<Map<_, _>>()
+            .into()
+    }
+}
+
+impl<T: Config, S: BuildHasher + Default> Config for HashMap<String, T, S> {
+    fn schema(definitions: &mut Definitions) -> Schema {
+        map_schema::<T>(definitions)
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        read_map(value)
+    }
+
+    fn to_value(&self) -> Value {
+        self.iter()
+            .map(|(key, value)| (key.clone(), value.to_value()))
+            .collect::<Map<_, _>>()
+            .into()
+    }
+}
+
+fn map_schema<T: Config>(definitions: &mut Definitions) -> Schema {
+    Schema::of_type("object").with("additionalProperties", T::schema(definitions))
+}
+
+fn read_map<T: Config, M: FromIterator<(String, T)>>(value: Value) -> Result<M, ConfigError> {
+    let Value::Object(map) = value else {
+        return Err(ConfigError::expected("an object", &value));
+    };
+    map.into_iter()
+        .map(|(key, value)| match T::read(value) {
+            Ok(value) => Ok((key, value)),
+            Err(error) => Err(error.inside(&key)),
+        })
+        .collect()
+}
+
+/// Roughly: the reader says what is wrong with one that passes.
+const ADDRESS: &str = r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$";

@@ -1,0 +1,83 @@
+//! The moment by which something has to be done.
+//!
+//! The run's own deadline is set once by `plugin` and read by whatever waits.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// A moment by which something has to be done.
+///
+/// [`Deadline::of_run`] is a little before the host ends the run, so that a check can still say what it
+/// was waiting for. `http` and `tcp` keep to it by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// The moment `time` from now.
+    pub fn after(time: Duration) -> Self {
+        let now = Instant::now();
+        Self(now.checked_add(time).unwrap_or(now + FAR))
+    }
+
+    /// The deadline of this run. Outside of the host there is none: a day from now.
+    pub fn of_run() -> Self {
+        RUN.get().unwrap_or_else(|| Self::after(FAR))
+    }
+
+    /// The time left, zero once it is over.
+    pub fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether no time is left.
+    pub fn is_over(self) -> bool {
+        self.remaining().is_zero()
+    }
+
+    /// The deadline for a run that has `timeout` left: a tenth of it, at most 100 ms, is kept back for
+    /// the check's answer.
+    pub(crate) fn within(timeout: Duration) -> Self {
+        Self::after(timeout.saturating_sub((timeout / 10).min(MARGIN)))
+    }
+
+    /// Makes this the deadline of the run that this thread is.
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        allow(dead_code, reason = "only a host starts runs")
+    )]
+    pub(crate) fn begin_run(self) {
+        RUN.set(Some(self));
+    }
+}
+
+thread_local! {
+    static RUN: Cell<Option<Deadline>> = const { Cell::new(None) };
+}
+
+const MARGIN: Duration = Duration::from_millis(100);
+const FAR: Duration = Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_keeps_a_little_time_for_its_answer() {
+        let left = Deadline::within(Duration::from_secs(5)).remaining();
+        assert!(left > Duration::from_millis(4_500) && left <= Duration::from_millis(4_900));
+        let left = Deadline::within(Duration::from_millis(100)).remaining();
+        assert!(left <= Duration::from_millis(90));
+    }
+
+    #[test]
+    fn without_a_run_there_is_time_and_with_one_its_own() {
+        assert!(Deadline::of_run().remaining() > Duration::from_hours(1));
+        Deadline::after(Duration::ZERO).begin_run();
+        assert!(Deadline::of_run().is_over());
+    }
+
+    #[test]
+    fn a_time_beyond_the_clock_is_far_not_a_panic() {
+        assert!(!Deadline::after(Duration::MAX).is_over());
+    }
+}

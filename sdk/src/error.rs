@@ -1,0 +1,217 @@
+//! The error that `?` makes of any other, and how a chain of errors becomes one line for a person.
+//!
+//! It knows nothing of checks: `plugin` turns the line into an outcome.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What the functions of a check answer with.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Any error, with what it came from.
+///
+/// `?` makes one of every [`std::error::Error`], [`Context`] says what was being tried. `{}` shows the
+/// outermost text, `{:#}` the whole chain joined by `: `.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+///
+/// fn port(text: &str) -> Result<u16> {
+///     text.parse().with_context(|| format!("cannot read port `{text}`"))
+/// }
+///
+/// let error = port("http").unwrap_err();
+/// assert_eq!(format!("{error:#}"), "cannot read port `http`: invalid digit found in string");
+/// ```
+pub struct Error(Box<dyn StdError + Send + Sync>);
+
+impl Error {
+    /// An error with this text.
+    pub fn new(text: impl fmt::Display) -> Self {
+        Self(Box::new(Text {
+            text: text.to_string(),
+            source: None,
+        }))
+    }
+
+    /// The same error as the cause of `text`.
+    #[must_use]
+    pub fn context(self, text: impl fmt::Display) -> Self {
+        Self(Box::new(Text {
+            text: text.to_string(),
+            source: Some(self.0),
+        }))
+    }
+
+    /// The error itself and all that it came from, the outermost first.
+    pub fn chain(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        let outermost: &(dyn StdError + 'static) = &*self.0;
+        std::iter::successors(Some(outermost), |&error| error.source())
+    }
+}
+
+impl<E: StdError + Send + Sync + 'static> From<E> for Error {
+    fn from(error: E) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            f.write_str(&chain_text(&*self.0))
+        } else {
+            self.0.fmt(f)
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain_text(&*self.0))
+    }
+}
+
+/// Says what was being tried when an error came up.
+pub trait Context<T> {
+    /// Puts `text` in front of the error.
+    fn context(self, text: impl fmt::Display) -> Result<T>;
+
+    /// Puts the text that `text` makes in front of the error; it is called for an error only.
+    fn with_context<D: fmt::Display>(self, text: impl FnOnce() -> D) -> Result<T>;
+}
+
+impl<T, E: Into<Error>> Context<T> for std::result::Result<T, E> {
+    fn context(self, text: impl fmt::Display) -> Result<T> {
+        self.map_err(|error| error.into().context(text))
+    }
+
+    fn with_context<D: fmt::Display>(self, text: impl FnOnce() -> D) -> Result<T> {
+        self.map_err(|error| error.into().context(text()))
+    }
+}
+
+impl<T> Context<T> for Option<T> {
+    fn context(self, text: impl fmt::Display) -> Result<T> {
+        self.ok_or_else(|| Error::new(text))
+    }
+
+    fn with_context<D: fmt::Display>(self, text: impl FnOnce() -> D) -> Result<T> {
+        self.ok_or_else(|| Error::new(text()))
+    }
+}
+
+/// The line of an error that is a [`std::error::Error`]: its text and its causes.
+///
+/// This and [`ViaDisplay`] are told apart by autoref: where both fit, the one that needs no further
+/// reference is taken, so an error that is both shows its causes.
+#[doc(hidden)]
+pub trait ViaError {
+    fn line(&self) -> String;
+}
+
+impl<E: StdError + 'static> ViaError for E {
+    fn line(&self) -> String {
+        chain_text(self)
+    }
+}
+
+/// The line of an error that can only be displayed: a `String`, or `anyhow::Error` and its like, whose
+/// alternate form is the chain.
+#[doc(hidden)]
+pub trait ViaDisplay {
+    fn line(&self) -> String;
+}
+
+impl<E: fmt::Display> ViaDisplay for &E {
+    fn line(&self) -> String {
+        format!("{self:#}")
+    }
+}
+
+/// The texts of an error and its causes, joined by `: `. A cause whose text its parent shows already is
+/// left out: many errors put their source into their own text.
+fn chain_text(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut shown = text.clone();
+    for cause in std::iter::successors(error.source(), |&error| error.source()) {
+        let next = cause.to_string();
+        if next.is_empty() || shown.contains(&next) {
+            continue;
+        }
+        text.push_str(": ");
+        text.push_str(&next);
+        shown = next;
+    }
+    text
+}
+
+#[derive(Debug)]
+struct Text {
+    text: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl StdError for Text {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot open the ledger: {0}")]
+    struct Repeats(#[source] std::num::ParseIntError);
+
+    fn parse_error() -> std::num::ParseIntError {
+        "x".parse::<u8>().unwrap_err()
+    }
+
+    #[test]
+    fn a_chain_reads_as_one_line() {
+        let error = Error::from(parse_error())
+            .context("cannot read the port")
+            .context("bad settings");
+        assert_eq!(error.to_string(), "bad settings");
+        assert_eq!(
+            format!("{error:#}"),
+            "bad settings: cannot read the port: invalid digit found in string"
+        );
+        assert_eq!(error.chain().count(), 3);
+    }
+
+    #[test]
+    fn a_cause_that_is_shown_already_is_not_repeated() {
+        let error = Error::from(Repeats(parse_error()));
+        assert_eq!(
+            format!("{error:#}"),
+            "cannot open the ledger: invalid digit found in string"
+        );
+    }
+
+    #[test]
+    fn errors_of_every_kind_have_a_line() {
+        let std_error = Repeats(parse_error());
+        assert!(std_error.line().starts_with("cannot open the ledger"));
+        assert_eq!((&String::from("just text")).line(), "just text");
+        let own = Error::new("inner").context("outer");
+        assert_eq!((&own).line(), "outer: inner");
+    }
+
+    #[test]
+    fn nothing_where_something_was_needed_is_an_error() {
+        assert_eq!(
+            None::<u8>.context("no port").unwrap_err().to_string(),
+            "no port"
+        );
+    }
+}

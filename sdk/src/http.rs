@@ -1,0 +1,374 @@
+//! An HTTP client that blocks, keeps to the run's deadline, and reaches what the operator granted.
+//!
+//! The host makes the connection, does TLS and decides on grants, for every hop anew. This side makes
+//! requests, follows redirects and reads answers; how a request travels is `backend`'s business.
+//!
+//! ```no_run
+//! use vitals_sdk::prelude::*;
+//!
+//! # fn example(url: Url) -> Result<()> {
+//! let response = http::post(&url)
+//!     .header("authorization", "Bearer …")
+//!     .json(&json!({ "deep": true }))
+//!     .timeout(Duration::from_secs(2))
+//!     .send()?;
+//! let body: Value = response.json()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod redirect;
+mod response;
+mod status;
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::{Deadline, Url, backend};
+
+pub use error::{Error, Problem, Stage};
+pub use response::Response;
+pub use status::StatusCode;
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Method {
+    /// Reads.
+    #[default]
+    Get,
+    /// Reads without a body.
+    Head,
+    /// Does.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes.
+    Patch,
+    /// Removes.
+    Delete,
+    /// Asks what is possible.
+    Options,
+    /// Any other, in the case that the server expects.
+    Other(String),
+}
+
+impl Method {
+    /// The method as it stands in a request.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Other(method) => method,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A GET request.
+pub fn get(url: &Url) -> RequestBuilder {
+    request(Method::Get, url)
+}
+
+/// A HEAD request.
+pub fn head(url: &Url) -> RequestBuilder {
+    request(Method::Head, url)
+}
+
+/// A POST request.
+pub fn post(url: &Url) -> RequestBuilder {
+    request(Method::Post, url)
+}
+
+/// A PUT request.
+pub fn put(url: &Url) -> RequestBuilder {
+    request(Method::Put, url)
+}
+
+/// A request of any method. User and password of the URL become basic authentication.
+pub fn request(method: Method, url: &Url) -> RequestBuilder {
+    RequestBuilder {
+        method,
+        url: url.clone(),
+        headers: Vec::new(),
+        body: None,
+        timeout: None,
+        redirects: 0,
+        body_limit: BODY_LIMIT,
+        problem: None,
+    }
+}
+
+/// A request that has not been sent yet.
+#[derive(Clone)]
+#[must_use = "nothing happens before `send`"]
+pub struct RequestBuilder {
+    method: Method,
+    url: Url,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+    timeout: Option<Duration>,
+    redirects: u32,
+    body_limit: usize,
+    problem: Option<Problem>,
+}
+
+impl RequestBuilder {
+    /// Adds a header. `host`, `connection` and their like are the host's, and refused when sent.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Sets the body to JSON, and its content type where none is set.
+    pub fn json(mut self, body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => self.body = Some(body),
+            Err(error) => self.problem = Some(Problem::Body(error.to_string())),
+        }
+        if !self.has_header("content-type") {
+            self.headers
+                .push(("content-type".to_owned(), "application/json".to_owned()));
+        }
+        self
+    }
+
+    /// Limits the time for all of it: connecting, every hop, the whole body. The run's own deadline holds
+    /// in any case.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Follows so many redirects; none if this is not called, and the redirect itself is the answer. Each
+    /// hop needs a grant of its own. To another origin no header that was set here goes along.
+    pub fn follow_redirects(mut self, hops: u32) -> Self {
+        self.redirects = hops;
+        self
+    }
+
+    /// Keeps at most so many bytes of the answer's body, 1 MiB if this is not called; see
+    /// [`Response::is_truncated`]. The host has a limit of its own.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Sends the request and reads the whole answer. An answer of any status is `Ok`.
+    pub fn send(self) -> Result<Response, Error> {
+        let run = Deadline::of_run();
+        let deadline = self
+            .timeout
+            .map_or(run, |timeout| Deadline::after(timeout).min(run));
+        let mut request = self;
+        let mut hops = 0;
+        let started = Instant::now();
+        loop {
+            let reply = request
+                .exchange(deadline)
+                .map_err(|problem| request.error(problem))?;
+            let Some(next) = redirect::next(&request, &reply, hops) else {
+                return Ok(Response::new(
+                    request.method,
+                    request.url,
+                    reply,
+                    started.elapsed(),
+                ));
+            };
+            request = next.map_err(|problem| request.error(problem))?;
+            hops += 1;
+        }
+    }
+
+    fn exchange(&self, deadline: Deadline) -> Result<Reply, Problem> {
+        if let Some(problem) = &self.problem {
+            return Err(problem.clone());
+        }
+        if !matches!(self.url.scheme(), "http" | "https") {
+            return Err(Problem::Scheme(self.url.scheme().to_owned()));
+        }
+        let wire = Wire {
+            method: &self.method,
+            url: &self.url,
+            headers: self.all_headers(),
+            body: self.body.as_deref(),
+            body_limit: self.body_limit,
+        };
+        backend::exchange(&wire, deadline)
+    }
+
+    /// The headers that were set, and those that a request has anyway.
+    fn all_headers(&self) -> Vec<(String, String)> {
+        let mut headers = self.headers.clone();
+        let mut add = |name: &str, value: String| {
+            if !self.has_header(name) {
+                headers.push((name.to_owned(), value));
+            }
+        };
+        add("user-agent", USER_AGENT.to_owned());
+        add("accept", "*/*".to_owned());
+        if let Some((user, password)) = self.url.credentials() {
+            let pair = [user.as_slice(), b":", &password].concat();
+            add("authorization", format!("Basic {}", base64(&pair)));
+        }
+        if let Some(body) = &self.body {
+            add("content-length", body.len().to_string());
+        }
+        headers
+    }
+
+    fn has_header(&self, name: &str) -> bool {
+        self.headers
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+    }
+
+    fn error(&self, problem: Problem) -> Error {
+        Error::new(&self.method, &self.url, problem)
+    }
+}
+
+/// Headers and body may hold secrets: they are not printed.
+impl fmt::Debug for RequestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestBuilder({} {})", self.method, self.url)
+    }
+}
+
+/// One request as it goes out.
+#[cfg_attr(
+    not(target_family = "wasm"),
+    expect(dead_code, reason = "read by the host's side only")
+)]
+pub(crate) struct Wire<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) url: &'a Url,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<&'a [u8]>,
+    pub(crate) body_limit: usize,
+}
+
+/// One answer as it came in.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) truncated: bool,
+}
+
+impl Reply {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for position in 0..4 {
+            let digit = (bits >> (18 - 6 * position)) & 63;
+            text.push(if position > chunk.len() {
+                '='
+            } else {
+                char::from(BASE64[digit as usize])
+            });
+        }
+    }
+    text
+}
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const BODY_LIMIT: usize = 1 << 20;
+const USER_AGENT: &str = concat!("vitals/", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn base64_pads() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("a:b?>", "YTpiPz4="),
+        ] {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn a_request_brings_its_usual_headers_once() {
+        let request = post(&url("http://me:pw@a/"))
+            .header("Accept", "text/plain")
+            .body("four");
+        let headers = request.all_headers();
+        let values = |name: &str| -> Vec<&str> {
+            headers
+                .iter()
+                .filter(|(own, _)| own.eq_ignore_ascii_case(name))
+                .map(|(_, v)| v.as_str())
+                .collect()
+        };
+        assert_eq!(values("accept"), ["text/plain"]);
+        assert_eq!(values("authorization"), ["Basic bWU6cHc="]);
+        assert_eq!(values("content-length"), ["4"]);
+        assert_eq!(values("user-agent").len(), 1);
+    }
+
+    #[test]
+    fn a_debug_print_shows_no_secret() {
+        let request = post(&url("http://me:secret@a/?q=secret"))
+            .header("x-key", "secret")
+            .body("secret");
+        assert_eq!(format!("{request:?}"), "RequestBuilder(POST http://a/?…)");
+    }
+
+    #[test]
+    fn a_scheme_that_is_not_http_is_an_error() {
+        let error = get(&url("ftp://a/")).send().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot get ftp://a/: `ftp` is not a scheme of HTTP; use `http` or `https`"
+        );
+    }
+
+    #[test]
+    fn outside_of_the_host_it_says_that_there_is_no_http() {
+        let error = put(&url("http://a/b?token=1")).send().unwrap_err();
+        assert_eq!(error.problem(), &Problem::NoHost);
+        assert_eq!(
+            error.to_string(),
+            "cannot put http://a/b?…: there is no HTTP outside of the host"
+        );
+    }
+}

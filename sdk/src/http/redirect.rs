@@ -1,0 +1,149 @@
+//! Following redirects: what the next request looks like.
+
+use super::{Method, Problem, Reply, RequestBuilder};
+
+/// The request that a reply leads to; nothing where the reply is the answer.
+pub(super) fn next(
+    request: &RequestBuilder,
+    reply: &Reply,
+    hops: u32,
+) -> Option<Result<RequestBuilder, Problem>> {
+    if request.redirects == 0 || !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    // A 3xx without a place to go is an answer like any other.
+    let location = reply.header("location")?;
+    if hops == request.redirects {
+        return Some(Err(Problem::Redirect(format!("more than {hops} in a row"))));
+    }
+    Some(follow(request, reply.status, location))
+}
+
+fn follow(
+    request: &RequestBuilder,
+    status: u16,
+    location: &str,
+) -> Result<RequestBuilder, Problem> {
+    let url = request
+        .url
+        .join(location)
+        .map_err(|error| Problem::Redirect(error.to_string()))?;
+    let mut next = request.clone();
+    if !url.same_origin(&request.url) {
+        // Any of them may be a credential; which ones are, only their author knows.
+        next.headers.retain(|(name, _)| {
+            HARMLESS
+                .iter()
+                .any(|harmless| harmless.eq_ignore_ascii_case(name))
+        });
+    }
+    // RFC 9110, section 15.4: 303 changes the method, 307 and 308 never do, 301 and 302 do for POST.
+    let to_get = match status {
+        303 => request.method != Method::Head,
+        301 | 302 => request.method == Method::Post,
+        _ => false,
+    };
+    if to_get {
+        next.method = Method::Get;
+        next.body = None;
+        next.headers
+            .retain(|(name, _)| !name.to_ascii_lowercase().starts_with("content-"));
+    }
+    next.url = url;
+    Ok(next)
+}
+
+/// What may go along to another origin.
+const HARMLESS: [&str; 4] = ["accept", "accept-language", "content-type", "user-agent"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Url;
+    use crate::http::request;
+
+    fn reply(status: u16, location: Option<&str>) -> Reply {
+        let headers = location.map(|location| ("Location".to_owned(), location.to_owned()));
+        Reply {
+            status,
+            headers: headers.into_iter().collect(),
+            body: Vec::new(),
+            truncated: false,
+        }
+    }
+
+    fn posting(hops: u32) -> RequestBuilder {
+        let url: Url = "https://me:pw@a/start".parse().unwrap();
+        request(Method::Post, &url)
+            .header("x-api-key", "secret")
+            .header("accept", "text/plain")
+            .json(&1)
+            .follow_redirects(hops)
+    }
+
+    fn names(request: &RequestBuilder) -> Vec<&str> {
+        request
+            .headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn a_redirect_is_the_answer_unless_it_is_to_be_followed() {
+        assert!(next(&posting(0), &reply(302, Some("/x")), 0).is_none());
+        assert!(next(&posting(1), &reply(302, None), 0).is_none());
+        assert!(next(&posting(1), &reply(304, Some("/x")), 0).is_none());
+        assert!(next(&posting(1), &reply(200, Some("/x")), 0).is_none());
+    }
+
+    #[test]
+    fn on_the_same_origin_all_goes_along() {
+        let next = next(&posting(1), &reply(307, Some("/x")), 0)
+            .unwrap()
+            .unwrap();
+        assert_eq!(next.method, Method::Post);
+        assert_eq!(next.body.as_deref(), Some(&b"1"[..]));
+        assert_eq!(names(&next), ["x-api-key", "accept", "content-type"]);
+        assert!(next.url.credentials().is_some());
+    }
+
+    #[test]
+    fn to_another_origin_nothing_goes_that_could_be_secret() {
+        for location in ["https://b/x", "http://a/x", "https://a:8443/x"] {
+            let next = next(&posting(1), &reply(308, Some(location)), 0)
+                .unwrap()
+                .unwrap();
+            assert_eq!(names(&next), ["accept", "content-type"], "{location}");
+            assert!(next.url.credentials().is_none(), "{location}");
+        }
+    }
+
+    #[test]
+    fn a_see_other_becomes_a_get_without_a_body() {
+        for status in [301, 302, 303] {
+            let next = next(&posting(1), &reply(status, Some("x")), 0)
+                .unwrap()
+                .unwrap();
+            assert_eq!(next.method, Method::Get);
+            assert_eq!(next.body, None);
+            assert_eq!(names(&next), ["x-api-key", "accept"]);
+        }
+    }
+
+    #[test]
+    fn too_many_and_broken_ones_are_errors() {
+        let error = next(&posting(2), &reply(302, Some("/x")), 2)
+            .unwrap()
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot follow the redirect: more than 2 in a row"
+        );
+        assert!(
+            next(&posting(2), &reply(302, Some("http://")), 0)
+                .unwrap()
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! An answer, read to its end.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::{Error, Method, Problem, Reply, StatusCode};
+use crate::Url;
+
+/// An answer, read to its end or to the limit of its body.
+pub struct Response {
+    method: Method,
+    url: Url,
+    reply: Reply,
+    elapsed: Duration,
+}
+
+impl Response {
+    pub(super) fn new(method: Method, url: Url, reply: Reply, elapsed: Duration) -> Self {
+        Self {
+            method,
+            url,
+            reply,
+            elapsed,
+        }
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::new(self.reply.status)
+    }
+
+    /// The first header of this name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.reply.header(name)
+    }
+
+    /// All headers, as they came. Bytes that are not UTF-8 are replaced.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.reply
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The URL that answered: after redirects, the last one.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The time from the beginning of the request, over all hops, to the end of the body.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// The body, up to its limit.
+    pub fn body(&self) -> &[u8] {
+        &self.reply.body
+    }
+
+    /// Whether the body went on beyond its limit.
+    pub fn is_truncated(&self) -> bool {
+        self.reply.truncated
+    }
+
+    /// The body as text. Bytes that are not UTF-8 are replaced.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.reply.body)
+    }
+
+    /// The body read as JSON, for example into a [`Value`](crate::Value). An error shows nothing of it.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let wrong = |text: String| Error::new(&self.method, &self.url, Problem::Body(text));
+        if self.reply.truncated {
+            let kept = self.reply.body.len();
+            return Err(wrong(format!(
+                "it is longer than {kept} bytes, where it was cut off"
+            )));
+        }
+        serde_json::from_slice(&self.reply.body).map_err(|error| {
+            wrong(format!(
+                "not the JSON that was expected (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        })
+    }
+}
+
+/// Headers and body may hold secrets: they are not printed.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Response({} {}: {})",
+            self.method,
+            self.url,
+            self.status()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Value;
+
+    fn response(body: &str, truncated: bool) -> Response {
+        let headers = vec![("X-Mode".to_owned(), "a".to_owned())];
+        let reply = Reply {
+            status: 200,
+            headers,
+            body: body.into(),
+            truncated,
+        };
+        Response::new(
+            Method::Get,
+            "http://a/".parse().unwrap(),
+            reply,
+            Duration::ZERO,
+        )
+    }
+
+    #[test]
+    fn a_body_is_read_as_json() {
+        let value: Value = response(r#"{"up": true}"#, false).json().unwrap();
+        assert_eq!(value["up"], true);
+        assert_eq!(response("", false).header("x-mode"), Some("a"));
+    }
+
+    #[test]
+    fn an_error_about_the_body_does_not_show_it() {
+        let error = response("secret", false)
+            .json::<Value>()
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "cannot get http://a/: the body is not valid: not the JSON that was expected (line 1, column 1)"
+        );
+        let error = response("1234", true)
+            .json::<Value>()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.ends_with("it is longer than 4 bytes, where it was cut off"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,105 @@
+//! Write a health check for vitals: one function, one attribute, one `.wasm`.
+//!
+//! ```
+//! use vitals_sdk::prelude::*;
+//!
+//! /// Answers as healthy while the URL does.
+//! #[derive(Config)]
+//! struct Settings {
+//!     /// What to fetch.
+//!     #[config(grant = "http")]
+//!     url: Url,
+//!     /// An answer that takes longer is degraded.
+//!     #[config(default = "2s")]
+//!     slow_after: Duration,
+//! }
+//!
+//! #[health_check(code = "http")]
+//! fn check(settings: Settings) -> Result<Outcome> {
+//!     let response = http::get(&settings.url).send()?;
+//!     Ok(if response.elapsed() > settings.slow_after {
+//!         Outcome::degraded(format!("answered in {:?}", response.elapsed()))
+//!     } else {
+//!         Outcome::healthy("answered")
+//!     }
+//!     .detail("status", response.status().as_u16())
+//!     .measure(seconds("response_time", response.elapsed()).degraded_above(settings.slow_after)))
+//! }
+//! ```
+//!
+//! Build it with `cargo build --release --target wasm32-wasip2` as a `cdylib`, and drop the file into
+//! the host's plugins directory. [`health_check`] says what the function may look like, [`Config`]
+//! what settings are made of.
+//!
+//! # Where it runs
+//!
+//! In the host, each run has a fresh instance, a [`Deadline`], and nothing else until the operator
+//! grants it: [`http`] and [`tcp`] answer with an error that says what would have to be granted.
+//! Outside of it, in the author's own `cargo test`, the check stays an ordinary function: [`tcp`] is
+//! `std::net` there, [`http`] and [`metrics`] answer with an error that says so, and [`report`] is
+//! silent.
+
+#[cfg(all(
+    target_family = "wasm",
+    not(all(target_os = "wasi", target_env = "p2"))
+))]
+compile_error!("a vitals check is a component: build it with `--target wasm32-wasip2`");
+
+// The macros name this crate `::vitals_sdk`, in its own unit tests too.
+#[cfg(test)]
+extern crate self as vitals_sdk;
+
+mod address;
+mod backend;
+mod deadline;
+mod duration;
+mod error;
+mod host;
+mod measurement;
+mod outcome;
+mod plugin;
+mod request;
+mod url;
+
+pub mod config;
+pub mod http;
+pub mod metrics;
+pub mod report;
+pub mod tcp;
+
+pub use address::{Address, AddressError};
+pub use config::Config;
+pub use deadline::Deadline;
+pub use duration::{DurationError, parse_duration};
+pub use error::{Context, Error, Result};
+pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds};
+pub use outcome::{Outcome, Status};
+pub use request::Request;
+pub use url::{Url, UrlError};
+pub use vitals_sdk_macros::{Config, health_check};
+
+/// A JSON value: of a detail, of a JSON document, of a settings field without a fixed shape.
+pub use serde_json::Value;
+/// Makes a [`Value`] from JSON written in place.
+pub use serde_json::json;
+
+/// All that a check usually needs, for `use vitals_sdk::prelude::*`.
+pub mod prelude {
+    pub use crate::{
+        Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
+        Status, Url, Value, bytes, count, health_check, http, json, metrics, ratio, report,
+        seconds, tcp,
+    };
+    pub use std::time::Duration;
+}
+
+/// What the macros expand to; not for use by hand, and free to change.
+#[doc(hidden)]
+pub mod __private {
+    #[cfg(target_family = "wasm")]
+    pub use crate::backend::bindings;
+    pub use crate::config::{Field, Object, grantable, numeric};
+    pub use crate::error::{ViaDisplay, ViaError};
+    pub use crate::plugin::{Answer, Check, Identity, NoSettings};
+    pub use serde_json::json;
+}

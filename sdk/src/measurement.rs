@@ -1,0 +1,174 @@
+//! Numbers that a check observed, with the bounds beyond which they are bad.
+
+use std::time::Duration;
+
+/// A number that a check observed. The bounds are shown, not applied: the status is the check's to
+/// decide. The host leaves out a value that is not finite.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+///
+/// let lag = seconds("replication_lag", Duration::from_millis(250))
+///     .degraded_above(Duration::from_secs(1))
+///     .unhealthy_above(Duration::from_secs(30));
+/// assert_eq!((lag.value(), lag.unit()), (0.25, "seconds"));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    name: String,
+    value: f64,
+    unit: &'static str,
+    degraded_at: Option<Bound>,
+    unhealthy_at: Option<Bound>,
+}
+
+/// A side of a value that is bad.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// Bad when the measured value is greater.
+    Above(f64),
+    /// Bad when the measured value is smaller.
+    Below(f64),
+}
+
+/// A time: a `Duration`, or a number of seconds.
+pub fn seconds(name: impl Into<String>, value: impl Quantity) -> Measurement {
+    Measurement::new(name, value, "seconds")
+}
+
+/// An amount of bytes.
+pub fn bytes(name: impl Into<String>, value: impl Quantity) -> Measurement {
+    Measurement::new(name, value, "bytes")
+}
+
+/// A share, 1 for all of it.
+pub fn ratio(name: impl Into<String>, value: impl Quantity) -> Measurement {
+    Measurement::new(name, value, "ratio")
+}
+
+/// A plain number of things.
+pub fn count(name: impl Into<String>, value: impl Quantity) -> Measurement {
+    Measurement::new(name, value, "")
+}
+
+impl Measurement {
+    fn new(name: impl Into<String>, value: impl Quantity, unit: &'static str) -> Self {
+        let value = value.quantity();
+        Self {
+            name: name.into(),
+            value,
+            unit,
+            degraded_at: None,
+            unhealthy_at: None,
+        }
+    }
+
+    /// Says that a value greater than this is degraded.
+    #[must_use]
+    pub fn degraded_above(mut self, bound: impl Quantity) -> Self {
+        self.degraded_at = Some(Bound::Above(bound.quantity()));
+        self
+    }
+
+    /// Says that a value smaller than this is degraded.
+    #[must_use]
+    pub fn degraded_below(mut self, bound: impl Quantity) -> Self {
+        self.degraded_at = Some(Bound::Below(bound.quantity()));
+        self
+    }
+
+    /// Says that a value greater than this is unhealthy.
+    #[must_use]
+    pub fn unhealthy_above(mut self, bound: impl Quantity) -> Self {
+        self.unhealthy_at = Some(Bound::Above(bound.quantity()));
+        self
+    }
+
+    /// Says that a value smaller than this is unhealthy.
+    #[must_use]
+    pub fn unhealthy_below(mut self, bound: impl Quantity) -> Self {
+        self.unhealthy_at = Some(Bound::Below(bound.quantity()));
+        self
+    }
+
+    /// Its name, snake case, as metrics have it: `[a-z0-9_]`, at most 64 long.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number, in [`Measurement::unit`].
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// `seconds`, `bytes`, `ratio`, or nothing for a count.
+    pub fn unit(&self) -> &str {
+        self.unit
+    }
+
+    /// Where it begins to be degraded.
+    pub fn degraded_at(&self) -> Option<Bound> {
+        self.degraded_at
+    }
+
+    /// Where it begins to be unhealthy.
+    pub fn unhealthy_at(&self) -> Option<Bound> {
+        self.unhealthy_at
+    }
+}
+
+/// What can be measured: any number, and a `Duration` as its seconds.
+pub trait Quantity {
+    /// The number, of seconds for a time.
+    fn quantity(self) -> f64;
+}
+
+impl Quantity for Duration {
+    fn quantity(self) -> f64 {
+        self.as_secs_f64()
+    }
+}
+
+macro_rules! quantities {
+    ($($number:ty),*) => {
+        $(impl Quantity for $number {
+            fn quantity(self) -> f64 {
+                f64::from(self)
+            }
+        })*
+    };
+}
+
+quantities!(u8, u16, u32, i8, i16, i32, f32, f64);
+
+macro_rules! wide_quantities {
+    ($($number:ty),*) => {
+        $(impl Quantity for $number {
+            #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 the nearest number is near enough")]
+            fn quantity(self) -> f64 {
+                self as f64
+            }
+        })*
+    };
+}
+
+wide_quantities!(u64, usize, i64, isize);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bound_has_its_side() {
+        let free = ratio("free", 0.5).degraded_below(0.2).unhealthy_below(0.1);
+        assert_eq!(free.degraded_at(), Some(Bound::Below(0.2)));
+        assert_eq!(free.unhealthy_at(), Some(Bound::Below(0.1)));
+        let size = bytes("size", 7_usize)
+            .degraded_above(8_u64)
+            .unhealthy_above(9);
+        assert_eq!((size.value(), size.unit()), (7.0, "bytes"));
+        assert_eq!(size.degraded_at(), Some(Bound::Above(8.0)));
+        assert_eq!(size.unhealthy_at(), Some(Bound::Above(9.0)));
+        assert_eq!(count("rows", 3_u8).unit(), "");
+    }
+}

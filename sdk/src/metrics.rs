@@ -1,0 +1,180 @@
+//! Prometheus metrics of a plugin, exposed by the host as `plugin_<plugin>_<name>` with the label `check`
+//! added. The host accepts and ignores all of it while metrics are disabled.
+
+use crate::backend;
+
+/// A number that only grows, such as `rows_seen_total`.
+pub fn counter(name: impl Into<String>, help: impl Into<String>) -> Counter {
+    Counter(Series::new(name, help))
+}
+
+/// A number that goes up and down.
+pub fn gauge(name: impl Into<String>, help: impl Into<String>) -> Gauge {
+    Gauge(Series::new(name, help))
+}
+
+/// A distribution of values.
+pub fn histogram(name: impl Into<String>, help: impl Into<String>) -> Histogram {
+    Histogram {
+        series: Series::new(name, help),
+        buckets: Vec::new(),
+    }
+}
+
+/// A number that only grows. At most 8 labels, with values of at most 128 bytes; a check has at most 100
+/// series in all.
+#[derive(Clone, Debug)]
+pub struct Counter(Series);
+
+impl Counter {
+    /// Adds a label.
+    #[must_use]
+    pub fn label(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self(self.0.label(name, value))
+    }
+
+    /// Adds `amount`, which must not be negative.
+    pub fn add(&self, amount: f64) -> Result<(), MetricsError> {
+        backend::counter_add(&self.0, amount)
+    }
+
+    /// Adds one.
+    pub fn increment(&self) -> Result<(), MetricsError> {
+        self.add(1.0)
+    }
+}
+
+/// A number that goes up and down. Limits as for [`Counter`].
+#[derive(Clone, Debug)]
+pub struct Gauge(Series);
+
+impl Gauge {
+    /// Adds a label.
+    #[must_use]
+    pub fn label(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self(self.0.label(name, value))
+    }
+
+    /// Sets the value.
+    pub fn set(&self, value: f64) -> Result<(), MetricsError> {
+        backend::gauge_set(&self.0, value)
+    }
+}
+
+/// A distribution of values. Limits as for [`Counter`].
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    series: Series,
+    buckets: Vec<f64>,
+}
+
+impl Histogram {
+    /// Adds a label.
+    #[must_use]
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.series = self.series.label(name, value);
+        self
+    }
+
+    /// Sets the upper bounds of the buckets, at most 32; the first call for a name decides, and without
+    /// any the host's own are used.
+    #[must_use]
+    pub fn buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
+        self.buckets = bounds.into();
+        self
+    }
+
+    /// Observes a value.
+    pub fn observe(&self, value: f64) -> Result<(), MetricsError> {
+        backend::histogram_observe(&self.series, &self.buckets, value)
+    }
+}
+
+/// The metric was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetricsError {
+    /// The name, a label, a bucket or the value is not valid.
+    #[error("cannot take metric `{name}`: {problem}")]
+    Invalid {
+        /// The metric.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// This version of the plugin uses the name with another type or other labels.
+    #[error("cannot take metric `{name}`: it was used differently before: {problem}")]
+    Conflict {
+        /// The metric.
+        name: String,
+        /// How the two differ.
+        problem: String,
+    },
+    /// The check has as many series as the host allows.
+    #[error(
+        "cannot take metric `{name}`: the check has as many series as the host allows; use fewer label values"
+    )]
+    TooManySeries {
+        /// The metric.
+        name: String,
+    },
+    /// There is no host here.
+    #[error("cannot take metric `{name}`: there are no metrics outside of the host")]
+    NoHost {
+        /// The metric.
+        name: String,
+    },
+}
+
+/// What a metric is called and how this series of it is told from others.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub(crate) name: String,
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        expect(dead_code, reason = "read by the host's side only")
+    )]
+    pub(crate) help: String,
+    pub(crate) labels: Vec<(String, String)>,
+}
+
+impl Series {
+    fn new(name: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            help: help.into(),
+            labels: Vec::new(),
+        }
+    }
+
+    fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.push((name.into(), value.into()));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outside_of_the_host_each_kind_says_that_there_are_no_metrics() {
+        let answers = [
+            counter("seen_total", "Seen.")
+                .label("queue", "a")
+                .increment(),
+            gauge("depth", "Depth.").label("queue", "a").set(2.0),
+            histogram("lag_seconds", "Lag.")
+                .label("queue", "a")
+                .buckets([1.0])
+                .observe(0.5),
+        ];
+        for answer in answers {
+            let text = answer.unwrap_err().to_string();
+            assert!(
+                text.ends_with("there are no metrics outside of the host"),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! TCP with deadlines, over `std::net` on every target.
+//!
+//! In the host the connection is made by the host, to a granted address; outside of it, it is the
+//! machine's own.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, ToSocketAddrs};
+use std::time::Duration;
+
+use crate::duration::duration_text;
+use crate::{Address, Deadline};
+
+/// Connects to one of the host's addresses, tried in their order, within `timeout` altogether.
+///
+/// The same `timeout` then limits each operation of the stream. The run's deadline holds in any case.
+///
+/// ```no_run
+/// use vitals_sdk::prelude::*;
+///
+/// # fn example(address: Address) -> Result<()> {
+/// let mut stream = tcp::connect(&address, Duration::from_secs(2))?;
+/// stream.write_all(b"PING\r\n")?;
+/// let answer = stream.read_line(1024)?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn connect(address: &Address, timeout: Duration) -> Result<TcpStream, Error> {
+    let deadline = Deadline::after(timeout).min(Deadline::of_run());
+    let error = |error: io::Error| Error::new("connect to", address, &error, timeout);
+    let found = (address.host(), address.port())
+        .to_socket_addrs()
+        .map_err(|cause| Error::lookup(address, &cause))?;
+    let mut last = None;
+    for candidate in found {
+        let remaining = deadline.remaining();
+        if remaining.is_zero() {
+            last.get_or_insert(io::Error::from(ErrorKind::TimedOut));
+            break;
+        }
+        match std::net::TcpStream::connect_timeout(&candidate, remaining) {
+            Ok(stream) => {
+                stream.set_nodelay(true).map_err(error)?;
+                let address = address.clone();
+                return Ok(TcpStream {
+                    stream,
+                    address,
+                    timeout,
+                    pending: Vec::new(),
+                });
+            }
+            Err(cause) => last = Some(cause),
+        }
+    }
+    Err(last.map_or_else(|| Error::no_address(address), error))
+}
+
+/// A connection. Each operation has the time that was given when connecting, or what is left of the run.
+///
+/// It is a [`std::io::Read`] and [`std::io::Write`] besides, for protocol crates that want one.
+#[derive(Debug)]
+pub struct TcpStream {
+    stream: std::net::TcpStream,
+    address: Address,
+    timeout: Duration,
+    /// Read, but not yet asked for.
+    pending: Vec<u8>,
+}
+
+impl TcpStream {
+    /// Changes the time that each operation has.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// What it is connected to.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Reads exactly so many bytes.
+    pub fn read_exact(&mut self, count: usize) -> Result<Vec<u8>, Error> {
+        self.read_to(count, |pending| (pending.len() >= count).then_some(count))
+    }
+
+    /// Reads to `end` and with it, over at most `limit` bytes.
+    pub fn read_until(&mut self, end: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
+        let mut searched = 0;
+        self.read_to(limit, |pending| {
+            let from = searched;
+            searched = pending.len().saturating_sub(end.len().saturating_sub(1));
+            let found = find(&pending[from..], end)?;
+            Some(from + found + end.len())
+        })
+    }
+
+    /// Reads a line of at most `limit` bytes. The answer is without its line break; bytes that are not
+    /// UTF-8 are replaced.
+    pub fn read_line(&mut self, limit: usize) -> Result<String, Error> {
+        let line = self.read_until(b"\n", limit)?;
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        Ok(String::from_utf8_lossy(line).into_owned())
+    }
+
+    /// Reads what there is, as soon as there is any; nothing at the end of the stream.
+    pub fn read_some(&mut self, limit: usize) -> Result<Vec<u8>, Error> {
+        let deadline = self.deadline();
+        if self.pending.is_empty() {
+            self.fill(deadline, limit)
+                .map_err(|error| self.error("read from", &error))?;
+        }
+        let count = self.pending.len().min(limit);
+        Ok(self.pending.drain(..count).collect())
+    }
+
+    /// What was read ahead and not yet asked for. It costs no wait.
+    pub fn buffered(&self) -> &[u8] {
+        &self.pending
+    }
+
+    /// Writes all of it.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let deadline = self.deadline();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.write_by(deadline, rest) {
+                Ok(0) => return Err(self.error("write to", &ErrorKind::WriteZero.into())),
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.error("write to", &error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that nothing more will be written.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.stream
+            .shutdown(Shutdown::Write)
+            .map_err(|error| self.error("write to", &error))
+    }
+
+    /// Reads until `done` says how many bytes belong to the answer, over at most `limit`.
+    fn read_to(
+        &mut self,
+        limit: usize,
+        mut done: impl FnMut(&[u8]) -> Option<usize>,
+    ) -> Result<Vec<u8>, Error> {
+        let deadline = self.deadline();
+        loop {
+            if let Some(count) = done(&self.pending).filter(|count| *count <= limit) {
+                return Ok(self.pending.drain(..count).collect());
+            }
+            if self.pending.len() >= limit {
+                return Err(Error::too_long(&self.address, limit));
+            }
+            match self.fill(deadline, CHUNK) {
+                Ok(0) => return Err(self.error("read from", &ErrorKind::UnexpectedEof.into())),
+                Ok(_) => {}
+                Err(error) => return Err(self.error("read from", &error)),
+            }
+        }
+    }
+
+    /// Reads once, by `deadline`.
+    fn fill(&mut self, deadline: Deadline, most: usize) -> io::Result<usize> {
+        let mut chunk = vec![0; most.min(CHUNK)];
+        loop {
+            match self.read_by(deadline, &mut chunk) {
+                Ok(count) => {
+                    self.pending.extend_from_slice(&chunk[..count]);
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn read_by(&mut self, deadline: Deadline, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(left(deadline)?))?;
+        self.stream.read(buffer)
+    }
+
+    fn write_by(&mut self, deadline: Deadline, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(left(deadline)?))?;
+        self.stream.write(bytes)
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline::after(self.timeout).min(Deadline::of_run())
+    }
+
+    fn error(&self, action: &'static str, error: &io::Error) -> Error {
+        Error::new(action, &self.address, error, self.timeout)
+    }
+}
+
+impl Read for TcpStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.pending.is_empty() {
+            return self.read_by(self.deadline(), buffer);
+        }
+        let count = self.pending.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.pending[..count]);
+        self.pending.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Write for TcpStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_by(self.deadline(), bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// A connection that did not come about, or broke: `cannot connect to db:5432: connection refused`.
+#[derive(Debug)]
+pub struct Error {
+    action: &'static str,
+    address: Address,
+    kind: ErrorKind,
+    problem: String,
+}
+
+impl Error {
+    fn new(action: &'static str, address: &Address, error: &io::Error, timeout: Duration) -> Self {
+        let problem = match error.kind() {
+            ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+                format!("nothing within {}", duration_text(timeout.min(FAR)))
+            }
+            ErrorKind::PermissionDenied => format!("denied: tcp {address} (it is not granted)"),
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                "the connection was broken by the other side".to_owned()
+            }
+            ErrorKind::UnexpectedEof | ErrorKind::WriteZero => {
+                "the other side closed the connection".to_owned()
+            }
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                "there is no route to it".to_owned()
+            }
+            _ => error.to_string(),
+        };
+        Self {
+            action,
+            address: address.clone(),
+            kind: error.kind(),
+            problem,
+        }
+    }
+
+    fn lookup(address: &Address, error: &io::Error) -> Self {
+        let problem = match error.kind() {
+            ErrorKind::PermissionDenied => format!("denied: tcp {address} (it is not granted)"),
+            _ => format!("cannot look up the host: {error}"),
+        };
+        Self {
+            action: "connect to",
+            address: address.clone(),
+            kind: error.kind(),
+            problem,
+        }
+    }
+
+    fn no_address(address: &Address) -> Self {
+        let problem = "the host has no address".to_owned();
+        Self {
+            action: "connect to",
+            address: address.clone(),
+            kind: ErrorKind::NotFound,
+            problem,
+        }
+    }
+
+    fn too_long(address: &Address, limit: usize) -> Self {
+        let problem = format!("the answer is longer than {limit} bytes");
+        Self {
+            action: "read from",
+            address: address.clone(),
+            kind: ErrorKind::InvalidData,
+            problem,
+        }
+    }
+
+    /// The kind of it, as `std` has them. A timeout is always `TimedOut`.
+    pub fn kind(&self) -> ErrorKind {
+        if self.is_timeout() {
+            ErrorKind::TimedOut
+        } else {
+            self.kind
+        }
+    }
+
+    /// Whether it took too long.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.kind, ErrorKind::TimedOut | ErrorKind::WouldBlock)
+    }
+
+    /// Whether the operator has not granted it.
+    pub fn is_denied(&self) -> bool {
+        self.kind == ErrorKind::PermissionDenied
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot {} {}: {}",
+            self.action, self.address, self.problem
+        )
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The time left; none left is a timeout, as a timeout of zero means none at all to `std`.
+fn left(deadline: Deadline) -> io::Result<Duration> {
+    Some(deadline.remaining())
+        .filter(|remaining| !remaining.is_zero())
+        .ok_or_else(|| ErrorKind::TimedOut.into())
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    if wanted.is_empty() {
+        return Some(0);
+    }
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+}
+
+const CHUNK: usize = 4096;
+const FAR: Duration = Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    #![expect(
+        clippy::disallowed_methods,
+        reason = "the servers sleep on threads of their own"
+    )]
+
+    use super::*;
+    use std::net::{SocketAddr, TcpListener};
+    use std::thread;
+
+    /// A server for one connection.
+    fn server(serve: impl FnOnce(std::net::TcpStream) + Send + 'static) -> Address {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = to_address(listener.local_addr().unwrap());
+        thread::spawn(move || serve(listener.accept().unwrap().0));
+        address
+    }
+
+    fn to_address(address: SocketAddr) -> Address {
+        address.to_string().parse().unwrap()
+    }
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn what_is_read_ahead_is_not_lost() {
+        let address = server(|mut peer| {
+            peer.write_all(b"220 hello\r\n250-a\r\n250 b\r\nrest")
+                .unwrap();
+        });
+        let mut stream = connect(&address, SOON).unwrap();
+        assert_eq!(stream.read_line(64).unwrap(), "220 hello");
+        assert_eq!(
+            stream.read_until(b"250 b\r\n", 64).unwrap(),
+            b"250-a\r\n250 b\r\n"
+        );
+        assert_eq!(stream.read_exact(2).unwrap(), b"re");
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "st");
+    }
+
+    #[test]
+    fn an_end_that_comes_in_two_pieces_is_found() {
+        let address = server(|mut peer| {
+            for piece in [&b"abc\r"[..], b"\n", b"d"] {
+                peer.write_all(piece).unwrap();
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let mut stream = connect(&address, SOON).unwrap();
+        assert_eq!(stream.read_until(b"\r\n", 5).unwrap(), b"abc\r\n");
+        let error = stream.read_until(b"\r\n", 5).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("the other side closed the connection"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_answer_without_end_stops_at_the_limit() {
+        let address = server(|mut peer| while peer.write_all(b"xxxx").is_ok() {});
+        let mut stream = connect(&address, SOON).unwrap();
+        let error = stream.read_until(b"\n", 100).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("the answer is longer than 100 bytes"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_slow_drip_does_not_stretch_the_deadline() {
+        let address = server(|mut peer| {
+            while peer.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let mut stream = connect(&address, SOON).unwrap();
+        stream.set_timeout(Duration::from_millis(150));
+        let started = std::time::Instant::now();
+        let error = stream.read_line(1 << 20).unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(2));
+        assert_eq!(
+            error.to_string(),
+            format!("cannot read from {address}: nothing within 150ms")
+        );
+    }
+
+    #[test]
+    fn a_closed_port_is_a_refused_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = to_address(listener.local_addr().unwrap());
+        drop(listener);
+        let error = connect(&address, SOON).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(
+            error.to_string(),
+            format!("cannot connect to {address}: connection refused")
+        );
+    }
+}

@@ -1,0 +1,403 @@
+//! A URL as a setting and as what a request goes to.
+//!
+//! Small on purpose: absolute URLs with a host, in ASCII, with one reading. It does not know which
+//! schemes a client speaks.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::host::{bracketed, parse_host, parse_port};
+
+/// An absolute URL with a host: `https://user:password@example.com:8443/health?deep=1`.
+///
+/// **What is displayed is safe to show**: user, password and query are left out, since a message goes to
+/// logs, dashboards and people. [`Url::expose`] gives all of it. A fragment is dropped, characters that
+/// a URL can't hold are percent-encoded, `.` and `..` are resolved.
+///
+/// ```
+/// use vitals_sdk::Url;
+///
+/// let url: Url = "http://ops:secret@Example.com/health?token=1".parse().unwrap();
+/// assert_eq!(url.to_string(), "http://example.com/health?…");
+/// assert_eq!(url.port_or_default(), Some(80));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Url {
+    scheme: String,
+    /// Both still percent-encoded.
+    user: Option<(String, String)>,
+    host: String,
+    port: Option<u16>,
+    path: String,
+    query: Option<String>,
+}
+
+impl Url {
+    /// The scheme, in lower case.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The name or IP address, in lower case and without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, where the URL names one that is not its scheme's own.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The port that a connection goes to; none for a scheme that is not known here.
+    pub fn port_or_default(&self) -> Option<u16> {
+        self.port.or_else(|| default_port(&self.scheme))
+    }
+
+    /// Host and, where the URL names one, port.
+    pub fn authority(&self) -> String {
+        let host = bracketed(&self.host);
+        self.port
+            .map_or(host.clone(), |port| format!("{host}:{port}"))
+    }
+
+    /// The path, at least `/`, percent-encoded.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The query without its question mark, percent-encoded.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// Path and query, as the request line of HTTP has them.
+    pub fn path_and_query(&self) -> String {
+        self.query
+            .as_ref()
+            .map_or(self.path.clone(), |query| format!("{}?{query}", self.path))
+    }
+
+    /// User and password, decoded; bytes, as nothing says what they encode.
+    pub fn credentials(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        self.user
+            .as_ref()
+            .map(|(user, password)| (decoded(user), decoded(password)))
+    }
+
+    /// Whether scheme, host and port are the same.
+    pub fn same_origin(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && self.host == other.host
+            && self.port_or_default() == other.port_or_default()
+    }
+
+    /// The URL that `reference` means here: another URL, `//host/path`, `/path`, `?query` or `path`
+    /// (RFC 3986, section 5). Credentials stay on the same origin only.
+    pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
+        let reference = reference.split('#').next().unwrap_or_default().trim();
+        let mut url = if has_scheme(reference) {
+            reference.parse()?
+        } else if reference.starts_with("//") {
+            format!("{}:{reference}", self.scheme).parse()?
+        } else {
+            let (path, query) = split_query(reference);
+            let mut url = self.clone();
+            if path.starts_with('/') {
+                url.path = normal_path(path);
+            } else if !path.is_empty() {
+                let directory = self.path.rfind('/').map_or("/", |end| &self.path[..=end]);
+                url.path = normal_path(&format!("{directory}{path}"));
+            }
+            if query.is_some() || !path.is_empty() {
+                url.query = query.map(|query| encoded(query, b"?/"));
+            }
+            url
+        };
+        if url.user.is_none() && url.same_origin(self) {
+            url.user.clone_from(&self.user);
+        }
+        Ok(url)
+    }
+
+    /// The whole URL, with user, password and query: not for messages.
+    pub fn expose(&self) -> String {
+        let user = match &self.user {
+            None => String::new(),
+            Some((user, password)) if password.is_empty() => format!("{user}@"),
+            Some((user, password)) => format!("{user}:{password}@"),
+        };
+        format!(
+            "{}://{user}{}{}",
+            self.scheme,
+            self.authority(),
+            self.path_and_query()
+        )
+    }
+}
+
+impl FromStr for Url {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        // The text may hold a password: the error shows the problem, never the text.
+        let wrong = |problem: &str| UrlError(problem.to_owned());
+        let text = text.trim();
+        let (scheme, rest) = text
+            .split_once("://")
+            .filter(|_| has_scheme(text))
+            .ok_or_else(|| wrong("it does not begin with a scheme such as `https://`"))?;
+        let rest = rest.split('#').next().unwrap_or_default();
+        let end = rest.find(['/', '?', '\\']).unwrap_or(rest.len());
+        let (authority, rest) = rest.split_at(end);
+        if rest.starts_with('\\') {
+            return Err(wrong("it has a backslash after the host"));
+        }
+        let (user, place) = match authority.rsplit_once('@') {
+            None => (None, authority),
+            Some((user, place)) => {
+                let (user, password) = user.split_once(':').unwrap_or((user, ""));
+                (Some((encoded(user, b""), encoded(password, b":"))), place)
+            }
+        };
+        let bracket = place.rfind(']').map_or(0, |end| end + 1);
+        let (host, port) = match place[bracket..].rfind(':') {
+            None => (place, None),
+            Some(colon) => (
+                &place[..bracket + colon],
+                Some(&place[bracket + colon + 1..]),
+            ),
+        };
+        let scheme = scheme.to_ascii_lowercase();
+        let host = parse_host(host).map_err(UrlError)?;
+        let port = match port {
+            None | Some("") => None,
+            Some(port) => Some(parse_port(port).map_err(UrlError)?),
+        }
+        .filter(|port| Some(*port) != default_port(&scheme));
+        let (path, query) = split_query(rest);
+        let query = query.map(|query| encoded(query, b"?/"));
+        Ok(Self {
+            scheme,
+            user,
+            host,
+            port,
+            path: normal_path(path),
+            query,
+        })
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority(), self.path)?;
+        if self.query.is_some() {
+            f.write_str("?…")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The same as displayed: a URL in a debug print must not give its password away.
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Url({self})")
+    }
+}
+
+/// The text is not a URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is not a URL like `https://example.com/health`: {0}")]
+pub struct UrlError(String);
+
+fn has_scheme(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    })
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
+}
+
+fn split_query(text: &str) -> (&str, Option<&str>) {
+    text.split_once('?')
+        .map_or((text, None), |(path, query)| (path, Some(query)))
+}
+
+/// The path from its root, percent-encoded, `.` and `..` resolved.
+fn normal_path(path: &str) -> String {
+    let mut segments: Vec<&str> = Vec::new();
+    let mut parts = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
+    while let Some(part) = parts.next() {
+        let last = parts.peek().is_none();
+        match part {
+            "." => {}
+            ".." => {
+                segments.pop();
+            }
+            part => {
+                segments.push(part);
+                continue;
+            }
+        }
+        if last {
+            segments.push("");
+        }
+    }
+    format!("/{}", encoded(&segments.join("/"), b"/"))
+}
+
+/// Percent-encodes what a path segment can't hold (RFC 3986, `pchar`), `also` left as it is, and a `%`
+/// too: what is encoded stays so.
+fn encoded(text: &str, also: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric()
+            || b"-._~!$&'()*+,;=:@%".contains(&byte)
+            || also.contains(&byte)
+        {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    out
+}
+
+fn decoded(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        match (
+            byte,
+            ahead.next().and_then(digit),
+            ahead.next().and_then(digit),
+        ) {
+            (b'%', Some(high), Some(low)) => {
+                out.push(high << 4 | low);
+                bytes = ahead;
+            }
+            _ => out.push(byte),
+        }
+    }
+    out
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn the_parts_are_found() {
+        let url = url("HTTPS://me:p%40ss@[::1]:8443/a/../b c?q=ü#top");
+        assert_eq!(url.scheme(), "https");
+        assert_eq!(url.host(), "::1");
+        assert_eq!(url.authority(), "[::1]:8443");
+        assert_eq!(url.path_and_query(), "/b%20c?q=%C3%BC");
+        assert_eq!(url.credentials(), Some((b"me".to_vec(), b"p@ss".to_vec())));
+        assert_eq!(url.expose(), "https://me:p%40ss@[::1]:8443/b%20c?q=%C3%BC");
+    }
+
+    #[test]
+    fn nothing_secret_is_displayed() {
+        let url = url("https://me:secret@example.com/a?token=secret");
+        for text in [url.to_string(), format!("{url:?}")] {
+            assert!(!text.contains("secret") && !text.contains("me:"), "{text}");
+        }
+        let error = "https://me:secret@exa mple.com/"
+            .parse::<Url>()
+            .unwrap_err()
+            .to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn the_port_of_the_scheme_is_no_port() {
+        assert_eq!(url("http://a:80/"), url("http://a"));
+        assert_eq!(url("https://a:80").port(), Some(80));
+        assert!(url("http://a:80/").same_origin(&url("http://a/x")));
+        assert!(!url("http://a/").same_origin(&url("https://a/")));
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused() {
+        for text in [
+            "",
+            "example.com",
+            "http:/example.com",
+            "http://",
+            "http:///path",
+            "://a",
+            "1http://a",
+            "http://a:x/",
+            "http://a:0/",
+            "http://a b/",
+            "http://a\\@b/",
+            "mailto:a@b",
+            "http://127.1/",
+        ] {
+            assert!(text.parse::<Url>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn references_resolve_as_rfc_3986_says() {
+        let base = url("http://a/b/c/d;p?q");
+        for (reference, expected) in [
+            ("g", "http://a/b/c/g"),
+            ("./g", "http://a/b/c/g"),
+            ("g/", "http://a/b/c/g/"),
+            ("/g", "http://a/g"),
+            ("//g", "http://g/"),
+            ("?y", "http://a/b/c/d;p?y"),
+            ("g?y", "http://a/b/c/g?y"),
+            ("", "http://a/b/c/d;p?q"),
+            (".", "http://a/b/c/"),
+            ("..", "http://a/b/"),
+            ("../g", "http://a/b/g"),
+            ("../../../g", "http://a/g"),
+            ("g;x=1/../y", "http://a/b/c/y"),
+            ("https://b/x", "https://b/x"),
+            ("g?u=http://c/", "http://a/b/c/g?u=http://c/"),
+        ] {
+            assert_eq!(
+                base.join(reference).unwrap().expose(),
+                expected,
+                "{reference}"
+            );
+        }
+    }
+
+    #[test]
+    fn credentials_do_not_travel_to_another_origin() {
+        let base = url("http://me:secret@a/");
+        assert!(base.join("/x").unwrap().credentials().is_some());
+        assert!(base.join("http://a/x").unwrap().credentials().is_some());
+        for other in ["http://b/", "https://a/", "//a:81/"] {
+            assert!(base.join(other).unwrap().credentials().is_none(), "{other}");
+        }
+    }
+}

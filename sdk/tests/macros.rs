@@ -1,0 +1,309 @@
+//! The macros, used as an author uses them.
+
+use std::collections::BTreeMap;
+
+use vitals_sdk::prelude::*;
+
+/// What to look at.
+///
+/// More of it.
+#[derive(Config, Debug)]
+struct Settings {
+    /// The server,
+    /// by its address.
+    #[config(grant = "tcp")]
+    address: Address,
+    #[config(grant = "http")]
+    mirrors: Vec<Url>,
+    #[config(grant = "http")]
+    proxy: Option<Url>,
+    #[config(secret)]
+    password: Option<String>,
+    #[config(secret, default)]
+    headers: BTreeMap<String, String>,
+    #[config(default = "2s")]
+    slow_after: Duration,
+    #[config(default = 5, range(1..=10))]
+    tries: u8,
+    #[config(default, min = 0.5)]
+    share: Option<f64>,
+    #[config(rename = "type", default = "primary")]
+    role: Role,
+    /// How to prove who it is.
+    #[config(default = { "token": { "value": "x", "ttl": "1m" } })]
+    login: Login,
+    #[config(default)]
+    limits: Limits,
+    #[config(default = [])]
+    more_limits: Vec<Limits>,
+}
+
+/// Which one.
+#[derive(Config, Debug, PartialEq)]
+enum Role {
+    /// The one that writes.
+    Primary,
+    #[config(rename = "read-only")]
+    Replica,
+}
+
+#[derive(Config, Debug, PartialEq)]
+enum Login {
+    /// Nothing.
+    None,
+    Password(String),
+    Token {
+        value: String,
+        #[config(default = "1h")]
+        ttl: Duration,
+    },
+}
+
+#[derive(Config, Debug, PartialEq, Default)]
+struct Limits {
+    #[config(default)]
+    rows: u32,
+    note: Option<String>,
+}
+
+const SMALLEST: &str = r#"{"address": "db:5432", "mirrors": []}"#;
+
+#[test]
+fn the_schema_says_all_that_the_settings_do() {
+    let expected = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "description": "What to look at.\n\nMore of it.",
+        "additionalProperties": false,
+        "required": ["address", "mirrors"],
+        "properties": {
+            "address": {
+                "type": "string",
+                "description": "The server, by its address.",
+                "pattern": "^(\\[[0-9A-Fa-f:.]+\\]|[0-9A-Za-z._-]+):[0-9]{1,5}$",
+                "x-vitals-grant": "tcp",
+            },
+            "mirrors": {
+                "type": "array",
+                "items": { "type": "string", "format": "uri", "x-vitals-grant": "http" },
+            },
+            "proxy": { "type": "string", "format": "uri", "x-vitals-grant": "http" },
+            "password": { "type": "string", "writeOnly": true },
+            "headers": {
+                "type": "object",
+                "additionalProperties": { "type": "string" },
+                "default": {},
+                "writeOnly": true,
+            },
+            "slow_after": {
+                "type": "string",
+                "pattern": "^[0-9]{1,9}(ms|s|m|h|d)( ?[0-9]{1,9}(ms|s|m|h|d)){0,4}$",
+                "default": "2s",
+            },
+            "tries": { "type": "integer", "minimum": 1, "maximum": 10, "default": 5 },
+            "share": { "type": "number", "minimum": 0.5 },
+            "type": {
+                "type": "string",
+                "enum": ["primary", "read-only"],
+                "description": "Which one.\n- `primary`: The one that writes.",
+                "default": "primary",
+            },
+            "login": {
+                "$ref": "#/$defs/Login",
+                "description": "How to prove who it is.",
+                "default": { "token": { "value": "x", "ttl": "1m" } },
+            },
+            "limits": { "$ref": "#/$defs/Limits", "default": { "rows": 0 } },
+            "more_limits": {
+                "type": "array",
+                "items": { "$ref": "#/$defs/Limits" },
+                "default": [],
+            },
+        },
+        "$defs": {
+            "Login": {
+                "oneOf": [
+                    { "const": "none", "description": "Nothing." },
+                    {
+                        "type": "object",
+                        "properties": { "password": { "type": "string" } },
+                        "required": ["password"],
+                        "additionalProperties": false,
+                    },
+                    {
+                        "type": "object",
+                        "properties": {
+                            "token": {
+                                "type": "object",
+                                "properties": {
+                                    "value": { "type": "string" },
+                                    "ttl": {
+                                        "type": "string",
+                                        "pattern": "^[0-9]{1,9}(ms|s|m|h|d)( ?[0-9]{1,9}(ms|s|m|h|d)){0,4}$",
+                                        "default": "1h",
+                                    },
+                                },
+                                "required": ["value"],
+                                "additionalProperties": false,
+                            },
+                        },
+                        "required": ["token"],
+                        "additionalProperties": false,
+                    },
+                ],
+            },
+            "Limits": {
+                "type": "object",
+                "properties": {
+                    "rows": { "type": "integer", "minimum": 0, "maximum": u32::MAX, "default": 0 },
+                    "note": { "type": "string" },
+                },
+                "additionalProperties": false,
+            },
+        },
+    });
+    assert_eq!(Settings::json_schema(), expected);
+}
+
+#[test]
+fn what_is_missing_has_its_default() {
+    let settings = Settings::from_json(SMALLEST).unwrap();
+    assert_eq!(settings.address.to_string(), "db:5432");
+    assert!(settings.proxy.is_none() && settings.password.is_none() && settings.share.is_none());
+    assert_eq!(settings.slow_after, Duration::from_secs(2));
+    assert_eq!(settings.tries, 5);
+    assert_eq!(settings.role, Role::Primary);
+    assert_eq!(
+        settings.login,
+        Login::Token {
+            value: "x".into(),
+            ttl: Duration::from_mins(1)
+        }
+    );
+    assert_eq!(settings.limits, Limits::default());
+}
+
+#[test]
+fn settings_read_back_as_they_were() {
+    let json = r#"{
+        "address": "[::1]:5432", "mirrors": ["http://a/"], "proxy": "https://me:pw@b/c", "tries": 10.0,
+        "headers": { "x": "y" }, "slow_after": "1m 30s", "share": 1, "type": "read-only",
+        "login": { "password": "p" }, "more_limits": [{ "rows": 3, "note": "n" }, {}]
+    }"#;
+    let settings = Settings::from_json(json).unwrap();
+    assert_eq!(settings.role, Role::Replica);
+    assert_eq!(settings.login, Login::Password("p".into()));
+    assert_eq!(settings.more_limits.len(), 2);
+    let again = Settings::read(settings.to_value()).unwrap();
+    assert_eq!(format!("{again:?}"), format!("{settings:?}"));
+}
+
+#[test]
+fn what_is_wrong_is_named_by_its_path() {
+    let wrong = |key: &str, value: Value| {
+        let mut object: serde_json::Map<String, Value> = serde_json::from_str(SMALLEST).unwrap();
+        object.insert(key.to_owned(), value);
+        Settings::read(object.into()).unwrap_err().to_string()
+    };
+    for (key, value, error) in [
+        ("tries", json!(11), "`tries`: 11 is more than 10"),
+        ("tries", json!(0), "`tries`: 0 is less than 1"),
+        (
+            "tries",
+            json!(1.5),
+            "`tries`: expected a whole number, found a number",
+        ),
+        (
+            "tries",
+            json!("1"),
+            "`tries`: expected a whole number, found a text",
+        ),
+        (
+            "tries",
+            json!(null),
+            "`tries`: expected a whole number, found nothing",
+        ),
+        (
+            "mirrors",
+            json!(["http://a/", 1]),
+            "`mirrors[1]`: expected a text, found a number",
+        ),
+        (
+            "more_limits",
+            json!([{}, {"rows": -1}]),
+            "`more_limits[1].rows`: -1 is not from 0 to 4294967295",
+        ),
+        (
+            "limits",
+            json!({"row": 1}),
+            "`limits`: unknown key `row`; there are `rows`, `note`",
+        ),
+        (
+            "login",
+            json!("some"),
+            "`login`: unknown value `some`; there are `none`, `password`, `token`",
+        ),
+        (
+            "login",
+            json!({"token": {}}),
+            "`login.token`: the key `value` is missing",
+        ),
+        (
+            "headers",
+            json!({"x": 1}),
+            "`headers.x`: it is not valid (what stands there is secret)",
+        ),
+        (
+            "slow_after",
+            json!("2 s"),
+            "`slow_after`: `2 s` is not a duration; write it like `2s`, `500ms` or `1m 30s`",
+        ),
+    ] {
+        assert_eq!(wrong(key, value), error);
+    }
+    assert_eq!(
+        Settings::from_json("{}").unwrap_err().to_string(),
+        "the key `address` is missing"
+    );
+    assert_eq!(
+        Settings::from_json("[]").unwrap_err().to_string(),
+        "expected an object, found a list"
+    );
+}
+
+#[derive(Config)]
+struct BadDefault {
+    #[config(default = "soon")]
+    wait: Duration,
+}
+
+#[test]
+#[should_panic(
+    expected = "the default of a setting is not valid: `wait`: `soon` is not a duration"
+)]
+fn a_default_that_is_not_valid_is_found_when_the_schema_is_made() {
+    BadDefault::json_schema();
+}
+
+#[derive(Config)]
+struct Tree {
+    children: Vec<Tree>,
+}
+
+#[test]
+fn a_type_may_hold_itself() {
+    let schema = Tree::json_schema();
+    assert_eq!(schema["$ref"], "#/$defs/Tree");
+    assert_eq!(
+        schema["$defs"]["Tree"]["properties"]["children"]["items"]["$ref"],
+        "#/$defs/Tree"
+    );
+    assert_eq!(
+        Tree::from_json(r#"{"children": [{"children": []}]}"#)
+            .unwrap()
+            .children[0]
+            .children
+            .len(),
+        0
+    );
+}
