@@ -1,0 +1,21 @@
+//! Takes memory, and writes to it.
+
+use vitals_sdk::prelude::*;
+
+/// How much to take.
+#[derive(Config)]
+struct Settings {
+    /// Mebibytes.
+    #[config(default = 1024)]
+    mebibytes: u32,
+}
+
+/// Takes memory one mebibyte at a time.
+#[health_check(code = "fill")]
+fn check(settings: Settings) -> Outcome {
+    let mut taken = Vec::new();
+    for _ in 0..settings.mebibytes {
+        taken.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+    }
+    Outcome::healthy(format!("took {} MiB", taken.len()))
+}

@@ -1,0 +1,5 @@
+;; A core module, as `cargo build --target wasm32-unknown-unknown` makes: not a component.
+(module
+  (memory (export "memory") 1)
+  (func (export "check") (result i32)
+    i32.const 0))
