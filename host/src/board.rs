@@ -1,0 +1,208 @@
+//! The latest result of each check, and the answers assembled from them.
+//!
+//! Each check's JSON fragment is made when its result changes; the whole answer at most once per
+//! change, when somebody asks. Nothing here runs anything, and reading never waits for a run.
+
+mod page;
+mod round;
+mod slot;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+pub use page::HealthPage;
+use round::FirstRound;
+pub use slot::{CheckFacts, PluginFacts, Posting};
+use slot::Slot;
+
+use crate::check::{CheckName, Status, verdict};
+
+/// The latest result of each check.
+#[derive(Debug, Default)]
+pub struct Board {
+    slots: RwLock<BTreeMap<CheckName, Arc<Slot>>>,
+    /// Counts changes; what was assembled at another count is out of date.
+    changes: AtomicU64,
+    directory_unreadable: AtomicBool,
+    round: FirstRound,
+    assembled: ArcSwapOption<HealthPage>,
+    assembling: Mutex<()>,
+    summed: ArcSwapOption<(u64, Status)>,
+}
+
+impl Board {
+    /// Adds a check, or changes what is known about it; its result stays.
+    pub fn place(&self, name: CheckName, facts: CheckFacts) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let result = slots.get(&name).and_then(|slot| slot.posting());
+        slots.insert(name.clone(), Arc::new(Slot::new(name, facts, result)));
+        drop(slots);
+        self.changed();
+    }
+
+    /// Takes a check off.
+    pub fn remove(&self, name: &CheckName) {
+        let removed = self.slots.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        if removed.is_some() {
+            self.changed();
+            self.settle();
+        }
+    }
+
+    /// Posts the newest result of a check. Answers the status that stood there before; nothing
+    /// where the check has been taken off meanwhile.
+    pub fn post(&self, name: &CheckName, posting: Posting) -> Option<Option<Status>> {
+        let slot = self.slot(name)?;
+        let before = slot.post(posting);
+        self.changed();
+        if before.is_none() {
+            self.settle();
+        }
+        Some(before)
+    }
+
+    /// Says whether the plugins directory can be read: while not, the verdict is at best degraded.
+    pub fn set_directory_readable(&self, readable: bool) {
+        if self.directory_unreadable.swap(!readable, Ordering::AcqRel) == readable {
+            self.changed();
+        }
+    }
+
+    /// Says that every check that there will be at start has been placed: the first round is over
+    /// when each of them has a result.
+    pub fn all_placed(&self) {
+        self.round.all_placed();
+        self.settle();
+    }
+
+    /// Ends the first round, come what may.
+    pub fn end_first_round(&self) {
+        if self.round.end() {
+            self.changed();
+        }
+    }
+
+    /// Whether the first round is over.
+    pub fn first_round_is_over(&self) -> bool {
+        self.round.is_over()
+    }
+
+    /// Waits until the first round is over.
+    pub async fn first_round(&self) {
+        self.round.over().await;
+    }
+
+    /// Turns results that are too old into `unknown`, and answers when to look again at the latest.
+    /// An `unhealthy` one stays: `unknown` never improves a verdict.
+    pub fn expire(&self, now: Instant) -> Option<Instant> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let mut next: Option<Instant> = None;
+        let mut expired = false;
+        for slot in slots.values() {
+            match slot.expire(now) {
+                slot::Expiry::Now => expired = true,
+                slot::Expiry::At(at) => next = Some(next.map_or(at, |next| next.min(at))),
+                slot::Expiry::Never => {}
+            }
+        }
+        drop(slots);
+        if expired {
+            self.changed();
+        }
+        next
+    }
+
+    /// The verdict over all checks; counted anew at most once per change.
+    pub fn health(&self) -> Status {
+        let changes = self.changes.load(Ordering::Acquire);
+        if let Some(summed) = self.summed.load().as_ref()
+            && summed.0 == changes
+        {
+            return summed.1;
+        }
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let sum = verdict(slots.values().map(|slot| (slot.status(), slot.facts().critical)));
+        drop(slots);
+        let sum = page::at_best(sum, self.directory_is_readable());
+        self.summed.store(Some(Arc::new((changes, sum))));
+        sum
+    }
+
+    /// The answer to `GET /health` at this moment.
+    pub fn page(&self, now: Timestamp) -> Arc<HealthPage> {
+        if let Some(page) = self.current_page(now) {
+            return page;
+        }
+        let _one_at_a_time = self.assembling.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(page) = self.current_page(now) {
+            return page;
+        }
+        // Read before the slots: what changes while they are read makes the page out of date.
+        let changes = self.changes.load(Ordering::Acquire);
+        let last = self.assembled.load_full();
+        let page = match last.filter(|page| page.changes() == changes) {
+            Some(page) => page.at(now),
+            None => {
+                let readable = self.directory_is_readable();
+                let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+                HealthPage::assemble(changes, readable, slots.values().map(AsRef::as_ref), now)
+            }
+        };
+        let page = Arc::new(page);
+        self.assembled.store(Some(Arc::clone(&page)));
+        page
+    }
+
+    /// Everything known of one check, as JSON; nothing for an unknown name.
+    pub fn check(&self, name: &str, authorized: bool) -> Option<Bytes> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slot = Arc::clone(slots.get(name)?);
+        drop(slots);
+        Some(slot.page(authorized))
+    }
+
+    /// Each check with its status, for metrics.
+    pub fn statuses(&self) -> Vec<(CheckName, Status)> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.values().map(|slot| (slot.name().clone(), slot.status())).collect()
+    }
+
+    fn current_page(&self, now: Timestamp) -> Option<Arc<HealthPage>> {
+        let page = self.assembled.load_full()?;
+        let fresh = page.changes() == self.changes.load(Ordering::Acquire);
+        (fresh && page.second() == now.as_second()).then_some(page)
+    }
+
+    fn slot(&self, name: &CheckName) -> Option<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Whether the plugins directory could be read when it was last looked at.
+    pub fn directory_is_readable(&self) -> bool {
+        !self.directory_unreadable.load(Ordering::Acquire)
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Ends the first round if nothing is waited for any more.
+    fn settle(&self) {
+        if !self.round.waits_for_results() {
+            return;
+        }
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        if slots.values().all(|slot| slot.has_result()) {
+            self.round.end();
+        }
+    }
+}
+
+/// How often results are looked at for their age where nothing says when to.
+pub const EXPIRY_SWEEP: Duration = Duration::from_millis(500);

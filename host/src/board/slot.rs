@@ -1,0 +1,333 @@
+//! The place of one check on the board.
+
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::page::seconds;
+use crate::check::{
+    CheckName, Code, Digest, Measurement, Refusal, RunError, RunReport, Status, Text,
+};
+
+/// What is known about a check besides its results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckFacts {
+    /// Whether it makes the host unready while unhealthy.
+    pub critical: bool,
+    /// How often it runs, in milliseconds.
+    pub interval_ms: u64,
+    /// How long one run may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// What runs it; nothing for a native check.
+    pub plugin: Option<PluginFacts>,
+    /// What it may reach, as the operator would write it.
+    pub grants: Vec<String>,
+}
+
+/// The plugin behind a check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PluginFacts {
+    /// The name: the stem of its file.
+    pub name: String,
+    /// Its own version; nothing while no version of it could be loaded.
+    pub version: Option<String>,
+    /// SHA-256 of its file.
+    pub digest: Option<Digest>,
+    /// How many versions of it this host has loaded.
+    pub generation: u64,
+}
+
+/// A result as it is posted.
+#[derive(Clone, Debug)]
+pub struct Posting {
+    /// The status to show, after `fall` and `rise`.
+    pub status: Status,
+    /// What the run found and cost.
+    pub report: Arc<RunReport>,
+    /// When the run ended.
+    pub checked_at: Timestamp,
+    /// Failing runs in a row.
+    pub consecutive_failures: u32,
+    /// When it is due again; nothing where it does not run.
+    pub next_run: Option<Timestamp>,
+    /// From when on the result is too old to stand; never where nothing runs.
+    pub stale_at: Option<Instant>,
+}
+
+/// What [`Slot::expire`] found.
+pub(super) enum Expiry {
+    Now,
+    At(Instant),
+    Never,
+}
+
+/// What stands in a slot at one moment.
+pub(super) struct Snapshot {
+    pub(super) status: Status,
+    pub(super) critical: bool,
+    pub(super) full: Bytes,
+    pub(super) bare: Bytes,
+}
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    name: CheckName,
+    facts: CheckFacts,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    posting: Option<Posting>,
+    stale: bool,
+    full: Bytes,
+    bare: Bytes,
+}
+
+impl Slot {
+    pub(super) fn new(name: CheckName, facts: CheckFacts, posting: Option<Posting>) -> Self {
+        let current = Current::new(&name, posting, false);
+        Self { name, facts, current: Mutex::new(current) }
+    }
+
+    pub(super) fn name(&self) -> &CheckName {
+        &self.name
+    }
+
+    pub(super) fn facts(&self) -> &CheckFacts {
+        &self.facts
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.lock().status()
+    }
+
+    pub(super) fn has_result(&self) -> bool {
+        self.lock().posting.is_some()
+    }
+
+    pub(super) fn posting(&self) -> Option<Posting> {
+        self.lock().posting.clone()
+    }
+
+    /// What stands here at one moment.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let current = self.lock();
+        let (full, bare) = (current.full.clone(), current.bare.clone());
+        Snapshot { status: current.status(), critical: self.facts.critical, full, bare }
+    }
+
+    /// Posts a result; answers the status before, nothing for the first.
+    pub(super) fn post(&self, posting: Posting) -> Option<Status> {
+        let next = Current::new(&self.name, Some(posting), false);
+        let mut current = self.lock();
+        let before = current.posting.is_some().then(|| current.status());
+        *current = next;
+        before
+    }
+
+    pub(super) fn expire(&self, now: Instant) -> Expiry {
+        let mut current = self.lock();
+        let due = current.posting.as_ref().and_then(|posting| match posting.status {
+            Status::Unhealthy | Status::Unknown => None,
+            Status::Healthy | Status::Degraded => posting.stale_at,
+        });
+        match due {
+            Some(_) if current.stale => Expiry::Never,
+            Some(at) if at <= now => {
+                let posting = current.posting.take();
+                *current = Current::new(&self.name, posting, true);
+                Expiry::Now
+            }
+            Some(at) => Expiry::At(at),
+            None => Expiry::Never,
+        }
+    }
+
+    /// Everything known of the check, as JSON.
+    pub(super) fn page(&self, authorized: bool) -> Bytes {
+        let current = self.lock();
+        let page = CheckPage {
+            check: current.fragment(&self.name, authorized),
+            facts: Facts::new(&self.facts, authorized),
+            result: current.posting.as_ref().map(|posting| ResultPage::new(posting, authorized)),
+        };
+        serde_json::to_vec(&page).expect("a page has string keys only").into()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Current {
+    fn new(name: &CheckName, posting: Option<Posting>, stale: bool) -> Self {
+        let mut current = Self { posting, stale, full: Bytes::new(), bare: Bytes::new() };
+        current.full = current.fragment(name, true).to_json();
+        current.bare = current.fragment(name, false).to_json();
+        current
+    }
+
+    fn fragment<'a>(&'a self, name: &'a CheckName, authorized: bool) -> Fragment<'a> {
+        match &self.posting {
+            Some(posting) => Fragment::of(name, posting, self.stale, authorized),
+            None => Fragment::not_run(name),
+        }
+    }
+
+    fn status(&self) -> Status {
+        match &self.posting {
+            Some(posting) if !self.stale => posting.status,
+            _ => Status::Unknown,
+        }
+    }
+}
+
+/// One entry of `checks` in `GET /health`.
+#[derive(Serialize)]
+struct Fragment<'a> {
+    name: &'a str,
+    status: Status,
+    message: &'a str,
+    latency_ms: f64,
+    details: &'a Map<String, Value>,
+    checked_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorFragment<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ErrorFragment<'a> {
+    Full(&'a RunError),
+    Bare { code: Code },
+}
+
+impl<'a> Fragment<'a> {
+    fn of(name: &'a CheckName, posting: &'a Posting, stale: bool, authorized: bool) -> Self {
+        let outcome = &posting.report.outcome;
+        let error = posting.report.error.as_ref().map(|error| match authorized {
+            true => ErrorFragment::Full(error),
+            false => ErrorFragment::Bare { code: error.code },
+        });
+        Self {
+            name: name.as_str(),
+            status: if stale { Status::Unknown } else { posting.status },
+            message: match (authorized, stale) {
+                (false, _) => "",
+                (true, true) => STALE,
+                (true, false) => outcome.message().as_str(),
+            },
+            latency_ms: milliseconds(posting.report.elapsed),
+            details: if authorized { outcome.details() } else { &NO_DETAILS },
+            checked_at: Some(seconds(posting.checked_at)),
+            error,
+        }
+    }
+
+    fn not_run(name: &'a CheckName) -> Self {
+        Self {
+            name: name.as_str(),
+            status: Status::Unknown,
+            message: NOT_RUN,
+            latency_ms: 0.0,
+            details: &NO_DETAILS,
+            checked_at: None,
+            error: None,
+        }
+    }
+
+    fn to_json(&self) -> Bytes {
+        serde_json::to_vec(self).expect("a fragment has string keys only").into()
+    }
+}
+
+/// `GET /health/checks/{name}`.
+#[derive(Serialize)]
+struct CheckPage<'a> {
+    #[serde(flatten)]
+    check: Fragment<'a>,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+    result: Option<ResultPage<'a>>,
+}
+
+#[derive(Serialize)]
+struct Facts<'a> {
+    critical: bool,
+    interval_ms: u64,
+    timeout_ms: u64,
+    plugin: Option<&'a PluginFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grants: Option<&'a [String]>,
+}
+
+impl<'a> Facts<'a> {
+    fn new(facts: &'a CheckFacts, authorized: bool) -> Self {
+        Self {
+            critical: facts.critical,
+            interval_ms: facts.interval_ms,
+            timeout_ms: facts.timeout_ms,
+            plugin: facts.plugin.as_ref().filter(|_| authorized),
+            grants: authorized.then_some(&facts.grants),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ResultPage<'a> {
+    /// What the last run itself found, before `fall` and `rise`.
+    status: Status,
+    consecutive_failures: u32,
+    next_run: Option<Timestamp>,
+    fuel: u64,
+    memory_peak_bytes: u64,
+    #[serde(flatten)]
+    open: Option<OpenResult<'a>>,
+}
+
+/// What only those may see who may see messages.
+#[derive(Serialize)]
+struct OpenResult<'a> {
+    message: &'a Text,
+    measurements: &'a [Measurement],
+    truncated: &'a [&'static str],
+    refusals: &'a [Refusal],
+    output: &'a [Text],
+    dropped_log_lines: u32,
+}
+
+impl<'a> ResultPage<'a> {
+    fn new(posting: &'a Posting, authorized: bool) -> Self {
+        let report = &posting.report;
+        let open = || OpenResult {
+            message: report.outcome.message(),
+            measurements: report.outcome.measurements(),
+            truncated: report.outcome.truncated(),
+            refusals: &report.refusals,
+            output: &report.output,
+            dropped_log_lines: report.dropped_log_lines,
+        };
+        Self {
+            status: report.outcome.status(),
+            consecutive_failures: posting.consecutive_failures,
+            next_run: posting.next_run.map(seconds),
+            fuel: report.usage.fuel,
+            memory_peak_bytes: report.usage.memory_peak_bytes,
+            open: authorized.then(open),
+        }
+    }
+}
+
+/// Milliseconds, to the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+static NO_DETAILS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+const NOT_RUN: &str = "not run yet";
+const STALE: &str = "the last result is too old: the check has not run since";

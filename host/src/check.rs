@@ -1,0 +1,17 @@
+//! The pure values of a health check: names, status, what a run found, the verdict over many.
+//!
+//! Nothing in this room does I/O or keeps state of its own; every other room may use it.
+
+mod hysteresis;
+mod name;
+mod outcome;
+mod report;
+mod status;
+mod text;
+
+pub use hysteresis::{Hysteresis, Thresholds};
+pub use name::{CheckName, Digest, InvalidName, PluginName};
+pub use outcome::{Bound, Detail, DetailValue, Measurement, Outcome, OutcomeParts};
+pub use report::{Code, Refusal, RunError, RunReport, Usage};
+pub use status::{Status, verdict};
+pub use text::Text;

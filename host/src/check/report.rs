@@ -1,0 +1,174 @@
+//! What one run of a check left behind: its outcome, how it ended, what it cost.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Outcome, Status, Text};
+
+/// Why a run or a load ended otherwise than by an answer of the check. The same words stand in
+/// answers, metrics and logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Code {
+    /// The run took longer than its timeout.
+    Timeout,
+    /// The guest used up its fuel.
+    Fuel,
+    /// The guest asked for more memory than it may have.
+    Memory,
+    /// The guest's stack overflowed.
+    Stack,
+    /// The guest handed more bytes to the host in one call than it may.
+    Output,
+    /// The guest held more host resources (streams, pollables, handles) than it may.
+    Resources,
+    /// The guest trapped, aborted or panicked.
+    Trap,
+    /// The guest ended itself with `exit`.
+    Exit,
+    /// The check's plugin could not be loaded, or its configuration does not fit.
+    Load,
+    /// The check was refused something and did not find the watched thing healthy.
+    Denied,
+    /// The code of a native check panicked, or the host's own in the middle of a run.
+    Panic,
+    /// The host could not make the run; this says nothing about the watched thing.
+    Host,
+}
+
+impl Code {
+    /// The code as answers, metrics and logs spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Fuel => "fuel",
+            Self::Memory => "memory",
+            Self::Stack => "stack",
+            Self::Output => "output",
+            Self::Resources => "resources",
+            Self::Trap => "trap",
+            Self::Exit => "exit",
+            Self::Load => "load",
+            Self::Denied => "denied",
+            Self::Panic => "panic",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// The `error` of a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunError {
+    /// What ended the run.
+    pub code: Code,
+    /// What happened, for a person.
+    pub message: Text,
+    /// The limit that was hit, as the configuration would write it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// What the guest asked for, in the same unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// The guest's stack frames for a trap, innermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<Text>,
+}
+
+impl RunError {
+    /// An error that is about no limit.
+    pub fn new(code: Code, message: &str) -> Self {
+        let message = Text::line(message, MESSAGE_BYTES);
+        Self { code, message, limit: None, asked: None, frames: Vec::new() }
+    }
+}
+
+/// Something that the check asked for and that no grant covers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The kind of grant that was missing: `http`, `tcp`, `name`, …
+    pub kind: &'static str,
+    /// What was refused, and what the operator would have to write.
+    pub message: Text,
+}
+
+/// What one run used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Fuel consumed; about one unit for each WebAssembly instruction.
+    pub fuel: u64,
+    /// The most memory that the guest held at a time, tables included, in bytes.
+    pub memory_peak_bytes: u64,
+}
+
+/// What one run of a check left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunReport {
+    /// What was found out. Where a limit ended the run it is unhealthy and says so.
+    pub outcome: Outcome,
+    /// How the run ended, if not by an answer.
+    pub error: Option<RunError>,
+    /// The run's own time; waiting for a slot is not part of it.
+    pub elapsed: Duration,
+    /// What it used; zero for a native check.
+    pub usage: Usage,
+    /// What it was refused.
+    pub refusals: Vec<Refusal>,
+    /// The tail of what the guest wrote to its standard output and error, line by line.
+    pub output: Vec<Text>,
+    /// Log lines that were dropped because the run wrote too many.
+    pub dropped_log_lines: u32,
+}
+
+impl RunReport {
+    /// A run that ended by an answer.
+    pub fn answered(outcome: Outcome, elapsed: Duration) -> Self {
+        Self {
+            outcome,
+            error: None,
+            elapsed,
+            usage: Usage::default(),
+            refusals: Vec::new(),
+            output: Vec::new(),
+            dropped_log_lines: 0,
+        }
+    }
+
+    /// A run that ended otherwise: its status is `unknown` where the host is to blame, else
+    /// `unhealthy`; its message is the error's.
+    pub fn failed(error: RunError, elapsed: Duration) -> Self {
+        let status = match error.code {
+            Code::Host => Status::Unknown,
+            _ => Status::Unhealthy,
+        };
+        let outcome = Outcome::plain(status, error.message.clone());
+        Self { error: Some(error), ..Self::answered(outcome, elapsed) }
+    }
+
+    /// Passes every text through `edit`, for the removal of secrets.
+    #[must_use]
+    pub fn map_text(mut self, edit: &dyn Fn(&str) -> Option<String>) -> Self {
+        let line = |text: &mut Text| {
+            if let Some(edited) = edit(text.as_str()) {
+                *text = Text::line(&edited, MESSAGE_BYTES);
+            }
+        };
+        if let Some(error) = &mut self.error {
+            line(&mut error.message);
+            error.frames.iter_mut().for_each(line);
+        }
+        self.refusals.iter_mut().for_each(|refusal| line(&mut refusal.message));
+        self.output.iter_mut().for_each(line);
+        Self { outcome: self.outcome.map_text(edit), ..self }
+    }
+
+    /// The status or error code under which metrics count the run.
+    pub fn result(&self) -> &'static str {
+        match &self.error {
+            Some(error) => error.code.as_str(),
+            None => self.outcome.status().as_str(),
+        }
+    }
+}
+
+const MESSAGE_BYTES: usize = 2 << 10;

@@ -1,0 +1,187 @@
+//! When each check runs, and how many at once. Knows neither what a check is nor where its result
+//! is shown.
+//!
+//! A check's first run starts at once; later ones follow at a fixed rate whose phase is a hash of
+//! the name, so that many checks spread and a restart keeps the phase. A check never overlaps
+//! itself. A run that waits for a slot is not a failing one.
+
+mod follow;
+mod phase;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::check::{CheckName, Hysteresis, RunReport, Status, Thresholds};
+
+/// A run of a check, in whatever way it is made.
+pub trait Probe: Send + Sync {
+    /// Makes one run. `previous` is what the last one found. Dropping the future ends the run.
+    fn run(&self, previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>>;
+}
+
+/// Where results go.
+pub trait Results: Send + Sync {
+    /// Takes the result of a run.
+    fn finished(&self, run: FinishedRun);
+
+    /// A run that was due was not made.
+    fn skipped(&self, check: &CheckName, reason: Skipped);
+}
+
+/// Why a due run was not made, or says nothing about the check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skipped {
+    /// No slot came free before the next one was due.
+    Busy,
+    /// The host had trouble of its own in the middle of the run.
+    Host,
+}
+
+impl Skipped {
+    /// The word that metrics use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// A run that is over, and what the check's status is after it.
+#[derive(Clone, Debug)]
+pub struct FinishedRun {
+    /// The check.
+    pub check: CheckName,
+    /// What the run found and cost.
+    pub report: RunReport,
+    /// The status to show, after `fall` and `rise`.
+    pub status: Status,
+    /// Failing runs in a row.
+    pub consecutive_failures: u32,
+    /// How long the run waited for a slot.
+    pub waited: Duration,
+    /// When the next run is due.
+    pub next_due: Instant,
+    /// From when on the result is too old: next due time, timeout and interval together.
+    pub stale_at: Instant,
+}
+
+/// One check as the schedule sees it.
+pub struct Job {
+    /// Its name.
+    pub name: CheckName,
+    /// When and how long it runs.
+    pub timing: Timing,
+    /// How it runs.
+    pub probe: Arc<dyn Probe>,
+}
+
+/// When a check runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// From one run to the next.
+    pub interval: Duration,
+    /// How long one run may take.
+    pub timeout: Duration,
+    /// From one run to the next while `fall` or `rise` is being counted.
+    pub retry_interval: Duration,
+    /// How many runs it takes for the status to turn.
+    pub thresholds: Thresholds,
+}
+
+/// Runs many checks, each in its own time.
+pub struct Schedule {
+    shared: Arc<Shared>,
+    followed: Mutex<HashMap<CheckName, Followed>>,
+    tasks: TaskTracker,
+}
+
+struct Shared {
+    slots: Semaphore,
+    capacity: usize,
+    results: Arc<dyn Results>,
+    /// From here on no run begins.
+    closing: CancellationToken,
+    /// From here on runs in flight are dropped.
+    aborting: CancellationToken,
+}
+
+struct Followed {
+    job: watch::Sender<Arc<Job>>,
+    stop: CancellationToken,
+}
+
+impl Schedule {
+    /// A schedule that makes at most `max_runs` runs at once.
+    pub fn new(max_runs: usize, results: Arc<dyn Results>) -> Self {
+        let shared = Shared {
+            slots: Semaphore::new(max_runs),
+            capacity: max_runs,
+            results,
+            closing: CancellationToken::new(),
+            aborting: CancellationToken::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            followed: Mutex::new(HashMap::new()),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Follows a check from now on: runs it at once and then in its time. Where the name is followed
+    /// already the new job takes its place: a run in flight ends as it began, and what was counted
+    /// of the check lives on.
+    pub fn follow(&self, job: Arc<Job>) {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = followed.get(&job.name) {
+            known.job.send_replace(job);
+            return;
+        }
+        let stop = self.shared.closing.child_token();
+        let name = job.name.clone();
+        let (sender, receiver) = watch::channel(job);
+        let shared = Arc::clone(&self.shared);
+        self.tasks.spawn(follow::follow(shared, receiver, stop.clone(), Hysteresis::default()));
+        followed.insert(name, Followed { job: sender, stop });
+    }
+
+    /// Follows a check no longer; a run in flight ends without a result.
+    pub fn forget(&self, name: &CheckName) {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = followed.remove(name) {
+            known.stop.cancel();
+        }
+    }
+
+    /// Runs that are being made now.
+    pub fn in_flight(&self) -> usize {
+        self.shared.capacity - self.shared.slots.available_permits()
+    }
+
+    /// Begins no run any more, and drops those in flight.
+    pub fn abort(&self) {
+        self.shared.closing.cancel();
+        self.shared.aborting.cancel();
+    }
+
+    /// Begins no run any more, and gives those in flight `grace` to end. Answers how many had to be
+    /// dropped.
+    pub async fn shutdown(&self, grace: Duration) -> usize {
+        self.shared.closing.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_ok() {
+            return 0;
+        }
+        let dropped = self.in_flight();
+        self.shared.aborting.cancel();
+        self.tasks.wait().await;
+        dropped
+    }
+}
