@@ -20,7 +20,13 @@ use crate::workspace;
 pub(crate) const TEST_GUESTS: &str = "vitals-test-guests";
 
 /// How many steps [`all_for_tests`] counts.
-pub(crate) const STEPS_FOR_TESTS: u32 = 4;
+pub(crate) const STEPS_FOR_TESTS: u32 = 5;
+
+/// The check that a user copies, in a workspace of its own.
+pub(crate) const EXAMPLE_MANIFEST: &str = "examples/check/Cargo.toml";
+
+/// What the user's check is called among the guests of the tests.
+const EXAMPLE_GUEST: &str = "example-clock";
 
 /// Where the plugins are laid out, one `<code>.wasm` each.
 pub(crate) fn plugins_dir() -> PathBuf {
@@ -63,16 +69,23 @@ pub(crate) fn all_for_tests(steps: &mut Steps, permission: Permission) -> Result
         }
         Ok(())
     })?;
+    steps.step("the example check, as its README builds it", || {
+        run(cargo("build")
+            .args(["--manifest-path", EXAMPLE_MANIFEST, "--release"])
+            .args(["--target", TARGET, "--target-dir"])
+            .arg(example_build_dir()))?;
+        let built = example_build_dir().join(TARGET).join("release/clock.wasm");
+        workspace::copy_if_changed(&built, &file_in(&test_guests_dir(), EXAMPLE_GUEST))
+    })?;
     for guest in &scripts::GUESTS {
         steps.step(&format!("test guest in {}", guest.language), || {
             guest.build(&file_in(&test_guests_dir(), guest.name), permission)
         })?;
     }
-    let scripts = scripts::GUESTS.iter().map(|guest| guest.name.to_owned());
-    remove_others(
-        &test_guests_dir(),
-        &test_guests()?.into_iter().chain(scripts).collect(),
-    )
+    let others = scripts::GUESTS.iter().map(|guest| guest.name);
+    let mut names = test_guests()?;
+    names.extend(others.chain([EXAMPLE_GUEST]).map(str::to_owned));
+    remove_others(&test_guests_dir(), &names)
 }
 
 /// The packages of all plugins.
@@ -168,6 +181,11 @@ fn file_in(directory: &Path, name: &str) -> PathBuf {
 /// A target directory of its own, so that building guests never waits for the host's build.
 pub(crate) fn build_dir() -> PathBuf {
     workspace::target().join("guests")
+}
+
+/// The target directory of [`EXAMPLE_MANIFEST`], which has profiles of its own.
+pub(crate) fn example_build_dir() -> PathBuf {
+    workspace::target().join("examples")
 }
 
 fn artifacts() -> PathBuf {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::command::{cargo, run, succeeds};
-use crate::guests::{TEST_GUESTS, build_dir, plugin_packages};
+use crate::guests::{EXAMPLE_MANIFEST, TEST_GUESTS, build_dir, example_build_dir, plugin_packages};
 use crate::install::{self, TARGET};
 use crate::step::{Steps, note};
 use crate::tests::native;
@@ -14,10 +14,19 @@ pub(crate) fn run_all() -> Result<()> {
     steps.step("the wasm32-wasip2 target", install::guest_target)?;
     steps.step("format", || {
         run(cargo("fmt").args(["--all", "--check"]))?;
-        run(cargo("fmt").args(["--manifest-path", "examples/check/Cargo.toml", "--check"]))
+        run(cargo("fmt").args(["--manifest-path", EXAMPLE_MANIFEST, "--check"]))
     })?;
     steps.step("clippy, for this machine", || {
-        run(native("clippy").args(["--all-targets", "--", "-D", "warnings"]))
+        run(native("clippy").args(["--all-targets", "--", "-D", "warnings"]))?;
+        run(cargo("clippy")
+            .args([
+                "--manifest-path",
+                EXAMPLE_MANIFEST,
+                "--all-targets",
+                "--target-dir",
+            ])
+            .arg(example_build_dir())
+            .args(["--", "-D", "warnings"]))
     })?;
     steps.step("clippy, for guests", || {
         let mut clippy = cargo("clippy");

@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::command::{cargo, run};
-use crate::guests::{self, STEPS_FOR_TESTS, TEST_GUESTS};
+use crate::guests::{self, EXAMPLE_MANIFEST, STEPS_FOR_TESTS, TEST_GUESTS};
 use crate::install::Permission;
 use crate::step::Steps;
 use crate::workspace;
@@ -28,12 +28,8 @@ pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
     if args.is_empty() {
         steps.step("tests of the example check", || {
             run(cargo("test")
-                .args([
-                    "--manifest-path",
-                    "examples/check/Cargo.toml",
-                    "--target-dir",
-                ])
-                .arg(workspace::target().join("examples")))
+                .args(["--manifest-path", EXAMPLE_MANIFEST, "--target-dir"])
+                .arg(guests::example_build_dir()))
         })?;
     }
     steps.step("tests", || {
