@@ -160,6 +160,11 @@ impl Schedule {
         }
     }
 
+    /// Runs that may be made at once.
+    pub fn max_runs(&self) -> usize {
+        self.shared.capacity
+    }
+
     /// Runs that are being made now.
     pub fn in_flight(&self) -> usize {
         self.shared.capacity - self.shared.slots.available_permits()

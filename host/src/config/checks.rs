@@ -179,6 +179,23 @@ impl Allow {
     }
 }
 
+impl Allow {
+    /// The list of a key, to add to.
+    pub fn entries_mut(&mut self, key: &str) -> Option<&mut Vec<Entry>> {
+        Some(match key {
+            "http" => &mut self.http,
+            "tcp" => &mut self.tcp,
+            "udp" => &mut self.udp,
+            "tls" => &mut self.tls,
+            "names" => &mut self.names,
+            "files" => &mut self.files,
+            "env" => &mut self.env,
+            "system" => &mut self.system,
+            _ => return None,
+        })
+    }
+}
+
 impl Settings {
     /// Where the value at a JSON pointer stands: its own place, else that of the nearest value
     /// around it.

@@ -1,0 +1,109 @@
+//! `GET /plugins`: what is loaded, what could not be, and what is idle.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Catalog, Shelf, Standing};
+use crate::check::{CheckName, Digest, PluginName};
+
+#[derive(Serialize)]
+struct Page {
+    directory: Directory,
+    plugins: Vec<PluginPage>,
+}
+
+#[derive(Serialize)]
+struct Directory {
+    path: String,
+    readable: bool,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PluginPage {
+    name: String,
+    state: State,
+    path: String,
+    code: Option<String>,
+    version: Option<String>,
+    summary: Option<String>,
+    digest: Option<Digest>,
+    size_bytes: Option<u64>,
+    generation: u64,
+    loaded_at: Option<Timestamp>,
+    compile_ms: Option<f64>,
+    checks: Vec<CheckPage>,
+    /// Why the newest file does not serve.
+    last_error: Option<String>,
+    /// What a plugin that was dropped in needs before it can run.
+    needs: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Loaded,
+    Loading,
+    Failed,
+    Idle,
+}
+
+#[derive(Serialize)]
+struct CheckPage {
+    name: CheckName,
+    grants: Vec<String>,
+}
+
+impl Catalog {
+    /// The answer to `GET /plugins`.
+    pub(crate) fn page(&self) -> Value {
+        let mut idle: BTreeMap<PluginName, String> = BTreeMap::new();
+        let mut checks: BTreeMap<PluginName, Vec<_>> = BTreeMap::new();
+        for (name, (check, standing)) in self.standings() {
+            let Some(plugin) = check.plugin else { continue };
+            match standing {
+                Standing::Idle(needs) => {
+                    idle.insert(plugin, needs);
+                }
+                Standing::Guest(guest) => {
+                    let grants = guest.task.grants.iter().map(ToString::to_string).collect();
+                    checks.entry(plugin).or_default().push(CheckPage { name, grants });
+                }
+                _ => checks.entry(plugin).or_default().push(CheckPage { name, grants: Vec::new() }),
+            }
+        }
+        let plugin = |(name, shelf): (&PluginName, &Shelf)| {
+            let good = shelf.good();
+            let needs = idle.remove(name);
+            PluginPage {
+                name: String::from(name.clone()),
+                state: match (good, shelf.error(), &needs) {
+                    (Some(_), _, Some(_)) => State::Idle,
+                    (Some(_), _, None) => State::Loaded,
+                    (None, Some(_), _) => State::Failed,
+                    (None, None, _) => State::Loading,
+                },
+                path: shelf.path().display().to_string(),
+                code: good.map(|plugin| plugin.description().code.clone()),
+                version: good.map(|plugin| plugin.description().version.clone()),
+                summary: good.map(|plugin| plugin.description().summary.to_string()),
+                digest: good.map(|plugin| plugin.digest()),
+                size_bytes: good.map(|plugin| plugin.size()),
+                generation: shelf.generation(),
+                loaded_at: shelf.since().and_then(|at| Timestamp::from_second(at.as_second()).ok()),
+                compile_ms: good.map(|plugin| plugin.compile_time().as_secs_f64() * 1e3),
+                checks: checks.remove(name).unwrap_or_default(),
+                last_error: shelf.error().map(ToString::to_string),
+                needs,
+            }
+        };
+        let plugins = self.shelves.iter().map(plugin).collect();
+        let error = self.files.error().map(ToString::to_string);
+        let path = self.config.plugins.dir.display().to_string();
+        let directory = Directory { path, readable: error.is_none(), error };
+        serde_json::to_value(Page { directory, plugins }).expect("a page has string keys only")
+    }
+}

@@ -1,0 +1,105 @@
+//! The command line: what each verb is told, and which exit status it ends in.
+
+mod check;
+mod inspect;
+mod probe;
+mod report;
+mod serve;
+mod validate;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use vitals_host::config::{Argument, Config, Sources};
+
+/// Runs health checks that nobody has to trust: WebAssembly components, in a sandbox, on a
+/// schedule.
+#[derive(Debug, Parser)]
+#[command(name = "vitals", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    /// The configuration file. Default: ./vitals.toml if there is one.
+    #[arg(long, global = true, value_name = "FILE", env = "VITALS_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Runs the host: checks on their schedule, answers on the endpoints.
+    Serve(serve::Serve),
+    /// Runs one check once and prints the result. Exit status: 0 healthy, 1 degraded, 2 unhealthy,
+    /// 3 could not be run.
+    Check(check::Check),
+    /// Says everything that `serve` would complain of. Exit status: 0 nothing, 2 something.
+    Validate(validate::Validate),
+    /// Says what a plugin file is, what it may be told, and what it wants granted.
+    Inspect(inspect::Inspect),
+    /// Asks an endpoint. Exit status: 0 for an answer of 2xx, 1 for anything else.
+    Probe(probe::Probe),
+    /// Prints the JSON Schema of the configuration file, for editors.
+    Schema,
+}
+
+impl Arguments {
+    pub(crate) async fn run(self) -> ExitCode {
+        let Self { config, verb } = self;
+        match verb {
+            Verb::Serve(serve) => serve.run(config).await,
+            Verb::Check(check) => check.run(config).await,
+            Verb::Validate(validate) => validate.run(config).await,
+            Verb::Inspect(inspect) => inspect.run(config).await,
+            Verb::Probe(probe) => probe.run().await,
+            Verb::Schema => {
+                let schema = vitals_host::config::json_schema();
+                print(&format!("{schema:#}"));
+                ExitCode::SUCCESS
+            }
+        }
+    }
+}
+
+/// Reads the configuration; on failure all that is wrong has been said.
+fn load(file: Option<PathBuf>, arguments: Vec<Argument>) -> Result<(Config, Sources), ExitCode> {
+    let sources = Sources { arguments, ..Sources::process(file) };
+    match Config::load(&sources) {
+        Ok(config) => Ok((config, sources)),
+        Err(found) => {
+            for diagnostic in &found {
+                complain(&diagnostic.to_string());
+            }
+            Err(ExitCode::from(CONFIGURATION))
+        }
+    }
+}
+
+/// Ends in exit status 1 after saying why.
+pub(crate) fn fail(why: &str) -> ExitCode {
+    complain(why);
+    ExitCode::FAILURE
+}
+
+fn complain(why: &str) {
+    // Where nobody reads standard error there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "vitals: {why}");
+}
+
+fn print(text: &str) {
+    // A reader that has gone away (`| head`) is no failure.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// The exit status for a configuration that can't be used.
+const CONFIGURATION: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        super::Arguments::command().debug_assert();
+    }
+}

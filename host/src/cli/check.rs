@@ -1,0 +1,120 @@
+//! `vitals check`: one run, printed.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value};
+use vitals_host::check::{CheckName, RunReport, Status};
+use vitals_host::workbench::{AdHoc, NotRun, Workbench};
+
+use super::report::Format;
+use super::{complain, load, print};
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// A check of the configuration (`orders-db`, `module:billing`), or the file of a plugin.
+    #[arg(value_name = "NAME or FILE.wasm")]
+    what: String,
+    /// For a file: its settings, a JSON object.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    settings: String,
+    /// For a file: what it may reach besides the addresses in its settings, for example
+    /// `tcp=db.internal:5432`. May be repeated.
+    #[arg(long, value_name = "KIND=WHAT")]
+    allow: Vec<String>,
+    /// For a file: how long the run may take, for example `5s`.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<Duration>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Check {
+    pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
+        let (config, sources) = match load(file, Vec::new()) {
+            Ok(loaded) => loaded,
+            Err(_) => return ExitCode::from(NOT_RUN),
+        };
+        let workbench = match Workbench::open(config, sources.environment) {
+            Ok(workbench) => workbench,
+            Err(error) => return self.not_run(&error.to_string()),
+        };
+        match self.report(workbench).await {
+            Ok((name, report)) => {
+                print(&self.format.show(&name, &report));
+                exit_status(report.outcome.status())
+            }
+            Err(why) => self.not_run(&why),
+        }
+    }
+
+    async fn report(&self, mut workbench: Workbench) -> Result<(String, RunReport), String> {
+        let text = |error: NotRun| error.to_string();
+        if self.is_file() {
+            let told = self.told()?;
+            let path = Path::new(&self.what);
+            let report = workbench.run_file(path, told).await.map_err(text)?;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            return Ok((name, report));
+        }
+        if self.settings != "{}" || !self.allow.is_empty() || self.timeout.is_some() {
+            return Err(format!(
+                "`--settings`, `--allow` and `--timeout` go with a file; check `{}` has its own in \
+                 the configuration",
+                self.what
+            ));
+        }
+        let name: CheckName = self.what.parse().map_err(|error| format!("{error}"))?;
+        let report = workbench.run(&name).await.map_err(text)?;
+        Ok((name.to_string(), report))
+    }
+
+    /// A name can hold neither a slash nor the ending of a plugin that is there.
+    fn is_file(&self) -> bool {
+        self.what.contains('/') || self.what.ends_with(".wasm")
+    }
+
+    fn told(&self) -> Result<AdHoc, String> {
+        let settings: Map<String, Value> = serde_json::from_str(&self.settings)
+            .map_err(|error| format!("`--settings` is no JSON object: {error}"))?;
+        let pair = |entry: &String| match entry.split_once('=') {
+            Some((kind, what)) => Ok((kind.to_owned(), what.to_owned())),
+            None => Err(format!(
+                "`--allow {entry}` names no kind: write for example `--allow tcp=db.internal:5432`"
+            )),
+        };
+        let allow = self.allow.iter().map(pair).collect::<Result<_, _>>()?;
+        Ok(AdHoc { settings, allow, timeout: self.timeout })
+    }
+
+    /// Says why there is no result; a Nagios plugin says so on standard output.
+    fn not_run(&self, why: &str) -> ExitCode {
+        match self.format {
+            Format::Nagios => print(&format!("UNKNOWN: {}", super::report::nagios_text(why))),
+            Format::Text | Format::Json => complain(why),
+        }
+        ExitCode::from(NOT_RUN)
+    }
+}
+
+fn exit_status(status: Status) -> ExitCode {
+    ExitCode::from(match status {
+        Status::Healthy => 0,
+        Status::Degraded => 1,
+        Status::Unhealthy => 2,
+        Status::Unknown => NOT_RUN,
+    })
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().map(Duration::try_from);
+    match parsed {
+        Ok(Ok(duration)) if !duration.is_zero() => Ok(duration),
+        _ => Err("write for example 500ms or 5s".into()),
+    }
+}
+
+const NOT_RUN: u8 = 3;

@@ -1,0 +1,50 @@
+//! `vitals probe`: asks an endpoint, for a container's health check.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{fail, print};
+
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// The URL, for example http://127.0.0.1:8000/health/ready.
+    url: String,
+    /// How long to wait for the answer, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3)]
+    timeout: u64,
+}
+
+impl Probe {
+    pub(crate) async fn run(self) -> ExitCode {
+        match self.ask().await {
+            Ok((status, body)) if status.is_success() => {
+                print(body.trim_end());
+                ExitCode::SUCCESS
+            }
+            Ok((status, body)) => fail(&format!("{} answered {status}: {}", self.url, body.trim_end())),
+            Err(error) => fail(&format!("cannot probe {}: {}", self.url, chain(&error))),
+        }
+    }
+
+    async fn ask(&self) -> Result<(reqwest::StatusCode, String), reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(self.timeout))
+            .build()?;
+        let answer = client.get(&self.url).send().await?;
+        let status = answer.status();
+        Ok((status, answer.text().await?))
+    }
+}
+
+/// The innermost cause says what happened; the outer layers say "error sending request".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

@@ -1,0 +1,91 @@
+//! `vitals serve`: the host, until a signal ends it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use vitals_host::config::Argument;
+use vitals_host::{Host, telemetry};
+
+use super::{complain, fail, load};
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen, above file and environment.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The plugins directory, above file and environment.
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
+}
+
+impl Serve {
+    pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
+        let (config, sources) = match load(file, self.arguments()) {
+            Ok(loaded) => loaded,
+            Err(status) => return status,
+        };
+        if let Err(error) = telemetry::start(&config.logging) {
+            return fail(&format!("VITALS_LOG can't be read: {error}; write for example `info`"));
+        }
+        let address = config.server.listen;
+        let grace = config.server.shutdown_grace;
+        let listener = match TcpListener::bind(address).await {
+            Ok(listener) => listener,
+            Err(error) => {
+                return fail(&format!(
+                    "cannot listen on {address}: {error}; stop what listens there, or set \
+                     `server.listen` or VITALS_LISTEN"
+                ));
+            }
+        };
+        let (origin, bound) = (config.origin.clone(), listener.local_addr().unwrap_or(address));
+        let host = Host::builder().config(config).environment(sources.environment).start().await;
+        let host = match host {
+            Ok(host) => host,
+            Err(error) => return fail(&error.to_string()),
+        };
+        tracing::info!(listen = %bound, configuration = %origin, "vitals is up");
+        let signals = ended();
+        match host.serve(listener, signals).await {
+            0 => tracing::info!("vitals is down"),
+            dropped => tracing::warn!(dropped, ?grace, "runs were still going on after the grace"),
+        }
+        ExitCode::SUCCESS
+    }
+
+    fn arguments(&self) -> Vec<Argument> {
+        let listen = self.listen.map(|listen| Argument {
+            name: "--listen".into(),
+            key: "server.listen".into(),
+            value: listen.to_string(),
+        });
+        let plugins = self.plugins.as_ref().map(|dir| Argument {
+            name: "--plugins".into(),
+            key: "plugins.dir".into(),
+            value: dir.display().to_string(),
+        });
+        listen.into_iter().chain(plugins).collect()
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn ended() {
+    let (interrupt, terminate) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    match (interrupt, terminate) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => tracing::info!("SIGINT: shutting down"),
+                _ = terminate.recv() => tracing::info!("SIGTERM: shutting down"),
+            }
+        }
+        _ => {
+            complain("cannot listen for signals: only SIGKILL ends the host");
+            std::future::pending().await
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The host: puts the rooms together, starts them, and takes them down in order.
+
+mod builder;
+mod liveness;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::builder::{HostBuilder, StartError};
+use crate::board::Board;
+use crate::check::{CheckName, InvalidName, Status};
+use crate::http::{self, AppState};
+use crate::native::{IntoOutcome, NativeCheck};
+use crate::recorder::FLUSH;
+use crate::schedule::Schedule;
+use crate::sentry::Sentry;
+use crate::watch::Notice;
+
+/// A running host. Dropping it without [`Host::shutdown`] ends its runs where they are.
+pub struct Host {
+    board: Arc<Board>,
+    schedule: Arc<Schedule>,
+    sentry: Sentry,
+    state: AppState,
+    notices: mpsc::UnboundedSender<Notice>,
+    shutdown_grace: Duration,
+    /// From here on the host is not ready.
+    closing: CancellationToken,
+    /// Ends when the host is dropped, however that comes about.
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Host {
+    /// Begins to set a host up.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// Every page, to be served or mounted in somebody's own service.
+    pub fn router(&self) -> Router {
+        http::router(self.state.clone())
+    }
+
+    /// Every page but `/health` itself, for a service that has its own.
+    pub fn probes_router(&self) -> Router {
+        http::probes_router(self.state.clone())
+    }
+
+    /// Adds a native check, or replaces the one of that name; it runs at once.
+    /// `[checks.<name>]` in the configuration sets its schedule.
+    ///
+    /// # Errors
+    ///
+    /// A name that no check can have.
+    pub fn register<F, R>(
+        &self,
+        name: &str,
+        check: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Result<(), InvalidName>
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoOutcome,
+    {
+        let name: CheckName = name.parse()?;
+        self.tell(Notice::Register(name, NativeCheck::new(check)));
+        Ok(())
+    }
+
+    /// Takes a native check out; it is gone from every answer a moment later.
+    ///
+    /// # Errors
+    ///
+    /// A name that no check can have.
+    pub fn unregister(&self, name: &str) -> Result<(), InvalidName> {
+        self.tell(Notice::Unregister(name.parse()?));
+        Ok(())
+    }
+
+    /// The verdict over all checks, as `/health` has it.
+    pub fn health(&self) -> Status {
+        self.board.health()
+    }
+
+    /// Waits until the first round is over: each check has a result, or `startup_grace` has passed.
+    pub async fn first_round(&self) {
+        self.board.first_round().await;
+    }
+
+    /// The answer to `GET /health` at this moment, for a program that wants it without HTTP.
+    pub fn health_json(&self) -> bytes::Bytes {
+        self.board.page(Timestamp::now()).body(true)
+    }
+
+    /// Serves every page until `ended`, then shuts down. Answers how many runs were still going on
+    /// when their grace was over.
+    pub async fn serve(self, listener: TcpListener, ended: impl Future<Output = ()>) -> usize {
+        let stop = CancellationToken::new();
+        let grace = self.shutdown_grace;
+        let serving = tokio::spawn(http::serve(listener, http::site(self.state.clone()), stop.clone(), grace));
+        ended.await;
+        let dropped = self.shutdown().await;
+        stop.cancel();
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the server panicked");
+        }
+        dropped
+    }
+
+    /// Not ready from here on; begins no run any more, gives those in flight `shutdown_grace`, and
+    /// sends what is left to report. Answers how many runs had to be dropped.
+    pub async fn shutdown(self) -> usize {
+        self.closing.cancel();
+        let dropped = self.schedule.shutdown(self.shutdown_grace).await;
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        let sentry = self.sentry.clone();
+        // A panic while flushing loses events that nobody waits for any more.
+        let _ = tokio::task::spawn_blocking(move || sentry.flush(FLUSH)).await;
+        dropped
+    }
+
+    fn tell(&self, notice: Notice) {
+        // The watcher ends after the host alone.
+        let _ = self.notices.send(notice);
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.closing.cancel();
+        self.stop.cancel();
+        self.schedule.abort();
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("health", &self.health()).finish_non_exhaustive()
+    }
+}

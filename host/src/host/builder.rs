@@ -1,0 +1,158 @@
+//! Setting a host up.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Host;
+use super::liveness::{Loops, sweep};
+use crate::board::Board;
+use crate::catalog::Catalog;
+use crate::check::{CheckName, InvalidName};
+use crate::config::{Config, Environment};
+use crate::http::AppState;
+use crate::metrics::Metrics;
+use crate::native::{IntoOutcome, NativeCheck};
+use crate::plugin::{Sandbox, SandboxError, SandboxOptions, WASMTIME};
+use crate::recorder::Recorder;
+use crate::schedule::Schedule;
+use crate::sentry::{InvalidDsn, Sentry};
+use crate::watch::{Rooms, Watcher};
+
+/// A host that is being set up.
+#[derive(Debug, Default)]
+pub struct HostBuilder {
+    config: Config,
+    environment: Environment,
+    natives: Vec<(CheckName, NativeCheck)>,
+    invalid: Option<InvalidName>,
+}
+
+/// The host could not be started; nothing of it runs.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A native check was given a name that no check can have.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// The sandbox could not be set up on this machine.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The DSN of the configuration is none.
+    #[error(transparent)]
+    Dsn(#[from] InvalidDsn),
+}
+
+impl HostBuilder {
+    /// Takes a configuration; without one it is that of an empty file.
+    #[must_use]
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    /// Takes the environment from which `allow.env` hands variables to plugins; without one there
+    /// are none.
+    #[must_use]
+    pub fn environment(self, environment: Environment) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// Adds a native check. `[checks.<name>]` in the configuration sets its schedule.
+    #[must_use]
+    pub fn check<F, R>(mut self, name: &str, check: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoOutcome,
+    {
+        match name.parse() {
+            Ok(name) => self.natives.push((name, NativeCheck::new(check))),
+            Err(error) => self.invalid = self.invalid.or(Some(error)),
+        }
+        self
+    }
+
+    /// Starts the host in the tokio runtime that this is called in: loads plugins and runs checks
+    /// from here on.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`]. A plugin that can't be loaded is no error: it stands among the checks.
+    pub async fn start(self) -> Result<Host, StartError> {
+        let Self { config, environment, natives, invalid } = self;
+        if let Some(error) = invalid {
+            return Err(error.into());
+        }
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Somebody else may set one at the same moment; then that one stands.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let config = Arc::new(config);
+        let sentry = Sentry::new(&config.sentry)?;
+        let options = SandboxOptions::new(&config, Some(Arc::new(sentry.clone())));
+        // The address-space probe and the thread starts block for a moment.
+        let handle = Handle::current();
+        let made = tokio::task::spawn_blocking(move || Sandbox::new(options, &handle)).await;
+        let sandbox = made.expect("setting the sandbox up does not panic")?;
+        Ok(assemble(&config, environment, natives, sandbox, sentry))
+    }
+}
+
+fn assemble(
+    config: &Arc<Config>,
+    environment: Environment,
+    natives: Vec<(CheckName, NativeCheck)>,
+    sandbox: Sandbox,
+    sentry: Sentry,
+) -> Host {
+    let board = Arc::new(Board::default());
+    let closing = CancellationToken::new();
+    let metrics = metrics(config.metrics.enabled);
+    let recorder =
+        Recorder { board: Arc::clone(&board), metrics: metrics.clone(), sentry: sentry.clone() };
+    let schedule = Arc::new(Schedule::new(config.engine.max_runs as usize, Arc::new(recorder)));
+    let mut catalog = Catalog::new(Arc::clone(config), environment);
+    for (name, check) in natives {
+        catalog.register(name, check);
+    }
+    let rooms = Rooms {
+        sandbox: sandbox.clone(),
+        board: Arc::clone(&board),
+        schedule: Arc::clone(&schedule),
+        metrics: metrics.clone(),
+    };
+    let (notices, received) = mpsc::unbounded_channel();
+    let watcher = Watcher::new(catalog, rooms, notices.clone(), received);
+    let loops = Arc::new(Loops::new(sandbox, Arc::clone(&schedule)));
+    let state = AppState::new(
+        &config.server,
+        &config.tools,
+        Arc::clone(&board),
+        Arc::new(watcher.page()),
+        Arc::clone(&loops) as _,
+        closing.clone(),
+        metrics,
+    );
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    tasks.spawn(watcher.run(stop.clone()));
+    tasks.spawn(sweep(Arc::clone(&board), loops, Instant::now() + config.server.startup_grace, stop.clone()));
+    Host {
+        board,
+        schedule,
+        sentry,
+        state,
+        notices,
+        shutdown_grace: config.server.shutdown_grace,
+        closing,
+        tasks,
+        stop,
+    }
+}
+
+fn metrics(enabled: bool) -> Metrics {
+    if enabled { Metrics::enabled(env!("CARGO_PKG_VERSION"), WASMTIME) } else { Metrics::disabled() }
+}

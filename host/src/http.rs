@@ -1,0 +1,162 @@
+//! The pages: one file each. They read the board and what else is handed to them in [`AppState`].
+//!
+//! No page runs a check, and none knows how one is run.
+
+mod answer;
+mod auth;
+mod check;
+mod finish;
+mod health;
+mod live;
+mod metrics;
+mod not_found;
+mod plugins;
+mod ready;
+mod server;
+mod stall;
+mod startup;
+mod tools;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{MethodRouter, any, get};
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use server::serve;
+
+use crate::board::Board;
+use crate::config::{Server, Tools, UnhealthyStatus};
+use crate::metrics::Metrics;
+use auth::Access;
+use finish::Finish;
+
+/// What the pages read, made ready once; clones share it.
+#[derive(Clone)]
+pub(crate) struct AppState(Arc<Site>);
+
+/// What is loaded, for `GET /plugins`.
+pub(crate) trait Plugins: Send + Sync {
+    /// The whole answer.
+    fn page(&self) -> Value;
+}
+
+/// How the host itself does, for `GET /health/live` and `GET /metrics`. No plugin can change the
+/// former.
+pub(crate) trait Pulse: Send + Sync {
+    /// The name of a loop of the host that stands still.
+    fn standing_still(&self) -> Option<&'static str>;
+
+    /// Runs that are being made.
+    fn runs_in_flight(&self) -> usize;
+
+    /// Runs that may be made at once.
+    fn max_runs(&self) -> usize;
+
+    /// Turns of the clock that interrupts guests, since start.
+    fn epoch_ticks(&self) -> u64;
+}
+
+impl AppState {
+    /// What the pages read. `closing` is cancelled when shutdown begins.
+    pub(crate) fn new(
+        server: &Server,
+        tools: &Tools,
+        board: Arc<Board>,
+        plugins: Arc<dyn Plugins>,
+        pulse: Arc<dyn Pulse>,
+        closing: CancellationToken,
+        metrics: Metrics,
+    ) -> Self {
+        let unhealthy_status = match server.unhealthy_status {
+            UnhealthyStatus::Ok => StatusCode::OK,
+            UnhealthyStatus::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self(Arc::new(Site {
+            board,
+            unhealthy_status,
+            access: Access::new(server.details, server.admin_token.as_ref()),
+            tools: tools::body(tools),
+            plugins,
+            pulse,
+            closing,
+            metrics,
+            scraping: Arc::default(),
+        }))
+    }
+}
+
+/// Everything that the host's own server answers: [`router`], and an error for any other path.
+pub(crate) fn site(state: AppState) -> Router {
+    let other = any(not_found::not_found).layer(Finish::new("other", &state.0.metrics));
+    router(state).fallback_service(other.with_state(()))
+}
+
+/// Every page, to be mounted in a service that answers other paths itself.
+pub(crate) fn router(state: AppState) -> Router {
+    Routes::new(state).add(HEALTH, get(health::health)).add_probes().into_router()
+}
+
+/// Every page but `/health` itself, for a service that has its own.
+pub(crate) fn probes_router(state: AppState) -> Router {
+    Routes::new(state).add_probes().into_router()
+}
+
+struct Site {
+    board: Arc<Board>,
+    unhealthy_status: StatusCode,
+    access: Access,
+    tools: Bytes,
+    plugins: Arc<dyn Plugins>,
+    pulse: Arc<dyn Pulse>,
+    closing: CancellationToken,
+    metrics: Metrics,
+    /// One scrape at a time: with many checks it is work.
+    scraping: Arc<tokio::sync::Mutex<()>>,
+}
+
+struct Routes {
+    router: Router<Arc<Site>>,
+    site: Arc<Site>,
+}
+
+impl Routes {
+    fn new(AppState(site): AppState) -> Self {
+        Self { router: Router::new(), site }
+    }
+
+    fn add_probes(self) -> Self {
+        self.add(LIVE, get(live::live))
+            .add(READY, get(ready::ready))
+            .add(STARTUP, get(startup::startup))
+            .add(CHECK, get(check::check))
+            .add(TOOLS, get(tools::tools))
+            .add(PLUGINS, get(plugins::plugins))
+            .add(METRICS, get(metrics::metrics))
+    }
+
+    fn add(self, route: &'static str, page: MethodRouter<Arc<Site>>) -> Self {
+        let finish = Finish::new(route, &self.site.metrics);
+        let page = page.fallback(not_found::wrong_method).layer(finish);
+        Self { router: self.router.route(route, page), ..self }
+    }
+
+    fn into_router(self) -> Router {
+        self.router.with_state(self.site)
+    }
+}
+
+const HEALTH: &str = "/health";
+const LIVE: &str = "/health/live";
+const READY: &str = "/health/ready";
+const STARTUP: &str = "/health/startup";
+const CHECK: &str = "/health/checks/{name}";
+const TOOLS: &str = "/health/tools";
+const PLUGINS: &str = "/plugins";
+const METRICS: &str = "/metrics";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+//! `GET /health/live`: whether the host's own loops turn. No plugin can change this answer.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::json;
+
+use super::{Site, answer};
+
+/// 200 while every loop turns; else 503 with the one that stands still.
+pub(super) async fn live(State(site): State<Arc<Site>>) -> Response {
+    match site.pulse.standing_still() {
+        None => answer::json(StatusCode::OK, r#"{"status":"alive"}"#),
+        Some(name) => {
+            let body = json!({"status": "stalled", "loop": name});
+            answer::json(StatusCode::SERVICE_UNAVAILABLE, body.to_string())
+        }
+    }
+}

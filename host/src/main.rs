@@ -1,0 +1,26 @@
+//! The binary: arguments in, an exit status out. What it does stands in `cli` and in the library.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // The one TLS provider of the tree; libraries in it take the one that is installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let arguments = cli::Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("vitals-io")
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let status = runtime.block_on(arguments.run());
+            // Blocking look-ups that nobody waits for any more must not hold the exit up.
+            runtime.shutdown_background();
+            status
+        }
+        Err(error) => cli::fail(&format!("cannot start the async runtime: {error}")),
+    }
+}

@@ -1,0 +1,164 @@
+//! What goes out to Prometheus: a value that is handed down, never a global.
+//!
+//! Other rooms tell it what happened; what holds at the moment of a scrape comes with the scrape.
+//! It knows nothing of endpoints, plugins or schedules beyond their names. While metrics are
+//! disabled every call is accepted and ignored.
+
+mod checks;
+mod family;
+mod host;
+mod moment;
+mod plugins;
+mod requests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus::TextEncoder;
+
+pub(crate) use moment::Moment;
+pub(crate) use requests::{Requests, method};
+
+use crate::check::{CheckName, Digest, PluginName};
+use crate::schedule::{FinishedRun, Skipped};
+use checks::Checks;
+use host::Host;
+use plugins::Plugins;
+
+/// The metrics of a host; clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Metrics(Option<Arc<Recorder>>);
+
+struct Recorder {
+    checks: Checks,
+    plugins: Plugins,
+    host: Host,
+}
+
+impl Metrics {
+    /// Metrics that are kept. `version` is the host's own, `wasmtime` that of its engine.
+    pub(crate) fn enabled(version: &str, wasmtime: &str) -> Self {
+        let host = Host::new(version, wasmtime);
+        let (checks, plugins) = (Checks::default(), Plugins::default());
+        Self(Some(Arc::new(Recorder { checks, plugins, host })))
+    }
+
+    /// Metrics that are not kept.
+    pub(crate) fn disabled() -> Self {
+        Self(None)
+    }
+
+    /// Whether they are kept.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// A check is there from now on, or what is known about it has changed; its counts stay.
+    /// `plugin` is empty for a native check.
+    pub(crate) fn check_placed(&self, check: &CheckName, plugin: &str, critical: bool) {
+        if let Some(recorder) = &self.0 {
+            recorder.checks.place(check, plugin, critical);
+        }
+    }
+
+    /// A check is gone, and with it all its series.
+    pub(crate) fn check_removed(&self, check: &CheckName) {
+        if let Some(recorder) = &self.0 {
+            recorder.checks.remove(check);
+        }
+    }
+
+    /// A run is over. A check that has not been placed, or has been removed meanwhile, is not
+    /// counted.
+    pub(crate) fn run_finished(&self, run: &FinishedRun, checked_at: Timestamp) {
+        if let Some(recorder) = &self.0 {
+            recorder.host.run_waited(run.waited);
+            recorder.checks.finish(run, checked_at);
+        }
+    }
+
+    /// A run that was due was not made.
+    pub(crate) fn run_skipped(&self, reason: Skipped) {
+        if let Some(recorder) = &self.0 {
+            recorder.host.run_skipped(reason);
+        }
+    }
+
+    /// A version of a plugin has been loaded; `compile` is what compilation, or the read of code
+    /// compiled before, took.
+    pub(crate) fn plugin_loaded(
+        &self,
+        plugin: &PluginName,
+        version: &str,
+        digest: Digest,
+        generation: u64,
+        compile: Duration,
+    ) {
+        if let Some(recorder) = &self.0 {
+            recorder.plugins.loaded(plugin, version, digest, generation, compile);
+        }
+    }
+
+    /// A version of a plugin could not be loaded; one loaded before still counts as loaded.
+    pub(crate) fn plugin_load_failed(&self, plugin: &PluginName) {
+        if let Some(recorder) = &self.0 {
+            recorder.plugins.load_failed(plugin);
+        }
+    }
+
+    /// A plugin is gone, and with it all its series.
+    pub(crate) fn plugin_removed(&self, plugin: &PluginName) {
+        if let Some(recorder) = &self.0 {
+            recorder.plugins.remove(plugin);
+        }
+    }
+
+    /// A panic of the host's own code was contained.
+    pub(crate) fn host_panic(&self) {
+        if let Some(recorder) = &self.0 {
+            recorder.host.panicked();
+        }
+    }
+
+    /// The configuration has been read again, and taken over or refused.
+    pub(crate) fn config_reloaded(&self, successful: bool, at: Timestamp) {
+        if let Some(recorder) = &self.0 {
+            recorder.host.config_reloaded(successful, at);
+        }
+    }
+
+    /// Where the requests of one endpoint are counted.
+    pub(crate) fn requests(&self, endpoint: &'static str) -> Requests {
+        match &self.0 {
+            Some(recorder) => recorder.host.requests(endpoint),
+            None => Requests::ignored(),
+        }
+    }
+
+    /// All of them in the Prometheus text format 0.0.4; empty while metrics are disabled. Takes a
+    /// few microseconds for each check, so not for a thread that others wait for.
+    pub(crate) fn encode(&self, moment: &Moment) -> String {
+        let Some(recorder) = &self.0 else { return String::new() };
+        let mut families = recorder.host.families();
+        families.extend(recorder.checks.families());
+        families.extend(recorder.plugins.families());
+        families.extend(moment.families());
+        families.sort_by(|one, other| one.name().cmp(other.name()));
+        let mut text = String::new();
+        if let Err(error) = TextEncoder::new().encode_utf8(&families, &mut text) {
+            tracing::error!(%error, "some metrics cannot be written as text and are left out");
+        }
+        text
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_enabled() { "Metrics(enabled)" } else { "Metrics(disabled)" })
+    }
+}
+
+#[cfg(test)]
+mod tests;

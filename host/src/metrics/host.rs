@@ -1,0 +1,113 @@
+//! What is counted of the host itself, in a registry of its own.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry,
+};
+
+use super::family;
+use super::requests::Requests;
+use crate::schedule::Skipped;
+
+/// The host's own instruments.
+pub(super) struct Host {
+    registry: Registry,
+    queue_wait: Histogram,
+    skipped: IntCounterVec,
+    panics: IntCounter,
+    reload_successful: IntGauge,
+    reload_success: Gauge,
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+}
+
+impl Host {
+    pub(super) fn new(version: &str, wasmtime: &str) -> Self {
+        let registry = Registry::new();
+        let queue_wait = family::RUN_QUEUE_WAIT.histogram(&WAIT_BUCKETS);
+        let request_duration = family::HTTP_REQUEST_DURATION.histogram(&REQUEST_BUCKETS);
+        let requests = family::HTTP_REQUESTS.opts();
+        let build = GaugeVec::new(family::BUILD_INFO.opts(), &["version", "wasmtime"]);
+        let build = register(&registry, build);
+        build.with_label_values(&[version, wasmtime]).set(1.0);
+        #[cfg(target_os = "linux")]
+        registry
+            .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
+            .expect("no other collector has its names");
+        let host = Self {
+            queue_wait: register(&registry, Histogram::with_opts(queue_wait)),
+            skipped: register(
+                &registry,
+                IntCounterVec::new(family::RUNS_SKIPPED.opts(), &["reason"]),
+            ),
+            panics: register(&registry, IntCounter::with_opts(family::HOST_PANICS.opts())),
+            reload_successful: register(
+                &registry,
+                IntGauge::with_opts(family::CONFIG_LAST_RELOAD_SUCCESSFUL.opts()),
+            ),
+            reload_success: register(
+                &registry,
+                Gauge::with_opts(family::CONFIG_LAST_RELOAD_SUCCESS.opts()),
+            ),
+            requests: register(
+                &registry,
+                IntCounterVec::new(requests, &["method", "endpoint", "status"]),
+            ),
+            request_duration: register(
+                &registry,
+                HistogramVec::new(request_duration, &["endpoint"]),
+            ),
+            registry,
+        };
+        for reason in [Skipped::Busy, Skipped::Host] {
+            host.skipped.with_label_values(&[reason.as_str()]);
+        }
+        host.config_reloaded(true, Timestamp::now());
+        host
+    }
+
+    pub(super) fn run_waited(&self, waited: Duration) {
+        self.queue_wait.observe(waited.as_secs_f64());
+    }
+
+    pub(super) fn run_skipped(&self, reason: Skipped) {
+        self.skipped.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    pub(super) fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    pub(super) fn config_reloaded(&self, successful: bool, at: Timestamp) {
+        self.reload_successful.set(successful.into());
+        if successful {
+            self.reload_success.set(family::seconds(at));
+        }
+    }
+
+    pub(super) fn requests(&self, endpoint: &'static str) -> Requests {
+        let duration = self.request_duration.with_label_values(&[endpoint]);
+        Requests::counted(endpoint, self.requests.clone(), duration)
+    }
+
+    pub(super) fn families(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+}
+
+/// Registers an instrument and hands it back.
+fn register<T: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<T>) -> T {
+    let instrument = made.expect("names and labels are written here, and valid");
+    let registered = registry.register(Box::new(instrument.clone()));
+    registered.expect("each name is registered once");
+    instrument
+}
+
+/// Upper bounds in seconds; a run that finds a free slot waits for nothing.
+const WAIT_BUCKETS: [f64; 9] = [0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
+/// Upper bounds in seconds; answers are ready before they are asked for.
+const REQUEST_BUCKETS: [f64; 9] = [0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1, 1.0, 10.0];

@@ -1,0 +1,53 @@
+//! What holds at the moment of a scrape and is kept elsewhere.
+
+use prometheus::proto::MetricFamily;
+
+use super::family::{self, counter, gauge, number, truth};
+use crate::check::{CheckName, Status};
+
+/// The state of the host at the moment of a scrape.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    /// Each check with its status; a result that is too old is `unknown` here.
+    pub(crate) statuses: Vec<(CheckName, Status)>,
+    /// The verdict over all checks.
+    pub(crate) health: Status,
+    /// Whether the host answers as ready.
+    pub(crate) ready: bool,
+    /// Whether the plugins directory could be read when it was last looked at.
+    pub(crate) directory_readable: bool,
+    /// Runs that are being made.
+    pub(crate) runs_in_flight: usize,
+    /// Runs that may be made at once.
+    pub(crate) max_runs: usize,
+    /// Turns of the clock that interrupts guests, since start.
+    pub(crate) epoch_ticks: u64,
+}
+
+impl Moment {
+    pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
+        let states = |labels: &[(&str, &str)], status: Status| {
+            Status::ALL.map(|state| {
+                let labels = [labels, &[("state", state.as_str())]].concat();
+                gauge(&labels, truth(state == status))
+            })
+        };
+        let check = |(name, status): &(CheckName, Status)| {
+            states(&[("check", name.as_str())], *status)
+        };
+        let slots = |state, count: usize| gauge(&[("state", state)], number(count as u64));
+        let busy = self.runs_in_flight;
+        let free = self.max_runs.saturating_sub(busy);
+        [
+            family::CHECK_STATE.of(self.statuses.iter().flat_map(check).collect()),
+            family::HEALTH_STATE.of(states(&[], self.health).into()),
+            family::READY.of(vec![gauge(&[], truth(self.ready))]),
+            family::PLUGINS_DIR_READABLE.of(vec![gauge(&[], truth(self.directory_readable))]),
+            family::RUNS_IN_FLIGHT.of(vec![gauge(&[], number(busy as u64))]),
+            family::GUEST_SLOTS.of(vec![slots("busy", busy), slots("free", free)]),
+            family::EPOCH_TICKS.of(vec![counter(&[], self.epoch_ticks)]),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}

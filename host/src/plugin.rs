@@ -1,0 +1,32 @@
+//! The one room that knows WebAssembly: admission of a file, the sandbox, one run.
+//!
+//! It turns bytes into a [`Plugin`] and a [`Task`] into a `RunReport`. It must not know HTTP pages,
+//! the schedule or the board; `wasmtime::Error` ends at its door.
+
+mod admission;
+mod bindings;
+mod cache;
+mod capabilities;
+mod classify;
+mod describe;
+mod egress;
+mod engine;
+pub(crate) mod grants;
+mod imports;
+mod limiter;
+mod output;
+mod run;
+mod sandbox;
+mod schema;
+mod state;
+mod threads;
+
+pub use admission::{LoadError, Plugin};
+pub use describe::Description;
+pub use capabilities::{ErrorTracker, Severity};
+pub use egress::{Roots, RootsError};
+pub use grants::{AllowKey, Channel, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark, Target, Wanted};
+pub use run::Task;
+pub use engine::WASMTIME;
+pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
+pub use schema::{Binding, BindingError};

@@ -1,0 +1,27 @@
+//! The contract as Rust types, one module per version of it.
+//!
+//! A version is frozen once it is released: the linker demands exactly equal types, so a later
+//! contract is a module beside this one, never a change of it.
+
+/// `vitals:health@0.1.0`.
+pub(super) mod v0_1 {
+    #![expect(
+        missing_docs,
+        clippy::pedantic,
+        clippy::allow_attributes_without_reason,
+        reason = "generated from wit/health.wit, where the documentation stands"
+    )]
+
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "plugin",
+        imports: { default: trappable },
+        exports: { default: async },
+        require_store_data_send: true,
+    });
+}
+
+/// The package of the contract, without its version.
+pub(super) const PACKAGE: &str = "vitals:health";
+/// The version of the contract that this host speaks.
+pub(super) const VERSION: &str = "0.1.0";

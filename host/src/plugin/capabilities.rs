@@ -1,0 +1,279 @@
+//! The host's side of `vitals:health`: logs, metrics, reports, and the doors that stay closed.
+//!
+//! All of it is linked for every plugin; what a run may do is decided at the call.
+
+use std::sync::Arc;
+
+use wasmtime::component::Resource;
+
+use super::bindings::v0_1::vitals::health::{files, metrics, reporting, system, tls, types};
+use super::grants::Kind;
+use super::state::State;
+use crate::check::{CheckName, Text};
+use crate::config::Secrets;
+
+/// Takes reports of guests to an error tracker.
+pub trait ErrorTracker: Send + Sync {
+    /// Sends a message and answers the event's id; nothing where none was sent.
+    fn capture(&self, check: &CheckName, level: Severity, message: &str) -> Option<String>;
+}
+
+/// How bad a log line or a report is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// For whoever debugs the plugin.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Something is about to go wrong.
+    Warning,
+    /// Something went wrong.
+    Error,
+}
+
+/// What one run has said: log lines and reports, each counted against its cap.
+pub(super) struct Journal {
+    check: CheckName,
+    secrets: Arc<Secrets>,
+    tracker: Option<Arc<dyn ErrorTracker>>,
+    lines: u32,
+    dropped: u32,
+    captures: u32,
+}
+
+impl Journal {
+    pub(super) fn new(
+        check: CheckName,
+        secrets: Arc<Secrets>,
+        tracker: Option<Arc<dyn ErrorTracker>>,
+    ) -> Self {
+        Self { check, secrets, tracker, lines: 0, dropped: 0, captures: 0 }
+    }
+
+    /// Log lines that were dropped because the run wrote too many.
+    pub(super) fn dropped(&self) -> u32 {
+        self.dropped
+    }
+
+    fn clean(&self, message: &str) -> Text {
+        let bounded = Text::line(message, LINE_BYTES);
+        Text::line(&self.secrets.redact(bounded.as_str()), LINE_BYTES)
+    }
+
+    fn log(&mut self, level: Severity, message: &str) {
+        if self.lines == LOG_LINES {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        self.lines += 1;
+        let (check, guest) = (&self.check, self.clean(message));
+        match level {
+            Severity::Debug => tracing::debug!(target: TARGET, %check, %guest, "guest says"),
+            Severity::Info => tracing::info!(target: TARGET, %check, %guest, "guest says"),
+            Severity::Warning => tracing::warn!(target: TARGET, %check, %guest, "guest says"),
+            Severity::Error => tracing::error!(target: TARGET, %check, %guest, "guest says"),
+        }
+    }
+
+    fn capture(&mut self, level: Severity, message: &str) -> Option<String> {
+        let tracker = self.tracker.as_ref()?;
+        if self.captures == CAPTURES {
+            return None;
+        }
+        self.captures += 1;
+        tracker.capture(&self.check, level, self.clean(message).as_str())
+    }
+}
+
+impl State {
+    /// The answer to a door that this version of the host keeps closed: what no grant covers is
+    /// refused, what one covers is said to be missing.
+    fn closed_door(&self, kind: Kind, what: String) -> Closed {
+        if self.grants.iter().any(|grant| grant.target().kind() == kind) {
+            Closed::Missing(format!("this version of vitals does not offer {kind} to plugins yet"))
+        } else {
+            Closed::Denied(self.egress.refuse(kind, what))
+        }
+    }
+}
+
+/// Why a door is closed.
+enum Closed {
+    Denied(String),
+    Missing(String),
+}
+
+impl From<reporting::Level> for Severity {
+    fn from(level: reporting::Level) -> Self {
+        match level {
+            reporting::Level::Debug => Self::Debug,
+            reporting::Level::Info => Self::Info,
+            reporting::Level::Warning => Self::Warning,
+            reporting::Level::Error => Self::Error,
+        }
+    }
+}
+
+impl types::Host for State {}
+
+impl reporting::Host for State {
+    fn log(&mut self, level: reporting::Level, message: String) -> wasmtime::Result<()> {
+        self.journal.log(level.into(), &message);
+        Ok(())
+    }
+
+    fn capture(
+        &mut self,
+        level: reporting::Level,
+        message: String,
+    ) -> wasmtime::Result<Option<String>> {
+        Ok(self.journal.capture(level.into(), &message))
+    }
+}
+
+impl metrics::Host for State {
+    fn counter_add(
+        &mut self,
+        _name: String,
+        _help: String,
+        _labels: Vec<metrics::Label>,
+        _amount: f64,
+    ) -> wasmtime::Result<Result<(), metrics::MetricsError>> {
+        Ok(Ok(()))
+    }
+
+    fn gauge_set(
+        &mut self,
+        _name: String,
+        _help: String,
+        _labels: Vec<metrics::Label>,
+        _value: f64,
+    ) -> wasmtime::Result<Result<(), metrics::MetricsError>> {
+        Ok(Ok(()))
+    }
+
+    fn histogram_observe(
+        &mut self,
+        _name: String,
+        _help: String,
+        _labels: Vec<metrics::Label>,
+        _buckets: Vec<f64>,
+        _value: f64,
+    ) -> wasmtime::Result<Result<(), metrics::MetricsError>> {
+        Ok(Ok(()))
+    }
+}
+
+impl files::Host for State {
+    fn stat(&mut self, path: String) -> wasmtime::Result<Result<files::Metadata, files::FileError>> {
+        Ok(Err(self.closed_door(Kind::File, path).into()))
+    }
+
+    fn read(
+        &mut self,
+        path: String,
+        _offset: u64,
+        _max: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, files::FileError>> {
+        Ok(Err(self.closed_door(Kind::File, path).into()))
+    }
+
+    fn entries(&mut self, path: String) -> wasmtime::Result<Result<Vec<String>, files::FileError>> {
+        Ok(Err(self.closed_door(Kind::File, path).into()))
+    }
+}
+
+impl system::Host for State {
+    fn disk_usage(
+        &mut self,
+        path: String,
+    ) -> wasmtime::Result<Result<system::Disk, system::SystemError>> {
+        Ok(Err(self.closed_door(Kind::System, format!("disk:{path}")).into()))
+    }
+
+    fn memory_usage(&mut self) -> wasmtime::Result<Result<system::Memory, system::SystemError>> {
+        Ok(Err(self.closed_door(Kind::System, "memory".into()).into()))
+    }
+
+    fn load_average(&mut self) -> wasmtime::Result<Result<system::Load, system::SystemError>> {
+        Ok(Err(self.closed_door(Kind::System, "load".into()).into()))
+    }
+}
+
+impl tls::Host for State {}
+
+/// No connection is ever handed out, so that there is none to use.
+impl tls::HostConnection for State {
+    fn connect(
+        &mut self,
+        host: String,
+        port: u16,
+        _timeout_ms: u32,
+    ) -> wasmtime::Result<Result<Resource<tls::Connection>, tls::TlsError>> {
+        Ok(Err(self.closed_door(Kind::Tls, format!("{host}:{port}")).into()))
+    }
+
+    fn read(
+        &mut self,
+        _connection: Resource<tls::Connection>,
+        _max: u32,
+        _timeout_ms: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, tls::TlsError>> {
+        Ok(Err(tls::TlsError::Closed))
+    }
+
+    fn write(
+        &mut self,
+        _connection: Resource<tls::Connection>,
+        _bytes: Vec<u8>,
+        _timeout_ms: u32,
+    ) -> wasmtime::Result<Result<(), tls::TlsError>> {
+        Ok(Err(tls::TlsError::Closed))
+    }
+
+    fn start_tls(
+        &mut self,
+        _connection: Resource<tls::Connection>,
+        _server_name: String,
+        _verify: bool,
+        _timeout_ms: u32,
+    ) -> wasmtime::Result<Result<tls::Handshake, tls::TlsError>> {
+        Ok(Err(tls::TlsError::Closed))
+    }
+
+    fn drop(&mut self, _connection: Resource<tls::Connection>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<Closed> for files::FileError {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Denied(why) => Self::Denied(why),
+            Closed::Missing(why) => Self::Failed(why),
+        }
+    }
+}
+
+impl From<Closed> for system::SystemError {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Denied(why) => Self::Denied(why),
+            Closed::Missing(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+impl From<Closed> for tls::TlsError {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Denied(why) => Self::Denied(why),
+            Closed::Missing(why) => Self::Failed(why),
+        }
+    }
+}
+
+const TARGET: &str = "vitals::guest";
+const LINE_BYTES: usize = 2 << 10;
+const LOG_LINES: u32 = 64;
+const CAPTURES: u32 = 5;

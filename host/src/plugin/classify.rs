@@ -1,0 +1,163 @@
+//! Why a run ended: `wasmtime::Error` in, a code with limit and words out.
+//!
+//! Errors are told apart by type. The two that wasmtime keeps private are told by their text, and
+//! the tests of the limits fail when a new version words them otherwise.
+
+use bytesize::ByteSize;
+use wasmtime::component::ResourceTableError;
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+
+use super::limiter::MemoryExceeded;
+use super::run::RunLimits;
+use crate::check::{Code, RunError, Text};
+
+/// The deadline of the run passed while the guest was computing.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the deadline of the run has passed")]
+pub(super) struct DeadlinePassed;
+
+/// What was going on when the deadline passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Busy {
+    Computing,
+    Waiting,
+}
+
+/// The error of a run that ran out of time.
+pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
+    let doing = match busy {
+        Busy::Computing => "computing",
+        Busy::Waiting => "waiting for a reply or a timer",
+    };
+    let limit = humanize(limits.timeout);
+    let message = format!("timed out after {limit} ({doing})");
+    RunError { limit: Some(limit), ..RunError::new(Code::Timeout, &message) }
+}
+
+/// The error of a run that ended by an error of the sandbox.
+pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Text]) -> RunError {
+    if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
+        let (limit, asked) = (exceeded.limit as u64, exceeded.asked as u64);
+        let (limit, asked) = (ByteSize(limit).to_string(), ByteSize(asked).to_string());
+        let message = format!("asked for {asked} of memory, the limit is {limit}");
+        let error = RunError::new(Code::Memory, &message);
+        return RunError { limit: Some(limit), asked: Some(asked), ..error };
+    }
+    if error.is::<DeadlinePassed>() {
+        return timeout(limits, Busy::Computing);
+    }
+    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+        let message = format!("the plugin ended itself with exit status {}", exit.0);
+        return RunError::new(Code::Exit, &with_panic(&message, output));
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return resources(limits);
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return RunError::new(Code::Host, "the host's pool of instances is used up");
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return trapped(*trap, error, limits, output);
+    }
+    let text = format!("{error:#}");
+    if text.contains(HOSTCALL_FUEL) {
+        let limit = ByteSize(limits.output).to_string();
+        let message = format!("handed more than {limit} to the host in one call");
+        return RunError { limit: Some(limit), ..RunError::new(Code::Output, &message) };
+    }
+    if text.contains(HANDLE_LIMIT) {
+        return resources(limits);
+    }
+    let frames = frames(error);
+    RunError { frames, ..RunError::new(Code::Trap, &with_panic(&format!("trapped: {text}"), output)) }
+}
+
+fn trapped(trap: Trap, error: &wasmtime::Error, limits: &RunLimits, output: &[Text]) -> RunError {
+    match trap {
+        Trap::OutOfFuel => {
+            let limit = limits.fuel.to_string();
+            let message = format!("used up its fuel of {limit}");
+            RunError { limit: Some(limit), ..RunError::new(Code::Fuel, &message) }
+        }
+        Trap::StackOverflow => {
+            let limit = ByteSize(super::engine::WASM_STACK as u64).to_string();
+            let message = format!("overflowed its stack of {limit}");
+            let error = RunError { frames: frames(error), ..RunError::new(Code::Stack, &message) };
+            RunError { limit: Some(limit), ..error }
+        }
+        Trap::Interrupt => timeout(limits, Busy::Computing),
+        _ => {
+            let message = with_panic(&format!("trapped: {trap}"), output);
+            RunError { frames: frames(error), ..RunError::new(Code::Trap, &message) }
+        }
+    }
+}
+
+fn resources(limits: &RunLimits) -> RunError {
+    let limit = limits.resources.to_string();
+    let message = format!("held more than {limit} host resources (streams, pollables, handles)");
+    RunError { limit: Some(limit), ..RunError::new(Code::Resources, &message) }
+}
+
+/// The message of a panic that a Rust guest wrote to its standard error, else `message`.
+fn with_panic(message: &str, output: &[Text]) -> String {
+    let Some(at) = output.iter().rposition(|line| line.as_str().contains(PANICKED)) else {
+        return message.to_owned();
+    };
+    let lines = output[at + 1..].iter().map(Text::as_str);
+    let said: Vec<_> = lines.take_while(|line| !line.starts_with("note: ")).collect();
+    let place = output[at].as_str().split_once(PANICKED).map_or("", |(_, place)| place);
+    format!("panicked at {}: {}", place.trim_end_matches(':'), said.join(" ").trim())
+}
+
+fn frames(error: &wasmtime::Error) -> Vec<Text> {
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
+        Some(name) => {
+            let name = format!("{:#}", rustc_demangle::demangle(name));
+            Text::line(&name, FRAME_BYTES)
+        }
+        None => Text::line(&format!("function {}", frame.func_index()), FRAME_BYTES),
+    };
+    trace.frames().iter().take(MAX_FRAMES).map(name).collect()
+}
+
+/// A duration as the configuration writes it.
+pub(super) fn humanize(duration: std::time::Duration) -> String {
+    let nanos = jiff::SignedDuration::try_from(duration);
+    nanos.map_or_else(|_| format!("{duration:?}"), |duration| format!("{duration:#}"))
+}
+
+const PANICKED: &str = "panicked at ";
+/// `HostcallFuelExhausted`, private in wasmtime 48.
+const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
+/// The cap of `Store::set_max_component_handles`, a bare message in wasmtime 48.
+const HANDLE_LIMIT: &str = "store handle limit exceeded";
+const FRAME_BYTES: usize = 256;
+const MAX_FRAMES: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_on_standard_error_is_the_message() {
+        let output: Vec<_> = [
+            "starting",
+            "",
+            "thread 'main' (1) panicked at src/lib.rs:7:5:",
+            "queue is gone",
+            "note: run with `RUST_BACKTRACE=1`",
+        ]
+        .map(|line| Text::line(line, 100))
+        .into();
+        assert_eq!(with_panic("trapped", &output), "panicked at src/lib.rs:7:5: queue is gone");
+        assert_eq!(with_panic("trapped", &output[..1]), "trapped");
+    }
+
+    #[test]
+    fn durations_read_as_the_configuration_writes_them() {
+        assert_eq!(humanize(std::time::Duration::from_millis(5000)), "5s");
+        assert_eq!(humanize(std::time::Duration::from_millis(1500)), "1s 500ms");
+    }
+}

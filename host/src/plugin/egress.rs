@@ -1,0 +1,183 @@
+//! The way out of the sandbox: HTTP requests, sockets and look-ups of one run.
+//!
+//! Everything that leaves a guest for the network passes through an [`Egress`], which asks the
+//! grants, keeps to the run's deadline and budget, and notes what it refused. The host resolves
+//! names itself and connects to addresses that were decided on, so that a name can't lead elsewhere
+//! the second time.
+
+mod body;
+mod client;
+mod connect;
+mod look_up;
+mod network;
+mod sockets;
+mod tls;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use wasmtime::component::ResourceTable;
+
+pub(super) use self::look_up::add_name_lookup_to_linker;
+pub(super) use self::network::Network;
+use self::network::ResolveError;
+pub use self::tls::{Roots, RootsError};
+use super::grants::{Grants, Host, Kind, Peer, Refusal};
+use crate::check::{self, CheckName};
+
+/// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
+/// before a guest asks for it.
+#[derive(Clone)]
+pub(super) struct Egress(Arc<Run>);
+
+struct Run {
+    network: Arc<Network>,
+    grants: Arc<Grants>,
+    check: CheckName,
+    deadline: Instant,
+    connections_left: AtomicU32,
+    http_body: u64,
+    roots: Roots,
+    trail: Mutex<Trail>,
+}
+
+/// What happened on the way out.
+#[derive(Default)]
+struct Trail {
+    refusals: Vec<Refusal>,
+    /// Addresses that look-ups answered, each with the name that was asked for.
+    answers: Vec<(IpAddr, Host)>,
+}
+
+impl Egress {
+    /// The way out of one run of `check`.
+    ///
+    /// `deadline` is the end of the run, `connections` how many connections and look-ups it may
+    /// start, `http_body` how many bytes one response may have, `roots` what its TLS trusts.
+    pub(super) fn new(
+        network: Arc<Network>,
+        grants: Arc<Grants>,
+        check: CheckName,
+        deadline: Instant,
+        connections: u32,
+        http_body: u64,
+        roots: Roots,
+    ) -> Self {
+        Self(Arc::new(Run {
+            network,
+            grants,
+            check,
+            deadline,
+            connections_left: AtomicU32::new(connections),
+            http_body,
+            roots,
+            trail: Mutex::default(),
+        }))
+    }
+
+    /// What was refused so far, each thing once, at most 16 of them.
+    pub(super) fn refusals(&self) -> Vec<check::Refusal> {
+        let trail = self.trail();
+        trail
+            .refusals
+            .iter()
+            .map(|refusal| refusal.shown(&self.0.check))
+            .collect()
+    }
+
+    /// Notes that `what` was refused, and answers the words for it. `what` is written as the entry
+    /// of the `allow` list that would grant it.
+    pub(super) fn refuse(&self, kind: Kind, what: String) -> String {
+        let refusal = Refusal::new(kind, what);
+        let message = refusal.shown(&self.0.check).message.into();
+        self.note(refusal);
+        message
+    }
+
+    fn note(&self, refusal: Refusal) {
+        let refusals = &mut self.trail().refusals;
+        if refusals.len() < MAX_REFUSALS && !refusals.contains(&refusal) {
+            refusals.push(refusal);
+        }
+    }
+
+    /// Takes one connection from the budget; `false` where none is left.
+    fn spend_connection(&self) -> bool {
+        let left = &self.0.connections_left;
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(1)
+        })
+        .is_ok()
+    }
+
+    /// Where a granted peer can be connected to: the addresses, decided on one by one.
+    async fn addresses(&self, peer: &Peer, until: Instant) -> Result<Vec<SocketAddr>, NoWay> {
+        let run = &self.0;
+        self.granted(run.grants.permit(peer))?;
+        let found = match &peer.host {
+            Host::Address(address) => return Ok(vec![SocketAddr::new(*address, peer.port)]),
+            Host::Name(name) => run.network.resolve(name, until).await?,
+        };
+        let mut open = Vec::with_capacity(found.len());
+        let mut refused = None;
+        for address in found {
+            match run.grants.permit_address(peer, address) {
+                Ok(()) => open.push(SocketAddr::new(address, peer.port)),
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+        }
+        match refused {
+            // What one address lacks is no loss where the name has another.
+            Some(refusal) if open.is_empty() => self.granted(Err(refusal)).map(|()| open),
+            _ => Ok(open),
+        }
+    }
+
+    fn granted(&self, decision: Result<(), Refusal>) -> Result<(), NoWay> {
+        decision.map_err(|refusal| {
+            self.note(refusal);
+            NoWay::Denied
+        })
+    }
+
+    fn trail(&self) -> MutexGuard<'_, Trail> {
+        self.0.trail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a peer has no address to connect to.
+#[derive(Debug)]
+enum NoWay {
+    /// No grant covers it; the refusal was noted.
+    Denied,
+    /// Its name could not be resolved.
+    Unresolved(ResolveError),
+}
+
+impl From<ResolveError> for NoWay {
+    fn from(error: ResolveError) -> Self {
+        Self::Unresolved(error)
+    }
+}
+
+/// A store whose guest has a way out.
+pub(super) trait EgressView: Send {
+    /// The way out, with the table that holds its resources.
+    fn egress(&mut self) -> EgressCtx<'_>;
+}
+
+/// What host functions for a way out work with.
+pub(super) struct EgressCtx<'a> {
+    /// The way out of the run.
+    pub(super) egress: &'a mut Egress,
+    /// The resources of the run.
+    pub(super) table: &'a mut ResourceTable,
+}
+
+/// Different refusals that a run keeps; the first ones tell what the operator has to write.
+const MAX_REFUSALS: usize = 16;
+
+#[cfg(test)]
+mod tests;

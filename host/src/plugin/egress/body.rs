@@ -1,0 +1,101 @@
+//! The body of a response on its way to a guest: bounded in bytes, and in the time between them.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::Sleep;
+use wasmtime_wasi_http::Error;
+
+use super::client::fault;
+
+/// A body that ends in an error once it is larger than `limit` or has stood still for `patience`.
+pub(super) struct BoundedBody {
+    /// Nothing after the end or an error.
+    incoming: Option<Incoming>,
+    limit: u64,
+    seen: u64,
+    patience: Duration,
+    deadline: Instant,
+    /// Runs while the guest waits for bytes.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl BoundedBody {
+    pub(super) fn new(
+        incoming: Incoming,
+        limit: u64,
+        patience: Duration,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            incoming: Some(incoming),
+            limit,
+            seen: 0,
+            patience,
+            deadline,
+            timer: None,
+        }
+    }
+
+    /// Looks at a frame, and answers the error that it makes of the body.
+    fn refuse(&mut self, frame: &Frame<Bytes>) -> Option<Error> {
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        self.seen = self.seen.saturating_add(length);
+        (self.seen > self.limit).then_some(Error::HttpResponseBodySize(Some(self.limit)))
+    }
+
+    /// Waits for the time between bytes to pass.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (patience, deadline) = (self.patience, self.deadline);
+        let timer = self.timer.get_or_insert_with(|| {
+            let until = deadline.min(Instant::now() + patience);
+            Box::pin(tokio::time::sleep_until(until.into()))
+        });
+        timer.as_mut().poll(cx)
+    }
+}
+
+impl Body for BoundedBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        let error = match Pin::new(incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.timer = None;
+                match self.refuse(&frame) {
+                    None => return Poll::Ready(Some(Ok(frame))),
+                    Some(error) => error,
+                }
+            }
+            Poll::Ready(Some(Err(error))) => fault(&error),
+            Poll::Ready(None) => {
+                self.incoming = None;
+                return Poll::Ready(None);
+            }
+            Poll::Pending if self.poll_patience(cx).is_pending() => return Poll::Pending,
+            Poll::Pending => Error::ConnectionReadTimeout,
+        };
+        self.incoming = None;
+        Poll::Ready(Some(Err(error)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}

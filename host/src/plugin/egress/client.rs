@@ -1,0 +1,247 @@
+//! The host's HTTP client, through which every request of a guest goes.
+//!
+//! One connection for each request, HTTP/1.1, no redirects, no proxy, no decompression: what the
+//! guest reads is what the server said. The guest's timeouts count, and never beyond its run.
+
+use std::error::Error as _;
+use std::io;
+use std::time::{Duration, Instant};
+
+use http::header::{CONNECTION, HOST, HeaderValue};
+use http::uri::{PathAndQuery, Scheme};
+use http::{Method, Request, Response, Uri, Version};
+use http_body_util::BodyExt;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout_at;
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks,
+};
+
+use super::body::BoundedBody;
+use super::connect::connect;
+use super::network::ResolveError;
+use super::{Egress, NoWay, tls};
+use crate::plugin::grants::{Channel, Peer};
+
+impl WasiHttpHooks for Egress {
+    /// The client sets it, from the host that was decided on.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _reading: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Answer, Error>> + Send> {
+        let egress = self.clone();
+        Box::new(async move { egress.send(request, options.unwrap_or_default()).await })
+    }
+}
+
+/// A response, and the work on its connection that has to go on while its body is read. Dropping
+/// the work closes the connection.
+type Answer = (
+    Response<WasiBody>,
+    Box<dyn Future<Output = Result<(), Error>> + Send>,
+);
+
+impl Egress {
+    async fn send(
+        self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Result<Answer, Error> {
+        let peer = peer(request.uri())?;
+        let stream = self
+            .open(&peer, self.until(options.connect_timeout))
+            .await?;
+        let request = on_the_wire(request, &peer)?;
+
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(HEADER_BYTES);
+        let (mut sender, connection) = builder
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| fault(&error))?;
+        let mut connection = Some(connection);
+        let answered_by = self.until(options.first_byte_timeout);
+        let answer = async {
+            let mut sending = std::pin::pin!(sender.send_request(request));
+            let Some(working) = &mut connection else {
+                return sending.await;
+            };
+            let ended = tokio::select! {
+                biased;
+                response = &mut sending => return response,
+                ended = working => ended,
+            };
+            connection = None;
+            // The connection can end with the response in hand.
+            match ended {
+                Ok(()) => sending.await,
+                Err(error) => Err(error),
+            }
+        };
+        let response = match timeout_at(answered_by.into(), answer).await {
+            Ok(response) => response.map_err(|error| fault(&error))?,
+            Err(_) => return Err(Error::HttpResponseTimeout),
+        };
+
+        let patience = self.until(options.between_bytes_timeout) - Instant::now();
+        let response = response.map(|body| {
+            BoundedBody::new(body, self.0.http_body, patience, self.0.deadline).boxed_unsync()
+        });
+        let work = async move {
+            // What goes wrong here, the body tells.
+            if let Some(connection) = connection {
+                connection.await.ok();
+            }
+            Ok(())
+        };
+        Ok((response, Box::new(work)))
+    }
+
+    /// A connection to a granted peer, with TLS where the scheme asks for it.
+    async fn open(&self, peer: &Peer, until: Instant) -> Result<Box<dyn Stream>, Error> {
+        let addresses = self
+            .addresses(peer, until)
+            .await
+            .map_err(|no_way| match no_way {
+                NoWay::Denied => Error::HttpRequestDenied,
+                NoWay::Unresolved(ResolveError::Timeout) => Error::DnsTimeout,
+                NoWay::Unresolved(ResolveError::Failed(reason)) => Error::DnsError {
+                    rcode: Some(reason),
+                    info_code: None,
+                },
+            })?;
+        if !self.spend_connection() {
+            return Err(Error::ConnectionLimitReached);
+        }
+        let stream = connect(&addresses, until)
+            .await
+            .map_err(|error| unconnected(&error))?;
+        match peer.channel {
+            Channel::Https => Ok(Box::new(
+                self.0.roots.shake_hands(stream, &peer.host, until).await?,
+            )),
+            _ => Ok(Box::new(stream)),
+        }
+    }
+
+    /// When a timeout that the guest wished for has passed: after 1 ms at the earliest, and not
+    /// after its run.
+    fn until(&self, wish: Option<Duration>) -> Instant {
+        let now = Instant::now();
+        let left = self.0.deadline.saturating_duration_since(now).max(SHORTEST);
+        now + wish.unwrap_or(left).clamp(SHORTEST, left)
+    }
+}
+
+/// What a request is sent over.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Whom a URI means. A user before the host is refused: it is where a host can be mistaken.
+fn peer(uri: &Uri) -> Result<Peer, Error> {
+    let channel = match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTP => Channel::Http,
+        Some(scheme) if *scheme == Scheme::HTTPS => Channel::Https,
+        _ => return Err(Error::HttpProtocolError),
+    };
+    let authority = uri.authority().ok_or(Error::HttpRequestUriInvalid)?;
+    Peer::parse(channel, authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)
+}
+
+/// The request as it is sent: the target is a path, whatever form the guest gave it, the `host` is
+/// the one that was decided on, and headers that belong to the connection are the client's.
+fn on_the_wire(request: Request<WasiBody>, peer: &Peer) -> Result<Request<WasiBody>, Error> {
+    let (mut parts, body) = request.into_parts();
+    if parts.method == Method::CONNECT {
+        return Err(Error::HttpRequestMethodInvalid);
+    }
+    let path = match parts.uri.path_and_query().map_or("", PathAndQuery::as_str) {
+        path if path.starts_with('/') => path.to_owned(),
+        path if path.is_empty() || path.starts_with('?') => format!("/{path}"),
+        _ => return Err(Error::HttpRequestUriInvalid),
+    };
+    parts.uri = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
+    parts.version = Version::HTTP_11;
+    for name in &DEFAULT_FORBIDDEN_HEADERS {
+        parts.headers.remove(name);
+    }
+    let host = HeaderValue::try_from(authority(peer)).map_err(|_| Error::HttpRequestUriInvalid)?;
+    parts.headers.insert(HOST, host);
+    parts
+        .headers
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(Request::from_parts(parts, body))
+}
+
+fn authority(peer: &Peer) -> String {
+    match (peer.channel.scheme(), &peer.host, peer.port) {
+        (Some((_, standard)), host, port) if port == standard => host.to_string(),
+        (_, host, port) => format!("{host}:{port}"),
+    }
+}
+
+/// Why there is no connection, as `wasi:http` says it.
+fn unconnected(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+        io::ErrorKind::TimedOut => Error::ConnectionTimeout,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Error::DestinationIpUnroutable
+        }
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+            Error::ConnectionTerminated
+        }
+        // The host's own trouble: no sockets left, no permission.
+        _ => Error::InternalError(Some(format!("the host cannot connect: {error}"))),
+    }
+}
+
+/// What went wrong on a connection that stood, as `wasi:http` says it.
+pub(super) fn fault(error: &hyper::Error) -> Error {
+    if let Some(cause) = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>())
+    {
+        return broken(cause);
+    }
+    if error.is_timeout() {
+        Error::HttpResponseTimeout
+    } else if error.is_incomplete_message() {
+        Error::HttpResponseIncomplete
+    } else if error.is_parse_too_large() {
+        Error::HttpResponseHeaderSectionSize(u32::try_from(HEADER_BYTES).ok())
+    } else if error.is_closed() || error.is_canceled() {
+        Error::ConnectionTerminated
+    } else if error.is_user() {
+        Error::InternalError(Some(format!("the request was not sent in full: {error}")))
+    } else {
+        Error::HttpProtocolError
+    }
+}
+
+/// What an I/O error on a connection means.
+fn broken(error: &io::Error) -> Error {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
+        Some(error) => tls::fault(error),
+        None if error.kind() == io::ErrorKind::TimedOut => Error::ConnectionReadTimeout,
+        None if error.kind() == io::ErrorKind::UnexpectedEof => Error::HttpResponseIncomplete,
+        None => Error::ConnectionTerminated,
+    }
+}
+
+/// The shortest timeout that a guest can set.
+const SHORTEST: Duration = Duration::from_millis(1);
+/// The most that the status line and the headers of a response may take.
+const HEADER_BYTES: usize = 64 << 10;

@@ -1,0 +1,107 @@
+//! Connections to addresses that were decided on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{timeout, timeout_at};
+
+/// Connects to the first address that answers, in the order in which the resolver gave them.
+///
+/// The next address gets its chance when one has failed or has not answered for 250 ms (the
+/// recommendation of RFC 8305, section 5). Dropping the future gives up all attempts.
+pub(super) async fn connect(addresses: &[SocketAddr], until: Instant) -> io::Result<TcpStream> {
+    let connecting = async {
+        match addresses {
+            [only] => dial(*only).await,
+            several => race(several).await,
+        }
+    };
+    match timeout_at(until.into(), connecting).await {
+        Ok(ended) => ended,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut waiting = addresses.iter().take(MAX_ATTEMPTS);
+    let mut attempts = JoinSet::new();
+    let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    loop {
+        if let Some(address) = waiting.next() {
+            attempts.spawn(dial(*address));
+        }
+        let ended = match waiting.len() {
+            0 => attempts.join_next().await,
+            _ => match timeout(HEAD_START, attempts.join_next()).await {
+                Ok(ended) => ended,
+                Err(_) => continue,
+            },
+        };
+        match ended {
+            Some(Ok(Ok(stream))) => return Ok(stream),
+            Some(Ok(Err(error))) => failed = error,
+            Some(Err(panicked)) => failed = io::Error::other(panicked),
+            None => return Err(failed),
+        }
+    }
+}
+
+async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// How long an address is waited for before the next one is tried beside it.
+const HEAD_START: Duration = Duration::from_millis(250);
+/// Addresses of one name that are tried.
+const MAX_ATTEMPTS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    #[tokio::test]
+    async fn a_dead_address_gives_way_to_the_next() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let alive = listener.local_addr().unwrap();
+        // Port 1 refuses, and 192.0.2.1 (RFC 5737) goes nowhere or is unreachable at once.
+        let refusing = "127.0.0.1:1".parse().unwrap();
+        let nowhere = "192.0.2.1:1".parse().unwrap();
+        let stream = connect(&[refusing, nowhere, alive], soon()).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), alive);
+    }
+
+    #[tokio::test]
+    async fn the_last_failure_is_told() {
+        let refusing = "127.0.0.1:1".parse().unwrap();
+        let error = connect(&[refusing, refusing], soon()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_takes_until_the_deadline() {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let full = listener.local_addr().unwrap();
+        // Once the queue of a listener that accepts nobody is full, the system drops what comes.
+        let mut queued = Vec::new();
+        let error = loop {
+            let until = Instant::now() + Duration::from_millis(100);
+            match connect(&[full], until).await {
+                Ok(stream) => queued.push(stream),
+                Err(error) => break error,
+            }
+            assert!(queued.len() < 64, "the queue never filled");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

@@ -1,0 +1,164 @@
+use wasmtime_wasi::p2::Pollable;
+use wasmtime_wasi::p2::bindings::sockets::network::ErrorCode;
+use wasmtime_wasi::sockets::SocketAddrUse;
+
+use super::*;
+
+/// All addresses that a look-up answers, waited for as a guest does.
+async fn look_up(egress: &Egress, name: &str) -> Result<Vec<String>, ErrorCode> {
+    let mut look_up = egress.look_up(name)?;
+    look_up.ready().await;
+    let mut found = Vec::new();
+    while let Some(address) = look_up.next()? {
+        found.push(address.to_string());
+    }
+    Ok(found)
+}
+
+async fn connects(egress: &Egress, address: &str) -> bool {
+    egress.socket_check()(address.parse().unwrap(), SocketAddrUse::TcpConnect).await
+}
+
+#[tokio::test]
+async fn a_granted_name_opens_its_addresses_at_its_port() {
+    let way = Way::granted("tcp", "db.test:5432");
+    let names = vec![("db.test", &["10.0.0.7", "127.0.0.1", "fd00::7"][..])];
+    let egress = Way { names, ..way }.open();
+
+    assert!(
+        !connects(&egress, "10.0.0.7:5432").await,
+        "nothing was looked up yet"
+    );
+    assert_eq!(
+        look_up(&egress, "DB.test.").await,
+        Ok(vec!["10.0.0.7".into(), "fd00::7".into()])
+    );
+    assert!(connects(&egress, "10.0.0.7:5432").await);
+    assert!(connects(&egress, "[fd00::7]:5432").await);
+    assert!(!connects(&egress, "127.0.0.1:5432").await);
+    assert!(!connects(&egress, "10.0.0.7:22").await);
+    let to_write =
+        |what: &str| format!("denied: tcp {what} (add it to `allow.tcp` of check `orders-db`)");
+    assert_eq!(
+        egress.refused(),
+        [
+            to_write("10.0.0.7:5432"),
+            to_write("127.0.0.1:5432"),
+            to_write("db.test:22")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_leads_nowhere_open_is_refused_with_its_address() {
+    let names = vec![("db.test", &["127.0.0.1"][..])];
+    let egress = Way {
+        names,
+        ..Way::granted("tcp", "*.test:5432")
+    }
+    .open();
+    assert_eq!(
+        look_up(&egress, "db.test").await,
+        Err(ErrorCode::AccessDenied)
+    );
+    assert_eq!(
+        egress.refused(),
+        [
+            "denied: tcp 127.0.0.1:5432, where db.test leads (add it to `allow.tcp` of check \
+          `orders-db`)"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn other_names_are_not_looked_up() {
+    let names = vec![("web.test", &["10.0.0.1"][..])];
+    let egress = Way {
+        names,
+        ..Way::granted("http", "http://web.test")
+    }
+    .open();
+    assert_eq!(
+        look_up(&egress, "web.test").await,
+        Err(ErrorCode::AccessDenied)
+    );
+    assert_eq!(
+        egress.refused(),
+        [
+            "denied: name web.test (add it to `allow.names` of check `orders-db`, or to `allow.tcp` \
+          with its port)"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn addresses_answer_themselves() {
+    let egress = Way::granted("http", "http://web.test").open();
+    for (name, answer) in [
+        ("10.0.0.1", "10.0.0.1"),
+        ("[::1]", "::1"),
+        ("::1", "::1"),
+        ("127.1", "127.0.0.1"),
+    ] {
+        assert_eq!(
+            look_up(&egress, name).await,
+            Ok(vec![answer.to_owned()]),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        look_up(&egress, "a b").await,
+        Err(ErrorCode::InvalidArgument)
+    );
+    assert!(egress.refusals().is_empty());
+}
+
+#[tokio::test]
+async fn a_granted_name_that_does_not_exist_says_so() {
+    let egress = Way::granted("names", "nowhere.test").open();
+    assert_eq!(
+        look_up(&egress, "nowhere.test").await,
+        Err(ErrorCode::NameUnresolvable)
+    );
+}
+
+#[tokio::test]
+async fn look_ups_are_counted() {
+    let names = vec![("web.test", &["10.0.0.1"][..])];
+    let egress = Way {
+        names,
+        connections: 1,
+        ..Way::granted("names", "web.test")
+    }
+    .open();
+    assert!(look_up(&egress, "web.test").await.is_ok());
+    assert_eq!(
+        look_up(&egress, "web.test").await,
+        Err(ErrorCode::NewSocketLimit)
+    );
+}
+
+#[tokio::test]
+async fn the_system_knows_localhost() {
+    let network = Network::new(&[]).unwrap();
+    let soon = Instant::now() + Duration::from_secs(5);
+    let found = network.resolve(&"localhost".into(), soon).await.unwrap();
+    assert!(found.iter().all(std::net::IpAddr::is_loopback), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_resolver_that_does_not_answer_is_not_waited_for() {
+    let names = vec![("slow.test", &[][..])];
+    let way = Way::granted("names", "slow.test").and("http", "http://slow.test");
+    let egress = Way {
+        names,
+        time: Duration::from_millis(50),
+        ..way
+    }
+    .open();
+    assert_eq!(
+        look_up(&egress, "slow.test").await,
+        Err(ErrorCode::TemporaryResolverFailure)
+    );
+    assert_eq!(wrong(get(&egress, "http://slow.test/").await), "DnsTimeout");
+}

@@ -1,0 +1,185 @@
+//! The one engine for guest code: its settings, the pooling allocator, and the epoch thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, ModuleVersionStrategy, PoolingAllocationConfig,
+    WasmBacktraceDetails,
+};
+
+/// Builds the engine with room for `runs` at once.
+///
+/// Instances come from a pool where the machine grants the address space for one, else they are
+/// allocated on demand: slower by about 20 µs a run, and said in the log.
+pub(super) fn build(runs: usize) -> wasmtime::Result<Engine> {
+    if has_address_space_for_a_pool() {
+        let mut config = settings()?;
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(runs)));
+        match Engine::new(&config) {
+            Ok(engine) => return Ok(engine),
+            Err(error) => {
+                tracing::warn!(%error, "cannot reserve the instance pool: instances are allocated on demand");
+            }
+        }
+    } else {
+        tracing::warn!(
+            "the address space is limited (ulimit -v?): instances are allocated on demand, \
+             which makes every run slower"
+        );
+    }
+    Engine::new(&settings()?)
+}
+
+fn settings() -> wasmtime::Result<Config> {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .wasm_memory64(false)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(WASM_STACK + HOST_STACK)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .module_version(ModuleVersionStrategy::Custom(CODE_VERSION.to_owned()))?;
+    Ok(config)
+}
+
+/// Sized so that every run can hold an ordinary script guest (14 core instances, 3 memories). The
+/// slots are reserved address space; memory is used as it is touched.
+fn pool(runs: usize) -> PoolingAllocationConfig {
+    let count = |factor: usize| u32::try_from(runs.saturating_mul(factor)).unwrap_or(u32::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(count(1))
+        .total_core_instances(count(16))
+        .total_memories(count(4))
+        .total_tables(count(8))
+        .total_stacks(count(1))
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .max_component_instance_size(4 << 20)
+        .max_core_instance_size(4 << 20)
+        .table_elements(100_000)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT)
+        .async_stack_keep_resident(KEEP_RESIDENT)
+        .decommit_batch_size(32);
+    pool
+}
+
+/// Tries to reserve the address space of about a thousand memories, as `wasmtime serve` does: where
+/// that fails, building the pool would too.
+fn has_address_space_for_a_pool() -> bool {
+    let mut config = Config::new();
+    config.wasm_memory64(true).memory_reservation(1 << 42).memory_guard_size(0);
+    let probe = || -> wasmtime::Result<()> {
+        let engine = Engine::new(&config)?;
+        let mut store = wasmtime::Store::new(&engine, ());
+        wasmtime::Memory::new(&mut store, wasmtime::MemoryType::new64(0, None))?;
+        Ok(())
+    };
+    probe().is_ok()
+}
+
+/// Moves the engine's epoch on, so that no guest keeps a thread for longer than a slice.
+///
+/// The thread ends with the engine. It ticks every [`TICK`] while guests run, and a few times a
+/// second while none does.
+#[derive(Debug)]
+pub(super) struct EpochClock {
+    shared: Arc<Shared>,
+    thread: Thread,
+}
+
+#[derive(Debug)]
+struct Shared {
+    started: Instant,
+    ticks: AtomicU64,
+    last_tick_ms: AtomicU64,
+    runs: AtomicUsize,
+}
+
+/// Held while a guest runs, so that the clock keeps its pace.
+#[derive(Debug)]
+pub(super) struct Ticking(Arc<Shared>);
+
+impl EpochClock {
+    /// Starts the thread.
+    pub(super) fn start(engine: &Engine) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            started: Instant::now(),
+            ticks: AtomicU64::new(0),
+            last_tick_ms: AtomicU64::new(0),
+            runs: AtomicUsize::new(0),
+        });
+        let engine = engine.weak();
+        let clock = Arc::clone(&shared);
+        let body = move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                clock.ticked();
+                let idle = clock.runs.load(Ordering::Acquire) == 0;
+                thread::park_timeout(if idle { IDLE_TICK } else { TICK });
+            }
+        };
+        let thread = thread::Builder::new().name("vitals-epoch".into()).spawn(body)?;
+        Ok(Self { shared, thread: thread.thread().clone() })
+    }
+
+    /// Keeps the clock at its pace until the guard is dropped.
+    pub(super) fn run_begins(&self) -> Ticking {
+        if self.shared.runs.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.thread.unpark();
+        }
+        Ticking(Arc::clone(&self.shared))
+    }
+
+    /// How often the clock has ticked.
+    pub(super) fn ticks(&self) -> u64 {
+        self.shared.ticks.load(Ordering::Relaxed)
+    }
+
+    /// How long ago it last did. A healthy clock never lets a second pass.
+    pub(super) fn since_last_tick(&self) -> Duration {
+        let last = Duration::from_millis(self.shared.last_tick_ms.load(Ordering::Relaxed));
+        self.shared.started.elapsed().saturating_sub(last)
+    }
+}
+
+impl Shared {
+    fn ticked(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_tick_ms.store(now, Ordering::Relaxed);
+        self.ticks.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.runs.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Limits on the shape of a component, checked at admission.
+pub(super) const MAX_CORE_INSTANCES: u32 = 64;
+pub(super) const MAX_MEMORIES: u32 = 8;
+pub(super) const MAX_TABLES: u32 = 32;
+
+/// The stack that guest code may use.
+pub(super) const WASM_STACK: usize = 512 << 10;
+/// What host functions may use on top of it.
+const HOST_STACK: usize = 1536 << 10;
+/// Clearing up to here is cheaper than giving pages back; beyond it no longer is.
+const KEEP_RESIDENT: usize = 64 << 10;
+/// The slice of a guest: after it another one gets the thread.
+const TICK: Duration = Duration::from_millis(1);
+const IDLE_TICK: Duration = Duration::from_millis(200);
+/// The version of wasmtime that guests run on; a test holds it to the lock file.
+pub const WASMTIME: &str = "48.0.8";
+/// Compiled code is good for exactly this engine and this host. (By itself wasmtime compares the
+/// major version only, and patch releases fix miscompilations.)
+const CODE_VERSION: &str = concat!("48.0.8-vitals-", env!("CARGO_PKG_VERSION"));

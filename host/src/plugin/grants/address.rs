@@ -1,0 +1,201 @@
+//! What kind of place an address leads to. Grants open some kinds by a name, some only by the
+//! address itself; this file only sorts.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{Ipv4Net, Ipv6Net};
+
+/// Where an address leads, as far as grants make a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// A host of the open internet.
+    Public,
+    /// Somewhere inside: private, shared, reserved or for documentation, or IPv6 that carries IPv4.
+    Private,
+    /// The host's own machine.
+    Loopback,
+    /// Open only where the address itself is written: unspecified, multicast, broadcast,
+    /// link-local, and the metadata services of clouds.
+    Closed,
+}
+
+/// Sorts an address, IPv4 inside IPv6 by the IPv4 address.
+pub(super) fn reach(address: IpAddr) -> Reach {
+    match effective(address) {
+        address if METADATA.contains(&address) => Reach::Closed,
+        IpAddr::V4(address) => reach_v4(address),
+        IpAddr::V6(address) => reach_v6(address),
+    }
+}
+
+/// The address that traffic ends up at: IPv4 where it is IPv4 mapped into IPv6, or IPv6 that a
+/// NAT64 gateway takes to IPv4 (RFC 6052, `64:ff9b::/96`).
+pub(super) fn effective(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if NAT64.contains(&address) => {
+            let [.., a, b, c, d] = address.octets();
+            Ipv4Addr::new(a, b, c, d).into()
+        }
+        address => address,
+    }
+}
+
+fn reach_v4(address: Ipv4Addr) -> Reach {
+    let [first, ..] = address.octets();
+    if first == 0 || address.is_multicast() || address.is_broadcast() || address.is_link_local() {
+        Reach::Closed
+    } else if address.is_loopback() {
+        Reach::Loopback
+    } else if PRIVATE_V4.iter().any(|net| net.contains(&address)) {
+        Reach::Private
+    } else {
+        Reach::Public
+    }
+}
+
+fn reach_v6(address: Ipv6Addr) -> Reach {
+    if address.is_loopback() {
+        Reach::Loopback
+    } else if address.is_unicast_link_local()
+        || address.is_multicast()
+        || V4_COMPATIBLE.contains(&address)
+    {
+        Reach::Closed
+    } else if !GLOBAL_V6.contains(&address) || PRIVATE_V6.iter().any(|net| net.contains(&address)) {
+        Reach::Private
+    } else {
+        Reach::Public
+    }
+}
+
+const fn v4(a: u8, b: u8, c: u8, prefix: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, 0), prefix)
+}
+
+const fn v6(a: u16, b: u16, prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), prefix)
+}
+
+/// Metadata services that lie outside the link-local block, or that are known by more addresses
+/// than the one inside it.
+const METADATA: [IpAddr; 6] = [
+    // Amazon, Google, Azure and most others; link-local besides.
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    // Alibaba.
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    // Azure's agent channel.
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    // Oracle.
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    // Amazon over IPv6.
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    // Google over IPv6.
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
+
+const NAT64: Ipv6Net = v6(0x64, 0xff9b, 96);
+/// `::/96`, the deprecated IPv4-compatible block with the unspecified address in it.
+const V4_COMPATIBLE: Ipv6Net = v6(0, 0, 96);
+/// The only block that global unicast addresses have been given out of.
+const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
+
+/// What the IANA registry of special-purpose IPv4 addresses lists as not globally reachable.
+const PRIVATE_V4: [Ipv4Net; 11] = [
+    v4(10, 0, 0, 8),
+    v4(100, 64, 0, 10),
+    v4(172, 16, 0, 12),
+    v4(192, 0, 0, 24),
+    v4(192, 0, 2, 24),
+    v4(192, 88, 99, 24),
+    v4(192, 168, 0, 16),
+    v4(198, 18, 0, 15),
+    v4(198, 51, 100, 24),
+    v4(203, 0, 113, 24),
+    v4(240, 0, 0, 4),
+];
+
+/// Within the global block: protocol assignments with Teredo, documentation twice, and 6to4, which
+/// carries an IPv4 address.
+const PRIVATE_V6: [Ipv6Net; 4] = [
+    v6(0x2001, 0, 23),
+    v6(0x2001, 0xdb8, 32),
+    v6(0x2002, 0, 16),
+    v6(0x3fff, 0, 20),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_sorted() {
+        for (reached, addresses) in [
+            (
+                Reach::Public,
+                &[
+                    "1.1.1.1",
+                    "8.8.8.8",
+                    "172.32.0.1",
+                    "2606:4700::1111",
+                    "64:ff9b::101:101",
+                ][..],
+            ),
+            (
+                Reach::Private,
+                &[
+                    "10.0.0.1",
+                    "172.16.0.1",
+                    "192.168.1.1",
+                    "100.64.0.1",
+                    "192.0.2.1",
+                    "198.19.0.1",
+                    "240.0.0.1",
+                    "fd00::1",
+                    "fec0::1",
+                    "2001:db8::1",
+                    "2001::1",
+                    "2002:7f00:1::1",
+                    "64:ff9b:1::1",
+                    "64:ff9b::a00:1",
+                    "::ffff:10.0.0.1",
+                ],
+            ),
+            (
+                Reach::Loopback,
+                &[
+                    "127.0.0.1",
+                    "127.255.0.1",
+                    "::1",
+                    "::ffff:127.0.0.1",
+                    "64:ff9b::7f00:1",
+                ],
+            ),
+            (
+                Reach::Closed,
+                &[
+                    "0.0.0.0",
+                    "0.1.2.3",
+                    "::",
+                    "::7f00:1",
+                    "255.255.255.255",
+                    "224.0.0.1",
+                    "ff02::1",
+                    "169.254.0.1",
+                    "fe80::1",
+                    "169.254.169.254",
+                    "::ffff:169.254.169.254",
+                    "64:ff9b::a9fe:a9fe",
+                    "fd00:ec2::254",
+                    "fd20:ce::254",
+                    "100.100.100.200",
+                    "168.63.129.16",
+                    "192.0.0.192",
+                ],
+            ),
+        ] {
+            for address in addresses {
+                assert_eq!(reach(address.parse().unwrap()), reached, "{address}");
+            }
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! Grants by written addresses: what the operator's values grant where a plugin's schema marks
+//! their properties with `x-vitals-grant`.
+//!
+//! The schema comes from a stranger. Marks count under `properties`, `items` and references within
+//! the schema, never under combinators or `additionalProperties`, and never for a `default`: what
+//! the operator did not write is not granted.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::{Grant, GrantError};
+use crate::check::Text;
+
+/// The kinds that a schema can mark a property with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mark {
+    /// A URL; its scheme, host and port are granted.
+    Http,
+    /// `host:port` for the guest's TCP sockets.
+    Tcp,
+    /// `host:port` for the guest's UDP sockets.
+    Udp,
+    /// `host:port` for TLS by the host.
+    Tls,
+    /// A name to look up.
+    Name,
+    /// A path to read.
+    File,
+    /// A path whose file system may be measured.
+    Disk,
+}
+
+impl Mark {
+    /// The mark as a schema writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Tls => "tls",
+            Self::Name => "name",
+            Self::File => "file",
+            Self::Disk => "disk",
+        }
+    }
+
+    /// The mark of a schema, if it has one.
+    fn of(schema: &Map<String, Value>, pointer: &str) -> Result<Option<Self>, GrantError> {
+        let Some(mark) = schema.get(KEYWORD) else {
+            return Ok(None);
+        };
+        let all = [
+            Self::Http,
+            Self::Tcp,
+            Self::Udp,
+            Self::Tls,
+            Self::Name,
+            Self::File,
+            Self::Disk,
+        ];
+        match all
+            .into_iter()
+            .find(|known| mark.as_str() == Some(known.as_str()))
+        {
+            Some(mark) => Ok(Some(mark)),
+            None => Err(GrantError::Mark {
+                pointer: Text::line(pointer, SHOWN_BYTES),
+                mark: Text::line(&mark.to_string(), SHOWN_BYTES),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A property that a plugin wants granted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted {
+    /// JSON pointer of the value in a configuration; `*` stands for any item of a list.
+    pub pointer: String,
+    /// What its value grants.
+    pub mark: Mark,
+}
+
+/// What the values of `config` grant that `schema` marks.
+///
+/// A value that is missing or null grants nothing; one that is not of its kind is an error.
+pub(crate) fn marks(schema: &Value, config: &Value) -> Result<Vec<Grant>, GrantError> {
+    let mut walk = Walk {
+        root: schema,
+        steps: 0,
+        found: Vec::new(),
+    };
+    walk.values(schema, config, &mut String::new())?;
+    Ok(walk.found)
+}
+
+/// The properties that `schema` marks, each once, those of a schema that contains itself at the
+/// first level only.
+pub(crate) fn wanted(schema: &Value) -> Result<Vec<Wanted>, GrantError> {
+    let mut walk = Walk {
+        root: schema,
+        steps: 0,
+        found: BTreeSet::new(),
+    };
+    walk.schemas(schema, &mut String::new(), &mut Vec::new())?;
+    Ok(walk.found.into_iter().collect())
+}
+
+/// One walk over a schema. The steps are counted because references let a small schema stand for
+/// an immense one.
+struct Walk<'a, Found> {
+    root: &'a Value,
+    steps: usize,
+    found: Found,
+}
+
+impl<'a, Found> Walk<'a, Found> {
+    fn step(&mut self) -> Result<(), GrantError> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            Err(GrantError::TooComplex)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What a local reference points to; nothing for one that leads elsewhere or nowhere.
+    fn target(&self, schema: &'a Map<String, Value>) -> Option<&'a Value> {
+        let reference = schema.get("$ref")?.as_str()?;
+        self.root.pointer(reference.strip_prefix('#')?)
+    }
+}
+
+impl Walk<'_, Vec<Grant>> {
+    fn values(
+        &mut self,
+        schema: &Value,
+        value: &Value,
+        pointer: &mut String,
+    ) -> Result<(), GrantError> {
+        // A chain of references at one value is followed here; the descent below is bounded by the
+        // operator's own value.
+        let mut next = Some(schema);
+        while let Some(Value::Object(schema)) = next {
+            self.step()?;
+            if let Some(mark) = Mark::of(schema, pointer)?
+                && !value.is_null()
+            {
+                self.found.push(Grant::written(mark, pointer, value)?);
+            }
+            if let (Some(Value::Object(schemas)), Value::Object(values)) =
+                (schema.get("properties"), value)
+            {
+                for (name, value) in values {
+                    if let Some(schema) = schemas.get(name) {
+                        within(pointer, name, |pointer| self.values(schema, value, pointer))?;
+                    }
+                }
+            }
+            if let (Some(schema), Value::Array(values)) = (schema.get("items"), value) {
+                for (index, value) in values.iter().enumerate() {
+                    within(pointer, &index.to_string(), |pointer| {
+                        self.values(schema, value, pointer)
+                    })?;
+                }
+            }
+            next = self.target(schema);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Walk<'a, BTreeSet<Wanted>> {
+    fn schemas(
+        &mut self,
+        schema: &'a Value,
+        pointer: &mut String,
+        inside: &mut Vec<&'a Value>,
+    ) -> Result<(), GrantError> {
+        let Value::Object(object) = schema else {
+            return Ok(());
+        };
+        if inside.iter().any(|outer| std::ptr::eq(*outer, schema)) {
+            return Ok(());
+        }
+        self.step()?;
+        if inside.len() >= MAX_DEPTH {
+            return Err(GrantError::TooComplex);
+        }
+        inside.push(schema);
+        if let Some(mark) = Mark::of(object, pointer)? {
+            self.found.insert(Wanted {
+                pointer: pointer.clone(),
+                mark,
+            });
+        }
+        if let Some(Value::Object(properties)) = object.get("properties") {
+            for (name, schema) in properties {
+                within(pointer, name, |pointer| {
+                    self.schemas(schema, pointer, inside)
+                })?;
+            }
+        }
+        if let Some(schema) = object.get("items") {
+            within(pointer, "*", |pointer| {
+                self.schemas(schema, pointer, inside)
+            })?;
+        }
+        if let Some(schema) = self.target(object) {
+            self.schemas(schema, pointer, inside)?;
+        }
+        inside.pop();
+        Ok(())
+    }
+}
+
+/// Does something one level deeper in a JSON pointer (RFC 6901).
+fn within<T>(pointer: &mut String, token: &str, inner: impl FnOnce(&mut String) -> T) -> T {
+    let outer = pointer.len();
+    pointer.push('/');
+    pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+    let result = inner(pointer);
+    pointer.truncate(outer);
+    result
+}
+
+/// The keyword that marks a property.
+const KEYWORD: &str = "x-vitals-grant";
+/// How many schemas one walk looks at; a schema of 64 KiB that repeats nothing has fewer.
+const MAX_STEPS: usize = 10_000;
+/// How deep schemas may lie in each other; a schema itself may be 32 deep.
+const MAX_DEPTH: usize = 128;
+const SHOWN_BYTES: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn granted(schema: &Value, config: &Value) -> Vec<String> {
+        marks(schema, config)
+            .unwrap()
+            .iter()
+            .map(Grant::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn marked_values_are_granted_and_nothing_else() {
+        let schema = json!({
+            "properties": {
+                "url": {"type": "string", "x-vitals-grant": "http"},
+                "address": {"x-vitals-grant": "tcp"},
+                "note": {"type": "string"},
+                "missing": {"x-vitals-grant": "tcp", "default": "10.0.0.1:22"},
+                "off": {"x-vitals-grant": "tcp"},
+            },
+        });
+        let config = json!({
+            "url": "HTTPS://user:secret@API.example.com./health?x=1",
+            "address": "[::ffff:10.0.0.1]:5432",
+            "note": "10.0.0.2:1",
+            "unknown": "10.0.0.3:1",
+            "off": null,
+        });
+        let mut granted = granted(&schema, &config);
+        granted.sort();
+        assert_eq!(
+            granted,
+            ["http https://api.example.com", "tcp 10.0.0.1:5432"]
+        );
+    }
+
+    #[test]
+    fn each_kind_reads_its_value() {
+        for (mark, value, shown) in [
+            ("http", "http://127.1:8080/x", "http http://127.0.0.1:8080"),
+            ("http", "http://allowed@evil/", "http http://evil"),
+            ("http", "https://[::1]", "http https://[::1]"),
+            ("tcp", "DB.internal:5432", "tcp db.internal:5432"),
+            ("udp", "1.1.1.1:53", "udp 1.1.1.1:53"),
+            ("tls", "mail.example.com:465", "tls mail.example.com:465"),
+            ("name", "example.com.", "name example.com"),
+            ("file", "/var//backups/", "file /var/backups"),
+            ("disk", "/", "system disk:/"),
+        ] {
+            let schema = json!({"properties": {"a": {"x-vitals-grant": mark}}});
+            assert_eq!(
+                granted(&schema, &json!({"a": value})),
+                [shown],
+                "{mark} {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn lists_and_local_references_are_followed() {
+        let schema = json!({
+            "properties": {"targets": {"type": "array", "items": {"$ref": "#/$defs/target"}}},
+            "$defs": {"target": {"properties": {"a/b": {"$ref": "#/$defs/address"}}},
+                      "address": {"x-vitals-grant": "tcp"}},
+        });
+        let config = json!({"targets": [{"a/b": "one:1"}, {"a/b": "two:2"}]});
+        let grants = marks(&schema, &config).unwrap();
+        assert_eq!(
+            grants.iter().map(Grant::to_string).collect::<Vec<_>>(),
+            ["tcp one:1", "tcp two:2"]
+        );
+        assert_eq!(
+            grants[1].origin(),
+            &super::super::Origin::Config("/targets/1/a~1b".into())
+        );
+        let pointer = "/targets/*/a~1b".to_owned();
+        assert_eq!(
+            wanted(&schema),
+            Ok(vec![Wanted {
+                pointer,
+                mark: Mark::Tcp
+            }])
+        );
+    }
+
+    #[test]
+    fn marks_under_combinators_and_elsewhere_count_for_nothing() {
+        let mark = json!({"properties": {"a": {"x-vitals-grant": "tcp"}}});
+        for schema in [
+            json!({"allOf": [mark]}),
+            json!({"anyOf": [mark]}),
+            json!({"oneOf": [mark]}),
+            json!({"not": mark}),
+            json!({"if": mark, "then": mark, "else": mark}),
+            json!({"dependentSchemas": {"a": mark}}),
+            json!({"additionalProperties": {"x-vitals-grant": "tcp"}}),
+            json!({"patternProperties": {"a": {"x-vitals-grant": "tcp"}}}),
+            json!({"properties": {"a": {"anyOf": [{"x-vitals-grant": "tcp"}]}}}),
+            json!({"$ref": "https://example.com/schema#/x", "$defs": {"x": mark}}),
+            json!({"$defs": {"x": mark}}),
+            json!(true),
+        ] {
+            assert_eq!(
+                marks(&schema, &json!({"a": "10.0.0.1:1"})),
+                Ok(vec![]),
+                "{schema}"
+            );
+            assert_eq!(wanted(&schema), Ok(vec![]), "{schema}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_pointer_and_what_is_right() {
+        let schema = json!({"properties": {"a": {"items": {"x-vitals-grant": "tcp"}}}});
+        let error = |value: Value| {
+            marks(&schema, &json!({"a": [value]}))
+                .unwrap_err()
+                .to_string()
+        };
+        let right = "write host and port, as in `db.internal:5432` or `[::1]:80`";
+        assert_eq!(
+            error(json!("db")),
+            format!("cannot grant `db` at `/a/0` of the configuration: it has no port; {right}")
+        );
+        assert_eq!(
+            error(json!("*.example.com:1")),
+            format!(
+                "cannot grant `*.example.com:1` at `/a/0` of the configuration: it is no single \
+                 host; {right}"
+            )
+        );
+        assert_eq!(
+            error(json!(5)),
+            format!("cannot grant `5` at `/a/0` of the configuration: it is no text; {right}")
+        );
+        let schema = json!({"properties": {"a": {"x-vitals-grant": "ftp"}}});
+        let expected = "the plugin's schema marks `/a` with `x-vitals-grant`: \"ftp\"; known are \
+                        \"http\", \"tcp\", \"udp\", \"tls\", \"name\", \"file\" and \"disk\"";
+        assert_eq!(
+            marks(&schema, &json!({"a": 1})).unwrap_err().to_string(),
+            expected
+        );
+        assert_eq!(wanted(&schema).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn schemas_that_contain_themselves_end() {
+        let endless = json!({"$ref": "#"});
+        assert_eq!(marks(&endless, &json!({})), Err(GrantError::TooComplex));
+        assert_eq!(wanted(&endless), Ok(vec![]));
+
+        let tree = json!({"properties": {
+            "address": {"x-vitals-grant": "tcp"},
+            "child": {"$ref": "#"},
+        }});
+        let config = json!({"child": {"child": {"address": "a:1"}}});
+        assert_eq!(granted(&tree, &config), ["tcp a:1"]);
+        let pointer = "/address".to_owned();
+        assert_eq!(
+            wanted(&tree),
+            Ok(vec![Wanted {
+                pointer,
+                mark: Mark::Tcp
+            }])
+        );
+
+        // Ten links at each of many levels would be looked at ten to the power of the levels times.
+        let mut definitions = Map::new();
+        for link in 0..10 {
+            let next = format!("#/$defs/{}", link + 1);
+            let properties = json!({"x": {"$ref": "#/$defs/0"}});
+            definitions.insert(
+                link.to_string(),
+                json!({"$ref": next, "properties": properties}),
+            );
+        }
+        let bomb = json!({"$ref": "#/$defs/0", "$defs": definitions});
+        let mut config = json!({});
+        for _ in 0..12 {
+            config = json!({"x": config});
+        }
+        assert_eq!(marks(&bomb, &config), Err(GrantError::TooComplex));
+        assert!(wanted(&bomb).is_ok());
+    }
+}

@@ -1,0 +1,135 @@
+//! What was refused, and what the operator would have to write to grant it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::host::Host;
+use super::target::Peer;
+use crate::check::{self, CheckName, Text};
+
+/// The kinds of grants. Their names stand in front of grants and refusals and are the label of the
+/// metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::plugin) enum Kind {
+    /// HTTP requests by the host's client.
+    Http,
+    /// TCP connections of the guest.
+    Tcp,
+    /// UDP datagrams of the guest.
+    Udp,
+    /// TLS connections by the host.
+    Tls,
+    /// Look-ups of names.
+    Name,
+    /// Files of the machine.
+    File,
+    /// Environment variables of the host.
+    Env,
+    /// Facts about the machine.
+    System,
+}
+
+impl Kind {
+    /// The kind as grants, refusals and metrics spell it.
+    pub(in crate::plugin) fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Tls => "tls",
+            Self::Name => "name",
+            Self::File => "file",
+            Self::Env => "env",
+            Self::System => "system",
+        }
+    }
+
+    /// The key of the `allow` table that grants it.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Name => "names",
+            Self::File => "files",
+            kind => kind.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that was asked for and that no grant covers. Two are equal if the operator would have
+/// to write the same to grant them.
+#[derive(Clone, Debug)]
+pub(in crate::plugin) struct Refusal {
+    kind: Kind,
+    /// What was asked for, as the entry of the `allow` list that would grant it.
+    what: String,
+    /// The granted name that led there, where one did.
+    through: Option<Arc<str>>,
+}
+
+impl Refusal {
+    /// A refusal of `what`, written as the entry of the `allow` list that would grant it.
+    pub(in crate::plugin) fn new(kind: Kind, what: String) -> Self {
+        Self {
+            kind,
+            what,
+            through: None,
+        }
+    }
+
+    /// A refusal of an address that `peer` leads to or is.
+    pub(super) fn of_address(peer: &Peer, address: Host) -> Self {
+        let through = match &peer.host {
+            Host::Name(name) => Some(Arc::clone(name)),
+            Host::Address(_) => None,
+        };
+        let what = Peer {
+            host: address,
+            ..peer.clone()
+        }
+        .to_string();
+        Self {
+            kind: peer.channel.kind(),
+            what,
+            through,
+        }
+    }
+
+    /// The refusal as the result of `check` shows it.
+    pub(in crate::plugin) fn shown(&self, check: &CheckName) -> check::Refusal {
+        let Self {
+            kind,
+            what,
+            through,
+        } = self;
+        let through = through.as_ref().map(|name| format!(", where {name} leads"));
+        let through = through.unwrap_or_default();
+        let or = match kind {
+            Kind::Name => ", or to `allow.tcp` with its port",
+            _ => "",
+        };
+        let key = kind.key();
+        let message = format!(
+            "denied: {kind} {what}{through} (add it to `allow.{key}` of check `{check}`{or})"
+        );
+        check::Refusal {
+            kind: kind.as_str(),
+            message: Text::line(&message, MESSAGE_BYTES),
+        }
+    }
+}
+
+impl PartialEq for Refusal {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.what) == (other.kind, &other.what)
+    }
+}
+
+impl Eq for Refusal {}
+
+/// Room for the longest name twice, the longest name of a check, and the words between.
+const MESSAGE_BYTES: usize = 1 << 10;

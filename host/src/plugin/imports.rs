@@ -1,0 +1,117 @@
+//! What a component imports and exports, told apart by what the host has.
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::admission::LoadError;
+use super::bindings::{PACKAGE, VERSION};
+
+/// The names of what a component imports, sorted.
+pub(super) fn imports(component: &Component, engine: &Engine) -> Vec<String> {
+    let mut names: Vec<_> =
+        component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Whether the component exports the contract, and imports nothing that the host does not have.
+pub(super) fn check(component: &Component, engine: &Engine) -> Result<(), LoadError> {
+    let exports: Vec<_> =
+        component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let contract = format!("{PACKAGE}/health-check@{VERSION}");
+    let imports = imports(component, engine);
+    if let Some(other) = other_version(exports.iter().chain(&imports)) {
+        return Err(LoadError::Contract { guest: other, host: VERSION });
+    }
+    if !exports.contains(&contract) {
+        return Err(LoadError::AnotherWorld { exports: listed(&exports), contract });
+    }
+    let unknown: Vec<_> = imports.into_iter().filter(|name| !is_offered(name)).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(LoadError::Imports { names: listed(&unknown) }) }
+}
+
+/// A version of the contract other than the host's, if one is spoken of.
+fn other_version<'a>(names: impl Iterator<Item = &'a String>) -> Option<String> {
+    let version = |name: &'a String| {
+        let (interface, version) = name.split_once('@')?;
+        let package = interface.split_once('/')?.0;
+        (package == PACKAGE && version != VERSION).then(|| version.to_owned())
+    };
+    names.filter_map(version).next()
+}
+
+fn is_offered(name: &str) -> bool {
+    let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+    match interface.split_once('/') {
+        Some((PACKAGE, interface)) => OWN.contains(&interface),
+        _ => WASI.contains(&interface) && version.starts_with("0.2."),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    let mut list: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    if names.len() > SHOWN {
+        list.push(format!("{} more", names.len() - SHOWN));
+    }
+    list.join(", ")
+}
+
+const OWN: &[&str] = &["types", "metrics", "reporting", "tls", "files", "system"];
+
+/// The interfaces of WASI 0.2 that the host links.
+const WASI: &[&str] = &[
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_host_has_is_told_from_what_it_has_not() {
+        assert!(is_offered("wasi:http/types@0.2.9"));
+        assert!(is_offered("vitals:health/tls@0.1.0"));
+        for foreign in ["wasi:http/types@0.3.0", "wasi:keyvalue/store@0.2.0", "acme:x/y@1.0.0", "log"] {
+            assert!(!is_offered(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn another_version_of_the_contract_is_seen() {
+        let names = ["wasi:io/poll@0.2.3".to_owned(), "vitals:health/types@0.2.0".to_owned()];
+        assert_eq!(other_version(names.iter()).as_deref(), Some("0.2.0"));
+        assert_eq!(other_version(names[..1].iter()), None);
+    }
+}

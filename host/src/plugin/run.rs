@@ -1,0 +1,253 @@
+//! One run: a fresh store and instance, every limit armed, and whatever happens becomes a report.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::{Store, UpdateDeadline};
+
+use super::admission::Plugin;
+use super::bindings::v0_1::vitals::health::types;
+use super::capabilities::Journal;
+use super::classify::{Busy, DeadlinePassed, classify, timeout};
+use super::egress::{Egress, Roots};
+use super::grants::Grants;
+use super::sandbox::Sandbox;
+use super::state::State;
+use crate::check::{
+    Bound, CheckName, Code, Detail, DetailValue, Measurement, Outcome, OutcomeParts, RunError,
+    RunReport, Status, Usage,
+};
+use crate::config::{Limits, Secrets};
+
+/// What a plugin is asked to do: one check, with what it is told and what it may do.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// The name of the check.
+    pub check: CheckName,
+    /// Its configuration, a JSON object that the plugin's schema accepts.
+    pub config: Arc<str>,
+    /// What it may reach.
+    pub grants: Arc<Grants>,
+    /// How much it may use.
+    pub limits: Limits,
+    /// How long one run may take.
+    pub timeout: Duration,
+    /// What must not leave the host in any text.
+    pub secrets: Arc<Secrets>,
+    /// The roots that TLS connections of this check trust.
+    pub roots: Roots,
+}
+
+/// The limits of one run as the sandbox arms them.
+#[derive(Clone, Debug)]
+pub(super) struct RunLimits {
+    pub(super) timeout: Duration,
+    pub(super) fuel: u64,
+    pub(super) memory: u64,
+    pub(super) output: u64,
+    pub(super) resources: usize,
+    pub(super) connections: u32,
+    pub(super) http_body: u64,
+}
+
+impl RunLimits {
+    pub(super) fn new(limits: &Limits, timeout: Duration) -> Self {
+        Self {
+            timeout,
+            fuel: limits.fuel,
+            memory: limits.memory,
+            output: limits.output,
+            resources: RESOURCES,
+            connections: limits.connections,
+            http_body: limits.http_body,
+        }
+    }
+}
+
+/// What a guest's answer cost, known however it ended.
+pub(super) struct Leftovers {
+    pub(super) usage: Usage,
+    pub(super) elapsed: Duration,
+    pub(super) state: State,
+}
+
+impl Plugin {
+    /// Runs the check once. `previous` is what the last run found.
+    ///
+    /// Whatever the guest does ends in a report, within the task's timeout. Dropping the future
+    /// ends the run.
+    pub async fn run(self: &Arc<Self>, task: Arc<Task>, previous: Option<Status>) -> RunReport {
+        let plugin = Arc::clone(self);
+        let work = async move { plugin.run_here(&task, previous).await };
+        match self.sandbox().threads().run(work).await {
+            Ok(report) => report,
+            Err(panic) => {
+                let what = panic_text(panic.as_ref());
+                tracing::error!(plugin = %self.name(), panic = what, "the host panicked inside a run");
+                let message = format!("the host panicked inside the run: {what}");
+                RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
+            }
+        }
+    }
+
+    async fn run_here(&self, task: &Task, previous: Option<Status>) -> RunReport {
+        let started = Instant::now();
+        let limits = RunLimits::new(&task.limits, task.timeout);
+        let sandbox = self.sandbox();
+        let egress = Egress::new(
+            Arc::clone(sandbox.network()),
+            Arc::clone(&task.grants),
+            task.check.clone(),
+            started + limits.timeout,
+            limits.connections,
+            limits.http_body,
+            task.roots.clone(),
+        );
+        let tracker = sandbox.tracker().cloned();
+        let journal = Journal::new(task.check.clone(), Arc::clone(&task.secrets), tracker);
+        let grants = Arc::clone(&task.grants);
+        let deadline = started + limits.timeout;
+        let state = State::new(&limits, deadline, egress, grants, journal, sandbox.ticking());
+        let mut store = sandbox.store(state, &limits);
+        let request = types::Request {
+            check: task.check.to_string(),
+            config: task.config.to_string(),
+            timeout_ms: u32::try_from(limits.timeout.as_millis()).unwrap_or(u32::MAX),
+            previous: previous.and_then(to_wire),
+        };
+        let answer = bounded(&mut store, &limits, async |store| {
+            let instance = self.pre().instantiate_async(&mut *store).await?;
+            instance.vitals_health_health_check().call_check(store, &request).await
+        });
+        let answer = answer.await;
+        let left = leftovers(store, &limits, started);
+        report(answer, left, &task.secrets)
+    }
+}
+
+impl Sandbox {
+    /// A store with every limit armed, before any guest code runs in it.
+    pub(super) fn store(&self, state: State, limits: &RunLimits) -> Store<State> {
+        let mut store = Store::new(self.engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_fuel(limits.fuel).expect("the engine is configured to consume fuel");
+        store.set_hostcall_fuel(usize::try_from(limits.output).unwrap_or(usize::MAX));
+        store.set_max_component_handles(limits.resources);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| {
+            if Instant::now() >= context.data().deadline {
+                return Err(DeadlinePassed.into());
+            }
+            Ok(UpdateDeadline::Yield(1))
+        });
+        store
+    }
+}
+
+/// Waits for guest code until the deadline of its store, and puts what ended it into words.
+pub(super) async fn bounded<T>(
+    store: &mut Store<State>,
+    limits: &RunLimits,
+    call: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+) -> Result<T, RunError> {
+    let deadline = store.data().deadline;
+    match tokio::time::timeout_at(deadline.into(), call(store)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(classify(&error, limits, &store.data().output.lines())),
+        Err(_) => Err(timeout(limits, Busy::Waiting)),
+    }
+}
+
+/// Takes a store apart after its run.
+pub(super) fn leftovers(store: Store<State>, limits: &RunLimits, started: Instant) -> Leftovers {
+    let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+    let memory_peak_bytes = store.data().limiter.peak();
+    let state = store.into_data();
+    Leftovers { usage: Usage { fuel, memory_peak_bytes }, elapsed: started.elapsed(), state }
+}
+
+fn report(
+    answer: Result<Result<types::Outcome, String>, RunError>,
+    left: Leftovers,
+    secrets: &Secrets,
+) -> RunReport {
+    let Leftovers { usage, elapsed, state } = left;
+    let mut report = match answer {
+        Ok(Ok(outcome)) => RunReport::answered(from_wire(outcome), elapsed),
+        Ok(Err(message)) => {
+            let parts = OutcomeParts { message, ..OutcomeParts::default() };
+            RunReport::answered(Outcome::new(Status::Unhealthy, parts), elapsed)
+        }
+        Err(error) => RunReport::failed(error, elapsed),
+    };
+    report.usage = usage;
+    report.refusals = state.egress.refusals();
+    report.dropped_log_lines = state.journal.dropped();
+    report.output = state.output.lines();
+    if report.error.is_none()
+        && report.outcome.status() != Status::Healthy
+        && let Some(refusal) = report.refusals.first()
+    {
+        report.error = Some(RunError::new(Code::Denied, refusal.message.as_str()));
+    }
+    if secrets.is_empty() {
+        return report;
+    }
+    report.map_text(&|text| match secrets.redact(text) {
+        Cow::Owned(clean) => Some(clean),
+        Cow::Borrowed(_) => None,
+    })
+}
+
+fn from_wire(outcome: types::Outcome) -> Outcome {
+    let status = match outcome.status {
+        types::Status::Healthy => Status::Healthy,
+        types::Status::Degraded => Status::Degraded,
+        types::Status::Unhealthy => Status::Unhealthy,
+    };
+    let detail = |detail: types::Detail| {
+        let value = match detail.value {
+            types::Value::Text(text) => DetailValue::Text(text),
+            types::Value::Integer(number) => DetailValue::Integer(number),
+            types::Value::Decimal(number) => DetailValue::Decimal(number),
+            types::Value::Boolean(truth) => DetailValue::Boolean(truth),
+            types::Value::Json(document) => DetailValue::Json(document),
+        };
+        Detail { key: detail.key, value }
+    };
+    let bound = |bound: types::Bound| match bound {
+        types::Bound::Above(value) => Bound::Above(value),
+        types::Bound::Below(value) => Bound::Below(value),
+    };
+    let measurement = |measurement: types::Measurement| Measurement {
+        name: measurement.name,
+        value: measurement.value,
+        unit: measurement.unit,
+        degraded_at: measurement.degraded_at.map(bound),
+        unhealthy_at: measurement.unhealthy_at.map(bound),
+    };
+    let parts = OutcomeParts {
+        message: outcome.message,
+        details: outcome.details.into_iter().map(detail).collect(),
+        measurements: outcome.measurements.into_iter().map(measurement).collect(),
+    };
+    Outcome::new(status, parts)
+}
+
+fn to_wire(status: Status) -> Option<types::Status> {
+    match status {
+        Status::Healthy => Some(types::Status::Healthy),
+        Status::Degraded => Some(types::Status::Degraded),
+        Status::Unhealthy => Some(types::Status::Unhealthy),
+        Status::Unknown => None,
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+/// Streams, pollables and other handles that one run may hold.
+const RESOURCES: usize = 1_000;

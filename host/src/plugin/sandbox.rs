@@ -1,0 +1,212 @@
+//! The sandbox: one engine, one linker, the guest threads and the way out to the network.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker};
+
+use super::bindings::v0_1;
+use super::cache::CodeCache;
+use super::capabilities::ErrorTracker;
+use super::egress::{self, Network, Roots, RootsError};
+use super::engine::{self, EpochClock, Ticking};
+use super::state::State;
+use super::threads::GuestThreads;
+use crate::config::{Config, Root};
+
+/// Everything that guests share, made once for a host. Cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    linker: Linker<State>,
+    clock: EpochClock,
+    threads: GuestThreads,
+    network: Arc<Network>,
+    cache: Option<CodeCache>,
+    tracker: Option<Arc<dyn ErrorTracker>>,
+    compilers: Semaphore,
+}
+
+/// How a sandbox is set up.
+pub struct SandboxOptions {
+    /// Runs at once that the instance pool has room for.
+    pub max_runs: usize,
+    /// Threads for guests; 0 is one per core.
+    pub guest_threads: usize,
+    /// Where compiled code is kept, if anywhere.
+    pub cache_dir: Option<PathBuf>,
+    /// The roots that TLS connections of guests trust unless their check has its own.
+    pub roots: Vec<Root>,
+    /// Where reports of guests go.
+    pub tracker: Option<Arc<dyn ErrorTracker>>,
+}
+
+/// The sandbox could not be set up on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The engine refused its settings.
+    #[error("cannot set up the WebAssembly engine: {0}")]
+    Engine(String),
+    /// A thread could not be started.
+    #[error("cannot start a thread for guests: {0}; raise the limit on processes (ulimit -u)")]
+    Thread(#[source] io::Error),
+    /// The TLS roots could not be read.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+}
+
+impl SandboxOptions {
+    /// What a configuration asks for.
+    pub fn new(config: &Config, tracker: Option<Arc<dyn ErrorTracker>>) -> Self {
+        Self {
+            max_runs: config.engine.max_runs as usize,
+            guest_threads: config.engine.guest_threads as usize,
+            cache_dir: config.plugins.cache_dir.clone(),
+            roots: config.tls.roots.clone(),
+            tracker,
+        }
+    }
+}
+
+impl Sandbox {
+    /// Sets the sandbox up. Guests' timers and sockets live in the runtime of `host`.
+    pub fn new(options: SandboxOptions, host: &Handle) -> Result<Self, SandboxError> {
+        let runs = options.max_runs + DESCRIBES;
+        let refuse = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
+        let engine = engine::build(runs).map_err(refuse)?;
+        let linker = linker(&engine).map_err(refuse)?;
+        let network = Network::new(&options.roots)?;
+        Ok(Self(Arc::new(Shared {
+            clock: EpochClock::start(&engine).map_err(SandboxError::Thread)?,
+            threads: GuestThreads::start(options.guest_threads, host).map_err(SandboxError::Thread)?,
+            cache: options.cache_dir.and_then(|dir| CodeCache::open(dir, &engine)),
+            network: Arc::new(network),
+            tracker: options.tracker,
+            compilers: Semaphore::new(DESCRIBES),
+            engine,
+            linker,
+        })))
+    }
+
+    /// How often the epoch clock has ticked.
+    pub fn epoch_ticks(&self) -> u64 {
+        self.0.clock.ticks()
+    }
+
+    /// How long ago the epoch clock last ticked; above a second it stands still, and so does every
+    /// limit on the time of a guest that computes.
+    pub fn since_last_epoch_tick(&self) -> Duration {
+        self.0.clock.since_last_tick()
+    }
+
+    /// The roots that TLS connections of a check trust: its own where it has any, else the host's.
+    ///
+    /// # Errors
+    ///
+    /// A PEM file that holds no usable certificates.
+    pub fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
+        self.network().roots(own)
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(super) fn linker(&self) -> &Linker<State> {
+        &self.0.linker
+    }
+
+    pub(super) fn threads(&self) -> &GuestThreads {
+        &self.0.threads
+    }
+
+    pub(super) fn network(&self) -> &Arc<Network> {
+        &self.0.network
+    }
+
+    pub(super) fn cache(&self) -> Option<&CodeCache> {
+        self.0.cache.as_ref()
+    }
+
+    pub(super) fn tracker(&self) -> Option<&Arc<dyn ErrorTracker>> {
+        self.0.tracker.as_ref()
+    }
+
+    /// Bounds how many plugins are compiled and described at once.
+    pub(super) fn compilers(&self) -> &Semaphore {
+        &self.0.compilers
+    }
+
+    pub(super) fn ticking(&self) -> Ticking {
+        self.0.clock.run_begins()
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("clock", &self.0.clock).finish_non_exhaustive()
+    }
+}
+
+/// Links every interface that the host has. None of them gives authority by itself.
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sockets};
+    use wasmtime_wasi::{
+        WasiView,
+        cli::{WasiCli, WasiCliView as _},
+        clocks::{WasiClocks, WasiClocksView as _},
+        filesystem::{WasiFilesystem, WasiFilesystemView as _},
+        random::WasiRandom,
+        sockets::{WasiSockets, WasiSocketsView as _},
+    };
+
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    wasmtime_wasi_io::bindings::wasi::io::error::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
+    wasmtime_wasi_io::bindings::wasi::io::poll::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
+    wasmtime_wasi_io::bindings::wasi::io::streams::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
+    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
+    filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
+    random::random::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
+    random::insecure::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
+    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
+    cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<State, WasiSockets>(l, &options, State::sockets)?;
+    sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    egress::add_name_lookup_to_linker(l)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
+    v0_1::Plugin::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    Ok(linker)
+}
+
+struct Io;
+
+impl wasmtime::component::HasData for Io {
+    type Data<'a> = &'a mut wasmtime::component::ResourceTable;
+}
+
+/// Plugins that are compiled and described at once, beside the runs.
+const DESCRIBES: usize = 2;

@@ -1,0 +1,88 @@
+//! What belongs to one run inside its store: the WASI contexts, the limits, the egress.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::capabilities::Journal;
+use super::egress::{Egress, EgressCtx, EgressView};
+use super::engine::Ticking;
+use super::grants::Grants;
+use super::limiter::MemoryLimiter;
+use super::output::OutputTail;
+use super::run::RunLimits;
+
+/// The data of a store. A fresh one for every run: nothing leaks from one to the next.
+pub(super) struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+    pub(super) egress: Egress,
+    pub(super) limiter: MemoryLimiter,
+    pub(super) output: OutputTail,
+    pub(super) journal: Journal,
+    pub(super) grants: Arc<Grants>,
+    pub(super) deadline: Instant,
+    /// Keeps the epoch clock at its pace.
+    _ticking: Ticking,
+}
+
+impl State {
+    pub(super) fn new(
+        limits: &RunLimits,
+        deadline: Instant,
+        egress: Egress,
+        grants: Arc<Grants>,
+        journal: Journal,
+        ticking: Ticking,
+    ) -> Self {
+        let output = OutputTail::default();
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(output.clone())
+            .stderr(output.clone())
+            .envs(grants.environment())
+            .max_random_size(RANDOM_BYTES)
+            .allow_tcp(true)
+            .socket_addr_check(egress.socket_check());
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADER_BYTES);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.resources);
+        Self {
+            wasi: wasi.build(),
+            http,
+            table,
+            egress,
+            limiter: MemoryLimiter::new(limits.memory),
+            output,
+            journal,
+            grants,
+            deadline,
+            _ticking: ticking,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.egress }
+    }
+}
+
+impl EgressView for State {
+    fn egress(&mut self) -> EgressCtx<'_> {
+        EgressCtx { egress: &mut self.egress, table: &mut self.table }
+    }
+}
+
+const RANDOM_BYTES: u64 = 1 << 20;
+const HEADER_BYTES: usize = 64 << 10;

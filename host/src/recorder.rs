@@ -1,0 +1,62 @@
+//! Where results go: the board, metrics, the log and the error tracker.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::board::{Board, Posting};
+use crate::check::{CheckName, Status};
+use crate::metrics::Metrics;
+use crate::schedule::{FinishedRun, Results, Skipped};
+use crate::sentry::Sentry;
+
+/// Posts each result and says what turned.
+pub(crate) struct Recorder {
+    pub(crate) board: Arc<Board>,
+    pub(crate) metrics: Metrics,
+    pub(crate) sentry: Sentry,
+}
+
+impl Results for Recorder {
+    fn finished(&self, run: FinishedRun) {
+        let checked_at = Timestamp::now();
+        self.metrics.run_finished(&run, checked_at);
+        let report = Arc::new(run.report);
+        let until_next = run.next_due.saturating_duration_since(Instant::now());
+        let posting = Posting {
+            status: run.status,
+            report: Arc::clone(&report),
+            checked_at,
+            consecutive_failures: run.consecutive_failures,
+            next_run: checked_at.checked_add(until_next).ok(),
+            stale_at: Some(run.stale_at),
+        };
+        let Some(before) = self.board.post(&run.check, posting) else { return };
+        if before != Some(run.status) {
+            turned(&run.check, before, run.status, report.outcome.message().as_str());
+            if run.status == Status::Unhealthy {
+                self.sentry.turned_unhealthy(&run.check, &report);
+            }
+        }
+    }
+
+    fn skipped(&self, check: &CheckName, reason: Skipped) {
+        tracing::debug!(%check, reason = reason.as_str(), "a run was left out");
+        self.metrics.run_skipped(reason);
+    }
+}
+
+/// One line for each transition, none for a run that changes nothing.
+fn turned(check: &CheckName, before: Option<Status>, status: Status, message: &str) {
+    let from = before.map_or("new", Status::as_str);
+    match status {
+        Status::Healthy => tracing::info!(%check, from, message, "check is healthy"),
+        Status::Degraded => tracing::warn!(%check, from, message, "check is degraded"),
+        Status::Unhealthy => tracing::error!(%check, from, message, "check is unhealthy"),
+        Status::Unknown => tracing::warn!(%check, from, message, "check is unknown"),
+    }
+}
+
+/// How long events may take to leave at shutdown.
+pub(crate) const FLUSH: Duration = Duration::from_secs(2);

@@ -1,0 +1,208 @@
+//! Plugins and checks without a running host: for `vitals check`, `validate` and `inspect`.
+//!
+//! Loads through the same gate and runs in the same sandbox as the host; nothing is scheduled,
+//! watched or served.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio::runtime::Handle;
+
+use crate::catalog::{Catalog, Files, LoadOutcome, Standing, Wanted};
+use crate::check::{CheckName, Digest, PluginName, RunReport, Text};
+use crate::config::{CheckConfig, Config, Entry, Environment, Settings};
+use crate::plugin::{GrantError, LoadError, Plugin, Sandbox, SandboxError, SandboxOptions, grants};
+
+/// A sandbox with what a configuration names, and no host around it.
+#[derive(Debug)]
+pub struct Workbench {
+    sandbox: Sandbox,
+    catalog: Catalog,
+}
+
+/// A run that could not be made at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotRun(String);
+
+/// What a plugin file is, for `vitals inspect`.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Inspection {
+    /// The file.
+    pub path: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// Its SHA-256.
+    pub digest: Digest,
+    /// The contract that it was built against.
+    pub contract: String,
+    /// What the plugin calls itself.
+    pub code: String,
+    /// Its own version.
+    pub version: String,
+    /// One line for a person.
+    pub summary: String,
+    /// Whatever else it says about itself.
+    pub annotations: Vec<(String, String)>,
+    /// What it wants granted: JSON pointer of the setting, and the kind of grant.
+    pub wants: Vec<(String, String)>,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// How long it took to compile, or to load from the cache, in milliseconds.
+    pub compile_ms: f64,
+    /// JSON Schema of its configuration.
+    pub schema: Value,
+}
+
+/// A single run of a plugin file, told by the command line rather than by a configuration.
+#[derive(Clone, Debug, Default)]
+pub struct AdHoc {
+    /// The settings, an object.
+    pub settings: Map<String, Value>,
+    /// Entries of `allow`, each as key and text: `tcp` and `db.internal:5432`.
+    pub allow: Vec<(String, String)>,
+    /// How long the run may take; the default of the configuration if it is not said.
+    pub timeout: Option<Duration>,
+}
+
+impl Workbench {
+    /// Sets a sandbox up under a configuration. Needs a running tokio runtime.
+    pub fn open(config: Config, environment: Environment) -> Result<Self, SandboxError> {
+        let sandbox = Sandbox::new(SandboxOptions::new(&config, None), &Handle::current())?;
+        Ok(Self { sandbox, catalog: Catalog::new(Arc::new(config), environment) })
+    }
+
+    /// Loads everything that the configuration names and that was dropped in, and answers what is
+    /// wrong: one text each, empty if `serve` would not complain.
+    pub async fn problems(&mut self) -> Vec<String> {
+        self.load(|_| true).await;
+        let directory = self.catalog.files().error().map(ToString::to_string);
+        let checks = self.catalog.standings().into_iter();
+        let failed = checks.filter_map(|(name, (_, standing))| match standing {
+            Standing::Failed(why) => Some(format!("check `{name}`: {why}")),
+            _ => None,
+        });
+        directory.into_iter().chain(failed).collect()
+    }
+
+    /// Each check with what it may reach, and each idle plugin with what it needs; after
+    /// [`Workbench::problems`].
+    pub fn summary(&self) -> Vec<(CheckName, Result<Vec<String>, String>)> {
+        let checks = self.catalog.standings().into_iter();
+        checks
+            .filter_map(|(name, (_, standing))| match standing {
+                Standing::Guest(guest) => {
+                    Some((name, Ok(guest.task.grants.iter().map(ToString::to_string).collect())))
+                }
+                Standing::Idle(needs) => Some((name, Err(needs))),
+                Standing::Native(_) | Standing::Loading | Standing::Failed(_) => None,
+            })
+            .collect()
+    }
+
+    /// Runs a check of the configuration, or one that was dropped in, once.
+    pub async fn run(&mut self, name: &CheckName) -> Result<RunReport, NotRun> {
+        let config = Arc::clone(self.catalog.config());
+        let named = config.checks.get(name).and_then(|check| check.plugin.clone());
+        let dropped_in = |plugin: &PluginName| CheckName::module(plugin) == *name;
+        self.load(|plugin| named.as_ref() == Some(plugin) || dropped_in(plugin)).await;
+        let mut standings = self.catalog.standings();
+        match standings.remove(name).map(|(_, standing)| standing) {
+            Some(Standing::Guest(guest)) => {
+                Ok(guest.plugin.run(Arc::clone(&guest.task), None).await)
+            }
+            Some(Standing::Failed(why) | Standing::Idle(why)) => Err(NotRun(why)),
+            Some(Standing::Native(_) | Standing::Loading) | None => {
+                let disabled = config.checks.get(name).is_some_and(|check| !check.enabled);
+                let known: Vec<_> = standings.keys().map(|name| format!("`{name}`")).collect();
+                Err(NotRun(match (disabled, known.is_empty()) {
+                    (true, _) => format!("check `{name}` is not enabled: set `enabled = true`"),
+                    (false, true) => format!("there is no check `{name}`; there are none at all"),
+                    (false, false) => {
+                        format!("there is no check `{name}`; there are {}", known.join(", "))
+                    }
+                }))
+            }
+        }
+    }
+
+    /// Runs a plugin file once.
+    pub async fn run_file(&self, path: &Path, told: AdHoc) -> Result<RunReport, NotRun> {
+        let not_run = |error: &dyn std::fmt::Display| {
+            NotRun(format!("cannot run {}: {error}", path.display()))
+        };
+        let plugin = self.admit(path).await.map_err(|error| not_run(&error))?;
+        let name = CheckName::module(plugin.name());
+        let defaults = &self.catalog.config().defaults;
+        let mut check = CheckConfig::plugin(plugin.name().clone(), defaults);
+        check.schedule.timeout = told.timeout.unwrap_or(check.schedule.timeout);
+        check.settings = Ok(Settings::from(told.settings));
+        for (key, text) in told.allow {
+            let Some(entries) = check.allow.entries_mut(&key) else {
+                let error = GrantError::Key(Text::line(&key, 64));
+                return Err(not_run(&error));
+            };
+            entries.push(Entry::from(text.as_str()));
+        }
+        let task = self.catalog.task(&name, &check, &plugin).map_err(|error| not_run(&error))?;
+        Ok(plugin.run(Arc::new(task), None).await)
+    }
+
+    /// Looks into a plugin file.
+    pub async fn inspect(&self, path: &Path) -> Result<Inspection, LoadError> {
+        let plugin = self.admit(path).await?;
+        let said = plugin.description();
+        let schema = plugin.schema().document().clone();
+        let wants = grants::wanted(&schema).map_err(|e| LoadError::Description(e.to_string()))?;
+        let wants = wants.into_iter().map(|wanted| (wanted.pointer, wanted.mark.to_string()));
+        Ok(Inspection {
+            path: path.display().to_string(),
+            size_bytes: plugin.size(),
+            digest: plugin.digest(),
+            contract: plugin.contract(),
+            code: said.code.clone(),
+            version: said.version.clone(),
+            summary: said.summary.to_string(),
+            annotations: said
+                .annotations
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.to_string()))
+                .collect(),
+            wants: wants.collect(),
+            imports: plugin.imports().to_vec(),
+            compile_ms: plugin.compile_time().as_secs_f64() * 1e3,
+            schema,
+        })
+    }
+
+    async fn admit(&self, path: &Path) -> Result<Arc<Plugin>, LoadError> {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let name = stem.unwrap_or_default().parse::<PluginName>();
+        let name = name.map_err(|error| LoadError::Read(format!("{error}; rename the file")))?;
+        let bytes = Plugin::read(path)?;
+        Plugin::admit(&self.sandbox, name, bytes).await
+    }
+
+    async fn load(&mut self, which: impl Fn(&PluginName) -> bool) {
+        let files = Files::look(&self.catalog.config().plugins);
+        self.catalog.set_files(files);
+        for wanted in self.catalog.wanted().into_iter().filter(|wanted| which(&wanted.name)) {
+            let Wanted { name, path } = &wanted;
+            self.catalog.begin(&wanted);
+            let outcome = match Plugin::read(path) {
+                Err(error) => LoadOutcome::Failed(None, error),
+                Ok(bytes) => {
+                    let digest = Digest::of(&bytes);
+                    match Plugin::admit(&self.sandbox, name.clone(), bytes).await {
+                        Ok(plugin) => LoadOutcome::Loaded(plugin),
+                        Err(error) => LoadOutcome::Failed(Some(digest), error),
+                    }
+                }
+            };
+            self.catalog.shelve(name, outcome, Timestamp::now());
+        }
+    }
+}
