@@ -36,7 +36,7 @@ enum Verb {
     Demo(demo::Demo),
     /// Build all that is needed and run every test.
     Test {
-        /// Handed to `cargo test`: a filter, or `-p PACKAGE`; behind a second `--`, to the tests.
+        /// Handed to `cargo test`: a filter, or `--test NAME`; behind `--`, options of the tests.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
@@ -75,6 +75,36 @@ fn main() -> ExitCode {
         Err(error) => {
             step::error(&error);
             command::exit_code(&error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod command_line {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn it_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_a_verb_reaches_cargo_as_it_is() {
+        for (line, expected) in [
+            (&["xtask", "test"][..], &[][..]),
+            (&["xtask", "test", "--", "reload"], &["reload"]),
+            (
+                &["xtask", "test", "reload", "--", "--nocapture"],
+                &["reload", "--", "--nocapture"],
+            ),
+            (&["xtask", "test", "--test", "all"], &["--test", "all"]),
+        ] {
+            let Verb::Test { args } = Cli::parse_from(line).verb else {
+                panic!("{line:?} is another verb");
+            };
+            assert_eq!(args, expected);
         }
     }
 }
