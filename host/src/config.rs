@@ -35,7 +35,7 @@ pub use sections::{
     UnhealthyStatus,
 };
 pub use sources::{Argument, Sources};
-pub(crate) use values::shown_duration;
+pub(crate) use values::{shown_duration, shown_size};
 
 use crate::check::CheckName;
 use faults::Faults;

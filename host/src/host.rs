@@ -103,9 +103,21 @@ impl Host {
     /// Serves every page until `ended`, then shuts down. Answers how many runs were still going on
     /// when their grace was over.
     pub async fn serve(self, listener: TcpListener, ended: impl Future<Output = ()>) -> usize {
+        let site = http::site(self.state.clone());
+        self.serve_router(site, listener, ended).await
+    }
+
+    /// Like [`Host::serve`], with pages of your own: bounded in connections, in the time and size
+    /// of requests, and shut down in order with the host.
+    pub async fn serve_router(
+        self,
+        router: Router,
+        listener: TcpListener,
+        ended: impl Future<Output = ()>,
+    ) -> usize {
         let stop = CancellationToken::new();
         let grace = self.shutdown_grace;
-        let serving = tokio::spawn(http::serve(listener, http::site(self.state.clone()), stop.clone(), grace));
+        let serving = tokio::spawn(http::serve(listener, router, stop.clone(), grace));
         ended.await;
         let dropped = self.shutdown().await;
         stop.cancel();

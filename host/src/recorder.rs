@@ -50,11 +50,12 @@ impl Results for Recorder {
 /// One line for each transition, none for a run that changes nothing.
 fn turned(check: &CheckName, before: Option<Status>, status: Status, message: &str) {
     let from = before.map_or("new", Status::as_str);
+    let colon = if message.is_empty() { "" } else { ": " };
     match status {
-        Status::Healthy => tracing::info!(%check, from, message, "check is healthy"),
-        Status::Degraded => tracing::warn!(%check, from, message, "check is degraded"),
-        Status::Unhealthy => tracing::error!(%check, from, message, "check is unhealthy"),
-        Status::Unknown => tracing::warn!(%check, from, message, "check is unknown"),
+        Status::Healthy => tracing::info!(%check, from, "check is healthy{colon}{message}"),
+        Status::Degraded => tracing::warn!(%check, from, "check is degraded{colon}{message}"),
+        Status::Unhealthy => tracing::error!(%check, from, "check is unhealthy{colon}{message}"),
+        Status::Unknown => tracing::warn!(%check, from, "check is unknown{colon}{message}"),
     }
 }
 

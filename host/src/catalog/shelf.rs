@@ -18,7 +18,6 @@ pub(crate) struct Shelf {
     since: Option<Timestamp>,
     seen: Option<Digest>,
     error: Option<LoadError>,
-    loading: bool,
 }
 
 /// What became of loading a file.
@@ -63,18 +62,11 @@ impl Shelf {
         self.error.as_ref()
     }
 
-    /// Whether nothing is known of it yet.
-    pub(crate) fn is_loading(&self) -> bool {
-        self.loading && self.good.is_none() && self.error.is_none()
-    }
-
     pub(super) fn begin(&mut self, path: PathBuf) {
         self.path = path;
-        self.loading = true;
     }
 
     pub(super) fn put(&mut self, outcome: LoadOutcome, now: Timestamp) -> Shelved {
-        self.loading = false;
         match outcome {
             LoadOutcome::Unchanged => Shelved::Unchanged,
             LoadOutcome::Failed(digest, error) => {

@@ -177,7 +177,7 @@ pub(crate) fn shown_duration(duration: Duration) -> String {
 }
 
 /// A size as the file would write it, in the largest unit that needs no fraction.
-pub(super) fn shown_size(bytes: u64) -> String {
+pub(crate) fn shown_size(bytes: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     match units
         .iter()

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -111,6 +112,7 @@ fn assemble(
     let board = Arc::new(Board::default());
     let closing = CancellationToken::new();
     let metrics = metrics(config.metrics.enabled);
+    metrics.config_reloaded(true, Timestamp::now());
     let recorder =
         Recorder { board: Arc::clone(&board), metrics: metrics.clone(), sentry: sentry.clone() };
     let schedule = Arc::new(Schedule::new(config.engine.max_runs as usize, Arc::new(recorder)));

@@ -10,6 +10,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use super::limiter::MemoryExceeded;
 use super::run::RunLimits;
 use crate::check::{Code, RunError, Text};
+use crate::config::{shown_duration, shown_size};
 
 /// The deadline of the run passed while the guest was computing.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
         Busy::Computing => "computing",
         Busy::Waiting => "waiting for a reply or a timer",
     };
-    let limit = humanize(limits.timeout);
+    let limit = shown_duration(limits.timeout);
     let message = format!("timed out after {limit} ({doing})");
     RunError { limit: Some(limit), ..RunError::new(Code::Timeout, &message) }
 }
@@ -38,7 +39,7 @@ pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
 pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Text]) -> RunError {
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
         let (limit, asked) = (exceeded.limit as u64, exceeded.asked as u64);
-        let (limit, asked) = (ByteSize(limit).to_string(), ByteSize(asked).to_string());
+        let (limit, asked) = (size(limit), size(asked));
         let message = format!("asked for {asked} of memory, the limit is {limit}");
         let error = RunError::new(Code::Memory, &message);
         return RunError { limit: Some(limit), asked: Some(asked), ..error };
@@ -61,7 +62,7 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Te
     }
     let text = format!("{error:#}");
     if text.contains(HOSTCALL_FUEL) {
-        let limit = ByteSize(limits.output).to_string();
+        let limit = size(limits.output);
         let message = format!("handed more than {limit} to the host in one call");
         return RunError { limit: Some(limit), ..RunError::new(Code::Output, &message) };
     }
@@ -80,7 +81,7 @@ fn trapped(trap: Trap, error: &wasmtime::Error, limits: &RunLimits, output: &[Te
             RunError { limit: Some(limit), ..RunError::new(Code::Fuel, &message) }
         }
         Trap::StackOverflow => {
-            let limit = ByteSize(super::engine::WASM_STACK as u64).to_string();
+            let limit = size(super::engine::WASM_STACK as u64);
             let message = format!("overflowed its stack of {limit}");
             let error = RunError { frames: frames(error), ..RunError::new(Code::Stack, &message) };
             RunError { limit: Some(limit), ..error }
@@ -122,10 +123,10 @@ fn frames(error: &wasmtime::Error) -> Vec<Text> {
     trace.frames().iter().take(MAX_FRAMES).map(name).collect()
 }
 
-/// A duration as the configuration writes it.
-pub(super) fn humanize(duration: std::time::Duration) -> String {
-    let nanos = jiff::SignedDuration::try_from(duration);
-    nanos.map_or_else(|_| format!("{duration:?}"), |duration| format!("{duration:#}"))
+/// A size as the configuration writes it; one that takes more digits than it is worth is rounded.
+fn size(bytes: u64) -> String {
+    let exact = shown_size(bytes);
+    if exact.len() > 7 { ByteSize(bytes).to_string().replace(' ', "") } else { exact }
 }
 
 const PANICKED: &str = "panicked at ";
@@ -156,8 +157,8 @@ mod tests {
     }
 
     #[test]
-    fn durations_read_as_the_configuration_writes_them() {
-        assert_eq!(humanize(std::time::Duration::from_millis(5000)), "5s");
-        assert_eq!(humanize(std::time::Duration::from_millis(1500)), "1s 500ms");
+    fn sizes_read_as_the_configuration_writes_them() {
+        assert_eq!(size(64 << 20), "64MiB");
+        assert_eq!(size((64 << 20) + 65_536), "64.1MiB");
     }
 }

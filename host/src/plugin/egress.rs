@@ -89,8 +89,8 @@ impl Egress {
 
     /// Notes that `what` was refused, and answers the words for it. `what` is written as the entry
     /// of the `allow` list that would grant it.
-    pub(super) fn refuse(&self, kind: Kind, what: String) -> String {
-        let refusal = Refusal::new(kind, what);
+    pub(super) fn refuse(&self, kind: Kind, what: impl AsRef<str>) -> String {
+        let refusal = Refusal::new(kind, what.as_ref());
         let message = refusal.shown(&self.0.check).message.into();
         self.note(refusal);
         message

@@ -86,7 +86,7 @@ impl Grants {
             {
                 Ok(())
             }
-            Host::Name(_) => Err(Refusal::new(peer.channel.kind(), peer.to_string())),
+            Host::Name(_) => Err(Refusal::new(peer.channel.kind(), &peer.to_string())),
         }
     }
 
@@ -120,7 +120,7 @@ impl Grants {
         if self.names(name) || self.sockets(name).next().is_some() {
             return Ok(());
         }
-        Err(Refusal::new(Kind::Name, name.to_string()))
+        Err(Refusal::new(Kind::Name, &name.to_string()))
     }
 
     /// Decides whether the answer to a look-up that was permitted may show an address: any for a
@@ -141,7 +141,7 @@ impl Grants {
                 Err(refusal) => refused = Some(refusal),
             }
         }
-        Err(refused.unwrap_or_else(|| Refusal::new(Kind::Name, name.to_string())))
+        Err(refused.unwrap_or_else(|| Refusal::new(Kind::Name, &name.to_string())))
     }
 
     /// The host patterns granted for the channel and port of `peer`.

@@ -97,7 +97,8 @@ async fn run(
     };
     drop(slot);
     if report.outcome.status() == Status::Unknown {
-        tracing::warn!(check = %job.name, message = %report.outcome.message(), "a run failed for the host's own reasons");
+        let why = report.outcome.message();
+        tracing::warn!(check = %job.name, "a run failed for the host's own reasons: {why}");
         shared.results.skipped(&job.name, Skipped::Host);
         return Some(Run::Missed);
     }

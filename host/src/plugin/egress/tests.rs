@@ -159,11 +159,11 @@ async fn reply(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: &str)
     stream.shutdown().await.ok();
 }
 
-fn timeouts(connect: u64, first_byte: u64, between_bytes: u64) -> Option<RequestOptions> {
+fn timeouts(connect: u64, first_byte: u64, between_bytes: u64) -> RequestOptions {
     let ms = |ms| Some(Duration::from_millis(ms));
-    Some(RequestOptions {
+    RequestOptions {
         connect_timeout: ms(connect),
         first_byte_timeout: ms(first_byte),
         between_bytes_timeout: ms(between_bytes),
-    })
+    }
 }

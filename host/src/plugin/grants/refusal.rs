@@ -66,17 +66,18 @@ impl fmt::Display for Kind {
 pub(in crate::plugin) struct Refusal {
     kind: Kind,
     /// What was asked for, as the entry of the `allow` list that would grant it.
-    what: String,
+    what: Text,
     /// The granted name that led there, where one did.
     through: Option<Arc<str>>,
 }
 
 impl Refusal {
-    /// A refusal of `what`, written as the entry of the `allow` list that would grant it.
-    pub(in crate::plugin) fn new(kind: Kind, what: String) -> Self {
+    /// A refusal of `what`, written as the entry of the `allow` list that would grant it. It may
+    /// be a guest's text: it is bounded here.
+    pub(in crate::plugin) fn new(kind: Kind, what: &str) -> Self {
         Self {
             kind,
-            what,
+            what: Text::line(what, WHAT_BYTES),
             through: None,
         }
     }
@@ -90,12 +91,10 @@ impl Refusal {
         let what = Peer {
             host: address,
             ..peer.clone()
-        }
-        .to_string();
+        };
         Self {
-            kind: peer.channel.kind(),
-            what,
             through,
+            ..Self::new(peer.channel.kind(), &what.to_string())
         }
     }
 
@@ -131,5 +130,7 @@ impl PartialEq for Refusal {
 
 impl Eq for Refusal {}
 
-/// Room for the longest name twice, the longest name of a check, and the words between.
+/// Room for a scheme, the longest name and a port.
+const WHAT_BYTES: usize = 512;
+/// Room for that, the longest name, the longest name of a check, and the words between.
 const MESSAGE_BYTES: usize = 1 << 10;

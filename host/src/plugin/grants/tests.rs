@@ -27,15 +27,32 @@ fn decide(grants: &Grants, peer: &Peer, address: &str) -> Result<(), String> {
         .map_err(|refusal| shown(&refusal))
 }
 
+const PUBLIC: &str = "93.184.216.34";
+const PRIVATE: &str = "10.0.0.1";
+const LOOPBACK: &str = "127.0.0.1";
+const METADATA: &str = "169.254.169.254";
+
+/// Entries of `allow.tcp`, the host that is asked for at port 5432, the address that it leads to,
+/// and whether that is open.
+type Row = (&'static [&'static str], &'static str, &'static str, bool);
+
+fn all_decided_as(rows: &[Row]) {
+    for (entries, host, address, open) in rows {
+        let entries: Vec<_> = entries.iter().map(|entry| ("tcp", *entry)).collect();
+        let decision = decide(&grants(&entries), &peer(Channel::Tcp, host, 5432), address);
+        assert_eq!(
+            decision.is_ok(),
+            *open,
+            "{entries:?} {host} at {address}: {decision:?}"
+        );
+    }
+}
+
 #[test]
-fn what_a_tcp_grant_opens() {
-    const PUBLIC: &str = "93.184.216.34";
-    const PRIVATE: &str = "10.0.0.1";
-    const LOOPBACK: &str = "127.0.0.1";
-    const METADATA: &str = "169.254.169.254";
-    for (entries, host, address, open) in [
+fn where_a_granted_name_may_lead() {
+    all_decided_as(&[
         // An exact name leads to public and private addresses.
-        (&["db.internal:5432"][..], "db.internal", PUBLIC, true),
+        (&["db.internal:5432"], "db.internal", PUBLIC, true),
         (&["db.internal:5432"], "DB.internal.", PRIVATE, true),
         (&["db.internal:5432"], "db.internal", LOOPBACK, false),
         (&["db.internal:5432"], "db.internal", "::1", false),
@@ -108,6 +125,12 @@ fn what_a_tcp_grant_opens() {
             PRIVATE,
             true,
         ),
+    ]);
+}
+
+#[test]
+fn which_addresses_are_open_by_themselves() {
+    all_decided_as(&[
         // A network never grants a name, and opens nothing that is closed.
         (&["10.0.0.0/8:5432"], "db.internal", PRIVATE, false),
         (&["10.0.0.0/8:5432"], PRIVATE, PRIVATE, true),
@@ -127,15 +150,7 @@ fn what_a_tcp_grant_opens() {
         (&["[fe80::1]:5432"], "fe80::1", "fe80::1", true),
         (&["127.0.0.1:5432"], "0x7f.1", LOOPBACK, true),
         (&["127.0.0.1:5432"], "127.0.0.2", "127.0.0.2", false),
-    ] {
-        let entries: Vec<_> = entries.iter().map(|entry| ("tcp", *entry)).collect();
-        let decision = decide(&grants(&entries), &peer(Channel::Tcp, host, 5432), address);
-        assert_eq!(
-            decision.is_ok(),
-            open,
-            "{entries:?} {host} at {address}: {decision:?}"
-        );
-    }
+    ]);
 }
 
 #[test]

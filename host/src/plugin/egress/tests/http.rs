@@ -69,6 +69,16 @@ async fn refusals_are_capped() {
 }
 
 #[tokio::test]
+async fn what_a_guest_is_refused_is_bounded() {
+    let egress = Way::granted("http", "http://10.0.0.1").open();
+    let message = egress.refuse(Kind::File, "/\u{202e}x".repeat(1 << 20));
+    assert!(message.starts_with("denied: file /x/x/x"));
+    assert!(message.ends_with("… (add it to `allow.files` of check `orders-db`)"));
+    assert!(message.len() < 1024);
+    assert_eq!(egress.refused(), [message]);
+}
+
+#[tokio::test]
 async fn a_name_does_not_lead_where_it_may_not() {
     let server = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let port = server.port();
@@ -263,11 +273,11 @@ async fn slow_servers_meet_the_timeouts_of_the_guest() {
     let silent = dripping(&[], Duration::ZERO).await;
     let egress = Way::granted("http", format!("http://{silent}")).open();
     let request = || Request::get(format!("http://{silent}/")).body("").unwrap();
-    let slow = send(&egress, request(), timeouts(1_000, 50, 1_000)).await;
+    let slow = send(&egress, request(), Some(timeouts(1_000, 50, 1_000))).await;
     assert_eq!(wrong(slow), "HttpResponseTimeout");
     // No time at all is a millisecond, not a panic.
     assert_eq!(
-        wrong(send(&egress, request(), timeouts(1_000, 0, 0)).await),
+        wrong(send(&egress, request(), Some(timeouts(1_000, 0, 0))).await),
         "HttpResponseTimeout"
     );
 
@@ -285,7 +295,7 @@ async fn slow_servers_meet_the_timeouts_of_the_guest() {
             .unwrap()
     };
     let started = Instant::now();
-    let slow = send(&egress, request(), timeouts(1_000, 1_000, 100)).await;
+    let slow = send(&egress, request(), Some(timeouts(1_000, 1_000, 100))).await;
     assert_eq!(wrong(slow), "ConnectionReadTimeout");
     // Three pieces came in time, and only the silence after them was too long.
     assert!(
@@ -299,7 +309,7 @@ async fn slow_servers_meet_the_timeouts_of_the_guest() {
 async fn nothing_outlasts_the_run() {
     let pieces = &["HTTP/1.1 200 OK\r\n\r\n", "x"];
     let dripping = dripping(pieces, Duration::from_millis(10)).await;
-    for options in [None, timeouts(u64::MAX, u64::MAX, u64::MAX)] {
+    for options in [None, Some(timeouts(u64::MAX, u64::MAX, u64::MAX))] {
         let granted = Way::granted("http", format!("http://{dripping}"));
         let egress = Way {
             time: Duration::from_millis(150),

@@ -135,7 +135,7 @@ async fn what_is_no_tls_says_so() {
     let request = Request::get(format!("https://{tarpit}/")).body("").unwrap();
     let started = Instant::now();
     assert_eq!(
-        wrong(send(&egress, request, timeouts(100, 9_000, 9_000)).await),
+        wrong(send(&egress, request, Some(timeouts(100, 9_000, 9_000))).await),
         "ConnectionTimeout"
     );
     assert!(started.elapsed() < Duration::from_secs(5));
