@@ -15,6 +15,7 @@ pub(crate) use wasi::{capture, counter_add, exchange, gauge_set, histogram_obser
 
 /// The contract, as wit-bindgen reads it from `wit/`.
 #[cfg(target_family = "wasm")]
+#[expect(clippy::same_length_and_capacity, reason = "generated code")]
 #[doc(hidden)]
 pub mod bindings {
     wit_bindgen::generate!({

@@ -50,6 +50,39 @@ impl Deadline {
     }
 }
 
+/// A deadline and the words for it: the time that was asked for, or that the run had left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    pub(crate) deadline: Deadline,
+    /// In coarse steps for what is left of a run, so that a message is the same from run to run.
+    pub(crate) shown: Duration,
+}
+
+impl Limit {
+    /// `timeout` from now, and the run's deadline in any case.
+    pub(crate) fn new(timeout: Duration) -> Self {
+        let run = Deadline::of_run();
+        let left = run.remaining();
+        if timeout <= left {
+            return Self {
+                deadline: Deadline::after(timeout),
+                shown: timeout,
+            };
+        }
+        let step = if left < Duration::from_secs(1) {
+            10
+        } else {
+            100
+        };
+        let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let shown = Duration::from_millis((left / step + 1).saturating_mul(step));
+        Self {
+            deadline: run,
+            shown,
+        }
+    }
+}
+
 thread_local! {
     static RUN: Cell<Option<Deadline>> = const { Cell::new(None) };
 }
@@ -74,6 +107,16 @@ mod tests {
         assert!(Deadline::of_run().remaining() > Duration::from_hours(1));
         Deadline::after(Duration::ZERO).begin_run();
         assert!(Deadline::of_run().is_over());
+    }
+
+    #[test]
+    fn what_is_left_of_a_run_is_shown_in_steps() {
+        let asked = Limit::new(Duration::from_millis(1_234));
+        assert_eq!(asked.shown, Duration::from_millis(1_234));
+        Deadline::within(Duration::from_secs(1)).begin_run();
+        let run = Limit::new(Duration::from_secs(5));
+        assert_eq!(run.shown, Duration::from_millis(900));
+        assert!(run.deadline.remaining() <= run.shown);
     }
 
     #[test]

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::deadline::Limit;
 use crate::{Deadline, Url, backend};
 
 pub use error::{Error, Problem, Stage};
@@ -174,17 +175,14 @@ impl RequestBuilder {
 
     /// Sends the request and reads the whole answer. An answer of any status is `Ok`.
     pub fn send(self) -> Result<Response, Error> {
-        let run = Deadline::of_run();
-        let deadline = self
-            .timeout
-            .map_or(run, |timeout| Deadline::after(timeout).min(run));
+        let limit = Limit::new(self.timeout.unwrap_or(Duration::MAX));
         let mut request = self;
         let mut hops = 0;
         let started = Instant::now();
         loop {
             let reply = request
-                .exchange(deadline)
-                .map_err(|problem| request.error(problem))?;
+                .exchange(limit.deadline)
+                .map_err(|problem| request.error(problem.within(limit.shown)))?;
             let Some(next) = redirect::next(&request, &reply, hops) else {
                 return Ok(Response::new(
                     request.method,

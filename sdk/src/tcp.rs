@@ -8,8 +8,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, ToSocketAddrs};
 use std::time::Duration;
 
+use crate::Address;
+use crate::deadline::Limit;
 use crate::duration::duration_text;
-use crate::{Address, Deadline};
 
 /// Connects to one of the host's addresses, tried in their order, within `timeout` altogether.
 ///
@@ -26,14 +27,14 @@ use crate::{Address, Deadline};
 /// # }
 /// ```
 pub fn connect(address: &Address, timeout: Duration) -> Result<TcpStream, Error> {
-    let deadline = Deadline::after(timeout).min(Deadline::of_run());
-    let error = |error: io::Error| Error::new("connect to", address, &error, timeout);
+    let limit = Limit::new(timeout);
+    let error = |error: io::Error| Error::new("connect to", address, &error, limit);
     let found = (address.host(), address.port())
         .to_socket_addrs()
         .map_err(|cause| Error::lookup(address, &cause))?;
     let mut last = None;
     for candidate in found {
-        let remaining = deadline.remaining();
+        let remaining = limit.deadline.remaining();
         if remaining.is_zero() {
             last.get_or_insert(io::Error::from(ErrorKind::TimedOut));
             break;
@@ -104,13 +105,13 @@ impl TcpStream {
     }
 
     /// Reads what there is, as soon as there is any; nothing at the end of the stream.
-    pub fn read_some(&mut self, limit: usize) -> Result<Vec<u8>, Error> {
-        let deadline = self.deadline();
+    pub fn read_some(&mut self, most: usize) -> Result<Vec<u8>, Error> {
+        let limit = Limit::new(self.timeout);
         if self.pending.is_empty() {
-            self.fill(deadline, limit)
-                .map_err(|error| self.error("read from", &error))?;
+            self.fill(limit, most)
+                .map_err(|error| self.error("read from", &error, limit))?;
         }
-        let count = self.pending.len().min(limit);
+        let count = self.pending.len().min(most);
         Ok(self.pending.drain(..count).collect())
     }
 
@@ -121,14 +122,14 @@ impl TcpStream {
 
     /// Writes all of it.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let deadline = self.deadline();
+        let limit = Limit::new(self.timeout);
         let mut rest = bytes;
         while !rest.is_empty() {
-            match self.write_by(deadline, rest) {
-                Ok(0) => return Err(self.error("write to", &ErrorKind::WriteZero.into())),
+            match self.write_by(limit, rest) {
+                Ok(0) => return Err(self.error("write to", &ErrorKind::WriteZero.into(), limit)),
                 Ok(count) => rest = &rest[count..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.error("write to", &error)),
+                Err(error) => return Err(self.error("write to", &error, limit)),
             }
         }
         Ok(())
@@ -136,38 +137,41 @@ impl TcpStream {
 
     /// Says that nothing more will be written.
     pub fn finish(&mut self) -> Result<(), Error> {
+        let limit = Limit::new(self.timeout);
         self.stream
             .shutdown(Shutdown::Write)
-            .map_err(|error| self.error("write to", &error))
+            .map_err(|error| self.error("write to", &error, limit))
     }
 
-    /// Reads until `done` says how many bytes belong to the answer, over at most `limit`.
+    /// Reads until `done` says how many bytes belong to the answer, over at most `most`.
     fn read_to(
         &mut self,
-        limit: usize,
+        most: usize,
         mut done: impl FnMut(&[u8]) -> Option<usize>,
     ) -> Result<Vec<u8>, Error> {
-        let deadline = self.deadline();
+        let limit = Limit::new(self.timeout);
         loop {
-            if let Some(count) = done(&self.pending).filter(|count| *count <= limit) {
+            if let Some(count) = done(&self.pending).filter(|count| *count <= most) {
                 return Ok(self.pending.drain(..count).collect());
             }
-            if self.pending.len() >= limit {
-                return Err(Error::too_long(&self.address, limit));
+            if self.pending.len() >= most {
+                return Err(Error::too_long(&self.address, most));
             }
-            match self.fill(deadline, CHUNK) {
-                Ok(0) => return Err(self.error("read from", &ErrorKind::UnexpectedEof.into())),
+            match self.fill(limit, CHUNK) {
+                Ok(0) => {
+                    return Err(self.error("read from", &ErrorKind::UnexpectedEof.into(), limit));
+                }
                 Ok(_) => {}
-                Err(error) => return Err(self.error("read from", &error)),
+                Err(error) => return Err(self.error("read from", &error, limit)),
             }
         }
     }
 
-    /// Reads once, by `deadline`.
-    fn fill(&mut self, deadline: Deadline, most: usize) -> io::Result<usize> {
+    /// Reads once.
+    fn fill(&mut self, limit: Limit, most: usize) -> io::Result<usize> {
         let mut chunk = vec![0; most.min(CHUNK)];
         loop {
-            match self.read_by(deadline, &mut chunk) {
+            match self.read_by(limit, &mut chunk) {
                 Ok(count) => {
                     self.pending.extend_from_slice(&chunk[..count]);
                     return Ok(count);
@@ -178,29 +182,25 @@ impl TcpStream {
         }
     }
 
-    fn read_by(&mut self, deadline: Deadline, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(left(deadline)?))?;
+    fn read_by(&mut self, limit: Limit, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(left(limit)?))?;
         self.stream.read(buffer)
     }
 
-    fn write_by(&mut self, deadline: Deadline, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(left(deadline)?))?;
+    fn write_by(&mut self, limit: Limit, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(left(limit)?))?;
         self.stream.write(bytes)
     }
 
-    fn deadline(&self) -> Deadline {
-        Deadline::after(self.timeout).min(Deadline::of_run())
-    }
-
-    fn error(&self, action: &'static str, error: &io::Error) -> Error {
-        Error::new(action, &self.address, error, self.timeout)
+    fn error(&self, action: &'static str, error: &io::Error, limit: Limit) -> Error {
+        Error::new(action, &self.address, error, limit)
     }
 }
 
 impl Read for TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.pending.is_empty() {
-            return self.read_by(self.deadline(), buffer);
+            return self.read_by(Limit::new(self.timeout), buffer);
         }
         let count = self.pending.len().min(buffer.len());
         buffer[..count].copy_from_slice(&self.pending[..count]);
@@ -211,7 +211,7 @@ impl Read for TcpStream {
 
 impl Write for TcpStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_by(self.deadline(), bytes)
+        self.write_by(Limit::new(self.timeout), bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -229,11 +229,11 @@ pub struct Error {
 }
 
 impl Error {
-    fn new(action: &'static str, address: &Address, error: &io::Error, timeout: Duration) -> Self {
+    fn new(action: &'static str, address: &Address, error: &io::Error, limit: Limit) -> Self {
         let problem = match error.kind() {
             ErrorKind::ConnectionRefused => "connection refused".to_owned(),
             ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                format!("nothing within {}", duration_text(timeout.min(FAR)))
+                format!("nothing within {}", duration_text(limit.shown))
             }
             ErrorKind::PermissionDenied => format!("denied: tcp {address} (it is not granted)"),
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
@@ -321,8 +321,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The time left; none left is a timeout, as a timeout of zero means none at all to `std`.
-fn left(deadline: Deadline) -> io::Result<Duration> {
-    Some(deadline.remaining())
+fn left(limit: Limit) -> io::Result<Duration> {
+    Some(limit.deadline.remaining())
         .filter(|remaining| !remaining.is_zero())
         .ok_or_else(|| ErrorKind::TimedOut.into())
 }
@@ -337,7 +337,6 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 }
 
 const CHUNK: usize = 4096;
-const FAR: Duration = Duration::from_hours(24);
 
 #[cfg(test)]
 mod tests {

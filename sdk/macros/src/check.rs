@@ -76,6 +76,10 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
                 }
             }
 
+            // Outside of a component nothing calls it, and yet it is not dead code.
+            const _: fn(<Plugin as ::vitals_sdk::__private::Check>::Settings, &::vitals_sdk::Request)
+                -> ::vitals_sdk::Outcome = <Plugin as ::vitals_sdk::__private::Check>::run;
+
             #[cfg(target_family = "wasm")]
             ::vitals_sdk::__private::bindings::export!(
                 Plugin with_types_in ::vitals_sdk::__private::bindings

@@ -77,12 +77,12 @@ pub enum Problem {
     #[error("cannot look up the host: {0}")]
     Lookup(String),
     /// It took too long.
-    #[error("timed out after {} while {stage}", duration_text(*.after))]
+    #[error("nothing within {} while {stage}", duration_text(*.limit))]
     Timeout {
         /// What was going on.
         stage: Stage,
-        /// The time since the request began.
-        after: Duration,
+        /// The time that there was for all of it.
+        limit: Duration,
     },
     /// No TLS: the certificate is not trusted, or there is no common protocol.
     #[error("TLS failed: {0}")]
@@ -114,6 +114,16 @@ pub enum Problem {
     /// There is no host here.
     #[error("there is no HTTP outside of the host")]
     NoHost,
+}
+
+impl Problem {
+    /// The same, with the time that there was where that was not known yet.
+    pub(super) fn within(self, limit: Duration) -> Self {
+        match self {
+            Self::Timeout { stage, .. } => Self::Timeout { stage, limit },
+            other => other,
+        }
+    }
 }
 
 /// How far a request had come.
@@ -152,13 +162,14 @@ mod tests {
         let url = "https://me:pw@a:8443/x".parse().unwrap();
         let problem = Problem::Timeout {
             stage: Stage::Answer,
-            after: Duration::from_micros(2_000_400),
+            limit: Duration::ZERO,
         };
+        let problem = problem.within(Duration::from_secs(2));
         let error = Error::new(&Method::Get, &url, problem);
         assert!(error.is_timeout());
         assert_eq!(
             error.to_string(),
-            "cannot get https://a:8443/x: timed out after 2s while waiting for the answer"
+            "cannot get https://a:8443/x: nothing within 2s while waiting for the answer"
         );
     }
 

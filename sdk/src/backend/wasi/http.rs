@@ -3,7 +3,7 @@
 //! Every wait ends at the deadline. Resources are dropped children first, as WASI asks; declaring them
 //! parents first does that.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wasip2::clocks::monotonic_clock;
 use wasip2::http::outgoing_handler;
@@ -18,10 +18,6 @@ use crate::Deadline;
 use crate::http::{Method, Problem, Reply, Stage, Wire};
 
 pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, Problem> {
-    let clock = Clock {
-        started: Instant::now(),
-        deadline,
-    };
     let outgoing = outgoing(request)?;
     let body = match request.body {
         None => None,
@@ -32,17 +28,17 @@ pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, 
         ),
     };
     let future = outgoing_handler::handle(outgoing, Some(options(deadline)?))
-        .map_err(|code| clock.problem(code, Stage::Connect))?;
+        .map_err(|code| problem(code, Stage::Connect))?;
     let ready = future.subscribe();
     if let (Some(body), Some(bytes)) = (body, request.body) {
-        send(body, bytes, &ready, &clock)?;
+        send(body, bytes, &ready, deadline)?;
     }
-    clock.wait(&[&ready], Stage::Answer)?;
+    wait(&[&ready], deadline, Stage::Answer)?;
     let incoming = future
         .get()
         .and_then(Result::ok)
         .ok_or_else(|| odd("the host gave no answer"))?
-        .map_err(|code| clock.problem(code, Stage::Answer))?;
+        .map_err(|code| problem(code, Stage::Answer))?;
     let headers = incoming
         .headers()
         .entries()
@@ -53,7 +49,7 @@ pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, 
     let incoming = incoming
         .consume()
         .map_err(|()| odd("the answer has no body to read"))?;
-    let (body, truncated) = receive(&incoming, request.body_limit, &clock)?;
+    let (body, truncated) = receive(&incoming, request.body_limit, deadline)?;
     Ok(Reply {
         status,
         headers,
@@ -62,91 +58,79 @@ pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, 
     })
 }
 
-/// When the exchange began and when it has to be done.
-struct Clock {
-    started: Instant,
-    deadline: Deadline,
+/// Waits until one of these is ready.
+fn wait(ready: &[&Pollable], deadline: Deadline, stage: Stage) -> Result<(), Problem> {
+    let remaining = deadline.remaining();
+    if remaining.is_zero() {
+        return Err(timed_out(stage));
+    }
+    let timer = monotonic_clock::subscribe_duration(nanoseconds(remaining));
+    let mut all = ready.to_vec();
+    all.push(&timer);
+    let at_deadline = u32::try_from(ready.len()).unwrap_or(u32::MAX);
+    if poll(&all) == [at_deadline] {
+        Err(timed_out(stage))
+    } else {
+        Ok(())
+    }
 }
 
-impl Clock {
-    /// Waits until one of these is ready.
-    fn wait(&self, ready: &[&Pollable], stage: Stage) -> Result<(), Problem> {
-        let remaining = self.deadline.remaining();
-        if remaining.is_zero() {
-            return Err(self.timeout(stage));
+/// The host's code in words.
+fn problem(code: ErrorCode, stage: Stage) -> Problem {
+    match code {
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
+            Problem::Denied(String::new())
         }
-        let timer = monotonic_clock::subscribe_duration(nanoseconds(remaining));
-        let mut all = ready.to_vec();
-        all.push(&timer);
-        let timed_out = u32::try_from(ready.len()).unwrap_or(u32::MAX);
-        if poll(&all) == [timed_out] {
-            Err(self.timeout(stage))
-        } else {
-            Ok(())
+        ErrorCode::InternalError(Some(text)) => match text.strip_prefix("denied: ") {
+            Some(what) => Problem::Denied(what.to_owned()),
+            None => Problem::Other(text),
+        },
+        ErrorCode::InternalError(None) => odd("the host could not make the request"),
+        ErrorCode::ConnectionRefused => Problem::Refused,
+        ErrorCode::DnsTimeout => timed_out(Stage::Lookup),
+        ErrorCode::DnsError(payload) => Problem::Lookup(
+            payload
+                .rcode
+                .unwrap_or_else(|| "there is no such name".to_owned()),
+        ),
+        ErrorCode::ConnectionTimeout => timed_out(Stage::Connect),
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => timed_out(stage),
+        ErrorCode::ConnectionWriteTimeout => timed_out(Stage::Send),
+        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => Problem::Closed,
+        ErrorCode::ConnectionLimitReached => {
+            Problem::Unreachable("the run has opened as many connections as it may".to_owned())
         }
+        ErrorCode::DestinationNotFound => Problem::Unreachable("it was not found".to_owned()),
+        ErrorCode::DestinationUnavailable => Problem::Unreachable("it is not available".to_owned()),
+        ErrorCode::DestinationIpUnroutable => {
+            Problem::Unreachable("there is no route to it".to_owned())
+        }
+        ErrorCode::TlsCertificateError => Problem::Tls("the certificate is not trusted".to_owned()),
+        ErrorCode::TlsProtocolError => Problem::Tls("no common protocol".to_owned()),
+        ErrorCode::TlsAlertReceived(alert) => Problem::Tls(
+            alert
+                .alert_message
+                .unwrap_or_else(|| "the server refused it".to_owned()),
+        ),
+        ErrorCode::HttpRequestUriInvalid => odd("the host refused the URL"),
+        ErrorCode::HttpRequestMethodInvalid => odd("the host refused the method"),
+        ErrorCode::HttpResponseHeaderSectionSize(_) | ErrorCode::HttpResponseHeaderSize(_) => {
+            Problem::Protocol("its headers are too large".to_owned())
+        }
+        ErrorCode::HttpResponseBodySize(_) => {
+            Problem::Protocol("its body is larger than the host allows".to_owned())
+        }
+        ErrorCode::HttpProtocolError => Problem::Protocol("it is not HTTP".to_owned()),
+        // What is left is rare, and printing its name would bring along the code that prints them all.
+        _ => Problem::Protocol("it breaks a rule of HTTP".to_owned()),
     }
+}
 
-    fn timeout(&self, stage: Stage) -> Problem {
-        Problem::Timeout {
-            stage,
-            after: self.started.elapsed(),
-        }
-    }
-
-    /// The host's code in words.
-    fn problem(&self, code: ErrorCode, stage: Stage) -> Problem {
-        match code {
-            ErrorCode::HttpRequestDenied => Problem::Denied(String::new()),
-            ErrorCode::InternalError(Some(text)) => match text.strip_prefix("denied: ") {
-                Some(what) => Problem::Denied(what.to_owned()),
-                None => Problem::Other(text),
-            },
-            ErrorCode::InternalError(None) => odd("the host could not make the request"),
-            ErrorCode::ConnectionRefused => Problem::Refused,
-            ErrorCode::DnsTimeout => self.timeout(Stage::Lookup),
-            ErrorCode::DnsError(payload) => Problem::Lookup(
-                payload
-                    .rcode
-                    .unwrap_or_else(|| "there is no such name".to_owned()),
-            ),
-            ErrorCode::ConnectionTimeout => self.timeout(Stage::Connect),
-            ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
-                self.timeout(stage)
-            }
-            ErrorCode::ConnectionWriteTimeout => self.timeout(Stage::Send),
-            ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => Problem::Closed,
-            ErrorCode::ConnectionLimitReached => {
-                Problem::Unreachable("the run has opened as many connections as it may".to_owned())
-            }
-            ErrorCode::DestinationNotFound => Problem::Unreachable("it was not found".to_owned()),
-            ErrorCode::DestinationUnavailable => {
-                Problem::Unreachable("it is not available".to_owned())
-            }
-            ErrorCode::DestinationIpProhibited => Problem::Denied(String::new()),
-            ErrorCode::DestinationIpUnroutable => {
-                Problem::Unreachable("there is no route to it".to_owned())
-            }
-            ErrorCode::TlsCertificateError => {
-                Problem::Tls("the certificate is not trusted".to_owned())
-            }
-            ErrorCode::TlsProtocolError => Problem::Tls("no common protocol".to_owned()),
-            ErrorCode::TlsAlertReceived(alert) => Problem::Tls(
-                alert
-                    .alert_message
-                    .unwrap_or_else(|| "the server refused it".to_owned()),
-            ),
-            ErrorCode::HttpRequestUriInvalid => odd("the host refused the URL"),
-            ErrorCode::HttpRequestMethodInvalid => odd("the host refused the method"),
-            ErrorCode::HttpResponseHeaderSectionSize(_) | ErrorCode::HttpResponseHeaderSize(_) => {
-                Problem::Protocol("its headers are too large".to_owned())
-            }
-            ErrorCode::HttpResponseBodySize(_) => {
-                Problem::Protocol("its body is larger than the host allows".to_owned())
-            }
-            ErrorCode::HttpProtocolError => Problem::Protocol("it is not HTTP".to_owned()),
-            // The other codes are for servers and proxies; their debug text is their name.
-            other => Problem::Protocol(format!("{other:?}")),
-        }
+/// The caller knows how long that was.
+fn timed_out(stage: Stage) -> Problem {
+    Problem::Timeout {
+        stage,
+        limit: Duration::ZERO,
     }
 }
 
@@ -213,7 +197,7 @@ fn send(
     body: OutgoingBody,
     bytes: &[u8],
     answered: &Pollable,
-    clock: &Clock,
+    deadline: Deadline,
 ) -> Result<(), Problem> {
     {
         let stream: OutputStream = body
@@ -222,7 +206,7 @@ fn send(
         let writable = stream.subscribe();
         let mut rest = bytes;
         while !rest.is_empty() {
-            clock.wait(&[&writable, answered], Stage::Send)?;
+            wait(&[&writable, answered], deadline, Stage::Send)?;
             if answered.ready() {
                 return Ok(());
             }
@@ -238,18 +222,22 @@ fn send(
             rest = later;
         }
     }
-    OutgoingBody::finish(body, None).map_err(|code| clock.problem(code, Stage::Send))
+    OutgoingBody::finish(body, None).map_err(|code| problem(code, Stage::Send))
 }
 
 /// Reads the body to its end or to `limit`, and whether it went on.
-fn receive(body: &IncomingBody, limit: usize, clock: &Clock) -> Result<(Vec<u8>, bool), Problem> {
+fn receive(
+    body: &IncomingBody,
+    limit: usize,
+    deadline: Deadline,
+) -> Result<(Vec<u8>, bool), Problem> {
     let stream: InputStream = body
         .stream()
         .map_err(|()| odd("the answer has no stream"))?;
     let readable = stream.subscribe();
     let mut bytes = Vec::new();
     loop {
-        clock.wait(&[&readable], Stage::Body)?;
+        wait(&[&readable], deadline, Stage::Body)?;
         // One byte more than is kept tells an end from a limit.
         let wanted = (limit - bytes.len()).saturating_add(1).min(CHUNK);
         match stream.read(wanted as u64) {
@@ -258,7 +246,7 @@ fn receive(body: &IncomingBody, limit: usize, clock: &Clock) -> Result<(Vec<u8>,
             Err(StreamError::LastOperationFailed(error)) => {
                 return match wasi::http_error_code(&error) {
                     Some(ErrorCode::HttpResponseBodySize(_)) => Ok((bytes, true)),
-                    Some(code) => Err(clock.problem(code, Stage::Body)),
+                    Some(code) => Err(problem(code, Stage::Body)),
                     None => Err(Problem::Closed),
                 };
             }
