@@ -1,0 +1,300 @@
+//! The `http` check: one request, and what its answer has to be.
+//!
+//! This file asks and judges; what an answer is compared with stands in `status` and `body`.
+
+mod body;
+mod status;
+
+use std::collections::BTreeMap;
+
+use vitals_sdk::http::Method;
+use vitals_sdk::prelude::*;
+
+use body::{Facts, Pattern};
+use status::StatusRange;
+
+/// Sends one HTTP request and looks at the answer.
+#[derive(Config)]
+struct Settings {
+    /// Where the request goes. User and password in it become basic authentication.
+    #[config(grant = "http")]
+    url: Url,
+    /// The method.
+    #[config(default = "GET")]
+    method: Verb,
+    /// Headers of the request. They are never shown.
+    #[config(default, secret)]
+    headers: BTreeMap<String, String>,
+    /// The body of the request. It is never shown.
+    #[config(secret)]
+    body: Option<String>,
+    /// The statuses that are healthy, single ones and ranges: `[200, "300-399"]`.
+    #[config(default = ["200-299"])]
+    status: Vec<StatusRange>,
+    /// What the body has to contain.
+    body_contains: Option<String>,
+    /// A regular expression that has to match in the body.
+    body_matches: Option<Pattern>,
+    /// What the body has to hold as JSON: values by JSON pointer, `{ "/status" = "ok" }`.
+    #[config(default)]
+    json: Facts,
+    /// A longer answer time than this is degraded.
+    degraded_above: Option<Duration>,
+    /// A longer answer time than this is unhealthy.
+    unhealthy_above: Option<Duration>,
+    /// The time for all of it; without one, that of the check.
+    timeout: Option<Duration>,
+    /// How many redirects to follow. Each address needs a grant of its own.
+    #[config(default = 0, range(0..=20))]
+    follow_redirects: u32,
+}
+
+/// A method of HTTP.
+#[derive(Config, Clone, Copy)]
+enum Verb {
+    #[config(rename = "GET")]
+    Get,
+    #[config(rename = "HEAD")]
+    Head,
+    #[config(rename = "POST")]
+    Post,
+    #[config(rename = "PUT")]
+    Put,
+    #[config(rename = "PATCH")]
+    Patch,
+    #[config(rename = "DELETE")]
+    Delete,
+    #[config(rename = "OPTIONS")]
+    Options,
+}
+
+impl From<Verb> for Method {
+    fn from(verb: Verb) -> Self {
+        match verb {
+            Verb::Get => Self::Get,
+            Verb::Head => Self::Head,
+            Verb::Post => Self::Post,
+            Verb::Put => Self::Put,
+            Verb::Patch => Self::Patch,
+            Verb::Delete => Self::Delete,
+            Verb::Options => Self::Options,
+        }
+    }
+}
+
+#[health_check(code = "http")]
+fn check(settings: Settings) -> Result<Outcome> {
+    let mut request = http::request(settings.method.into(), &settings.url)
+        .follow_redirects(settings.follow_redirects);
+    for (name, value) in &settings.headers {
+        request = request.header(name, value);
+    }
+    if let Some(body) = &settings.body {
+        request = request.body(body.as_str());
+    }
+    if let Some(timeout) = settings.timeout {
+        request = request.timeout(timeout);
+    }
+    let response = request.send()?;
+    let answer = Answer {
+        status: response.status().as_u16(),
+        words: response.status().to_string(),
+        body: response.body(),
+        truncated: response.is_truncated(),
+        elapsed: response.elapsed(),
+    };
+    let outcome = judge(&settings, &answer);
+    Ok(if *response.url() == settings.url {
+        outcome
+    } else {
+        outcome.detail("redirected_to", response.url().to_string())
+    })
+}
+
+/// What came back.
+struct Answer<'a> {
+    status: u16,
+    /// The status with its reason.
+    words: String,
+    body: &'a [u8],
+    truncated: bool,
+    elapsed: Duration,
+}
+
+fn judge(settings: &Settings, answer: &Answer<'_>) -> Outcome {
+    let (status, found) = verdict(settings, answer);
+    let method = Method::from(settings.method);
+    let mut outcome = Outcome::new(
+        status,
+        format!("{method} {}: {}{found}", settings.url, answer.words),
+    )
+    .detail("status", answer.status)
+    .detail("latency_ms", milliseconds(answer.elapsed))
+    .detail("size_bytes", answer.body.len())
+    .measure(response_time(settings, answer.elapsed))
+    .measure(bytes("response_size", answer.body.len()));
+    if answer.truncated {
+        outcome = outcome.detail("truncated", true);
+    }
+    outcome
+}
+
+/// The status, and what there is to say after that of the answer.
+fn verdict(settings: &Settings, answer: &Answer<'_>) -> (Status, String) {
+    if !settings
+        .status
+        .iter()
+        .any(|range| range.contains(answer.status))
+    {
+        let expected: Vec<String> = settings.status.iter().map(ToString::to_string).collect();
+        return (
+            Status::Unhealthy,
+            format!(", expected {}", expected.join(", ")),
+        );
+    }
+    if let Some(problem) = body::problem(settings, answer) {
+        return (Status::Unhealthy, format!(", but {problem}"));
+    }
+    let slower = |bound: Option<Duration>| bound.filter(|bound| answer.elapsed > *bound);
+    let slow = |bound: Duration| format!(" after {:?}, above {bound:?}", rounded(answer.elapsed));
+    match (
+        slower(settings.unhealthy_above),
+        slower(settings.degraded_above),
+    ) {
+        (Some(bound), _) => (Status::Unhealthy, slow(bound)),
+        (None, Some(bound)) => (Status::Degraded, slow(bound)),
+        (None, None) => (Status::Healthy, String::new()),
+    }
+}
+
+fn response_time(settings: &Settings, elapsed: Duration) -> Measurement {
+    let mut time = seconds("response_time", elapsed);
+    if let Some(bound) = settings.degraded_above {
+        time = time.degraded_above(bound);
+    }
+    if let Some(bound) = settings.unhealthy_above {
+        time = time.unhealthy_above(bound);
+    }
+    time
+}
+
+/// In milliseconds, to the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// To the millisecond, for a person.
+fn rounded(duration: Duration) -> Duration {
+    Duration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(json: &str) -> Settings {
+        let mut object: Value = serde(json);
+        object["url"] = "http://ops:secret@web/health?token=secret".into();
+        Settings::read(object).unwrap()
+    }
+
+    fn serde(json: &str) -> Value {
+        Value::from_json(json).unwrap()
+    }
+
+    fn answer(status: u16, words: &str, milliseconds: u64) -> Answer<'static> {
+        Answer {
+            status,
+            words: words.to_owned(),
+            body: br#"{"status": "ok"}"#,
+            truncated: false,
+            elapsed: Duration::from_millis(milliseconds),
+        }
+    }
+
+    #[test]
+    fn a_status_that_was_not_expected_is_unhealthy_and_says_so() {
+        let outcome = judge(&settings("{}"), &answer(503, "503 Service Unavailable", 1));
+        assert_eq!(outcome.status(), Status::Unhealthy);
+        assert_eq!(
+            outcome.message(),
+            "GET http://web/health?…: 503 Service Unavailable, expected 200-299"
+        );
+        let settings = settings(r#"{"status": [503, "100-199"], "method": "HEAD"}"#);
+        let outcome = judge(&settings, &answer(503, "503 Service Unavailable", 1));
+        assert_eq!(outcome.status(), Status::Healthy);
+        let outcome = judge(&settings, &answer(200, "200 OK", 1));
+        assert_eq!(
+            outcome.message(),
+            "HEAD http://web/health?…: 200 OK, expected 503, 100-199"
+        );
+    }
+
+    #[test]
+    fn a_slow_answer_is_degraded_and_a_slower_one_unhealthy() {
+        let settings = settings(r#"{"degraded_above": "100ms", "unhealthy_above": "1s"}"#);
+        for (milliseconds, status, message) in [
+            (100, Status::Healthy, "GET http://web/health?…: 200 OK"),
+            (
+                101,
+                Status::Degraded,
+                "GET http://web/health?…: 200 OK after 101ms, above 100ms",
+            ),
+            (
+                1_500,
+                Status::Unhealthy,
+                "GET http://web/health?…: 200 OK after 1.5s, above 1s",
+            ),
+        ] {
+            let outcome = judge(&settings, &answer(200, "200 OK", milliseconds));
+            assert_eq!((outcome.status(), outcome.message()), (status, message));
+            assert_eq!(
+                outcome.measurements()[0].degraded_at(),
+                Some(Bound::Above(0.1))
+            );
+            assert_eq!(
+                outcome.measurements()[0].unhealthy_at(),
+                Some(Bound::Above(1.0))
+            );
+        }
+    }
+
+    #[test]
+    fn the_answer_stands_in_details_and_measurements() {
+        let outcome = judge(&settings("{}"), &answer(200, "200 OK", 12));
+        assert_eq!(outcome.detail_of("status"), Some(&json!(200)));
+        assert_eq!(outcome.detail_of("latency_ms"), Some(&json!(12.0)));
+        assert_eq!(outcome.detail_of("size_bytes"), Some(&json!(16)));
+        assert_eq!(outcome.detail_of("truncated"), None);
+        let names: Vec<&str> = outcome
+            .measurements()
+            .iter()
+            .map(Measurement::name)
+            .collect();
+        assert_eq!(names, ["response_time", "response_size"]);
+    }
+
+    #[test]
+    fn nothing_secret_is_in_a_message() {
+        let settings =
+            settings(r#"{"headers": {"x": "secret"}, "body": "secret", "json": {"/a": 1}}"#);
+        let answer = Answer {
+            body: b"secret",
+            ..answer(200, "200 OK", 1)
+        };
+        let outcome = judge(&settings, &answer);
+        assert_eq!(outcome.status(), Status::Unhealthy);
+        assert!(!format!("{outcome:?}").contains("secret"), "{outcome:?}");
+        let error = check(settings).unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn the_schema_marks_what_is_granted_and_what_is_secret() {
+        let schema = Settings::json_schema();
+        assert_eq!(schema["required"], json!(["url"]));
+        assert_eq!(schema["properties"]["url"]["x-vitals-grant"], "http");
+        assert_eq!(schema["properties"]["headers"]["writeOnly"], true);
+        assert_eq!(schema["properties"]["body"]["writeOnly"], true);
+    }
+}
