@@ -1,0 +1,24 @@
+//! A health check as its author writes it: one function. Here, whether the machine's clock can be right.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use vitals_sdk::prelude::*;
+
+/// The clock is not before the day that this check was written.
+#[health_check(code = "clock")]
+fn check() -> Result<Outcome> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("cannot read the clock")?;
+    let written = Duration::from_secs(1_767_225_600); // 2026-01-01
+    Ok(if now < written {
+        Outcome::unhealthy("the clock is before 2026")
+    } else {
+        Outcome::healthy("the clock can be right")
+    }
+    .detail("unix_seconds", now.as_secs())
+    .measure(seconds("clock", now).unhealthy_below(written)))
+}
+
+#[test]
+fn the_clock_of_this_machine_can_be_right() {
+    assert_eq!(check().map(|outcome| outcome.status()).ok(), Some(Status::Healthy));
+}
