@@ -132,3 +132,87 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const TOO_LARGE: &str = "the body of the request is longer than 64 KiB";
 const PANICKED: &str = "the host had trouble of its own; its log says more";
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::Router;
+    use axum::routing::{get, post};
+    use bytes::Bytes;
+    use http_body_util::BodyExt;
+    use hyper::body::Frame;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::metrics::Moment;
+
+    /// A body that does not say how long it is.
+    struct Unsized(Option<Bytes>);
+
+    impl HttpBody for Unsized {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        }
+    }
+
+    async fn ask(page: Router, body: Body) -> (StatusCode, String) {
+        let request = http::Request::post("/").body(body).unwrap();
+        let response = page.oneshot(request).await.unwrap();
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.into()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_in_an_answer_and_is_counted() {
+        async fn page() -> Response {
+            panic!("out of cheese");
+        }
+        let metrics = Metrics::enabled("1", "2");
+        let router = Router::new().route("/", post(page).layer(Finish::new("/", &metrics)));
+        let (status, body) = ask(router, Body::empty()).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(body, format!(r#"{{"error":"{PANICKED}"}}"#));
+        let text = metrics.encode(&Moment::default());
+        assert!(text.contains("vitals_host_panics_total 1\n"), "{text}");
+        let counted = r#"http_requests_total{endpoint="/",method="POST",status="500"} 1"#;
+        assert!(text.contains(counted), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_long_body_is_refused_before_it_is_read() {
+        async fn page(body: Body) -> String {
+            body.collect().await.map_or_else(|error| error.to_string(), |_| "read".into())
+        }
+        let metrics = Metrics::disabled();
+        let router = Router::new().route("/", post(page).layer(Finish::new("/", &metrics)));
+        let longest = || vec![b'x'; BODY_BYTES];
+        let (status, body) = ask(router.clone(), longest().into()).await;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, "read"));
+        let too_long = [longest(), vec![b'x']].concat();
+        let (status, body) = ask(router.clone(), too_long.clone().into()).await;
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(body, format!(r#"{{"error":"{TOO_LARGE}"}}"#));
+        // Of unknown length, as a chunked one is: it ends in an error at the bound.
+        let unknown = Unsized(Some(too_long.into()));
+        let (status, body) = ask(router, Body::new(unknown)).await;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, "length limit exceeded"));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_measured_while_metrics_are_disabled() {
+        assert!(Metrics::disabled().requests("/").begin().is_none());
+        let router = Router::new().route("/", get(|| async {}));
+        let layered = router.layer(Finish::new("/", &Metrics::disabled()));
+        let (status, _) = ask(layered, Body::empty()).await;
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    }
+}

@@ -85,7 +85,7 @@ pub(super) async fn serve_within(
                 });
             }
             Err(error) => tokio::select! {
-                () = trouble.wait(&error) => {}
+                () = tokio::time::sleep(trouble.meet(&error)) => {}
                 () = server.stop.cancelled() => break,
             },
         }
@@ -158,17 +158,16 @@ struct Trouble {
 }
 
 impl Trouble {
-    /// Waits before the next attempt; says why once.
-    async fn wait(&mut self, error: &io::Error) {
+    /// How long to wait before the next attempt; says why once.
+    fn meet(&mut self, error: &io::Error) -> Duration {
         if is_the_clients(error) {
-            return;
+            return Duration::ZERO;
         }
         if self.last_wait.is_none() {
             tracing::error!(%error, "cannot accept connections; trying on");
         }
         let wait = self.last_wait.map_or(FIRST_WAIT, |last| (last * 2).min(LONGEST_WAIT));
-        self.last_wait = Some(wait);
-        tokio::time::sleep(wait).await;
+        *self.last_wait.insert(wait)
     }
 
     fn over(&mut self) {
@@ -186,3 +185,6 @@ fn is_the_clients(error: &io::Error) -> bool {
 
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,22 @@ pub(crate) struct Moment {
     pub(crate) epoch_ticks: u64,
 }
 
+#[cfg(test)]
+impl Default for Moment {
+    /// That of a host without checks.
+    fn default() -> Self {
+        Self {
+            statuses: Vec::new(),
+            health: Status::Healthy,
+            ready: true,
+            directory_readable: true,
+            runs_in_flight: 0,
+            max_runs: 64,
+            epoch_ticks: 0,
+        }
+    }
+}
+
 impl Moment {
     pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
         let states = |labels: &[(&str, &str)], status: Status| {

@@ -1,0 +1,240 @@
+//! What a scrape shows, name by name.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::check::{
+    Code, Measurement, Outcome, OutcomeParts, Refusal, RunError, RunReport, Status, Text, Usage,
+};
+
+fn enabled() -> Metrics {
+    Metrics::enabled("0.1.0", "48.0.8")
+}
+
+fn name(text: &str) -> CheckName {
+    text.parse().unwrap()
+}
+
+fn guest_report() -> RunReport {
+    let measurement = Measurement {
+        name: "lag".into(),
+        value: 1.5,
+        unit: "seconds".into(),
+        degraded_at: None,
+        unhealthy_at: None,
+    };
+    let parts = OutcomeParts { measurements: vec![measurement], ..OutcomeParts::default() };
+    let usage = Usage { fuel: 1_000, memory_peak_bytes: 65_536 };
+    let report = RunReport::answered(Outcome::new(Status::Healthy, parts), Duration::from_millis(3));
+    RunReport { usage, ..report }
+}
+
+fn run(check: &str, status: Status, report: RunReport) -> FinishedRun {
+    FinishedRun {
+        check: name(check),
+        report,
+        status,
+        consecutive_failures: 0,
+        waited: Duration::from_micros(50),
+        next_due: Instant::now(),
+        stale_at: Instant::now(),
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+/// The lines about `what`, without comments.
+fn lines(metrics: &Metrics, what: &str) -> Vec<String> {
+    let text = metrics.encode(&Moment::default());
+    text.lines()
+        .filter(|line| !line.starts_with('#') && line.contains(what))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_run_shows_in_every_series_of_its_check() {
+    let metrics = enabled();
+    metrics.check_placed(&name("orders-db"), "postgres", true);
+    metrics.run_finished(&run("orders-db", Status::Healthy, guest_report()), at(1_000));
+    metrics.run_finished(&run("orders-db", Status::Healthy, guest_report()), at(1_001));
+    assert_eq!(
+        lines(&metrics, "orders-db"),
+        [
+            r#"vitals_check_consecutive_failures{check="orders-db"} 0"#,
+            r#"vitals_check_duration_seconds_bucket{check="orders-db",le="0.0001"} 0"#,
+            r#"vitals_check_duration_seconds_bucket{check="orders-db",le="0.0005"} 0"#,
+            r#"vitals_check_duration_seconds_bucket{check="orders-db",le="0.0025"} 0"#,
+            r#"vitals_check_duration_seconds_bucket{check="orders-db",le="0.01"} 2"#,
+            r#"vitals_check_duration_seconds_bucket{check="orders-db",le="0.05"} 2"#,
+            r#"vitals_check_duration_seconds_bucket{check="orders-db",le="0.25"} 2"#,
+            r#"vitals_check_duration_seconds_bucket{check="orders-db",le="1"} 2"#,
+            r#"vitals_check_duration_seconds_bucket{check="orders-db",le="2.5"} 2"#,
+            r#"vitals_check_duration_seconds_bucket{check="orders-db",le="5"} 2"#,
+            r#"vitals_check_duration_seconds_bucket{check="orders-db",le="+Inf"} 2"#,
+            r#"vitals_check_duration_seconds_sum{check="orders-db"} 0.006"#,
+            r#"vitals_check_duration_seconds_count{check="orders-db"} 2"#,
+            r#"vitals_check_fuel_total{check="orders-db"} 2000"#,
+            r#"vitals_check_info{check="orders-db",plugin="postgres",critical="true"} 1"#,
+            r#"vitals_check_last_fuel{check="orders-db"} 1000"#,
+            r#"vitals_check_last_healthy_timestamp_seconds{check="orders-db"} 1001"#,
+            r#"vitals_check_last_run_timestamp_seconds{check="orders-db"} 1001"#,
+            r#"vitals_check_measurement{check="orders-db",name="lag",unit="seconds"} 1.5"#,
+            r#"vitals_check_memory_peak_bytes{check="orders-db"} 65536"#,
+            r#"vitals_check_runs_total{check="orders-db",result="healthy"} 2"#,
+            r#"vitals_check_runs_total{check="orders-db",result="degraded"} 0"#,
+            r#"vitals_check_runs_total{check="orders-db",result="unhealthy"} 0"#,
+        ]
+    );
+    let waits = lines(&metrics, "vitals_run_queue_wait_seconds_count");
+    assert_eq!(waits, ["vitals_run_queue_wait_seconds_count 2"]);
+}
+
+#[test]
+fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
+    let metrics = enabled();
+    metrics.check_placed(&name("a"), "http", false);
+    metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
+    let mut report = RunReport::failed(RunError::new(Code::Timeout, "slow"), Duration::from_secs(9));
+    for kind in ["tcp", "http", "tcp"] {
+        report.refusals.push(Refusal { kind, message: Text::line("denied", 64) });
+    }
+    let failed = FinishedRun { consecutive_failures: 4, ..run("a", Status::Unhealthy, report) };
+    metrics.run_finished(&failed, at(2_000));
+    let all = lines(&metrics, "check=\"a\"");
+    for line in [
+        r#"vitals_check_runs_total{check="a",result="timeout"} 1"#,
+        r#"vitals_check_runs_total{check="a",result="unhealthy"} 0"#,
+        r#"vitals_denied_total{check="a",kind="tcp"} 2"#,
+        r#"vitals_denied_total{check="a",kind="http"} 1"#,
+        r#"vitals_check_consecutive_failures{check="a"} 4"#,
+        r#"vitals_check_last_healthy_timestamp_seconds{check="a"} 1000"#,
+        r#"vitals_check_last_run_timestamp_seconds{check="a"} 2000"#,
+        r#"vitals_check_duration_seconds_bucket{check="a",le="5"} 1"#,
+        r#"vitals_check_duration_seconds_bucket{check="a",le="+Inf"} 2"#,
+    ] {
+        assert!(all.iter().any(|is| is == line), "no `{line}` in {all:#?}");
+    }
+    assert!(!all.iter().any(|line| line.contains("measurement")), "{all:#?}");
+}
+
+#[test]
+fn a_check_that_is_placed_again_keeps_its_counts() {
+    let metrics = enabled();
+    metrics.check_placed(&name("a"), "http", true);
+    metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
+    metrics.check_placed(&name("a"), "tcp", false);
+    let info = [r#"vitals_check_info{check="a",plugin="tcp",critical="false"} 1"#];
+    assert_eq!(lines(&metrics, "check_info"), info);
+    let runs = r#"vitals_check_runs_total{check="a",result="healthy"} 1"#;
+    assert!(lines(&metrics, "runs_total").iter().any(|is| is == runs));
+}
+
+#[test]
+fn what_is_removed_leaves_no_series() {
+    let metrics = enabled();
+    let (plugin, digest) = ("billing".parse().unwrap(), Digest::of(b"1"));
+    metrics.check_placed(&name("module:billing"), "billing", true);
+    metrics.run_finished(&run("module:billing", Status::Healthy, guest_report()), at(1_000));
+    metrics.plugin_loaded(&plugin, "1.0.0", digest, 1, Duration::from_secs(1));
+    assert!(lines(&metrics, "billing").len() > 20);
+    metrics.check_removed(&name("module:billing"));
+    metrics.plugin_removed(&plugin);
+    // A run that was in flight meanwhile changes nothing.
+    metrics.run_finished(&run("module:billing", Status::Healthy, guest_report()), at(1_000));
+    assert_eq!(lines(&metrics, "billing"), [""; 0]);
+}
+
+#[test]
+fn a_failed_load_keeps_what_is_loaded() {
+    let metrics = enabled();
+    let (plugin, digest) = ("billing".parse().unwrap(), Digest::of(b"1"));
+    let version = format!("1.0.0-{}", "x".repeat(60));
+    metrics.plugin_loaded(&plugin, &version, digest, 3, Duration::from_millis(250));
+    metrics.plugin_load_failed(&plugin);
+    let bounded = format!("1.0.0-{}…", "x".repeat(23));
+    assert_eq!(
+        lines(&metrics, "vitals_plugin_"),
+        [
+            r#"vitals_plugin_compile_seconds{plugin="billing"} 0.25"#.into(),
+            r#"vitals_plugin_generation{plugin="billing"} 3"#.into(),
+            format!(
+                r#"vitals_plugin_info{{plugin="billing",version="{bounded}",digest="{digest}"}} 1"#
+            ),
+            r#"vitals_plugin_last_load_successful{plugin="billing"} 0"#.into(),
+            r#"vitals_plugin_loads_total{plugin="billing",result="success"} 1"#.into(),
+            r#"vitals_plugin_loads_total{plugin="billing",result="failure"} 1"#.into(),
+        ]
+    );
+}
+
+#[test]
+fn the_host_counts_itself_from_the_start() {
+    let metrics = enabled();
+    metrics.run_skipped(Skipped::Busy);
+    metrics.config_reloaded(true, at(1_000));
+    metrics.config_reloaded(false, at(2_000));
+    for (what, expected) in [
+        ("build_info", r#"vitals_build_info{version="0.1.0",wasmtime="48.0.8"} 1"#),
+        ("last_reload_successful", "vitals_config_last_reload_successful 0"),
+        ("last_reload_success_t", "vitals_config_last_reload_success_timestamp_seconds 1000"),
+        ("panics", "vitals_host_panics_total 0"),
+        ("\"busy\"} 1", r#"vitals_runs_skipped_total{reason="busy"} 1"#),
+        ("\"host\"", r#"vitals_runs_skipped_total{reason="host"} 0"#),
+    ] {
+        assert_eq!(lines(&metrics, what), [expected], "{what}");
+    }
+    #[cfg(target_os = "linux")]
+    assert_eq!(lines(&metrics, "process_open_fds").len(), 1);
+}
+
+#[test]
+fn while_disabled_every_call_is_accepted_and_ignored() {
+    let metrics = Metrics::disabled();
+    metrics.check_placed(&name("a"), "http", true);
+    metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
+    metrics.run_skipped(Skipped::Host);
+    metrics.host_panic();
+    assert!(!metrics.is_enabled());
+    assert_eq!(metrics.encode(&Moment::default()), "");
+}
+
+/// The rules of `promtool check metrics`, as far as names and texts go.
+#[test]
+fn declarations_keep_the_rules_of_prometheus() {
+    let mut names = BTreeSet::new();
+    for family in family::ALL {
+        let (name, help) = (family.name, family.help());
+        assert!(names.insert(name), "{name} twice");
+        assert!(help.ends_with('.') && !help.starts_with(' '), "{name}: {help}");
+        let is_counter = family.of(vec![family::gauge(&[], 0.0)]).unwrap().get_field_type()
+            == prometheus::proto::MetricType::COUNTER;
+        assert_eq!(name.ends_with("_total"), is_counter, "{name}");
+        for unit in ["_ms", "_milliseconds", "_percent", "_kilobytes"] {
+            assert!(!name.contains(unit), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_family_is_there_once_with_its_help() {
+    let metrics = enabled();
+    metrics.check_placed(&name("a"), "http", true);
+    let mut report = guest_report();
+    report.refusals.push(Refusal { kind: "tcp", message: Text::line("denied", 64) });
+    metrics.run_finished(&run("a", Status::Healthy, report), at(1_000));
+    let plugin = "http".parse().unwrap();
+    metrics.plugin_loaded(&plugin, "1.0.0", Digest::of(b"1"), 1, Duration::ZERO);
+    metrics.requests("/health").answered("GET", http::StatusCode::OK, Duration::ZERO);
+    let statuses = vec![(name("a"), Status::Healthy)];
+    let text = metrics.encode(&Moment { statuses, ..Moment::default() });
+    let helps: Vec<_> = text.lines().filter(|line| line.starts_with("# HELP ")).collect();
+    for family in family::ALL {
+        let help = format!("# HELP {} {}", family.name, family.help());
+        assert_eq!(helps.iter().filter(|line| **line == help).count(), 1, "{help}");
+    }
+    assert!(helps.is_sorted(), "{helps:#?}");
+}

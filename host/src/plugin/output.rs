@@ -104,7 +104,7 @@ mod tests {
         tail.push(&[b'x'; 3 * TAIL_BYTES]);
         tail.push(b"\nlast \x1b[2Jwords");
         let lines = tail.lines();
-        assert_eq!(lines.last().map(Text::as_str), Some("last  [2Jwords"));
+        assert_eq!(lines.last().map(Text::as_str), Some("last [2Jwords"));
         assert!(lines.iter().map(|line| line.as_str().len()).sum::<usize>() <= TAIL_BYTES);
     }
 }

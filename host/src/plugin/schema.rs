@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(
             error,
             "its `config` does not fit the plugin: `/mode` must be one of [\"a\",\"b\"]; `/port` \
-             must be at most 65535; `url` is missing; the plugin knows no key `prot`"
+             must be at most 65535; the plugin knows no key `prot`; `url` is missing"
         );
     }
 
