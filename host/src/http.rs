@@ -97,7 +97,10 @@ pub(crate) fn site(state: AppState) -> Router {
 
 /// Every page, to be mounted in a service that answers other paths itself.
 pub(crate) fn router(state: AppState) -> Router {
-    Routes::new(state).add(HEALTH, get(health::health)).add_probes().into_router()
+    Routes::new(state)
+        .add(HEALTH, get(health::health))
+        .add_probes()
+        .into_router()
 }
 
 /// Every page but `/health` itself, for a service that has its own.
@@ -125,7 +128,10 @@ struct Routes {
 
 impl Routes {
     fn new(AppState(site): AppState) -> Self {
-        Self { router: Router::new(), site }
+        Self {
+            router: Router::new(),
+            site,
+        }
     }
 
     fn add_probes(self) -> Self {
@@ -141,7 +147,10 @@ impl Routes {
     fn add(self, route: &'static str, page: MethodRouter<Arc<Site>>) -> Self {
         let finish = Finish::new(route, &self.site.metrics);
         let page = page.fallback(not_found::wrong_method).layer(finish);
-        Self { router: self.router.route(route, page), ..self }
+        Self {
+            router: self.router.route(route, page),
+            ..self
+        }
     }
 
     fn into_router(self) -> Router {

@@ -42,7 +42,11 @@ impl Metrics {
     pub(crate) fn enabled(version: &str, wasmtime: &str) -> Self {
         let host = Host::new(version, wasmtime);
         let (checks, plugins) = (Checks::default(), Plugins::default());
-        Self(Some(Arc::new(Recorder { checks, plugins, host })))
+        Self(Some(Arc::new(Recorder {
+            checks,
+            plugins,
+            host,
+        })))
     }
 
     /// Metrics that are not kept.
@@ -97,7 +101,9 @@ impl Metrics {
         compile: Duration,
     ) {
         if let Some(recorder) = &self.0 {
-            recorder.plugins.loaded(plugin, version, digest, generation, compile);
+            recorder
+                .plugins
+                .loaded(plugin, version, digest, generation, compile);
         }
     }
 
@@ -140,7 +146,9 @@ impl Metrics {
     /// All of them in the Prometheus text format 0.0.4; empty while metrics are disabled. Takes a
     /// few microseconds for each check, so not for a thread that others wait for.
     pub(crate) fn encode(&self, moment: &Moment) -> String {
-        let Some(recorder) = &self.0 else { return String::new() };
+        let Some(recorder) = &self.0 else {
+            return String::new();
+        };
         let mut families = recorder.host.families();
         families.extend(recorder.checks.families());
         families.extend(recorder.plugins.families());
@@ -156,7 +164,11 @@ impl Metrics {
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_enabled() { "Metrics(enabled)" } else { "Metrics(disabled)" })
+        f.write_str(if self.is_enabled() {
+            "Metrics(enabled)"
+        } else {
+            "Metrics(disabled)"
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Who may see what: the admin token, and what is open to everybody.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::StatusCode;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -47,10 +47,16 @@ impl Access {
 
     /// Lets through who shows the admin token.
     fn admin(&self, headers: &HeaderMap) -> Result<(), Refused> {
-        let Some(expected) = &self.token else { return Err(Refused::Closed) };
+        let Some(expected) = &self.token else {
+            return Err(Refused::Closed);
+        };
         let sent = bearer(headers).ok_or(Refused::WrongToken)?;
         let equal = Sha256::digest(sent).as_slice().ct_eq(expected);
-        if equal.into() { Ok(()) } else { Err(Refused::WrongToken) }
+        if equal.into() {
+            Ok(())
+        } else {
+            Err(Refused::WrongToken)
+        }
     }
 }
 
@@ -70,9 +76,13 @@ impl IntoResponse for Refused {
 /// The token that a request carries: RFC 6750, section 2.1; the name of the scheme in any case.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (value, None) = (values.next()?.as_bytes(), values.next()) else { return None };
+    let (value, None) = (values.next()?.as_bytes(), values.next()) else {
+        return None;
+    };
     let (scheme, token) = value.split_at_checked(SCHEME.len())?;
-    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
+    scheme
+        .eq_ignore_ascii_case(SCHEME)
+        .then(|| token.trim_ascii())
 }
 
 const SCHEME: &[u8] = b"Bearer ";
@@ -96,9 +106,20 @@ mod tests {
         for good in ["Bearer s3cret", "bearer s3cret", "BEARER   s3cret "] {
             assert_eq!(access.details(&headers(&[good])), Ok(()), "{good}");
         }
-        for bad in ["", "Bearer", "Bearer ", "Bearer s3cre", "Bearer s3crets", "Basic s3cret", "s3cret"]
-        {
-            assert_eq!(access.details(&headers(&[bad])), Err(Refused::WrongToken), "{bad}");
+        for bad in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer s3cre",
+            "Bearer s3crets",
+            "Basic s3cret",
+            "s3cret",
+        ] {
+            assert_eq!(
+                access.details(&headers(&[bad])),
+                Err(Refused::WrongToken),
+                "{bad}"
+            );
         }
         assert_eq!(access.details(&headers(&[])), Err(Refused::WrongToken));
         let twice = headers(&["Bearer s3cret", "Bearer s3cret"]);

@@ -11,8 +11,8 @@ use std::time::Instant;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::StatusCode;
+use http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http_body_util::Limited;
 use tower::{Layer, Service};
 
@@ -32,7 +32,11 @@ struct Route {
 impl Finish {
     pub(super) fn new(path: &'static str, metrics: &Metrics) -> Self {
         let requests = metrics.requests(path);
-        Self(Arc::new(Route { path, requests, metrics: metrics.clone() }))
+        Self(Arc::new(Route {
+            path,
+            requests,
+            metrics: metrics.clone(),
+        }))
     }
 }
 
@@ -40,7 +44,10 @@ impl<S> Layer<S> for Finish {
     type Service = Finished<S>;
 
     fn layer(&self, page: S) -> Finished<S> {
-        Finished { page, route: Arc::clone(&self.0) }
+        Finished {
+            page,
+            route: Arc::clone(&self.0),
+        }
     }
 }
 
@@ -76,7 +83,12 @@ where
             let limited = |body| Body::new(Limited::new(body, BODY_BYTES));
             Some(self.page.call(request.map(limited)))
         };
-        Finishing { page, route, begun, method }
+        Finishing {
+            page,
+            route,
+            begun,
+            method,
+        }
     }
 }
 
@@ -110,7 +122,9 @@ where
         headers.insert(CACHE_CONTROL, NO_STORE);
         headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
         if let Some(begun) = self.begun {
-            self.route.requests.answered(self.method, response.status(), begun.elapsed());
+            self.route
+                .requests
+                .answered(self.method, response.status(), begun.elapsed());
         }
         Poll::Ready(Ok(response))
     }
@@ -190,7 +204,9 @@ mod tests {
     #[tokio::test]
     async fn a_long_body_is_refused_before_it_is_read() {
         async fn page(body: Body) -> String {
-            body.collect().await.map_or_else(|error| error.to_string(), |_| "read".into())
+            body.collect()
+                .await
+                .map_or_else(|error| error.to_string(), |_| "read".into())
         }
         let metrics = Metrics::disabled();
         let router = Router::new().route("/", post(page).layer(Finish::new("/", &metrics)));
@@ -204,7 +220,10 @@ mod tests {
         // Of unknown length, as a chunked one is: it ends in an error at the bound.
         let unknown = Unsized(Some(too_long.into()));
         let (status, body) = ask(router, Body::new(unknown)).await;
-        assert_eq!((status, body.as_str()), (StatusCode::OK, "length limit exceeded"));
+        assert_eq!(
+            (status, body.as_str()),
+            (StatusCode::OK, "length limit exceeded")
+        );
     }
 
     #[tokio::test]

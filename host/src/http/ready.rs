@@ -18,7 +18,10 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
     };
-    answer::json(status, format!(r#"{{"status":"{word}","health":"{health}"}}"#))
+    answer::json(
+        status,
+        format!(r#"{{"status":"{word}","health":"{health}"}}"#),
+    )
 }
 
 impl Site {

@@ -69,7 +69,10 @@ pub(super) async fn serve_within(
     loop {
         let accepted = async {
             let place = Arc::clone(&free).acquire_owned().await;
-            (place.expect("the semaphore is never closed"), listener.accept().await)
+            (
+                place.expect("the semaphore is never closed"),
+                listener.accept().await,
+            )
         };
         let (place, accepted) = tokio::select! {
             accepted = accepted => accepted,
@@ -92,7 +95,10 @@ pub(super) async fn serve_within(
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(grace, connections.wait()).await.is_ok() {
+    if tokio::time::timeout(grace, connections.wait())
+        .await
+        .is_ok()
+    {
         return 0;
     }
     let late = connections.len();
@@ -166,7 +172,9 @@ impl Trouble {
         if self.last_wait.is_none() {
             tracing::error!(%error, "cannot accept connections; trying on");
         }
-        let wait = self.last_wait.map_or(FIRST_WAIT, |last| (last * 2).min(LONGEST_WAIT));
+        let wait = self
+            .last_wait
+            .map_or(FIRST_WAIT, |last| (last * 2).min(LONGEST_WAIT));
         *self.last_wait.insert(wait)
     }
 
@@ -180,7 +188,10 @@ impl Trouble {
 /// Whether it is just that one client went away before it was accepted.
 fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
 
 const FIRST_WAIT: Duration = Duration::from_millis(10);

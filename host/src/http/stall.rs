@@ -23,7 +23,12 @@ pub(super) struct Unstalled<T> {
 impl<T> Unstalled<T> {
     pub(super) fn new(stream: T, patience: Duration) -> Self {
         let deadline = Box::pin(sleep_until(Instant::now()));
-        Self { stream, patience, deadline, stalled: false }
+        Self {
+            stream,
+            patience,
+            deadline,
+            stalled: false,
+        }
     }
 
     /// Passes on how a write went; an error where it has waited too long.

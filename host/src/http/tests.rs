@@ -1,163 +1,27 @@
 //! Every page and status, without a socket.
 
+mod rig;
+
 use std::time::Duration;
 
 use axum::body::Body;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{Method, Request};
 use http_body_util::BodyExt;
-use jiff::Timestamp;
-use serde_json::json;
 use tower::ServiceExt;
 
 use super::*;
-use crate::board::{CheckFacts, Posting};
-use crate::check::{Code, Outcome, OutcomeParts, RunError, RunReport, Status};
+use crate::check::Status;
 use crate::config::Details;
-
-struct Rig {
-    board: Arc<Board>,
-    closing: CancellationToken,
-    state: AppState,
-}
-
-struct FakePlugins;
-
-impl Plugins for FakePlugins {
-    fn page(&self) -> Value {
-        json!({"plugins": []})
-    }
-}
-
-struct FakePulse(Option<&'static str>);
-
-impl Pulse for FakePulse {
-    fn standing_still(&self) -> Option<&'static str> {
-        self.0
-    }
-
-    fn runs_in_flight(&self) -> usize {
-        3
-    }
-
-    fn max_runs(&self) -> usize {
-        64
-    }
-
-    fn epoch_ticks(&self) -> u64 {
-        7
-    }
-}
-
-impl Rig {
-    fn new(server: &Server) -> Self {
-        Self::with(server, FakePulse(None), Metrics::disabled())
-    }
-
-    fn with(server: &Server, pulse: FakePulse, metrics: Metrics) -> Self {
-        let board = Arc::new(Board::default());
-        let closing = CancellationToken::new();
-        let state = AppState::new(
-            server,
-            &Tools::default(),
-            Arc::clone(&board),
-            Arc::new(FakePlugins),
-            Arc::new(pulse),
-            closing.clone(),
-            metrics,
-        );
-        Self { board, closing, state }
-    }
-
-    /// With one critical check, `database`, of that status, and the first round over.
-    fn settled(server: &Server, status: Status) -> Self {
-        let rig = Self::new(server);
-        rig.post("database", status);
-        rig.board.all_placed();
-        rig
-    }
-
-    fn place(&self, name: &str) {
-        let facts = CheckFacts {
-            critical: true,
-            interval_ms: 30_000,
-            timeout_ms: 5_000,
-            plugin: None,
-            grants: vec!["tcp db.internal:5432".into()],
-        };
-        self.board.place(name.parse().unwrap(), facts);
-    }
-
-    fn post(&self, name: &str, status: Status) {
-        self.place(name);
-        let elapsed = Duration::from_micros(2_500);
-        let parts = OutcomeParts { message: "Connection OK".into(), ..OutcomeParts::default() };
-        let report = match status {
-            Status::Unhealthy => RunReport::failed(RunError::new(Code::Timeout, "too slow"), elapsed),
-            status => RunReport::answered(Outcome::new(status, parts), elapsed),
-        };
-        let posting = Posting {
-            status,
-            report: Arc::new(report),
-            checked_at: "2026-01-27T10:29:58.9Z".parse().unwrap(),
-            consecutive_failures: 0,
-            next_run: None,
-            stale_at: None,
-        };
-        self.board.post(&name.parse().unwrap(), posting);
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.ask(Method::GET, path, None).await
-    }
-
-    async fn get_as(&self, token: &str, path: &str) -> Answer {
-        self.ask(Method::GET, path, Some(format!("Bearer {token}"))).await
-    }
-
-    async fn ask(&self, method: Method, path: &str, authorization: Option<String>) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
-        if let Some(authorization) = authorization {
-            request = request.header(AUTHORIZATION, authorization);
-        }
-        let request = request.body(Body::empty()).unwrap();
-        let (head, body) = site(self.state.clone()).oneshot(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        let body = String::from_utf8(body).unwrap();
-        assert_eq!(head.headers["cache-control"], "no-store", "{path}");
-        assert_eq!(head.headers["x-content-type-options"], "nosniff", "{path}");
-        Answer { status: head.status.as_u16(), headers: head.headers, body }
-    }
-}
-
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Answer {
-    #[track_caller]
-    fn is(&self, status: u16, body: &str) {
-        assert_eq!((self.status, self.body.as_str()), (status, body));
-        assert_eq!(self.headers[CONTENT_TYPE], "application/json");
-    }
-
-    /// The body with its `timestamp` checked to be now and replaced.
-    #[track_caller]
-    fn now_as(&self, replacement: &str) -> String {
-        let (before, rest) = self.body.split_once(r#""timestamp":""#).unwrap();
-        let (timestamp, after) = rest.split_once('"').unwrap();
-        let moment: Timestamp = timestamp.parse().unwrap();
-        assert!(Timestamp::now().duration_since(moment).as_secs() < 5, "{timestamp}");
-        assert_eq!(timestamp.len(), "2026-01-27T10:30:00Z".len());
-        format!(r#"{before}"timestamp":"{replacement}"{after}"#)
-    }
-}
+use rig::{FakePulse, Rig};
 
 fn guarded(token: Option<&str>) -> Server {
     let admin_token = token.map(Into::into);
-    Server { details: Details::Authorized, admin_token, ..Server::default() }
+    Server {
+        details: Details::Authorized,
+        admin_token,
+        ..Server::default()
+    }
 }
 
 const SHOWN: &str = r#"{"name":"database","status":"healthy","message":"Connection OK","latency_ms":2.5,"details":{},"checked_at":"2026-01-27T10:29:58Z"}"#;
@@ -177,19 +41,38 @@ async fn no_checks_are_healthy() {
     let rig = Rig::new(&Server::default());
     rig.board.all_placed();
     let answer = rig.get("/health").await;
-    assert_eq!(answer.now_as("now"), r#"{"status":"healthy","timestamp":"now","checks":[]}"#);
+    assert_eq!(
+        answer.now_as("now"),
+        r#"{"status":"healthy","timestamp":"now","checks":[]}"#
+    );
 }
 
 #[tokio::test]
 async fn the_status_while_unhealthy_is_the_configured_one() {
-    for (setting, status) in
-        [(UnhealthyStatus::Ok, 200), (UnhealthyStatus::ServiceUnavailable, 503)]
-    {
-        let server = Server { unhealthy_status: setting, ..Server::default() };
-        let unhealthy = Rig::settled(&server, Status::Unhealthy).get("/health").await;
+    for (setting, status) in [
+        (UnhealthyStatus::Ok, 200),
+        (UnhealthyStatus::ServiceUnavailable, 503),
+    ] {
+        let server = Server {
+            unhealthy_status: setting,
+            ..Server::default()
+        };
+        let unhealthy = Rig::settled(&server, Status::Unhealthy)
+            .get("/health")
+            .await;
         assert_eq!(unhealthy.status, status);
-        assert!(unhealthy.body.contains(r#""error":{"code":"timeout","message":"too slow"}"#));
-        assert_eq!(Rig::settled(&server, Status::Degraded).get("/health").await.status, 200);
+        assert!(
+            unhealthy
+                .body
+                .contains(r#""error":{"code":"timeout","message":"too slow"}"#)
+        );
+        assert_eq!(
+            Rig::settled(&server, Status::Degraded)
+                .get("/health")
+                .await
+                .status,
+            200
+        );
     }
 }
 
@@ -201,7 +84,12 @@ async fn details_are_for_who_shows_the_token() {
     assert!(rig.get_as("s3cret", "/health").await.body.contains(SHOWN));
     let check = "/health/checks/database";
     assert!(!rig.get(check).await.body.contains("db.internal"));
-    assert!(rig.get_as("s3cret", check).await.body.contains("db.internal"));
+    assert!(
+        rig.get_as("s3cret", check)
+            .await
+            .body
+            .contains("db.internal")
+    );
     let closed = Rig::settled(&guarded(None), Status::Healthy);
     assert!(closed.get_as("", "/health").await.body.contains(HIDDEN));
 }
@@ -224,53 +112,102 @@ async fn health_waits_no_longer_once_shutdown_begins() {
     rig.place("database");
     rig.closing.cancel();
     let body = rig.get("/health").await.body;
-    assert!(body.contains(r#""message":"not run yet","latency_ms":0.0,"details":{},"checked_at":null"#));
+    assert!(
+        body.contains(r#""message":"not run yet","latency_ms":0.0,"details":{},"checked_at":null"#)
+    );
 }
 
 #[tokio::test]
 async fn ready_says_whether_to_rely_on_the_host() {
     let server = Server::default();
     for (status, code, body) in [
-        (Status::Healthy, 200, r#"{"status":"ready","health":"healthy"}"#),
-        (Status::Degraded, 200, r#"{"status":"ready","health":"degraded"}"#),
-        (Status::Unknown, 200, r#"{"status":"ready","health":"degraded"}"#),
-        (Status::Unhealthy, 503, r#"{"status":"not_ready","health":"unhealthy"}"#),
+        (
+            Status::Healthy,
+            200,
+            r#"{"status":"ready","health":"healthy"}"#,
+        ),
+        (
+            Status::Degraded,
+            200,
+            r#"{"status":"ready","health":"degraded"}"#,
+        ),
+        (
+            Status::Unknown,
+            200,
+            r#"{"status":"ready","health":"degraded"}"#,
+        ),
+        (
+            Status::Unhealthy,
+            503,
+            r#"{"status":"not_ready","health":"unhealthy"}"#,
+        ),
     ] {
-        Rig::settled(&server, status).get("/health/ready").await.is(code, body);
+        Rig::settled(&server, status)
+            .get("/health/ready")
+            .await
+            .is(code, body);
     }
     let early = Rig::new(&server);
-    early.get("/health/ready").await.is(503, r#"{"status":"not_ready","health":"healthy"}"#);
+    early
+        .get("/health/ready")
+        .await
+        .is(503, r#"{"status":"not_ready","health":"healthy"}"#);
     let closing = Rig::settled(&server, Status::Healthy);
     closing.closing.cancel();
-    closing.get("/health/ready").await.is(503, r#"{"status":"not_ready","health":"healthy"}"#);
-    closing.get("/health/live").await.is(200, r#"{"status":"alive"}"#);
+    closing
+        .get("/health/ready")
+        .await
+        .is(503, r#"{"status":"not_ready","health":"healthy"}"#);
+    closing
+        .get("/health/live")
+        .await
+        .is(200, r#"{"status":"alive"}"#);
 }
 
 #[tokio::test]
 async fn live_names_the_loop_that_stands_still() {
     let rig = Rig::settled(&Server::default(), Status::Unhealthy);
-    rig.get("/health/live").await.is(200, r#"{"status":"alive"}"#);
-    let rig = Rig::with(&Server::default(), FakePulse(Some("epoch")), Metrics::disabled());
-    rig.get("/health/live").await.is(503, r#"{"loop":"epoch","status":"stalled"}"#);
+    rig.get("/health/live")
+        .await
+        .is(200, r#"{"status":"alive"}"#);
+    let rig = Rig::with(
+        &Server::default(),
+        FakePulse(Some("epoch")),
+        Metrics::disabled(),
+    );
+    rig.get("/health/live")
+        .await
+        .is(503, r#"{"loop":"epoch","status":"stalled"}"#);
 }
 
 #[tokio::test]
 async fn startup_ends_with_the_first_round() {
     let rig = Rig::new(&Server::default());
     rig.place("database");
-    rig.get("/health/startup").await.is(503, r#"{"status":"starting"}"#);
+    rig.get("/health/startup")
+        .await
+        .is(503, r#"{"status":"starting"}"#);
     rig.board.end_first_round();
-    rig.get("/health/startup").await.is(200, r#"{"status":"started"}"#);
+    rig.get("/health/startup")
+        .await
+        .is(200, r#"{"status":"started"}"#);
 }
 
 #[tokio::test]
 async fn one_check_is_found_by_its_name() {
     let rig = Rig::settled(&Server::default(), Status::Healthy);
     rig.post("module:billing", Status::Healthy);
-    for path in ["/health/checks/module:billing", "/health/checks/module%3Abilling"] {
+    for path in [
+        "/health/checks/module:billing",
+        "/health/checks/module%3Abilling",
+    ] {
         let answer = rig.get(path).await;
         assert_eq!(answer.status, 200);
-        assert!(answer.body.starts_with(r#"{"name":"module:billing","status":"healthy""#));
+        assert!(
+            answer
+                .body
+                .starts_with(r#"{"name":"module:billing","status":"healthy""#)
+        );
     }
     let unknown = r#"{"error":"there is no check `other`; `/health` lists them"}"#;
     rig.get("/health/checks/other").await.is(404, unknown);
@@ -283,15 +220,26 @@ async fn one_check_is_found_by_its_name() {
 #[tokio::test]
 async fn tools_are_always_named() {
     let rig = Rig::new(&Server::default());
-    rig.get("/health/tools").await.is(200, r#"{"flower":null,"grafana":null,"prometheus":null}"#);
+    rig.get("/health/tools")
+        .await
+        .is(200, r#"{"flower":null,"grafana":null,"prometheus":null}"#);
 }
 
 #[tokio::test]
 async fn plugins_are_for_who_may_see_details() {
-    Rig::new(&Server::default()).get("/plugins").await.is(200, r#"{"plugins":[]}"#);
+    Rig::new(&Server::default())
+        .get("/plugins")
+        .await
+        .is(200, r#"{"plugins":[]}"#);
     let guarded_rig = Rig::new(&guarded(Some("s3cret")));
-    guarded_rig.get_as("s3cret", "/plugins").await.is(200, r#"{"plugins":[]}"#);
-    for answer in [guarded_rig.get("/plugins").await, guarded_rig.get_as("x", "/plugins").await] {
+    guarded_rig
+        .get_as("s3cret", "/plugins")
+        .await
+        .is(200, r#"{"plugins":[]}"#);
+    for answer in [
+        guarded_rig.get("/plugins").await,
+        guarded_rig.get_as("x", "/plugins").await,
+    ] {
         answer.is(
             401,
             r#"{"error":"this needs the admin token: send it as `Authorization: Bearer`"}"#,
@@ -300,7 +248,11 @@ async fn plugins_are_for_who_may_see_details() {
     }
     let closed = Rig::new(&guarded(None)).get_as("x", "/plugins").await;
     assert_eq!(closed.status, 403);
-    assert!(closed.body.contains("VITALS_ADMIN_TOKEN"), "{}", closed.body);
+    assert!(
+        closed.body.contains("VITALS_ADMIN_TOKEN"),
+        "{}",
+        closed.body
+    );
     assert!(!closed.headers.contains_key(WWW_AUTHENTICATE));
 }
 
@@ -308,21 +260,33 @@ async fn plugins_are_for_who_may_see_details() {
 async fn metrics_say_how_to_enable_them() {
     let answer = Rig::new(&Server::default()).get("/metrics").await;
     assert_eq!(answer.status, 404);
-    assert!(answer.body.contains("ENABLE_METRICS=true"), "{}", answer.body);
+    assert!(
+        answer.body.contains("ENABLE_METRICS=true"),
+        "{}",
+        answer.body
+    );
 }
 
 #[tokio::test]
 async fn metrics_show_the_moment_and_what_was_asked() {
-    let rig = Rig::with(&Server::default(), FakePulse(None), Metrics::enabled("0.1.0", "48.0.8"));
+    let rig = Rig::with(
+        &Server::default(),
+        FakePulse(None),
+        Metrics::enabled("0.1.0", "48.0.8"),
+    );
     rig.post("database", Status::Unhealthy);
     rig.board.all_placed();
     rig.get("/health/checks/a").await;
     rig.get("/health/checks/b").await;
     rig.get("/else").await;
-    rig.ask(Method::from_bytes(b"BREW").unwrap(), "/health", None).await;
+    rig.ask(Method::from_bytes(b"BREW").unwrap(), "/health", None)
+        .await;
     let answer = rig.get("/metrics").await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.headers[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(
+        answer.headers[CONTENT_TYPE],
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
     for line in [
         r#"vitals_check_state{check="database",state="unhealthy"} 1"#,
         r#"vitals_check_state{check="database",state="healthy"} 0"#,
@@ -337,7 +301,11 @@ async fn metrics_show_the_moment_and_what_was_asked() {
         r#"http_requests_total{endpoint="/health",method="other",status="405"} 1"#,
         r#"http_request_duration_seconds_count{endpoint="/health/checks/{name}"} 2"#,
     ] {
-        assert!(answer.body.lines().any(|is| is == line), "no `{line}` in\n{}", answer.body);
+        assert!(
+            answer.body.lines().any(|is| is == line),
+            "no `{line}` in\n{}",
+            answer.body
+        );
     }
 }
 
@@ -357,15 +325,30 @@ async fn head_is_get_without_the_body() {
     ] {
         let get = rig.get(path).await;
         let head = rig.ask(Method::HEAD, path, None).await;
-        assert_eq!((head.status, head.body.as_str()), (get.status, ""), "{path}");
-        assert_eq!(head.headers[CONTENT_LENGTH], get.body.len().to_string().as_str(), "{path}");
+        assert_eq!(
+            (head.status, head.body.as_str()),
+            (get.status, ""),
+            "{path}"
+        );
+        assert_eq!(
+            head.headers[CONTENT_LENGTH],
+            get.body.len().to_string().as_str(),
+            "{path}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_no_page_takes_is_an_error_in_json() {
     let rig = Rig::settled(&Server::default(), Status::Healthy);
-    for path in ["/", "/health/", "/Health", "/health/live/", "/health/checks/", "//health"] {
+    for path in [
+        "/",
+        "/health/",
+        "/Health",
+        "/health/live/",
+        "/health/checks/",
+        "//health",
+    ] {
         let answer = rig.get(path).await;
         let start = format!(r#"{{"error":"there is nothing at `{path}`; the pages are /health, "#);
         answer.is(404, &answer.body);
@@ -385,13 +368,19 @@ async fn both_routers_go_into_a_service_with_pages_of_its_own() {
     let rig = Rig::settled(&Server::default(), Status::Healthy);
     let own = || Router::new().fallback(|| async { "mine" });
     let whole = own().merge(router(rig.state.clone()));
-    let probes = own().route("/health", get(|| async { "own" })).merge(probes_router(rig.state));
+    let probes = own()
+        .route("/health", get(|| async { "own" }))
+        .merge(probes_router(rig.state));
     let nested = own().nest("/vitals", probes.clone());
     for (service, path, expected) in [
         (&whole, "/health/live", r#"{"status":"alive"}"#),
         (&whole, "/else", "mine"),
         (&probes, "/health", "own"),
-        (&probes, "/health/ready", r#"{"status":"ready","health":"healthy"}"#),
+        (
+            &probes,
+            "/health/ready",
+            r#"{"status":"ready","health":"healthy"}"#,
+        ),
         (&nested, "/vitals/health/live", r#"{"status":"alive"}"#),
     ] {
         let request = Request::get(path).body(Body::empty()).unwrap();

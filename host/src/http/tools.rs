@@ -17,5 +17,7 @@ pub(super) async fn tools(State(site): State<Arc<Site>>) -> Response {
 
 /// The answer; it never changes.
 pub(super) fn body(tools: &Tools) -> Bytes {
-    serde_json::to_vec(&tools.0).expect("the keys are strings").into()
+    serde_json::to_vec(&tools.0)
+        .expect("the keys are strings")
+        .into()
 }

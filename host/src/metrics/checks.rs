@@ -52,23 +52,37 @@ impl Checks {
             (numbers.plugin, numbers.critical) = (plugin, critical);
             return;
         }
-        placed.insert(check.clone(), Arc::new(Mutex::new(Numbers::new(plugin, critical))));
+        placed.insert(
+            check.clone(),
+            Arc::new(Mutex::new(Numbers::new(plugin, critical))),
+        );
     }
 
     pub(super) fn remove(&self, check: &CheckName) {
-        self.placed.write().unwrap_or_else(PoisonError::into_inner).remove(check);
+        self.placed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(check);
     }
 
     pub(super) fn finish(&self, run: &FinishedRun, at: Timestamp) {
         let placed = self.placed.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(numbers) = placed.get(&run.check).cloned() else { return };
+        let Some(numbers) = placed.get(&run.check).cloned() else {
+            return;
+        };
         drop(placed);
-        numbers.lock().unwrap_or_else(PoisonError::into_inner).finish(run, at);
+        numbers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .finish(run, at);
     }
 
     pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
         let placed = self.placed.read().unwrap_or_else(PoisonError::into_inner);
-        let checks: Vec<_> = placed.iter().map(|(name, all)| (name.clone(), all.clone())).collect();
+        let checks: Vec<_> = placed
+            .iter()
+            .map(|(name, all)| (name.clone(), all.clone()))
+            .collect();
         drop(placed);
         let mut series = Series::default();
         for (name, numbers) in checks {
@@ -141,7 +155,10 @@ struct Durations {
 impl Durations {
     fn observe(&mut self, duration: Duration) {
         let seconds = duration.as_secs_f64();
-        let bucket = BUCKETS.iter().position(|&bound| seconds <= bound).unwrap_or(BUCKETS.len());
+        let bucket = BUCKETS
+            .iter()
+            .position(|&bound| seconds <= bound)
+            .unwrap_or(BUCKETS.len());
         self.counts[bucket] += 1;
         self.sum_seconds += seconds;
     }
@@ -208,13 +225,19 @@ impl Series {
 
     fn add_last(&mut self, check: (&str, &str), last: &Last) {
         self.last_run.push(gauge(&[check], seconds(last.at)));
-        self.consecutive_failures.push(gauge(&[check], last.consecutive_failures.into()));
+        self.consecutive_failures
+            .push(gauge(&[check], last.consecutive_failures.into()));
         if let Some(usage) = last.usage {
             self.last_fuel.push(gauge(&[check], number(usage.fuel)));
-            self.memory_peak.push(gauge(&[check], number(usage.memory_peak_bytes)));
+            self.memory_peak
+                .push(gauge(&[check], number(usage.memory_peak_bytes)));
         }
         for measurement in &last.measurements {
-            let labels = [check, ("name", &measurement.name), ("unit", &measurement.unit)];
+            let labels = [
+                check,
+                ("name", &measurement.name),
+                ("unit", &measurement.unit),
+            ];
             self.measurements.push(gauge(&labels, measurement.value));
         }
     }

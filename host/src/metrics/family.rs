@@ -72,7 +72,10 @@ pub(super) fn labelled(labels: &[(&str, &str)]) -> Metric {
 }
 
 /// A whole number as Prometheus has it; above 2^53 it is the nearest one.
-#[expect(clippy::cast_precision_loss, reason = "every Prometheus value is a double")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "every Prometheus value is a double"
+)]
 pub(super) fn number(value: u64) -> f64 {
     value as f64
 }

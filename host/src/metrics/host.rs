@@ -36,7 +36,9 @@ impl Host {
         build.with_label_values(&[version, wasmtime]).set(1.0);
         #[cfg(target_os = "linux")]
         registry
-            .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
+            .register(Box::new(
+                prometheus::process_collector::ProcessCollector::for_self(),
+            ))
             .expect("no other collector has its names");
         let host = Self {
             queue_wait: register(&registry, Histogram::with_opts(queue_wait)),

@@ -48,9 +48,8 @@ impl Moment {
                 gauge(&labels, truth(state == status))
             })
         };
-        let check = |(name, status): &(CheckName, Status)| {
-            states(&[("check", name.as_str())], *status)
-        };
+        let check =
+            |(name, status): &(CheckName, Status)| states(&[("check", name.as_str())], *status);
         let slots = |state, count: usize| gauge(&[("state", state)], number(count as u64));
         let busy = self.runs_in_flight;
         let free = self.max_runs.saturating_sub(busy);

@@ -44,7 +44,12 @@ impl Plugins {
         let version = Text::line(version, VERSION_BYTES);
         let mut known = self.lock();
         let numbers = known.entry(plugin.clone()).or_default();
-        numbers.loaded = Some(Loaded { version, digest, generation, compile });
+        numbers.loaded = Some(Loaded {
+            version,
+            digest,
+            generation,
+            compile,
+        });
         numbers.last_load_successful = true;
         numbers.successes += 1;
     }
@@ -71,7 +76,11 @@ impl Plugins {
             loads.push(counter(&[plugin, ("result", "failure")], numbers.failures));
             if let Some(loaded) = &numbers.loaded {
                 let digest = loaded.digest.to_string();
-                let labels = [plugin, ("version", loaded.version.as_str()), ("digest", &digest)];
+                let labels = [
+                    plugin,
+                    ("version", loaded.version.as_str()),
+                    ("digest", &digest),
+                ];
                 info.push(gauge(&labels, 1.0));
                 generation.push(gauge(&[plugin], number(loaded.generation)));
                 compile.push(gauge(&[plugin], loaded.compile.as_secs_f64()));

@@ -22,7 +22,11 @@ impl Requests {
         requests: IntCounterVec,
         duration: Histogram,
     ) -> Self {
-        Self(Some(Counted { endpoint, requests, duration }))
+        Self(Some(Counted {
+            endpoint,
+            requests,
+            duration,
+        }))
     }
 
     pub(super) fn ignored() -> Self {
@@ -36,8 +40,15 @@ impl Requests {
 
     /// Counts a request that has been answered. `method` comes from [`method`].
     pub(crate) fn answered(&self, method: &'static str, status: StatusCode, took: Duration) {
-        if let Some(Counted { endpoint, requests, duration }) = &self.0 {
-            requests.with_label_values(&[method, endpoint, status.as_str()]).inc();
+        if let Some(Counted {
+            endpoint,
+            requests,
+            duration,
+        }) = &self.0
+        {
+            requests
+                .with_label_values(&[method, endpoint, status.as_str()])
+                .inc();
             duration.observe(took.as_secs_f64());
         }
     }
@@ -56,5 +67,8 @@ pub(crate) fn method(method: &Method) -> &'static str {
         (Method::TRACE, "TRACE"),
         (Method::CONNECT, "CONNECT"),
     ];
-    STANDARD.iter().find(|(known, _)| known == method).map_or("other", |(_, label)| label)
+    STANDARD
+        .iter()
+        .find(|(known, _)| known == method)
+        .map_or("other", |(_, label)| label)
 }

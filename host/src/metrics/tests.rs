@@ -24,9 +24,18 @@ fn guest_report() -> RunReport {
         degraded_at: None,
         unhealthy_at: None,
     };
-    let parts = OutcomeParts { measurements: vec![measurement], ..OutcomeParts::default() };
-    let usage = Usage { fuel: 1_000, memory_peak_bytes: 65_536 };
-    let report = RunReport::answered(Outcome::new(Status::Healthy, parts), Duration::from_millis(3));
+    let parts = OutcomeParts {
+        measurements: vec![measurement],
+        ..OutcomeParts::default()
+    };
+    let usage = Usage {
+        fuel: 1_000,
+        memory_peak_bytes: 65_536,
+    };
+    let report = RunReport::answered(
+        Outcome::new(Status::Healthy, parts),
+        Duration::from_millis(3),
+    );
     RunReport { usage, ..report }
 }
 
@@ -59,8 +68,14 @@ fn lines(metrics: &Metrics, what: &str) -> Vec<String> {
 fn a_run_shows_in_every_series_of_its_check() {
     let metrics = enabled();
     metrics.check_placed(&name("orders-db"), "postgres", true);
-    metrics.run_finished(&run("orders-db", Status::Healthy, guest_report()), at(1_000));
-    metrics.run_finished(&run("orders-db", Status::Healthy, guest_report()), at(1_001));
+    metrics.run_finished(
+        &run("orders-db", Status::Healthy, guest_report()),
+        at(1_000),
+    );
+    metrics.run_finished(
+        &run("orders-db", Status::Healthy, guest_report()),
+        at(1_001),
+    );
     assert_eq!(
         lines(&metrics, "orders-db"),
         [
@@ -98,11 +113,18 @@ fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
     let metrics = enabled();
     metrics.check_placed(&name("a"), "http", false);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
-    let mut report = RunReport::failed(RunError::new(Code::Timeout, "slow"), Duration::from_secs(9));
+    let mut report =
+        RunReport::failed(RunError::new(Code::Timeout, "slow"), Duration::from_secs(9));
     for kind in ["tcp", "http", "tcp"] {
-        report.refusals.push(Refusal { kind, message: Text::line("denied", 64) });
+        report.refusals.push(Refusal {
+            kind,
+            message: Text::line("denied", 64),
+        });
     }
-    let failed = FinishedRun { consecutive_failures: 4, ..run("a", Status::Unhealthy, report) };
+    let failed = FinishedRun {
+        consecutive_failures: 4,
+        ..run("a", Status::Unhealthy, report)
+    };
     metrics.run_finished(&failed, at(2_000));
     let all = lines(&metrics, "check=\"a\"");
     for line in [
@@ -118,7 +140,10 @@ fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
     ] {
         assert!(all.iter().any(|is| is == line), "no `{line}` in {all:#?}");
     }
-    assert!(!all.iter().any(|line| line.contains("measurement")), "{all:#?}");
+    assert!(
+        !all.iter().any(|line| line.contains("measurement")),
+        "{all:#?}"
+    );
 }
 
 #[test]
@@ -138,13 +163,19 @@ fn what_is_removed_leaves_no_series() {
     let metrics = enabled();
     let (plugin, digest) = ("billing".parse().unwrap(), Digest::of(b"1"));
     metrics.check_placed(&name("module:billing"), "billing", true);
-    metrics.run_finished(&run("module:billing", Status::Healthy, guest_report()), at(1_000));
+    metrics.run_finished(
+        &run("module:billing", Status::Healthy, guest_report()),
+        at(1_000),
+    );
     metrics.plugin_loaded(&plugin, "1.0.0", digest, 1, Duration::from_secs(1));
     assert!(lines(&metrics, "billing").len() > 20);
     metrics.check_removed(&name("module:billing"));
     metrics.plugin_removed(&plugin);
     // A run that was in flight meanwhile changes nothing.
-    metrics.run_finished(&run("module:billing", Status::Healthy, guest_report()), at(1_000));
+    metrics.run_finished(
+        &run("module:billing", Status::Healthy, guest_report()),
+        at(1_000),
+    );
     assert_eq!(lines(&metrics, "billing"), [""; 0]);
 }
 
@@ -178,11 +209,23 @@ fn the_host_counts_itself_from_the_start() {
     metrics.config_reloaded(true, at(1_000));
     metrics.config_reloaded(false, at(2_000));
     for (what, expected) in [
-        ("build_info", r#"vitals_build_info{version="0.1.0",wasmtime="48.0.8"} 1"#),
-        ("last_reload_successful", "vitals_config_last_reload_successful 0"),
-        ("last_reload_success_t", "vitals_config_last_reload_success_timestamp_seconds 1000"),
+        (
+            "build_info",
+            r#"vitals_build_info{version="0.1.0",wasmtime="48.0.8"} 1"#,
+        ),
+        (
+            "last_reload_successful",
+            "vitals_config_last_reload_successful 0",
+        ),
+        (
+            "last_reload_success_t",
+            "vitals_config_last_reload_success_timestamp_seconds 1000",
+        ),
         ("panics", "vitals_host_panics_total 0"),
-        ("\"busy\"} 1", r#"vitals_runs_skipped_total{reason="busy"} 1"#),
+        (
+            "\"busy\"} 1",
+            r#"vitals_runs_skipped_total{reason="busy"} 1"#,
+        ),
         ("\"host\"", r#"vitals_runs_skipped_total{reason="host"} 0"#),
     ] {
         assert_eq!(lines(&metrics, what), [expected], "{what}");
@@ -209,8 +252,14 @@ fn declarations_keep_the_rules_of_prometheus() {
     for family in family::ALL {
         let (name, help) = (family.name, family.help());
         assert!(names.insert(name), "{name} twice");
-        assert!(help.ends_with('.') && !help.starts_with(' '), "{name}: {help}");
-        let is_counter = family.of(vec![family::gauge(&[], 0.0)]).unwrap().get_field_type()
+        assert!(
+            help.ends_with('.') && !help.starts_with(' '),
+            "{name}: {help}"
+        );
+        let is_counter = family
+            .of(vec![family::gauge(&[], 0.0)])
+            .unwrap()
+            .get_field_type()
             == prometheus::proto::MetricType::COUNTER;
         assert_eq!(name.ends_with("_total"), is_counter, "{name}");
         for unit in ["_ms", "_milliseconds", "_percent", "_kilobytes"] {
@@ -224,17 +273,32 @@ fn every_family_is_there_once_with_its_help() {
     let metrics = enabled();
     metrics.check_placed(&name("a"), "http", true);
     let mut report = guest_report();
-    report.refusals.push(Refusal { kind: "tcp", message: Text::line("denied", 64) });
+    report.refusals.push(Refusal {
+        kind: "tcp",
+        message: Text::line("denied", 64),
+    });
     metrics.run_finished(&run("a", Status::Healthy, report), at(1_000));
     let plugin = "http".parse().unwrap();
     metrics.plugin_loaded(&plugin, "1.0.0", Digest::of(b"1"), 1, Duration::ZERO);
-    metrics.requests("/health").answered("GET", http::StatusCode::OK, Duration::ZERO);
+    metrics
+        .requests("/health")
+        .answered("GET", http::StatusCode::OK, Duration::ZERO);
     let statuses = vec![(name("a"), Status::Healthy)];
-    let text = metrics.encode(&Moment { statuses, ..Moment::default() });
-    let helps: Vec<_> = text.lines().filter(|line| line.starts_with("# HELP ")).collect();
+    let text = metrics.encode(&Moment {
+        statuses,
+        ..Moment::default()
+    });
+    let helps: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("# HELP "))
+        .collect();
     for family in family::ALL {
         let help = format!("# HELP {} {}", family.name, family.help());
-        assert_eq!(helps.iter().filter(|line| **line == help).count(), 1, "{help}");
+        assert_eq!(
+            helps.iter().filter(|line| **line == help).count(),
+            1,
+            "{help}"
+        );
     }
     assert!(helps.is_sorted(), "{helps:#?}");
 }

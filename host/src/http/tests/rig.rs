@@ -1,0 +1,185 @@
+//! A site without a socket, on a board that the test fills.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::board::{Board, CheckFacts, Posting};
+use crate::check::{Code, Outcome, OutcomeParts, RunError, RunReport, Status};
+use crate::config::{Server, Tools};
+use crate::http::{AppState, Plugins, Pulse, site};
+use crate::metrics::Metrics;
+
+pub(super) struct Rig {
+    pub(super) board: Arc<Board>,
+    pub(super) closing: CancellationToken,
+    pub(super) state: AppState,
+}
+
+struct FakePlugins;
+
+impl Plugins for FakePlugins {
+    fn page(&self) -> Value {
+        json!({"plugins": []})
+    }
+}
+
+pub(super) struct FakePulse(pub(super) Option<&'static str>);
+
+impl Pulse for FakePulse {
+    fn standing_still(&self) -> Option<&'static str> {
+        self.0
+    }
+
+    fn runs_in_flight(&self) -> usize {
+        3
+    }
+
+    fn max_runs(&self) -> usize {
+        64
+    }
+
+    fn epoch_ticks(&self) -> u64 {
+        7
+    }
+}
+
+impl Rig {
+    pub(super) fn new(server: &Server) -> Self {
+        Self::with(server, FakePulse(None), Metrics::disabled())
+    }
+
+    pub(super) fn with(server: &Server, pulse: FakePulse, metrics: Metrics) -> Self {
+        let board = Arc::new(Board::default());
+        let closing = CancellationToken::new();
+        let state = AppState::new(
+            server,
+            &Tools::default(),
+            Arc::clone(&board),
+            Arc::new(FakePlugins),
+            Arc::new(pulse),
+            closing.clone(),
+            metrics,
+        );
+        Self {
+            board,
+            closing,
+            state,
+        }
+    }
+
+    /// With one critical check, `database`, of that status, and the first round over.
+    pub(super) fn settled(server: &Server, status: Status) -> Self {
+        let rig = Self::new(server);
+        rig.post("database", status);
+        rig.board.all_placed();
+        rig
+    }
+
+    pub(super) fn place(&self, name: &str) {
+        let facts = CheckFacts {
+            critical: true,
+            interval_ms: 30_000,
+            timeout_ms: 5_000,
+            plugin: None,
+            grants: vec!["tcp db.internal:5432".into()],
+        };
+        self.board.place(name.parse().unwrap(), facts);
+    }
+
+    pub(super) fn post(&self, name: &str, status: Status) {
+        self.place(name);
+        let elapsed = Duration::from_micros(2_500);
+        let parts = OutcomeParts {
+            message: "Connection OK".into(),
+            ..OutcomeParts::default()
+        };
+        let report = match status {
+            Status::Unhealthy => {
+                RunReport::failed(RunError::new(Code::Timeout, "too slow"), elapsed)
+            }
+            status => RunReport::answered(Outcome::new(status, parts), elapsed),
+        };
+        let posting = Posting {
+            status,
+            report: Arc::new(report),
+            checked_at: "2026-01-27T10:29:58.9Z".parse().unwrap(),
+            consecutive_failures: 0,
+            next_run: None,
+            stale_at: None,
+        };
+        self.board.post(&name.parse().unwrap(), posting);
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, None).await
+    }
+
+    pub(super) async fn get_as(&self, token: &str, path: &str) -> Answer {
+        self.ask(Method::GET, path, Some(format!("Bearer {token}")))
+            .await
+    }
+
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        authorization: Option<String>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let (head, body) = site(self.state.clone())
+            .oneshot(request)
+            .await
+            .unwrap()
+            .into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        let body = String::from_utf8(body).unwrap();
+        assert_eq!(head.headers["cache-control"], "no-store", "{path}");
+        assert_eq!(head.headers["x-content-type-options"], "nosniff", "{path}");
+        Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        }
+    }
+}
+
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(super) fn is(&self, status: u16, body: &str) {
+        assert_eq!((self.status, self.body.as_str()), (status, body));
+        assert_eq!(self.headers[CONTENT_TYPE], "application/json");
+    }
+
+    /// The body with its `timestamp` checked to be now and replaced.
+    #[track_caller]
+    pub(super) fn now_as(&self, replacement: &str) -> String {
+        let (before, rest) = self.body.split_once(r#""timestamp":""#).unwrap();
+        let (timestamp, after) = rest.split_once('"').unwrap();
+        let moment: Timestamp = timestamp.parse().unwrap();
+        assert!(
+            Timestamp::now().duration_since(moment).as_secs() < 5,
+            "{timestamp}"
+        );
+        assert_eq!(timestamp.len(), "2026-01-27T10:30:00Z".len());
+        format!(r#"{before}"timestamp":"{replacement}"{after}"#)
+    }
+}
