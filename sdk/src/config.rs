@@ -69,6 +69,10 @@ pub use types::{grantable, numeric};
 /// assert!(settings.password.is_none());
 /// # Ok::<(), vitals_sdk::config::ConfigError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be part of settings",
+    label = "write `#[derive(Config)]` on it, or use a type that the trait's documentation names"
+)]
 pub trait Config: Sized {
     /// The doc comment of the type.
     const DOC: &'static str = "";

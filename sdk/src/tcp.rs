@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use crate::Address;
@@ -28,32 +28,37 @@ use crate::duration::duration_text;
 /// ```
 pub fn connect(address: &Address, timeout: Duration) -> Result<TcpStream, Error> {
     let limit = Limit::new(timeout);
-    let error = |error: io::Error| Error::new("connect to", address, &error, limit);
-    let found = (address.host(), address.port())
+    let found: Vec<SocketAddr> = (address.host(), address.port())
         .to_socket_addrs()
-        .map_err(|cause| Error::lookup(address, &cause))?;
+        .map_err(|cause| Error::lookup(address, &cause))?
+        .collect();
     let mut last = None;
-    for candidate in found {
-        let remaining = limit.deadline.remaining();
-        if remaining.is_zero() {
+    for (index, candidate) in found.iter().enumerate() {
+        // One that swallows packets leaves time for those after it.
+        let untried = u32::try_from(found.len() - index).unwrap_or(u32::MAX);
+        let share = limit.deadline.remaining() / untried;
+        if share.is_zero() {
             last.get_or_insert(io::Error::from(ErrorKind::TimedOut));
             break;
         }
-        match std::net::TcpStream::connect_timeout(&candidate, remaining) {
-            Ok(stream) => {
-                stream.set_nodelay(true).map_err(error)?;
-                let address = address.clone();
-                return Ok(TcpStream {
-                    stream,
-                    address,
-                    timeout,
-                    pending: Vec::new(),
-                });
-            }
+        match attempt(candidate, share) {
+            Ok(stream) => return Ok(TcpStream::new(stream, address, timeout)),
             Err(cause) => last = Some(cause),
         }
     }
-    Err(last.map_or_else(|| Error::no_address(address), error))
+    Err(last.map_or_else(
+        || Error::no_address(address),
+        |cause| Error::new("connect to", address, &cause, limit),
+    ))
+}
+
+fn attempt(address: &SocketAddr, timeout: Duration) -> io::Result<std::net::TcpStream> {
+    let stream = std::net::TcpStream::connect_timeout(address, timeout)?;
+    // On wasm32-wasip2 a connection that was refused while it was waited for comes back as `Ok`.
+    match stream.take_error()? {
+        Some(error) => Err(error),
+        None => stream.peer_addr().map(|_| stream),
+    }
 }
 
 /// A connection. Each operation has the time that was given when connecting, or what is left of the run.
@@ -69,6 +74,17 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
+    fn new(stream: std::net::TcpStream, address: &Address, timeout: Duration) -> Self {
+        // Where there is no such switch, small writes go out at once anyway or a little later.
+        let _ = stream.set_nodelay(true);
+        Self {
+            stream,
+            address: address.clone(),
+            timeout,
+            pending: Vec::new(),
+        }
+    }
+
     /// Changes the time that each operation has.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
@@ -256,9 +272,14 @@ impl Error {
     }
 
     fn lookup(address: &Address, error: &io::Error) -> Self {
-        let problem = match error.kind() {
-            ErrorKind::PermissionDenied => format!("denied: tcp {address} (it is not granted)"),
-            _ => format!("cannot look up the host: {error}"),
+        let text = error.to_string();
+        let problem = if error.kind() == ErrorKind::PermissionDenied {
+            format!("denied: tcp {address} (it is not granted)")
+        } else {
+            format!(
+                "cannot look up the host: {}",
+                text.strip_prefix(LOOKUP).unwrap_or(&text)
+            )
         };
         Self {
             action: "connect to",
@@ -337,6 +358,8 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 }
 
 const CHUNK: usize = 4096;
+/// What `std` puts in front of the reason.
+const LOOKUP: &str = "failed to lookup address information: ";
 
 #[cfg(test)]
 mod tests {
@@ -346,7 +369,7 @@ mod tests {
     )]
 
     use super::*;
-    use std::net::{SocketAddr, TcpListener};
+    use std::net::TcpListener;
     use std::thread;
 
     /// A server for one connection.
