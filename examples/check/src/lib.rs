@@ -7,7 +7,9 @@ use vitals_sdk::prelude::*;
 /// The clock is not before the day that this check was written.
 #[health_check(code = "clock")]
 fn check() -> Result<Outcome> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("cannot read the clock")?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("cannot read the clock")?;
     let written = Duration::from_secs(1_767_225_600); // 2026-01-01
     Ok(if now < written {
         Outcome::unhealthy("the clock is before 2026")
@@ -20,5 +22,8 @@ fn check() -> Result<Outcome> {
 
 #[test]
 fn the_clock_of_this_machine_can_be_right() {
-    assert_eq!(check().map(|outcome| outcome.status()).ok(), Some(Status::Healthy));
+    assert_eq!(
+        check().map(|outcome| outcome.status()).ok(),
+        Some(Status::Healthy)
+    );
 }

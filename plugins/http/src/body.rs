@@ -1,5 +1,6 @@
 //! What the body of an answer has to be. A problem never shows what stands in it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use regex_lite::Regex;
@@ -10,26 +11,35 @@ use crate::{Answer, Settings};
 
 /// What is wrong with the body, for a sentence after "but".
 pub(crate) fn problem(settings: &Settings, answer: &Answer<'_>) -> Option<String> {
-    let text = String::from_utf8_lossy(answer.body);
-    let place = if answer.truncated {
-        format!("the first {} bytes of the body", answer.body.len())
-    } else {
-        "the body".to_owned()
-    };
+    let place = place(answer.body.len(), answer.truncated);
     if let Some(wanted) = &settings.body_contains
-        && !text.contains(wanted)
+        && !text_of(answer.body).contains(wanted)
     {
         return Some(format!("{place} does not contain `{}`", shortened(wanted)));
     }
-    if let Some(pattern) = &settings.body_matches
-        && !pattern.0.is_match(&text)
-    {
-        return Some(format!(
-            "{place} does not match `{}`",
-            shortened(pattern.0.as_str())
-        ));
+    if let Some(pattern) = &settings.body_matches {
+        let searched = answer.body.len().min(SEARCHED);
+        let cut = answer.truncated || searched < answer.body.len();
+        if !pattern.0.is_match(&text_of(&answer.body[..searched])) {
+            let (place, pattern) = (self::place(searched, cut), shortened(pattern.0.as_str()));
+            return Some(format!("{place} does not match `{pattern}`"));
+        }
     }
     settings.json.problem(answer.body, &place)
+}
+
+/// What was looked at, as the subject of a sentence.
+fn place(bytes: usize, cut: bool) -> String {
+    if cut {
+        format!("the beginning of the body ({bytes} bytes)")
+    } else {
+        "the body".to_owned()
+    }
+}
+
+/// The body as text. Bytes that are not UTF-8 are replaced, at many times the cost of finding that none is.
+fn text_of(body: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
 }
 
 /// A regular expression, linear in the length of the body.
@@ -129,6 +139,9 @@ fn shortened(text: &str) -> String {
     }
 }
 
+/// How much of a body a regular expression is tried on. It is linear, but takes a thousand times the fuel
+/// of a plain search: this much fits into the default fuel of a run.
+const SEARCHED: usize = 64 << 10;
 const SHOWN: usize = 64;
 
 #[cfg(test)]
@@ -185,8 +198,16 @@ mod tests {
         let found = problem_of(r#"{"json": {"": 1}}"#, "private", true);
         assert_eq!(
             found.as_deref(),
-            Some("the first 7 bytes of the body is not JSON")
+            Some("the beginning of the body (7 bytes) is not JSON")
         );
+        let body = "a".repeat(SEARCHED) + "b";
+        let found = problem_of(
+            r#"{"body_contains": "b", "body_matches": "b"}"#,
+            &body,
+            false,
+        );
+        let problem = "the beginning of the body (65536 bytes) does not match `b`";
+        assert_eq!(found.as_deref(), Some(problem));
         let long = format!(r#"{{"body_contains": "{}"}}"#, "ü".repeat(100));
         assert!(problem_of(&long, "", false).is_some_and(|problem| problem.ends_with("ü…`")));
     }

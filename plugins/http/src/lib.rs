@@ -33,7 +33,7 @@ struct Settings {
     status: Vec<StatusRange>,
     /// What the body has to contain.
     body_contains: Option<String>,
-    /// A regular expression that has to match in the body.
+    /// A regular expression that has to match in the first 64 KiB of the body.
     body_matches: Option<Pattern>,
     /// What the body has to hold as JSON: values by JSON pointer, `{ "/status" = "ok" }`.
     #[config(default)]
