@@ -140,7 +140,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// How much of a body a regular expression is tried on. It is linear, but takes a thousand times the fuel
-/// of a plain search: this much fits into the default fuel of a run.
+/// of a plain search: for an ordinary one this much takes a quarter of the default fuel of a run.
 const SEARCHED: usize = 64 << 10;
 const SHOWN: usize = 64;
 
