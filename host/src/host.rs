@@ -128,8 +128,9 @@ impl Host {
     }
 
     /// Not ready from here on; begins no run any more, gives those in flight `shutdown_grace`, and
-    /// sends what is left to report. Answers how many runs had to be dropped.
-    pub async fn shutdown(self) -> usize {
+    /// sends what is left to report. Answers how many runs had to be dropped. A second call waits
+    /// for the first.
+    pub async fn shutdown(&self) -> usize {
         self.closing.cancel();
         let dropped = self.schedule.shutdown(self.shutdown_grace).await;
         self.stop.cancel();

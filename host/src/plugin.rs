@@ -25,7 +25,10 @@ pub use admission::{LoadError, Plugin};
 pub use describe::Description;
 pub use capabilities::{ErrorTracker, Severity};
 pub use egress::{Roots, RootsError};
-pub use grants::{AllowKey, Channel, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark, Target, Wanted};
+pub use grants::{
+    AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark, Origin,
+    Target, Wanted,
+};
 pub use run::Task;
 pub use engine::WASMTIME;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};

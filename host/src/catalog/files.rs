@@ -35,6 +35,7 @@ impl Files {
         let mut files =
             Self { dir: plugins.dir.clone(), library: plugins.library.clone(), ..Self::default() };
         match list(&plugins.dir) {
+            Err(_) if plugins.dir.as_os_str().is_empty() => {}
             Ok(paths) => paths.into_iter().for_each(|path| files.take(path)),
             Err(error) => {
                 let (dir, why) = (plugins.dir.display().to_string(), error.to_string());

@@ -76,9 +76,9 @@ pub enum Details {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plugins {
-    /// Directory of the plugins; a `.wasm` that is put here runs. Relative paths, here and in every
+    /// Directory of the plugins; a `.wasm` that is put here runs. An empty string: none, for a
+    /// program whose checks are all native. Relative paths, here and in every
     /// other key, start at the working directory. Environment: `VITALS_PLUGINS_DIR`.
-    #[serde(deserialize_with = "values::path")]
     pub dir: PathBuf,
     /// Directory that is searched for a named plugin after `dir`. Nothing in it runs by itself.
     #[serde(deserialize_with = "values::path")]

@@ -350,7 +350,7 @@ mod tests {
                 "`defaults.limits.connections` is 65537, which is not a whole number from 0 to 65536",
             ),
             (
-                "[plugins]\ndir = ''",
+                "[plugins]\nlibrary = ''",
                 "`plugins.dir` is ``, which is not a path",
             ),
         ] {

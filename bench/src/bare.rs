@@ -1,0 +1,133 @@
+//! The baseline of a run: wasmtime alone, with the engine settings, limits and component of the
+//! host, in one loop.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
+    StoreLimitsBuilder, UpdateDeadline,
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::clock::cpu_time;
+
+mod contract {
+    #![expect(clippy::pedantic, reason = "generated from wit/health.wit")]
+
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "plugin",
+        imports: { default: trappable },
+        exports: { default: async },
+    });
+}
+
+use contract::PluginPre;
+use contract::vitals::health::types::Request;
+
+pub(crate) struct Loop {
+    engine: Engine,
+    pre: PluginPre<State>,
+}
+
+struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    limits: StoreLimits,
+    deadline: Instant,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl Loop {
+    pub(crate) fn new(guest: &Path) -> Result<Self> {
+        let engine = Engine::new(&settings()).map_err(own)?;
+        let component = Component::from_file(&engine, guest).map_err(own).context("the guest")?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(own)?;
+        linker.define_unknown_imports_as_traps(&component).map_err(own)?;
+        let pre = PluginPre::new(linker.instantiate_pre(&component).map_err(own)?).map_err(own)?;
+        let weak = engine.weak();
+        std::thread::spawn(move || {
+            while let Some(engine) = weak.upgrade() {
+                engine.increment_epoch();
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+        });
+        Ok(Self { engine, pre })
+    }
+
+    /// CPU time of one run, over many.
+    pub(crate) fn micros_per_run(&self) -> Result<f64> {
+        let before = cpu_time();
+        for _ in 0..RUNS {
+            futures_lite::future::block_on(self.run())?;
+        }
+        Ok((cpu_time() - before).as_secs_f64() * 1e6 / f64::from(RUNS))
+    }
+
+    async fn run(&self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let state = State {
+            wasi: WasiCtx::builder().build(),
+            table: ResourceTable::new(),
+            limits: StoreLimitsBuilder::new().memory_size(64 << 20).trap_on_grow_failure(true).build(),
+            deadline,
+        };
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.limits);
+        store.set_fuel(500_000_000).map_err(own)?;
+        store.set_hostcall_fuel(2 << 20);
+        store.set_max_component_handles(1_000);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| {
+            if Instant::now() >= context.data().deadline {
+                return Err(wasmtime::Error::msg("the deadline has passed"));
+            }
+            Ok(UpdateDeadline::Yield(1))
+        });
+        let instance = self.pre.instantiate_async(&mut store).await.map_err(own)?;
+        let request = Request {
+            check: "hello".into(),
+            config: "{}".into(),
+            timeout_ms: 5_000,
+            previous: None,
+        };
+        let check = instance.vitals_health_health_check();
+        let outcome = check.call_check(&mut store, &request).await.map_err(own)?;
+        outcome.map_err(|error| anyhow!("the guest failed: {error}"))?;
+        Ok(())
+    }
+}
+
+/// As the host sets its engine up.
+fn settings() -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.max_core_instance_size(4 << 20)
+        .max_component_instance_size(4 << 20)
+        .total_memories(256)
+        .linear_memory_keep_resident(64 << 10)
+        .table_keep_resident(64 << 10)
+        .async_stack_keep_resident(64 << 10)
+        .decommit_batch_size(32);
+    let mut config = Config::new();
+    config
+        .wasm_memory64(false)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+fn own(error: wasmtime::Error) -> anyhow::Error {
+    anyhow!("{error:#}")
+}
+
+const RUNS: u32 = 20_000;

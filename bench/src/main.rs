@@ -1,0 +1,76 @@
+//! `cargo xtask bench`: the promises on speed, each against its baseline in the same run.
+//!
+//! Rounds of the two sides alternate and medians are compared, because the machines this runs on
+//! are noisy: ratios mean something, times do not. A promise that is missed is printed as missed.
+
+mod bare;
+mod clock;
+mod fleet;
+mod pages;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use table::{Bound, Row, Table};
+
+fn main() -> Result<()> {
+    let guest = guests()?.join("hello.wasm");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut table = Table::new();
+    runtime.block_on(async {
+        table.add(run(&guest).await?);
+        table.add(pages::health_against_constant(&guest).await?);
+        table.add(many(&guest).await?);
+        Ok(())
+    })
+}
+
+/// One run through schedule, sandbox and board against a bare wasmtime loop.
+async fn run(guest: &Path) -> Result<Row> {
+    let bare = bare::Loop::new(guest)?;
+    let fleet = fleet::Fleet::start(guest, 100, "4ms").await?;
+    let (mut alone, mut hosted) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        alone.push(fleet.paused(|| bare.micros_per_run()).await?);
+        hosted.push(fleet.micros_per_run().await?);
+    }
+    fleet.stop().await;
+    Ok(Row {
+        what: "one run of an empty check: CPU time in the host / in a bare wasmtime loop",
+        unit: "µs",
+        measured: clock::median(hosted),
+        baseline: clock::median(alone),
+        bound: Bound::AtMost(1.3),
+    })
+}
+
+/// One run with 10,000 checks loaded against one with 100, at the same number of runs a second.
+async fn many(guest: &Path) -> Result<Row> {
+    let (mut few, mut many) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS.div_ceil(2) {
+        let fleet = fleet::Fleet::start(guest, 100, "20ms").await?;
+        few.push(fleet.micros_per_run().await?);
+        fleet.stop().await;
+        let fleet = fleet::Fleet::start(guest, 10_000, "2s").await?;
+        many.push(fleet.micros_per_run().await?);
+        fleet.stop().await;
+    }
+    Ok(Row {
+        what: "one run at 5,000 runs a second: CPU time with 10,000 checks loaded / with 100",
+        unit: "µs",
+        measured: clock::median(many),
+        baseline: clock::median(few),
+        bound: Bound::AtMost(1.2),
+    })
+}
+
+/// Where the test guests lie: built by `cargo xtask guests`.
+fn guests() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the crate has a parent")?;
+    let dir = root.join("target/test-guests");
+    anyhow::ensure!(dir.join("hello.wasm").exists(), "no test guests: run `cargo xtask guests`");
+    Ok(dir)
+}
+
+const ROUNDS: usize = 5;

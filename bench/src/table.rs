@@ -1,0 +1,43 @@
+//! The table that is printed: a row as soon as it is measured.
+
+use std::io::Write as _;
+
+/// One promise with what was measured.
+pub(crate) struct Row {
+    pub(crate) what: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) measured: f64,
+    pub(crate) baseline: f64,
+    pub(crate) bound: Bound,
+}
+
+/// What is promised of measured / baseline.
+pub(crate) enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+pub(crate) struct Table;
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        print(&format!("{:84} {:>10} {:>10} {:>7}  promise", "what", "measured", "baseline", "ratio"));
+        Self
+    }
+
+    pub(crate) fn add(&mut self, row: Row) {
+        let Row { what, unit, measured, baseline, bound } = row;
+        let ratio = measured / baseline;
+        let (kept, promise) = match bound {
+            Bound::AtMost(most) => (ratio <= most, format!("at most {most}")),
+            Bound::AtLeast(least) => (ratio >= least, format!("at least {least}")),
+        };
+        let verdict = if kept { "kept" } else { "MISSED" };
+        print(&format!("{what:84} {measured:>7.1} {unit} {baseline:>7.1} {unit} {ratio:>7.2}  {promise}: {verdict}"));
+    }
+}
+
+fn print(line: &str) {
+    // A reader that has gone away is no failure.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
