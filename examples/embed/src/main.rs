@@ -1,0 +1,89 @@
+//! A small web service with the vitals host inside: pages and a `/health` of its own, the host's
+//! probes beside them, native checks, and any plugin that is dropped into `plugins`.
+//!
+//! `cargo run -p vitals-example-embed`, then `curl -X POST http://127.0.0.1:8080/orders` and
+//! `curl http://127.0.0.1:8080/health/checks/orders`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use vitals_host::config::Config;
+use vitals_host::{Host, Outcome};
+
+/// As `vitals.toml` has it; `[checks.<name>]` sets the schedule of a native check too.
+const CONFIG: &str = r#"
+    [plugins]
+    dir = "plugins"
+    [checks.orders]
+    interval = "5s"
+"#;
+
+/// What the service is about.
+#[derive(Default)]
+struct Shop {
+    waiting: AtomicUsize,
+}
+
+impl Shop {
+    fn look(&self) -> Outcome {
+        match self.waiting.load(Ordering::Relaxed) {
+            waiting @ 0..=100 => Outcome::healthy("").detail("waiting", waiting),
+            waiting => Outcome::degraded("more than 100 orders wait").detail("waiting", waiting),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // A plugins directory that is not there counts as degraded.
+    tokio::fs::create_dir_all("plugins").await?;
+    let shop = Arc::new(Shop::default());
+    let host = start_host(CONFIG.parse()?, Arc::clone(&shop)).await?;
+
+    // Checks come and go while the host runs, too.
+    host.register("stock", || async {
+        let stock = tokio::fs::read_to_string("stock.csv").await?;
+        let articles = stock.lines().count();
+        Ok::<_, std::io::Error>(Outcome::healthy("").detail("articles", articles))
+    })?;
+
+    let app = service(shop, &host);
+    let listener = TcpListener::bind("127.0.0.1:8080").await?;
+    // In this order: not ready, the runs in flight end, no new connections, the answers in flight
+    // end. Who balances the load still gets the 503 that sends it elsewhere.
+    let ended = async move {
+        let _ = tokio::signal::ctrl_c().await;
+        host.shutdown().await;
+    };
+    axum::serve(listener, app)
+        .with_graceful_shutdown(ended)
+        .await?;
+    Ok(())
+}
+
+/// Starts the host with the check that the service is born with.
+async fn start_host(config: Config, shop: Arc<Shop>) -> anyhow::Result<Host> {
+    let builder = Host::builder().config(config);
+    let builder = builder.check("orders", move || std::future::ready(shop.look()));
+    Ok(builder.start().await?)
+}
+
+/// The pages of the service, its own `/health` among them, and all of the host's but that one.
+fn service(shop: Arc<Shop>, host: &Host) -> Router {
+    Router::new()
+        .route("/health", get("the shop is open"))
+        .route("/orders", post(order))
+        .with_state(shop)
+        .merge(host.probes_router())
+}
+
+async fn order(State(shop): State<Arc<Shop>>) {
+    shop.waiting.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests;
