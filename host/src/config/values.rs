@@ -351,7 +351,7 @@ mod tests {
             ),
             (
                 "[plugins]\nlibrary = ''",
-                "`plugins.dir` is ``, which is not a path",
+                "`plugins.library` is ``, which is not a path",
             ),
         ] {
             let error = text.parse::<Config>().expect_err(text).to_string();
