@@ -30,12 +30,32 @@ impl std::error::Error for Failed {}
 
 /// Makes a command that runs in the root of the repository.
 ///
-/// It has no standard input: nothing here may ask a question.
+/// It has no standard input: nothing here may ask a question. What `cargo run` tells this program
+/// of its own package is kept from it: build scripts look at these variables, and a cargo that is
+/// started from here would compile again what one in a terminal has compiled, and the other way
+/// round.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(workspace::root()).stdin(Stdio::null());
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "their names are needed, to take them away"
+    )]
+    let variables = std::env::vars_os();
+    for (name, _) in variables {
+        let known = name.to_string_lossy();
+        if OF_THIS_PACKAGE
+            .iter()
+            .any(|prefix| known.starts_with(prefix))
+        {
+            command.env_remove(&name);
+        }
+    }
     command
 }
+
+/// How the variables begin that `cargo run` sets for the package it runs.
+const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
 /// Makes a `cargo` command; the toolchain is the one that runs this program.
 pub(crate) fn cargo(verb: &str) -> Command {
@@ -135,6 +155,18 @@ mod tests {
                 .and_then(|failed| failed.status),
             Some(7)
         );
+    }
+
+    #[test]
+    fn a_command_does_not_hear_of_this_package() {
+        // Cargo sets them for tests as it does for programs.
+        let environment = output("env", &[]).unwrap().unwrap();
+        assert!(!environment.contains("CARGO_PKG_NAME="), "{environment}");
+        assert!(
+            !environment.contains("CARGO_MANIFEST_DIR="),
+            "{environment}"
+        );
+        assert!(environment.contains("PATH="), "{environment}");
     }
 
     #[test]

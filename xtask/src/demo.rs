@@ -111,7 +111,7 @@ fn listen_address(config: &str) -> Option<SocketAddr> {
     let mut section = "";
     for line in config.lines().map(str::trim) {
         if line.starts_with('[') {
-            section = line;
+            section = line.split('#').next().unwrap_or_default().trim_end();
         } else if section == "[server]"
             && let Some((key, value)) = line.split_once('=')
             && key.trim() == "listen"
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_address_is_read_from_its_own_section() {
-        let config = "[other]\nlisten = \"1.1.1.1:1\"\n[server]\n# listen = \"2.2.2.2:2\"\nlisten = \"127.0.0.1:9\" # here\n";
+        let config = "[other]\nlisten = \"1.1.1.1:1\"\n[server] # here\n# listen = \"2.2.2.2:2\"\nlisten = \"127.0.0.1:9\" # here\n";
         assert_eq!(listen_address(config), Some(address("127.0.0.1:9")));
         assert_eq!(
             listen_address("[server]\n"),
