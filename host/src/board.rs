@@ -18,8 +18,8 @@ use jiff::Timestamp;
 
 pub use page::HealthPage;
 use round::FirstRound;
-pub use slot::{CheckFacts, PluginFacts, Posting};
 use slot::Slot;
+pub use slot::{CheckFacts, PluginFacts, Posting};
 
 use crate::check::{CheckName, Status, verdict};
 
@@ -48,7 +48,11 @@ impl Board {
 
     /// Takes a check off.
     pub fn remove(&self, name: &CheckName) {
-        let removed = self.slots.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        let removed = self
+            .slots
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
         if removed.is_some() {
             self.changed();
             self.settle();
@@ -127,7 +131,11 @@ impl Board {
             return summed.1;
         }
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        let sum = verdict(slots.values().map(|slot| (slot.status(), slot.facts().critical)));
+        let sum = verdict(
+            slots
+                .values()
+                .map(|slot| (slot.status(), slot.facts().critical)),
+        );
         drop(slots);
         let sum = page::at_best(sum, self.directory_is_readable());
         self.summed.store(Some(Arc::new((changes, sum))));
@@ -139,7 +147,10 @@ impl Board {
         if let Some(page) = self.current_page(now) {
             return page;
         }
-        let _one_at_a_time = self.assembling.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self
+            .assembling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(page) = self.current_page(now) {
             return page;
         }
@@ -170,7 +181,10 @@ impl Board {
     /// Each check with its status, for metrics.
     pub fn statuses(&self) -> Vec<(CheckName, Status)> {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        slots.values().map(|slot| (slot.name().clone(), slot.status())).collect()
+        slots
+            .values()
+            .map(|slot| (slot.name().clone(), slot.status()))
+            .collect()
     }
 
     fn current_page(&self, now: Timestamp) -> Option<Arc<HealthPage>> {
@@ -180,7 +194,11 @@ impl Board {
     }
 
     fn slot(&self, name: &CheckName) -> Option<Arc<Slot>> {
-        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.slots
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 
     /// Whether the plugins directory could be read when it was last looked at.

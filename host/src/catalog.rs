@@ -20,6 +20,7 @@ pub(crate) use standing::{GuestCheck, Standing};
 use crate::check::{CheckName, PluginName};
 use crate::config::{CheckConfig, Config, Environment};
 use crate::native::NativeCheck;
+use crate::plugin::Plugin;
 
 /// What is loaded, under one configuration.
 #[derive(Debug)]
@@ -29,7 +30,12 @@ pub(crate) struct Catalog {
     files: Files,
     shelves: BTreeMap<PluginName, Shelf>,
     natives: BTreeMap<CheckName, NativeCheck>,
+    /// What checks were last bound to, and what came of it.
+    bound: BTreeMap<CheckName, (Arc<Plugin>, Standing)>,
 }
+
+/// What every check stands on, with its configuration.
+pub(crate) type Standings = BTreeMap<CheckName, (CheckConfig, Standing)>;
 
 /// A plugin file that a check is to run on, or that may run by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +64,7 @@ impl Catalog {
             files: Files::default(),
             shelves: BTreeMap::new(),
             natives: BTreeMap::new(),
+            bound: BTreeMap::new(),
         }
     }
 
@@ -76,7 +83,12 @@ impl Catalog {
         self.files = files;
         let wanted = self.wanted();
         let gone = |shelf: &PluginName| !wanted.iter().any(|wanted| wanted.name == *shelf);
-        let names: Vec<_> = self.shelves.keys().filter(|name| gone(name)).cloned().collect();
+        let names: Vec<_> = self
+            .shelves
+            .keys()
+            .filter(|name| gone(name))
+            .cloned()
+            .collect();
         for name in &names {
             self.shelves.remove(name);
         }
@@ -94,14 +106,25 @@ impl Catalog {
         let mut wanted: BTreeMap<&PluginName, PathBuf> = BTreeMap::new();
         for check in self.config.checks.values().filter(|check| check.enabled) {
             let named = check.plugin.as_ref();
-            if let Some((name, path)) = named.and_then(|name| Some((name, self.files.path(name)?))) {
+            if let Some((name, path)) = named.and_then(|name| Some((name, self.files.path(name)?)))
+            {
                 wanted.insert(name, path);
             }
         }
         if self.config.plugins.auto {
-            wanted.extend(self.files.dropped_in().map(|(name, path)| (name, path.clone())));
+            wanted.extend(
+                self.files
+                    .dropped_in()
+                    .map(|(name, path)| (name, path.clone())),
+            );
         }
-        wanted.into_iter().map(|(name, path)| Wanted { name: name.clone(), path }).collect()
+        wanted
+            .into_iter()
+            .map(|(name, path)| Wanted {
+                name: name.clone(),
+                path,
+            })
+            .collect()
     }
 
     /// The shelf of a plugin.
@@ -139,39 +162,50 @@ impl Catalog {
     }
 
     /// What every check stands on now: those of the configuration, native ones, and those of
-    /// plugins that were dropped in.
-    pub(crate) fn standings(&self) -> BTreeMap<CheckName, (CheckConfig, Standing)> {
-        let mut standings = BTreeMap::new();
-        for (name, check) in self.config.checks.iter().filter(|(_, check)| check.enabled) {
-            standings.insert(name.clone(), (check.clone(), self.standing(name, check)));
+    /// plugins that were dropped in. A check whose plugin is the one it was bound to before is not
+    /// bound again.
+    pub(crate) fn standings(&mut self) -> Standings {
+        let config = Arc::clone(&self.config);
+        let mut checks: Vec<_> = config
+            .checks
+            .iter()
+            .filter(|(_, check)| check.enabled)
+            .map(|(name, check)| (name.clone(), check.clone()))
+            .collect();
+        let native = self
+            .natives
+            .keys()
+            .filter(|name| !config.checks.contains_key(*name));
+        checks.extend(native.map(|name| (name.clone(), CheckConfig::native(&config.defaults))));
+        if config.plugins.auto {
+            let unnamed = self.files.dropped_in().map(|(plugin, _)| plugin);
+            let unnamed = unnamed.filter(|plugin| !self.is_named(plugin));
+            checks.extend(unnamed.map(|plugin| {
+                let check = CheckConfig::plugin(plugin.clone(), &config.defaults);
+                (CheckName::module(plugin), check)
+            }));
         }
-        let defaults = &self.config.defaults;
-        for (name, check) in &self.natives {
-            if !self.config.checks.contains_key(name) {
-                let standing = Standing::Native(check.clone());
-                standings.insert(name.clone(), (CheckConfig::native(defaults), standing));
-            }
-        }
-        if !self.config.plugins.auto {
-            return standings;
-        }
-        for (plugin, _) in self.files.dropped_in().filter(|(plugin, _)| !self.is_named(plugin)) {
-            let check = CheckConfig::plugin(plugin.clone(), defaults);
-            let name = CheckName::module(plugin);
+        let mut standings = Standings::new();
+        for (name, check) in checks {
             let standing = self.standing(&name, &check);
-            if !standings.contains_key(&name) {
-                standings.insert(name, (check, standing));
+            standings.entry(name).or_insert((check, standing));
+        }
+        if config.plugins.auto {
+            for (name, message) in self.files.misnamed() {
+                let standing = Standing::Failed(message.clone());
+                let check = CheckConfig::native(&config.defaults);
+                standings.entry(name.clone()).or_insert((check, standing));
             }
         }
-        for (name, message) in self.files.misnamed() {
-            let standing = Standing::Failed(message.clone());
-            standings.entry(name.clone()).or_insert((CheckConfig::native(defaults), standing));
-        }
+        self.bound.retain(|name, _| standings.contains_key(name));
         standings
     }
 
     /// Whether a check of the configuration runs on the plugin, or would if it were enabled.
     pub(crate) fn is_named(&self, plugin: &PluginName) -> bool {
-        self.config.checks.values().any(|check| check.plugin.as_ref() == Some(plugin))
+        self.config
+            .checks
+            .values()
+            .any(|check| check.plugin.as_ref() == Some(plugin))
     }
 }

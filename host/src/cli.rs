@@ -63,7 +63,10 @@ impl Arguments {
 
 /// Reads the configuration; on failure all that is wrong has been said.
 fn load(file: Option<PathBuf>, arguments: Vec<Argument>) -> Result<(Config, Sources), ExitCode> {
-    let sources = Sources { arguments, ..Sources::process(file) };
+    let sources = Sources {
+        arguments,
+        ..Sources::process(file)
+    };
     match Config::load(&sources) {
         Ok(config) => Ok((config, sources)),
         Err(found) => {

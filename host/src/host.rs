@@ -158,6 +158,8 @@ impl Drop for Host {
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Host").field("health", &self.health()).finish_non_exhaustive()
+        f.debug_struct("Host")
+            .field("health", &self.health())
+            .finish_non_exhaustive()
     }
 }

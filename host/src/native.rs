@@ -51,7 +51,10 @@ impl NativeCheck {
 
     /// The check under a timeout, as the schedule runs it.
     pub(crate) fn probe(&self, timeout: Duration) -> NativeProbe {
-        NativeProbe { check: self.clone(), timeout }
+        NativeProbe {
+            check: self.clone(),
+            timeout,
+        }
     }
 
     /// Whether two are the same registration.
@@ -89,7 +92,10 @@ impl Probe for NativeProbe {
                     let limit = crate::config::shown_duration(timeout);
                     let message = format!("timed out after {limit}");
                     let error = RunError::new(Code::Timeout, &message);
-                    let error = RunError { limit: Some(limit), ..error };
+                    let error = RunError {
+                        limit: Some(limit),
+                        ..error
+                    };
                     RunReport::failed(error, started.elapsed())
                 }
             }

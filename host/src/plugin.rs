@@ -22,14 +22,14 @@ mod state;
 mod threads;
 
 pub use admission::{LoadError, Plugin};
-pub use describe::Description;
 pub use capabilities::{ErrorTracker, Severity};
+pub use describe::Description;
 pub use egress::{Roots, RootsError};
+pub use engine::WASMTIME;
 pub use grants::{
-    AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark, Origin,
-    Target, Wanted,
+    AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark,
+    Origin, Target, Wanted,
 };
 pub use run::Task;
-pub use engine::WASMTIME;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
 pub use schema::{Binding, BindingError};

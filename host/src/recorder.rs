@@ -32,9 +32,16 @@ impl Results for Recorder {
             next_run: checked_at.checked_add(until_next).ok(),
             stale_at: Some(run.stale_at),
         };
-        let Some(before) = self.board.post(&run.check, posting) else { return };
+        let Some(before) = self.board.post(&run.check, posting) else {
+            return;
+        };
         if before != Some(run.status) {
-            turned(&run.check, before, run.status, report.outcome.message().as_str());
+            turned(
+                &run.check,
+                before,
+                run.status,
+                report.outcome.message().as_str(),
+            );
             if run.status == Status::Unhealthy {
                 self.sentry.turned_unhealthy(&run.check, &report);
             }

@@ -148,7 +148,12 @@ impl Schedule {
         let name = job.name.clone();
         let (sender, receiver) = watch::channel(job);
         let shared = Arc::clone(&self.shared);
-        self.tasks.spawn(follow::follow(shared, receiver, stop.clone(), Hysteresis::default()));
+        self.tasks.spawn(follow::follow(
+            shared,
+            receiver,
+            stop.clone(),
+            Hysteresis::default(),
+        ));
         followed.insert(name, Followed { job: sender, stop });
     }
 

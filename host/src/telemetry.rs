@@ -15,11 +15,15 @@ use crate::config::{LogFormat, Logging};
 /// A filter that can't be read.
 pub fn start(logging: &Logging) -> Result<(), ParseError> {
     let filter = EnvFilter::try_new(logging.filter.as_deref().unwrap_or(DEFAULT_FILTER))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match logging.format {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => {
-            log.with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
+            log.with_target(false)
+                .with_ansi(std::io::stderr().is_terminal())
+                .init();
         }
     }
     Ok(())

@@ -8,8 +8,9 @@ mod load;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -48,18 +49,19 @@ pub(crate) struct Rooms {
 }
 
 /// What `GET /plugins` shows of the catalog.
-pub(crate) struct CatalogPage(Arc<Mutex<Catalog>>);
+pub(crate) struct CatalogPage(Arc<ArcSwap<Value>>);
 
 impl Plugins for CatalogPage {
     fn page(&self) -> Value {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).page()
+        Value::clone(&self.0.load())
     }
 }
 
 /// The task that owns the catalog.
 pub(crate) struct Watcher {
-    /// Shared with the page that shows it; locked for moments only.
-    catalog: Arc<Mutex<Catalog>>,
+    catalog: Catalog,
+    /// What `GET /plugins` shows, made when the catalog changes.
+    page: Arc<ArcSwap<Value>>,
     rooms: Rooms,
     notices: mpsc::UnboundedReceiver<Notice>,
     directory: DirectoryWatch,
@@ -79,7 +81,8 @@ impl Watcher {
         notices: mpsc::UnboundedReceiver<Notice>,
     ) -> Self {
         Self {
-            catalog: Arc::new(Mutex::new(catalog)),
+            page: Arc::new(ArcSwap::from_pointee(catalog.page(&BTreeMap::new()))),
+            catalog,
             rooms,
             notices,
             directory: DirectoryWatch::new(notify),
@@ -93,12 +96,12 @@ impl Watcher {
 
     /// What `GET /plugins` shows.
     pub(crate) fn page(&self) -> CatalogPage {
-        CatalogPage(Arc::clone(&self.catalog))
+        CatalogPage(Arc::clone(&self.page))
     }
 
     /// Watches until the host closes.
     pub(crate) async fn run(mut self, closing: CancellationToken) {
-        let rescan = self.with(|catalog| catalog.config().plugins.rescan);
+        let rescan = self.catalog.config().plugins.rescan;
         let mut rescan = tokio::time::interval(rescan);
         rescan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -118,11 +121,11 @@ impl Watcher {
         match notice {
             Notice::Look => self.look().await,
             Notice::Register(name, check) => {
-                self.with(|catalog| catalog.register(name, check));
+                self.catalog.register(name, check);
                 self.settle();
             }
             Notice::Unregister(name) => {
-                self.with(|catalog| catalog.unregister(&name));
+                self.catalog.unregister(&name);
                 self.settle();
             }
         }
@@ -130,17 +133,16 @@ impl Watcher {
 
     /// Looks at the directories and loads what is new there.
     async fn look(&mut self) {
-        let plugins = self.with(|catalog| catalog.config().plugins.clone());
+        let plugins = self.catalog.config().plugins.clone();
         self.directory.ensure(&plugins.dir);
         let looked = tokio::task::spawn_blocking(move || Files::look(&plugins)).await;
         let Ok(files) = looked else { return };
         self.report_directory(&files);
-        let (gone, wanted) = self.with(|catalog| (catalog.set_files(files), catalog.wanted()));
-        for plugin in gone {
+        for plugin in self.catalog.set_files(files) {
             tracing::info!(%plugin, "plugin is gone");
             self.rooms.metrics.plugin_removed(&plugin);
         }
-        for wanted in wanted {
+        for wanted in self.catalog.wanted() {
             self.begin(wanted);
         }
         self.settle();
@@ -152,21 +154,22 @@ impl Watcher {
             self.again.insert(wanted.name);
             return;
         }
-        let seen = self.with(|catalog| {
-            catalog.begin(&wanted);
-            catalog.shelf(&wanted.name).and_then(|shelf| shelf.seen())
-        });
-        self.loads.spawn(load(self.rooms.sandbox.clone(), wanted, seen));
+        self.catalog.begin(&wanted);
+        let seen = self
+            .catalog
+            .shelf(&wanted.name)
+            .and_then(|shelf| shelf.seen());
+        self.loads
+            .spawn(load(self.rooms.sandbox.clone(), wanted, seen));
     }
 
     fn loaded(&mut self, load: Load) {
         let Load { wanted, outcome } = load;
         self.loading.remove(&wanted.name);
         let facts = load::facts(&outcome);
-        let shelved =
-            self.with(|catalog| catalog.shelve(&wanted.name, outcome, Timestamp::now()));
+        let shelved = self.catalog.shelve(&wanted.name, outcome, Timestamp::now());
         load::report(&wanted, shelved, &facts, &self.rooms.metrics);
-        if self.again.remove(&wanted.name) {
+        if self.again.remove(&wanted.name) && self.catalog.wanted().contains(&wanted) {
             self.begin(wanted);
         }
         if shelved != Shelved::Unchanged {
@@ -193,9 +196,5 @@ impl Watcher {
             self.first_look_is_over = true;
             self.rooms.board.all_placed();
         }
-    }
-
-    fn with<T>(&self, act: impl FnOnce(&mut Catalog) -> T) -> T {
-        act(&mut self.catalog.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -72,7 +72,10 @@ impl Workbench {
     /// Sets a sandbox up under a configuration. Needs a running tokio runtime.
     pub fn open(config: Config, environment: Environment) -> Result<Self, SandboxError> {
         let sandbox = Sandbox::new(SandboxOptions::new(&config, None), &Handle::current())?;
-        Ok(Self { sandbox, catalog: Catalog::new(Arc::new(config), environment) })
+        Ok(Self {
+            sandbox,
+            catalog: Catalog::new(Arc::new(config), environment),
+        })
     }
 
     /// Loads everything that the configuration names and that was dropped in, and answers what is
@@ -90,13 +93,14 @@ impl Workbench {
 
     /// Each check with what it may reach, and each idle plugin with what it needs; after
     /// [`Workbench::problems`].
-    pub fn summary(&self) -> Vec<(CheckName, Result<Vec<String>, String>)> {
+    pub fn summary(&mut self) -> Vec<(CheckName, Result<Vec<String>, String>)> {
         let checks = self.catalog.standings().into_iter();
         checks
             .filter_map(|(name, (_, standing))| match standing {
-                Standing::Guest(guest) => {
-                    Some((name, Ok(guest.task.grants.iter().map(ToString::to_string).collect())))
-                }
+                Standing::Guest(guest) => Some((
+                    name,
+                    Ok(guest.task.grants.iter().map(ToString::to_string).collect()),
+                )),
                 Standing::Idle(needs) => Some((name, Err(needs))),
                 Standing::Native(_) | Standing::Loading | Standing::Failed(_) => None,
             })
@@ -106,9 +110,13 @@ impl Workbench {
     /// Runs a check of the configuration, or one that was dropped in, once.
     pub async fn run(&mut self, name: &CheckName) -> Result<RunReport, NotRun> {
         let config = Arc::clone(self.catalog.config());
-        let named = config.checks.get(name).and_then(|check| check.plugin.clone());
+        let named = config
+            .checks
+            .get(name)
+            .and_then(|check| check.plugin.clone());
         let dropped_in = |plugin: &PluginName| CheckName::module(plugin) == *name;
-        self.load(|plugin| named.as_ref() == Some(plugin) || dropped_in(plugin)).await;
+        self.load(|plugin| named.as_ref() == Some(plugin) || dropped_in(plugin))
+            .await;
         let mut standings = self.catalog.standings();
         match standings.remove(name).map(|(_, standing)| standing) {
             Some(Standing::Guest(guest)) => {
@@ -147,7 +155,10 @@ impl Workbench {
             };
             entries.push(Entry::from(text.as_str()));
         }
-        let task = self.catalog.task(&name, &check, &plugin).map_err(|error| not_run(&error))?;
+        let task = self
+            .catalog
+            .task(&name, &check, &plugin)
+            .map_err(|error| not_run(&error))?;
         Ok(plugin.run(Arc::new(task), None).await)
     }
 
@@ -157,7 +168,9 @@ impl Workbench {
         let said = plugin.description();
         let schema = plugin.schema().document().clone();
         let wants = grants::wanted(&schema).map_err(|e| LoadError::Description(e.to_string()))?;
-        let wants = wants.into_iter().map(|wanted| (wanted.pointer, wanted.mark.to_string()));
+        let wants = wants
+            .into_iter()
+            .map(|wanted| (wanted.pointer, wanted.mark.to_string()));
         Ok(Inspection {
             path: path.display().to_string(),
             size_bytes: plugin.size(),
@@ -179,7 +192,9 @@ impl Workbench {
     }
 
     async fn admit(&self, path: &Path) -> Result<Arc<Plugin>, LoadError> {
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let stem = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned());
         let name = stem.unwrap_or_default().parse::<PluginName>();
         let name = name.map_err(|error| LoadError::Read(format!("{error}; rename the file")))?;
         let bytes = Plugin::read(path)?;
@@ -189,7 +204,12 @@ impl Workbench {
     async fn load(&mut self, which: impl Fn(&PluginName) -> bool) {
         let files = Files::look(&self.catalog.config().plugins);
         self.catalog.set_files(files);
-        for wanted in self.catalog.wanted().into_iter().filter(|wanted| which(&wanted.name)) {
+        for wanted in self
+            .catalog
+            .wanted()
+            .into_iter()
+            .filter(|wanted| which(&wanted.name))
+        {
             let Wanted { name, path } = &wanted;
             self.catalog.begin(&wanted);
             let outcome = match Plugin::read(path) {

@@ -31,12 +31,25 @@ impl HealthPage {
         let full_tail = tail(checks.iter().map(|check| &check.full));
         let bare_tail = tail(checks.iter().map(|check| &check.bare));
         let (full, bare) = (Bytes::new(), Bytes::new());
-        Self { changes, second: 0, health, full, bare, full_tail, bare_tail }.at(now)
+        Self {
+            changes,
+            second: 0,
+            health,
+            full,
+            bare,
+            full_tail,
+            bare_tail,
+        }
+        .at(now)
     }
 
     /// The same answer at another moment.
     pub(super) fn at(&self, now: Timestamp) -> Self {
-        let head = format!(r#"{{"status":"{}","timestamp":"{}","#, self.health, seconds(now));
+        let head = format!(
+            r#"{{"status":"{}","timestamp":"{}","#,
+            self.health,
+            seconds(now)
+        );
         let whole = |tail: &Bytes| {
             let mut body = Vec::with_capacity(head.len() + tail.len());
             body.extend_from_slice(head.as_bytes());
@@ -66,7 +79,11 @@ impl HealthPage {
 
     /// The answer; without messages and details for who may not see them.
     pub fn body(&self, authorized: bool) -> Bytes {
-        if authorized { self.full.clone() } else { self.bare.clone() }
+        if authorized {
+            self.full.clone()
+        } else {
+            self.bare.clone()
+        }
     }
 }
 

@@ -33,12 +33,17 @@ impl FirstRound {
 
     pub(super) async fn over(&self) {
         let mut over = self.over.subscribe();
-        over.wait_for(|&over| over).await.expect("the sender lives in the same value");
+        over.wait_for(|&over| over)
+            .await
+            .expect("the sender lives in the same value");
     }
 }
 
 impl Default for FirstRound {
     fn default() -> Self {
-        Self { placed: AtomicBool::new(false), over: watch::Sender::new(false) }
+        Self {
+            placed: AtomicBool::new(false),
+            over: watch::Sender::new(false),
+        }
     }
 }

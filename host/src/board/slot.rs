@@ -91,7 +91,11 @@ struct Current {
 impl Slot {
     pub(super) fn new(name: CheckName, facts: CheckFacts, posting: Option<Posting>) -> Self {
         let current = Current::new(&name, posting, false);
-        Self { name, facts, current: Mutex::new(current) }
+        Self {
+            name,
+            facts,
+            current: Mutex::new(current),
+        }
     }
 
     pub(super) fn name(&self) -> &CheckName {
@@ -118,7 +122,12 @@ impl Slot {
     pub(super) fn snapshot(&self) -> Snapshot {
         let current = self.lock();
         let (full, bare) = (current.full.clone(), current.bare.clone());
-        Snapshot { status: current.status(), critical: self.facts.critical, full, bare }
+        Snapshot {
+            status: current.status(),
+            critical: self.facts.critical,
+            full,
+            bare,
+        }
     }
 
     /// Posts a result; answers the status before, nothing for the first.
@@ -132,10 +141,13 @@ impl Slot {
 
     pub(super) fn expire(&self, now: Instant) -> Expiry {
         let mut current = self.lock();
-        let due = current.posting.as_ref().and_then(|posting| match posting.status {
-            Status::Unhealthy | Status::Unknown => None,
-            Status::Healthy | Status::Degraded => posting.stale_at,
-        });
+        let due = current
+            .posting
+            .as_ref()
+            .and_then(|posting| match posting.status {
+                Status::Unhealthy | Status::Unknown => None,
+                Status::Healthy | Status::Degraded => posting.stale_at,
+            });
         match due {
             Some(_) if current.stale => Expiry::Never,
             Some(at) if at <= now => {
@@ -154,9 +166,14 @@ impl Slot {
         let page = CheckPage {
             check: current.fragment(&self.name, authorized),
             facts: Facts::new(&self.facts, authorized),
-            result: current.posting.as_ref().map(|posting| ResultPage::new(posting, authorized)),
+            result: current
+                .posting
+                .as_ref()
+                .map(|posting| ResultPage::new(posting, authorized)),
         };
-        serde_json::to_vec(&page).expect("a page has string keys only").into()
+        serde_json::to_vec(&page)
+            .expect("a page has string keys only")
+            .into()
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
@@ -166,7 +183,12 @@ impl Slot {
 
 impl Current {
     fn new(name: &CheckName, posting: Option<Posting>, stale: bool) -> Self {
-        let mut current = Self { posting, stale, full: Bytes::new(), bare: Bytes::new() };
+        let mut current = Self {
+            posting,
+            stale,
+            full: Bytes::new(),
+            bare: Bytes::new(),
+        };
         current.full = current.fragment(name, true).to_json();
         current.bare = current.fragment(name, false).to_json();
         current
@@ -216,14 +238,22 @@ impl<'a> Fragment<'a> {
         });
         Self {
             name: name.as_str(),
-            status: if stale { Status::Unknown } else { posting.status },
+            status: if stale {
+                Status::Unknown
+            } else {
+                posting.status
+            },
             message: match (authorized, stale) {
                 (false, _) => "",
                 (true, true) => STALE,
                 (true, false) => outcome.message().as_str(),
             },
             latency_ms: milliseconds(posting.report.elapsed),
-            details: if authorized { outcome.details() } else { &NO_DETAILS },
+            details: if authorized {
+                outcome.details()
+            } else {
+                &NO_DETAILS
+            },
             checked_at: Some(seconds(posting.checked_at)),
             error,
         }
@@ -242,7 +272,9 @@ impl<'a> Fragment<'a> {
     }
 
     fn to_json(&self) -> Bytes {
-        serde_json::to_vec(self).expect("a fragment has string keys only").into()
+        serde_json::to_vec(self)
+            .expect("a fragment has string keys only")
+            .into()
     }
 }
 

@@ -32,8 +32,11 @@ pub(crate) struct DirectoryError {
 impl Files {
     /// Looks at the directories that the configuration names. Blocks.
     pub(crate) fn look(plugins: &Plugins) -> Self {
-        let mut files =
-            Self { dir: plugins.dir.clone(), library: plugins.library.clone(), ..Self::default() };
+        let mut files = Self {
+            dir: plugins.dir.clone(),
+            library: plugins.library.clone(),
+            ..Self::default()
+        };
         match list(&plugins.dir) {
             Err(_) if plugins.dir.as_os_str().is_empty() => {}
             Ok(paths) => paths.into_iter().for_each(|path| files.take(path)),
@@ -53,7 +56,10 @@ impl Files {
 
     /// The file of a plugin: in the plugins directory, else in the library.
     pub(crate) fn path(&self, name: &PluginName) -> Option<PathBuf> {
-        self.found.get(name).or_else(|| self.in_library.get(name)).cloned()
+        self.found
+            .get(name)
+            .or_else(|| self.in_library.get(name))
+            .cloned()
     }
 
     /// The plugins in the plugins directory.
@@ -102,8 +108,14 @@ fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.extension().is_some_and(|extension| extension == "wasm") {
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "wasm")
+        {
             paths.push(path);
         }
     }
@@ -112,14 +124,19 @@ fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 fn stem(path: &Path) -> Option<String> {
-    path.file_stem().map(|stem| stem.to_string_lossy().into_owned())
+    path.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
 }
 
 /// A name that a check may have, as near to `stem` as it can be.
 fn stand_in(stem: &str) -> CheckName {
     let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-    let near: String =
-        stem.to_ascii_lowercase().chars().map(|c| if valid(c) { c } else { '-' }).take(62).collect();
+    let near: String = stem
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if valid(c) { c } else { '-' })
+        .take(62)
+        .collect();
     let plugin = format!("x{near}");
     let near = near.trim_start_matches(['.', '_', '-']);
     let plugin = near.parse().or_else(|_| plugin.parse::<PluginName>());
@@ -132,7 +149,11 @@ mod tests {
 
     #[test]
     fn a_file_that_is_misnamed_is_shown_under_a_name_near_to_it() {
-        for (stem, name) in [("My Check", "module:my-check"), ("-x", "module:x"), ("ä", "module:x-")] {
+        for (stem, name) in [
+            ("My Check", "module:my-check"),
+            ("-x", "module:x"),
+            ("ä", "module:x-"),
+        ] {
             assert_eq!(stand_in(stem).as_str(), name);
         }
         stand_in(&"Ä".repeat(100));
@@ -162,14 +183,23 @@ mod tests {
         assert_eq!(files.path(&name("d")), Some(library.path().join("d.wasm")));
         assert_eq!(files.path(&name("c")), None);
         assert_eq!(files.dropped_in().count(), 1);
-        assert_eq!(files.misnamed().next().unwrap().0.as_str(), "module:bad-name");
+        assert_eq!(
+            files.misnamed().next().unwrap().0.as_str(),
+            "module:bad-name"
+        );
         assert!(files.error().is_none());
     }
 
     #[test]
     fn a_directory_that_is_not_there_is_an_error_that_says_what_to_do() {
-        let plugins = Plugins { dir: "/nowhere/plugins".into(), ..Plugins::default() };
+        let plugins = Plugins {
+            dir: "/nowhere/plugins".into(),
+            ..Plugins::default()
+        };
         let error = Files::look(&plugins).error().unwrap().to_string();
-        assert!(error.contains("/nowhere/plugins") && error.contains("VITALS_PLUGINS_DIR"), "{error}");
+        assert!(
+            error.contains("/nowhere/plugins") && error.contains("VITALS_PLUGINS_DIR"),
+            "{error}"
+        );
     }
 }

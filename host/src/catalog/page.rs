@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Catalog, Shelf, Standing};
+use super::{Catalog, Shelf, Standing, Standings};
 use crate::check::{CheckName, Digest, PluginName};
 
 #[derive(Serialize)]
@@ -59,21 +59,28 @@ struct CheckPage {
 
 impl Catalog {
     /// The answer to `GET /plugins`.
-    pub(crate) fn page(&self) -> Value {
+    pub(crate) fn page(&self, standings: &Standings) -> Value {
         let mut idle: BTreeMap<PluginName, String> = BTreeMap::new();
         let mut checks: BTreeMap<PluginName, Vec<_>> = BTreeMap::new();
-        for (name, (check, standing)) in self.standings() {
-            let Some(plugin) = check.plugin else { continue };
-            match standing {
+        for (name, (check, standing)) in standings {
+            let Some(plugin) = &check.plugin else {
+                continue;
+            };
+            let grants = match standing {
                 Standing::Idle(needs) => {
-                    idle.insert(plugin, needs);
+                    idle.insert(plugin.clone(), needs.clone());
+                    continue;
                 }
                 Standing::Guest(guest) => {
-                    let grants = guest.task.grants.iter().map(ToString::to_string).collect();
-                    checks.entry(plugin).or_default().push(CheckPage { name, grants });
+                    guest.task.grants.iter().map(ToString::to_string).collect()
                 }
-                _ => checks.entry(plugin).or_default().push(CheckPage { name, grants: Vec::new() }),
-            }
+                Standing::Native(_) | Standing::Loading | Standing::Failed(_) => Vec::new(),
+            };
+            let check = CheckPage {
+                name: name.clone(),
+                grants,
+            };
+            checks.entry(plugin.clone()).or_default().push(check);
         }
         let plugin = |(name, shelf): (&PluginName, &Shelf)| {
             let good = shelf.good();
@@ -93,7 +100,9 @@ impl Catalog {
                 digest: good.map(|plugin| plugin.digest()),
                 size_bytes: good.map(|plugin| plugin.size()),
                 generation: shelf.generation(),
-                loaded_at: shelf.since().and_then(|at| Timestamp::from_second(at.as_second()).ok()),
+                loaded_at: shelf
+                    .since()
+                    .and_then(|at| Timestamp::from_second(at.as_second()).ok()),
                 compile_ms: good.map(|plugin| plugin.compile_time().as_secs_f64() * 1e3),
                 checks: checks.remove(name).unwrap_or_default(),
                 last_error: shelf.error().map(ToString::to_string),
@@ -103,7 +112,11 @@ impl Catalog {
         let plugins = self.shelves.iter().map(plugin).collect();
         let error = self.files.error().map(ToString::to_string);
         let path = self.config.plugins.dir.display().to_string();
-        let directory = Directory { path, readable: error.is_none(), error };
+        let directory = Directory {
+            path,
+            readable: error.is_none(),
+            error,
+        };
         serde_json::to_value(Page { directory, plugins }).expect("a page has string keys only")
     }
 }

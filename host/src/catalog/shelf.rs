@@ -73,7 +73,11 @@ impl Shelf {
                 let news = self.error.as_ref() != Some(&error) || self.seen != digest;
                 self.seen = digest;
                 self.error = Some(error);
-                if news { Shelved::Failed } else { Shelved::Unchanged }
+                if news {
+                    Shelved::Failed
+                } else {
+                    Shelved::Unchanged
+                }
             }
             LoadOutcome::Loaded(plugin) => {
                 self.seen = Some(plugin.digest());

@@ -47,7 +47,7 @@ impl Probe for GuestCheck {
 
 impl Catalog {
     /// What a check stands on now.
-    pub(super) fn standing(&self, name: &CheckName, check: &CheckConfig) -> Standing {
+    pub(super) fn standing(&mut self, name: &CheckName, check: &CheckConfig) -> Standing {
         let Some(plugin) = &check.plugin else {
             return match self.natives.get(name) {
                 Some(native) => Standing::Native(native.clone()),
@@ -62,7 +62,9 @@ impl Catalog {
             let searched = self.files.searched();
             return Standing::Failed(match self.files.error() {
                 Some(error) => format!("cannot load plugin `{plugin}`: {error}"),
-                None => format!("cannot load plugin `{plugin}`: there is no {plugin}.wasm in {searched}"),
+                None => format!(
+                    "cannot load plugin `{plugin}`: there is no {plugin}.wasm in {searched}"
+                ),
             });
         };
         let Some(good) = shelf.good() else {
@@ -71,16 +73,37 @@ impl Catalog {
                 None => Standing::Loading,
             };
         };
+        let (good, generation) = (Arc::clone(good), shelf.generation());
+        if let Some((plugin, standing)) = self.bound.get(name)
+            && Arc::ptr_eq(plugin, &good)
+        {
+            return standing.clone();
+        }
+        let standing = self.bind(name, check, &good, generation);
+        self.bound.insert(name.clone(), (good, standing.clone()));
+        standing
+    }
+
+    fn bind(
+        &self,
+        name: &CheckName,
+        check: &CheckConfig,
+        good: &Arc<Plugin>,
+        generation: u64,
+    ) -> Standing {
         let dropped_in = !self.config.checks.contains_key(name);
         match self.task(name, check, good) {
             Ok(task) => Standing::Guest(Arc::new(GuestCheck {
                 plugin: Arc::clone(good),
-                generation: shelf.generation(),
+                generation,
                 task: Arc::new(task),
             })),
             Err(BindFailure::Config(why)) if dropped_in => Standing::Idle(why),
             Err(BindFailure::Config(why) | BindFailure::Other(why)) => {
-                Standing::Failed(format!("cannot run check `{name}` with plugin `{plugin}`: {why}"))
+                let plugin = good.name();
+                Standing::Failed(format!(
+                    "cannot run check `{name}` with plugin `{plugin}`: {why}"
+                ))
             }
         }
     }
@@ -95,16 +118,30 @@ impl Catalog {
         if let Some(wanted) = check.sha256
             && wanted != plugin.digest()
         {
-            let error = LoadError::Digest { found: plugin.digest(), wanted };
+            let error = LoadError::Digest {
+                found: plugin.digest(),
+                wanted,
+            };
             return Err(BindFailure::Other(error.to_string()));
         }
         let settings = check.settings.as_ref().map_err(|found| {
-            BindFailure::Other(found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+            BindFailure::Other(
+                found
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            )
         })?;
-        let binding = plugin.schema().bind(&settings.values).map_err(|error| match error {
-            BindingError::Config(_) => BindFailure::Config(format!("{error} ({})", check.location)),
-            BindingError::Schema(_) => BindFailure::Other(error.to_string()),
-        })?;
+        let binding = plugin
+            .schema()
+            .bind(&settings.values)
+            .map_err(|error| match error {
+                BindingError::Config(_) => {
+                    BindFailure::Config(format!("{error} ({})", check.location))
+                }
+                BindingError::Schema(_) => BindFailure::Other(error.to_string()),
+            })?;
         let grants = self.grants(check, plugin, settings)?;
         let roots = plugin.roots(check.roots.as_deref());
         let roots = roots.map_err(|error| BindFailure::Other(error.to_string()))?;
@@ -134,9 +171,8 @@ impl Catalog {
         let mut granted = grants::marks(plugin.schema().document(), &config).map_err(refuse)?;
         for (key, entries) in check.allow.kinds() {
             for entry in entries {
-                let grant = grants::Grant::allowed(key, &entry.text).map_err(|error| {
-                    BindFailure::Other(format!("{error} ({})", entry.location))
-                })?;
+                let grant = grants::Grant::allowed(key, &entry.text)
+                    .map_err(|error| BindFailure::Other(format!("{error} ({})", entry.location)))?;
                 granted.push(grant);
             }
         }
@@ -157,5 +193,8 @@ pub(crate) enum BindFailure {
 }
 
 fn load_failure(plugin: &str, shelf: &Shelf, error: &LoadError) -> String {
-    format!("cannot load plugin `{plugin}` from {}: {error}", shelf.path().display())
+    format!(
+        "cannot load plugin `{plugin}` from {}: {error}",
+        shelf.path().display()
+    )
 }

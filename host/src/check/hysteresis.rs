@@ -75,9 +75,15 @@ mod tests {
 
     fn shown(fall: u32, rise: u32, found: &[Status]) -> Vec<Status> {
         let number = |n| NonZeroU32::new(n).unwrap();
-        let thresholds = Thresholds { fall: number(fall), rise: number(rise) };
+        let thresholds = Thresholds {
+            fall: number(fall),
+            rise: number(rise),
+        };
         let mut hysteresis = Hysteresis::default();
-        found.iter().map(|&status| hysteresis.observe(status, thresholds)).collect()
+        found
+            .iter()
+            .map(|&status| hysteresis.observe(status, thresholds))
+            .collect()
     }
 
     #[test]
@@ -89,8 +95,16 @@ mod tests {
     #[test]
     fn it_takes_fall_failures_in_a_row() {
         assert_eq!(
-            shown(3, 1, &[Healthy, Unhealthy, Unhealthy, Healthy, Unhealthy, Unhealthy, Unhealthy]),
-            [Healthy, Healthy, Healthy, Healthy, Healthy, Healthy, Unhealthy]
+            shown(
+                3,
+                1,
+                &[
+                    Healthy, Unhealthy, Unhealthy, Healthy, Unhealthy, Unhealthy, Unhealthy
+                ]
+            ),
+            [
+                Healthy, Healthy, Healthy, Healthy, Healthy, Healthy, Unhealthy
+            ]
         );
     }
 
@@ -119,11 +133,18 @@ mod tests {
     #[test]
     fn counting_is_seen() {
         let two = NonZeroU32::new(2).unwrap();
-        let thresholds = Thresholds { fall: two, rise: two };
+        let thresholds = Thresholds {
+            fall: two,
+            rise: two,
+        };
         let mut hysteresis = Hysteresis::default();
-        for (found, counting) in
-            [(Healthy, false), (Unhealthy, true), (Unhealthy, false), (Healthy, true), (Healthy, false)]
-        {
+        for (found, counting) in [
+            (Healthy, false),
+            (Unhealthy, true),
+            (Unhealthy, false),
+            (Healthy, true),
+            (Healthy, false),
+        ] {
             hysteresis.observe(found, thresholds);
             assert_eq!(hysteresis.is_counting(), counting, "after {found}");
         }

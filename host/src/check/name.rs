@@ -107,7 +107,11 @@ impl FromStr for Digest {
 impl InvalidName {
     fn new(what: &'static str, given: &str, expected: &'static str) -> Self {
         let given = Text::line(given, SHOWN_BYTES);
-        Self { what, given, expected }
+        Self {
+            what,
+            given,
+            expected,
+        }
     }
 }
 
@@ -175,11 +179,14 @@ fn is_name(text: &str) -> bool {
     let bytes = text.as_bytes();
     (1..=64).contains(&bytes.len())
         && plain(bytes[0])
-        && bytes.iter().all(|&byte| plain(byte) || b"._-".contains(&byte))
+        && bytes
+            .iter()
+            .all(|&byte| plain(byte) || b"._-".contains(&byte))
 }
 
 const MODULE: &str = "module:";
-const NAME_RULE: &str = "write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit";
+const NAME_RULE: &str =
+    "write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit";
 const DIGEST_RULE: &str = "write the 64 hexadecimal digits that `sha256sum` prints";
 const SHOWN_BYTES: usize = 80;
 
@@ -193,7 +200,17 @@ mod tests {
             assert!(good.parse::<CheckName>().is_ok(), "{good}");
             assert!(good.parse::<PluginName>().is_ok(), "{good}");
         }
-        for bad in ["", "-a", ".a", "A", "a b", "ä", "a/b", "module:", &"x".repeat(65)] {
+        for bad in [
+            "",
+            "-a",
+            ".a",
+            "A",
+            "a b",
+            "ä",
+            "a/b",
+            "module:",
+            &"x".repeat(65),
+        ] {
             assert!(bad.parse::<CheckName>().is_err(), "{bad}");
             assert!(bad.parse::<PluginName>().is_err(), "{bad}");
         }

@@ -113,7 +113,8 @@ impl Outcome {
     #[must_use]
     pub fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
         if self.details.len() < DETAILS {
-            self.details.insert(Text::line(key, KEY_BYTES).into(), clean_json(value.into()));
+            self.details
+                .insert(Text::line(key, KEY_BYTES).into(), clean_json(value.into()));
         } else if !self.truncated.contains(&"details") {
             self.truncated.push("details");
         }
@@ -135,7 +136,13 @@ impl Outcome {
         if cut {
             truncated.push("measurements");
         }
-        Self { status, message, details, measurements, truncated }
+        Self {
+            status,
+            message,
+            details,
+            measurements,
+            truncated,
+        }
     }
 
     /// What the run found the watched thing to be.
@@ -169,12 +176,19 @@ impl Outcome {
         if let Some(edited) = edit(self.message.as_str()) {
             self.message = Text::line(&edited, MESSAGE_BYTES);
         }
-        if self.details.iter().any(|(key, value)| edit(key).is_some() || edit_value(value, edit).is_some()) {
+        if self
+            .details
+            .iter()
+            .any(|(key, value)| edit(key).is_some() || edit_value(value, edit).is_some())
+        {
             self.details = self
                 .details
                 .into_iter()
                 .map(|(key, value)| {
-                    (edit(&key).unwrap_or(key), edit_value(&value, edit).unwrap_or(value))
+                    (
+                        edit(&key).unwrap_or(key),
+                        edit_value(&value, edit).unwrap_or(value),
+                    )
                 })
                 .collect();
         }
@@ -190,7 +204,9 @@ fn edit_value(value: &Value, edit: &dyn Fn(&str) -> Option<String>) -> Option<Va
             let edited: Vec<_> = items.iter().map(|item| edit_value(item, edit)).collect();
             edited.iter().any(Option::is_some).then(|| {
                 let pairs = edited.into_iter().zip(items);
-                pairs.map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect()
+                pairs
+                    .map(|(new, old)| new.unwrap_or_else(|| old.clone()))
+                    .collect()
             })
         }
         Value::Object(map) => {
@@ -200,7 +216,10 @@ fn edit_value(value: &Value, edit: &dyn Fn(&str) -> Option<String>) -> Option<Va
             map.iter().any(changes).then(|| {
                 let entries = map.iter().map(|(key, value)| {
                     let key = edit(key).unwrap_or_else(|| key.clone());
-                    (key, edit_value(value, edit).unwrap_or_else(|| value.clone()))
+                    (
+                        key,
+                        edit_value(value, edit).unwrap_or_else(|| value.clone()),
+                    )
                 });
                 Value::Object(entries.collect())
             })
@@ -237,9 +256,10 @@ fn detail_json(value: DetailValue) -> (Value, bool) {
     match value {
         DetailValue::Text(text) => text_json(&text),
         DetailValue::Integer(number) => (number.into(), false),
-        DetailValue::Decimal(number) => {
-            (Number::from_f64(number).map_or(Value::Null, Value::Number), false)
-        }
+        DetailValue::Decimal(number) => (
+            Number::from_f64(number).map_or(Value::Null, Value::Number),
+            false,
+        ),
         DetailValue::Boolean(truth) => (truth.into(), false),
         DetailValue::Json(document) if document.len() > DETAILS_BYTES => text_json(&document),
         DetailValue::Json(document) => match serde_json::from_str(&document) {
@@ -260,9 +280,10 @@ fn clean_json(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(clean(&text)),
         Value::Array(items) => items.into_iter().map(clean_json).collect(),
-        Value::Object(map) => {
-            map.into_iter().map(|(key, value)| (clean(&key), clean_json(value))).collect()
-        }
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| (clean(&key), clean_json(value)))
+            .collect(),
         other => other,
     }
 }
@@ -272,7 +293,10 @@ fn json_bytes(value: &Value) -> usize {
         Value::String(text) => text.len() + 2,
         Value::Array(items) => 2 + items.iter().map(|item| json_bytes(item) + 1).sum::<usize>(),
         Value::Object(map) => {
-            2 + map.iter().map(|(key, value)| key.len() + 4 + json_bytes(value)).sum::<usize>()
+            2 + map
+                .iter()
+                .map(|(key, value)| key.len() + 4 + json_bytes(value))
+                .sum::<usize>()
         }
         Value::Null | Value::Bool(_) => 5,
         Value::Number(_) => 20,
@@ -299,7 +323,9 @@ impl Measurement {
     fn is_valid(&self) -> bool {
         let word = |text: &str, max| {
             text.len() <= max
-                && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         };
         let finite = |bound: Option<Bound>| match bound {
             Some(Bound::Above(value) | Bound::Below(value)) => value.is_finite(),
@@ -327,12 +353,21 @@ mod tests {
     use super::*;
 
     fn detail(key: &str, value: DetailValue) -> Detail {
-        Detail { key: key.into(), value }
+        Detail {
+            key: key.into(),
+            value,
+        }
     }
 
     fn measurement(name: &str, value: f64) -> Measurement {
         let unit = "seconds".into();
-        Measurement { name: name.into(), value, unit, degraded_at: None, unhealthy_at: None }
+        Measurement {
+            name: name.into(),
+            value,
+            unit,
+            degraded_at: None,
+            unhealthy_at: None,
+        }
     }
 
     fn outcome(parts: OutcomeParts) -> Outcome {
@@ -348,7 +383,10 @@ mod tests {
             detail("json", DetailValue::Json(r#"{"x\n":["y\u202e"]}"#.into())),
             detail("broken", DetailValue::Json("{".into())),
         ];
-        let outcome = outcome(OutcomeParts { details, ..OutcomeParts::default() });
+        let outcome = outcome(OutcomeParts {
+            details,
+            ..OutcomeParts::default()
+        });
         let expected = json!({"a": "two", "nan": null, "json": {"x ": ["y"]}, "broken": "{"});
         assert_eq!(Value::Object(outcome.details().clone()), expected);
         assert!(outcome.truncated().is_empty());
@@ -356,9 +394,17 @@ mod tests {
 
     #[test]
     fn too_much_is_cut_and_said_so() {
-        let details = (0..65).map(|n| detail(&n.to_string(), DetailValue::Integer(n))).collect();
-        let measurements = (0..33).map(|n| measurement(&format!("m{n}"), 0.5)).collect();
-        let outcome = outcome(OutcomeParts { message: "x".repeat(3000), details, measurements });
+        let details = (0..65)
+            .map(|n| detail(&n.to_string(), DetailValue::Integer(n)))
+            .collect();
+        let measurements = (0..33)
+            .map(|n| measurement(&format!("m{n}"), 0.5))
+            .collect();
+        let outcome = outcome(OutcomeParts {
+            message: "x".repeat(3000),
+            details,
+            measurements,
+        });
         assert_eq!(outcome.message().as_str().len(), 2048);
         assert_eq!(outcome.details().len(), 64);
         assert_eq!(outcome.measurements().len(), 32);
@@ -367,9 +413,13 @@ mod tests {
 
     #[test]
     fn all_details_together_stay_within_their_bytes() {
-        let details =
-            (0..10).map(|n| detail(&n.to_string(), DetailValue::Text("x".repeat(4000)))).collect();
-        let outcome = outcome(OutcomeParts { details, ..OutcomeParts::default() });
+        let details = (0..10)
+            .map(|n| detail(&n.to_string(), DetailValue::Text("x".repeat(4000))))
+            .collect();
+        let outcome = outcome(OutcomeParts {
+            details,
+            ..OutcomeParts::default()
+        });
         assert!(serde_json::to_string(outcome.details()).unwrap().len() <= 16 << 10);
         assert_eq!(outcome.truncated(), ["details"]);
     }
@@ -383,13 +433,19 @@ mod tests {
             measurement("Bad Name", 1.0),
             measurement("", 1.0),
         ];
-        let outcome = outcome(OutcomeParts { measurements, ..OutcomeParts::default() });
+        let outcome = outcome(OutcomeParts {
+            measurements,
+            ..OutcomeParts::default()
+        });
         assert_eq!(outcome.measurements(), [measurement("good", 1.0)]);
     }
 
     #[test]
     fn texts_can_be_edited_wherever_they_stand() {
-        let edit = |text: &str| text.contains("hunter2").then(|| text.replace("hunter2", "***"));
+        let edit = |text: &str| {
+            text.contains("hunter2")
+                .then(|| text.replace("hunter2", "***"))
+        };
         let parts = OutcomeParts {
             message: "login hunter2".into(),
             details: vec![
@@ -400,6 +456,9 @@ mod tests {
         };
         let edited = outcome(parts).map_text(&edit);
         assert_eq!(edited.message().as_str(), "login ***");
-        assert_eq!(Value::Object(edited.details().clone()), json!({"a": {"k": ["***!"]}, "b": 1}));
+        assert_eq!(
+            Value::Object(edited.details().clone()),
+            json!({"a": {"k": ["***!"]}, "b": 1})
+        );
     }
 }

@@ -79,7 +79,13 @@ impl RunError {
     /// An error that is about no limit.
     pub fn new(code: Code, message: &str) -> Self {
         let message = Text::line(message, MESSAGE_BYTES);
-        Self { code, message, limit: None, asked: None, frames: Vec::new() }
+        Self {
+            code,
+            message,
+            limit: None,
+            asked: None,
+            frames: Vec::new(),
+        }
     }
 }
 
@@ -142,7 +148,10 @@ impl RunReport {
             _ => Status::Unhealthy,
         };
         let outcome = Outcome::plain(status, error.message.clone());
-        Self { error: Some(error), ..Self::answered(outcome, elapsed) }
+        Self {
+            error: Some(error),
+            ..Self::answered(outcome, elapsed)
+        }
     }
 
     /// Passes every text through `edit`, for the removal of secrets.
@@ -157,9 +166,14 @@ impl RunReport {
             line(&mut error.message);
             error.frames.iter_mut().for_each(line);
         }
-        self.refusals.iter_mut().for_each(|refusal| line(&mut refusal.message));
+        self.refusals
+            .iter_mut()
+            .for_each(|refusal| line(&mut refusal.message));
         self.output.iter_mut().for_each(line);
-        Self { outcome: self.outcome.map_text(edit), ..self }
+        Self {
+            outcome: self.outcome.map_text(edit),
+            ..self
+        }
     }
 
     /// The status or error code under which metrics count the run.

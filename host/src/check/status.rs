@@ -20,7 +20,12 @@ pub enum Status {
 
 impl Status {
     /// All of them, in the order in which metrics list them.
-    pub const ALL: [Self; 4] = [Self::Healthy, Self::Degraded, Self::Unhealthy, Self::Unknown];
+    pub const ALL: [Self; 4] = [
+        Self::Healthy,
+        Self::Degraded,
+        Self::Unhealthy,
+        Self::Unknown,
+    ];
 
     /// The status as answers, metrics and logs spell it.
     pub fn as_str(self) -> &'static str {

@@ -72,7 +72,9 @@ fn is_invisible(character: char) -> bool {
 
 fn cut(mut clean: String, max_bytes: usize) -> String {
     const ELLIPSIS: char = '…';
-    let mut end = max_bytes.saturating_sub(ELLIPSIS.len_utf8()).min(clean.len());
+    let mut end = max_bytes
+        .saturating_sub(ELLIPSIS.len_utf8())
+        .min(clean.len());
     while !clean.is_char_boundary(end) {
         end -= 1;
     }

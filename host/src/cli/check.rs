@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value};
 use vitals_host::check::{CheckName, RunReport, Status};
+use vitals_host::telemetry;
 use vitals_host::workbench::{AdHoc, NotRun, Workbench};
 
 use super::report::Format;
@@ -38,6 +39,11 @@ impl Check {
             Ok(loaded) => loaded,
             Err(_) => return ExitCode::from(NOT_RUN),
         };
+        if self.format != Format::Nagios
+            && let Err(error) = telemetry::start(&config.logging)
+        {
+            return self.not_run(&format!("VITALS_LOG can't be read: {error}"));
+        }
         let workbench = match Workbench::open(config, sources.environment) {
             Ok(workbench) => workbench,
             Err(error) => return self.not_run(&error.to_string()),
@@ -57,7 +63,11 @@ impl Check {
             let told = self.told()?;
             let path = Path::new(&self.what);
             let report = workbench.run_file(path, told).await.map_err(text)?;
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             return Ok((name, report));
         }
         if self.settings != "{}" || !self.allow.is_empty() || self.timeout.is_some() {
@@ -87,7 +97,11 @@ impl Check {
             )),
         };
         let allow = self.allow.iter().map(pair).collect::<Result<_, _>>()?;
-        Ok(AdHoc { settings, allow, timeout: self.timeout })
+        Ok(AdHoc {
+            settings,
+            allow,
+            timeout: self.timeout,
+        })
     }
 
     /// Says why there is no result; a Nagios plugin says so on standard output.

@@ -23,7 +23,11 @@ impl Probe {
                 print(body.trim_end());
                 ExitCode::SUCCESS
             }
-            Ok((status, body)) => fail(&format!("{} answered {status}: {}", self.url, body.trim_end())),
+            Ok((status, body)) => fail(&format!(
+                "{} answered {status}: {}",
+                self.url,
+                body.trim_end()
+            )),
             Err(error) => fail(&format!("cannot probe {}: {}", self.url, chain(&error))),
         }
     }

@@ -34,7 +34,11 @@ fn text(name: &str, report: &RunReport) -> String {
     if !outcome.message().is_empty() {
         let _ = write!(lines, " - {}", outcome.message());
     }
-    let _ = write!(lines, "\n  took {:.1} ms", report.elapsed.as_secs_f64() * 1e3);
+    let _ = write!(
+        lines,
+        "\n  took {:.1} ms",
+        report.elapsed.as_secs_f64() * 1e3
+    );
     let _ = write!(
         lines,
         ", fuel {}, memory {} KiB",
@@ -60,7 +64,9 @@ fn text(name: &str, report: &RunReport) -> String {
         };
     }
     for measurement in outcome.measurements() {
-        let Measurement { name, value, unit, .. } = measurement;
+        let Measurement {
+            name, value, unit, ..
+        } = measurement;
         let _ = write!(lines, "\n  {name} = {value} {unit}");
         for (bound, word) in [
             (measurement.degraded_at, "degraded"),
@@ -120,16 +126,25 @@ fn nagios(report: &RunReport) -> String {
     }
     line.push_str(" |");
     for measurement in outcome.measurements() {
-        let Measurement { name, value, unit, .. } = measurement;
+        let Measurement {
+            name, value, unit, ..
+        } = measurement;
         let unit = match unit.as_str() {
             "seconds" => "s",
             "bytes" => "B",
             _ => "",
         };
-        let (warning, critical) = (range(measurement.degraded_at), range(measurement.unhealthy_at));
+        let (warning, critical) = (
+            range(measurement.degraded_at),
+            range(measurement.unhealthy_at),
+        );
         let _ = write!(line, " '{name}'={value}{unit};{warning};{critical}");
     }
-    let _ = write!(line, " 'check_duration'={:.6}s", report.elapsed.as_secs_f64());
+    let _ = write!(
+        line,
+        " 'check_duration'={:.6}s",
+        report.elapsed.as_secs_f64()
+    );
     line
 }
 

@@ -29,7 +29,9 @@ impl Serve {
             Err(status) => return status,
         };
         if let Err(error) = telemetry::start(&config.logging) {
-            return fail(&format!("VITALS_LOG can't be read: {error}; write for example `info`"));
+            return fail(&format!(
+                "VITALS_LOG can't be read: {error}; write for example `info`"
+            ));
         }
         let address = config.server.listen;
         let grace = config.server.shutdown_grace;
@@ -42,8 +44,15 @@ impl Serve {
                 ));
             }
         };
-        let (origin, bound) = (config.origin.clone(), listener.local_addr().unwrap_or(address));
-        let host = Host::builder().config(config).environment(sources.environment).start().await;
+        let (origin, bound) = (
+            config.origin.clone(),
+            listener.local_addr().unwrap_or(address),
+        );
+        let host = Host::builder()
+            .config(config)
+            .environment(sources.environment)
+            .start()
+            .await;
         let host = match host {
             Ok(host) => host,
             Err(error) => return fail(&error.to_string()),
@@ -74,8 +83,10 @@ impl Serve {
 
 /// Waits for SIGINT or SIGTERM.
 async fn ended() {
-    let (interrupt, terminate) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (interrupt, terminate) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    );
     match (interrupt, terminate) {
         (Ok(mut interrupt), Ok(mut terminate)) => {
             tokio::select! {

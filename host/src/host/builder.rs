@@ -59,7 +59,10 @@ impl HostBuilder {
     /// are none.
     #[must_use]
     pub fn environment(self, environment: Environment) -> Self {
-        Self { environment, ..self }
+        Self {
+            environment,
+            ..self
+        }
     }
 
     /// Adds a native check. `[checks.<name>]` in the configuration sets its schedule.
@@ -83,7 +86,12 @@ impl HostBuilder {
     ///
     /// See [`StartError`]. A plugin that can't be loaded is no error: it stands among the checks.
     pub async fn start(self) -> Result<Host, StartError> {
-        let Self { config, environment, natives, invalid } = self;
+        let Self {
+            config,
+            environment,
+            natives,
+            invalid,
+        } = self;
         if let Some(error) = invalid {
             return Err(error.into());
         }
@@ -113,9 +121,15 @@ fn assemble(
     let closing = CancellationToken::new();
     let metrics = metrics(config.metrics.enabled);
     metrics.config_reloaded(true, Timestamp::now());
-    let recorder =
-        Recorder { board: Arc::clone(&board), metrics: metrics.clone(), sentry: sentry.clone() };
-    let schedule = Arc::new(Schedule::new(config.engine.max_runs as usize, Arc::new(recorder)));
+    let recorder = Recorder {
+        board: Arc::clone(&board),
+        metrics: metrics.clone(),
+        sentry: sentry.clone(),
+    };
+    let schedule = Arc::new(Schedule::new(
+        config.engine.max_runs as usize,
+        Arc::new(recorder),
+    ));
     let mut catalog = Catalog::new(Arc::clone(config), environment);
     for (name, check) in natives {
         catalog.register(name, check);
@@ -141,7 +155,12 @@ fn assemble(
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(watcher.run(stop.clone()));
-    tasks.spawn(sweep(Arc::clone(&board), loops, Instant::now() + config.server.startup_grace, stop.clone()));
+    tasks.spawn(sweep(
+        Arc::clone(&board),
+        loops,
+        Instant::now() + config.server.startup_grace,
+        stop.clone(),
+    ));
     Host {
         board,
         schedule,
@@ -156,5 +175,9 @@ fn assemble(
 }
 
 fn metrics(enabled: bool) -> Metrics {
-    if enabled { Metrics::enabled(env!("CARGO_PKG_VERSION"), WASMTIME) } else { Metrics::disabled() }
+    if enabled {
+        Metrics::enabled(env!("CARGO_PKG_VERSION"), WASMTIME)
+    } else {
+        Metrics::disabled()
+    }
 }

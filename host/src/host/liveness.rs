@@ -21,7 +21,12 @@ pub(super) struct Loops {
 
 impl Loops {
     pub(super) fn new(sandbox: Sandbox, schedule: Arc<Schedule>) -> Self {
-        Self { sandbox, schedule, started: Instant::now(), last_sweep_ms: AtomicU64::new(0) }
+        Self {
+            sandbox,
+            schedule,
+            started: Instant::now(),
+            last_sweep_ms: AtomicU64::new(0),
+        }
     }
 
     fn swept(&self) {

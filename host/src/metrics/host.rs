@@ -68,7 +68,6 @@ impl Host {
         for reason in [Skipped::Busy, Skipped::Host] {
             host.skipped.with_label_values(&[reason.as_str()]);
         }
-        host.config_reloaded(true, Timestamp::now());
         host
     }
 

@@ -76,7 +76,9 @@ pub enum LoadError {
     #[error("it does not compile: {0}")]
     Compile(Text),
     /// The component exports no health check.
-    #[error("it is a component of another world: it exports {exports}, a check exports `{contract}`")]
+    #[error(
+        "it is a component of another world: it exports {exports}, a check exports `{contract}`"
+    )]
     AnotherWorld {
         /// What it exports.
         exports: String,
@@ -145,7 +147,10 @@ impl Plugin {
         shape(&component)?;
         imports::check(&component, sandbox.engine())?;
         let types = |error: wasmtime::Error| LoadError::Types(error_text(&error));
-        let pre = sandbox.linker().instantiate_pre(&component).map_err(types)?;
+        let pre = sandbox
+            .linker()
+            .instantiate_pre(&component)
+            .map_err(types)?;
         let pre = PluginPre::new(pre).map_err(types)?;
         let (description, schema) = describe(sandbox, &pre).await?;
         Ok(Arc::new(Self {
@@ -171,7 +176,10 @@ impl Plugin {
             return Err(LoadError::Read("it is not a regular file".into()));
         }
         if metadata.len() > MAX_BYTES {
-            return Err(LoadError::TooLarge { size: metadata.len(), limit: MAX_BYTES });
+            return Err(LoadError::TooLarge {
+                size: metadata.len(),
+                limit: MAX_BYTES,
+            });
         }
         std::fs::read(path).map_err(read)
     }
@@ -238,7 +246,10 @@ impl std::fmt::Debug for Plugin {
 /// What the first bytes say the file is.
 fn kind(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(LoadError::TooLarge { size: bytes.len() as u64, limit: MAX_BYTES });
+        return Err(LoadError::TooLarge {
+            size: bytes.len() as u64,
+            limit: MAX_BYTES,
+        });
     }
     if Engine::detect_precompiled(bytes).is_some() {
         return Err(LoadError::Precompiled);
@@ -252,10 +263,17 @@ fn kind(bytes: &[u8]) -> Result<(), LoadError> {
 }
 
 /// Compiles off the async runtime, or takes what the cache has.
-async fn compile(sandbox: &Sandbox, digest: Digest, bytes: Vec<u8>) -> Result<Component, LoadError> {
+async fn compile(
+    sandbox: &Sandbox,
+    digest: Digest,
+    bytes: Vec<u8>,
+) -> Result<Component, LoadError> {
     let here = sandbox.clone();
     let work = move || {
-        if let Some(component) = here.cache().and_then(|cache| cache.load(here.engine(), digest)) {
+        if let Some(component) = here
+            .cache()
+            .and_then(|cache| cache.load(here.engine(), digest))
+        {
             return Ok(component);
         }
         let component = Component::new(here.engine(), &bytes);
@@ -267,17 +285,24 @@ async fn compile(sandbox: &Sandbox, digest: Digest, bytes: Vec<u8>) -> Result<Co
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(compiled) => compiled,
-        Err(_) => Err(LoadError::Compile(Text::line("the compiler panicked", TEXT_BYTES))),
+        Err(_) => Err(LoadError::Compile(Text::line(
+            "the compiler panicked",
+            TEXT_BYTES,
+        ))),
     }
 }
 
 fn shape(component: &Component) -> Result<(), LoadError> {
     let Some(needs) = component.resources_required() else {
-        return Err(LoadError::Types(Text::line("it imports core modules", TEXT_BYTES)));
+        return Err(LoadError::Types(Text::line(
+            "it imports core modules",
+            TEXT_BYTES,
+        )));
     };
-    for (what, count, limit) in
-        [("memories", needs.num_memories, MAX_MEMORIES), ("tables", needs.num_tables, MAX_TABLES)]
-    {
+    for (what, count, limit) in [
+        ("memories", needs.num_memories, MAX_MEMORIES),
+        ("tables", needs.num_tables, MAX_TABLES),
+    ] {
         if count > limit {
             return Err(LoadError::Shape { what, count, limit });
         }
@@ -311,7 +336,10 @@ async fn describe(
         let mut store = here.store(state, &limits);
         let answer = bounded(&mut store, &limits, async |store| {
             let instance = pre.instantiate_async(&mut *store).await?;
-            instance.vitals_health_health_check().call_describe(store).await
+            instance
+                .vitals_health_health_check()
+                .call_describe(store)
+                .await
         });
         let answer = answer.await;
         drop(leftovers(store, &limits, started));
@@ -320,7 +348,11 @@ async fn describe(
     let said = match sandbox.threads().run(work).await {
         Ok(Ok(said)) => said,
         Ok(Err(error)) => return Err(LoadError::Describe(Box::new(error))),
-        Err(_) => return Err(LoadError::Description("the host panicked inside `describe`".into())),
+        Err(_) => {
+            return Err(LoadError::Description(
+                "the host panicked inside `describe`".into(),
+            ));
+        }
     };
     let description = Description::new(&said).map_err(LoadError::Description)?;
     let schema = Schema::parse(&said.config_schema).map_err(LoadError::Schema)?;

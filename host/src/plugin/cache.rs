@@ -4,10 +4,10 @@
 //! that nobody else may enter, and only if its bytes are those that were written.
 
 use std::fs::{self, DirBuilder};
+use std::hash::{Hash as _, Hasher};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::hash::{Hash as _, Hasher};
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
@@ -30,7 +30,10 @@ impl CodeCache {
             Ok(()) => {
                 let mut hasher = Fingerprint(Sha256::new());
                 engine.precompile_compatibility_hash().hash(&mut hasher);
-                Some(Self { dir, engine: hasher.finish() })
+                Some(Self {
+                    dir,
+                    engine: hasher.finish(),
+                })
             }
             Err(why) => {
                 tracing::warn!(dir = %dir.display(), %why, "compiled code is not cached");
@@ -56,18 +59,23 @@ impl CodeCache {
         // SAFETY: see the reason above; a hostile process of the same user could as well attach to
         // this one.
         let component = unsafe { Component::deserialize(engine, code) };
-        component.inspect_err(|error| tracing::debug!(%error, "a cached plugin is of another host")).ok()
+        component
+            .inspect_err(|error| tracing::debug!(%error, "a cached plugin is of another host"))
+            .ok()
     }
 
     /// Keeps compiled code. A failure costs the next start a compilation, and nothing else.
     pub(super) fn store(&self, digest: Digest, component: &Component) {
-        let written = component.serialize().map_err(io::Error::other).and_then(|code| {
-            let temporary = self.dir.join(format!(".{}.{}", digest, std::process::id()));
-            let mut file = fs::File::create(&temporary)?;
-            file.write_all(&self.seal(digest, &code))?;
-            file.write_all(&code)?;
-            fs::rename(&temporary, self.path(digest))
-        });
+        let written = component
+            .serialize()
+            .map_err(io::Error::other)
+            .and_then(|code| {
+                let temporary = self.dir.join(format!(".{}.{}", digest, std::process::id()));
+                let mut file = fs::File::create(&temporary)?;
+                file.write_all(&self.seal(digest, &code))?;
+                file.write_all(&code)?;
+                fs::rename(&temporary, self.path(digest))
+            });
         if let Err(error) = written {
             tracing::warn!(dir = %self.dir.display(), %error, "cannot keep compiled code");
         }
@@ -101,7 +109,10 @@ fn ours_alone(dir: &Path) -> Result<(), String> {
     }
     if found.mode() & 0o077 != 0 {
         let mode = found.mode() & 0o777;
-        return Err(format!("others may enter it (mode {mode:o}): chmod 700 {}", dir.display()));
+        return Err(format!(
+            "others may enter it (mode {mode:o}): chmod 700 {}",
+            dir.display()
+        ));
     }
     Ok(())
 }

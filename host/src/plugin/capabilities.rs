@@ -47,7 +47,14 @@ impl Journal {
         secrets: Arc<Secrets>,
         tracker: Option<Arc<dyn ErrorTracker>>,
     ) -> Self {
-        Self { check, secrets, tracker, lines: 0, dropped: 0, captures: 0 }
+        Self {
+            check,
+            secrets,
+            tracker,
+            lines: 0,
+            dropped: 0,
+            captures: 0,
+        }
     }
 
     /// Log lines that were dropped because the run wrote too many.
@@ -89,8 +96,14 @@ impl State {
     /// The answer to a door that this version of the host keeps closed: what no grant covers is
     /// refused, what one covers is said to be missing.
     fn closed_door(&self, kind: Kind, what: String) -> Closed {
-        if self.grants.iter().any(|grant| grant.target().kind() == kind) {
-            Closed::Missing(format!("this version of vitals does not offer {kind} to plugins yet"))
+        if self
+            .grants
+            .iter()
+            .any(|grant| grant.target().kind() == kind)
+        {
+            Closed::Missing(format!(
+                "this version of vitals does not offer {kind} to plugins yet"
+            ))
         } else {
             Closed::Denied(self.egress.refuse(kind, what))
         }
@@ -165,7 +178,10 @@ impl metrics::Host for State {
 }
 
 impl files::Host for State {
-    fn stat(&mut self, path: String) -> wasmtime::Result<Result<files::Metadata, files::FileError>> {
+    fn stat(
+        &mut self,
+        path: String,
+    ) -> wasmtime::Result<Result<files::Metadata, files::FileError>> {
         Ok(Err(self.closed_door(Kind::File, path).into()))
     }
 
@@ -188,7 +204,9 @@ impl system::Host for State {
         &mut self,
         path: String,
     ) -> wasmtime::Result<Result<system::Disk, system::SystemError>> {
-        Ok(Err(self.closed_door(Kind::System, format!("disk:{path}")).into()))
+        Ok(Err(self
+            .closed_door(Kind::System, format!("disk:{path}"))
+            .into()))
     }
 
     fn memory_usage(&mut self) -> wasmtime::Result<Result<system::Memory, system::SystemError>> {
@@ -210,7 +228,9 @@ impl tls::HostConnection for State {
         port: u16,
         _timeout_ms: u32,
     ) -> wasmtime::Result<Result<Resource<tls::Connection>, tls::TlsError>> {
-        Ok(Err(self.closed_door(Kind::Tls, format!("{host}:{port}")).into()))
+        Ok(Err(self
+            .closed_door(Kind::Tls, format!("{host}:{port}"))
+            .into()))
     }
 
     fn read(

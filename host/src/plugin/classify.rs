@@ -32,7 +32,10 @@ pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
     };
     let limit = shown_duration(limits.timeout);
     let message = format!("timed out after {limit} ({doing})");
-    RunError { limit: Some(limit), ..RunError::new(Code::Timeout, &message) }
+    RunError {
+        limit: Some(limit),
+        ..RunError::new(Code::Timeout, &message)
+    }
 }
 
 /// The error of a run that ended by an error of the sandbox.
@@ -42,7 +45,11 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Te
         let (limit, asked) = (size(limit), size(asked));
         let message = format!("asked for {asked} of memory, the limit is {limit}");
         let error = RunError::new(Code::Memory, &message);
-        return RunError { limit: Some(limit), asked: Some(asked), ..error };
+        return RunError {
+            limit: Some(limit),
+            asked: Some(asked),
+            ..error
+        };
     }
     if error.is::<DeadlinePassed>() {
         return timeout(limits, Busy::Computing);
@@ -64,13 +71,19 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Te
     if text.contains(HOSTCALL_FUEL) {
         let limit = size(limits.output);
         let message = format!("handed more than {limit} to the host in one call");
-        return RunError { limit: Some(limit), ..RunError::new(Code::Output, &message) };
+        return RunError {
+            limit: Some(limit),
+            ..RunError::new(Code::Output, &message)
+        };
     }
     if text.contains(HANDLE_LIMIT) {
         return resources(limits);
     }
     let frames = frames(error);
-    RunError { frames, ..RunError::new(Code::Trap, &with_panic(&format!("trapped: {text}"), output)) }
+    RunError {
+        frames,
+        ..RunError::new(Code::Trap, &with_panic(&format!("trapped: {text}"), output))
+    }
 }
 
 fn trapped(trap: Trap, error: &wasmtime::Error, limits: &RunLimits, output: &[Text]) -> RunError {
@@ -78,18 +91,30 @@ fn trapped(trap: Trap, error: &wasmtime::Error, limits: &RunLimits, output: &[Te
         Trap::OutOfFuel => {
             let limit = limits.fuel.to_string();
             let message = format!("used up its fuel of {limit}");
-            RunError { limit: Some(limit), ..RunError::new(Code::Fuel, &message) }
+            RunError {
+                limit: Some(limit),
+                ..RunError::new(Code::Fuel, &message)
+            }
         }
         Trap::StackOverflow => {
             let limit = size(super::engine::WASM_STACK as u64);
             let message = format!("overflowed its stack of {limit}");
-            let error = RunError { frames: frames(error), ..RunError::new(Code::Stack, &message) };
-            RunError { limit: Some(limit), ..error }
+            let error = RunError {
+                frames: frames(error),
+                ..RunError::new(Code::Stack, &message)
+            };
+            RunError {
+                limit: Some(limit),
+                ..error
+            }
         }
         Trap::Interrupt => timeout(limits, Busy::Computing),
         _ => {
             let message = with_panic(&format!("trapped: {trap}"), output);
-            RunError { frames: frames(error), ..RunError::new(Code::Trap, &message) }
+            RunError {
+                frames: frames(error),
+                ..RunError::new(Code::Trap, &message)
+            }
         }
     }
 }
@@ -97,22 +122,39 @@ fn trapped(trap: Trap, error: &wasmtime::Error, limits: &RunLimits, output: &[Te
 fn resources(limits: &RunLimits) -> RunError {
     let limit = limits.resources.to_string();
     let message = format!("held more than {limit} host resources (streams, pollables, handles)");
-    RunError { limit: Some(limit), ..RunError::new(Code::Resources, &message) }
+    RunError {
+        limit: Some(limit),
+        ..RunError::new(Code::Resources, &message)
+    }
 }
 
 /// The message of a panic that a Rust guest wrote to its standard error, else `message`.
 fn with_panic(message: &str, output: &[Text]) -> String {
-    let Some(at) = output.iter().rposition(|line| line.as_str().contains(PANICKED)) else {
+    let Some(at) = output
+        .iter()
+        .rposition(|line| line.as_str().contains(PANICKED))
+    else {
         return message.to_owned();
     };
     let lines = output[at + 1..].iter().map(Text::as_str);
-    let said: Vec<_> = lines.take_while(|line| !line.starts_with("note: ")).collect();
-    let place = output[at].as_str().split_once(PANICKED).map_or("", |(_, place)| place);
-    format!("panicked at {}: {}", place.trim_end_matches(':'), said.join(" ").trim())
+    let said: Vec<_> = lines
+        .take_while(|line| !line.starts_with("note: "))
+        .collect();
+    let place = output[at]
+        .as_str()
+        .split_once(PANICKED)
+        .map_or("", |(_, place)| place);
+    format!(
+        "panicked at {}: {}",
+        place.trim_end_matches(':'),
+        said.join(" ").trim()
+    )
 }
 
 fn frames(error: &wasmtime::Error) -> Vec<Text> {
-    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
     let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
         Some(name) => {
             let name = format!("{:#}", rustc_demangle::demangle(name));
@@ -126,7 +168,11 @@ fn frames(error: &wasmtime::Error) -> Vec<Text> {
 /// A size as the configuration writes it; one that takes more digits than it is worth is rounded.
 fn size(bytes: u64) -> String {
     let exact = shown_size(bytes);
-    if exact.len() > 7 { ByteSize(bytes).to_string().replace(' ', "") } else { exact }
+    if exact.len() > 7 {
+        ByteSize(bytes).to_string().replace(' ', "")
+    } else {
+        exact
+    }
 }
 
 const PANICKED: &str = "panicked at ";
@@ -152,7 +198,10 @@ mod tests {
         ]
         .map(|line| Text::line(line, 100))
         .into();
-        assert_eq!(with_panic("trapped", &output), "panicked at src/lib.rs:7:5: queue is gone");
+        assert_eq!(
+            with_panic("trapped", &output),
+            "panicked at src/lib.rs:7:5: queue is gone"
+        );
         assert_eq!(with_panic("trapped", &output[..1]), "trapped");
     }
 

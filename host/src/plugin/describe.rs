@@ -36,13 +36,21 @@ impl Description {
             ));
         }
         let pair = |(key, value): &(String, String)| {
-            (Text::line(key, SHOWN_BYTES), Text::line(value, ANNOTATION_BYTES))
+            (
+                Text::line(key, SHOWN_BYTES),
+                Text::line(value, ANNOTATION_BYTES),
+            )
         };
         Ok(Self {
             code: said.code.clone(),
             version: said.version.clone(),
             summary: Text::line(&said.summary, SUMMARY_BYTES),
-            annotations: said.annotations.iter().take(ANNOTATIONS).map(pair).collect(),
+            annotations: said
+                .annotations
+                .iter()
+                .take(ANNOTATIONS)
+                .map(pair)
+                .collect(),
         })
     }
 }
@@ -94,7 +102,14 @@ mod tests {
         for code in ["", "2x", "X", "a_b", &"x".repeat(65)] {
             assert!(Description::new(&said(code, "1.0.0")).is_err(), "{code}");
         }
-        for version in ["", "1.0", "v1.0.0", "1.0.0 beta", "1.0.0\n", &"1".repeat(33)] {
+        for version in [
+            "",
+            "1.0",
+            "v1.0.0",
+            "1.0.0 beta",
+            "1.0.0\n",
+            &"1".repeat(33),
+        ] {
             assert!(Description::new(&said("a", version)).is_err(), "{version}");
         }
     }

@@ -74,7 +74,10 @@ fn pool(runs: usize) -> PoolingAllocationConfig {
 /// that fails, building the pool would too.
 fn has_address_space_for_a_pool() -> bool {
     let mut config = Config::new();
-    config.wasm_memory64(true).memory_reservation(1 << 42).memory_guard_size(0);
+    config
+        .wasm_memory64(true)
+        .memory_reservation(1 << 42)
+        .memory_guard_size(0);
     let probe = || -> wasmtime::Result<()> {
         let engine = Engine::new(&config)?;
         let mut store = wasmtime::Store::new(&engine, ());
@@ -126,8 +129,13 @@ impl EpochClock {
                 thread::park_timeout(if idle { IDLE_TICK } else { TICK });
             }
         };
-        let thread = thread::Builder::new().name("vitals-epoch".into()).spawn(body)?;
-        Ok(Self { shared, thread: thread.thread().clone() })
+        let thread = thread::Builder::new()
+            .name("vitals-epoch".into())
+            .spawn(body)?;
+        Ok(Self {
+            shared,
+            thread: thread.thread().clone(),
+        })
     }
 
     /// Keeps the clock at its pace until the guard is dropped.

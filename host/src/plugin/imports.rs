@@ -8,26 +8,47 @@ use super::bindings::{PACKAGE, VERSION};
 
 /// The names of what a component imports, sorted.
 pub(super) fn imports(component: &Component, engine: &Engine) -> Vec<String> {
-    let mut names: Vec<_> =
-        component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let mut names: Vec<_> = component
+        .component_type()
+        .imports(engine)
+        .map(|(name, _)| name.to_owned())
+        .collect();
     names.sort();
     names
 }
 
 /// Whether the component exports the contract, and imports nothing that the host does not have.
 pub(super) fn check(component: &Component, engine: &Engine) -> Result<(), LoadError> {
-    let exports: Vec<_> =
-        component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports: Vec<_> = component
+        .component_type()
+        .exports(engine)
+        .map(|(name, _)| name.to_owned())
+        .collect();
     let contract = format!("{PACKAGE}/health-check@{VERSION}");
     let imports = imports(component, engine);
     if let Some(other) = other_version(exports.iter().chain(&imports)) {
-        return Err(LoadError::Contract { guest: other, host: VERSION });
+        return Err(LoadError::Contract {
+            guest: other,
+            host: VERSION,
+        });
     }
     if !exports.contains(&contract) {
-        return Err(LoadError::AnotherWorld { exports: listed(&exports), contract });
+        return Err(LoadError::AnotherWorld {
+            exports: listed(&exports),
+            contract,
+        });
     }
-    let unknown: Vec<_> = imports.into_iter().filter(|name| !is_offered(name)).collect();
-    if unknown.is_empty() { Ok(()) } else { Err(LoadError::Imports { names: listed(&unknown) }) }
+    let unknown: Vec<_> = imports
+        .into_iter()
+        .filter(|name| !is_offered(name))
+        .collect();
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(LoadError::Imports {
+            names: listed(&unknown),
+        })
+    }
 }
 
 /// A version of the contract other than the host's, if one is spoken of.
@@ -53,7 +74,11 @@ fn listed(names: &[String]) -> String {
     if names.is_empty() {
         return "nothing".to_owned();
     }
-    let mut list: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let mut list: Vec<_> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{name}`"))
+        .collect();
     if names.len() > SHOWN {
         list.push(format!("{} more", names.len() - SHOWN));
     }
@@ -103,14 +128,22 @@ mod tests {
     fn what_the_host_has_is_told_from_what_it_has_not() {
         assert!(is_offered("wasi:http/types@0.2.9"));
         assert!(is_offered("vitals:health/tls@0.1.0"));
-        for foreign in ["wasi:http/types@0.3.0", "wasi:keyvalue/store@0.2.0", "acme:x/y@1.0.0", "log"] {
+        for foreign in [
+            "wasi:http/types@0.3.0",
+            "wasi:keyvalue/store@0.2.0",
+            "acme:x/y@1.0.0",
+            "log",
+        ] {
             assert!(!is_offered(foreign), "{foreign}");
         }
     }
 
     #[test]
     fn another_version_of_the_contract_is_seen() {
-        let names = ["wasi:io/poll@0.2.3".to_owned(), "vitals:health/types@0.2.0".to_owned()];
+        let names = [
+            "wasi:io/poll@0.2.3".to_owned(),
+            "vitals:health/types@0.2.0".to_owned(),
+        ];
         assert_eq!(other_version(names.iter()).as_deref(), Some("0.2.0"));
         assert_eq!(other_version(names[..1].iter()), None);
     }

@@ -25,7 +25,12 @@ pub(super) struct MemoryExceeded {
 impl MemoryLimiter {
     pub(super) fn new(limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self { limit, held: 0, peak: 0, last_growth: 0 }
+        Self {
+            limit,
+            held: 0,
+            peak: 0,
+            last_growth: 0,
+        }
     }
 
     /// The most that was held at a time, in bytes.
@@ -36,7 +41,11 @@ impl MemoryLimiter {
     fn grow(&mut self, by: usize) -> wasmtime::Result<bool> {
         let asked = self.held.saturating_add(by);
         if asked > self.limit {
-            return Err(MemoryExceeded { limit: self.limit, asked }.into());
+            return Err(MemoryExceeded {
+                limit: self.limit,
+                asked,
+            }
+            .into());
         }
         self.held = asked;
         self.peak = self.peak.max(asked);
@@ -45,7 +54,9 @@ impl MemoryLimiter {
     }
 
     fn growth_failed(&mut self) {
-        self.held = self.held.saturating_sub(std::mem::take(&mut self.last_growth));
+        self.held = self
+            .held
+            .saturating_sub(std::mem::take(&mut self.last_growth));
     }
 }
 
@@ -70,7 +81,11 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.grow(desired.saturating_sub(current).saturating_mul(size_of::<usize>()))
+        self.grow(
+            desired
+                .saturating_sub(current)
+                .saturating_mul(size_of::<usize>()),
+        )
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -102,7 +117,13 @@ mod tests {
         assert!(limiter.table_growing(0, 40, None).is_ok());
         let error = limiter.memory_growing(600, 700, None).unwrap_err();
         let exceeded = error.downcast_ref::<MemoryExceeded>();
-        assert_eq!(exceeded, Some(&MemoryExceeded { limit: 1000, asked: 1020 }));
+        assert_eq!(
+            exceeded,
+            Some(&MemoryExceeded {
+                limit: 1000,
+                asked: 1020
+            })
+        );
         assert_eq!(limiter.peak(), 920);
     }
 
@@ -110,7 +131,11 @@ mod tests {
     fn a_growth_that_failed_is_not_held() {
         let mut limiter = MemoryLimiter::new(1000);
         assert!(limiter.memory_growing(0, 900, None).is_ok());
-        assert!(limiter.memory_grow_failed(wasmtime::Error::msg("no memory")).is_ok());
+        assert!(
+            limiter
+                .memory_grow_failed(wasmtime::Error::msg("no memory"))
+                .is_ok()
+        );
         assert!(limiter.memory_growing(0, 900, None).is_ok());
     }
 }

@@ -26,7 +26,9 @@ impl OutputTail {
         }
         let bytes: Vec<u8> = tail.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
-        text.lines().map(|line| Text::line(line, LINE_BYTES)).collect()
+        text.lines()
+            .map(|line| Text::line(line, LINE_BYTES))
+            .collect()
     }
 
     fn push(&self, bytes: &[u8]) {
@@ -75,7 +77,11 @@ impl Pollable for OutputTail {
 }
 
 impl AsyncWrite for OutputTail {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.push(bytes);
         Poll::Ready(Ok(bytes.len()))
     }

@@ -108,7 +108,14 @@ impl Plugin {
         let journal = Journal::new(task.check.clone(), Arc::clone(&task.secrets), tracker);
         let grants = Arc::clone(&task.grants);
         let deadline = started + limits.timeout;
-        let state = State::new(&limits, deadline, egress, grants, journal, sandbox.ticking());
+        let state = State::new(
+            &limits,
+            deadline,
+            egress,
+            grants,
+            journal,
+            sandbox.ticking(),
+        );
         let mut store = sandbox.store(state, &limits);
         let request = types::Request {
             check: task.check.to_string(),
@@ -118,7 +125,10 @@ impl Plugin {
         };
         let answer = bounded(&mut store, &limits, async |store| {
             let instance = self.pre().instantiate_async(&mut *store).await?;
-            instance.vitals_health_health_check().call_check(store, &request).await
+            instance
+                .vitals_health_health_check()
+                .call_check(store, &request)
+                .await
         });
         let answer = answer.await;
         let left = leftovers(store, &limits, started);
@@ -131,7 +141,9 @@ impl Sandbox {
     pub(super) fn store(&self, state: State, limits: &RunLimits) -> Store<State> {
         let mut store = Store::new(self.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        store.set_fuel(limits.fuel).expect("the engine is configured to consume fuel");
+        store
+            .set_fuel(limits.fuel)
+            .expect("the engine is configured to consume fuel");
         store.set_hostcall_fuel(usize::try_from(limits.output).unwrap_or(usize::MAX));
         store.set_max_component_handles(limits.resources);
         store.set_epoch_deadline(1);
@@ -164,7 +176,14 @@ pub(super) fn leftovers(store: Store<State>, limits: &RunLimits, started: Instan
     let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     let memory_peak_bytes = store.data().limiter.peak();
     let state = store.into_data();
-    Leftovers { usage: Usage { fuel, memory_peak_bytes }, elapsed: started.elapsed(), state }
+    Leftovers {
+        usage: Usage {
+            fuel,
+            memory_peak_bytes,
+        },
+        elapsed: started.elapsed(),
+        state,
+    }
 }
 
 fn report(
@@ -172,11 +191,18 @@ fn report(
     left: Leftovers,
     secrets: &Secrets,
 ) -> RunReport {
-    let Leftovers { usage, elapsed, state } = left;
+    let Leftovers {
+        usage,
+        elapsed,
+        state,
+    } = left;
     let mut report = match answer {
         Ok(Ok(outcome)) => RunReport::answered(from_wire(outcome), elapsed),
         Ok(Err(message)) => {
-            let parts = OutcomeParts { message, ..OutcomeParts::default() };
+            let parts = OutcomeParts {
+                message,
+                ..OutcomeParts::default()
+            };
             RunReport::answered(Outcome::new(Status::Unhealthy, parts), elapsed)
         }
         Err(error) => RunReport::failed(error, elapsed),
@@ -214,7 +240,10 @@ fn from_wire(outcome: types::Outcome) -> Outcome {
             types::Value::Boolean(truth) => DetailValue::Boolean(truth),
             types::Value::Json(document) => DetailValue::Json(document),
         };
-        Detail { key: detail.key, value }
+        Detail {
+            key: detail.key,
+            value,
+        }
     };
     let bound = |bound: types::Bound| match bound {
         types::Bound::Above(value) => Bound::Above(value),
@@ -246,7 +275,8 @@ fn to_wire(status: Status) -> Option<types::Status> {
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
 }
 
 /// Streams, pollables and other handles that one run may hold.

@@ -85,8 +85,11 @@ impl Sandbox {
         let network = Network::new(&options.roots)?;
         Ok(Self(Arc::new(Shared {
             clock: EpochClock::start(&engine).map_err(SandboxError::Thread)?,
-            threads: GuestThreads::start(options.guest_threads, host).map_err(SandboxError::Thread)?,
-            cache: options.cache_dir.and_then(|dir| CodeCache::open(dir, &engine)),
+            threads: GuestThreads::start(options.guest_threads, host)
+                .map_err(SandboxError::Thread)?,
+            cache: options
+                .cache_dir
+                .and_then(|dir| CodeCache::open(dir, &engine)),
             network: Arc::new(network),
             tracker: options.tracker,
             compilers: Semaphore::new(DESCRIBES),
@@ -151,7 +154,9 @@ impl Sandbox {
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sandbox").field("clock", &self.0.clock).finish_non_exhaustive()
+        f.debug_struct("Sandbox")
+            .field("clock", &self.0.clock)
+            .finish_non_exhaustive()
     }
 }
 
@@ -171,7 +176,9 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let l = &mut linker;
     wasmtime_wasi_io::bindings::wasi::io::error::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
     wasmtime_wasi_io::bindings::wasi::io::poll::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
-    wasmtime_wasi_io::bindings::wasi::io::streams::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
+    wasmtime_wasi_io::bindings::wasi::io::streams::add_to_linker::<State, Io>(l, |t| {
+        t.ctx().table
+    })?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
     clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
     filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;

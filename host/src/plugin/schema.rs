@@ -45,7 +45,10 @@ impl Schema {
             BindingError::Schema(Text::line(&why.to_string(), ERROR_BYTES))
         };
         if text.len() > MAX_BYTES {
-            let why = format!("it has {} bytes, at most {MAX_BYTES} are allowed", text.len());
+            let why = format!(
+                "it has {} bytes, at most {MAX_BYTES} are allowed",
+                text.len()
+            );
             return Err(refuse(&why));
         }
         let document: Value = serde_json::from_str(text).map_err(|e| refuse(&e))?;
@@ -53,14 +56,19 @@ impl Schema {
             return Err(refuse(&"it must be a JSON object"));
         }
         if depth(&document) > MAX_DEPTH {
-            return Err(refuse(&format_args!("it is nested more than {MAX_DEPTH} deep")));
+            return Err(refuse(&format_args!(
+                "it is nested more than {MAX_DEPTH} deep"
+            )));
         }
         let validator = jsonschema::draft202012::options()
             .with_retriever(NothingOutside)
             .with_pattern_options(PatternOptions::regex().size_limit(MAX_REGEX_BYTES))
             .build(&document)
             .map_err(|e| refuse(&e))?;
-        Ok(Self { document, validator })
+        Ok(Self {
+            document,
+            validator,
+        })
     }
 
     /// The schema itself.
@@ -71,20 +79,35 @@ impl Schema {
     /// Checks a configuration. Nothing is filled in: defaults are the guest's to apply.
     pub(crate) fn bind(&self, config: &Map<String, Value>) -> Result<Binding, BindingError> {
         let config = Value::Object(config.clone());
-        let violations: Vec<_> =
-            self.validator.iter_errors(&config).take(MAX_VIOLATIONS).map(|e| describe(&e)).collect();
+        let violations: Vec<_> = self
+            .validator
+            .iter_errors(&config)
+            .take(MAX_VIOLATIONS)
+            .map(|e| describe(&e))
+            .collect();
         if !violations.is_empty() {
             return Err(BindingError::Config(violations));
         }
         let mut secrets = Vec::new();
         self.collect_secrets(&self.document, &config, MAX_DEPTH, &mut secrets);
-        Ok(Binding { json: config.to_string(), secrets })
+        Ok(Binding {
+            json: config.to_string(),
+            secrets,
+        })
     }
 
     /// Walks the properties of the schema beside the configuration. Where a property is
     /// `writeOnly`, every text below its value is a secret.
-    fn collect_secrets(&self, schema: &Value, value: &Value, depth: usize, found: &mut Vec<String>) {
-        let Some(depth) = depth.checked_sub(1) else { return };
+    fn collect_secrets(
+        &self,
+        schema: &Value,
+        value: &Value,
+        depth: usize,
+        found: &mut Vec<String>,
+    ) {
+        let Some(depth) = depth.checked_sub(1) else {
+            return;
+        };
         if schema.get("writeOnly") == Some(&Value::Bool(true)) {
             collect_texts(value, found);
         }
@@ -95,7 +118,11 @@ impl Schema {
             }
         }
         for combinator in ["allOf", "anyOf", "oneOf"] {
-            let branches = schema.get(combinator).and_then(Value::as_array).into_iter().flatten();
+            let branches = schema
+                .get(combinator)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
             for branch in branches {
                 self.collect_secrets(branch, value, depth, found);
             }
@@ -111,7 +138,9 @@ impl Schema {
                 }
             }
             Value::Array(items) => {
-                let Some(schema) = schema.get("items") else { return };
+                let Some(schema) = schema.get("items") else {
+                    return;
+                };
                 for item in items {
                     self.collect_secrets(schema, item, depth, found);
                 }
@@ -136,7 +165,11 @@ impl Retrieve for NothingOutside {
 /// One violation, with where it is and without the value, which may be a secret.
 fn describe(error: &jsonschema::ValidationError<'_>) -> String {
     let pointer = error.instance_path().to_string();
-    let place = if pointer.is_empty() { "the table".to_owned() } else { format!("`{pointer}`") };
+    let place = if pointer.is_empty() {
+        "the table".to_owned()
+    } else {
+        format!("`{pointer}`")
+    };
     let problem = match error.kind() {
         ValidationErrorKind::Required { property } => {
             return format!("{} is missing{}", quoted(property), inside(&pointer));
@@ -163,7 +196,11 @@ fn describe(error: &jsonschema::ValidationError<'_>) -> String {
 }
 
 fn inside(pointer: &str) -> String {
-    if pointer.is_empty() { String::new() } else { format!(" in `{pointer}`") }
+    if pointer.is_empty() {
+        String::new()
+    } else {
+        format!(" in `{pointer}`")
+    }
 }
 
 fn quoted(property: &Value) -> String {

@@ -68,19 +68,29 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.egress }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.egress,
+        }
     }
 }
 
 impl EgressView for State {
     fn egress(&mut self) -> EgressCtx<'_> {
-        EgressCtx { egress: &mut self.egress, table: &mut self.table }
+        EgressCtx {
+            egress: &mut self.egress,
+            table: &mut self.table,
+        }
     }
 }
 

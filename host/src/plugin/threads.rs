@@ -32,14 +32,19 @@ impl GuestThreads {
         let stop = CancellationToken::new();
         for number in 0..count {
             let (executor, stop, host) = (Arc::clone(&executor), stop.clone(), host.clone());
-            thread::Builder::new().name(format!("vitals-guest-{number}")).spawn(move || {
-                lower_priority();
-                wasmtime::Engine::tls_eager_initialize();
-                let _entered = host.enter();
-                futures_lite::future::block_on(executor.run(stop.cancelled()));
-            })?;
+            thread::Builder::new()
+                .name(format!("vitals-guest-{number}"))
+                .spawn(move || {
+                    lower_priority();
+                    wasmtime::Engine::tls_eager_initialize();
+                    let _entered = host.enter();
+                    futures_lite::future::block_on(executor.run(stop.cancelled()));
+                })?;
         }
-        Ok(Self { executor, _stop: stop.drop_guard() })
+        Ok(Self {
+            executor,
+            _stop: stop.drop_guard(),
+        })
     }
 
     /// Runs `work` on a guest thread. Dropping the returned future cancels it; a panic inside comes

@@ -26,8 +26,14 @@ pub(super) async fn follow(
             interval = now.timing.interval;
             due = first_due(&now.name, interval, Instant::now());
         }
-        let Some(run) = run(&shared, &now, previous, &stop).await else { return };
-        due = if due > Instant::now() { due } else { next_due(due, interval, Instant::now()) };
+        let Some(run) = run(&shared, &now, previous, &stop).await else {
+            return;
+        };
+        due = if due > Instant::now() {
+            due
+        } else {
+            next_due(due, interval, Instant::now())
+        };
         let next = match run {
             Run::Missed => due,
             Run::Made { report, waited } => {

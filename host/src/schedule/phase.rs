@@ -9,7 +9,9 @@ use crate::check::CheckName;
 /// The first due time after `now`: where the wall clock, modulo the interval, is at the hash of the
 /// name. From there on the monotonic clock counts, so that a step of the wall clock moves nothing.
 pub(super) fn first_due(name: &CheckName, interval: Duration, now: Instant) -> Instant {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let wall = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     now + until_due(name, interval, wall)
 }
 
@@ -59,7 +61,10 @@ mod tests {
         let seconds = Duration::from_secs;
         assert_eq!(next_due(due, interval, due), due + seconds(10));
         assert_eq!(next_due(due, interval, due + seconds(9)), due + seconds(10));
-        assert_eq!(next_due(due, interval, due + seconds(35)), due + seconds(40));
+        assert_eq!(
+            next_due(due, interval, due + seconds(35)),
+            due + seconds(40)
+        );
     }
 
     proptest! {

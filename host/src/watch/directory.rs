@@ -25,7 +25,11 @@ struct Watched {
 
 impl DirectoryWatch {
     pub(super) fn new(notify: mpsc::UnboundedSender<Notice>) -> Self {
-        Self { notify, watched: None, complained: false }
+        Self {
+            notify,
+            watched: None,
+            complained: false,
+        }
     }
 
     /// Watches `dir` if it does not yet. Where that can't be, the regular look goes on alone.
@@ -42,7 +46,11 @@ impl DirectoryWatch {
         match self.watch(dir) {
             Ok(events) => {
                 self.complained = false;
-                self.watched = Some(Watched { dir: dir.to_owned(), identity, _events: events });
+                self.watched = Some(Watched {
+                    dir: dir.to_owned(),
+                    identity,
+                    _events: events,
+                });
             }
             Err(error) if !self.complained => {
                 self.complained = true;
@@ -55,10 +63,7 @@ impl DirectoryWatch {
         }
     }
 
-    fn watch(
-        &self,
-        dir: &Path,
-    ) -> notify::Result<Debouncer<RecommendedWatcher, RecommendedCache>> {
+    fn watch(&self, dir: &Path) -> notify::Result<Debouncer<RecommendedWatcher, RecommendedCache>> {
         let notify = self.notify.clone();
         let tell = move |events: DebounceEventResult| {
             // Reading a file is an event too, and the host reads them itself.

@@ -54,9 +54,11 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
             compile_time: plugin.compile_time(),
             error: None,
         },
-        LoadOutcome::Failed(digest, error) => {
-            Facts { digest: *digest, error: Some(error.to_string()), ..nothing }
-        }
+        LoadOutcome::Failed(digest, error) => Facts {
+            digest: *digest,
+            error: Some(error.to_string()),
+            ..nothing
+        },
         LoadOutcome::Unchanged => nothing,
     }
 }

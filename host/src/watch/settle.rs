@@ -39,25 +39,23 @@ impl Watcher {
     /// Follows every check that can run, shows every one that can't, and forgets those that are
     /// gone.
     pub(super) fn settle(&mut self) {
-        let (standings, facts) = self.with(|catalog| {
-            let standings = catalog.standings();
-            let facts: Vec<_> = standings
-                .iter()
-                .map(|(_, (check, standing))| check_facts(catalog, check, standing))
-                .collect();
-            (standings, facts)
-        });
-        let is_gone = |name: &&CheckName| {
-            matches!(standings.get(*name), None | Some((_, Standing::Idle(_))))
-        };
+        let standings = self.catalog.standings();
+        self.page.store(Arc::new(self.catalog.page(&standings)));
+        let is_gone =
+            |name: &&CheckName| matches!(standings.get(*name), None | Some((_, Standing::Idle(_))));
         let gone: Vec<_> = self.settled.keys().filter(is_gone).cloned().collect();
         for name in gone {
             self.forget(&name);
         }
-        for ((name, (check, standing)), facts) in standings.into_iter().zip(facts) {
-            if self.settled.get(&name).is_some_and(|settled| settled.is(&standing)) {
+        for (name, (check, standing)) in standings {
+            if self
+                .settled
+                .get(&name)
+                .is_some_and(|settled| settled.is(&standing))
+            {
                 continue;
             }
+            let facts = check_facts(&self.catalog, &check, &standing);
             if let Some(settled) = self.place(&name, &check, standing, facts) {
                 self.settled.insert(name, settled);
             }
@@ -75,7 +73,9 @@ impl Watcher {
             return None;
         }
         let plugin = facts.plugin.as_ref().map_or("", |plugin| &plugin.name);
-        self.rooms.metrics.check_placed(name, plugin, facts.critical);
+        self.rooms
+            .metrics
+            .check_placed(name, plugin, facts.critical);
         self.rooms.board.place(name.clone(), facts);
         match standing {
             Standing::Idle(_) => None,
@@ -103,22 +103,32 @@ impl Watcher {
             interval: schedule.interval,
             timeout: schedule.timeout,
             retry_interval: schedule.retry_interval,
-            thresholds: Thresholds { fall: schedule.fall, rise: schedule.rise },
+            thresholds: Thresholds {
+                fall: schedule.fall,
+                rise: schedule.rise,
+            },
         };
-        self.rooms.schedule.follow(Arc::new(Job { name: name.clone(), timing, probe }));
+        self.rooms.schedule.follow(Arc::new(Job {
+            name: name.clone(),
+            timing,
+            probe,
+        }));
     }
 
     fn post_failure(&self, name: &CheckName, why: &str) {
         tracing::error!(check = %name, "{why}");
         let report = RunReport::failed(RunError::new(Code::Load, why), Duration::ZERO);
-        self.rooms.board.post(name, Posting {
-            status: Status::Unhealthy,
-            report: Arc::new(report),
-            checked_at: Timestamp::now(),
-            consecutive_failures: 0,
-            next_run: None,
-            stale_at: None,
-        });
+        self.rooms.board.post(
+            name,
+            Posting {
+                status: Status::Unhealthy,
+                report: Arc::new(report),
+                checked_at: Timestamp::now(),
+                consecutive_failures: 0,
+                next_run: None,
+                stale_at: None,
+            },
+        );
     }
 
     fn forget(&mut self, name: &CheckName) {
