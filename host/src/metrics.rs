@@ -38,7 +38,8 @@ struct Recorder {
 }
 
 impl Metrics {
-    /// Metrics that are kept. `version` is the host's own, `wasmtime` that of its engine.
+    /// Metrics that are kept. `version` is the host's own, `wasmtime` that of its engine. Until
+    /// [`Metrics::config_reloaded`] is told otherwise, no configuration has been taken over.
     pub(crate) fn enabled(version: &str, wasmtime: &str) -> Self {
         let host = Host::new(version, wasmtime);
         let (checks, plugins) = (Checks::default(), Plugins::default());
