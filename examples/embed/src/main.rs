@@ -10,14 +10,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use vitals_host::config::Config;
 use vitals_host::{Host, Outcome};
 
 /// As `vitals.toml` has it; `[checks.<name>]` sets the schedule of a native check too.
 const CONFIG: &str = r#"
-    [plugins]
-    dir = "plugins"
     [checks.orders]
     interval = "5s"
 "#;
@@ -42,19 +40,17 @@ async fn main() -> anyhow::Result<()> {
     // A plugins directory that is not there counts as degraded.
     tokio::fs::create_dir_all("plugins").await?;
     let shop = Arc::new(Shop::default());
-    let host = start_host(CONFIG.parse()?, Arc::clone(&shop)).await?;
-
-    // Checks come and go while the host runs, too.
-    host.register("stock", || async {
-        let stock = tokio::fs::read_to_string("stock.csv").await?;
-        let articles = stock.lines().count();
-        Ok::<_, std::io::Error>(Outcome::healthy("").detail("articles", articles))
-    })?;
-
-    let app = service(shop, &host);
+    let host = Arc::new(start_host(CONFIG.parse()?, Arc::clone(&shop)).await?);
+    let app = service(shop, Arc::clone(&host));
     let listener = TcpListener::bind("127.0.0.1:8080").await?;
+    let address = listener.local_addr()?;
+    // Checks come and go while the host runs, too.
+    host.register("listener", move || async move {
+        let connected = TcpStream::connect(address).await;
+        connected.map(|_| Outcome::healthy("accepts connections"))
+    })?;
     // In this order: not ready, the runs in flight end, no new connections, the answers in flight
-    // end. Who balances the load still gets the 503 that sends it elsewhere.
+    // end. Until then who balances the load gets the 503 that sends it elsewhere.
     let ended = async move {
         let _ = tokio::signal::ctrl_c().await;
         host.shutdown().await;
@@ -73,12 +69,15 @@ async fn start_host(config: Config, shop: Arc<Shop>) -> anyhow::Result<Host> {
 }
 
 /// The pages of the service, its own `/health` among them, and all of the host's but that one.
-fn service(shop: Arc<Shop>, host: &Host) -> Router {
-    Router::new()
-        .route("/health", get("the shop is open"))
-        .route("/orders", post(order))
-        .with_state(shop)
-        .merge(host.probes_router())
+fn service(shop: Arc<Shop>, host: Arc<Host>) -> Router {
+    let probes = host.probes_router();
+    let orders = Router::new().route("/orders", post(order)).with_state(shop);
+    let health = Router::new().route("/health", get(health)).with_state(host);
+    orders.merge(health).merge(probes)
+}
+
+async fn health(State(host): State<Arc<Host>>) -> String {
+    format!("the shop is {}", host.health())
 }
 
 async fn order(State(shop): State<Arc<Shop>>) {
