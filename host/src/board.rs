@@ -157,13 +157,12 @@ impl Board {
         // Read before the slots: what changes while they are read makes the page out of date.
         let changes = self.changes.load(Ordering::Acquire);
         let last = self.assembled.load_full();
-        let page = match last.filter(|page| page.changes() == changes) {
-            Some(page) => page.at(now),
-            None => {
-                let readable = self.directory_is_readable();
-                let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-                HealthPage::assemble(changes, readable, slots.values().map(AsRef::as_ref), now)
-            }
+        let page = if let Some(page) = last.filter(|page| page.changes() == changes) {
+            page.at(now)
+        } else {
+            let readable = self.directory_is_readable();
+            let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+            HealthPage::assemble(changes, readable, slots.values().map(AsRef::as_ref), now)
         };
         let page = Arc::new(page);
         self.assembled.store(Some(Arc::clone(&page)));

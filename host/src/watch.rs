@@ -21,7 +21,7 @@ use self::directory::DirectoryWatch;
 use self::load::{Load, load};
 use self::settle::Settled;
 use crate::board::Board;
-use crate::catalog::{Catalog, Files, Shelved, Wanted};
+use crate::catalog::{Catalog, Files, Shelf, Shelved, Wanted};
 use crate::check::{CheckName, PluginName};
 use crate::http::Plugins;
 use crate::metrics::Metrics;
@@ -158,7 +158,7 @@ impl Watcher {
         let seen = self
             .catalog
             .shelf(&wanted.name)
-            .and_then(|shelf| shelf.seen());
+            .and_then(Shelf::seen);
         self.loads
             .spawn(load(self.rooms.sandbox.clone(), wanted, seen));
     }

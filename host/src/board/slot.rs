@@ -232,9 +232,12 @@ enum ErrorFragment<'a> {
 impl<'a> Fragment<'a> {
     fn of(name: &'a CheckName, posting: &'a Posting, stale: bool, authorized: bool) -> Self {
         let outcome = &posting.report.outcome;
-        let error = posting.report.error.as_ref().map(|error| match authorized {
-            true => ErrorFragment::Full(error),
-            false => ErrorFragment::Bare { code: error.code },
+        let error = posting.report.error.as_ref().map(|error| {
+            if authorized {
+                ErrorFragment::Full(error)
+            } else {
+                ErrorFragment::Bare { code: error.code }
+            }
         });
         Self {
             name: name.as_str(),

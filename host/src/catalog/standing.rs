@@ -145,10 +145,7 @@ impl Catalog {
         let grants = self.grants(check, plugin, settings)?;
         let roots = plugin.roots(check.roots.as_deref());
         let roots = roots.map_err(|error| BindFailure::Other(error.to_string()))?;
-        let secrets = match binding.secrets.is_empty() {
-            true => self.config.secrets.clone(),
-            false => self.config.secrets.with(&binding.secrets),
-        };
+        let secrets = self.config.secrets.with(&binding.secrets);
         Ok(Task {
             check: name.clone(),
             config: binding.json.into(),

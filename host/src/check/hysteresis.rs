@@ -39,14 +39,13 @@ impl Hysteresis {
             }
         }
         let shown = match (self.shown, found) {
-            (None, _) => found,
             (Some(before), Status::Unhealthy) if self.failures < thresholds.fall.get() => before,
             (Some(Status::Unhealthy), _)
                 if found != Status::Unhealthy && self.successes < thresholds.rise.get() =>
             {
                 Status::Unhealthy
             }
-            (Some(_), _) => found,
+            (None | Some(_), _) => found,
         };
         self.shown = Some(shown);
         shown

@@ -74,9 +74,10 @@ impl FromStr for CheckName {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        match is_name(text.strip_prefix(MODULE).unwrap_or(text)) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(InvalidName::new("name of a check", text, NAME_RULE)),
+        if is_name(text.strip_prefix(MODULE).unwrap_or(text)) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName::new("name of a check", text, NAME_RULE))
         }
     }
 }
@@ -85,9 +86,10 @@ impl FromStr for PluginName {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        match is_name(text) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(InvalidName::new("name of a plugin", text, NAME_RULE)),
+        if is_name(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName::new("name of a plugin", text, NAME_RULE))
         }
     }
 }

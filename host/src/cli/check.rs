@@ -35,9 +35,8 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        let (config, sources) = match load(file, Vec::new()) {
-            Ok(loaded) => loaded,
-            Err(_) => return ExitCode::from(NOT_RUN),
+        let Ok((config, sources)) = load(file, Vec::new()) else {
+            return ExitCode::from(NOT_RUN);
         };
         if self.format != Format::Nagios
             && let Err(error) = telemetry::start(&config.logging)
@@ -84,7 +83,7 @@ impl Check {
 
     /// A name can hold neither a slash nor the ending of a plugin that is there.
     fn is_file(&self) -> bool {
-        self.what.contains('/') || self.what.ends_with(".wasm")
+        self.what.contains('/') || Path::new(&self.what).extension() == Some("wasm".as_ref())
     }
 
     fn told(&self) -> Result<AdHoc, String> {

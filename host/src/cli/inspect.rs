@@ -61,10 +61,11 @@ fn text(found: &Inspection) -> String {
     let _ = writeln!(lines, "sha256    {}", found.digest);
     let _ = writeln!(lines, "contract  {}", found.contract);
     let _ = writeln!(lines, "compiled  in {:.0} ms", found.compile_ms);
-    match found.wants.is_empty() {
-        true => lines.push_str("\nwants nothing granted\n"),
-        false => lines.push_str("\nwants granted, where its configuration says so\n"),
-    }
+    lines.push_str(if found.wants.is_empty() {
+        "\nwants nothing granted\n"
+    } else {
+        "\nwants granted, where its configuration says so\n"
+    });
     for (pointer, kind) in &found.wants {
         let _ = writeln!(lines, "  {kind:5} {pointer}");
     }

@@ -9,7 +9,7 @@ use super::{fail, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Probe {
-    /// The URL, for example http://127.0.0.1:8000/health/ready.
+    /// The URL, for example <http://127.0.0.1:8000/health/ready>.
     url: String,
     /// How long to wait for the answer, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 3)]

@@ -5,12 +5,6 @@
 
 /// `vitals:health@0.1.0`.
 pub(super) mod v0_1 {
-    #![expect(
-        clippy::pedantic,
-        clippy::allow_attributes_without_reason,
-        reason = "generated from wit/health.wit, where the documentation stands"
-    )]
-
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "plugin",

@@ -52,13 +52,13 @@ pub(super) fn check(component: &Component, engine: &Engine) -> Result<(), LoadEr
 }
 
 /// A version of the contract other than the host's, if one is spoken of.
-fn other_version<'a>(names: impl Iterator<Item = &'a String>) -> Option<String> {
+fn other_version<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<String> {
     let version = |name: &'a String| {
         let (interface, version) = name.split_once('@')?;
         let package = interface.split_once('/')?.0;
         (package == PACKAGE && version != VERSION).then(|| version.to_owned())
     };
-    names.filter_map(version).next()
+    names.find_map(version)
 }
 
 fn is_offered(name: &str) -> bool {

@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn the_tail_is_kept() {
         let tail = OutputTail::default();
-        tail.push(&[b'x'; 3 * TAIL_BYTES]);
+        tail.push(&vec![b'x'; 3 * TAIL_BYTES]);
         tail.push(b"\nlast \x1b[2Jwords");
         let lines = tail.lines();
         assert_eq!(lines.last().map(Text::as_str), Some("last [2Jwords"));

@@ -50,7 +50,7 @@ pub(super) async fn follow(
                 let stale_at = next + now.timing.timeout + interval;
                 shared.results.finished(FinishedRun {
                     check: now.name.clone(),
-                    report,
+                    report: *report,
                     status,
                     consecutive_failures: hysteresis.consecutive_failures(),
                     waited,
@@ -69,7 +69,10 @@ pub(super) async fn follow(
 }
 
 enum Run {
-    Made { report: RunReport, waited: Duration },
+    Made {
+        report: Box<RunReport>,
+        waited: Duration,
+    },
     Missed,
 }
 
@@ -108,5 +111,8 @@ async fn run(
         shared.results.skipped(&job.name, Skipped::Host);
         return Some(Run::Missed);
     }
-    Some(Run::Made { report, waited })
+    Some(Run::Made {
+        report: Box::new(report),
+        waited,
+    })
 }

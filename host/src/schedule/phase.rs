@@ -50,7 +50,10 @@ mod tests {
         let (one, two) = (name("one"), name("two"));
         let first = at(&one, Duration::from_secs(1_000_000));
         let later = at(&one, Duration::from_secs(1_000_100));
-        assert_eq!((later - first).as_nanos() % interval.as_nanos(), 0);
+        assert_eq!(
+            later.saturating_sub(first).as_nanos() % interval.as_nanos(),
+            0
+        );
         assert_ne!(first, at(&two, Duration::from_secs(1_000_000)));
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Watcher;
 use crate::board::{CheckFacts, PluginFacts, Posting};
-use crate::catalog::{Catalog, GuestCheck, Standing};
+use crate::catalog::{Catalog, GuestCheck, Shelf, Standing};
 use crate::check::{CheckName, Code, Digest, RunError, RunReport, Status, Thresholds};
 use crate::config::CheckConfig;
 use crate::native::NativeCheck;
@@ -149,7 +149,7 @@ fn check_facts(catalog: &Catalog, check: &CheckConfig, standing: &Standing) -> C
         name: name.to_string(),
         version: guest.map(|guest| guest.plugin.description().version.clone()),
         digest: guest.map(|guest| guest.plugin.digest()),
-        generation: catalog.shelf(name).map_or(0, |shelf| shelf.generation()),
+        generation: catalog.shelf(name).map_or(0, Shelf::generation),
     });
     let grants = guest.map(|guest| guest.task.grants.iter().map(ToString::to_string).collect());
     CheckFacts {
