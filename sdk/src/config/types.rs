@@ -252,10 +252,7 @@ impl<T: Config> Config for BTreeMap<String, T> {
     }
 
     fn to_value(&self) -> Value {
-        self.iter()
-            .map(|(key, value)| (key.clone(), value.to_value()))
-            .collect::<Map<_, _>>()
-            .into()
+        map_value(self)
     }
 }
 
@@ -269,10 +266,7 @@ impl<T: Config, S: BuildHasher + Default> Config for HashMap<String, T, S> {
     }
 
     fn to_value(&self) -> Value {
-        self.iter()
-            .map(|(key, value)| (key.clone(), value.to_value()))
-            .collect::<Map<_, _>>()
-            .into()
+        map_value(self)
     }
 }
 
@@ -290,6 +284,13 @@ fn read_map<T: Config, M: FromIterator<(String, T)>>(value: Value) -> Result<M, 
             Err(error) => Err(error.inside(&key)),
         })
         .collect()
+}
+
+fn map_value<'a, T: Config + 'a>(map: impl IntoIterator<Item = (&'a String, &'a T)>) -> Value {
+    map.into_iter()
+        .map(|(key, value)| (key.clone(), value.to_value()))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// Roughly: the reader says what is wrong with one that passes.
