@@ -59,6 +59,8 @@ mod measurement;
 mod outcome;
 mod plugin;
 mod request;
+mod text;
+mod thresholds;
 mod url;
 
 pub mod config;
@@ -75,6 +77,8 @@ pub use error::{Context, Error, Result};
 pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds};
 pub use outcome::{Outcome, Status};
 pub use request::Request;
+pub use text::shortened;
+pub use thresholds::Thresholds;
 pub use url::{Url, UrlError};
 pub use vitals_sdk_macros::{Config, health_check};
 
@@ -87,8 +91,8 @@ pub use serde_json::json;
 pub mod prelude {
     pub use crate::{
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
-        Status, Url, Value, bytes, count, health_check, http, json, metrics, ratio, report,
-        seconds, tcp,
+        Status, Thresholds, Url, Value, bytes, count, health_check, http, json, metrics, ratio,
+        report, seconds, shortened, tcp,
     };
     pub use std::time::Duration;
 }

@@ -89,6 +89,16 @@ impl Outcome {
         self
     }
 
+    /// A worse status, and the reason behind the message.
+    pub(crate) fn worsened(mut self, status: Status, reason: &str) -> Self {
+        self.status = status;
+        if !self.message.is_empty() {
+            self.message.push(' ');
+        }
+        self.message.push_str(reason);
+        self
+    }
+
     /// How the watched thing is doing.
     pub fn status(&self) -> Status {
         self.status

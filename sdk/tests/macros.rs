@@ -97,7 +97,7 @@ fn the_schema_says_all_that_the_settings_do() {
             },
             "slow_after": {
                 "type": "string",
-                "pattern": "^[0-9]{1,9}(ms|s|m|h|d)( ?[0-9]{1,9}(ms|s|m|h|d)){0,4}$",
+                "pattern": "^[0-9]{1,9}(us|ms|s|m|h|d)( ?[0-9]{1,9}(us|ms|s|m|h|d)){0,5}$",
                 "default": "2s",
             },
             "tries": { "type": "integer", "minimum": 1, "maximum": 10, "default": 5 },
@@ -139,7 +139,7 @@ fn the_schema_says_all_that_the_settings_do() {
                                     "value": { "type": "string" },
                                     "ttl": {
                                         "type": "string",
-                                        "pattern": "^[0-9]{1,9}(ms|s|m|h|d)( ?[0-9]{1,9}(ms|s|m|h|d)){0,4}$",
+                                        "pattern": "^[0-9]{1,9}(us|ms|s|m|h|d)( ?[0-9]{1,9}(us|ms|s|m|h|d)){0,5}$",
                                         "default": "1h",
                                     },
                                 },

@@ -15,13 +15,19 @@ pub(crate) fn problem(settings: &Settings, answer: &Answer<'_>) -> Option<String
     if let Some(wanted) = &settings.body_contains
         && !text_of(answer.body).contains(wanted)
     {
-        return Some(format!("{place} does not contain `{}`", shortened(wanted)));
+        return Some(format!(
+            "{place} does not contain `{}`",
+            shortened(wanted, SHOWN)
+        ));
     }
     if let Some(pattern) = &settings.body_matches {
         let searched = answer.body.len().min(SEARCHED);
         let cut = answer.truncated || searched < answer.body.len();
         if !pattern.0.is_match(&text_of(&answer.body[..searched])) {
-            let (place, pattern) = (self::place(searched, cut), shortened(pattern.0.as_str()));
+            let (place, pattern) = (
+                self::place(searched, cut),
+                shortened(pattern.0.as_str(), SHOWN),
+            );
             return Some(format!("{place} does not match `{pattern}`"));
         }
     }
@@ -86,7 +92,7 @@ impl Facts {
                 Some(found) if same(found, expected) => None,
                 Some(_) => Some(format!(
                     "`{pointer}` in its JSON is not `{}`",
-                    shortened(&expected.to_string())
+                    shortened(&expected.to_string(), SHOWN)
                 )),
             })
     }
@@ -132,16 +138,10 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
-}
-
 /// How much of a body a regular expression is tried on. It is linear, but takes a thousand times the fuel
 /// of a plain search: for an ordinary one this much takes a quarter of the default fuel of a run.
 const SEARCHED: usize = 64 << 10;
+/// How many characters of a setting are in a message.
 const SHOWN: usize = 64;
 
 #[cfg(test)]

@@ -122,16 +122,15 @@ struct Answer<'a> {
 }
 
 fn judge(settings: &Settings, answer: &Answer<'_>) -> Outcome {
-    let (status, found) = verdict(settings, answer);
     let method = Method::from(settings.method);
-    let mut outcome = Outcome::new(
-        status,
-        format!("{method} {}: {}{found}", settings.url, answer.words),
-    )
+    let answered = format!("{method} {}: {}", settings.url, answer.words);
+    let mut outcome = match problem(settings, answer) {
+        None => Outcome::healthy(answered),
+        Some(problem) => Outcome::unhealthy(format!("{answered}, {problem}")),
+    }
     .detail("status", answer.status)
-    .detail("latency_ms", milliseconds(answer.elapsed))
+    .timed(answer.elapsed, thresholds(settings))
     .detail("size_bytes", answer.body.len())
-    .measure(response_time(settings, answer.elapsed))
     .measure(bytes("response_size", answer.body.len()));
     if answer.truncated {
         outcome = outcome.detail("truncated", true);
@@ -139,53 +138,21 @@ fn judge(settings: &Settings, answer: &Answer<'_>) -> Outcome {
     outcome
 }
 
-/// The status, and what there is to say after that of the answer.
-fn verdict(settings: &Settings, answer: &Answer<'_>) -> (Status, String) {
-    if !settings
-        .status
-        .iter()
-        .any(|range| range.contains(answer.status))
-    {
-        let expected: Vec<String> = settings.status.iter().map(ToString::to_string).collect();
-        return (
-            Status::Unhealthy,
-            format!(", expected {}", expected.join(", ")),
-        );
+/// What is wrong with the answer, for behind its status.
+fn problem(settings: &Settings, answer: &Answer<'_>) -> Option<String> {
+    let expected = |range: &StatusRange| range.contains(answer.status);
+    if !settings.status.iter().any(expected) {
+        let ranges: Vec<String> = settings.status.iter().map(ToString::to_string).collect();
+        return Some(format!("expected {}", ranges.join(", ")));
     }
-    if let Some(problem) = body::problem(settings, answer) {
-        return (Status::Unhealthy, format!(", but {problem}"));
-    }
-    let slower = |bound: Option<Duration>| bound.filter(|bound| answer.elapsed > *bound);
-    let slow = |bound: Duration| format!(" after {:?}, above {bound:?}", rounded(answer.elapsed));
-    match (
-        slower(settings.unhealthy_above),
-        slower(settings.degraded_above),
-    ) {
-        (Some(bound), _) => (Status::Unhealthy, slow(bound)),
-        (None, Some(bound)) => (Status::Degraded, slow(bound)),
-        (None, None) => (Status::Healthy, String::new()),
-    }
+    body::problem(settings, answer).map(|problem| format!("but {problem}"))
 }
 
-fn response_time(settings: &Settings, elapsed: Duration) -> Measurement {
-    let mut time = seconds("response_time", elapsed);
-    if let Some(bound) = settings.degraded_above {
-        time = time.degraded_above(bound);
+fn thresholds(settings: &Settings) -> Thresholds {
+    Thresholds {
+        degraded_above: settings.degraded_above,
+        unhealthy_above: settings.unhealthy_above,
     }
-    if let Some(bound) = settings.unhealthy_above {
-        time = time.unhealthy_above(bound);
-    }
-    time
-}
-
-/// In milliseconds, to the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-/// To the millisecond, for a person.
-fn rounded(duration: Duration) -> Duration {
-    Duration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000)
 }
 
 #[cfg(test)]

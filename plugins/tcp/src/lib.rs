@@ -47,68 +47,33 @@ fn check(settings: Settings) -> Result<Outcome> {
 fn expect(stream: &mut tcp::TcpStream, expected: &str) -> Result<String> {
     let mut bytes = stream
         .read_until(expected.as_bytes(), ANSWER)
-        .with_context(|| format!("no `{}` came", shortened(expected)))?;
+        .with_context(|| format!("no `{}` came", shortened(expected, SHOWN)))?;
     bytes.extend_from_slice(stream.buffered());
     Ok(shortened(
         String::from_utf8_lossy(&bytes)
             .lines()
             .next()
             .unwrap_or_default(),
+        SHOWN,
     ))
 }
 
 fn judge(settings: &Settings, elapsed: Duration) -> Outcome {
-    let slower = |bound: Option<Duration>| bound.filter(|bound| elapsed > *bound);
     let what = if settings.expect.is_some() {
         "answered as expected"
     } else {
         "connected"
     };
-    let slow = |bound| {
-        format!(
-            "tcp {}: {what} after {:?}, above {bound:?}",
-            settings.address,
-            rounded(elapsed)
-        )
+    let thresholds = Thresholds {
+        degraded_above: settings.degraded_above,
+        unhealthy_above: settings.unhealthy_above,
     };
-    let outcome = match (
-        slower(settings.unhealthy_above),
-        slower(settings.degraded_above),
-    ) {
-        (Some(bound), _) => Outcome::unhealthy(slow(bound)),
-        (None, Some(bound)) => Outcome::degraded(slow(bound)),
-        (None, None) => Outcome::healthy(format!("tcp {}: {what}", settings.address)),
-    };
-    let mut time = seconds("response_time", elapsed);
-    if let Some(bound) = settings.degraded_above {
-        time = time.degraded_above(bound);
-    }
-    if let Some(bound) = settings.unhealthy_above {
-        time = time.unhealthy_above(bound);
-    }
-    outcome
-        .detail("latency_ms", milliseconds(elapsed))
-        .measure(time)
+    Outcome::healthy(format!("tcp {}: {what}", settings.address)).timed(elapsed, thresholds)
 }
 
-/// In milliseconds, to the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-/// To the millisecond, for a person.
-fn rounded(duration: Duration) -> Duration {
-    Duration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000)
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
-}
-
+/// How many bytes are looked through for what is expected.
 const ANSWER: usize = 64 << 10;
+/// How many characters of a text are in a message or detail.
 const SHOWN: usize = 128;
 
 #[cfg(test)]

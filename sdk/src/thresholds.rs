@@ -1,0 +1,180 @@
+//! From which time on something is too slow, and what is said of it then.
+//!
+//! It knows one kind of number, a time that was measured; bounds of other numbers are `measurement`'s.
+
+use std::time::Duration;
+
+use crate::duration::{duration_text, elapsed_milliseconds, elapsed_text};
+use crate::{Measurement, Outcome, Status};
+
+/// Beyond which times something is degraded or unhealthy. A bound that is not set judges nothing; a time
+/// that equals a bound is within it.
+///
+/// Two optional settings of a check make one, and [`Outcome::timed`] applies it:
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+///
+/// #[derive(Config)]
+/// struct Settings {
+///     /// A longer answer time than this is degraded.
+///     degraded_above: Option<Duration>,
+///     /// A longer answer time than this is unhealthy.
+///     unhealthy_above: Option<Duration>,
+/// }
+///
+/// impl Settings {
+///     fn thresholds(&self) -> Thresholds {
+///         Thresholds {
+///             degraded_above: self.degraded_above,
+///             unhealthy_above: self.unhealthy_above,
+///         }
+///     }
+/// }
+///
+/// let settings = Settings::from_json(r#"{ "degraded_above": "500ms" }"#)?;
+/// let elapsed = Duration::from_millis(612);
+/// let outcome = Outcome::healthy("db:5432 answered").timed(elapsed, settings.thresholds());
+/// assert_eq!(outcome.status(), Status::Degraded);
+/// assert_eq!(outcome.message(), "db:5432 answered after 612ms, above 500ms");
+/// # Ok::<(), vitals_sdk::config::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thresholds {
+    /// A longer time is degraded.
+    pub degraded_above: Option<Duration>,
+    /// A longer time is unhealthy. This one is asked first.
+    pub unhealthy_above: Option<Duration>,
+}
+
+impl Thresholds {
+    /// The status that a time gives, and the bound that it is beyond; nothing for a time within bounds.
+    fn exceeded(self, elapsed: Duration) -> Option<(Status, Duration)> {
+        [
+            (Status::Unhealthy, self.unhealthy_above),
+            (Status::Degraded, self.degraded_above),
+        ]
+        .into_iter()
+        .find_map(|(status, bound)| Some((status, bound.filter(|bound| elapsed > *bound)?)))
+    }
+
+    /// The measurement of a time, with these bounds.
+    fn measured(self, elapsed: Duration) -> Measurement {
+        let mut time = crate::seconds("response_time", elapsed);
+        if let Some(bound) = self.degraded_above {
+            time = time.degraded_above(bound);
+        }
+        if let Some(bound) = self.unhealthy_above {
+            time = time.unhealthy_above(bound);
+        }
+        time
+    }
+}
+
+impl Outcome {
+    /// Says how long it took, and judges that.
+    ///
+    /// Adds the detail `latency_ms`, in milliseconds with three decimals, and the measurement
+    /// `response_time` with the bounds. A time beyond a bound makes the status worse, never better; where
+    /// it does, the message goes on with `after 612ms, above 500ms`.
+    #[must_use]
+    pub fn timed(mut self, elapsed: Duration, thresholds: Thresholds) -> Self {
+        if let Some((status, bound)) = thresholds.exceeded(elapsed)
+            && status > self.status()
+        {
+            self = self.worsened(
+                status,
+                &format!(
+                    "after {}, above {}",
+                    elapsed_text(elapsed),
+                    duration_text(bound)
+                ),
+            );
+        }
+        self.detail("latency_ms", elapsed_milliseconds(elapsed))
+            .measure(thresholds.measured(elapsed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Bound, json};
+
+    const BOTH: Thresholds = Thresholds {
+        degraded_above: Some(Duration::from_millis(100)),
+        unhealthy_above: Some(Duration::from_secs(1)),
+    };
+
+    #[test]
+    fn a_time_is_judged_by_the_worst_bound_that_it_is_beyond() {
+        for (elapsed, status, message) in [
+            (Duration::from_millis(100), Status::Healthy, "up"),
+            (
+                Duration::from_nanos(100_000_001),
+                Status::Degraded,
+                "up after 101ms, above 100ms",
+            ),
+            (
+                Duration::from_secs(1),
+                Status::Degraded,
+                "up after 1s, above 100ms",
+            ),
+            (
+                Duration::from_millis(1_500),
+                Status::Unhealthy,
+                "up after 1.5s, above 1s",
+            ),
+        ] {
+            let outcome = Outcome::healthy("up").timed(elapsed, BOTH);
+            assert_eq!((outcome.status(), outcome.message()), (status, message));
+        }
+    }
+
+    #[test]
+    fn a_bound_of_nothing_is_told_as_it_was_written() {
+        let never = Thresholds {
+            degraded_above: Some(Duration::ZERO),
+            ..Thresholds::default()
+        };
+        let outcome = Outcome::healthy("up").timed(Duration::from_micros(400), never);
+        assert_eq!(outcome.message(), "up after 400us, above 0s");
+        let outcome = Outcome::healthy("").timed(Duration::from_micros(400), never);
+        assert_eq!(outcome.message(), "after 400us, above 0s");
+    }
+
+    #[test]
+    fn slowness_never_improves_a_status_nor_adds_words_to_a_worse_one() {
+        let slow = Duration::from_millis(500);
+        for bad in [Outcome::unhealthy("down"), Outcome::degraded("half")] {
+            let timed = bad.clone().timed(slow, BOTH);
+            assert_eq!(
+                (timed.status(), timed.message()),
+                (bad.status(), bad.message())
+            );
+            assert_eq!(timed.detail_of("latency_ms"), Some(&json!(500.0)));
+        }
+        let timed = Outcome::degraded("half").timed(Duration::from_secs(2), BOTH);
+        assert_eq!(timed.status(), Status::Unhealthy);
+        assert_eq!(timed.message(), "half after 2s, above 1s");
+    }
+
+    #[test]
+    fn the_time_stands_in_detail_and_measurement() {
+        let elapsed = Duration::from_nanos(412_345_678);
+        let outcome = Outcome::healthy("").timed(elapsed, BOTH);
+        assert_eq!(outcome.detail_of("latency_ms"), Some(&json!(412.346)));
+        let [time] = outcome.measurements() else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(
+            (time.name(), time.unit(), time.value()),
+            ("response_time", "seconds", 0.412_345_678)
+        );
+        assert_eq!(time.degraded_at(), Some(Bound::Above(0.1)));
+        assert_eq!(time.unhealthy_at(), Some(Bound::Above(1.0)));
+        let outcome = Outcome::healthy("").timed(elapsed, Thresholds::default());
+        assert_eq!(outcome.measurements()[0].degraded_at(), None);
+        assert_eq!(outcome.measurements()[0].unhealthy_at(), None);
+    }
+}
