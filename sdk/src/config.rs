@@ -24,17 +24,22 @@ pub use types::{grantable, numeric};
 /// Settings, or a part of them. `#[derive(Config)]` writes it.
 ///
 /// A struct is an object in which unknown keys are refused; doc comments become descriptions. A field is
-/// a `bool`, a number, `String`, [`Duration`](std::time::Duration), [`Url`](crate::Url),
-/// [`Address`](crate::Address), [`Value`], another type with `derive(Config)`, or an `Option`, a `Vec` or a
-/// map from `String` of those. An `Option` may be left out, everything else has to be there or have a
-/// default. An enum is a text for a variant without data and an object of one key, the variant, for one
-/// with; variants are written in snake case.
+///
+/// - a `bool`, an integer of at most 64 bits, an `f64` or a `String`,
+/// - a [`Duration`](std::time::Duration), written as [`parse_duration`](crate::parse_duration) reads it,
+/// - a [`Url`](crate::Url), an [`Address`](crate::Address), or any JSON as a [`Value`],
+/// - another type with `derive(Config)`, or one that implements the trait by hand,
+/// - an `Option`, a `Vec` or a map from `String` of those.
+///
+/// An `Option` may be left out, everything else has to be there or have a default. A variant of an enum is
+/// a text, `"primary"`, where it has no data, and an object of one key, `{ "token": { "value": "…" } }`,
+/// where it has; variants are written in snake case.
 ///
 /// | `#[config(…)]` | on | |
 /// |---|---|---|
-/// | `default = "2s"` | field | what counts when the key is missing, as it would stand in the file; shown in the schema |
+/// | `default = "2s"` | field | what counts when the key is missing, any JSON (`5`, `[]`, `{ "a": 1 }`), as it would stand in the file; shown in the schema |
 /// | `default` | field | the same with the `Default` of its type |
-/// | `grant = "http"` | field | what stands there is granted: `http`, `tcp`, `udp`, `tls`, `name`, `file` or `disk`; of an `Option` or `Vec`, what is in it |
+/// | `grant = "http"` | field | what the operator writes there, the check may reach: `http`, `tcp`, `udp`, `tls`, `name`, `file` or `disk`; of an `Option` or `Vec`, what is in it; a default grants nothing |
 /// | `secret` | field | never shown: not by the host, not in errors |
 /// | `range(1..=10)`, `min = 1`, `max = 10` | number | what is accepted |
 /// | `rename = "…"` | field, variant | how it is written |
@@ -84,7 +89,7 @@ pub trait Config: Sized {
     /// here on every run.
     fn read(value: Value) -> Result<Self, ConfigError>;
 
-    /// The value that reads as this one, shown as a default in the schema.
+    /// The value that reads as this one: what `#[config(default)]` shows in the schema.
     fn to_value(&self) -> Value;
 
     /// What counts when the key is missing; nothing where it has to be there.

@@ -8,7 +8,21 @@ use std::time::{Duration, Instant};
 /// A moment by which something has to be done.
 ///
 /// [`Deadline::of_run`] is a little before the host ends the run, so that a check can still say what it
-/// was waiting for. `http` and `tcp` keep to it by themselves.
+/// was waiting for. [`http`](crate::http) and [`tcp`](crate::tcp) keep to it by themselves; what loops or
+/// tries again asks it:
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+///
+/// fn first_of(addresses: &[Address]) -> Result<&Address> {
+///     let deadline = Deadline::of_run();
+///     addresses
+///         .iter()
+///         .take_while(|_| !deadline.is_over())
+///         .find(|address| tcp::connect(address, deadline.remaining() / 4).is_ok())
+///         .context("nobody answers")
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
@@ -19,7 +33,7 @@ impl Deadline {
         Self(now.checked_add(time).unwrap_or(now + FAR))
     }
 
-    /// The deadline of this run. Outside of the host there is none: a day from now.
+    /// The deadline of this run: a tenth of its time before the host ends it, at most 100 ms. Outside of the host there is none: a day from now.
     pub fn of_run() -> Self {
         RUN.get().unwrap_or_else(|| Self::after(FAR))
     }

@@ -14,30 +14,58 @@
 //!     slow_after: Duration,
 //! }
 //!
-//! #[health_check(code = "http")]
+//! #[health_check(code = "shop")]
 //! fn check(settings: Settings) -> Result<Outcome> {
 //!     let response = http::get(&settings.url).send()?;
-//!     Ok(if response.elapsed() > settings.slow_after {
-//!         Outcome::degraded(format!("answered in {:?}", response.elapsed()))
-//!     } else {
+//!     let status = response.status();
+//!     let outcome = if status.is_success() {
 //!         Outcome::healthy("answered")
-//!     }
-//!     .detail("status", response.status().as_u16())
-//!     .measure(seconds("response_time", response.elapsed()).degraded_above(settings.slow_after)))
+//!     } else {
+//!         Outcome::unhealthy(format!("answered {status}"))
+//!     };
+//!     let slow = Thresholds {
+//!         degraded_above: Some(settings.slow_after),
+//!         unhealthy_above: None,
+//!     };
+//!     Ok(outcome.detail("status", status.as_u16()).timed(response.elapsed(), slow))
 //! }
 //! ```
 //!
-//! Build it with `cargo build --release --target wasm32-wasip2` as a `cdylib`, and drop the file into
-//! the host's plugins directory. [`health_check`] says what the function may look like, [`Config`]
-//! what settings are made of.
+//! This is `src/lib.rs` of a crate that says in its `Cargo.toml`
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib", "rlib"]
+//!
+//! [dependencies]
+//! vitals-sdk = "0.1"
+//! ```
+//!
+//! Build it with `cargo build --release --target wasm32-wasip2`, and drop the `.wasm` out of
+//! `target/wasm32-wasip2/release` into the host's plugins directory. [`health_check`] says what the
+//! function may look like, [`Config`] what settings are made of.
+//!
+//! # What a run comes to
+//!
+//! | the function | the result |
+//! |---|---|
+//! | answers with an [`Outcome`] | that |
+//! | answers with an error, by `?` or [`Error::new`] | unhealthy, with the error and its causes as the message |
+//! | panics | unhealthy, with the panic's message |
+//! | goes beyond a limit of the host: time, fuel, memory | unhealthy, with the limit |
+//!
+//! Nothing that it keeps in memory outlives the run; [`Request::previous`] is what it gets to know of the
+//! one before.
 //!
 //! # Where it runs
 //!
 //! In the host, each run has a fresh instance, a [`Deadline`], and nothing else until the operator
-//! grants it: [`http`] and [`tcp`] answer with an error that says what would have to be granted.
+//! grants it: [`http`] and [`tcp`] answer with an error that says what would have to be granted. What
+//! stands in a setting with `#[config(grant = "…")]` is granted.
+//!
 //! Outside of it, in the author's own `cargo test`, the check stays an ordinary function: [`tcp`] is
 //! `std::net` there, [`http`] and [`metrics`] answer with an error that says so, and [`report`] is
-//! silent.
+//! silent. `Settings::from_json` makes the settings for such a test, [`Request::new`] the request.
 
 #[cfg(all(
     target_family = "wasm",
@@ -70,6 +98,7 @@ pub mod report;
 pub mod tcp;
 
 pub use address::{Address, AddressError};
+#[doc(inline)]
 pub use config::Config;
 pub use deadline::Deadline;
 pub use duration::{DurationError, parse_duration};
@@ -87,7 +116,7 @@ pub use serde_json::Value;
 /// Makes a [`Value`] from JSON written in place.
 pub use serde_json::json;
 
-/// All that a check usually needs, for `use vitals_sdk::prelude::*`.
+/// All that a check usually needs, `std`'s `Duration` included, for `use vitals_sdk::prelude::*`.
 pub mod prelude {
     pub use crate::{
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,

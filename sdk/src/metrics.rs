@@ -1,19 +1,35 @@
 //! Prometheus metrics of a plugin, exposed by the host as `plugin_<plugin>_<name>` with the label `check`
 //! added. The host accepts and ignores all of it while metrics are disabled.
+//!
+//! The host keeps the values from run to run, until it loads another version of the plugin. Outside of
+//! the host every call answers [`MetricsError::NoHost`]: a check that is to be tested there, or is not to
+//! fail over a metric, does not hand the error on.
+//!
+//! ```
+//! use vitals_sdk::prelude::*;
+//!
+//! let taken = metrics::counter("rows_seen_total", "Rows that the check looked at.")
+//!     .label("table", "orders")
+//!     .add(3.0);
+//! if let Err(error) = taken {
+//!     report::warn(error.to_string());
+//! }
+//! ```
 
 use crate::backend;
 
-/// A number that only grows, such as `rows_seen_total`.
+/// A number that only grows, such as `rows_seen_total`. The name is snake case with its unit at
+/// the end, `help` a line for a person.
 pub fn counter(name: impl Into<String>, help: impl Into<String>) -> Counter {
     Counter(Series::new(name, help))
 }
 
-/// A number that goes up and down.
+/// A number that goes up and down. Name and help as for [`counter`].
 pub fn gauge(name: impl Into<String>, help: impl Into<String>) -> Gauge {
     Gauge(Series::new(name, help))
 }
 
-/// A distribution of values.
+/// A distribution of values. Name and help as for [`counter`].
 pub fn histogram(name: impl Into<String>, help: impl Into<String>) -> Histogram {
     Histogram {
         series: Series::new(name, help),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::Measurement;
 
-/// How the watched thing is doing. The order is the order of severity.
+/// How the watched thing is doing. The worse is the greater, so that `max` finds the worst of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// Everything that was looked at works.

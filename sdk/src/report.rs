@@ -1,7 +1,15 @@
 //! Lines for the host's log and messages for its error tracker.
 //!
 //! The host takes at most 64 lines of 2 KiB and 5 captures from a run, drops the others and counts them.
-//! Outside of the host all of it is silent.
+//! Outside of the host all of it is silent. What a check prints is not lost either: the host keeps the end
+//! of it, for the author to look at.
+//!
+//! ```
+//! use vitals_sdk::prelude::*;
+//!
+//! report::debug("asked the second replica");
+//! let event = report::capture(report::Level::Error, "the ledger does not add up");
+//! ```
 
 use crate::backend;
 

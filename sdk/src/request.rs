@@ -25,8 +25,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request for the check of this name, without a result before it and without a deadline worth the
-    /// name: for tests.
+    /// A request for the check of this name, for tests: the first run, with a day to go.
     pub fn new(check: impl Into<String>) -> Self {
         Self {
             check: check.into(),

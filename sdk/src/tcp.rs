@@ -14,7 +14,8 @@ use crate::duration::duration_text;
 
 /// Connects to one of the host's addresses, tried in their order, within `timeout` altogether.
 ///
-/// The same `timeout` then limits each operation of the stream. The run's deadline holds in any case.
+/// The same `timeout` then limits each operation of the stream; `Duration::MAX` leaves it to the run's
+/// deadline, which holds in any case. Outside of the host the look-up of a name takes what it takes.
 ///
 /// ```no_run
 /// use vitals_sdk::prelude::*;
@@ -95,12 +96,13 @@ impl TcpStream {
         &self.address
     }
 
-    /// Reads exactly so many bytes.
+    /// Reads exactly so many bytes. An end before that is an error.
     pub fn read_exact(&mut self, count: usize) -> Result<Vec<u8>, Error> {
         self.read_to(count, |pending| (pending.len() >= count).then_some(count))
     }
 
-    /// Reads to `end` and with it, over at most `limit` bytes.
+    /// Reads to `end` and with it, over at most `limit` bytes. It is an error if `end` is not within them, or
+    /// the stream is over before it.
     pub fn read_until(&mut self, end: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
         let mut searched = 0;
         self.read_to(limit, |pending| {
@@ -120,7 +122,7 @@ impl TcpStream {
         Ok(String::from_utf8_lossy(line).into_owned())
     }
 
-    /// Reads what there is, as soon as there is any; nothing at the end of the stream.
+    /// Reads what there is, at most `most` bytes, as soon as there is any; nothing at the end of the stream.
     pub fn read_some(&mut self, most: usize) -> Result<Vec<u8>, Error> {
         let limit = Limit::new(self.timeout);
         if self.pending.is_empty() {

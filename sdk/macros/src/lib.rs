@@ -10,11 +10,12 @@ use proc_macro::TokenStream;
 
 /// Makes a function the health check that this crate is.
 ///
-/// - `code = "…"`: short and stable, `[a-z][a-z0-9-]*`, at most 64 long. Needed.
+/// - `code = "…"`: short and stable, `[a-z][a-z0-9-]*`, at most 64 long. Needed. It is for people: the host
+///   names a check by its configuration, or by the file's name.
 /// - `summary = "…"`: one line for a person who looks for a check. Else the first line of the function's
 ///   doc comment, else of the settings'.
 ///
-/// The function is one of
+/// A crate has one. The function is one of
 ///
 /// ```text
 /// fn check() -> Outcome
@@ -23,7 +24,8 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// or answers with `Result<Outcome, E>` for any `E` that can be displayed: an error is an unhealthy
-/// outcome with the error and its causes as the message. It stays an ordinary function, which a test can
+/// outcome with the error and its causes as the message. `Settings` is any type with `derive(Config)`;
+/// settings that don't fit it never reach the function. It stays an ordinary function, which a test can
 /// call. Version, license, authors, homepage and repository are those of the crate's manifest.
 #[proc_macro_attribute]
 pub fn health_check(attribute: TokenStream, item: TokenStream) -> TokenStream {

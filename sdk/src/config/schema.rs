@@ -56,7 +56,8 @@ impl From<Schema> for Value {
     }
 }
 
-/// The schemas of types that have a name of their own, each once.
+/// The schemas of types that have a name of their own, each once: the `$defs` of the document. A
+/// [`Config::schema`] written by hand hands it on to the types inside.
 #[derive(Debug, Default)]
 pub struct Definitions(Vec<Definition>);
 
