@@ -16,10 +16,11 @@ pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
     let mut steps = Steps::new(STEPS_FOR_TESTS + 1);
     guests::all_for_tests(&mut steps, Permission::Given)?;
     steps.step("benchmarks, on a release build of the host", || {
-        let mut bench = cargo("bench");
+        let mut bench = cargo("run");
         bench
-            .args(["-p", "vitals-tests", "--target-dir"])
+            .args(["--release", "-p", "vitals-bench", "--target-dir"])
             .arg(workspace::target())
+            .arg("--")
             .args(args);
         run(with_fixtures(&mut bench))
     })

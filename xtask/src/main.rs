@@ -48,7 +48,7 @@ enum Verb {
     Lint,
     /// Build all that is needed and run the benchmarks.
     Bench {
-        /// Handed to `cargo bench`.
+        /// Handed to the benchmarks.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
