@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::check::Text;
+
 /// Takes secrets out of texts: every verbatim copy of a secret of 6 bytes or more becomes
 /// `[redacted]`. Shorter ones are no secrets, and every text would be full of them.
 ///
@@ -36,12 +38,15 @@ impl Secrets {
     /// These secrets and `texts` besides.
     #[must_use]
     pub fn with<T: AsRef<str>>(&self, texts: impl IntoIterator<Item = T>) -> Self {
-        let texts: Vec<T> = texts.into_iter().collect();
+        let texts: Vec<String> = texts
+            .into_iter()
+            .flat_map(|text| forms(text.as_ref()))
+            .collect();
         let mut known: HashSet<&str> = self.iter().collect();
         let mut index = Index::clone(&self.0);
         for text in texts
             .iter()
-            .map(AsRef::as_ref)
+            .map(String::as_str)
             .filter(|text| known.insert(text))
         {
             if let Some(start) = text.as_bytes().first_chunk() {
@@ -117,6 +122,15 @@ impl Secrets {
     }
 }
 
+/// The forms in which a secret can be met: as it is, as one clean line, and each of its lines, which
+/// standard output may show one by one.
+fn forms(text: &str) -> Vec<String> {
+    let one_line = String::from(Text::line(text, text.len()));
+    let own = [text.to_owned(), one_line].into_iter();
+    own.chain(text.lines().map(|line| line.trim().to_owned()))
+        .collect()
+}
+
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secrets({})", self.iter().count())
@@ -150,6 +164,20 @@ mod tests {
         let secrets = Secrets::new(["abcdef", "defghijkl", "aaaaaa"]);
         assert_eq!(secrets.redact("xabcdefghijklx"), "x[redacted]x");
         assert_eq!(secrets.redact("aaaaaaaaa"), "[redacted]");
+    }
+
+    #[test]
+    fn a_secret_of_many_lines_is_found_whole_cleaned_and_line_by_line() {
+        let secrets = Secrets::new(["first line\n  second line\n}\n"]);
+        assert_eq!(
+            secrets.redact("<first line\n  second line\n}\n>"),
+            "<[redacted]>"
+        );
+        assert_eq!(
+            secrets.redact("<first line   second line } >"),
+            "<[redacted]>"
+        );
+        assert_eq!(secrets.redact("  second line\n}"), "  [redacted]\n}");
     }
 
     #[test]

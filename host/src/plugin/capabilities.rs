@@ -62,9 +62,15 @@ impl Journal {
         self.dropped
     }
 
+    /// What must not leave the host in any text.
+    pub(super) fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
+    }
+
     fn clean(&self, message: &str) -> Text {
-        let bounded = Text::line(message, LINE_BYTES);
-        Text::line(&self.secrets.redact(bounded.as_str()), LINE_BYTES)
+        // Of a secret that is cut a piece would stay; so the cut that bounds the search is far off.
+        let searched = message.floor_char_boundary(SEARCHED_BYTES);
+        Text::line(&self.secrets.redact(&message[..searched]), LINE_BYTES)
     }
 
     fn log(&mut self, level: Severity, message: &str) {
@@ -295,5 +301,6 @@ impl From<Closed> for tls::TlsError {
 
 const TARGET: &str = "vitals::guest";
 const LINE_BYTES: usize = 2 << 10;
+const SEARCHED_BYTES: usize = 64 << 10;
 const LOG_LINES: u32 = 64;
 const CAPTURES: u32 = 5;

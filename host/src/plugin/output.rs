@@ -12,28 +12,41 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::check::Text;
+use crate::config::Secrets;
 
 /// The last [`TAIL_BYTES`] of what a guest wrote to either stream.
-#[derive(Clone, Debug, Default)]
-pub(super) struct OutputTail(Arc<Mutex<VecDeque<u8>>>);
+#[derive(Clone, Debug)]
+pub(super) struct OutputTail {
+    tail: Arc<Mutex<VecDeque<u8>>>,
+    secrets: Arc<Secrets>,
+}
 
 impl OutputTail {
+    /// An empty tail, of which `secrets` will not be shown.
+    pub(super) fn new(secrets: Arc<Secrets>) -> Self {
+        let tail = Arc::default();
+        Self { tail, secrets }
+    }
+
     /// The lines that were kept, oldest first, each cleaned.
     pub(super) fn lines(&self) -> Vec<Text> {
-        let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         if tail.is_empty() {
             return Vec::new();
         }
         let bytes: Vec<u8> = tail.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
-        text.lines()
+        // Before it is split and cut: a secret may have many lines, and a piece would stay.
+        self.secrets
+            .redact(&text)
+            .lines()
             .map(|line| Text::line(line, LINE_BYTES))
             .collect()
     }
 
     fn push(&self, bytes: &[u8]) {
         let bytes = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
-        let mut tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         let excess = (tail.len() + bytes.len()).saturating_sub(TAIL_BYTES);
         tail.drain(..excess);
         tail.extend(bytes);
@@ -106,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_tail_is_kept() {
-        let tail = OutputTail::default();
+        let tail = OutputTail::new(Arc::default());
         tail.push(&vec![b'x'; 3 * TAIL_BYTES]);
         tail.push(b"\nlast \x1b[2Jwords");
         let lines = tail.lines();

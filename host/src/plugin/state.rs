@@ -39,7 +39,7 @@ impl State {
         journal: Journal,
         ticking: Ticking,
     ) -> Self {
-        let output = OutputTail::default();
+        let output = OutputTail::new(Arc::clone(journal.secrets()));
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(output.clone())
             .stderr(output.clone())
