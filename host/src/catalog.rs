@@ -101,7 +101,7 @@ impl Catalog {
     }
 
     /// The files that are to be loaded: of plugins that checks name, and those that lie in the
-    /// plugins directory.
+    /// plugins directory. While that can't be read nothing in it can, and what was loaded stays.
     pub(crate) fn wanted(&self) -> Vec<Wanted> {
         let mut wanted: BTreeMap<&PluginName, PathBuf> = BTreeMap::new();
         for check in self.config.checks.values().filter(|check| check.enabled) {
@@ -118,8 +118,10 @@ impl Catalog {
                     .map(|(name, path)| (name, path.clone())),
             );
         }
+        let unreadable = self.files.error().map(|_| &self.config.plugins.dir);
         wanted
             .into_iter()
+            .filter(|(_, path)| unreadable.is_none_or(|dir| !path.starts_with(dir)))
             .map(|(name, path)| Wanted {
                 name: name.clone(),
                 path,
