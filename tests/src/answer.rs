@@ -1,0 +1,105 @@
+//! HTTP as it is on the wire: one request, one connection, every byte of the answer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// An answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers in their order, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// What followed the headers.
+    pub body: String,
+}
+
+impl Answer {
+    /// The value of a header; nothing where it is missing.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|(found, _)| found == name);
+        header.map(|(_, value)| value.as_str())
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        &self.body
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Panics
+    ///
+    /// It is no JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in the answer {self:?}"))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .ok_or("the answer has no end of headers")?;
+        let mut lines = head.split("\r\n");
+        let status = lines
+            .next()
+            .and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+        };
+        Ok(Self {
+            status: status.ok_or("the answer has no status")?,
+            headers: lines.filter_map(header).collect(),
+            body: body.to_owned(),
+        })
+    }
+}
+
+/// Gets a page.
+///
+/// # Errors
+///
+/// There is no whole answer within 30 seconds.
+pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
+    ask(address, "GET", path, &[]).await
+}
+
+/// Sends a request without a body.
+///
+/// # Errors
+///
+/// There is no whole answer within 30 seconds.
+pub async fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<Answer, String> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            request.extend([name, ": ", value, "\r\n"]);
+        }
+        request.push_str("\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await?;
+        std::io::Result::Ok(bytes)
+    };
+    let failed = |why: String| format!("no answer to {method} {path}: {why}");
+    match tokio::time::timeout(PATIENCE, exchange).await {
+        Ok(Ok(bytes)) => Answer::parse(&bytes).map_err(failed),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(_) => Err(failed(format!("nothing within {PATIENCE:?}"))),
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,158 @@
+//! The guests by name: those of the tests, the first-party plugins, and what no compiler makes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A guest that `cargo xtask guests` builds.
+#[derive(Clone, Copy, Debug)]
+pub struct Guest {
+    name: &'static str,
+    directory: Directory,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Directory {
+    Tests,
+    Plugins,
+}
+
+/// Says hello; needs no settings.
+pub const HELLO: Guest = test("hello");
+/// Loops for ever, with `calls` host calls before.
+pub const SPIN: Guest = test("spin");
+/// Waits `times` times for `time`.
+pub const SLEEP: Guest = test("sleep");
+/// Takes `mebibytes` of memory.
+pub const FILL: Guest = test("fill");
+/// Calls itself `depth` times.
+pub const RECURSE: Guest = test("recurse");
+/// Hands over a text of `size` bytes `by` one of several ways.
+pub const HUGE: Guest = test("huge");
+/// Opens `pollables` resources of the host and keeps them.
+pub const LEAK: Guest = test("leak");
+/// Answers with `status` and `message`, or fails as `fail` says.
+pub const STATUS: Guest = test("status");
+/// Unhealthy after healthy, healthy after all else.
+pub const FLIP: Guest = test("flip");
+/// Fetches `url`, which is granted by being written, and `others`, which are not.
+pub const HTTP_GET: Guest = test("http-get");
+/// Opens `connections` to `address`, which is granted by being written, and one to each of `others`.
+pub const TCP_CONNECT: Guest = test("tcp-connect");
+/// Tries everything that the contract and WASI offer.
+pub const IMPORTS: Guest = test("imports");
+/// Details and measurements, `case` valid, invalid or many.
+pub const MEASURE: Guest = test("measure");
+/// Uses the contract's metrics.
+pub const METRICS: Guest = test("metrics");
+/// Writes a line of each level to the log.
+pub const LOG: Guest = test("log");
+/// Writes many lines to standard output, standard error and the log.
+pub const NOISE: Guest = test("noise");
+/// Answers with its own settings.
+pub const SETTINGS: Guest = test("settings");
+/// Puts foul characters into every text.
+pub const TEXT: Guest = test("text");
+/// Needs a setting, so that it stays idle when dropped in.
+pub const WANTS_CONFIG: Guest = test("wants-config");
+/// Imports an interface that no host has, with the whole contract beside it.
+pub const WANTS_THING: Guest = test("wants-thing");
+/// Its schema is no JSON.
+pub const BAD_SCHEMA: Guest = test("bad-schema");
+/// Its schema refers to others.
+pub const REMOTE_SCHEMA: Guest = test("remote-schema");
+/// Loops in `describe`.
+pub const SPIN_DESCRIBE: Guest = test("spin-describe");
+/// Loops while it is instantiated.
+pub const SPIN_START: Guest = test("spin-start");
+/// The check of `examples/check`, built as its README says.
+pub const EXAMPLE_CLOCK: Guest = test("example-clock");
+/// A check in Python.
+pub const PYTHON_EXPIRY: Guest = test("python-expiry");
+/// A check in JavaScript.
+pub const JS_QUOTA: Guest = test("js-quota");
+/// The first-party plugin `http`.
+pub const HTTP: Guest = plugin("http");
+/// The first-party plugin `tcp`.
+pub const TCP: Guest = plugin("tcp");
+
+const fn test(name: &'static str) -> Guest {
+    Guest {
+        name,
+        directory: Directory::Tests,
+    }
+}
+
+const fn plugin(name: &'static str) -> Guest {
+    Guest {
+        name,
+        directory: Directory::Plugins,
+    }
+}
+
+impl Guest {
+    /// The file.
+    ///
+    /// # Panics
+    ///
+    /// It has not been built.
+    pub fn path(self) -> PathBuf {
+        let directory = match self.directory {
+            Directory::Tests => built("VITALS_TEST_GUESTS", "test-guests"),
+            Directory::Plugins => built("VITALS_TEST_PLUGINS", "plugins"),
+        };
+        let path = directory.join(format!("{}.wasm", self.name));
+        assert!(
+            path.exists(),
+            "there is no {}: run `cargo xtask guests`",
+            path.display()
+        );
+        path
+    }
+
+    /// What is in the file.
+    ///
+    /// # Panics
+    ///
+    /// It has not been built, or can't be read.
+    pub fn bytes(self) -> Vec<u8> {
+        let path = self.path();
+        fs::read(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+    }
+}
+
+impl From<Guest> for Vec<u8> {
+    fn from(guest: Guest) -> Self {
+        guest.bytes()
+    }
+}
+
+/// A guest of the tests that is written as text, `tests/guests/wat/<name>.wat`.
+///
+/// # Panics
+///
+/// There is no such file, or it is no WebAssembly text.
+pub fn wat(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("guests/wat/{name}.wat"));
+    wat::parse_file(&path).unwrap_or_else(|error| panic!("cannot use {}: {error}", path.display()))
+}
+
+/// A directory that something is built into: where the variable says, else below `target`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by it where the built guests are"
+)]
+pub(crate) fn built(variable: &str, name: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| target().join(name), PathBuf::from)
+}
+
+/// The directory of all that is built.
+pub(crate) fn target() -> PathBuf {
+    root().join("target")
+}
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package stands in the repository")
+}

@@ -1,0 +1,26 @@
+//! The harness of the integration tests: real hosts on port 0, real guests, real HTTP.
+//!
+//! [`TestHost`] runs the host in this process, [`Vitals`] the binary, [`Target`] is what checks look
+//! at. It goes in by the doors that a user has, and must not know what is behind them.
+
+pub mod guests;
+
+mod answer;
+mod eventually;
+mod host;
+mod mounted;
+mod place;
+mod serving;
+mod target;
+mod tidy;
+mod vitals;
+
+pub use answer::{Answer, ask, get};
+pub use eventually::{DEADLINE, eventually};
+pub use host::{TestHost, TestHostBuilder};
+pub use mounted::Mounted;
+pub use place::Place;
+pub use serving::Serving;
+pub use target::{Reply, Target};
+pub use tidy::{tidy, without_moments};
+pub use vitals::{Finished, Vitals};

@@ -1,0 +1,124 @@
+//! The binary as a host: a process that is asked, told to end, and listened to.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::answer::{self, Answer};
+use crate::eventually::eventually;
+use crate::place::Place;
+
+/// A running `vitals serve`; killed when this is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    child: Child,
+    address: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+    place: Place,
+}
+
+impl Serving {
+    pub(crate) async fn start(mut command: Command, place: Place) -> Self {
+        let command = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it can be started");
+        let stderr = child.stderr.take().expect("it is piped");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(line);
+            }
+        });
+        let mut serving = Self {
+            child,
+            address: ([0, 0, 0, 0], 0).into(),
+            log,
+            place,
+        };
+        serving.address = eventually("the host is up", async || {
+            let log = serving.log();
+            let up = log.iter().find(|line| line.contains("vitals is up"));
+            let address = up.and_then(|line| {
+                let (_, listen) = line.split_once("listen=")?;
+                listen.split(' ').next()?.parse().ok()
+            });
+            address.ok_or_else(|| log.join("\n"))
+        })
+        .await;
+        serving
+    }
+
+    /// Its directory.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The lines that it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Gets a page.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer.
+    pub async fn get(&self, path: &str) -> Result<Answer, String> {
+        answer::get(self.address, path).await
+    }
+
+    /// Sends it SIGTERM.
+    ///
+    /// # Panics
+    ///
+    /// It is not running any more.
+    pub fn terminate(&self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process has a number"), Signal::TERM).expect("it is running");
+    }
+
+    /// Waits for it to end.
+    ///
+    /// # Panics
+    ///
+    /// It does not end in time.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let log = Arc::clone(&self.log);
+        eventually("the process ends", async || {
+            let ended = self.child.try_wait().expect("it can be waited for");
+            let log = || {
+                log.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .join("\n")
+            };
+            ended.ok_or_else(log)
+        })
+        .await
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

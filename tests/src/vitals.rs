@@ -1,0 +1,123 @@
+//! The binary `vitals`, run as a user runs it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::guests;
+use crate::place::Place;
+use crate::serving::Serving;
+use crate::tidy::tidy;
+
+/// A command line of `vitals` in a directory of its own, with an environment of its own.
+#[derive(Debug)]
+pub struct Vitals {
+    place: Place,
+    arguments: Vec<OsString>,
+    variables: Vec<(OsString, OsString)>,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The exit status; nothing where a signal ended it.
+    pub status: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+impl Vitals {
+    /// A command line with these arguments. It runs in a temporary directory with an empty
+    /// `plugins`; there is nothing in its environment but where compiled code is kept.
+    pub fn new<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Self {
+        let cache = Place::cache().join("binary");
+        Self {
+            place: Place::new(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            variables: vec![("XDG_CACHE_HOME".into(), cache.into())],
+        }
+    }
+
+    /// Writes the configuration, `vitals.toml`.
+    #[must_use]
+    pub fn config(self, toml: &str) -> Self {
+        self.place.write("vitals.toml", toml);
+        self
+    }
+
+    /// Puts a plugin into the plugins directory.
+    #[must_use]
+    pub fn plugin(self, name: &str, guest: impl Into<Vec<u8>>) -> Self {
+        self.place
+            .write(&format!("plugins/{name}.wasm"), guest.into());
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Its directory.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    ///
+    /// It has not been built, or takes longer than a minute.
+    pub fn run(self) -> Finished {
+        let mut command = assert_cmd::Command::new(binary());
+        command
+            .current_dir(self.place.path())
+            .args(&self.arguments)
+            .env_clear();
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let output = command
+            .timeout(PATIENCE)
+            .output()
+            .expect("it runs to its end");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let text = |bytes| tidy(self.place.path(), &text(bytes));
+        Finished {
+            status: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
+    /// Starts it as a host and waits until it is up.
+    ///
+    /// # Panics
+    ///
+    /// It has not been built, or does not come up.
+    pub async fn serve(self) -> Serving {
+        let mut command = std::process::Command::new(binary());
+        command
+            .current_dir(self.place.path())
+            .args(&self.arguments)
+            .env_clear();
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        Serving::start(command, self.place).await
+    }
+}
+
+/// The binary that was built with the tests, or the one that `VITALS_TEST_BIN` names.
+fn binary() -> PathBuf {
+    let path = guests::built("VITALS_TEST_BIN", "debug/vitals");
+    let build = "cargo build -p vitals-host -p vitals-tests --bins";
+    assert!(
+        path.exists(),
+        "there is no {}: run `cargo xtask test`, or `{build}`",
+        path.display()
+    );
+    path
+}
+
+const PATIENCE: Duration = Duration::from_mins(1);
