@@ -11,8 +11,7 @@ impl Guest for Component {
         let config_schema = r#"{
             "type": "object",
             "properties": {
-                "a": { "$ref": "http://127.0.0.1:9/schema.json" },
-                "b": { "$ref": "file:///etc/passwd" }
+                "a": { "$ref": "file:///etc/passwd" }
             }
         }"#
         .to_owned();
