@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
-use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker, ResourceTable, Val};
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
-    StoreLimitsBuilder, UpdateDeadline,
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreContextMut,
+    StoreLimits, StoreLimitsBuilder, UpdateDeadline,
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -42,17 +43,22 @@ struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl Loop {
     pub(crate) fn new(guest: &Path) -> Result<Self> {
         let engine = Engine::new(&settings()).map_err(own)?;
-        let component = Component::from_file(&engine, guest).map_err(own).context("the guest")?;
+        let component = Component::from_file(&engine, guest)
+            .map_err(own)
+            .context("the guest")?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(own)?;
-        linker.define_unknown_imports_as_traps(&component).map_err(own)?;
+        trap_contract(&mut linker, &component)?;
         let pre = PluginPre::new(linker.instantiate_pre(&component).map_err(own)?).map_err(own)?;
         let weak = engine.weak();
         std::thread::spawn(move || {
@@ -78,7 +84,10 @@ impl Loop {
         let state = State {
             wasi: WasiCtx::builder().build(),
             table: ResourceTable::new(),
-            limits: StoreLimitsBuilder::new().memory_size(64 << 20).trap_on_grow_failure(true).build(),
+            limits: StoreLimitsBuilder::new()
+                .memory_size(64 << 20)
+                .trap_on_grow_failure(true)
+                .build(),
             deadline,
         };
         let mut store = Store::new(&self.engine, state);
@@ -105,6 +114,31 @@ impl Loop {
         outcome.map_err(|error| anyhow!("the guest failed: {error}"))?;
         Ok(())
     }
+}
+
+/// Links the functions of the contract, which this guest does not call, as traps.
+fn trap_contract(linker: &mut Linker<State>, component: &Component) -> Result<()> {
+    let engine = linker.engine().clone();
+    for (name, item) in component.component_type().imports(&engine) {
+        let ComponentItem::ComponentInstance(interface) = item.ty else {
+            continue;
+        };
+        if !name.starts_with("vitals:") {
+            continue;
+        }
+        let mut linked = linker.instance(name).map_err(own)?;
+        for (function, item) in interface.exports(&engine) {
+            if let ComponentItem::ComponentFunc(_) = item.ty {
+                let refuse = |_: StoreContextMut<'_, State>, _, _: &[Val], _: &mut [Val]| {
+                    Err(wasmtime::Error::msg(
+                        "the guest of the benchmark calls nothing",
+                    ))
+                };
+                linked.func_new(function, refuse).map_err(own)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// As the host sets its engine up.

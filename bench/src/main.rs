@@ -16,7 +16,9 @@ use table::{Bound, Row, Table};
 
 fn main() -> Result<()> {
     let guest = guests()?.join("hello.wasm");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let mut table = Table::new();
     runtime.block_on(async {
         table.add(run(&guest).await?);
@@ -29,13 +31,14 @@ fn main() -> Result<()> {
 /// One run through schedule, sandbox and board against a bare wasmtime loop.
 async fn run(guest: &Path) -> Result<Row> {
     let bare = bare::Loop::new(guest)?;
-    let fleet = fleet::Fleet::start(guest, 100, "4ms").await?;
+    bare.micros_per_run()?;
     let (mut alone, mut hosted) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        alone.push(fleet.paused(|| bare.micros_per_run()).await?);
+        alone.push(bare.micros_per_run()?);
+        let fleet = fleet::Fleet::start(guest, 100, "4ms").await?;
         hosted.push(fleet.micros_per_run().await?);
+        fleet.stop().await;
     }
-    fleet.stop().await;
     Ok(Row {
         what: "one run of an empty check: CPU time in the host / in a bare wasmtime loop",
         unit: "µs",
@@ -67,9 +70,14 @@ async fn many(guest: &Path) -> Result<Row> {
 
 /// Where the test guests lie: built by `cargo xtask guests`.
 fn guests() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the crate has a parent")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("the crate has a parent")?;
     let dir = root.join("target/test-guests");
-    anyhow::ensure!(dir.join("hello.wasm").exists(), "no test guests: run `cargo xtask guests`");
+    anyhow::ensure!(
+        dir.join("hello.wasm").exists(),
+        "no test guests: run `cargo xtask guests`"
+    );
     Ok(dir)
 }
 

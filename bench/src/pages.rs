@@ -23,7 +23,10 @@ pub(crate) async fn health_against_constant(guest: &Path) -> Result<Row> {
         let body: Bytes = constant.clone();
         async move { ([(header::CONTENT_TYPE, "application/json")], body) }
     };
-    let router = fleet.host.router().merge(Router::new().route("/constant", get(page)));
+    let router = fleet
+        .host
+        .router()
+        .merge(Router::new().route("/constant", get(page)));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
@@ -51,8 +54,9 @@ pub(crate) async fn health_against_constant(guest: &Path) -> Result<Row> {
 /// A few clients that ask one after the other over connections that stay open.
 async fn requests_per_second(address: SocketAddr, path: &'static str) -> Result<f64> {
     let started = Instant::now();
-    let clients: Vec<_> =
-        (0..CLIENTS).map(|_| tokio::task::spawn_blocking(move || ask(address, path))).collect();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| tokio::task::spawn_blocking(move || ask(address, path)))
+        .collect();
     let mut answers = 0;
     for client in clients {
         answers += client.await??;
@@ -81,14 +85,24 @@ fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<()> {
         let read = stream.read(&mut buffer[filled..])?;
         anyhow::ensure!(read > 0, "the server closed the connection");
         filled += read;
-        if let Some(end) = buffer[..filled].windows(4).position(|four| four == b"\r\n\r\n") {
+        if let Some(end) = buffer[..filled]
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+        {
             let head = str::from_utf8(&buffer[..end])?;
-            anyhow::ensure!(head.starts_with("HTTP/1.1 200"), "the server answered {head}");
+            anyhow::ensure!(
+                head.starts_with("HTTP/1.1 200"),
+                "the server answered {head}"
+            );
             let length = head.lines().find_map(|line| {
                 let (name, value) = line.split_once(':')?;
-                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
+                name.eq_ignore_ascii_case("content-length")
+                    .then(|| value.trim().parse::<usize>())
             });
-            break (end + 4, length.context("an answer without content-length")??);
+            break (
+                end + 4,
+                length.context("an answer without content-length")??,
+            );
         }
     };
     let missing = (head + length).saturating_sub(filled);

@@ -21,19 +21,30 @@ pub(crate) struct Table;
 
 impl Table {
     pub(crate) fn new() -> Self {
-        print(&format!("{:84} {:>10} {:>10} {:>7}  promise", "what", "measured", "baseline", "ratio"));
+        print(&format!(
+            "{:84} {:>10} {:>10} {:>7}  promise",
+            "what", "measured", "baseline", "ratio"
+        ));
         Self
     }
 
     pub(crate) fn add(&mut self, row: Row) {
-        let Row { what, unit, measured, baseline, bound } = row;
+        let Row {
+            what,
+            unit,
+            measured,
+            baseline,
+            bound,
+        } = row;
         let ratio = measured / baseline;
         let (kept, promise) = match bound {
             Bound::AtMost(most) => (ratio <= most, format!("at most {most}")),
             Bound::AtLeast(least) => (ratio >= least, format!("at least {least}")),
         };
         let verdict = if kept { "kept" } else { "MISSED" };
-        print(&format!("{what:84} {measured:>7.1} {unit} {baseline:>7.1} {unit} {ratio:>7.2}  {promise}: {verdict}"));
+        print(&format!(
+            "{what:84} {measured:>7.1} {unit} {baseline:>7.1} {unit} {ratio:>7.2}  {promise}: {verdict}"
+        ));
     }
 }
 
