@@ -168,7 +168,7 @@ fn frames(error: &wasmtime::Error) -> Vec<Text> {
 /// A size as the configuration writes it; one that takes more digits than it is worth is rounded.
 fn size(bytes: u64) -> String {
     let exact = shown_size(bytes);
-    if exact.len() > 7 {
+    if exact.len() > 7 || !exact.ends_with('B') {
         ByteSize(bytes).to_string().replace(' ', "")
     } else {
         exact
@@ -209,5 +209,6 @@ mod tests {
     fn sizes_read_as_the_configuration_writes_them() {
         assert_eq!(size(64 << 20), "64MiB");
         assert_eq!(size((64 << 20) + 65_536), "64.1MiB");
+        assert_eq!(size(8_454_952), "8.1MiB");
     }
 }
