@@ -34,11 +34,12 @@ static LATENCY: LazyLock<Regex> = LazyLock::new(|| pattern(r#""latency_ms":( ?)\
 static OTHERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (r"\b[0-9a-f]{64}\b", "<sha256>"),
-        (r"\b(127\.0\.0\.1|localhost|\[::1\]):\d+", "$1:<port>"),
+        (r"\b(127\.0\.0\.1|localhost|\[::1\]):\d{5}\b", "$1:<port>"),
         (
-            r#""(compile_ms|fuel|memory_peak_bytes|size_bytes|next_run)": [^,\n]+"#,
+            r#""(compile_ms|fuel|memory_peak_bytes|size_bytes)": \d+(\.\d+)?"#,
             "\"$1\": <varies>",
         ),
+        (r"(latency_ms): \d+(\.\d+)?", "$1: <ms>"),
         (
             r"took \d+\.\d ms, fuel \d+, memory \d+ KiB",
             "took <ms>, fuel <fuel>, memory <memory>",

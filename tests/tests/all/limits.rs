@@ -120,7 +120,7 @@ async fn memory_ends_a_run() {
         "8MiB",
     )
     .await;
-    assert!(check["error"]["asked"].is_string(), "{check:#}");
+    assert_eq!(check["error"]["asked"], "8.1MiB", "{check:#}");
     let peak = check["result"]["memory_peak_bytes"]
         .as_u64()
         .unwrap_or(u64::MAX);

@@ -1,12 +1,19 @@
 //! The integration tests, in one binary: everything goes through the doors that a user has.
 
 mod access;
+mod bad_config;
 mod bad_input;
+mod cli;
 mod drop_in;
 mod grants;
 mod health;
+mod invariants;
 mod limits;
 mod metrics;
+mod native;
 mod pages;
 mod probes;
 mod results;
+mod schedule;
+mod scripts;
+mod shutdown;

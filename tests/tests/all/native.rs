@@ -1,0 +1,234 @@
+//! Native checks, and the host inside somebody's own service.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use serde_json::{Value, json};
+use vitals_host::check::Status;
+use vitals_host::{Host, Outcome};
+use vitals_tests::{Mounted, TestHost, eventually, guests};
+
+async fn health(mounted: &Mounted, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    eventually(what, async || {
+        let health = mounted.get("/health").await.json();
+        if is_so(&health) {
+            Ok(health)
+        } else {
+            Err(format!("{health:#}"))
+        }
+    })
+    .await
+}
+
+fn named<'a>(health: &'a Value, name: &str) -> Option<&'a Value> {
+    health["checks"]
+        .as_array()?
+        .iter()
+        .find(|check| check["name"] == name)
+}
+
+#[tokio::test]
+async fn a_native_check_stands_beside_the_plugins() {
+    let config = "[checks.database]\ninterval = '15s'\ntimeout = '2s'\ncritical = false";
+    let host = TestHost::builder()
+        .config(config)
+        .plugin("hello", guests::HELLO)
+        .with(|host| {
+            host.check("database", || async {
+                Outcome::degraded("slow").detail("rows", 7)
+            })
+            .check("queue", || async { Err::<Outcome, _>("no such queue") })
+        })
+        .start()
+        .await;
+    let check = host.check("database").await;
+    assert_eq!(
+        (&check["status"], &check["message"]),
+        (&json!("degraded"), &json!("slow"))
+    );
+    assert_eq!(check["details"], json!({ "rows": 7 }));
+    assert_eq!(
+        (&check["interval_ms"], &check["critical"]),
+        (&json!(15_000), &json!(false))
+    );
+    assert_eq!(check["plugin"], Value::Null);
+    let check = host.check("queue").await;
+    assert_eq!(
+        (&check["status"], &check["message"]),
+        (&json!("unhealthy"), &json!("no such queue"))
+    );
+    assert_eq!(
+        (&check["interval_ms"], &check["critical"]),
+        (&json!(30_000), &json!(true))
+    );
+    assert_eq!(host.check("module:hello").await["status"], "healthy");
+}
+
+#[tokio::test]
+async fn a_native_check_comes_and_goes_while_the_host_runs() {
+    let (host, _place) = TestHost::builder().build().await;
+    let mounted = Mounted::serve(host.router()).await;
+    health(&mounted, "no checks", |health| {
+        health["checks"] == json!([])
+    })
+    .await;
+
+    host.register("cache", || async { Outcome::healthy("one") })
+        .unwrap();
+    let one =
+        |health: &Value| named(health, "cache").is_some_and(|check| check["message"] == "one");
+    health(&mounted, "the check", one).await;
+    host.register("cache", || async { Outcome::unhealthy("two") })
+        .unwrap();
+    let two =
+        |health: &Value| named(health, "cache").is_some_and(|check| check["message"] == "two");
+    health(&mounted, "the check in its place, run at once", two).await;
+    assert_eq!(host.health(), Status::Unhealthy);
+
+    host.unregister("cache").unwrap();
+    health(&mounted, "no check", |health| {
+        named(health, "cache").is_none()
+    })
+    .await;
+    assert_eq!(host.health(), Status::Healthy);
+    let error = host
+        .register("Bad Name", || async { Outcome::healthy("") })
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("`Bad Name` is no name of a check"),
+        "{error}"
+    );
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_name_that_no_check_can_have_stops_the_start() {
+    let builder = Host::builder().check("Bad Name", || async { Outcome::healthy("") });
+    let error = builder
+        .start()
+        .await
+        .expect_err("it is refused")
+        .to_string();
+    assert!(
+        error.contains("`Bad Name` is no name of a check"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_check_of_the_configuration_that_nobody_registers_says_so() {
+    let host = TestHost::builder()
+        .config("[checks.database]\ninterval = '15s'")
+        .start()
+        .await;
+    let check = host.check("database").await;
+    assert_eq!(
+        (&check["status"], &check["error"]["code"]),
+        (&json!("unhealthy"), &json!("load"))
+    );
+    let message = check["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains("vitals.toml:1") && message.contains("`plugin = \"…\"`"),
+        "{check:#}"
+    );
+}
+
+#[tokio::test]
+async fn a_panic_of_a_native_check_is_its_own_trouble() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let state = Arc::clone(&broken);
+    let check = move || {
+        assert!(!state.load(Ordering::Acquire), "before the future");
+        async { Outcome::healthy("fine") }
+    };
+    let config = "[checks.broken]\ninterval = '100ms'\ntimeout = '100ms'";
+    let host = TestHost::builder()
+        .config(config)
+        .plugin("hello", guests::HELLO)
+        .with(|host| {
+            host.check("broken", check).check("inside", || async {
+                tokio::task::yield_now().await;
+                broken()
+            })
+        });
+    let host = host.start().await;
+    let inside = host.check("inside").await;
+    assert_eq!(
+        (&inside["status"], &inside["error"]["code"]),
+        (&json!("unhealthy"), &json!("panic"))
+    );
+    assert_eq!(inside["message"], "panicked: inside the future");
+    assert_eq!(
+        host.check("broken").await["message"],
+        "panicked: before the future"
+    );
+    assert_eq!(host.check("module:hello").await["status"], "healthy");
+    assert_eq!(host.get("/health/live").await.status, 200);
+    broken.store(false, Ordering::Release);
+    let fine = |check: &Value| check["status"] == "healthy";
+    host.eventually_check("broken", "it runs again", fine).await;
+}
+
+#[tokio::test]
+async fn a_native_check_has_its_timeout() {
+    let config = "[checks.stuck]\ntimeout = '100ms'";
+    let host = TestHost::builder().config(config).with(|host| {
+        host.check("stuck", || async {
+            tokio::time::sleep(Duration::from_hours(1)).await;
+            Outcome::healthy("")
+        })
+    });
+    let host = host.start().await;
+    let check = host.check("stuck").await;
+    assert_eq!(
+        (&check["error"]["code"], &check["error"]["limit"]),
+        (&json!("timeout"), &json!("100ms"))
+    );
+    assert_eq!(check["message"], "timed out after 100ms");
+    let latency = check["latency_ms"].as_f64().unwrap_or_default();
+    assert!((100.0..1100.0).contains(&latency), "{check:#}");
+}
+
+#[tokio::test]
+async fn the_probes_stand_in_a_service_that_has_a_health_page_of_its_own() {
+    let builder = TestHost::builder()
+        .with(|host| host.check("database", || async { Outcome::unhealthy("gone") }));
+    let (host, _place) = builder.build().await;
+    let own = Router::new()
+        .route("/health", get(|| async { "my own" }))
+        .route("/orders", get(|| async { "none" }));
+    let mounted = Mounted::serve(own.merge(host.probes_router())).await;
+    host.first_round().await;
+    assert_eq!(mounted.get("/health").await.text(), "my own");
+    assert_eq!(mounted.get("/orders").await.text(), "none");
+    assert_eq!(
+        mounted.get("/nowhere").await.text(),
+        "",
+        "other paths are the service's own"
+    );
+    assert_eq!(
+        mounted.get("/health/live").await.text(),
+        r#"{"status":"alive"}"#
+    );
+    assert_eq!(mounted.get("/health/ready").await.status, 503);
+    assert_eq!(
+        mounted.get("/health/checks/database").await.json()["message"],
+        "gone"
+    );
+    let json: Value = serde_json::from_slice(&host.health_json()).unwrap();
+    assert_eq!(json["status"], "unhealthy");
+    host.shutdown().await;
+    assert_eq!(
+        mounted.get("/health/ready").await.json()["status"],
+        "not_ready"
+    );
+}
+
+fn broken() -> Outcome {
+    panic!("inside the future");
+}
