@@ -153,7 +153,7 @@ async fn a_panic_of_a_native_check_is_its_own_trouble() {
         .with(|host| {
             host.check("broken", check).check("inside", || async {
                 tokio::task::yield_now().await;
-                broken()
+                no_outcome()
             })
         });
     let host = host.start().await;
@@ -229,6 +229,6 @@ async fn the_probes_stand_in_a_service_that_has_a_health_page_of_its_own() {
     );
 }
 
-fn broken() -> Outcome {
+fn no_outcome() -> Outcome {
     panic!("inside the future");
 }
