@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, anyhow};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceTable, Val};
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreContextMut,
-    StoreLimits, StoreLimitsBuilder, UpdateDeadline,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+    StoreContextMut, StoreLimits, StoreLimitsBuilder, UpdateDeadline,
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -150,7 +150,8 @@ fn settings() -> Config {
         .linear_memory_keep_resident(64 << 10)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10)
-        .decommit_batch_size(32);
+        .decommit_batch_size(32)
+        .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
     config
         .wasm_memory64(false)

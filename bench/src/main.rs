@@ -35,7 +35,7 @@ async fn run(guest: &Path) -> Result<Row> {
     let (mut alone, mut hosted) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         alone.push(bare.micros_per_run()?);
-        let fleet = fleet::Fleet::start(guest, 100, "4ms").await?;
+        let fleet = fleet::Fleet::start(guest, std::env::var("N").ok().and_then(|n| n.parse().ok()).unwrap_or(100), "4ms").await?;
         hosted.push(fleet.micros_per_run().await?);
         fleet.stop().await;
     }

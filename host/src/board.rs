@@ -223,3 +223,6 @@ impl Board {
 
 /// How often results are looked at for their age where nothing says when to.
 pub const EXPIRY_SWEEP: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests;

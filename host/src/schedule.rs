@@ -195,3 +195,6 @@ impl Schedule {
         dropped
     }
 }
+
+#[cfg(test)]
+mod tests;

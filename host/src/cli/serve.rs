@@ -83,9 +83,10 @@ impl Serve {
 
 /// Waits for SIGINT or SIGTERM.
 async fn ended() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         complain("cannot listen for signals: only SIGKILL ends the host");
         return std::future::pending().await;
     };
