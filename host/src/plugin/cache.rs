@@ -70,7 +70,9 @@ impl CodeCache {
             .serialize()
             .map_err(io::Error::other)
             .and_then(|code| {
-                let temporary = self.dir.join(format!(".{}.{}", digest, std::process::id()));
+                // Of this process and thread: two hosts may compile the same file at once.
+                let (process, thread) = (std::process::id(), std::thread::current().id());
+                let temporary = self.dir.join(format!(".{digest}.{process}.{thread:?}"));
                 let mut file = fs::File::create(&temporary)?;
                 file.write_all(&self.seal(digest, &code))?;
                 file.write_all(&code)?;
