@@ -277,3 +277,26 @@ async fn a_variable_is_handed_in_where_it_is_granted_and_no_other() {
         "{check:#}"
     );
 }
+
+#[tokio::test]
+async fn a_name_that_is_granted_may_be_looked_up_and_no_more() {
+    let check = orders(guests::IMPORTS, "allow = { names = ['localhost'] }").await;
+    assert_eq!(
+        check["details"]["std.lookup"], "Ok(\"resolved\")",
+        "{check:#}"
+    );
+
+    let [written, other] = [Target::start(Reply::Silence), Target::start(Reply::Silence)];
+    let config = format!(
+        "allow = {{ names = ['localhost'] }}\n\
+         config = {{ address = '{}', others = ['localhost:{}'] }}",
+        written.address(),
+        other.address().port()
+    );
+    let check = orders(guests::TCP_CONNECT, &config).await;
+    assert_eq!(other.accepted(), 0, "{check:#}");
+    assert!(
+        refusals(&check).contains("denied: tcp localhost:<port>"),
+        "{check:#}"
+    );
+}

@@ -112,13 +112,7 @@ fn the_rooms_know_no_more_than_they_may() {
         ),
         (
             "board",
-            &[
-                "axum",
-                "crate::http",
-                "crate::plugin",
-                "crate::schedule",
-                "crate::catalog",
-            ][..],
+            &["axum", "crate::http", "crate::plugin", "crate::catalog"][..],
         ),
         (
             "http",
