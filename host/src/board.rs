@@ -22,6 +22,7 @@ use slot::Slot;
 pub use slot::{CheckFacts, PluginFacts, Posting};
 
 use crate::check::{CheckName, Status, verdict};
+use crate::schedule::Placement;
 
 /// The latest result of each check.
 #[derive(Debug, Default)]
@@ -29,6 +30,7 @@ pub struct Board {
     slots: RwLock<BTreeMap<CheckName, Arc<Slot>>>,
     /// Counts changes; what was assembled at another count is out of date.
     changes: AtomicU64,
+    placements: AtomicU64,
     directory_unreadable: AtomicBool,
     round: FirstRound,
     assembled: ArcSwapOption<HealthPage>,
@@ -37,13 +39,21 @@ pub struct Board {
 }
 
 impl Board {
-    /// Adds a check, or changes what is known about it; its result stays.
-    pub fn place(&self, name: CheckName, facts: CheckFacts) {
+    /// Adds a check, or changes what is known about it; its result stays. Results are posted for
+    /// the placement that is answered.
+    pub fn place(&self, name: CheckName, facts: CheckFacts) -> Placement {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        let result = slots.get(&name).and_then(|slot| slot.posting());
-        slots.insert(name.clone(), Arc::new(Slot::new(name, facts, result)));
+        let placement = Placement(self.placements.fetch_add(1, Ordering::AcqRel) + 1);
+        let slot = Slot::new(
+            name.clone(),
+            placement,
+            facts,
+            slots.get(&name).map(AsRef::as_ref),
+        );
+        slots.insert(name, Arc::new(slot));
         drop(slots);
         self.changed();
+        placement
     }
 
     /// Takes a check off.
@@ -60,10 +70,12 @@ impl Board {
     }
 
     /// Posts the newest result of a check. Answers the status that stood there before; nothing
-    /// where the check has been taken off meanwhile.
+    /// where the check has been taken off meanwhile, or where a later placement of it than the one
+    /// of `posting` has a result already.
     pub fn post(&self, name: &CheckName, posting: Posting) -> Option<Option<Status>> {
-        let slot = self.slot(name)?;
-        let before = slot.post(posting);
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let before = slots.get(name)?.post(posting)?;
+        drop(slots);
         self.changed();
         if before.is_none() {
             self.settle();
@@ -190,14 +202,6 @@ impl Board {
         let page = self.assembled.load_full()?;
         let fresh = page.changes() == self.changes.load(Ordering::Acquire);
         (fresh && page.second() == now.as_second()).then_some(page)
-    }
-
-    fn slot(&self, name: &CheckName) -> Option<Arc<Slot>> {
-        self.slots
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .cloned()
     }
 
     /// Whether the plugins directory could be read when it was last looked at.

@@ -118,6 +118,8 @@ impl Host {
         let stop = CancellationToken::new();
         let grace = self.shutdown_grace;
         let serving = tokio::spawn(http::serve(listener, router, stop.clone(), grace));
+        // A caller that drops this future takes the server down too.
+        let _stop = stop.clone().drop_guard();
         ended.await;
         let dropped = self.shutdown().await;
         stop.cancel();
@@ -135,7 +137,8 @@ impl Host {
         let dropped = self.schedule.shutdown(self.shutdown_grace).await;
         self.stop.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
+        // What a stranger's file keeps busy must not hold the exit up.
+        let _ = tokio::time::timeout(TASKS_TIME, self.tasks.wait()).await;
         let sentry = self.sentry.clone();
         // A panic while flushing loses events that nobody waits for any more.
         let _ = tokio::task::spawn_blocking(move || sentry.flush(FLUSH)).await;
@@ -163,3 +166,6 @@ impl std::fmt::Debug for Host {
             .finish_non_exhaustive()
     }
 }
+
+/// How long the host's own tasks may take to end.
+const TASKS_TIME: Duration = Duration::from_secs(1);

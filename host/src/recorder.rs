@@ -25,6 +25,7 @@ impl Results for Recorder {
         let report = Arc::new(run.report);
         let until_next = run.next_due.saturating_duration_since(Instant::now());
         let posting = Posting {
+            placement: run.placement,
             status: run.status,
             report: Arc::clone(&report),
             checked_at,

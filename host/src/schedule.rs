@@ -59,6 +59,8 @@ impl Skipped {
 pub struct FinishedRun {
     /// The check.
     pub check: CheckName,
+    /// The job of the check that was run.
+    pub placement: Placement,
     /// What the run found and cost.
     pub report: RunReport,
     /// The status to show, after `fall` and `rise`.
@@ -77,11 +79,17 @@ pub struct FinishedRun {
 pub struct Job {
     /// Its name.
     pub name: CheckName,
+    /// Tells this job of the check from earlier ones, in its results.
+    pub placement: Placement,
     /// When and how long it runs.
     pub timing: Timing,
     /// How it runs.
     pub probe: Arc<dyn Probe>,
 }
+
+/// Tells the jobs that a check has had apart; a later one is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Placement(pub u64);
 
 /// When a check runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,10 +199,14 @@ impl Schedule {
         }
         let dropped = self.in_flight();
         self.shared.aborting.cancel();
-        self.tasks.wait().await;
+        // One that blocks its thread can't be dropped, and nobody waits for it any longer.
+        let _ = tokio::time::timeout(ABORT_TIME, self.tasks.wait()).await;
         dropped
     }
 }
+
+/// How long runs in flight may take to be dropped.
+const ABORT_TIME: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use super::page::seconds;
 use crate::check::{
     CheckName, Code, Digest, Measurement, Refusal, RunError, RunReport, Status, Text,
 };
+use crate::schedule::Placement;
 
 /// What is known about a check besides its results.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,6 +45,8 @@ pub struct PluginFacts {
 /// A result as it is posted.
 #[derive(Clone, Debug)]
 pub struct Posting {
+    /// The placement of the check that the result is of.
+    pub placement: Placement,
     /// The status to show, after `fall` and `rise`.
     pub status: Status,
     /// What the run found and cost.
@@ -76,24 +79,42 @@ pub(super) struct Snapshot {
 #[derive(Debug)]
 pub(super) struct Slot {
     name: CheckName,
-    facts: CheckFacts,
+    placement: Placement,
+    facts: Arc<CheckFacts>,
+    /// Those of the placement before, whose run may still be going on.
+    facts_before: Option<(Placement, Arc<CheckFacts>)>,
     current: Mutex<Current>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Current {
     posting: Option<Posting>,
+    /// What was known of the check when the run that posted began.
+    posted_under: Arc<CheckFacts>,
     stale: bool,
     full: Bytes,
     bare: Bytes,
 }
 
 impl Slot {
-    pub(super) fn new(name: CheckName, facts: CheckFacts, posting: Option<Posting>) -> Self {
-        let current = Current::new(&name, posting, false);
+    /// The place of a check; the result that stands in the place `before` stays.
+    pub(super) fn new(
+        name: CheckName,
+        placement: Placement,
+        facts: CheckFacts,
+        before: Option<&Self>,
+    ) -> Self {
+        let facts = Arc::new(facts);
+        let current = match before {
+            None => Current::new(&name, None, Arc::clone(&facts), false),
+            Some(before) => before.lock().clone(),
+        };
+        let facts_before = before.map(|slot| (slot.placement, Arc::clone(&slot.facts)));
         Self {
             name,
+            placement,
             facts,
+            facts_before,
             current: Mutex::new(current),
         }
     }
@@ -114,10 +135,6 @@ impl Slot {
         self.lock().posting.is_some()
     }
 
-    pub(super) fn posting(&self) -> Option<Posting> {
-        self.lock().posting.clone()
-    }
-
     /// What stands here at one moment.
     pub(super) fn snapshot(&self) -> Snapshot {
         let current = self.lock();
@@ -130,13 +147,22 @@ impl Slot {
         }
     }
 
-    /// Posts a result; answers the status before, nothing for the first.
-    pub(super) fn post(&self, posting: Posting) -> Option<Status> {
-        let next = Current::new(&self.name, Some(posting), false);
+    /// Posts a result; answers the status before, nothing within for the first, and nothing at all
+    /// where the result comes too late.
+    pub(super) fn post(&self, posting: Posting) -> Option<Option<Status>> {
         let mut current = self.lock();
+        let newest = current.posting.as_ref().map(|posting| posting.placement);
+        let facts = match &self.facts_before {
+            _ if posting.placement == self.placement => &self.facts,
+            Some((placement, facts)) if *placement == posting.placement => facts,
+            _ => return None,
+        };
+        if newest.is_some_and(|newest| newest > posting.placement) {
+            return None;
+        }
         let before = current.posting.is_some().then(|| current.status());
-        *current = next;
-        before
+        *current = Current::new(&self.name, Some(posting), Arc::clone(facts), false);
+        Some(before)
     }
 
     pub(super) fn expire(&self, now: Instant) -> Expiry {
@@ -152,7 +178,8 @@ impl Slot {
             Some(_) if current.stale => Expiry::Never,
             Some(at) if at <= now => {
                 let posting = current.posting.take();
-                *current = Current::new(&self.name, posting, true);
+                let facts = Arc::clone(&current.posted_under);
+                *current = Current::new(&self.name, posting, facts, true);
                 Expiry::Now
             }
             Some(at) => Expiry::At(at),
@@ -165,7 +192,7 @@ impl Slot {
         let current = self.lock();
         let page = CheckPage {
             check: current.fragment(&self.name, authorized),
-            facts: Facts::new(&self.facts, authorized),
+            facts: Facts::new(&self.facts, &current.posted_under, authorized),
             result: current
                 .posting
                 .as_ref()
@@ -182,9 +209,15 @@ impl Slot {
 }
 
 impl Current {
-    fn new(name: &CheckName, posting: Option<Posting>, stale: bool) -> Self {
+    fn new(
+        name: &CheckName,
+        posting: Option<Posting>,
+        posted_under: Arc<CheckFacts>,
+        stale: bool,
+    ) -> Self {
         let mut current = Self {
             posting,
+            posted_under,
             stale,
             full: Bytes::new(),
             bare: Bytes::new(),
@@ -197,7 +230,7 @@ impl Current {
     fn fragment<'a>(&'a self, name: &'a CheckName, authorized: bool) -> Fragment<'a> {
         match &self.posting {
             Some(posting) => Fragment::of(name, posting, self.stale, authorized),
-            None => Fragment::not_run(name),
+            None => Fragment::not_run(name, authorized),
         }
     }
 
@@ -262,11 +295,11 @@ impl<'a> Fragment<'a> {
         }
     }
 
-    fn not_run(name: &'a CheckName) -> Self {
+    fn not_run(name: &'a CheckName, authorized: bool) -> Self {
         Self {
             name: name.as_str(),
             status: Status::Unknown,
-            message: NOT_RUN,
+            message: if authorized { NOT_RUN } else { "" },
             latency_ms: 0.0,
             details: &NO_DETAILS,
             checked_at: None,
@@ -302,12 +335,13 @@ struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn new(facts: &'a CheckFacts, authorized: bool) -> Self {
+    /// What holds of the check now, with the plugin that made the result.
+    fn new(facts: &'a CheckFacts, posted_under: &'a CheckFacts, authorized: bool) -> Self {
         Self {
             critical: facts.critical,
             interval_ms: facts.interval_ms,
             timeout_ms: facts.timeout_ms,
-            plugin: facts.plugin.as_ref().filter(|_| authorized),
+            plugin: posted_under.plugin.as_ref().filter(|_| authorized),
             grants: authorized.then_some(&facts.grants),
         }
     }

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Board, CheckFacts, Posting};
+use super::{Board, CheckFacts, PluginFacts, Posting};
 use crate::check::{CheckName, Code, Outcome, RunError, RunReport, Status};
+use crate::schedule::Placement;
 
 fn name(text: &str) -> CheckName {
     text.parse().unwrap()
@@ -21,8 +22,9 @@ fn facts(critical: bool) -> CheckFacts {
     }
 }
 
-fn posting(outcome: Outcome, stale_at: Option<Instant>) -> Posting {
+fn posting(placement: Placement, outcome: Outcome, stale_at: Option<Instant>) -> Posting {
     Posting {
+        placement,
         status: outcome.status(),
         report: Arc::new(RunReport::answered(outcome, Duration::from_micros(2500))),
         checked_at: "2026-01-27T10:29:58.7Z".parse().unwrap(),
@@ -41,10 +43,10 @@ fn page(board: &Board) -> Value {
 fn the_answer_is_as_the_design_writes_it() {
     let board = Board::default();
     board.place(name("module:billing"), facts(true));
-    board.place(name("database"), facts(true));
+    let at_database = board.place(name("database"), facts(true));
     board.post(
         &name("database"),
-        posting(Outcome::healthy("Connection OK"), None),
+        posting(at_database, Outcome::healthy("Connection OK"), None),
     );
     let now: Timestamp = "2026-01-27T10:30:00.9Z".parse().unwrap();
     let body = board.page(now).body(true);
@@ -63,7 +65,7 @@ fn the_answer_is_as_the_design_writes_it() {
 #[test]
 fn the_answer_is_assembled_once_for_a_change_and_once_for_a_second() {
     let board = Board::default();
-    board.place(name("a"), facts(true));
+    let at_a = board.place(name("a"), facts(true));
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     let first = board.page(at("2026-01-27T10:30:00.1Z"));
     assert!(Arc::ptr_eq(
@@ -72,7 +74,7 @@ fn the_answer_is_assembled_once_for_a_change_and_once_for_a_second() {
     ));
     let later = board.page(at("2026-01-27T10:30:01Z"));
     assert!(!Arc::ptr_eq(&first, &later));
-    board.post(&name("a"), posting(Outcome::degraded("slow"), None));
+    board.post(&name("a"), posting(at_a, Outcome::degraded("slow"), None));
     assert_eq!(
         board.page(at("2026-01-27T10:30:01Z")).health(),
         Status::Degraded
@@ -82,11 +84,11 @@ fn the_answer_is_assembled_once_for_a_change_and_once_for_a_second() {
 #[test]
 fn what_only_some_may_see_is_left_out_for_others() {
     let board = Board::default();
-    board.place(name("a"), facts(true));
+    let at_a = board.place(name("a"), facts(true));
     let report = RunReport::failed(RunError::new(Code::Fuel, "why"), Duration::ZERO);
     let posting = Posting {
         report: Arc::new(report),
-        ..posting(Outcome::unhealthy("x"), None)
+        ..posting(at_a, Outcome::unhealthy("x"), None)
     };
     board.post(&name("a"), posting);
     let now = Timestamp::now();
@@ -111,12 +113,14 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
     let board = Board::default();
     let now = Instant::now();
     let stale_at = Some(now + Duration::from_secs(1));
+    let mut placed = Vec::new();
     for (check, outcome) in [
         ("good", Outcome::healthy("fine")),
         ("bad", Outcome::unhealthy("broken")),
     ] {
-        board.place(name(check), facts(true));
-        board.post(&name(check), posting(outcome, stale_at));
+        let at_check = board.place(name(check), facts(true));
+        placed.push(at_check);
+        board.post(&name(check), posting(at_check, outcome, stale_at));
     }
     assert_eq!(board.expire(now), stale_at);
     assert_eq!(page(&board)["checks"][1]["status"], "healthy");
@@ -126,15 +130,18 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
     assert_eq!(board.health(), Status::Unhealthy);
     let statuses = board.statuses();
     assert_eq!(statuses[1], (name("good"), Status::Unknown));
-    board.post(&name("good"), posting(Outcome::healthy("again"), None));
+    board.post(
+        &name("good"),
+        posting(placed[0], Outcome::healthy("again"), None),
+    );
     assert_eq!(page(&board)["checks"][1]["status"], "healthy");
 }
 
 #[test]
 fn the_first_round_waits_for_every_check_that_there_is_at_start() {
     let board = Board::default();
-    board.place(name("a"), facts(true));
-    board.post(&name("a"), posting(Outcome::healthy(""), None));
+    let at_a = board.place(name("a"), facts(true));
+    board.post(&name("a"), posting(at_a, Outcome::healthy(""), None));
     assert!(
         !board.first_round_is_over(),
         "there may be more checks to come"
@@ -163,10 +170,90 @@ fn an_unreadable_directory_is_at_best_degraded() {
 #[test]
 fn placing_a_check_again_keeps_its_result() {
     let board = Board::default();
-    board.place(name("a"), facts(true));
-    board.post(&name("a"), posting(Outcome::unhealthy("broken"), None));
+    let at_a = board.place(name("a"), facts(true));
+    board.post(
+        &name("a"),
+        posting(at_a, Outcome::unhealthy("broken"), None),
+    );
     assert_eq!(board.health(), Status::Unhealthy);
     board.place(name("a"), facts(false));
     assert_eq!(board.health(), Status::Degraded);
     assert_eq!(page(&board)["checks"][0]["message"], "broken");
+}
+
+#[test]
+fn a_late_result_of_an_earlier_placement_changes_nothing() {
+    let board = Board::default();
+    let first = board.place(name("a"), facts(true));
+    board.post(&name("a"), posting(first, Outcome::healthy("one"), None));
+    let second = board.place(name("a"), facts(true));
+    // The run that was going on may still end, until the new one has.
+    assert!(
+        board
+            .post(&name("a"), posting(first, Outcome::healthy("two"), None))
+            .is_some()
+    );
+    assert!(
+        board
+            .post(
+                &name("a"),
+                posting(second, Outcome::unhealthy("three"), None)
+            )
+            .is_some()
+    );
+    assert!(
+        board
+            .post(&name("a"), posting(first, Outcome::healthy("four"), None))
+            .is_none()
+    );
+    assert_eq!(page(&board)["checks"][0]["message"], "three");
+    board.remove(&name("a"));
+    assert!(
+        board
+            .post(&name("a"), posting(second, Outcome::healthy("five"), None))
+            .is_none()
+    );
+    board.place(name("a"), facts(true));
+    assert!(
+        board
+            .post(&name("a"), posting(second, Outcome::healthy("six"), None))
+            .is_none()
+    );
+}
+
+#[test]
+fn a_page_names_the_plugin_that_made_the_result() {
+    let board = Board::default();
+    let with = |version: &str| CheckFacts {
+        plugin: Some(PluginFacts {
+            name: "p".into(),
+            version: Some(version.into()),
+            digest: None,
+            generation: 1,
+        }),
+        ..facts(true)
+    };
+    let shown = |board: &Board| {
+        let page: Value = serde_json::from_slice(&board.check("a", true).unwrap()).unwrap();
+        page["plugin"]["version"].clone()
+    };
+    let first = board.place(name("a"), with("1.0.0"));
+    board.post(&name("a"), posting(first, Outcome::healthy(""), None));
+    let second = board.place(name("a"), with("2.0.0"));
+    assert_eq!(shown(&board), "1.0.0");
+    board.post(&name("a"), posting(first, Outcome::healthy(""), None));
+    assert_eq!(shown(&board), "1.0.0");
+    board.post(&name("a"), posting(second, Outcome::healthy(""), None));
+    assert_eq!(shown(&board), "2.0.0");
+}
+
+#[test]
+fn placing_a_check_again_revives_no_result_that_is_too_old() {
+    let board = Board::default();
+    let now = Instant::now();
+    let at = board.place(name("a"), facts(true));
+    board.post(&name("a"), posting(at, Outcome::healthy(""), Some(now)));
+    board.expire(now);
+    board.place(name("a"), facts(true));
+    assert_eq!(page(&board)["checks"][0]["status"], "unknown");
 }

@@ -16,7 +16,8 @@ pub struct Thresholds {
 /// Follows the results of one check and says which status to show.
 ///
 /// The first result is shown as it is: before it nothing is known that it could be weighed against.
-/// A run that found nothing out (`unknown`) leaves everything as it was.
+/// A run that found nothing out (`unknown`) is shown unless the check is unhealthy, and counts for
+/// nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hysteresis {
     shown: Option<Status>,
@@ -28,7 +29,12 @@ impl Hysteresis {
     /// Takes in the status that a run found and answers the one to show.
     pub fn observe(&mut self, found: Status, thresholds: Thresholds) -> Status {
         match found {
-            Status::Unknown => return self.shown.unwrap_or(Status::Unknown),
+            Status::Unknown => {
+                return match self.shown {
+                    Some(Status::Unhealthy) => Status::Unhealthy,
+                    _ => Status::Unknown,
+                };
+            }
             Status::Unhealthy => {
                 self.failures = self.failures.saturating_add(1);
                 self.successes = 0;
@@ -122,10 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_result_changes_nothing() {
+    fn an_unknown_result_counts_for_nothing() {
         assert_eq!(
             shown(2, 1, &[Healthy, Unhealthy, Unknown, Unhealthy]),
-            [Healthy, Healthy, Healthy, Unhealthy]
+            [Healthy, Healthy, Unknown, Unhealthy]
         );
     }
 

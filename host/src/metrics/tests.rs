@@ -41,6 +41,7 @@ fn guest_report() -> RunReport {
 
 fn run(check: &str, status: Status, report: RunReport) -> FinishedRun {
     FinishedRun {
+        placement: crate::schedule::Placement::default(),
         check: name(check),
         report,
         status,

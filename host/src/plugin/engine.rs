@@ -47,15 +47,15 @@ fn settings() -> wasmtime::Result<Config> {
     Ok(config)
 }
 
-/// Sized so that every run can hold an ordinary script guest (14 core instances, 3 memories). The
+/// Sized so that every run can hold as much as one may: no guest can use up what others need. The
 /// slots are reserved address space; memory is used as it is touched.
 fn pool(runs: usize) -> PoolingAllocationConfig {
     let count = |factor: usize| u32::try_from(runs.saturating_mul(factor)).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(count(1))
-        .total_core_instances(count(16))
-        .total_memories(count(4))
-        .total_tables(count(8))
+        .total_core_instances(count(MAX_CORE_INSTANCES as usize))
+        .total_memories(count(MAX_MEMORIES as usize).min(MEMORY_SLOTS))
+        .total_tables(count(MAX_TABLES as usize))
         .total_stacks(count(1))
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
@@ -172,6 +172,10 @@ impl Drop for Ticking {
         self.0.runs.fetch_sub(1, Ordering::AcqRel);
     }
 }
+
+/// Memory slots of 4 GiB that fit into the 47 bits of address space of a process, with room to
+/// spare; fewer than all runs could use only from 1,024 runs at once.
+const MEMORY_SLOTS: u32 = 8 << 10;
 
 /// Limits on the shape of a component, checked at admission.
 pub(super) const MAX_CORE_INSTANCES: u32 = 64;

@@ -30,6 +30,11 @@ impl GuestThreads {
         };
         let executor = Arc::new(Executor::new());
         let stop = CancellationToken::new();
+        // Made first: a start that fails half-way ends the threads that have begun.
+        let threads = Self {
+            executor: Arc::clone(&executor),
+            _stop: stop.clone().drop_guard(),
+        };
         for number in 0..count {
             let (executor, stop, host) = (Arc::clone(&executor), stop.clone(), host.clone());
             thread::Builder::new()
@@ -41,10 +46,7 @@ impl GuestThreads {
                     futures_lite::future::block_on(executor.run(stop.cancelled()));
                 })?;
         }
-        Ok(Self {
-            executor,
-            _stop: stop.drop_guard(),
-        })
+        Ok(threads)
     }
 
     /// Runs `work` on a guest thread. Dropping the returned future cancels it; a panic inside comes

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::phase::{first_due, next_due};
 use super::{FinishedRun, Job, Shared, Skipped};
-use crate::check::{Hysteresis, RunReport, Status};
+use crate::check::{Code, Hysteresis, RunReport, Status};
 
 /// Runs a check until it is stopped.
 pub(super) async fn follow(
@@ -50,6 +50,7 @@ pub(super) async fn follow(
                 let stale_at = next + now.timing.timeout + interval;
                 shared.results.finished(FinishedRun {
                     check: now.name.clone(),
+                    placement: now.placement,
                     report: *report,
                     status,
                     consecutive_failures: hysteresis.consecutive_failures(),
@@ -101,11 +102,16 @@ async fn run(
         }
     };
     let report = tokio::select! {
-        report = job.probe.run(previous) => report,
+        biased;
         () = forgotten => return None,
+        report = job.probe.run(previous) => report,
     };
     drop(slot);
-    if report.outcome.status() == Status::Unknown {
+    if report
+        .error
+        .as_ref()
+        .is_some_and(|error| error.code == Code::Host)
+    {
         let why = report.outcome.message();
         tracing::warn!(check = %job.name, "a run failed for the host's own reasons: {why}");
         shared.results.skipped(&job.name, Skipped::Host);

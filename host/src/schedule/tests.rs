@@ -80,6 +80,7 @@ fn job(name: &str, interval: Duration, probe: Arc<dyn Probe>) -> Arc<Job> {
     };
     Arc::new(Job {
         name: name.parse().unwrap(),
+        placement: Placement::default(),
         timing,
         probe,
     })

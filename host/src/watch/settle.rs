@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, GuestCheck, Shelf, Standing};
 use crate::check::{CheckName, Code, Digest, RunError, RunReport, Status, Thresholds};
 use crate::config::CheckConfig;
 use crate::native::NativeCheck;
-use crate::schedule::{Job, Probe, Timing};
+use crate::schedule::{Job, Placement, Probe, Timing};
 
 /// What a check was brought in line with.
 pub(super) enum Settled {
@@ -76,28 +76,39 @@ impl Watcher {
         self.rooms
             .metrics
             .check_placed(name, plugin, facts.critical);
-        self.rooms.board.place(name.clone(), facts);
+        let placement = self.rooms.board.place(name.clone(), facts);
         match standing {
             Standing::Idle(_) => None,
             Standing::Loading => Some(Settled::Loading),
             Standing::Guest(guest) => {
                 let settled = Settled::Guest(guest.plugin.digest(), guest.generation);
-                self.follow(name, check, guest as Arc<GuestCheck>);
+                self.follow(name, placement, check, guest as Arc<GuestCheck>);
                 Some(settled)
             }
             Standing::Native(native) => {
-                self.follow(name, check, Arc::new(native.probe(check.schedule.timeout)));
+                self.follow(
+                    name,
+                    placement,
+                    check,
+                    Arc::new(native.probe(check.schedule.timeout)),
+                );
                 Some(Settled::Native(native))
             }
             Standing::Failed(why) => {
                 self.rooms.schedule.forget(name);
-                self.post_failure(name, &why);
+                self.post_failure(name, placement, &why);
                 Some(Settled::Failed(why))
             }
         }
     }
 
-    fn follow(&self, name: &CheckName, check: &CheckConfig, probe: Arc<dyn Probe>) {
+    fn follow(
+        &self,
+        name: &CheckName,
+        placement: Placement,
+        check: &CheckConfig,
+        probe: Arc<dyn Probe>,
+    ) {
         let schedule = &check.schedule;
         let timing = Timing {
             interval: schedule.interval,
@@ -109,18 +120,20 @@ impl Watcher {
             },
         };
         self.rooms.schedule.follow(Arc::new(Job {
+            placement,
             name: name.clone(),
             timing,
             probe,
         }));
     }
 
-    fn post_failure(&self, name: &CheckName, why: &str) {
+    fn post_failure(&self, name: &CheckName, placement: Placement, why: &str) {
         tracing::error!(check = %name, "{why}");
         let report = RunReport::failed(RunError::new(Code::Load, why), Duration::ZERO);
         self.rooms.board.post(
             name,
             Posting {
+                placement,
                 status: Status::Unhealthy,
                 report: Arc::new(report),
                 checked_at: Timestamp::now(),

@@ -17,6 +17,7 @@ use crate::check::{Code, Outcome, OutcomeParts, RunError, RunReport, Status};
 use crate::config::{Server, Tools};
 use crate::http::{AppState, Plugins, Pulse, site};
 use crate::metrics::Metrics;
+use crate::schedule::Placement;
 
 pub(super) struct Rig {
     pub(super) board: Arc<Board>,
@@ -84,7 +85,7 @@ impl Rig {
         rig
     }
 
-    pub(super) fn place(&self, name: &str) {
+    pub(super) fn place(&self, name: &str) -> Placement {
         let facts = CheckFacts {
             critical: true,
             interval_ms: 30_000,
@@ -92,11 +93,11 @@ impl Rig {
             plugin: None,
             grants: vec!["tcp db.internal:5432".into()],
         };
-        self.board.place(name.parse().unwrap(), facts);
+        self.board.place(name.parse().unwrap(), facts)
     }
 
     pub(super) fn post(&self, name: &str, status: Status) {
-        self.place(name);
+        let placement = self.place(name);
         let elapsed = Duration::from_micros(2_500);
         let parts = OutcomeParts {
             message: "Connection OK".into(),
@@ -109,6 +110,7 @@ impl Rig {
             status => RunReport::answered(Outcome::new(status, parts), elapsed),
         };
         let posting = Posting {
+            placement,
             status,
             report: Arc::new(report),
             checked_at: "2026-01-27T10:29:58.9Z".parse().unwrap(),
