@@ -78,6 +78,19 @@ fn load(file: Option<PathBuf>, arguments: Vec<Argument>) -> Result<(Config, Sour
     }
 }
 
+/// Says what is wrong with the command line. Where it asks for a check the exit status is that of a
+/// run that was not made: 2 would say that the check is unhealthy.
+pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+    // Where nobody reads there is nobody to tell.
+    let _ = error.print();
+    let is_check = std::env::args_os().any(|argument| argument == "check");
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if is_check => ExitCode::from(NOT_RUN),
+        _ => ExitCode::from(CONFIGURATION),
+    }
+}
+
 /// Ends in exit status 1 after saying why.
 pub(crate) fn fail(why: &str) -> ExitCode {
     complain(why);
@@ -94,6 +107,8 @@ fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// The exit status of a check that could not be run.
+const NOT_RUN: u8 = 3;
 /// The exit status for a configuration that can't be used.
 const CONFIGURATION: u8 = 2;
 

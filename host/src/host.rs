@@ -2,6 +2,7 @@
 
 mod builder;
 mod liveness;
+mod names;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::builder::{HostBuilder, StartError};
+use self::names::Names;
+pub use self::names::RegisterError;
 use crate::board::Board;
-use crate::check::{CheckName, InvalidName, Status};
+use crate::check::{InvalidName, Status};
 use crate::http::{self, AppState};
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::recorder::FLUSH;
@@ -31,6 +34,7 @@ pub struct Host {
     sentry: Sentry,
     state: AppState,
     notices: mpsc::UnboundedSender<Notice>,
+    names: Names,
     shutdown_grace: Duration,
     /// From here on the host is not ready.
     closing: CancellationToken,
@@ -60,17 +64,17 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// A name that no check can have.
+    /// A name that no check can have, or that the configuration gives to a check of a plugin.
     pub fn register<F, R>(
         &self,
         name: &str,
         check: impl Fn() -> F + Send + Sync + 'static,
-    ) -> Result<(), InvalidName>
+    ) -> Result<(), RegisterError>
     where
         F: Future<Output = R> + Send + 'static,
         R: IntoOutcome,
     {
-        let name: CheckName = name.parse()?;
+        let name = self.names.native(name)?;
         self.tell(Notice::Register(name, NativeCheck::new(check)));
         Ok(())
     }

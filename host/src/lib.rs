@@ -40,5 +40,5 @@ mod watch;
 pub mod workbench;
 
 pub use check::Outcome;
-pub use host::{Host, HostBuilder, StartError};
+pub use host::{Host, HostBuilder, RegisterError, StartError};
 pub use native::IntoOutcome;

@@ -11,7 +11,7 @@ use vitals_host::telemetry;
 use vitals_host::workbench::{AdHoc, NotRun, Workbench};
 
 use super::report::Format;
-use super::{complain, load, print};
+use super::{NOT_RUN, complain, load, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
@@ -129,5 +129,3 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => Err("write for example 500ms or 5s".into()),
     }
 }
-
-const NOT_RUN: u8 = 3;

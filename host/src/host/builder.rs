@@ -12,9 +12,10 @@ use tokio_util::task::TaskTracker;
 
 use super::Host;
 use super::liveness::{Loops, sweep};
+use super::names::{Names, RegisterError};
 use crate::board::Board;
 use crate::catalog::Catalog;
-use crate::check::{CheckName, InvalidName};
+use crate::check::CheckName;
 use crate::config::{Config, Environment};
 use crate::http::AppState;
 use crate::metrics::Metrics;
@@ -30,16 +31,15 @@ use crate::watch::{Rooms, Watcher};
 pub struct HostBuilder {
     config: Config,
     environment: Environment,
-    natives: Vec<(CheckName, NativeCheck)>,
-    invalid: Option<InvalidName>,
+    natives: Vec<(String, NativeCheck)>,
 }
 
 /// The host could not be started; nothing of it runs.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A native check was given a name that no check can have.
+    /// A native check can't have the name it was given.
     #[error(transparent)]
-    Name(#[from] InvalidName),
+    Name(#[from] RegisterError),
     /// The sandbox could not be set up on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -72,10 +72,8 @@ impl HostBuilder {
         F: Future<Output = R> + Send + 'static,
         R: IntoOutcome,
     {
-        match name.parse() {
-            Ok(name) => self.natives.push((name, NativeCheck::new(check))),
-            Err(error) => self.invalid = self.invalid.or(Some(error)),
-        }
+        self.natives
+            .push((name.to_owned(), NativeCheck::new(check)));
         self
     }
 
@@ -90,11 +88,10 @@ impl HostBuilder {
             config,
             environment,
             natives,
-            invalid,
         } = self;
-        if let Some(error) = invalid {
-            return Err(error.into());
-        }
+        let names = Names::new(&config);
+        let named = |(name, check): (String, _)| names.native(&name).map(|name| (name, check));
+        let natives = natives.into_iter().map(named).collect::<Result<_, _>>()?;
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // Somebody else may set one at the same moment; then that one stands.
             let _ = rustls::crypto::ring::default_provider().install_default();
@@ -106,13 +103,21 @@ impl HostBuilder {
         let handle = Handle::current();
         let made = tokio::task::spawn_blocking(move || Sandbox::new(options, &handle)).await;
         let sandbox = made.expect("setting the sandbox up does not panic")?;
-        Ok(assemble(&config, environment, natives, sandbox, sentry))
+        Ok(assemble(
+            &config,
+            environment,
+            names,
+            natives,
+            sandbox,
+            sentry,
+        ))
     }
 }
 
 fn assemble(
     config: &Arc<Config>,
     environment: Environment,
+    names: Names,
     natives: Vec<(CheckName, NativeCheck)>,
     sandbox: Sandbox,
     sentry: Sentry,
@@ -167,6 +172,7 @@ fn assemble(
         sentry,
         state,
         notices,
+        names,
         shutdown_grace: config.server.shutdown_grace,
         closing,
         tasks,
