@@ -65,7 +65,7 @@ impl Answer {
 ///
 /// # Errors
 ///
-/// There is no whole answer within a minute.
+/// There is no whole answer within three minutes.
 pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
     ask(address, "GET", path, &[]).await
 }
@@ -74,7 +74,7 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
 ///
 /// # Errors
 ///
-/// There is no whole answer within a minute.
+/// There is no whole answer within three minutes.
 pub async fn ask(
     address: SocketAddr,
     method: &str,
@@ -102,4 +102,4 @@ pub async fn ask(
     }
 }
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);

@@ -13,6 +13,7 @@ async fn host() -> TestHost {
                   [checks.inodes]\nplugin = 'quota'\nconfig = { used = 99, total = 100 }\n\
                   [checks.wrong]\nplugin = 'quota'\nconfig = { degraded_above = 0.9, unhealthy_above = 0.5 }";
     let builder = TestHost::builder()
+        .config(SLOW_TO_COMPILE)
         .config(config)
         .plugin("expiry", guests::PYTHON_EXPIRY);
     builder.plugin("quota", guests::JS_QUOTA).start().await
@@ -94,7 +95,8 @@ async fn a_check_in_python_and_one_in_javascript_run_under_the_default_limits() 
 
 #[tokio::test]
 async fn script_guests_without_the_settings_they_need_are_idle() {
-    let builder = TestHost::builder().plugin("expiry", guests::PYTHON_EXPIRY);
+    let builder = TestHost::builder().config(SLOW_TO_COMPILE);
+    let builder = builder.plugin("expiry", guests::PYTHON_EXPIRY);
     let host = builder.plugin("quota", guests::JS_QUOTA).start().await;
     let health = host.health().await;
     assert_eq!(
@@ -105,3 +107,6 @@ async fn script_guests_without_the_settings_they_need_are_idle() {
     assert_eq!(health["checks"][0]["name"], "module:quota");
     assert_eq!(host.plugin("expiry").await["state"], "idle");
 }
+
+/// Where its code is not cached yet, a component of 18 MB takes a while.
+const SLOW_TO_COMPILE: &str = "[server]\nstartup_grace = '3m'";
