@@ -48,6 +48,8 @@ impl Serve {
             config.origin.clone(),
             listener.local_addr().unwrap_or(address),
         );
+        // From here on, so that one that comes while the host starts is not lost.
+        let signals = ended();
         let host = Host::builder()
             .config(config)
             .environment(sources.environment)
@@ -58,7 +60,6 @@ impl Serve {
             Err(error) => return fail(&error.to_string()),
         };
         tracing::info!(listen = %bound, configuration = %origin, "vitals is up");
-        let signals = ended();
         match host.serve(listener, signals).await {
             0 => tracing::info!("vitals is down"),
             dropped => tracing::warn!(dropped, ?grace, "runs were still going on after the grace"),
@@ -81,17 +82,18 @@ impl Serve {
     }
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn ended() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        complain("cannot listen for signals: only SIGKILL ends the host");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => tracing::info!("SIGINT: shutting down"),
-        _ = terminate.recv() => tracing::info!("SIGTERM: shutting down"),
+/// Listens for SIGINT and SIGTERM from the call on; what it answers waits for one of them.
+fn ended() -> impl Future<Output = ()> {
+    let interrupt = signal(SignalKind::interrupt());
+    let terminate = signal(SignalKind::terminate());
+    async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
+            complain("cannot listen for signals: only SIGKILL ends the host");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => tracing::info!("SIGINT: shutting down"),
+            _ = terminate.recv() => tracing::info!("SIGTERM: shutting down"),
+        }
     }
 }
