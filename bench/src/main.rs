@@ -7,6 +7,7 @@ mod bare;
 mod clock;
 mod fleet;
 mod pages;
+mod sandbox;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,9 @@ fn main() -> Result<()> {
         .build()?;
     let mut table = Table::new();
     runtime.block_on(async {
-        table.add(run(&guest).await?);
+        for row in run(&guest).await? {
+            table.add(row);
+        }
         table.add(pages::health_against_constant(&guest).await?);
         table.add(many(&guest).await?);
         Ok(())
@@ -29,23 +32,35 @@ fn main() -> Result<()> {
 }
 
 /// One run through schedule, sandbox and board against a bare wasmtime loop.
-async fn run(guest: &Path) -> Result<Row> {
+async fn run(guest: &Path) -> Result<[Row; 2]> {
     let bare = bare::Loop::new(guest)?;
+    let sandbox = sandbox::Loop::new(guest).await?;
     bare.micros_per_run()?;
-    let (mut alone, mut hosted) = (Vec::new(), Vec::new());
+    let (mut alone, mut sandboxed, mut hosted) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         alone.push(bare.micros_per_run()?);
-        let fleet = fleet::Fleet::start(guest, std::env::var("N").ok().and_then(|n| n.parse().ok()).unwrap_or(100), "4ms").await?;
+        sandboxed.push(sandbox.micros_per_run().await);
+        let fleet = fleet::Fleet::start(guest, 100, "4ms").await?;
         hosted.push(fleet.micros_per_run().await?);
         fleet.stop().await;
     }
-    Ok(Row {
-        what: "one run of an empty check: CPU time in the host / in a bare wasmtime loop",
-        unit: "µs",
-        measured: clock::median(hosted),
-        baseline: clock::median(alone),
-        bound: Bound::AtMost(1.3),
-    })
+    let baseline = clock::median(alone);
+    Ok([
+        Row {
+            what: "one run of an empty check: CPU time in the host / in a bare wasmtime loop",
+            unit: "µs",
+            measured: clock::median(hosted),
+            baseline,
+            bound: Bound::AtMost(1.3),
+        },
+        Row {
+            what: "  of which: the sandbox (guest threads, limits, report), without schedule and board",
+            unit: "µs",
+            measured: clock::median(sandboxed),
+            baseline,
+            bound: Bound::None,
+        },
+    ])
 }
 
 /// One run with 10,000 checks loaded against one with 100, at the same number of runs a second.

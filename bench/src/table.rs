@@ -15,6 +15,8 @@ pub(crate) struct Row {
 pub(crate) enum Bound {
     AtMost(f64),
     AtLeast(f64),
+    /// Nothing: the row tells where time goes.
+    None,
 }
 
 pub(crate) struct Table;
@@ -37,13 +39,15 @@ impl Table {
             bound,
         } = row;
         let ratio = measured / baseline;
-        let (kept, promise) = match bound {
-            Bound::AtMost(most) => (ratio <= most, format!("at most {most}")),
-            Bound::AtLeast(least) => (ratio >= least, format!("at least {least}")),
+        let judged =
+            |kept, promise: String| format!("{promise}: {}", if kept { "kept" } else { "MISSED" });
+        let verdict = match bound {
+            Bound::AtMost(most) => judged(ratio <= most, format!("at most {most}")),
+            Bound::AtLeast(least) => judged(ratio >= least, format!("at least {least}")),
+            Bound::None => String::new(),
         };
-        let verdict = if kept { "kept" } else { "MISSED" };
         print(&format!(
-            "{what:84} {measured:>7.1} {unit} {baseline:>7.1} {unit} {ratio:>7.2}  {promise}: {verdict}"
+            "{what:84} {measured:>7.1} {unit} {baseline:>7.1} {unit} {ratio:>7.2}  {verdict}"
         ));
     }
 }

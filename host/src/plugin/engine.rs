@@ -1,7 +1,7 @@
 //! The one engine for guest code: its settings, the pooling allocator, and the epoch thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -104,6 +104,10 @@ struct Shared {
     ticks: AtomicU64,
     last_tick_ms: AtomicU64,
     runs: AtomicUsize,
+    /// Runs that have begun since the last tick.
+    begun: AtomicUsize,
+    /// Whether the clock takes its time, because nothing has run for a tick.
+    dozing: AtomicBool,
 }
 
 /// Held while a guest runs, so that the clock keeps its pace.
@@ -118,6 +122,8 @@ impl EpochClock {
             ticks: AtomicU64::new(0),
             last_tick_ms: AtomicU64::new(0),
             runs: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            dozing: AtomicBool::new(false),
         });
         let engine = engine.weak();
         let clock = Arc::clone(&shared);
@@ -126,8 +132,7 @@ impl EpochClock {
                 engine.increment_epoch();
                 drop(engine);
                 clock.ticked();
-                let idle = clock.runs.load(Ordering::Acquire) == 0;
-                thread::park_timeout(if idle { IDLE_TICK } else { TICK });
+                thread::park_timeout(clock.pace());
             }
         };
         let thread = thread::Builder::new()
@@ -141,7 +146,10 @@ impl EpochClock {
 
     /// Keeps the clock at its pace until the guard is dropped.
     pub(super) fn run_begins(&self) -> Ticking {
-        if self.shared.runs.fetch_add(1, Ordering::AcqRel) == 0 {
+        self.shared.runs.fetch_add(1, Ordering::SeqCst);
+        self.shared.begun.fetch_add(1, Ordering::SeqCst);
+        // To wake a thread costs as much as a short run; one that is awake sees the run by itself.
+        if self.shared.dozing.swap(false, Ordering::SeqCst) {
             self.thread.unpark();
         }
         Ticking(Arc::clone(&self.shared))
@@ -160,6 +168,17 @@ impl EpochClock {
 }
 
 impl Shared {
+    /// How long until the next tick: short while anything runs or has run since the last one.
+    fn pace(&self) -> Duration {
+        let quiet = || self.runs.load(Ordering::SeqCst) == 0;
+        if self.begun.swap(0, Ordering::SeqCst) > 0 || !quiet() {
+            return TICK;
+        }
+        self.dozing.store(true, Ordering::SeqCst);
+        // A run that began before the line above has not seen it.
+        if quiet() { IDLE_TICK } else { TICK }
+    }
+
     fn ticked(&self) {
         let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_tick_ms.store(now, Ordering::Relaxed);

@@ -85,13 +85,17 @@ async fn run(
     stop: &CancellationToken,
 ) -> Option<Run> {
     let due = Instant::now();
-    let slot = tokio::select! {
-        slot = shared.slots.acquire() => slot.expect("the semaphore is never closed"),
-        () = tokio::time::sleep(job.timing.interval) => {
-            shared.results.skipped(&job.name, Skipped::Busy);
-            return Some(Run::Missed);
+    let slot = if let Ok(slot) = shared.slots.try_acquire() {
+        slot
+    } else {
+        tokio::select! {
+            slot = shared.slots.acquire() => slot.expect("the semaphore is never closed"),
+            () = tokio::time::sleep(job.timing.interval) => {
+                shared.results.skipped(&job.name, Skipped::Busy);
+                return Some(Run::Missed);
+            }
+            () = stop.cancelled() => return None,
         }
-        () = stop.cancelled() => return None,
     };
     let waited = due.elapsed();
     let forgotten = async {
