@@ -19,7 +19,7 @@ use jiff::Timestamp;
 pub use page::HealthPage;
 use round::FirstRound;
 use slot::Slot;
-pub use slot::{CheckFacts, PluginFacts, Posting};
+pub use slot::{CheckFacts, PluginFacts, Posted, Posting};
 
 use crate::check::{CheckName, Status, verdict};
 use crate::schedule::Placement;
@@ -69,18 +69,21 @@ impl Board {
         }
     }
 
-    /// Posts the newest result of a check. Answers the status that stood there before; nothing
-    /// where the check has been taken off meanwhile, or where a later placement of it than the one
-    /// of `posting` has a result already.
-    pub fn post(&self, name: &CheckName, posting: Posting) -> Option<Option<Status>> {
+    /// Posts the newest result of a check, unless it comes too late.
+    pub fn post(&self, name: &CheckName, posting: Posting) -> Posted {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        let before = slots.get(name)?.post(posting)?;
+        let posted = slots
+            .get(name)
+            .map_or(Posted::Refused, |slot| slot.post(posting));
         drop(slots);
+        if posted == Posted::Refused {
+            return posted;
+        }
         self.changed();
-        if before.is_none() {
+        if posted == Posted::First {
             self.settle();
         }
-        Some(before)
+        posted
     }
 
     /// Says whether the plugins directory can be read: while not, the verdict is at best degraded.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::board::{Board, Posting};
+use crate::board::{Board, Posted, Posting};
 use crate::check::{CheckName, Status};
 use crate::metrics::Metrics;
 use crate::schedule::{FinishedRun, Results, Skipped};
@@ -33,8 +33,10 @@ impl Results for Recorder {
             next_run: checked_at.checked_add(until_next).ok(),
             stale_at: Some(run.stale_at),
         };
-        let Some(before) = self.board.post(&run.check, posting) else {
-            return;
+        let before = match self.board.post(&run.check, posting) {
+            Posted::First => None,
+            Posted::After(before) => Some(before),
+            Posted::Refused => return,
         };
         if before != Some(run.status) {
             turned(

@@ -61,6 +61,17 @@ pub struct Posting {
     pub stale_at: Option<Instant>,
 }
 
+/// What became of a result that was posted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// It is the first of its check.
+    First,
+    /// It stands where this status stood.
+    After(Status),
+    /// It came too late: the check has been taken off, or a later placement of it has a result.
+    Refused,
+}
+
 /// What [`Slot::expire`] found.
 pub(super) enum Expiry {
     Now,
@@ -147,22 +158,24 @@ impl Slot {
         }
     }
 
-    /// Posts a result; answers the status before, nothing within for the first, and nothing at all
-    /// where the result comes too late.
-    pub(super) fn post(&self, posting: Posting) -> Option<Option<Status>> {
+    /// Posts a result, unless it comes too late.
+    pub(super) fn post(&self, posting: Posting) -> Posted {
         let mut current = self.lock();
         let newest = current.posting.as_ref().map(|posting| posting.placement);
         let facts = match &self.facts_before {
             _ if posting.placement == self.placement => &self.facts,
             Some((placement, facts)) if *placement == posting.placement => facts,
-            _ => return None,
+            _ => return Posted::Refused,
         };
         if newest.is_some_and(|newest| newest > posting.placement) {
-            return None;
+            return Posted::Refused;
         }
-        let before = current.posting.is_some().then(|| current.status());
+        let posted = match &current.posting {
+            None => Posted::First,
+            Some(_) => Posted::After(current.status()),
+        };
         *current = Current::new(&self.name, Some(posting), Arc::clone(facts), false);
-        Some(before)
+        posted
     }
 
     pub(super) fn expire(&self, now: Instant) -> Expiry {

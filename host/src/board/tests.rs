@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Board, CheckFacts, PluginFacts, Posting};
+use super::{Board, CheckFacts, PluginFacts, Posted, Posting};
 use crate::check::{CheckName, Code, Outcome, RunError, RunReport, Status};
 use crate::schedule::Placement;
 
@@ -188,36 +188,31 @@ fn a_late_result_of_an_earlier_placement_changes_nothing() {
     board.post(&name("a"), posting(first, Outcome::healthy("one"), None));
     let second = board.place(name("a"), facts(true));
     // The run that was going on may still end, until the new one has.
-    assert!(
-        board
-            .post(&name("a"), posting(first, Outcome::healthy("two"), None))
-            .is_some()
+    assert_ne!(
+        board.post(&name("a"), posting(first, Outcome::healthy("two"), None)),
+        Posted::Refused
     );
-    assert!(
-        board
-            .post(
-                &name("a"),
-                posting(second, Outcome::unhealthy("three"), None)
-            )
-            .is_some()
+    assert_ne!(
+        board.post(
+            &name("a"),
+            posting(second, Outcome::unhealthy("three"), None)
+        ),
+        Posted::Refused
     );
-    assert!(
-        board
-            .post(&name("a"), posting(first, Outcome::healthy("four"), None))
-            .is_none()
+    assert_eq!(
+        board.post(&name("a"), posting(first, Outcome::healthy("four"), None)),
+        Posted::Refused
     );
     assert_eq!(page(&board)["checks"][0]["message"], "three");
     board.remove(&name("a"));
-    assert!(
-        board
-            .post(&name("a"), posting(second, Outcome::healthy("five"), None))
-            .is_none()
+    assert_eq!(
+        board.post(&name("a"), posting(second, Outcome::healthy("five"), None)),
+        Posted::Refused
     );
     board.place(name("a"), facts(true));
-    assert!(
-        board
-            .post(&name("a"), posting(second, Outcome::healthy("six"), None))
-            .is_none()
+    assert_eq!(
+        board.post(&name("a"), posting(second, Outcome::healthy("six"), None)),
+        Posted::Refused
     );
 }
 

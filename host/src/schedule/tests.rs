@@ -122,7 +122,7 @@ async fn no_more_run_at_once_than_there_are_slots() {
     let sleeper = Arc::new(Sleeper::new(Duration::from_millis(20)));
     for number in 0..9 {
         let probe = Arc::clone(&sleeper) as Arc<dyn Probe>;
-        schedule.follow(job(&format!("a{number}"), Duration::from_secs(60), probe));
+        schedule.follow(job(&format!("a{number}"), Duration::from_mins(1), probe));
     }
     for _ in 0..9 {
         let run = finished.recv().await.unwrap();
@@ -150,7 +150,7 @@ async fn a_run_that_finds_no_slot_is_left_out_and_counted() {
 #[tokio::test]
 async fn a_new_job_takes_the_place_of_the_old_at_once() {
     let (schedule, mut finished, _) = schedule(8);
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     schedule.follow(job("a", hour, Arc::new(Sleeper::new(Duration::ZERO))));
     finished.recv().await.unwrap();
     let next = Arc::new(Sleeper::new(Duration::from_millis(1)));
@@ -172,7 +172,7 @@ async fn a_check_that_is_forgotten_runs_no_more_and_leaves_no_result() {
     schedule.forget(&"a".parse().unwrap());
     eventually("an empty slot", || schedule.in_flight() == 0).await;
     let other = Arc::new(Sleeper::new(Duration::from_millis(200)));
-    schedule.follow(job("other", Duration::from_secs(60), other));
+    schedule.follow(job("other", Duration::from_mins(1), other));
     assert_eq!(finished.recv().await.unwrap().check.as_str(), "other");
     assert_eq!(sleeper.began.load(Ordering::SeqCst), 1);
 }
