@@ -3,6 +3,7 @@
 //! The only room that reads the configuration file and the environment. It knows what a key is
 //! called and what it may say, and nothing of what the host does with it.
 
+mod bounds;
 mod checks;
 mod decode;
 mod diagnose;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub use bounds::OutOfBounds;
 pub use checks::{Allow, CheckConfig, Defaults, Entry, Limits, Schedule, Settings};
 pub use diagnose::{Diagnostic, Diagnostics, Location};
 pub use environment::{Environment, VARIABLES, Variable};

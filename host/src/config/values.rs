@@ -55,6 +55,22 @@ pub(super) struct Count<const MIN: u64, const MAX: u64>(u64);
 #[derive(Clone, Copy)]
 pub(super) struct Size<const MIN: u64, const MAX: u64>(u64);
 
+/// The bounds of a number or size, both within.
+pub(super) trait Bounds {
+    const MIN: u64;
+    const MAX: u64;
+}
+
+impl<const LEAST: u64, const MOST: u64> Bounds for Count<LEAST, MOST> {
+    const MIN: u64 = LEAST;
+    const MAX: u64 = MOST;
+}
+
+impl<const LEAST: u64, const MOST: u64> Bounds for Size<LEAST, MOST> {
+    const MIN: u64 = LEAST;
+    const MAX: u64 = MOST;
+}
+
 /// The URL of a page for people.
 pub(super) struct PageUrl(pub(super) String);
 
@@ -240,9 +256,11 @@ where
     }
 }
 
-const SHORTEST: Duration = Duration::from_millis(1);
-const LONGEST: Duration = Duration::from_hours(24);
-const MOST_TIMES: u64 = 1000;
+/// The shortest and the longest duration that can be written.
+pub(super) const SHORTEST: Duration = Duration::from_millis(1);
+pub(super) const LONGEST: Duration = Duration::from_hours(24);
+/// How often something may have to happen.
+pub(super) const MOST_TIMES: u64 = 1000;
 /// The largest whole number that TOML has.
 pub(super) const LARGEST_NUMBER: u64 = i64::MAX as u64;
 

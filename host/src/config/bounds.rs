@@ -1,0 +1,175 @@
+//! Whether a configuration that a program made says only what a file could: durations, sizes and
+//! numbers within their bounds. One that was read from text is so already.
+
+use std::time::Duration;
+
+use super::checks::{Connections, Fuel, HttpBody, Memory, Output};
+use super::values::{Bounds, Count, LONGEST, MOST_TIMES, SHORTEST, shown_duration, shown_size};
+use super::{Config, Engine, Limits, Plugins, Schedule, Server};
+
+/// A value of a configuration that no host can run under.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` of the configuration is {found}: set it to {expected}")]
+pub struct OutOfBounds {
+    /// The key, dotted from the top of the file: `plugins.rescan`.
+    pub key: String,
+    /// What it is set to.
+    pub found: String,
+    /// What it can be set to.
+    pub expected: String,
+}
+
+impl Config {
+    /// Holds every duration, size and number against its bounds. What [`Config::load`] and
+    /// [`Config::parse`] answer passes.
+    ///
+    /// # Errors
+    ///
+    /// The first value that is out of them.
+    pub fn hold_to_bounds(&self) -> Result<(), OutOfBounds> {
+        let Server {
+            startup_grace,
+            shutdown_grace,
+            ..
+        } = &self.server;
+        period("server.startup_grace", *startup_grace)?;
+        period("server.shutdown_grace", *shutdown_grace)?;
+        let Plugins { rescan, .. } = &self.plugins;
+        period("plugins.rescan", *rescan)?;
+        let Engine {
+            max_runs,
+            guest_threads,
+        } = &self.engine;
+        number::<Count<1, 4096>>("engine.max_runs", *max_runs)?;
+        number::<Count<0, 1024>>("engine.guest_threads", *guest_threads)?;
+        schedule("defaults", &self.defaults.schedule)?;
+        limits("defaults.limits", &self.defaults.limits)?;
+        for (name, check) in &self.checks {
+            schedule(&format!("checks.{name}"), &check.schedule)?;
+            limits(&format!("checks.{name}.limits"), &check.limits)?;
+        }
+        Ok(())
+    }
+}
+
+fn schedule(at: &str, schedule: &Schedule) -> Result<(), OutOfBounds> {
+    let Schedule {
+        interval,
+        timeout,
+        retry_interval,
+        fall,
+        rise,
+        critical: _,
+    } = *schedule;
+    period(&format!("{at}.interval"), interval)?;
+    period(&format!("{at}.timeout"), timeout)?;
+    period(&format!("{at}.retry_interval"), retry_interval)?;
+    number::<Count<1, MOST_TIMES>>(&format!("{at}.fall"), fall.get())?;
+    number::<Count<1, MOST_TIMES>>(&format!("{at}.rise"), rise.get())
+}
+
+fn limits(at: &str, limits: &Limits) -> Result<(), OutOfBounds> {
+    let Limits {
+        fuel,
+        memory,
+        output,
+        connections,
+        http_body,
+    } = *limits;
+    number::<Fuel>(&format!("{at}.fuel"), fuel)?;
+    number::<Connections>(&format!("{at}.connections"), connections)?;
+    size::<Memory>(&format!("{at}.memory"), memory)?;
+    size::<Output>(&format!("{at}.output"), output)?;
+    size::<HttpBody>(&format!("{at}.http_body"), http_body)
+}
+
+fn period(key: &str, found: Duration) -> Result<(), OutOfBounds> {
+    if (SHORTEST..=LONGEST).contains(&found) {
+        return Ok(());
+    }
+    let (shortest, longest) = (shown_duration(SHORTEST), shown_duration(LONGEST));
+    Err(OutOfBounds {
+        key: key.to_owned(),
+        found: shown_duration(found),
+        expected: format!("a duration from {shortest} to {longest}"),
+    })
+}
+
+fn number<B: Bounds>(key: &str, found: impl Into<u64>) -> Result<(), OutOfBounds> {
+    within::<B>(key, found.into(), |number| number.to_string())
+}
+
+fn size<B: Bounds>(key: &str, found: u64) -> Result<(), OutOfBounds> {
+    within::<B>(key, found, shown_size)
+}
+
+fn within<B: Bounds>(
+    key: &str,
+    found: u64,
+    shown: impl Fn(u64) -> String,
+) -> Result<(), OutOfBounds> {
+    if (B::MIN..=B::MAX).contains(&found) {
+        return Ok(());
+    }
+    Err(OutOfBounds {
+        key: key.to_owned(),
+        found: shown(found),
+        expected: format!("{} to {}", shown(B::MIN), shown(B::MAX)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn complaint(change: impl FnOnce(&mut Config)) -> String {
+        let text = "[checks.db]\nplugin = 'postgres'";
+        let mut config = text.parse::<Config>().expect("it is fine");
+        assert_eq!(config.hold_to_bounds(), Ok(()));
+        change(&mut config);
+        config.hold_to_bounds().expect_err("no more").to_string()
+    }
+
+    #[test]
+    fn what_no_file_could_say_is_refused_by_its_key() {
+        assert_eq!(
+            complaint(|config| config.plugins.rescan = Duration::ZERO),
+            "`plugins.rescan` of the configuration is 0s: set it to a duration from 1ms to 24h"
+        );
+        assert_eq!(
+            complaint(|config| config.engine.max_runs = 0),
+            "`engine.max_runs` of the configuration is 0: set it to 1 to 4096"
+        );
+        let often = NonZeroU32::MAX;
+        let keys = [
+            complaint(|config| config.server.startup_grace = Duration::MAX),
+            complaint(|config| config.server.shutdown_grace = Duration::ZERO),
+            complaint(|config| config.engine.guest_threads = 5000),
+            complaint(|config| config.defaults.schedule.rise = often),
+            complaint(|config| config.defaults.limits.memory = 1),
+            complaint(|config| {
+                for check in config.checks.values_mut() {
+                    check.schedule.interval = Duration::ZERO;
+                }
+            }),
+            complaint(|config| {
+                for check in config.checks.values_mut() {
+                    check.limits.fuel = 0;
+                }
+            }),
+        ]
+        .map(|text| text.split('`').nth(1).unwrap_or_default().to_owned());
+        let expected = [
+            "server.startup_grace",
+            "server.shutdown_grace",
+            "engine.guest_threads",
+            "defaults.rise",
+            "defaults.limits.memory",
+            "checks.db.interval",
+            "checks.db.limits.fuel",
+        ];
+        assert_eq!(keys, expected);
+    }
+}
