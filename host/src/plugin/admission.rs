@@ -1,5 +1,7 @@
 //! The gate: from the bytes of a file to a plugin that can run, or the reason why not.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ use super::sandbox::Sandbox;
 use super::schema::{BindingError, Schema};
 use super::state::State;
 use super::{bindings, imports};
-use crate::check::{CheckName, Digest, PluginName, RunError, Text};
+use crate::check::{CheckName, Code, Digest, PluginName, RunError, Text};
 use crate::config::{Limits, Root, Secrets};
 
 /// A plugin that passed the gate: compiled, linked and described, ready to be run by any number of
@@ -127,6 +129,20 @@ pub enum LoadError {
     /// The plugin's schema can't be used.
     #[error("{0}")]
     Schema(BindingError),
+    /// The host's own code panicked over the file; that says nothing of the file.
+    #[error("the host panicked while {0}; it tries again at the next look")]
+    Panic(&'static str),
+}
+
+impl LoadError {
+    /// Whether the same file may be loaded at another time: what failed was not in it.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Read(_) | Self::Panic(_) => true,
+            Self::Describe(error) => matches!(error.code, Code::Timeout | Code::Host),
+            _ => false,
+        }
+    }
 }
 
 impl Plugin {
@@ -181,7 +197,12 @@ impl Plugin {
                 limit: MAX_BYTES,
             });
         }
-        std::fs::read(path).map_err(read)
+        let expected = usize::try_from(metadata.len()).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(expected + 1);
+        // A file can grow after it was looked at.
+        let mut file = File::open(path).map_err(read)?.take(MAX_BYTES + 1);
+        file.read_to_end(&mut bytes).map_err(read)?;
+        Ok(bytes)
     }
 
     /// The name: the stem of the file.
@@ -285,10 +306,7 @@ async fn compile(
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(compiled) => compiled,
-        Err(_) => Err(LoadError::Compile(Text::line(
-            "the compiler panicked",
-            TEXT_BYTES,
-        ))),
+        Err(_) => Err(LoadError::Panic("it was compiled")),
     }
 }
 
@@ -348,11 +366,7 @@ async fn describe(
     let said = match sandbox.threads().run(work).await {
         Ok(Ok(said)) => said,
         Ok(Err(error)) => return Err(LoadError::Describe(Box::new(error))),
-        Err(_) => {
-            return Err(LoadError::Description(
-                "the host panicked inside `describe`".into(),
-            ));
-        }
+        Err(_) => return Err(LoadError::Panic("its `describe` ran")),
     };
     let description = Description::new(&said).map_err(LoadError::Description)?;
     let schema = Schema::parse(&said.config_schema).map_err(LoadError::Schema)?;
