@@ -6,42 +6,69 @@
 mod files;
 mod page;
 mod shelf;
+mod stamp;
 mod standing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use files::Files;
+use files::Misnamed;
+pub(crate) use files::{Files, LibraryError};
 use jiff::Timestamp;
-pub(crate) use shelf::{LoadOutcome, Shelf};
-pub(crate) use standing::{GuestCheck, Standing};
+pub(crate) use shelf::{LoadOutcome, Seen, Shelf};
+pub(crate) use stamp::Stamp;
+use standing::{BindFailure, Binder};
+pub(crate) use standing::{Bound, GuestCheck, Standing, Unbound};
 
-use crate::check::{CheckName, PluginName};
+use crate::check::{CheckName, Digest, PluginName};
 use crate::config::{CheckConfig, Config, Environment};
 use crate::native::NativeCheck;
-use crate::plugin::Plugin;
+use crate::plugin::{LoadError, Plugin, Task};
 
 /// What is loaded, under one configuration.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     config: Arc<Config>,
-    environment: Environment,
+    binder: Binder,
+    /// The checks of the configuration that are enabled.
+    configured: BTreeMap<CheckName, Arc<CheckConfig>>,
+    /// What holds for a native check that the configuration does not name.
+    unconfigured: Arc<CheckConfig>,
+    /// The plugins that checks of the configuration run on, or would if they were enabled.
+    named: BTreeSet<PluginName>,
     files: Files,
     shelves: BTreeMap<PluginName, Shelf>,
     natives: BTreeMap<CheckName, NativeCheck>,
     /// What checks were last bound to, and what came of it.
-    bound: BTreeMap<CheckName, (Arc<Plugin>, Standing)>,
+    bound: BTreeMap<CheckName, Bound>,
+    /// The checks that stand for files whose name no plugin can have.
+    stand_ins: BTreeMap<CheckName, Misnamed>,
 }
 
 /// What every check stands on, with its configuration.
-pub(crate) type Standings = BTreeMap<CheckName, (CheckConfig, Standing)>;
+pub(crate) type Standings = BTreeMap<CheckName, (Arc<CheckConfig>, Standing)>;
 
 /// A plugin file that a check is to run on, or that may run by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) name: PluginName,
     pub(crate) path: PathBuf,
+    /// The only content that a check would run, where each of the plugin's checks asks for one.
+    pub(crate) pinned: Option<BTreeSet<Digest>>,
+}
+
+impl Wanted {
+    /// Refuses a file that no check would run, before any of its code is looked at.
+    pub(crate) fn accept(&self, found: Digest) -> Result<(), LoadError> {
+        let Some(pinned) = &self.pinned else {
+            return Ok(());
+        };
+        match pinned.first() {
+            Some(&wanted) if !pinned.contains(&found) => Err(LoadError::Digest { found, wanted }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What changed when a load was shelved.
@@ -58,13 +85,24 @@ pub(crate) enum Shelved {
 impl Catalog {
     /// An empty catalog.
     pub(crate) fn new(config: Arc<Config>, environment: Environment) -> Self {
+        let enabled = config.checks.iter().filter(|(_, check)| check.enabled);
+        let plugins = config.checks.values();
         Self {
+            configured: enabled
+                .map(|(name, check)| (name.clone(), Arc::new(check.clone())))
+                .collect(),
+            unconfigured: Arc::new(CheckConfig::native(&config.defaults)),
+            named: plugins.filter_map(|check| check.plugin.clone()).collect(),
+            binder: Binder {
+                config: Arc::clone(&config),
+                environment,
+            },
             config,
-            environment,
             files: Files::default(),
             shelves: BTreeMap::new(),
             natives: BTreeMap::new(),
             bound: BTreeMap::new(),
+            stand_ins: BTreeMap::new(),
         }
     }
 
@@ -74,24 +112,17 @@ impl Catalog {
     }
 
     /// Takes in what lies in the directories, and answers the plugins whose file is gone and which
-    /// left the catalog for that. Where the directory could not be read everything stays.
+    /// left the catalog for that. Where a directory could not be read everything of it stays.
     pub(crate) fn set_files(&mut self, files: Files) -> Vec<PluginName> {
-        if files.error().is_some() {
-            self.files = files.with_names_of(&self.files);
-            return Vec::new();
-        }
-        self.files = files;
-        let wanted = self.wanted();
-        let gone = |shelf: &PluginName| !wanted.iter().any(|wanted| wanted.name == *shelf);
-        let names: Vec<_> = self
-            .shelves
-            .keys()
-            .filter(|name| gone(name))
-            .cloned()
-            .collect();
+        self.files = files.after(&self.files);
+        let there = self.paths();
+        let gone = self.shelves.keys().filter(|name| !there.contains_key(name));
+        let names: Vec<_> = gone.cloned().collect();
         for name in &names {
             self.shelves.remove(name);
         }
+        // A look is the time to try again what may have come right by itself.
+        self.bound.retain(|_, bound| !bound.may_pass);
         names
     }
 
@@ -101,32 +132,53 @@ impl Catalog {
     }
 
     /// The files that are to be loaded: of plugins that checks name, and those that lie in the
-    /// plugins directory. While that can't be read nothing in it can, and what was loaded stays.
+    /// plugins directory. While a directory can't be read nothing in it can, and what was loaded
+    /// stays.
     pub(crate) fn wanted(&self) -> Vec<Wanted> {
-        let mut wanted: BTreeMap<&PluginName, PathBuf> = BTreeMap::new();
-        for check in self.config.checks.values().filter(|check| check.enabled) {
-            let named = check.plugin.as_ref();
-            if let Some((name, path)) = named.and_then(|name| Some((name, self.files.path(name)?)))
-            {
-                wanted.insert(name, path);
-            }
-        }
-        if self.config.plugins.auto {
-            wanted.extend(
-                self.files
-                    .dropped_in()
-                    .map(|(name, path)| (name, path.clone())),
-            );
-        }
-        let unreadable = self.files.error().map(|_| &self.config.plugins.dir);
-        wanted
-            .into_iter()
-            .filter(|(_, path)| unreadable.is_none_or(|dir| !path.starts_with(dir)))
-            .map(|(name, path)| Wanted {
-                name: name.clone(),
-                path,
-            })
+        let mut pinned = self.pinned();
+        let wanted = |(name, path): (&PluginName, PathBuf)| Wanted {
+            pinned: pinned.remove(name).flatten(),
+            name: name.clone(),
+            path,
+        };
+        let paths = self.paths().into_iter();
+        paths
+            .filter(|(_, path)| self.files.can_read(path))
+            .map(wanted)
             .collect()
+    }
+
+    fn paths(&self) -> BTreeMap<&PluginName, PathBuf> {
+        let named = self
+            .configured
+            .values()
+            .filter_map(|check| check.plugin.as_ref());
+        let mut paths: BTreeMap<_, _> = named
+            .filter_map(|name| Some((name, self.files.path(name)?)))
+            .collect();
+        if self.config.plugins.auto {
+            let dropped_in = self.files.dropped_in();
+            paths.extend(dropped_in.map(|(name, path)| (name, path.clone())));
+        }
+        paths
+    }
+
+    /// The digests that the checks of each plugin ask for; none where one of them asks for none.
+    fn pinned(&self) -> BTreeMap<&PluginName, Option<BTreeSet<Digest>>> {
+        let mut pinned = BTreeMap::new();
+        for check in self.configured.values() {
+            let Some(plugin) = &check.plugin else {
+                continue;
+            };
+            let all = pinned
+                .entry(plugin)
+                .or_insert_with(|| Some(BTreeSet::new()));
+            match check.sha256 {
+                Some(digest) => all.as_mut().map(|all| all.insert(digest)),
+                None => all.take().map(|_| false),
+            };
+        }
+        pinned
     }
 
     /// The shelf of a plugin.
@@ -140,15 +192,16 @@ impl Catalog {
         shelf.begin(wanted.path.clone());
     }
 
-    /// Takes in what became of loading a file.
+    /// Takes in what became of loading a file; `stamp` is the one it had, if that was settled.
     pub(crate) fn shelve(
         &mut self,
         name: &PluginName,
         outcome: LoadOutcome,
+        stamp: Option<Stamp>,
         now: Timestamp,
     ) -> Shelved {
         match self.shelves.get_mut(name) {
-            Some(shelf) => shelf.put(outcome, now),
+            Some(shelf) => shelf.put(outcome, stamp, now),
             None => Shelved::Unchanged,
         }
     }
@@ -165,49 +218,77 @@ impl Catalog {
 
     /// What every check stands on now: those of the configuration, native ones, and those of
     /// plugins that were dropped in. A check whose plugin is the one it was bound to before is not
-    /// bound again.
+    /// bound again; one that is bound now takes its time.
     pub(crate) fn standings(&mut self) -> Standings {
-        let config = Arc::clone(&self.config);
-        let mut checks: Vec<_> = config
-            .checks
-            .iter()
-            .filter(|(_, check)| check.enabled)
-            .map(|(name, check)| (name.clone(), check.clone()))
-            .collect();
-        let native = self
-            .natives
-            .keys()
-            .filter(|name| !config.checks.contains_key(*name));
-        checks.extend(native.map(|name| (name.clone(), CheckConfig::native(&config.defaults))));
-        if config.plugins.auto {
-            let unnamed = self.files.dropped_in().map(|(plugin, _)| plugin);
-            let unnamed = unnamed.filter(|plugin| !self.is_named(plugin));
-            checks.extend(unnamed.map(|plugin| {
-                let check = CheckConfig::plugin(plugin.clone(), &config.defaults);
-                (CheckName::module(plugin), check)
-            }));
-        }
         let mut standings = Standings::new();
-        for (name, check) in checks {
-            let standing = self.standing(&name, &check);
+        for (name, check) in self.checks() {
+            let standing = self.standing(&name, &check).unwrap_or_else(|unbound| {
+                let bound = unbound.bind();
+                let standing = bound.standing.clone();
+                self.take_in(bound);
+                standing
+            });
             standings.entry(name).or_insert((check, standing));
         }
-        if config.plugins.auto {
-            for (name, message) in self.files.misnamed() {
-                let standing = Standing::Failed(message.clone());
-                let check = CheckConfig::native(&config.defaults);
-                standings.entry(name.clone()).or_insert((check, standing));
-            }
+        self.stand_ins.clear();
+        let misnamed = self.files.misnamed().iter();
+        for file in misnamed.filter(|_| self.config.plugins.auto) {
+            let name = file.stand_in(|name| standings.contains_key(name));
+            let standing = Standing::Failed(file.message.clone());
+            standings.insert(name.clone(), (Arc::clone(&self.unconfigured), standing));
+            self.stand_ins.insert(name, file.clone());
         }
         self.bound.retain(|name, _| standings.contains_key(name));
         standings
     }
 
+    /// The checks that are yet to be bound, for somebody who has the time.
+    pub(crate) fn unbound(&self) -> Vec<Unbound> {
+        let checks = self.checks().into_iter();
+        checks
+            .filter_map(|(name, check)| self.standing(&name, &check).err())
+            .collect()
+    }
+
+    /// Takes in what came of binding a check.
+    pub(crate) fn take_in(&mut self, bound: Bound) {
+        self.bound.insert(bound.name.clone(), bound);
+    }
+
+    /// Binds a plugin to the configuration of a check that need not be in the catalog.
+    pub(crate) fn task(
+        &self,
+        name: &CheckName,
+        check: &CheckConfig,
+        plugin: &Plugin,
+    ) -> Result<Task, BindFailure> {
+        self.binder.bind(name, check, plugin)
+    }
+
     /// Whether a check of the configuration runs on the plugin, or would if it were enabled.
     pub(crate) fn is_named(&self, plugin: &PluginName) -> bool {
-        self.config
-            .checks
-            .values()
-            .any(|check| check.plugin.as_ref() == Some(plugin))
+        self.named.contains(plugin)
+    }
+
+    fn checks(&self) -> Vec<(CheckName, Arc<CheckConfig>)> {
+        let configured = self.configured.iter();
+        let mut checks: Vec<_> = configured
+            .map(|(name, check)| (name.clone(), Arc::clone(check)))
+            .collect();
+        let named = &self.config.checks;
+        let native = self
+            .natives
+            .keys()
+            .filter(|name| !named.contains_key(*name));
+        checks.extend(native.map(|name| (name.clone(), Arc::clone(&self.unconfigured))));
+        if self.config.plugins.auto {
+            let dropped_in = self.files.dropped_in().map(|(plugin, _)| plugin);
+            let unnamed = dropped_in.filter(|plugin| !self.is_named(plugin));
+            checks.extend(unnamed.map(|plugin| {
+                let check = CheckConfig::plugin(plugin.clone(), &self.config.defaults);
+                (CheckName::module(plugin), Arc::new(check))
+            }));
+        }
+        checks
     }
 }

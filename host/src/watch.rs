@@ -3,30 +3,36 @@
 //! One task owns the catalog. Compilation happens beside it, so that a slow plugin delays nobody;
 //! nothing here decides what is healthy.
 
+mod beat;
 mod directory;
 mod load;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_lite::FutureExt as _;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::beat::Beat;
 use self::directory::DirectoryWatch;
-use self::load::{Load, load};
+use self::load::{Load, Loader};
 use self::settle::Settled;
 use crate::board::Board;
-use crate::catalog::{Catalog, Files, Shelf, Shelved, Wanted};
+use crate::catalog::{Catalog, Files, LibraryError, LoadOutcome, Shelf, Shelved, Wanted};
 use crate::check::{CheckName, PluginName};
 use crate::http::Plugins;
 use crate::metrics::Metrics;
 use crate::native::NativeCheck;
-use crate::plugin::Sandbox;
+use crate::plugin::{LoadError, Sandbox};
 use crate::schedule::Schedule;
 
 /// What the watcher is told.
@@ -46,6 +52,8 @@ pub(crate) struct Rooms {
     pub(crate) board: Arc<Board>,
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) metrics: Metrics,
+    /// Turned while the watcher does.
+    pub(crate) beat: Arc<Beat>,
 }
 
 /// What `GET /plugins` shows of the catalog.
@@ -65,11 +73,29 @@ pub(crate) struct Watcher {
     rooms: Rooms,
     notices: mpsc::UnboundedReceiver<Notice>,
     directory: DirectoryWatch,
+    library_error: Option<LibraryError>,
+    loader: Loader,
     loads: JoinSet<Load>,
     loading: BTreeSet<PluginName>,
     again: BTreeSet<PluginName>,
     settled: BTreeMap<CheckName, Settled>,
-    first_look_is_over: bool,
+    /// Whether anything has changed since schedule and board were brought in line.
+    unsettled: bool,
+    first_look: FirstLook,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FirstLook {
+    Awaited,
+    /// The directories were looked at; what was found is loading.
+    Loading,
+    Over,
+}
+
+/// When the watcher turns without being told to.
+struct Clock {
+    rescan: Interval,
+    beat: Interval,
 }
 
 impl Watcher {
@@ -83,14 +109,17 @@ impl Watcher {
         Self {
             page: Arc::new(ArcSwap::from_pointee(catalog.page(&BTreeMap::new()))),
             catalog,
-            rooms,
             notices,
             directory: DirectoryWatch::new(notify),
+            library_error: None,
+            loader: Loader::new(rooms.sandbox.clone()),
+            rooms,
             loads: JoinSet::new(),
             loading: BTreeSet::new(),
             again: BTreeSet::new(),
             settled: BTreeMap::new(),
-            first_look_is_over: false,
+            unsettled: false,
+            first_look: FirstLook::Awaited,
         }
     }
 
@@ -101,33 +130,73 @@ impl Watcher {
 
     /// Watches until the host closes.
     pub(crate) async fn run(mut self, closing: CancellationToken) {
-        let rescan = self.catalog.config().plugins.rescan;
-        let mut rescan = tokio::time::interval(rescan);
-        rescan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut clock = Clock {
+            rescan: tokio::time::interval(self.catalog.config().plugins.rescan),
+            beat: tokio::time::interval(BEAT),
+        };
+        clock
+            .rescan
+            .set_missed_tick_behavior(MissedTickBehavior::Delay);
+        clock
+            .beat
+            .set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let turn = AssertUnwindSafe(self.turn(&mut clock)).catch_unwind();
             tokio::select! {
                 () = closing.cancelled() => return,
-                _ = rescan.tick() => self.look().await,
-                Some(notice) = self.notices.recv() => self.heed(notice).await,
-                Some(load) = self.loads.join_next() => match load {
-                    Ok(load) => self.loaded(load),
-                    Err(error) => tracing::error!(%error, "the host panicked while loading a plugin"),
+                turned = turn => if turned.is_err() {
+                    tracing::error!("the host panicked while it looked after the plugins; it goes on");
+                    self.rooms.metrics.host_panic();
                 },
             }
         }
     }
 
-    async fn heed(&mut self, notice: Notice) {
-        match notice {
-            Notice::Look => self.look().await,
-            Notice::Register(name, check) => {
-                self.catalog.register(name, check);
-                self.settle();
+    /// Takes in all that there is to take in, then brings schedule and board in line once.
+    async fn turn(&mut self, clock: &mut Clock) {
+        self.rooms.beat.turn();
+        let mut notices = Vec::new();
+        tokio::select! {
+            _ = clock.rescan.tick() => self.look().await,
+            _ = clock.beat.tick() => self.glance().await,
+            _ = self.notices.recv_many(&mut notices, MOST_NOTICES) => self.heed(notices).await,
+            Some(load) = self.loads.join_next() => self.joined(load),
+        }
+        while let Some(load) = self.loads.try_join_next() {
+            self.joined(load);
+        }
+        if self.unsettled {
+            self.settle().await;
+            self.unsettled = false;
+        }
+        self.end_first_look();
+    }
+
+    async fn heed(&mut self, notices: Vec<Notice>) {
+        let mut is_look_due = false;
+        for notice in notices {
+            match notice {
+                Notice::Look => is_look_due = true,
+                Notice::Register(name, check) => {
+                    self.catalog.register(name, check);
+                    self.unsettled = true;
+                }
+                Notice::Unregister(name) => {
+                    self.catalog.unregister(&name);
+                    self.unsettled = true;
+                }
             }
-            Notice::Unregister(name) => {
-                self.catalog.unregister(&name);
-                self.settle();
-            }
+        }
+        if is_look_due {
+            self.look().await;
+        }
+    }
+
+    /// Looks at the directories if the one of the plugins has come, or is another one.
+    async fn glance(&mut self) {
+        let dir = &self.catalog.config().plugins.dir;
+        if self.directory.is_another(dir) {
+            self.look().await;
         }
     }
 
@@ -135,9 +204,11 @@ impl Watcher {
     async fn look(&mut self) {
         let plugins = self.catalog.config().plugins.clone();
         self.directory.ensure(&plugins.dir);
-        let looked = tokio::task::spawn_blocking(move || Files::look(&plugins)).await;
-        let Ok(files) = looked else { return };
+        let Some(files) = self.aside(move || Files::look(&plugins)).await else {
+            return;
+        };
         self.report_directory(&files);
+        self.report_library(&files);
         for plugin in self.catalog.set_files(files) {
             tracing::info!(%plugin, "plugin is gone");
             self.rooms.metrics.plugin_removed(&plugin);
@@ -145,37 +216,79 @@ impl Watcher {
         for wanted in self.catalog.wanted() {
             self.begin(wanted);
         }
-        self.settle();
-        self.end_first_look();
+        self.unsettled = true;
+        if self.first_look == FirstLook::Awaited {
+            self.first_look = FirstLook::Loading;
+        }
     }
 
     fn begin(&mut self, wanted: Wanted) {
+        // Also while it is being loaded: it may have gone and come back since.
+        self.catalog.begin(&wanted);
         if !self.loading.insert(wanted.name.clone()) {
             self.again.insert(wanted.name);
             return;
         }
-        self.catalog.begin(&wanted);
-        let seen = self
-            .catalog
-            .shelf(&wanted.name)
-            .and_then(Shelf::seen);
-        self.loads
-            .spawn(load(self.rooms.sandbox.clone(), wanted, seen));
+        let shelf = self.catalog.shelf(&wanted.name);
+        let seen = shelf.map(Shelf::seen).unwrap_or_default();
+        self.loads.spawn(self.loader.clone().load(wanted, seen));
+    }
+
+    fn joined(&mut self, load: Result<Load, tokio::task::JoinError>) {
+        match load {
+            Ok(load) => self.loaded(load),
+            Err(error) => tracing::error!(%error, "a load was lost"),
+        }
     }
 
     fn loaded(&mut self, load: Load) {
-        let Load { wanted, outcome } = load;
+        let Load {
+            wanted,
+            outcome,
+            stamp,
+        } = load;
         self.loading.remove(&wanted.name);
-        let facts = load::facts(&outcome);
-        let shelved = self.catalog.shelve(&wanted.name, outcome, Timestamp::now());
-        load::report(&wanted, shelved, &facts, &self.rooms.metrics);
-        if self.again.remove(&wanted.name) && self.catalog.wanted().contains(&wanted) {
-            self.begin(wanted);
+        let now = if self.again.remove(&wanted.name) {
+            let mut all = self.catalog.wanted().into_iter();
+            all.find(|now| now.name == wanted.name)
+        } else {
+            None
+        };
+        let is_unread = matches!(outcome, LoadOutcome::Failed(_, LoadError::Read(_)));
+        // Another file stands for it now, or it was away for a moment: that says nothing of what
+        // is there.
+        let is_outdated = now
+            .as_ref()
+            .is_some_and(|now| now.path != wanted.path || is_unread);
+        if !is_outdated {
+            let facts = load::facts(&outcome);
+            let name = &wanted.name;
+            let shelved = self.catalog.shelve(name, outcome, stamp, Timestamp::now());
+            load::report(&wanted, shelved, &facts, &self.rooms.metrics);
+            self.unsettled |= shelved != Shelved::Unchanged;
         }
-        if shelved != Shelved::Unchanged {
-            self.settle();
+        if let Some(now) = now {
+            self.begin(now);
         }
-        self.end_first_look();
+    }
+
+    /// Does what may take long beside this task, which beats meanwhile. Nothing where it panicked.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let mut work = tokio::task::spawn_blocking(work);
+        loop {
+            match tokio::time::timeout(BEAT, &mut work).await {
+                Ok(Ok(done)) => return Some(done),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the host panicked while it looked after the plugins");
+                    self.rooms.metrics.host_panic();
+                    return None;
+                }
+                Err(_) => self.rooms.beat.turn(),
+            }
+        }
     }
 
     fn report_directory(&self, files: &Files) {
@@ -189,12 +302,34 @@ impl Watcher {
         board.set_directory_readable(files.error().is_none());
     }
 
+    fn report_library(&mut self, files: &Files) {
+        let error = files.library_error();
+        if error != self.library_error.as_ref() {
+            if let Some(error) = error {
+                tracing::warn!("{error}; what is loaded from it keeps running");
+            } else {
+                tracing::info!("the plugin library can be read again");
+            }
+            self.library_error = error.cloned();
+        }
+    }
+
+    fn first_look_ends(&self) -> bool {
+        self.first_look == FirstLook::Loading && self.loading.is_empty()
+    }
+
     /// From the moment that nothing is loading any more, every check that there is at start is
     /// known.
     fn end_first_look(&mut self) {
-        if !self.first_look_is_over && self.loading.is_empty() {
-            self.first_look_is_over = true;
+        if self.first_look_ends() {
+            self.first_look = FirstLook::Over;
             self.rooms.board.all_placed();
         }
     }
 }
+
+/// From one beat of the watcher to the next.
+const BEAT: Duration = Duration::from_secs(1);
+/// How many notices are taken in at once, so that a program that registers checks without end
+/// delays nobody.
+const MOST_NOTICES: usize = 1024;

@@ -85,7 +85,10 @@ impl Workbench {
         let directory = self.catalog.files().error().map(ToString::to_string);
         let checks = self.catalog.standings().into_iter();
         let failed = checks.filter_map(|(name, (_, standing))| match standing {
+            Standing::Failed(why) if why.contains(&format!("check `{name}`")) => Some(why),
             Standing::Failed(why) => Some(format!("check `{name}`: {why}")),
+            // No program registers anything here, and none does when the command serves.
+            Standing::Absent(why) => Some(why),
             _ => None,
         });
         directory.into_iter().chain(failed).collect()
@@ -102,7 +105,10 @@ impl Workbench {
                     Ok(guest.task.grants.iter().map(ToString::to_string).collect()),
                 )),
                 Standing::Idle(needs) => Some((name, Err(needs))),
-                Standing::Native(_) | Standing::Loading | Standing::Failed(_) => None,
+                Standing::Native(_)
+                | Standing::Loading
+                | Standing::Absent(_)
+                | Standing::Failed(_) => None,
             })
             .collect()
     }
@@ -122,7 +128,9 @@ impl Workbench {
             Some(Standing::Guest(guest)) => {
                 Ok(guest.plugin.run(Arc::clone(&guest.task), None).await)
             }
-            Some(Standing::Failed(why) | Standing::Idle(why)) => Err(NotRun(why)),
+            Some(Standing::Failed(why) | Standing::Idle(why) | Standing::Absent(why)) => {
+                Err(NotRun(why))
+            }
             Some(Standing::Native(_) | Standing::Loading) | None => {
                 let disabled = config.checks.get(name).is_some_and(|check| !check.enabled);
                 let known: Vec<_> = standings.keys().map(|name| format!("`{name}`")).collect();
@@ -210,19 +218,23 @@ impl Workbench {
             .into_iter()
             .filter(|wanted| which(&wanted.name))
         {
-            let Wanted { name, path } = &wanted;
+            let Wanted { name, path, .. } = &wanted;
             self.catalog.begin(&wanted);
             let outcome = match Plugin::read(path) {
                 Err(error) => LoadOutcome::Failed(None, error),
                 Ok(bytes) => {
                     let digest = Digest::of(&bytes);
-                    match Plugin::admit(&self.sandbox, name.clone(), bytes).await {
+                    let admitted = match wanted.accept(digest) {
+                        Ok(()) => Plugin::admit(&self.sandbox, name.clone(), bytes).await,
+                        Err(error) => Err(error),
+                    };
+                    match admitted {
                         Ok(plugin) => LoadOutcome::Loaded(plugin),
                         Err(error) => LoadOutcome::Failed(Some(digest), error),
                     }
                 }
             };
-            self.catalog.shelve(name, outcome, Timestamp::now());
+            self.catalog.shelve(name, outcome, None, Timestamp::now());
         }
     }
 }

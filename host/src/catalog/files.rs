@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::check::{CheckName, PluginName};
@@ -14,8 +15,28 @@ pub(crate) struct Files {
     library: PathBuf,
     found: BTreeMap<PluginName, PathBuf>,
     in_library: BTreeMap<PluginName, PathBuf>,
-    misnamed: BTreeMap<CheckName, String>,
+    misnamed: Vec<Misnamed>,
     error: Option<DirectoryError>,
+    library_error: Option<LibraryError>,
+}
+
+/// A file whose name no plugin can have.
+#[derive(Clone, Debug)]
+pub(crate) struct Misnamed {
+    /// The file.
+    pub(super) path: PathBuf,
+    /// What it would be called.
+    pub(super) stem: String,
+    /// What is wrong, and what to do.
+    pub(super) message: String,
+}
+
+/// The library is there and can't be read. What was loaded from it keeps running.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read the plugin library {library}: {why}; `plugins.library` names it")]
+pub(crate) struct LibraryError {
+    library: String,
+    why: String,
 }
 
 /// The plugins directory can't be read. What was loaded keeps running.
@@ -46,7 +67,15 @@ impl Files {
             }
         }
         // The library is optional: it is there where a package of plugins was installed.
-        for path in list(&plugins.library).unwrap_or_default() {
+        let in_library = list(&plugins.library).unwrap_or_else(|error| {
+            let library = &plugins.library;
+            if error.kind() != ErrorKind::NotFound {
+                let (library, why) = (library.display().to_string(), error.to_string());
+                files.library_error = Some(LibraryError { library, why });
+            }
+            Vec::new()
+        });
+        for path in in_library {
             if let Some(name) = stem(&path).and_then(|stem| stem.parse().ok()) {
                 files.in_library.insert(name, path);
             }
@@ -67,9 +96,9 @@ impl Files {
         self.found.iter()
     }
 
-    /// Files whose name no plugin can have, under the name of a check that can stand for them.
-    pub(crate) fn misnamed(&self) -> impl Iterator<Item = (&CheckName, &String)> {
-        self.misnamed.iter()
+    /// Files in the plugins directory whose name no plugin can have.
+    pub(super) fn misnamed(&self) -> &[Misnamed] {
+        &self.misnamed
     }
 
     /// Why the plugins directory could not be read.
@@ -77,15 +106,32 @@ impl Files {
         self.error.as_ref()
     }
 
+    /// Why the library could not be read, if it is there.
+    pub(crate) fn library_error(&self) -> Option<&LibraryError> {
+        self.library_error.as_ref()
+    }
+
+    /// Whether a file lies in a directory that could be read.
+    pub(super) fn can_read(&self, path: &Path) -> bool {
+        let lies_in = |dir: &PathBuf| path.parent() == Some(dir);
+        !(self.error.is_some() && lies_in(&self.dir)
+            || self.library_error.is_some() && lies_in(&self.library))
+    }
+
     /// Where a plugin was looked for.
     pub(crate) fn searched(&self) -> String {
         format!("{} or {}", self.dir.display(), self.library.display())
     }
 
-    /// This look, with what an earlier one saw where this one saw nothing.
-    pub(super) fn with_names_of(mut self, earlier: &Self) -> Self {
-        self.found.clone_from(&earlier.found);
-        self.misnamed.clone_from(&earlier.misnamed);
+    /// This look, with what an earlier one saw where this one could see nothing.
+    pub(super) fn after(mut self, earlier: &Self) -> Self {
+        if self.error.is_some() {
+            self.found.clone_from(&earlier.found);
+            self.misnamed.clone_from(&earlier.misnamed);
+        }
+        if self.library_error.is_some() {
+            self.in_library.clone_from(&earlier.in_library);
+        }
         self
     }
 
@@ -97,9 +143,24 @@ impl Files {
             }
             Err(error) => {
                 let message = format!("cannot load {}: {error}; rename the file", path.display());
-                self.misnamed.insert(stand_in(&stem), message);
+                self.misnamed.push(Misnamed {
+                    path,
+                    stem,
+                    message,
+                });
             }
         }
+    }
+}
+
+impl Misnamed {
+    /// The name of a check that can stand for the file, which is none of those that are taken.
+    pub(super) fn stand_in(&self, is_taken: impl Fn(&CheckName) -> bool) -> CheckName {
+        let first = stand_in(&self.stem, "");
+        let others = (2_u64..).map(|number| stand_in(&self.stem, &format!("-{number}")));
+        let mut names = std::iter::once(first).chain(others);
+        let free = names.find(|name| !is_taken(name));
+        free.expect("there are more numbers than names")
     }
 }
 
@@ -128,20 +189,24 @@ fn stem(path: &Path) -> Option<String> {
         .map(|stem| stem.to_string_lossy().into_owned())
 }
 
-/// A name that a check may have, as near to `stem` as it can be.
-fn stand_in(stem: &str) -> CheckName {
+/// A name that a check may have, as near to `stem` as it can be, with `suffix` behind it.
+fn stand_in(stem: &str, suffix: &str) -> CheckName {
     let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-    let near: String = stem
+    let mut near: String = stem
         .to_ascii_lowercase()
         .chars()
         .map(|c| if valid(c) { c } else { '-' })
-        .take(62)
+        .take(NAME_CHARACTERS - 1 - suffix.len())
         .collect();
+    near.push_str(suffix);
     let plugin = format!("x{near}");
     let near = near.trim_start_matches(['.', '_', '-']);
     let plugin = near.parse().or_else(|_| plugin.parse::<PluginName>());
     CheckName::module(&plugin.expect("it was made of valid characters"))
 }
+
+/// The longest name that a plugin may have.
+const NAME_CHARACTERS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -154,9 +219,52 @@ mod tests {
             ("-x", "module:x"),
             ("ä", "module:x-"),
         ] {
-            assert_eq!(stand_in(stem).as_str(), name);
+            assert_eq!(stand_in(stem, "").as_str(), name);
         }
-        stand_in(&"Ä".repeat(100));
+        stand_in(&"Ä".repeat(100), "");
+        stand_in(&"a".repeat(100), "-12");
+    }
+
+    #[test]
+    fn a_file_that_is_misnamed_gives_way_to_names_that_are_taken() {
+        let file = Misnamed {
+            path: "My Check.wasm".into(),
+            stem: "My Check".into(),
+            message: String::new(),
+        };
+        let taken = ["module:my-check", "module:my-check-2"];
+        let name = file.stand_in(|name| taken.contains(&name.as_str()));
+        assert_eq!(name.as_str(), "module:my-check-3");
+    }
+
+    #[test]
+    fn a_library_that_cannot_be_read_keeps_what_was_in_it() {
+        let (dir, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let library = place.path().join("library");
+        fs::create_dir(&library).unwrap();
+        fs::write(library.join("a.wasm"), "").unwrap();
+        let plugins = Plugins {
+            dir: dir.path().into(),
+            library: library.clone(),
+            ..Plugins::default()
+        };
+        let name = "a".parse::<PluginName>().unwrap();
+        let before = Files::look(&plugins);
+        let path = before.path(&name).unwrap();
+        assert!(before.can_read(&path) && before.library_error().is_none());
+
+        // No permission would stop nobody who tests as root.
+        fs::remove_dir_all(&library).unwrap();
+        fs::write(&library, "").unwrap();
+        let during = Files::look(&plugins).after(&before);
+        let error = during.library_error().unwrap().to_string();
+        assert!(error.contains("`plugins.library`"), "{error}");
+        assert_eq!(during.path(&name), Some(path.clone()));
+        assert!(!during.can_read(&path));
+
+        fs::remove_file(&library).unwrap();
+        let after = Files::look(&plugins).after(&during);
+        assert!(after.library_error().is_none() && after.path(&name).is_none());
     }
 
     #[test]
@@ -183,10 +291,7 @@ mod tests {
         assert_eq!(files.path(&name("d")), Some(library.path().join("d.wasm")));
         assert_eq!(files.path(&name("c")), None);
         assert_eq!(files.dropped_in().count(), 1);
-        assert_eq!(
-            files.misnamed().next().unwrap().0.as_str(),
-            "module:bad-name"
-        );
+        assert_eq!(files.misnamed()[0].stem, "Bad Name");
         assert!(files.error().is_none());
     }
 

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::files::Misnamed;
 use super::{Catalog, Shelf, Standing, Standings};
-use crate::check::{CheckName, Digest, PluginName};
+use crate::check::{CheckName, Digest, PluginName, Text};
 
 #[derive(Serialize)]
 struct Page {
@@ -74,7 +75,10 @@ impl Catalog {
                 Standing::Guest(guest) => {
                     guest.task.grants.iter().map(ToString::to_string).collect()
                 }
-                Standing::Native(_) | Standing::Loading | Standing::Failed(_) => Vec::new(),
+                Standing::Native(_)
+                | Standing::Loading
+                | Standing::Absent(_)
+                | Standing::Failed(_) => Vec::new(),
             };
             let check = CheckPage {
                 name: name.clone(),
@@ -109,7 +113,8 @@ impl Catalog {
                 needs,
             }
         };
-        let plugins = self.shelves.iter().map(plugin).collect();
+        let misnamed = self.stand_ins.iter().map(PluginPage::misnamed);
+        let plugins = self.shelves.iter().map(plugin).chain(misnamed).collect();
         let error = self.files.error().map(ToString::to_string);
         let path = self.config.plugins.dir.display().to_string();
         let directory = Directory {
@@ -120,3 +125,31 @@ impl Catalog {
         serde_json::to_value(Page { directory, plugins }).expect("a page has string keys only")
     }
 }
+
+impl PluginPage {
+    /// A file that no plugin can be loaded from under the name it has.
+    fn misnamed((check, file): (&CheckName, &Misnamed)) -> Self {
+        Self {
+            name: String::from(Text::line(&file.stem, NAME_BYTES)),
+            state: State::Failed,
+            path: file.path.display().to_string(),
+            code: None,
+            version: None,
+            summary: None,
+            digest: None,
+            size_bytes: None,
+            generation: 0,
+            loaded_at: None,
+            compile_ms: None,
+            checks: vec![CheckPage {
+                name: check.clone(),
+                grants: Vec::new(),
+            }],
+            last_error: Some(file.message.clone()),
+            needs: None,
+        }
+    }
+}
+
+/// How much is shown of a name that no plugin can have.
+const NAME_BYTES: usize = 64;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Shelved;
+use super::{Shelved, Stamp};
 use crate::check::Digest;
 use crate::plugin::{LoadError, Plugin};
 
@@ -16,8 +16,17 @@ pub(crate) struct Shelf {
     good: Option<Arc<Plugin>>,
     generation: u64,
     since: Option<Timestamp>,
-    seen: Option<Digest>,
+    seen: Seen,
     error: Option<LoadError>,
+}
+
+/// What a file was when it was last looked at: where it is that still, it is not loaded again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// The digest of its content; none where loading it again may come out otherwise.
+    pub(crate) digest: Option<Digest>,
+    /// Its stamp, if that was settled then.
+    pub(crate) stamp: Option<Stamp>,
 }
 
 /// What became of loading a file.
@@ -52,8 +61,8 @@ impl Shelf {
         self.since
     }
 
-    /// The digest of the content that was last looked at.
-    pub(crate) fn seen(&self) -> Option<Digest> {
+    /// What was last looked at.
+    pub(crate) fn seen(&self) -> Seen {
         self.seen
     }
 
@@ -66,12 +75,24 @@ impl Shelf {
         self.path = path;
     }
 
-    pub(super) fn put(&mut self, outcome: LoadOutcome, now: Timestamp) -> Shelved {
+    pub(super) fn put(
+        &mut self,
+        outcome: LoadOutcome,
+        stamp: Option<Stamp>,
+        now: Timestamp,
+    ) -> Shelved {
+        self.seen.stamp = stamp;
         match outcome {
             LoadOutcome::Unchanged => Shelved::Unchanged,
             LoadOutcome::Failed(digest, error) => {
-                let news = self.error.as_ref() != Some(&error) || self.seen != digest;
-                self.seen = digest;
+                let seen = Seen { digest, stamp };
+                let seen = if error.may_pass() {
+                    Seen::default()
+                } else {
+                    seen
+                };
+                let news = self.error.as_ref() != Some(&error) || self.seen.digest != seen.digest;
+                self.seen = seen;
                 self.error = Some(error);
                 if news {
                     Shelved::Failed
@@ -80,7 +101,7 @@ impl Shelf {
                 }
             }
             LoadOutcome::Loaded(plugin) => {
-                self.seen = Some(plugin.digest());
+                self.seen.digest = Some(plugin.digest());
                 self.error = None;
                 self.generation += 1;
                 self.since = Some(now);
@@ -88,5 +109,39 @@ impl Shelf {
                 Shelved::Loaded(self.generation)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Code, RunError};
+
+    fn failed(shelf: &mut Shelf, error: LoadError) -> Shelved {
+        let outcome = LoadOutcome::Failed(Some(Digest::of(b"")), error);
+        shelf.put(outcome, None, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_failure_that_lies_in_the_file_is_final() {
+        let mut shelf = Shelf::default();
+        assert_eq!(failed(&mut shelf, LoadError::Empty), Shelved::Failed);
+        assert_eq!(shelf.seen().digest, Some(Digest::of(b"")));
+        assert_eq!(failed(&mut shelf, LoadError::Empty), Shelved::Unchanged);
+    }
+
+    #[test]
+    fn a_failure_that_may_pass_is_tried_again_and_told_once() {
+        for code in [Code::Timeout, Code::Host] {
+            let mut shelf = Shelf::default();
+            let error = LoadError::Describe(Box::new(RunError::new(code, "busy")));
+            assert_eq!(failed(&mut shelf, error.clone()), Shelved::Failed);
+            assert_eq!(shelf.seen().digest, None);
+            assert_eq!(failed(&mut shelf, error), Shelved::Unchanged);
+        }
+        let error = LoadError::Describe(Box::new(RunError::new(Code::Fuel, "endless")));
+        let mut shelf = Shelf::default();
+        failed(&mut shelf, error);
+        assert!(shelf.seen().digest.is_some(), "the guest is to blame");
     }
 }

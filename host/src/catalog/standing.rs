@@ -2,6 +2,7 @@
 //! reason why it can't run.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use super::{Catalog, Shelf};
 use crate::check::{CheckName, RunReport, Status};
-use crate::config::{CheckConfig, Settings};
+use crate::config::{CheckConfig, Config, Environment, Location, Secrets, Settings};
 use crate::native::NativeCheck;
 use crate::plugin::grants::{self, Grants};
 use crate::plugin::{BindingError, LoadError, Plugin, Task};
@@ -24,6 +25,8 @@ pub(crate) enum Standing {
     Native(NativeCheck),
     /// Its plugin is being loaded for the first time.
     Loading,
+    /// The configuration has it for a native check, and none of its name is registered.
+    Absent(String),
     /// Nothing runs, and this is why: code `load`.
     Failed(String),
     /// The plugin was dropped in and needs a configuration first; it is no check yet.
@@ -45,71 +48,126 @@ impl Probe for GuestCheck {
     }
 }
 
+/// Brings plugins and checks together under one configuration. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Binder {
+    pub(super) config: Arc<Config>,
+    pub(super) environment: Environment,
+}
+
+/// A check that is to be bound to a plugin. That takes as long as the plugin's schema makes it take.
+#[derive(Debug)]
+pub(crate) struct Unbound {
+    binder: Binder,
+    name: CheckName,
+    check: Arc<CheckConfig>,
+    plugin: Arc<Plugin>,
+    generation: u64,
+}
+
+/// What came of binding a check to a plugin.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(super) name: CheckName,
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) standing: Standing,
+    /// Whether it may come out otherwise the next time, although nothing here has changed.
+    pub(super) may_pass: bool,
+}
+
 impl Catalog {
-    /// What a check stands on now.
-    pub(super) fn standing(&mut self, name: &CheckName, check: &CheckConfig) -> Standing {
+    /// What a check stands on now, or what has to be bound before that is known.
+    pub(super) fn standing(
+        &self,
+        name: &CheckName,
+        check: &Arc<CheckConfig>,
+    ) -> Result<Standing, Unbound> {
         let Some(plugin) = &check.plugin else {
-            return match self.natives.get(name) {
+            return Ok(match self.natives.get(name) {
                 Some(native) => Standing::Native(native.clone()),
-                None => Standing::Failed(format!(
+                None => Standing::Absent(format!(
                     "check `{name}` ({}) has no `plugin`, and no native check of this name is \
                      registered: add `plugin = \"…\"`",
                     check.location
                 )),
-            };
+            });
         };
         let Some(shelf) = self.shelves.get(plugin) else {
             let searched = self.files.searched();
-            return Standing::Failed(match self.files.error() {
+            return Ok(Standing::Failed(match self.files.error() {
                 Some(error) => format!("cannot load plugin `{plugin}`: {error}"),
                 None => format!(
                     "cannot load plugin `{plugin}`: there is no {plugin}.wasm in {searched}"
                 ),
-            });
+            }));
         };
         let Some(good) = shelf.good() else {
-            return match shelf.error() {
-                Some(error) => Standing::Failed(load_failure(plugin.as_str(), shelf, error)),
+            return Ok(match shelf.error() {
+                Some(error) => Standing::Failed(load_failure(plugin.as_str(), shelf, error, check)),
                 None => Standing::Loading,
-            };
+            });
         };
-        let (good, generation) = (Arc::clone(good), shelf.generation());
-        if let Some((plugin, standing)) = self.bound.get(name)
-            && Arc::ptr_eq(plugin, &good)
-        {
-            return standing.clone();
-        }
-        let standing = self.bind(name, check, &good, generation);
-        self.bound.insert(name.clone(), (good, standing.clone()));
-        standing
-    }
-
-    fn bind(
-        &self,
-        name: &CheckName,
-        check: &CheckConfig,
-        good: &Arc<Plugin>,
-        generation: u64,
-    ) -> Standing {
-        let dropped_in = !self.config.checks.contains_key(name);
-        match self.task(name, check, good) {
-            Ok(task) => Standing::Guest(Arc::new(GuestCheck {
+        match self.bound.get(name) {
+            Some(bound) if Arc::ptr_eq(&bound.plugin, good) => Ok(bound.standing.clone()),
+            _ => Err(Unbound {
+                binder: self.binder.clone(),
+                name: name.clone(),
+                check: Arc::clone(check),
                 plugin: Arc::clone(good),
-                generation,
+                generation: shelf.generation(),
+            }),
+        }
+    }
+}
+
+impl Unbound {
+    /// Binds it. Blocks.
+    pub(crate) fn bind(self) -> Bound {
+        let bind = || self.binder.bind(&self.name, &self.check, &self.plugin);
+        // One plugin's schema must not take the other checks down with it.
+        let task = catch_unwind(AssertUnwindSafe(bind)).unwrap_or_else(|_| {
+            let why = "the host panicked while it held the settings against the schema";
+            Err(BindFailure::Other(why.into()))
+        });
+        let may_pass = matches!(task, Err(BindFailure::Passing(_)));
+        let dropped_in = !self.binder.config.checks.contains_key(&self.name);
+        let standing = match task {
+            Ok(task) => Standing::Guest(Arc::new(GuestCheck {
+                plugin: Arc::clone(&self.plugin),
+                generation: self.generation,
                 task: Arc::new(task),
             })),
             Err(BindFailure::Config(why)) if dropped_in => Standing::Idle(why),
-            Err(BindFailure::Config(why) | BindFailure::Other(why)) => {
-                let plugin = good.name();
+            Err(failure) => {
+                let (name, plugin) = (&self.name, self.plugin.name());
                 Standing::Failed(format!(
-                    "cannot run check `{name}` with plugin `{plugin}`: {why}"
+                    "cannot run check `{name}` with plugin `{plugin}`: {failure}"
                 ))
             }
+        };
+        Bound {
+            name: self.name,
+            plugin: self.plugin,
+            standing,
+            may_pass,
         }
     }
+}
 
-    /// Binds a plugin to the configuration of a check.
-    pub(crate) fn task(
+impl Binder {
+    /// Binds a plugin to the configuration of a check. No secret of the configuration is in the
+    /// words of a failure.
+    pub(super) fn bind(
+        &self,
+        name: &CheckName,
+        check: &CheckConfig,
+        plugin: &Plugin,
+    ) -> Result<Task, BindFailure> {
+        self.bind_unredacted(name, check, plugin)
+            .map_err(|failure| failure.redacted(&self.config.secrets))
+    }
+
+    fn bind_unredacted(
         &self,
         name: &CheckName,
         check: &CheckConfig,
@@ -138,13 +196,18 @@ impl Catalog {
             .bind(&settings.values)
             .map_err(|error| match error {
                 BindingError::Config(_) => {
-                    BindFailure::Config(format!("{error} ({})", check.location))
+                    BindFailure::Config(match check.location {
+                        // Nothing was written, and nothing can be said of where.
+                        Location::Program => error.to_string(),
+                        _ => format!("{error} ({})", check.location),
+                    })
                 }
                 BindingError::Schema(_) => BindFailure::Other(error.to_string()),
             })?;
         let grants = self.grants(check, plugin, settings)?;
         let roots = plugin.roots(check.roots.as_deref());
-        let roots = roots.map_err(|error| BindFailure::Other(error.to_string()))?;
+        // A file that can't be read now may be there at the next look.
+        let roots = roots.map_err(|error| BindFailure::Passing(error.to_string()))?;
         let secrets = self.config.secrets.with(&binding.secrets);
         Ok(Task {
             check: name.clone(),
@@ -184,14 +247,52 @@ pub(crate) enum BindFailure {
     /// The configuration does not satisfy the schema.
     #[error("{0}")]
     Config(String),
+    /// Something outside the host, which may come right by itself.
+    #[error("{0}")]
+    Passing(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),
 }
 
-fn load_failure(plugin: &str, shelf: &Shelf, error: &LoadError) -> String {
-    format!(
-        "cannot load plugin `{plugin}` from {}: {error}",
-        shelf.path().display()
-    )
+impl BindFailure {
+    fn redacted(self, secrets: &Secrets) -> Self {
+        let clean = |why: String| secrets.redact(&why).into_owned();
+        match self {
+            Self::Config(why) => Self::Config(clean(why)),
+            Self::Passing(why) => Self::Passing(clean(why)),
+            Self::Other(why) => Self::Other(clean(why)),
+        }
+    }
+}
+
+fn load_failure(plugin: &str, shelf: &Shelf, error: &LoadError, check: &CheckConfig) -> String {
+    let path = shelf.path().display();
+    match (error, check.sha256) {
+        // Of several checks that ask for a file each hears of the one that it asks for.
+        (&LoadError::Digest { found, .. }, Some(wanted)) => {
+            let error = LoadError::Digest { found, wanted };
+            format!("cannot load plugin `{plugin}` from {path}: {error}")
+        }
+        _ => format!("cannot load plugin `{plugin}` from {path}: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_in_the_words_of_a_failure() {
+        let secret = "db.internal/hunter2/".repeat(20);
+        let secrets = Secrets::new([&secret]);
+        let failure = |why: String| BindFailure::Other(why).redacted(&secrets).to_string();
+        assert_eq!(failure(format!("cannot read {secret}")), "cannot read [redacted]");
+
+        // An error shows the beginning of an entry, in which the secret would not be found.
+        let error = grants::Grant::allowed("tcp", &secret).unwrap_err();
+        assert!(failure(error.to_string()).contains("hunter2"));
+        let error = error.showing(&secrets.redact(&secret)).to_string();
+        assert!(error.contains("`[redacted]`") && !error.contains("hunter2"), "{error}");
+    }
 }

@@ -16,7 +16,7 @@ use super::names::{Names, RegisterError};
 use crate::board::Board;
 use crate::catalog::Catalog;
 use crate::check::CheckName;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, OutOfBounds};
 use crate::http::AppState;
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
@@ -24,7 +24,7 @@ use crate::plugin::{Sandbox, SandboxError, SandboxOptions, WASMTIME};
 use crate::recorder::Recorder;
 use crate::schedule::Schedule;
 use crate::sentry::{InvalidDsn, Sentry};
-use crate::watch::{Rooms, Watcher};
+use crate::watch::{Beat, Rooms, Watcher};
 
 /// A host that is being set up.
 #[derive(Debug, Default)]
@@ -40,6 +40,9 @@ pub enum StartError {
     /// A native check can't have the name it was given.
     #[error(transparent)]
     Name(#[from] RegisterError),
+    /// The configuration, made by the program, has a value that no file could have.
+    #[error(transparent)]
+    Config(#[from] OutOfBounds),
     /// The sandbox could not be set up on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -89,6 +92,7 @@ impl HostBuilder {
             environment,
             natives,
         } = self;
+        config.hold_to_bounds()?;
         let names = Names::new(&config);
         let named = |(name, check): (String, _)| names.native(&name).map(|name| (name, check));
         let natives = natives.into_iter().map(named).collect::<Result<_, _>>()?;
@@ -139,15 +143,17 @@ fn assemble(
     for (name, check) in natives {
         catalog.register(name, check);
     }
+    let beat = Arc::new(Beat::default());
     let rooms = Rooms {
         sandbox: sandbox.clone(),
         board: Arc::clone(&board),
         schedule: Arc::clone(&schedule),
         metrics: metrics.clone(),
+        beat: Arc::clone(&beat),
     };
     let (notices, received) = mpsc::unbounded_channel();
     let watcher = Watcher::new(catalog, rooms, notices.clone(), received);
-    let loops = Arc::new(Loops::new(sandbox, Arc::clone(&schedule)));
+    let loops = Arc::new(Loops::new(sandbox, Arc::clone(&schedule), beat));
     let state = AppState::new(
         &config.server,
         &config.tools,

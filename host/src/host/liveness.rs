@@ -1,7 +1,6 @@
 //! Whether the host's own loops turn: what `/health/live` answers by, and nothing else.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -10,42 +9,34 @@ use crate::board::{Board, EXPIRY_SWEEP};
 use crate::http::Pulse;
 use crate::plugin::Sandbox;
 use crate::schedule::Schedule;
+use crate::watch::Beat;
 
 /// The loops that must turn.
 pub(super) struct Loops {
     sandbox: Sandbox,
     schedule: Arc<Schedule>,
-    started: Instant,
-    last_sweep_ms: AtomicU64,
+    sweep: Beat,
+    watcher: Arc<Beat>,
 }
 
 impl Loops {
-    pub(super) fn new(sandbox: Sandbox, schedule: Arc<Schedule>) -> Self {
+    pub(super) fn new(sandbox: Sandbox, schedule: Arc<Schedule>, watcher: Arc<Beat>) -> Self {
         Self {
             sandbox,
             schedule,
-            started: Instant::now(),
-            last_sweep_ms: AtomicU64::new(0),
+            sweep: Beat::default(),
+            watcher,
         }
-    }
-
-    fn swept(&self) {
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_sweep_ms.store(now, Ordering::Relaxed);
     }
 }
 
 impl Pulse for Loops {
     fn standing_still(&self) -> Option<&'static str> {
-        let last_sweep = Duration::from_millis(self.last_sweep_ms.load(Ordering::Relaxed));
-        let since_sweep = self.started.elapsed().saturating_sub(last_sweep);
-        if self.sandbox.since_last_epoch_tick() > STILL {
-            Some("epoch")
-        } else if since_sweep > STILL {
-            Some("schedule")
-        } else {
-            None
-        }
+        first_still([
+            ("epoch", self.sandbox.since_last_epoch_tick()),
+            ("schedule", self.sweep.since()),
+            ("watcher", self.watcher.since()),
+        ])
     }
 
     fn runs_in_flight(&self) -> usize {
@@ -71,7 +62,7 @@ pub(super) async fn sweep(
 ) {
     loop {
         let now = Instant::now();
-        loops.swept();
+        loops.sweep.turn();
         if now >= grace_ends {
             board.end_first_round();
         }
@@ -84,6 +75,33 @@ pub(super) async fn sweep(
     }
 }
 
+/// The first of the loops that has not turned for too long.
+fn first_still(loops: [(&'static str, Duration); 3]) -> Option<&'static str> {
+    let mut still = loops.into_iter().filter(|(_, since)| *since > STILL);
+    still.next().map(|(name, _)| name)
+}
+
 /// A loop that has not turned for so long stands still.
 const STILL: Duration = Duration::from_secs(10);
 const SHORTEST_SWEEP: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_loop_that_stands_still_is_named() {
+        let (turns, stands) = (STILL, STILL + Duration::from_millis(1));
+        let loops = |epoch, schedule, watcher| {
+            first_still([
+                ("epoch", epoch),
+                ("schedule", schedule),
+                ("watcher", watcher),
+            ])
+        };
+        assert_eq!(loops(turns, turns, turns), None);
+        assert_eq!(loops(stands, turns, turns), Some("epoch"));
+        assert_eq!(loops(turns, stands, turns), Some("schedule"));
+        assert_eq!(loops(turns, turns, stands), Some("watcher"));
+    }
+}

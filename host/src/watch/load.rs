@@ -1,16 +1,33 @@
-//! Loading one file: read, digest, gate.
+//! Loading one file: read, digest, gate. A file that fails while it is being written is given the
+//! time to be finished.
 
-use std::time::Duration;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::catalog::{LoadOutcome, Shelved, Wanted};
+use futures_lite::FutureExt as _;
+use tokio::sync::Semaphore;
+
+use super::directory::DEBOUNCE;
+use crate::catalog::{LoadOutcome, Seen, Shelved, Stamp, Wanted};
 use crate::check::Digest;
 use crate::metrics::Metrics;
-use crate::plugin::{Plugin, Sandbox};
+use crate::plugin::{LoadError, Plugin, Sandbox};
+
+/// What loads have in common. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Loader {
+    sandbox: Sandbox,
+    /// Bounds how many files are in memory at once.
+    files: Arc<Semaphore>,
+}
 
 /// What became of a file.
 pub(super) struct Load {
     pub(super) wanted: Wanted,
     pub(super) outcome: LoadOutcome,
+    /// The stamp of the file, if it was settled when it was read.
+    pub(super) stamp: Option<Stamp>,
 }
 
 /// What log and metrics say of a load.
@@ -21,22 +38,78 @@ pub(super) struct Facts {
     error: Option<String>,
 }
 
-/// Reads a file and lets it through the gate, unless its content is the one `seen` before.
-pub(super) async fn load(sandbox: Sandbox, wanted: Wanted, seen: Option<Digest>) -> Load {
-    let path = wanted.path.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        let bytes = Plugin::read(&path)?;
-        Ok((Digest::of(&bytes), bytes))
-    });
-    let outcome = match read.await.expect("reading a file does not panic") {
-        Err(error) => LoadOutcome::Failed(None, error),
-        Ok((digest, _)) if seen == Some(digest) => LoadOutcome::Unchanged,
-        Ok((digest, bytes)) => match Plugin::admit(&sandbox, wanted.name.clone(), bytes).await {
+impl Loader {
+    pub(super) fn new(sandbox: Sandbox) -> Self {
+        Self {
+            sandbox,
+            files: Arc::new(Semaphore::new(FILES_AT_ONCE)),
+        }
+    }
+
+    /// Reads a file and lets it through the gate, unless it is the one that was `seen` before.
+    /// Never panics.
+    pub(super) async fn load(self, wanted: Wanted, seen: Seen) -> Load {
+        let told = Instant::now() + LONGEST_COPY;
+        loop {
+            let before = stamp(&wanted).await;
+            let settled = before.filter(|stamp| stamp.is_settled(SystemTime::now()));
+            if settled.is_some() && settled == seen.stamp {
+                return Load {
+                    wanted,
+                    outcome: LoadOutcome::Unchanged,
+                    stamp: settled,
+                };
+            }
+            let is_young = before.is_some_and(|stamp| stamp.age(SystemTime::now()) < DEBOUNCE);
+            let outcome = AssertUnwindSafe(self.admit(&wanted, seen.digest));
+            let outcome = outcome.catch_unwind().await.unwrap_or_else(|_| {
+                LoadOutcome::Failed(None, LoadError::Panic("it was read and judged"))
+            });
+            let failed = matches!(outcome, LoadOutcome::Failed(..));
+            if failed && is_young && Instant::now() < told {
+                tokio::time::sleep(DEBOUNCE).await;
+                if stamp(&wanted).await != before {
+                    continue;
+                }
+            }
+            return Load {
+                wanted,
+                outcome,
+                stamp: settled,
+            };
+        }
+    }
+
+    async fn admit(&self, wanted: &Wanted, seen: Option<Digest>) -> LoadOutcome {
+        // Held until the file is let go of, not only while it is read.
+        let permit = self.files.acquire().await;
+        let _permit = permit.expect("the semaphore is never closed");
+        let path = wanted.path.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let bytes = Plugin::read(&path)?;
+            Ok((Digest::of(&bytes), bytes))
+        });
+        let read = read.await.unwrap_or(Err(LoadError::Panic("it was read")));
+        let (digest, bytes) = match read {
+            Err(error) => return LoadOutcome::Failed(None, error),
+            Ok((digest, _)) if seen == Some(digest) => return LoadOutcome::Unchanged,
+            Ok(read) => read,
+        };
+        if let Err(error) = wanted.accept(digest) {
+            return LoadOutcome::Failed(Some(digest), error);
+        }
+        match Plugin::admit(&self.sandbox, wanted.name.clone(), bytes).await {
             Ok(plugin) => LoadOutcome::Loaded(plugin),
             Err(error) => LoadOutcome::Failed(Some(digest), error),
-        },
-    };
-    Load { wanted, outcome }
+        }
+    }
+}
+
+/// The stamp of a file that is there.
+async fn stamp(wanted: &Wanted) -> Option<Stamp> {
+    let path = wanted.path.clone();
+    let stamp = tokio::task::spawn_blocking(move || Stamp::of(&path).ok());
+    stamp.await.ok().flatten()
 }
 
 /// What there is to say of a load.
@@ -80,3 +153,8 @@ pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, metrics: 
         _ => {}
     }
 }
+
+/// Each may have 64 MiB: two that are compiled, and two that are read meanwhile.
+const FILES_AT_ONCE: usize = 4;
+/// How long a file that can't be loaded may be said to be still in the making.
+const LONGEST_COPY: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Watcher;
 use crate::board::{CheckFacts, PluginFacts, Posting};
-use crate::catalog::{Catalog, GuestCheck, Shelf, Standing};
+use crate::catalog::{Catalog, GuestCheck, Shelf, Standing, Unbound};
 use crate::check::{CheckName, Code, Digest, RunError, RunReport, Status, Thresholds};
 use crate::config::CheckConfig;
 use crate::native::NativeCheck;
@@ -38,11 +38,34 @@ impl Settled {
 impl Watcher {
     /// Follows every check that can run, shows every one that can't, and forgets those that are
     /// gone.
-    pub(super) fn settle(&mut self) {
-        let standings = self.catalog.standings();
+    pub(super) async fn settle(&mut self) {
+        let unbound = self.catalog.unbound();
+        if !unbound.is_empty() {
+            // A schema comes from a stranger: holding settings against it takes what it takes.
+            let bind = || unbound.into_iter().map(Unbound::bind).collect::<Vec<_>>();
+            for bound in self.aside(bind).await.into_iter().flatten() {
+                self.catalog.take_in(bound);
+            }
+        }
+        let mut standings = self.catalog.standings();
         self.page.store(Arc::new(self.catalog.page(&standings)));
-        let is_gone =
-            |name: &&CheckName| matches!(standings.get(*name), None | Some((_, Standing::Idle(_))));
+        if self.first_look_ends() {
+            let absent = standings
+                .values()
+                .filter_map(|(_, standing)| match standing {
+                    Standing::Absent(why) => Some(why),
+                    _ => None,
+                });
+            absent.for_each(|why| tracing::warn!("{why}"));
+        }
+        let config = Arc::clone(self.catalog.config());
+        standings.retain(|name, (_, standing)| match standing {
+            Standing::Idle(_) | Standing::Absent(_) => false,
+            // One that was dropped in is no check before it is known to be a plugin.
+            Standing::Loading => config.checks.contains_key(name),
+            Standing::Guest(_) | Standing::Native(_) | Standing::Failed(_) => true,
+        });
+        let is_gone = |name: &&CheckName| !standings.contains_key(*name);
         let gone: Vec<_> = self.settled.keys().filter(is_gone).cloned().collect();
         for name in gone {
             self.forget(&name);
@@ -69,7 +92,7 @@ impl Watcher {
         standing: Standing,
         facts: CheckFacts,
     ) -> Option<Settled> {
-        if matches!(standing, Standing::Idle(_)) {
+        if matches!(standing, Standing::Idle(_) | Standing::Absent(_)) {
             return None;
         }
         let plugin = facts.plugin.as_ref().map_or("", |plugin| &plugin.name);
@@ -78,7 +101,7 @@ impl Watcher {
             .check_placed(name, plugin, facts.critical);
         let placement = self.rooms.board.place(name.clone(), facts);
         match standing {
-            Standing::Idle(_) => None,
+            Standing::Idle(_) | Standing::Absent(_) => None,
             Standing::Loading => Some(Settled::Loading),
             Standing::Guest(guest) => {
                 let settled = Settled::Guest(guest.plugin.digest(), guest.generation);
@@ -96,6 +119,11 @@ impl Watcher {
             }
             Standing::Failed(why) => {
                 self.rooms.schedule.forget(name);
+                let shelf = check.plugin.as_ref().map(|name| self.catalog.shelf(name));
+                // A file that can't be loaded was told of when it was not, once for all its checks.
+                if shelf.flatten().is_none_or(|shelf| shelf.good().is_some()) {
+                    tracing::error!(check = %name, "{why}");
+                }
                 self.post_failure(name, placement, &why);
                 Some(Settled::Failed(why))
             }
@@ -128,7 +156,6 @@ impl Watcher {
     }
 
     fn post_failure(&self, name: &CheckName, placement: Placement, why: &str) {
-        tracing::error!(check = %name, "{why}");
         let report = RunReport::failed(RunError::new(Code::Load, why), Duration::ZERO);
         self.rooms.board.post(
             name,

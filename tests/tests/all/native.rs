@@ -121,24 +121,6 @@ async fn a_name_that_no_check_can_have_stops_the_start() {
 }
 
 #[tokio::test]
-async fn a_check_of_the_configuration_that_nobody_registers_says_so() {
-    let host = TestHost::builder()
-        .config("[checks.database]\ninterval = '15s'")
-        .start()
-        .await;
-    let check = host.check("database").await;
-    assert_eq!(
-        (&check["status"], &check["error"]["code"]),
-        (&json!("unhealthy"), &json!("load"))
-    );
-    let message = check["message"].as_str().unwrap_or_default();
-    assert!(
-        message.contains("vitals.toml:1") && message.contains("`plugin = \"…\"`"),
-        "{check:#}"
-    );
-}
-
-#[tokio::test]
 async fn a_panic_of_a_native_check_is_its_own_trouble() {
     let broken = Arc::new(AtomicBool::new(true));
     let state = Arc::clone(&broken);

@@ -1,0 +1,85 @@
+//! How a file is told from what it was: whether it has to be read again, and whether somebody may
+//! still be writing it. Only what the file system says of it; its content is not looked at.
+
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// What the file system says of a file. Two that are equal are of the same content, if the first of
+/// them was [settled](Stamp::is_settled).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Seconds and nanoseconds. A copy can carry the time of its original; that of the change of
+    /// the inode is always its own.
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// Looks at a file. Blocks.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    /// How long the file has been left alone at a moment. Nothing where its clock is ahead.
+    pub(crate) fn age(&self, now: SystemTime) -> Duration {
+        let (seconds, nanoseconds) = self.modified.max(self.changed);
+        let whole = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        let rest = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0));
+        let since = now.duration_since(SystemTime::UNIX_EPOCH + whole + rest);
+        since.unwrap_or(Duration::ZERO)
+    }
+
+    /// Whether the file has been left alone for so long that any later change shows: the clocks of
+    /// some file systems tick every other second.
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
+        self.age(now) > COARSEST_CLOCK
+    }
+}
+
+const COARSEST_CLOCK: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_again_has_another_stamp() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.wasm");
+        fs::write(&path, "one").unwrap();
+        let first = Stamp::of(&path).unwrap();
+        assert_eq!(Stamp::of(&path).unwrap(), first);
+        fs::write(dir.path().join("b"), "two").unwrap();
+        fs::rename(dir.path().join("b"), &path).unwrap();
+        assert_ne!(Stamp::of(&path).unwrap(), first);
+        fs::remove_file(&path).unwrap();
+        assert!(Stamp::of(&path).is_err());
+    }
+
+    #[test]
+    fn a_file_has_to_rest_before_its_stamp_says_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.wasm");
+        fs::write(&path, "").unwrap();
+        let stamp = Stamp::of(&path).unwrap();
+        let now = SystemTime::now();
+        assert!(!stamp.is_settled(now));
+        assert!(stamp.is_settled(now + Duration::from_secs(3)));
+        let past = now - Duration::from_hours(1);
+        assert_eq!(stamp.age(past), Duration::ZERO, "a clock that is ahead");
+    }
+}

@@ -1,0 +1,34 @@
+//! The beat of a loop that must turn: when it last did. Knows nothing of what the loop does.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// When a loop last turned.
+#[derive(Debug)]
+pub(crate) struct Beat {
+    started: Instant,
+    last_ms: AtomicU64,
+}
+
+impl Beat {
+    /// The loop turns now.
+    pub(crate) fn turn(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(now, Ordering::Relaxed);
+    }
+
+    /// How long ago the loop last turned, or was made.
+    pub(crate) fn since(&self) -> Duration {
+        let last = Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(last)
+    }
+}
+
+impl Default for Beat {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            last_ms: AtomicU64::new(0),
+        }
+    }
+}
