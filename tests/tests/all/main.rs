@@ -17,3 +17,4 @@ mod results;
 mod schedule;
 mod scripts;
 mod shutdown;
+mod watching;
