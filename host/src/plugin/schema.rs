@@ -1,7 +1,12 @@
 //! A plugin's JSON Schema, and the configuration of a check bound to it.
 //!
-//! The schema comes from a stranger: its size and depth are bounded, it refers to nothing but
-//! itself, and its patterns run in linear time.
+//! The schema comes from a stranger: its size and depth are bounded and so is what its references
+//! multiply to ([`bounds`], and [`walk`] beside a configuration), it refers to nothing but itself,
+//! and its patterns run in linear time.
+
+mod applicators;
+mod bounds;
+mod walk;
 
 use std::fmt;
 
@@ -9,6 +14,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde_json::{Map, Value};
 
+pub(super) use self::applicators::target;
 use crate::check::Text;
 
 /// A compiled schema.
@@ -21,7 +27,8 @@ pub(crate) struct Schema {
 /// A schema that can't be used, or a configuration that it refuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BindingError {
-    /// The plugin's schema is no schema, is too large, or refers to something outside itself.
+    /// The plugin's schema is no schema, is too large, takes too long to check, or refers to
+    /// something outside itself.
     #[error("its `config-schema` is not usable: {0}")]
     Schema(Text),
     /// The operator's configuration does not satisfy the schema; one text for each violation.
@@ -41,9 +48,6 @@ pub struct Binding {
 impl Schema {
     /// Reads the text of a schema.
     pub(crate) fn parse(text: &str) -> Result<Self, BindingError> {
-        let refuse = |why: &dyn fmt::Display| {
-            BindingError::Schema(Text::line(&why.to_string(), ERROR_BYTES))
-        };
         if text.len() > MAX_BYTES {
             let why = format!(
                 "it has {} bytes, at most {MAX_BYTES} are allowed",
@@ -60,10 +64,11 @@ impl Schema {
                 "it is nested more than {MAX_DEPTH} deep"
             )));
         }
+        bounds::check(&document).map_err(|e| refuse(&e))?;
         let validator = jsonschema::draft202012::options()
             .with_retriever(NothingOutside)
             .with_pattern_options(PatternOptions::regex().size_limit(MAX_REGEX_BYTES))
-            .build(&document)
+            .build(&without_base(&document))
             .map_err(|e| refuse(&e))?;
         Ok(Self {
             document,
@@ -77,8 +82,12 @@ impl Schema {
     }
 
     /// Checks a configuration. Nothing is filled in: defaults are the guest's to apply.
+    ///
+    /// A [`BindingError::Schema`] is one that this configuration can't be checked against in
+    /// bounded time.
     pub(crate) fn bind(&self, config: &Map<String, Value>) -> Result<Binding, BindingError> {
         let config = Value::Object(config.clone());
+        let secrets = walk::secrets(&self.document, &config).map_err(|e| refuse(&e))?;
         let violations: Vec<_> = self
             .validator
             .iter_errors(&config)
@@ -88,66 +97,25 @@ impl Schema {
         if !violations.is_empty() {
             return Err(BindingError::Config(violations));
         }
-        let mut secrets = Vec::new();
-        self.collect_secrets(&self.document, &config, MAX_DEPTH, &mut secrets);
         Ok(Binding {
             json: config.to_string(),
             secrets,
         })
     }
+}
 
-    /// Walks the properties of the schema beside the configuration. Where a property is
-    /// `writeOnly`, every text below its value is a secret.
-    fn collect_secrets(
-        &self,
-        schema: &Value,
-        value: &Value,
-        depth: usize,
-        found: &mut Vec<String>,
-    ) {
-        let Some(depth) = depth.checked_sub(1) else {
-            return;
-        };
-        if schema.get("writeOnly") == Some(&Value::Bool(true)) {
-            collect_texts(value, found);
-        }
-        if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
-            let pointer = target.strip_prefix('#').unwrap_or_default();
-            if let Some(target) = self.document.pointer(pointer) {
-                self.collect_secrets(target, value, depth, found);
-            }
-        }
-        for combinator in ["allOf", "anyOf", "oneOf"] {
-            let branches = schema
-                .get(combinator)
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten();
-            for branch in branches {
-                self.collect_secrets(branch, value, depth, found);
-            }
-        }
-        match value {
-            Value::Object(map) => {
-                for (key, value) in map {
-                    let property = schema.get("properties").and_then(|all| all.get(key));
-                    let schema = property.or_else(|| schema.get("additionalProperties"));
-                    if let Some(schema) = schema {
-                        self.collect_secrets(schema, value, depth, found);
-                    }
-                }
-            }
-            Value::Array(items) => {
-                let Some(schema) = schema.get("items") else {
-                    return;
-                };
-                for item in items {
-                    self.collect_secrets(schema, item, depth, found);
-                }
-            }
-            _ => {}
-        }
+fn refuse(why: &dyn fmt::Display) -> BindingError {
+    BindingError::Schema(Text::line(&why.to_string(), ERROR_BYTES))
+}
+
+/// The schema without what it says of where it comes from and of its dialect: its references are
+/// places within it, and it is read as 2020-12 throughout.
+fn without_base(document: &Value) -> Value {
+    let mut document = document.clone();
+    if let Value::Object(root) = &mut document {
+        root.retain(|keyword, _| !matches!(keyword.as_str(), "$id" | "$schema"));
     }
+    document
 }
 
 /// Refuses to fetch anything that a schema refers to.
@@ -172,12 +140,16 @@ fn describe(error: &jsonschema::ValidationError<'_>) -> String {
     };
     let problem = match error.kind() {
         ValidationErrorKind::Required { property } => {
-            return format!("{} is missing{}", quoted(property), inside(&pointer));
+            let property = property.as_str().unwrap_or_default();
+            return line(&format!("`{property}` is missing{}", inside(&pointer)));
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let keys: Vec<_> = unexpected.iter().map(|key| format!("`{key}`")).collect();
             let keys = keys.join(", ");
-            return format!("the plugin knows no key {keys}{}", inside(&pointer));
+            return line(&format!(
+                "the plugin knows no key {keys}{}",
+                inside(&pointer)
+            ));
         }
         ValidationErrorKind::Enum { options } => format!("must be one of {options}"),
         ValidationErrorKind::Type { kind } => match kind {
@@ -192,7 +164,12 @@ fn describe(error: &jsonschema::ValidationError<'_>) -> String {
         ValidationErrorKind::Pattern { pattern } => format!("must match the pattern {pattern}"),
         _ => error.masked_with("the value").to_string(),
     };
-    String::from(Text::line(&format!("{place} {problem}"), ERROR_BYTES))
+    line(&format!("{place} {problem}"))
+}
+
+/// Clean and bounded: the names of properties are the stranger's.
+fn line(text: &str) -> String {
+    Text::line(text, ERROR_BYTES).into()
 }
 
 fn inside(pointer: &str) -> String {
@@ -200,19 +177,6 @@ fn inside(pointer: &str) -> String {
         String::new()
     } else {
         format!(" in `{pointer}`")
-    }
-}
-
-fn quoted(property: &Value) -> String {
-    format!("`{}`", property.as_str().unwrap_or_default())
-}
-
-fn collect_texts(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::String(text) => found.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, found)),
-        Value::Object(map) => map.values().for_each(|value| collect_texts(value, found)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -276,6 +240,110 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_that_multiplies_is_refused_at_once() {
+        let mut definitions = Map::new();
+        for link in 0..60 {
+            let next = json!({"$ref": format!("#/$defs/{}", link + 1)});
+            definitions.insert(link.to_string(), json!({"allOf": [next, next]}));
+        }
+        definitions.insert("60".into(), json!({}));
+        let bomb = json!({"$ref": "#/$defs/0", "$defs": definitions});
+        let error = refused(&bomb.to_string());
+        assert!(error.contains("combinators and references"), "{error}");
+    }
+
+    #[test]
+    fn a_schema_that_multiplies_with_the_configuration_is_refused_at_once() {
+        let branch = json!({"properties": {"x": {"$ref": "#"}}});
+        let schema = schema(&json!({"anyOf": [branch, branch, branch, branch]}));
+        let nested = |levels| (0..levels).fold(json!({}), |inner, _| json!({"x": inner}));
+        assert!(schema.bind(&object(&nested(4))).is_ok());
+        let error = schema.bind(&object(&nested(25))).unwrap_err();
+        assert!(matches!(error, BindingError::Schema(_)), "{error}");
+        assert!(error.to_string().contains("50000 steps"), "{error}");
+    }
+
+    /// Definitions that each lead to the next, with `within` around the reference.
+    fn chain(links: usize, within: impl Fn(Value) -> Value) -> Schema {
+        let mut definitions = Map::new();
+        for link in 0..links {
+            let next = json!({"$ref": format!("#/$defs/{}", link + 1)});
+            definitions.insert(link.to_string(), within(next));
+        }
+        definitions.insert(links.to_string(), json!({"type": "integer"}));
+        schema(&json!({"$ref": "#/$defs/0", "$defs": definitions}))
+    }
+
+    #[test]
+    fn the_deepest_schemas_and_configurations_leave_stack() {
+        let nested = |levels| (0..levels).fold(json!({}), |inner, _| json!({"x": inner}));
+        let properties = chain(195, |next| json!({"properties": {"x": next}}));
+        assert!(properties.bind(&object(&nested(90))).is_ok());
+        let error = properties.bind(&object(&nested(120))).unwrap_err();
+        assert!(error.to_string().contains("192 schemas deep"), "{error}");
+
+        let lists = |next| (0..26).fold(next, |inner, _| json!({"items": inner}));
+        drop(chain(14, lists));
+        drop(chain(195, |next| json!({"unevaluatedProperties": next})));
+
+        let tree = schema(&json!({"anyOf": [
+            {"properties": {"x": {"$ref": "#"}}, "additionalProperties": false},
+            {"type": "integer"},
+        ]}));
+        assert!(tree.bind(&object(&nested(60))).is_ok());
+        let mut wrong = json!({"y": 1});
+        for _ in 0..60 {
+            wrong = json!({"x": wrong});
+        }
+        assert!(matches!(
+            tree.bind(&object(&wrong)),
+            Err(BindingError::Config(_))
+        ));
+    }
+
+    #[test]
+    fn a_schema_may_contain_itself() {
+        let schema = schema(&json!({
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "$id": "https://example.com/conditions.json",
+            "$ref": "#/definitions/Condition",
+            "definitions": {"Condition": {"anyOf": [
+                {"properties": {
+                    "all": {"type": "array", "items": {"$ref": "#/definitions/Condition"}},
+                    "token": {"type": "string", "writeOnly": true},
+                }, "additionalProperties": false},
+                {"properties": {"not": {"$ref": "#/definitions/Condition"}},
+                 "additionalProperties": false, "required": ["not"]},
+            ]}},
+        }));
+        let deep = json!({"all": [{"not": {"all": [{"token": "hunter2"}, {}]}}, {}]});
+        assert_eq!(schema.bind(&object(&deep)).unwrap().secrets, ["hunter2"]);
+        let wrong = json!({"all": [{"not": {"all": [{"token": 5}]}}]});
+        assert!(schema.bind(&object(&wrong)).is_err());
+    }
+
+    #[test]
+    fn the_strangers_words_are_cleaned() {
+        let wild = "\u{1b}]0;pwned\u{7}\u{1b}[31mRED\u{202e}\nfake line";
+        for schema in [
+            json!({"required": [wild]}),
+            json!({"properties": {"a": {"enum": [wild]}}}),
+            json!({"properties": {"a": {"pattern": "^\u{1b}\u{202e}\nfake"}}}),
+            json!({"properties": {"a": {"const": wild}}}),
+            json!({"additionalProperties": false, "properties": {wild: {}}}),
+            json!({"dependentRequired": {"a": [wild]}}),
+            json!({"anyOf": [{"required": [wild]}]}),
+        ] {
+            let error = self::schema(&schema).bind(&object(&json!({"a": "x"})));
+            let error = error.unwrap_err().to_string();
+            assert!(
+                !error.contains(['\u{1b}', '\u{7}', '\u{202e}', '\n']),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
     fn violations_say_where_and_what_and_never_the_value() {
         let schema = schema(&json!({
             "type": "object",
@@ -304,14 +372,21 @@ mod tests {
                 "headers": {"additionalProperties": {"writeOnly": true}},
                 "tokens": {"items": {"writeOnly": true}},
                 "user": {"type": "string"},
+                "pair": {"prefixItems": [{}, {"writeOnly": true}]},
+                "more": {"patternProperties": {"^a": {"writeOnly": true}}},
+                "mode": {"if": {}, "then": {"properties": {"key": {"writeOnly": true}}}},
             },
             "$defs": {"secret": {"type": "string", "writeOnly": true}},
         }));
         let config = json!({
             "password": "hunter2", "headers": {"x": "bearer"}, "tokens": ["one"], "user": "me",
+            "pair": ["left", "right"], "more": {"ab": "sesame"}, "mode": {"key": "word"},
         });
         let mut secrets = schema.bind(&object(&config)).unwrap().secrets;
         secrets.sort();
-        assert_eq!(secrets, ["bearer", "hunter2", "one"]);
+        assert_eq!(
+            secrets,
+            ["bearer", "hunter2", "one", "right", "sesame", "word"]
+        );
     }
 }

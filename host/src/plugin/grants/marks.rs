@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{Grant, GrantError};
 use crate::check::Text;
+use crate::plugin::schema::target;
 
 /// The kinds that a schema can mark a property with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,7 +83,8 @@ impl fmt::Display for Mark {
 /// A property that a plugin wants granted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wanted {
-    /// JSON pointer of the value in a configuration; `*` stands for any item of a list.
+    /// JSON pointer of the value in a configuration, as one clean line of at most 256 bytes; `*`
+    /// stands for any item of a list.
     pub pointer: String,
     /// What its value grants.
     pub mark: Mark,
@@ -133,8 +135,7 @@ impl<'a, Found> Walk<'a, Found> {
 
     /// What a local reference points to; nothing for one that leads elsewhere or nowhere.
     fn target(&self, schema: &'a Map<String, Value>) -> Option<&'a Value> {
-        let reference = schema.get("$ref")?.as_str()?;
-        self.root.pointer(reference.strip_prefix('#')?)
+        target(self.root, schema.get("$ref")?.as_str()?)
     }
 }
 
@@ -197,7 +198,7 @@ impl<'a> Walk<'a, BTreeSet<Wanted>> {
         inside.push(schema);
         if let Some(mark) = Mark::of(object, pointer)? {
             self.found.insert(Wanted {
-                pointer: pointer.clone(),
+                pointer: Text::line(pointer, POINTER_BYTES).into(),
                 mark,
             });
         }
@@ -238,6 +239,7 @@ const MAX_STEPS: usize = 10_000;
 /// How deep schemas may lie in each other; a schema itself may be 32 deep.
 const MAX_DEPTH: usize = 128;
 const SHOWN_BYTES: usize = 120;
+const POINTER_BYTES: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -365,18 +367,15 @@ mod tests {
         let right = "write host and port, as in `db.internal:5432` or `[::1]:80`";
         assert_eq!(
             error(json!("db")),
-            format!("cannot grant `db` at `/a/0` of the configuration: it has no port; {right}")
+            format!("cannot grant the value at `/a/0` of `config`: it has no port; {right}")
         );
         assert_eq!(
             error(json!("*.example.com:1")),
-            format!(
-                "cannot grant `*.example.com:1` at `/a/0` of the configuration: it is no single \
-                 host; {right}"
-            )
+            format!("cannot grant the value at `/a/0` of `config`: it is no single host; {right}")
         );
         assert_eq!(
             error(json!(5)),
-            format!("cannot grant `5` at `/a/0` of the configuration: it is no text; {right}")
+            format!("cannot grant the value at `/a/0` of `config`: it is no text; {right}")
         );
         let schema = json!({"properties": {"a": {"x-vitals-grant": "ftp"}}});
         let expected = "the plugin's schema marks `/a` with `x-vitals-grant`: \"ftp\"; known are \
@@ -386,6 +385,24 @@ mod tests {
             expected
         );
         assert_eq!(wanted(&schema).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn what_is_shown_of_a_schema_is_clean_and_of_a_value_nothing() {
+        let wild = "\u{1b}[32mX\nfake\u{202e}";
+        let schema = json!({"properties": {wild: {"x-vitals-grant": "tcp"}}});
+        assert_eq!(wanted(&schema).unwrap()[0].pointer, "/ [32mX fake");
+        let schema = json!({"properties": {"x".repeat(1000): {"x-vitals-grant": "tcp"}}});
+        assert_eq!(wanted(&schema).unwrap()[0].pointer.len(), POINTER_BYTES);
+
+        for mark in ["http", "tcp", "udp", "tls", "name", "file", "disk"] {
+            let schema = json!({"properties": {"a": {"x-vitals-grant": mark}}});
+            let error = marks(&schema, &json!({"a": "ws://u:hunter2-secret@db/x"}));
+            let error = error.unwrap_err();
+            for shown in [error.to_string(), format!("{error:?}")] {
+                assert!(!shown.contains("hunter2"), "{shown}");
+            }
+        }
     }
 
     #[test]

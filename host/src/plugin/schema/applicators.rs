@@ -1,0 +1,124 @@
+//! Where a schema holds other schemas, and where its references lead.
+//!
+//! Knows the applicators of JSON Schema 2020-12 and the older ones that validation still obeys;
+//! knows nothing of values.
+
+use serde_json::{Map, Value};
+
+/// The schemas that `schema` applies to the value that it is itself applied to, its reference
+/// aside.
+pub(super) fn in_place(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let lists = ["allOf", "anyOf", "oneOf"];
+    let single = ["not", "if", "then", "else"];
+    let maps = ["dependentSchemas", "dependencies"];
+    all_in(schema, lists, single, maps)
+}
+
+/// The schemas that `schema` applies to what lies inside the value that it is itself applied to,
+/// the names of properties aside.
+pub(super) fn inside(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let lists = ["prefixItems", "items"];
+    let single = [
+        "items",
+        "additionalItems",
+        "contains",
+        "unevaluatedItems",
+        "additionalProperties",
+        "unevaluatedProperties",
+    ];
+    let maps = ["properties", "patternProperties"];
+    all_in(schema, lists, single, maps)
+}
+
+/// How often validation goes through what lies below `schema`, at most: where it has to know which
+/// properties or items others have evaluated, it asks each of them again.
+pub(super) fn passes(schema: &Map<String, Value>) -> usize {
+    let asks_again = ["unevaluatedProperties", "unevaluatedItems"];
+    if asks_again
+        .iter()
+        .any(|keyword| schema.contains_key(*keyword))
+    {
+        3
+    } else {
+        1
+    }
+}
+
+/// The text of the reference of a schema, if it has one.
+pub(super) fn reference(schema: &Map<String, Value>) -> Option<&str> {
+    schema.get("$ref")?.as_str()
+}
+
+/// What a reference within `document` leads to: `#`, or `#` and a JSON pointer (RFC 6901) in which
+/// characters may be percent-encoded. Nothing for one that leads elsewhere or nowhere.
+pub(in crate::plugin) fn target<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
+    let fragment = reference.strip_prefix('#')?;
+    document.pointer(&decoded(fragment)?)
+}
+
+fn all_in(
+    schema: &Map<String, Value>,
+    lists: impl IntoIterator<Item = &'static str>,
+    single: impl IntoIterator<Item = &'static str>,
+    maps: impl IntoIterator<Item = &'static str>,
+) -> impl Iterator<Item = &Value> {
+    let lists = lists
+        .into_iter()
+        .filter_map(|keyword| schema.get(keyword)?.as_array())
+        .flatten();
+    let single = single.into_iter().filter_map(|keyword| schema.get(keyword));
+    let maps = maps
+        .into_iter()
+        .filter_map(|keyword| schema.get(keyword)?.as_object())
+        .flat_map(Map::values);
+    lists.chain(single).chain(maps)
+}
+
+/// Percent-encoding (RFC 3986, section 2.1) undone.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        (rest, bytes) = match (first, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16);
+                let byte = digit(high)? * 16 + digit(low)?;
+                bytes.push(u8::try_from(byte).ok()?);
+                (tail, bytes)
+            }
+            (b'%', _) => return None,
+            (byte, tail) => {
+                bytes.push(*byte);
+                (tail, bytes)
+            }
+        };
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn references_lead_to_places_within_the_document_alone() {
+        let document = json!({"$defs": {"a/b<ä>": {"here": true}, "list": [1, 2]}});
+        assert_eq!(target(&document, "#"), Some(&document));
+        for found in ["#/$defs/a~1b%3C%C3%A4%3e/here", "#/$defs/a~1b<ä>/here"] {
+            assert_eq!(target(&document, found), Some(&json!(true)), "{found}");
+        }
+        for nowhere in [
+            "",
+            "/$defs",
+            "#$defs",
+            "#/$defs/x",
+            "#/%",
+            "#/%zz",
+            "other#/$defs",
+        ] {
+            assert_eq!(target(&document, nowhere), None, "{nowhere}");
+        }
+    }
+}
