@@ -3,7 +3,7 @@
 //! Knows nothing of where secrets come from or where texts go.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,10 +15,15 @@ use crate::check::Text;
 /// `[redacted]`. Shorter ones are no secrets, and every text would be full of them.
 ///
 /// Costs nothing while there are no secrets; else at most one look-up for each byte of the text, and
-/// comparisons with the secrets that begin as the text does there. Cheap to clone; `Debug` shows
-/// their number only.
+/// comparisons with the secrets that begin as the text does there. Cheap to clone, and cheap to
+/// add to: those of the file are in memory once, however many checks have some of their own.
+/// `Debug` shows their number only.
 #[derive(Clone, Default)]
-pub struct Secrets(Arc<Index>);
+pub struct Secrets {
+    shared: Arc<Index>,
+    /// What [`Secrets::with`] added; none of it is among the shared ones.
+    own: Arc<Index>,
+}
 
 /// The secrets by their beginnings.
 #[derive(Clone, Default)]
@@ -32,35 +37,37 @@ struct Index {
 impl Secrets {
     /// The secrets among `texts`: those that are long enough.
     pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
-        Self::default().with(texts)
-    }
-
-    /// These secrets and `texts` besides.
-    #[must_use]
-    pub fn with<T: AsRef<str>>(&self, texts: impl IntoIterator<Item = T>) -> Self {
-        let texts: Vec<String> = texts
-            .into_iter()
-            .flat_map(|text| forms(text.as_ref()))
-            .collect();
-        let mut known: HashSet<&str> = self.iter().collect();
-        let mut index = Index::clone(&self.0);
-        for text in texts
-            .iter()
-            .map(String::as_str)
-            .filter(|text| known.insert(text))
-        {
-            if let Some(start) = text.as_bytes().first_chunk() {
-                index.first_bytes[usize::from(start[0] / 64)] |= 1 << (start[0] % 64);
-                let secrets = index.by_start.entry(*start).or_default();
-                secrets.push(SecretString::from(text));
+        let mut shared = Index::default();
+        for text in texts.into_iter().flat_map(|text| forms(text.as_ref())) {
+            if !shared.contains(&text) {
+                shared.insert(&text);
             }
         }
-        Self(Arc::new(index))
+        Self {
+            shared: Arc::new(shared),
+            own: Arc::default(),
+        }
+    }
+
+    /// These secrets and `texts` besides. Copies what was added before, never what [`Secrets::new`]
+    /// was given.
+    #[must_use]
+    pub fn with<T: AsRef<str>>(&self, texts: impl IntoIterator<Item = T>) -> Self {
+        let mut own = Arc::clone(&self.own);
+        for text in texts.into_iter().flat_map(|text| forms(text.as_ref())) {
+            if text.len() >= SHORTEST && !self.shared.contains(&text) && !own.contains(&text) {
+                Arc::make_mut(&mut own).insert(&text);
+            }
+        }
+        Self {
+            shared: Arc::clone(&self.shared),
+            own,
+        }
     }
 
     /// Whether there is nothing to take out.
     pub fn is_empty(&self) -> bool {
-        self.0.by_start.is_empty()
+        self.shared.by_start.is_empty() && self.own.by_start.is_empty()
     }
 
     /// `text` without secrets. Where copies overlap, all that any of them covers goes.
@@ -97,14 +104,33 @@ impl Secrets {
 
     /// The length of the longest secret with which `rest` starts.
     fn longest_at(&self, window: &[u8], rest: &[u8]) -> Option<usize> {
-        let Index {
-            by_start,
-            first_bytes,
-        } = &*self.0;
-        if first_bytes[usize::from(window[0] / 64)] & (1 << (window[0] % 64)) == 0 {
+        let shared = self.shared.longest_at(window, rest);
+        shared.max(self.own.longest_at(window, rest))
+    }
+}
+
+impl Index {
+    /// Adds a secret that is not there yet; one that is too short is left out.
+    fn insert(&mut self, secret: &str) {
+        if let Some(start) = secret.as_bytes().first_chunk() {
+            self.first_bytes[usize::from(start[0] / 64)] |= 1 << (start[0] % 64);
+            let alike = self.by_start.entry(*start).or_default();
+            alike.push(SecretString::from(secret));
+        }
+    }
+
+    fn contains(&self, secret: &str) -> bool {
+        let start = secret.as_bytes().first_chunk::<SHORTEST>();
+        let alike = start.and_then(|start| self.by_start.get(start));
+        alike.is_some_and(|alike| alike.iter().any(|known| known.expose_secret() == secret))
+    }
+
+    fn longest_at(&self, window: &[u8], rest: &[u8]) -> Option<usize> {
+        if self.first_bytes[usize::from(window[0] / 64)] & (1 << (window[0] % 64)) == 0 {
             return None;
         }
-        let here = by_start
+        let here = self
+            .by_start
             .get(window)?
             .iter()
             .map(ExposeSecret::expose_secret);
@@ -113,12 +139,8 @@ impl Secrets {
             .max()
     }
 
-    fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .by_start
-            .values()
-            .flatten()
-            .map(ExposeSecret::expose_secret)
+    fn len(&self) -> usize {
+        self.by_start.values().map(Vec::len).sum()
     }
 }
 
@@ -133,7 +155,7 @@ fn forms(text: &str) -> Vec<String> {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secrets({})", self.iter().count())
+        write!(f, "Secrets({})", self.shared.len() + self.own.len())
     }
 }
 
@@ -199,13 +221,30 @@ mod tests {
         assert_eq!(format!("{more:?}"), "Secrets(2)");
     }
 
+    #[test]
+    fn the_secrets_of_the_file_are_in_memory_once() {
+        let file = Secrets::new(["first-secret", "second-secret"]);
+        let same = file.with(["second-secret", "short"]);
+        assert!(Arc::ptr_eq(&same.shared, &file.shared) && Arc::ptr_eq(&same.own, &file.own));
+
+        let more = file.with(["third-secret", "first-secret"]);
+        assert!(Arc::ptr_eq(&more.shared, &file.shared));
+        assert_eq!(more.own.len(), 1);
+        let most = more.with(["fourth-secret"]);
+        assert_eq!(
+            most.redact("first-secret second-secret third-secret fourth-secret"),
+            "[redacted] [redacted] [redacted] [redacted]"
+        );
+        assert_eq!(format!("{most:?} {more:?}"), "Secrets(4) Secrets(3)");
+    }
+
     proptest! {
         #[test]
         fn no_secret_survives(
             secrets in prop::collection::vec("[ab]{6,9}", 1..4),
             text in "[abc]{0,60}",
         ) {
-            let clean = Secrets::new(&secrets).redact(&text).into_owned();
+            let clean = Secrets::new(&secrets[..1]).with(&secrets[1..]).redact(&text).into_owned();
             for secret in &secrets {
                 prop_assert!(!clean.replace(REDACTED, "|").contains(secret.as_str()));
             }
