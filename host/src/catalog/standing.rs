@@ -232,6 +232,7 @@ impl Binder {
         for (key, entries) in check.allow.kinds() {
             for entry in entries {
                 let grant = grants::Grant::allowed(key, &entry.text)
+                    .map_err(|error| error.showing(&self.config.secrets.redact(&entry.text)))
                     .map_err(|error| BindFailure::Other(format!("{error} ({})", entry.location)))?;
                 granted.push(grant);
             }
@@ -287,12 +288,18 @@ mod tests {
         let secret = "db.internal/hunter2/".repeat(20);
         let secrets = Secrets::new([&secret]);
         let failure = |why: String| BindFailure::Other(why).redacted(&secrets).to_string();
-        assert_eq!(failure(format!("cannot read {secret}")), "cannot read [redacted]");
+        assert_eq!(
+            failure(format!("cannot read {secret}")),
+            "cannot read [redacted]"
+        );
 
         // An error shows the beginning of an entry, in which the secret would not be found.
         let error = grants::Grant::allowed("tcp", &secret).unwrap_err();
         assert!(failure(error.to_string()).contains("hunter2"));
         let error = error.showing(&secrets.redact(&secret)).to_string();
-        assert!(error.contains("`[redacted]`") && !error.contains("hunter2"), "{error}");
+        assert!(
+            error.contains("`[redacted]`") && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 }

@@ -228,13 +228,12 @@ pub enum GrantError {
         /// What would be right.
         right: &'static str,
     },
-    /// A value of the configuration whose property the schema marks.
-    #[error("cannot grant `{value}` at `{pointer}` of the configuration: {why}; write {right}")]
+    /// A value of the configuration whose property the schema marks. The value is left out: the
+    /// operator can look it up, and it may be or hold a secret.
+    #[error("cannot grant the value at `{pointer}` of `config`: {why}; write {right}")]
     Value {
         /// JSON pointer of the value.
         pointer: Text,
-        /// The value.
-        value: Text,
         /// What is wrong with it.
         why: EntryError,
         /// What would be right.
@@ -262,6 +261,24 @@ pub enum GrantError {
         "the plugin's schema nests its properties and references too deeply to find its grants"
     )]
     TooComplex,
+}
+
+impl GrantError {
+    /// The error with `entry` in the place of the entry of `allow` that it shows. Secrets go out
+    /// of an entry before it is cut, because a part of one is not found again.
+    pub(crate) fn showing(self, entry: &str) -> Self {
+        match self {
+            Self::Entry {
+                key, why, right, ..
+            } => Self::Entry {
+                key,
+                entry: Text::line(entry, allow::SHOWN_BYTES),
+                why,
+                right,
+            },
+            other => other,
+        }
+    }
 }
 
 /// What is wrong with a text that should name something to grant.

@@ -133,12 +133,6 @@ impl Grant {
             }),
             Err(why) => Err(GrantError::Value {
                 pointer: Text::line(pointer, SHOWN_BYTES),
-                value: Text::line(
-                    &value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned),
-                    SHOWN_BYTES,
-                ),
                 why,
                 right: mark.right(),
             }),
@@ -284,4 +278,4 @@ fn fact(text: &str) -> Result<Target, EntryError> {
 }
 
 /// How much of a wrong entry an error repeats.
-const SHOWN_BYTES: usize = 120;
+pub(super) const SHOWN_BYTES: usize = 120;
