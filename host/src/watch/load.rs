@@ -158,3 +158,69 @@ pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, metrics: 
 const FILES_AT_ONCE: usize = 4;
 /// How long a file that can't be loaded may be said to be still in the making.
 const LONGEST_COPY: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::plugin::SandboxOptions;
+
+    async fn loaded(loader: &Loader, wanted: &Wanted, seen: Seen) -> Load {
+        loader.clone().load(wanted.clone(), seen).await
+    }
+
+    #[tokio::test]
+    async fn a_file_that_has_not_changed_is_not_read_again() {
+        let config = "[plugins]\ncache_dir = ''".parse::<Config>().unwrap();
+        let options = SandboxOptions::new(&config, None);
+        let loader = Loader::new(Sandbox::new(options, &Handle::current()).unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = Wanted {
+            name: "thing".parse().unwrap(),
+            path: dir.path().join("thing.wasm"),
+            pinned: None,
+        };
+        fs::write(&wanted.path, "garbage").unwrap();
+        let load = loaded(&loader, &wanted, Seen::default()).await;
+        let digest = Some(Digest::of(b"garbage"));
+        assert!(
+            matches!(load.outcome, LoadOutcome::Failed(found, LoadError::NotWasm) if found == digest)
+        );
+        assert_eq!(load.stamp, None, "it is too young to say that");
+        let load = loaded(
+            &loader,
+            &wanted,
+            Seen {
+                digest,
+                stamp: None,
+            },
+        )
+        .await;
+        assert!(
+            matches!(load.outcome, LoadOutcome::Unchanged),
+            "its content is the same"
+        );
+
+        let stamp = loop {
+            let load = loaded(&loader, &wanted, Seen::default()).await;
+            if load.stamp.is_some() {
+                break load.stamp;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        // Without a digest only its stamp can say that it is the same.
+        let seen = Seen {
+            digest: None,
+            stamp,
+        };
+        let load = loaded(&loader, &wanted, seen).await;
+        assert!(matches!(load.outcome, LoadOutcome::Unchanged));
+        fs::write(&wanted.path, "other garbage").unwrap();
+        let load = loaded(&loader, &wanted, seen).await;
+        assert!(matches!(load.outcome, LoadOutcome::Failed(..)));
+    }
+}
