@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vitals_host::check::Digest;
 use vitals_host::config::Config;
 use vitals_host::{Host, Outcome};
-use vitals_tests::{Mounted, TestHost, eventually, guests};
+use vitals_tests::{Mounted, TestHost, Vitals, eventually, guests};
 
 fn check<'a>(health: &'a Value, name: &str) -> Option<&'a Value> {
     let checks = health["checks"].as_array().expect("checks");
@@ -131,11 +131,12 @@ async fn a_plugin_that_is_loading_for_the_first_time_is_no_check_yet() {
 
 #[tokio::test]
 async fn a_file_that_goes_and_comes_back_while_it_is_loaded_is_no_failure() {
-    let host = TestHost::builder()
-        .plugin("good", guests::HELLO)
-        .start()
-        .await;
-    host.health().await;
+    let mut builder = TestHost::builder();
+    // These keep the gate busy for a while, and the one behind them waits.
+    for number in 0..40 {
+        builder = builder.plugin(&format!("busy-{number}"), guests::SPIN_DESCRIBE);
+    }
+    let host = builder.plugin("slow", guests::HELLO).start().await;
     let state = async |expected: Option<&str>| {
         let what = format!("`slow` is {expected:?}");
         eventually(&what, async || {
@@ -150,16 +151,16 @@ async fn a_file_that_goes_and_comes_back_while_it_is_loaded_is_no_failure() {
         })
         .await;
     };
-    host.drop_in("slow", guests::SPIN_DESCRIBE);
     state(Some("loading")).await;
     host.take_out("slow");
     state(None).await;
     host.drop_in("slow", guests::HELLO);
-    let runs = |health: &Value| {
-        assert_eq!(health["status"], "healthy", "{health:#}");
-        is_healthy(health, "module:slow")
+    let runs = |check: &Value| {
+        assert_ne!(check["status"], "unhealthy", "{check:#}");
+        check["status"] == "healthy"
     };
-    host.eventually("what came back runs", runs).await;
+    host.eventually_check("module:slow", "what came back runs", runs)
+        .await;
 }
 
 #[tokio::test]
@@ -275,5 +276,18 @@ async fn what_an_idle_plugin_needs_has_no_place_where_nothing_is_written() {
     assert!(
         needs.contains("`greeting` is missing") && !needs.contains("(configuration)"),
         "{needs}"
+    );
+}
+
+#[test]
+fn validate_says_that_a_native_check_is_registered_by_nobody() {
+    let config = "[checks.orders]\ninterval = '15s'";
+    let ended = Vitals::new(["validate"]).config(config).run();
+    assert_eq!(ended.status, Some(2), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("check `orders` (vitals.toml:1) has no `plugin`"),
+        "{ended:?}"
     );
 }
