@@ -13,7 +13,7 @@ use wasmtime::{
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::clock::cpu_time;
+use crate::clock::{cpu_time, since};
 
 mod contract {
     #![expect(clippy::pedantic, reason = "generated from wit/health.wit")]
@@ -76,7 +76,7 @@ impl Loop {
         for _ in 0..RUNS {
             futures_lite::future::block_on(self.run())?;
         }
-        Ok((cpu_time() - before).as_secs_f64() * 1e6 / f64::from(RUNS))
+        Ok(since(before).as_secs_f64() * 1e6 / f64::from(RUNS))
     }
 
     async fn run(&self) -> Result<()> {
@@ -161,6 +161,7 @@ fn settings() -> Config {
     config
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn own(error: wasmtime::Error) -> anyhow::Error {
     anyhow!("{error:#}")
 }

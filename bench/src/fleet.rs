@@ -8,7 +8,7 @@ use tower::ServiceExt as _;
 use vitals_host::Host;
 use vitals_host::config::Config;
 
-use crate::clock::cpu_time;
+use crate::clock::{cpu_time, since};
 
 /// A host with `count` checks, each due every `interval`.
 pub(crate) struct Fleet {
@@ -43,7 +43,7 @@ impl Fleet {
         let (runs, cpu) = (self.runs().await?, cpu_time());
         tokio::time::sleep(ROUND).await;
         // Counting the runs is work too, and no part of them.
-        let cpu = cpu_time() - cpu;
+        let cpu = since(cpu);
         let runs = self.runs().await? - runs;
         anyhow::ensure!(runs > 100.0, "only {runs} runs in {ROUND:?}");
         Ok(cpu.as_secs_f64() * 1e6 / runs)

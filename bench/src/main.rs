@@ -20,13 +20,13 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let mut table = Table::new();
+    let table = Table::new();
     runtime.block_on(async {
         for row in run(&guest).await? {
-            table.add(row);
+            table.add(&row);
         }
-        table.add(pages::health_against_constant(&guest).await?);
-        table.add(many(&guest).await?);
+        table.add(&pages::health_against_constant(&guest).await?);
+        table.add(&many(&guest).await?);
         Ok(())
     })
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use vitals_host::config::{Config, Limits, Secrets};
 use vitals_host::plugin::{Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
 
-use crate::clock::cpu_time;
+use crate::clock::{cpu_time, since};
 
 pub(crate) struct Loop {
     plugin: Arc<Plugin>,
@@ -54,7 +54,7 @@ impl Loop {
             // A run ends in a report, whatever it does.
             let _ = lane.await;
         }
-        (cpu_time() - before).as_secs_f64() * 1e6 / f64::from(RUNS)
+        since(before).as_secs_f64() * 1e6 / f64::from(RUNS)
     }
 }
 

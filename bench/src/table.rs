@@ -12,6 +12,7 @@ pub(crate) struct Row {
 }
 
 /// What is promised of measured / baseline.
+#[derive(Clone, Copy)]
 pub(crate) enum Bound {
     AtMost(f64),
     AtLeast(f64),
@@ -30,8 +31,8 @@ impl Table {
         Self
     }
 
-    pub(crate) fn add(&mut self, row: Row) {
-        let Row {
+    pub(crate) fn add(&self, row: &Row) {
+        let &Row {
             what,
             unit,
             measured,
