@@ -16,8 +16,6 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::clock::{cpu_time, since};
 
 mod contract {
-    #![expect(clippy::pedantic, reason = "generated from wit/health.wit")]
-
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "plugin",

@@ -13,20 +13,20 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use table::{Bound, Row, Table};
+use table::{Bound, Row};
 
 fn main() -> Result<()> {
     let guest = guests()?.join("hello.wasm");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let table = Table::new();
+    table::head();
     runtime.block_on(async {
         for row in run(&guest).await? {
-            table.add(&row);
+            table::add(&row);
         }
-        table.add(&pages::health_against_constant(&guest).await?);
-        table.add(&many(&guest).await?);
+        table::add(&pages::health_against_constant(&guest).await?);
+        table::add(&many(&guest).await?);
         Ok(())
     })
 }

@@ -20,37 +20,34 @@ pub(crate) enum Bound {
     None,
 }
 
-pub(crate) struct Table;
+/// Prints the head of the table.
+pub(crate) fn head() {
+    print(&format!(
+        "{:84} {:>10} {:>10} {:>7}  promise",
+        "what", "measured", "baseline", "ratio"
+    ));
+}
 
-impl Table {
-    pub(crate) fn new() -> Self {
-        print(&format!(
-            "{:84} {:>10} {:>10} {:>7}  promise",
-            "what", "measured", "baseline", "ratio"
-        ));
-        Self
-    }
-
-    pub(crate) fn add(&self, row: &Row) {
-        let &Row {
-            what,
-            unit,
-            measured,
-            baseline,
-            bound,
-        } = row;
-        let ratio = measured / baseline;
-        let judged =
-            |kept, promise: String| format!("{promise}: {}", if kept { "kept" } else { "MISSED" });
-        let verdict = match bound {
-            Bound::AtMost(most) => judged(ratio <= most, format!("at most {most}")),
-            Bound::AtLeast(least) => judged(ratio >= least, format!("at least {least}")),
-            Bound::None => String::new(),
-        };
-        print(&format!(
-            "{what:84} {measured:>7.1} {unit} {baseline:>7.1} {unit} {ratio:>7.2}  {verdict}"
-        ));
-    }
+/// Prints a row.
+pub(crate) fn add(row: &Row) {
+    let &Row {
+        what,
+        unit,
+        measured,
+        baseline,
+        bound,
+    } = row;
+    let ratio = measured / baseline;
+    let judged =
+        |kept, promise: String| format!("{promise}: {}", if kept { "kept" } else { "MISSED" });
+    let verdict = match bound {
+        Bound::AtMost(most) => judged(ratio <= most, format!("at most {most}")),
+        Bound::AtLeast(least) => judged(ratio >= least, format!("at least {least}")),
+        Bound::None => String::new(),
+    };
+    print(&format!(
+        "{what:84} {measured:>7.1} {unit} {baseline:>7.1} {unit} {ratio:>7.2}  {verdict}"
+    ));
 }
 
 fn print(line: &str) {
