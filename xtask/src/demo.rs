@@ -173,11 +173,16 @@ vitals answers, {after:.1} s after it was started. Try these in another terminal
   curl {url}/plugins                      what is loaded, and what it may reach
   curl -i {url}/health/ready              what a load balancer asks
 
-  rm target/demo/plugins/hello.wasm                       its check goes within a second
-  cp target/plugins/tcp.wasm target/demo/plugins/         a plugin that needs settings: idle,
-                                                          and /plugins says what it wants
-  edit {CONFIG}: the comments say what each check is
+  rm target/demo/plugins/hello.wasm                     its check goes within a second
+  echo broken > target/demo/plugins/broken.wasm         a plugin that is none: unhealthy, and why;
+                                                        the others go on
+  rm target/demo/plugins/broken.wasm                    and all is as it was
+  cp target/plugins/tcp.wasm target/demo/plugins/new.wasm
+                                                        a plugin that needs settings: idle, and
+                                                        /plugins says what it wants
+  target/debug/vitals serve --listen 127.0.0.1:8009     what the check `neighbour` looks for
 
+{CONFIG} says what each check is; a change of it needs a restart.
 Ctrl-C ends it.
 "
     )
