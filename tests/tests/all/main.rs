@@ -4,6 +4,7 @@ mod access;
 mod bad_config;
 mod bad_input;
 mod cli;
+mod docs;
 mod drop_in;
 mod grants;
 mod health;

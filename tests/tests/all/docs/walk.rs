@@ -1,0 +1,143 @@
+//! The README's walk, "A check of your own in five minutes": what it says to type is typed, what it
+//! says to write is written, and what it promises is looked for.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::{fs, io};
+
+use tempfile::TempDir;
+use vitals_host::config::VARIABLES;
+use vitals_tests::{TestHost, Vitals, guests};
+
+use super::markdown::Part;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_check_of_the_readme_is_written_built_tried_and_dropped_in() {
+    let walk = Part::of("README.md").section("A check of your own in five minutes");
+    let code = walk.code();
+    let languages: Vec<_> = code.iter().map(|code| code.language.as_str()).collect();
+    assert_eq!(languages, ["sh", "rust", "sh", "toml"]);
+    let host = TestHost::builder().start().await;
+    let desk = Desk::beside_a_clone(&host.place().plugins()).unwrap();
+
+    let mut directory = "";
+    for line in code[0].text.lines() {
+        match line.strip_prefix("cd ") {
+            Some(next) => directory = next,
+            None => desk.succeed(directory, line),
+        }
+    }
+    desk.prepare(directory).unwrap();
+    fs::write(
+        desk.0.path().join(directory).join("src/lib.rs"),
+        &code[1].text,
+    )
+    .unwrap();
+
+    for line in code[2].text.lines() {
+        if line.contains("vitals check") {
+            let tried = desk.run(directory, line);
+            let said = String::from_utf8_lossy(&tried.stdout).into_owned();
+            let said = format!("`{}`", said.lines().next().unwrap_or_default());
+            let ended = format!("exit status {}", tried.status.code().unwrap_or(-1));
+            assert_eq!(tried.status.code(), Some(2), "{tried:?}");
+            for promised in [&said, &ended] {
+                assert!(walk.text().contains(promised), "{promised} is not promised");
+            }
+        } else if line.starts_with("curl ") {
+            let (_, path) = line.split_once(":8000").expect("the demo's address");
+            let name = path.rsplit('/').next().expect("a name");
+            host.eventually_check(name, "it was dropped in and is healthy", |check| {
+                check["status"] == "healthy" && check["plugin"]["generation"] == 1
+            })
+            .await;
+        } else if !line.starts_with("sleep ") {
+            desk.succeed(directory, line);
+        }
+    }
+
+    let built = fs::read(host.place().plugins().join("licence.wasm")).unwrap();
+    let table = Vitals::new(["validate"]).config(&code[3].text);
+    let ended = table.plugin("licence", built).run();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    desk.tidy_up(directory);
+}
+
+/// A directory with the layout that the README's walk begins in: a clone, `vitals`, to work beside.
+struct Desk(TempDir);
+
+impl Desk {
+    /// The clone is this repository, but for the demo's plugins directory, which is `plugins`.
+    fn beside_a_clone(plugins: &Path) -> io::Result<Self> {
+        let desk = TempDir::with_prefix("vitals-readme-")?;
+        let clone = desk.path().join("vitals");
+        fs::create_dir_all(clone.join("target/debug"))?;
+        fs::create_dir_all(clone.join("target/demo"))?;
+        for entry in fs::read_dir(guests::root())? {
+            let entry = entry?;
+            if entry.file_name() != "target" {
+                symlink(entry.path(), clone.join(entry.file_name()))?;
+            }
+        }
+        let binary = "target/debug/vitals";
+        symlink(guests::root().join(binary), clone.join(binary))?;
+        symlink(plugins, clone.join("target/demo/plugins"))?;
+        Ok(Self(desk))
+    }
+
+    /// Gives a new crate the versions that the repository is locked to, and a target directory that
+    /// stays, so that the next time little is compiled.
+    fn prepare(&self, directory: &str) -> io::Result<()> {
+        let crate_root = self.0.path().join(directory);
+        let kept = guests::root().join("target/readme-check");
+        fs::create_dir_all(&kept)?;
+        symlink(kept, crate_root.join("target"))?;
+        fs::copy(
+            guests::root().join("Cargo.lock"),
+            crate_root.join("Cargo.lock"),
+        )?;
+        Ok(())
+    }
+
+    /// Takes out of the target directory what is called by this directory's path, which no other
+    /// time can use.
+    fn tidy_up(&self, directory: &str) {
+        let packages = "-p vitals-sdk -p vitals-sdk-macros -p licence";
+        for which in ["", "--release", "--release --target wasm32-wasip2"] {
+            self.succeed(directory, &format!("cargo clean {packages} {which}"));
+        }
+    }
+
+    fn succeed(&self, directory: &str, line: &str) {
+        let output = self.run(directory, line);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(
+            output.status.success(),
+            "`{line}` ended in {}\n{}{}",
+            output.status,
+            text(&output.stdout),
+            text(&output.stderr)
+        );
+    }
+
+    /// Runs a line as a shell does, without what this process was told of its own package.
+    fn run(&self, directory: &str, line: &str) -> Output {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", line])
+            .current_dir(self.0.path().join(directory))
+            .env("XDG_CACHE_HOME", guests::root().join("target/readme-check"));
+        for variable in [
+            "CARGO_TARGET_DIR",
+            "CARGO_MANIFEST_DIR",
+            "CARGO_MANIFEST_PATH",
+        ] {
+            shell.env_remove(variable);
+        }
+        for variable in VARIABLES {
+            shell.env_remove(variable.name);
+        }
+        shell.output().expect("there is a shell")
+    }
+}
