@@ -127,7 +127,7 @@ impl Desk {
         shell
             .args(["-c", line])
             .current_dir(self.0.path().join(directory))
-            .env("XDG_CACHE_HOME", guests::root().join("target/readme-check"));
+            .env("XDG_CACHE_HOME", self.0.path().join("cache"));
         for variable in [
             "CARGO_TARGET_DIR",
             "CARGO_MANIFEST_DIR",
