@@ -77,6 +77,22 @@ impl Loop {
         Ok(since(before).as_secs_f64() * 1e6 / f64::from(RUNS))
     }
 
+    /// CPU time of one run, over many on several threads at once.
+    pub(crate) fn micros_per_run_on(&self, threads: usize) -> Result<f64> {
+        let before = cpu_time();
+        std::thread::scope(|scope| {
+            let loops: Vec<_> = (0..threads)
+                .map(|_| scope.spawn(|| self.micros_per_run()))
+                .collect();
+            loops.into_iter().try_for_each(|one| match one.join() {
+                Ok(ran) => ran.map(|_| ()),
+                Err(_) => Err(anyhow!("a thread of the bare loop panicked")),
+            })
+        })?;
+        let runs = f64::from(RUNS) * f64::from(u32::try_from(threads)?);
+        Ok(since(before).as_secs_f64() * 1e6 / runs)
+    }
+
     async fn run(&self) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(5);
         let state = State {

@@ -32,13 +32,16 @@ fn main() -> Result<()> {
 }
 
 /// One run through schedule, sandbox and board against a bare wasmtime loop.
-async fn run(guest: &Path) -> Result<[Row; 2]> {
+async fn run(guest: &Path) -> Result<[Row; 3]> {
     let bare = bare::Loop::new(guest)?;
     let sandbox = sandbox::Loop::new(guest).await?;
     bare.micros_per_run()?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (mut alone, mut sandboxed, mut hosted) = (Vec::new(), Vec::new(), Vec::new());
+    let mut side_by_side = Vec::new();
     for _ in 0..ROUNDS {
         alone.push(bare.micros_per_run()?);
+        side_by_side.push(bare.micros_per_run_on(threads)?);
         sandboxed.push(sandbox.micros_per_run().await);
         let fleet = fleet::Fleet::start(guest, 100, "4ms").await?;
         hosted.push(fleet.micros_per_run().await?);
@@ -54,7 +57,14 @@ async fn run(guest: &Path) -> Result<[Row; 2]> {
             bound: Bound::AtMost(1.3),
         },
         Row {
-            what: "  of which: the sandbox (guest threads, limits, report), without schedule and board",
+            what: "  of which: the bare loop on every core at once, as guests run",
+            unit: "µs",
+            measured: clock::median(side_by_side),
+            baseline,
+            bound: Bound::None,
+        },
+        Row {
+            what: "  of which: the sandbox and the way to a guest thread and back, nothing else",
             unit: "µs",
             measured: clock::median(sandboxed),
             baseline,

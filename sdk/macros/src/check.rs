@@ -198,17 +198,17 @@ mod tests {
         for item in [
             quote!(
                 fn check() -> Outcome {
-                    todo!()
+                    unreachable!()
                 }
             ),
             quote!(
                 fn check(mut settings: my::Settings) -> Result<Outcome> {
-                    todo!()
+                    unreachable!()
                 }
             ),
             quote!(
                 pub fn check(S { a, .. }: S, _: &Request) -> Result<Outcome, String> {
-                    todo!()
+                    unreachable!()
                 }
             ),
         ] {
