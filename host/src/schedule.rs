@@ -24,6 +24,13 @@ use crate::check::{CheckName, Hysteresis, RunReport, Status, Thresholds};
 pub trait Probe: Send + Sync {
     /// Makes one run. `previous` is what the last one found. Dropping the future ends the run.
     fn run(&self, previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>>;
+
+    /// Takes in the loop that makes the runs, and polls it to its end. A check that runs on threads
+    /// of its own has its loop there too, because the way from thread to thread and back costs more
+    /// than a short run. Without such it lives in the tokio runtime that this is called in.
+    fn take_in(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        tokio::spawn(life);
+    }
 }
 
 /// Where results go.
@@ -154,14 +161,11 @@ impl Schedule {
         }
         let stop = self.shared.closing.child_token();
         let name = job.name.clone();
+        let probe = Arc::clone(&job.probe);
         let (sender, receiver) = watch::channel(job);
         let shared = Arc::clone(&self.shared);
-        self.tasks.spawn(follow::follow(
-            shared,
-            receiver,
-            stop.clone(),
-            Hysteresis::default(),
-        ));
+        let life = follow::follow(shared, receiver, stop.clone(), Hysteresis::default());
+        probe.take_in(Box::pin(self.tasks.track_future(life)));
         followed.insert(name, Followed { job: sender, stop });
     }
 

@@ -44,7 +44,11 @@ pub(crate) struct GuestCheck {
 impl Probe for GuestCheck {
     fn run(&self, previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
         let (plugin, task) = (Arc::clone(&self.plugin), Arc::clone(&self.task));
-        Box::pin(async move { plugin.run(task, previous).await })
+        Box::pin(async move { plugin.run_here(&task, previous).await })
+    }
+
+    fn take_in(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        self.plugin.live_among_guests(life);
     }
 }
 

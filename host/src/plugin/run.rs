@@ -1,9 +1,12 @@
 //! One run: a fresh store and instance, every limit armed, and whatever happens becomes a report.
 
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_lite::FutureExt as _;
 use wasmtime::{Store, UpdateDeadline};
 
 use super::admission::Plugin;
@@ -79,19 +82,40 @@ impl Plugin {
     /// ends the run.
     pub async fn run(self: &Arc<Self>, task: Arc<Task>, previous: Option<Status>) -> RunReport {
         let plugin = Arc::clone(self);
-        let work = async move { plugin.run_here(&task, previous).await };
-        match self.sandbox().threads().run(work).await {
-            Ok(report) => report,
-            Err(panic) => {
-                let what = panic_text(panic.as_ref());
-                tracing::error!(plugin = %self.name(), panic = what, "the host panicked inside a run");
-                let message = format!("the host panicked inside the run: {what}");
-                RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
-            }
-        }
+        let work = async move { plugin.run_bare(&task, previous).await };
+        let ran = self.sandbox().threads().run(work).await;
+        ran.unwrap_or_else(|panic| self.panicked(panic.as_ref()))
     }
 
-    async fn run_here(&self, task: &Task, previous: Option<Status>) -> RunReport {
+    /// Like [`Plugin::run`], on the thread that polls it: for a loop that
+    /// [`Plugin::live_among_guests`] took in.
+    pub(crate) async fn run_here(&self, task: &Task, previous: Option<Status>) -> RunReport {
+        let ran = AssertUnwindSafe(self.run_bare(task, previous))
+            .catch_unwind()
+            .await;
+        ran.unwrap_or_else(|panic| self.panicked(panic.as_ref()))
+    }
+
+    /// Polls `life` to its end on the guest threads.
+    pub(crate) fn live_among_guests(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        let plugin = self.name().clone();
+        let contained = async move {
+            if let Err(panic) = AssertUnwindSafe(life).catch_unwind().await {
+                let what = panic_text(panic.as_ref());
+                tracing::error!(%plugin, panic = what, "the loop of a check panicked and has ended");
+            }
+        };
+        self.sandbox().threads().run(contained).detach();
+    }
+
+    fn panicked(&self, panic: &(dyn std::any::Any + Send)) -> RunReport {
+        let what = panic_text(panic);
+        tracing::error!(plugin = %self.name(), panic = what, "the host panicked inside a run");
+        let message = format!("the host panicked inside the run: {what}");
+        RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
+    }
+
+    async fn run_bare(&self, task: &Task, previous: Option<Status>) -> RunReport {
         let started = Instant::now();
         let limits = RunLimits::new(&task.limits, task.timeout);
         let sandbox = self.sandbox();
