@@ -1,9 +1,12 @@
 //! One run: a fresh store and instance, every limit armed, and whatever happens becomes a report.
 
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_lite::FutureExt as _;
@@ -17,6 +20,7 @@ use super::egress::{Egress, Roots};
 use super::grants::Grants;
 use super::sandbox::Sandbox;
 use super::state::State;
+use super::threads::due_at;
 use crate::check::{
     Bound, CheckName, Code, Detail, DetailValue, Measurement, Outcome, OutcomeParts, RunError,
     RunReport, Status, Usage,
@@ -172,9 +176,11 @@ impl Sandbox {
         store.set_max_component_handles(limits.resources);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
-            if Instant::now() >= context.data().deadline {
+            let state = context.data();
+            if Instant::now() >= state.deadline {
                 return Err(DeadlinePassed.into());
             }
+            state.interrupted.store(true, Ordering::Relaxed);
             Ok(UpdateDeadline::Yield(1))
         });
         store
@@ -182,16 +188,34 @@ impl Sandbox {
 }
 
 /// Waits for guest code until the deadline of its store, and puts what ended it into words.
+///
+/// A guest whose time is over is not even resumed: ending it costs less than a slice of its time,
+/// and many may be over at once.
 pub(super) async fn bounded<T>(
     store: &mut Store<State>,
     limits: &RunLimits,
     call: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
 ) -> Result<T, RunError> {
     let deadline = store.data().deadline;
-    match tokio::time::timeout_at(deadline.into(), call(store)).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(classify(&error, limits, &store.data().output.lines())),
-        Err(_) => Err(timeout(limits, Busy::Waiting)),
+    let interrupted = Arc::clone(&store.data().interrupted);
+    let _due = due_at(deadline);
+    let answer = {
+        let mut call = pin!(call(store));
+        let in_time = poll_fn(|context| {
+            if Instant::now() >= deadline {
+                return Poll::Ready(None);
+            }
+            interrupted.store(false, Ordering::Relaxed);
+            call.as_mut().poll(context).map(Some)
+        });
+        let ended = tokio::time::timeout_at(deadline.into(), in_time).await;
+        ended.ok().flatten()
+    };
+    match answer {
+        Some(Ok(answer)) => Ok(answer),
+        Some(Err(error)) => Err(classify(&error, limits, &store.data().output.lines())),
+        None if interrupted.load(Ordering::Relaxed) => Err(timeout(limits, Busy::Computing)),
+        None => Err(timeout(limits, Busy::Waiting)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What belongs to one run inside its store: the WASI contexts, the limits, the egress.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use wasmtime::component::ResourceTable;
@@ -26,6 +27,8 @@ pub(super) struct State {
     pub(super) journal: Journal,
     pub(super) grants: Arc<Grants>,
     pub(super) deadline: Instant,
+    /// Whether the guest was computing when it last gave its thread away.
+    pub(super) interrupted: Arc<AtomicBool>,
     /// Keeps the epoch clock at its pace.
     _ticking: Ticking,
 }
@@ -61,6 +64,7 @@ impl State {
             journal,
             grants,
             deadline,
+            interrupted: Arc::default(),
             _ticking: ticking,
         }
     }

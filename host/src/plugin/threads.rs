@@ -1,24 +1,60 @@
 //! Threads of their own for guests, so that the host's I/O never waits for guest code.
 //!
 //! They run at lower priority and have entered the host's tokio runtime: a guest's timers, sockets
-//! and I/O tasks live there.
+//! and I/O tasks live there. Who gets a thread next is the queue's to say ([`queue`]): general
+//! executors know neither deadlines nor who has computed for how long.
+
+mod queue;
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::{io, thread};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use std::{io, mem, thread};
 
-use async_executor::{Executor, Task};
+use async_task::{Runnable, Task};
 use futures_lite::FutureExt as _;
 use tokio::runtime::Handle;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// A pool of guest threads; they end when it is dropped.
+use self::queue::{Nanos, Queue};
+
+/// A pool of guest threads; they end when it is dropped, and what still waits for one goes with
+/// them.
 #[derive(Debug)]
-pub(super) struct GuestThreads {
-    executor: Arc<Executor<'static>>,
-    _stop: DropGuard,
+pub(super) struct GuestThreads(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    started: Instant,
+    line: Mutex<Line>,
+    work: Condvar,
+}
+
+/// What the threads take their work from.
+#[derive(Debug)]
+struct Line {
+    queue: Queue<Runnable<Arc<Turn>>>,
+    /// Threads that have nothing to do.
+    idle: usize,
+    closed: bool,
+}
+
+/// Work that was given to the threads; ends with it, or with the panic inside.
+pub(super) type Running<T> = Task<Result<T, Box<dyn Any + Send>>, Arc<Turn>>;
+
+/// What the queue has to know of a task.
+#[derive(Debug)]
+pub(super) struct Turn {
+    shared: Arc<Shared>,
+    /// How long it has had a thread.
+    used: AtomicU64,
+    /// From when on all that is left to do for it is to end it; [`NEVER`] while nothing is due.
+    deadline: AtomicU64,
 }
 
 impl GuestThreads {
@@ -28,22 +64,28 @@ impl GuestThreads {
             0 => thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
-        let executor = Arc::new(Executor::new());
-        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            started: Instant::now(),
+            line: Mutex::new(Line {
+                queue: Queue::new(),
+                idle: 0,
+                closed: false,
+            }),
+            work: Condvar::new(),
+        });
         // Made first: a start that fails half-way ends the threads that have begun.
-        let threads = Self {
-            executor: Arc::clone(&executor),
-            _stop: stop.clone().drop_guard(),
-        };
+        let threads = Self(Arc::clone(&shared));
         for number in 0..count {
-            let (executor, stop, host) = (Arc::clone(&executor), stop.clone(), host.clone());
+            let (shared, host) = (Arc::clone(&shared), host.clone());
             thread::Builder::new()
                 .name(format!("vitals-guest-{number}"))
                 .spawn(move || {
                     lower_priority();
                     wasmtime::Engine::tls_eager_initialize();
                     let _entered = host.enter();
-                    futures_lite::future::block_on(executor.run(stop.cancelled()));
+                    while let Some(runnable) = shared.next() {
+                        runnable.run();
+                    }
                 })?;
         }
         Ok(threads)
@@ -54,9 +96,138 @@ impl GuestThreads {
     pub(super) fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Task<Result<T, Box<dyn Any + Send>>> {
-        self.executor.spawn(AssertUnwindSafe(work).catch_unwind())
+    ) -> Running<T> {
+        let turn = Arc::new(Turn {
+            shared: Arc::clone(&self.0),
+            used: AtomicU64::new(0),
+            deadline: AtomicU64::new(NEVER),
+        });
+        let shared = Arc::clone(&self.0);
+        let work = Box::pin(AssertUnwindSafe(work).catch_unwind());
+        let (runnable, task) = async_task::Builder::new().metadata(turn).spawn(
+            |turn| Metered {
+                turn: Arc::clone(turn),
+                work,
+            },
+            move |runnable| shared.push(runnable),
+        );
+        runnable.schedule();
+        task
     }
+}
+
+impl Drop for GuestThreads {
+    fn drop(&mut self) {
+        let mut line = self.0.line();
+        line.closed = true;
+        let left = line.queue.drain();
+        drop(line);
+        self.0.work.notify_all();
+        // What a task drops may wake others, which then ask for the line.
+        drop(left);
+    }
+}
+
+impl Shared {
+    /// The next task whose turn it is; waits for one. Nothing once the threads are to end.
+    fn next(&self) -> Option<Runnable<Arc<Turn>>> {
+        let mut line = self.line();
+        loop {
+            if line.closed {
+                return None;
+            }
+            if let Some(runnable) = line.queue.pop(self.now()) {
+                return Some(runnable);
+            }
+            line.idle += 1;
+            line = self.work.wait(line).unwrap_or_else(PoisonError::into_inner);
+            line.idle -= 1;
+        }
+    }
+
+    fn push(&self, runnable: Runnable<Arc<Turn>>) {
+        let turn = Arc::clone(runnable.metadata());
+        let (used, deadline) = (
+            turn.used.load(Ordering::Relaxed),
+            turn.deadline.load(Ordering::Relaxed),
+        );
+        let mut line = self.line();
+        if line.closed {
+            drop(line);
+            drop(runnable);
+            return;
+        }
+        let deadline = (deadline != NEVER).then_some(deadline);
+        let used = line.queue.push(runnable, used, deadline);
+        turn.used.store(used, Ordering::Relaxed);
+        let anybody_idle = line.idle > 0;
+        drop(line);
+        if anybody_idle {
+            self.work.notify_one();
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Nanos {
+        self.at(Instant::now())
+    }
+
+    fn at(&self, moment: Instant) -> Nanos {
+        let since = moment.saturating_duration_since(self.started);
+        Nanos::try_from(since.as_nanos()).unwrap_or(NEVER)
+    }
+}
+
+/// A task that counts how long it has a thread.
+struct Metered<F> {
+    turn: Arc<Turn>,
+    work: F,
+}
+
+impl<F: Future + Unpin> Future for Metered<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let began = self.turn.shared.now();
+        let before = TURN.replace(Some(Arc::clone(&self.turn)));
+        let polled = Pin::new(&mut self.work).poll(context);
+        TURN.set(before);
+        let took = self.turn.shared.now().saturating_sub(began);
+        self.turn.used.fetch_add(took, Ordering::Relaxed);
+        polled
+    }
+}
+
+/// Held while a run goes on that has a deadline.
+#[derive(Debug)]
+pub(super) struct Due(Option<(Arc<Turn>, Nanos)>);
+
+/// Says that the task which is being polled is overdue from `deadline` on, until the guard is
+/// dropped. It then gets a thread before all that is not overdue. Nothing happens elsewhere than on
+/// a guest thread.
+pub(super) fn due_at(deadline: Instant) -> Due {
+    let turn = TURN.with_borrow(Clone::clone);
+    Due(turn.map(|turn| {
+        let deadline = turn.shared.at(deadline);
+        let before = turn.deadline.swap(deadline, Ordering::Relaxed);
+        (turn, before)
+    }))
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        if let Some((turn, before)) = mem::take(&mut self.0) {
+            turn.deadline.store(before, Ordering::Relaxed);
+        }
+    }
+}
+
+thread_local! {
+    /// Of the task that this thread is polling.
+    static TURN: RefCell<Option<Arc<Turn>>> = const { RefCell::new(None) };
 }
 
 /// On Linux a priority belongs to a thread. Where it can't be lowered guests run like the rest.
@@ -68,3 +239,4 @@ fn lower_priority() {
 /// How much nicer a guest is than the host.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
+const NEVER: Nanos = Nanos::MAX;
