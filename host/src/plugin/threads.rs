@@ -240,3 +240,92 @@ fn lower_priority() {
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 const NEVER: Nanos = Nanos::MAX;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Keeps the only thread until it is told to go on.
+    fn occupy(threads: &GuestThreads) -> mpsc::Sender<()> {
+        let (go_on, told) = mpsc::channel();
+        let (here, begun) = mpsc::channel();
+        let work = async move {
+            here.send(()).expect("the test waits for it");
+            // A sender that is gone tells it too.
+            let _ = told.recv();
+        };
+        threads.run(work).detach();
+        begun.recv().expect("the thread takes it");
+        go_on
+    }
+
+    fn one_thread() -> GuestThreads {
+        GuestThreads::start(1, &Handle::current()).expect("a thread")
+    }
+
+    #[tokio::test]
+    async fn a_panic_comes_back_as_a_value_and_costs_no_thread() {
+        let threads = one_thread();
+        let Err(panic) = threads.run(async { panic!("on purpose") }).await;
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"));
+        assert_eq!(threads.run(async { 7 }).await.ok(), Some(7));
+    }
+
+    #[tokio::test]
+    async fn dropping_what_runs_cancels_it() {
+        let threads = one_thread();
+        let (kept, alive) = mpsc::channel::<()>();
+        let task = threads.run(async move {
+            let _kept = kept;
+            std::future::pending::<()>().await;
+        });
+        drop(task);
+        let end = alive.recv_timeout(Duration::from_secs(20));
+        assert_eq!(end, Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+
+    #[tokio::test]
+    async fn what_waits_when_the_threads_end_is_dropped() {
+        let threads = one_thread();
+        let go_on = occupy(&threads);
+        let (kept, alive) = mpsc::channel::<()>();
+        threads.run(async move { drop(kept) }).detach();
+        drop(threads);
+        let end = alive.recv_timeout(Duration::from_secs(20));
+        assert_eq!(end, Err(mpsc::RecvTimeoutError::Disconnected));
+        drop(go_on);
+    }
+
+    #[tokio::test]
+    async fn the_overdue_get_the_thread_first() {
+        let threads = one_thread();
+        let (said, heard) = mpsc::channel();
+        let tell = |word, deadline: Option<Duration>| {
+            let said = said.clone();
+            let mut due = None;
+            let mut polled = false;
+            std::future::poll_fn(move |context| {
+                if !polled {
+                    polled = true;
+                    due = deadline.map(|ahead| due_at(Instant::now() + ahead));
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                due = None;
+                said.send(word).expect("the test listens");
+                Poll::Ready(())
+            })
+        };
+        let go_on = occupy(&threads);
+        let hour = Duration::from_secs(3600);
+        threads.run(tell("open", None)).detach();
+        threads.run(tell("in an hour", Some(hour))).detach();
+        threads.run(tell("overdue", Some(Duration::ZERO))).detach();
+        drop(go_on);
+        let first = heard.recv_timeout(Duration::from_secs(20));
+        assert_eq!(first, Ok("overdue"));
+    }
+}

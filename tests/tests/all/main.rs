@@ -3,6 +3,7 @@
 mod access;
 mod bad_config;
 mod bad_input;
+mod cancel;
 mod cli;
 mod docs;
 mod drop_in;
