@@ -30,6 +30,15 @@ use contract::vitals::health::types::Request;
 pub(crate) struct Loop {
     engine: Engine,
     pre: PluginPre<State>,
+    time: Time,
+    runs: u32,
+}
+
+/// Which limits on the time of a guest are armed.
+#[derive(Clone, Copy)]
+pub(crate) struct Time {
+    pub(crate) fuel: bool,
+    pub(crate) epoch: bool,
 }
 
 struct State {
@@ -49,8 +58,18 @@ impl WasiView for State {
 }
 
 impl Loop {
+    /// A loop with the limits of the host.
     pub(crate) fn new(guest: &Path) -> Result<Self> {
-        let engine = Engine::new(&settings()).map_err(own)?;
+        let both = Time {
+            fuel: true,
+            epoch: true,
+        };
+        Self::with(guest, both, RUNS)
+    }
+
+    /// A loop of `runs` in each measurement.
+    pub(crate) fn with(guest: &Path, time: Time, runs: u32) -> Result<Self> {
+        let engine = Engine::new(&settings(time)).map_err(own)?;
         let component = Component::from_file(&engine, guest)
             .map_err(own)
             .context("the guest")?;
@@ -65,16 +84,21 @@ impl Loop {
                 std::thread::park_timeout(Duration::from_millis(1));
             }
         });
-        Ok(Self { engine, pre })
+        Ok(Self {
+            engine,
+            pre,
+            time,
+            runs,
+        })
     }
 
     /// CPU time of one run, over many.
     pub(crate) fn micros_per_run(&self) -> Result<f64> {
         let before = cpu_time();
-        for _ in 0..RUNS {
+        for _ in 0..self.runs {
             futures_lite::future::block_on(self.run())?;
         }
-        Ok(since(before).as_secs_f64() * 1e6 / f64::from(RUNS))
+        Ok(since(before).as_secs_f64() * 1e6 / f64::from(self.runs))
     }
 
     /// CPU time of one run, over many on several threads at once.
@@ -89,7 +113,7 @@ impl Loop {
                 Err(_) => Err(anyhow!("a thread of the bare loop panicked")),
             })
         })?;
-        let runs = f64::from(RUNS) * f64::from(u32::try_from(threads)?);
+        let runs = f64::from(self.runs) * f64::from(u32::try_from(threads)?);
         Ok(since(before).as_secs_f64() * 1e6 / runs)
     }
 
@@ -106,16 +130,20 @@ impl Loop {
         };
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limits);
-        store.set_fuel(500_000_000).map_err(own)?;
+        if self.time.fuel {
+            store.set_fuel(500_000_000).map_err(own)?;
+        }
         store.set_hostcall_fuel(2 << 20);
         store.set_max_component_handles(1_000);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|context| {
-            if Instant::now() >= context.data().deadline {
-                return Err(wasmtime::Error::msg("the deadline has passed"));
-            }
-            Ok(UpdateDeadline::Yield(1))
-        });
+        if self.time.epoch {
+            store.set_epoch_deadline(1);
+            store.epoch_deadline_callback(|context| {
+                if Instant::now() >= context.data().deadline {
+                    return Err(wasmtime::Error::msg("the deadline has passed"));
+                }
+                Ok(UpdateDeadline::Yield(1))
+            });
+        }
         let instance = self.pre.instantiate_async(&mut store).await.map_err(own)?;
         let request = Request {
             check: "hello".into(),
@@ -156,7 +184,7 @@ fn trap_contract(linker: &mut Linker<State>, component: &Component) -> Result<()
 }
 
 /// As the host sets its engine up.
-fn settings() -> Config {
+fn settings(time: Time) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.max_core_instance_size(4 << 20)
         .max_component_instance_size(4 << 20)
@@ -169,8 +197,8 @@ fn settings() -> Config {
     let mut config = Config::new();
     config
         .wasm_memory64(false)
-        .consume_fuel(true)
-        .epoch_interruption(true)
+        .consume_fuel(time.fuel)
+        .epoch_interruption(time.epoch)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }

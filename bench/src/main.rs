@@ -5,9 +5,12 @@
 
 mod bare;
 mod clock;
+mod crowd;
 mod fleet;
+mod limits;
 mod pages;
 mod sandbox;
+mod soak;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -16,19 +19,34 @@ use anyhow::{Context as _, Result};
 use table::{Bound, Row};
 
 fn main() -> Result<()> {
-    let guest = guests()?.join("hello.wasm");
+    let wanted: Vec<_> = std::env::args().skip(1).collect();
+    if let Some(unknown) = wanted.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        anyhow::bail!(
+            "there is no part `{unknown}`; there are {}",
+            PARTS.join(", ")
+        );
+    }
+    let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|one| one == part);
+    let guests = guests()?;
+    let hello = guests.join("hello.wasm");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     table::head();
-    runtime.block_on(async {
-        for row in run(&guest).await? {
-            table::add(&row);
-        }
-        table::add(&pages::health_against_constant(&guest).await?);
-        table::add(&many(&guest).await?);
-        Ok(())
-    })
+    for part in PARTS.into_iter().filter(|part| is_wanted(part)) {
+        let rows = runtime.block_on(async {
+            Ok::<_, anyhow::Error>(match part {
+                "run" => run(&hello).await?.into(),
+                "limits" => limits::rows(&guests)?,
+                "pages" => vec![pages::health_against_constant(&hello).await?],
+                "many" => vec![many(&hello).await?],
+                "crowd" => crowd::rows(&guests).await?,
+                _ => vec![soak::row(&guests).await?],
+            })
+        })?;
+        rows.iter().for_each(table::add);
+    }
+    Ok(())
 }
 
 /// One run through schedule, sandbox and board against a bare wasmtime loop.
@@ -64,7 +82,7 @@ async fn run(guest: &Path) -> Result<[Row; 3]> {
             bound: Bound::None,
         },
         Row {
-            what: "  of which: the sandbox and the way to a guest thread and back, nothing else",
+            what: "  beside it: the sandbox alone, with the way to a guest thread and back",
             unit: "µs",
             measured: clock::median(sandboxed),
             baseline,
@@ -106,4 +124,6 @@ fn guests() -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// What can be asked for by name; all of it otherwise.
+const PARTS: [&str; 6] = ["run", "limits", "pages", "many", "crowd", "soak"];
 const ROUNDS: usize = 5;

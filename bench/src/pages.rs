@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -79,7 +80,8 @@ fn ask(address: SocketAddr, path: &str) -> Result<u32> {
     Ok(answers)
 }
 
-fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<()> {
+/// Reads a whole answer, which has to be 200, and answers where in the buffer its body is.
+pub(crate) fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<Range<usize>> {
     let mut filled = 0;
     let (head, length) = loop {
         let read = stream.read(&mut buffer[filled..])?;
@@ -105,9 +107,11 @@ fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<()> {
             );
         }
     };
-    let missing = (head + length).saturating_sub(filled);
-    stream.read_exact(&mut buffer[..missing])?;
-    Ok(())
+    let end = head + length;
+    if filled < end {
+        stream.read_exact(&mut buffer[filled..end])?;
+    }
+    Ok(head..end)
 }
 
 const CLIENTS: usize = 8;

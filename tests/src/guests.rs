@@ -18,6 +18,8 @@ enum Directory {
 
 /// Says hello; needs no settings.
 pub const HELLO: Guest = test("hello");
+/// Computes for some milliseconds, over memory in `passes`.
+pub const BUSY: Guest = test("busy");
 /// Loops for ever, with `calls` host calls before.
 pub const SPIN: Guest = test("spin");
 /// Waits `times` times for `time`.

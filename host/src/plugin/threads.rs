@@ -303,24 +303,17 @@ mod tests {
     async fn the_overdue_get_the_thread_first() {
         let threads = one_thread();
         let (said, heard) = mpsc::channel();
-        let tell = |word, deadline: Option<Duration>| {
+        let tell = |word, ahead: Option<Duration>| {
             let said = said.clone();
-            let mut due = None;
-            let mut polled = false;
-            std::future::poll_fn(move |context| {
-                if !polled {
-                    polled = true;
-                    due = deadline.map(|ahead| due_at(Instant::now() + ahead));
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                due = None;
+            async move {
+                let due = ahead.map(|ahead| due_at(Instant::now() + ahead));
+                futures_lite::future::yield_now().await;
+                drop(due);
                 said.send(word).expect("the test listens");
-                Poll::Ready(())
-            })
+            }
         };
         let go_on = occupy(&threads);
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         threads.run(tell("open", None)).detach();
         threads.run(tell("in an hour", Some(hour))).detach();
         threads.run(tell("overdue", Some(Duration::ZERO))).detach();
