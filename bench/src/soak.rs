@@ -1,0 +1,117 @@
+//! Many runs of many guests, good and hostile, and what they leave in memory.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use vitals_host::check::Code;
+use vitals_host::config::{Config, Limits, Secrets};
+use vitals_host::plugin::{Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
+
+use crate::table::{Bound, Row};
+
+/// Who runs: a guest, what it is told, how it has to end, and how often of a hundred.
+type Member = (&'static str, &'static str, Option<Code>, u32);
+
+const HERD: [Member; 10] = [
+    ("hello", "{}", None, 70),
+    ("noise", r#"{"stdout":50,"log":100}"#, None, 5),
+    ("text", "{}", None, 5),
+    ("spin", "{}", Some(Code::Fuel), 4),
+    ("spin", r#"{"calls":4000000000}"#, Some(Code::Fuel), 3),
+    ("fill", "{}", Some(Code::Memory), 3),
+    ("recurse", r#"{"depth":1000000}"#, Some(Code::Stack), 3),
+    ("leak", "{}", Some(Code::Resources), 2),
+    (
+        "status",
+        r#"{"fail":"panic","message":"no"}"#,
+        Some(Code::Trap),
+        3,
+    ),
+    ("sleep", r#"{"time":"1h"}"#, Some(Code::Timeout), 2),
+];
+
+/// Makes [`RUNS`] runs and compares resident memory at the end with that after a tenth of them.
+pub(crate) async fn row(guests: &Path) -> Result<Row> {
+    let mut options = SandboxOptions::new(&Config::default(), None);
+    options.cache_dir = None;
+    let sandbox = Sandbox::new(options, &Handle::current())?;
+    let mut herd = Vec::new();
+    for (guest, config, end, share) in HERD {
+        let bytes = Plugin::read(&guests.join(format!("{guest}.wasm")))?;
+        let plugin = Plugin::admit(&sandbox, guest.parse()?, bytes).await?;
+        let timeout = match end {
+            Some(Code::Timeout) => Duration::from_millis(2),
+            _ => Duration::from_secs(20),
+        };
+        let task = Arc::new(Task {
+            check: guest.parse()?,
+            config: config.into(),
+            grants: Arc::new(Grants::default()),
+            limits: Limits {
+                fuel: 2_000_000,
+                memory: 4 << 20,
+                ..Limits::default()
+            },
+            timeout,
+            secrets: Arc::new(Secrets::default()),
+            roots: Roots::default(),
+        });
+        for _ in 0..share {
+            herd.push((Arc::clone(&plugin), Arc::clone(&task), end));
+        }
+    }
+    let herd: Arc<[_]> = herd.into();
+    anyhow::ensure!(herd.len() == 100, "the shares are hundredths");
+    runs(&herd, RUNS / 10).await?;
+    let warm = resident()?;
+    runs(&herd, RUNS - RUNS / 10).await?;
+    Ok(Row {
+        what: "resident memory after 1,000,000 runs, 20 of 100 hostile / after 100,000",
+        unit: "MiB",
+        measured: resident()?,
+        baseline: warm,
+        bound: Bound::AtMost(1.1),
+    })
+}
+
+async fn runs(herd: &Arc<[(Arc<Plugin>, Arc<Task>, Option<Code>)]>, count: u64) -> Result<()> {
+    let next = Arc::new(AtomicU64::new(0));
+    let mut lanes = JoinSet::new();
+    for _ in 0..LANES {
+        let (herd, next) = (Arc::clone(herd), Arc::clone(&next));
+        lanes.spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return Ok(());
+                }
+                // A stride that meets all of them, and mixes them.
+                let (plugin, task, end) = &herd[usize::try_from(number * 37 % 100)?];
+                let report = plugin.run(Arc::clone(task), None).await;
+                let code = report.error.as_ref().map(|error| error.code);
+                anyhow::ensure!(code == *end, "run {number}, {}: {report:?}", task.check);
+            }
+        });
+    }
+    while let Some(lane) = lanes.join_next().await {
+        lane??;
+    }
+    Ok(())
+}
+
+/// Resident memory of this process, in MiB.
+fn resident() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kibibytes: f64 = kibibytes.context("there is a line VmRSS in kB")?.parse()?;
+    Ok(kibibytes / 1024.0)
+}
+
+const RUNS: u64 = 1_000_000;
+const LANES: u32 = 32;
