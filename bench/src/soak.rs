@@ -35,6 +35,9 @@ const HERD: [Member; 10] = [
     ("sleep", r#"{"time":"1h"}"#, Some(Code::Timeout), 2),
 ];
 
+/// The members as they run, each as often as its share says.
+type Herd = Arc<[(Arc<Plugin>, Arc<Task>, Option<Code>)]>;
+
 /// Makes [`RUNS`] runs and compares resident memory at the end with that after a tenth of them.
 pub(crate) async fn row(guests: &Path) -> Result<Row> {
     let mut options = SandboxOptions::new(&Config::default(), None);
@@ -65,7 +68,7 @@ pub(crate) async fn row(guests: &Path) -> Result<Row> {
             herd.push((Arc::clone(&plugin), Arc::clone(&task), end));
         }
     }
-    let herd: Arc<[_]> = herd.into();
+    let herd: Herd = herd.into();
     anyhow::ensure!(herd.len() == 100, "the shares are hundredths");
     runs(&herd, RUNS / 10).await?;
     let warm = resident()?;
@@ -79,7 +82,7 @@ pub(crate) async fn row(guests: &Path) -> Result<Row> {
     })
 }
 
-async fn runs(herd: &Arc<[(Arc<Plugin>, Arc<Task>, Option<Code>)]>, count: u64) -> Result<()> {
+async fn runs(herd: &Herd, count: u64) -> Result<()> {
     let next = Arc::new(AtomicU64::new(0));
     let mut lanes = JoinSet::new();
     for _ in 0..LANES {
