@@ -32,6 +32,8 @@ struct Index {
     /// The bytes with which secrets begin, as a set of bits: most places of a text are passed over
     /// by this alone.
     first_bytes: [u64; 4],
+    /// The length of the longest one.
+    longest: usize,
 }
 
 impl Secrets {
@@ -68,6 +70,12 @@ impl Secrets {
     /// Whether there is nothing to take out.
     pub fn is_empty(&self) -> bool {
         self.shared.by_start.is_empty() && self.own.by_start.is_empty()
+    }
+
+    /// The length of the longest secret in bytes. Of a text that was cut, so much at the cut can be
+    /// a piece of one, which is found by nobody.
+    pub(crate) fn longest(&self) -> usize {
+        self.shared.longest.max(self.own.longest)
     }
 
     /// `text` without secrets. Where copies overlap, all that any of them covers goes.
@@ -114,6 +122,7 @@ impl Index {
     fn insert(&mut self, secret: &str) {
         if let Some(start) = secret.as_bytes().first_chunk() {
             self.first_bytes[usize::from(start[0] / 64)] |= 1 << (start[0] % 64);
+            self.longest = self.longest.max(secret.len());
             let alike = self.by_start.entry(*start).or_default();
             alike.push(SecretString::from(secret));
         }

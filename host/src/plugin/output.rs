@@ -17,39 +17,53 @@ use crate::config::Secrets;
 /// The last [`TAIL_BYTES`] of what a guest wrote to either stream.
 #[derive(Clone, Debug)]
 pub(super) struct OutputTail {
-    tail: Arc<Mutex<VecDeque<u8>>>,
+    kept: Arc<Mutex<Kept>>,
     secrets: Arc<Secrets>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: VecDeque<u8>,
+    /// Whether something came before.
+    cut: bool,
 }
 
 impl OutputTail {
     /// An empty tail, of which `secrets` will not be shown.
     pub(super) fn new(secrets: Arc<Secrets>) -> Self {
-        let tail = Arc::default();
-        Self { tail, secrets }
+        let kept = Arc::default();
+        Self { kept, secrets }
     }
 
     /// The lines that were kept, oldest first, each cleaned.
     pub(super) fn lines(&self) -> Vec<Text> {
-        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        if tail.is_empty() {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.bytes.is_empty() {
             return Vec::new();
         }
-        let bytes: Vec<u8> = tail.iter().copied().collect();
+        let bytes: Vec<u8> = kept.bytes.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
         // Before it is split and cut: a secret may have many lines, and a piece would stay.
-        self.secrets
-            .redact(&text)
+        let text = self.secrets.redact(&text);
+        let mut from = text.len().saturating_sub(TAIL_BYTES);
+        if kept.cut {
+            from = from.max(self.secrets.longest());
+        }
+        text[text.ceil_char_boundary(from)..]
             .lines()
             .map(|line| Text::line(line, LINE_BYTES))
             .collect()
     }
 
+    /// Keeps the tail, and before it as much as a secret may have that lies across its beginning.
     fn push(&self, bytes: &[u8]) {
-        let bytes = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
-        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        let excess = (tail.len() + bytes.len()).saturating_sub(TAIL_BYTES);
-        tail.drain(..excess);
-        tail.extend(bytes);
+        let room = TAIL_BYTES + self.secrets.longest();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let excess = (kept.bytes.len() + bytes.len()).saturating_sub(room);
+        kept.cut |= excess > 0;
+        let old = excess.min(kept.bytes.len());
+        kept.bytes.drain(..old);
+        kept.bytes.extend(&bytes[excess - old..]);
     }
 }
 
@@ -125,5 +139,21 @@ mod tests {
         let lines = tail.lines();
         assert_eq!(lines.last().map(Text::as_str), Some("last [2Jwords"));
         assert!(lines.iter().map(|line| line.as_str().len()).sum::<usize>() <= TAIL_BYTES);
+    }
+
+    #[test]
+    fn no_piece_of_a_secret_stays_where_the_tail_begins() {
+        let secret = "the quick brown fox";
+        for after in TAIL_BYTES - 2 * secret.len()..TAIL_BYTES + 2 * secret.len() {
+            let tail = OutputTail::new(Arc::new(Secrets::new([secret])));
+            tail.push(format!("before {secret}{}", ".".repeat(after)).as_bytes());
+            let lines = tail.lines();
+            let [line] = &lines[..] else {
+                panic!("{after}: {lines:?}");
+            };
+            let left = line.as_str().trim_end_matches(['.', '…']);
+            let is_piece = |left: &str| left.len() > 2 && secret.ends_with(left);
+            assert!(!is_piece(left) && !left.contains("fox"), "{after}: {left}");
+        }
     }
 }
