@@ -20,6 +20,7 @@ mod sandbox;
 mod schema;
 mod state;
 mod threads;
+mod tls;
 
 pub use admission::{LoadError, Plugin};
 pub use capabilities::{ErrorTracker, Severity};

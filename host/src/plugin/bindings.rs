@@ -8,9 +8,13 @@ pub(super) mod v0_1 {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "plugin",
-        imports: { default: trappable },
+        imports: {
+            "vitals:health/tls": async | trappable,
+            default: trappable,
+        },
         exports: { default: async },
         require_store_data_send: true,
+        with: { "vitals:health/tls.connection": crate::plugin::tls::Connection },
     });
 }
 

@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::Resource;
-
-use super::bindings::v0_1::vitals::health::{files, metrics, reporting, system, tls, types};
+use super::bindings::v0_1::vitals::health::{files, metrics, reporting, system, types};
 use super::grants::Kind;
 use super::state::State;
 use crate::check::{CheckName, Text};
@@ -224,54 +222,6 @@ impl system::Host for State {
     }
 }
 
-impl tls::Host for State {}
-
-/// No connection is ever handed out, so that there is none to use.
-impl tls::HostConnection for State {
-    fn connect(
-        &mut self,
-        host: String,
-        port: u16,
-        _timeout_ms: u32,
-    ) -> wasmtime::Result<Result<Resource<tls::Connection>, tls::TlsError>> {
-        Ok(Err(self
-            .closed_door(Kind::Tls, format!("{host}:{port}"))
-            .into()))
-    }
-
-    fn read(
-        &mut self,
-        _connection: Resource<tls::Connection>,
-        _max: u32,
-        _timeout_ms: u32,
-    ) -> wasmtime::Result<Result<Vec<u8>, tls::TlsError>> {
-        Ok(Err(tls::TlsError::Closed))
-    }
-
-    fn write(
-        &mut self,
-        _connection: Resource<tls::Connection>,
-        _bytes: Vec<u8>,
-        _timeout_ms: u32,
-    ) -> wasmtime::Result<Result<(), tls::TlsError>> {
-        Ok(Err(tls::TlsError::Closed))
-    }
-
-    fn start_tls(
-        &mut self,
-        _connection: Resource<tls::Connection>,
-        _server_name: String,
-        _verify: bool,
-        _timeout_ms: u32,
-    ) -> wasmtime::Result<Result<tls::Handshake, tls::TlsError>> {
-        Ok(Err(tls::TlsError::Closed))
-    }
-
-    fn drop(&mut self, _connection: Resource<tls::Connection>) -> wasmtime::Result<()> {
-        Ok(())
-    }
-}
-
 impl From<Closed> for files::FileError {
     fn from(closed: Closed) -> Self {
         match closed {
@@ -286,15 +236,6 @@ impl From<Closed> for system::SystemError {
         match closed {
             Closed::Denied(why) => Self::Denied(why),
             Closed::Missing(why) => Self::Unavailable(why),
-        }
-    }
-}
-
-impl From<Closed> for tls::TlsError {
-    fn from(closed: Closed) -> Self {
-        match closed {
-            Closed::Denied(why) => Self::Denied(why),
-            Closed::Missing(why) => Self::Failed(why),
         }
     }
 }

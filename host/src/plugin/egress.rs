@@ -20,9 +20,11 @@ use std::time::Instant;
 
 use wasmtime::component::ResourceTable;
 
+pub(super) use self::connect::Unreached;
 pub(super) use self::look_up::add_name_lookup_to_linker;
 pub(super) use self::network::Network;
 use self::network::ResolveError;
+pub(super) use self::tls::{Pace, Paced, Shaken, Trouble, Unshaken, trouble};
 pub use self::tls::{Roots, RootsError};
 use super::grants::{Grants, Host, Kind, Peer, Refusal};
 use crate::check::{self, CheckName};
@@ -137,8 +139,8 @@ impl Egress {
 
     fn granted(&self, decision: Result<(), Refusal>) -> Result<(), NoWay> {
         decision.map_err(|refusal| {
-            self.note(refusal);
-            NoWay::Denied
+            self.note(refusal.clone());
+            NoWay::Denied(refusal)
         })
     }
 
@@ -151,7 +153,7 @@ impl Egress {
 #[derive(Debug)]
 enum NoWay {
     /// No grant covers it; the refusal was noted.
-    Denied,
+    Denied(Refusal),
     /// Its name could not be resolved.
     Unresolved(ResolveError),
 }

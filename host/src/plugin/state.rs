@@ -20,7 +20,7 @@ use super::run::RunLimits;
 pub(super) struct State {
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    table: ResourceTable,
+    pub(super) table: ResourceTable,
     pub(super) egress: Egress,
     pub(super) limiter: MemoryLimiter,
     pub(super) output: OutputTail,

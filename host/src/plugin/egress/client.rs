@@ -111,7 +111,7 @@ impl Egress {
             .addresses(peer, until)
             .await
             .map_err(|no_way| match no_way {
-                NoWay::Denied => Error::HttpRequestDenied,
+                NoWay::Denied(_) => Error::HttpRequestDenied,
                 NoWay::Unresolved(ResolveError::Timeout) => Error::DnsTimeout,
                 NoWay::Unresolved(ResolveError::Failed(reason)) => Error::DnsError {
                     rcode: Some(reason),

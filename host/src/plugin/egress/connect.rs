@@ -8,6 +8,71 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
 
+use super::network::ResolveError;
+use super::{Egress, NoWay};
+use crate::plugin::grants::Peer;
+
+impl Egress {
+    /// Connects to a granted peer, for a connection that the guest itself speaks over.
+    pub(in crate::plugin) async fn dial(
+        &self,
+        peer: &Peer,
+        until: Instant,
+    ) -> Result<TcpStream, Unreached> {
+        // Before it counts: what is refused says so however often it is tried.
+        self.granted(self.0.grants.permit(peer))
+            .map_err(|no_way| self.unreached(no_way))?;
+        if !self.spend_connection() {
+            return Err(Unreached::Failed(
+                "the run has opened as many connections as its `limits.connections` allow".into(),
+            ));
+        }
+        let addresses = self
+            .addresses(peer, until)
+            .await
+            .map_err(|no_way| self.unreached(no_way))?;
+        connect(&addresses, until)
+            .await
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::TimedOut => Unreached::Timeout,
+                io::ErrorKind::ConnectionRefused => Unreached::Failed("connection refused".into()),
+                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                    Unreached::Failed("there is no route to it".into())
+                }
+                io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+                    Unreached::Closed
+                }
+                // The host's own trouble: no sockets left, no permission.
+                _ => Unreached::Failed(format!("the host cannot connect: {error}")),
+            })
+    }
+
+    fn unreached(&self, no_way: NoWay) -> Unreached {
+        match no_way {
+            NoWay::Denied(refusal) => {
+                Unreached::Denied(refusal.shown(&self.0.check).message.into())
+            }
+            NoWay::Unresolved(ResolveError::Timeout) => Unreached::Timeout,
+            NoWay::Unresolved(ResolveError::Failed(reason)) => {
+                Unreached::Failed(format!("cannot look up the host: {reason}"))
+            }
+        }
+    }
+}
+
+/// Why there is no connection to a peer.
+#[derive(Debug)]
+pub(in crate::plugin) enum Unreached {
+    /// It is not granted; the text says what the operator would have to write.
+    Denied(String),
+    /// There was no answer in time.
+    Timeout,
+    /// The peer closed it at once.
+    Closed,
+    /// The reason, for a person.
+    Failed(String),
+}
+
 /// Connects to the first address that answers, in the order in which the resolver gave them.
 ///
 /// The next address gets its chance when one has failed or has not answered for 250 ms (the

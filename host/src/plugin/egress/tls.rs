@@ -1,26 +1,34 @@
-//! TLS by the host: sets of trusted roots, handshakes, and the words for what goes wrong.
+//! TLS by the host: sets of trusted roots, and handshakes with what they trust.
 //!
 //! Every connection shakes hands in full. A resumed session would not look at the certificate
 //! again, and its expiry is what a check is there to see.
 
+mod inspect;
+mod paced;
+mod words;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use wasmtime_wasi_http::Error;
 
+pub(in crate::plugin) use self::inspect::{Shaken, Unshaken};
+pub(in crate::plugin) use self::paced::{Pace, Paced};
+pub(super) use self::words::fault;
+pub(in crate::plugin) use self::words::{Trouble, trouble};
+use self::words::{doubt, untrusted};
 use crate::config::Root;
 use crate::plugin::grants::Host;
 
@@ -33,12 +41,12 @@ struct RootSet {
     system: bool,
     certificates: Vec<CertificateDer<'static>>,
     /// Made for the first connection: the machine's roots take milliseconds to read.
-    client: OnceCell<Client>,
+    client: OnceLock<Client>,
 }
 
 struct Client {
     config: Arc<ClientConfig>,
-    roots: usize,
+    roots: Arc<RootCertStore>,
 }
 
 impl Roots {
@@ -50,15 +58,20 @@ impl Roots {
         until: Instant,
     ) -> Result<TlsStream<TcpStream>, Error> {
         let client = self.client().await;
-        let name = match host {
-            Host::Address(address) => ServerName::from(*address),
-            Host::Name(name) => ServerName::try_from(name.to_string())
-                .map_err(|_| untrusted(host, "no certificate can be for such a name"))?,
-        };
+        let refused = |reason: &str| Error::InternalError(Some(untrusted(host, reason)));
+        let name = server_name(host).map_err(refused)?;
         let connector = TlsConnector::from(Arc::clone(&client.config));
         match timeout_at(until.into(), connector.connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(unshaken(&error, host, client.roots)),
+            Ok(Err(error)) => Err(
+                match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                    Some(rustls::Error::InvalidCertificate(reason)) => {
+                        refused(&doubt(reason, None, client.roots.len()))
+                    }
+                    Some(error) => fault(error),
+                    None => Error::ConnectionTerminated,
+                },
+            ),
             Err(_) => Err(Error::ConnectionTimeout),
         }
     }
@@ -70,12 +83,16 @@ impl Roots {
     }
 
     async fn client(&self) -> &Client {
-        let roots = Arc::clone(&self.0);
-        let make = || async move {
-            let made = tokio::task::spawn_blocking(move || roots.make_client()).await;
-            made.unwrap_or_else(|_| Client::new(RootCertStore::empty()))
-        };
-        self.0.client.get_or_init(make).await
+        if let Some(made) = self.0.client.get() {
+            return made;
+        }
+        let set = Arc::clone(&self.0);
+        // Made to the end even if nobody waits for it any more, so that the next one finds it.
+        let making = tokio::task::spawn_blocking(move || {
+            set.client();
+        });
+        making.await.ok();
+        self.0.client()
     }
 }
 
@@ -89,6 +106,10 @@ impl fmt::Debug for Roots {
 }
 
 impl RootSet {
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| self.make_client())
+    }
+
     fn make_client(&self) -> Client {
         let mut store = RootCertStore::empty();
         if self.system {
@@ -105,12 +126,12 @@ impl RootSet {
 
 impl Client {
     fn new(store: RootCertStore) -> Self {
-        let roots = store.len();
+        let roots = Arc::new(store);
         let provider = Arc::new(ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has what TLS 1.2 and 1.3 need")
-            .with_root_certificates(store)
+            .with_root_certificates(Arc::clone(&roots))
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
@@ -118,6 +139,15 @@ impl Client {
             config: Arc::new(config),
             roots,
         }
+    }
+}
+
+/// The name that the certificate has to be for, and that the server is told unless it is an address.
+fn server_name(host: &Host) -> Result<ServerName<'static>, &'static str> {
+    match host {
+        Host::Address(address) => Ok(ServerName::from(*address)),
+        Host::Name(name) => ServerName::try_from(name.to_string())
+            .map_err(|_| "no certificate can be for such a name"),
     }
 }
 
@@ -144,7 +174,7 @@ impl SharedRoots {
         let set = Arc::new(RootSet {
             system,
             certificates,
-            client: OnceCell::new(),
+            client: OnceLock::new(),
         });
         self.0.push(Arc::downgrade(&set));
         Ok(Roots(set))
@@ -193,55 +223,4 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
             .map_err(|error| content(error.to_string()))?;
     }
     Ok(found)
-}
-
-/// Why a handshake failed, as `wasi:http` says it. A certificate that is not trusted is told in
-/// words, because the case for it carries none.
-fn unshaken(error: &io::Error, host: &Host, roots: usize) -> Error {
-    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        Some(rustls::Error::InvalidCertificate(reason)) => {
-            let mut reason = doubt(reason);
-            if roots == 0 {
-                reason.push_str("; there are no trusted roots at all on the host's machine");
-            }
-            untrusted(host, &reason)
-        }
-        Some(error) => fault(error),
-        None => Error::ConnectionTerminated,
-    }
-}
-
-/// What went wrong in the TLS protocol, as `wasi:http` says it.
-pub(super) fn fault(error: &rustls::Error) -> Error {
-    match error {
-        rustls::Error::AlertReceived(alert) => Error::TlsAlertReceived {
-            alert_id: Some(u8::from(*alert)),
-            alert_message: Some(format!("{alert:?}")),
-        },
-        _ => Error::TlsProtocolError,
-    }
-}
-
-fn untrusted(host: &Host, reason: &str) -> Error {
-    Error::InternalError(Some(format!(
-        "the certificate of {host} is not trusted: {reason}"
-    )))
-}
-
-fn doubt(reason: &CertificateError) -> String {
-    match reason {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "it has expired".into()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet".into()
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "it is for another name".into()
-        }
-        CertificateError::UnknownIssuer => "its issuer is not among the trusted roots".into(),
-        CertificateError::BadSignature => "its issuer did not sign it".into(),
-        CertificateError::Revoked => "it was revoked".into(),
-        other => other.to_string(),
-    }
 }

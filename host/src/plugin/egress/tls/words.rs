@@ -1,0 +1,299 @@
+//! What goes wrong with TLS, in words for a person or as `wasi:http` says it.
+
+use std::fmt::Write as _;
+use std::io;
+
+use rustls::pki_types::CertificateDer;
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use wasmtime_wasi_http::Error;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::check::Text;
+use crate::plugin::grants::Host;
+
+/// What went wrong in the TLS protocol, as `wasi:http` says it.
+pub(in crate::plugin::egress) fn fault(error: &rustls::Error) -> Error {
+    match error {
+        rustls::Error::AlertReceived(alert) => Error::TlsAlertReceived {
+            alert_id: Some(u8::from(*alert)),
+            alert_message: Some(format!("{alert:?}")),
+        },
+        _ => Error::TlsProtocolError,
+    }
+}
+
+/// Why a connection broke.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::plugin) enum Trouble {
+    /// The other side closed it.
+    Closed,
+    /// The reason.
+    Failed(String),
+}
+
+/// Why an operation on a connection failed.
+pub(in crate::plugin) fn trouble(error: &io::Error) -> Trouble {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if let Some(error) = inner {
+        return Trouble::Failed(protocol_error(error));
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::WriteZero => Trouble::Closed,
+        _ => Trouble::Failed(format!("the connection broke: {error}")),
+    }
+}
+
+/// What came in place of TLS, if the first bytes are not a record of it. (The types of records of
+/// RFC 8446, section 5.1, from `change_cipher_spec` to `application_data`.)
+pub(super) fn unlike_tls(opening: &[u8]) -> Option<String> {
+    if (20..=23).contains(opening.first()?) {
+        return None;
+    }
+    let line = opening
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let readable = line
+        .iter()
+        .all(|byte| (b' '..=b'~').contains(byte) || *byte == b'\r');
+    Some(if readable && !line.is_empty() {
+        let line = Text::line(String::from_utf8_lossy(line).trim_end(), SHOWN_BYTES);
+        format!("the server does not speak TLS here: it began with `{line}`")
+    } else {
+        "the server does not speak TLS here".to_owned()
+    })
+}
+
+/// That a certificate is not trusted.
+pub(super) fn untrusted(host: &Host, reason: &str) -> String {
+    format!("the certificate of {host} is not trusted: {reason}")
+}
+
+/// Why a chain is not trusted. `leaf` is its first certificate where that is at hand, `roots` the
+/// number of roots that there are.
+pub(super) fn doubt(
+    reason: &CertificateError,
+    leaf: Option<&CertificateDer<'_>>,
+    roots: usize,
+) -> String {
+    let mut words = match reason {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".into()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet".into()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name".into()
+        }
+        CertificateError::UnknownIssuer if leaf.is_some_and(is_self_signed) => {
+            "it is self-signed, and not among the trusted roots".into()
+        }
+        CertificateError::UnknownIssuer => "its issuer is not among the trusted roots".into(),
+        CertificateError::BadSignature => "its issuer did not sign it".into(),
+        CertificateError::Revoked => "it was revoked".into(),
+        CertificateError::BadEncoding => "it cannot be read".into(),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not for servers".into()
+        }
+        CertificateError::UnhandledCriticalExtension => {
+            "it has a critical extension that is not understood".into()
+        }
+        CertificateError::Other(other) => match other.to_string().as_str() {
+            "CaUsedAsEndEntity" if leaf.is_some_and(is_self_signed) => {
+                "it is self-signed and marked as a certificate authority's, which a server's must \
+                 not be"
+                    .into()
+            }
+            "CaUsedAsEndEntity" => {
+                "it is marked as a certificate authority's, which a server's must not be".into()
+            }
+            other => in_words(other),
+        },
+        other => in_words(&other.to_string()),
+    };
+    if roots == 0 {
+        words.push_str("; there are no trusted roots at all on the host's machine");
+    }
+    Text::line(&words, REASON_BYTES).into()
+}
+
+fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate).is_ok_and(|(_, certificate)| {
+        certificate.subject().as_raw() == certificate.issuer().as_raw()
+    })
+}
+
+fn protocol_error(error: &rustls::Error) -> String {
+    use rustls::Error;
+    let words = match error {
+        Error::AlertReceived(alert) => refusal(*alert),
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "the server does not hold the key of the certificate that it shows".to_owned()
+        }
+        Error::InvalidCertificate(reason) => {
+            format!(
+                "the server's certificate cannot be used: {}",
+                doubt(reason, None, usize::MAX)
+            )
+        }
+        Error::NoCertificatesPresented => "the server showed no certificate".to_owned(),
+        Error::PeerIncompatible(why) => format!(
+            "the server and the host have no common way to speak TLS: {}",
+            in_words(&format!("{why:?}"))
+        ),
+        Error::PeerMisbehaved(why) => {
+            format!(
+                "the server broke the protocol: {}",
+                in_words(&format!("{why:?}"))
+            )
+        }
+        Error::InvalidMessage(
+            InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
+        ) => "the server's certificates are larger than the 64 KiB that the host takes".to_owned(),
+        Error::InvalidMessage(why) => {
+            format!(
+                "what the server sent is not TLS: {}",
+                in_words(&format!("{why:?}"))
+            )
+        }
+        Error::PeerSentOversizedRecord => "the server sent a record that is too large".to_owned(),
+        Error::DecryptError => "what the server sent cannot be decrypted".to_owned(),
+        Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
+            "the server sent a message out of turn".to_owned()
+        }
+        other => other.to_string(),
+    };
+    Text::line(&words, REASON_BYTES).into()
+}
+
+/// What an alert of the server says (RFC 8446, section 6).
+fn refusal(alert: AlertDescription) -> String {
+    let name = in_words(&format!("{alert:?}"));
+    let mut words = format!(
+        "the server refused with the alert {} ({name})",
+        u8::from(alert)
+    );
+    match alert {
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
+            words.push_str("; it may have no cipher in common with the host");
+        }
+        AlertDescription::ProtocolVersion => {
+            words.push_str("; it has neither TLS 1.2 nor 1.3");
+        }
+        AlertDescription::UnrecognisedName => words.push_str("; it does not know that name"),
+        AlertDescription::CertificateRequired => {
+            words.push_str("; it wants a certificate of the client, and checks have none");
+        }
+        _ => {}
+    }
+    words
+}
+
+/// `NoCipherSuitesInCommon` as `no cipher suites in common`; a text that has spaces stays as it is.
+fn in_words(name: &str) -> String {
+    if name.contains(' ') {
+        return name.to_owned();
+    }
+    let mut words = String::with_capacity(name.len() + 8);
+    for (at, character) in name.char_indices() {
+        if character.is_ascii_uppercase() && at > 0 {
+            words.push(' ');
+        }
+        write!(words, "{}", character.to_ascii_lowercase()).ok();
+    }
+    words
+}
+
+const SHOWN_BYTES: usize = 48;
+const REASON_BYTES: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use rustls::{OtherError, PeerIncompatible, PeerMisbehaved};
+
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_reads_as_a_sentence() {
+        let broken = |error: rustls::Error| match trouble(&io::Error::other(error)) {
+            Trouble::Failed(words) => words,
+            Trouble::Closed => "closed".to_owned(),
+        };
+        for (error, words) in [
+            (
+                rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
+                "the server and the host have no common way to speak TLS: server does not support \
+                 tls12 or13",
+            ),
+            (
+                rustls::Error::PeerMisbehaved(PeerMisbehaved::TooManyEmptyFragments),
+                "the server broke the protocol: too many empty fragments",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+                "the server refused with the alert 116 (certificate required); it wants a \
+                 certificate of the client, and checks have none",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::ProtocolVersion),
+                "the server refused with the alert 70 (protocol version); it has neither TLS 1.2 \
+                 nor 1.3",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::InternalError),
+                "the server refused with the alert 80 (internal error)",
+            ),
+        ] {
+            assert_eq!(broken(error), words);
+        }
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
+            assert_eq!(trouble(&kind.into()), Trouble::Closed);
+        }
+    }
+
+    #[test]
+    fn a_doubt_of_the_library_is_put_into_words() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Named(&'static str);
+        let other = |name| CertificateError::Other(OtherError(std::sync::Arc::new(Named(name))));
+        assert_eq!(
+            doubt(&other("CaUsedAsEndEntity"), None, 1),
+            "it is marked as a certificate authority's, which a server's must not be"
+        );
+        assert_eq!(
+            doubt(&other("PathLenConstraintViolated"), None, 1),
+            "path len constraint violated"
+        );
+        assert_eq!(
+            doubt(&CertificateError::Revoked, None, 0),
+            "it was revoked; there are no trusted roots at all on the host's machine"
+        );
+    }
+
+    #[test]
+    fn another_protocol_is_known_by_its_first_line() {
+        for (opening, words) in [
+            (
+                &b"220 mail ESMTP\r\n250"[..],
+                Some("here: it began with `220 mail ESMTP`"),
+            ),
+            (b"\0\0\0\x0a", Some("the server does not speak TLS here")),
+            (b"\x16\x03\x03", None),
+            (b"", None),
+        ] {
+            let said = unlike_tls(opening);
+            assert_eq!(said.is_some(), words.is_some(), "{said:?}");
+            let ends_as_expected = said
+                .zip(words)
+                .is_none_or(|(said, words)| said.ends_with(words));
+            assert!(ends_as_expected, "{opening:?}");
+        }
+    }
+}

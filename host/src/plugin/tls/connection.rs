@@ -1,0 +1,234 @@
+//! One connection of a guest: plain at first, TLS once it was asked for, closed when it broke.
+//!
+//! It knows neither grants nor the contract's resources. What it can hold for its peer is bounded by
+//! the TLS library: 64 KiB of handshake, 16 KiB of data that was not asked for yet, 64 KiB to send.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use rustls::{ClientConnection, ProtocolVersion};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout_at;
+use tokio_rustls::client::TlsStream;
+
+use super::certificate::shown;
+use super::tls;
+use crate::plugin::egress::{Egress, Pace, Paced, Shaken, Trouble, Unshaken, trouble};
+use crate::plugin::grants::Host;
+
+/// A connection of a guest.
+#[expect(
+    unreachable_pub,
+    reason = "the bindings of the contract name it where `pub(super)` can't follow"
+)]
+#[derive(Debug)]
+pub struct Connection(Line);
+
+#[derive(Debug)]
+enum Line {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<Paced>>, Arc<Pace>),
+    Closed,
+}
+
+/// Why an operation failed. After anything but a timeout of a read the connection is closed.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// It was not over in time.
+    Timeout,
+    /// The peer closed the connection, or it was closed here before.
+    Closed,
+    /// The reason, for a person.
+    Failed(String),
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self(Line::Plain(stream))
+    }
+
+    /// Reads what there is, at most `max` bytes and never more than 64 KiB, as soon as there is any;
+    /// nothing at the end. A read that timed out has taken nothing, and can be tried again.
+    ///
+    /// A peer that ends the connection without the farewell of TLS may have been cut off: that is
+    /// [`Broken::Closed`], not the end.
+    pub(super) async fn read(&mut self, max: u32, until: Instant) -> Result<Vec<u8>, Broken> {
+        let line = &mut self.0;
+        let max = usize::try_from(max).unwrap_or(usize::MAX).min(READ_BYTES);
+        if max == 0 && !matches!(line, Line::Closed) {
+            return Ok(Vec::new());
+        }
+        let mut bytes = Vec::with_capacity(max);
+        let reading = poll_fn(|context| {
+            line.begin_poll();
+            let mut buffer = ReadBuf::uninit(bytes.spare_capacity_mut());
+            ready!(line.poll_read(context, &mut buffer))?;
+            Poll::Ready(io::Result::Ok(buffer.filled().to_vec()))
+        });
+        match timeout_at(until.into(), reading).await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(error)) => Err(self.broke(&error)),
+            Err(_) => Err(Broken::Timeout),
+        }
+    }
+
+    /// Writes all of it. One that timed out closes the connection: nobody knows how much went.
+    pub(super) async fn write(&mut self, bytes: &[u8], until: Instant) -> Result<(), Broken> {
+        let line = &mut self.0;
+        let mut rest = bytes;
+        let writing = poll_fn(|context| {
+            line.begin_poll();
+            while !rest.is_empty() {
+                match ready!(line.poll_write(context, rest))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    count => rest = &rest[count..],
+                }
+            }
+            line.poll_flush(context)
+        });
+        match timeout_at(until.into(), writing).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.broke(&error)),
+            Err(_) => {
+                self.0 = Line::Closed;
+                Err(Broken::Timeout)
+            }
+        }
+    }
+
+    /// Shakes hands, once for a connection. One that does not come about closes it, however it ended.
+    pub(super) async fn start_tls(
+        &mut self,
+        egress: &Egress,
+        host: &Host,
+        verify: bool,
+        until: Instant,
+    ) -> Result<tls::Handshake, Broken> {
+        let stream = match std::mem::replace(&mut self.0, Line::Closed) {
+            Line::Plain(stream) => stream,
+            Line::Closed => return Err(Broken::Closed),
+            speaking @ Line::Tls(..) => {
+                self.0 = speaking;
+                return Err(Broken::Failed("the connection speaks TLS already".into()));
+            }
+        };
+        let shaken = egress.shake_hands(stream, host, verify, until).await;
+        let Shaken {
+            stream,
+            pace,
+            doubt,
+        } = shaken.map_err(|unshaken| match unshaken {
+            Unshaken::Timeout => Broken::Timeout,
+            Unshaken::Closed => Broken::Closed,
+            Unshaken::Failed(why) => Broken::Failed(why),
+        })?;
+        let handshake = handshake(stream.get_ref().1, doubt);
+        self.0 = Line::Tls(Box::new(stream), pace);
+        Ok(handshake)
+    }
+
+    fn broke(&mut self, error: &io::Error) -> Broken {
+        self.0 = Line::Closed;
+        match trouble(error) {
+            Trouble::Closed => Broken::Closed,
+            Trouble::Failed(why) => Broken::Failed(why),
+        }
+    }
+}
+
+/// Says farewell where TLS is spoken, as far as that goes without waiting: a peer is to see that
+/// nothing was cut off.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Line::Tls(stream, _) = &mut self.0 {
+            let (io, session) = stream.get_mut();
+            session.send_close_notify();
+            let mut sending = Sending(io);
+            while session.wants_write() {
+                match session.write_tls(&mut sending) {
+                    Ok(count) if count > 0 => {}
+                    _ => break,
+                }
+            }
+        }
+    }
+}
+
+/// Writes what goes without waiting.
+struct Sending<'a>(&'a Paced);
+
+impl io::Write for Sending<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Line {
+    fn begin_poll(&self) {
+        if let Self::Tls(_, pace) = self {
+            pace.renew();
+        }
+    }
+
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream, _) => Pin::new(stream).poll_read(context, buffer),
+            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream, _) => Pin::new(stream).poll_write(context, bytes),
+            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream, _) => Pin::new(stream).poll_flush(context),
+            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+fn handshake(session: &ClientConnection, doubt: Option<String>) -> tls::Handshake {
+    let chain = session.peer_certificates().unwrap_or_default();
+    let protocol = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        _ => "",
+    };
+    let cipher = session
+        .negotiated_cipher_suite()
+        .and_then(|suite| suite.suite().as_str())
+        .unwrap_or_default();
+    tls::Handshake {
+        chain: chain.iter().take(CHAIN).map(shown).collect(),
+        protocol: protocol.to_owned(),
+        // The registry of IANA has `TLS_` in front of the suites of 1.3 too.
+        cipher: cipher.replacen("TLS13_", "TLS_", 1),
+        verification_error: doubt,
+    }
+}
+
+/// What one read answers with at most.
+const READ_BYTES: usize = 64 << 10;
+/// Certificates of a chain that are shown, the leaf first.
+const CHAIN: usize = 16;
