@@ -9,9 +9,13 @@ mod native;
 mod wasi;
 
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use native::{capture, counter_add, exchange, gauge_set, histogram_observe, log};
+pub(crate) use native::{
+    TlsConnection, capture, counter_add, exchange, gauge_set, histogram_observe, log,
+};
 #[cfg(target_family = "wasm")]
-pub(crate) use wasi::{capture, counter_add, exchange, gauge_set, histogram_observe, log};
+pub(crate) use wasi::{
+    TlsConnection, capture, counter_add, exchange, gauge_set, histogram_observe, log,
+};
 
 /// The contract, as wit-bindgen reads it from `wit/`.
 #[cfg(target_family = "wasm")]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 /// A moment by which something has to be done.
 ///
 /// [`Deadline::of_run`] is a little before the host ends the run, so that a check can still say what it
-/// was waiting for. [`http`](crate::http) and [`tcp`](crate::tcp) keep to it by themselves; what loops or
-/// tries again asks it:
+/// was waiting for. [`http`](crate::http), [`tcp`](crate::tcp) and [`tls`](crate::tls) keep to it by
+/// themselves; what loops or tries again asks it:
 ///
 /// ```
 /// use vitals_sdk::prelude::*;

@@ -60,12 +60,12 @@
 //! # Where it runs
 //!
 //! In the host, each run has a fresh instance, a [`Deadline`], and nothing else until the operator
-//! grants it: [`http`] and [`tcp`] answer with an error that says what would have to be granted. What
+//! grants it: [`http`], [`tcp`] and [`tls`] answer with an error that says what would have to be granted. What
 //! stands in a setting with `#[config(grant = "…")]` is granted.
 //!
 //! Outside of it, in the author's own `cargo test`, the check stays an ordinary function: [`tcp`] is
-//! `std::net` there, [`http`] and [`metrics`] answer with an error that says so, and [`report`] is
-//! silent. `Settings::from_json` makes the settings for such a test, [`Request::new`] the request.
+//! `std::net` there, [`http`], [`tls`] and [`metrics`] answer with an error that says so, and [`report`]
+//! is silent. `Settings::from_json` makes the settings for such a test, [`Request::new`] the request.
 
 #[cfg(all(
     target_family = "wasm",
@@ -85,6 +85,7 @@ mod error;
 mod host;
 mod measurement;
 mod outcome;
+mod pending;
 mod plugin;
 mod request;
 mod text;
@@ -96,6 +97,7 @@ pub mod http;
 pub mod metrics;
 pub mod report;
 pub mod tcp;
+pub mod tls;
 
 pub use address::{Address, AddressError};
 #[doc(inline)]
@@ -121,7 +123,7 @@ pub mod prelude {
     pub use crate::{
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
         Status, Thresholds, Url, Value, bytes, count, health_check, http, json, metrics, ratio,
-        report, seconds, shortened, tcp,
+        report, seconds, shortened, tcp, tls,
     };
     pub use std::time::Duration;
 }

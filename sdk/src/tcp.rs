@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::Address;
 use crate::deadline::Limit;
 use crate::duration::duration_text;
+use crate::pending::{Pending, Unread, exactly, line_text, up_to};
 
 /// Connects to one of the host's addresses, tried in their order, within `timeout` altogether.
 ///
@@ -71,7 +72,7 @@ pub struct TcpStream {
     address: Address,
     timeout: Duration,
     /// Read, but not yet asked for.
-    pending: Vec<u8>,
+    pending: Pending,
 }
 
 impl TcpStream {
@@ -82,7 +83,7 @@ impl TcpStream {
             stream,
             address: address.clone(),
             timeout,
-            pending: Vec::new(),
+            pending: Pending::default(),
         }
     }
 
@@ -98,44 +99,34 @@ impl TcpStream {
 
     /// Reads exactly so many bytes. An end before that is an error.
     pub fn read_exact(&mut self, count: usize) -> Result<Vec<u8>, Error> {
-        self.read_to(count, |pending| (pending.len() >= count).then_some(count))
+        self.read_to(count, exactly(count))
     }
 
     /// Reads to `end` and with it, over at most `limit` bytes. It is an error if `end` is not within them, or
     /// the stream is over before it.
     pub fn read_until(&mut self, end: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
-        let mut searched = 0;
-        self.read_to(limit, |pending| {
-            let from = searched;
-            searched = pending.len().saturating_sub(end.len().saturating_sub(1));
-            let found = find(&pending[from..], end)?;
-            Some(from + found + end.len())
-        })
+        self.read_to(limit, up_to(end))
     }
 
     /// Reads a line of at most `limit` bytes. The answer is without its line break; bytes that are not
     /// UTF-8 are replaced.
     pub fn read_line(&mut self, limit: usize) -> Result<String, Error> {
-        let line = self.read_until(b"\n", limit)?;
-        let line = line.strip_suffix(b"\n").unwrap_or(&line);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        Ok(String::from_utf8_lossy(line).into_owned())
+        Ok(line_text(&self.read_until(b"\n", limit)?))
     }
 
     /// Reads what there is, at most `most` bytes, as soon as there is any; nothing at the end of the stream.
     pub fn read_some(&mut self, most: usize) -> Result<Vec<u8>, Error> {
         let limit = Limit::new(self.timeout);
-        if self.pending.is_empty() {
-            self.fill(limit, most)
-                .map_err(|error| self.error("read from", &error, limit))?;
+        if self.pending.bytes().is_empty() {
+            return read_chunk(&mut self.stream, limit, most)
+                .map_err(|error| self.error("read from", &error, limit));
         }
-        let count = self.pending.len().min(most);
-        Ok(self.pending.drain(..count).collect())
+        Ok(self.pending.take(most))
     }
 
     /// What was read ahead and not yet asked for. It costs no wait.
     pub fn buffered(&self) -> &[u8] {
-        &self.pending
+        self.pending.bytes()
     }
 
     /// Writes all of it.
@@ -165,44 +156,18 @@ impl TcpStream {
     fn read_to(
         &mut self,
         most: usize,
-        mut done: impl FnMut(&[u8]) -> Option<usize>,
+        done: impl FnMut(&[u8]) -> Option<usize>,
     ) -> Result<Vec<u8>, Error> {
         let limit = Limit::new(self.timeout);
-        loop {
-            if let Some(count) = done(&self.pending).filter(|count| *count <= most) {
-                return Ok(self.pending.drain(..count).collect());
-            }
-            if self.pending.len() >= most {
-                return Err(Error::too_long(&self.address, most));
-            }
-            match self.fill(limit, CHUNK) {
-                Ok(0) => {
-                    return Err(self.error("read from", &ErrorKind::UnexpectedEof.into(), limit));
-                }
-                Ok(_) => {}
-                Err(error) => return Err(self.error("read from", &error, limit)),
-            }
-        }
-    }
-
-    /// Reads once.
-    fn fill(&mut self, limit: Limit, most: usize) -> io::Result<usize> {
-        let mut chunk = vec![0; most.min(CHUNK)];
-        loop {
-            match self.read_by(limit, &mut chunk) {
-                Ok(count) => {
-                    self.pending.extend_from_slice(&chunk[..count]);
-                    return Ok(count);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn read_by(&mut self, limit: Limit, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(left(limit)?))?;
-        self.stream.read(buffer)
+        let stream = &mut self.stream;
+        let read = self
+            .pending
+            .read_to(most, done, || read_chunk(stream, limit, CHUNK));
+        read.map_err(|unread| match unread {
+            Unread::TooLong => Error::too_long(&self.address, most),
+            Unread::Ended => self.error("read from", &ErrorKind::UnexpectedEof.into(), limit),
+            Unread::Failed(error) => self.error("read from", &error, limit),
+        })
     }
 
     fn write_by(&mut self, limit: Limit, bytes: &[u8]) -> io::Result<usize> {
@@ -217,13 +182,10 @@ impl TcpStream {
 
 impl Read for TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.pending.is_empty() {
-            return self.read_by(Limit::new(self.timeout), buffer);
+        if self.pending.bytes().is_empty() {
+            return read_by(&mut self.stream, Limit::new(self.timeout), buffer);
         }
-        let count = self.pending.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&self.pending[..count]);
-        self.pending.drain(..count);
-        Ok(count)
+        Ok(self.pending.take_into(buffer))
     }
 }
 
@@ -350,13 +312,24 @@ fn left(limit: Limit) -> io::Result<Duration> {
         .ok_or_else(|| ErrorKind::TimedOut.into())
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    if wanted.is_empty() {
-        return Some(0);
+/// Reads once, at most `most` bytes.
+fn read_chunk(stream: &mut std::net::TcpStream, limit: Limit, most: usize) -> io::Result<Vec<u8>> {
+    let mut chunk = vec![0; most.min(CHUNK)];
+    loop {
+        match read_by(stream, limit, &mut chunk) {
+            Ok(count) => {
+                chunk.truncate(count);
+                return Ok(chunk);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
-    bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
+}
+
+fn read_by(stream: &mut std::net::TcpStream, limit: Limit, buffer: &mut [u8]) -> io::Result<usize> {
+    stream.set_read_timeout(Some(left(limit)?))?;
+    stream.read(buffer)
 }
 
 const CHUNK: usize = 4096;

@@ -4,6 +4,34 @@ use crate::Deadline;
 use crate::http::{Problem, Reply, Wire};
 use crate::metrics::{MetricsError, Series};
 use crate::report::Level;
+use crate::{Address, tls};
+
+/// No connection is ever made here, so that there is none to use.
+#[derive(Debug)]
+pub(crate) enum TlsConnection {}
+
+impl TlsConnection {
+    pub(crate) fn connect(_: &Address, _: Deadline) -> Result<Self, tls::Problem> {
+        Err(tls::Problem::NoHost)
+    }
+
+    pub(crate) fn read(&self, _: usize, _: Deadline) -> Result<Vec<u8>, tls::Problem> {
+        match *self {}
+    }
+
+    pub(crate) fn write(&self, _: &[u8], _: Deadline) -> Result<(), tls::Problem> {
+        match *self {}
+    }
+
+    pub(crate) fn start_tls(
+        &self,
+        _: &str,
+        _: bool,
+        _: Deadline,
+    ) -> Result<tls::Handshake, tls::Problem> {
+        match *self {}
+    }
+}
 
 pub(crate) fn exchange(_request: &Wire<'_>, _deadline: Deadline) -> Result<Reply, Problem> {
     Err(Problem::NoHost)

@@ -1,6 +1,7 @@
 //! Inside the host: the imports of the contract, and the export of the author's check.
 
 mod http;
+mod tls;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::report::Level;
 use crate::{Bound, Config, Deadline, Measurement, Outcome, Request, Status};
 
 pub(crate) use http::exchange;
+pub(crate) use tls::TlsConnection;
 
 impl<C: Check> contract::Guest for C {
     fn describe() -> contract::Description {

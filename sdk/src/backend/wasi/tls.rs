@@ -1,0 +1,79 @@
+//! Connections over `vitals:health/tls`: the host connects, shakes hands and decides on grants.
+
+use std::time::Duration;
+
+use crate::backend::bindings::vitals::health::tls as contract;
+use crate::tls::{Certificate, Handshake, Problem};
+use crate::{Address, Deadline};
+
+/// A connection that the host holds.
+#[derive(Debug)]
+pub(crate) struct TlsConnection(contract::Connection);
+
+impl TlsConnection {
+    pub(crate) fn connect(address: &Address, deadline: Deadline) -> Result<Self, Problem> {
+        let timeout = milliseconds(deadline)?;
+        contract::Connection::connect(address.host(), address.port(), timeout)
+            .map(Self)
+            .map_err(problem)
+    }
+
+    pub(crate) fn read(&self, most: usize, deadline: Deadline) -> Result<Vec<u8>, Problem> {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        self.0.read(most, milliseconds(deadline)?).map_err(problem)
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8], deadline: Deadline) -> Result<(), Problem> {
+        self.0
+            .write(bytes, milliseconds(deadline)?)
+            .map_err(problem)
+    }
+
+    pub(crate) fn start_tls(
+        &self,
+        name: &str,
+        verify: bool,
+        deadline: Deadline,
+    ) -> Result<Handshake, Problem> {
+        let timeout = milliseconds(deadline)?;
+        let shaken = self.0.start_tls(name, verify, timeout).map_err(problem)?;
+        Ok(Handshake {
+            chain: shaken.chain.into_iter().map(certificate).collect(),
+            protocol: shaken.protocol,
+            cipher: shaken.cipher,
+            verification_error: shaken.verification_error,
+        })
+    }
+}
+
+/// The time left, at least a millisecond; none left is a timeout.
+fn milliseconds(deadline: Deadline) -> Result<u32, Problem> {
+    let remaining = deadline.remaining();
+    if remaining.is_zero() {
+        return Err(Problem::Timeout(Duration::ZERO));
+    }
+    Ok(u32::try_from(remaining.as_millis())
+        .unwrap_or(u32::MAX)
+        .max(1))
+}
+
+fn problem(error: contract::TlsError) -> Problem {
+    match error {
+        contract::TlsError::Denied(why) => Problem::Denied(why),
+        contract::TlsError::Timeout => Problem::Timeout(Duration::ZERO),
+        contract::TlsError::Closed => Problem::Closed,
+        contract::TlsError::Failed(why) => Problem::Failed(why),
+    }
+}
+
+fn certificate(certificate: contract::Certificate) -> Certificate {
+    Certificate {
+        subject: certificate.subject,
+        issuer: certificate.issuer,
+        names: certificate.names,
+        serial: certificate.serial,
+        not_before: certificate.not_before,
+        not_after: certificate.not_after,
+        sha256: certificate.sha256,
+    }
+}

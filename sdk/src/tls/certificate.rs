@@ -1,0 +1,106 @@
+//! What a server showed in its handshake.
+
+use std::time::{Duration, SystemTime};
+
+/// What a handshake came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// The chain as the server sent it, the leaf first; also where it is not trusted. The host shows 16
+    /// certificates of it.
+    pub chain: Vec<Certificate>,
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub protocol: String,
+    /// The cipher suite, as the registry of IANA has it: `TLS_AES_128_GCM_SHA256`.
+    pub cipher: String,
+    /// Why the chain was not trusted for the name; nothing where it was.
+    pub verification_error: Option<String>,
+}
+
+impl Handshake {
+    /// The server's own certificate.
+    pub fn leaf(&self) -> Option<&Certificate> {
+        self.chain.first()
+    }
+
+    /// Whether the chain was trusted for the name.
+    pub fn is_trusted(&self) -> bool {
+        self.verification_error.is_none()
+    }
+}
+
+/// A certificate. Its texts are the server's words, bounded by the host. Of one that the host could not
+/// read only `sha256` is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificate {
+    /// Whom it is for: `CN=example.com, O=Example`.
+    pub subject: String,
+    /// Who signed it.
+    pub issuer: String,
+    /// DNS names and IP addresses of the subject alternative name, at most 256.
+    pub names: Vec<String>,
+    /// The serial number in hexadecimal.
+    pub serial: String,
+    /// When it begins to be valid, in seconds since 1970-01-01T00:00:00Z.
+    pub not_before: i64,
+    /// When it expires, in seconds since 1970-01-01T00:00:00Z.
+    pub not_after: i64,
+    /// The SHA-256 of it in hexadecimal.
+    pub sha256: String,
+}
+
+impl Certificate {
+    /// How long it is valid from now on; zero once it has expired.
+    ///
+    /// ```
+    /// use vitals_sdk::tls::Certificate;
+    ///
+    /// let certificate = Certificate { not_after: 0, ..Certificate::default() };
+    /// assert!(certificate.expires_in().is_zero());
+    /// ```
+    pub fn expires_in(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.not_after.saturating_sub(now())).unwrap_or(0))
+    }
+
+    /// The whole days until it expires: 0 on the last day, negative once it has expired.
+    pub fn days_left(&self) -> i64 {
+        self.not_after.saturating_sub(now()).div_euclid(DAY)
+    }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}
+
+const DAY: i64 = 24 * 60 * 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expiring(seconds: i64) -> Certificate {
+        Certificate {
+            not_after: now() + seconds,
+            ..Certificate::default()
+        }
+    }
+
+    #[test]
+    fn the_days_that_are_left_are_counted_down() {
+        assert_eq!(expiring(10 * DAY + 60).days_left(), 10);
+        assert_eq!(expiring(DAY - 60).days_left(), 0);
+        assert_eq!(expiring(-60).days_left(), -1);
+        assert_eq!(
+            Certificate {
+                not_after: i64::MIN,
+                ..Certificate::default()
+            }
+            .expires_in(),
+            Duration::ZERO
+        );
+        let left = expiring(3600).expires_in();
+        assert!(left > Duration::from_secs(3500) && left <= Duration::from_hours(1));
+    }
+}

@@ -1,0 +1,120 @@
+//! Why a connection did not come about or broke, in words for a person.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use crate::Address;
+use crate::deadline::Limit;
+use crate::duration::duration_text;
+
+/// An operation on a connection that failed: `cannot start TLS with db:5432: the certificate of db is not
+/// trusted: it has expired`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    action: &'static str,
+    address: Address,
+    problem: Problem,
+}
+
+impl Error {
+    pub(super) fn new(
+        action: &'static str,
+        address: &Address,
+        problem: Problem,
+        limit: Limit,
+    ) -> Self {
+        let problem = match problem {
+            Problem::Timeout(_) => Problem::Timeout(limit.shown),
+            other => other,
+        };
+        Self {
+            action,
+            address: address.clone(),
+            problem,
+        }
+    }
+
+    /// What went wrong.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// Whether it took too long.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.problem, Problem::Timeout(_))
+    }
+
+    /// Whether the operator has not granted it.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.problem, Problem::Denied(_))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            action,
+            address,
+            problem,
+        } = self;
+        write!(f, "cannot {action} {address}: {problem}")
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// For [`std::io::Read`] and [`std::io::Write`]. A connection that the other side closed is
+/// `ConnectionAborted`, because its orderly end is no error.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.problem {
+            Problem::Denied(_) => ErrorKind::PermissionDenied,
+            Problem::Timeout(_) => ErrorKind::TimedOut,
+            Problem::Closed => ErrorKind::ConnectionAborted,
+            Problem::NoHost => ErrorKind::Unsupported,
+            Problem::Failed(_) => ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// What went wrong with a connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Not granted; the text says what the operator would have to write.
+    #[error("{0}")]
+    Denied(String),
+    /// It took longer than this.
+    #[error("nothing within {}", duration_text(*.0))]
+    Timeout(Duration),
+    /// The other side closed the connection, or broke it off.
+    #[error("the other side closed the connection")]
+    Closed,
+    /// No connection, no TLS on it, or a certificate that is not trusted.
+    #[error("{0}")]
+    Failed(String),
+    /// There is no host here.
+    #[error("there is no TLS outside of the host")]
+    NoHost,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_says_how_much_time_there_was() {
+        let address = "[::1]:465".parse().unwrap();
+        let limit = Limit::new(Duration::from_secs(2));
+        let problem = Problem::Timeout(Duration::ZERO);
+        let error = Error::new("read from", &address, problem, limit);
+        assert_eq!(
+            error.to_string(),
+            "cannot read from [::1]:465: nothing within 2s"
+        );
+        assert!(error.is_timeout());
+        assert_eq!(io::Error::from(error).kind(), ErrorKind::TimedOut);
+    }
+}
