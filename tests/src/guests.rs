@@ -40,6 +40,10 @@ pub const FLIP: Guest = test("flip");
 pub const HTTP_GET: Guest = test("http-get");
 /// Opens `connections` to `address`, which is granted by being written, and one to each of `others`.
 pub const TCP_CONNECT: Guest = test("tcp-connect");
+/// Opens a connection to `address`, which is granted by being written, shakes hands and says a line.
+pub const TLS_CONNECT: Guest = test("tls-connect");
+/// Does `steps` with the contract's TLS, and says what became of each.
+pub const TLS_STEPS: Guest = test("tls-steps");
 /// Tries everything that the contract and WASI offer.
 pub const IMPORTS: Guest = test("imports");
 /// Details and measurements, `case` valid, invalid or many.

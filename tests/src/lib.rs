@@ -13,6 +13,7 @@ mod place;
 mod serving;
 mod target;
 mod tidy;
+mod tls_target;
 mod vitals;
 
 pub use answer::{Answer, ask, get};
@@ -23,4 +24,5 @@ pub use place::Place;
 pub use serving::Serving;
 pub use target::{Reply, Target};
 pub use tidy::{tidy, without_moments};
+pub use tls_target::{Authority, Identity, Opening, TlsTarget};
 pub use vitals::{Finished, Vitals};

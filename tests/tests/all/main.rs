@@ -19,4 +19,5 @@ mod results;
 mod schedule;
 mod scripts;
 mod shutdown;
+mod tls;
 mod watching;

@@ -1,0 +1,122 @@
+//! Does what its configuration says with the contract's TLS, without the SDK's care for deadlines.
+
+#![cfg(target_family = "wasm")]
+
+use std::time::Instant;
+
+use vitals_sdk::prelude::*;
+use vitals_test_guests::raw::tls::{Connection, Handshake, TlsError};
+
+/// What to do.
+#[derive(Config)]
+struct Settings {
+    /// Granted by being written here.
+    #[config(grant = "tls")]
+    address: Address,
+    /// `connect MS`, `reach HOST PORT MS`, `read MAX MS`, `write TEXT MS`, `fill BYTES MS`,
+    /// `start NAME verify|any MS`, `drop`.
+    steps: Vec<String>,
+}
+
+/// Does all steps; what became of each stands in the details.
+#[health_check(code = "tls-steps")]
+fn check(settings: Settings) -> Result<Outcome> {
+    let mut kept = Vec::new();
+    let mut said = Vec::new();
+    let mut took = Vec::new();
+    let mut chain = Vec::new();
+    for step in &settings.steps {
+        let words: Vec<&str> = step.split(' ').collect();
+        let started = Instant::now();
+        let answer = match words[..] {
+            ["connect", ms] => connect(
+                &mut kept,
+                settings.address.host(),
+                settings.address.port(),
+                number(ms)?,
+            ),
+            ["reach", host, port, ms] => {
+                let port = u16::try_from(number(port)?)?;
+                connect(&mut kept, host, port, number(ms)?)
+            }
+            ["drop"] => {
+                kept.clear();
+                "dropped".to_owned()
+            }
+            _ => {
+                let connection = kept.last().context("no connection")?;
+                with(connection, &words, &mut chain)?
+            }
+        };
+        took.push(started.elapsed().as_secs_f64());
+        said.push(answer);
+    }
+    Ok(Outcome::healthy("done")
+        .detail("said", json!(said))
+        .detail("took", json!(took))
+        .detail("chain", json!(chain)))
+}
+
+fn connect(kept: &mut Vec<Connection>, host: &str, port: u16, ms: u32) -> String {
+    match Connection::connect(host, port, ms) {
+        Ok(connection) => {
+            kept.push(connection);
+            "connected".to_owned()
+        }
+        Err(error) => words_of(error),
+    }
+}
+
+fn with(connection: &Connection, words: &[&str], chain: &mut Vec<Value>) -> Result<String> {
+    Ok(match *words {
+        ["read", max, ms] => match connection.read(number(max)?, number(ms)?) {
+            Ok(bytes) if bytes.len() > 64 => format!("{} bytes", bytes.len()),
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => words_of(error),
+        },
+        ["write", text, ms] => {
+            let line = format!("{}\n", text.replace('_', " "));
+            done(connection.write(line.as_bytes(), number(ms)?))
+        }
+        ["fill", bytes, ms] => {
+            let bytes = vec![b'x'; usize::try_from(number(bytes)?)?];
+            done(connection.write(&bytes, number(ms)?))
+        }
+        ["start", name, verify, ms] => {
+            match connection.start_tls(name, verify == "verify", number(ms)?) {
+                Ok(handshake) => shaken(handshake, chain),
+                Err(error) => words_of(error),
+            }
+        }
+        _ => return Err(Error::new(format!("no such step: {}", words.join(" ")))),
+    })
+}
+
+fn shaken(handshake: Handshake, chain: &mut Vec<Value>) -> String {
+    chain.extend(handshake.chain.iter().map(|shown| {
+        json!({ "subject": shown.subject, "sha256": shown.sha256, "not_after": shown.not_after })
+    }));
+    let doubt = handshake.verification_error;
+    format!(
+        "{}: {}",
+        handshake.protocol,
+        doubt.as_deref().unwrap_or("trusted")
+    )
+}
+
+fn done(written: Result<(), TlsError>) -> String {
+    written.map_or_else(words_of, |()| "written".to_owned())
+}
+
+fn words_of(error: TlsError) -> String {
+    match error {
+        TlsError::Denied(why) => why,
+        TlsError::Timeout => "timeout".to_owned(),
+        TlsError::Closed => "closed".to_owned(),
+        TlsError::Failed(why) => format!("failed: {why}"),
+    }
+}
+
+fn number(text: &str) -> Result<u32> {
+    Ok(text.parse()?)
+}

@@ -1,0 +1,294 @@
+//! A TLS server for checks to look at, with certificates of the test's own making.
+
+use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::TLS12;
+use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned};
+
+/// A certificate authority.
+#[derive(Debug)]
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: rcgen::Certificate,
+}
+
+/// A certificate with its chain and its key.
+#[derive(Debug)]
+pub struct Identity {
+    /// What the server sends, the leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    key: KeyPair,
+}
+
+/// How a server begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Opening {
+    /// With the handshake.
+    Tls,
+    /// With the handshake of TLS 1.2.
+    Tls12,
+    /// With the handshake, one byte at a time, this long apart.
+    Drip(Duration),
+    /// In the clear, with a greeting; the line `STARTTLS` begins the handshake.
+    Plain,
+    /// Takes the first message of the handshake and hangs up.
+    HangUp,
+}
+
+/// A server that sends each line back, but for `later MS TEXT`, which it answers when that time has
+/// passed, `bye`, after which it closes in order, `cut`, after which it does without a farewell, and
+/// `flood BYTES`, to which it answers with as many.
+#[derive(Debug)]
+pub struct TlsTarget {
+    address: SocketAddr,
+    stopped: Arc<AtomicBool>,
+    accepted: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Authority {
+    /// Makes one.
+    ///
+    /// # Panics
+    ///
+    /// It can't be made.
+    pub fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Self {
+            issuer: Issuer::new(params, key),
+            certificate,
+        }
+    }
+
+    /// Its certificate, for a file of roots.
+    pub fn pem(&self) -> String {
+        self.certificate.pem()
+    }
+
+    /// Signs a certificate for `names`, changed as the test wants it.
+    ///
+    /// # Panics
+    ///
+    /// It can't be made.
+    pub fn identity(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
+        let (params, key) = params(names, change);
+        let leaf = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Identity {
+            chain: vec![leaf.der().clone(), self.certificate.der().clone()],
+            key,
+        }
+    }
+}
+
+impl Identity {
+    /// One that nobody but itself has signed.
+    ///
+    /// # Panics
+    ///
+    /// It can't be made.
+    pub fn self_signed(names: &[&str]) -> Self {
+        let (params, key) = params(names, |_| {});
+        let leaf = params.self_signed(&key).expect("a certificate");
+        Self {
+            chain: vec![leaf.der().clone()],
+            key,
+        }
+    }
+
+    /// The same chain with a key that does not belong to it.
+    ///
+    /// # Panics
+    ///
+    /// There is no other key.
+    #[must_use]
+    pub fn with_another_key(self) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        Self { key, ..self }
+    }
+}
+
+fn params(
+    names: &[&str],
+    change: impl FnOnce(&mut CertificateParams),
+) -> (CertificateParams, KeyPair) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names");
+    change(&mut params);
+    (params, KeyPair::generate().expect("a key"))
+}
+
+impl TlsTarget {
+    /// Starts a server on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    ///
+    /// There is no free port.
+    pub fn start(identity: &Identity, opening: Opening) -> Self {
+        let key = PrivateKeyDer::Pkcs8(identity.key.serialize_der().into());
+        let key = ring::sign::any_supported_type(&key).expect("a key that can sign");
+        // Not held to each other: a test may want a server without the key of its certificate.
+        let shown = CertifiedKey::new(identity.chain.clone(), key);
+        let versions = match opening {
+            Opening::Tls12 => &[&TLS12][..],
+            _ => ALL_VERSIONS,
+        };
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .expect("ring has all versions")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let target = Self {
+            address: listener.local_addr().expect("it is bound"),
+            stopped: Arc::default(),
+            accepted: Arc::default(),
+            open: Arc::default(),
+        };
+        let stopped = Arc::clone(&target.stopped);
+        let (accepted, open) = (Arc::clone(&target.accepted), Arc::clone(&target.open));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stopped.load(Ordering::Acquire) {
+                    return;
+                }
+                let Ok(stream) = stream else { continue };
+                accepted.fetch_add(1, Ordering::AcqRel);
+                open.fetch_add(1, Ordering::AcqRel);
+                let (config, open) = (Arc::clone(&config), Arc::clone(&open));
+                thread::spawn(move || {
+                    // A client that has gone away is none of the server's business.
+                    talk(stream, config, opening).unwrap_or_default();
+                    open.fetch_sub(1, Ordering::AcqRel);
+                });
+            }
+        });
+        target
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections were made to it.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Acquire)
+    }
+
+    /// How many of them are open now.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for TlsTarget {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Release);
+        // Wakes the thread that accepts.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+fn talk(mut stream: TcpStream, config: Arc<ServerConfig>, opening: Opening) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let session = ServerConnection::new(config).map_err(io::Error::other)?;
+    match opening {
+        Opening::Tls | Opening::Tls12 => echo(StreamOwned::new(session, stream)),
+        Opening::Drip(apart) => echo(StreamOwned::new(session, Drip { stream, apart })),
+        Opening::HangUp => {
+            stream.read_exact(&mut [0; 64])?;
+            Ok(())
+        }
+        Opening::Plain => {
+            stream.write_all(b"ready\n")?;
+            let mut line = Vec::new();
+            // One byte at a time: what follows belongs to the handshake.
+            while line.last() != Some(&b'\n') {
+                let mut byte = [0];
+                stream.read_exact(&mut byte)?;
+                line.extend(byte);
+            }
+            stream.write_all(b"go\n")?;
+            echo(StreamOwned::new(session, stream))
+        }
+    }
+}
+
+fn echo<S: Read + Write>(stream: StreamOwned<ServerConnection, S>) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while stream.read_line(&mut line)? > 0 {
+        let words: Vec<&str> = line.trim_end().splitn(3, ' ').collect();
+        let stream = stream.get_mut();
+        match words[..] {
+            ["later", ms, text] => {
+                thread_pause(ms.parse().unwrap_or(0));
+                writeln!(stream, "{text}")?;
+            }
+            ["flood", bytes] => {
+                let bytes = bytes.parse().unwrap_or(0);
+                stream.write_all(&vec![b'x'; bytes])?;
+            }
+            ["bye"] => {
+                stream.conn.send_close_notify();
+                return stream.flush();
+            }
+            ["cut"] => return Ok(()),
+            _ => stream.write_all(line.as_bytes())?,
+        }
+        stream.flush()?;
+        line.clear();
+    }
+    Ok(())
+}
+
+/// Writes one byte at a time.
+struct Drip {
+    stream: TcpStream,
+    apart: Duration,
+}
+
+impl Read for Drip {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Drip {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        thread_pause(u64::try_from(self.apart.as_millis()).unwrap_or(u64::MAX));
+        self.stream.write(&bytes[..bytes.len().min(1)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the servers sleep on threads of their own"
+)]
+fn thread_pause(ms: u64) {
+    thread::sleep(Duration::from_millis(ms));
+}
