@@ -56,7 +56,10 @@ pub(crate) async fn row(guests: &Path) -> Result<Row> {
             config: config.into(),
             grants: Arc::new(Grants::default()),
             limits: Limits {
-                fuel: 2_000_000,
+                fuel: match end {
+                    Some(Code::Fuel) => 200_000,
+                    _ => 500_000_000,
+                },
                 memory: 4 << 20,
                 ..Limits::default()
             },

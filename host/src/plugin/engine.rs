@@ -60,6 +60,9 @@ fn pool(runs: usize) -> PoolingAllocationConfig {
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
+        // One module may have all of its component's: by itself wasmtime allows one.
+        .max_memories_per_module(MAX_MEMORIES)
+        .max_tables_per_module(MAX_TABLES)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
         .table_elements(100_000)
