@@ -64,8 +64,21 @@ fn schedule(at: &str, schedule: &Schedule) -> Result<(), OutOfBounds> {
     period(&format!("{at}.interval"), interval)?;
     period(&format!("{at}.timeout"), timeout)?;
     period(&format!("{at}.retry_interval"), retry_interval)?;
+    not_above(at, timeout, "interval", interval)?;
+    not_above(at, timeout, "retry_interval", retry_interval)?;
     number::<Count<1, MOST_TIMES>>(&format!("{at}.fall"), fall.get())?;
     number::<Count<1, MOST_TIMES>>(&format!("{at}.rise"), rise.get())
+}
+
+fn not_above(at: &str, timeout: Duration, other: &str, limit: Duration) -> Result<(), OutOfBounds> {
+    if timeout <= limit {
+        return Ok(());
+    }
+    Err(OutOfBounds {
+        key: format!("{at}.timeout"),
+        found: shown_duration(timeout),
+        expected: format!("at most its `{other}` ({})", shown_duration(limit)),
+    })
 }
 
 fn limits(at: &str, limits: &Limits) -> Result<(), OutOfBounds> {
@@ -141,6 +154,23 @@ mod tests {
         assert_eq!(
             complaint(|config| config.engine.max_runs = 0),
             "`engine.max_runs` of the configuration is 0: set it to 1 to 4096"
+        );
+        let schedule = |interval, retry_interval| {
+            complaint(|config| {
+                for check in config.checks.values_mut() {
+                    check.schedule.interval = Duration::from_secs(interval);
+                    check.schedule.retry_interval = Duration::from_secs(retry_interval);
+                }
+            })
+        };
+        assert_eq!(
+            schedule(4, 30),
+            "`checks.db.timeout` of the configuration is 5s: set it to at most its `interval` (4s)"
+        );
+        assert_eq!(
+            schedule(30, 4),
+            "`checks.db.timeout` of the configuration is 5s: set it to at most its \
+             `retry_interval` (4s)"
         );
         let often = NonZeroU32::MAX;
         let keys = [
