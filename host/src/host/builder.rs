@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Host;
-use super::liveness::{Loops, sweep};
+use super::liveness::{Beats, Loops, sweep};
 use super::names::{Names, RegisterError};
 use crate::board::Board;
 use crate::catalog::Catalog;
@@ -20,11 +20,11 @@ use crate::config::{Config, Environment, OutOfBounds};
 use crate::http::AppState;
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
-use crate::plugin::{Sandbox, SandboxError, SandboxOptions, WASMTIME};
+use crate::plugin::{ErrorTracker, Sandbox, SandboxError, SandboxOptions, WASMTIME};
 use crate::recorder::Recorder;
 use crate::schedule::Schedule;
 use crate::sentry::{InvalidDsn, Sentry};
-use crate::watch::{Beat, Rooms, Watcher};
+use crate::watch::{Rooms, Watcher};
 
 /// A host that is being set up.
 #[derive(Debug, Default)]
@@ -32,7 +32,10 @@ pub struct HostBuilder {
     config: Config,
     environment: Environment,
     natives: Vec<(String, NativeCheck)>,
+    tracker: Option<Tracker>,
 }
+
+struct Tracker(Arc<dyn ErrorTracker>);
 
 /// The host could not be started; nothing of it runs.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +83,15 @@ impl HostBuilder {
         self
     }
 
+    /// Takes an error tracker to which plugins report, in place of the Sentry of the configuration
+    /// (which is still told of checks that turn unhealthy). It is called on the threads that guests
+    /// share, and must not block.
+    #[must_use]
+    pub fn error_tracker(self, tracker: Arc<dyn ErrorTracker>) -> Self {
+        let tracker = Some(Tracker(tracker));
+        Self { tracker, ..self }
+    }
+
     /// Starts the host in the tokio runtime that this is called in: loads plugins and runs checks
     /// from here on.
     ///
@@ -91,6 +103,7 @@ impl HostBuilder {
             config,
             environment,
             natives,
+            tracker,
         } = self;
         config.hold_to_bounds()?;
         let names = Names::new(&config);
@@ -102,7 +115,11 @@ impl HostBuilder {
         }
         let config = Arc::new(config);
         let sentry = Sentry::new(&config.sentry)?;
-        let options = SandboxOptions::new(&config, Some(Arc::new(sentry.clone())));
+        let tracker = match tracker {
+            Some(Tracker(tracker)) => tracker,
+            None => Arc::new(sentry.clone()),
+        };
+        let options = SandboxOptions::new(&config, Some(tracker));
         // The address-space probe and the thread starts block for a moment.
         let handle = Handle::current();
         let made = tokio::task::spawn_blocking(move || Sandbox::new(options, &handle)).await;
@@ -143,17 +160,17 @@ fn assemble(
     for (name, check) in natives {
         catalog.register(name, check);
     }
-    let beat = Arc::new(Beat::default());
+    let beats = Beats::default();
     let rooms = Rooms {
         sandbox: sandbox.clone(),
         board: Arc::clone(&board),
         schedule: Arc::clone(&schedule),
         metrics: metrics.clone(),
-        beat: Arc::clone(&beat),
+        beat: Arc::clone(&beats.watcher),
     };
     let (notices, received) = mpsc::unbounded_channel();
     let watcher = Watcher::new(catalog, rooms, notices.clone(), received);
-    let loops = Arc::new(Loops::new(sandbox, Arc::clone(&schedule), beat));
+    let loops = Arc::new(Loops::new(sandbox, Arc::clone(&schedule), beats));
     let state = AppState::new(
         &config.server,
         &config.tools,
@@ -165,6 +182,7 @@ fn assemble(
     );
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
+    loops.beat_among_guests(stop.clone());
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(sweep(
         Arc::clone(&board),
@@ -183,6 +201,12 @@ fn assemble(
         closing,
         tasks,
         stop,
+    }
+}
+
+impl std::fmt::Debug for Tracker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tracker")
     }
 }
 

@@ -15,28 +15,64 @@ use crate::watch::Beat;
 pub(super) struct Loops {
     sandbox: Sandbox,
     schedule: Arc<Schedule>,
-    sweep: Beat,
-    watcher: Arc<Beat>,
+    beats: Beats,
+}
+
+/// When those that live on tasks last turned.
+#[derive(Debug, Default)]
+pub(super) struct Beats {
+    /// The timers and tasks that the schedule lives on.
+    schedule: Arc<Beat>,
+    /// The guest threads, where the loops of guests' checks live.
+    guests: Arc<Beat>,
+    pub(super) watcher: Arc<Beat>,
 }
 
 impl Loops {
-    pub(super) fn new(sandbox: Sandbox, schedule: Arc<Schedule>, watcher: Arc<Beat>) -> Self {
+    pub(super) fn new(sandbox: Sandbox, schedule: Arc<Schedule>, beats: Beats) -> Self {
         Self {
             sandbox,
             schedule,
-            sweep: Beat::default(),
-            watcher,
+            beats,
         }
+    }
+
+    /// Lets a loop turn on the guest threads until the host closes: one that lives as the loops of
+    /// checks do, so that it stands still when they do. Guests that compute without end don't hold
+    /// it up, because they share their threads.
+    pub(super) fn beat_among_guests(&self, stop: CancellationToken) {
+        let beat = Arc::clone(&self.beats.guests);
+        self.sandbox.live_among_guests(async move {
+            loop {
+                beat.turn();
+                tokio::select! {
+                    () = tokio::time::sleep(EXPIRY_SWEEP) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        });
+    }
+}
+
+impl Beats {
+    /// The first of the loops that has not turned for too long at the moment `now`; one that others
+    /// depend on comes before them.
+    fn standing_still(&self, since_epoch: Duration, now: Instant) -> Option<&'static str> {
+        let loops = [
+            ("epoch", since_epoch),
+            ("schedule", self.schedule.since(now)),
+            ("guests", self.guests.since(now)),
+            ("watcher", self.watcher.since(now)),
+        ];
+        let mut still = loops.into_iter().filter(|(_, since)| *since > STILL);
+        still.next().map(|(name, _)| name)
     }
 }
 
 impl Pulse for Loops {
     fn standing_still(&self) -> Option<&'static str> {
-        first_still([
-            ("epoch", self.sandbox.since_last_epoch_tick()),
-            ("schedule", self.sweep.since()),
-            ("watcher", self.watcher.since()),
-        ])
+        let since_epoch = self.sandbox.since_last_epoch_tick();
+        self.beats.standing_still(since_epoch, Instant::now())
     }
 
     fn runs_in_flight(&self) -> usize {
@@ -62,7 +98,7 @@ pub(super) async fn sweep(
 ) {
     loop {
         let now = Instant::now();
-        loops.sweep.turn();
+        loops.beats.schedule.turn();
         if now >= grace_ends {
             board.end_first_round();
         }
@@ -75,12 +111,6 @@ pub(super) async fn sweep(
     }
 }
 
-/// The first of the loops that has not turned for too long.
-fn first_still(loops: [(&'static str, Duration); 3]) -> Option<&'static str> {
-    let mut still = loops.into_iter().filter(|(_, since)| *since > STILL);
-    still.next().map(|(name, _)| name)
-}
-
 /// A loop that has not turned for so long stands still.
 const STILL: Duration = Duration::from_secs(10);
 const SHORTEST_SWEEP: Duration = Duration::from_millis(20);
@@ -90,18 +120,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_loop_that_stands_still_is_named() {
-        let (turns, stands) = (STILL, STILL + Duration::from_millis(1));
-        let loops = |epoch, schedule, watcher| {
-            first_still([
-                ("epoch", epoch),
-                ("schedule", schedule),
-                ("watcher", watcher),
-            ])
-        };
-        assert_eq!(loops(turns, turns, turns), None);
-        assert_eq!(loops(stands, turns, turns), Some("epoch"));
-        assert_eq!(loops(turns, stands, turns), Some("schedule"));
-        assert_eq!(loops(turns, turns, stands), Some("watcher"));
+    fn each_loop_whose_beat_is_withheld_is_named_until_it_goes_on() {
+        let beats = Beats::default();
+        let all = [&beats.schedule, &beats.guests, &beats.watcher];
+        let mut now = Instant::now();
+        for (withheld, name) in ["schedule", "guests", "watcher"].into_iter().enumerate() {
+            for beat in all {
+                beat.turn_at(now);
+            }
+            now += STILL + Duration::from_secs(1);
+            assert!(beats.standing_still(Duration::ZERO, now).is_some());
+            for (number, beat) in all.iter().enumerate() {
+                if number != withheld {
+                    beat.turn_at(now);
+                }
+            }
+            assert_eq!(beats.standing_still(Duration::ZERO, now), Some(name));
+            all[withheld].turn_at(now);
+            assert_eq!(beats.standing_still(Duration::ZERO, now), None);
+        }
+        let long = STILL + Duration::from_millis(1);
+        assert_eq!(beats.standing_still(long, now), Some("epoch"));
+        assert_eq!(beats.standing_still(STILL, now), None);
     }
 }

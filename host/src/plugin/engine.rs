@@ -221,3 +221,31 @@ pub const WASMTIME: &str = "48.0.8";
 /// Compiled code is good for exactly this engine and this host. (By itself wasmtime compares the
 /// major version only, and patch releases fix miscompilations.)
 const CODE_VERSION: &str = concat!("48.0.8-vitals-", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eventually(what: &str, mut come: impl FnMut() -> bool) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while !come() {
+            assert!(Instant::now() < patience, "{what} never came about");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_clock_whose_thread_has_ended_is_seen_to_stand_still() {
+        let engine = Engine::new(&settings().unwrap()).unwrap();
+        let clock = EpochClock::start(&engine).unwrap();
+        let _running = clock.run_begins();
+        eventually("several ticks", || clock.ticks() > 3);
+        // The thread ends with its engine.
+        drop(engine);
+        let second = Duration::from_secs(1);
+        eventually("a standstill", || clock.since_last_tick() > second);
+        let ticks = clock.ticks();
+        eventually("a longer one", || clock.since_last_tick() > 2 * second);
+        assert_eq!(clock.ticks(), ticks);
+    }
+}

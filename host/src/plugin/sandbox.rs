@@ -118,6 +118,11 @@ impl Sandbox {
         self.network().roots(own)
     }
 
+    /// Polls `life` to its end on the guest threads. It keeps none of them.
+    pub(crate) fn live_among_guests(&self, life: impl Future<Output = ()> + Send + 'static) {
+        self.threads().run(life).detach();
+    }
+
     pub(super) fn engine(&self) -> &Engine {
         &self.0.engine
     }

@@ -13,14 +13,21 @@ pub(crate) struct Beat {
 impl Beat {
     /// The loop turns now.
     pub(crate) fn turn(&self) {
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_ms.store(now, Ordering::Relaxed);
+        self.turn_at(Instant::now());
     }
 
-    /// How long ago the loop last turned, or was made.
-    pub(crate) fn since(&self) -> Duration {
+    /// The loop turned at that moment.
+    pub(crate) fn turn_at(&self, moment: Instant) {
+        let age = moment.saturating_duration_since(self.started);
+        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(age, Ordering::Relaxed);
+    }
+
+    /// How long before `now` the loop last turned, or was made.
+    pub(crate) fn since(&self, now: Instant) -> Duration {
         let last = Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
-        self.started.elapsed().saturating_sub(last)
+        now.saturating_duration_since(self.started)
+            .saturating_sub(last)
     }
 }
 

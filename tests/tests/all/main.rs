@@ -11,6 +11,7 @@ mod grants;
 mod health;
 mod invariants;
 mod limits;
+mod liveness;
 mod metrics;
 mod native;
 mod pages;
