@@ -2,6 +2,7 @@
 //!
 //! Nothing in this room does I/O or keeps state of its own; every other room may use it.
 
+mod breaker;
 mod hysteresis;
 mod name;
 mod outcome;
@@ -9,9 +10,10 @@ mod report;
 mod status;
 mod text;
 
+pub use breaker::{Breaker, BreakerTurn, Conduct, MOST_STRETCH, OPENS_AT};
 pub use hysteresis::{Hysteresis, Thresholds};
 pub use name::{CheckName, Digest, InvalidName, PluginName};
 pub use outcome::{Bound, Detail, DetailValue, Measurement, Outcome, OutcomeParts};
-pub use report::{Code, Refusal, RunError, RunReport, Usage};
+pub use report::{Busy, Code, Refusal, RunError, RunReport, Usage};
 pub use status::{Status, verdict};
 pub use text::Text;

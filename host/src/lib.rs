@@ -31,6 +31,7 @@ mod host;
 mod http;
 mod metrics;
 mod native;
+mod panics;
 pub mod plugin;
 mod recorder;
 pub mod schedule;

@@ -60,7 +60,8 @@ impl Metrics {
         self.0.is_some()
     }
 
-    /// A check is there from now on, or what is known about it has changed; its counts stay.
+    /// A check is there from now on, or what is known about it has changed; its counts stay, and
+    /// its breaker closes.
     /// `plugin` is empty for a native check.
     pub(crate) fn check_placed(&self, check: &CheckName, plugin: &str, critical: bool) {
         if let Some(recorder) = &self.0 {
@@ -79,8 +80,14 @@ impl Metrics {
     /// counted.
     pub(crate) fn run_finished(&self, run: &FinishedRun, checked_at: Timestamp) {
         if let Some(recorder) = &self.0 {
-            recorder.host.run_waited(run.waited);
             recorder.checks.finish(run, checked_at);
+        }
+    }
+
+    /// A run waited so long for a slot, whether it got one or not.
+    pub(crate) fn run_waited(&self, time: Duration) {
+        if let Some(recorder) = &self.0 {
+            recorder.host.run_waited(time);
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use futures_lite::FutureExt as _;
 
 use crate::check::{Code, Outcome, RunError, RunReport, Status};
+use crate::panics::panic_text;
 use crate::schedule::Probe;
 
 /// What a native check may answer: an [`Outcome`], or a `Result` of one, where an error is
@@ -83,9 +84,7 @@ impl Probe for NativeProbe {
             match tokio::time::timeout(timeout, run).await {
                 Ok(Ok(outcome)) => RunReport::answered(outcome, started.elapsed()),
                 Ok(Err(panic)) => {
-                    let text = panic.downcast_ref::<String>().map(String::as_str);
-                    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-                    let message = format!("panicked: {}", text.unwrap_or("no message"));
+                    let message = format!("panicked: {}", panic_text(panic.as_ref()));
                     RunReport::failed(RunError::new(Code::Panic, &message), started.elapsed())
                 }
                 Err(_) => {

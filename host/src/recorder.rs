@@ -21,19 +21,22 @@ pub(crate) struct Recorder {
 impl Results for Recorder {
     fn finished(&self, run: FinishedRun) {
         let checked_at = Timestamp::now();
-        self.metrics.run_finished(&run, checked_at);
-        let report = Arc::new(run.report);
         let until_next = run.next_due.saturating_duration_since(Instant::now());
         let posting = Posting {
             placement: run.placement,
             status: run.status,
-            report: Arc::clone(&report),
+            report: Arc::clone(&run.report),
             checked_at,
             consecutive_failures: run.consecutive_failures,
+            breaker: run.breaker,
             next_run: checked_at.checked_add(until_next).ok(),
             stale_at: Some(run.stale_at),
         };
-        let before = match self.board.post(&run.check, posting) {
+        // The board comes first: what else is told must not stand in its way.
+        let posted = self.board.post(&run.check, posting);
+        self.metrics.run_finished(&run, checked_at);
+        let report = &run.report;
+        let before = match posted {
             Posted::First => None,
             Posted::After(before) => Some(before),
             Posted::Refused => return,
@@ -46,14 +49,22 @@ impl Results for Recorder {
                 report.outcome.message().as_str(),
             );
             if run.status == Status::Unhealthy {
-                self.sentry.turned_unhealthy(&run.check, &report);
+                self.sentry.turned_unhealthy(&run.check, report);
             }
         }
+    }
+
+    fn waited(&self, _check: &CheckName, time: Duration) {
+        self.metrics.run_waited(time);
     }
 
     fn skipped(&self, check: &CheckName, reason: Skipped) {
         tracing::debug!(%check, reason = reason.as_str(), "a run was left out");
         self.metrics.run_skipped(reason);
+    }
+
+    fn panicked(&self, _check: &CheckName) {
+        self.metrics.host_panic();
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! A check's first run starts at once; later ones follow at a fixed rate whose phase is a hash of
 //! the name, so that many checks spread and a restart keeps the phase. A check never overlaps
-//! itself. A run that waits for a slot is not a failing one.
+//! itself. A run that waits for a slot is not a failing one, and slots are given in the order in
+//! which they were asked for. A panic costs the check that it comes from one run at most.
 
 mod follow;
 mod phase;
@@ -18,7 +19,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::check::{CheckName, Hysteresis, RunReport, Status, Thresholds};
+use crate::check::{Breaker, CheckName, RunReport, Status, Thresholds};
+use follow::Life;
 
 /// A run of a check, in whatever way it is made.
 pub trait Probe: Send + Sync {
@@ -38,17 +40,24 @@ pub trait Results: Send + Sync {
     /// Takes the result of a run.
     fn finished(&self, run: FinishedRun);
 
+    /// A due run waited so long for a slot, and got one or gave up.
+    fn waited(&self, check: &CheckName, time: Duration);
+
     /// A run that was due was not made.
     fn skipped(&self, check: &CheckName, reason: Skipped);
+
+    /// The host's own code panicked in a run of the check, or over its result. That was contained,
+    /// and told in the log.
+    fn panicked(&self, check: &CheckName);
 }
 
-/// Why a due run was not made, or says nothing about the check.
+/// Why a due run was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skipped {
     /// No slot came free before the next one was due.
     Busy,
-    /// The host had trouble of its own in the middle of the run.
-    Host,
+    /// It had a slot, and the host still had no room for it.
+    Full,
 }
 
 impl Skipped {
@@ -56,7 +65,7 @@ impl Skipped {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Busy => "busy",
-            Self::Host => "host",
+            Self::Full => "full",
         }
     }
 }
@@ -69,13 +78,13 @@ pub struct FinishedRun {
     /// The job of the check that was run.
     pub placement: Placement,
     /// What the run found and cost.
-    pub report: RunReport,
+    pub report: Arc<RunReport>,
     /// The status to show, after `fall` and `rise`.
     pub status: Status,
     /// Failing runs in a row.
     pub consecutive_failures: u32,
-    /// How long the run waited for a slot.
-    pub waited: Duration,
+    /// By how much the interval is stretched from here on.
+    pub breaker: Breaker,
     /// When the next run is due.
     pub next_due: Instant,
     /// From when on the result is too old: next due time, timeout and interval together.
@@ -114,7 +123,7 @@ pub struct Timing {
 /// Runs many checks, each in its own time.
 pub struct Schedule {
     shared: Arc<Shared>,
-    followed: Mutex<HashMap<CheckName, Followed>>,
+    checks: Mutex<Checks>,
     tasks: TaskTracker,
 }
 
@@ -128,9 +137,18 @@ struct Shared {
     aborting: CancellationToken,
 }
 
+#[derive(Default)]
+struct Checks {
+    followed: HashMap<CheckName, Followed>,
+    /// Those that are followed no longer, and whose last run may still be going on.
+    leaving: HashMap<CheckName, CancellationToken>,
+}
+
 struct Followed {
     job: watch::Sender<Arc<Job>>,
     stop: CancellationToken,
+    /// Cancelled when nothing of the check goes on any more.
+    ended: CancellationToken,
 }
 
 impl Schedule {
@@ -145,7 +163,7 @@ impl Schedule {
         };
         Self {
             shared: Arc::new(shared),
-            followed: Mutex::new(HashMap::new()),
+            checks: Mutex::default(),
             tasks: TaskTracker::new(),
         }
     }
@@ -154,27 +172,51 @@ impl Schedule {
     /// already the new job takes its place: a run in flight ends as it began, and what was counted
     /// of the check lives on.
     pub fn follow(&self, job: Arc<Job>) {
-        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = followed.get(&job.name) {
-            known.job.send_replace(job);
+        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = checks.followed.get(&job.name) {
+            let before = known.job.send_replace(job);
+            // What it drops may be a stranger's code.
+            drop(checks);
+            drop(before);
             return;
         }
-        let stop = self.shared.closing.child_token();
+        let (stop, ended) = (self.shared.closing.child_token(), CancellationToken::new());
         let name = job.name.clone();
         let probe = Arc::clone(&job.probe);
+        let before = checks.leaving.remove(&name);
         let (sender, receiver) = watch::channel(job);
-        let shared = Arc::clone(&self.shared);
-        let life = follow::follow(shared, receiver, stop.clone(), Hysteresis::default());
+        let mut life = Life::new(Arc::clone(&self.shared), receiver, stop.clone());
+        let at_end = ended.clone().drop_guard();
+        let life = async move {
+            let _at_end = at_end;
+            if let Some(before) = before {
+                life.wait_for(&before).await;
+            }
+            life.live().await;
+            life.end();
+        };
+        checks.followed.insert(
+            name,
+            Followed {
+                job: sender,
+                stop,
+                ended,
+            },
+        );
+        drop(checks);
         probe.take_in(Box::pin(self.tasks.track_future(life)));
-        followed.insert(name, Followed { job: sender, stop });
     }
 
     /// Follows a check no longer; a run in flight ends without a result.
     pub fn forget(&self, name: &CheckName) {
-        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = followed.remove(name) {
-            known.stop.cancel();
-        }
+        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.leaving.retain(|_, ended| !ended.is_cancelled());
+        let Some(known) = checks.followed.remove(name) else {
+            return;
+        };
+        checks.leaving.insert(name.clone(), known.ended.clone());
+        drop(checks);
+        known.stop.cancel();
     }
 
     /// Runs that may be made at once.

@@ -8,7 +8,7 @@ mod directory;
 mod load;
 mod settle;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +72,9 @@ pub(crate) struct Watcher {
     page: Arc<ArcSwap<Value>>,
     rooms: Rooms,
     notices: mpsc::UnboundedReceiver<Notice>,
+    /// Notices that were taken in and are not heeded yet.
+    heard: VecDeque<Notice>,
+    is_look_due: bool,
     directory: DirectoryWatch,
     library_error: Option<LibraryError>,
     loader: Loader,
@@ -110,6 +113,8 @@ impl Watcher {
             page: Arc::new(ArcSwap::from_pointee(catalog.page(&BTreeMap::new()))),
             catalog,
             notices,
+            heard: VecDeque::new(),
+            is_look_due: false,
             directory: DirectoryWatch::new(notify),
             library_error: None,
             loader: Loader::new(rooms.sandbox.clone()),
@@ -159,9 +164,10 @@ impl Watcher {
         tokio::select! {
             _ = clock.rescan.tick() => self.look().await,
             _ = clock.beat.tick() => self.glance().await,
-            _ = self.notices.recv_many(&mut notices, MOST_NOTICES) => self.heed(notices).await,
+            _ = self.notices.recv_many(&mut notices, MOST_NOTICES) => self.heard.extend(notices),
             Some(load) = self.loads.join_next() => self.joined(load),
         }
+        self.heed().await;
         while let Some(load) = self.loads.try_join_next() {
             self.joined(load);
         }
@@ -172,22 +178,24 @@ impl Watcher {
         self.end_first_look();
     }
 
-    async fn heed(&mut self, notices: Vec<Notice>) {
-        let mut is_look_due = false;
-        for notice in notices {
+    /// Heeds what was heard. A program's own code may panic in it, where a check of its is dropped:
+    /// that costs the one notice.
+    async fn heed(&mut self) {
+        while let Some(notice) = self.heard.pop_front() {
             match notice {
-                Notice::Look => is_look_due = true,
+                Notice::Look => self.is_look_due = true,
                 Notice::Register(name, check) => {
-                    self.catalog.register(name, check);
                     self.unsettled = true;
+                    self.catalog.register(name, check);
                 }
                 Notice::Unregister(name) => {
-                    self.catalog.unregister(&name);
                     self.unsettled = true;
+                    self.catalog.unregister(&name);
                 }
             }
         }
-        if is_look_due {
+        if self.is_look_due {
+            self.is_look_due = false;
             self.look().await;
         }
     }
@@ -237,7 +245,10 @@ impl Watcher {
     fn joined(&mut self, load: Result<Load, tokio::task::JoinError>) {
         match load {
             Ok(load) => self.loaded(load),
-            Err(error) => tracing::error!(%error, "a load was lost"),
+            Err(error) => {
+                tracing::error!(%error, "a load was lost");
+                self.rooms.metrics.host_panic();
+            }
         }
     }
 

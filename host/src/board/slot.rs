@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::page::seconds;
 use crate::check::{
-    CheckName, Code, Digest, Measurement, Refusal, RunError, RunReport, Status, Text,
+    Breaker, CheckName, Code, Digest, Measurement, Refusal, RunError, RunReport, Status, Text,
 };
 use crate::schedule::Placement;
 
@@ -55,6 +55,8 @@ pub struct Posting {
     pub checked_at: Timestamp,
     /// Failing runs in a row.
     pub consecutive_failures: u32,
+    /// By how much the interval is stretched.
+    pub breaker: Breaker,
     /// When it is due again; nothing where it does not run.
     pub next_run: Option<Timestamp>,
     /// From when on the result is too old to stand; never where nothing runs.
@@ -118,7 +120,7 @@ impl Slot {
         let facts = Arc::new(facts);
         let current = match before {
             None => Current::new(&name, None, Arc::clone(&facts), false),
-            Some(before) => before.lock().clone(),
+            Some(before) => before.lock().clone().due_now(&facts),
         };
         let facts_before = before.map(|slot| (slot.placement, Arc::clone(&slot.facts)));
         Self {
@@ -209,7 +211,7 @@ impl Slot {
             result: current
                 .posting
                 .as_ref()
-                .map(|posting| ResultPage::new(posting, authorized)),
+                .map(|posting| ResultPage::new(posting, &self.facts, authorized)),
         };
         serde_json::to_vec(&page)
             .expect("a page has string keys only")
@@ -238,6 +240,19 @@ impl Current {
         current.full = current.fragment(name, true).to_json();
         current.bare = current.fragment(name, false).to_json();
         current
+    }
+
+    /// The same result of a check that runs at once from here on, in its new time.
+    fn due_now(mut self, facts: &CheckFacts) -> Self {
+        if let Some(posting) = &mut self.posting
+            && let Some(stale_at) = &mut posting.stale_at
+        {
+            let patience = facts.timeout_ms.saturating_add(facts.interval_ms);
+            *stale_at = Instant::now() + Duration::from_millis(patience);
+            posting.next_run = Some(Timestamp::now());
+            posting.breaker = Breaker::default();
+        }
+        self
     }
 
     fn fragment<'a>(&'a self, name: &'a CheckName, authorized: bool) -> Fragment<'a> {
@@ -366,10 +381,21 @@ struct ResultPage<'a> {
     status: Status,
     consecutive_failures: u32,
     next_run: Option<Timestamp>,
+    breaker: BreakerPage,
     fuel: u64,
     memory_peak_bytes: u64,
     #[serde(flatten)]
     open: Option<OpenResult<'a>>,
+}
+
+/// Whether the check runs less often than it should, and why.
+#[derive(Serialize)]
+struct BreakerPage {
+    open: bool,
+    /// Runs in a row that broke a limit.
+    runs: u32,
+    /// The interval in force.
+    interval_ms: u64,
 }
 
 /// What only those may see who may see messages.
@@ -384,7 +410,7 @@ struct OpenResult<'a> {
 }
 
 impl<'a> ResultPage<'a> {
-    fn new(posting: &'a Posting, authorized: bool) -> Self {
+    fn new(posting: &'a Posting, facts: &CheckFacts, authorized: bool) -> Self {
         let report = &posting.report;
         let open = || OpenResult {
             message: report.outcome.message(),
@@ -394,8 +420,16 @@ impl<'a> ResultPage<'a> {
             output: &report.output,
             dropped_log_lines: report.dropped_log_lines,
         };
+        let breaker = BreakerPage {
+            open: posting.breaker.is_open(),
+            runs: posting.breaker.runs_in_a_row(),
+            interval_ms: facts
+                .interval_ms
+                .saturating_mul(posting.breaker.stretch().into()),
+        };
         Self {
             status: report.outcome.status(),
+            breaker,
             consecutive_failures: posting.consecutive_failures,
             next_run: posting.next_run.map(seconds),
             fuel: report.usage.fuel,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Board, CheckFacts, PluginFacts, Posted, Posting};
-use crate::check::{CheckName, Code, Outcome, RunError, RunReport, Status};
+use crate::check::{Breaker, CheckName, Code, Conduct, Outcome, RunError, RunReport, Status};
 use crate::schedule::Placement;
 
 fn name(text: &str) -> CheckName {
@@ -29,6 +29,7 @@ fn posting(placement: Placement, outcome: Outcome, stale_at: Option<Instant>) ->
         report: Arc::new(RunReport::answered(outcome, Duration::from_micros(2500))),
         checked_at: "2026-01-27T10:29:58.7Z".parse().unwrap(),
         consecutive_failures: 0,
+        breaker: Breaker::default(),
         next_run: None,
         stale_at,
     }
@@ -251,4 +252,56 @@ fn placing_a_check_again_revives_no_result_that_is_too_old() {
     board.expire(now);
     board.place(name("a"), facts(true));
     assert_eq!(page(&board)["checks"][0]["status"], "unknown");
+}
+
+#[test]
+fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
+    let board = Board::default();
+    let with = |interval_ms| CheckFacts {
+        interval_ms,
+        ..facts(true)
+    };
+    let now = Instant::now();
+    let hour = Duration::from_hours(1);
+    // What came of a long interval does not stand for as long once the interval is short.
+    let at = board.place(name("a"), with(3_600_000));
+    board.post(
+        &name("a"),
+        posting(at, Outcome::healthy(""), Some(now + hour)),
+    );
+    board.place(name("a"), with(1_000));
+    assert!(board.expire(now).is_some_and(|next| next < now + hour));
+    board.expire(Instant::now() + Duration::from_millis(1_500));
+    assert_eq!(page(&board)["checks"][0]["status"], "unknown");
+    // And the other way round: it is not too old before its time.
+    let at = board.place(name("b"), with(1_000));
+    board.post(&name("b"), posting(at, Outcome::healthy(""), Some(now)));
+    board.place(name("b"), with(3_600_000));
+    board.expire(now + Duration::from_mins(30));
+    assert_eq!(page(&board)["checks"][1]["status"], "healthy");
+}
+
+#[test]
+fn an_open_breaker_is_shown_and_closes_when_the_check_is_placed_anew() {
+    let board = Board::default();
+    let at = board.place(name("a"), facts(true));
+    let mut breaker = Breaker::default();
+    for _ in 0..4 {
+        breaker.observe(Conduct::Foul);
+    }
+    let stale_at = Some(Instant::now() + Duration::from_mins(1));
+    let posting = Posting {
+        breaker,
+        ..posting(at, Outcome::unhealthy("trapped"), stale_at)
+    };
+    board.post(&name("a"), posting);
+    let shown = || -> Value {
+        let page: Value = serde_json::from_slice(&board.check("a", false).unwrap()).unwrap();
+        page["result"]["breaker"].clone()
+    };
+    let open = serde_json::json!({"open": true, "runs": 4, "interval_ms": 4_000});
+    assert_eq!(shown(), open);
+    board.place(name("a"), facts(true));
+    let closed = serde_json::json!({"open": false, "runs": 0, "interval_ms": 1_000});
+    assert_eq!(shown(), closed);
 }

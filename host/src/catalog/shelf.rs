@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_failure_that_may_pass_is_tried_again_and_told_once() {
-        for code in [Code::Timeout, Code::Host] {
+        for code in [Code::Timeout, Code::Host, Code::Full] {
             let mut shelf = Shelf::default();
             let error = LoadError::Describe(Box::new(RunError::new(code, "busy")));
             assert_eq!(failed(&mut shelf, error.clone()), Shelved::Failed);

@@ -77,6 +77,8 @@ pub(crate) struct Bound {
     pub(super) standing: Standing,
     /// Whether it may come out otherwise the next time, although nothing here has changed.
     pub(super) may_pass: bool,
+    /// Whether the host's own code panicked over it.
+    pub(crate) panicked: bool,
 }
 
 impl Catalog {
@@ -129,7 +131,9 @@ impl Unbound {
     pub(crate) fn bind(self) -> Bound {
         let bind = || self.binder.bind(&self.name, &self.check, &self.plugin);
         // One plugin's schema must not take the other checks down with it.
-        let task = catch_unwind(AssertUnwindSafe(bind)).unwrap_or_else(|_| {
+        let task = catch_unwind(AssertUnwindSafe(bind));
+        let panicked = task.is_err();
+        let task = task.unwrap_or_else(|_| {
             let why = "the host panicked while it held the settings against the schema";
             Err(BindFailure::Other(why.into()))
         });
@@ -154,6 +158,7 @@ impl Unbound {
             plugin: self.plugin,
             standing,
             may_pass,
+            panicked,
         }
     }
 }

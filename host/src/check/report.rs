@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Outcome, Status, Text};
+use super::{Conduct, Outcome, Status, Text};
 
 /// Why a run or a load ended otherwise than by an answer of the check. The same words stand in
 /// answers, metrics and logs.
@@ -31,10 +31,13 @@ pub enum Code {
     Load,
     /// The check was refused something and did not find the watched thing healthy.
     Denied,
-    /// The code of a native check panicked, or the host's own in the middle of a run.
+    /// The code of a native check panicked.
     Panic,
-    /// The host could not make the run; this says nothing about the watched thing.
+    /// The host's own code panicked in the middle of the run; this says nothing about the watched
+    /// thing.
     Host,
+    /// The host had no room for the run; this says nothing about the watched thing.
+    Full,
 }
 
 impl Code {
@@ -53,8 +56,18 @@ impl Code {
             Self::Denied => "denied",
             Self::Panic => "panic",
             Self::Host => "host",
+            Self::Full => "full",
         }
     }
+}
+
+/// What the guest was doing when its time was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Busy {
+    /// It computed.
+    Computing,
+    /// It waited for a reply or a timer.
+    Waiting,
 }
 
 /// The `error` of a result.
@@ -73,6 +86,9 @@ pub struct RunError {
     /// The guest's stack frames for a trap, innermost first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<Text>,
+    /// What the guest was doing when its time was over, for a timeout. The message says it in words.
+    #[serde(skip)]
+    pub busy: Option<Busy>,
 }
 
 impl RunError {
@@ -85,6 +101,24 @@ impl RunError {
             limit: None,
             asked: None,
             frames: Vec::new(),
+            busy: None,
+        }
+    }
+
+    /// What it says of the check's own code.
+    pub fn conduct(&self) -> Conduct {
+        match self.code {
+            Code::Trap
+            | Code::Exit
+            | Code::Fuel
+            | Code::Memory
+            | Code::Stack
+            | Code::Output
+            | Code::Resources => Conduct::Foul,
+            Code::Timeout if self.busy == Some(Busy::Computing) => Conduct::Foul,
+            // Who waits for a slow dependency, or was refused something, has done nothing wrong.
+            Code::Timeout | Code::Denied | Code::Load | Code::Panic => Conduct::Fair,
+            Code::Host | Code::Full => Conduct::Unknown,
         }
     }
 }
@@ -144,7 +178,7 @@ impl RunReport {
     /// `unhealthy`; its message is the error's.
     pub fn failed(error: RunError, elapsed: Duration) -> Self {
         let status = match error.code {
-            Code::Host => Status::Unknown,
+            Code::Host | Code::Full => Status::Unknown,
             _ => Status::Unhealthy,
         };
         let outcome = Outcome::plain(status, error.message.clone());
@@ -176,6 +210,12 @@ impl RunReport {
         }
     }
 
+    /// What the run says of the check's own code.
+    pub fn conduct(&self) -> Conduct {
+        let conduct = self.error.as_ref().map(RunError::conduct);
+        conduct.unwrap_or(Conduct::Fair)
+    }
+
     /// The status or error code under which metrics count the run.
     pub fn result(&self) -> &'static str {
         match &self.error {
@@ -186,3 +226,40 @@ impl RunReport {
 }
 
 const MESSAGE_BYTES: usize = 2 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_code_did_itself_is_foul() {
+        let conduct = |code, busy| {
+            let error = RunError::new(code, "");
+            RunError { busy, ..error }.conduct()
+        };
+        let foul = [
+            Code::Trap,
+            Code::Exit,
+            Code::Fuel,
+            Code::Memory,
+            Code::Stack,
+            Code::Output,
+            Code::Resources,
+        ];
+        for code in foul {
+            assert_eq!(conduct(code, None), Conduct::Foul, "{}", code.as_str());
+        }
+        for (busy, expected) in [
+            (Some(Busy::Computing), Conduct::Foul),
+            (Some(Busy::Waiting), Conduct::Fair),
+            // A native check: nobody knows.
+            (None, Conduct::Fair),
+        ] {
+            assert_eq!(conduct(Code::Timeout, busy), expected, "{busy:?}");
+        }
+        assert_eq!(conduct(Code::Denied, None), Conduct::Fair);
+        assert_eq!(conduct(Code::Host, None), Conduct::Unknown);
+        let answered = RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO);
+        assert_eq!(answered.conduct(), Conduct::Fair);
+    }
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily};
 
-use super::family::{self, counter, gauge, labelled, number, seconds};
+use super::family::{self, counter, gauge, labelled, number, seconds, truth};
 use crate::check::{CheckName, Measurement, Status, Usage};
 use crate::schedule::FinishedRun;
 
@@ -31,6 +31,7 @@ struct Numbers {
     last: Option<Last>,
     last_healthy: Option<Timestamp>,
     fuel: u64,
+    breaker_open: bool,
 }
 
 /// What the last run left.
@@ -50,6 +51,7 @@ impl Checks {
         if let Some(known) = placed.get(check) {
             let mut numbers = known.lock().unwrap_or_else(PoisonError::into_inner);
             (numbers.plugin, numbers.critical) = (plugin, critical);
+            numbers.breaker_open = false;
             return;
         }
         placed.insert(
@@ -109,6 +111,7 @@ impl Numbers {
             last: None,
             last_healthy: None,
             fuel: 0,
+            breaker_open: false,
         }
     }
 
@@ -123,6 +126,7 @@ impl Numbers {
             self.last_healthy = Some(at);
         }
         self.fuel = self.fuel.saturating_add(report.usage.fuel);
+        self.breaker_open = run.breaker.is_open();
         self.last = Some(Last {
             at,
             consecutive_failures: run.consecutive_failures,
@@ -190,6 +194,7 @@ struct Series {
     last_run: Vec<Metric>,
     last_healthy: Vec<Metric>,
     consecutive_failures: Vec<Metric>,
+    breaker_open: Vec<Metric>,
     fuel: Vec<Metric>,
     last_fuel: Vec<Metric>,
     memory_peak: Vec<Metric>,
@@ -212,6 +217,8 @@ impl Series {
         let mut durations = labelled(&[check]);
         durations.set_histogram(numbers.durations.histogram());
         self.durations.push(durations);
+        let breaker_open = truth(numbers.breaker_open);
+        self.breaker_open.push(gauge(&[check], breaker_open));
         if let Some(at) = numbers.last_healthy {
             self.last_healthy.push(gauge(&[check], seconds(at)));
         }
@@ -250,6 +257,7 @@ impl Series {
             family::CHECK_LAST_RUN.of(self.last_run),
             family::CHECK_LAST_HEALTHY.of(self.last_healthy),
             family::CHECK_CONSECUTIVE_FAILURES.of(self.consecutive_failures),
+            family::CHECK_BREAKER_OPEN.of(self.breaker_open),
             family::CHECK_FUEL.of(self.fuel),
             family::CHECK_LAST_FUEL.of(self.last_fuel),
             family::CHECK_MEMORY_PEAK.of(self.memory_peak),

@@ -117,6 +117,8 @@ families! {
     GAUGE CHECK_LAST_HEALTHY = "vitals_check_last_healthy_timestamp_seconds";
     /// Failing runs of the check in a row.
     GAUGE CHECK_CONSECUTIVE_FAILURES = "vitals_check_consecutive_failures";
+    /// Whether the check runs less often, because its runs broke their limits: 0 or 1.
+    GAUGE CHECK_BREAKER_OPEN = "vitals_check_breaker_open";
     /// Fuel that all runs of the check used.
     COUNTER CHECK_FUEL = "vitals_check_fuel_total";
     /// Fuel that the last run of the check used.
@@ -147,7 +149,7 @@ families! {
     GAUGE RUNS_IN_FLIGHT = "vitals_runs_in_flight";
     /// Slots for runs by state: busy or free.
     GAUGE GUEST_SLOTS = "vitals_guest_slots";
-    /// How long runs waited for a slot.
+    /// How long due runs waited for a slot, those that got none included.
     HISTOGRAM RUN_QUEUE_WAIT = "vitals_run_queue_wait_seconds";
     /// Runs that were due and not made, by reason.
     COUNTER RUNS_SKIPPED = "vitals_runs_skipped_total";

@@ -65,7 +65,7 @@ impl Host {
             ),
             registry,
         };
-        for reason in [Skipped::Busy, Skipped::Host] {
+        for reason in [Skipped::Busy, Skipped::Full] {
             host.skipped.with_label_values(&[reason.as_str()]);
         }
         host

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::check::{
-    Code, Measurement, Outcome, OutcomeParts, Refusal, RunError, RunReport, Status, Text, Usage,
+    Breaker, Code, Conduct, Measurement, Outcome, OutcomeParts, Refusal, RunError, RunReport,
+    Status, Text, Usage,
 };
 
 fn enabled() -> Metrics {
@@ -43,10 +44,10 @@ fn run(check: &str, status: Status, report: RunReport) -> FinishedRun {
     FinishedRun {
         placement: crate::schedule::Placement::default(),
         check: name(check),
-        report,
+        report: Arc::new(report),
         status,
         consecutive_failures: 0,
-        waited: Duration::from_micros(50),
+        breaker: Breaker::default(),
         next_due: Instant::now(),
         stale_at: Instant::now(),
     }
@@ -80,6 +81,7 @@ fn a_run_shows_in_every_series_of_its_check() {
     assert_eq!(
         lines(&metrics, "orders-db"),
         [
+            r#"vitals_check_breaker_open{check="orders-db"} 0"#,
             r#"vitals_check_consecutive_failures{check="orders-db"} 0"#,
             r#"vitals_check_duration_seconds_bucket{check="orders-db",le="0.0001"} 0"#,
             r#"vitals_check_duration_seconds_bucket{check="orders-db",le="0.0005"} 0"#,
@@ -105,8 +107,6 @@ fn a_run_shows_in_every_series_of_its_check() {
             r#"vitals_check_runs_total{check="orders-db",result="unhealthy"} 0"#,
         ]
     );
-    let waits = lines(&metrics, "vitals_run_queue_wait_seconds_count");
-    assert_eq!(waits, ["vitals_run_queue_wait_seconds_count 2"]);
 }
 
 #[test]
@@ -157,6 +157,51 @@ fn a_check_that_is_placed_again_keeps_its_counts() {
     assert_eq!(lines(&metrics, "check_info"), info);
     let runs = r#"vitals_check_runs_total{check="a",result="healthy"} 1"#;
     assert!(lines(&metrics, "runs_total").iter().any(|is| is == runs));
+}
+
+#[test]
+fn an_open_breaker_shows_until_a_run_closes_it_or_the_check_is_another() {
+    let metrics = enabled();
+    let mut breaker = Breaker::default();
+    for _ in 0..3 {
+        breaker.observe(Conduct::Foul);
+    }
+    let open = FinishedRun {
+        breaker,
+        ..run("a", Status::Unhealthy, guest_report())
+    };
+    let shown = || lines(&metrics, "breaker_open");
+    let (zero, one) = (
+        [r#"vitals_check_breaker_open{check="a"} 0"#],
+        [r#"vitals_check_breaker_open{check="a"} 1"#],
+    );
+    metrics.check_placed(&name("a"), "http", true);
+    assert_eq!(shown(), zero);
+    metrics.run_finished(&open, at(1_000));
+    assert_eq!(shown(), one);
+    metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_001));
+    assert_eq!(shown(), zero);
+    metrics.run_finished(&open, at(1_002));
+    metrics.check_placed(&name("a"), "http", true);
+    assert_eq!(shown(), zero);
+}
+
+#[test]
+fn a_wait_counts_whether_it_ended_in_a_slot_or_not() {
+    let metrics = enabled();
+    metrics.run_waited(Duration::from_micros(50));
+    metrics.run_waited(Duration::from_secs(40));
+    let waits = lines(&metrics, "vitals_run_queue_wait_seconds");
+    for line in [
+        r#"vitals_run_queue_wait_seconds_bucket{le="0.0001"} 1"#,
+        r#"vitals_run_queue_wait_seconds_bucket{le="30"} 1"#,
+        "vitals_run_queue_wait_seconds_count 2",
+    ] {
+        assert!(
+            waits.iter().any(|is| is == line),
+            "no `{line}` in {waits:#?}"
+        );
+    }
 }
 
 #[test]
@@ -227,7 +272,7 @@ fn the_host_counts_itself_from_the_start() {
             "\"busy\"} 1",
             r#"vitals_runs_skipped_total{reason="busy"} 1"#,
         ),
-        ("\"host\"", r#"vitals_runs_skipped_total{reason="host"} 0"#),
+        ("\"full\"", r#"vitals_runs_skipped_total{reason="full"} 0"#),
     ] {
         assert_eq!(lines(&metrics, what), [expected], "{what}");
     }
@@ -240,7 +285,7 @@ fn while_disabled_every_call_is_accepted_and_ignored() {
     let metrics = Metrics::disabled();
     metrics.check_placed(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
-    metrics.run_skipped(Skipped::Host);
+    metrics.run_skipped(Skipped::Full);
     metrics.host_panic();
     assert!(!metrics.is_enabled());
     assert_eq!(metrics.encode(&Moment::default()), "");

@@ -139,7 +139,7 @@ impl LoadError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Read(_) | Self::Panic(_) => true,
-            Self::Describe(error) => matches!(error.code, Code::Timeout | Code::Host),
+            Self::Describe(error) => matches!(error.code, Code::Timeout | Code::Host | Code::Full),
             _ => false,
         }
     }

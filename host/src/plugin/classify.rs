@@ -9,6 +9,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use super::limiter::MemoryExceeded;
 use super::run::RunLimits;
+pub(super) use crate::check::Busy;
 use crate::check::{Code, RunError, Text};
 use crate::config::{shown_duration, shown_size};
 
@@ -16,13 +17,6 @@ use crate::config::{shown_duration, shown_size};
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the deadline of the run has passed")]
 pub(super) struct DeadlinePassed;
-
-/// What was going on when the deadline passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Busy {
-    Computing,
-    Waiting,
-}
 
 /// The error of a run that ran out of time.
 pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
@@ -34,6 +28,7 @@ pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
     let message = format!("timed out after {limit} ({doing})");
     RunError {
         limit: Some(limit),
+        busy: Some(busy),
         ..RunError::new(Code::Timeout, &message)
     }
 }
@@ -62,7 +57,7 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Te
         return resources(limits);
     }
     if error.is::<PoolConcurrencyLimitError>() {
-        return RunError::new(Code::Host, "the host's pool of instances is used up");
+        return RunError::new(Code::Full, "the host's pool of instances is used up");
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return trapped(*trap, error, limits, output);

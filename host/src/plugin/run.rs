@@ -23,9 +23,10 @@ use super::state::State;
 use super::threads::due_at;
 use crate::check::{
     Bound, CheckName, Code, Detail, DetailValue, Measurement, Outcome, OutcomeParts, RunError,
-    RunReport, Status, Usage,
+    RunReport, Status, Text, Usage,
 };
 use crate::config::{Limits, Secrets};
+use crate::panics::panic_text;
 
 /// What a plugin is asked to do: one check, with what it is told and what it may do.
 #[derive(Clone, Debug)]
@@ -85,10 +86,10 @@ impl Plugin {
     /// Whatever the guest does ends in a report, within the task's timeout. Dropping the future
     /// ends the run.
     pub async fn run(self: &Arc<Self>, task: Arc<Task>, previous: Option<Status>) -> RunReport {
-        let plugin = Arc::clone(self);
+        let (plugin, of) = (Arc::clone(self), Arc::clone(&task));
         let work = async move { plugin.run_bare(&task, previous).await };
         let ran = self.sandbox().threads().run(work).await;
-        ran.unwrap_or_else(|panic| self.panicked(panic.as_ref()))
+        ran.unwrap_or_else(|panic| self.panicked(&of, panic.as_ref()))
     }
 
     /// Like [`Plugin::run`], on the thread that polls it: for a loop that
@@ -97,7 +98,7 @@ impl Plugin {
         let ran = AssertUnwindSafe(self.run_bare(task, previous))
             .catch_unwind()
             .await;
-        ran.unwrap_or_else(|panic| self.panicked(panic.as_ref()))
+        ran.unwrap_or_else(|panic| self.panicked(task, panic.as_ref()))
     }
 
     /// Polls `life` to its end on the guest threads.
@@ -112,9 +113,11 @@ impl Plugin {
         self.sandbox().threads().run(contained).detach();
     }
 
-    fn panicked(&self, panic: &(dyn std::any::Any + Send)) -> RunReport {
-        let what = panic_text(panic);
-        tracing::error!(plugin = %self.name(), panic = what, "the host panicked inside a run");
+    fn panicked(&self, task: &Task, panic: &(dyn std::any::Any + Send)) -> RunReport {
+        // It may quote what the guest said, or the settings.
+        let what = Text::line(&task.secrets.redact(panic_text(panic)), PANIC_BYTES);
+        let (check, plugin) = (&task.check, self.name());
+        tracing::error!(%check, %plugin, panic = %what, "the host panicked inside a run");
         let message = format!("the host panicked inside the run: {what}");
         RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
     }
@@ -199,22 +202,34 @@ pub(super) async fn bounded<T>(
     let deadline = store.data().deadline;
     let interrupted = Arc::clone(&store.data().interrupted);
     let _due = due_at(deadline);
+    let mut computing_since = Instant::now();
     let answer = {
         let mut call = pin!(call(store));
         let in_time = poll_fn(|context| {
-            if Instant::now() >= deadline {
+            let now = Instant::now();
+            if now >= deadline {
                 return Poll::Ready(None);
             }
-            interrupted.store(false, Ordering::Relaxed);
+            if !interrupted.swap(false, Ordering::Relaxed) {
+                computing_since = now;
+            }
             call.as_mut().poll(context).map(Some)
         });
         let ended = tokio::time::timeout_at(deadline.into(), in_time).await;
         ended.ok().flatten()
     };
+    // Whoever waited for nearly all of the time, and computes a little at the end, has waited.
+    let computed = deadline.saturating_duration_since(computing_since);
+    let busy = if computed > limits.timeout / 10 {
+        Busy::Computing
+    } else {
+        Busy::Waiting
+    };
     match answer {
         Some(Ok(answer)) => Ok(answer),
+        Some(Err(error)) if error.is::<DeadlinePassed>() => Err(timeout(limits, busy)),
         Some(Err(error)) => Err(classify(&error, limits, &store.data().output.lines())),
-        None if interrupted.load(Ordering::Relaxed) => Err(timeout(limits, Busy::Computing)),
+        None if interrupted.load(Ordering::Relaxed) => Err(timeout(limits, busy)),
         None => Err(timeout(limits, Busy::Waiting)),
     }
 }
@@ -351,11 +366,6 @@ fn to_wire(status: Status) -> Option<types::Status> {
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
-}
-
 /// Streams, pollables and other handles that one run may hold.
 const RESOURCES: usize = 1_000;
+const PANIC_BYTES: usize = 1 << 10;

@@ -1,3 +1,8 @@
+//! Schedules over probes that do as they are told, in real time.
+
+mod breaker;
+mod panics;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -5,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::check::Outcome;
+use crate::check::{Busy, Code, Outcome, RunError};
 
 /// A check that takes a while, and counts itself.
 struct Sleeper {
@@ -42,6 +47,8 @@ impl Probe for Sleeper {
 struct Collect {
     finished: mpsc::UnboundedSender<FinishedRun>,
     skipped: Mutex<Vec<Skipped>>,
+    waits: Mutex<Vec<(CheckName, Duration)>>,
+    panicked: Mutex<Vec<CheckName>>,
 }
 
 impl Results for Collect {
@@ -52,6 +59,14 @@ impl Results for Collect {
     fn skipped(&self, _check: &CheckName, reason: Skipped) {
         self.skipped.lock().unwrap().push(reason);
     }
+
+    fn waited(&self, check: &CheckName, time: Duration) {
+        self.waits.lock().unwrap().push((check.clone(), time));
+    }
+
+    fn panicked(&self, check: &CheckName) {
+        self.panicked.lock().unwrap().push(check.clone());
+    }
 }
 
 fn schedule(max_runs: usize) -> (Schedule, mpsc::UnboundedReceiver<FinishedRun>, Arc<Collect>) {
@@ -59,6 +74,8 @@ fn schedule(max_runs: usize) -> (Schedule, mpsc::UnboundedReceiver<FinishedRun>,
     let collect = Arc::new(Collect {
         finished,
         skipped: Mutex::default(),
+        waits: Mutex::default(),
+        panicked: Mutex::default(),
     });
     (
         Schedule::new(max_runs, Arc::clone(&collect) as _),
@@ -194,4 +211,137 @@ async fn shutdown_gives_runs_in_flight_their_grace() {
         }
         assert_eq!(received, results, "grace of {grace} ms");
     }
+}
+
+type Make = Box<dyn Fn(usize) -> RunReport + Send + Sync>;
+
+/// A check whose runs end at once, each as it is told by its number.
+struct Scripted {
+    made: AtomicUsize,
+    make: Make,
+}
+
+fn scripted(make: impl Fn(usize) -> RunReport + Send + Sync + 'static) -> Arc<dyn Probe> {
+    let make: Make = Box::new(make);
+    let made = AtomicUsize::new(0);
+    Arc::new(Scripted { made, make })
+}
+
+impl Probe for Scripted {
+    fn run(&self, _previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
+        // A panic of `make` is one of the probe itself, before there is a future.
+        let report = (self.make)(self.made.fetch_add(1, Ordering::SeqCst));
+        Box::pin(async { report })
+    }
+}
+
+fn healthy() -> RunReport {
+    RunReport::answered(Outcome::healthy(""), Duration::ZERO)
+}
+
+fn ended_by(code: Code) -> RunReport {
+    RunReport::failed(RunError::new(code, "ended"), Duration::ZERO)
+}
+
+fn timed_out(busy: Busy) -> RunReport {
+    let error = RunError::new(Code::Timeout, "too long");
+    let busy = Some(busy);
+    RunReport::failed(RunError { busy, ..error }, Duration::ZERO)
+}
+
+const BRIEF: Duration = Duration::from_millis(30);
+
+#[tokio::test]
+async fn who_asked_first_gets_the_slot_however_long_the_others_can_wait() {
+    let (schedule, mut finished, collect) = schedule(1);
+    let hog = || Arc::new(Sleeper::new(Duration::from_millis(150)));
+    let long = Duration::from_hours(1);
+    let first = hog();
+    schedule.follow(job("hog0", long, Arc::clone(&first) as _));
+    eventually("a run of the first", || {
+        first.began.load(Ordering::SeqCst) == 1
+    })
+    .await;
+    // It gives up several times before the slot is free, and is still the first in line.
+    schedule.follow(job(
+        "quick",
+        Duration::from_millis(20),
+        scripted(|_| healthy()),
+    ));
+    let skips = || collect.skipped.lock().unwrap().len();
+    eventually("a run that was left out", || skips() >= 1).await;
+    for number in 1..4 {
+        schedule.follow(job(&format!("hog{number}"), long, hog()));
+    }
+    let mut order = Vec::new();
+    for _ in 0..3 {
+        let run = finished.recv().await.unwrap();
+        order.push(run.check.to_string());
+        assert_eq!(run.status, Status::Healthy);
+    }
+    assert_eq!(order[..2], ["hog0", "quick"], "{order:?}");
+    let waits = collect.waits.lock().unwrap();
+    let of_quick: Vec<_> = waits
+        .iter()
+        .filter(|(name, _)| name.as_str() == "quick")
+        .collect();
+    assert!(
+        of_quick.len() >= 2,
+        "those that gave up count too: {waits:?}"
+    );
+    assert!(of_quick[0].1 >= Duration::from_millis(20), "{waits:?}");
+    let of_first = waits.iter().find(|(name, _)| name.as_str() == "hog0");
+    assert!(
+        of_first.is_some(),
+        "one that waits for nothing counts too: {waits:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_the_host_has_no_room_for_is_left_out() {
+    let (schedule, mut finished, collect) = schedule(8);
+    let make = |number| match number {
+        0 => ended_by(Code::Full),
+        _ => healthy(),
+    };
+    schedule.follow(job("a", BRIEF, scripted(make)));
+    assert_eq!(finished.recv().await.unwrap().status, Status::Healthy);
+    assert_eq!(*collect.skipped.lock().unwrap(), [Skipped::Full]);
+    assert!(collect.panicked.lock().unwrap().is_empty());
+}
+
+/// A check that keeps its thread, which nothing can take from it.
+struct Blocker(Arc<Sleeper>);
+
+impl Probe for Blocker {
+    fn run(&self, _previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
+        let (running, most) = (Arc::clone(&self.0.running), Arc::clone(&self.0.most));
+        let time = self.0.time;
+        self.0.began.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let over = Instant::now() + time;
+            while Instant::now() < over {
+                std::hint::spin_loop();
+            }
+            running.fetch_sub(1, Ordering::SeqCst);
+            healthy()
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_check_that_goes_and_comes_back_does_not_overlap_itself() {
+    let (schedule, mut finished, _) = schedule(8);
+    let sleeper = Arc::new(Sleeper::new(Duration::from_millis(200)));
+    let blocker = || Arc::new(Blocker(Arc::clone(&sleeper))) as Arc<dyn Probe>;
+    let name = "a".parse().unwrap();
+    schedule.follow(job("a", Duration::from_mins(1), blocker()));
+    eventually("a run", || sleeper.began.load(Ordering::SeqCst) == 1).await;
+    schedule.forget(&name);
+    schedule.follow(job("a", Duration::from_mins(1), blocker()));
+    let run = finished.recv().await.unwrap();
+    assert_eq!(run.status, Status::Healthy);
+    assert_eq!(sleeper.began.load(Ordering::SeqCst), 2);
+    assert_eq!(sleeper.most.load(Ordering::SeqCst), 1);
 }

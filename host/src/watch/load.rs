@@ -36,6 +36,8 @@ pub(super) struct Facts {
     version: String,
     compile_time: Duration,
     error: Option<String>,
+    /// Whether it was the host's own code that failed.
+    panicked: bool,
 }
 
 impl Loader {
@@ -119,6 +121,7 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
         version: String::new(),
         compile_time: Duration::ZERO,
         error: None,
+        panicked: false,
     };
     match outcome {
         LoadOutcome::Loaded(plugin) => Facts {
@@ -126,10 +129,12 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
             version: plugin.description().version.clone(),
             compile_time: plugin.compile_time(),
             error: None,
+            panicked: false,
         },
         LoadOutcome::Failed(digest, error) => Facts {
             digest: *digest,
             error: Some(error.to_string()),
+            panicked: matches!(error, LoadError::Panic(_)),
             ..nothing
         },
         LoadOutcome::Unchanged => nothing,
@@ -139,6 +144,9 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
 /// Says it, once for each change.
 pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, metrics: &Metrics) {
     let (plugin, path) = (&wanted.name, wanted.path.display());
+    if facts.panicked {
+        metrics.host_panic();
+    }
     match (shelved, facts.digest, &facts.error) {
         (Shelved::Loaded(generation), Some(digest), _) => {
             let compile_ms = u64::try_from(facts.compile_time.as_millis()).unwrap_or(u64::MAX);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Watcher;
 use crate::board::{CheckFacts, PluginFacts, Posting};
 use crate::catalog::{Catalog, GuestCheck, Shelf, Standing, Unbound};
-use crate::check::{CheckName, Code, Digest, RunError, RunReport, Status, Thresholds};
+use crate::check::{Breaker, CheckName, Code, Digest, RunError, RunReport, Status, Thresholds};
 use crate::config::CheckConfig;
 use crate::native::NativeCheck;
 use crate::schedule::{Job, Placement, Probe, Timing};
@@ -44,6 +44,9 @@ impl Watcher {
             // A schema comes from a stranger: holding settings against it takes what it takes.
             let bind = || unbound.into_iter().map(Unbound::bind).collect::<Vec<_>>();
             for bound in self.aside(bind).await.into_iter().flatten() {
+                if bound.panicked {
+                    self.rooms.metrics.host_panic();
+                }
                 self.catalog.take_in(bound);
             }
         }
@@ -165,6 +168,7 @@ impl Watcher {
                 report: Arc::new(report),
                 checked_at: Timestamp::now(),
                 consecutive_failures: 0,
+                breaker: Breaker::default(),
                 next_run: None,
                 stale_at: None,
             },

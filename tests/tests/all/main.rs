@@ -3,6 +3,7 @@
 mod access;
 mod bad_config;
 mod bad_input;
+mod breaker;
 mod cancel;
 mod cli;
 mod docs;
@@ -15,6 +16,7 @@ mod liveness;
 mod metrics;
 mod native;
 mod pages;
+mod panics;
 mod probes;
 mod results;
 mod schedule;

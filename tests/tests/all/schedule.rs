@@ -272,6 +272,24 @@ async fn a_full_host_fails_no_check() {
     })
     .await;
     assert!(skipped >= 3.0);
+    for check in host.health().await["checks"].as_array().expect("checks") {
+        let latency = check["latency_ms"].as_f64().unwrap_or_default();
+        // It slept for 200 ms, and waited for its slot for a second and more.
+        assert!((200.0..500.0).contains(&latency), "{check:#}");
+    }
+    let metrics = host.get("/metrics").await.body;
+    let value = |series: &str| -> f64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(series));
+        let value = line.and_then(|rest| rest.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {series} in {metrics}"))
+    };
+    let waits = value("vitals_run_queue_wait_seconds_count");
+    let brief = value(r#"vitals_run_queue_wait_seconds_bucket{le="0.1"}"#);
+    assert!(waits >= 8.0 + skipped, "who gave up counts too: {metrics}");
+    assert!(waits - brief >= 8.0, "{metrics}");
+    let busy = value(r#"vitals_guest_slots{state="busy"}"#);
+    let free = value(r#"vitals_guest_slots{state="free"}"#);
+    assert_eq!((busy + free, busy), (1.0, value("vitals_runs_in_flight")));
     let ready = host.get("/health/ready").await;
     assert_eq!(ready.status, 200, "{}", ready.text());
 }

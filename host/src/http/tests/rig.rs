@@ -115,6 +115,7 @@ impl Rig {
             report: Arc::new(report),
             checked_at: "2026-01-27T10:29:58.9Z".parse().unwrap(),
             consecutive_failures: 0,
+            breaker: crate::check::Breaker::default(),
             next_run: None,
             stale_at: None,
         };

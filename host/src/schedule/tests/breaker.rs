@@ -1,0 +1,118 @@
+//! What foul runs make of the interval.
+
+use super::*;
+
+#[tokio::test]
+async fn foul_runs_stretch_the_interval_and_keep_the_phase() {
+    let (schedule, mut finished, _) = schedule(8);
+    schedule.follow(job("a", BRIEF, scripted(|_| ended_by(Code::Trap))));
+    let mut last: Option<(FinishedRun, Instant)> = None;
+    for stretch in [1, 1, 2, 4, 8, 10, 10] {
+        let run = finished.recv().await.unwrap();
+        let now = Instant::now();
+        assert_eq!(run.breaker.stretch(), stretch);
+        assert_eq!(run.status, Status::Unhealthy);
+        // Staleness follows: an open breaker makes no result too old.
+        assert_eq!(run.stale_at, run.next_due + 2 * BRIEF);
+        if let Some((before, _)) = &last {
+            assert!(now >= before.next_due, "it ran before it was due");
+            let passed = run.next_due - before.next_due;
+            assert!(passed >= BRIEF * stretch, "{passed:?} at {stretch}");
+            assert_eq!(passed.as_nanos() % BRIEF.as_nanos(), 0, "{passed:?}");
+        }
+        last = Some((run, now));
+    }
+}
+
+#[tokio::test]
+async fn a_good_run_closes_the_breaker() {
+    let (schedule, mut finished, _) = schedule(8);
+    let make = |number| match number {
+        4 => RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO),
+        _ => ended_by(Code::Fuel),
+    };
+    schedule.follow(job("a", BRIEF, scripted(make)));
+    for stretch in [1, 1, 2, 4, 1, 1, 1, 2] {
+        let run = finished.recv().await.unwrap();
+        assert_eq!(run.breaker.stretch(), stretch, "{run:#?}");
+    }
+}
+
+#[tokio::test]
+async fn slow_dependencies_bad_results_and_the_hosts_own_trouble_open_no_breaker() {
+    for make in [
+        (|_| timed_out(Busy::Waiting)) as fn(usize) -> RunReport,
+        |_| RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO),
+        |_| ended_by(Code::Denied),
+        |_| ended_by(Code::Host),
+        // Never three in a row.
+        |number| match number % 3 {
+            2 => timed_out(Busy::Waiting),
+            _ => timed_out(Busy::Computing),
+        },
+    ] {
+        let (schedule, mut finished, _) = schedule(8);
+        schedule.follow(job("a", BRIEF, scripted(make)));
+        for _ in 0..7 {
+            let run = finished.recv().await.unwrap();
+            assert!(!run.breaker.is_open(), "{run:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_job_closes_the_breaker_and_runs_at_once() {
+    let (schedule, mut finished, _) = schedule(8);
+    let interval = Duration::from_millis(300);
+    schedule.follow(job("a", interval, scripted(|_| timed_out(Busy::Computing))));
+    let open = loop {
+        let run = finished.recv().await.unwrap();
+        if run.breaker.stretch() == 8 {
+            break run;
+        }
+    };
+    schedule.follow(job("a", interval, scripted(|_| ended_by(Code::Trap))));
+    let run = finished.recv().await.unwrap();
+    assert!(Instant::now() < open.next_due, "it did not run at once");
+    assert_eq!(run.breaker.runs_in_a_row(), 1, "another one's runs count");
+    assert!(run.next_due < open.next_due);
+}
+
+#[tokio::test]
+async fn the_retry_interval_does_not_undercut_an_open_breaker() {
+    let (schedule, mut finished, _) = schedule(8);
+    let interval = Duration::from_millis(200);
+    let make = |number| match number {
+        0 => healthy(),
+        _ => ended_by(Code::Memory),
+    };
+    let plain = job("a", interval, scripted(make));
+    let timing = Timing {
+        retry_interval: Duration::from_millis(10),
+        thresholds: Thresholds {
+            fall: 9.try_into().unwrap(),
+            rise: 1.try_into().unwrap(),
+        },
+        ..plain.timing
+    };
+    schedule.follow(Arc::new(Job {
+        name: plain.name.clone(),
+        placement: plain.placement,
+        timing,
+        probe: Arc::clone(&plain.probe),
+    }));
+    for number in 0..6 {
+        let run = finished.recv().await.unwrap();
+        let until_next = run.next_due.saturating_duration_since(Instant::now());
+        assert_eq!(run.status, Status::Healthy, "fall is being counted");
+        assert_eq!(run.breaker.is_open(), number >= 3);
+        match number {
+            1 | 2 => assert!(until_next <= Duration::from_millis(10), "{until_next:?}"),
+            // Up to one interval belongs to the phase.
+            3.. => assert!(until_next > Duration::from_millis(100), "{until_next:?}"),
+            _ => {}
+        }
+        let stale_after = run.stale_at - run.next_due;
+        assert_eq!(stale_after, timing.timeout + interval);
+    }
+}
