@@ -512,7 +512,7 @@ async fn what_is_no_tls_is_said_in_words() {
         (
             Reply::Bytes(alert),
             "failed: the server refused with the alert 40 (handshake failure); it may have no cipher \
-             in common with the host",
+             in common with the host, or want a certificate of the client",
         ),
         (
             Reply::Bytes(record),

@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::paced::{Pace, Paced};
-use super::words::{Trouble, doubt, trouble, unlike_tls, untrusted};
+use super::words::{Trouble, doubt, trouble, unlike_tls, unprovable, untrusted};
 use super::{Roots, server_name};
 use crate::plugin::egress::Egress;
 use crate::plugin::grants::Host;
@@ -84,6 +84,7 @@ impl Roots {
             algorithms: ring::default_provider().signature_verification_algorithms,
             insist,
             doubt: OnceLock::new(),
+            unprovable: OnceLock::new(),
         });
         let mut config = ClientConfig::clone(&client.config);
         config.alpn_protocols.clear();
@@ -107,7 +108,10 @@ impl Roots {
                 doubt,
             }),
             (Err(_), Some(doubt)) if insist => Err(Unshaken::Failed(untrusted(host, &doubt))),
-            (Err(error), _) => Err(unshaken(&error, pace.opening())),
+            (Err(error), _) => Err(match judge.unprovable.get() {
+                Some(words) => Unshaken::Failed(words.clone()),
+                None => unshaken(&error, pace.opening()),
+            }),
         }
     }
 }
@@ -127,6 +131,8 @@ struct Judge {
     /// Whether an untrusted chain ends the handshake.
     insist: bool,
     doubt: OnceLock<String>,
+    /// Why the server's key could not be proved, where the server did nothing wrong.
+    unprovable: OnceLock<String>,
 }
 
 impl Judge {
@@ -147,6 +153,16 @@ impl Judge {
             algorithms,
         )?;
         verify_server_name(&parsed, name)
+    }
+
+    /// Keeps why a proof failed that could not but fail.
+    fn proved<T>(&self, proof: Result<T, Error>, leaf: &CertificateDer<'_>) -> Result<T, Error> {
+        if proof.is_err()
+            && let Some(words) = unprovable(leaf)
+        {
+            self.unprovable.set(words).ok();
+        }
+        proof
     }
 }
 
@@ -180,7 +196,8 @@ impl ServerCertVerifier for Judge {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        let proof = verify_tls12_signature(message, certificate, signature, &self.algorithms);
+        self.proved(proof, certificate)
     }
 
     fn verify_tls13_signature(
@@ -189,7 +206,8 @@ impl ServerCertVerifier for Judge {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        let proof = verify_tls13_signature(message, certificate, signature, &self.algorithms);
+        self.proved(proof, certificate)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

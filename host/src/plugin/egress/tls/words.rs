@@ -7,6 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 use wasmtime_wasi_http::Error;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 use crate::check::Text;
 use crate::plugin::grants::Host;
@@ -129,6 +130,20 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
     })
 }
 
+/// Why the proof that a server holds the key of `leaf` failed, where that is no fault of the proof: the
+/// cryptography takes no RSA keys below 2048 bits.
+pub(super) fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
+    let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
+    match leaf.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS => Some(format!(
+            "the server's certificate has an RSA key of {} bits, and the host takes none below \
+             {RSA_BITS}",
+            key.key_size()
+        )),
+        _ => None,
+    }
+}
+
 fn protocol_error(error: &rustls::Error) -> String {
     use rustls::Error;
     let words = match error {
@@ -181,7 +196,9 @@ fn refusal(alert: AlertDescription) -> String {
     );
     match alert {
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
-            words.push_str("; it may have no cipher in common with the host");
+            words.push_str(
+                "; it may have no cipher in common with the host, or want a certificate of the client",
+            );
         }
         AlertDescription::ProtocolVersion => {
             words.push_str("; it has neither TLS 1.2 nor 1.3");
@@ -211,10 +228,12 @@ fn in_words(name: &str) -> String {
 }
 
 const SHOWN_BYTES: usize = 48;
+const RSA_BITS: usize = 2048;
 const REASON_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::pem::PemObject as _;
     use rustls::{OtherError, PeerIncompatible, PeerMisbehaved};
 
     use super::*;
@@ -296,4 +315,34 @@ mod tests {
             assert!(ends_as_expected, "{opening:?}");
         }
     }
+
+    #[test]
+    fn a_key_that_is_too_short_is_no_fault_of_the_proof() {
+        let weak = CertificateDer::from_pem_slice(WEAK.as_bytes()).unwrap();
+        assert_eq!(
+            unprovable(&weak).as_deref(),
+            Some(
+                "the server's certificate has an RSA key of 1024 bits, and the host takes none \
+                 below 2048"
+            )
+        );
+        let good = rcgen::generate_simple_self_signed(["web.test".to_owned()]).unwrap();
+        assert_eq!(unprovable(good.cert.der()), None);
+    }
+
+    /// Made by `openssl req -x509 -newkey rsa:1024`; its key was thrown away.
+    const WEAK: &str = "\
+-----BEGIN CERTIFICATE-----
+MIICBDCCAW2gAwIBAgIUS4z4bewaqQUul92exeVUAE0nK9swDQYJKoZIhvcNAQEL
+BQAwFDESMBAGA1UEAwwJd2Vhay50ZXN0MB4XDTI2MTEyMDE0MjUxNloXDTM2MTEx
+NzE0MjUxNlowFDESMBAGA1UEAwwJd2Vhay50ZXN0MIGfMA0GCSqGSIb3DQEBAQUA
+A4GNADCBiQKBgQC0Sekq/o86hnnDR8q/cU+Vk8mnqZLQsRwxyX3Kdegv5atPCsaI
+3MknLuCWrUGvDOMVZm8vZ4tXzDpR+mMxKcb6AoLHk/liEhoZYxyeFw81pRj803V9
+S4/TMTa1UiilIXp5lCeqb/JVitU9WbOICQNN4yF+wIdaxgviIyW24G3mYwIDAQAB
+o1MwUTAdBgNVHQ4EFgQU4A9iOLXKD/te+2cVSx6Zw5lIdRUwHwYDVR0jBBgwFoAU
+4A9iOLXKD/te+2cVSx6Zw5lIdRUwDwYDVR0TAQH/BAUwAwEB/zANBgkqhkiG9w0B
+AQsFAAOBgQBShzFZf5/9SDObS9C4w//kRQMS7jNJDpyQuWrqfN2bjgB0fmwJo1m4
+U4k8wpCTWZwVFm8Votw7C+lVQ36/xBZN1g6+dhap1cmQfLCNhKmE3TForQyhsteO
+tFEgkQ5ON7r77Mfu97B9d8cnRnjemh1lIXiW6fV+LQz/JqogrHnARg==
+-----END CERTIFICATE-----";
 }
