@@ -115,8 +115,8 @@ impl Outcome {
         if self.details.len() < DETAILS {
             self.details
                 .insert(Text::line(key, KEY_BYTES).into(), clean_json(value.into()));
-        } else if !self.truncated.contains(&"details") {
-            self.truncated.push("details");
+        } else {
+            self.was_cut(true, "details");
         }
         self
     }
@@ -170,29 +170,46 @@ impl Outcome {
         &self.truncated
     }
 
-    /// Passes every text through `edit`, for the removal of secrets.
+    /// Passes every text through `edit`, for the removal of secrets, and holds what comes out to the
+    /// bounds again.
     #[must_use]
     pub fn map_text(mut self, edit: &dyn Fn(&str) -> Option<String>) -> Self {
         if let Some(edited) = edit(self.message.as_str()) {
-            self.message = Text::line(&edited, MESSAGE_BYTES);
+            let (message, cut) = Text::bounded(&edited, MESSAGE_BYTES);
+            self.message = message;
+            self.was_cut(cut, "message");
         }
         if self
             .details
             .iter()
             .any(|(key, value)| edit(key).is_some() || edit_value(value, edit).is_some())
         {
-            self.details = self
-                .details
-                .into_iter()
-                .map(|(key, value)| {
-                    (
-                        edit(&key).unwrap_or(key),
-                        edit_value(&value, edit).unwrap_or(value),
-                    )
-                })
-                .collect();
+            let mut cut_key = false;
+            let edited = std::mem::take(&mut self.details).into_iter();
+            let edited = edited.map(|(key, value)| {
+                let key = edit(&key).map_or(key, |edited| {
+                    let (key, cut) = Text::bounded(&edited, KEY_BYTES);
+                    cut_key |= cut;
+                    key.into()
+                });
+                (key, edit_value(&value, edit).unwrap_or(value))
+            });
+            let (details, cut) = hold_details(edited);
+            self.details = details;
+            self.was_cut(cut || cut_key, "details");
         }
+        let given = self.measurements.len();
+        // An edited word would be none that a metric could carry.
+        self.measurements
+            .retain(|one| edit(&one.name).is_none() && edit(&one.unit).is_none());
+        self.was_cut(self.measurements.len() < given, "measurements");
         self
+    }
+
+    fn was_cut(&mut self, cut: bool, part: &'static str) {
+        if cut && !self.truncated.contains(&part) {
+            self.truncated.push(part);
+        }
     }
 }
 
@@ -236,11 +253,22 @@ fn bound_details(given: Vec<Detail>) -> (Map<String, Value>, bool) {
         truncated |= cut;
         last.insert(String::from(key), detail.value);
     }
+    let mut cut_value = false;
+    let cleaned = last.into_iter().map(|(key, value)| {
+        let (value, cut) = detail_json(value);
+        cut_value |= cut;
+        (key, value)
+    });
+    let (details, left_out) = hold_details(cleaned);
+    (details, truncated | cut_value | left_out)
+}
+
+/// Leaves out what goes beyond the bounds on all details together, and says whether anything did.
+fn hold_details(given: impl Iterator<Item = (String, Value)>) -> (Map<String, Value>, bool) {
+    let mut truncated = false;
     let mut details = Map::new();
     let mut bytes = 0;
-    for (key, value) in last {
-        let (value, cut) = detail_json(value);
-        truncated |= cut;
+    for (key, value) in given {
         let size = key.len() + json_bytes(&value);
         if details.len() == DETAILS || bytes + size > DETAILS_BYTES {
             truncated = true;
@@ -460,5 +488,31 @@ mod tests {
             Value::Object(edited.details().clone()),
             json!({"a": {"k": ["***!"]}, "b": 1})
         );
+    }
+
+    #[test]
+    fn edited_texts_keep_the_bounds() {
+        let longer = |text: &str| {
+            text.contains("secret")
+                .then(|| text.replace("secret", "[redacted]"))
+        };
+        let mut details = vec![detail(&"secret".repeat(20), DetailValue::Integer(1))];
+        details.extend((0..4).map(|n| {
+            let text = "secret".repeat(600);
+            detail(&n.to_string(), DetailValue::Text(text))
+        }));
+        let parts = OutcomeParts {
+            message: "secret".repeat(300),
+            details,
+            measurements: vec![measurement("secret", 1.0), measurement("fine", 1.0)],
+        };
+        let edited = outcome(parts).map_text(&longer);
+        assert!(edited.message().as_str().len() <= MESSAGE_BYTES);
+        assert!(edited.details().keys().all(|key| key.len() <= KEY_BYTES));
+        let bytes = serde_json::to_string(edited.details()).unwrap().len();
+        assert!(bytes <= DETAILS_BYTES, "{bytes}");
+        assert_eq!(edited.measurements(), [measurement("fine", 1.0)]);
+        let cut = edited.truncated();
+        assert_eq!(cut, ["message", "details", "measurements"]);
     }
 }
