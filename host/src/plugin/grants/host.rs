@@ -38,8 +38,10 @@ impl Host {
             let address = address.map_err(|_| HostError::Ipv6)?;
             return Ok(Self::Address(address.to_canonical()));
         }
-        match url::Host::parse(text.strip_suffix('.').unwrap_or(text)) {
-            Ok(url::Host::Domain(name)) => Self::name(&name),
+        // The dot at the end goes when it is known that this is a name: `1..` is one, by the URL
+        // standard, and `1.` an address.
+        match url::Host::parse(text) {
+            Ok(url::Host::Domain(name)) => Self::name(name.strip_suffix('.').unwrap_or(&name)),
             Ok(url::Host::Ipv4(address)) => Ok(Self::Address(address.into())),
             Ok(url::Host::Ipv6(address)) => Ok(Self::Address(address.to_canonical())),
             Err(url::ParseError::EmptyHost) => Err(HostError::Empty),
@@ -51,6 +53,9 @@ impl Host {
     fn name(name: &str) -> Result<Self, HostError> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(plain);
+        if name.is_empty() {
+            return Err(HostError::Empty);
+        }
         if name.len() > MAX_NAME || !name.split('.').all(label) {
             return Err(HostError::Name);
         }
@@ -228,6 +233,7 @@ mod tests {
         for (written, expected) in [
             ("Example.COM", "example.com"),
             ("example.com.", "example.com"),
+            ("example.com。", "example.com"),
             ("BÜCHER.example", "xn--bcher-kva.example"),
             ("xn--bcher-kva.example", "xn--bcher-kva.example"),
             ("_http._tcp.example", "_http._tcp.example"),
@@ -261,6 +267,8 @@ mod tests {
             ("1.2.3.4.5", "Ipv4"),
             ("example..com", "Name"),
             ("example.com..", "Name"),
+            ("127.0.0.1..", "Name"),
+            ("1..", "Name"),
             ("a b", "Name"),
             ("user@example.com", "Name"),
             ("example.com/x", "Name"),
