@@ -27,6 +27,8 @@ pub mod board;
 mod catalog;
 pub mod check;
 pub mod config;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod http;
 mod metrics;

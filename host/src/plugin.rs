@@ -11,6 +11,7 @@ mod classify;
 mod describe;
 mod egress;
 mod engine;
+pub(crate) mod fuzzing;
 pub(crate) mod grants;
 mod imports;
 mod limiter;

@@ -3,6 +3,7 @@
 //! [`TestHost`] runs the host in this process, [`Vitals`] the binary, [`Target`] is what checks look
 //! at. It goes in by the doors that a user has, and must not know what is behind them.
 
+pub mod fuzz;
 pub mod guests;
 
 mod answer;

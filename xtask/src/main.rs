@@ -7,6 +7,7 @@
 mod bench;
 mod command;
 mod demo;
+mod fuzz;
 mod guests;
 mod install;
 mod lint;
@@ -52,6 +53,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Build all that is needed and try inputs on the fuzz targets, as long as is said.
+    Fuzz(fuzz::Fuzz),
     /// Wait for the first answer of a host and say what to try; started by `demo`.
     #[command(hide = true)]
     Announce(demo::Announce),
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         ),
         Verb::Lint => lint::run_all(),
         Verb::Bench { args } => bench::run_all(&args),
+        Verb::Fuzz(fuzz) => fuzz.run(),
         Verb::Announce(announce) => announce.run(),
     };
     match result {

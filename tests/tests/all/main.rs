@@ -8,6 +8,7 @@ mod cancel;
 mod cli;
 mod docs;
 mod drop_in;
+mod fuzz;
 mod grants;
 mod health;
 mod invariants;

@@ -1,0 +1,333 @@
+//! Hosts, URLs and grants: every spelling of a host is one host, and what is granted in one is
+//! granted in all, and nothing else.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use url::Url;
+use vitals_host::fuzzing::{reaches, written};
+use vitals_host::plugin::{Channel, Grant, Grants, Host, HostPattern, Target as Granted};
+
+use super::{Target, laws};
+
+pub(super) const TARGET: Target = Target {
+    name: "hosts",
+    about: "hosts, URLs and entries of `allow`",
+    run,
+    seeds,
+    dictionary: &[
+        b"*.",
+        b".",
+        b"..",
+        b":80",
+        b":0",
+        b":65536",
+        b"/8",
+        b"/32",
+        b"/128",
+        b"[::1]",
+        b"::ffff:",
+        b"64:ff9b::",
+        b"%eth0",
+        b"%2e",
+        b"0x7f",
+        b"017700000001",
+        b"2130706433",
+        b"169.254.169.254",
+        b"127.0.0.1",
+        b"localhost",
+        b"example.com",
+        b"xn--bcher-kva",
+        b"xn--",
+        b"\xc3\x9f",
+        b"\xef\xbc\x8e",
+        b"\xe3\x80\x82",
+        b"\xef\xbc\x91",
+        b"\xe2\x91\xa0",
+        b"\xc2\xad",
+        b"\xe2\x80\x8d",
+        b"http://",
+        b"https://",
+        b"user:pass@",
+        b"\\",
+        b"\t",
+        b"?",
+        b"#",
+        b"\0",
+    ],
+    longest: 600,
+    patience: Duration::from_secs(5),
+    cases: 10_000,
+};
+
+fn run(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    if let Ok(host) = Host::parse(&text) {
+        one_spelling(&text, &host);
+        as_others_read_it(&text, &host);
+    }
+    if let Ok(address) = text.parse::<IpAddr>() {
+        let canonical = Host::Address(address.to_canonical());
+        assert_eq!(Host::parse(&text), Ok(canonical), "std reads an address");
+    }
+    for key in [
+        "http", "tcp", "udp", "tls", "names", "files", "env", "system",
+    ] {
+        match Grant::allowed(key, &text) {
+            Ok(grant) => allowed(key, &grant),
+            Err(error) => laws::clean("a grant's error", &error.to_string()),
+        }
+    }
+    for mark in ["http", "tcp", "udp", "tls", "name", "file", "disk"] {
+        match written(mark, &text) {
+            Ok(grants) => {
+                let [grant] = &grants[..] else {
+                    panic!("one text grants {}", grants.len());
+                };
+                one_thing(mark, &text, grant);
+            }
+            Err(error) => laws::clean("a grant's error", &error.to_string()),
+        }
+    }
+}
+
+/// The canonical form is its own, and each other way to write it leads there.
+fn one_spelling(text: &str, host: &Host) {
+    let canonical = host.to_string();
+    for other in spellings(host) {
+        assert_eq!(
+            Host::parse(&other).as_ref(),
+            Ok(host),
+            "{text:?} is {canonical}, and {other:?} is not"
+        );
+    }
+}
+
+fn spellings(host: &Host) -> Vec<String> {
+    let canonical = host.to_string();
+    let upper = canonical.to_uppercase();
+    match host {
+        Host::Name(_) => vec![format!("{canonical}."), upper, canonical],
+        Host::Address(IpAddr::V4(address)) => {
+            let [a, b, c, d] = address.octets();
+            let number = u32::from(*address);
+            vec![
+                format!("{a:#x}.{b:#o}.{c}.{d}").replace("0o", "0"),
+                format!("{number}"),
+                format!("{number:#X}"),
+                format!("{a}.{}", number & 0x00ff_ffff),
+                format!("{canonical}."),
+                format!("::ffff:{canonical}"),
+                format!("[{}]", address.to_ipv6_mapped()),
+                canonical,
+            ]
+        }
+        Host::Address(IpAddr::V6(address)) => {
+            let long = address.segments().map(|segment| format!("{segment:04X}"));
+            vec![format!("{address}"), long.join(":"), upper, canonical]
+        }
+    }
+}
+
+/// The URL standard's reading of the same text leads to the same host.
+fn as_others_read_it(text: &str, host: &Host) {
+    let bare = text.contains(':') && !text.starts_with('[');
+    let authority = if bare {
+        format!("[{text}]")
+    } else {
+        text.to_owned()
+    };
+    let url = Url::parse(&format!("http://{authority}/"));
+    let url = url.unwrap_or_else(|error| panic!("{text:?} is {host}, and for a URL {error}"));
+    let other = match url.host() {
+        Some(url::Host::Domain(name)) => Host::Name(name.strip_suffix('.').unwrap_or(name).into()),
+        Some(url::Host::Ipv4(address)) => Host::Address(address.into()),
+        Some(url::Host::Ipv6(address)) => Host::Address(address.to_canonical()),
+        None => panic!("{text:?} is {host}, and no host for a URL"),
+    };
+    assert_eq!(&other, host, "{text:?} read as a URL's host");
+}
+
+/// What an entry grants can be written again, and decides alike for every spelling.
+fn allowed(key: &str, grant: &Grant) {
+    let shown = grant.target().to_string();
+    assert_eq!(
+        Grant::allowed(key, &shown).as_ref(),
+        Ok(grant),
+        "`allow.{key}` as it is shown"
+    );
+    let Granted::Peer {
+        channel,
+        hosts,
+        port,
+    } = grant.target()
+    else {
+        return;
+    };
+    let grants = Grants::new([grant.clone()], |_| None);
+    let reaches = |host: &Host, at: IpAddr| reaches(&grants, *channel, host, *port, at);
+    match hosts {
+        HostPattern::Exact(host) => {
+            for spelled in spellings(host) {
+                let spelled = Host::parse(&spelled).expect("it is one of its spellings");
+                for at in EVERYWHERE {
+                    let expected = match host {
+                        Host::Name(name) => opens(at, &**name == "localhost", true),
+                        Host::Address(address) => ends_at(at) == ends_at(*address),
+                    };
+                    assert_eq!(
+                        reaches(&spelled, at),
+                        expected,
+                        "{grant}: {spelled} at {at}"
+                    );
+                }
+            }
+            let stranger = Host::Name("stranger.example".into());
+            let stranger_alone =
+                *host != stranger && !EVERYWHERE.iter().any(|at| reaches(&stranger, *at));
+            assert!(
+                stranger_alone || *host == stranger || matches!(host, Host::Address(_)),
+                "{grant}"
+            );
+        }
+        HostPattern::Below(name) => {
+            let below = Host::parse(&format!("a.{name}"));
+            for at in EVERYWHERE {
+                let itself = Host::Name(name.clone());
+                assert!(!reaches(&itself, at), "{grant}: the name itself");
+                if let Ok(below) = &below {
+                    assert_eq!(
+                        reaches(below, at),
+                        opens(at, false, false),
+                        "{grant} at {at}"
+                    );
+                }
+            }
+        }
+        HostPattern::Net(net) => {
+            for at in EVERYWHERE {
+                let name = Host::Name("a.example".into());
+                assert!(!reaches(&name, at), "{grant}: a name");
+                let expected = net.contains(&ends_at(at)) && !closed(at);
+                assert_eq!(reaches(&Host::Address(at), at), expected, "{grant} at {at}");
+            }
+        }
+    }
+}
+
+/// A written address grants one thing, the one that `allow` would of what is shown.
+fn one_thing(mark: &str, text: &str, grant: &Grant) {
+    let single = match grant.target() {
+        Granted::Peer { hosts, .. } | Granted::Name(hosts) => {
+            matches!(hosts, HostPattern::Exact(_))
+        }
+        _ => true,
+    };
+    assert!(single, "{text:?} marked `{mark}` grants {grant}");
+    if let ("http", Granted::Peer { channel, port, .. }) = (mark, grant.target()) {
+        let url = Url::parse(text).expect("it was read as a URL");
+        let origin = url.origin().ascii_serialization();
+        let again = Grant::allowed("http", &origin);
+        let again =
+            again.unwrap_or_else(|error| panic!("{text:?} has the origin {origin}: {error}"));
+        assert_eq!(again.target(), grant.target(), "{text:?} of {origin}");
+        let schemes = [(Channel::Http, "http"), (Channel::Https, "https")];
+        assert!(schemes.contains(&(*channel, url.scheme())));
+        assert_eq!(url.port_or_known_default(), Some(*port));
+    }
+}
+
+/// Whether a name may lead to an address: by what the documentation says of the addresses below.
+fn opens(at: IpAddr, is_localhost: bool, private: bool) -> bool {
+    match kind(at) {
+        Kind::Public => true,
+        Kind::Private => private,
+        Kind::Loopback => is_localhost,
+        Kind::Closed => false,
+    }
+}
+
+fn closed(at: IpAddr) -> bool {
+    matches!(kind(at), Kind::Closed)
+}
+
+enum Kind {
+    Public,
+    Private,
+    Loopback,
+    Closed,
+}
+
+fn kind(at: IpAddr) -> Kind {
+    match ends_at(at) {
+        IpAddr::V4(at) if at.is_loopback() => Kind::Loopback,
+        IpAddr::V4(at) if at.is_private() => Kind::Private,
+        IpAddr::V4(at) if at.octets()[0] == 1 => Kind::Public,
+        IpAddr::V6(at) if at.is_loopback() => Kind::Loopback,
+        IpAddr::V6(at) if at.is_unique_local() => Kind::Private,
+        IpAddr::V6(at) if at.segments()[0] == 0x2606 => Kind::Public,
+        _ => Kind::Closed,
+    }
+}
+
+/// The IPv4 address within an IPv6 one, mapped or behind NAT64.
+fn ends_at(at: IpAddr) -> IpAddr {
+    match at {
+        IpAddr::V6(at) => match at.segments() {
+            [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)).into()
+            }
+            _ => at.into(),
+        },
+        at @ IpAddr::V4(_) => at,
+    }
+}
+
+/// One address of every kind, in every clothing.
+const EVERYWHERE: [IpAddr; 17] = [
+    IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)),
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+    IpAddr::V4(Ipv4Addr::new(192, 168, 1, 1)),
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    IpAddr::V4(Ipv4Addr::BROADCAST),
+    IpAddr::V4(Ipv4Addr::new(224, 0, 0, 1)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 0, 1)),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
+    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
+    IpAddr::V6(Ipv6Addr::new(0xfd12, 0, 0, 0, 0, 0, 0, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0, 0, 0, 0, 0, 1)),
+    IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x7f00, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0x7f00, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+];
+
+fn seeds() -> Vec<Vec<u8>> {
+    [
+        "example.com",
+        "BÜCHER.example.",
+        "_http._tcp.example.com:8080",
+        "*.example.com:443",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "0x7f.1",
+        "10.0.0.0/8:5432",
+        "[fd00::/8]:5432",
+        "[::ffff:10.0.0.1]:80",
+        "64:ff9b::7f00:1",
+        "[fe80::1]",
+        "https://api.example.com/health?deep#x",
+        "http://user:pass@1.1.1.1:8080/",
+        "https://*.example.com",
+        "http://[::1]:8080",
+        "/var/backups",
+        "disk:/var/lib",
+        "memory",
+        "TZ",
+        "localhost:5432",
+    ]
+    .map(Into::into)
+    .into()
+}

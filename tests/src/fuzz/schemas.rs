@@ -1,0 +1,112 @@
+//! A stranger's JSON Schema and an operator's configuration: read, bound and walked in bounded time.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use vitals_host::fuzzing::bind;
+
+use super::{Target, laws};
+
+pub(super) const TARGET: Target = Target {
+    name: "schemas",
+    about: "a schema and a configuration, a zero byte between them",
+    run,
+    seeds,
+    dictionary: &[
+        b"{\"$ref\":\"#\"}",
+        b"{\"$ref\":\"#/$defs/a\"}",
+        b"\"$dynamicRef\":\"#a\"",
+        b"\"$dynamicAnchor\":\"a\"",
+        b"\"$anchor\":\"a\"",
+        b"\"$id\":\"http://127.0.0.1:1/x\"",
+        b"\"$schema\":\"http://json-schema.org/draft-07/schema#\"",
+        b"\"$ref\":\"file:///etc/passwd\"",
+        b"\"allOf\":[{},{}]",
+        b"\"anyOf\":[",
+        b"\"oneOf\":[",
+        b"\"not\":{}",
+        b"\"if\":{}",
+        b"\"properties\":{\"a\":{}}",
+        b"\"patternProperties\":{\"^(a+)+$\":{}}",
+        b"\"pattern\":\"^(a|a)*$\"",
+        b"\"pattern\":\"[[:alpha:]]{1000}{1000}\"",
+        b"\"unevaluatedProperties\":false",
+        b"\"unevaluatedItems\":false",
+        b"\"dependentSchemas\":{\"a\":{}}",
+        b"\"uniqueItems\":true",
+        b"\"multipleOf\":1e-300",
+        b"\"contains\":{}",
+        b"\"minContains\":0",
+        b"\"format\":\"regex\"",
+        b"\"writeOnly\":true",
+        b"\"x-vitals-grant\":\"http\"",
+        b"\"enum\":[null]",
+        b"\"const\":1e308",
+        b"\"type\":[\"string\",\"null\"]",
+        b"1e400",
+        b"\\ud800",
+        b",",
+        b"\0",
+    ],
+    longest: 70 << 10,
+    patience: Duration::from_secs(10),
+    cases: 2_000,
+};
+
+fn run(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let (schema, config) = text.split_once('\0').unwrap_or((&text, "{}"));
+    let config: Map<String, Value> = serde_json::from_str(config).unwrap_or_default();
+    match bind(schema, &config) {
+        Ok(bound) => {
+            let read: Map<String, Value> =
+                serde_json::from_str(&bound.json).expect("the guest gets JSON");
+            assert_eq!(read, config, "the guest gets what was written");
+            let values = Value::Object(config).to_string();
+            for secret in &bound.secrets {
+                let quoted = Value::String(secret.clone()).to_string();
+                let inner = &quoted[1..quoted.len() - 1];
+                assert!(
+                    values.contains(inner),
+                    "{secret:?} is no value of the configuration"
+                );
+            }
+        }
+        Err(error) => {
+            let error = error.to_string();
+            laws::clean("a schema's error", &error);
+            assert!(error.len() < 8 << 10, "an error of {} bytes", error.len());
+        }
+    }
+}
+
+fn seeds() -> Vec<Vec<u8>> {
+    [
+        concat!(
+            r#"{"type":"object","properties":{"url":{"type":"string","format":"uri","#,
+            r#""x-vitals-grant":"http"},"password":{"type":"string","writeOnly":true},"#,
+            r#""slow_after":{"type":"string","default":"2s","pattern":"^[0-9]+(ms|s)$"}},"#,
+            r#""required":["url"],"additionalProperties":false}"#,
+            "\0",
+            r#"{"url":"https://example.com/","password":"geheimnisvoll","slow_after":"2s"}"#,
+        ),
+        concat!(
+            r##"{"$ref":"#/$defs/tree","$defs":{"tree":{"anyOf":[{"properties":{"all":"##,
+            r##"{"type":"array","items":{"$ref":"#/$defs/tree"},"uniqueItems":true},"not":"##,
+            r##"{"$ref":"#/$defs/tree"}},"unevaluatedProperties":false},{"type":"integer"}]}}}"##,
+            "\0",
+            r#"{"all":[{"not":{"all":[1,2]}},{}],"not":{"not":{"not":7}}}"#,
+        ),
+        concat!(
+            r#"{"oneOf":[{"properties":{"a":{"const":1}},"required":["a"]},"#,
+            r#"{"dependentRequired":{"a":["b"]},"propertyNames":{"maxLength":3}}],"#,
+            r#""if":{"minProperties":1},"then":{"maxProperties":4},"else":false,"#,
+            r#""patternProperties":{"^a":{"minimum":-1.5,"multipleOf":0.5}}}"#,
+            "\0",
+            r#"{"a":1,"b":[true,null,"x"]}"#,
+        ),
+        "{}\0{}",
+    ]
+    .map(Into::into)
+    .into()
+}

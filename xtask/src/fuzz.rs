@@ -1,0 +1,122 @@
+//! `cargo xtask fuzz`: campaigns of the fuzz targets, as long as one likes.
+//!
+//! What the targets are and do is `tests/src/fuzz.rs`'s to know.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::command::{command, run};
+use crate::guests;
+use crate::install::Permission;
+use crate::step::Steps;
+use crate::tests::{native, with_fixtures};
+use crate::workspace;
+
+/// How long, from which seed, and of what.
+#[derive(Args)]
+pub(crate) struct Fuzz {
+    /// The targets; all of them, one after the other, where none is named.
+    targets: Vec<String>,
+    /// How long each target goes on: `90s`, `10m` or `2h`.
+    #[arg(long = "for", value_name = "DURATION", default_value = "1m", value_parser = seconds)]
+    seconds: u64,
+    /// Determines the inputs.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Try this input alone, as the report of a failure says.
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+}
+
+impl Fuzz {
+    /// Builds what the targets need and runs them.
+    pub(crate) fn run(&self) -> Result<()> {
+        let mut steps = Steps::new(guests::STEPS_FOR_TESTS + 2);
+        guests::all_for_tests(&mut steps, Permission::Given)?;
+        steps.step("the host and the fuzz targets", || {
+            run(native("build").args(["--bin", "vitals", "--bin", "vitals-fuzz"]))
+        })?;
+        steps.step("fuzz targets", || {
+            let mut fuzz = command(workspace::target().join("debug/vitals-fuzz"));
+            fuzz.args(self.arguments());
+            run(with_fixtures(&mut fuzz))
+        })
+    }
+
+    fn arguments(&self) -> Vec<OsString> {
+        let (seconds, seed) = (self.seconds.to_string(), self.seed.to_string());
+        let mut arguments: Vec<OsString> = ["--seconds", &seconds, "--seed", &seed]
+            .map(OsString::from)
+            .into();
+        if let Some(file) = &self.input {
+            // Named as seen from where the command was typed.
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+            arguments.extend(["--input".into(), file.into()]);
+        }
+        arguments.extend(self.targets.iter().map(OsString::from));
+        arguments
+    }
+}
+
+/// A number and its unit, in seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let unit = text.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = text.split_at(unit.unwrap_or(text.len()));
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        _ => return Err("write for example 90s, 10m or 2h".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "it has no number".to_owned())?;
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| "it is too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        for (text, expected) in [("90s", 90), ("10m", 600), ("2h", 7200), ("0s", 0)] {
+            assert_eq!(seconds(text), Ok(expected));
+        }
+        for text in [
+            "",
+            "10",
+            "m",
+            "1d",
+            "-1s",
+            "1.5h",
+            "99999999999999999999s",
+            "1ss",
+        ] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_program_is_told_what_was_typed() {
+        let fuzz = Fuzz {
+            targets: vec!["hosts".to_owned()],
+            seconds: 60,
+            seed: 7,
+            input: Some("/tmp/x".into()),
+        };
+        let expected = [
+            "--seconds",
+            "60",
+            "--seed",
+            "7",
+            "--input",
+            "/tmp/x",
+            "hosts",
+        ];
+        assert_eq!(fuzz.arguments(), expected);
+    }
+}
