@@ -70,6 +70,10 @@ pub const REMOTE_SCHEMA: Guest = test("remote-schema");
 pub const SPIN_DESCRIBE: Guest = test("spin-describe");
 /// Loops while it is instantiated.
 pub const SPIN_START: Guest = test("spin-start");
+/// Hostile on the network, as `does` tells.
+pub const ZOO_NET: Guest = test("zoo-net");
+/// Hostile without a network, as `does` tells.
+pub const ZOO_LOCAL: Guest = test("zoo-local");
 /// The check of `examples/check`, built as its README says.
 pub const EXAMPLE_CLOCK: Guest = test("example-clock");
 /// A check in Python.

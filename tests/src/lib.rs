@@ -5,6 +5,7 @@
 
 pub mod fuzz;
 pub mod guests;
+pub mod zoo;
 
 mod answer;
 mod eventually;

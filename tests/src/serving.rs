@@ -85,6 +85,25 @@ impl Serving {
         answer::get(self.address, path).await
     }
 
+    /// Whether it has not ended.
+    ///
+    /// # Panics
+    ///
+    /// It can't be waited for.
+    pub fn is_running(&mut self) -> bool {
+        let ended = self.child.try_wait().expect("it can be waited for");
+        ended.is_none()
+    }
+
+    /// What of the machine's memory it holds, in bytes; 0 where it has ended.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kibibytes.unwrap_or(0) << 10
+    }
+
     /// Sends it SIGTERM.
     ///
     /// # Panics

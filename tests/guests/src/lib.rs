@@ -5,3 +5,5 @@
 
 #[cfg(target_family = "wasm")]
 pub mod raw;
+#[cfg(target_family = "wasm")]
+pub mod told;

@@ -25,3 +25,4 @@ mod scripts;
 mod shutdown;
 mod tls;
 mod watching;
+mod zoo;

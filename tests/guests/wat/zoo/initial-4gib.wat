@@ -1,0 +1,5 @@
+;; Comes with all the memory that 32 bits can name.
+(core module $module
+  (memory (export "memory") 65536)
+  ;; + realloc describe post healthy well
+)

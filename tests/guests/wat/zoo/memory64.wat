@@ -1,0 +1,6 @@
+;; A memory of 64-bit addresses, as large as can be written.
+(core module $module
+  ;; + memory
+  (memory $wide i64 1 281474976710656)
+  ;; + realloc describe post healthy well
+)

@@ -1,0 +1,1 @@
+(func (export "check") (param i32 i32 i32 i32 i32 i32 i32) (result i32) (call $healthy))

@@ -1,0 +1,4 @@
+;; Traps at once.
+(core module $module
+  ;; + memory realloc describe post never
+)

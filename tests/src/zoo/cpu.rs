@@ -1,0 +1,177 @@
+//! Guests that compute without end, recurse without end, and trap.
+
+use super::animal::{Animal, Group};
+use crate::guests;
+
+pub(super) const GROUP: Group = Group {
+    name: "computing",
+    about: "Loops, recursion and traps in `check`: time, fuel and stack end them.",
+};
+
+pub(super) fn animals() -> Vec<Animal> {
+    let new = Animal::new;
+    vec![
+        new("loop", "loops without a call")
+            .wat()
+            .tireless()
+            .timeout(150)
+            .times_out("computing")
+            .limit("150ms"),
+        new("loop-out-of-fuel", "loops without a call, with little fuel")
+            .wat_of("loop")
+            .with("limits = { fuel = 1_000_000 }")
+            .ends("fuel")
+            .limit("1000000"),
+        new(
+            "loop-default-fuel",
+            "loops without a call, with the fuel that is usual",
+        )
+        .wat_of("loop")
+        .timeout(20_000)
+        .ends("fuel")
+        .limit("500000000"),
+        new("loop-1ms", "loops, and has a millisecond")
+            .wat_of("loop")
+            .tireless()
+            .timeout(1)
+            .times_out("computing"),
+        new(
+            "loop-indirect",
+            "calls back and forth through a table, in tail position",
+        )
+        .wat()
+        .tireless()
+        .timeout(150)
+        .times_out("computing"),
+        new("loop-fill", "fills its whole memory, again and again")
+            .wat()
+            .tireless()
+            .bulk()
+            .timeout(200)
+            .times_out("computing"),
+        new(
+            "loop-copy",
+            "copies half of its memory over the other, again and again",
+        )
+        .wat()
+        .tireless()
+        .bulk()
+        .timeout(200)
+        .times_out("computing"),
+        new("loop-table-fill", "fills a large table, again and again")
+            .wat()
+            .tireless()
+            .timeout(150)
+            .times_out("computing"),
+        new(
+            "loop-fill-out-of-fuel",
+            "fills its whole memory, again and again, with the fuel that is usual",
+        )
+        .wat_of("loop-fill")
+        .timeout(20_000)
+        .ends("fuel"),
+        new("loop-host-calls", "calls the host in an endless loop")
+            .built(guests::SPIN)
+            .tireless()
+            .with("config = { calls = 4_000_000_000 }")
+            .timeout(200)
+            .times_out(""),
+        new("loop-in-rust", "an endless loop in Rust")
+            .built(guests::SPIN)
+            .tireless()
+            .timeout(150)
+            .times_out("computing"),
+        new("recurse", "calls itself")
+            .wat()
+            .ends("stack")
+            .limit("512KiB"),
+        new("recurse-in-rust", "calls itself, in Rust")
+            .built(guests::RECURSE)
+            .ends("stack")
+            .limit("512KiB"),
+        new("trap-unreachable", "executes `unreachable`")
+            .wat()
+            .ends("trap")
+            .message("unreachable"),
+        new("trap-divide", "divides by zero")
+            .wat()
+            .ends("trap")
+            .message("divide by zero"),
+        new("trap-out-of-bounds", "reads outside its memory")
+            .wat()
+            .ends("trap")
+            .message("out of bounds memory access"),
+        new(
+            "trap-bad-call",
+            "calls a function as if it were of another type",
+        )
+        .wat()
+        .ends("trap")
+        .message("indirect call type mismatch"),
+        new(
+            "destructor-spins",
+            "its resource has a destructor that loops",
+        )
+        .wat()
+        .tireless()
+        .timeout(150)
+        .times_out("computing"),
+        new(
+            "destructor-traps",
+            "its resource has a destructor that traps",
+        )
+        .wat()
+        .ends("trap"),
+        new("sleep", "waits for an hour")
+            .built(guests::SLEEP)
+            .with("config = { time = '1h' }")
+            .timeout(150)
+            .times_out("waiting"),
+        new("sleep-in-pieces", "waits a millisecond, again and again")
+            .built(guests::SLEEP)
+            .with("config = { time = '1ms', times = 4_000_000_000 }")
+            .timeout(200)
+            .times_out(""),
+        new("poll-nothing", "waits for one of no events")
+            .wat()
+            .ends("trap"),
+        new("abort", "aborts")
+            .built(guests::STATUS)
+            .with("config = { fail = 'trap' }")
+            .ends("trap"),
+        new("panic", "panics, with a message")
+            .built(guests::STATUS)
+            .with("config = { fail = 'panic', message = 'no queue' }")
+            .ends("trap")
+            .message("panicked at")
+            .message("no queue"),
+        new(
+            "panic-foul",
+            "panics with a message of line breaks, terminal codes and marks that turn text around",
+        )
+        .built(guests::STATUS)
+        .with(
+            r#"config = { fail = "panic", message = "\u001b[2J\u202edlrow\nfake: healthy\u0007" }"#,
+        )
+        .ends("trap")
+        .message("panicked at")
+        .clean(),
+        new("panic-long", "panics with a message of 200 KB")
+            .built(guests::STATUS)
+            .with(&format!(
+                "config = {{ fail = 'panic', message = '{}' }}",
+                "long ".repeat(40_000)
+            ))
+            .ends("trap"),
+        new("exit-0", "ends itself as if all were well")
+            .built(guests::STATUS)
+            .with("config = { fail = 'exit_zero' }")
+            .ends("exit")
+            .message("exit status 0"),
+        new("exit-1", "ends itself as failed")
+            .built(guests::STATUS)
+            .with("config = { fail = 'exit' }")
+            .ends("exit")
+            .message("exit status 1"),
+    ]
+}

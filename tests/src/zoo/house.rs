@@ -1,0 +1,351 @@
+//! One host process with the animals of a group in it, one after another, beside a good neighbour.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Patience;
+use super::animal::{Animal, Body};
+use super::world::World;
+use crate::guests;
+use crate::serving::Serving;
+use crate::vitals::Vitals;
+
+/// A host with a check for every animal, of which none has its plugin yet.
+pub(super) struct House {
+    serving: Serving,
+    patience: Patience,
+    slowest_neighbour: f64,
+}
+
+/// What was seen of one animal.
+pub(super) struct Seen {
+    /// Everything known of its check; null where nothing came.
+    pub(super) page: Value,
+    /// From the moment that its file was there to the moment that its result was seen.
+    pub(super) took: Duration,
+    /// What is wrong with the host or the neighbour.
+    pub(super) faults: Vec<String>,
+}
+
+/// What the metrics say of the neighbour.
+#[derive(Clone, Copy, Debug, Default)]
+struct Neighbour {
+    good: u64,
+    bad: u64,
+    skipped: u64,
+}
+
+impl House {
+    /// Starts the host and lets it get warm.
+    pub(super) async fn open(animals: &[Animal], world: &World, patience: Patience) -> Self {
+        let mut config = patience.config();
+        for animal in animals {
+            let millis = animal.timeout.as_millis();
+            let settings = world.fill(&animal.settings);
+            let name = &animal.name;
+            let check = format!("[checks.{name}]\nplugin = '{name}'\ntimeout = '{millis}ms'\n");
+            config.extend([check.as_str(), &settings]);
+        }
+        let serving = Vitals::new(["serve"])
+            .config(&config)
+            .plugin("neighbour", guests::HELLO)
+            .serve()
+            .await;
+        let mut house = Self {
+            serving,
+            patience,
+            slowest_neighbour: 0.0,
+        };
+        house.warm_up().await;
+        house
+    }
+
+    /// Whether the host still lives.
+    pub(super) fn is_alive(&mut self) -> bool {
+        self.serving.is_running()
+    }
+
+    /// What of the machine's memory the host holds, in bytes.
+    pub(super) fn resident(&self) -> u64 {
+        self.serving.resident()
+    }
+
+    /// The longest run of the neighbour that was seen, in milliseconds.
+    pub(super) fn slowest_neighbour(&self) -> f64 {
+        self.slowest_neighbour
+    }
+
+    /// The last lines of the host's log.
+    pub(super) fn last_words(&self) -> String {
+        let log = self.serving.log();
+        log[log.len().saturating_sub(5)..].join(" | ")
+    }
+
+    /// Lets an animal in, watches what becomes of it, and takes it out again.
+    pub(super) async fn watch(&mut self, animal: &Animal) -> Seen {
+        let neighbour = self.neighbour().await;
+        let path = self.path(animal.name());
+        let dropped = Instant::now();
+        let page = match &animal.body {
+            Body::Litter(files) => self.litter(&files()).await,
+            body => {
+                self.let_in(body, &path).await;
+                self.result(animal).await
+            }
+        };
+        let took = dropped.elapsed();
+        let mut faults = Vec::new();
+        if page.is_null() {
+            faults.push(format!("nothing came of it within {took:?}"));
+        }
+        if let (Some(before), Some(after)) = (neighbour, self.neighbour().await) {
+            faults.extend(
+                self.patience
+                    .neighbour_faults(before, after, dropped.elapsed()),
+            );
+        } else {
+            faults.push("`/metrics` did not answer".to_owned());
+        }
+        faults.extend(self.neighbour_page_fault().await);
+        match self.serving.get("/health/live").await {
+            Ok(answer) if answer.status == 200 => {}
+            Ok(answer) => faults.push(format!("`/health/live` says {}", answer.text())),
+            Err(error) => faults.push(error),
+        }
+        remove(&path);
+        Seen { page, took, faults }
+    }
+
+    /// Waits until the host has let go of every animal.
+    pub(super) async fn is_empty(&self) {
+        let until = Instant::now() + self.patience.longest(Duration::ZERO);
+        while Instant::now() < until {
+            let page = self.serving.get("/plugins").await;
+            let plugins = page.map(|answer| answer.json()["plugins"].clone());
+            if plugins.is_ok_and(|all| all.as_array().is_some_and(|all| all.len() <= 1)) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn warm_up(&mut self) {
+        let warm = Animal::new("warm-up", "").built(guests::FILL);
+        let seen = self.watch(&warm).await;
+        assert_eq!(
+            seen.page["status"],
+            "healthy",
+            "the first guest of the host: {:#}; its log: {}",
+            seen.page,
+            self.last_words()
+        );
+        self.slowest_neighbour = 0.0;
+    }
+
+    /// What is known of the check, once it is more than that its plugin is not there.
+    async fn result(&mut self, animal: &Animal) -> Value {
+        let absent = format!("there is no {}.wasm in ", animal.name());
+        let until = Instant::now() + self.patience.longest(animal.timeout);
+        // What stands while others still come is not yet what must become of it.
+        let is_last = matches!(animal.body, Body::Series(_) | Body::Trickle(_));
+        let mut last = Value::Null;
+        while Instant::now() < until && self.serving.is_running() {
+            let page = self.page(animal.name()).await;
+            let message = page["message"].as_str().unwrap_or_default();
+            if page["checked_at"].is_string() && !message.contains(&absent) {
+                if !is_last || animal.expected.faults(&page).is_empty() {
+                    return page;
+                }
+                last = page;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        last
+    }
+
+    async fn let_in(&self, body: &Body, path: &Path) {
+        match body {
+            Body::Built(guest) => put(path, &guest.bytes()),
+            Body::Made(make) => put(path, &make()),
+            Body::Placed(place) => place(path),
+            Body::Litter(_) => {}
+            Body::Series(files) => {
+                for bytes in files() {
+                    put(path, &bytes);
+                    tokio::time::sleep(REPLACED_AFTER).await;
+                }
+            }
+            Body::Trickle(guest) => {
+                let bytes = guest.bytes();
+                let mut written = Vec::new();
+                for piece in bytes.chunks(bytes.len() / TRICKLES + 1) {
+                    written.extend_from_slice(piece);
+                    fs::write(path, &written).expect("the file can be written");
+                    tokio::time::sleep(REPLACED_AFTER).await;
+                }
+            }
+        }
+    }
+
+    /// Drops many files in and waits until each is refused; the page of a check that sums it up.
+    async fn litter(&mut self, files: &[(String, Vec<u8>)]) -> Value {
+        for (name, bytes) in files {
+            put(&self.path(name), bytes);
+        }
+        let until = Instant::now() + self.patience.longest(Duration::from_secs(20));
+        let mut page = Value::Null;
+        while Instant::now() < until && self.serving.is_running() {
+            let health = self.serving.get("/health").await;
+            let health = health.map(|answer| answer.json()).unwrap_or_default();
+            let checks = health["checks"].as_array().cloned().unwrap_or_default();
+            let of = |name: &str| {
+                let name = format!("module:{name}");
+                checks.iter().find(|check| check["name"] == name)
+            };
+            let refused = |name: &str| of(name).is_some_and(|it| it["error"]["code"] == "load");
+            if files.iter().all(|(name, _)| refused(name)) {
+                page = of(&files[files.len() - 1].0).cloned().unwrap_or_default();
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        for (name, _) in files {
+            remove(&self.path(name));
+        }
+        page
+    }
+
+    async fn page(&self, name: &str) -> Value {
+        let answer = self.serving.get(&format!("/health/checks/{name}")).await;
+        answer.map(|answer| answer.json()).unwrap_or_default()
+    }
+
+    async fn neighbour_page_fault(&mut self) -> Option<String> {
+        let page = self.page(NEIGHBOUR).await;
+        let latency = page["latency_ms"].as_f64().unwrap_or_default();
+        self.slowest_neighbour = self.slowest_neighbour.max(latency);
+        if page["status"] != "healthy" || page["message"] != "hello" {
+            return Some(format!(
+                "the neighbour is {}: {}",
+                page["status"], page["message"]
+            ));
+        }
+        let most = self.patience.neighbour_latency_ms();
+        (latency > most).then(|| format!("the neighbour took {latency} ms"))
+    }
+
+    async fn neighbour(&self) -> Option<Neighbour> {
+        let metrics = self.serving.get("/metrics").await.ok()?;
+        let mut neighbour = Neighbour::default();
+        for line in metrics.text().lines() {
+            let Some((series, value)) = line.rsplit_once(' ') else {
+                continue;
+            };
+            let value = || value.parse().unwrap_or(0);
+            let of_neighbour = format!("check=\"{NEIGHBOUR}\"");
+            if series.starts_with("vitals_check_runs_total{") && series.contains(&of_neighbour) {
+                if series.contains("result=\"healthy\"") {
+                    neighbour.good += value();
+                } else {
+                    neighbour.bad += value();
+                }
+            } else if series.starts_with("vitals_runs_skipped_total") {
+                neighbour.skipped += value();
+            }
+        }
+        Some(neighbour)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.serving.place().plugins().join(format!("{name}.wasm"))
+    }
+}
+
+impl Patience {
+    /// The configuration of a host, but for the animals.
+    fn config(self) -> String {
+        let every = self.neighbour_interval().as_millis();
+        let mut config = String::new();
+        let written = write!(
+            config,
+            "[server]\nlisten = '127.0.0.1:0'\n[plugins]\nrescan = '20ms'\n\
+             [metrics]\nenabled = true\n[defaults]\ninterval = '1h'\n\
+             [checks.{NEIGHBOUR}]\nplugin = 'neighbour'\ninterval = '{every}ms'\n\
+             timeout = '{every}ms'\n\
+             [checks.warm-up]\nplugin = 'warm-up'\ntimeout = '30s'\nconfig = {{ mebibytes = 48 }}\n",
+        );
+        written.expect("memory takes it");
+        config
+    }
+
+    fn neighbour_interval(self) -> Duration {
+        match self {
+            Self::Busy => Duration::from_secs(1),
+            Self::Quiet => Duration::from_millis(100),
+        }
+    }
+
+    /// How long a run of the neighbour may take: the promise is 50 ms over what it takes alone,
+    /// which is nothing.
+    fn neighbour_latency_ms(self) -> f64 {
+        match self {
+            Self::Busy => 1000.0,
+            Self::Quiet => 50.0,
+        }
+    }
+
+    fn neighbour_faults(self, before: Neighbour, after: Neighbour, time: Duration) -> Vec<String> {
+        let mut faults = Vec::new();
+        if after.bad > before.bad {
+            let bad = after.bad - before.bad;
+            faults.push(format!("the neighbour failed {bad} times"));
+        }
+        if after.skipped > before.skipped {
+            let skipped = after.skipped - before.skipped;
+            faults.push(format!("{skipped} runs were skipped"));
+        }
+        let due = time.as_secs_f64() / self.neighbour_interval().as_secs_f64();
+        let ran = after.good - before.good;
+        // One is on its way, and its moment is anywhere within the interval.
+        if (ran as f64) < (due - 2.0).floor() {
+            faults.push(format!(
+                "the neighbour ran {ran} times where {due:.0} were due"
+            ));
+        }
+        faults
+    }
+
+    /// How long something is waited for that takes `time` by itself.
+    fn longest(self, time: Duration) -> Duration {
+        time + match self {
+            Self::Busy => Duration::from_secs(30),
+            Self::Quiet => Duration::from_secs(12),
+        }
+    }
+}
+
+fn put(path: &Path, bytes: &[u8]) {
+    let unfinished = path.with_extension("unfinished");
+    fs::write(&unfinished, bytes)
+        .and_then(|()| fs::rename(&unfinished, path))
+        .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+}
+
+/// Whatever lies there goes: a file, a link, a directory, a pipe.
+fn remove(path: &Path) {
+    if fs::remove_file(path).is_err() {
+        // It may have been nothing but an idea.
+        let _ = fs::remove_dir_all(path);
+    }
+}
+
+const NEIGHBOUR: &str = "neighbour";
+const PAUSE: Duration = Duration::from_millis(10);
+/// How long a file of a series stands.
+const REPLACED_AFTER: Duration = Duration::from_millis(10);
+/// In how many pieces a file comes that comes slowly.
+const TRICKLES: usize = 20;

@@ -1,0 +1,63 @@
+//! Guests that misbehave while they are instantiated.
+
+use super::animal::{Animal, Group};
+
+pub(super) const GROUP: Group = Group {
+    name: "start functions",
+    about: "What runs before `describe` and `check` is under the same limits.",
+};
+
+pub(super) fn animals() -> Vec<Animal> {
+    let new = Animal::new;
+    vec![
+        new("start-spins", "loops while it is instantiated")
+            .wat()
+            .refused("used up its fuel"),
+        new(
+            "start-spins-nested",
+            "the second of its nested instances loops",
+        )
+        .wat()
+        .refused("used up its fuel"),
+        new("start-traps", "traps while it is instantiated")
+            .wat()
+            .refused("unreachable"),
+        new(
+            "start-recurses",
+            "uses up its stack while it is instantiated",
+        )
+        .wat()
+        .refused("overflowed its stack"),
+        new(
+            "start-outside-data",
+            "writes outside its memory while it is instantiated",
+        )
+        .wat()
+        .refused("out of bounds"),
+        new(
+            "start-burns-fuel",
+            "works while it is instantiated, more than its check may",
+        )
+        .wat_of("start-burns")
+        .with("limits = { fuel = 1_000_000 }")
+        .timeout(2000)
+        .ends("fuel")
+        .limit("1000000"),
+        new(
+            "start-burns-time",
+            "works while it is instantiated, longer than its check may",
+        )
+        .wat_of("start-burns")
+        .tireless()
+        .timeout(20)
+        .times_out("computing"),
+        new(
+            "start-grows",
+            "takes memory while it is instantiated, more than its check may",
+        )
+        .wat()
+        .with("limits = { memory = '16MiB' }")
+        .ends("memory")
+        .limit("16MiB"),
+    ]
+}
