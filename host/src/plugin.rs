@@ -11,6 +11,7 @@ mod classify;
 mod describe;
 mod egress;
 mod engine;
+mod files;
 pub(crate) mod fuzzing;
 pub(crate) mod grants;
 mod imports;
@@ -20,6 +21,7 @@ mod run;
 mod sandbox;
 mod schema;
 mod state;
+mod system;
 mod threads;
 mod tls;
 

@@ -150,11 +150,11 @@ pub(super) struct RawAllow {
     pub(super) tls: Vec<String>,
     /// Names that may be looked up: `example.com`.
     pub(super) names: Vec<String>,
-    /// Paths that may be read: `/var/backups`.
+    /// Files that may be read, and directories with what is below them: `/var/backups`.
     pub(super) files: Vec<String>,
     /// Environment variables that are handed in: `TZ`.
     pub(super) env: Vec<String>,
-    /// Facts about the machine: `disk:/`, `memory`, `load`.
+    /// Facts about the machine: how full the disk is that holds one path (`disk:/`), `memory`, `load`.
     pub(super) system: Vec<String>,
 }
 

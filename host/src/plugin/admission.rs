@@ -350,7 +350,9 @@ async fn describe(
         );
         let journal = Journal::new(nobody, Arc::new(Secrets::default()), None);
         let deadline = started + DESCRIBE_TIME;
-        let state = State::new(&limits, deadline, egress, nothing, journal, here.ticking());
+        let files = Arc::clone(here.files());
+        let ticking = here.ticking();
+        let state = State::new(&limits, deadline, egress, nothing, files, journal, ticking);
         let mut store = here.store(state, &limits);
         let answer = bounded(&mut store, &limits, async |store| {
             let instance = pre.instantiate_async(&mut *store).await?;

@@ -9,6 +9,8 @@ pub(super) mod v0_1 {
         path: "../wit",
         world: "plugin",
         imports: {
+            "vitals:health/files": async | trappable,
+            "vitals:health/system": async | trappable,
             "vitals:health/tls": async | trappable,
             default: trappable,
         },

@@ -1,11 +1,10 @@
-//! The host's side of `vitals:health`: logs, metrics, reports, and the doors that stay closed.
+//! The host's side of `vitals:health`: logs, metrics and reports.
 //!
 //! All of it is linked for every plugin; what a run may do is decided at the call.
 
 use std::sync::Arc;
 
-use super::bindings::v0_1::vitals::health::{files, metrics, reporting, system, types};
-use super::grants::Kind;
+use super::bindings::v0_1::vitals::health::{metrics, reporting, types};
 use super::state::State;
 use crate::check::{CheckName, Text};
 use crate::config::Secrets;
@@ -55,6 +54,11 @@ impl Journal {
         }
     }
 
+    /// The check that the run is for.
+    pub(super) fn check(&self) -> &CheckName {
+        &self.check
+    }
+
     /// Log lines that were dropped because the run wrote too many.
     pub(super) fn dropped(&self) -> u32 {
         self.dropped
@@ -94,30 +98,6 @@ impl Journal {
         self.captures += 1;
         tracker.capture(&self.check, level, self.clean(message).as_str())
     }
-}
-
-impl State {
-    /// The answer to a door that this version of the host keeps closed: what no grant covers is
-    /// refused, what one covers is said to be missing.
-    fn closed_door(&self, kind: Kind, what: String) -> Closed {
-        if self
-            .grants
-            .iter()
-            .any(|grant| grant.target().kind() == kind)
-        {
-            Closed::Missing(format!(
-                "this version of vitals does not offer {kind} to plugins yet"
-            ))
-        } else {
-            Closed::Denied(self.egress.refuse(kind, what))
-        }
-    }
-}
-
-/// Why a door is closed.
-enum Closed {
-    Denied(String),
-    Missing(String),
 }
 
 impl From<reporting::Level> for Severity {
@@ -178,65 +158,6 @@ impl metrics::Host for State {
         _value: f64,
     ) -> wasmtime::Result<Result<(), metrics::MetricsError>> {
         Ok(Ok(()))
-    }
-}
-
-impl files::Host for State {
-    fn stat(
-        &mut self,
-        path: String,
-    ) -> wasmtime::Result<Result<files::Metadata, files::FileError>> {
-        Ok(Err(self.closed_door(Kind::File, path).into()))
-    }
-
-    fn read(
-        &mut self,
-        path: String,
-        _offset: u64,
-        _max: u32,
-    ) -> wasmtime::Result<Result<Vec<u8>, files::FileError>> {
-        Ok(Err(self.closed_door(Kind::File, path).into()))
-    }
-
-    fn entries(&mut self, path: String) -> wasmtime::Result<Result<Vec<String>, files::FileError>> {
-        Ok(Err(self.closed_door(Kind::File, path).into()))
-    }
-}
-
-impl system::Host for State {
-    fn disk_usage(
-        &mut self,
-        path: String,
-    ) -> wasmtime::Result<Result<system::Disk, system::SystemError>> {
-        Ok(Err(self
-            .closed_door(Kind::System, format!("disk:{path}"))
-            .into()))
-    }
-
-    fn memory_usage(&mut self) -> wasmtime::Result<Result<system::Memory, system::SystemError>> {
-        Ok(Err(self.closed_door(Kind::System, "memory".into()).into()))
-    }
-
-    fn load_average(&mut self) -> wasmtime::Result<Result<system::Load, system::SystemError>> {
-        Ok(Err(self.closed_door(Kind::System, "load".into()).into()))
-    }
-}
-
-impl From<Closed> for files::FileError {
-    fn from(closed: Closed) -> Self {
-        match closed {
-            Closed::Denied(why) => Self::Denied(why),
-            Closed::Missing(why) => Self::Failed(why),
-        }
-    }
-}
-
-impl From<Closed> for system::SystemError {
-    fn from(closed: Closed) -> Self {
-        match closed {
-            Closed::Denied(why) => Self::Denied(why),
-            Closed::Missing(why) => Self::Unavailable(why),
-        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) use self::network::Network;
 use self::network::ResolveError;
 pub(super) use self::tls::{Pace, Paced, Shaken, Trouble, Unshaken, trouble};
 pub use self::tls::{Roots, RootsError};
-use super::grants::{Grants, Host, Kind, Peer, Refusal};
+use super::grants::{Grants, Host, Peer, Refusal};
 use crate::check::{self, CheckName};
 
 /// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
@@ -89,10 +89,8 @@ impl Egress {
             .collect()
     }
 
-    /// Notes that `what` was refused, and answers the words for it. `what` is written as the entry
-    /// of the `allow` list that would grant it.
-    pub(super) fn refuse(&self, kind: Kind, what: impl AsRef<str>) -> String {
-        let refusal = Refusal::new(kind, what.as_ref());
+    /// Notes a refusal, and answers the words for it.
+    pub(super) fn refuse(&self, refusal: Refusal) -> String {
         let message = refusal.shown(&self.0.check).message.into();
         self.note(refusal);
         message

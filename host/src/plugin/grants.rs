@@ -8,6 +8,7 @@ mod address;
 mod allow;
 mod host;
 mod marks;
+mod path;
 mod refusal;
 mod target;
 

@@ -144,6 +144,7 @@ impl Plugin {
             deadline,
             egress,
             grants,
+            Arc::clone(sandbox.files()),
             journal,
             sandbox.ticking(),
         );

@@ -15,6 +15,7 @@ use super::cache::CodeCache;
 use super::capabilities::ErrorTracker;
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
+use super::files::FilePool;
 use super::state::State;
 use super::threads::GuestThreads;
 use crate::config::{Config, Root};
@@ -29,6 +30,7 @@ struct Shared {
     clock: EpochClock,
     threads: GuestThreads,
     network: Arc<Network>,
+    files: Arc<FilePool>,
     cache: Option<CodeCache>,
     tracker: Option<Arc<dyn ErrorTracker>>,
     compilers: Semaphore,
@@ -91,6 +93,7 @@ impl Sandbox {
                 .cache_dir
                 .and_then(|dir| CodeCache::open(dir, &engine)),
             network: Arc::new(network),
+            files: Arc::new(FilePool::new()),
             tracker: options.tracker,
             compilers: Semaphore::new(DESCRIBES),
             engine,
@@ -137,6 +140,11 @@ impl Sandbox {
 
     pub(super) fn network(&self) -> &Arc<Network> {
         &self.0.network
+    }
+
+    /// The threads for blocking calls to file systems.
+    pub(super) fn files(&self) -> &Arc<FilePool> {
+        &self.0.files
     }
 
     pub(super) fn cache(&self) -> Option<&CodeCache> {

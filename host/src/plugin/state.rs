@@ -11,6 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::capabilities::Journal;
 use super::egress::{Egress, EgressCtx, EgressView};
 use super::engine::Ticking;
+use super::files::FilePool;
 use super::grants::Grants;
 use super::limiter::MemoryLimiter;
 use super::output::OutputTail;
@@ -26,6 +27,7 @@ pub(super) struct State {
     pub(super) output: OutputTail,
     pub(super) journal: Journal,
     pub(super) grants: Arc<Grants>,
+    pub(super) pool: Arc<FilePool>,
     pub(super) deadline: Instant,
     /// Whether the guest was computing when it last gave its thread away.
     pub(super) interrupted: Arc<AtomicBool>,
@@ -39,6 +41,7 @@ impl State {
         deadline: Instant,
         egress: Egress,
         grants: Arc<Grants>,
+        pool: Arc<FilePool>,
         journal: Journal,
         ticking: Ticking,
     ) -> Self {
@@ -63,6 +66,7 @@ impl State {
             output,
             journal,
             grants,
+            pool,
             deadline,
             interrupted: Arc::default(),
             _ticking: ticking,

@@ -21,11 +21,11 @@ pub enum AllowKey {
     Tls,
     /// `names`: names and wildcards.
     Names,
-    /// `files`: absolute paths.
+    /// `files`: absolute paths, each with what is below it.
     Files,
     /// `env`: names of variables.
     Env,
-    /// `system`: `disk:` and an absolute path, `memory`, `load`.
+    /// `system`: `disk:` and an absolute path, which alone is granted; `memory`, `load`.
     System,
 }
 

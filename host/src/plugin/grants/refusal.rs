@@ -1,6 +1,7 @@
 //! What was refused, and what the operator would have to write to grant it.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::host::Host;
@@ -67,7 +68,7 @@ pub(in crate::plugin) struct Refusal {
     kind: Kind,
     /// What was asked for, as the entry of the `allow` list that would grant it.
     what: Text,
-    /// The granted name that led there, where one did.
+    /// The granted name or path that led there, where one did.
     through: Option<Arc<str>>,
 }
 
@@ -95,6 +96,15 @@ impl Refusal {
         Self {
             through,
             ..Self::new(peer.channel.kind(), &what.to_string())
+        }
+    }
+
+    /// A refusal of the place that the path `asked` leads to or is.
+    pub(super) fn of_place(asked: &Path, place: &Path) -> Self {
+        let through = || Text::line(&asked.to_string_lossy(), THROUGH_BYTES);
+        Self {
+            through: (asked != place).then(|| through().as_str().into()),
+            ..Self::new(Kind::File, &place.to_string_lossy())
         }
     }
 
@@ -132,5 +142,7 @@ impl Eq for Refusal {}
 
 /// Room for a scheme, the longest name and a port.
 const WHAT_BYTES: usize = 512;
+/// Room for the longest name.
+const THROUGH_BYTES: usize = 256;
 /// Room for that, the longest name, the longest name of a check, and the words between.
 const MESSAGE_BYTES: usize = 1 << 10;

@@ -61,7 +61,7 @@ pub enum Target {
     File(PathBuf),
     /// Seeing an environment variable of the host.
     Env(Arc<str>),
-    /// Seeing the usage of the file system that holds a path.
+    /// Seeing the usage of the file system that holds a path, asked for by just that path.
     Disk(PathBuf),
     /// Seeing the machine's memory usage.
     Memory,

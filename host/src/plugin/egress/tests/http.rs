@@ -2,6 +2,7 @@ use ::http::{Method, Uri};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::plugin::grants::Kind;
 
 #[tokio::test]
 async fn a_granted_request_is_sent_and_answered() {
@@ -71,7 +72,7 @@ async fn refusals_are_capped() {
 #[tokio::test]
 async fn what_a_guest_is_refused_is_bounded() {
     let egress = Way::granted("http", "http://10.0.0.1").open();
-    let message = egress.refuse(Kind::File, "/\u{202e}x".repeat(1 << 20));
+    let message = egress.refuse(Refusal::new(Kind::File, &"/\u{202e}x".repeat(1 << 20)));
     assert!(message.starts_with("denied: file /x/x/x"));
     assert!(message.ends_with("… (add it to `allow.files` of check `orders-db`)"));
     assert!(message.len() < 1024);

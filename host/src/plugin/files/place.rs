@@ -1,0 +1,202 @@
+//! From a path that a guest wrote to the file that may be read: symlinks are followed here, by
+//! hand, then the grants are asked, and what is opened is just what they were asked about.
+//!
+//! Nothing is opened for reading before it is known to be a regular file or a directory: to open a
+//! FIFO, a terminal or a tape is to do something to it.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, FsWord, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use super::Trouble;
+use crate::plugin::grants::Grants;
+
+/// A regular file or a directory that the grants cover, not opened for reading yet.
+pub(super) struct Place {
+    path: OwnedFd,
+    stat: Stat,
+    kind: FileType,
+}
+
+impl Place {
+    /// Finds what `asked` leads to. It must be absolute and have no `..`, and be permitted as it is
+    /// written.
+    pub(super) fn find(asked: &Path, grants: &Grants) -> Result<Self, Trouble> {
+        for _ in 0..TRIES {
+            let leads = follow(asked)?;
+            let resolve = |granted: &Path| follow(granted).ok();
+            let denied = Trouble::Denied;
+            grants
+                .permit_place(asked, &leads, resolve)
+                .map_err(denied)?;
+            let found = path_only(&leads);
+            // Where there is nothing the directory tells whose place it is.
+            let ground = match &found {
+                Ok(path) => ground(path)?,
+                Err(_) => match leads
+                    .ancestors()
+                    .skip(1)
+                    .find_map(|near| path_only(near).ok())
+                {
+                    Some(near) => ground(&near)?,
+                    None => None,
+                },
+            };
+            if let Some(ground) = ground {
+                permit_kernel(asked, &leads, ground, grants)?;
+            }
+            match found {
+                Ok(path) => return Self::of(path),
+                // It was replaced by another one between the look and this.
+                Err(_) if follow(asked)? != leads => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Trouble::failed("it changes faster than it can be opened"))
+    }
+
+    fn of(path: OwnedFd) -> Result<Self, Trouble> {
+        let stat = rustix::fs::fstat(&path)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let what = match kind {
+            FileType::RegularFile | FileType::Directory => return Ok(Self { path, stat, kind }),
+            FileType::Fifo => "a FIFO",
+            FileType::Socket => "a socket",
+            FileType::CharacterDevice | FileType::BlockDevice => "a device",
+            _ => "something else",
+        };
+        Err(Trouble::Failed(format!(
+            "it is {what}: only regular files and directories can be read"
+        )))
+    }
+
+    /// What is known of it.
+    pub(super) fn stat(&self) -> &Stat {
+        &self.stat
+    }
+
+    /// Whether it is a directory.
+    pub(super) fn is_directory(&self) -> bool {
+        self.kind == FileType::Directory
+    }
+
+    /// Opens it for reading: the very file that was found, whatever its path leads to by now.
+    pub(super) fn open(&self) -> Result<OwnedFd, Trouble> {
+        let path = format!("/proc/self/fd/{}", self.path.as_raw_fd());
+        match rustix::fs::open(path, OPEN, Mode::empty()) {
+            Ok(file) => Ok(file),
+            Err(Errno::NOENT) => Err(Trouble::failed("/proc is not mounted where the host runs")),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Where an absolute path leads when every symlink in it is followed, as far as there is something:
+/// what is missing stays as it is written.
+pub(super) fn follow(path: &Path) -> Result<PathBuf, Trouble> {
+    let mut place = PathBuf::from("/");
+    let mut steps = 0;
+    // What is still to go, the next one last.
+    let mut ahead: Vec<_> = parts(path);
+    while let Some(part) = ahead.pop() {
+        steps += 1;
+        if steps > STEPS {
+            return Err(Trouble::failed("it has too many parts or symlinks"));
+        }
+        if part == ".." {
+            place.pop();
+            continue;
+        }
+        place.push(&part);
+        if let Ok(target) = rustix::fs::readlinkat(CWD, &place, Vec::new()) {
+            let target = Path::new(OsStr::from_bytes(target.as_bytes()));
+            place.pop();
+            if target.is_absolute() {
+                place = PathBuf::from("/");
+            }
+            ahead.extend(parts(target));
+        }
+    }
+    Ok(place)
+}
+
+/// The names in a path, the last one first.
+fn parts(path: &Path) -> Vec<std::ffi::OsString> {
+    let names = path.components().rev().filter_map(|part| match part {
+        Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
+    });
+    names.collect()
+}
+
+/// A handle on a place without symlinks that opens nothing.
+fn path_only(place: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    rustix::fs::openat2(CWD, place, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+}
+
+/// Decides on a place that the kernel makes up. It is not among the files of a directory above the
+/// place where it is mounted: a grant has to be one for a path inside.
+fn permit_kernel(asked: &Path, leads: &Path, kind: FsWord, grants: &Grants) -> Result<(), Trouble> {
+    if kind == PROC_SUPER_MAGIC && is_about_a_process(leads) {
+        return Err(Trouble::failed(
+            "it is what the kernel tells of a process, which no plugin may read",
+        ));
+    }
+    let inside = |granted: &PathBuf| {
+        path_only(granted).and_then(|granted| ground(&granted)) == Ok(Some(kind))
+    };
+    let resolve = |granted: &Path| follow(granted).ok().filter(inside);
+    grants
+        .permit_place(asked, leads, resolve)
+        .map_err(Trouble::Denied)
+}
+
+/// The kind of file system that a place is on, where the kernel makes it up.
+fn ground(place: &OwnedFd) -> rustix::io::Result<Option<FsWord>> {
+    let kind = rustix::fs::fstatfs(place)?.f_type;
+    Ok(KERNEL.contains(&kind).then_some(kind))
+}
+
+/// Whether a path on `/proc` is that of a process or one of its threads.
+fn is_about_a_process(path: &Path) -> bool {
+    path.iter()
+        .any(|part| part.as_bytes().iter().all(u8::is_ascii_digit))
+}
+
+/// How a file is opened once it is known to be one: a lease of somebody else is no reason to wait.
+const OPEN: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+/// How often a file that is replaced meanwhile is looked for again.
+const TRIES: usize = 8;
+/// Names and symlinks that one path may come to; to follow a path takes time that nobody limits.
+const STEPS: usize = 512;
+/// File systems that the kernel makes up, by their numbers in `linux/magic.h`. To read there can be to
+/// do something: some files are emptied by it, some wait for events.
+const KERNEL: [FsWord; 19] = [
+    PROC_SUPER_MAGIC,
+    0x6265_6572, // sysfs
+    0x6462_6720, // debugfs
+    0x7472_6163, // tracefs
+    0x7363_6673, // securityfs
+    0x6265_6570, // configfs
+    0x6165_676c, // pstore
+    0xde5e_81e4, // efivarfs
+    0x0027_e0eb, // cgroup
+    0x6367_7270, // cgroup2
+    0x0765_5821, // resctrl
+    0x1980_0202, // mqueue
+    0x4249_4e4d, // binfmt_misc
+    0x6e73_6673, // nsfs
+    0xcafe_4a11, // bpf
+    0xf97c_ff8c, // selinuxfs
+    0x4341_5d53, // smackfs
+    0x0000_1cd1, // devpts
+    0x0000_9fa2, // usbfs
+];

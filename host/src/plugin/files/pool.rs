@@ -1,0 +1,220 @@
+//! A few threads for calls that block in the file systems of the machine, and nothing else.
+//!
+//! A file system that hangs (a mount whose server is gone) can hold a thread for ever: such a thread
+//! is lost, so there are several, no check gets a second one while its first hangs, and nothing
+//! else in the host waits for any of them. It knows no grants and no paths.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{io, thread};
+
+use tokio::sync::oneshot;
+
+use crate::check::CheckName;
+use crate::plugin::threads::lower_priority;
+
+/// The threads for files. They start with the first calls, at most [`THREADS`], and end when this is
+/// dropped: those that hang, when they no longer do.
+pub(in crate::plugin) struct FilePool(Arc<Shared>);
+
+/// Why a call was not made.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::plugin) enum PoolError {
+    /// The check has lost a thread, and gets no other until that is back.
+    #[error(
+        "busy: a call of an earlier run of this check has not come back; its file system is slow \
+         or hangs"
+    )]
+    Stuck,
+    /// Too many calls wait already.
+    #[error("busy: {QUEUED} other calls wait for the file systems of this machine")]
+    Full,
+    /// There is no thread to make it.
+    #[error("cannot start a thread for files: {0}; raise the limit on processes (ulimit -u)")]
+    Thread(#[source] io::Error),
+    /// The host is shutting down.
+    #[error("the host is shutting down")]
+    Closed,
+}
+
+#[derive(Default)]
+struct Shared {
+    desk: Mutex<Desk>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct Desk {
+    waiting: VecDeque<Job>,
+    /// What the threads are at.
+    running: Vec<Caller>,
+    threads: usize,
+    idle: usize,
+    closed: bool,
+}
+
+struct Job {
+    caller: Caller,
+    work: Box<dyn FnOnce() + Send>,
+}
+
+/// Who waits for a call, or no longer does.
+#[derive(Clone)]
+struct Caller {
+    check: CheckName,
+    gone: Arc<AtomicBool>,
+}
+
+impl Caller {
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.gone, &other.gone)
+    }
+}
+
+impl FilePool {
+    /// A pool without threads yet.
+    pub(in crate::plugin) fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Makes a blocking call for `check`, and waits for its answer.
+    ///
+    /// Dropping the future gives the answer up: a call that has not begun is not made then, one that
+    /// has goes on without anybody who waits for it. A panic inside goes on in the caller.
+    pub(in crate::plugin) async fn run<T: Send + 'static>(
+        &self,
+        check: &CheckName,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        let (sender, answer) = oneshot::channel::<Result<T, Box<dyn Any + Send>>>();
+        let caller = Caller {
+            check: check.clone(),
+            gone: Arc::default(),
+        };
+        let mut waiting = Waiting(Some(Arc::clone(&caller.gone)));
+        let work = Box::new(move || {
+            // Nobody may be there to take it.
+            let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
+        });
+        self.submit(Job { caller, work })?;
+        let answer = answer.await;
+        // The thread may not have noticed yet that it is free.
+        waiting.0 = None;
+        match answer {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(PoolError::Closed),
+        }
+    }
+
+    fn submit(&self, job: Job) -> Result<(), PoolError> {
+        let mut desk = self.0.desk();
+        let check = &job.caller.check;
+        let mut running = desk.running.iter();
+        if running.any(|caller| caller.check == *check && caller.is_gone()) {
+            return Err(PoolError::Stuck);
+        }
+        if desk.waiting.len() >= QUEUED {
+            desk.waiting.retain(|waiting| !waiting.caller.is_gone());
+        }
+        if desk.waiting.len() >= QUEUED {
+            return Err(PoolError::Full);
+        }
+        if desk.idle <= desk.waiting.len() && desk.threads < THREADS {
+            match self.start(desk.threads) {
+                Ok(()) => desk.threads += 1,
+                // Those that there are will come to it.
+                Err(_) if desk.threads > 0 => {}
+                Err(error) => return Err(PoolError::Thread(error)),
+            }
+        }
+        desk.waiting.push_back(job);
+        self.0.work.notify_one();
+        Ok(())
+    }
+
+    fn start(&self, number: usize) -> io::Result<()> {
+        let shared = Arc::clone(&self.0);
+        thread::Builder::new()
+            .name(format!("vitals-file-{number}"))
+            .spawn(move || {
+                lower_priority();
+                shared.serve();
+            })
+            .map(drop)
+    }
+}
+
+impl Drop for FilePool {
+    fn drop(&mut self) {
+        let mut desk = self.0.desk();
+        desk.closed = true;
+        desk.waiting.clear();
+        self.0.work.notify_all();
+    }
+}
+
+impl fmt::Debug for FilePool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let desk = self.0.desk();
+        f.debug_struct("FilePool")
+            .field("threads", &desk.threads)
+            .field("running", &desk.running.len())
+            .field("waiting", &desk.waiting.len())
+            .finish()
+    }
+}
+
+impl Shared {
+    /// The life of a thread.
+    fn serve(&self) {
+        let mut desk = self.desk();
+        while !desk.closed {
+            let Some(Job { caller, work }) = desk.waiting.pop_front() else {
+                desk.idle += 1;
+                desk = self.work.wait(desk).unwrap_or_else(PoisonError::into_inner);
+                desk.idle -= 1;
+                continue;
+            };
+            if caller.is_gone() {
+                continue;
+            }
+            desk.running.push(caller.clone());
+            drop(desk);
+            work();
+            desk = self.desk();
+            desk.running.retain(|other| !other.is(&caller));
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Held by whoever waits for a call, with what to set if that ends before the answer comes.
+struct Waiting(Option<Arc<AtomicBool>>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(gone) = &self.0 {
+            gone.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Threads at most. So many file systems can hang before those that work are kept waiting.
+const THREADS: usize = 4;
+/// Calls that wait at most. A run waits for one at a time.
+const QUEUED: usize = 1 << 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::*;
+
+fn check(name: &str) -> CheckName {
+    name.parse().unwrap()
+}
+
+/// Makes a call of `name` that hangs until the sender goes, and gives up waiting for it.
+async fn hang(pool: &FilePool, name: &str) -> mpsc::Sender<()> {
+    let (release, held) = mpsc::channel::<()>();
+    let (begun, begins) = oneshot::channel();
+    let name = check(name);
+    let call = pool.run(&name, move || {
+        begun.send(()).unwrap();
+        let _ = held.recv();
+    });
+    tokio::select! {
+        ended = call => panic!("it does not hang: {ended:?}"),
+        begins = begins => begins.unwrap(),
+    }
+    release
+}
+
+#[tokio::test]
+async fn answers_come_back_and_threads_start_as_they_are_needed() {
+    let pool = FilePool::new();
+    assert_eq!(pool.0.desk().threads, 0);
+    for number in 0..50 {
+        assert_eq!(pool.run(&check("a"), move || number).await.unwrap(), number);
+    }
+    // One after the other needs one; a second may have come because the first was not back yet.
+    assert!(pool.0.desk().threads <= 2, "{pool:?}");
+}
+
+#[tokio::test]
+async fn a_check_whose_call_hangs_gets_no_other_thread_and_others_do() {
+    let pool = FilePool::new();
+    let release = hang(&pool, "stuck").await;
+    let again = pool.run(&check("stuck"), || ()).await.unwrap_err();
+    assert!(matches!(again, PoolError::Stuck), "{again}");
+    assert_eq!(pool.run(&check("other"), || 7).await.unwrap(), 7);
+
+    drop(release);
+    let back = async {
+        while pool.run(&check("stuck"), || ()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let back = timeout(Duration::from_secs(20), back).await;
+    back.expect("it gets one again once the call is back");
+}
+
+#[tokio::test]
+async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
+    let pool = FilePool::new();
+    let mut hung = Vec::new();
+    for number in 0..THREADS {
+        hung.push(hang(&pool, &format!("stuck-{number}")).await);
+    }
+    assert_eq!(pool.0.desk().threads, THREADS);
+
+    let made = Arc::new(AtomicUsize::new(0));
+    for _ in 0..QUEUED + 10 {
+        let made = Arc::clone(&made);
+        let name = check("waits");
+        let call = pool.run(&name, move || made.fetch_add(1, Ordering::Relaxed));
+        let waited = timeout(Duration::from_micros(1), call).await;
+        assert!(
+            waited.is_err(),
+            "those who gave up leave no trace: {waited:?}"
+        );
+    }
+    let name = check("late");
+    let late = pool.run(&name, || "made");
+    tokio::pin!(late);
+    assert!(timeout(Duration::from_millis(1), &mut late).await.is_err());
+
+    hung.pop();
+    let late = timeout(Duration::from_secs(20), late).await;
+    assert_eq!(late.expect("a thread is back").unwrap(), "made");
+    assert_eq!(made.load(Ordering::Relaxed), 0, "nobody wanted these");
+}
+
+#[tokio::test]
+async fn the_queue_is_bounded() {
+    let pool = FilePool::new();
+    let mut hung = Vec::new();
+    for number in 0..THREADS {
+        hung.push(hang(&pool, &format!("stuck-{number}")).await);
+    }
+    let name = check("waits");
+    let mut waiting: Vec<_> = (0..QUEUED)
+        .map(|_| Box::pin(pool.run(&name, || ())))
+        .collect();
+    for call in &mut waiting {
+        assert!(futures_lite::future::poll_once(call).await.is_none());
+    }
+    let error = pool.run(&check("last"), || ()).await.unwrap_err();
+    assert!(matches!(error, PoolError::Full), "{error}");
+}
+
+#[tokio::test]
+async fn a_panic_goes_on_in_the_caller_and_the_thread_lives_on() {
+    let pool = Arc::new(FilePool::new());
+    let here = Arc::clone(&pool);
+    let call = tokio::spawn(async move { here.run(&check("a"), || panic!("at the disco")).await });
+    let panic = call.await.unwrap_err().into_panic();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"at the disco"));
+    assert_eq!(pool.run(&check("a"), || 1).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn those_who_wait_hear_of_the_end() {
+    let pool = FilePool::new();
+    let mut hung = Vec::new();
+    for number in 0..THREADS {
+        hung.push(hang(&pool, &format!("stuck-{number}")).await);
+    }
+    let (sender, answer) = oneshot::channel::<()>();
+    let job = Job {
+        caller: Caller {
+            check: check("a"),
+            gone: Arc::default(),
+        },
+        work: Box::new(move || sender.send(()).unwrap()),
+    };
+    pool.submit(job).unwrap();
+    drop(pool);
+    assert!(answer.await.is_err(), "the call is never made");
+}

@@ -1,0 +1,111 @@
+//! `vitals:health/system`: granted facts about the machine that the host runs on.
+//!
+//! The machine, not the container: limits of control groups are left out. The calls are made on the pool
+//! for files, because the file systems that are asked can hang (`/proc` itself may be one in user space).
+
+use std::path::Path;
+
+use super::bindings::v0_1::vitals::health::system::{self, Disk, Load, Memory, SystemError};
+use super::files::{plain, words};
+use super::grants::Refusal;
+use super::state::State;
+
+impl system::Host for State {
+    async fn disk_usage(&mut self, path: String) -> wasmtime::Result<Result<Disk, SystemError>> {
+        let path = match plain(&path) {
+            Ok(path) => path,
+            Err(why) => return Ok(Err(SystemError::Unavailable(why.to_owned()))),
+        };
+        let decision = self.grants.permit_disk(&path);
+        Ok(self.fact(decision, move || disk(&path)).await)
+    }
+
+    async fn memory_usage(&mut self) -> wasmtime::Result<Result<Memory, SystemError>> {
+        let decision = self.grants.permit_memory();
+        Ok(self.fact(decision, machine::memory).await)
+    }
+
+    async fn load_average(&mut self) -> wasmtime::Result<Result<Load, SystemError>> {
+        let decision = self.grants.permit_load();
+        Ok(self.fact(decision, machine::load).await)
+    }
+}
+
+impl State {
+    async fn fact<T: Send + 'static>(
+        &mut self,
+        decision: Result<(), Refusal>,
+        look: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> Result<T, SystemError> {
+        if let Err(refusal) = decision {
+            return Err(SystemError::Denied(self.egress.refuse(refusal)));
+        }
+        match self.pool.run(self.journal.check(), look).await {
+            Ok(answer) => answer.map_err(SystemError::Unavailable),
+            Err(error) => Err(SystemError::Unavailable(error.to_string())),
+        }
+    }
+}
+
+/// The file system that holds `path`, whatever that is: it is not opened.
+fn disk(path: &Path) -> Result<Disk, String> {
+    let usage = rustix::fs::statvfs(path).map_err(words)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(usage.f_frsize);
+    Ok(Disk {
+        total_bytes: bytes(usage.f_blocks),
+        available_bytes: bytes(usage.f_bavail),
+        total_inodes: usage.f_files,
+        available_inodes: usage.f_favail,
+    })
+}
+
+#[cfg(target_os = "linux")]
+mod machine {
+    use procfs::{Current as _, CurrentSI as _, KernelStats, LoadAverage, Meminfo};
+
+    use super::{Load, Memory};
+
+    pub(super) fn memory() -> Result<Memory, String> {
+        let found = Meminfo::current().map_err(|error| error.to_string())?;
+        let available_bytes = found
+            .mem_available
+            .ok_or("the kernel does not say how much memory is available")?;
+        Ok(Memory {
+            total_bytes: found.mem_total,
+            available_bytes,
+            swap_total_bytes: found.swap_total,
+            swap_free_bytes: found.swap_free,
+        })
+    }
+
+    pub(super) fn load() -> Result<Load, String> {
+        let found = LoadAverage::current().map_err(|error| error.to_string())?;
+        let kernel = KernelStats::current().map_err(|error| error.to_string())?;
+        Ok(Load {
+            one: hundredths(found.one),
+            five: hundredths(found.five),
+            fifteen: hundredths(found.fifteen),
+            cpus: u32::try_from(kernel.cpu_time.len()).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// The number that the kernel wrote, which has two decimals.
+    fn hundredths(number: f32) -> f64 {
+        (f64::from(number) * 100.0).round() / 100.0
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod machine {
+    use super::{Load, Memory};
+
+    pub(super) fn memory() -> Result<Memory, String> {
+        Err(ELSEWHERE.to_owned())
+    }
+
+    pub(super) fn load() -> Result<Load, String> {
+        Err(ELSEWHERE.to_owned())
+    }
+
+    const ELSEWHERE: &str = "the host knows this on Linux only";
+}
