@@ -9,9 +9,13 @@ mod native;
 mod wasi;
 
 #[cfg(not(target_family = "wasm"))]
+pub(crate) use native::machine::{disk_usage, entries, load_average, memory_usage, read, stat};
+#[cfg(not(target_family = "wasm"))]
 pub(crate) use native::{
     TlsConnection, capture, counter_add, exchange, gauge_set, histogram_observe, log,
 };
+#[cfg(target_family = "wasm")]
+pub(crate) use wasi::machine::{disk_usage, entries, load_average, memory_usage, read, stat};
 #[cfg(target_family = "wasm")]
 pub(crate) use wasi::{
     TlsConnection, capture, counter_add, exchange, gauge_set, histogram_observe, log,

@@ -60,12 +60,13 @@
 //! # Where it runs
 //!
 //! In the host, each run has a fresh instance, a [`Deadline`], and nothing else until the operator
-//! grants it: [`http`], [`tcp`] and [`tls`] answer with an error that says what would have to be granted. What
-//! stands in a setting with `#[config(grant = "…")]` is granted.
+//! grants it: [`http`], [`tcp`], [`tls`], [`files`] and [`system`] answer with an error that says what would
+//! have to be granted. What stands in a setting with `#[config(grant = "…")]` is granted.
 //!
 //! Outside of it, in the author's own `cargo test`, the check stays an ordinary function: [`tcp`] is
-//! `std::net` there, [`http`], [`tls`] and [`metrics`] answer with an error that says so, and [`report`]
-//! is silent. `Settings::from_json` makes the settings for such a test, [`Request::new`] the request.
+//! `std::net` there, [`http`], [`tls`], [`metrics`], [`files`] and [`system`] answer with an error that says
+//! so, and [`report`] is silent. `Settings::from_json` makes the settings for such a test, [`Request::new`]
+//! the request.
 
 #[cfg(all(
     target_family = "wasm",
@@ -93,9 +94,11 @@ mod thresholds;
 mod url;
 
 pub mod config;
+pub mod files;
 pub mod http;
 pub mod metrics;
 pub mod report;
+pub mod system;
 pub mod tcp;
 pub mod tls;
 
@@ -122,8 +125,8 @@ pub use serde_json::json;
 pub mod prelude {
     pub use crate::{
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
-        Status, Thresholds, Url, Value, bytes, count, health_check, http, json, metrics, ratio,
-        report, seconds, shortened, tcp, tls,
+        Status, Thresholds, Url, Value, bytes, count, files, health_check, http, json, metrics,
+        ratio, report, seconds, shortened, system, tcp, tls,
     };
     pub use std::time::Duration;
 }

@@ -1,5 +1,7 @@
 //! Outside of the host: what needs one says so.
 
+pub(crate) mod machine;
+
 use crate::Deadline;
 use crate::http::{Problem, Reply, Wire};
 use crate::metrics::{MetricsError, Series};

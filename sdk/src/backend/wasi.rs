@@ -1,6 +1,7 @@
 //! Inside the host: the imports of the contract, and the export of the author's check.
 
 mod http;
+pub(crate) mod machine;
 mod tls;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::hash::BuildHasher;
+use std::path::{Component, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,13 +16,14 @@ use crate::{Address, Url};
 /// What can be granted by being written down: one text, or an `Option` or a `Vec` of such.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't have a grant",
-    label = "a grant is read from one text: `String`, `Url`, `Address`, or an `Option` or `Vec` of those"
+    label = "a grant is read from one text: `String`, `Url`, `Address`, `PathBuf`, or an `Option` or `Vec` of those"
 )]
 pub trait Grantable {}
 
 impl Grantable for String {}
 impl Grantable for Url {}
 impl Grantable for Address {}
+impl Grantable for PathBuf {}
 impl<T: Grantable> Grantable for Option<T> {}
 impl<T: Grantable> Grantable for Vec<T> {}
 
@@ -179,6 +181,32 @@ impl Config for Address {
     }
 }
 
+/// A path on the machine of the host, as a grant of one is written: absolute, without `..`.
+impl Config for PathBuf {
+    fn schema(_: &mut Definitions) -> Schema {
+        Schema::of_type("string").with("pattern", PATH)
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        let text = String::read(value)?;
+        let path = Self::from(&text);
+        // Not `is_absolute`, which on some systems wants a drive.
+        if !text.starts_with('/') || text.contains('\0') {
+            return Err(ConfigError::new(format_args!(
+                "`{text}` is no absolute path"
+            )));
+        }
+        if path.components().any(|part| part == Component::ParentDir) {
+            return Err(ConfigError::new(format_args!("`{text}` has `..` in it")));
+        }
+        Ok(path)
+    }
+
+    fn to_value(&self) -> Value {
+        self.to_string_lossy().into_owned().into()
+    }
+}
+
 fn parsed<T: FromStr<Err: Display>>(value: Value) -> Result<T, ConfigError> {
     String::read(value)?.parse().map_err(ConfigError::new)
 }
@@ -295,3 +323,5 @@ fn map_value<'a, T: Config + 'a>(map: impl IntoIterator<Item = (&'a String, &'a 
 
 /// Roughly: the reader says what is wrong with one that passes.
 const ADDRESS: &str = r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$";
+/// Roughly, too.
+const PATH: &str = "^/";

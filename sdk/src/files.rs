@@ -1,0 +1,198 @@
+//! Files of the machine that the host runs on, read-only.
+//!
+//! What a path is granted by stands in the operator's configuration: a setting with
+//! `#[config(grant = "file")]`, or `allow.files` of the check. A directory grants what lies below it.
+//! Symlinks are followed, and where they lead has to be granted too. FIFOs, sockets and devices are
+//! an error at once, and so is what the kernel tells of processes. A mount whose server is gone
+//! hangs, until the run's deadline at most.
+//!
+//! ```no_run
+//! use vitals_sdk::prelude::*;
+//! use std::path::PathBuf;
+//!
+//! /// Whether the last backup is there and young.
+//! #[derive(Config)]
+//! struct Settings {
+//!     /// The file that the backup ends with.
+//!     #[config(grant = "file")]
+//!     marker: PathBuf,
+//!     #[config(default = "26h")]
+//!     degraded_above: Duration,
+//! }
+//!
+//! #[health_check(code = "backup")]
+//! fn check(settings: Settings) -> Result<Outcome> {
+//!     let age = files::stat(&settings.marker)?.age();
+//!     let outcome = if age > settings.degraded_above {
+//!         Outcome::degraded("the last backup is old")
+//!     } else {
+//!         Outcome::healthy("the last backup is young")
+//!     };
+//!     Ok(outcome.measure(seconds("backup_age", age).degraded_above(settings.degraded_above)))
+//! }
+//! ```
+//!
+//! Outside of the host every call answers with an error that says so.
+
+mod error;
+mod reader;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::backend;
+
+pub use error::{Error, Problem};
+pub use reader::File;
+
+/// What is known of a file or a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Whether it is a directory; else it is a regular file.
+    pub is_directory: bool,
+    /// Its length. Of a directory it means nothing.
+    pub size_bytes: u64,
+    /// When its content last changed: seconds since 1970-01-01T00:00:00Z, negative before.
+    pub modified: i64,
+}
+
+impl Metadata {
+    /// How long ago its content last changed, in whole seconds; nothing where that lies ahead.
+    pub fn age(&self) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        self.age_at(now.unwrap_or_default())
+    }
+
+    fn age_at(&self, now: Duration) -> Duration {
+        let age = i128::from(now.as_secs()) - i128::from(self.modified);
+        Duration::from_secs(u64::try_from(age.max(0)).unwrap_or(u64::MAX))
+    }
+}
+
+/// Looks what is at a path.
+pub fn stat(path: impl AsRef<Path>) -> Result<Metadata, Error> {
+    let path = path.as_ref();
+    backend::stat(&text(path)).map_err(|problem| Error::new("look at", path, problem))
+}
+
+/// Reads at most `most` bytes from `offset`, and at most 1 MiB: fewer only at the end of the file, none
+/// beyond it.
+pub fn read_at(path: impl AsRef<Path>, offset: u64, most: usize) -> Result<Vec<u8>, Error> {
+    let path = path.as_ref();
+    chunk(path, offset, most).map_err(|problem| Error::new("read", path, problem))
+}
+
+/// Reads a file whole. It is an error if it is longer than `limit` bytes.
+pub fn read(path: impl AsRef<Path>, limit: usize) -> Result<Vec<u8>, Error> {
+    let path = path.as_ref();
+    whole(path, limit).map_err(|problem| Error::new("read", path, problem))
+}
+
+/// Reads a text whole. It is an error if it is longer than `limit` bytes, or not UTF-8.
+///
+/// ```no_run
+/// use vitals_sdk::prelude::*;
+///
+/// # fn example() -> Result<()> {
+/// let active = files::read_to_string("/proc/mdstat", 64 << 10)?.contains("active raid1");
+/// # Ok(())
+/// # }
+/// ```
+pub fn read_to_string(path: impl AsRef<Path>, limit: usize) -> Result<String, Error> {
+    let path = path.as_ref();
+    whole(path, limit)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| Problem::NotText))
+        .map_err(|problem| Error::new("read", path, problem))
+}
+
+/// Reads the last bytes of a file, at most `most`: the end of a log. The first line may be cut, in the
+/// middle of a character too.
+pub fn read_tail(path: impl AsRef<Path>, most: usize) -> Result<Vec<u8>, Error> {
+    let path = path.as_ref();
+    tail(path, most).map_err(|problem| Error::new("read", path, problem))
+}
+
+/// The names in a directory, sorted; of more than 10,000 so many. A name that is not UTF-8 has a
+/// replacement character, and leads nowhere.
+pub fn entries(path: impl AsRef<Path>) -> Result<Vec<String>, Error> {
+    let path = path.as_ref();
+    backend::entries(&text(path)).map_err(|problem| Error::new("list", path, problem))
+}
+
+fn whole(path: &Path, limit: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    // One byte more tells a file that is too long from one that just fits.
+    while bytes.len() <= limit {
+        let most = (limit - bytes.len()).saturating_add(1);
+        let more = chunk(path, bytes.len() as u64, most)?;
+        if more.is_empty() {
+            return Ok(bytes);
+        }
+        bytes.extend(more);
+    }
+    Err(Problem::TooLong { limit })
+}
+
+fn tail(path: &Path, most: usize) -> Result<Vec<u8>, Problem> {
+    let size = backend::stat(&text(path))?.size_bytes;
+    let mut at = size.saturating_sub(most as u64);
+    let mut bytes = Vec::new();
+    while bytes.len() < most {
+        let more = chunk(path, at, most - bytes.len())?;
+        if more.is_empty() {
+            break;
+        }
+        at += more.len() as u64;
+        bytes.extend(more);
+    }
+    Ok(bytes)
+}
+
+fn chunk(path: &Path, offset: u64, most: usize) -> Result<Vec<u8>, Problem> {
+    backend::read(&text(path), offset, u32::try_from(most).unwrap_or(u32::MAX))
+}
+
+/// The path as the contract has it.
+fn text(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.to_string_lossy()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_never_negative_and_never_too_large() {
+        let modified = |modified| Metadata {
+            is_directory: false,
+            size_bytes: 0,
+            modified,
+        };
+        let now = Duration::from_millis(1_000_500);
+        assert_eq!(modified(400).age_at(now), Duration::from_mins(10));
+        assert_eq!(modified(-400).age_at(now), Duration::from_secs(1400));
+        assert_eq!(modified(2_000).age_at(now), Duration::ZERO);
+        assert_eq!(modified(i64::MAX).age_at(now), Duration::ZERO);
+        assert!(modified(i64::MIN).age_at(now) > Duration::from_hours(24));
+        assert!(modified(0).age() > Duration::from_hours(24 * 365));
+    }
+
+    #[test]
+    fn without_a_host_every_call_says_so() {
+        let error = stat("/etc/hostname").unwrap_err();
+        assert_eq!(error.problem(), &Problem::NoHost);
+        assert_eq!(
+            error.to_string(),
+            "cannot look at /etc/hostname: there are no granted files outside of the host"
+        );
+        assert!(read("/etc/hostname", 10).is_err());
+        assert!(read_tail("/etc/hostname", 10).is_err());
+        assert!(read_at("/etc/hostname", 0, 10).is_err());
+        assert!(
+            entries("/etc")
+                .unwrap_err()
+                .to_string()
+                .starts_with("cannot list /etc: ")
+        );
+    }
+}
