@@ -44,6 +44,10 @@ pub const TCP_CONNECT: Guest = test("tcp-connect");
 pub const TLS_CONNECT: Guest = test("tls-connect");
 /// Does `steps` with the contract's TLS, and says what became of each.
 pub const TLS_STEPS: Guest = test("tls-steps");
+/// Asks for files: `granted` is granted by being written, what `asks` names is not.
+pub const FILES_READ: Guest = test("files-read");
+/// Asks for the machine's facts: `disks` are granted by being written, `others` are not.
+pub const SYSTEM_FACTS: Guest = test("system-facts");
 /// Tries everything that the contract and WASI offer.
 pub const IMPORTS: Guest = test("imports");
 /// Details and measurements, `case` valid, invalid or many.

@@ -1,0 +1,108 @@
+//! Asks for files: one that is granted by being written, and others that aren't.
+
+use std::path::PathBuf;
+
+use vitals_sdk::prelude::*;
+
+/// What to ask for.
+#[derive(Config)]
+struct Settings {
+    /// Granted by being written here; looked at where nothing else is asked.
+    #[config(grant = "file")]
+    granted: Option<PathBuf>,
+    /// One after the other.
+    #[config(default)]
+    asks: Vec<Ask>,
+    /// So many times all over.
+    #[config(default = 1)]
+    times: u32,
+}
+
+#[derive(Config, Clone)]
+struct Ask {
+    call: Call,
+    path: String,
+    #[config(default = 0)]
+    offset: u64,
+    #[config(default = 4096)]
+    most: usize,
+}
+
+#[derive(Config, Clone, Copy)]
+enum Call {
+    Stat,
+    Read,
+    Whole,
+    Tail,
+    Lines,
+    Entries,
+}
+
+/// Asks; the answers stand in the details, in order.
+#[health_check(code = "files-read")]
+fn check(settings: Settings) -> Result<Outcome> {
+    let mut asks = settings.asks;
+    if let (Some(path), true) = (&settings.granted, asks.is_empty()) {
+        asks.push(Ask {
+            call: Call::Read,
+            path: path.display().to_string(),
+            offset: 0,
+            most: 4096,
+        });
+    }
+    let mut answers = Vec::new();
+    for _ in 0..settings.times {
+        answers = asks.iter().map(answer).collect();
+    }
+    Ok(Outcome::healthy("asked").detail("answers", json!(answers)))
+}
+
+fn answer(ask: &Ask) -> Value {
+    said(ask).unwrap_or_else(|error| {
+        let kind = match error.problem() {
+            files::Problem::Denied(_) => "denied",
+            files::Problem::NotFound => "not-found",
+            files::Problem::Failed(_) => "failed",
+            _ => "other",
+        };
+        let mut text = error.to_string();
+        // The details of a result have an end, and the path of somebody else may have none.
+        if text.len() > 1000 {
+            text = error.problem().to_string();
+        }
+        json!({ "error": kind, "text": text })
+    })
+}
+
+fn said(ask: &Ask) -> Result<Value, files::Error> {
+    Ok(match ask.call {
+        Call::Stat => {
+            let found = files::stat(&ask.path)?;
+            json!({
+                "directory": found.is_directory,
+                "size": found.size_bytes,
+                "modified": found.modified,
+                "age": found.age().as_secs(),
+            })
+        }
+        Call::Read => bytes_said(&files::read_at(&ask.path, ask.offset, ask.most)?),
+        Call::Whole => files::read_to_string(&ask.path, ask.most)?.into(),
+        Call::Tail => bytes_said(&files::read_tail(&ask.path, ask.most)?),
+        Call::Lines => {
+            use std::io::{BufRead, BufReader, Seek, SeekFrom};
+            let mut file = files::File::open(&ask.path)?;
+            let _ = file.seek(SeekFrom::Start(ask.offset));
+            let lines = BufReader::with_capacity(ask.most, file).lines();
+            json!({ "lines": lines.map_while(Result::ok).count() })
+        }
+        Call::Entries => {
+            let names = files::entries(&ask.path)?;
+            json!({ "count": names.len(), "first": names.first(), "last": names.last() })
+        }
+    })
+}
+
+fn bytes_said(bytes: &[u8]) -> Value {
+    let text = String::from_utf8_lossy(bytes);
+    json!({ "length": bytes.len(), "text": shortened(&text, 100) })
+}
