@@ -115,8 +115,8 @@ impl Grants {
         }
     }
 
-    /// Decides whether a guest may look up a name. Grants of `tcp` allow it, so that a guest can
-    /// connect; those of `http` do not, because there the host resolves.
+    /// Decides whether a guest may look up a name. Grants of `tcp` and `udp` allow it, so that a
+    /// guest can use its sockets; those of `http` and `tls` do not, because there the host resolves.
     pub(super) fn permit_look_up(&self, name: &Host) -> Result<(), Refusal> {
         if self.names(name) || self.sockets(name).next().is_some() {
             return Ok(());
@@ -145,6 +145,16 @@ impl Grants {
         Err(refused.unwrap_or_else(|| Refusal::new(Kind::Name, &name.to_string())))
     }
 
+    /// Whether the operator wrote the name itself, not only a wildcard above it.
+    pub(super) fn is_written(&self, name: &Host) -> bool {
+        self.grants.iter().any(|grant| match &grant.target {
+            Target::Peer { hosts, .. } | Target::Name(hosts) => {
+                matches!(hosts, HostPattern::Exact(_)) && hosts.covers(name)
+            }
+            _ => false,
+        })
+    }
+
     /// The host patterns granted for the channel and port of `peer`.
     fn patterns(&self, peer: &Peer) -> impl Iterator<Item = &HostPattern> {
         self.grants.iter().filter_map(|grant| match &grant.target {
@@ -169,7 +179,7 @@ impl Grants {
             .iter()
             .filter_map(move |grant| match &grant.target {
                 Target::Peer {
-                    channel: channel @ Channel::Tcp,
+                    channel: channel @ (Channel::Tcp | Channel::Udp),
                     hosts,
                     port,
                 } if hosts.covers(name) => Some((*channel, *port)),
@@ -294,6 +304,12 @@ pub enum EntryError {
     /// A URL with a path where only scheme, host and port count.
     #[error("paths are not granted separately; leave off what follows the host and port")]
     Path,
+    /// A URL that not everybody reads alike.
+    #[error(
+        "it has a backslash, a blank, a control character or an odd host, over which readers of \
+         URLs differ"
+    )]
+    Foul,
     /// A URL with a user before the host.
     #[error("it has a user before its host; leave it off")]
     User,
@@ -320,5 +336,7 @@ pub enum EntryError {
 /// The one name that may lead to the host's own machine.
 const LOCALHOST: &str = "localhost";
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

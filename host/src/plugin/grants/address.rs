@@ -6,11 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{Ipv4Net, Ipv6Net};
 
 /// Where an address leads, as far as grants make a difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The order is how closed it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     /// A host of the open internet.
     Public,
-    /// Somewhere inside: private, shared, reserved or for documentation, or IPv6 that carries IPv4.
+    /// Somewhere inside: private, shared, reserved, for documentation or for benchmarks, or IPv6
+    /// that carries IPv4 through a tunnel or a gateway of a site's own.
     Private,
     /// The host's own machine.
     Loopback,
@@ -19,12 +21,17 @@ pub(super) enum Reach {
     Closed,
 }
 
-/// Sorts an address, IPv4 inside IPv6 by the IPv4 address.
+/// Sorts an address. One that carries an IPv4 address is never more open than that one is.
 pub(super) fn reach(address: IpAddr) -> Reach {
     match effective(address) {
         address if METADATA.contains(&address) => Reach::Closed,
         IpAddr::V4(address) => reach_v4(address),
-        IpAddr::V6(address) => reach_v6(address),
+        IpAddr::V6(address) => carried(address)
+            .into_iter()
+            .map(|inner| reach(inner.into()))
+            .chain([reach_v6(address)])
+            .max()
+            .unwrap_or(Reach::Closed),
     }
 }
 
@@ -32,12 +39,47 @@ pub(super) fn reach(address: IpAddr) -> Reach {
 /// NAT64 gateway takes to IPv4 (RFC 6052, `64:ff9b::/96`).
 pub(super) fn effective(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(address) if NAT64.contains(&address) => {
-            let [.., a, b, c, d] = address.octets();
-            Ipv4Addr::new(a, b, c, d).into()
-        }
+        IpAddr::V6(address) if NAT64.contains(&address) => last_four(address).into(),
         address => address,
     }
+}
+
+/// The IPv4 addresses that an IPv6 address may lead to, where that depends on a tunnel or on a
+/// gateway that this host knows nothing of.
+fn carried(address: Ipv6Addr) -> Vec<Ipv4Addr> {
+    let octets = address.octets();
+    let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|place| octets[place]));
+    if TO_V4.contains(&address) {
+        vec![at([2, 3, 4, 5])]
+    } else if TEREDO.contains(&address) {
+        // The server, and the client behind it, which is written with every bit turned.
+        let client = Ipv4Addr::from_bits(!last_four(address).to_bits());
+        vec![at([4, 5, 6, 7]), client]
+    } else if TRANSLATED.contains(&address) {
+        vec![last_four(address)]
+    } else if LOCAL_NAT64.contains(&address) {
+        // Where the IPv4 address stands depends on the prefix that the site chose (RFC 6052,
+        // section 2.2); what would be in `0.0.0.0/8` was not put there.
+        let all = [
+            at([6, 7, 9, 10]),
+            at([7, 9, 10, 11]),
+            at([9, 10, 11, 12]),
+            last_four(address),
+        ];
+        let there: Vec<_> = all.into_iter().filter(|v4| v4.octets()[0] != 0).collect();
+        if there.is_empty() {
+            vec![Ipv4Addr::UNSPECIFIED]
+        } else {
+            there
+        }
+    } else {
+        Vec::new()
+    }
+}
+
+fn last_four(address: Ipv6Addr) -> Ipv4Addr {
+    let [.., a, b, c, d] = address.octets();
+    Ipv4Addr::new(a, b, c, d)
 }
 
 fn reach_v4(address: Ipv4Addr) -> Reach {
@@ -78,7 +120,7 @@ const fn v6(a: u16, b: u16, prefix: u8) -> Ipv6Net {
 
 /// Metadata services that lie outside the link-local block, or that are known by more addresses
 /// than the one inside it.
-const METADATA: [IpAddr; 6] = [
+const METADATA: [IpAddr; 9] = [
     // Amazon, Google, Azure and most others; link-local besides.
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     // Alibaba.
@@ -87,13 +129,26 @@ const METADATA: [IpAddr; 6] = [
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     // Oracle.
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
-    // Amazon over IPv6.
+    // Amazon over IPv6, and the credentials of its pods.
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
     // Google over IPv6.
     IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+    // Oracle over IPv6.
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+    // Scaleway over IPv6.
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42)),
 ];
 
 const NAT64: Ipv6Net = v6(0x64, 0xff9b, 96);
+/// Gateways of a site's own, RFC 8215.
+const LOCAL_NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48);
+/// 6to4, RFC 3056.
+const TO_V4: Ipv6Net = v6(0x2002, 0, 16);
+/// Teredo, RFC 4380.
+const TEREDO: Ipv6Net = v6(0x2001, 0, 32);
+/// IPv4-translated addresses, RFC 2765.
+const TRANSLATED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, 0, 0), 96);
 /// `::/96`, the deprecated IPv4-compatible block with the unspecified address in it.
 const V4_COMPATIBLE: Ipv6Net = v6(0, 0, 96);
 /// The only block that global unicast addresses have been given out of.
@@ -119,7 +174,7 @@ const PRIVATE_V4: [Ipv4Net; 11] = [
 const PRIVATE_V6: [Ipv6Net; 4] = [
     v6(0x2001, 0, 23),
     v6(0x2001, 0xdb8, 32),
-    v6(0x2002, 0, 16),
+    TO_V4,
     v6(0x3fff, 0, 20),
 ];
 
@@ -127,72 +182,112 @@ const PRIVATE_V6: [Ipv6Net; 4] = [
 mod tests {
     use super::*;
 
+    const SORTED: [(Reach, &[&str]); 4] = [
+        (
+            Reach::Public,
+            &[
+                "1.1.1.1",
+                "8.8.8.8",
+                "172.32.0.1",
+                "2606:4700::1111",
+                "64:ff9b::101:101",
+            ],
+        ),
+        (
+            Reach::Private,
+            &[
+                "10.0.0.1",
+                "172.16.0.1",
+                "192.168.1.1",
+                "100.64.0.1",
+                "100.127.255.254",
+                "192.0.0.8",
+                "192.0.2.1",
+                "192.88.99.1",
+                "198.18.0.1",
+                "198.19.255.254",
+                "198.51.100.1",
+                "203.0.113.1",
+                "240.0.0.1",
+                "255.255.255.254",
+                "fc00::1",
+                "fd00::1",
+                "fec0::1",
+                "100::1",
+                "5f00::1",
+                "2001:db8::1",
+                "3fff::1",
+                "64:ff9b::a00:1",
+                "::ffff:10.0.0.1",
+                // What carries IPv4 leads inside at best.
+                "2002:101:101::1",
+                "2001:0:101:101::fefe:fefe",
+                "::ffff:0:1.1.1.1",
+                "64:ff9b:1::1.1.1.1",
+                "64:ff9b:1:101:1:100::",
+            ],
+        ),
+        (
+            Reach::Loopback,
+            &[
+                "127.0.0.1",
+                "127.255.0.1",
+                "::1",
+                "::ffff:127.0.0.1",
+                "64:ff9b::7f00:1",
+                "2002:7f00:1::1",
+                "2001:0:101:101::80ff:fffe",
+                "::ffff:0:127.0.0.1",
+                "64:ff9b:1::127.0.0.1",
+            ],
+        ),
+        (
+            Reach::Closed,
+            &[
+                "0.0.0.0",
+                "0.1.2.3",
+                "::",
+                "::7f00:1",
+                "255.255.255.255",
+                "224.0.0.1",
+                "ff02::1",
+                "169.254.0.1",
+                "fe80::1",
+                "169.254.169.254",
+                "::ffff:169.254.169.254",
+                "64:ff9b::a9fe:a9fe",
+                "fd00:ec2::254",
+                "fd20:ce::254",
+                "100.100.100.200",
+                "168.63.129.16",
+                "192.0.0.192",
+                "169.254.170.2",
+                "239.255.255.255",
+                "ff0e::1",
+                "febf::1",
+                "fd00:ec2::23",
+                "fd00:c1::a9fe:a9fe",
+                "fd00:42::42",
+                "64:ff9b::6464:64c8",
+                "64:ff9b::",
+                // In a tunnel, to a gateway, wherever in the address it stands.
+                "2002:a9fe:a9fe::1",
+                "2002::1",
+                "2001:0:a9fe:a9fe::1",
+                "2001:0:101:101::5601:5601",
+                "::ffff:0:169.254.169.254",
+                "64:ff9b:1::169.254.169.254",
+                "64:ff9b:1:a9fe:a9:fe00::",
+                "64:ff9b:1:a9:fe:a9fe::",
+                "64:ff9b:1:0:a9:fea9:fe00:0",
+                "64:ff9b:1::",
+            ],
+        ),
+    ];
+
     #[test]
     fn addresses_are_sorted() {
-        for (reached, addresses) in [
-            (
-                Reach::Public,
-                &[
-                    "1.1.1.1",
-                    "8.8.8.8",
-                    "172.32.0.1",
-                    "2606:4700::1111",
-                    "64:ff9b::101:101",
-                ][..],
-            ),
-            (
-                Reach::Private,
-                &[
-                    "10.0.0.1",
-                    "172.16.0.1",
-                    "192.168.1.1",
-                    "100.64.0.1",
-                    "192.0.2.1",
-                    "198.19.0.1",
-                    "240.0.0.1",
-                    "fd00::1",
-                    "fec0::1",
-                    "2001:db8::1",
-                    "2001::1",
-                    "2002:7f00:1::1",
-                    "64:ff9b:1::1",
-                    "64:ff9b::a00:1",
-                    "::ffff:10.0.0.1",
-                ],
-            ),
-            (
-                Reach::Loopback,
-                &[
-                    "127.0.0.1",
-                    "127.255.0.1",
-                    "::1",
-                    "::ffff:127.0.0.1",
-                    "64:ff9b::7f00:1",
-                ],
-            ),
-            (
-                Reach::Closed,
-                &[
-                    "0.0.0.0",
-                    "0.1.2.3",
-                    "::",
-                    "::7f00:1",
-                    "255.255.255.255",
-                    "224.0.0.1",
-                    "ff02::1",
-                    "169.254.0.1",
-                    "fe80::1",
-                    "169.254.169.254",
-                    "::ffff:169.254.169.254",
-                    "64:ff9b::a9fe:a9fe",
-                    "fd00:ec2::254",
-                    "fd20:ce::254",
-                    "100.100.100.200",
-                    "168.63.129.16",
-                    "192.0.0.192",
-                ],
-            ),
-        ] {
+        for (reached, addresses) in SORTED {
             for address in addresses {
                 assert_eq!(reach(address.parse().unwrap()), reached, "{address}");
             }

@@ -189,14 +189,25 @@ fn url_pattern(text: &str) -> Result<Target, EntryError> {
     })
 }
 
-/// A whole URL, of which scheme, host and port are granted.
+/// A whole URL, of which scheme, host and port are granted. It has to mean the same host to
+/// everybody who reads it: what one parser drops or decodes and another does not is refused.
 fn url(text: &str) -> Result<Target, EntryError> {
-    let url = url::Url::parse(text).map_err(|_| EntryError::Scheme)?;
-    let channel = channel(url.scheme())?;
-    let host = Host::parse(url.host_str().ok_or(HostError::Empty)?)?;
-    let port = url.port_or_known_default().ok_or(HostError::NoPort)?;
-    if port == 0 {
-        return Err(HostError::Port.into());
+    let is_foul = |c: char| c == '\\' || c.is_control() || c.is_whitespace();
+    if text.contains(is_foul) {
+        return Err(EntryError::Foul);
+    }
+    let (scheme, rest) = text.split_once("://").ok_or(EntryError::Scheme)?;
+    let channel = channel(scheme)?;
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (host, port) = split_port(host)?;
+    let host = Host::parse(host)?;
+    let standard = channel.scheme().map(|(_, port)| port);
+    let port = port.or(standard).ok_or(HostError::NoPort)?;
+    let parsed = url::Url::parse(text).map_err(|_| EntryError::Scheme)?;
+    let read = parsed.host_str().ok_or(HostError::Empty)?;
+    if (Host::parse(read)?, parsed.port_or_known_default()) != (host.clone(), Some(port)) {
+        return Err(EntryError::Foul);
     }
     Ok(Target::Peer {
         channel,

@@ -304,6 +304,30 @@ mod tests {
     }
 
     #[test]
+    fn urls_that_not_everybody_reads_alike_grant_nothing() {
+        let schema = json!({"properties": {"a": {"x-vitals-grant": "http"}}});
+        for url in [
+            "http://allowed\\@evil/",
+            "http:\\\\allowed/",
+            "http://all\towed/",
+            "http://allowed\n.evil/",
+            " http://allowed/",
+            "http://allowed /",
+            "http://ex%61mple.com/",
+            "http://allowed:/",
+            "http://allowed:0/",
+            "http://allowed:65536/",
+            "http:///allowed/",
+            "http:allowed",
+            "http://[fe80::1%25eth0]/",
+            "http://allowed..evil/",
+            "ftp://allowed/",
+        ] {
+            assert!(marks(&schema, &json!({"a": url})).is_err(), "{url:?}");
+        }
+    }
+
+    #[test]
     fn lists_and_local_references_are_followed() {
         let schema = json!({
             "properties": {"targets": {"type": "array", "items": {"$ref": "#/$defs/target"}}},

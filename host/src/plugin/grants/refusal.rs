@@ -45,6 +45,18 @@ impl Kind {
         }
     }
 
+    /// All kinds.
+    pub(in crate::plugin) const ALL: [Self; 8] = [
+        Self::Http,
+        Self::Tcp,
+        Self::Udp,
+        Self::Tls,
+        Self::Name,
+        Self::File,
+        Self::Env,
+        Self::System,
+    ];
+
     /// The key of the `allow` table that grants it.
     fn key(self) -> &'static str {
         match self {
@@ -70,6 +82,8 @@ pub(in crate::plugin) struct Refusal {
     what: Text,
     /// The granted name or path that led there, where one did.
     through: Option<Arc<str>>,
+    /// Whether no grant could allow it.
+    is_final: bool,
 }
 
 impl Refusal {
@@ -80,6 +94,15 @@ impl Refusal {
             kind,
             what: Text::line(what, WHAT_BYTES),
             through: None,
+            is_final: false,
+        }
+    }
+
+    /// A refusal of `what`, in words, which nothing that an operator writes would allow.
+    pub(in crate::plugin) fn never(kind: Kind, what: &str) -> Self {
+        Self {
+            is_final: true,
+            ..Self::new(kind, what)
         }
     }
 
@@ -108,23 +131,32 @@ impl Refusal {
         }
     }
 
+    /// The kind of grant that it lacks.
+    pub(in crate::plugin) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The refusal as the result of `check` shows it.
     pub(in crate::plugin) fn shown(&self, check: &CheckName) -> check::Refusal {
         let Self {
             kind,
             what,
             through,
+            is_final,
         } = self;
         let through = through.as_ref().map(|name| format!(", where {name} leads"));
         let through = through.unwrap_or_default();
         let or = match kind {
-            Kind::Name => ", or to `allow.tcp` with its port",
+            Kind::Name => ", or to `allow.tcp` or `allow.udp` with its port",
             _ => "",
         };
         let key = kind.key();
-        let message = format!(
-            "denied: {kind} {what}{through} (add it to `allow.{key}` of check `{check}`{or})"
-        );
+        let remedy = if *is_final {
+            "it is never granted".to_owned()
+        } else {
+            format!("add it to `allow.{key}` of check `{check}`{or}")
+        };
+        let message = format!("denied: {kind} {what}{through} ({remedy})");
         check::Refusal {
             kind: kind.as_str(),
             message: Text::line(&message, MESSAGE_BYTES),

@@ -188,11 +188,15 @@ fn look_ups_are_granted_by_names_and_sockets_alone() {
         ("http", "https://web.example.com"),
         ("tcp", "db.internal:5432"),
         ("tcp", "10.0.0.0/8:1"),
+        ("udp", "dns.internal:53"),
+        ("tls", "tls.internal:443"),
         ("names", "*.example.org"),
     ]);
     for (name, granted) in [
         ("web.example.com", false),
         ("db.internal", true),
+        ("dns.internal", true),
+        ("tls.internal", false),
         ("a.example.org", true),
         ("example.org", false),
         ("elsewhere", false),
@@ -266,7 +270,7 @@ fn refusals_say_what_to_write() {
     assert_eq!(
         shown(&name),
         "denied: name elsewhere (add it to `allow.names` of check `orders-db`, or to `allow.tcp` \
-         with its port)"
+         or `allow.udp` with its port)"
     );
 }
 
