@@ -10,6 +10,7 @@ mod client;
 mod connect;
 mod look_up;
 mod network;
+mod resolver;
 mod sockets;
 mod tls;
 
@@ -23,7 +24,7 @@ use wasmtime::component::ResourceTable;
 pub(super) use self::connect::Unreached;
 pub(super) use self::look_up::add_name_lookup_to_linker;
 pub(super) use self::network::Network;
-use self::network::ResolveError;
+use self::network::{Asked, ResolveError};
 pub(super) use self::tls::{Pace, Paced, Shaken, Trouble, Unshaken, trouble};
 pub use self::tls::{Roots, RootsError};
 use super::grants::{Grants, Host, Peer, Refusal};
@@ -97,9 +98,9 @@ impl Egress {
     }
 
     fn note(&self, refusal: Refusal) {
-        let refusals = &mut self.trail().refusals;
-        if refusals.len() < MAX_REFUSALS && !refusals.contains(&refusal) {
-            refusals.push(refusal);
+        let trail = &mut *self.trail();
+        if trail.refusals.len() < MAX_REFUSALS && !trail.refusals.contains(&refusal) {
+            trail.refusals.push(refusal);
         }
     }
 
@@ -118,7 +119,7 @@ impl Egress {
         self.granted(run.grants.permit(peer))?;
         let found = match &peer.host {
             Host::Address(address) => return Ok(vec![SocketAddr::new(*address, peer.port)]),
-            Host::Name(name) => run.network.resolve(name, until).await?,
+            Host::Name(name) => run.network.resolve(self.asked(name), until).await?,
         };
         let mut open = Vec::with_capacity(found.len());
         let mut refused = None;
@@ -132,6 +133,17 @@ impl Egress {
             // What one address lacks is no loss where the name has another.
             Some(refusal) if open.is_empty() => self.granted(Err(refusal)).map(|()| open),
             _ => Ok(open),
+        }
+    }
+
+    /// How a name that was permitted is looked up. One that the operator wrote may be short for
+    /// another, as it is everywhere on the machine; one that only a wildcard covers is a guest's
+    /// word, and no search domain makes another name of it.
+    fn asked(&self, name: &Arc<str>) -> Asked {
+        Asked {
+            name: Arc::clone(name),
+            is_absolute: !self.0.grants.is_written(&Host::Name(Arc::clone(name))),
+            check: self.0.check.clone(),
         }
     }
 

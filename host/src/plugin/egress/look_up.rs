@@ -103,7 +103,7 @@ impl Egress {
         let found = self
             .0
             .network
-            .resolve(name, self.0.deadline)
+            .resolve(self.asked(name), self.0.deadline)
             .await
             .map_err(|e| match e {
                 ResolveError::Timeout => ErrorCode::TemporaryResolverFailure,

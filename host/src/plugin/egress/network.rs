@@ -5,16 +5,16 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
+use super::resolver::{Resolver, Source};
 use super::tls::{Roots, RootsError, SharedRoots};
+use crate::check::CheckName;
 use crate::config::Root;
 
 /// The host's own way out, made once.
 pub(in crate::plugin) struct Network {
     resolver: Resolver,
-    look_ups: Arc<Semaphore>,
     roots: Roots,
     shared: Mutex<SharedRoots>,
 }
@@ -25,8 +25,7 @@ impl Network {
     pub(in crate::plugin) fn new(roots: &[Root]) -> Result<Self, RootsError> {
         let mut shared = SharedRoots::default();
         Ok(Self {
-            resolver: Resolver::System,
-            look_ups: Arc::new(Semaphore::new(LOOK_UPS)),
+            resolver: Resolver::new(Source::System),
             roots: shared.of(roots)?,
             shared: Mutex::new(shared),
         })
@@ -46,35 +45,19 @@ impl Network {
     }
 
     /// Resolves a name in at most 10 seconds, and never later than `until`.
-    ///
-    /// A look-up can't be taken back: it holds its slot until the system's resolver has answered,
-    /// also when nobody waits for it any more.
     pub(super) async fn resolve(
         &self,
-        name: &Arc<str>,
+        asked: Asked,
         until: Instant,
     ) -> Result<Vec<IpAddr>, ResolveError> {
         let until = until.min(Instant::now() + LOOK_UP_TIME);
-        let answer = timeout_at(until.into(), self.ask(Arc::clone(name))).await;
+        let answer = timeout_at(until.into(), self.resolver.ask(asked)).await;
         let mut found = answer.map_err(|_| ResolveError::Timeout)??;
         found.truncate(MAX_ADDRESSES);
         if found.is_empty() {
             return Err(ResolveError::Failed("the name has no address".to_owned()));
         }
         Ok(found)
-    }
-
-    async fn ask(&self, name: Arc<str>) -> Result<Vec<IpAddr>, ResolveError> {
-        let slot = Arc::clone(&self.look_ups).acquire_owned().await;
-        let asked = self.resolver.clone();
-        let look_up = tokio::spawn(async move {
-            let answer = asked.ask(&name).await;
-            drop(slot);
-            answer
-        });
-        look_up
-            .await
-            .unwrap_or_else(|error| Err(ResolveError::Failed(error.to_string())))
     }
 }
 
@@ -86,6 +69,17 @@ impl fmt::Debug for Network {
     }
 }
 
+/// A name to look up.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The name in canonical form.
+    pub(super) name: Arc<str>,
+    /// Whether it is this very name, to which the machine's search domains add nothing.
+    pub(super) is_absolute: bool,
+    /// The check that asks.
+    pub(super) check: CheckName,
+}
+
 /// A name that has no addresses for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ResolveError {
@@ -93,37 +87,6 @@ pub(super) enum ResolveError {
     Timeout,
     /// The resolver's reason.
     Failed(String),
-}
-
-/// Who knows addresses.
-#[derive(Clone)]
-enum Resolver {
-    /// The system's resolver, with its hosts file and search domains.
-    System,
-    /// A list, for tests. A name without addresses in it is never answered.
-    #[cfg(test)]
-    List(Vec<(&'static str, Vec<IpAddr>)>),
-}
-
-impl Resolver {
-    async fn ask(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        match self {
-            Self::System => match tokio::net::lookup_host((name, 0)).await {
-                Ok(found) => Ok(found.map(|address| address.ip().to_canonical()).collect()),
-                Err(error) => {
-                    let text = error.to_string();
-                    let reason = text.strip_prefix("failed to lookup address information: ");
-                    Err(ResolveError::Failed(reason.unwrap_or(&text).to_owned()))
-                }
-            },
-            #[cfg(test)]
-            Self::List(list) => match list.iter().find(|(known, _)| *known == name) {
-                Some((_, addresses)) if addresses.is_empty() => std::future::pending().await,
-                Some((_, addresses)) => Ok(addresses.clone()),
-                None => Ok(Vec::new()),
-            },
-        }
-    }
 }
 
 #[cfg(test)]
@@ -136,14 +99,17 @@ impl Network {
             .map(|(name, texts)| (*name, addresses(texts)))
             .collect();
         Self {
-            resolver: Resolver::List(list),
+            resolver: Resolver::new(Source::List(list)),
             ..Self::new(roots).unwrap()
         }
     }
+
+    /// How many questions were put to the list.
+    pub(super) fn look_ups(&self) -> usize {
+        self.resolver.asked()
+    }
 }
 
-/// Look-ups at a time; each takes a thread while the resolver works.
-const LOOK_UPS: usize = 64;
 /// The longest that anybody waits for one.
 const LOOK_UP_TIME: Duration = Duration::from_secs(10);
 /// Addresses of one name that are looked at.

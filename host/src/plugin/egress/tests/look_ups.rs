@@ -86,7 +86,7 @@ async fn other_names_are_not_looked_up() {
         egress.refused(),
         [
             "denied: name web.test (add it to `allow.names` of check `orders-db`, or to `allow.tcp` \
-          with its port)"
+          or `allow.udp` with its port)"
         ]
     );
 }
@@ -142,7 +142,12 @@ async fn look_ups_are_counted() {
 async fn the_system_knows_localhost() {
     let network = Network::new(&[]).unwrap();
     let soon = Instant::now() + Duration::from_secs(5);
-    let found = network.resolve(&"localhost".into(), soon).await.unwrap();
+    let asked = Asked {
+        name: "localhost".into(),
+        is_absolute: false,
+        check: "orders-db".parse().unwrap(),
+    };
+    let found = network.resolve(asked, soon).await.unwrap();
     assert!(found.iter().all(std::net::IpAddr::is_loopback), "{found:?}");
 }
 
@@ -161,4 +166,24 @@ async fn a_resolver_that_does_not_answer_is_not_waited_for() {
         Err(ErrorCode::TemporaryResolverFailure)
     );
     assert_eq!(wrong(get(&egress, "http://slow.test/").await), "DnsTimeout");
+}
+
+#[tokio::test]
+async fn search_domains_make_no_other_name_of_what_a_guest_made_up() {
+    let way = Way::granted("tcp", "*.example.com:1")
+        .and("names", "db")
+        .and("tcp", "a.example.com:2")
+        .and("tcp", "10.0.0.0/8:1");
+    let egress = way.open();
+    for (name, is_absolute) in [
+        ("db", false),
+        ("a.example.com", false),
+        ("b.example.com", true),
+    ] {
+        assert_eq!(
+            egress.asked(&name.into()).is_absolute,
+            is_absolute,
+            "{name}"
+        );
+    }
 }
