@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::uri::{PathAndQuery, Scheme};
-use http::{Method, Request, Response, Uri, Version};
+use http::{Request, Response, Uri, Version};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -29,6 +29,12 @@ impl WasiHttpHooks for Egress {
     /// The client sets it, from the host that was decided on.
     fn set_host_header(&mut self) -> bool {
         false
+    }
+
+    /// What is on its way out is in the host's memory, beside the guest's own: of each request no
+    /// more than two of these.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES
     }
 
     fn send_request(
@@ -56,10 +62,11 @@ impl Egress {
         options: RequestOptions,
     ) -> Result<Answer, Error> {
         let peer = peer(request.uri())?;
+        self.granted(self.0.grants.permit(&peer)).map_err(no_way)?;
+        let request = on_the_wire(request, &peer)?;
         let stream = self
             .open(&peer, self.until(options.connect_timeout))
             .await?;
-        let request = on_the_wire(request, &peer)?;
 
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HEADER_BYTES);
@@ -107,20 +114,11 @@ impl Egress {
 
     /// A connection to a granted peer, with TLS where the scheme asks for it.
     async fn open(&self, peer: &Peer, until: Instant) -> Result<Box<dyn Stream>, Error> {
-        let addresses = self
-            .addresses(peer, until)
-            .await
-            .map_err(|no_way| match no_way {
-                NoWay::Denied(_) => Error::HttpRequestDenied,
-                NoWay::Unresolved(ResolveError::Timeout) => Error::DnsTimeout,
-                NoWay::Unresolved(ResolveError::Failed(reason)) => Error::DnsError {
-                    rcode: Some(reason),
-                    info_code: None,
-                },
-            })?;
+        // Before the look-up, which costs the host something too.
         if !self.spend_connection() {
             return Err(Error::ConnectionLimitReached);
         }
+        let addresses = self.addresses(peer, until).await.map_err(no_way)?;
         let stream = connect(&addresses, until)
             .await
             .map_err(|error| unconnected(&error))?;
@@ -161,7 +159,8 @@ fn peer(uri: &Uri) -> Result<Peer, Error> {
 /// the one that was decided on, and headers that belong to the connection are the client's.
 fn on_the_wire(request: Request<WasiBody>, peer: &Peer) -> Result<Request<WasiBody>, Error> {
     let (mut parts, body) = request.into_parts();
-    if parts.method == Method::CONNECT {
+    // In whatever case: a server that is lenient about it would open a tunnel.
+    if parts.method.as_str().eq_ignore_ascii_case("CONNECT") {
         return Err(Error::HttpRequestMethodInvalid);
     }
     let path = match parts.uri.path_and_query().map_or("", PathAndQuery::as_str) {
@@ -186,6 +185,18 @@ fn authority(peer: &Peer) -> String {
     match (peer.channel.scheme(), &peer.host, peer.port) {
         (Some((_, standard)), host, port) if port == standard => host.to_string(),
         (_, host, port) => format!("{host}:{port}"),
+    }
+}
+
+/// Why there is no address to connect to, as `wasi:http` says it.
+fn no_way(no_way: NoWay) -> Error {
+    match no_way {
+        NoWay::Denied(_) => Error::HttpRequestDenied,
+        NoWay::Unresolved(ResolveError::Timeout) => Error::DnsTimeout,
+        NoWay::Unresolved(ResolveError::Failed(reason)) => Error::DnsError {
+            rcode: Some(reason),
+            info_code: None,
+        },
     }
 }
 
@@ -243,5 +254,7 @@ fn broken(error: &io::Error) -> Error {
 
 /// The shortest timeout that a guest can set.
 const SHORTEST: Duration = Duration::from_millis(1);
+/// How much of a request's body a guest hands over at once.
+const CHUNK_BYTES: usize = 64 << 10;
 /// The most that the status line and the headers of a response may take.
 const HEADER_BYTES: usize = 64 << 10;

@@ -1,3 +1,4 @@
+mod hostile;
 mod http;
 mod look_ups;
 mod sockets;
