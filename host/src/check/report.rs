@@ -152,8 +152,10 @@ pub struct RunReport {
     pub elapsed: Duration,
     /// What it used; zero for a native check.
     pub usage: Usage,
-    /// What it was refused.
+    /// What it was refused, each thing once.
     pub refusals: Vec<Refusal>,
+    /// How often it was refused something, by the kind of grant that was missing.
+    pub denied: Vec<(&'static str, u64)>,
     /// The tail of what the guest wrote to its standard output and error, line by line.
     pub output: Vec<Text>,
     /// Log lines that were dropped because the run wrote too many.
@@ -169,6 +171,7 @@ impl RunReport {
             elapsed,
             usage: Usage::default(),
             refusals: Vec::new(),
+            denied: Vec::new(),
             output: Vec::new(),
             dropped_log_lines: 0,
         }

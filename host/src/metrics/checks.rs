@@ -118,8 +118,8 @@ impl Numbers {
     fn finish(&mut self, run: &FinishedRun, at: Timestamp) {
         let report = &run.report;
         self.runs.count(report.result());
-        for refusal in &report.refusals {
-            self.denied.count(refusal.kind);
+        for &(kind, count) in &report.denied {
+            self.denied.add(kind, count);
         }
         self.durations.observe(report.elapsed);
         if run.status == Status::Healthy {
@@ -142,9 +142,13 @@ struct Tally(Vec<(&'static str, u64)>);
 
 impl Tally {
     fn count(&mut self, word: &'static str) {
+        self.add(word, 1);
+    }
+
+    fn add(&mut self, word: &'static str, more: u64) {
         match self.0.iter_mut().find(|(known, _)| *known == word) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((word, 1)),
+            Some((_, count)) => *count = count.saturating_add(more),
+            None => self.0.push((word, more)),
         }
     }
 }

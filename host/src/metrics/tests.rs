@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::check::{
-    Breaker, Code, Conduct, Measurement, Outcome, OutcomeParts, Refusal, RunError, RunReport,
-    Status, Text, Usage,
+    Breaker, Code, Conduct, Measurement, Outcome, OutcomeParts, RunError, RunReport, Status, Usage,
 };
 
 fn enabled() -> Metrics {
@@ -116,12 +115,7 @@ fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
     let mut report =
         RunReport::failed(RunError::new(Code::Timeout, "slow"), Duration::from_secs(9));
-    for kind in ["tcp", "http", "tcp"] {
-        report.refusals.push(Refusal {
-            kind,
-            message: Text::line("denied", 64),
-        });
-    }
+    report.denied = vec![("tcp", 2), ("http", 1)];
     let failed = FinishedRun {
         consecutive_failures: 4,
         ..run("a", Status::Unhealthy, report)
@@ -319,10 +313,7 @@ fn every_family_is_there_once_with_its_help() {
     let metrics = enabled();
     metrics.check_placed(&name("a"), "http", true);
     let mut report = guest_report();
-    report.refusals.push(Refusal {
-        kind: "tcp",
-        message: Text::line("denied", 64),
-    });
+    report.denied = vec![("tcp", 1)];
     metrics.run_finished(&run("a", Status::Healthy, report), at(1_000));
     let plugin = "http".parse().unwrap();
     metrics.plugin_loaded(&plugin, "1.0.0", Digest::of(b"1"), 1, Duration::ZERO);

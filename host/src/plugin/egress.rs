@@ -14,6 +14,7 @@ mod resolver;
 mod sockets;
 mod tls;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,9 +26,10 @@ pub(super) use self::connect::Unreached;
 pub(super) use self::look_up::add_name_lookup_to_linker;
 pub(super) use self::network::Network;
 use self::network::{Asked, ResolveError};
+pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
 pub(super) use self::tls::{Pace, Paced, Shaken, Trouble, Unshaken, trouble};
 pub use self::tls::{Roots, RootsError};
-use super::grants::{Grants, Host, Peer, Refusal};
+use super::grants::{Grants, Host, Kind, Peer, Refusal};
 use crate::check::{self, CheckName};
 
 /// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
@@ -50,6 +52,10 @@ struct Run {
 #[derive(Default)]
 struct Trail {
     refusals: Vec<Refusal>,
+    /// How often something was refused, by kind, in the order of [`Kind::ALL`].
+    denied: [u64; Kind::ALL.len()],
+    /// Where datagrams were sent to.
+    udp_peers: BTreeSet<SocketAddr>,
     /// Addresses that look-ups answered, each with the name that was asked for.
     answers: Vec<(IpAddr, Host)>,
 }
@@ -90,6 +96,13 @@ impl Egress {
             .collect()
     }
 
+    /// How often this run was refused something, by the kind of grant that it lacked.
+    pub(super) fn denied(&self) -> Vec<(&'static str, u64)> {
+        let denied = self.trail().denied;
+        let counts = Kind::ALL.into_iter().map(Kind::as_str).zip(denied);
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
     /// Notes a refusal, and answers the words for it.
     pub(super) fn refuse(&self, refusal: Refusal) -> String {
         let message = refusal.shown(&self.0.check).message.into();
@@ -99,6 +112,15 @@ impl Egress {
 
     fn note(&self, refusal: Refusal) {
         let trail = &mut *self.trail();
+        let kind = refusal.kind();
+        for (count, _) in trail
+            .denied
+            .iter_mut()
+            .zip(Kind::ALL)
+            .filter(|(_, one)| *one == kind)
+        {
+            *count += 1;
+        }
         if trail.refusals.len() < MAX_REFUSALS && !trail.refusals.contains(&refusal) {
             trail.refusals.push(refusal);
         }

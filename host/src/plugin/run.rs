@@ -278,6 +278,7 @@ fn report(
     };
     report.usage = usage;
     report.refusals = state.egress.refusals();
+    report.denied = state.egress.denied();
     report.dropped_log_lines = state.journal.dropped();
     report.output = state.output.lines();
     if report.error.is_none()

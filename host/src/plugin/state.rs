@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::capabilities::Journal;
-use super::egress::{Egress, EgressCtx, EgressView};
+use super::egress::{Egress, EgressCtx, EgressView, NewSockets};
 use super::engine::Ticking;
 use super::files::FilePool;
 use super::grants::Grants;
@@ -52,11 +53,14 @@ impl State {
             .envs(grants.environment())
             .max_random_size(RANDOM_BYTES)
             .allow_tcp(true)
+            .allow_udp(true)
             .socket_addr_check(egress.socket_check());
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HEADER_BYTES);
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.resources);
+        // What a guest holds is counted as handles, in the store. Behind a handle there can be two
+        // entries: a timer and the pollable that waits for it.
+        table.set_max_capacity(limits.resources.saturating_mul(2));
         Self {
             wasi: wasi.build(),
             http,
@@ -70,6 +74,19 @@ impl State {
             deadline,
             interrupted: Arc::default(),
             _ticking: ticking,
+        }
+    }
+}
+
+impl State {
+    /// What makes the sockets of the run.
+    pub(super) fn new_sockets(&mut self) -> NewSockets<'_> {
+        NewSockets {
+            egress: &self.egress,
+            stock: WasiSocketsCtxView {
+                ctx: self.wasi.sockets(),
+                table: &mut self.table,
+            },
         }
     }
 }
