@@ -3,6 +3,7 @@
 //! Failed loads are kept as values beside the version that still serves. This room loads and binds;
 //! it runs no check and shows nothing.
 
+mod baseline;
 mod files;
 mod page;
 mod shelf;
@@ -13,9 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use baseline::Baseline;
 use files::Misnamed;
 pub(crate) use files::{Files, LibraryError};
 use jiff::Timestamp;
+use serde_json::Value;
 pub(crate) use shelf::{LoadOutcome, Seen, Shelf};
 pub(crate) use stamp::Stamp;
 use standing::{BindFailure, Binder};
@@ -39,6 +42,9 @@ pub(crate) struct Catalog {
     named: BTreeSet<PluginName>,
     files: Files,
     shelves: BTreeMap<PluginName, Shelf>,
+    /// The schemas of the versions that served last, also of plugins whose file is gone: who takes
+    /// a file away and puts another there has not put in a first version.
+    last_schemas: BTreeMap<PluginName, Arc<Value>>,
     natives: BTreeMap<CheckName, NativeCheck>,
     /// What checks were last bound to, and what came of it.
     bound: BTreeMap<CheckName, Bound>,
@@ -100,6 +106,7 @@ impl Catalog {
             config,
             files: Files::default(),
             shelves: BTreeMap::new(),
+            last_schemas: BTreeMap::new(),
             natives: BTreeMap::new(),
             bound: BTreeMap::new(),
             stand_ins: BTreeMap::new(),
@@ -200,10 +207,16 @@ impl Catalog {
         stamp: Option<Stamp>,
         now: Timestamp,
     ) -> Shelved {
-        match self.shelves.get_mut(name) {
-            Some(shelf) => shelf.put(outcome, stamp, now),
-            None => Shelved::Unchanged,
+        let Some(shelf) = self.shelves.get_mut(name) else {
+            return Shelved::Unchanged;
+        };
+        if let LoadOutcome::Loaded(plugin) = &outcome
+            && self.named.contains(name)
+        {
+            let schema = Arc::new(plugin.schema().document().clone());
+            self.last_schemas.insert(name.clone(), schema);
         }
+        shelf.put(outcome, stamp, now)
     }
 
     /// Adds a native check, or replaces the one of that name.

@@ -239,7 +239,9 @@ impl Watcher {
         }
         let shelf = self.catalog.shelf(&wanted.name);
         let seen = shelf.map(Shelf::seen).unwrap_or_default();
-        self.loads.spawn(self.loader.clone().load(wanted, seen));
+        let baseline = self.catalog.baseline(&wanted.name);
+        let load = self.loader.clone().load(wanted, seen, baseline);
+        self.loads.spawn(load);
     }
 
     fn joined(&mut self, load: Result<Load, tokio::task::JoinError>) {

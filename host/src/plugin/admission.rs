@@ -129,6 +129,17 @@ pub enum LoadError {
     /// The plugin's schema can't be used.
     #[error("{0}")]
     Schema(BindingError),
+    /// The file would widen what a check may reach, by the marks of its schema.
+    #[error(
+        "it would give check `{check}` more than the version before it did: {grants}; if that is \
+         meant, restart the host"
+    )]
+    Widening {
+        /// The check that would get more.
+        check: CheckName,
+        /// What it would get.
+        grants: String,
+    },
     /// The host's own code panicked over the file; that says nothing of the file.
     #[error("the host panicked while {0}; it tries again at the next look")]
     Panic(&'static str),

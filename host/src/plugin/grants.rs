@@ -6,6 +6,7 @@
 
 mod address;
 mod allow;
+mod cover;
 mod host;
 mod marks;
 mod path;
@@ -200,6 +201,11 @@ impl Grant {
     /// What it allows.
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Whether all that `other` allows is allowed by this one too.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.target.covers(&other.target)
     }
 
     /// Where it was written.

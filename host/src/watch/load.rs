@@ -1,6 +1,7 @@
 //! Loading one file: read, digest, gate. A file that fails while it is being written is given the
 //! time to be finished.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,7 +10,7 @@ use futures_lite::FutureExt as _;
 use tokio::sync::Semaphore;
 
 use super::directory::DEBOUNCE;
-use crate::catalog::{LoadOutcome, Seen, Shelved, Stamp, Wanted};
+use crate::catalog::{Baseline, LoadOutcome, Seen, Shelved, Stamp, Wanted};
 use crate::check::Digest;
 use crate::metrics::Metrics;
 use crate::plugin::{LoadError, Plugin, Sandbox};
@@ -48,9 +49,10 @@ impl Loader {
         }
     }
 
-    /// Reads a file and lets it through the gate, unless it is the one that was `seen` before.
-    /// Never panics.
-    pub(super) async fn load(self, wanted: Wanted, seen: Seen) -> Load {
+    /// Reads a file and lets it through the gate, unless it is the one that was `seen` before, and
+    /// holds it against what served before. Never panics.
+    pub(super) async fn load(self, wanted: Wanted, seen: Seen, baseline: Baseline) -> Load {
+        let baseline = Arc::new(baseline);
         let told = Instant::now() + LONGEST_COPY;
         loop {
             let before = stamp(&wanted).await;
@@ -63,7 +65,7 @@ impl Loader {
                 };
             }
             let is_young = before.is_some_and(|stamp| stamp.age(SystemTime::now()) < DEBOUNCE);
-            let outcome = AssertUnwindSafe(self.admit(&wanted, seen.digest));
+            let outcome = AssertUnwindSafe(self.admit(&wanted, seen.digest, &baseline));
             let outcome = outcome.catch_unwind().await.unwrap_or_else(|_| {
                 LoadOutcome::Failed(None, LoadError::Panic("it was read and judged"))
             });
@@ -82,7 +84,12 @@ impl Loader {
         }
     }
 
-    async fn admit(&self, wanted: &Wanted, seen: Option<Digest>) -> LoadOutcome {
+    async fn admit(
+        &self,
+        wanted: &Wanted,
+        seen: Option<Digest>,
+        baseline: &Arc<Baseline>,
+    ) -> LoadOutcome {
         // Held until the file is let go of, not only while it is read.
         let permit = self.files.acquire().await;
         let _permit = permit.expect("the semaphore is never closed");
@@ -100,8 +107,15 @@ impl Loader {
         if let Err(error) = wanted.accept(digest) {
             return LoadOutcome::Failed(Some(digest), error);
         }
-        match Plugin::admit(&self.sandbox, wanted.name.clone(), bytes).await {
-            Ok(plugin) => LoadOutcome::Loaded(plugin),
+        let plugin = match Plugin::admit(&self.sandbox, wanted.name.clone(), bytes).await {
+            Ok(plugin) => plugin,
+            Err(error) => return LoadOutcome::Failed(Some(digest), error),
+        };
+        let (baseline, candidate) = (Arc::clone(baseline), Arc::clone(&plugin));
+        let hold = move || baseline.hold(&candidate, &BTreeSet::new());
+        let held = tokio::task::spawn_blocking(hold).await;
+        match held.unwrap_or(Err(LoadError::Panic("its grants were compared"))) {
+            Ok(()) => LoadOutcome::Loaded(plugin),
             Err(error) => LoadOutcome::Failed(Some(digest), error),
         }
     }
@@ -178,7 +192,8 @@ mod tests {
     use crate::plugin::SandboxOptions;
 
     async fn loaded(loader: &Loader, wanted: &Wanted, seen: Seen) -> Load {
-        loader.clone().load(wanted.clone(), seen).await
+        let baseline = Baseline::default();
+        loader.clone().load(wanted.clone(), seen, baseline).await
     }
 
     #[tokio::test]

@@ -1,0 +1,107 @@
+//! Whether what one grant allows is within what others do, for the rule that a new plugin file
+//! never widens what a check may reach. Compares what grants mean, not how they are written; where
+//! that is in doubt one does not cover the other.
+
+use ipnet::IpNet;
+
+use super::address::{Reach, effective, reach};
+use super::{Host, HostPattern, Target};
+
+impl Target {
+    /// Whether all that `other` allows is allowed by this one too.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Peer {
+                    channel,
+                    hosts,
+                    port,
+                },
+                Self::Peer {
+                    channel: other_channel,
+                    hosts: other_hosts,
+                    port: other_port,
+                },
+            ) => (channel, port) == (other_channel, other_port) && hosts.covers_all_of(other_hosts),
+            (Self::Name(hosts), Self::Name(others)) => hosts.covers_all_of(others),
+            (Self::File(path), Self::File(below)) => below.starts_with(path),
+            _ => self == other,
+        }
+    }
+}
+
+impl HostPattern {
+    /// Whether it opens all that `other` does, addresses that names lead to included.
+    fn covers_all_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(Host::Address(one)), Self::Exact(Host::Address(two))) => {
+                effective(*one) == effective(*two)
+            }
+            // A network leaves closed what is open where it is written as an address.
+            (Self::Net(_), Self::Exact(Host::Address(address))) => {
+                reach(*address) != Reach::Closed && self.covers(&Host::Address(*address))
+            }
+            (Self::Net(IpNet::V4(net)), Self::Net(IpNet::V4(within))) => net.contains(within),
+            (Self::Net(IpNet::V6(net)), Self::Net(IpNet::V6(within))) => net.contains(within),
+            (Self::Below(parent), Self::Below(name)) => {
+                parent == name || self.covers(&Host::Name(name.clone()))
+            }
+            // A name below a wildcard may lead to public addresses only, one that is written to
+            // private ones too: the first does not cover the second.
+            _ => self == other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Grant;
+
+    fn covers(key: &str, one: &str, other: &str) -> bool {
+        let target = |entry| Grant::allowed(key, entry).unwrap().target().clone();
+        target(one).covers(&target(other))
+    }
+
+    #[test]
+    fn what_is_within_another_grant_is_covered() {
+        for (key, one, other) in [
+            ("tcp", "a:1", "A.:1"),
+            ("tcp", "10.0.0.1:1", "[::ffff:10.0.0.1]:1"),
+            ("tcp", "10.0.0.0/8:1", "10.1.0.0/16:1"),
+            ("tcp", "10.0.0.0/8:1", "10.1.2.3:1"),
+            ("tcp", "[fd00::/8]:1", "[fd00:1::/32]:1"),
+            ("tcp", "*.example.com:1", "*.a.example.com:1"),
+            ("http", "https://a", "https://a:443"),
+            ("names", "*.example.com", "*.a.example.com"),
+            ("files", "/var", "/var/backups"),
+            ("files", "/var", "/var"),
+            ("system", "disk:/", "disk:/"),
+        ] {
+            assert!(covers(key, one, other), "{key} {one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_reaches_further_is_not() {
+        for (key, one, other) in [
+            ("tcp", "a:1", "a:2"),
+            ("tcp", "a:1", "b:1"),
+            ("tcp", "10.1.0.0/16:1", "10.0.0.0/8:1"),
+            ("tcp", "10.0.0.1:1", "10.0.0.0/8:1"),
+            // The metadata service is in no network, and no wildcard leads inside.
+            ("tcp", "0.0.0.0/0:1", "169.254.169.254:1"),
+            ("tcp", "[::/0]:1", "10.0.0.1:1"),
+            ("tcp", "*.example.com:1", "a.example.com:1"),
+            ("tcp", "*.example.com:1", "example.com:1"),
+            ("tcp", "*.a.example.com:1", "*.example.com:1"),
+            ("http", "https://a", "http://a"),
+            ("http", "https://a", "https://a:8443"),
+            ("files", "/var/backups", "/var"),
+            ("files", "/var", "/variant"),
+            ("system", "disk:/", "disk:/var"),
+            ("system", "memory", "load"),
+        ] {
+            assert!(!covers(key, one, other), "{key} {one} {other}");
+        }
+    }
+}
