@@ -108,6 +108,7 @@ pub fn request(method: Method, url: &Url) -> RequestBuilder {
         timeout: None,
         redirects: 0,
         body_limit: BODY_LIMIT,
+        takes_prefix: false,
         problem: None,
     }
 }
@@ -123,6 +124,7 @@ pub struct RequestBuilder {
     timeout: Option<Duration>,
     redirects: u32,
     body_limit: usize,
+    takes_prefix: bool,
     problem: Option<Problem>,
 }
 
@@ -166,10 +168,19 @@ impl RequestBuilder {
         self
     }
 
-    /// Keeps at most so many bytes of the answer's body, 1 MiB if this is not called; see
-    /// [`Response::is_truncated`]. The host has a limit of its own.
+    /// Takes an answer whose body has at most so many bytes, 1 MiB if this is not called. A longer one is
+    /// an error, [`Problem::TooLarge`]. The host has a limit of its own, `http_body`.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        self.takes_prefix = false;
+        self
+    }
+
+    /// Takes the first so many bytes of the answer's body, or as many as the host allows, and leaves the
+    /// rest; see [`Response::is_truncated`].
+    pub fn body_prefix(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self.takes_prefix = true;
         self
     }
 
@@ -184,6 +195,9 @@ impl RequestBuilder {
                 .exchange(limit.deadline)
                 .map_err(|problem| request.error(problem.within(limit.shown)))?;
             let Some(next) = redirect::next(&request, &reply, hops) else {
+                if reply.truncated && !request.takes_prefix {
+                    return Err(request.error(Problem::TooLarge(reply.body.len())));
+                }
                 return Ok(Response::new(
                     request.method,
                     request.url,

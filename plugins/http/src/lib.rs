@@ -85,7 +85,8 @@ impl From<Verb> for Method {
 #[health_check(code = "http")]
 fn check(settings: Settings) -> Result<Outcome> {
     let mut request = http::request(settings.method.into(), &settings.url)
-        .follow_redirects(settings.follow_redirects);
+        .follow_redirects(settings.follow_redirects)
+        .body_prefix(BODY_READ);
     for (name, value) in &settings.headers {
         request = request.header(name, value);
     }
@@ -154,6 +155,9 @@ fn thresholds(settings: &Settings) -> Thresholds {
         unhealthy_above: settings.unhealthy_above,
     }
 }
+
+/// As much of a body as is looked at; of a larger one its beginning.
+const BODY_READ: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

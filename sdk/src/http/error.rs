@@ -96,6 +96,9 @@ pub enum Problem {
     /// What came was not HTTP, or not within its limits.
     #[error("the answer is not valid: {0}")]
     Protocol(String),
+    /// The body goes on after as many bytes as are taken of it.
+    #[error("the body is larger than the {0} bytes that are taken of it")]
+    TooLarge(usize),
     /// The body is not what it should be.
     #[error("the body is not valid: {0}")]
     Body(String),
