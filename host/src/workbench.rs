@@ -100,10 +100,7 @@ impl Workbench {
         let checks = self.catalog.standings().into_iter();
         checks
             .filter_map(|(name, (_, standing))| match standing {
-                Standing::Guest(guest) => Some((
-                    name,
-                    Ok(guest.task.grants.iter().map(ToString::to_string).collect()),
-                )),
+                Standing::Guest(guest) => Some((name, Ok(guest.shown_grants()))),
                 Standing::Idle(needs) => Some((name, Err(needs))),
                 Standing::Native(_)
                 | Standing::Loading

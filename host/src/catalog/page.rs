@@ -72,9 +72,7 @@ impl Catalog {
                     idle.insert(plugin.clone(), needs.clone());
                     continue;
                 }
-                Standing::Guest(guest) => {
-                    guest.task.grants.iter().map(ToString::to_string).collect()
-                }
+                Standing::Guest(guest) => guest.shown_grants(),
                 Standing::Native(_)
                 | Standing::Loading
                 | Standing::Absent(_)

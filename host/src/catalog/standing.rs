@@ -41,6 +41,17 @@ pub(crate) struct GuestCheck {
     pub(crate) task: Arc<Task>,
 }
 
+impl GuestCheck {
+    /// What it may reach, as texts that may leave the host: a grant made of a secret shows that there
+    /// is one, and not the secret.
+    pub(crate) fn shown_grants(&self) -> Vec<String> {
+        let grants = self.task.grants.iter().map(ToString::to_string);
+        grants
+            .map(|grant| self.task.secrets.redact(&grant).into_owned())
+            .collect()
+    }
+}
+
 impl Probe for GuestCheck {
     fn run(&self, previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
         let (plugin, task) = (Arc::clone(&self.plugin), Arc::clone(&self.task));

@@ -32,6 +32,7 @@ pub(super) fn expand(root: &mut Node, environment: &Environment, faults: &Faults
         environment,
         faults,
         config_of: None,
+        in_allow: false,
         done: Expansion::default(),
     };
     walk.node(root, &Way::Top);
@@ -43,6 +44,8 @@ struct Walk<'a> {
     faults: &'a Faults,
     /// The check whose `config` is being walked.
     config_of: Option<String>,
+    /// Whether it is the `allow` of a check.
+    in_allow: bool,
     done: Expansion,
 }
 
@@ -56,7 +59,7 @@ impl Walk<'_> {
                     parts,
                 }) => {
                     node.hidden = !parts.is_empty();
-                    if self.config_of.is_some() && node.hidden {
+                    if (self.config_of.is_some() || self.in_allow) && node.hidden {
                         self.done.secrets.push(expanded.clone());
                         self.done.secrets.extend(parts);
                     }
@@ -92,14 +95,19 @@ impl Walk<'_> {
             Value::Table(table) => {
                 for (key, node) in table {
                     let enters = self.config_of.is_none();
-                    if let (Way::Key(Way::Key(Way::Top, "checks"), check), "config") =
-                        (way, key.as_str())
-                    {
-                        self.config_of = Some((*check).to_owned());
+                    if let Way::Key(Way::Key(Way::Top, "checks"), check) = way {
+                        match key.as_str() {
+                            "config" => self.config_of = Some((*check).to_owned()),
+                            "allow" => self.in_allow = enters,
+                            _ => {}
+                        }
                     }
                     self.node(node, &Way::Key(way, key));
                     if enters {
                         self.config_of = None;
+                    }
+                    if matches!(way, Way::Key(Way::Key(Way::Top, "checks"), _)) {
+                        self.in_allow = false;
                     }
                 }
             }
@@ -363,15 +371,23 @@ mod tests {
     fn what_came_so_is_secret() {
         let text = "[checks.a]\nplugin = 'p'\n\
             config = { user = 'plain-user', url = 'db://u:${PW}@h', 'a/b' = [1, '${PW}'] }\n\
+            allow = { tcp = ['${INSIDE}:5432'] }\n\
             [tools]\ngrafana = 'http://${HOST}'\n[server]\nadmin_token = 'token-of-admin'";
-        let variables = [("PW", "hunter2!"), ("HOST", "grafana.test")];
+        let variables = [
+            ("PW", "hunter2!"),
+            ("HOST", "grafana.test"),
+            ("INSIDE", "db.inside.test"),
+        ];
         let config = parse(text, Environment::fixed(variables)).expect("fine");
         let secrets = settings(&config, "a").expect("fine").secrets;
         assert_eq!(secrets, ["/a~1b/1", "/url"].map(String::from).into());
         let redacted = config
             .secrets
-            .redact("plain-user hunter2! db://u:hunter2!@h token-of-admin");
-        assert_eq!(redacted, "plain-user [redacted] [redacted] [redacted]");
+            .redact("plain-user hunter2! db://u:hunter2!@h token-of-admin tcp db.inside.test:5432");
+        assert_eq!(
+            redacted,
+            "plain-user [redacted] [redacted] [redacted] tcp [redacted]"
+        );
         assert_eq!(
             config.secrets.redact("http://grafana.test"),
             "http://grafana.test"

@@ -195,7 +195,7 @@ fn check_facts(catalog: &Catalog, check: &CheckConfig, standing: &Standing) -> C
         digest: guest.map(|guest| guest.plugin.digest()),
         generation: catalog.shelf(name).map_or(0, Shelf::generation),
     });
-    let grants = guest.map(|guest| guest.task.grants.iter().map(ToString::to_string).collect());
+    let grants = guest.map(|guest| guest.shown_grants());
     CheckFacts {
         critical: check.schedule.critical,
         interval_ms: millis(check.schedule.interval),
