@@ -48,6 +48,14 @@ pub const TLS_STEPS: Guest = test("tls-steps");
 pub const FILES_READ: Guest = test("files-read");
 /// Asks for the machine's facts: `disks` are granted by being written, `others` are not.
 pub const SYSTEM_FACTS: Guest = test("system-facts");
+/// Sends datagrams to `address`, which is granted by being written, and to `others`, which are not.
+pub const UDP: Guest = test("udp");
+/// Marks neither of its two addresses.
+pub const MARKS_NONE: Guest = test("marks-none");
+/// Marks the first of its two addresses.
+pub const MARKS_ONE: Guest = test("marks-one");
+/// Marks both of its addresses.
+pub const MARKS_TWO: Guest = test("marks-two");
 /// Tries everything that the contract and WASI offer.
 pub const IMPORTS: Guest = test("imports");
 /// Details and measurements, `case` valid, invalid or many.

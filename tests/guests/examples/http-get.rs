@@ -13,18 +13,27 @@ struct Settings {
     others: Vec<Url>,
     /// For each request.
     timeout: Option<Duration>,
+    /// So much of a body may there be.
+    limit: Option<usize>,
+    /// So much of a body is taken, and the rest left.
+    prefix: Option<usize>,
 }
 
 /// Fetches the URL, then the others; what became of those stands in the details.
 #[health_check(code = "http-get")]
 fn check(settings: Settings) -> Result<Outcome> {
     let get = |url: &Url| {
-        let request = http::get(url);
-        match settings.timeout {
-            Some(timeout) => request.timeout(timeout),
-            None => request,
+        let mut request = http::get(url);
+        if let Some(timeout) = settings.timeout {
+            request = request.timeout(timeout);
         }
-        .send()
+        if let Some(limit) = settings.limit {
+            request = request.body_limit(limit);
+        }
+        if let Some(prefix) = settings.prefix {
+            request = request.body_prefix(prefix);
+        }
+        request.send()
     };
     let response = get(&settings.url)?;
     let others: Vec<String> = settings
@@ -38,6 +47,7 @@ fn check(settings: Settings) -> Result<Outcome> {
     Ok(Outcome::healthy("fetched")
         .detail("status", response.status().as_u16())
         .detail("size", response.body().len())
+        .detail("truncated", response.is_truncated())
         .detail("others", json!(others))
         .measure(seconds("response_time", response.elapsed())))
 }

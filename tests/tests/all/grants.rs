@@ -300,3 +300,57 @@ async fn a_name_that_is_granted_may_be_looked_up_and_no_more() {
         "{check:#}"
     );
 }
+
+#[tokio::test]
+async fn a_grant_made_of_a_secret_is_shown_without_it() {
+    let target = Target::start(Reply::Silence);
+    let other = Target::start(Reply::Silence);
+    let config = format!(
+        "[checks.orders]\nplugin = 'guest'\nallow = {{ tcp = ['${{DB_HOST}}:5432'] }}\n\
+         config = {{ address = '{}', others = ['{}', 'db.hidden.test:22'] }}",
+        target.address(),
+        other.address()
+    );
+    let host = TestHost::builder()
+        .library("guest", guests::TCP_CONNECT)
+        .env("DB_HOST", "db.hidden.test")
+        .config(&config)
+        .start()
+        .await;
+    let check = host.check("orders").await;
+    let pages = [
+        check.to_string(),
+        host.plugin("guest").await.to_string(),
+        host.get("/health").await.text().to_owned(),
+    ];
+    for page in &pages {
+        assert!(!page.contains("hidden"), "{page}");
+    }
+    // The entry is secret as a whole, as any value is that a secret is part of.
+    assert!(pages[0].contains("tcp [redacted]"), "{check:#}");
+    assert!(pages[1].contains("tcp [redacted]"), "{}", pages[1]);
+}
+
+#[tokio::test]
+async fn every_refused_attempt_is_counted() {
+    let [granted, other] = [Target::start(Reply::Silence), Target::start(Reply::Silence)];
+    let config = format!(
+        "[metrics]\nenabled = true\n[checks.orders]\nplugin = 'guest'\n\
+         config = {{ address = '{}', others = ['{1}', '{1}', '{1}'] }}",
+        granted.address(),
+        other.address()
+    );
+    let host = TestHost::builder()
+        .library("guest", guests::TCP_CONNECT)
+        .config(&config)
+        .start()
+        .await;
+    let check = host.check("orders").await;
+    assert_eq!(
+        check["result"]["refusals"].as_array().map(Vec::len),
+        Some(1)
+    );
+    let metrics = host.get("/metrics").await;
+    let line = r#"vitals_denied_total{check="orders",kind="tcp"} 3"#;
+    assert!(metrics.text().contains(line), "{}", metrics.text());
+}

@@ -165,10 +165,10 @@ async fn a_text_too_large_for_the_host_ends_a_run_whichever_way_it_comes() {
 #[tokio::test]
 async fn host_resources_that_are_not_given_back_end_a_run() {
     ended(guests::LEAK, "", "resources", "1000").await;
-    let check = hostile(guests::LEAK, "config = { pollables = 400 }").await;
+    let check = hostile(guests::LEAK, "config = { pollables = 980 }").await;
     assert_eq!(
         (&check["status"], &check["message"]),
-        (&"healthy".into(), &"kept 400".into())
+        (&"healthy".into(), &"kept 980".into())
     );
 }
 
@@ -261,6 +261,41 @@ async fn a_body_that_is_too_large_is_cut_off_and_the_guest_sees_that() {
     let check = hostile(guests::HTTP, &config).await;
     assert!(check["details"]["truncated"].is_null(), "{check:#}");
     assert_eq!(check["details"]["size_bytes"], 3000, "{check:#}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_an_error_unless_its_beginning_will_do() {
+    let target = Target::start(Reply::ok(vec![b'x'; 3000]));
+    let url = target.url("/");
+    for (limits, settings, status, said) in [
+        (
+            "",
+            "limit = 2999",
+            "unhealthy",
+            "larger than the 2999 bytes",
+        ),
+        ("", "limit = 3000", "healthy", "fetched"),
+        (
+            "http_body = '2KiB'",
+            "limit = 3000",
+            "unhealthy",
+            "larger than the",
+        ),
+        ("", "prefix = 1000", "healthy", "fetched"),
+        ("http_body = '2KiB'", "prefix = 3000", "healthy", "fetched"),
+    ] {
+        let config = format!("limits = {{ {limits} }}\nconfig = {{ url = '{url}', {settings} }}");
+        let check = hostile(guests::HTTP_GET, &config).await;
+        assert_eq!(check["status"], status, "{limits} {settings}: {check:#}");
+        let message = check["message"].as_str().unwrap_or_default();
+        assert!(message.contains(said), "{limits} {settings}: {check:#}");
+        let cut = check["details"]["truncated"].as_bool();
+        assert_eq!(
+            cut == Some(true),
+            settings.starts_with("prefix"),
+            "{check:#}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -26,5 +26,7 @@ mod scripts;
 mod shutdown;
 mod system;
 mod tls;
+mod udp;
 mod watching;
+mod widening;
 mod zoo;

@@ -1,0 +1,21 @@
+//! Has two addresses among its settings, of which it wants one granted.
+
+use vitals_sdk::prelude::*;
+
+/// The addresses.
+#[derive(Config)]
+struct Settings {
+    /// The first.
+    #[config(grant = "tcp")]
+    first: Address,
+    /// The second.
+    second: Address,
+}
+
+/// Says which build it is.
+#[health_check(code = "marks")]
+fn check(settings: Settings) -> Outcome {
+    Outcome::healthy("wants one")
+        .detail("first", settings.first.to_string())
+        .detail("second", settings.second.to_string())
+}
