@@ -23,22 +23,22 @@ pub(super) fn animals() -> Vec<Animal> {
             "binds a port of its own",
             "does = 'bind', at = '127.0.0.1:0'",
         )
-        .survives("unhealthy")
-        .message("access-denied"),
+        .ends("denied")
+        .denied("tcp", "tcp binding to 127.0.0.1:0 (it is never granted)"),
         net(
             "tcp-bind-port",
             "binds a port on every address",
             "does = 'bind', at = '0.0.0.0:8099'",
         )
-        .survives("unhealthy")
-        .message("access-denied"),
+        .ends("denied")
+        .denied("tcp", "tcp binding to 0.0.0.0:8099 (it is never granted)"),
         net(
             "tcp-listen",
             "listens where the system pleases",
             "does = 'bind', at = '0.0.0.0:0'",
         )
-        .survives("unhealthy")
-        .message("access-denied"),
+        .ends("denied")
+        .denied("tcp", "tcp listening on"),
         net(
             "tcp-denied",
             "connects to a peer that is not granted",
@@ -103,22 +103,22 @@ pub(super) fn animals() -> Vec<Animal> {
             "binds a port for datagrams",
             "does = 'udp-bind', at = '127.0.0.1:0'",
         )
-        .survives("unhealthy")
-        .message("access-denied"),
+        .ends("denied")
+        .denied("udp", "udp binding to 127.0.0.1:0 (it is never granted)"),
         net(
             "udp-send",
             "sends a datagram to a peer that is not granted",
             "does = 'udp-send', at = '{udp}'",
         )
-        .survives("unhealthy")
-        .message("access-denied"),
+        .ends("denied")
+        .denied("udp", "allow.udp"),
         net(
             "udp-stream",
             "turns a socket to a peer that is not granted",
             "does = 'udp-send', by = 'stream', at = '{udp}'",
         )
-        .survives("unhealthy")
-        .message("access-denied"),
+        .ends("denied")
+        .denied("udp", "allow.udp"),
         net(
             "look-up",
             "looks up a name that is not granted",
