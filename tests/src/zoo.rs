@@ -7,14 +7,17 @@
 mod animal;
 mod cpu;
 mod descriptions;
+mod files;
 mod frame;
 mod house;
 mod http;
 mod keeper;
 mod lifting;
+mod load;
 mod memory;
 mod output;
 mod resources;
+mod schemas;
 mod sockets;
 mod start;
 mod table;
@@ -61,5 +64,8 @@ pub fn catalogue() -> Vec<(Group, Vec<Animal>)> {
         (http::GROUP, http::animals()),
         (sockets::GROUP, sockets::animals()),
         (tls::GROUP, tls::animals()),
+        (files::GROUP, files::animals()),
+        (load::GROUP, load::animals()),
+        (schemas::GROUP, schemas::animals()),
     ]
 }

@@ -42,14 +42,14 @@ pub(super) fn animals() -> Vec<Animal> {
             .made(|| described("", "1.0.0", "{}"))
             .refused("it calls itself ``"),
         new("code-foul", "calls itself by terminal codes")
-            .made(|| described("\\1b[31mred\\0a", "1.0.0", "{}"))
+            .made(|| described("\u{1b}[31mred\n", "1.0.0", "{}"))
             .refused("it calls itself")
             .clean(),
         new("code-long", "calls itself by 100 KB")
             .made(|| described(&"x".repeat(100_000), "1.0.0", "{}"))
             .refused("it calls itself"),
         new("version-foul", "a version of two lines")
-            .made(|| described("zoo", "1.0.0\\0a2.0.0", "{}"))
+            .made(|| described("zoo", "1.0.0\n2.0.0", "{}"))
             .refused("its version is")
             .clean(),
         new("version-long", "a version of a thousand digits")
@@ -58,21 +58,17 @@ pub(super) fn animals() -> Vec<Animal> {
     ]
 }
 
-/// A guest that describes itself so, in the notation of WebAssembly text.
+/// A guest that describes itself so.
 pub(super) fn described(code: &str, version: &str, schema: &str) -> Vec<u8> {
-    let length = |text: &str| {
-        let escapes = text.matches('\\').count();
-        u32::try_from(text.len() - 2 * escapes).expect("texts are short")
+    let escaped = |bytes: &[u8]| -> String {
+        let escape = |byte: &u8| format!("\\{byte:02x}");
+        bytes.iter().map(escape).collect()
     };
-    let le = |number: u32| -> String {
-        let bytes = number.to_le_bytes();
-        bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
-    };
-    let (mut at, mut data, mut record) = (0x1000, String::new(), String::new());
+    let (mut at, mut data, mut record) = (0x1000_u32, String::new(), String::new());
     for text in [code, version, "zoo", schema] {
-        data.push_str(text);
-        let long = length(text);
-        record.extend([le(at), le(long)]);
+        let long = u32::try_from(text.len()).expect("texts are short");
+        data.push_str(&escaped(text.as_bytes()));
+        record.extend([at, long].map(|number| escaped(&number.to_le_bytes())));
         at += long;
     }
     frame::made(&format!(

@@ -42,4 +42,7 @@ groups! {
     http: "http",
     sockets: "sockets",
     tls: "tls",
+    files_and_system: "files and system",
+    files_of_plugins: "files of plugins",
+    schemas: "schemas",
 }
