@@ -15,6 +15,7 @@ mod scripts;
 mod step;
 mod tests;
 mod workspace;
+mod zoo;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -55,6 +56,9 @@ enum Verb {
     },
     /// Build all that is needed and try inputs on the fuzz targets, as long as is said.
     Fuzz(fuzz::Fuzz),
+    /// Build all that is needed and let the hostile guests of the zoo loose, for a table of what
+    /// became of them.
+    Zoo(zoo::Zoo),
     /// Wait for the first answer of a host and say what to try; started by `demo`.
     #[command(hide = true)]
     Announce(demo::Announce),
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         Verb::Lint => lint::run_all(),
         Verb::Bench { args } => bench::run_all(&args),
         Verb::Fuzz(fuzz) => fuzz.run(),
+        Verb::Zoo(zoo) => zoo.run(),
         Verb::Announce(announce) => announce.run(),
     };
     match result {

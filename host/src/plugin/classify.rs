@@ -74,10 +74,12 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Te
     if text.contains(HANDLE_LIMIT) {
         return resources(limits);
     }
+    // What is around the cause are the frames, as text.
+    let message = format!("trapped: {}", error.root_cause());
     let frames = frames(error);
     RunError {
         frames,
-        ..RunError::new(Code::Trap, &with_panic(&format!("trapped: {text}"), output))
+        ..RunError::new(Code::Trap, &with_panic(&message, output))
     }
 }
 

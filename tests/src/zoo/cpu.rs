@@ -1,6 +1,6 @@
 //! Guests that compute without end, recurse without end, and trap.
 
-use super::animal::{Animal, Group};
+use super::animal::{Animal, Group, Is};
 use crate::guests;
 
 pub(super) const GROUP: Group = Group {
@@ -21,7 +21,8 @@ pub(super) fn animals() -> Vec<Animal> {
             .wat_of("loop")
             .with("limits = { fuel = 1_000_000 }")
             .ends("fuel")
-            .limit("1000000"),
+            .limit("1000000")
+            .fact("/result/fuel", Is::Equal(1_000_000.into())),
         new(
             "loop-default-fuel",
             "loops without a call, with the fuel that is usual",
@@ -167,7 +168,8 @@ pub(super) fn animals() -> Vec<Animal> {
             .built(guests::STATUS)
             .with("config = { fail = 'exit_zero' }")
             .ends("exit")
-            .message("exit status 0"),
+            .message("exit status 0")
+            .fact("/error/limit", Is::Missing),
         new("exit-1", "ends itself as failed")
             .built(guests::STATUS)
             .with("config = { fail = 'exit' }")

@@ -42,8 +42,7 @@ pub(super) fn animals() -> Vec<Animal> {
             "climbs out by `..`",
             "does = 'read', at = '{files}/granted/../secret'",
         )
-        .ends("denied")
-        .denied("file", ""),
+        .survives("unhealthy"),
         granted(
             "files-link",
             "follows a link out of the granted directory",
@@ -109,7 +108,8 @@ pub(super) fn animals() -> Vec<Animal> {
             "reads behind the end of a file",
             "does = 'read', at = '{files}/granted/open', offset = 9_223_372_036_854_775_807",
         )
-        .survives("unhealthy"),
+        .survives("healthy")
+        .message("0 bytes"),
         granted(
             "files-crowded",
             "lists a directory of 12,000 files",

@@ -285,7 +285,7 @@ impl Patience {
 
     fn neighbour_interval(self) -> Duration {
         match self {
-            Self::Busy => Duration::from_secs(1),
+            Self::Busy | Self::Hasty => Duration::from_secs(1),
             Self::Quiet => Duration::from_millis(100),
         }
     }
@@ -294,7 +294,7 @@ impl Patience {
     /// which is nothing.
     fn neighbour_latency_ms(self) -> f64 {
         match self {
-            Self::Busy => 1000.0,
+            Self::Busy | Self::Hasty => 1000.0,
             Self::Quiet => 50.0,
         }
     }
@@ -325,6 +325,7 @@ impl Patience {
         time + match self {
             Self::Busy => Duration::from_secs(30),
             Self::Quiet => Duration::from_secs(12),
+            Self::Hasty => Duration::from_secs(6),
         }
     }
 }

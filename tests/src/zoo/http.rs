@@ -220,13 +220,13 @@ pub(super) fn animals() -> Vec<Animal> {
             .timeout(3000)
             .with("config = { does = 'headers', count = 100_000, size = 100 }")
             .ends("trap")
-            .message("total size of fields exceeds limit"),
+            .message("trapped: total size of fields exceeds limit"),
         new("http-header-large", "headers of 1 MiB each")
             .built(guests::ZOO_NET)
             .timeout(3000)
             .with("config = { does = 'headers', count = 100, size = 1_048_576 }")
             .ends("trap")
-            .message("total size of fields exceeds limit"),
+            .message("trapped: total size of fields exceeds limit"),
         to(
             "http-silent",
             "a server that says nothing, with all the time there is",

@@ -83,7 +83,13 @@ pub async fn visit(group: Group, animals: Vec<Animal>, patience: Patience) -> Gr
         slowest_neighbour_ms: 0.0,
         faults: Vec::new(),
     };
+    let mut lost = 0;
     for animal in &animals {
+        if patience == Patience::Hasty && lost >= LOST_ENOUGH {
+            let fault = format!("{} and what follows was not let loose", animal.name);
+            report.faults.push(fault);
+            return report;
+        }
         let seen = house.watch(animal).await;
         report.slowest_neighbour_ms = report.slowest_neighbour_ms.max(house.slowest_neighbour());
         let mut sighting = sighting(animal, &seen, patience);
@@ -93,6 +99,7 @@ pub async fn visit(group: Group, animals: Vec<Animal>, patience: Patience) -> Gr
             sighting.faults.push(fault);
         }
         if is_lost || !house.is_alive() {
+            lost += 1;
             // What it left behind would be blamed on the next one.
             house = House::open(&animals, &world, patience).await;
             before = house.resident();
@@ -173,5 +180,7 @@ fn reason(message: &str) -> String {
 /// How much more of the machine's memory a host may hold after a group: what the allocator keeps of
 /// what was given back, and buffers of the pool.
 const MOST_KEPT: i64 = 48 << 20;
+/// After so many animals that nothing came of, a hasty keeper has seen enough of a group.
+const LOST_ENOUGH: u32 = 3;
 /// Characters of a reason that the table shows.
 const SHOWN: usize = 90;

@@ -116,7 +116,7 @@ pub(super) fn animals() -> Vec<Animal> {
             .ends("trap"),
         new(
             "lift-same-text",
-            "8,000 details that all show the same half mebibyte",
+            "1,000 details that all show the same half mebibyte",
         )
         .wat()
         .timeout(2000)

@@ -81,42 +81,16 @@ pub(super) fn animals() -> Vec<Animal> {
             good_with(&imports)
         }).refused(""),
         made("world-core", "an import of a core module", || good_with("(import \"m\" (core module))")).refused(""),
-        made("bomb-types", "types that each hold the one before twice", type_bomb).refused("does not compile"),
-        made("bomb-locals", "a function of a million locals", || bomb(&format!("(local {})", "i64 ".repeat(1_000_000)))).refused("does not compile"),
-        made("bomb-locals-below", "a function of 50,000 locals", || bomb(&format!("(local {})", "i64 ".repeat(49_990)))).timeout(20_000).survives("healthy"),
-        made("bomb-blocks", "a function of 20,000 blocks in each other", || nested_blocks(20_000)).timeout(20_000).survives("healthy"),
-        made("bomb-table", "a jump of 200,000 targets", || {
-            bomb(&format!("(block (br_table {} (i32.const 0)))", "0 ".repeat(200_000)))
-        }).timeout(20_000).refused(""),
-        made("bomb-functions", "20,000 functions", || {
-            frame::made(&format!("(core module $module\n{}\n;; + memory realloc describe post healthy well\n)", "(func)".repeat(20_000)))
-        }).timeout(20_000).survives("healthy"),
-        made("bomb-exports", "a hundred thousand exports", || {
-            let mut exports = String::new();
-            for number in 0..100_000 {
-                writeln!(exports, "(func (export \"x{number}\"))").expect("memory takes it");
-            }
-            frame::made(&format!("(core module $module\n{exports}\n;; + memory realloc describe post healthy well\n)"))
-        }).timeout(20_000)
-        .survives("healthy"),
-        made("bomb-data", "100,000 pieces of data", || {
-            frame::made(&format!("(core module $module\n;; + memory realloc describe post healthy well\n{}\n)", "(data (i32.const 1024) \"x\")\n".repeat(100_000)))
-        }).refused("data segments count exceeds limit"),
     ]
 }
 
-const GOOD: &str = "(core module $module\n  ;; + memory realloc describe post healthy well\n)\n";
+/// A good guest, but for what stands before it.
+pub(super) const GOOD: &str =
+    "(core module $module\n  ;; + memory realloc describe post healthy well\n)\n";
 
 /// A good guest with something before it.
-fn good_with(before: &str) -> Vec<u8> {
+pub(super) fn good_with(before: &str) -> Vec<u8> {
     frame::made(&format!("{before}\n{GOOD}"))
-}
-
-/// A good guest with a function besides that nobody calls.
-fn bomb(body: &str) -> Vec<u8> {
-    frame::made(&format!(
-        "(core module $module\n(func {body})\n;; + memory realloc describe post healthy well\n)"
-    ))
 }
 
 fn precompiled() -> Vec<u8> {
@@ -163,24 +137,6 @@ fn replacements() -> Vec<Vec<u8>> {
     let mut files: Vec<_> = (0..99).map(|number| kinds[number % 2].clone()).collect();
     files.push(good);
     files
-}
-
-/// Thirty types, each a pair of the one before.
-fn type_bomb() -> Vec<u8> {
-    let mut types = String::from("(type $t0 (tuple u64 u64))\n");
-    for number in 1..40 {
-        let before = number - 1;
-        writeln!(types, "(type $t{number} (tuple $t{before} $t{before}))")
-            .expect("memory takes it");
-    }
-    good_with(&types)
-}
-
-/// A function of blocks in each other, by hand: the parser of texts has a bound of its own.
-fn nested_blocks(depth: usize) -> Vec<u8> {
-    // Folded expressions nest in the parser; plain instructions do not.
-    let body = format!("{}{}", "block\n".repeat(depth), "end\n".repeat(depth));
-    bomb(&body)
 }
 
 fn sparse(path: &Path, size: u64) {

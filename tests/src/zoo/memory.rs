@@ -1,6 +1,6 @@
 //! Guests that take memory, tables, instances and handles.
 
-use super::animal::{Animal, Group};
+use super::animal::{Animal, Group, Is};
 use super::frame;
 use crate::guests;
 
@@ -37,7 +37,9 @@ pub(super) fn animals() -> Vec<Animal> {
             .built(guests::FILL)
             .with("limits = { memory = '8MiB' }\nconfig = { mebibytes = 200 }")
             .ends("memory")
-            .limit("8MiB"),
+            .limit("8MiB")
+            .fact("/result/memory_peak_bytes", Is::AtMost(8_388_608.0))
+            .fact("/result/memory_peak_bytes", Is::AtLeast(4_194_304.0)),
         new("fill-below", "takes 40 MiB, which it may")
             .built(guests::FILL)
             .with("config = { mebibytes = 40 }")

@@ -1,7 +1,8 @@
 //! Every animal of the zoo, let loose in a real host: it comes to the end that it must, on time, and
 //! nobody else notices.
 
-use vitals_tests::zoo::{Patience, catalogue, visit};
+use vitals_tests::guests;
+use vitals_tests::zoo::{Animal, Patience, catalogue, visit, written};
 
 async fn all_is_well_with(group: &str) {
     let mut groups = catalogue().into_iter();
@@ -11,6 +12,45 @@ async fn all_is_well_with(group: &str) {
     let report = visit(group, animals, Patience::Busy).await;
     let faults = report.faults();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_page_of_the_docs_shows_every_animal() {
+    let page = std::fs::read_to_string(guests::root().join("docs/zoo.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
+    let shown = rows.filter_map(|row| row.split(" | ").next());
+    let shown: Vec<_> = shown.filter(|name| *name != "guest").collect();
+    let groups = catalogue();
+    let animals = groups.iter().flat_map(|(_, animals)| animals);
+    let animals: Vec<_> = animals.map(Animal::name).collect();
+    assert_eq!(animals, shown, "`cargo xtask zoo` writes the page anew");
+    assert!(!page.contains("**red**"), "an animal is red on the page");
+    assert!(animals.len() >= 90, "{} animals", animals.len());
+}
+
+#[test]
+fn every_animal_has_a_name_of_its_own() {
+    let groups = catalogue();
+    let animals = groups.iter().flat_map(|(_, animals)| animals);
+    let mut names: Vec<_> = animals.map(Animal::name).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn every_guest_that_is_written_as_text_is_let_loose() {
+    let sources: String = std::fs::read_dir(guests::root().join("tests/src/zoo"))
+        .unwrap()
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    for name in written() {
+        assert!(
+            sources.contains(&format!("\"{name}\"")),
+            "{name}.wat is nobody's"
+        );
+    }
 }
 
 macro_rules! groups {

@@ -1,4 +1,4 @@
-;; Eight thousand details that all show the same half mebibyte: four gigabytes to whoever copies it.
+;; A thousand details that all show the same half mebibyte: half a gigabyte to whoever copies it.
 (core module $module
   (memory (export "memory") 32)
   ;; + realloc describe post healthy
@@ -9,7 +9,7 @@
       (i32.store offset=4 (local.get $at) (i32.const 3))
       (i32.store offset=16 (local.get $at) (i32.const 0x1000))
       (i32.store offset=20 (local.get $at) (i32.const 0x80000))
-      (br_if $again (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 24))) (i32.const 0x12ee00))))
+      (br_if $again (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 24))) (i32.const 0x105dc0))))
     (i32.store (i32.const 144) (i32.const 0x100000))
-    (i32.store (i32.const 148) (i32.const 8000))
+    (i32.store (i32.const 148) (i32.const 1000))
     (call $healthy)))

@@ -1,0 +1,55 @@
+//! `cargo xtask zoo`: lets the hostile guests loose and writes down what was seen.
+//!
+//! It builds what `vitals-zoo` needs and starts it; what the guests do, it must not know.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::command::{command, run};
+use crate::guests::{self, STEPS_FOR_TESTS};
+use crate::install::Permission;
+use crate::step::{self, Steps};
+use crate::tests::{native, with_fixtures};
+use crate::workspace;
+
+/// What to let loose, and where.
+#[derive(Args)]
+pub(crate) struct Zoo {
+    /// Hold deadlines to a second only: for a machine that others use.
+    #[arg(long)]
+    busy: bool,
+    /// Groups or animals; all of them if none is named.
+    names: Vec<String>,
+}
+
+impl Zoo {
+    /// Builds, lets loose, and, where all were, writes the page of the docs.
+    pub(crate) fn run(&self) -> Result<()> {
+        let mut steps = Steps::new(STEPS_FOR_TESTS + 2);
+        guests::all_for_tests(&mut steps, Permission::Given)?;
+        steps.step("the host and its keeper", || {
+            run(native("build").args(["--bin", "vitals", "--bin", "vitals-zoo"]))
+        })?;
+        let page = page();
+        steps.step("the zoo", || {
+            let mut zoo = command(workspace::target().join("debug/vitals-zoo"));
+            if self.busy {
+                zoo.arg("--busy");
+            }
+            if self.names.is_empty() && !self.busy {
+                zoo.arg("--table").arg(&page);
+            }
+            zoo.args(&self.names);
+            run(with_fixtures(&mut zoo))
+        })?;
+        step::note(&format!("written to {}", page.display()));
+        Ok(())
+    }
+}
+
+/// The page of the docs that the command writes.
+pub(crate) fn page() -> PathBuf {
+    workspace::root().join("docs/zoo.md")
+}
