@@ -32,6 +32,8 @@ impl Guest for Component {
             "reconnect" => reconnect(&settings),
             "udp-bind" => udp_bind(&settings),
             "udp-send" => udp_send(&settings),
+            "udp-leak" => udp_leak(&settings),
+            "udp-receive" => udp_receive(&settings),
             "look-up" => look_up(&settings),
             "tls" => handshake(&settings),
             "tls-read" => tls_read(&settings),
@@ -225,6 +227,7 @@ fn udp_send(told: &Told) -> Result<String, String> {
     let to = address(told.text("at"))?;
     let streams = match told.text("by") {
         "stream" => socket.stream(Some(to)),
+        "turned" => socket.stream(Some(address(told.text("first"))?)),
         _ => socket.stream(None),
     };
     let (_incoming, outgoing) = streams.map_err(|error| format!("stream: {error:?}"))?;
@@ -241,6 +244,26 @@ fn udp_send(told: &Told) -> Result<String, String> {
     let sent = outgoing.send(&[datagram]);
     let sent = sent.map_err(|error| format!("send: {error:?}"))?;
     Ok(format!("sent {sent} of {permit}"))
+}
+
+/// Opens sockets and keeps them.
+fn udp_leak(told: &Told) -> Result<String, String> {
+    let mut kept = Vec::new();
+    for number in 0..told.number("count") {
+        let socket = udp_socket("0.0.0.0:0");
+        kept.push(socket.map_err(|error| format!("after {number}: {error}"))?);
+    }
+    Ok(format!("kept {}", kept.len()))
+}
+
+/// Waits for a datagram.
+fn udp_receive(told: &Told) -> Result<String, String> {
+    let socket = udp_socket("0.0.0.0:0")?;
+    let streams = socket.stream(Some(address(told.text("at"))?));
+    let (incoming, _outgoing) = streams.map_err(said)?;
+    incoming.subscribe().block();
+    let datagrams = incoming.receive(u64::MAX).map_err(said)?;
+    Ok(format!("{} datagrams", datagrams.len()))
 }
 
 /// Looks a name up, so often, and then connects.

@@ -24,21 +24,21 @@ pub(super) fn animals() -> Vec<Animal> {
             "does = 'bind', at = '127.0.0.1:0'",
         )
         .ends("denied")
-        .denied("tcp", "tcp binding to 127.0.0.1:0 (it is never granted)"),
+        .denied("tcp", "never granted"),
         net(
             "tcp-bind-port",
             "binds a port on every address",
             "does = 'bind', at = '0.0.0.0:8099'",
         )
         .ends("denied")
-        .denied("tcp", "tcp binding to 0.0.0.0:8099 (it is never granted)"),
+        .denied("tcp", "never granted"),
         net(
             "tcp-listen",
             "listens where the system pleases",
             "does = 'bind', at = '0.0.0.0:0'",
         )
         .ends("denied")
-        .denied("tcp", "tcp listening on"),
+        .denied("tcp", "never granted"),
         net(
             "tcp-denied",
             "connects to a peer that is not granted",
@@ -104,7 +104,7 @@ pub(super) fn animals() -> Vec<Animal> {
             "does = 'udp-bind', at = '127.0.0.1:0'",
         )
         .ends("denied")
-        .denied("udp", "udp binding to 127.0.0.1:0 (it is never granted)"),
+        .denied("udp", "never granted"),
         net(
             "udp-send",
             "sends a datagram to a peer that is not granted",
@@ -119,6 +119,60 @@ pub(super) fn animals() -> Vec<Animal> {
         )
         .ends("denied")
         .denied("udp", "allow.udp"),
+        net(
+            "udp-granted",
+            "sends a datagram where it may",
+            "does = 'udp-send', at = '{udp}'",
+        )
+        .with("allow = { udp = ['{udp}'] }")
+        .survives("healthy"),
+        net(
+            "udp-turned",
+            "turns a socket to a granted peer and sends to another",
+            "does = 'udp-send', by = 'turned', first = '{udp}', at = '127.0.0.1:53'",
+        )
+        .with("allow = { udp = ['{udp}'] }")
+        .survives("unhealthy"),
+        net(
+            "udp-by-tcp",
+            "sends a datagram where TCP alone is granted",
+            "does = 'udp-send', at = '{udp}'",
+        )
+        .with("allow = { tcp = ['{udp}'] }")
+        .ends("denied")
+        .denied("udp", "allow.udp"),
+        net(
+            "udp-metadata",
+            "sends a datagram to the metadata service, within a granted network",
+            "does = 'udp-send', at = '169.254.169.254:53'",
+        )
+        .with("allow = { udp = ['0.0.0.0/0:53'] }")
+        .ends("denied")
+        .denied("udp", "169.254.169.254"),
+        net(
+            "udp-broadcast",
+            "sends a datagram to everybody, within a granted network",
+            "does = 'udp-send', at = '255.255.255.255:53'",
+        )
+        .with("allow = { udp = ['0.0.0.0/0:53'] }")
+        .ends("denied")
+        .denied("udp", "255.255.255.255"),
+        net(
+            "udp-flood",
+            "opens 100 sockets for datagrams and keeps them",
+            "does = 'udp-leak', count = 100",
+        )
+        .with("allow = { udp = ['{udp}'] }")
+        .survives("unhealthy")
+        .message("after 64"),
+        net(
+            "udp-deaf",
+            "waits for a datagram that never comes",
+            "does = 'udp-receive', at = '{udp}'",
+        )
+        .with("allow = { udp = ['{udp}'] }")
+        .timeout(200)
+        .times_out("waiting"),
         net(
             "look-up",
             "looks up a name that is not granted",
