@@ -181,14 +181,21 @@ async fn a_file_that_is_being_copied_is_given_its_time() {
         file.write_all(chunk).unwrap();
         // That is how a slow copy goes.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let health = host.health().await;
-        assert_eq!(health["status"], "healthy", "{health:#}");
+        assert_no_failure(&host.health().await);
     }
     let runs = |health: &Value| {
-        assert_eq!(health["status"], "healthy", "{health:#}");
+        assert_no_failure(health);
         is_healthy(health, "module:slow")
     };
     host.eventually("it runs when it is whole", runs).await;
+}
+
+/// Nothing is unhealthy. (One that has just been loaded may not have run yet.)
+fn assert_no_failure(health: &Value) {
+    let checks = health["checks"].as_array().expect("a list of checks");
+    for check in checks {
+        assert_ne!(check["status"], "unhealthy", "{health:#}");
+    }
 }
 
 #[tokio::test]
