@@ -1,6 +1,7 @@
 //! The command line: what each verb is told, and which exit status it ends in.
 
 mod check;
+mod compile;
 mod inspect;
 mod probe;
 mod report;
@@ -39,11 +40,23 @@ enum Verb {
     Inspect(inspect::Inspect),
     /// Asks an endpoint. Exit status: 0 for an answer of 2xx, 1 for anything else.
     Probe(probe::Probe),
+    /// Compiles what comes on standard input: the host runs this as a child process.
+    #[command(hide = true)]
+    Compile(compile::Compile),
     /// Prints the JSON Schema of the configuration file, for editors.
     Schema,
 }
 
 impl Arguments {
+    /// Runs the verb that is for a process of its own, without a thread or anything else beside it;
+    /// hands the others back.
+    pub(crate) fn run_alone(self) -> Result<ExitCode, Self> {
+        match self.verb {
+            Verb::Compile(compile) => Ok(compile.run()),
+            verb => Err(Self { verb, ..self }),
+        }
+    }
+
     pub(crate) async fn run(self) -> ExitCode {
         let Self { config, verb } = self;
         match verb {
@@ -52,6 +65,8 @@ impl Arguments {
             Verb::Validate(validate) => validate.run(config).await,
             Verb::Inspect(inspect) => inspect.run(config).await,
             Verb::Probe(probe) => probe.run().await,
+            // Where it starts a runtime first, it is no process of its own any more.
+            Verb::Compile(compile) => compile.run(),
             Verb::Schema => {
                 let schema = vitals_host::config::json_schema();
                 print(&format!("{schema:#}"));

@@ -7,12 +7,16 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    // The one TLS provider of the tree; libraries in it take the one that is installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = match cli::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return cli::refuse(&error),
     };
+    let arguments = match arguments.run_alone() {
+        Ok(status) => return status,
+        Err(arguments) => arguments,
+    };
+    // The one TLS provider of the tree; libraries in it take the one that is installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("vitals-io")
         .enable_all()

@@ -14,7 +14,9 @@ use tokio::runtime::Handle;
 use crate::catalog::{Catalog, Files, LoadOutcome, Standing, Wanted};
 use crate::check::{CheckName, Digest, PluginName, RunReport, Text};
 use crate::config::{CheckConfig, Config, Entry, Environment, Settings};
-use crate::plugin::{GrantError, LoadError, Plugin, Sandbox, SandboxError, SandboxOptions, grants};
+use crate::plugin::{
+    Compiler, GrantError, LoadError, Plugin, Sandbox, SandboxError, SandboxOptions, grants,
+};
 
 /// A sandbox with what a configuration names, and no host around it.
 #[derive(Debug)]
@@ -70,8 +72,16 @@ pub struct AdHoc {
 
 impl Workbench {
     /// Sets a sandbox up under a configuration. Needs a running tokio runtime.
-    pub fn open(config: Config, environment: Environment) -> Result<Self, SandboxError> {
-        let sandbox = Sandbox::new(SandboxOptions::new(&config, None), &Handle::current())?;
+    pub fn open(
+        config: Config,
+        environment: Environment,
+        compiler: Compiler,
+    ) -> Result<Self, SandboxError> {
+        let options = SandboxOptions {
+            compiler,
+            ..SandboxOptions::new(&config, None)
+        };
+        let sandbox = Sandbox::new(options, &Handle::current())?;
         Ok(Self {
             sandbox,
             catalog: Catalog::new(Arc::new(config), environment),

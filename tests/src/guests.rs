@@ -158,6 +158,15 @@ pub fn wat(name: &str) -> Vec<u8> {
     wat::parse_file(&path).unwrap_or_else(|error| panic!("cannot use {}: {error}", path.display()))
 }
 
+/// A component or module that a test writes as text.
+///
+/// # Panics
+///
+/// It is no WebAssembly text.
+pub fn text(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|error| panic!("cannot use {text}: {error}"))
+}
+
 /// A directory that something is built into: where the variable says, else below `target`.
 #[expect(
     clippy::disallowed_methods,

@@ -9,12 +9,14 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vitals_host::config::{Argument, Config, Diagnostics, Environment, Sources};
+use vitals_host::plugin::Compiler;
 use vitals_host::{Host, HostBuilder};
 
 use crate::answer::{self, Answer};
 use crate::eventually::eventually;
 use crate::place::Place;
 use crate::tidy::tidy;
+use crate::vitals;
 
 /// A host that listens on a free port, with a plugins directory and a library of its own.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ impl TestHost {
             config: String::new(),
             arguments: Vec::new(),
             variables: Vec::new(),
-            host: Host::builder(),
+            host: Host::builder().compiler(compiler()),
         }
     }
 
@@ -315,6 +317,17 @@ impl TestHostBuilder {
         };
         Config::parse(&self.config, Path::new("vitals.toml"), &sources)
     }
+}
+
+/// Child processes of the binary, as in production.
+///
+/// # Panics
+///
+/// It has not been built.
+pub fn compiler() -> Compiler {
+    let path = vitals::binary();
+    let compiler = Compiler::program(&path);
+    compiler.unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()))
 }
 
 fn environment(variables: &[(String, String)]) -> Environment {

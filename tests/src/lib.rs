@@ -3,6 +3,7 @@
 //! [`TestHost`] runs the host in this process, [`Vitals`] the binary, [`Target`] is what checks look
 //! at. It goes in by the doors that a user has, and must not know what is behind them.
 
+pub mod bomb;
 pub mod fuzz;
 pub mod guests;
 pub mod zoo;
@@ -20,11 +21,11 @@ mod vitals;
 
 pub use answer::{Answer, ask, get};
 pub use eventually::{DEADLINE, eventually};
-pub use host::{TestHost, TestHostBuilder};
+pub use host::{TestHost, TestHostBuilder, compiler};
 pub use mounted::Mounted;
 pub use place::Place;
 pub use serving::Serving;
 pub use target::{Reply, Target};
 pub use tidy::{tidy, without_moments};
 pub use tls_target::{Authority, Identity, Opening, TlsTarget};
-pub use vitals::{Finished, Vitals};
+pub use vitals::{Finished, Vitals, binary};

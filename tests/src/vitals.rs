@@ -109,7 +109,11 @@ impl Vitals {
 }
 
 /// The binary that was built with the tests, or the one that `VITALS_TEST_BIN` names.
-fn binary() -> PathBuf {
+///
+/// # Panics
+///
+/// It has not been built.
+pub fn binary() -> PathBuf {
     let path = guests::built("VITALS_TEST_BIN", "debug/vitals");
     let build = "cargo build -p vitals-host -p vitals-tests --bins";
     assert!(

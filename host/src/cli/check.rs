@@ -11,7 +11,7 @@ use vitals_host::telemetry;
 use vitals_host::workbench::{AdHoc, NotRun, Workbench};
 
 use super::report::Format;
-use super::{NOT_RUN, complain, load, print};
+use super::{NOT_RUN, compile, complain, load, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
@@ -43,7 +43,7 @@ impl Check {
         {
             return self.not_run(&format!("VITALS_LOG can't be read: {error}"));
         }
-        let workbench = match Workbench::open(config, sources.environment) {
+        let workbench = match Workbench::open(config, sources.environment, compile::compiler()) {
             Ok(workbench) => workbench,
             Err(error) => return self.not_run(&error.to_string()),
         };

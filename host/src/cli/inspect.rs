@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use vitals_host::workbench::{Inspection, Workbench};
 
-use super::{fail, load, print};
+use super::{compile, fail, load, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
@@ -34,7 +34,7 @@ impl Inspect {
             Ok(loaded) => loaded,
             Err(status) => return status,
         };
-        let workbench = match Workbench::open(config, sources.environment) {
+        let workbench = match Workbench::open(config, sources.environment, compile::compiler()) {
             Ok(workbench) => workbench,
             Err(error) => return fail(&error.to_string()),
         };

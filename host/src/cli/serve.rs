@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use vitals_host::config::Argument;
 use vitals_host::{Host, telemetry};
 
-use super::{complain, fail, load};
+use super::{compile, complain, fail, load};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -53,6 +53,7 @@ impl Serve {
         let host = Host::builder()
             .config(config)
             .environment(sources.environment)
+            .compiler(compile::compiler())
             .start()
             .await;
         let host = match host {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use vitals_host::workbench::Workbench;
 
-use super::{CONFIGURATION, complain, fail, load, print};
+use super::{CONFIGURATION, compile, complain, fail, load, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {}
@@ -18,7 +18,8 @@ impl Validate {
             Err(status) => return status,
         };
         let origin = config.origin.clone();
-        let mut workbench = match Workbench::open(config, sources.environment) {
+        let mut workbench = match Workbench::open(config, sources.environment, compile::compiler())
+        {
             Ok(workbench) => workbench,
             Err(error) => return fail(&error.to_string()),
         };

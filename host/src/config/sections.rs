@@ -85,8 +85,8 @@ pub struct Plugins {
     pub library: PathBuf,
     /// Whether a plugin in `dir` that no check names runs as the check `module:<file stem>`.
     pub auto: bool,
-    /// Directory of compiled code. Default: `vitals` in the user's cache directory; an empty string:
-    /// compiled code is not kept.
+    /// Directory of compiled code, which must be this user's alone (mode 700); 1 GiB of it is kept.
+    /// Default: `vitals` in the user's cache directory; an empty string: compiled code is not kept.
     pub cache_dir: Option<PathBuf>,
     /// Time between two looks at the directories, besides those that file events ask for.
     #[serde(with = "As::<Period>")]

@@ -20,7 +20,7 @@ use crate::config::{Config, Environment, OutOfBounds};
 use crate::http::AppState;
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
-use crate::plugin::{ErrorTracker, Sandbox, SandboxError, SandboxOptions, WASMTIME};
+use crate::plugin::{Compiler, ErrorTracker, Sandbox, SandboxError, SandboxOptions, WASMTIME};
 use crate::recorder::Recorder;
 use crate::schedule::Schedule;
 use crate::sentry::{InvalidDsn, Sentry};
@@ -33,6 +33,7 @@ pub struct HostBuilder {
     environment: Environment,
     natives: Vec<(String, NativeCheck)>,
     tracker: Option<Tracker>,
+    compiler: Compiler,
 }
 
 struct Tracker(Arc<dyn ErrorTracker>);
@@ -71,6 +72,15 @@ impl HostBuilder {
         }
     }
 
+    /// Says where plugins are compiled. Without it that happens in this process, where it can take
+    /// all memory, and keep its thread for ever; name the binary `vitals` of this library's version,
+    /// and it happens in child processes that have limits of their own:
+    /// `.compiler(Compiler::program("/usr/bin/vitals".as_ref())?)`.
+    #[must_use]
+    pub fn compiler(self, compiler: Compiler) -> Self {
+        Self { compiler, ..self }
+    }
+
     /// Adds a native check. `[checks.<name>]` in the configuration sets its schedule.
     #[must_use]
     pub fn check<F, R>(mut self, name: &str, check: impl Fn() -> F + Send + Sync + 'static) -> Self
@@ -104,6 +114,7 @@ impl HostBuilder {
             environment,
             natives,
             tracker,
+            compiler,
         } = self;
         config.hold_to_bounds()?;
         let names = Names::new(&config);
@@ -119,7 +130,10 @@ impl HostBuilder {
             Some(Tracker(tracker)) => tracker,
             None => Arc::new(sentry.clone()),
         };
-        let options = SandboxOptions::new(&config, Some(tracker));
+        let options = SandboxOptions {
+            compiler,
+            ..SandboxOptions::new(&config, Some(tracker))
+        };
         // The address-space probe and the thread starts block for a moment.
         let handle = Handle::current();
         let made = tokio::task::spawn_blocking(move || Sandbox::new(options, &handle)).await;

@@ -11,15 +11,15 @@ use wasmtime::component::Component;
 
 use super::bindings::v0_1::PluginPre;
 use super::capabilities::Journal;
+use super::compile::{Artifact, CompileError};
 use super::describe::Description;
 use super::egress::{Egress, Roots, RootsError};
-use super::engine::{MAX_MEMORIES, MAX_TABLES};
 use super::grants::Grants;
 use super::run::{RunLimits, bounded, leftovers};
 use super::sandbox::Sandbox;
 use super::schema::{BindingError, Schema};
 use super::state::State;
-use super::{bindings, imports};
+use super::{bindings, imports, shape};
 use crate::check::{CheckName, Code, Digest, PluginName, RunError, Text};
 use crate::config::{Limits, Root, Secrets};
 
@@ -74,9 +74,9 @@ pub enum LoadError {
         /// What the configuration wants.
         wanted: Digest,
     },
-    /// The component is damaged or uses features that the host leaves out.
-    #[error("it does not compile: {0}")]
-    Compile(Text),
+    /// The component was not compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     /// The component exports no health check.
     #[error(
         "it is a component of another world: it exports {exports}, a check exports `{contract}`"
@@ -110,10 +110,10 @@ pub enum LoadError {
     /// The types of an import or export are not those of the contract.
     #[error("its interfaces do not fit this host: {0}")]
     Types(Text),
-    /// The component has more memories or tables than one may have.
+    /// The component has more memories, tables or core instances than one may have.
     #[error("it has {count} {what}, a plugin may have {limit}")]
     Shape {
-        /// `memories` or `tables`.
+        /// `memories`, `tables` or `core instances`.
         what: &'static str,
         /// How many it has.
         count: u32,
@@ -150,6 +150,7 @@ impl LoadError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Read(_) | Self::Panic(_) => true,
+            Self::Compile(error) => error.may_pass(),
             Self::Describe(error) => matches!(error.code, Code::Timeout | Code::Host | Code::Full),
             _ => false,
         }
@@ -157,21 +158,20 @@ impl LoadError {
 }
 
 impl Plugin {
-    /// Lets `bytes` through the gate.
+    /// Lets `bytes` through the gate. They are dropped as soon as they are compiled.
     pub async fn admit(
         sandbox: &Sandbox,
         name: PluginName,
-        bytes: Vec<u8>,
+        bytes: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Arc<Self>, LoadError> {
-        kind(&bytes)?;
-        let permit = sandbox.compilers().acquire().await;
-        let _permit = permit.expect("the semaphore is never closed");
-        let digest = Digest::of(&bytes);
-        let size = bytes.len() as u64;
-        let started = Instant::now();
-        let component = compile(sandbox, digest, bytes).await?;
-        let compile_time = started.elapsed();
-        shape(&component)?;
+        kind(bytes.as_ref())?;
+        let size = bytes.as_ref().len() as u64;
+        let Prepared {
+            digest,
+            component,
+            compile_time,
+        } = prepare(sandbox, bytes).await?;
+        shape::check(&component)?;
         imports::check(&component, sandbox.engine())?;
         let types = |error: wasmtime::Error| LoadError::Types(error_text(&error));
         let pre = sandbox
@@ -179,7 +179,10 @@ impl Plugin {
             .instantiate_pre(&component)
             .map_err(types)?;
         let pre = PluginPre::new(pre).map_err(types)?;
+        let permit = sandbox.describes().acquire().await;
+        let permit = permit.expect("the semaphore is never closed");
         let (description, schema) = describe(sandbox, &pre).await?;
+        drop(permit);
         Ok(Arc::new(Self {
             sandbox: sandbox.clone(),
             imports: imports::imports(&component, sandbox.engine()),
@@ -294,49 +297,75 @@ fn kind(bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-/// Compiles off the async runtime, or takes what the cache has.
-async fn compile(
-    sandbox: &Sandbox,
+/// A component that can be linked.
+struct Prepared {
     digest: Digest,
-    bytes: Vec<u8>,
-) -> Result<Component, LoadError> {
+    component: Component,
+    /// How long it took to compile and load it, or to load it from the cache.
+    compile_time: Duration,
+}
+
+/// Takes compiled code from the cache, or has it compiled. What is in the cache waits for no turn.
+async fn prepare(
+    sandbox: &Sandbox,
+    bytes: impl AsRef<[u8]> + Send + 'static,
+) -> Result<Prepared, LoadError> {
     let here = sandbox.clone();
-    let work = move || {
-        if let Some(component) = here
-            .cache()
-            .and_then(|cache| cache.load(here.engine(), digest))
-        {
-            return Ok(component);
-        }
-        let component = Component::new(here.engine(), &bytes);
-        let component = component.map_err(|error| LoadError::Compile(error_text(&error)))?;
-        if let Some(cache) = here.cache() {
-            cache.store(digest, &component);
-        }
-        Ok(component)
-    };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(compiled) => compiled,
-        Err(_) => Err(LoadError::Panic("it was compiled")),
+    let (digest, bytes, cached) = aside(move || {
+        shape::check_instances(bytes.as_ref())?;
+        let digest = Digest::of(bytes.as_ref());
+        let started = Instant::now();
+        let component = cached(&here, digest);
+        let cached = component.map(|component| Prepared {
+            digest,
+            component,
+            compile_time: started.elapsed(),
+        });
+        Ok((digest, bytes, cached))
+    })
+    .await?;
+    if let Some(cached) = cached {
+        return Ok(cached);
+    }
+    let compilation = sandbox.compilation();
+    let permit = compilation.permit().await?;
+    let started = Instant::now();
+    let artifact = compilation.compile(permit, sandbox.engine(), bytes);
+    let artifact = artifact.await?;
+    let here = sandbox.clone();
+    let (component, compile_time) = aside(move || {
+        let component = artifact.load(here.engine());
+        let component = component.map_err(|error| CompileError::unfit(&error))?;
+        let compile_time = started.elapsed();
+        keep(&here, digest, &artifact);
+        Ok((component, compile_time))
+    })
+    .await?;
+    Ok(Prepared {
+        digest,
+        component,
+        compile_time,
+    })
+}
+
+fn cached(sandbox: &Sandbox, digest: Digest) -> Option<Component> {
+    let cache = sandbox.cache()?;
+    let loaded = cache.load(digest)?.load(sandbox.engine());
+    loaded.inspect_err(|why| cache.refuse(digest, why)).ok()
+}
+
+fn keep(sandbox: &Sandbox, digest: Digest, artifact: &Artifact) {
+    if let Some(cache) = sandbox.cache() {
+        cache.store(digest, artifact);
     }
 }
 
-fn shape(component: &Component) -> Result<(), LoadError> {
-    let Some(needs) = component.resources_required() else {
-        return Err(LoadError::Types(Text::line(
-            "it imports core modules",
-            TEXT_BYTES,
-        )));
-    };
-    for (what, count, limit) in [
-        ("memories", needs.num_memories, MAX_MEMORIES),
-        ("tables", needs.num_tables, MAX_TABLES),
-    ] {
-        if count > limit {
-            return Err(LoadError::Shape { what, count, limit });
-        }
-    }
-    Ok(())
+/// Does what blocks off the async runtime's own threads.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or(Err(LoadError::Panic("it was compiled")))
 }
 
 /// Calls `describe` under limits and without grants.

@@ -30,6 +30,12 @@ pub(super) fn build(runs: usize) -> wasmtime::Result<Engine> {
              which makes every run slower"
         );
     }
+    on_demand()
+}
+
+/// Builds an engine that reserves nothing, for compiling: what it compiles, [`build`]'s engine runs,
+/// because where instances come from is no matter of compiled code.
+pub(super) fn on_demand() -> wasmtime::Result<Engine> {
     Engine::new(&settings()?)
 }
 
@@ -220,7 +226,7 @@ const IDLE_TICK: Duration = Duration::from_millis(200);
 pub const WASMTIME: &str = "48.0.8";
 /// Compiled code is good for exactly this engine and this host. (By itself wasmtime compares the
 /// major version only, and patch releases fix miscompilations.)
-const CODE_VERSION: &str = concat!("48.0.8-vitals-", env!("CARGO_PKG_VERSION"));
+pub(super) const CODE_VERSION: &str = concat!("48.0.8-vitals-", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]
 mod tests {

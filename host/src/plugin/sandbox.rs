@@ -13,6 +13,7 @@ use wasmtime::component::{HasSelf, Linker};
 use super::bindings::v0_1;
 use super::cache::CodeCache;
 use super::capabilities::ErrorTracker;
+use super::compile::{Compilation, Compiler};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
 use super::files::FilePool;
@@ -33,7 +34,8 @@ struct Shared {
     files: Arc<FilePool>,
     cache: Option<CodeCache>,
     tracker: Option<Arc<dyn ErrorTracker>>,
-    compilers: Semaphore,
+    compilation: Compilation,
+    describes: Semaphore,
 }
 
 /// How a sandbox is set up.
@@ -44,6 +46,8 @@ pub struct SandboxOptions {
     pub guest_threads: usize,
     /// Where compiled code is kept, if anywhere.
     pub cache_dir: Option<PathBuf>,
+    /// Where plugins are compiled.
+    pub compiler: Compiler,
     /// The roots that TLS connections of guests trust unless their check has its own.
     pub roots: Vec<Root>,
     /// Where reports of guests go.
@@ -65,12 +69,13 @@ pub enum SandboxError {
 }
 
 impl SandboxOptions {
-    /// What a configuration asks for.
+    /// What a configuration asks for. Plugins are compiled in this process.
     pub fn new(config: &Config, tracker: Option<Arc<dyn ErrorTracker>>) -> Self {
         Self {
             max_runs: config.engine.max_runs as usize,
             guest_threads: config.engine.guest_threads as usize,
             cache_dir: config.plugins.cache_dir.clone(),
+            compiler: Compiler::default(),
             roots: config.tls.roots.clone(),
             tracker,
         }
@@ -95,7 +100,8 @@ impl Sandbox {
             network: Arc::new(network),
             files: Arc::new(FilePool::new()),
             tracker: options.tracker,
-            compilers: Semaphore::new(DESCRIBES),
+            compilation: Compilation::new(options.compiler),
+            describes: Semaphore::new(DESCRIBES),
             engine,
             linker,
         })))
@@ -155,9 +161,18 @@ impl Sandbox {
         self.0.tracker.as_ref()
     }
 
-    /// Bounds how many plugins are compiled and described at once.
-    pub(super) fn compilers(&self) -> &Semaphore {
-        &self.0.compilers
+    pub(super) fn compilation(&self) -> &Compilation {
+        &self.0.compilation
+    }
+
+    /// How many plugins may be compiled at once.
+    pub(crate) fn compilations_at_once(&self) -> usize {
+        self.0.compilation.at_once()
+    }
+
+    /// Bounds how many plugins are described at once.
+    pub(super) fn describes(&self) -> &Semaphore {
+        &self.0.describes
     }
 
     pub(super) fn ticking(&self) -> Ticking {
@@ -227,5 +242,5 @@ impl wasmtime::component::HasData for Io {
     type Data<'a> = &'a mut wasmtime::component::ResourceTable;
 }
 
-/// Plugins that are compiled and described at once, beside the runs.
+/// Plugins that are described at once, beside the runs.
 const DESCRIBES: usize = 2;

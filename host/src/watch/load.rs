@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_lite::FutureExt as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::directory::DEBOUNCE;
 use crate::catalog::{Baseline, LoadOutcome, Seen, Shelved, Stamp, Wanted};
@@ -44,8 +44,10 @@ pub(super) struct Facts {
 impl Loader {
     pub(super) fn new(sandbox: Sandbox) -> Self {
         Self {
+            files: Arc::new(Semaphore::new(
+                sandbox.compilations_at_once() + FILES_WAITING,
+            )),
             sandbox,
-            files: Arc::new(Semaphore::new(FILES_AT_ONCE)),
         }
     }
 
@@ -90,9 +92,8 @@ impl Loader {
         seen: Option<Digest>,
         baseline: &Arc<Baseline>,
     ) -> LoadOutcome {
-        // Held until the file is let go of, not only while it is read.
-        let permit = self.files.acquire().await;
-        let _permit = permit.expect("the semaphore is never closed");
+        let permit = Arc::clone(&self.files).acquire_owned().await;
+        let permit = permit.expect("the semaphore is never closed");
         let path = wanted.path.clone();
         let read = tokio::task::spawn_blocking(move || {
             let bytes = Plugin::read(&path)?;
@@ -107,6 +108,10 @@ impl Loader {
         if let Err(error) = wanted.accept(digest) {
             return LoadOutcome::Failed(Some(digest), error);
         }
+        let bytes = InMemory {
+            bytes,
+            _permit: permit,
+        };
         let plugin = match Plugin::admit(&self.sandbox, wanted.name.clone(), bytes).await {
             Ok(plugin) => plugin,
             Err(error) => return LoadOutcome::Failed(Some(digest), error),
@@ -118,6 +123,18 @@ impl Loader {
             Ok(()) => LoadOutcome::Loaded(plugin),
             Err(error) => LoadOutcome::Failed(Some(digest), error),
         }
+    }
+}
+
+/// The bytes of a file; its place is free again when they are let go of.
+struct InMemory {
+    bytes: Vec<u8>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for InMemory {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -176,8 +193,9 @@ pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, metrics: 
     }
 }
 
-/// Each may have 64 MiB: two that are compiled, and two that are read meanwhile.
-const FILES_AT_ONCE: usize = 4;
+/// Files in memory beside those that are compiled; each may have 64 MiB. Enough that a few that take
+/// long to compile do not hold up those whose code is in the cache.
+const FILES_WAITING: usize = 6;
 /// How long a file that can't be loaded may be said to be still in the making.
 const LONGEST_COPY: Duration = Duration::from_secs(10);
 

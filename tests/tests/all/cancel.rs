@@ -22,7 +22,7 @@ struct Victim {
 impl Victim {
     async fn new(sandbox: &Sandbox, guest: Guest, config: &str, grants: Grants) -> Self {
         let name = "victim".parse().expect("a valid name");
-        let plugin = Plugin::admit(sandbox, name, guest.into()).await;
+        let plugin = Plugin::admit(sandbox, name, guest.bytes()).await;
         let task = Task {
             check: "victim".parse().expect("a valid name"),
             config: config.into(),

@@ -188,3 +188,37 @@ fn the_schema_of_the_configuration_is_current() {
     let printed = Vitals::new(["schema"]).run();
     assert_eq!((printed.status, printed.stdout), (Some(0), current));
 }
+
+#[test]
+fn wasmtime_is_built_without_what_the_host_does_not_use() {
+    let cargo = std::process::Command::new(env!("CARGO"))
+        .current_dir(guests::root())
+        .args(["tree", "--offline", "--locked", "-p", "vitals-host"])
+        .args(["-e", "normal,features", "-i", "wasmtime"])
+        .output()
+        .expect("cargo runs");
+    let tree = String::from_utf8_lossy(&cargo.stdout).into_owned();
+    let said = String::from_utf8_lossy(&cargo.stderr).into_owned();
+    let has = |feature: &str| tree.contains(&format!("wasmtime feature \"{feature}\""));
+    assert!(
+        has("component-model") && has("cranelift"),
+        "it lists the features: {tree}{said}"
+    );
+    for unused in [
+        "cache",
+        "component-model-async",
+        "debug",
+        "gc",
+        "gc-copying",
+        "gc-drc",
+        "gc-null",
+        "parallel-compilation",
+        "profiling",
+        "stack-switching",
+        "threads",
+        "wat",
+        "winch",
+    ] {
+        assert!(!has(unused), "`{unused}` is on: {tree}");
+    }
+}

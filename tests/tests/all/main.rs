@@ -6,6 +6,7 @@ mod bad_input;
 mod breaker;
 mod cancel;
 mod cli;
+mod compile;
 mod docs;
 mod drop_in;
 mod files;

@@ -1,0 +1,237 @@
+//! A directory that belongs to this user alone, and the entries in it.
+//!
+//! It is opened and looked at for each use, and everything happens relative to what was opened: a
+//! parent directory that somebody else may rename makes no difference. Files that are not named as
+//! entries are never touched.
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+
+/// A directory of entries; there may be none at its path at the moment.
+#[derive(Debug)]
+pub(super) struct Directory(PathBuf);
+
+/// The name of an entry: the file that it was made of, and the engine that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) digest: [u8; 32],
+    pub(super) engine: [u8; 8],
+}
+
+/// An entry as the directory lists it.
+struct Listed {
+    name: Name,
+    size: u64,
+    /// When it was last loaded or written.
+    used: SystemTime,
+}
+
+impl Directory {
+    pub(super) fn new(path: PathBuf) -> Self {
+        // Without a slash at the end, behind which a symbolic link would be followed.
+        Self(path.components().collect())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Reads an entry and marks it as used. Nothing where there is none; the reason where there is
+    /// one that is not to be used.
+    pub(super) fn read(&self, name: Name, most: u64) -> Result<Option<Vec<u8>>, String> {
+        let Ok(directory) = self.open() else {
+            return Ok(None);
+        };
+        // Without waiting: it may be a pipe by now.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&directory, name.to_string(), flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(rustix::io::Errno::LOOP) => return Err("it is a symbolic link".into()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let metadata = file.metadata().map_err(|error| error.to_string())?;
+        let user = rustix::process::geteuid().as_raw();
+        if !metadata.is_file() {
+            return Err("it is not a regular file".into());
+        }
+        if metadata.uid() != user || metadata.mode() & 0o022 != 0 {
+            return Err("others may write to it".into());
+        }
+        if metadata.len() > most {
+            return Err(format!("it has {} bytes", metadata.len()));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+        let mut reader = (&file).take(most);
+        reader
+            .read_to_end(&mut bytes)
+            .map_err(|error| error.to_string())?;
+        // Where this fails it counts as used when it was written.
+        let _ = file.set_modified(SystemTime::now());
+        Ok(Some(bytes))
+    }
+
+    /// Writes an entry whole: nobody reads half of it.
+    pub(super) fn write(&self, name: Name, parts: &[&[u8]]) -> Result<(), String> {
+        let directory = self.open()?;
+        let text = |error: io::Error| error.to_string();
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH);
+        let nanos = nanos.unwrap_or_default().as_nanos();
+        // Two hosts, or two threads, may write at once.
+        let unfinished = format!("{UNFINISHED}{}-{nanos}", std::process::id());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = rustix::fs::openat(&directory, &unfinished, flags, mode);
+        let mut file = File::from(file.map_err(|error| text(error.into()))?);
+        let written = parts
+            .iter()
+            .try_for_each(|part| file.write_all(part))
+            .and_then(|()| {
+                let to = name.to_string();
+                Ok(rustix::fs::renameat(
+                    &directory,
+                    &unfinished,
+                    &directory,
+                    to,
+                )?)
+            });
+        if written.is_err() {
+            let _ = rustix::fs::unlinkat(&directory, &unfinished, AtFlags::empty());
+        }
+        written.map_err(text)
+    }
+
+    pub(super) fn remove(&self, name: Name) {
+        if let Ok(directory) = self.open() {
+            unlink(&directory, &name.to_string());
+        }
+    }
+
+    /// Removes what a process that crashed left unfinished, what other engines made of the same file
+    /// as `newest`, and what was not used for longest until the rest has at most `limit` bytes.
+    pub(super) fn tidy(&self, limit: u64, newest: Option<Name>) -> Result<(), String> {
+        let directory = self.open()?;
+        let mut entries = list(&directory).map_err(|error| error.to_string())?;
+        entries.sort_by_key(|entry| Reverse((Some(entry.name) == newest, entry.used)));
+        let mut sum = 0;
+        for entry in entries {
+            let is_older = newest.is_some_and(|newest| {
+                newest.digest == entry.name.digest && newest.engine != entry.name.engine
+            });
+            sum += if is_older { 0 } else { entry.size };
+            if is_older || sum > limit {
+                unlink(&directory, &entry.name.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the directory if nobody but this user may enter it; makes it where it is missing.
+    fn open(&self) -> Result<OwnedFd, String> {
+        let path = self.0.as_path();
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = match (rustix::fs::open(path, flags, Mode::empty()), made) {
+            (Ok(directory), _) => directory,
+            (Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP), _) => {
+                return Err("it is not a directory, or a symbolic link".into());
+            }
+            (Err(_), Err(error)) => return Err(format!("cannot make it: {error}")),
+            (Err(error), Ok(())) => return Err(format!("cannot open it: {error}")),
+        };
+        let found = rustix::fs::fstat(&directory);
+        let found = found.map_err(|error| format!("cannot look at it: {error}"))?;
+        let user = rustix::process::geteuid().as_raw();
+        if found.st_uid != user {
+            return Err(format!(
+                "it belongs to user {}, not to {user}",
+                found.st_uid
+            ));
+        }
+        let mode = found.st_mode & 0o777;
+        if mode & 0o077 != 0 {
+            let path = path.display();
+            return Err(format!(
+                "others may enter it (mode {mode:o}): chmod 700 {path}"
+            ));
+        }
+        Ok(directory)
+    }
+}
+
+/// The entries; what was left unfinished long ago is removed on the way.
+fn list(directory: &OwnedFd) -> io::Result<Vec<Listed>> {
+    let mut entries = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let file = entry?;
+        let Ok(text) = file.file_name().to_str() else {
+            continue;
+        };
+        let Ok(stat) = rustix::fs::statat(directory, file.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+        else {
+            continue;
+        };
+        let used = modified(&stat);
+        let is_old = || used.elapsed().is_ok_and(|age| age > LONGEST_WRITE);
+        if text.starts_with(UNFINISHED) && is_old() {
+            unlink(directory, file.file_name());
+        } else if let Some(name) = Name::parse(text)
+            && FileType::from_raw_mode(stat.st_mode) != FileType::Directory
+        {
+            entries.push(Listed {
+                name,
+                size: u64::try_from(stat.st_size).unwrap_or_default(),
+                used,
+            });
+        }
+    }
+    Ok(entries)
+}
+
+fn modified(stat: &Stat) -> SystemTime {
+    let seconds = u64::try_from(stat.st_mtime).unwrap_or_default();
+    let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or_default();
+    UNIX_EPOCH + Duration::new(seconds, nanos)
+}
+
+/// Another host may have removed it first.
+fn unlink(directory: &OwnedFd, name: impl rustix::path::Arg) {
+    let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+}
+
+impl Name {
+    fn parse(text: &str) -> Option<Self> {
+        let (digest, engine) = text.split_once('-')?;
+        let mut name = Self {
+            digest: [0; 32],
+            engine: [0; 8],
+        };
+        hex::decode_to_slice(digest, &mut name.digest).ok()?;
+        hex::decode_to_slice(engine, &mut name.engine).ok()?;
+        Some(name)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}-{}",
+            hex::encode(self.digest),
+            hex::encode(self.engine)
+        )
+    }
+}
+
+/// How the name of a file begins that is being written.
+const UNFINISHED: &str = ".new-";
+/// What has been unfinished for longer was left behind.
+const LONGEST_WRITE: Duration = Duration::from_mins(10);

@@ -1,0 +1,170 @@
+//! Compilation: from the bytes of a component to native code, where it can hurt nobody.
+//!
+//! A compiler is a large program that reads a stranger's bytes. It runs in a child process of the
+//! binary `vitals` (`child.rs` is the host's side, `job.rs` and `confine.rs` are the child's); a
+//! program that embeds the host and names no binary compiles on a thread of its own (`thread.rs`).
+//! This room must not know what the code does, nor where it is kept.
+
+mod artifact;
+mod child;
+mod confine;
+mod error;
+mod frame;
+mod job;
+mod thread;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::Engine;
+
+pub(super) use self::artifact::Artifact;
+use self::child::Program;
+pub use self::error::CompileError;
+pub use self::job::CompileJob;
+use self::thread::OwnThread;
+
+/// Where plugins are compiled, and within which limits.
+///
+/// By default in this process, on one thread of its own: there a compilation can be given up, but
+/// not ended, and nothing bounds the memory that it takes. A child process can be.
+#[derive(Clone, Debug, Default)]
+pub struct Compiler {
+    program: Option<Program>,
+    limits: CompileLimits,
+}
+
+/// What one compilation may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// Time, by the clock and of the processor alike. Default: 60 s.
+    pub time: Duration,
+    /// Memory of the child process, in bytes; a thread of this process is not held to it. Default:
+    /// 2 GiB.
+    pub memory: u64,
+}
+
+impl Compiler {
+    /// Compiles in child processes of the program that is running, which must be `vitals`.
+    ///
+    /// It is opened here, once: where its file is replaced later, the children are still of this
+    /// version.
+    ///
+    /// # Errors
+    ///
+    /// There is no `/proc`, through which it is found and started.
+    pub fn this_program() -> io::Result<Self> {
+        Self::program(Path::new("/proc/self/exe"))
+    }
+
+    /// Compiles in child processes of the binary `vitals` at `path`. It must be of the version of
+    /// this library; one that is not is refused when a plugin is to be compiled.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file, or no `/proc`, through which it is started.
+    pub fn program(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            program: Some(Program::open(path)?),
+            ..Self::default()
+        })
+    }
+
+    /// Holds each compilation to other limits.
+    #[must_use]
+    pub fn limits(self, limits: CompileLimits) -> Self {
+        Self { limits, ..self }
+    }
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_mins(1),
+            memory: 2 << 30,
+        }
+    }
+}
+
+/// The compiler of one sandbox: bounds how many compilations there are at once.
+#[derive(Debug)]
+pub(super) struct Compilation {
+    place: Place,
+    limits: CompileLimits,
+    permits: Arc<Semaphore>,
+    at_once: usize,
+}
+
+#[derive(Debug)]
+enum Place {
+    Child(Program),
+    Here(OwnThread),
+}
+
+impl Compilation {
+    pub(super) fn new(compiler: Compiler) -> Self {
+        let Compiler { program, limits } = compiler;
+        let (place, at_once) = match program {
+            Some(program) => (Place::Child(program), children_at_once()),
+            None => (Place::Here(OwnThread::default()), 1),
+        };
+        Self {
+            place,
+            limits,
+            permits: Arc::new(Semaphore::new(at_once)),
+            at_once,
+        }
+    }
+
+    /// How many compilations there may be at once.
+    pub(super) fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    /// Waits for its turn.
+    pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, CompileError> {
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        match &self.place {
+            Place::Child(_) => Ok(permit.await.expect("the semaphore is never closed")),
+            Place::Here(thread) => tokio::select! {
+                biased;
+                permit = permit => Ok(permit.expect("the semaphore is never closed")),
+                () = thread.overdue() => Err(CompileError::Busy),
+            },
+        }
+    }
+
+    /// Compiles `wasm` for `engine`. Dropping the future ends a child process.
+    pub(super) async fn compile(
+        &self,
+        permit: OwnedSemaphorePermit,
+        engine: &Engine,
+        wasm: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<Artifact, CompileError> {
+        match &self.place {
+            Place::Child(program) => {
+                let made = child::compile(program, &self.limits, wasm.as_ref()).await;
+                drop(permit);
+                made
+            }
+            Place::Here(thread) => {
+                let limit = self.limits.time;
+                thread.compile(permit, engine.clone(), limit, wasm).await
+            }
+        }
+    }
+}
+
+/// Half of the cores, so that a change of many plugins leaves room for the checks. Two at least: one
+/// file that takes all its time does not hold up the next one. Each may take 2 GiB, hence at most
+/// eight.
+fn children_at_once() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).clamp(2, 8)
+}
+
+/// How much nicer a compilation is than what started it.
+const NICE: i32 = 10;

@@ -1,0 +1,102 @@
+//! What a compiling child gives up before it looks at a file: every descriptor that is not one of
+//! its three pipes, new privileges, and all resources beyond its limits.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::{fs, io};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::{CompileLimits, NICE};
+
+/// Lets go of what a program that embeds the host left open by mistake.
+///
+/// A descriptor that no value of this process owns can only be closed by executing anew: so each is
+/// marked to be closed then, and the program executes itself, with the arguments `again`. There are
+/// none where it has done so. Where nothing was left open, as with `vitals` itself, nothing happens.
+pub(super) fn close_inherited(again: Option<&[OsString]>) -> Result<(), String> {
+    let open = inherited().map_err(|error| format!("cannot look at /proc/self/fd: {error}"))?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    let Some(arguments) = again else {
+        return Err(format!("descriptors stay open: {open:?}"));
+    };
+    close_fds::set_fds_cloexec(FIRST_INHERITED, &[]);
+    let error = Command::new("/proc/self/exe")
+        .arg0("vitals")
+        .args(arguments)
+        .env_clear()
+        .exec();
+    Err(format!("cannot execute itself: {error}"))
+}
+
+/// The descriptors that are open besides standard input, output and error.
+fn inherited() -> io::Result<Vec<i32>> {
+    let directory = Path::new("/proc/self/fd");
+    let mut open = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        open.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
+    }
+    // One of them was that of the look itself.
+    let is_open = |number: &i32| fs::symlink_metadata(directory.join(number.to_string())).is_ok();
+    open.retain(|number| *number >= FIRST_INHERITED && is_open(number));
+    Ok(open)
+}
+
+/// Takes the limits on, for good: none of them can be raised again.
+pub(super) fn limit(limits: &CompileLimits) -> Result<(), String> {
+    let failed = |what: &'static str| move |error| format!("cannot {what}: {error}");
+    rustix::thread::set_no_new_privs(true)
+        .map_err(|error| format!("cannot give up new privileges: {error}"))?;
+    std::env::set_current_dir("/").map_err(failed("leave the working directory"))?;
+    // Where the machine runs out of memory this process is to go, not the host. Best effort: a
+    // sandbox may have no such file.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    let _ = rustix::process::nice(NICE);
+    let seconds = limits.time.as_secs().max(1);
+    for (resource, most) in [
+        (Resource::Core, 0),
+        (Resource::Fsize, 0),
+        (Resource::Nofile, FILES),
+        (Resource::Cpu, seconds),
+        // What is private and can be written: heap and stacks, however they are mapped. The program
+        // and address space that is only reserved do not count, hence the second, wider one: it
+        // holds where a kernel does not count the first.
+        (Resource::Data, limits.memory),
+        (Resource::As, limits.memory.saturating_add(RESERVED)),
+    ] {
+        lower(resource, most)
+            .map_err(|error| format!("cannot lower the limit {resource:?}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// No further process or thread.
+pub(super) fn stay_alone() -> Result<(), String> {
+    lower(Resource::Nproc, 0).map_err(|error| format!("cannot lower the limit Nproc: {error}"))
+}
+
+fn lower(resource: Resource, most: u64) -> io::Result<()> {
+    // At the upper limit the kernel kills without a word, at the lower one with a signal that says
+    // what for.
+    let upper = most + u64::from(resource == Resource::Cpu);
+    let upper = getrlimit(resource)
+        .maximum
+        .map_or(upper, |now| now.min(upper));
+    let new = Rlimit {
+        current: Some(most.min(upper)),
+        maximum: Some(upper),
+    };
+    Ok(setrlimit(resource, new)?)
+}
+
+/// After standard input, output and error.
+const FIRST_INHERITED: i32 = 3;
+/// Its pipes, and what the standard library opens for a moment.
+const FILES: u64 = 8;
+/// Address space for the program itself, its stacks and what its allocator sets aside.
+const RESERVED: u64 = 1 << 30;

@@ -1,0 +1,152 @@
+//! Why a file was not compiled, told so that a reader knows whether the file is at fault.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use crate::check::Text;
+
+/// Why a file was not compiled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// The component is damaged or uses features that the host leaves out.
+    #[error("it does not compile: {0}")]
+    Refused(Text),
+    /// It used up its time.
+    #[error(
+        "it was not compiled within {limit:?}: build it smaller (optimised for size, stripped), or \
+         leave it out"
+    )]
+    Time {
+        /// What is allowed.
+        limit: Duration,
+    },
+    /// Its time was over before it had much of the processor.
+    #[error(
+        "it was not compiled within {limit:?}, of which it had {used:?} of the processor: the \
+         machine is too busy; it is tried again at the next look"
+    )]
+    Starved {
+        /// What is allowed.
+        limit: Duration,
+        /// Processor time that the compilation got.
+        used: Duration,
+    },
+    /// It used up its memory.
+    #[error(
+        "to compile it takes more than {} of memory: build it smaller (optimised for size, \
+         stripped), or leave it out",
+        ByteSize::b(*.limit)
+    )]
+    Memory {
+        /// What is allowed, in bytes.
+        limit: u64,
+    },
+    /// Its code is larger than code may be.
+    #[error(
+        "compiled it has {} bytes, a plugin may have {limit}: build it smaller", .size
+    )]
+    Code {
+        /// How many it has.
+        size: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// The compiler crashed.
+    #[error("the compiler crashed over it ({how}){}; please report that with the file", Said(.said))]
+    Crashed {
+        /// How it ended: a signal, an exit status.
+        how: String,
+        /// The end of what it wrote to standard error.
+        said: Text,
+    },
+    /// The compiler gave no answer that could be one.
+    #[error(
+        "{} did not answer as a compiler ({what}){}; it has to be the binary `vitals` of version \
+         {}", .program.display(), Said(.said), env!("CARGO_PKG_VERSION")
+    )]
+    Answer {
+        /// The program.
+        program: PathBuf,
+        /// What was wrong with its answer.
+        what: String,
+        /// The end of what it wrote to standard error.
+        said: Text,
+    },
+    /// The compiler could not be started.
+    #[error("cannot start {} to compile it: {why}", .program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// The compiler could not take its limits on, and compiles nothing without.
+    #[error("the compiler could not confine itself: {0}")]
+    Confine(Text),
+    /// The program that compiles is of another version than the host.
+    #[error(
+        "{} compiles for {theirs}, this host is {ours}: name the binary `vitals` of this version",
+        .program.display()
+    )]
+    Version {
+        /// The program.
+        program: PathBuf,
+        /// What it compiles for.
+        theirs: Text,
+        /// What the host runs.
+        ours: &'static str,
+    },
+    /// The code is none that this host can load.
+    #[error("its compiled code does not fit this host: {0}")]
+    Unfit(Text),
+    /// The one thread that compiles is kept by a file that was given up.
+    #[error(
+        "the thread that compiles is still busy with a file that took too long: restart the \
+         program without that file, or name the binary `vitals` to compile in child processes"
+    )]
+    Busy,
+}
+
+impl CompileError {
+    pub(super) fn refused(error: &wasmtime::Error) -> Self {
+        Self::Refused(Text::line(&format!("{error:#}"), TEXT_BYTES))
+    }
+
+    pub(in crate::plugin) fn unfit(error: &wasmtime::Error) -> Self {
+        Self::Unfit(Text::line(&format!("{error:#}"), TEXT_BYTES))
+    }
+
+    /// Whether the same file may be compiled at another time: what failed was not in it.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Starved { .. }
+            | Self::Answer { .. }
+            | Self::Start { .. }
+            | Self::Confine(_)
+            | Self::Version { .. }
+            | Self::Unfit(_)
+            | Self::Busy => true,
+            Self::Refused(_)
+            | Self::Time { .. }
+            | Self::Memory { .. }
+            | Self::Code { .. }
+            | Self::Crashed { .. } => false,
+        }
+    }
+}
+
+/// What a process wrote to standard error, where it wrote anything.
+struct Said<'a>(&'a Text);
+
+impl std::fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        write!(f, " and said: {}", self.0)
+    }
+}
+
+const TEXT_BYTES: usize = 512;

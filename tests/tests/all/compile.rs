@@ -1,0 +1,176 @@
+//! Compilation is bounded: a file that takes for ever, or all memory, or crashes the compiler, costs
+//! itself a load error and nothing else; and what was compiled is kept safely.
+
+mod cache;
+mod child;
+mod process;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use vitals_host::plugin::{CompileLimits, Compiler};
+use vitals_tests::{TestHost, TestHostBuilder, bomb, compiler, guests};
+
+use self::process::{compiling, one_compiling};
+
+/// A host that has compiled nothing before.
+fn fresh() -> TestHostBuilder {
+    let builder = TestHost::builder();
+    let cache = builder.place().path().join("cache");
+    builder.argument("plugins.cache_dir", &cache.display().to_string())
+}
+
+/// A host that compiles within these limits.
+fn limited(time: Duration, memory: u64) -> TestHostBuilder {
+    let limits = CompileLimits { time, memory };
+    fresh().with(|host| host.compiler(compiler().limits(limits)))
+}
+
+/// Why a plugin that was dropped in is not there.
+async fn refused(host: &TestHost, plugin: &str) -> String {
+    let check = host.check(&format!("module:{plugin}")).await;
+    assert_eq!(check["status"], "unhealthy", "{check:#}");
+    assert_eq!(check["error"]["code"], "load", "{check:#}");
+    let why = check["message"].as_str().unwrap_or_default();
+    let (_, why) = why.split_once(".wasm: ").unwrap_or_default();
+    why.to_owned()
+}
+
+fn is_healthy(check: &Value) -> bool {
+    check["status"] == "healthy"
+}
+
+const FOREVER: Duration = Duration::from_mins(1);
+const PLENTY: u64 = 2 << 30;
+
+#[tokio::test]
+async fn an_endless_compilation_is_ended() {
+    let builder = limited(Duration::from_secs(1), PLENTY);
+    let builder = builder.plugin("bomb", bomb::endless(100, 2000));
+    let host = builder.start().await;
+    let why = refused(&host, "bomb").await;
+    // On a busy machine it adds that it had little of the processor.
+    assert!(why.starts_with("it was not compiled within 1s"), "{why}");
+    assert_eq!(host.get("/health/live").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_gigantic_compilation_is_ended() {
+    let builder = limited(FOREVER, 64 << 20);
+    let builder = builder.plugin("bomb", bomb::gigantic(20, 60_000));
+    let host = builder.start().await;
+    assert_eq!(
+        refused(&host, "bomb").await,
+        "to compile it takes more than 64.0 MiB of memory: build it smaller (optimised for size, \
+         stripped), or leave it out"
+    );
+}
+
+#[tokio::test]
+async fn a_neighbour_is_compiled_and_run_beside_an_endless_compilation() {
+    let builder = limited(Duration::from_secs(53), PLENTY);
+    let builder = builder
+        .plugin("bomb", bomb::endless(100, 2000))
+        .plugin("good", guests::HELLO);
+    let host = builder.start().await;
+    let child = one_compiling("--seconds\u{0}53").await;
+    host.eventually_check("module:good", "healthy", is_healthy)
+        .await;
+    let still = compiling("--seconds\u{0}53");
+    assert!(still.contains(&child), "the other one is not ready");
+    let ready = host.get("/health/ready").await;
+    assert_eq!(ready.json()["status"], "not_ready", "the first round");
+    drop(host);
+    process::gone(child).await;
+}
+
+#[tokio::test]
+async fn a_file_that_may_pass_is_tried_again() {
+    let limits = |time| CompileLimits {
+        time,
+        memory: PLENTY,
+    };
+    let here = Compiler::default().limits(limits(Duration::from_millis(300)));
+    let builder = fresh().with(|host| host.compiler(here));
+    let builder = builder
+        .config("[plugins]\nrescan = '200ms'")
+        .plugin("a-bomb", bomb::endless(50, 800));
+    let host = builder.start().await;
+    let why = refused(&host, "a-bomb").await;
+    assert!(why.starts_with("it was not compiled within 300ms"), "{why}");
+    // In this process it can be given up, but not ended.
+    host.drop_in("good", guests::HELLO);
+    let failed = |check: &Value| check["error"]["code"] == "load";
+    host.eventually_check("module:good", "refused", failed)
+        .await;
+    let why = refused(&host, "good").await;
+    assert!(
+        why.starts_with("the thread that compiles is still busy"),
+        "{why}"
+    );
+    let mut waited = 0;
+    while !is_healthy(&host.check("module:good").await) {
+        waited += 1;
+        assert!(waited < 600, "its time has come when the thread is free");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_names_no_compiler_compiles_by_itself() {
+    let builder = fresh().with(|host| host.compiler(Compiler::default()));
+    let builder = builder.plugin("good", guests::HELLO);
+    let broken = &guests::HELLO.bytes()[..1000];
+    let host = builder.plugin("bad", broken).start().await;
+    assert!(is_healthy(&host.check("module:good").await));
+    let why = refused(&host, "bad").await;
+    assert!(why.starts_with("it does not compile: "), "{why}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_is_not_read() {
+    let builder = fresh().plugin("huge", b"\0asm\x0d\0\x01\0".as_slice());
+    let file = builder.place().plugins().join("huge.wasm");
+    let file = fs::File::options().append(true).open(file).unwrap();
+    file.set_len((64 << 20) + 1).unwrap();
+    let host = builder.start().await;
+    assert_eq!(
+        refused(&host, "huge").await,
+        "it has 67108865 bytes, a plugin may have 67108864"
+    );
+}
+
+#[tokio::test]
+async fn core_instances_are_counted_before_anything_is_compiled() {
+    let component = |instances: usize| {
+        let instances = "(core instance (instantiate 0))".repeat(instances);
+        guests::text(&format!("(component (core module){instances})"))
+    };
+    let builder = fresh().plugin("few", component(64));
+    let host = builder.plugin("many", component(65)).start().await;
+    assert_eq!(
+        refused(&host, "many").await,
+        "it has 65 core instances, a plugin may have 64"
+    );
+    let why = refused(&host, "few").await;
+    assert!(
+        why.starts_with("it is a component of another world"),
+        "{why}"
+    );
+    let kept = entries(&host.place().path().join("cache"));
+    assert_eq!(kept.len(), 1, "one of them was compiled: {kept:?}");
+}
+
+/// The names in a directory, in order.
+fn entries(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    let name = |entry: std::io::Result<fs::DirEntry>| {
+        let name = entry.expect("an entry").file_name();
+        name.to_string_lossy().into_owned()
+    };
+    let mut names: Vec<_> = entries.map(name).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,253 @@
+//! The compiling child: what it has and has not, how it ends, and what becomes of one that is no
+//! compiler at all.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::io::{FdFlags, fcntl_setfd};
+use tempfile::TempDir;
+use vitals_host::plugin::{CompileLimits, Compiler};
+use vitals_tests::{Place, TestHostBuilder, Vitals, binary, bomb, eventually, guests};
+
+use super::process::{compiling, file, gone, one_compiling};
+use super::{Duration, FOREVER, PLENTY, fresh, is_healthy, limited, refused};
+
+/// A host whose compiler is a program that behaves as each plugin says: `fake:<how>`.
+fn faked(time: Duration) -> TestHostBuilder {
+    let limits = CompileLimits {
+        time,
+        memory: PLENTY,
+    };
+    let program = Path::new(env!("CARGO_BIN_EXE_fake-compiler"));
+    let fake = Compiler::program(program).expect("it was built with the tests");
+    fresh().with(|host| host.compiler(fake.limits(limits)))
+}
+
+/// A component with a custom section that tells the program how to behave.
+fn told(how: &str) -> Vec<u8> {
+    let text = format!("fake:{how}");
+    let length = u8::try_from(text.len() + 1).expect("it is short");
+    assert!(length < 0x80, "it is one byte: {how}");
+    let mut component = b"\0asm\x0d\0\x01\0\0".to_vec();
+    component.extend([length, 0]);
+    component.extend(text.into_bytes());
+    component
+}
+
+#[tokio::test]
+async fn a_compiler_that_misbehaves_costs_the_plugin_a_load_error_of_its_own() {
+    let crashed = "; please report that with the file";
+    let answer = "did not answer as a compiler";
+    let cases = [
+        (
+            "exit",
+            "the compiler crashed over it (exit status 3) and said: I would rather [31mnot",
+        ),
+        ("flood", "(exit status 4) and said: "),
+        ("flood", crashed),
+        ("abort", "the compiler crashed over it (SIGABRT); please"),
+        ("silent", "(it ended without an answer)"),
+        ("truncated", "(it ended without an answer)"),
+        ("garbage", "(it begins with something else)"),
+        ("lying", "(its digest is wrong)"),
+        ("lying", answer),
+        (
+            "huge",
+            "compiled it has 18446744073709551615 bytes, a plugin may have 536870912",
+        ),
+    ];
+    let mut builder = faked(FOREVER);
+    for (how, _) in cases {
+        builder = builder.plugin(how, told(how));
+    }
+    let host = builder.start().await;
+    for (how, expected) in cases {
+        let why = refused(&host, how).await;
+        assert!(why.contains(expected), "{how}: {why}");
+        assert!(why.len() < 1000, "{how}: {why}");
+    }
+    assert_eq!(host.get("/health/live").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_compiler_that_hangs_is_given_up() {
+    let builder = faked(Duration::from_millis(500)).plugin("hang", told("hang"));
+    let host = builder.start().await;
+    let why = refused(&host, "hang").await;
+    let expected = "it was not compiled within 500ms, of which it had 0ns of the processor";
+    assert!(why.starts_with(expected), "{why}");
+}
+
+#[tokio::test]
+async fn a_program_that_is_no_compiler_is_named() {
+    let other = Compiler::program(Path::new("/bin/false")).expect("every machine has it");
+    let host = fresh().with(|host| host.compiler(other));
+    let host = host.plugin("good", guests::HELLO).start().await;
+    let why = refused(&host, "good").await;
+    assert!(
+        why.starts_with("the compiler crashed over it (exit status 1)"),
+        "{why}"
+    );
+    assert!(Compiler::program(Path::new("/nowhere/vitals")).is_err());
+}
+
+#[tokio::test]
+async fn a_child_is_given_nothing_but_its_pipes() {
+    let builder = faked(FOREVER);
+    let report = builder.place().path().join("report");
+    let spy = told(&format!("spy {}", report.display()));
+    let host = builder.plugin("spy", spy).start().await;
+    refused(&host, "spy").await;
+    assert_eq!(
+        fs::read_to_string(report).expect("it was written"),
+        "environment: 0\n0: pipe\n1: pipe\n2: pipe\ndirectory: /\n"
+    );
+}
+
+#[tokio::test]
+async fn a_child_confines_itself_and_closes_what_the_program_left_open() {
+    // As a library that this program uses might: open, and not closed when something is executed.
+    let leaked = File::open("/proc/version").expect("it is there");
+    fcntl_setfd(&leaked, FdFlags::empty()).expect("it is open");
+    let builder = limited(Duration::from_secs(51), PLENTY);
+    let host = builder.plugin("bomb", bomb::endless(100, 2000));
+    let host = host.start().await;
+    // It has executed itself once more, and limits itself right after that.
+    let child = one_compiling("--seconds\u{0}51\u{0}--bytes\u{0}2147483648\u{0}--again").await;
+    let read = |name: &str| fs::read_to_string(file(child, name)).expect("it runs");
+    let limits = eventually("it is confined", async || {
+        let limits = read("limits");
+        let alone = limits
+            .lines()
+            .find(|line| line.starts_with("Max processes"));
+        match alone {
+            Some(line) if words(line)[2] == "0" => Ok(limits),
+            _ => Err(limits),
+        }
+    })
+    .await;
+    for (limit, expected) in [
+        ("Max cpu time", "51"),
+        ("Max file size", "0"),
+        ("Max data size", "2147483648"),
+        ("Max core file size", "0"),
+        ("Max open files", "8"),
+        ("Max address space", "3221225472"),
+    ] {
+        let line = limits.lines().find_map(|line| line.strip_prefix(limit));
+        let line = line.unwrap_or_else(|| panic!("there is no {limit} in {limits}"));
+        assert_eq!(words(line)[0], expected, "{limit}");
+    }
+    assert!(read("status").contains("NoNewPrivs:\t1\n"));
+    assert_eq!(read("oom_score_adj"), "1000\n");
+    assert_eq!(read("environ"), "");
+    assert_eq!(fs::read_link(file(child, "cwd")).unwrap(), Path::new("/"));
+    let stat = read("stat");
+    let nice = stat.rsplit_once(") ").map(|(_, rest)| words(rest)[16]);
+    let nice: i32 = nice.and_then(|nice| nice.parse().ok()).expect("a number");
+    assert!(nice >= 10, "{stat}");
+    let descriptors = fs::read_dir(file(child, "fd")).expect("it runs");
+    for descriptor in descriptors {
+        let path = descriptor.expect("an entry").path();
+        let open = fs::read_link(&path).expect("it is open");
+        let open = open.display().to_string();
+        assert!(open.starts_with("pipe:"), "{}: {open}", path.display());
+    }
+    drop((host, leaked));
+    gone(child).await;
+}
+
+fn parent_of(process: u32) -> Option<String> {
+    let stat = fs::read_to_string(file(process, "stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    Some(words(rest)[1].to_owned())
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+#[tokio::test]
+async fn a_child_ends_with_the_host_however_that_ends() {
+    let vitals = Vitals::new(["serve", "--listen", "127.0.0.1:0"]);
+    let vitals = vitals.plugin("bomb", bomb::endless(100, 2001));
+    let serving = vitals.serve().await;
+    let place = fs::canonicalize(serving.place().path()).expect("it is there");
+    let is_its_child = |child: &u32| {
+        let parent = parent_of(*child).and_then(|parent| parent.parse().ok());
+        let at = parent.and_then(|parent| fs::read_link(file(parent, "cwd")).ok());
+        at.is_some_and(|at| at == place)
+    };
+    let child = eventually("it compiles", async || {
+        let found = compiling("").into_iter().find(is_its_child);
+        found.ok_or_else(|| serving.log().join("\n"))
+    })
+    .await;
+    // With SIGKILL: the host can't clean up behind itself.
+    drop(serving);
+    gone(child).await;
+}
+
+#[tokio::test]
+async fn the_program_is_the_one_that_was_there_at_the_start() {
+    let real = fs::read_link("/proc/self/exe").expect("there is /proc");
+    let directory = real.parent().expect("it lies somewhere");
+    let directory = TempDir::new_in(directory).expect("cannot make a directory");
+    let program = directory.path().join("vitals");
+    fs::hard_link(binary(), &program).expect("it is on the same disk");
+    let opened = Compiler::program(&program).expect("it is there");
+    fs::remove_file(&program).unwrap();
+    fs::write(&program, "an upgrade").unwrap();
+    let host = fresh().with(|host| host.compiler(opened));
+    let host = host.plugin("good", guests::HELLO).start().await;
+    let check = host.check("module:good").await;
+    assert!(is_healthy(&check), "{check:#}");
+}
+
+#[test]
+fn a_program_of_another_version_says_which_it_is() {
+    let job = [
+        "compile",
+        "--engine",
+        "other",
+        "--seconds",
+        "9",
+        "--bytes",
+        "2000000000",
+    ];
+    let answered = Vitals::new(job).run();
+    assert_eq!(answered.status, Some(0), "{answered:?}");
+    let ours = format!("{}-vitals-", vitals_host::plugin::WASMTIME);
+    assert!(answered.stdout.contains(&ours), "{answered:?}");
+}
+
+#[tokio::test]
+async fn commands_compile_in_a_child_too() {
+    let place = Place::new();
+    place.write("plugins/bomb.wasm", bomb::endless(100, 2000));
+    for arguments in [
+        &["inspect", "plugins/bomb.wasm"][..],
+        &["check", "plugins/bomb.wasm"],
+        &["check", "module:bomb"],
+        &["validate"],
+    ] {
+        let mut command = Command::new(binary())
+            .args(arguments)
+            .current_dir(place.path())
+            .env_clear()
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it was built");
+        let parent = command.id().to_string();
+        let is_its_child = |child: &u32| parent_of(*child).as_ref() == Some(&parent);
+        let child = eventually("it compiles", async || {
+            let found = compiling("").into_iter().find(is_its_child);
+            found.ok_or_else(|| arguments.join(" "))
+        })
+        .await;
+        command.kill().expect("it runs");
+        command.wait().expect("it was killed");
+        gone(child).await;
+    }
+}
