@@ -40,7 +40,8 @@ pub struct Compiler {
 /// What one compilation may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompileLimits {
-    /// Time, by the clock and of the processor alike. Default: 60 s.
+    /// Processor time; also time by the clock, of which a child that the machine starves has five
+    /// times as much. Default: 60 s.
     pub time: Duration,
     /// Memory of the child process, in bytes; a thread of this process is not held to it. Default:
     /// 2 GiB.

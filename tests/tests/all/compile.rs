@@ -13,7 +13,7 @@ use serde_json::Value;
 use vitals_host::plugin::{CompileLimits, Compiler};
 use vitals_tests::{TestHost, TestHostBuilder, bomb, compiler, guests};
 
-use self::process::{compiling, one_compiling};
+use self::process::compiling;
 
 /// A host that has compiled nothing before.
 fn fresh() -> TestHostBuilder {
@@ -51,8 +51,11 @@ async fn an_endless_compilation_is_ended() {
     let builder = builder.plugin("bomb", bomb::endless(100, 2000));
     let host = builder.start().await;
     let why = refused(&host, "bomb").await;
-    // On a busy machine it adds that it had little of the processor.
-    assert!(why.starts_with("it was not compiled within 1s"), "{why}");
+    let busy = "it was not compiled in 5s, in which it had ";
+    assert!(
+        why.starts_with("to compile it takes more than 1s: ") || why.starts_with(busy),
+        "{why}"
+    );
     assert_eq!(host.get("/health/live").await.status, 200);
 }
 
@@ -75,11 +78,12 @@ async fn a_neighbour_is_compiled_and_run_beside_an_endless_compilation() {
         .plugin("bomb", bomb::endless(100, 2000))
         .plugin("good", guests::HELLO);
     let host = builder.start().await;
-    let child = one_compiling("--seconds\u{0}53").await;
     host.eventually_check("module:good", "healthy", is_healthy)
         .await;
-    let still = compiling("--seconds\u{0}53");
-    assert!(still.contains(&child), "the other one is not ready");
+    let children = compiling("--seconds\u{0}53");
+    let [child] = children[..] else {
+        panic!("the other one is still being compiled: {children:?}");
+    };
     let ready = host.get("/health/ready").await;
     assert_eq!(ready.json()["status"], "not_ready", "the first round");
     drop(host);
@@ -87,35 +91,25 @@ async fn a_neighbour_is_compiled_and_run_beside_an_endless_compilation() {
 }
 
 #[tokio::test]
-async fn a_file_that_may_pass_is_tried_again() {
-    let limits = |time| CompileLimits {
-        time,
+async fn in_the_program_itself_a_compilation_is_given_up_but_not_ended() {
+    let limits = CompileLimits {
+        time: Duration::from_millis(100),
         memory: PLENTY,
     };
-    let here = Compiler::default().limits(limits(Duration::from_millis(300)));
-    let builder = fresh().with(|host| host.compiler(here));
-    let builder = builder
-        .config("[plugins]\nrescan = '200ms'")
-        .plugin("a-bomb", bomb::endless(50, 800));
+    let builder = fresh().with(|host| host.compiler(Compiler::default().limits(limits)));
+    let builder = builder.plugin("bomb", bomb::endless(50, 1200));
     let host = builder.start().await;
-    let why = refused(&host, "a-bomb").await;
-    assert!(why.starts_with("it was not compiled within 300ms"), "{why}");
-    // In this process it can be given up, but not ended.
+    let why = refused(&host, "bomb").await;
+    let expected = "to compile it takes more than 100ms: ";
+    assert!(why.starts_with(expected), "{why}");
     host.drop_in("good", guests::HELLO);
     let failed = |check: &Value| check["error"]["code"] == "load";
     host.eventually_check("module:good", "refused", failed)
         .await;
     let why = refused(&host, "good").await;
-    assert!(
-        why.starts_with("the thread that compiles is still busy"),
-        "{why}"
-    );
-    let mut waited = 0;
-    while !is_healthy(&host.check("module:good").await) {
-        waited += 1;
-        assert!(waited < 600, "its time has come when the thread is free");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let expected = "the thread that compiles is still busy";
+    assert!(why.starts_with(expected), "{why}");
+    assert_eq!(host.get("/health/live").await.status, 200);
 }
 
 #[tokio::test]

@@ -88,11 +88,15 @@ pub(super) async fn compile(
         program: program.shown.clone(),
         why: error.to_string(),
     })?;
-    let Ok(ended) = tokio::time::timeout(limits.time, converse(&mut child, wasm)).await else {
-        let used = child.id().and_then(processor_time).unwrap_or(limits.time);
-        // It may have ended by itself in this moment.
-        let _ = child.kill().await;
-        return Err(out_of_time(limits.time, used));
+    let number = child.id();
+    let ended = in_time(converse(&mut child, wasm), limits.time, number).await;
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(late) => {
+            // It may have ended by itself in this moment.
+            let _ = child.kill().await;
+            return Err(late);
+        }
     };
     let (answer, status, said) = ended.map_err(|error| CompileError::Start {
         program: program.shown.clone(),
@@ -115,6 +119,35 @@ pub(super) async fn compile(
         Ok(_) | Err(Silence::Ended) => Err(no_answer("it ended without an answer".into())),
         Err(Silence::Garbage(what)) => Err(no_answer(what)),
         Err(Silence::TooLarge(size, limit)) => Err(CompileError::Code { size, limit }),
+    }
+}
+
+/// Waits for `work` of a child process.
+///
+/// The limit is one on processor time, to which the kernel holds the child in whole seconds. So by the
+/// clock it is over only for a child that has had half of the processor; one that is starved, because
+/// it runs at low priority on a busy machine, has a few times as long.
+async fn in_time<T>(
+    work: impl Future<Output = T>,
+    limit: Duration,
+    process: Option<u32>,
+) -> Result<T, CompileError> {
+    let mut work = std::pin::pin!(work);
+    let mut waited = Duration::ZERO;
+    let mut next = limit;
+    loop {
+        if let Ok(done) = tokio::time::timeout(next, &mut work).await {
+            return Ok(done);
+        }
+        waited += next;
+        next = limit / 4;
+        let used = process.and_then(processor_time).unwrap_or(limit);
+        if used >= limit / 2 {
+            return Err(CompileError::Time { limit });
+        }
+        if waited >= limit * PATIENCE {
+            return Err(CompileError::Starved { waited, used });
+        }
     }
 }
 
@@ -210,7 +243,7 @@ fn crashed(status: ExitStatus, said: Text, limits: &CompileLimits) -> CompileErr
         limit: limits.memory,
     };
     let how = match (status.signal(), status.code()) {
-        (Some(SIGXCPU), _) => return out_of_time(limits.time, limits.time),
+        (Some(SIGXCPU), _) => return CompileError::Time { limit: limits.time },
         // The standard library says so and aborts; a test holds it to these words.
         (Some(SIGABRT), _) if said.as_str().contains("memory allocation of ") => return memory,
         (Some(SIGKILL), _) => "killed; is the machine out of memory?".into(),
@@ -218,14 +251,6 @@ fn crashed(status: ExitStatus, said: Text, limits: &CompileLimits) -> CompileErr
         (None, code) => format!("exit status {}", code.unwrap_or_default()),
     };
     CompileError::Crashed { how, said }
-}
-
-fn out_of_time(limit: Duration, used: Duration) -> CompileError {
-    if used < limit / 2 {
-        CompileError::Starved { limit, used }
-    } else {
-        CompileError::Time { limit }
-    }
 }
 
 /// Processor time that a process has had so far.
@@ -250,6 +275,8 @@ fn signal_name(signal: i32) -> String {
     }
 }
 
+/// How many times its limit a starved child may wait for the processor.
+const PATIENCE: u32 = 5;
 /// How much of what a child writes to standard error is kept, and of its answers in words.
 const TAIL: usize = 512;
 const SIGABRT: i32 = 6;

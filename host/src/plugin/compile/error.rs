@@ -15,21 +15,21 @@ pub enum CompileError {
     Refused(Text),
     /// It used up its time.
     #[error(
-        "it was not compiled within {limit:?}: build it smaller (optimised for size, stripped), or \
-         leave it out"
+        "to compile it takes more than {limit:?}: build it smaller (optimised for size, stripped), \
+         or leave it out"
     )]
     Time {
         /// What is allowed.
         limit: Duration,
     },
-    /// Its time was over before it had much of the processor.
+    /// It had hardly any of the processor.
     #[error(
-        "it was not compiled within {limit:?}, of which it had {used:?} of the processor: the \
-         machine is too busy; it is tried again at the next look"
+        "it was not compiled in {waited:?}, in which it had {used:?} of the processor: the machine is \
+         too busy; it is tried again at the next look"
     )]
     Starved {
-        /// What is allowed.
-        limit: Duration,
+        /// How long it was waited for.
+        waited: Duration,
         /// Processor time that the compilation got.
         used: Duration,
     },

@@ -100,3 +100,69 @@ fn lower_priority() {
 
 /// As much as a main thread has: the compiler is recursive where a file is nested.
 const STACK: usize = 8 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::plugin::engine;
+
+    /// A component with a module of many functions that do nothing.
+    fn many_functions() -> Vec<u8> {
+        let section = |id: u8, body: &[u8]| {
+            let length = body.len();
+            let mut bytes = vec![id];
+            // Three bytes of LEB128, whether the value needs them or not.
+            bytes.extend([
+                low(length) | 0x80,
+                low(length >> 7) | 0x80,
+                low(length >> 14),
+            ]);
+            bytes.extend_from_slice(body);
+            bytes
+        };
+        let count = [low(FUNCTIONS) | 0x80, low(FUNCTIONS >> 7)];
+        let mut module = b"\0asm\x01\0\0\0".to_vec();
+        module.extend(section(1, &[1, 0x60, 0, 0]));
+        module.extend(section(3, &[&count[..], &[0; FUNCTIONS]].concat()));
+        module.extend(section(
+            10,
+            &[&count[..], &[2, 0, 0x0b].repeat(FUNCTIONS)].concat(),
+        ));
+        [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module)].concat()
+    }
+
+    fn low(value: usize) -> u8 {
+        value.to_le_bytes()[0] & 0x7f
+    }
+
+    const FUNCTIONS: usize = 2000;
+
+    #[tokio::test]
+    async fn what_is_given_up_keeps_the_thread_until_it_ends() {
+        let engine = engine::on_demand().unwrap();
+        let thread = OwnThread::default();
+        let turns = Arc::new(Semaphore::new(1));
+        let turn = || Arc::clone(&turns).acquire_owned();
+        let compile = async |limit| {
+            let permit = turn().await.unwrap();
+            thread
+                .compile(permit, engine.clone(), limit, many_functions())
+                .await
+                .map(|artifact| artifact.load(&engine).is_ok())
+        };
+        let limit = Duration::ZERO;
+        assert_eq!(compile(limit).await, Err(CompileError::Time { limit }));
+        thread.overdue().await;
+        assert_eq!(turns.available_permits(), 0, "nothing else is compiled");
+        assert_eq!(
+            compile(Duration::MAX).await,
+            Ok(true),
+            "it has its turn then"
+        );
+        assert!(!*thread.overdue.borrow());
+    }
+}
