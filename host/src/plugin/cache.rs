@@ -9,7 +9,7 @@
 mod directory;
 mod seal;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use wasmtime::Engine;
 
@@ -29,11 +29,11 @@ pub(super) struct CodeCache {
 impl CodeCache {
     /// Opens the directory, making it where it is missing, and holds it to its size. Nothing, and a
     /// line in the log, where it is not ours alone: then every start compiles.
-    pub(super) fn open(dir: PathBuf, engine: &Engine) -> Option<Self> {
+    pub(super) fn open(dir: &Path, engine: &Engine) -> Option<Self> {
         Self::of(dir, Fingerprint::of(engine), MAX_BYTES)
     }
 
-    fn of(dir: PathBuf, engine: Fingerprint, limit: u64) -> Option<Self> {
+    fn of(dir: &Path, engine: Fingerprint, limit: u64) -> Option<Self> {
         let cache = Self {
             directory: Directory::new(dir),
             engine,

@@ -96,7 +96,7 @@ impl Sandbox {
                 .map_err(SandboxError::Thread)?,
             cache: options
                 .cache_dir
-                .and_then(|dir| CodeCache::open(dir, &engine)),
+                .and_then(|dir| CodeCache::open(&dir, &engine)),
             network: Arc::new(network),
             files: Arc::new(FilePool::new()),
             tracker: options.tracker,

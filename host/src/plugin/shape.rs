@@ -128,7 +128,7 @@ impl Frame {
             }
             Payload::ComponentAliasSection(aliases) => {
                 for alias in aliases {
-                    self.components.extend(aliased(&alias?, self, outer));
+                    self.take_in_alias(&alias?, outer);
                 }
             }
             Payload::ComponentExportSection(exports) => {
@@ -144,26 +144,26 @@ impl Frame {
         }
         Ok(true)
     }
-}
 
-/// The component that an alias gives a further index, if it is one.
-fn aliased(alias: &ComponentAlias<'_>, inner: &Frame, outer: &[Frame]) -> Option<Option<Count>> {
-    match *alias {
-        ComponentAlias::Outer {
-            kind: ComponentOuterAliasKind::Component,
-            count,
-            index,
-        } => {
-            let depth = outer.len().checked_sub(count as usize);
-            let frame = depth.map(|depth| outer.get(depth).unwrap_or(inner));
-            let component = frame.and_then(|frame| frame.components.get(index as usize));
-            Some(component.copied().flatten())
+    /// An alias of a component gives it a further index.
+    fn take_in_alias(&mut self, alias: &ComponentAlias<'_>, outer: &[Self]) {
+        match *alias {
+            ComponentAlias::Outer {
+                kind: ComponentOuterAliasKind::Component,
+                count,
+                index,
+            } => {
+                let depth = outer.len().checked_sub(count as usize);
+                let frame = depth.map(|depth| outer.get(depth).unwrap_or(self));
+                let component = frame.and_then(|frame| frame.components.get(index as usize));
+                self.components.push(component.copied().flatten());
+            }
+            ComponentAlias::InstanceExport {
+                kind: ComponentExternalKind::Component,
+                ..
+            } => self.components.push(None),
+            _ => {}
         }
-        ComponentAlias::InstanceExport {
-            kind: ComponentExternalKind::Component,
-            ..
-        } => Some(None),
-        _ => None,
     }
 }
 

@@ -56,17 +56,20 @@ fn answer(length: u64, body: &[u8]) -> ExitCode {
 
 /// Writes down what it was given.
 fn spy(path: &str) -> ExitCode {
-    let mut report = String::new();
     let environment = fs::read("/proc/self/environ").unwrap_or_default();
-    report += &format!("environment: {}\n", environment.len());
-    for descriptor in 0..3 {
+    let pipes = [0, 1, 2].map(|descriptor| {
         let open = fs::read_link(format!("/proc/self/fd/{descriptor}")).unwrap_or_default();
         let open = open.to_string_lossy().into_owned();
         let (kind, _) = open.split_once(':').unwrap_or((&open, ""));
-        report += &format!("{descriptor}: {kind}\n");
-    }
+        format!("{descriptor}: {kind}\n")
+    });
     let directory = fs::read_link("/proc/self/cwd").unwrap_or_default();
-    report += &format!("directory: {}\n", directory.display());
+    let report = format!(
+        "environment: {}\n{}directory: {}\n",
+        environment.len(),
+        pipes.concat(),
+        directory.display()
+    );
     match fs::write(path, report) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => say(&error.to_string(), 2),

@@ -35,7 +35,7 @@ struct Listed {
 }
 
 impl Directory {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: &Path) -> Self {
         // Without a slash at the end, behind which a symbolic link would be followed.
         Self(path.components().collect())
     }
@@ -111,7 +111,7 @@ impl Directory {
 
     pub(super) fn remove(&self, name: Name) {
         if let Ok(directory) = self.open() {
-            unlink(&directory, &name.to_string());
+            unlink(&directory, name.to_string());
         }
     }
 
@@ -128,7 +128,7 @@ impl Directory {
             });
             sum += if is_older { 0 } else { entry.size };
             if is_older || sum > limit {
-                unlink(&directory, &entry.name.to_string());
+                unlink(&directory, entry.name.to_string());
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 
 fn cache(dir: &Path, engine: &str, limit: u64) -> Option<CodeCache> {
-    CodeCache::of(dir.to_owned(), Fingerprint::named(engine), limit)
+    CodeCache::of(dir, Fingerprint::named(engine), limit)
 }
 
 fn private() -> TempDir {

@@ -42,7 +42,7 @@ impl Word {
     pub(super) fn limit(self) -> u64 {
         match self {
             Self::Code => MAX_CODE,
-            _ => MAX_TEXT,
+            _ => MAX_TEXT as u64,
         }
     }
 }
@@ -87,7 +87,7 @@ impl Head {
 pub(super) fn answer(to: &mut impl Write, word: Word, body: &[u8]) -> io::Result<()> {
     let body = match word {
         Word::Code => body,
-        _ => &body[..body.len().min(MAX_TEXT as usize)],
+        _ => &body[..body.len().min(MAX_TEXT)],
     };
     to.write_all(&Head::of(word, body).to_bytes())?;
     to.write_all(body)?;
@@ -113,7 +113,7 @@ const MARK: &[u8; 8] = b"vitals\0\x01";
 pub(super) const HEAD: usize = 8 + 1 + 8 + 32;
 /// The largest compiled code. That of the largest file is a few times as large as the file.
 const MAX_CODE: u64 = 512 << 20;
-const MAX_TEXT: u64 = 4 << 10;
+const MAX_TEXT: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -66,19 +66,19 @@ impl OwnThread {
             program: "a thread".into(),
             why: error.to_string(),
         })?;
-        let compiled = match tokio::time::timeout(limit, &mut answered).await {
-            Ok(compiled) => compiled.ok(),
-            Err(_) => {
-                let mut late = Err(TryRecvError::Empty);
-                self.overdue.send_modify(|overdue| {
-                    late = answered.try_recv();
-                    *overdue = matches!(late, Err(TryRecvError::Empty));
-                });
-                match late {
-                    Err(TryRecvError::Empty) => return Err(CompileError::Time { limit }),
-                    late => late.ok(),
-                }
+        let in_time = tokio::time::timeout(limit, &mut answered).await;
+        let compiled = if let Ok(compiled) = in_time {
+            compiled.ok()
+        } else {
+            let mut late = Err(TryRecvError::Empty);
+            self.overdue.send_modify(|overdue| {
+                late = answered.try_recv();
+                *overdue = matches!(late, Err(TryRecvError::Empty));
+            });
+            if let Err(TryRecvError::Empty) = late {
+                return Err(CompileError::Time { limit });
             }
+            late.ok()
         };
         match compiled {
             Some(Ok(Ok(code))) => Ok(Artifact::vouched_for(code)),
