@@ -307,3 +307,38 @@ fn a_type_may_hold_itself() {
         0
     );
 }
+
+#[derive(Config, Debug)]
+struct Places {
+    #[config(grant = "file")]
+    file: std::path::PathBuf,
+    #[config(grant = "disk", default)]
+    disks: Vec<std::path::PathBuf>,
+}
+
+#[test]
+fn a_path_is_absolute_and_can_be_granted() {
+    let schema = Places::json_schema();
+    assert_eq!(
+        schema["properties"]["file"],
+        json!({ "type": "string", "pattern": "^/", "x-vitals-grant": "file" })
+    );
+    assert_eq!(
+        schema["properties"]["disks"]["items"]["x-vitals-grant"],
+        "disk"
+    );
+    let read = |file: &str| Places::from_json(&json!({ "file": file }).to_string());
+    let places = read("/var//backups/..last").unwrap();
+    assert_eq!(places.file.to_str(), Some("/var//backups/..last"));
+    assert_eq!(places.file.to_value(), "/var//backups/..last");
+    assert!(places.disks.is_empty());
+    for (file, why) in [
+        ("last", "`file`: `last` is no absolute path"),
+        ("", "`file`: `` is no absolute path"),
+        ("/a\0b", "is no absolute path"),
+        ("/a/../b", "`file`: `/a/../b` has `..` in it"),
+    ] {
+        let error = read(file).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Facts about the machine: granted one by one, and true.
 
 use serde_json::Value;
-use vitals_tests::{TestHost, guests};
+use vitals_tests::{TestHost, Vitals, guests};
 
 /// Runs a check with this `allow` and `config`, and answers everything known of it.
 async fn facts(allow: &str, config: &str) -> Value {
@@ -118,19 +118,48 @@ async fn memory_and_load_are_what_the_kernel_says() {
     );
 }
 
+const WRITTEN: &str = "[checks.facts]\nplugin = 'facts'\nallow = { system = ['memory', 'load'] }\n\
+                       config = { disks = ['/srv'] }\n\
+                       [checks.files]\nplugin = 'files'\nallow = { files = ['/var//backups/'] }\n\
+                       config = { granted = '/etc/hostname' }";
+
 #[tokio::test]
-async fn what_is_granted_is_shown() {
+async fn what_is_granted_is_on_the_page_of_the_plugins() {
     let host = TestHost::builder()
-        .library("guest", guests::SYSTEM_FACTS)
-        .config(
-            "[checks.facts]\nplugin = 'guest'\nallow = { system = ['memory', 'load'] }\n\
-             config = { disks = ['/srv'] }",
-        )
+        .library("facts", guests::SYSTEM_FACTS)
+        .library("files", guests::FILES_READ)
+        .config(WRITTEN)
         .start()
         .await;
     host.health().await;
     let page = host.get("/plugins").await.text().to_owned();
-    for grant in ["system disk:/srv", "system memory", "system load"] {
-        assert!(page.contains(grant), "{grant}: {page}");
+    for grant in [
+        "system disk:/srv",
+        "system memory",
+        "system load",
+        "file /etc/hostname",
+        "file /var/backups",
+    ] {
+        assert!(page.contains(&format!("\"{grant}\"")), "{grant}: {page}");
+    }
+}
+
+#[test]
+fn what_is_granted_and_wanted_is_said_on_the_command_line() {
+    let with_both = |vitals: Vitals| {
+        let vitals = vitals.plugin("facts", guests::SYSTEM_FACTS);
+        vitals.plugin("files", guests::FILES_READ).run()
+    };
+    let ended = with_both(Vitals::new(["validate"]).config(WRITTEN));
+    for line in [
+        "facts: ok, may reach system disk:/srv, system memory, system load",
+        "files: ok, may reach file /etc/hostname, file /var/backups",
+    ] {
+        assert!(ended.stdout.contains(line), "{}", ended.stdout);
+    }
+    for (plugin, wants) in [("facts", "  disk  /disks/*"), ("files", "  file  /granted")] {
+        let file = format!("plugins/{plugin}.wasm");
+        let ended = with_both(Vitals::new(["inspect", &file]));
+        assert!(ended.stdout.contains(wants), "{}", ended.stdout);
     }
 }
