@@ -200,3 +200,47 @@ const KERNEL: [FsWord; 19] = [
     0x0000_1cd1, // devpts
     0x0000_9fa2, // usbfs
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn what_was_decided_on_is_not_opened_through_a_symlink_that_came_after() {
+        let place = tempfile::tempdir().unwrap();
+        let root = follow(place.path()).unwrap();
+        std::fs::create_dir(root.join("out")).unwrap();
+        std::fs::write(root.join("out/secret"), "").unwrap();
+        symlink("out", root.join("directory")).unwrap();
+        symlink("out/secret", root.join("file")).unwrap();
+        for path in ["directory/secret", "file"] {
+            let opened = path_only(&root.join(path));
+            assert_eq!(opened.unwrap_err(), Errno::LOOP, "{path}");
+        }
+        assert!(path_only(&root.join("out/secret")).is_ok());
+    }
+
+    #[test]
+    fn symlinks_are_followed_to_where_there_is_something_and_beyond() {
+        let place = tempfile::tempdir().unwrap();
+        let root = follow(place.path()).unwrap();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        symlink("../..", root.join("a/b/up")).unwrap();
+        symlink(root.join("a/b"), root.join("short")).unwrap();
+        symlink("nowhere/at/../all", root.join("dangling")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        for (path, leads) in [
+            ("a/b/up/a/b", "a/b"),
+            ("short/up/short", "a/b"),
+            ("short/nothing", "a/b/nothing"),
+            ("dangling/x", "nowhere/all/x"),
+        ] {
+            let found = follow(&root.join(path)).unwrap();
+            assert_eq!(found, root.join(leads), "{path}");
+        }
+        assert!(follow(&root.join("loop")).is_err());
+        assert_eq!(follow(Path::new("/../../..")).unwrap(), Path::new("/"));
+    }
+}

@@ -191,11 +191,11 @@ async fn a_directory_without_end_and_a_file_without_end_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_replaced_all_the_time_is_read_whole_each_time() {
+async fn a_file_that_is_replaced_all_the_time_never_leads_out() {
     let ground = Ground::new();
     let file = ground.path("in/turning");
     ground.link(&ground.path("in/file"), "in/turning");
-    // Now a link to a granted file, now one to another, now a file.
+    // Now a link out of what is granted, now a file, now a link to another.
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let turning = {
         let (stop, ground_path, file) = (stop.clone(), ground.path(""), file.clone());
@@ -213,9 +213,8 @@ async fn a_file_that_is_replaced_all_the_time_is_read_whole_each_time() {
     };
     let config = format!(
         "[checks.orders]\nplugin = 'guest'\ntimeout = '20s'\n{}\n\
-         config = {{ times = 500, asks = [{{ call = 'read', path = '{file}' }}{}] }}",
+         config = {{ times = 5000, asks = [{{ call = 'read', path = '{file}' }}] }}",
         files_allowed(&[&ground.path("in")]),
-        format!(", {{ call = 'read', path = '{file}' }}").repeat(9)
     );
     let host = TestHost::builder()
         .library("guest", guests::FILES_READ)
@@ -225,11 +224,13 @@ async fn a_file_that_is_replaced_all_the_time_is_read_whole_each_time() {
     let check = host.check("orders").await;
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     turning.join().unwrap();
-    for answer in answers(&check) {
+    let answers = answers(&check);
+    for answer in &answers {
         let fine = ["inside", "a file"].contains(&answer.as_str());
         assert!(
             fine || answer.starts_with("denied: ") || answer.contains("changes faster"),
             "{answer}"
         );
     }
+    assert!(answers.len() > 1, "it was seen to change: {answers:?}");
 }
