@@ -33,8 +33,9 @@ async fn answers_come_back_and_threads_start_as_they_are_needed() {
     for number in 0..50 {
         assert_eq!(pool.run(&check("a"), move || number).await.unwrap(), number);
     }
-    // One after the other needs one; a second may have come because the first was not back yet.
-    assert!(pool.0.desk().threads <= 2, "{pool:?}");
+    // An answer may come before its thread is back, so that the next call starts another.
+    let threads = pool.0.desk().threads;
+    assert!((1..=THREADS).contains(&threads), "{pool:?}");
 }
 
 #[tokio::test]
