@@ -10,8 +10,6 @@ use super::engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 pub(super) struct MemoryLimiter {
     limit: usize,
     held: usize,
-    peak: usize,
-    last_growth: usize,
 }
 
 /// The guest asked for more memory than it may have; ends the run.
@@ -25,20 +23,27 @@ pub(super) struct MemoryExceeded {
 impl MemoryLimiter {
     pub(super) fn new(limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self {
-            limit,
-            held: 0,
-            peak: 0,
-            last_growth: 0,
-        }
+        Self { limit, held: 0 }
     }
 
     /// The most that was held at a time, in bytes.
     pub(super) fn peak(&self) -> u64 {
-        self.peak as u64
+        // A run gives nothing back before its end.
+        self.held as u64
     }
 
-    fn grow(&mut self, by: usize) -> wasmtime::Result<bool> {
+    /// Counts a growth, or ends the run. One beyond the `maximum` of its memory or table fails, and is
+    /// not counted.
+    ///
+    /// Nothing that is counted is given back: wasmtime also reports growths as failed that it never
+    /// asked for here, and a guest that mixed those with others would hold what nobody counts. One
+    /// that fails after it was counted fails because the machine has no memory left.
+    fn grow(
+        &mut self,
+        by: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let asked = self.held.saturating_add(by);
         if asked > self.limit {
             return Err(MemoryExceeded {
@@ -47,16 +52,11 @@ impl MemoryLimiter {
             }
             .into());
         }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
         self.held = asked;
-        self.peak = self.peak.max(asked);
-        self.last_growth = by;
         Ok(true)
-    }
-
-    fn growth_failed(&mut self) {
-        self.held = self
-            .held
-            .saturating_sub(std::mem::take(&mut self.last_growth));
     }
 }
 
@@ -65,32 +65,20 @@ impl ResourceLimiter for MemoryLimiter {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.grow(desired.saturating_sub(current))
-    }
-
-    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.growth_failed();
-        Ok(())
+        self.grow(desired.saturating_sub(current), desired, maximum)
     }
 
     fn table_growing(
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.grow(
-            desired
-                .saturating_sub(current)
-                .saturating_mul(size_of::<usize>()),
-        )
-    }
-
-    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.growth_failed();
-        Ok(())
+        let elements = desired.saturating_sub(current);
+        let bytes = elements.saturating_mul(size_of::<usize>());
+        self.grow(bytes, desired, maximum)
     }
 
     fn instances(&self) -> usize {
@@ -128,14 +116,31 @@ mod tests {
     }
 
     #[test]
-    fn a_growth_that_failed_is_not_held() {
+    fn a_growth_beyond_its_maximum_fails_and_is_not_counted() {
         let mut limiter = MemoryLimiter::new(1000);
-        assert!(limiter.memory_growing(0, 900, None).is_ok());
-        assert!(
-            limiter
-                .memory_grow_failed(wasmtime::Error::msg("no memory"))
-                .is_ok()
-        );
-        assert!(limiter.memory_growing(0, 900, None).is_ok());
+        for _ in 0..10 {
+            assert!(!limiter.memory_growing(0, 900, Some(800)).unwrap());
+            assert!(!limiter.table_growing(0, 100, Some(99)).unwrap());
+        }
+        assert_eq!(limiter.peak(), 0);
+        assert!(limiter.memory_growing(0, 800, Some(800)).unwrap());
+    }
+
+    #[test]
+    fn failures_that_were_never_asked_for_give_nothing_back() {
+        let mut limiter = MemoryLimiter::new(1000);
+        let mut size = 0;
+        let ended = loop {
+            let failed = limiter.memory_grow_failed(wasmtime::Error::msg("beyond its type"));
+            failed
+                .and(limiter.table_grow_failed(wasmtime::Error::msg("the same")))
+                .unwrap();
+            match limiter.memory_growing(size, size + 100, None) {
+                Ok(_) => size += 100,
+                Err(_) => break size,
+            }
+            assert!(size <= 1000, "it grows for ever");
+        };
+        assert_eq!(ended, 1000);
     }
 }
