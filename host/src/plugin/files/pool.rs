@@ -1,8 +1,8 @@
 //! A few threads for calls that block in the file systems of the machine, and nothing else.
 //!
-//! A file system that hangs (a mount whose server is gone) can hold a thread for ever: such a thread
-//! is lost, so there are several, no check gets a second one while its first hangs, and nothing
-//! else in the host waits for any of them. It knows no grants and no paths.
+//! A file system that hangs (a mount whose server is gone) can hold a thread for ever. Such a thread
+//! is lost: another one takes its place, no check loses a second one while its first hangs, and
+//! nothing else in the host waits for any of them. It knows no grants and no paths.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 use crate::check::CheckName;
 use crate::plugin::threads::lower_priority;
 
-/// The threads for files. They start with the first calls, at most [`THREADS`], and end when this is
-/// dropped: those that hang, when they no longer do.
+/// The threads for files: at most [`THREADS`] beside those that are lost, and [`MOST`] in all. They
+/// start with the first calls, and end when this is dropped; those that hang, when they no longer do.
 pub(in crate::plugin) struct FilePool(Arc<Shared>);
 
 /// Why a call was not made.
@@ -99,7 +99,10 @@ impl FilePool {
             check: check.clone(),
             gone: Arc::default(),
         };
-        let mut waiting = Waiting(Some(Arc::clone(&caller.gone)));
+        let mut waiting = Waiting {
+            pool: self,
+            gone: Some(Arc::clone(&caller.gone)),
+        };
         let work = Box::new(move || {
             // Nobody may be there to take it.
             let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
@@ -107,7 +110,7 @@ impl FilePool {
         self.submit(Job { caller, work })?;
         let answer = answer.await;
         // The thread may not have noticed yet that it is free.
-        waiting.0 = None;
+        waiting.gone = None;
         match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(panic)) => resume_unwind(panic),
@@ -128,16 +131,27 @@ impl FilePool {
         if desk.waiting.len() >= QUEUED {
             return Err(PoolError::Full);
         }
-        if desk.idle <= desk.waiting.len() && desk.threads < THREADS {
-            match self.start(desk.threads) {
-                Ok(()) => desk.threads += 1,
-                // Those that there are will come to it.
-                Err(_) if desk.threads > 0 => {}
-                Err(error) => return Err(PoolError::Thread(error)),
-            }
-        }
         desk.waiting.push_back(job);
+        match self.staff(&mut desk) {
+            // Those that there are will come to it.
+            Err(_) if desk.threads > desk.lost() => {}
+            Err(error) => {
+                desk.waiting.pop_back();
+                return Err(PoolError::Thread(error));
+            }
+            Ok(()) => {}
+        }
         self.0.work.notify_one();
+        Ok(())
+    }
+
+    /// Starts a thread where more calls wait than threads, if there may be another one.
+    fn staff(&self, desk: &mut Desk) -> io::Result<()> {
+        let is_short = desk.waiting.len() > desk.idle;
+        if is_short && desk.threads < MOST && desk.threads - desk.lost() < THREADS {
+            self.start(desk.threads)?;
+            desk.threads += 1;
+        }
         Ok(())
     }
 
@@ -173,6 +187,14 @@ impl fmt::Debug for FilePool {
     }
 }
 
+impl Desk {
+    /// Threads at calls that nobody waits for any more.
+    fn lost(&self) -> usize {
+        let running = self.running.iter();
+        running.filter(|caller| caller.is_gone()).count()
+    }
+}
+
 impl Shared {
     /// The life of a thread.
     fn serve(&self) {
@@ -192,6 +214,11 @@ impl Shared {
             work();
             desk = self.desk();
             desk.running.retain(|other| !other.is(&caller));
+            // Somebody has taken the place of one that was lost and is back.
+            if desk.threads - desk.lost() > THREADS {
+                desk.threads -= 1;
+                return;
+            }
         }
     }
 
@@ -201,18 +228,28 @@ impl Shared {
 }
 
 /// Held by whoever waits for a call, with what to set if that ends before the answer comes.
-struct Waiting(Option<Arc<AtomicBool>>);
+struct Waiting<'p> {
+    pool: &'p FilePool,
+    gone: Option<Arc<AtomicBool>>,
+}
 
-impl Drop for Waiting {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Some(gone) = &self.0 {
+        if let Some(gone) = &self.gone {
             gone.store(true, Ordering::Relaxed);
+            // Where a thread was lost by that, others may wait for it. If none can be started now, the
+            // next call tries it again.
+            let _ = self.pool.staff(&mut self.pool.0.desk());
         }
     }
 }
 
-/// Threads at most. So many file systems can hang before those that work are kept waiting.
+/// Threads that make calls at the same time. So many can hang, until they are given up, before those
+/// that work are kept waiting.
 const THREADS: usize = 4;
+/// Threads at most, with those that are lost: as many checks as can hang before calls of the others are
+/// no longer made.
+const MOST: usize = 64;
 /// Calls that wait at most. A run waits for one at a time.
 const QUEUED: usize = 1 << 10;
 

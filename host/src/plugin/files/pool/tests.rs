@@ -57,13 +57,61 @@ async fn a_check_whose_call_hangs_gets_no_other_thread_and_others_do() {
 }
 
 #[tokio::test]
+async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back() {
+    let pool = FilePool::new();
+    let mut hung = Vec::new();
+    for number in 0..3 * THREADS {
+        hung.push(hang(&pool, &format!("stuck-{number}")).await);
+    }
+    let answer = timeout(Duration::from_secs(20), pool.run(&check("other"), || 7)).await;
+    assert_eq!(answer.expect("it is not kept waiting").unwrap(), 7);
+    assert!(pool.0.desk().threads > 3 * THREADS, "{pool:?}");
+
+    drop(hung);
+    let back = async {
+        while pool.0.desk().threads > THREADS {
+            tokio::task::yield_now().await;
+        }
+    };
+    let back = timeout(Duration::from_secs(20), back).await;
+    back.expect("those that nobody needs any more end");
+    assert_eq!(pool.run(&check("other"), || 8).await.unwrap(), 8);
+}
+
+#[tokio::test]
+async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
+    let pool = FilePool::new();
+    let names: Vec<_> = (0..THREADS)
+        .map(|number| check(&format!("stuck-{number}")))
+        .collect();
+    let (releases, held): (Vec<_>, Vec<_>) = names.iter().map(|_| mpsc::channel::<()>()).unzip();
+    let calls = names.iter().zip(held);
+    let mut calls: Vec<_> = calls
+        .map(|(name, held)| Box::pin(pool.run(name, move || held.recv().is_ok())))
+        .collect();
+    for call in &mut calls {
+        assert!(futures_lite::future::poll_once(call).await.is_none());
+    }
+    while pool.0.desk().running.len() < THREADS {
+        tokio::task::yield_now().await;
+    }
+    let name = check("other");
+    let mut other = Box::pin(pool.run(&name, || 7));
+    assert!(futures_lite::future::poll_once(&mut other).await.is_none());
+    drop(calls);
+    let answer = timeout(Duration::from_secs(20), other).await;
+    assert_eq!(answer.expect("a thread was started for it").unwrap(), 7);
+    drop(releases);
+}
+
+#[tokio::test]
 async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
     let pool = FilePool::new();
     let mut hung = Vec::new();
-    for number in 0..THREADS {
+    for number in 0..MOST {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
-    assert_eq!(pool.0.desk().threads, THREADS);
+    assert_eq!(pool.0.desk().threads, MOST);
 
     let made = Arc::new(AtomicUsize::new(0));
     for _ in 0..QUEUED + 10 {
@@ -91,7 +139,7 @@ async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
 async fn the_queue_is_bounded() {
     let pool = FilePool::new();
     let mut hung = Vec::new();
-    for number in 0..THREADS {
+    for number in 0..MOST {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
     let name = check("waits");
@@ -119,7 +167,7 @@ async fn a_panic_goes_on_in_the_caller_and_the_thread_lives_on() {
 async fn those_who_wait_hear_of_the_end() {
     let pool = FilePool::new();
     let mut hung = Vec::new();
-    for number in 0..THREADS {
+    for number in 0..MOST {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
     let (sender, answer) = oneshot::channel::<()>();
