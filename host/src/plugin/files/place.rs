@@ -142,9 +142,9 @@ fn path_only(place: &Path) -> rustix::io::Result<OwnedFd> {
 /// Decides on a place that the kernel makes up. It is not among the files of a directory above the
 /// place where it is mounted: a grant has to be one for a path inside.
 fn permit_kernel(asked: &Path, leads: &Path, kind: FsWord, grants: &Grants) -> Result<(), Trouble> {
-    if kind == PROC_SUPER_MAGIC && is_about_a_process(leads) {
+    if kind == PROC_SUPER_MAGIC && shows_memory(leads) {
         return Err(Trouble::failed(
-            "it is what the kernel tells of a process, which no plugin may read",
+            "it is what the kernel tells of a process or of its own memory, which no plugin may read",
         ));
     }
     let inside = |granted: &PathBuf| {
@@ -162,10 +162,12 @@ fn ground(place: &OwnedFd) -> rustix::io::Result<Option<FsWord>> {
     Ok(KERNEL.contains(&kind).then_some(kind))
 }
 
-/// Whether a path on `/proc` is that of a process or one of its threads.
-fn is_about_a_process(path: &Path) -> bool {
+/// Whether a path on `/proc` is that of a process or one of its threads, or of the memory of the
+/// machine: there all secrets of the host are.
+fn shows_memory(path: &Path) -> bool {
+    let is_process = |part: &OsStr| part.as_bytes().iter().all(u8::is_ascii_digit);
     path.iter()
-        .any(|part| part.as_bytes().iter().all(u8::is_ascii_digit))
+        .any(|part| is_process(part) || part == "kcore" || part == "vmcore")
 }
 
 /// How a file is opened once it is known to be one: a lease of somebody else is no reason to wait.
@@ -179,8 +181,13 @@ const TRIES: usize = 8;
 const STEPS: usize = 512;
 /// File systems that the kernel makes up, by their numbers in `linux/magic.h`. To read there can be to
 /// do something: some files are emptied by it, some wait for events.
-const KERNEL: [FsWord; 19] = [
+const KERNEL: [FsWord; 24] = [
     PROC_SUPER_MAGIC,
+    0x5a3c_69f0, // apparmorfs
+    0x6e66_7364, // nfsd
+    0xabba_1974, // xenfs
+    0x23c9_b64e, // spufs
+    0x0a64_7361, // functionfs
     0x6265_6572, // sysfs
     0x6462_6720, // debugfs
     0x7472_6163, // tracefs
