@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         ("exit", _) => say("I would rather \u{1b}[31mnot", 3),
         ("flood", _) => say(&"blah\n".repeat(1 << 20), 4),
         ("abort", _) => std::process::abort(),
+        ("killed-once", mark) => killed_once(mark),
         ("silent", _) => ExitCode::SUCCESS,
         ("hang", _) => loop {
             std::thread::park();
@@ -51,6 +52,17 @@ fn answer(length: u64, body: &[u8]) -> ExitCode {
     bytes.extend([0; 32]);
     bytes.extend(body);
     let _ = io::stdout().write_all(&bytes);
+    ExitCode::SUCCESS
+}
+
+/// Ends as the kernel ends who takes the last memory; the next time it does not, which the directory
+/// `mark` tells.
+fn killed_once(mark: &str) -> ExitCode {
+    if fs::create_dir(mark).is_err() {
+        return say("not again", 3);
+    }
+    let own = rustix::process::getpid();
+    let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
     ExitCode::SUCCESS
 }
 

@@ -246,7 +246,8 @@ fn crashed(status: ExitStatus, said: Text, limits: &CompileLimits) -> CompileErr
         (Some(SIGXCPU), _) => return CompileError::Time { limit: limits.time },
         // The standard library says so and aborts; a test holds it to these words.
         (Some(SIGABRT), _) if said.as_str().contains("memory allocation of ") => return memory,
-        (Some(SIGKILL), _) => "killed; is the machine out of memory?".into(),
+        // Where the machine runs out of memory this process goes first.
+        (Some(SIGKILL), _) => return CompileError::Killed,
         (Some(signal), _) => signal_name(signal),
         (None, code) => format!("exit status {}", code.unwrap_or_default()),
     };

@@ -83,7 +83,7 @@ pub(super) fn stay_alone() -> Result<(), String> {
 fn lower(resource: Resource, most: u64) -> io::Result<()> {
     // At the upper limit the kernel kills without a word, at the lower one with a signal that says
     // what for.
-    let upper = most + u64::from(resource == Resource::Cpu);
+    let upper = most.saturating_add(u64::from(resource == Resource::Cpu));
     let upper = getrlimit(resource)
         .maximum
         .map_or(upper, |now| now.min(upper));

@@ -61,6 +61,12 @@ pub enum CompileError {
         /// The end of what it wrote to standard error.
         said: Text,
     },
+    /// The compiler was killed from outside.
+    #[error(
+        "the compiler was killed over it; is the machine out of memory? It is tried again at the next \
+         look"
+    )]
+    Killed,
     /// The compiler gave no answer that could be one.
     #[error(
         "{} did not answer as a compiler ({what}){}; it has to be the binary `vitals` of version \
@@ -122,6 +128,7 @@ impl CompileError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Starved { .. }
+            | Self::Killed
             | Self::Answer { .. }
             | Self::Start { .. }
             | Self::Confine(_)

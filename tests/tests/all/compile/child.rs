@@ -71,6 +71,19 @@ async fn a_compiler_that_misbehaves_costs_the_plugin_a_load_error_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_compiler_that_was_killed_from_outside_is_asked_again() {
+    let builder = faked(FOREVER).config("[plugins]\nrescan = '200ms'");
+    let mark = builder.place().path().join("mark");
+    let how = told(&format!("killed-once {}", mark.display()));
+    let host = builder.plugin("file", how).start().await;
+    let asked_again =
+        |check: &serde_json::Value| check["message"].to_string().contains("not again");
+    host.eventually_check("module:file", "the next answer", asked_again)
+        .await;
+    assert!(mark.exists(), "it was killed before");
+}
+
+#[tokio::test]
 async fn a_compiler_that_hangs_is_given_up() {
     let builder = faked(Duration::from_millis(500)).plugin("hang", told("hang"));
     let host = builder.start().await;
