@@ -250,4 +250,14 @@ mod tests {
         assert!(follow(&root.join("loop")).is_err());
         assert_eq!(follow(Path::new("/../../..")).unwrap(), Path::new("/"));
     }
+
+    #[test]
+    fn the_memory_of_processes_and_of_the_machine_is_known_by_its_path() {
+        for path in ["/proc/1/environ", "/host/proc/7/task/8/mem", "/proc/kcore"] {
+            assert!(shows_memory(Path::new(path)), "{path}");
+        }
+        for path in ["/proc/mdstat", "/proc/sys/fs/file-nr", "/"] {
+            assert!(!shows_memory(Path::new(path)), "{path}");
+        }
+    }
 }
