@@ -30,6 +30,11 @@ impl Host {
         if text.contains('%') {
             return Err(HostError::Zone);
         }
+        // To bring a text into canonical form takes longer the longer it is, and a guest may write
+        // megabytes.
+        if text.len() > MAX_TEXT {
+            return Err(HostError::Name);
+        }
         let inner = text
             .strip_prefix('[')
             .and_then(|text| text.strip_suffix(']'));
@@ -216,6 +221,9 @@ pub(super) fn split_port(text: &str) -> Result<(&str, Option<u16>), HostError> {
 
 /// The longest name that DNS can carry, RFC 1035 section 2.3.4, as text without the final dot.
 const MAX_NAME: usize = 253;
+/// What a name can take before it is in canonical form: four bytes a character, and a final dot of
+/// three.
+const MAX_TEXT: usize = 4 * MAX_NAME + 3;
 
 #[cfg(test)]
 mod tests {
@@ -285,6 +293,14 @@ mod tests {
         // Labels of one character and their dots, the last of which does not count.
         assert!(Host::parse(&"a.".repeat(127)).is_ok());
         assert_eq!(Host::parse(&"a.".repeat(128)), Err(HostError::Name));
+    }
+
+    #[test]
+    fn a_text_is_read_if_it_can_be_as_long_as_a_name() {
+        // A soft hyphen is left out of a name, and costs time all the same.
+        let padded = |count| format!("{}example.com", "\u{ad}".repeat(count));
+        assert_eq!(canonical(&padded(200)), "example.com");
+        assert_eq!(canonical(&padded(1000)), "Name");
     }
 
     #[test]
