@@ -30,7 +30,10 @@ impl Egress {
         let addresses = self
             .addresses(peer, until)
             .await
-            .map_err(|no_way| self.unreached(no_way))?;
+            .map_err(|no_way| match no_way {
+                NoWay::Denied(_) => led_away(peer),
+                unresolved @ NoWay::Unresolved(_) => self.unreached(unresolved),
+            })?;
         connect(&addresses, until)
             .await
             .map_err(|error| match error.kind() {
@@ -60,10 +63,20 @@ impl Egress {
     }
 }
 
+/// What a guest is told of a name that leads where nothing is granted. Not the address: the grant
+/// does not let it look names up, and a wildcard would let it ask for any.
+fn led_away(peer: &Peer) -> Unreached {
+    let kind = peer.channel.kind();
+    Unreached::Denied(format!(
+        "denied: {kind} {peer}, which leads out of what is granted (the refusals of the check say \
+         where to)"
+    ))
+}
+
 /// Why there is no connection to a peer.
 #[derive(Debug)]
 pub(in crate::plugin) enum Unreached {
-    /// It is not granted; the text says what the operator would have to write.
+    /// It is not granted; the text says what the operator would have to write, or where to read it.
     Denied(String),
     /// There was no answer in time.
     Timeout,
