@@ -57,21 +57,23 @@ impl Roots {
         host: &Host,
         until: Instant,
     ) -> Result<TlsStream<TcpStream>, Error> {
-        let client = self.client().await;
         let refused = |reason: &str| Error::InternalError(Some(untrusted(host, reason)));
         let name = server_name(host).map_err(refused)?;
-        let connector = TlsConnector::from(Arc::clone(&client.config));
-        match timeout_at(until.into(), connector.connect(name, stream)).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(
+        let shaking = async {
+            let client = self.client().await;
+            let connector = TlsConnector::from(Arc::clone(&client.config));
+            connector.connect(name, stream).await.map_err(|error| {
                 match error.get_ref().and_then(|inner| inner.downcast_ref()) {
                     Some(rustls::Error::InvalidCertificate(reason)) => {
                         refused(&doubt(reason, None, client.roots.len()))
                     }
                     Some(error) => fault(error),
                     None => Error::ConnectionTerminated,
-                },
-            ),
+                }
+            })
+        };
+        match timeout_at(until.into(), shaking).await {
+            Ok(shaken) => shaken,
             Err(_) => Err(Error::ConnectionTimeout),
         }
     }
@@ -223,4 +225,40 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
             .map_err(|error| content(error.to_string()))?;
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn roots_that_take_long_to_read_take_none_of_the_time_beyond() {
+        let roots = Roots::default();
+        let set = Arc::clone(&roots.0);
+        let (reads, reading) = std::sync::mpsc::channel::<()>();
+        let (goes_on, go_on) = std::sync::mpsc::channel::<()>();
+        let reader = std::thread::spawn(move || {
+            set.client.get_or_init(|| {
+                reads.send(()).unwrap();
+                go_on.recv().unwrap();
+                set.make_client()
+            });
+        });
+        reading.recv().unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let host = Host::parse("web.test").unwrap();
+        let until = Instant::now() + Duration::from_millis(100);
+        let shaking = roots.shake_hands(stream.unwrap(), &host, until);
+        let ended = tokio::time::timeout(Duration::from_secs(10), shaking).await;
+        goes_on.send(()).unwrap();
+        reader.join().unwrap();
+        let error = ended.expect("it ends by itself").unwrap_err();
+        assert!(matches!(error, Error::ConnectionTimeout), "{error:?}");
+    }
 }
