@@ -104,6 +104,21 @@ impl Serving {
         kibibytes.unwrap_or(0) << 10
     }
 
+    /// How many descriptors it may have open, and how many it could be let have.
+    ///
+    /// # Panics
+    ///
+    /// It has ended.
+    pub fn descriptors(&self) -> (String, String) {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id()));
+        let limits = limits.expect("it is running");
+        let mut lines = limits.lines();
+        let line = lines.find_map(|line| line.strip_prefix("Max open files"));
+        let mut words = line.expect("it has such a limit").split_whitespace();
+        let mut next = || words.next().unwrap_or_default().to_owned();
+        (next(), next())
+    }
+
     /// Sends it SIGTERM.
     ///
     /// # Panics

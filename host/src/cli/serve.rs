@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use vitals_host::config::Argument;
@@ -33,6 +34,7 @@ impl Serve {
                 "VITALS_LOG can't be read: {error}; write for example `info`"
             ));
         }
+        raise_descriptors();
         let address = config.server.listen;
         let grace = config.server.shutdown_grace;
         let listener = match TcpListener::bind(address).await {
@@ -80,6 +82,23 @@ impl Serve {
             value: dir.display().to_string(),
         });
         listen.into_iter().chain(plugins).collect()
+    }
+}
+
+/// Lets the process have as many descriptors as it may. What it begins with is often 1,024, for
+/// programs that can't handle more; a handful of runs with all their connections would leave none
+/// for the endpoints.
+fn raise_descriptors() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, ?current, "cannot raise the limit on open files (ulimit -n)");
     }
 }
 

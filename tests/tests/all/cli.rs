@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use insta::assert_snapshot;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use vitals_tests::{Finished, Reply, Target, TestHost, Vitals, guests};
 
@@ -301,4 +302,22 @@ async fn a_closed_port_is_never_healthy() {
             "{check:#}"
         );
     }
+}
+
+#[tokio::test]
+async fn serve_takes_as_many_descriptors_as_it_may_have() {
+    let before = getrlimit(Resource::Nofile);
+    let fewer = Rlimit {
+        current: before.maximum.map(|maximum| maximum - 1),
+        ..before
+    };
+    // The child begins with what this process has when it is started.
+    setrlimit(Resource::Nofile, fewer).expect("a limit can be lowered");
+    let serving = Vitals::new(["serve"])
+        .env("VITALS_LISTEN", "127.0.0.1:0")
+        .serve()
+        .await;
+    setrlimit(Resource::Nofile, before).expect("and raised again");
+    let (has, could_have) = serving.descriptors();
+    assert_eq!(has, could_have);
 }
