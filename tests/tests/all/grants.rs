@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use insta::assert_snapshot;
 use serde_json::Value;
-use vitals_tests::{Reply, Target, TestHost, guests};
+use vitals_tests::{Reply, Target, TestHost, eventually, guests};
 
 /// Runs a guest as the check `orders` and answers everything known of it.
 async fn orders(guest: impl Into<Vec<u8>>, config: &str) -> Value {
@@ -350,7 +350,15 @@ async fn every_refused_attempt_is_counted() {
         check["result"]["refusals"].as_array().map(Vec::len),
         Some(1)
     );
-    let metrics = host.get("/metrics").await;
     let line = r#"vitals_denied_total{check="orders",kind="tcp"} 3"#;
-    assert!(metrics.text().contains(line), "{}", metrics.text());
+    // The board has a result a moment before the metrics count it.
+    eventually("each attempt is counted", async || {
+        let metrics = host.get("/metrics").await.text().to_owned();
+        if metrics.contains(line) {
+            Ok(())
+        } else {
+            Err(metrics)
+        }
+    })
+    .await;
 }
