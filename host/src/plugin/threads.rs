@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{io, mem, thread};
 
 use async_task::{Runnable, Task};
@@ -84,7 +84,12 @@ impl GuestThreads {
                     wasmtime::Engine::tls_eager_initialize();
                     let _entered = host.enter();
                     while let Some(runnable) = shared.next() {
+                        let began = Instant::now();
                         runnable.run();
+                        // The kernel's own slices are longer than a guest's.
+                        if began.elapsed() >= LONG {
+                            thread::yield_now();
+                        }
                     }
                 })?;
         }
@@ -238,13 +243,14 @@ pub(super) fn lower_priority() {
 
 /// How much nicer a guest is than the host.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 5;
+const NICE: i32 = 10;
+/// Whoever has computed for so long without a pause may have kept the host from its own work.
+const LONG: Duration = Duration::from_micros(500);
 const NEVER: Nanos = Nanos::MAX;
 
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use super::*;
 
