@@ -5,6 +5,7 @@
 //! long the run went on after its deadline, what the neighbour noticed, what memory the host kept.
 
 mod animal;
+mod compilation;
 mod cpu;
 mod descriptions;
 mod files;
@@ -69,6 +70,7 @@ pub fn catalogue() -> Vec<(Group, Vec<Animal>)> {
         (tls::GROUP, tls::animals()),
         (files::GROUP, files::animals()),
         (load::GROUP, load::animals()),
+        (compilation::GROUP, compilation::animals()),
         (schemas::GROUP, schemas::animals()),
     ]
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::check::{CheckName, PluginName};
+use crate::check::{CheckName, PluginName, Text};
 use crate::config::Plugins;
 
 /// A look at the directories.
@@ -142,7 +142,9 @@ impl Files {
                 self.found.insert(name, path);
             }
             Err(error) => {
-                let message = format!("cannot load {}: {error}; rename the file", path.display());
+                // Whoever can put a file here chooses its name: it has line breaks, or worse.
+                let shown = Text::line(&path.display().to_string(), SHOWN_BYTES);
+                let message = format!("cannot load {shown}: {error}; rename the file");
                 self.misnamed.push(Misnamed {
                     path,
                     stem,
@@ -206,6 +208,8 @@ fn stand_in(stem: &str, suffix: &str) -> CheckName {
 }
 
 /// The longest name that a plugin may have.
+/// How much of a path is shown that no plugin can have.
+const SHOWN_BYTES: usize = 512;
 const NAME_CHARACTERS: usize = 64;
 
 #[cfg(test)]

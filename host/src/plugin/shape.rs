@@ -29,9 +29,17 @@ pub(super) fn check(component: &Component) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Holds the bytes of a component to its core instances. What can't be parsed is left to the
-/// compiler, which says more about it.
+/// Holds the bytes of a component to its core instances, and to how deep its components lie in each
+/// other, because the time to compile them grows with the square of that. What can't be parsed is left
+/// to the compiler, which says more about it.
 pub(super) fn check_instances(wasm: &[u8]) -> Result<(), LoadError> {
+    if is_too_deep(wasm) {
+        return Err(LoadError::Shape {
+            what: "components in each other",
+            count: MAX_NESTING + 1,
+            limit: MAX_NESTING,
+        });
+    }
     match core_instances(wasm) {
         Ok(Some(Count(count))) if count > MAX_CORE_INSTANCES => Err(LoadError::Shape {
             what: "core instances",
@@ -43,6 +51,21 @@ pub(super) fn check_instances(wasm: &[u8]) -> Result<(), LoadError> {
         )),
         Ok(Some(_)) | Err(_) => Ok(()),
     }
+}
+
+/// Whether components lie in each other more than [`MAX_NESTING`] deep.
+fn is_too_deep(wasm: &[u8]) -> bool {
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload {
+            Ok(Payload::Version { .. }) if depth == MAX_NESTING => return true,
+            Ok(Payload::Version { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth -= 1,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 fn types(why: &str) -> LoadError {
@@ -173,6 +196,10 @@ impl Count {
         self.0 = self.0.saturating_add(other.0);
     }
 }
+
+/// How deep components may lie in each other, the outermost counted. Those that toolchains make are
+/// fewer than ten.
+const MAX_NESTING: u32 = 100;
 
 #[cfg(test)]
 mod tests;

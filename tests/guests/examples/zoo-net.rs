@@ -35,6 +35,7 @@ impl Guest for Component {
             "udp-leak" => udp_leak(&settings),
             "udp-receive" => udp_receive(&settings),
             "look-up" => look_up(&settings),
+            "look-up-many" => look_up_many(&settings),
             "tls" => handshake(&settings),
             "tls-read" => tls_read(&settings),
             "tls-write" => tls_write(&settings),
@@ -287,6 +288,17 @@ fn look_up(told: &Told) -> Result<String, String> {
         Some(at) => dial(at).map(|()| "connected".to_owned()),
         None => Ok(found.join(" ")),
     }
+}
+
+/// Looks up one name after the other, whatever is said of the one before.
+fn look_up_many(told: &Told) -> Result<String, String> {
+    let mut last = Ok("nothing to look up".to_owned());
+    for number in 0..told.number("count") {
+        let name = format!("n{number}.example.com");
+        let stream = ip_name_lookup::resolve_addresses(&instance_network(), &name);
+        last = stream.map(|_| name).map_err(said);
+    }
+    last
 }
 
 fn open(told: &Told) -> Result<tls::Connection, String> {

@@ -13,6 +13,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use tokio::task::LocalSet;
 use vitals_tests::zoo::{Animal, Group, GroupReport, Patience, catalogue, table, visit};
@@ -36,12 +37,14 @@ async fn main() -> ExitCode {
     };
     let (mut reports, mut red) = (Vec::new(), Vec::new());
     for (group, animals) in order.chosen() {
-        eprintln!("{}: {} animals", group.name, animals.len());
+        let (name, count, started) = (group.name, animals.len(), Instant::now());
         // Apart, so that a host in which nothing works is red and not the end of the visit.
         let local = LocalSet::new();
         let visit = local.spawn_local(visit(group, animals, order.patience));
         match local.run_until(visit).await {
             Ok(report) => {
+                let seconds = started.elapsed().as_secs_f64();
+                eprintln!("{name}: {count} animals in {seconds:.1} s");
                 for fault in report.faults() {
                     eprintln!("  red: {fault}");
                 }

@@ -16,6 +16,9 @@ pub struct Group {
     pub name: &'static str,
     /// What is tried there, in one line.
     pub about: &'static str,
+    /// What its host is told besides, as lines of its configuration; what stands in braces is an
+    /// address of the world.
+    pub(super) host: &'static str,
 }
 
 /// A hostile guest or input.

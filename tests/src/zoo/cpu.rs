@@ -6,6 +6,7 @@ use crate::guests;
 pub(super) const GROUP: Group = Group {
     name: "computing",
     about: "Loops, recursion and traps in `check`: time, fuel and stack end them.",
+    host: "",
 };
 
 pub(super) fn animals() -> Vec<Animal> {

@@ -6,6 +6,7 @@ use super::frame;
 pub(super) const GROUP: Group = Group {
     name: "descriptions",
     about: "`describe` is held to limits and to the contract before a plugin is one.",
+    host: "",
 };
 
 pub(super) fn animals() -> Vec<Animal> {
@@ -14,6 +15,9 @@ pub(super) fn animals() -> Vec<Animal> {
         new("describe-spins", "loops in `describe`")
             .wat()
             .refused("used up its fuel"),
+        new("describe-waits", "waits for an hour in `describe`")
+            .wat()
+            .refused("timed out after 5s"),
         new(
             "describe-grows",
             "takes more memory than anybody may in `describe`",

@@ -6,6 +6,7 @@ use crate::guests;
 pub(super) const GROUP: Group = Group {
     name: "files and system",
     about: "Regular files and directories below what is granted, and no others, without waiting for anybody.",
+    host: "",
 };
 
 fn local(name: &str, does: &'static str, config: &str) -> Animal {
@@ -64,6 +65,13 @@ pub(super) fn animals() -> Vec<Animal> {
         )
         .ends("denied")
         .denied("file", ""),
+        granted(
+            "files-inward",
+            "a link from elsewhere into the granted directory",
+            "does = 'read', at = '{files}/inward'",
+        )
+        .ends("denied")
+        .denied("file", "inward"),
         granted(
             "files-circle",
             "follows a link that leads to itself",

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Patience;
-use super::animal::{Animal, Body};
+use super::animal::{Animal, Body, FOUL, Group};
 use super::world::World;
 use crate::guests;
 use crate::serving::Serving;
@@ -41,8 +41,14 @@ struct Neighbour {
 
 impl House {
     /// Starts the host and lets it get warm.
-    pub(super) async fn open(animals: &[Animal], world: &World, patience: Patience) -> Self {
+    pub(super) async fn open(
+        group: Group,
+        animals: &[Animal],
+        world: &World,
+        patience: Patience,
+    ) -> Self {
         let mut config = patience.config();
+        config.extend([world.fill(group.host).as_str(), "\n"]);
         for animal in animals {
             let millis = animal.timeout.as_millis();
             let settings = world.fill(&animal.settings);
@@ -89,6 +95,7 @@ impl House {
     pub(super) async fn watch(&mut self, animal: &Animal) -> Seen {
         let neighbour = self.neighbour().await;
         let path = self.path(animal.name());
+        let said = self.serving.log().len();
         let dropped = Instant::now();
         let page = match &animal.body {
             Body::Litter(files) => self.litter(&files()).await,
@@ -102,13 +109,14 @@ impl House {
         if page.is_null() {
             faults.push(format!("nothing came of it within {took:?}"));
         }
+        faults.extend(log_faults(&self.serving.log()[said..]));
         if let (Some(before), Some(after)) = (neighbour, self.neighbour().await) {
             faults.extend(
                 self.patience
                     .neighbour_faults(before, after, dropped.elapsed()),
             );
         } else {
-            faults.push("`/metrics` did not answer".to_owned());
+            faults.push("`/metrics` is not what it should be".to_owned());
         }
         faults.extend(self.neighbour_page_fault().await);
         match self.serving.get("/health/live").await {
@@ -242,10 +250,11 @@ impl House {
     async fn neighbour(&self) -> Option<Neighbour> {
         let metrics = self.serving.get("/metrics").await.ok()?;
         let mut neighbour = Neighbour::default();
-        for line in metrics.text().lines() {
-            let Some((series, value)) = line.rsplit_once(' ') else {
-                continue;
-            };
+        let series = metrics.text().lines().filter(|line| !line.starts_with('#'));
+        for line in series {
+            // A guest that could end a line could write others.
+            let (series, value) = line.rsplit_once(' ')?;
+            value.parse::<f64>().ok()?;
             let value = || value.parse().unwrap_or(0);
             let of_neighbour = format!("check=\"{NEIGHBOUR}\"");
             if series.starts_with("vitals_check_runs_total{") && series.contains(&of_neighbour) {
@@ -330,6 +339,30 @@ impl Patience {
     }
 }
 
+/// What a guest brought into the host's log that nobody may be shown.
+fn log_faults(log: &[String]) -> Vec<String> {
+    let long = log
+        .iter()
+        .filter(|line| line.len() > LOG_LINE_BYTES)
+        .count();
+    let foul = log.iter().filter(|line| line.contains(FOUL)).count();
+    let guests = log
+        .iter()
+        .filter(|line| line.contains("guest says"))
+        .count();
+    let mut faults = Vec::new();
+    for (count, most, what) in [
+        (long, 0, "too long"),
+        (foul, 0, "foul"),
+        (guests, LOG_LINES, "of the guest"),
+    ] {
+        if count > most {
+            faults.push(format!("{count} lines of the host's log are {what}"));
+        }
+    }
+    faults
+}
+
 fn put(path: &Path, bytes: &[u8]) {
     let unfinished = path.with_extension("unfinished");
     fs::write(&unfinished, bytes)
@@ -345,6 +378,10 @@ fn remove(path: &Path) {
     }
 }
 
+/// What a line of a guest may come to with what the log puts around it.
+const LOG_LINE_BYTES: usize = 4 << 10;
+/// Lines of a guest that the log takes from one run.
+const LOG_LINES: usize = 64;
 const NEIGHBOUR: &str = "neighbour";
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long a file of a series stands.

@@ -6,6 +6,7 @@ use crate::guests;
 pub(super) const GROUP: Group = Group {
     name: "http",
     about: "The host's client: what is granted, what is sent, what comes back, how long it takes.",
+    host: "",
 };
 
 /// A request to `{at}`, which is granted; `rest` is added to its settings.
@@ -221,6 +222,12 @@ pub(super) fn animals() -> Vec<Animal> {
             .with("config = { does = 'headers', count = 100_000, size = 100 }")
             .ends("trap")
             .message("trapped: total size of fields exceeds limit"),
+        new("http-header-100kb", "headers of 100 KB in all")
+            .built(guests::ZOO_NET)
+            .timeout(3000)
+            .with("config = { does = 'headers', count = 10, size = 10_000 }")
+            .ends("trap")
+            .message("trapped: total size of fields exceeds limit"),
         new("http-header-large", "headers of 1 MiB each")
             .built(guests::ZOO_NET)
             .timeout(3000)
@@ -276,6 +283,13 @@ pub(super) fn animals() -> Vec<Animal> {
             "http-endless-head",
             "headers without an end",
             "endless-head",
+            "",
+        )
+        .survives("unhealthy"),
+        to(
+            "http-large-header",
+            "one header of 200 KB",
+            "large-header",
             "",
         )
         .survives("unhealthy"),

@@ -5,6 +5,7 @@ use super::animal::{Animal, Group, Is};
 pub(super) const GROUP: Group = Group {
     name: "answers",
     about: "`cabi_realloc`, post-return and the lifting of results, by guests that lie about them.",
+    host: "",
 };
 
 pub(super) fn animals() -> Vec<Animal> {

@@ -11,6 +11,7 @@ use crate::guests;
 pub(super) const GROUP: Group = Group {
     name: "files of plugins",
     about: "What lies in the plugins directory is read, judged and compiled at nobody's cost but its own.",
+    host: "",
 };
 
 pub(super) fn animals() -> Vec<Animal> {

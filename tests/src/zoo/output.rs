@@ -6,6 +6,7 @@ use crate::guests;
 pub(super) const GROUP: Group = Group {
     name: "output",
     about: "What a guest hands over, writes, logs, reports and answers is bounded and cleaned.",
+    host: "[sentry]\ndsn = 'http://key@{greedy}/1'",
 };
 
 pub(super) fn animals() -> Vec<Animal> {
@@ -132,6 +133,12 @@ pub(super) fn animals() -> Vec<Animal> {
         )
         .survives("healthy")
         .fact("/result/output", Is::Long(1)),
+        new("stdout-lines", "4,000 lines on standard output")
+            .built(guests::NOISE)
+            .timeout(3000)
+            .with("config = { stdout = 4000 }")
+            .survives("healthy")
+            .fact("/result/output", Is::ShorterThan(200)),
         local(
             "stdout-endless",
             "writes to standard output for ever",
@@ -186,7 +193,7 @@ pub(super) fn animals() -> Vec<Animal> {
             "does = 'capture', count = 2000",
         )
         .survives("healthy")
-        .message("sent 0"),
+        .message("sent 5"),
         local(
             "series-flood",
             "20,000 series of metrics",

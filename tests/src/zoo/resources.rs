@@ -6,6 +6,7 @@ use crate::guests;
 pub(super) const GROUP: Group = Group {
     name: "resources",
     about: "Handles, timers, random bytes; what the guest's surroundings give away.",
+    host: "",
 };
 
 pub(super) fn animals() -> Vec<Animal> {
@@ -35,6 +36,17 @@ pub(super) fn animals() -> Vec<Animal> {
             "makes requests and keeps them",
             "does = 'requests', count = 100_000",
         ),
+        full(
+            "timers-kept",
+            "600 timers, each of which is two things to the host",
+            "does = 'timers-poll', count = 600",
+        ),
+        local(
+            "random-2mib",
+            "asks for two mebibytes of random bytes",
+            "does = 'random', size = 2_097_152",
+        )
+        .ends("trap"),
         local(
             "timers",
             "a million timers, each given back",

@@ -8,6 +8,7 @@ use super::descriptions::described;
 pub(super) const GROUP: Group = Group {
     name: "schemas",
     about: "A plugin's JSON Schema is bounded, refers to itself alone and is checked in linear time.",
+    host: "",
 };
 
 /// A guest with this schema.

@@ -1,11 +1,12 @@
 //! Guests that use sockets and look-ups to get where they may not go.
 
-use super::animal::{Animal, Group};
+use super::animal::{Animal, Group, Is};
 use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "sockets",
     about: "Nothing listens; sockets reach granted peers alone; look-ups answer for granted names.",
+    host: "",
 };
 
 fn net(name: &str, does: &'static str, config: &str) -> Animal {
@@ -180,6 +181,13 @@ pub(super) fn animals() -> Vec<Animal> {
         )
         .ends("denied")
         .denied("name", "allow.names"),
+        net(
+            "look-up-many",
+            "looks up 200 names that are not granted",
+            "does = 'look-up-many', count = 200",
+        )
+        .ends("denied")
+        .fact("/result/refusals", Is::Long(16)),
         net(
             "look-up-by-http",
             "looks up a name that is granted for HTTP alone",

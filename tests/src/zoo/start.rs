@@ -5,6 +5,7 @@ use super::animal::{Animal, Group};
 pub(super) const GROUP: Group = Group {
     name: "start functions",
     about: "What runs before `describe` and `check` is under the same limits.",
+    host: "",
 };
 
 pub(super) fn animals() -> Vec<Animal> {

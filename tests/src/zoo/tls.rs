@@ -6,6 +6,7 @@ use crate::guests;
 pub(super) const GROUP: Group = Group {
     name: "tls",
     about: "The host shakes hands for guests: with granted peers, and not for longer than a run.",
+    host: "",
 };
 
 /// A connection to the server `at`, which is granted.

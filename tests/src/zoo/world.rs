@@ -144,6 +144,12 @@ const MANNERS: &[(&str, Manner)] = &[
         stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
         pour(stream, stopped, &b"x-more: and more\r\n".repeat(100))
     }),
+    ("large-header", |stream, _| {
+        head(stream)?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-large: ")?;
+        stream.write_all(&[b'x'; 200_000])?;
+        stream.write_all(b"\r\n\r\n")
+    }),
     ("many-headers", |stream, _| {
         head(stream)?;
         let mut answer = String::from("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n");
@@ -275,6 +281,7 @@ fn lay_out(directory: &Path) {
         .and_then(|()| fs::write(granted.join("open"), "for you"))
         .and_then(|()| std::os::unix::fs::symlink("../secret", granted.join("out")))
         .and_then(|()| std::os::unix::fs::symlink("..", granted.join("up")))
+        .and_then(|()| std::os::unix::fs::symlink("granted/open", directory.join("inward")))
         .and_then(|()| std::os::unix::fs::symlink("circle", granted.join("circle")))
         .and_then(|()| fs::File::create(granted.join("vast"))?.set_len(64 << 30))
         .and_then(|()| fs::create_dir(granted.join("crowded")))

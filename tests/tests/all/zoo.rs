@@ -84,5 +84,6 @@ groups! {
     tls: "tls",
     files_and_system: "files and system",
     files_of_plugins: "files of plugins",
+    compilation: "compilation",
     schemas: "schemas",
 }

@@ -52,6 +52,19 @@ fn core_instances_are_counted_through_nested_components() {
 }
 
 #[test]
+fn components_lie_in_each_other_only_so_deep() {
+    let once = |levels| check_instances(&nested(&vec![1; levels]));
+    // The innermost has a module in it, which is one level more.
+    assert_eq!(once(99), Ok(()));
+    let shape = LoadError::Shape {
+        what: "components in each other",
+        count: 101,
+        limit: 100,
+    };
+    assert_eq!(once(100), Err(shape));
+}
+
+#[test]
 fn what_cannot_be_counted_is_refused() {
     let mut component = b"\0asm\x0d\0\x01\0".to_vec();
     // A type of an empty component, an import of one, and an instance of that.
