@@ -192,7 +192,7 @@ fn settings(time: Time) -> Config {
         .linear_memory_keep_resident(64 << 10)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10)
-        .decommit_batch_size(32)
+        .decommit_batch_size(1)
         .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
     config

@@ -128,8 +128,10 @@ impl Catalog {
         for name in &names {
             self.shelves.remove(name);
         }
-        // A look is the time to try again what may have come right by itself.
-        self.bound.retain(|_, bound| !bound.may_pass);
+        // A look is the time to try again what may have come right by itself. And a plugin that is gone
+        // is not kept by the checks that were bound to it: its code can be large.
+        self.bound
+            .retain(|_, bound| !bound.may_pass && !names.contains(bound.plugin.name()));
         names
     }
 

@@ -75,7 +75,9 @@ fn pool(runs: usize) -> PoolingAllocationConfig {
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)
         .async_stack_keep_resident(KEEP_RESIDENT)
-        .decommit_batch_size(32)
+        // One by one: a memory that waits in a batch is missed when a plugin goes and the pool is
+        // purged of its modules; it comes back later, with an image that keeps all of their code.
+        .decommit_batch_size(1)
         .pagemap_scan(Enabled::Auto);
     pool
 }

@@ -36,11 +36,6 @@ pub(super) fn animals() -> Vec<Animal> {
             "makes requests and keeps them",
             "does = 'requests', count = 100_000",
         ),
-        full(
-            "timers-kept",
-            "600 timers, each of which is two things to the host",
-            "does = 'timers-poll', count = 600",
-        ),
         local(
             "random-2mib",
             "asks for two mebibytes of random bytes",
@@ -56,8 +51,8 @@ pub(super) fn animals() -> Vec<Animal> {
         .times_out(""),
         local(
             "timers-poll",
-            "waits for 400 timers of 584 years",
-            "does = 'timers-poll', count = 400",
+            "waits for 450 timers of 584 years",
+            "does = 'timers-poll', count = 450",
         )
         .timeout(200)
         .times_out("waiting"),
