@@ -59,7 +59,7 @@ async fn main() -> ExitCode {
     let page = page(&reports);
     println!("{page}");
     red.extend(reports.iter().flat_map(GroupReport::red));
-    let lines = |names: &[String]| names.iter().map(|name| format!("{name}\n")).collect();
+    let lines = |names: &[String]| names.iter().flat_map(|name| [name, "\n"]).collect();
     for (file, text) in [(&order.table, page), (&order.red, lines(&red))] {
         if let Some(file) = file
             && let Err(error) = fs::write(file, text)

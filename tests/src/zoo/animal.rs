@@ -239,7 +239,7 @@ impl Expected {
         let mut faults = Vec::new();
         let error = &page["error"];
         let mut differs = |what: &str, expected: &str, seen: &Value| {
-            if *seen != Value::from(expected) {
+            if seen != expected {
                 faults.push(format!("{what} is {seen}, not {expected}"));
             }
         };

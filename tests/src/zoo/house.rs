@@ -212,12 +212,12 @@ impl House {
             let checks = health["checks"].as_array().cloned().unwrap_or_default();
             // No check names them, so that each is one by itself. (What it is called there where no
             // plugin can have its name is the host's to say.)
-            let refused = checks.iter().filter(|check| {
+            let mut refused = checks.iter().filter(|check| {
                 let name = check["name"].as_str().unwrap_or_default();
                 name.starts_with("module:") && check["error"]["code"] == "load"
             });
             if refused.clone().count() >= files.len() {
-                page = refused.last().cloned().unwrap_or_default();
+                page = refused.next_back().cloned().unwrap_or_default();
                 break;
             }
             tokio::time::sleep(PAUSE).await;
@@ -319,9 +319,9 @@ impl Patience {
             faults.push(format!("{skipped} runs were skipped"));
         }
         let due = time.as_secs_f64() / self.neighbour_interval().as_secs_f64();
-        let ran = after.good - before.good;
+        let ran = u32::try_from(after.good - before.good).unwrap_or(u32::MAX);
         // One is on its way, and its moment is anywhere within the interval.
-        if (ran as f64) < (due - 2.0).floor() {
+        if f64::from(ran) < (due - 2.0).floor() {
             faults.push(format!(
                 "the neighbour ran {ran} times where {due:.0} were due"
             ));

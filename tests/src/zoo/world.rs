@@ -152,12 +152,12 @@ const MANNERS: &[(&str, Manner)] = &[
     }),
     ("many-headers", |stream, _| {
         head(stream)?;
-        let mut answer = String::from("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n");
+        let mut answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n".to_vec();
         for number in 0..5000 {
-            answer.push_str(&format!("x-{number}: y\r\n"));
+            write!(answer, "x-{number}: y\r\n")?;
         }
-        answer.push_str("\r\n");
-        stream.write_all(answer.as_bytes())
+        answer.extend_from_slice(b"\r\n");
+        stream.write_all(&answer)
     }),
     ("two-lengths", |stream, _| {
         head(stream)?;
