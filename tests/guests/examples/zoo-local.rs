@@ -1,6 +1,10 @@
 //! Hostile without a network: output, resources, files, answers; one thing of many, as its settings
 //! tell.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "what a guest can do is chosen from one table, and some of it can fail"
+)]
 #![cfg(target_family = "wasm")]
 
 use std::fmt::Debug;
