@@ -13,8 +13,10 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 use vitals_tests::zoo::{Animal, Group, GroupReport, Patience, catalogue, table, visit};
 
@@ -36,20 +38,35 @@ async fn main() -> ExitCode {
         }
     };
     let (mut reports, mut red) = (Vec::new(), Vec::new());
-    for (group, animals) in order.chosen() {
-        let (name, count, started) = (group.name, animals.len(), Instant::now());
-        // Apart, so that a host in which nothing works is red and not the end of the visit.
-        let local = LocalSet::new();
-        let visit = local.spawn_local(visit(group, animals, order.patience));
-        match local.run_until(visit).await {
-            Ok(report) => {
+    // More than one at a time only where nothing is measured.
+    let at_once = match order.patience {
+        Patience::Hasty => Arc::new(Semaphore::new(AT_ONCE)),
+        Patience::Busy | Patience::Quiet => Arc::new(Semaphore::new(1)),
+    };
+    let local = LocalSet::new();
+    let visits: Vec<_> = order
+        .chosen()
+        .into_iter()
+        .map(|(group, animals)| {
+            let (at_once, patience) = (Arc::clone(&at_once), order.patience);
+            // Apart, so that a host in which nothing works is red and not the end of the visit.
+            let visit = local.spawn_local(async move {
+                let _turn = at_once.acquire().await;
+                let (count, started) = (animals.len(), Instant::now());
+                let report = visit(group, animals, patience).await;
                 let seconds = started.elapsed().as_secs_f64();
-                eprintln!("{name}: {count} animals in {seconds:.1} s");
+                eprintln!("{}: {count} animals in {seconds:.1} s", group.name);
                 for fault in report.faults() {
                     eprintln!("  red: {fault}");
                 }
-                reports.push(report);
-            }
+                report
+            });
+            (group, visit)
+        })
+        .collect();
+    for (group, visit) in visits {
+        match local.run_until(visit).await {
+            Ok(report) => reports.push(report),
             Err(error) => {
                 eprintln!("  red: {} as a whole: {error}", group.name);
                 red.push(format!("({})", group.name));
@@ -148,6 +165,8 @@ fn page(reports: &[GroupReport]) -> String {
     )
 }
 
+/// Groups that are let loose at once by who is in haste.
+const AT_ONCE: usize = 3;
 const HEAD: &str = "# The zoo
 
 Hostile guests and inputs, each let loose in a `vitals serve` beside a good neighbour that runs ten
