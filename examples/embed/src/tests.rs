@@ -24,6 +24,8 @@ impl Running {
         config.plugins.dir = plugins.path().into();
         for check in config.checks.values_mut() {
             check.schedule.interval = Duration::from_millis(20);
+            check.schedule.timeout = Duration::from_millis(20);
+            check.schedule.retry_interval = Duration::from_millis(20);
         }
         let shop = Arc::new(Shop::default());
         let host = Arc::new(start_host(config, Arc::clone(&shop)).await.unwrap());

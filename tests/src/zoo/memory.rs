@@ -30,13 +30,6 @@ pub(super) fn animals() -> Vec<Animal> {
         .wat()
         .ends("memory")
         .limit("64MiB"),
-        new(
-            "grow-and-fail",
-            "growths that fail between others that do not",
-        )
-        .wat()
-        .ends("memory")
-        .limit("64MiB"),
         new("two-memories", "one core module with two memories")
             .wat()
             .ends("memory")
