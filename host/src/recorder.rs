@@ -1,5 +1,6 @@
 //! Where results go: the board, metrics, the log and the error tracker.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,9 +33,14 @@ impl Results for Recorder {
             next_run: checked_at.checked_add(until_next).ok(),
             stale_at: Some(run.stale_at),
         };
-        // The board comes first: what else is told must not stand in its way.
+        // Counted before it is shown, so that who has seen a result finds it in the metrics. But
+        // nothing may stand in the way of the board.
+        let count = || self.metrics.run_finished(&run, checked_at);
+        let counted = catch_unwind(AssertUnwindSafe(count));
         let posted = self.board.post(&run.check, posting);
-        self.metrics.run_finished(&run, checked_at);
+        if let Err(panic) = counted {
+            resume_unwind(panic);
+        }
         let report = &run.report;
         let before = match posted {
             Posted::First => None,
