@@ -226,11 +226,12 @@ async fn a_file_that_is_replaced_all_the_time_never_leads_out() {
     turning.join().unwrap();
     let answers = answers(&check);
     for answer in &answers {
-        let fine = ["inside", "a file"].contains(&answer.as_str());
-        assert!(
-            fine || answer.starts_with("denied: ") || answer.contains("changes faster"),
-            "{answer}"
-        );
+        let fine = ["inside", "a file"].contains(&answer.as_str())
+            || answer.starts_with("denied: ")
+            || answer.contains("changes faster")
+            // A walk that meets the link again and again, each time a new one.
+            || answer.contains("too many symlinks");
+        assert!(fine, "{answer}");
     }
     assert!(answers.len() > 1, "it was seen to change: {answers:?}");
 }
