@@ -23,6 +23,7 @@ use crate::check::{InvalidName, Status};
 use crate::http::{self, AppState};
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::recorder::FLUSH;
+use crate::reload::Reloader;
 use crate::schedule::Schedule;
 use crate::sentry::Sentry;
 use crate::watch::Notice;
@@ -87,6 +88,11 @@ impl Host {
     pub fn unregister(&self, name: &str) -> Result<(), InvalidName> {
         self.tell(Notice::Unregister(name.parse()?));
         Ok(())
+    }
+
+    /// What asks this host to look at files and configuration now.
+    pub fn reloader(&self) -> Reloader {
+        Reloader::new(self.notices.clone())
     }
 
     /// The verdict over all checks, as `/health` has it.

@@ -36,6 +36,7 @@ mod native;
 mod panics;
 pub mod plugin;
 mod recorder;
+pub mod reload;
 pub mod schedule;
 mod sentry;
 pub mod telemetry;

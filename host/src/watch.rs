@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use futures_lite::FutureExt as _;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,7 @@ use crate::http::Plugins;
 use crate::metrics::Metrics;
 use crate::native::NativeCheck;
 use crate::plugin::{LoadError, Sandbox};
+use crate::reload::Reload;
 use crate::schedule::Schedule;
 
 /// What the watcher is told.
@@ -44,6 +45,9 @@ pub(crate) enum Notice {
     Register(CheckName, NativeCheck),
     /// A native check goes.
     Unregister(CheckName),
+    /// Files and configuration are to be looked at now, with the checks whose grants may be widened,
+    /// and where to answer.
+    Reload(BTreeSet<CheckName>, oneshot::Sender<Reload>),
 }
 
 /// What the watcher keeps in line.
@@ -191,6 +195,10 @@ impl Watcher {
                 Notice::Unregister(name) => {
                     self.unsettled = true;
                     self.catalog.unregister(&name);
+                }
+                Notice::Reload(_, answer) => {
+                    self.is_look_due = true;
+                    let _ = answer.send(Reload::default());
                 }
             }
         }

@@ -35,6 +35,7 @@ pub struct TestHostBuilder {
     arguments: Vec<Argument>,
     variables: Vec<(String, String)>,
     host: HostBuilder,
+    is_reloading: bool,
 }
 
 impl TestHost {
@@ -46,6 +47,7 @@ impl TestHost {
             arguments: Vec::new(),
             variables: Vec::new(),
             host: Host::builder().compiler(compiler()),
+            is_reloading: false,
         }
     }
 
@@ -240,6 +242,15 @@ impl TestHostBuilder {
         self
     }
 
+    /// Lets the host read `vitals.toml` in its place again when it changes.
+    #[must_use]
+    pub fn reloading(self) -> Self {
+        Self {
+            is_reloading: true,
+            ..self
+        }
+    }
+
     /// Changes the host's own builder: native checks go in here.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(HostBuilder) -> HostBuilder) -> Self {
@@ -290,14 +301,27 @@ impl TestHostBuilder {
     /// The configuration is refused, or the host can't be started.
     pub async fn build(self) -> (Host, Place) {
         let config = self.read().unwrap_or_else(|found| panic!("{found}"));
-        let host = self
+        let sources = self.sources();
+        let mut host = self
             .host
             .config(config)
-            .environment(environment(&self.variables));
+            .environment(sources.environment.clone());
+        if self.is_reloading {
+            host = host.sources(sources);
+        }
         (host.start().await.expect("the host starts"), self.place)
     }
 
     fn read(&self) -> Result<Config, Diagnostics> {
+        let sources = self.sources();
+        if let Some(file) = &sources.file {
+            fs::write(file, &self.config).expect("the place can be written");
+            return Config::load(&sources);
+        }
+        Config::parse(&self.config, Path::new("vitals.toml"), &sources)
+    }
+
+    fn sources(&self) -> Sources {
         let directory = |key: &str, path: &Path| Argument {
             name: format!("--{key}"),
             key: key.to_owned(),
@@ -309,13 +333,14 @@ impl TestHostBuilder {
             directory("plugins.cache_dir", &Place::cache()),
         ];
         arguments.extend(self.arguments.iter().cloned());
-        let environment = environment(&self.variables);
-        let sources = Sources {
-            environment,
+        Sources {
+            file: self
+                .is_reloading
+                .then(|| self.place.path().join("vitals.toml")),
+            environment: environment(&self.variables),
             arguments,
             ..Sources::default()
-        };
-        Config::parse(&self.config, Path::new("vitals.toml"), &sources)
+        }
     }
 }
 

@@ -54,7 +54,8 @@ impl Serve {
         let signals = ended();
         let host = Host::builder()
             .config(config)
-            .environment(sources.environment)
+            .environment(sources.environment.clone())
+            .sources(sources)
             .compiler(compile::compiler())
             .start()
             .await;

@@ -16,7 +16,7 @@ use super::names::{Names, RegisterError};
 use crate::board::Board;
 use crate::catalog::Catalog;
 use crate::check::CheckName;
-use crate::config::{Config, Environment, OutOfBounds};
+use crate::config::{Config, Environment, OutOfBounds, Sources};
 use crate::http::AppState;
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
@@ -34,6 +34,7 @@ pub struct HostBuilder {
     natives: Vec<(String, NativeCheck)>,
     tracker: Option<Tracker>,
     compiler: Compiler,
+    sources: Option<Sources>,
 }
 
 struct Tracker(Arc<dyn ErrorTracker>);
@@ -60,6 +61,14 @@ impl HostBuilder {
     #[must_use]
     pub fn config(self, config: Config) -> Self {
         Self { config, ..self }
+    }
+
+    /// Says where the configuration was read from: it is read again when that changes, and the
+    /// difference is applied. Without it the configuration stays as it is.
+    #[must_use]
+    pub fn sources(self, sources: Sources) -> Self {
+        let sources = Some(sources);
+        Self { sources, ..self }
     }
 
     /// Takes the environment from which `allow.env` hands variables to plugins; without one there
@@ -115,7 +124,9 @@ impl HostBuilder {
             natives,
             tracker,
             compiler,
+            sources,
         } = self;
+        drop(sources);
         config.hold_to_bounds()?;
         let names = Names::new(&config);
         let named = |(name, check): (String, _)| names.native(&name).map(|name| (name, check));

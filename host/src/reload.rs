@@ -1,0 +1,135 @@
+//! Looking at files and configuration now, and what came of it: for `POST /-/reload`, SIGHUP and
+//! `vitals reload`. Does nothing itself; the watcher does.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::check::CheckName;
+use crate::watch::Notice;
+
+/// What a look at files and configuration found, and what became of it. The answer to
+/// `POST /-/reload`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// What became of the configuration.
+    pub configuration: ConfigurationReload,
+    /// The checks that the configuration changed.
+    pub checks: CheckChanges,
+    /// The plugins that changed or were refused; those that are as they were are left out.
+    pub plugins: Vec<PluginReload>,
+    /// What else was in the way: a directory that can't be read, grants accepted for a check that
+    /// there is not.
+    pub problems: Vec<String>,
+}
+
+/// What became of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationReload {
+    /// Whether it was taken over.
+    pub state: ConfigurationState,
+    /// What is wrong with it, one text each with file and line; the one before it still holds.
+    pub errors: Vec<String>,
+    /// Keys that have changed and are taken over by a restart alone; the rest was.
+    pub restart_needed: Vec<String>,
+}
+
+/// Whether a configuration was taken over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConfigurationState {
+    /// It says what it said before; or a program made it, and nothing is read.
+    #[default]
+    Unchanged,
+    /// It was taken over.
+    Applied,
+    /// It is wrong as a whole, and nothing changed.
+    Refused,
+}
+
+/// The checks that a configuration changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckChanges {
+    /// Those that were not there before.
+    pub added: Vec<CheckName>,
+    /// Those that say something else now.
+    pub changed: Vec<CheckName>,
+    /// Those that are gone.
+    pub removed: Vec<CheckName>,
+}
+
+/// What became of one plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginReload {
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub outcome: PluginOutcome,
+    /// What the plugin calls the version that serves now; nothing where none does.
+    pub version: Option<String>,
+    /// SHA-256 of the file that serves now, in hexadecimal.
+    pub digest: Option<String>,
+    /// How many versions of it this host has loaded.
+    pub generation: u64,
+    /// Why the newest file does not serve.
+    pub error: Option<String>,
+}
+
+/// What became of a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PluginOutcome {
+    /// A new version serves.
+    Loaded,
+    /// The newest file was refused; the version before it serves on, if there is one.
+    Refused,
+    /// Its file is gone, and so is it.
+    Removed,
+}
+
+impl Reload {
+    /// Whether anything was refused.
+    pub fn has_refusals(&self) -> bool {
+        let refused = |plugin: &PluginReload| plugin.outcome == PluginOutcome::Refused;
+        self.configuration.state == ConfigurationState::Refused
+            || self.plugins.iter().any(refused)
+            || !self.problems.is_empty()
+    }
+
+    /// Whether nothing changed and nothing was refused.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Asks a running host to look at files and configuration now. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reloader {
+    notices: mpsc::UnboundedSender<Notice>,
+}
+
+/// The host has been shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the host is shutting down, and reloads nothing any more")]
+pub struct ShutDown;
+
+impl Reloader {
+    pub(crate) fn new(notices: mpsc::UnboundedSender<Notice>) -> Self {
+        Self { notices }
+    }
+
+    /// Looks now, waits until everything that was found has been loaded or refused, and answers
+    /// what changed. New files may give the checks of `accept_grants` more than the versions before
+    /// them did, this once. Dropping the future undoes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The host has been shut down.
+    pub async fn reload(&self, accept_grants: BTreeSet<CheckName>) -> Result<Reload, ShutDown> {
+        let (answer, answered) = oneshot::channel();
+        let request = Notice::Reload(accept_grants, answer);
+        self.notices.send(request).map_err(|_| ShutDown)?;
+        answered.await.map_err(|_| ShutDown)
+    }
+}
