@@ -19,7 +19,7 @@ use jiff::Timestamp;
 pub use page::HealthPage;
 use round::FirstRound;
 use slot::Slot;
-pub use slot::{CheckFacts, PluginFacts, Posted, Posting};
+pub use slot::{CheckFacts, PluginFacts, Posted, Posting, Succession};
 
 use crate::check::{CheckName, Status, verdict};
 use crate::schedule::Placement;
@@ -43,7 +43,7 @@ impl Board {
     /// the placement that is answered.
     pub fn place(&self, name: CheckName, facts: CheckFacts) -> Placement {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        let placement = Placement(self.placements.fetch_add(1, Ordering::AcqRel) + 1);
+        let placement = self.next_placement();
         let slot = Slot::new(
             name.clone(),
             placement,
@@ -54,6 +54,36 @@ impl Board {
         drop(slots);
         self.changed();
         placement
+    }
+
+    /// A placement of a check that is to come: greater than all before it.
+    pub fn next_placement(&self) -> Placement {
+        Placement(self.placements.fetch_add(1, Ordering::AcqRel) + 1)
+    }
+
+    /// Lets new placements of checks take over together with their first results: an answer shows
+    /// all of them or none. Says of each what its result stands after.
+    pub fn succeed(&self, successions: Vec<Succession>) -> Vec<Posted> {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let take_over = |succession: Succession| {
+            let Succession {
+                name,
+                facts,
+                posting,
+            } = succession;
+            let before = slots.get(&name).map(AsRef::as_ref);
+            let slot = Slot::new(name.clone(), posting.placement, facts, before);
+            let posted = slot.post(posting);
+            slots.insert(name, Arc::new(slot));
+            posted
+        };
+        let posted: Vec<_> = successions.into_iter().map(take_over).collect();
+        drop(slots);
+        self.changed();
+        if posted.contains(&Posted::First) {
+            self.settle();
+        }
+        posted
     }
 
     /// Takes a check off.

@@ -3,7 +3,9 @@
 //! Failed loads are kept as values beside the version that still serves. This room loads and binds;
 //! it runs no check and shows nothing.
 
+mod apply;
 mod baseline;
+mod candidate;
 mod files;
 mod page;
 mod shelf;
@@ -14,11 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use baseline::Baseline;
+use apply::Said;
+use baseline::Given;
+use candidate::RefusedUnder;
+pub(crate) use candidate::{Candidate, Fitting, Revision};
 use files::Misnamed;
 pub(crate) use files::{Files, LibraryError};
 use jiff::Timestamp;
-use serde_json::Value;
 pub(crate) use shelf::{LoadOutcome, Seen, Shelf};
 pub(crate) use stamp::Stamp;
 use standing::{BindFailure, Binder};
@@ -34,17 +38,15 @@ use crate::plugin::{LoadError, Plugin, Task};
 pub(crate) struct Catalog {
     config: Arc<Config>,
     binder: Binder,
-    /// The checks of the configuration that are enabled.
-    configured: BTreeMap<CheckName, Arc<CheckConfig>>,
-    /// What holds for a native check that the configuration does not name.
-    unconfigured: Arc<CheckConfig>,
-    /// The plugins that checks of the configuration run on, or would if they were enabled.
-    named: BTreeSet<PluginName>,
+    said: Said,
     files: Files,
     shelves: BTreeMap<PluginName, Shelf>,
-    /// The schemas of the versions that served last, also of plugins whose file is gone: who takes
-    /// a file away and puts another there has not put in a first version.
-    last_schemas: BTreeMap<PluginName, Arc<Value>>,
+    /// Under what each check last ran, also where its plugin's file is gone: who takes a file away
+    /// and puts another there has not put in a first version.
+    given: BTreeMap<CheckName, Given>,
+    /// What checks said when the newest file of their plugin was refused for it.
+    refused: BTreeMap<PluginName, RefusedUnder>,
+    revision: Revision,
     natives: BTreeMap<CheckName, NativeCheck>,
     /// What checks were last bound to, and what came of it.
     bound: BTreeMap<CheckName, Bound>,
@@ -91,14 +93,8 @@ pub(crate) enum Shelved {
 impl Catalog {
     /// An empty catalog.
     pub(crate) fn new(config: Arc<Config>, environment: Environment) -> Self {
-        let enabled = config.checks.iter().filter(|(_, check)| check.enabled);
-        let plugins = config.checks.values();
         Self {
-            configured: enabled
-                .map(|(name, check)| (name.clone(), Arc::new(check.clone())))
-                .collect(),
-            unconfigured: Arc::new(CheckConfig::native(&config.defaults)),
-            named: plugins.filter_map(|check| check.plugin.clone()).collect(),
+            said: Said::new(&config),
             binder: Binder {
                 config: Arc::clone(&config),
                 environment,
@@ -106,7 +102,9 @@ impl Catalog {
             config,
             files: Files::default(),
             shelves: BTreeMap::new(),
-            last_schemas: BTreeMap::new(),
+            given: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            revision: Revision::default(),
             natives: BTreeMap::new(),
             bound: BTreeMap::new(),
             stand_ins: BTreeMap::new(),
@@ -159,6 +157,7 @@ impl Catalog {
 
     fn paths(&self) -> BTreeMap<&PluginName, PathBuf> {
         let named = self
+            .said
             .configured
             .values()
             .filter_map(|check| check.plugin.as_ref());
@@ -175,7 +174,7 @@ impl Catalog {
     /// The digests that the checks of each plugin ask for; none where one of them asks for none.
     fn pinned(&self) -> BTreeMap<&PluginName, Option<BTreeSet<Digest>>> {
         let mut pinned = BTreeMap::new();
-        for check in self.configured.values() {
+        for check in self.said.configured.values() {
             let Some(plugin) = &check.plugin else {
                 continue;
             };
@@ -212,13 +211,35 @@ impl Catalog {
         let Some(shelf) = self.shelves.get_mut(name) else {
             return Shelved::Unchanged;
         };
-        if let LoadOutcome::Loaded(plugin) = &outcome
-            && self.named.contains(name)
-        {
-            let schema = Arc::new(plugin.schema().document().clone());
-            self.last_schemas.insert(name.clone(), schema);
+        let refused = match &outcome {
+            LoadOutcome::Failed(digest, error) if error.depends_on_configuration() => *digest,
+            _ => None,
+        };
+        let shelved = shelf.put(outcome, stamp, now);
+        match refused {
+            Some(digest) => self.remember_refusal(name, digest),
+            None if shelved != Shelved::Unchanged => drop(self.refused.remove(name)),
+            None => {}
         }
-        shelf.put(outcome, stamp, now)
+        shelved
+    }
+
+    /// Lets a version that fits its checks take over.
+    pub(crate) fn install(
+        &mut self,
+        fitting: Fitting,
+        stamp: Option<Stamp>,
+        now: Timestamp,
+    ) -> Shelved {
+        let Fitting { plugin, bounds, .. } = fitting;
+        let name = plugin.name().clone();
+        let shelved = self.shelve(&name, LoadOutcome::Loaded(plugin), stamp, now);
+        if matches!(shelved, Shelved::Loaded(_)) {
+            for bound in bounds {
+                self.take_in(bound);
+            }
+        }
+        shelved
     }
 
     /// Adds a native check, or replaces the one of that name.
@@ -250,7 +271,10 @@ impl Catalog {
         for file in misnamed.filter(|_| self.config.plugins.auto) {
             let name = file.stand_in(|name| standings.contains_key(name));
             let standing = Standing::Failed(file.message.clone());
-            standings.insert(name.clone(), (Arc::clone(&self.unconfigured), standing));
+            standings.insert(
+                name.clone(),
+                (Arc::clone(&self.said.unconfigured), standing),
+            );
             self.stand_ins.insert(name, file.clone());
         }
         self.bound.retain(|name, _| standings.contains_key(name));
@@ -267,6 +291,23 @@ impl Catalog {
 
     /// Takes in what came of binding a check.
     pub(crate) fn take_in(&mut self, bound: Bound) {
+        if matches!(bound.standing, Standing::Guest(_))
+            && self.said.configured.contains_key(&bound.name)
+        {
+            let before = self.given.get(&bound.name);
+            let known = before.filter(|given| given.plugin == *bound.plugin.name());
+            let document = bound.plugin.schema().document();
+            let schema = match known {
+                Some(given) if *given.schema == *document => Arc::clone(&given.schema),
+                _ => Arc::new(document.clone()),
+            };
+            let given = Given {
+                plugin: bound.plugin.name().clone(),
+                schema,
+                check: Arc::clone(&bound.check),
+            };
+            self.given.insert(bound.name.clone(), given);
+        }
         self.bound.insert(bound.name.clone(), bound);
     }
 
@@ -280,13 +321,18 @@ impl Catalog {
         self.binder.bind(name, check, plugin)
     }
 
+    /// Whether the configuration has a check of this name.
+    pub(crate) fn knows(&self, name: &CheckName) -> bool {
+        self.config.checks.contains_key(name)
+    }
+
     /// Whether a check of the configuration runs on the plugin, or would if it were enabled.
     pub(crate) fn is_named(&self, plugin: &PluginName) -> bool {
-        self.named.contains(plugin)
+        self.said.named.contains(plugin)
     }
 
     fn checks(&self) -> Vec<(CheckName, Arc<CheckConfig>)> {
-        let configured = self.configured.iter();
+        let configured = self.said.configured.iter();
         let mut checks: Vec<_> = configured
             .map(|(name, check)| (name.clone(), Arc::clone(check)))
             .collect();
@@ -295,7 +341,7 @@ impl Catalog {
             .natives
             .keys()
             .filter(|name| !named.contains_key(*name));
-        checks.extend(native.map(|name| (name.clone(), Arc::clone(&self.unconfigured))));
+        checks.extend(native.map(|name| (name.clone(), Arc::clone(&self.said.unconfigured))));
         if self.config.plugins.auto {
             let dropped_in = self.files.dropped_in().map(|(plugin, _)| plugin);
             let unnamed = dropped_in.filter(|plugin| !self.is_named(plugin));

@@ -7,6 +7,7 @@ mod bounds;
 mod checks;
 mod decode;
 mod diagnose;
+mod difference;
 mod environment;
 mod expand;
 mod faults;
@@ -126,6 +127,13 @@ impl Config {
     /// As [`Config::load`].
     pub fn parse(text: &str, name: &Path, sources: &Sources) -> Result<Self, Diagnostics> {
         Self::read(Some((text, name)), sources, Faults::default())
+    }
+
+    /// The PEM files of trusted roots that it names.
+    pub(crate) fn root_files(&self) -> BTreeSet<&PathBuf> {
+        let own = self.checks.values().filter_map(|it| it.roots.as_deref());
+        let own = own.flat_map(sections::root_files);
+        self.tls.root_files().chain(own).collect()
     }
 
     fn read(

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::builder::{HostBuilder, StartError};
-use self::names::Names;
+pub(crate) use self::names::Names;
 pub use self::names::RegisterError;
 use crate::board::Board;
 use crate::check::{InvalidName, Status};

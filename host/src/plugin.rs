@@ -4,6 +4,7 @@
 //! the schedule or the board; `wasmtime::Error` ends at its door.
 
 mod admission;
+mod admitted;
 mod bindings;
 mod cache;
 mod capabilities;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::board::{Board, Posted, Posting};
+use crate::board::{Board, CheckFacts, Posted, Posting, Succession};
 use crate::check::{CheckName, Status};
 use crate::metrics::Metrics;
 use crate::schedule::{FinishedRun, Results, Skipped};
@@ -19,45 +19,57 @@ pub(crate) struct Recorder {
     pub(crate) sentry: Sentry,
 }
 
-impl Results for Recorder {
-    fn finished(&self, run: FinishedRun) {
+impl Recorder {
+    /// Shows new placements of checks together with the results of their first runs.
+    pub(crate) fn succeeded(&self, runs: Vec<(CheckFacts, FinishedRun)>) {
         let checked_at = Timestamp::now();
-        let until_next = run.next_due.saturating_duration_since(Instant::now());
-        let posting = Posting {
-            placement: run.placement,
-            status: run.status,
-            report: Arc::clone(&run.report),
-            checked_at,
-            consecutive_failures: run.consecutive_failures,
-            breaker: run.breaker,
-            next_run: checked_at.checked_add(until_next).ok(),
-            stale_at: Some(run.stale_at),
-        };
-        // Counted before it is shown, so that who has seen a result finds it in the metrics. But
-        // nothing may stand in the way of the board.
-        let count = || self.metrics.run_finished(&run, checked_at);
-        let counted = catch_unwind(AssertUnwindSafe(count));
-        let posted = self.board.post(&run.check, posting);
-        if let Err(panic) = counted {
-            resume_unwind(panic);
+        let mut successions = Vec::with_capacity(runs.len());
+        let mut finished = Vec::with_capacity(runs.len());
+        for (facts, run) in runs {
+            self.metrics.run_finished(&run, checked_at);
+            successions.push(Succession {
+                name: run.check.clone(),
+                facts,
+                posting: posting(&run, checked_at),
+            });
+            finished.push(run);
         }
-        let report = &run.report;
+        let posted = self.board.succeed(successions);
+        for (run, posted) in finished.iter().zip(posted) {
+            self.tell(run, posted);
+        }
+    }
+
+    /// Says what turned.
+    fn tell(&self, run: &FinishedRun, posted: Posted) {
         let before = match posted {
             Posted::First => None,
             Posted::After(before) => Some(before),
             Posted::Refused => return,
         };
-        if before != Some(run.status) {
-            turned(
-                &run.check,
-                before,
-                run.status,
-                report.outcome.message().as_str(),
-            );
-            if run.status == Status::Unhealthy {
-                self.sentry.turned_unhealthy(&run.check, report);
-            }
+        if before == Some(run.status) {
+            return;
         }
+        let message = run.report.outcome.message().as_str();
+        turned(&run.check, before, run.status, message);
+        if run.status == Status::Unhealthy {
+            self.sentry.turned_unhealthy(&run.check, &run.report);
+        }
+    }
+}
+
+impl Results for Recorder {
+    fn finished(&self, run: FinishedRun) {
+        let checked_at = Timestamp::now();
+        // Counted before it is shown, so that who has seen a result finds it in the metrics. But
+        // nothing may stand in the way of the board.
+        let count = || self.metrics.run_finished(&run, checked_at);
+        let counted = catch_unwind(AssertUnwindSafe(count));
+        let posted = self.board.post(&run.check, posting(&run, checked_at));
+        if let Err(panic) = counted {
+            resume_unwind(panic);
+        }
+        self.tell(&run, posted);
     }
 
     fn waited(&self, _check: &CheckName, time: Duration) {
@@ -71,6 +83,21 @@ impl Results for Recorder {
 
     fn panicked(&self, _check: &CheckName) {
         self.metrics.host_panic();
+    }
+}
+
+/// A result as the board takes it.
+fn posting(run: &FinishedRun, checked_at: Timestamp) -> Posting {
+    let until_next = run.next_due.saturating_duration_since(Instant::now());
+    Posting {
+        placement: run.placement,
+        status: run.status,
+        report: Arc::clone(&run.report),
+        checked_at,
+        consecutive_failures: run.consecutive_failures,
+        breaker: run.breaker,
+        next_run: checked_at.checked_add(until_next).ok(),
+        stale_at: Some(run.stale_at),
     }
 }
 

@@ -7,7 +7,9 @@
 //! which they were asked for. A panic costs the check that it comes from one run at most.
 
 mod follow;
+mod history;
 mod phase;
+mod try_out;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -21,6 +23,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::check::{Breaker, CheckName, RunReport, Status, Thresholds};
 use follow::Life;
+use history::History;
+pub use try_out::Successor;
 
 /// A run of a check, in whatever way it is made.
 pub trait Probe: Send + Sync {
@@ -101,6 +105,17 @@ pub struct Job {
     pub timing: Timing,
     /// How it runs.
     pub probe: Arc<dyn Probe>,
+    /// Its first run, where that has been made before it takes over; else it begins at once.
+    pub opening: Option<Opening>,
+}
+
+/// What follows from a first run that was made beside the schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The next moment that is in phase.
+    due: Instant,
+    /// When the next run is due.
+    next: Instant,
 }
 
 /// Tells the jobs that a check has had apart; a later one is greater.
@@ -146,6 +161,7 @@ struct Checks {
 
 struct Followed {
     job: watch::Sender<Arc<Job>>,
+    history: Arc<History>,
     stop: CancellationToken,
     /// Cancelled when nothing of the check goes on any more.
     ended: CancellationToken,
@@ -185,7 +201,9 @@ impl Schedule {
         let probe = Arc::clone(&job.probe);
         let before = checks.leaving.remove(&name);
         let (sender, receiver) = watch::channel(job);
-        let mut life = Life::new(Arc::clone(&self.shared), receiver, stop.clone());
+        let history = Arc::<History>::default();
+        let shared = Arc::clone(&self.shared);
+        let mut life = Life::new(shared, Arc::clone(&history), receiver, stop.clone());
         let at_end = ended.clone().drop_guard();
         let life = async move {
             let _at_end = at_end;
@@ -199,6 +217,7 @@ impl Schedule {
             name,
             Followed {
                 job: sender,
+                history,
                 stop,
                 ended,
             },

@@ -4,12 +4,16 @@
 //! nothing here decides what is healthy.
 
 mod beat;
+mod configuration;
 mod directory;
+mod judge;
 mod load;
+mod reloads;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,22 +22,28 @@ use futures_lite::FutureExt as _;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::beat::Beat;
-use self::directory::DirectoryWatch;
+use self::configuration::{Configuration, Found};
+use self::directory::{DEBOUNCE, DirectoryWatch};
+use self::judge::{Arrival, Judged, judge};
 use self::load::{Load, Loader};
+use self::reloads::Reloads;
 use self::settle::Settled;
 use crate::board::Board;
-use crate::catalog::{Catalog, Files, LibraryError, LoadOutcome, Shelf, Shelved, Wanted};
-use crate::check::{CheckName, PluginName};
+use crate::catalog::{Catalog, Files, LibraryError, LoadOutcome, Shelf, Shelved, Stamp, Wanted};
+use crate::check::{CheckName, PluginName, RunReport};
+use crate::config::{Config, Sources};
+use crate::host::Names;
 use crate::http::Plugins;
 use crate::metrics::Metrics;
 use crate::native::NativeCheck;
-use crate::plugin::{LoadError, Sandbox};
-use crate::reload::Reload;
+use crate::plugin::{LoadError, Plugin, Sandbox};
+use crate::recorder::Recorder;
+use crate::reload::{PluginOutcome, PluginReload, Reload};
 use crate::schedule::Schedule;
 
 /// What the watcher is told.
@@ -55,7 +65,10 @@ pub(crate) struct Rooms {
     pub(crate) sandbox: Sandbox,
     pub(crate) board: Arc<Board>,
     pub(crate) schedule: Arc<Schedule>,
+    pub(crate) recorder: Arc<Recorder>,
     pub(crate) metrics: Metrics,
+    /// Which names native checks may have.
+    pub(crate) names: Names,
     /// Turned while the watcher does.
     pub(crate) beat: Arc<Beat>,
 }
@@ -75,6 +88,7 @@ pub(crate) struct Watcher {
     /// What `GET /plugins` shows, made when the catalog changes.
     page: Arc<ArcSwap<Value>>,
     rooms: Rooms,
+    notify: mpsc::UnboundedSender<Notice>,
     notices: mpsc::UnboundedReceiver<Notice>,
     /// Notices that were taken in and are not heeded yet.
     heard: VecDeque<Notice>,
@@ -82,9 +96,19 @@ pub(crate) struct Watcher {
     directory: DirectoryWatch,
     library_error: Option<LibraryError>,
     loader: Loader,
-    loads: JoinSet<Load>,
-    loading: BTreeSet<PluginName>,
-    again: BTreeSet<PluginName>,
+    arrivals: JoinSet<Arrival>,
+    /// The plugins that are being loaded, with the checks for which the operator accepted what they
+    /// grant.
+    loading: BTreeMap<PluginName, BTreeSet<CheckName>>,
+    /// Those of them that have changed since.
+    again: BTreeMap<PluginName, BTreeSet<CheckName>>,
+    /// Where the configuration comes from, if it is read again.
+    configuration: Option<Configuration>,
+    /// What has changed and needs a restart.
+    restart_needed: Vec<String>,
+    reloads: Reloads,
+    /// First runs of new versions that are not on the board yet.
+    openings: BTreeMap<CheckName, RunReport>,
     settled: BTreeMap<CheckName, Settled>,
     /// Whether anything has changed since schedule and board were brought in line.
     unsettled: bool,
@@ -109,13 +133,16 @@ impl Watcher {
     /// A watcher that is told by the other end of `notices`; file events come by `notify`.
     pub(crate) fn new(
         catalog: Catalog,
+        sources: Option<Sources>,
         rooms: Rooms,
         notify: mpsc::UnboundedSender<Notice>,
         notices: mpsc::UnboundedReceiver<Notice>,
     ) -> Self {
         Self {
             page: Arc::new(ArcSwap::from_pointee(catalog.page(&BTreeMap::new()))),
+            configuration: sources.map(|sources| Configuration::new(sources, catalog.config())),
             catalog,
+            notify: notify.clone(),
             notices,
             heard: VecDeque::new(),
             is_look_due: false,
@@ -123,9 +150,12 @@ impl Watcher {
             library_error: None,
             loader: Loader::new(rooms.sandbox.clone()),
             rooms,
-            loads: JoinSet::new(),
-            loading: BTreeSet::new(),
-            again: BTreeSet::new(),
+            arrivals: JoinSet::new(),
+            loading: BTreeMap::new(),
+            again: BTreeMap::new(),
+            restart_needed: Vec::new(),
+            reloads: Reloads::default(),
+            openings: BTreeMap::new(),
             settled: BTreeMap::new(),
             unsettled: false,
             first_look: FirstLook::Awaited,
@@ -139,16 +169,7 @@ impl Watcher {
 
     /// Watches until the host closes.
     pub(crate) async fn run(mut self, closing: CancellationToken) {
-        let mut clock = Clock {
-            rescan: tokio::time::interval(self.catalog.config().plugins.rescan),
-            beat: tokio::time::interval(BEAT),
-        };
-        clock
-            .rescan
-            .set_missed_tick_behavior(MissedTickBehavior::Delay);
-        clock
-            .beat
-            .set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut clock = Clock::new(self.catalog.config().plugins.rescan);
         loop {
             let turn = AssertUnwindSafe(self.turn(&mut clock)).catch_unwind();
             tokio::select! {
@@ -166,20 +187,22 @@ impl Watcher {
         self.rooms.beat.turn();
         let mut notices = Vec::new();
         tokio::select! {
-            _ = clock.rescan.tick() => self.look().await,
+            _ = clock.rescan.tick() => self.is_look_due = true,
             _ = clock.beat.tick() => self.glance().await,
             _ = self.notices.recv_many(&mut notices, MOST_NOTICES) => self.heard.extend(notices),
-            Some(load) = self.loads.join_next() => self.joined(load),
+            Some(arrival) = self.arrivals.join_next() => self.joined(arrival),
         }
         self.heed().await;
-        while let Some(load) = self.loads.try_join_next() {
-            self.joined(load);
+        while let Some(arrival) = self.arrivals.try_join_next() {
+            self.joined(arrival);
         }
         if self.unsettled {
             self.settle().await;
             self.unsettled = false;
         }
+        self.reloads.answer();
         self.end_first_look();
+        clock.keep(self.catalog.config().plugins.rescan);
     }
 
     /// Heeds what was heard. A program's own code may panic in it, where a check of its is dropped:
@@ -196,28 +219,102 @@ impl Watcher {
                     self.unsettled = true;
                     self.catalog.unregister(&name);
                 }
-                Notice::Reload(_, answer) => {
-                    self.is_look_due = true;
-                    let _ = answer.send(Reload::default());
-                }
+                Notice::Reload(accepted, answer) => self.reload(accepted, answer).await,
             }
         }
         if self.is_look_due {
             self.is_look_due = false;
-            self.look().await;
+            self.reconfigure(false).await;
+            self.look(&BTreeSet::new()).await;
         }
     }
 
-    /// Looks at the directories if the one of the plugins has come, or is another one.
+    /// Looks at configuration and files for somebody who waits for what comes of it. What was refused
+    /// is judged anew.
+    async fn reload(&mut self, accepted: BTreeSet<CheckName>, answer: oneshot::Sender<Reload>) {
+        self.is_look_due = false;
+        self.reloads.begin(answer);
+        self.reconfigure(true).await;
+        for unknown in accepted.iter().filter(|name| !self.catalog.knows(name)) {
+            let problem = format!("there is no check `{unknown}` whose grants could be accepted");
+            self.reloads.problem(problem);
+        }
+        self.catalog.forget_refusals();
+        self.look(&accepted).await;
+        let directory = self.catalog.files().error().map(ToString::to_string);
+        let library = self.library_error.as_ref().map(ToString::to_string);
+        for problem in directory.into_iter().chain(library) {
+            self.reloads.problem(problem);
+        }
+        self.reloads.wait_for(self.loading.keys().cloned());
+    }
+
+    /// Reads the configuration if it has changed, and takes it over. `now`: also if somebody may
+    /// still be writing it.
+    async fn reconfigure(&mut self, now: bool) {
+        let Some(configuration) = self.configuration.clone() else {
+            return;
+        };
+        let look = self.aside(move || configuration.look(now)).await;
+        let Some((configuration, found)) = look else {
+            return;
+        };
+        let errors = configuration.errors().to_vec();
+        self.configuration = Some(configuration);
+        match found {
+            Found::Same if errors.is_empty() => {}
+            Found::Same => self.reloads.refused(&errors),
+            Found::Restless => {
+                let notify = self.notify.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(DEBOUNCE).await;
+                    // The watcher may be gone by then.
+                    let _ = notify.send(Notice::Look);
+                });
+            }
+            Found::Wrong(errors) => {
+                for error in &errors {
+                    tracing::error!(
+                        "the configuration is refused, the one before it holds: {error}"
+                    );
+                }
+                self.rooms.metrics.config_reloaded(false, Timestamp::now());
+                self.reloads.refused(&errors);
+                self.unsettled = true;
+            }
+            Found::Another(config, changed_roots) => self.apply(*config, &changed_roots),
+        }
+    }
+
+    /// Takes a configuration over as far as it can be without a restart.
+    fn apply(&mut self, config: Config, changed_roots: &BTreeSet<PathBuf>) {
+        let (config, restart_needed) = config.taken_over(self.catalog.config());
+        let config = Arc::new(config);
+        let changes = self.catalog.apply(Arc::clone(&config), changed_roots);
+        self.rooms.names.set(&config);
+        self.rooms.metrics.config_reloaded(true, Timestamp::now());
+        settle::tell_of_changes(&changes);
+        if restart_needed != self.restart_needed && !restart_needed.is_empty() {
+            let keys = restart_needed.join(", ");
+            tracing::warn!("the configuration has changed in what needs a restart: {keys}");
+        }
+        self.reloads.applied(&changes, &restart_needed);
+        self.restart_needed = restart_needed;
+        self.unsettled = true;
+    }
+
+    /// Looks at the directories if one of them has come, or is another one.
     async fn glance(&mut self) {
         let dir = &self.catalog.config().plugins.dir;
         if self.directory.is_another(dir) {
-            self.look().await;
+            self.reconfigure(false).await;
+            self.look(&BTreeSet::new()).await;
         }
     }
 
-    /// Looks at the directories and loads what is new there.
-    async fn look(&mut self) {
+    /// Looks at the directories and loads what is new there. `accepted` names checks for which new
+    /// files may grant more than the ones before them.
+    async fn look(&mut self, accepted: &BTreeSet<CheckName>) {
         let plugins = self.catalog.config().plugins.clone();
         self.directory.ensure(&plugins.dir);
         let Some(files) = self.aside(move || Files::look(&plugins)).await else {
@@ -228,9 +325,10 @@ impl Watcher {
         for plugin in self.catalog.set_files(files) {
             tracing::info!(%plugin, "plugin is gone");
             self.rooms.metrics.plugin_removed(&plugin);
+            self.reloads.record(&reloads::removed(&plugin));
         }
         for wanted in self.catalog.wanted() {
-            self.begin(wanted);
+            self.begin(wanted, accepted.clone());
         }
         self.unsettled = true;
         if self.first_look == FirstLook::Awaited {
@@ -238,23 +336,23 @@ impl Watcher {
         }
     }
 
-    fn begin(&mut self, wanted: Wanted) {
+    fn begin(&mut self, wanted: Wanted, accepted: BTreeSet<CheckName>) {
         // Also while it is being loaded: it may have gone and come back since.
         self.catalog.begin(&wanted);
-        if !self.loading.insert(wanted.name.clone()) {
-            self.again.insert(wanted.name);
+        if self.loading.contains_key(&wanted.name) {
+            self.again.entry(wanted.name).or_default().extend(accepted);
             return;
         }
+        self.loading.insert(wanted.name.clone(), accepted);
         let shelf = self.catalog.shelf(&wanted.name);
         let seen = shelf.map(Shelf::seen).unwrap_or_default();
-        let baseline = self.catalog.baseline(&wanted.name);
-        let load = self.loader.clone().load(wanted, seen, baseline);
-        self.loads.spawn(load);
+        let load = self.loader.clone().load(wanted, seen);
+        self.arrivals.spawn(async { Arrival::Loaded(load.await) });
     }
 
-    fn joined(&mut self, load: Result<Load, tokio::task::JoinError>) {
-        match load {
-            Ok(load) => self.loaded(load),
+    fn joined(&mut self, arrival: Result<Arrival, JoinError>) {
+        match arrival {
+            Ok(arrival) => self.arrived(arrival),
             Err(error) => {
                 tracing::error!(%error, "a load was lost");
                 self.rooms.metrics.host_panic();
@@ -262,35 +360,121 @@ impl Watcher {
         }
     }
 
-    fn loaded(&mut self, load: Load) {
-        let Load {
-            wanted,
-            outcome,
-            stamp,
-        } = load;
-        self.loading.remove(&wanted.name);
-        let now = if self.again.remove(&wanted.name) {
+    fn arrived(&mut self, arrival: Arrival) {
+        let name = arrival.wanted().name.clone();
+        let now = if self.again.contains_key(&name) {
             let mut all = self.catalog.wanted().into_iter();
-            all.find(|now| now.name == wanted.name)
+            all.find(|now| now.name == name)
         } else {
             None
         };
-        let is_unread = matches!(outcome, LoadOutcome::Failed(_, LoadError::Read(_)));
-        // Another file stands for it now, or it was away for a moment: that says nothing of what
-        // is there.
-        let is_outdated = now
+        // Another file stands for it now: what was found says nothing of what is there.
+        let is_another = now
             .as_ref()
-            .is_some_and(|now| now.path != wanted.path || is_unread);
-        if !is_outdated {
-            let facts = load::facts(&outcome);
-            let name = &wanted.name;
-            let shelved = self.catalog.shelve(name, outcome, stamp, Timestamp::now());
-            load::report(&wanted, shelved, &facts, &self.rooms.metrics);
-            self.unsettled |= shelved != Shelved::Unchanged;
+            .is_some_and(|now| now.path != arrival.wanted().path);
+        if !is_another {
+            match arrival {
+                Arrival::Loaded(Load {
+                    wanted,
+                    outcome: LoadOutcome::Loaded(plugin),
+                    stamp,
+                }) => return self.judge(wanted, stamp, plugin),
+                Arrival::Judged(judged) => match self.judged(judged) {
+                    Ok(()) => {}
+                    Err((wanted, stamp, plugin)) => return self.judge(wanted, stamp, plugin),
+                },
+                Arrival::Loaded(Load {
+                    wanted,
+                    outcome,
+                    stamp,
+                }) => {
+                    let is_unread = matches!(outcome, LoadOutcome::Failed(_, LoadError::Read(_)));
+                    // It was away for a moment.
+                    if now.is_none() || !is_unread {
+                        self.shelve(&wanted, outcome, stamp);
+                    }
+                }
+            }
         }
+        self.loading.remove(&name);
+        let accepted = self.again.remove(&name).unwrap_or_default();
         if let Some(now) = now {
-            self.begin(now);
+            self.begin(now, accepted);
+        } else {
+            let refused = self.refused(&name);
+            self.reloads.done(&name, refused.as_ref());
         }
+    }
+
+    /// Has a version judged that could be loaded.
+    fn judge(&mut self, wanted: Wanted, stamp: Option<Stamp>, plugin: Arc<Plugin>) {
+        let nothing = BTreeSet::new();
+        let accepted = self.loading.get(&wanted.name).unwrap_or(&nothing);
+        let candidate = self.catalog.candidate(plugin, accepted);
+        let schedule = Arc::clone(&self.rooms.schedule);
+        let judged = judge(wanted, stamp, candidate, schedule);
+        self.arrivals.spawn(async { Arrival::Judged(judged.await) });
+    }
+
+    /// Takes in what became of a version; hands it back where the configuration has changed since.
+    fn judged(&mut self, judged: Judged) -> Result<(), (Wanted, Option<Stamp>, Arc<Plugin>)> {
+        let Judged {
+            wanted,
+            stamp,
+            plugin,
+            revision,
+            verdict,
+        } = judged;
+        if revision != self.catalog.revision() {
+            return Err((wanted, stamp, plugin));
+        }
+        match verdict {
+            Err(error) => {
+                let refusal = LoadOutcome::Failed(Some(plugin.digest()), error);
+                self.shelve(&wanted, refusal, stamp);
+            }
+            Ok(passed) => {
+                for _ in 0..passed.fitting.panics() {
+                    self.rooms.metrics.host_panic();
+                }
+                let facts = load::facts(&LoadOutcome::Loaded(plugin));
+                let now = Timestamp::now();
+                let shelved = self.catalog.install(passed.fitting, stamp, now);
+                self.tell(&wanted, shelved, &facts);
+                if matches!(shelved, Shelved::Loaded(_)) {
+                    self.openings.extend(passed.trials);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn shelve(&mut self, wanted: &Wanted, outcome: LoadOutcome, stamp: Option<Stamp>) {
+        let facts = load::facts(&outcome);
+        let name = &wanted.name;
+        let shelved = self.catalog.shelve(name, outcome, stamp, Timestamp::now());
+        self.tell(wanted, shelved, &facts);
+    }
+
+    fn tell(&mut self, wanted: &Wanted, shelved: Shelved, facts: &load::Facts) {
+        load::report(wanted, shelved, facts, &self.rooms.metrics);
+        self.unsettled |= shelved != Shelved::Unchanged;
+        let outcome = match shelved {
+            Shelved::Loaded(_) => PluginOutcome::Loaded,
+            Shelved::Failed => PluginOutcome::Refused,
+            Shelved::Unchanged => return,
+        };
+        if let Some(shelf) = self.catalog.shelf(&wanted.name) {
+            self.reloads
+                .record(&reload_of(&wanted.name, shelf, outcome));
+        }
+    }
+
+    /// What there is to say of a plugin whose newest file does not serve.
+    fn refused(&self, name: &PluginName) -> Option<PluginReload> {
+        let shelf = self.catalog.shelf(name)?;
+        shelf.error()?;
+        Some(reload_of(name, shelf, PluginOutcome::Refused))
     }
 
     /// Does what may take long beside this task, which beats meanwhile. Nothing where it panicked.
@@ -347,6 +531,40 @@ impl Watcher {
             self.rooms.board.all_placed();
         }
     }
+}
+
+fn reload_of(name: &PluginName, shelf: &Shelf, outcome: PluginOutcome) -> PluginReload {
+    let good = shelf.good();
+    PluginReload {
+        name: name.to_string(),
+        outcome,
+        version: good.map(|plugin| plugin.description().version.clone()),
+        digest: good.map(|plugin| plugin.digest().to_string()),
+        generation: shelf.generation(),
+        error: shelf.error().map(ToString::to_string),
+    }
+}
+
+impl Clock {
+    fn new(rescan: Duration) -> Self {
+        Self {
+            rescan: interval(rescan, Duration::ZERO),
+            beat: interval(BEAT, Duration::ZERO),
+        }
+    }
+
+    /// Looks in another rhythm from here on, if it is another one.
+    fn keep(&mut self, rescan: Duration) {
+        if self.rescan.period() != rescan {
+            self.rescan = interval(rescan, rescan);
+        }
+    }
+}
+
+fn interval(period: Duration, first: Duration) -> Interval {
+    let mut interval = tokio::time::interval_at(Instant::now() + first, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 /// From one beat of the watcher to the next.

@@ -132,9 +132,7 @@ impl Workbench {
             .await;
         let mut standings = self.catalog.standings();
         match standings.remove(name).map(|(_, standing)| standing) {
-            Some(Standing::Guest(guest)) => {
-                Ok(guest.plugin.run(Arc::clone(&guest.task), None).await)
-            }
+            Some(Standing::Guest(guest)) => Ok(guest.plugin.run(guest.task(), None).await),
             Some(Standing::Failed(why) | Standing::Idle(why) | Standing::Absent(why)) => {
                 Err(NotRun(why))
             }

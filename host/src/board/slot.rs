@@ -63,6 +63,17 @@ pub struct Posting {
     pub stale_at: Option<Instant>,
 }
 
+/// A new placement of a check, with its first result.
+#[derive(Clone, Debug)]
+pub struct Succession {
+    /// The check.
+    pub name: CheckName,
+    /// What is known of it from here on.
+    pub facts: CheckFacts,
+    /// The result; it is of the new placement.
+    pub posting: Posting,
+}
+
 /// What became of a result that was posted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Posted {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Board, CheckFacts, PluginFacts, Posted, Posting};
+use super::{Board, CheckFacts, PluginFacts, Posted, Posting, Succession};
 use crate::check::{Breaker, CheckName, Code, Conduct, Outcome, RunError, RunReport, Status};
 use crate::schedule::Placement;
 
@@ -304,4 +304,25 @@ fn an_open_breaker_is_shown_and_closes_when_the_check_is_placed_anew() {
     board.place(name("a"), facts(true));
     let closed = serde_json::json!({"open": false, "runs": 0, "interval_ms": 1_000});
     assert_eq!(shown(), closed);
+}
+
+#[test]
+fn new_placements_take_over_together_with_their_results() {
+    let board = Board::default();
+    let old = board.place(name("a"), facts(true));
+    let outcome = Outcome::unhealthy("old");
+    board.post(&name("a"), posting(old, outcome, None));
+    let succession = |check: &str| Succession {
+        name: name(check),
+        facts: facts(true),
+        posting: posting(board.next_placement(), Outcome::healthy("new"), None),
+    };
+    let posted = board.succeed(vec![succession("a"), succession("b")]);
+    assert_eq!(posted, [Posted::After(Status::Unhealthy), Posted::First]);
+    let page = page(&board);
+    assert_eq!(page["status"], "healthy");
+    assert_eq!(page["checks"][0]["message"], "new");
+    // A run of the placement before was still going on.
+    let late = posting(old, Outcome::unhealthy("late"), None);
+    assert_eq!(board.post(&name("a"), late), Posted::Refused);
 }

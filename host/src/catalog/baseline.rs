@@ -19,23 +19,30 @@ use crate::plugin::{LoadError, Plugin};
 /// What the checks of a plugin were given so far, for a new version to be held against.
 #[derive(Debug, Default)]
 pub(crate) struct Baseline {
-    /// The schema of the version that served last; none where there was no version.
-    schema: Option<Arc<Value>>,
-    checks: Vec<(CheckName, Arc<CheckConfig>)>,
+    checks: Vec<(CheckName, Given)>,
     secrets: Secrets,
 }
 
+/// Under what a check last ran: what it was given follows from both.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) plugin: PluginName,
+    pub(super) schema: Arc<Value>,
+    pub(super) check: Arc<CheckConfig>,
+}
+
 impl Catalog {
-    /// What a new version of a plugin is held against. A plugin whose file was away for a while is
-    /// held against the version before that.
-    pub(crate) fn baseline(&self, plugin: &PluginName) -> Baseline {
-        let checks = self.configured.iter();
-        let checks = checks.filter(|(_, check)| check.plugin.as_ref() == Some(plugin));
+    /// What a new version of a plugin is held against: the checks that say what they said when they
+    /// last ran on it. For one that says something else the operator has looked at its configuration.
+    /// A plugin whose file was away for a while is held against the version before that.
+    pub(super) fn baseline(&self, plugin: &PluginName) -> Baseline {
+        let given = |(name, check): (&CheckName, &Arc<CheckConfig>)| {
+            let given = self.given.get(name)?;
+            let is_same = given.plugin == *plugin && given.check == *check;
+            is_same.then(|| (name.clone(), given.clone()))
+        };
         Baseline {
-            schema: self.last_schemas.get(plugin).cloned(),
-            checks: checks
-                .map(|(name, check)| (name.clone(), Arc::clone(check)))
-                .collect(),
+            checks: self.said.configured.iter().filter_map(given).collect(),
             secrets: self.config.secrets.clone(),
         }
     }
@@ -85,14 +92,14 @@ impl Baseline {
         digest: Digest,
         accepted: &BTreeSet<CheckName>,
     ) -> Option<(&CheckName, &CheckConfig, Vec<Grant>)> {
-        let before = self.schema.as_ref()?;
         let checks = self
             .checks
             .iter()
-            .filter(|(name, check)| !accepted.contains(name) && check.sha256 != Some(digest));
+            .filter(|(name, given)| !accepted.contains(name) && given.check.sha256 != Some(digest));
         checks
-            .map(|(name, check)| {
-                let mut given = by_marks(before, check);
+            .map(|(name, before)| {
+                let check = &before.check;
+                let mut given = by_marks(&before.schema, check);
                 given.extend(allowed(check));
                 let mut added = by_marks(schema, check);
                 added.retain(|grant| !given.iter().any(|given| given.covers(grant)));
@@ -143,13 +150,17 @@ mod tests {
 
     fn baseline(before: Option<Value>, checks: &str) -> Baseline {
         let config: Config = checks.parse().unwrap();
+        let before = before.map(Arc::new);
+        let given = |(name, check): (&CheckName, &CheckConfig)| {
+            let given = Given {
+                plugin: "p".parse().unwrap(),
+                schema: before.clone()?,
+                check: Arc::new(check.clone()),
+            };
+            Some((name.clone(), given))
+        };
         Baseline {
-            schema: before.map(Arc::new),
-            checks: config
-                .checks
-                .iter()
-                .map(|(name, check)| (name.clone(), Arc::new(check.clone())))
-                .collect(),
+            checks: config.checks.iter().filter_map(given).collect(),
             secrets: config.secrets.clone(),
         }
     }

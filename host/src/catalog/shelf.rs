@@ -71,6 +71,13 @@ impl Shelf {
         self.error.as_ref()
     }
 
+    /// Loads the file once more at the next look, if what it was refused for is such.
+    pub(super) fn retry_if(&mut self, is_such: impl Fn(&LoadError) -> bool) {
+        if self.error.as_ref().is_some_and(is_such) {
+            self.seen = Seen::default();
+        }
+    }
+
     pub(super) fn begin(&mut self, path: PathBuf) {
         self.path = path;
     }

@@ -1,16 +1,19 @@
 //! What a check stands on: a plugin bound to its configuration and grants, a native check, or the
 //! reason why it can't run.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use super::{Catalog, Shelf};
 use crate::check::{CheckName, RunReport, Status};
-use crate::config::{CheckConfig, Config, Environment, Location, Secrets, Settings};
+use crate::config::{CheckConfig, Config, Environment, Location, Root, Secrets, Settings};
 use crate::native::NativeCheck;
 use crate::plugin::grants::{self, Grants};
 use crate::plugin::{BindingError, LoadError, Plugin, Task};
@@ -37,24 +40,37 @@ pub(crate) enum Standing {
 #[derive(Debug)]
 pub(crate) struct GuestCheck {
     pub(crate) plugin: Arc<Plugin>,
-    pub(crate) generation: u64,
-    pub(crate) task: Arc<Task>,
+    task: ArcSwap<Task>,
 }
 
 impl GuestCheck {
+    /// What the plugin is asked to do.
+    pub(crate) fn task(&self) -> Arc<Task> {
+        self.task.load_full()
+    }
+
+    /// Takes in the secrets of another configuration, in which the check is the same.
+    pub(super) fn renew_secrets(&self, secrets: &Secrets) {
+        let task = self.task();
+        let secrets = Arc::new(task.secrets.under(secrets));
+        let task = Task::clone(&task);
+        self.task.store(Arc::new(Task { secrets, ..task }));
+    }
+
     /// What it may reach, as texts that may leave the host: a grant made of a secret shows that there
     /// is one, and not the secret.
     pub(crate) fn shown_grants(&self) -> Vec<String> {
-        let grants = self.task.grants.iter().map(ToString::to_string);
+        let task = self.task();
+        let grants = task.grants.iter().map(ToString::to_string);
         grants
-            .map(|grant| self.task.secrets.redact(&grant).into_owned())
+            .map(|grant| task.secrets.redact(&grant).into_owned())
             .collect()
     }
 }
 
 impl Probe for GuestCheck {
     fn run(&self, previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
-        let (plugin, task) = (Arc::clone(&self.plugin), Arc::clone(&self.task));
+        let (plugin, task) = (Arc::clone(&self.plugin), self.task());
         Box::pin(async move { plugin.run_here(&task, previous).await })
     }
 
@@ -77,13 +93,13 @@ pub(crate) struct Unbound {
     name: CheckName,
     check: Arc<CheckConfig>,
     plugin: Arc<Plugin>,
-    generation: u64,
 }
 
 /// What came of binding a check to a plugin.
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(super) name: CheckName,
+    pub(super) check: Arc<CheckConfig>,
     pub(super) plugin: Arc<Plugin>,
     pub(super) standing: Standing,
     /// Whether it may come out otherwise the next time, although nothing here has changed.
@@ -125,15 +141,41 @@ impl Catalog {
             });
         };
         match self.bound.get(name) {
-            Some(bound) if Arc::ptr_eq(&bound.plugin, good) => Ok(bound.standing.clone()),
-            _ => Err(Unbound {
-                binder: self.binder.clone(),
-                name: name.clone(),
-                check: Arc::clone(check),
-                plugin: Arc::clone(good),
-                generation: shelf.generation(),
-            }),
+            Some(bound) if bound.is_of(good, check) => Ok(bound.standing.clone()),
+            _ => Err(self.unbound_to(name, check, good)),
         }
+    }
+
+    /// A check that is to be bound to a version of its plugin.
+    pub(super) fn unbound_to(
+        &self,
+        name: &CheckName,
+        check: &Arc<CheckConfig>,
+        plugin: &Arc<Plugin>,
+    ) -> Unbound {
+        Unbound {
+            binder: self.binder.clone(),
+            name: name.clone(),
+            check: Arc::clone(check),
+            plugin: Arc::clone(plugin),
+        }
+    }
+}
+
+impl Bound {
+    fn is_of(&self, plugin: &Arc<Plugin>, check: &Arc<CheckConfig>) -> bool {
+        let says_the_same = Arc::ptr_eq(&self.check, check) || self.check == *check;
+        Arc::ptr_eq(&self.plugin, plugin) && says_the_same
+    }
+
+    /// Whether what the check trusts in TLS connections comes from one of `files`, or from a list
+    /// that has changed.
+    pub(super) fn trusts(&self, files: &BTreeSet<PathBuf>, defaults_changed: bool) -> bool {
+        let Some(own) = &self.check.roots else {
+            return defaults_changed;
+        };
+        let of_file = |root: &Root| matches!(root, Root::File(path) if files.contains(path));
+        own.iter().any(of_file)
     }
 }
 
@@ -153,8 +195,7 @@ impl Unbound {
         let standing = match task {
             Ok(task) => Standing::Guest(Arc::new(GuestCheck {
                 plugin: Arc::clone(&self.plugin),
-                generation: self.generation,
-                task: Arc::new(task),
+                task: ArcSwap::from_pointee(task),
             })),
             Err(BindFailure::Config(why)) if dropped_in => Standing::Idle(why),
             Err(failure) => {
@@ -166,6 +207,7 @@ impl Unbound {
         };
         Bound {
             name: self.name,
+            check: self.check,
             plugin: self.plugin,
             standing,
             may_pass,
@@ -225,7 +267,8 @@ impl Binder {
                 BindingError::Schema(_) => BindFailure::Other(error.to_string()),
             })?;
         let grants = self.grants(check, plugin, settings)?;
-        let roots = plugin.roots(check.roots.as_deref());
+        let roots = check.roots.as_ref().unwrap_or(&self.config.tls.roots);
+        let roots = plugin.roots(Some(roots));
         // A file that can't be read now may be there at the next look.
         let roots = roots.map_err(|error| BindFailure::Passing(error.to_string()))?;
         let secrets = self.config.secrets.with(&binding.secrets);

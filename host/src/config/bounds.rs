@@ -60,6 +60,7 @@ fn schedule(at: &str, schedule: &Schedule) -> Result<(), OutOfBounds> {
         fall,
         rise,
         critical: _,
+        trial: _,
     } = *schedule;
     period(&format!("{at}.interval"), interval)?;
     period(&format!("{at}.timeout"), timeout)?;

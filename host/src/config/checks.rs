@@ -62,6 +62,8 @@ pub struct Schedule {
     pub rise: NonZeroU32,
     /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`.
     pub retry_interval: Duration,
+    /// Whether a new version of its plugin makes a trial run before it serves.
+    pub trial: bool,
 }
 
 /// What one run may use.
@@ -282,6 +284,7 @@ impl Default for Schedule {
             fall: NonZeroU32::MIN,
             rise: NonZeroU32::MIN,
             retry_interval: Duration::from_secs(30),
+            trial: true,
         }
     }
 }

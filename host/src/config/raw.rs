@@ -76,6 +76,9 @@ pub(super) struct RawDefaults {
     /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`. Default:
     /// `interval`.
     pub(super) retry_interval: Option<Period>,
+    /// Whether a new version of a plugin makes a trial run of each check before it serves: one that
+    /// a limit ends, or that breaks down, is refused, and the version before it serves on.
+    pub(super) trial: bool,
     /// What one run may use.
     pub(super) limits: Limits,
 }
@@ -114,6 +117,9 @@ pub(super) struct RawCheck {
     /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`. Default:
     /// that of `[defaults]`, else `interval`.
     pub(super) retry_interval: Option<Period>,
+    /// Whether a new version of its plugin makes a trial run before it serves, instead of what
+    /// `[defaults]` says.
+    pub(super) trial: Option<bool>,
     /// What one run may use, instead of what `[defaults.limits]` says.
     pub(super) limits: RawLimits,
 }
@@ -198,6 +204,7 @@ impl Default for RawDefaults {
             critical,
             fall,
             rise,
+            trial,
             ..
         } = Schedule::default();
         let limits = Limits::default();
@@ -208,6 +215,7 @@ impl Default for RawDefaults {
             fall,
             rise,
             retry_interval: None,
+            trial,
             limits,
         }
     }

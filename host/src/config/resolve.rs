@@ -94,6 +94,7 @@ fn defaults(raw: &RawDefaults, root: &Node, faults: &Faults) -> Defaults {
         fall: raw.fall,
         rise: raw.rise,
         retry_interval: raw.retry_interval.map_or(raw.interval, |period| period.0),
+        trial: raw.trial,
     };
     let written = |key: &str| root.find(&["defaults", key]).map(|node| &node.location);
     compare(
@@ -183,6 +184,7 @@ mod tests {
                 fall: 3.try_into().expect("not zero"),
                 rise: 2.try_into().expect("not zero"),
                 retry_interval: Duration::from_mins(1),
+                trial: true,
             }
         );
         let expected = Limits {

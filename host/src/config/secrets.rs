@@ -3,7 +3,7 @@
 //! Knows nothing of where secrets come from or where texts go.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -67,6 +67,20 @@ impl Secrets {
         }
     }
 
+    /// What was added to these, added to those of another configuration.
+    #[must_use]
+    pub fn under(&self, shared: &Self) -> Self {
+        Self {
+            shared: Arc::clone(&shared.shared),
+            own: Arc::clone(&self.own),
+        }
+    }
+
+    /// Whether they were made of the same texts. What was added later is not looked at.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.shared.texts() == other.shared.texts()
+    }
+
     /// Whether there is nothing to take out.
     pub fn is_empty(&self) -> bool {
         self.shared.by_start.is_empty() && self.own.by_start.is_empty()
@@ -118,6 +132,11 @@ impl Secrets {
 }
 
 impl Index {
+    fn texts(&self) -> BTreeSet<&str> {
+        let texts = self.by_start.values().flatten();
+        texts.map(ExposeSecret::expose_secret).collect()
+    }
+
     /// Adds a secret that is not there yet; one that is too short is left out.
     fn insert(&mut self, secret: &str) {
         if let Some(start) = secret.as_bytes().first_chunk() {

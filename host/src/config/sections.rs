@@ -116,6 +116,21 @@ pub struct Tls {
     pub roots: Vec<Root>,
 }
 
+impl Tls {
+    /// The PEM files among the roots.
+    pub(crate) fn root_files(&self) -> impl Iterator<Item = &PathBuf> {
+        root_files(&self.roots)
+    }
+}
+
+/// The PEM files among roots.
+pub(super) fn root_files(roots: &[Root]) -> impl Iterator<Item = &PathBuf> {
+    roots.iter().filter_map(|root| match root {
+        Root::System => None,
+        Root::File(path) => Some(path),
+    })
+}
+
 /// A source of trusted root certificates: `system`, or the path of a PEM file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(from = "PathBuf", into = "PathBuf")]

@@ -55,6 +55,11 @@ impl Sources {
         }
     }
 
+    /// The file that is read, or would be if there were one.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.choose().0
+    }
+
     /// Puts what the environment and the command line say over what the file says.
     pub(super) fn overlay(&self, root: &mut Node, faults: &Faults) {
         for (variable, key) in VARIABLES.iter().filter_map(|v| Some((v, v.key?))) {

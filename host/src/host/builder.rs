@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::plugin::{Compiler, ErrorTracker, Sandbox, SandboxError, SandboxOptions, WASMTIME};
 use crate::recorder::Recorder;
-use crate::schedule::Schedule;
+use crate::schedule::{Results, Schedule};
 use crate::sentry::{InvalidDsn, Sentry};
 use crate::watch::{Rooms, Watcher};
 
@@ -126,7 +126,6 @@ impl HostBuilder {
             compiler,
             sources,
         } = self;
-        drop(sources);
         config.hold_to_bounds()?;
         let names = Names::new(&config);
         let named = |(name, check): (String, _)| names.native(&name).map(|name| (name, check));
@@ -152,6 +151,7 @@ impl HostBuilder {
         Ok(assemble(
             &config,
             environment,
+            sources,
             names,
             natives,
             sandbox,
@@ -163,6 +163,7 @@ impl HostBuilder {
 fn assemble(
     config: &Arc<Config>,
     environment: Environment,
+    sources: Option<Sources>,
     names: Names,
     natives: Vec<(CheckName, NativeCheck)>,
     sandbox: Sandbox,
@@ -172,14 +173,14 @@ fn assemble(
     let closing = CancellationToken::new();
     let metrics = metrics(config.metrics.enabled);
     metrics.config_reloaded(true, Timestamp::now());
-    let recorder = Recorder {
+    let recorder = Arc::new(Recorder {
         board: Arc::clone(&board),
         metrics: metrics.clone(),
         sentry: sentry.clone(),
-    };
+    });
     let schedule = Arc::new(Schedule::new(
         config.engine.max_runs as usize,
-        Arc::new(recorder),
+        Arc::clone(&recorder) as Arc<dyn Results>,
     ));
     let mut catalog = Catalog::new(Arc::clone(config), environment);
     for (name, check) in natives {
@@ -190,11 +191,13 @@ fn assemble(
         sandbox: sandbox.clone(),
         board: Arc::clone(&board),
         schedule: Arc::clone(&schedule),
+        recorder,
         metrics: metrics.clone(),
+        names: names.clone(),
         beat: Arc::clone(&beats.watcher),
     };
     let (notices, received) = mpsc::unbounded_channel();
-    let watcher = Watcher::new(catalog, rooms, notices.clone(), received);
+    let watcher = Watcher::new(catalog, sources, rooms, notices.clone(), received);
     let loops = Arc::new(Loops::new(sandbox, Arc::clone(&schedule), beats));
     let state = AppState::new(
         &config.server,

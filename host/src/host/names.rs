@@ -1,6 +1,9 @@
 //! Which names native checks may have.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 
 use crate::check::{CheckName, InvalidName};
 use crate::config::Config;
@@ -19,23 +22,31 @@ pub enum RegisterError {
     Taken(CheckName),
 }
 
-/// The names that the configuration gives to checks of plugins.
-#[derive(Clone, Debug)]
-pub(super) struct Names(BTreeSet<CheckName>);
+/// The names that the configuration gives to checks of plugins; clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names(Arc<ArcSwap<BTreeSet<CheckName>>>);
 
 impl Names {
     pub(super) fn new(config: &Config) -> Self {
+        let names = Self::default();
+        names.set(config);
+        names
+    }
+
+    /// Takes in those of another configuration.
+    pub(crate) fn set(&self, config: &Config) {
         let of_plugins = config
             .checks
             .iter()
             .filter(|(_, check)| check.plugin.is_some());
-        Self(of_plugins.map(|(name, _)| name.clone()).collect())
+        let names = of_plugins.map(|(name, _)| name.clone());
+        self.0.store(Arc::new(names.collect()));
     }
 
     /// Reads the name of a native check.
     pub(super) fn native(&self, text: &str) -> Result<CheckName, RegisterError> {
         let name: CheckName = text.parse()?;
-        if self.0.contains(&name) {
+        if self.0.load().contains(&name) {
             Err(RegisterError::Taken(name))
         } else {
             Ok(name)

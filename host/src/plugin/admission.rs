@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::admitted::Admitted;
 use super::bindings::v0_1::PluginPre;
 use super::capabilities::Journal;
 use super::compile::{Artifact, CompileError};
@@ -20,7 +21,7 @@ use super::sandbox::Sandbox;
 use super::schema::{BindingError, Schema};
 use super::state::State;
 use super::{bindings, imports, shape};
-use crate::check::{CheckName, Code, Digest, PluginName, RunError, Text};
+use crate::check::{CheckName, Code, Conduct, Digest, PluginName, RunError, Text};
 use crate::config::{Limits, Root, Secrets};
 
 /// A plugin that passed the gate: compiled, linked and described, ready to be run by any number of
@@ -28,13 +29,7 @@ use crate::config::{Limits, Root, Secrets};
 pub struct Plugin {
     sandbox: Sandbox,
     name: PluginName,
-    digest: Digest,
-    size: u64,
-    description: Description,
-    schema: Schema,
-    imports: Vec<String>,
-    compile_time: Duration,
-    pre: PluginPre<State>,
+    admitted: Arc<Admitted>,
 }
 
 /// Why a file is no plugin that this host can run.
@@ -132,13 +127,34 @@ pub enum LoadError {
     /// The file would widen what a check may reach, by the marks of its schema.
     #[error(
         "it would give check `{check}` more than the version before it did: {grants}; if that is \
-         meant, restart the host"
+         meant, change the check's configuration, or `vitals reload --accept-grants {check}`"
     )]
     Widening {
         /// The check that would get more.
         check: CheckName,
         /// What it would get.
         grants: String,
+    },
+    /// A check that runs on the version before would not run on this one.
+    #[error("{why}")]
+    Unfit {
+        /// The check.
+        check: CheckName,
+        /// Why it would not.
+        why: String,
+        /// Whether that lies in something outside, which may come right by itself.
+        may_pass: bool,
+    },
+    /// The trial run of a check was ended by a limit, or broke down.
+    #[error(
+        "the trial run of check `{check}` on it failed with `{}`: {}; `trial = false` in the check \
+         takes a version without one", .error.code.as_str(), .error.message
+    )]
+    Trial {
+        /// The check.
+        check: CheckName,
+        /// How the run ended.
+        error: Box<RunError>,
     },
     /// The host's own code panicked over the file; that says nothing of the file.
     #[error("the host panicked while {0}; it tries again at the next look")]
@@ -152,8 +168,19 @@ impl LoadError {
             Self::Read(_) | Self::Panic(_) => true,
             Self::Compile(error) => error.may_pass(),
             Self::Describe(error) => matches!(error.code, Code::Timeout | Code::Host | Code::Full),
+            Self::Unfit { may_pass, .. } => *may_pass,
+            // Who waits for somebody else may be answered the next time.
+            Self::Trial { error, .. } => error.conduct() != Conduct::Foul,
             _ => false,
         }
+    }
+
+    /// Whether the same file may be taken under another configuration.
+    pub(crate) fn depends_on_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::Digest { .. } | Self::Widening { .. } | Self::Unfit { .. } | Self::Trial { .. }
+        )
     }
 }
 
@@ -166,33 +193,14 @@ impl Plugin {
     ) -> Result<Arc<Self>, LoadError> {
         kind(bytes.as_ref())?;
         let size = bytes.as_ref().len() as u64;
-        let Prepared {
-            digest,
-            component,
-            compile_time,
-        } = prepare(sandbox, bytes).await?;
-        shape::check(&component)?;
-        imports::check(&component, sandbox.engine())?;
-        let types = |error: wasmtime::Error| LoadError::Types(error_text(&error));
-        let pre = sandbox
-            .linker()
-            .instantiate_pre(&component)
-            .map_err(types)?;
-        let pre = PluginPre::new(pre).map_err(types)?;
-        let permit = sandbox.describes().acquire().await;
-        let permit = permit.expect("the semaphore is never closed");
-        let (description, schema) = describe(sandbox, &pre).await?;
-        drop(permit);
+        let admitted = match prepare(sandbox, bytes).await? {
+            Prepared::InUse(admitted) => admitted,
+            Prepared::New(compiled) => look_into(sandbox, compiled, size).await?,
+        };
         Ok(Arc::new(Self {
             sandbox: sandbox.clone(),
-            imports: imports::imports(&component, sandbox.engine()),
             name,
-            digest,
-            size,
-            description,
-            schema,
-            compile_time,
-            pre,
+            admitted,
         }))
     }
 
@@ -226,17 +234,17 @@ impl Plugin {
 
     /// The digest of the file.
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.admitted.digest
     }
 
     /// The size of the file in bytes.
     pub fn size(&self) -> u64 {
-        self.size
+        self.admitted.size
     }
 
     /// What it says about itself.
     pub fn description(&self) -> &Description {
-        &self.description
+        &self.admitted.description
     }
 
     /// The contract that it was built against: `vitals:health@0.1.0`.
@@ -246,12 +254,12 @@ impl Plugin {
 
     /// What it imports.
     pub fn imports(&self) -> &[String] {
-        &self.imports
+        &self.admitted.imports
     }
 
     /// How long it took to compile, or to load from the cache.
     pub fn compile_time(&self) -> Duration {
-        self.compile_time
+        self.admitted.compile_time
     }
 
     /// The roots that TLS connections of a check trust: its own where it has any, else the host's.
@@ -260,7 +268,7 @@ impl Plugin {
     }
 
     pub(crate) fn schema(&self) -> &Schema {
-        &self.schema
+        &self.admitted.schema
     }
 
     pub(super) fn sandbox(&self) -> &Sandbox {
@@ -268,13 +276,13 @@ impl Plugin {
     }
 
     pub(super) fn pre(&self) -> &PluginPre<State> {
-        &self.pre
+        &self.admitted.pre
     }
 }
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Plugin({} {})", self.name, self.digest.short())
+        write!(f, "Plugin({} {})", self.name, self.digest().short())
     }
 }
 
@@ -297,35 +305,82 @@ fn kind(bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
+/// What is known of the bytes of a file.
+enum Prepared {
+    /// Another plugin is of the same.
+    InUse(Arc<Admitted>),
+    New(Compiled),
+}
+
 /// A component that can be linked.
-struct Prepared {
+struct Compiled {
     digest: Digest,
     component: Component,
     /// How long it took to compile and load it, or to load it from the cache.
     compile_time: Duration,
 }
 
-/// Takes compiled code from the cache, or has it compiled. What is in the cache waits for no turn.
+/// Links and describes a component.
+async fn look_into(
+    sandbox: &Sandbox,
+    compiled: Compiled,
+    size: u64,
+) -> Result<Arc<Admitted>, LoadError> {
+    let Compiled {
+        digest,
+        component,
+        compile_time,
+    } = compiled;
+    shape::check(&component)?;
+    imports::check(&component, sandbox.engine())?;
+    let types = |error: wasmtime::Error| LoadError::Types(error_text(&error));
+    let pre = sandbox
+        .linker()
+        .instantiate_pre(&component)
+        .map_err(types)?;
+    let pre = PluginPre::new(pre).map_err(types)?;
+    let permit = sandbox.describes().acquire().await;
+    let permit = permit.expect("the semaphore is never closed");
+    let (description, schema) = describe(sandbox, &pre).await?;
+    drop(permit);
+    Ok(sandbox.admitted().share(Admitted {
+        imports: imports::imports(&component, sandbox.engine()),
+        digest,
+        size,
+        description,
+        schema,
+        compile_time,
+        pre,
+    }))
+}
+
+/// Takes code that is in use, or compiled code from the cache, or has it compiled. What is there
+/// waits for no turn.
 async fn prepare(
     sandbox: &Sandbox,
     bytes: impl AsRef<[u8]> + Send + 'static,
 ) -> Result<Prepared, LoadError> {
     let here = sandbox.clone();
-    let (digest, bytes, cached) = aside(move || {
+    let (digest, bytes, there) = aside(move || {
         shape::check_instances(bytes.as_ref())?;
         let digest = Digest::of(bytes.as_ref());
+        if let Some(admitted) = here.admitted().get(digest) {
+            return Ok((digest, bytes, Some(Prepared::InUse(admitted))));
+        }
         let started = Instant::now();
         let component = cached(&here, digest);
-        let cached = component.map(|component| Prepared {
-            digest,
-            component,
-            compile_time: started.elapsed(),
+        let cached = component.map(|component| {
+            Prepared::New(Compiled {
+                digest,
+                component,
+                compile_time: started.elapsed(),
+            })
         });
         Ok((digest, bytes, cached))
     })
     .await?;
-    if let Some(cached) = cached {
-        return Ok(cached);
+    if let Some(there) = there {
+        return Ok(there);
     }
     let compilation = sandbox.compilation();
     let permit = compilation.permit().await?;
@@ -341,11 +396,11 @@ async fn prepare(
         Ok((component, compile_time))
     })
     .await?;
-    Ok(Prepared {
+    Ok(Prepared::New(Compiled {
         digest,
         component,
         compile_time,
-    })
+    }))
 }
 
 fn cached(sandbox: &Sandbox, digest: Digest) -> Option<Component> {

@@ -67,6 +67,11 @@ impl CodeCache {
         code.map(Artifact::vouched_for)
     }
 
+    /// Whether there is an entry for a file, whole or not.
+    pub(super) fn has(&self, digest: Digest) -> bool {
+        self.directory.has(self.name(digest))
+    }
+
     /// Removes an entry that the engine does not take.
     pub(super) fn refuse(&self, digest: Digest, why: &wasmtime::Error) {
         self.drop_entry(self.name(digest), &why.to_string());

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
+use super::admitted::AdmittedByDigest;
 use super::bindings::v0_1;
 use super::cache::CodeCache;
 use super::capabilities::ErrorTracker;
@@ -19,6 +20,7 @@ use super::engine::{self, EpochClock, Ticking};
 use super::files::FilePool;
 use super::state::State;
 use super::threads::GuestThreads;
+use crate::check::Digest;
 use crate::config::{Config, Root};
 
 /// Everything that guests share, made once for a host. Cheap to clone.
@@ -33,6 +35,7 @@ struct Shared {
     network: Arc<Network>,
     files: Arc<FilePool>,
     cache: Option<CodeCache>,
+    admitted: AdmittedByDigest,
     tracker: Option<Arc<dyn ErrorTracker>>,
     compilation: Compilation,
     describes: Semaphore,
@@ -98,6 +101,7 @@ impl Sandbox {
                 .cache_dir
                 .and_then(|dir| CodeCache::open(&dir, &engine)),
             network: Arc::new(network),
+            admitted: AdmittedByDigest::default(),
             files: Arc::new(FilePool::new()),
             tracker: options.tracker,
             compilation: Compilation::new(options.compiler),
@@ -155,6 +159,17 @@ impl Sandbox {
 
     pub(super) fn cache(&self) -> Option<&CodeCache> {
         self.0.cache.as_ref()
+    }
+
+    /// What plugins there are, by digest.
+    pub(super) fn admitted(&self) -> &AdmittedByDigest {
+        &self.0.admitted
+    }
+
+    /// Whether a file of this digest would have to be compiled. Blocks.
+    pub(crate) fn has_code(&self, digest: Digest) -> bool {
+        let admitted = self.admitted().get(digest).is_some();
+        admitted || self.cache().is_some_and(|cache| cache.has(digest))
     }
 
     pub(super) fn tracker(&self) -> Option<&Arc<dyn ErrorTracker>> {

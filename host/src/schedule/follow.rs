@@ -4,31 +4,27 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_lite::FutureExt as _;
 use tokio::sync::{SemaphorePermit, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
-use super::phase::{first_due, next_due};
-use super::{FinishedRun, Job, Shared, Skipped};
-use crate::check::{
-    Breaker, BreakerTurn, CheckName, Code, Hysteresis, RunError, RunReport, Status,
-};
+use super::history::{History, in_phase};
+use super::phase::first_due;
+use super::{FinishedRun, Job, Opening, Shared, Skipped};
+use crate::check::{CheckName, Code, RunError, RunReport};
 use crate::panics::panic_text;
 
 /// A check that is followed, with all that is known of it from run to run.
 pub(super) struct Life {
     shared: Arc<Shared>,
+    history: Arc<History>,
     job: watch::Receiver<Arc<Job>>,
     /// The job as of the last run.
     current: Arc<Job>,
     stop: CancellationToken,
-    /// What the last run found.
-    previous: Option<Status>,
-    hysteresis: Hysteresis,
-    breaker: Breaker,
     /// The next moment that is in phase.
     due: Instant,
     /// When the next run is due.
@@ -38,19 +34,18 @@ pub(super) struct Life {
 impl Life {
     pub(super) fn new(
         shared: Arc<Shared>,
+        history: Arc<History>,
         job: watch::Receiver<Arc<Job>>,
         stop: CancellationToken,
     ) -> Self {
         let (current, now) = (Arc::clone(&job.borrow()), Instant::now());
         Self {
             shared,
+            history,
             job,
             due: first_due(&current.name, current.timing.interval, now),
             current,
             stop,
-            previous: None,
-            hysteresis: Hysteresis::default(),
-            breaker: Breaker::default(),
             next: now,
         }
     }
@@ -66,19 +61,35 @@ impl Life {
     /// Runs the check until it is stopped. A panic costs one run, and the next one comes when it is
     /// due.
     pub(super) async fn live(&mut self) {
+        // Nothing once it is stopped.
+        let _ = self.go_on().await;
+    }
+
+    async fn go_on(&mut self) -> Option<()> {
         while !self.stop.is_cancelled() {
             match AssertUnwindSafe(self.turn()).catch_unwind().await {
                 Ok(Some(())) => {}
-                Ok(None) => return,
+                Ok(None) => return None,
                 Err(panic) => {
                     self.advance();
                     tell_of_panic(&self.shared, &self.current.name, panic.as_ref());
                 }
             }
+            self.rest().await?;
+        }
+        None
+    }
+
+    /// Waits until a run is due, or another job has come that begins with one.
+    async fn rest(&mut self) -> Option<()> {
+        loop {
             tokio::select! {
-                () = sleep_until(self.next.into()) => {}
-                changed = self.job.changed() => if changed.is_err() { return },
-                () = self.stop.cancelled() => return,
+                () = sleep_until(self.next.into()) => return Some(()),
+                changed = self.job.changed() => changed.ok()?,
+                () = self.stop.cancelled() => return None,
+            }
+            if !self.take_opened_in() {
+                return Some(());
             }
         }
     }
@@ -94,11 +105,19 @@ impl Life {
     /// Waits for a slot, makes one run and hands over what came of it; nothing if the check is
     /// stopped meanwhile.
     async fn turn(&mut self) -> Option<()> {
-        let shared = Arc::clone(&self.shared);
+        let (shared, history) = (Arc::clone(&self.shared), Arc::clone(&self.history));
+        let alone = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return None,
+            alone = history.alone.lock() => alone,
+        };
         let slot = self.slot(&shared).await?;
+        if self.take_opened_in() {
+            return Some(());
+        }
         self.take_job_in();
         let report = self.run().await?;
-        drop(slot);
+        drop((slot, alone));
         self.advance();
         match report.error.as_ref().map(|error| error.code) {
             Some(Code::Full) => {
@@ -155,15 +174,29 @@ impl Life {
         if interval != self.current.timing.interval {
             self.due = first_due(&job.name, interval, Instant::now());
         }
-        if self.breaker.is_open() {
-            closed(&job.name, interval, "its plugin or its settings changed");
-        }
-        self.breaker = Breaker::default();
+        self.history.forgive(&job);
         self.current = job;
     }
 
+    /// Takes in a job that has come, if it has made its first run already: the next one is made when
+    /// that is due.
+    fn take_opened_in(&mut self) -> bool {
+        let job = Arc::clone(&self.job.borrow());
+        let Some(Opening { due, next }) = job.opening else {
+            return false;
+        };
+        if Arc::ptr_eq(&job, &self.current) {
+            return false;
+        }
+        self.job.mark_unchanged();
+        (self.due, self.next) = (due, next);
+        self.current = job;
+        true
+    }
+
     async fn run(&self) -> Option<RunReport> {
-        let (shared, job, previous) = (&self.shared, &self.current, self.previous);
+        let (shared, job) = (&self.shared, &self.current);
+        let previous = self.history.previous();
         let forgotten = async {
             self.stop.cancelled().await;
             // At shutdown a run in flight has its grace; a check that is forgotten has not.
@@ -192,61 +225,31 @@ impl Life {
 
     /// Moves on to the next moment that is in phase.
     fn advance(&mut self) {
-        let now = Instant::now();
-        if self.due <= now {
-            self.due = next_due(self.due, self.current.timing.interval, now);
-        }
+        self.due = in_phase(self.due, self.current.timing, Instant::now());
         self.next = self.due;
     }
 
     /// Counts a run, and says what became of the check.
     fn hand_over(&mut self, report: RunReport) {
-        let timing = self.current.timing;
-        let found = report.outcome.status();
-        let status = self.hysteresis.observe(found, timing.thresholds);
-        if found != Status::Unknown {
-            self.previous = Some(found);
-        }
-        self.count_conduct(&report);
-        let now = Instant::now();
-        // A job that came meanwhile runs at once, and counts from there.
+        // A job that came meanwhile runs at once, and counts from there; the result of one that has
+        // been run already stands above this one.
         let is_new = self.job.has_changed().unwrap_or(false);
-        let coming = self.job.borrow().timing;
-        if is_new {
-            self.next = now;
-        } else if self.breaker.is_open() {
-            self.next = self.due + timing.interval * (self.breaker.stretch() - 1);
-        } else if self.hysteresis.is_counting() {
-            self.next = self.due.min(now + timing.retry_interval);
+        let coming = Arc::clone(&self.job.borrow());
+        if is_new && coming.opening.is_some() {
+            return;
         }
+        let counted = self.history.count(&self.current, &report, self.due);
+        self.next = if is_new { Instant::now() } else { counted.next };
         self.shared.results.finished(FinishedRun {
             check: self.current.name.clone(),
             placement: self.current.placement,
             report: Arc::new(report),
-            status,
-            consecutive_failures: self.hysteresis.consecutive_failures(),
-            breaker: self.breaker,
+            status: counted.status,
+            consecutive_failures: counted.consecutive_failures,
+            breaker: counted.breaker,
             next_due: self.next,
-            stale_at: self.next + coming.timeout + coming.interval,
+            stale_at: self.next + coming.timing.timeout + coming.timing.interval,
         });
-    }
-
-    fn count_conduct(&mut self, report: &RunReport) {
-        let turned = self.breaker.observe(report.conduct());
-        let (check, interval) = (&self.current.name, self.current.timing.interval);
-        match turned {
-            None => {}
-            Some(BreakerTurn::Closed) => closed(check, interval, "a run kept within its limits"),
-            Some(BreakerTurn::Opened) => {
-                let runs = self.breaker.runs_in_a_row();
-                let (why, stretched) = (report.result(), self.breaker.stretched(interval));
-                tracing::warn!(
-                    %check, runs, why, ?interval,
-                    "breaker opened: the plugin broke its limits in {runs} runs in a row (the last \
-                     one: {why}); the next run is after {stretched:?}"
-                );
-            }
-        }
     }
 }
 
@@ -261,8 +264,4 @@ fn tell_of_panic(shared: &Shared, check: &CheckName, panic: &(dyn Any + Send)) {
         shared.results.panicked(check);
     };
     let _ = catch_unwind(AssertUnwindSafe(tell));
-}
-
-fn closed(check: &CheckName, interval: Duration, why: &str) {
-    tracing::info!(%check, ?interval, "breaker closed: {why}");
 }

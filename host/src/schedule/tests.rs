@@ -2,6 +2,7 @@
 
 mod breaker;
 mod panics;
+mod try_out;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -100,6 +101,7 @@ fn job(name: &str, interval: Duration, probe: Arc<dyn Probe>) -> Arc<Job> {
         placement: Placement::default(),
         timing,
         probe,
+        opening: None,
     })
 }
 

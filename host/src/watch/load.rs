@@ -1,7 +1,6 @@
 //! Loading one file: read, digest, gate. A file that fails while it is being written is given the
 //! time to be finished.
 
-use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -10,7 +9,7 @@ use futures_lite::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::directory::DEBOUNCE;
-use crate::catalog::{Baseline, LoadOutcome, Seen, Shelved, Stamp, Wanted};
+use crate::catalog::{LoadOutcome, Seen, Shelved, Stamp, Wanted};
 use crate::check::Digest;
 use crate::metrics::Metrics;
 use crate::plugin::{LoadError, Plugin, Sandbox};
@@ -21,6 +20,9 @@ pub(super) struct Loader {
     sandbox: Sandbox,
     /// Bounds how many files are in memory at once.
     files: Arc<Semaphore>,
+    /// Bounds how many of them are there to be compiled, so that there is always room for those
+    /// whose code is there already.
+    to_compile: Arc<Semaphore>,
 }
 
 /// What became of a file.
@@ -43,18 +45,17 @@ pub(super) struct Facts {
 
 impl Loader {
     pub(super) fn new(sandbox: Sandbox) -> Self {
+        let at_once = sandbox.compilations_at_once();
         Self {
-            files: Arc::new(Semaphore::new(
-                sandbox.compilations_at_once() + FILES_WAITING,
-            )),
+            files: Arc::new(Semaphore::new(at_once + FILES_WAITING)),
+            to_compile: Arc::new(Semaphore::new(at_once + 1)),
             sandbox,
         }
     }
 
-    /// Reads a file and lets it through the gate, unless it is the one that was `seen` before, and
-    /// holds it against what served before. Never panics.
-    pub(super) async fn load(self, wanted: Wanted, seen: Seen, baseline: Baseline) -> Load {
-        let baseline = Arc::new(baseline);
+    /// Reads a file and lets it through the gate, unless it is the one that was `seen` before. Never
+    /// panics.
+    pub(super) async fn load(self, wanted: Wanted, seen: Seen) -> Load {
         let told = Instant::now() + LONGEST_COPY;
         loop {
             let before = stamp(&wanted).await;
@@ -67,7 +68,7 @@ impl Loader {
                 };
             }
             let is_young = before.is_some_and(|stamp| stamp.age(SystemTime::now()) < DEBOUNCE);
-            let outcome = AssertUnwindSafe(self.admit(&wanted, seen.digest, &baseline));
+            let outcome = AssertUnwindSafe(self.admit(&wanted, seen.digest));
             let outcome = outcome.catch_unwind().await.unwrap_or_else(|_| {
                 LoadOutcome::Failed(None, LoadError::Panic("it was read and judged"))
             });
@@ -86,44 +87,65 @@ impl Loader {
         }
     }
 
-    async fn admit(
+    async fn admit(&self, wanted: &Wanted, seen: Option<Digest>) -> LoadOutcome {
+        match self.admit_bytes(wanted, seen).await {
+            Ok(Some(plugin)) => LoadOutcome::Loaded(plugin),
+            Ok(None) => LoadOutcome::Unchanged,
+            Err((digest, error)) => LoadOutcome::Failed(digest, error),
+        }
+    }
+
+    /// The plugin in the file; nothing where its content is what was `seen`. Code that is there
+    /// already comes in first: who has to be compiled waits for that without the bytes.
+    async fn admit_bytes(
         &self,
         wanted: &Wanted,
         seen: Option<Digest>,
-        baseline: &Arc<Baseline>,
-    ) -> LoadOutcome {
-        let permit = Arc::clone(&self.files).acquire_owned().await;
-        let permit = permit.expect("the semaphore is never closed");
+    ) -> Result<Option<Arc<Plugin>>, (Option<Digest>, LoadError)> {
+        let mut turn = None;
+        loop {
+            let (digest, bytes) = self.read(wanted).await.map_err(|error| (None, error))?;
+            if seen == Some(digest) {
+                return Ok(None);
+            }
+            let failed = |error| (Some(digest), error);
+            wanted.accept(digest).map_err(failed)?;
+            if turn.is_none() && !self.has_code(digest).await {
+                drop(bytes);
+                turn = Some(acquire(&self.to_compile).await);
+                // It may be another file by now.
+                continue;
+            }
+            let admitted = Plugin::admit(&self.sandbox, wanted.name.clone(), bytes).await;
+            return admitted.map(Some).map_err(failed);
+        }
+    }
+
+    async fn read(&self, wanted: &Wanted) -> Result<(Digest, InMemory), LoadError> {
+        let permit = acquire(&self.files).await;
         let path = wanted.path.clone();
         let read = tokio::task::spawn_blocking(move || {
             let bytes = Plugin::read(&path)?;
-            Ok((Digest::of(&bytes), bytes))
+            let digest = Digest::of(&bytes);
+            let in_memory = InMemory {
+                bytes,
+                _permit: permit,
+            };
+            Ok((digest, in_memory))
         });
-        let read = read.await.unwrap_or(Err(LoadError::Panic("it was read")));
-        let (digest, bytes) = match read {
-            Err(error) => return LoadOutcome::Failed(None, error),
-            Ok((digest, _)) if seen == Some(digest) => return LoadOutcome::Unchanged,
-            Ok(read) => read,
-        };
-        if let Err(error) = wanted.accept(digest) {
-            return LoadOutcome::Failed(Some(digest), error);
-        }
-        let bytes = InMemory {
-            bytes,
-            _permit: permit,
-        };
-        let plugin = match Plugin::admit(&self.sandbox, wanted.name.clone(), bytes).await {
-            Ok(plugin) => plugin,
-            Err(error) => return LoadOutcome::Failed(Some(digest), error),
-        };
-        let (baseline, candidate) = (Arc::clone(baseline), Arc::clone(&plugin));
-        let hold = move || baseline.hold(&candidate, &BTreeSet::new());
-        let held = tokio::task::spawn_blocking(hold).await;
-        match held.unwrap_or(Err(LoadError::Panic("its grants were compared"))) {
-            Ok(()) => LoadOutcome::Loaded(plugin),
-            Err(error) => LoadOutcome::Failed(Some(digest), error),
-        }
+        read.await.unwrap_or(Err(LoadError::Panic("it was read")))
     }
+
+    async fn has_code(&self, digest: Digest) -> bool {
+        let sandbox = self.sandbox.clone();
+        let has_code = tokio::task::spawn_blocking(move || sandbox.has_code(digest));
+        has_code.await.unwrap_or(false)
+    }
+}
+
+async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    let permit = Arc::clone(semaphore).acquire_owned().await;
+    permit.expect("the semaphore is never closed")
 }
 
 /// The bytes of a file; its place is free again when they are let go of.
@@ -193,8 +215,7 @@ pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, metrics: 
     }
 }
 
-/// Files in memory beside those that are compiled; each may have 64 MiB. Enough that a few that take
-/// long to compile do not hold up those whose code is in the cache.
+/// Files in memory beside those that are compiled; each may have 64 MiB.
 const FILES_WAITING: usize = 6;
 /// How long a file that can't be loaded may be said to be still in the making.
 const LONGEST_COPY: Duration = Duration::from_secs(10);
@@ -210,8 +231,7 @@ mod tests {
     use crate::plugin::SandboxOptions;
 
     async fn loaded(loader: &Loader, wanted: &Wanted, seen: Seen) -> Load {
-        let baseline = Baseline::default();
-        loader.clone().load(wanted.clone(), seen, baseline).await
+        loader.clone().load(wanted.clone(), seen).await
     }
 
     #[tokio::test]

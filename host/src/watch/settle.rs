@@ -1,5 +1,6 @@
 //! Brings schedule and board in line with the catalog, touching only what changed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,32 +9,62 @@ use jiff::Timestamp;
 use super::Watcher;
 use crate::board::{CheckFacts, PluginFacts, Posting};
 use crate::catalog::{Catalog, GuestCheck, Shelf, Standing, Unbound};
-use crate::check::{Breaker, CheckName, Code, Digest, RunError, RunReport, Status, Thresholds};
+use crate::check::{Breaker, CheckName, Code, RunError, RunReport, Status, Thresholds};
 use crate::config::CheckConfig;
 use crate::native::NativeCheck;
-use crate::schedule::{Job, Placement, Probe, Timing};
+use crate::reload::CheckChanges;
+use crate::schedule::{FinishedRun, Job, Placement, Probe, Successor, Timing};
 
 /// What a check was brought in line with.
-pub(super) enum Settled {
+pub(super) struct Settled {
+    check: Arc<CheckConfig>,
+    on: Ground,
+}
+
+enum Ground {
     Loading,
-    Guest(Digest, u64),
+    Guest(Arc<GuestCheck>),
     Native(NativeCheck),
     Failed(String),
 }
 
 impl Settled {
-    fn is(&self, standing: &Standing) -> bool {
-        match (self, standing) {
-            (Self::Loading, Standing::Loading) => true,
-            (Self::Guest(digest, generation), Standing::Guest(guest)) => {
-                (*digest, *generation) == (guest.plugin.digest(), guest.generation)
-            }
-            (Self::Native(one), Standing::Native(other)) => one.is(other),
-            (Self::Failed(one), Standing::Failed(other)) => one == other,
+    fn is(&self, check: &CheckConfig, standing: &Standing) -> bool {
+        let same = match (&self.on, standing) {
+            (Ground::Loading, Standing::Loading) => true,
+            (Ground::Guest(one), Standing::Guest(other)) => Arc::ptr_eq(one, other),
+            (Ground::Native(one), Standing::Native(other)) => one.is(other),
+            (Ground::Failed(one), Standing::Failed(other)) => one == other,
             _ => false,
-        }
+        };
+        same && *self.check == *check
     }
 }
+
+/// One line for a configuration that changed checks.
+pub(super) fn tell_of_changes(changes: &CheckChanges) {
+    let CheckChanges {
+        added,
+        changed,
+        removed,
+    } = changes;
+    let names = |names: &[CheckName]| {
+        let mut shown: Vec<_> = names.iter().take(SHOWN).map(ToString::to_string).collect();
+        if names.len() > SHOWN {
+            shown.push(format!("{} more", names.len() - SHOWN));
+        }
+        shown.join(", ")
+    };
+    if added.is_empty() && changed.is_empty() && removed.is_empty() {
+        tracing::debug!("the configuration was read; it changes no check");
+        return;
+    }
+    let (added, changed, removed) = (names(added), names(changed), names(removed));
+    tracing::info!(added, changed, removed, "the configuration has changed");
+}
+
+/// How many names of checks a line shows.
+const SHOWN: usize = 20;
 
 impl Watcher {
     /// Follows every check that can run, shows every one that can't, and forgets those that are
@@ -73,19 +104,77 @@ impl Watcher {
         for name in gone {
             self.forget(&name);
         }
+        let mut openings = std::mem::take(&mut self.openings);
+        let mut successors = Vec::new();
         for (name, (check, standing)) in standings {
-            if self
-                .settled
-                .get(&name)
-                .is_some_and(|settled| settled.is(&standing))
-            {
+            let settled = self.settled.get(&name);
+            if settled.is_some_and(|settled| settled.is(&check, &standing)) {
                 continue;
             }
             let facts = check_facts(&self.catalog, &check, &standing);
-            if let Some(settled) = self.place(&name, &check, standing, facts) {
-                self.settled.insert(name, settled);
+            let runs_on = settled.map(|settled| &settled.on);
+            let opening = openings.remove(&name);
+            if let (Standing::Guest(guest), Some(Ground::Guest(_)), Some(report)) =
+                (&standing, runs_on, opening)
+            {
+                successors.push((facts, self.successor(&name, &check, guest, report)));
+                let on = Ground::Guest(Arc::clone(guest));
+                self.settled.insert(name, Settled { check, on });
+                continue;
+            }
+            let lives_elsewhere = matches!(
+                (runs_on, &standing),
+                (Some(Ground::Native(_)), Standing::Guest(_))
+                    | (Some(Ground::Guest(_)), Standing::Native(_))
+            );
+            if lives_elsewhere {
+                // The loops of guests' checks live on the guest threads, those of others do not.
+                self.rooms.schedule.forget(&name);
+            }
+            if let Some(on) = self.place(&name, &check, standing, facts) {
+                self.settled.insert(name, Settled { check, on });
             }
         }
+        self.let_succeed(successors);
+    }
+
+    fn successor(
+        &self,
+        name: &CheckName,
+        check: &CheckConfig,
+        guest: &Arc<GuestCheck>,
+        report: RunReport,
+    ) -> Successor {
+        let placement = self.rooms.board.next_placement();
+        let probe = Arc::clone(guest) as Arc<dyn Probe>;
+        Successor {
+            job: job(name, placement, check, probe),
+            report,
+        }
+    }
+
+    /// Lets new versions take over with the runs that were made of them, all at one moment: no answer
+    /// shows one check of a plugin as the old version found it, and another as the new one did.
+    fn let_succeed(&self, successors: Vec<(CheckFacts, Successor)>) {
+        if successors.is_empty() {
+            return;
+        }
+        let mut facts = BTreeMap::new();
+        let mut jobs = Vec::with_capacity(successors.len());
+        for (of_check, successor) in successors {
+            let name = successor.job.name.clone();
+            let plugin = of_check.plugin.as_ref().map_or("", |plugin| &plugin.name);
+            self.rooms
+                .metrics
+                .check_placed(&name, plugin, of_check.critical);
+            facts.insert(name, of_check);
+            jobs.push(successor);
+        }
+        let runs = self.rooms.schedule.succeed(jobs).into_iter();
+        let with_facts = |run: FinishedRun| Some((facts.remove(&run.check)?, run));
+        self.rooms
+            .recorder
+            .succeeded(runs.filter_map(with_facts).collect());
     }
 
     fn place(
@@ -94,7 +183,7 @@ impl Watcher {
         check: &CheckConfig,
         standing: Standing,
         facts: CheckFacts,
-    ) -> Option<Settled> {
+    ) -> Option<Ground> {
         if matches!(standing, Standing::Idle(_) | Standing::Absent(_)) {
             return None;
         }
@@ -105,11 +194,11 @@ impl Watcher {
         let placement = self.rooms.board.place(name.clone(), facts);
         match standing {
             Standing::Idle(_) | Standing::Absent(_) => None,
-            Standing::Loading => Some(Settled::Loading),
+            Standing::Loading => Some(Ground::Loading),
             Standing::Guest(guest) => {
-                let settled = Settled::Guest(guest.plugin.digest(), guest.generation);
-                self.follow(name, placement, check, guest as Arc<GuestCheck>);
-                Some(settled)
+                let probe = Arc::clone(&guest) as Arc<dyn Probe>;
+                self.follow(name, placement, check, probe);
+                Some(Ground::Guest(guest))
             }
             Standing::Native(native) => {
                 self.follow(
@@ -118,7 +207,7 @@ impl Watcher {
                     check,
                     Arc::new(native.probe(check.schedule.timeout)),
                 );
-                Some(Settled::Native(native))
+                Some(Ground::Native(native))
             }
             Standing::Failed(why) => {
                 self.rooms.schedule.forget(name);
@@ -128,7 +217,7 @@ impl Watcher {
                     tracing::error!(check = %name, "{why}");
                 }
                 self.post_failure(name, placement, &why);
-                Some(Settled::Failed(why))
+                Some(Ground::Failed(why))
             }
         }
     }
@@ -140,22 +229,8 @@ impl Watcher {
         check: &CheckConfig,
         probe: Arc<dyn Probe>,
     ) {
-        let schedule = &check.schedule;
-        let timing = Timing {
-            interval: schedule.interval,
-            timeout: schedule.timeout,
-            retry_interval: schedule.retry_interval,
-            thresholds: Thresholds {
-                fall: schedule.fall,
-                rise: schedule.rise,
-            },
-        };
-        self.rooms.schedule.follow(Arc::new(Job {
-            placement,
-            name: name.clone(),
-            timing,
-            probe,
-        }));
+        let job = job(name, placement, check, probe);
+        self.rooms.schedule.follow(Arc::new(job));
     }
 
     fn post_failure(&self, name: &CheckName, placement: Placement, why: &str) {
@@ -180,6 +255,26 @@ impl Watcher {
         self.rooms.schedule.forget(name);
         self.rooms.board.remove(name);
         self.rooms.metrics.check_removed(name);
+    }
+}
+
+fn job(name: &CheckName, placement: Placement, check: &CheckConfig, probe: Arc<dyn Probe>) -> Job {
+    let schedule = &check.schedule;
+    let timing = Timing {
+        interval: schedule.interval,
+        timeout: schedule.timeout,
+        retry_interval: schedule.retry_interval,
+        thresholds: Thresholds {
+            fall: schedule.fall,
+            rise: schedule.rise,
+        },
+    };
+    Job {
+        placement,
+        name: name.clone(),
+        timing,
+        probe,
+        opening: None,
     }
 }
 

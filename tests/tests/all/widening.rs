@@ -49,7 +49,7 @@ async fn a_file_that_wants_more_is_refused_and_the_last_one_serves_on() {
     assert_eq!(
         plugin["last_error"],
         "it would give check `orders` more than the version before it did: `tcp two.test:2`; if \
-         that is meant, restart the host"
+         that is meant, change the check's configuration, or `vitals reload --accept-grants orders`"
     );
     assert_eq!(
         (&plugin["state"], &plugin["generation"]),

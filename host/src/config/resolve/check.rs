@@ -91,6 +91,7 @@ impl CheckReader<'_> {
             fall: raw.fall.map_or(defaults.fall, Into::into),
             rise: raw.rise.map_or(defaults.rise, Into::into),
             retry_interval: raw.retry_interval.map_or(retry, |period| period.0),
+            trial: raw.trial.unwrap_or(defaults.trial),
         }
     }
 

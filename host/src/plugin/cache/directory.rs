@@ -79,6 +79,15 @@ impl Directory {
         Ok(Some(bytes))
     }
 
+    /// Whether there is an entry of this name, whatever it is.
+    pub(super) fn has(&self, name: Name) -> bool {
+        let Ok(directory) = self.open() else {
+            return false;
+        };
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        rustix::fs::statat(&directory, name.to_string(), flags).is_ok()
+    }
+
     /// Writes an entry whole: nobody reads half of it.
     pub(super) fn write(&self, name: Name, parts: &[&[u8]]) -> Result<(), String> {
         let directory = self.open()?;

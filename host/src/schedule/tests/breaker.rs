@@ -100,6 +100,7 @@ async fn the_retry_interval_does_not_undercut_an_open_breaker() {
         placement: plain.placement,
         timing,
         probe: Arc::clone(&plain.probe),
+        opening: None,
     }));
     for number in 0..6 {
         let run = finished.recv().await.unwrap();

@@ -1,0 +1,172 @@
+//! A new version of a plugin before it serves: held against every check that uses it, under the
+//! newest configuration. It takes over as a whole, or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Catalog;
+use super::baseline::Baseline;
+use super::standing::{Bound, GuestCheck, Standing, Unbound};
+use crate::check::{CheckName, Digest, PluginName};
+use crate::config::CheckConfig;
+use crate::plugin::{LoadError, Plugin};
+
+/// A version that is to serve, with all that it is held against.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    plugin: Arc<Plugin>,
+    /// The checks that use it.
+    checks: Vec<Unbound>,
+    /// Those of them that run on the version before.
+    running: BTreeSet<CheckName>,
+    baseline: Baseline,
+    /// The checks for which the operator accepted whatever the version grants them.
+    accepted: BTreeSet<CheckName>,
+    revision: Revision,
+}
+
+/// A version that fits its checks.
+#[derive(Debug)]
+pub(crate) struct Fitting {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(super) bounds: Vec<Bound>,
+    running: BTreeSet<CheckName>,
+}
+
+/// What checks of a plugin said when a file was refused for what they say.
+#[derive(Debug)]
+pub(super) struct RefusedUnder {
+    digest: Digest,
+    checks: BTreeMap<CheckName, Arc<CheckConfig>>,
+}
+
+/// Counts the configurations that a catalog has stood under.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Revision(pub(super) u64);
+
+impl Catalog {
+    /// A version that could be loaded, to be held against its checks. `accepted` names checks for
+    /// which the operator has accepted what it grants; where a version was refused, and the check
+    /// says something else since, that is taken for the same.
+    pub(crate) fn candidate(
+        &self,
+        plugin: Arc<Plugin>,
+        accepted: &BTreeSet<CheckName>,
+    ) -> Candidate {
+        let name = plugin.name();
+        let shelf = self.shelves.get(name);
+        let checks: Vec<_> = self
+            .checks()
+            .into_iter()
+            .filter(|(_, check)| check.plugin.as_ref() == Some(name))
+            .collect();
+        let runs = |name: &CheckName| {
+            let bound = self.bound.get(name);
+            bound.is_some_and(|bound| matches!(bound.standing, Standing::Guest(_)))
+        };
+        let serves = shelf.is_some_and(|shelf| shelf.good().is_some());
+        let names = checks.iter().map(|(name, _)| name);
+        let running = names.filter(|name| serves && runs(name)).cloned().collect();
+        let mut accepted = accepted.clone();
+        if let Some(refused) = self.refused.get(name)
+            && refused.digest == plugin.digest()
+        {
+            let said = |name: &CheckName| refused.checks.get(name);
+            let changed = checks
+                .iter()
+                .filter(|(name, check)| said(name).is_none_or(|said| **said != **check));
+            accepted.extend(changed.map(|(name, _)| name.clone()));
+        }
+        let unbound =
+            |(name, check): (CheckName, Arc<CheckConfig>)| self.unbound_to(&name, &check, &plugin);
+        Candidate {
+            baseline: self.baseline(name),
+            checks: checks.into_iter().map(unbound).collect(),
+            running,
+            accepted,
+            revision: self.revision,
+            plugin,
+        }
+    }
+
+    /// Which of the configurations it stands under.
+    pub(crate) fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Remembers under which words of its checks a version was refused.
+    pub(super) fn remember_refusal(&mut self, plugin: &PluginName, digest: Digest) {
+        let checks = self.checks().into_iter();
+        let checks = checks.filter(|(_, check)| check.plugin.as_ref() == Some(plugin));
+        let refused = RefusedUnder {
+            digest,
+            checks: checks.collect(),
+        };
+        self.refused.insert(plugin.clone(), refused);
+    }
+
+    /// Files that are to be looked at once more, because what they were refused for may hold no
+    /// longer.
+    pub(crate) fn forget_refusals(&mut self) {
+        for shelf in self.shelves.values_mut() {
+            shelf.retry_if(LoadError::depends_on_configuration);
+        }
+    }
+}
+
+impl Candidate {
+    /// The version.
+    pub(crate) fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    /// The configuration that it is held against.
+    pub(crate) fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Binds its checks and compares what it grants them. Refused is a version that a check which
+    /// runs now would not run on. Blocks.
+    pub(crate) fn fit(self) -> Result<Fitting, LoadError> {
+        let bounds: Vec<_> = self.checks.into_iter().map(Unbound::bind).collect();
+        for bound in bounds.iter().filter(|it| self.running.contains(&it.name)) {
+            let why = match &bound.standing {
+                Standing::Failed(why) | Standing::Idle(why) => why.clone(),
+                _ => continue,
+            };
+            return Err(LoadError::Unfit {
+                check: bound.name.clone(),
+                why,
+                may_pass: bound.may_pass,
+            });
+        }
+        self.baseline.hold(&self.plugin, &self.accepted)?;
+        Ok(Fitting {
+            plugin: self.plugin,
+            bounds,
+            running: self.running,
+        })
+    }
+}
+
+impl Fitting {
+    /// The checks that are to make a trial run: those that run on the version before, and whose
+    /// configuration does not say otherwise.
+    pub(crate) fn trials(&self) -> Vec<(CheckName, Arc<GuestCheck>)> {
+        let bounds = self.bounds.iter();
+        let trial = |bound: &Bound| match &bound.standing {
+            Standing::Guest(guest)
+                if bound.check.schedule.trial && self.running.contains(&bound.name) =>
+            {
+                Some((bound.name.clone(), Arc::clone(guest)))
+            }
+            _ => None,
+        };
+        bounds.filter_map(trial).collect()
+    }
+
+    /// Whether the host's own code panicked while a check was bound.
+    pub(crate) fn panics(&self) -> usize {
+        self.bounds.iter().filter(|bound| bound.panicked).count()
+    }
+}

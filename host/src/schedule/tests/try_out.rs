@@ -1,0 +1,145 @@
+//! Trial runs beside the schedule, and jobs that take over with one.
+
+use super::*;
+
+/// Answers with a message of its own.
+struct Says(&'static str);
+
+impl Probe for Says {
+    fn run(&self, _previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
+        let outcome = Outcome::healthy(self.0);
+        Box::pin(async { RunReport::answered(outcome, Duration::ZERO) })
+    }
+}
+
+fn message(run: &FinishedRun) -> &str {
+    run.report.outcome.message().as_str()
+}
+
+fn successor(
+    name: &str,
+    interval: Duration,
+    probe: Arc<dyn Probe>,
+    report: RunReport,
+) -> Successor {
+    let job = job(name, interval, probe);
+    let job = Arc::into_inner(job).expect("nobody else has it");
+    Successor { job, report }
+}
+
+#[tokio::test]
+async fn a_trial_run_is_counted_by_nobody_and_waits_for_a_run_in_flight() {
+    let (schedule, mut finished, _) = schedule(8);
+    let old = Arc::new(Sleeper::new(Duration::from_millis(50)));
+    schedule.follow(job("a", Duration::from_hours(1), Arc::clone(&old) as _));
+    eventually("a run", || old.began.load(Ordering::SeqCst) == 1).await;
+    let new = Arc::new(Sleeper {
+        // Both count into the same.
+        running: Arc::clone(&old.running),
+        most: Arc::clone(&old.most),
+        ..Sleeper::new(Duration::from_millis(1))
+    });
+    let a = "a".parse().unwrap();
+    let report = schedule.try_out(&a, Arc::clone(&new) as _).await;
+    let report = report.expect("it is followed");
+    assert_eq!(report.outcome.status(), Status::Healthy);
+    assert_eq!(old.most.load(Ordering::SeqCst), 1, "they overlapped");
+    finished.recv().await.unwrap();
+    assert!(
+        finished.try_recv().is_err(),
+        "the trial run was handed over"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_tried_out_for_a_check_that_nobody_follows() {
+    let (schedule, _finished, _) = schedule(8);
+    let a = "a".parse().unwrap();
+    assert!(schedule.try_out(&a, Arc::new(Says("new"))).await.is_none());
+    let old = Arc::new(Sleeper::new(Duration::from_hours(1)));
+    schedule.follow(job("a", Duration::from_hours(1), Arc::clone(&old) as _));
+    eventually("a run", || old.began.load(Ordering::SeqCst) == 1).await;
+    let (tried, ()) = tokio::join!(schedule.try_out(&a, Arc::new(Says("new"))), async {
+        tokio::task::yield_now().await;
+        schedule.forget(&a);
+    });
+    assert!(tried.is_none(), "it was forgotten meanwhile");
+}
+
+#[tokio::test]
+async fn a_trial_run_takes_a_slot() {
+    let (schedule, _finished, _) = schedule(1);
+    let hog = Arc::new(Sleeper::new(Duration::from_hours(1)));
+    let hour = Duration::from_hours(1);
+    schedule.follow(job("a", hour, Arc::new(Says("old"))));
+    schedule.follow(job("hog", hour, Arc::clone(&hog) as _));
+    eventually("a run of the hog", || hog.began.load(Ordering::SeqCst) == 1).await;
+    let a = "a".parse().unwrap();
+    let tried = schedule.try_out(&a, Arc::new(Says("new")));
+    let tried = tokio::time::timeout(Duration::from_millis(50), tried).await;
+    assert!(tried.is_err(), "there was no slot for it");
+    schedule.forget(&"hog".parse().unwrap());
+    assert!(schedule.try_out(&a, Arc::new(Says("new"))).await.is_some());
+}
+
+#[tokio::test]
+async fn jobs_take_over_with_the_runs_that_they_have_made() {
+    let (schedule, mut finished, _) = schedule(8);
+    let interval = Duration::from_millis(200);
+    schedule.follow(job("a", interval, Arc::new(Says("old"))));
+    let old = finished.recv().await.unwrap();
+    assert_eq!(message(&old), "old");
+    let opening = RunReport::answered(Outcome::healthy("opening"), Duration::ZERO);
+    let new = successor("a", interval, Arc::new(Says("new")), opening.clone());
+    let stranger = successor("b", interval, Arc::new(Says("new")), opening);
+    let runs = schedule.succeed(vec![new, stranger]);
+    let [run] = &runs[..] else {
+        panic!("one of them is followed: {runs:?}");
+    };
+    assert_eq!((run.check.as_str(), message(run)), ("a", "opening"));
+    let next = finished.recv().await.unwrap();
+    assert_eq!(message(&next), "new");
+    let late = Instant::now().saturating_duration_since(run.next_due);
+    assert!(run.next_due <= Instant::now(), "it ran before it was due");
+    // In phase with the one before.
+    let between = next.next_due.saturating_duration_since(old.next_due);
+    let out = between.as_nanos() % interval.as_nanos();
+    let out = out.min(interval.as_nanos() - out);
+    assert!(out < 5_000_000, "{out} ns out of phase, {late:?} late");
+}
+
+#[tokio::test]
+async fn what_was_counted_lives_on_when_a_job_takes_over() {
+    let (schedule, mut finished, _) = schedule(8);
+    let failing = |text: &str| RunReport::answered(Outcome::unhealthy(text), Duration::ZERO);
+    struct Fails;
+    impl Probe for Fails {
+        fn run(&self, _: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
+            let outcome = Outcome::unhealthy("old");
+            Box::pin(async { RunReport::answered(outcome, Duration::ZERO) })
+        }
+    }
+    let hour = Duration::from_hours(1);
+    schedule.follow(job("a", hour, Arc::new(Fails)));
+    assert_eq!(finished.recv().await.unwrap().consecutive_failures, 1);
+    let new = successor("a", hour, Arc::new(Fails), failing("opening"));
+    assert_eq!(schedule.succeed(vec![new])[0].consecutive_failures, 2);
+    schedule.follow(job("a", hour, Arc::new(Fails)));
+    assert_eq!(finished.recv().await.unwrap().consecutive_failures, 3);
+}
+
+#[tokio::test]
+async fn the_result_of_a_run_in_flight_comes_too_late_for_a_job_that_has_run() {
+    let (schedule, mut finished, _) = schedule(8);
+    let old = Arc::new(Sleeper::new(Duration::from_millis(50)));
+    let hour = Duration::from_hours(1);
+    schedule.follow(job("a", hour, Arc::clone(&old) as _));
+    eventually("a run", || old.running.load(Ordering::SeqCst) == 1).await;
+    let opening = RunReport::answered(Outcome::healthy("opening"), Duration::ZERO);
+    let new = successor("a", hour, Arc::new(Says("new")), opening);
+    assert_eq!(schedule.succeed(vec![new]).len(), 1);
+    eventually("its end", || schedule.in_flight() == 0).await;
+    schedule.follow(job("a", hour, Arc::new(Says("newest"))));
+    let run = finished.recv().await.unwrap();
+    assert_eq!(message(&run), "newest");
+}

@@ -1,0 +1,293 @@
+//! The files that the configuration comes from: when they have changed, and what they say then.
+//! What is done about it, this file does not know.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::directory::DEBOUNCE;
+use crate::catalog::Stamp;
+use crate::check::Digest;
+use crate::config::{Config, Origin, Sources};
+
+/// Where the configuration comes from, and what was last read there.
+#[derive(Clone, Debug)]
+pub(super) struct Configuration {
+    sources: Sources,
+    /// The file that it was read from; none where there was none.
+    origin: Origin,
+    /// What was last read, taken over or not.
+    seen: Option<Contents>,
+    /// What is wrong with what was last read.
+    errors: Vec<String>,
+    /// Since when somebody writes to it.
+    restless: Option<Instant>,
+}
+
+/// The content of each file; none of one that can't be read.
+type Contents = BTreeMap<PathBuf, Option<Digest>>;
+
+/// What a look found.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// What was there the last time.
+    Same,
+    /// Somebody is still writing; it is to be looked at again after [`DEBOUNCE`].
+    Restless,
+    /// Another configuration, and the files of trusted roots that are not what they were.
+    Another(Box<Config>, BTreeSet<PathBuf>),
+    /// Something that is wrong as a whole; one text each.
+    Wrong(Vec<String>),
+}
+
+impl Configuration {
+    /// The configuration that was read from `sources`.
+    pub(super) fn new(sources: Sources, config: &Config) -> Self {
+        let seen = files(&sources, config)
+            .into_iter()
+            .map(|file| (file, None))
+            .collect();
+        Self {
+            sources,
+            origin: config.origin.clone(),
+            // The content may have changed since; only which files there are is known.
+            seen: Some(seen),
+            errors: Vec::new(),
+            restless: None,
+        }
+    }
+
+    /// What is wrong with what was last read.
+    pub(super) fn errors(&self) -> &[String] {
+        &self.errors
+    }
+
+    /// The directories of the files.
+    pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
+        let seen = self.seen.iter().flat_map(BTreeMap::keys);
+        seen.filter_map(|file| directory(file)).collect()
+    }
+
+    /// Looks at the files, and reads them if they have changed; one that somebody may still be
+    /// writing is left alone for a while, unless it is to be read `now`. Blocks.
+    pub(super) fn look(mut self, now: bool) -> (Self, Found) {
+        let known = self.seen.iter().flat_map(BTreeMap::keys);
+        let contents = contents(known.cloned());
+        if self.seen.as_ref() == Some(&contents) && self.errors.is_empty() {
+            self.restless = None;
+            return (self, Found::Same);
+        }
+        if !now && contents.keys().any(|file| is_young(file)) {
+            let since = *self.restless.get_or_insert_with(Instant::now);
+            if since.elapsed() < LONGEST_WRITE {
+                return (self, Found::Restless);
+            }
+        }
+        self.restless = None;
+        let found = self.read(&contents);
+        (self, found)
+    }
+
+    fn read(&mut self, before: &Contents) -> Found {
+        let config = match Config::load(&self.sources) {
+            Ok(config) => config,
+            Err(found) => return self.wrong(found.iter().map(ToString::to_string).collect()),
+        };
+        if let (Origin::File(file), Origin::Defaults) = (&self.origin, &config.origin) {
+            let why = format!(
+                "the configuration file {} is gone: what it said still holds; put it back, or \
+                 restart to run without one",
+                file.display()
+            );
+            return self.wrong(vec![why]);
+        }
+        let now = contents(files(&self.sources, &config).into_iter());
+        let last = self.seen.take().unwrap_or_default();
+        let is_same = last == now && self.errors.is_empty();
+        let roots = config.root_files().into_iter();
+        let changed_roots = roots
+            .filter(|file| {
+                let was = last.get(*file).or_else(|| before.get(*file));
+                was.is_some_and(Option::is_some) && was != now.get(*file)
+            })
+            .cloned()
+            .collect();
+        self.origin = config.origin.clone();
+        self.seen = Some(now);
+        self.errors.clear();
+        if is_same {
+            return Found::Same;
+        }
+        Found::Another(Box::new(config), changed_roots)
+    }
+
+    fn wrong(&mut self, errors: Vec<String>) -> Found {
+        if self.errors == errors {
+            return Found::Same;
+        }
+        self.errors.clone_from(&errors);
+        Found::Wrong(errors)
+    }
+}
+
+/// The files that a configuration comes from: itself, what it takes values from, and the roots that
+/// it trusts.
+fn files(sources: &Sources, config: &Config) -> BTreeSet<PathBuf> {
+    let mut files = config.read_files.clone();
+    files.extend(config.root_files().into_iter().cloned());
+    files.insert(sources.path());
+    files
+}
+
+fn contents(files: impl Iterator<Item = PathBuf>) -> Contents {
+    let content = |file: &Path| {
+        // Another kind of file may never end.
+        let metadata = fs::metadata(file).ok()?;
+        let is_readable = metadata.is_file() && metadata.len() <= LARGEST;
+        is_readable.then(|| fs::read(file).ok()).flatten()
+    };
+    files
+        .map(|file| {
+            let digest = content(&file).map(|bytes| Digest::of(&bytes));
+            (file, digest)
+        })
+        .collect()
+}
+
+fn is_young(file: &Path) -> bool {
+    Stamp::of(file).is_ok_and(|stamp| stamp.age(SystemTime::now()) < DEBOUNCE)
+}
+
+/// The directory of a file, as it can be watched.
+fn directory(file: &Path) -> Option<PathBuf> {
+    let parent = file.parent()?;
+    Some(if parent.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        parent.to_owned()
+    })
+}
+
+/// How long a file may be left alone because somebody writes to it.
+const LONGEST_WRITE: Duration = Duration::from_secs(10);
+/// No configuration, secret or set of roots is larger.
+const LARGEST: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    struct Rig {
+        dir: tempfile::TempDir,
+        configuration: Configuration,
+    }
+
+    impl Rig {
+        fn new(text: &str) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join("vitals.toml"), text).unwrap();
+            let sources = Sources {
+                directory: dir.path().to_owned(),
+                environment: Environment::default(),
+                ..Sources::default()
+            };
+            let config = Config::load(&sources).unwrap();
+            let configuration = Configuration::new(sources, &config);
+            let mut rig = Self { dir, configuration };
+            assert!(matches!(rig.look(), Found::Another(..)), "it is not known");
+            assert!(matches!(rig.look(), Found::Same));
+            rig
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            fs::write(self.dir.path().join(name), text).unwrap();
+        }
+
+        fn look(&mut self) -> Found {
+            let (configuration, found) = self.configuration.clone().look(true);
+            self.configuration = configuration;
+            found
+        }
+    }
+
+    #[test]
+    fn another_content_is_read_and_the_same_is_not() {
+        let mut rig = Rig::new("[tools]\na = 'http://a.test'");
+        rig.write("vitals.toml", "[tools]\nb = 'http://b.test'");
+        let Found::Another(config, _) = rig.look() else {
+            panic!("it has changed");
+        };
+        assert!(config.tools.0.contains_key("b"));
+        rig.write("vitals.toml", "[tools]\nb = 'http://b.test'");
+        assert!(matches!(rig.look(), Found::Same));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_once_and_what_is_mended_is_read() {
+        let text = "[tools]\na = 'http://a.test'";
+        let mut rig = Rig::new(text);
+        rig.write("vitals.toml", "[tools\n");
+        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("vitals.toml:1")));
+        assert!(matches!(rig.look(), Found::Same));
+        rig.write("vitals.toml", "[nonsense]\n");
+        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("nonsense")));
+        // The content that holds already: it is no longer wrong.
+        rig.write("vitals.toml", text);
+        assert!(matches!(rig.look(), Found::Another(..)));
+        assert!(rig.configuration.errors().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_gone_leaves_what_it_said() {
+        let mut rig = Rig::new("");
+        fs::remove_file(rig.dir.path().join("vitals.toml")).unwrap();
+        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("is gone")));
+        rig.write("vitals.toml", "");
+        assert!(matches!(rig.look(), Found::Another(..)));
+    }
+
+    #[test]
+    fn a_file_that_a_value_comes_from_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = dir.path().join("secret");
+        fs::write(&secret, "one\n").unwrap();
+        let text = format!(
+            "[checks.a]\nplugin = 'p'\nconfig.key = '${{file:{}}}'",
+            secret.display()
+        );
+        let mut rig = Rig::new(&text);
+        assert!(rig.configuration.directories().contains(dir.path()));
+        fs::write(&secret, "two\n").unwrap();
+        let Found::Another(config, _) = rig.look() else {
+            panic!("it has changed");
+        };
+        let check = config.checks.values().next().unwrap();
+        assert_eq!(check.settings.as_ref().unwrap().values["key"], "two");
+        fs::remove_file(&secret).unwrap();
+        assert!(matches!(rig.look(), Found::Another(..)));
+    }
+
+    #[test]
+    fn roots_that_have_changed_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let roots = dir.path().join("roots.pem");
+        fs::write(&roots, "one").unwrap();
+        let text = format!("[tls]\nroots = ['{}']", roots.display());
+        let mut rig = Rig::new(&text);
+        fs::write(&roots, "two").unwrap();
+        let Found::Another(_, changed) = rig.look() else {
+            panic!("it has changed");
+        };
+        assert_eq!(changed, BTreeSet::from([roots]));
+    }
+
+    #[test]
+    fn what_is_being_written_is_left_alone_for_a_while() {
+        let rig = Rig::new("");
+        rig.write("vitals.toml", "[tools");
+        let (_, found) = rig.configuration.look(false);
+        assert!(matches!(found, Found::Restless), "{found:?}");
+    }
+}

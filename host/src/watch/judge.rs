@@ -1,0 +1,111 @@
+//! Judging a version before it serves: held against its checks, and tried out by each of them.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::load::Load;
+use crate::catalog::{Candidate, Fitting, Revision, Stamp, Wanted};
+use crate::check::{CheckName, Code, RunReport};
+use crate::plugin::{LoadError, Plugin};
+use crate::schedule::{Probe, Schedule};
+
+/// A version that passed, with the runs that were made of it.
+pub(super) struct Passed {
+    pub(super) fitting: Fitting,
+    pub(super) trials: Vec<(CheckName, RunReport)>,
+}
+
+/// What became of a version.
+pub(super) struct Judged {
+    pub(super) wanted: Wanted,
+    pub(super) stamp: Option<Stamp>,
+    pub(super) plugin: Arc<Plugin>,
+    /// Under which configuration.
+    pub(super) revision: Revision,
+    pub(super) verdict: Result<Passed, LoadError>,
+}
+
+/// What the watcher is handed by a task of its own: a file that was read, or a version that was
+/// judged.
+pub(super) enum Arrival {
+    Loaded(Load),
+    Judged(Judged),
+}
+
+impl Arrival {
+    pub(super) fn wanted(&self) -> &Wanted {
+        match self {
+            Self::Loaded(load) => &load.wanted,
+            Self::Judged(judged) => &judged.wanted,
+        }
+    }
+}
+
+/// Judges a version.
+pub(super) async fn judge(
+    wanted: Wanted,
+    stamp: Option<Stamp>,
+    candidate: Candidate,
+    schedule: Arc<Schedule>,
+) -> Judged {
+    let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
+    // A schema comes from a stranger: holding settings against it takes what it takes.
+    let fit = tokio::task::spawn_blocking(move || candidate.fit()).await;
+    let verdict = match fit.unwrap_or(Err(LoadError::Panic("it was held against its checks"))) {
+        Ok(fitting) => try_out(fitting, &schedule).await,
+        Err(error) => Err(error),
+    };
+    Judged {
+        wanted,
+        stamp,
+        plugin,
+        revision,
+        verdict,
+    }
+}
+
+/// Makes a run of each check. One that a limit ended, or that broke down, refuses the version; what
+/// it says of the watched thing never does.
+async fn try_out(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed, LoadError> {
+    let mut runs = JoinSet::new();
+    for (name, guest) in fitting.trials() {
+        let schedule = Arc::clone(schedule);
+        runs.spawn(async move {
+            let report = schedule.try_out(&name, guest as Arc<dyn Probe>).await;
+            (name, report)
+        });
+    }
+    let mut trials = Vec::new();
+    while let Some(run) = runs.join_next().await {
+        let (name, report) = run.map_err(|_| LoadError::Panic("a check was tried on it"))?;
+        let Some(report) = report else { continue };
+        match &report.error {
+            Some(error) if refuses(error.code) => {
+                return Err(LoadError::Trial {
+                    check: name,
+                    error: Box::new(error.clone()),
+                });
+            }
+            // The host's own trouble: the first run of the new version is made when it serves.
+            Some(error) if matches!(error.code, Code::Host | Code::Full) => {}
+            _ => trials.push((name, report)),
+        }
+    }
+    Ok(Passed { fitting, trials })
+}
+
+/// Whether a run that ended so speaks against the version: the codes of what ends a run.
+fn refuses(code: Code) -> bool {
+    match code {
+        Code::Timeout
+        | Code::Fuel
+        | Code::Memory
+        | Code::Stack
+        | Code::Output
+        | Code::Resources
+        | Code::Trap
+        | Code::Exit => true,
+        Code::Load | Code::Denied | Code::Panic | Code::Host | Code::Full => false,
+    }
+}
