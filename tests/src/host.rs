@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vitals_host::config::{Argument, Config, Diagnostics, Environment, Sources};
 use vitals_host::plugin::Compiler;
+use vitals_host::reload::{Reload, Reloader};
 use vitals_host::{Host, HostBuilder};
 
 use crate::answer::{self, Answer};
@@ -23,6 +24,7 @@ use crate::vitals;
 pub struct TestHost {
     address: SocketAddr,
     place: Place,
+    reloader: Reloader,
     stop: oneshot::Sender<()>,
     served: JoinHandle<usize>,
 }
@@ -171,6 +173,22 @@ impl TestHost {
         fs::remove_file(self.place.plugins().join(format!("{name}.wasm"))).expect("it was there");
     }
 
+    /// Writes the configuration, whole: for a host that was [reloading](TestHostBuilder::reloading).
+    pub fn reconfigure(&self, toml: &str) {
+        self.place.write("vitals.toml", toml);
+    }
+
+    /// Looks at files and configuration now, and answers what came of it.
+    ///
+    /// # Panics
+    ///
+    /// The host is shutting down.
+    pub async fn reload(&self, accept_grants: &[&str]) -> Reload {
+        let accepted = accept_grants.iter().map(|name| name.parse());
+        let accepted = accepted.collect::<Result<_, _>>().expect("names of checks");
+        self.reloader.reload(accepted).await.expect("it is running")
+    }
+
     /// A text of this host without what differs from run to run.
     pub fn tidy(&self, text: &str) -> String {
         tidy(self.place.path(), text)
@@ -281,6 +299,7 @@ impl TestHostBuilder {
         let (host, place) = self.build().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
+        let reloader = host.reloader();
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(host.serve(listener, async {
             // A test that drops its host ends it too.
@@ -289,6 +308,7 @@ impl TestHostBuilder {
         TestHost {
             address,
             place,
+            reloader,
             stop,
             served,
         }

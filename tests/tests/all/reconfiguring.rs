@@ -1,0 +1,279 @@
+//! The configuration, read again while the host runs: only what differs is touched.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use vitals_host::reload::ConfigurationState;
+use vitals_host::{Host, Outcome};
+use vitals_tests::guests::{HELLO, MARKS_ONE, MARKS_TWO, SETTINGS, STATUS};
+use vitals_tests::{TestHost, TestHostBuilder, Vitals, eventually};
+
+const HOURLY: &str = "[plugins]\nrescan = '1h'\n[defaults]\ninterval = '1h'\n";
+
+/// A host whose configuration is read again, with `STATUS` as `thing`.
+fn reloading(config: &str) -> TestHostBuilder {
+    let builder = TestHost::builder().reloading().plugin("thing", STATUS);
+    builder.config(&format!("{HOURLY}{config}"))
+}
+
+fn saying(check: &str, message: &str) -> String {
+    format!("[checks.{check}]\nplugin = 'thing'\nconfig = {{ message = '{message}' }}\n")
+}
+
+async fn with_message(host: &TestHost, check: &str, message: &str) -> Value {
+    let is_so = |check: &Value| check["message"] == message;
+    host.eventually_check(check, message, is_so).await
+}
+
+fn names(health: &Value) -> Vec<&str> {
+    let checks = health["checks"].as_array().expect("checks").iter();
+    checks.filter_map(|check| check["name"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn checks_that_are_added_changed_or_removed_are_touched_alone() {
+    let before = [saying("same", "1"), saying("other", "1"), saying("gone", "1")].concat();
+    let host = reloading(&before).start().await;
+    let same = host.check("same").await;
+    // It stands on other lines now, and says the same.
+    let after = [
+        "# A line more.\n\n",
+        &saying("added", "2"),
+        &saying("other", "2"),
+        &saying("same", "1"),
+    ];
+    host.reconfigure(&format!("{HOURLY}{}", after.concat()));
+    with_message(&host, "other", "2").await;
+    with_message(&host, "added", "2").await;
+    assert_eq!(names(&host.health().await), ["added", "other", "same"]);
+    assert_eq!(host.check("same").await, same, "it was left alone");
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_wrong_as_a_whole_changes_nothing() {
+    let good = saying("a", "1");
+    let enabled = format!("[metrics]\nenabled = true\n{good}");
+    let host = reloading(&enabled).start().await;
+    let before = host.check("a").await;
+    let successful = async |expected: &str| {
+        let line = format!("vitals_config_last_reload_successful {expected}");
+        eventually(&line, async || {
+            let metrics = host.get("/metrics").await.text();
+            metrics.contains(&line).then_some(()).ok_or(metrics)
+        })
+        .await;
+    };
+    successful("1").await;
+    host.reconfigure(&format!("{HOURLY}{enabled}intervall = '5s'\n"));
+    successful("0").await;
+    let answer = host.reload(&[]).await;
+    assert_eq!(answer.configuration.state, ConfigurationState::Refused);
+    let errors = &answer.configuration.errors;
+    assert!(
+        errors.len() == 1 && errors[0].contains("vitals.toml:10") && errors[0].contains("intervall"),
+        "{errors:?}"
+    );
+    let page = host.get("/plugins").await.json();
+    assert_eq!(page["configuration"]["errors"], json!(errors), "{page:#}");
+    assert_eq!(host.check("a").await, before);
+    host.reconfigure(&format!("{HOURLY}{enabled}"));
+    successful("1").await;
+    assert_eq!(host.check("a").await, before);
+    let page = host.get("/plugins").await.json();
+    assert_eq!(page["configuration"]["errors"], json!([]), "{page:#}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_one_check_shows_on_it_and_the_rest_is_applied() {
+    let host = reloading(&[saying("a", "1"), saying("b", "1")].concat());
+    let host = host.start().await;
+    host.health().await;
+    let broken = "[checks.a]\nplugin = 'thing'\nconfig = { mesage = '2' }\n";
+    host.reconfigure(&format!("{HOURLY}{broken}{}", saying("b", "2")));
+    with_message(&host, "b", "2").await;
+    let is_wrong = |check: &Value| check["error"]["code"] == "load";
+    let a = host.eventually_check("a", "it is wrong", is_wrong).await;
+    assert!(
+        a["message"].as_str().is_some_and(|why| why.contains("`mesage`")),
+        "{a:#}"
+    );
+    host.reconfigure(&format!("{HOURLY}{}{}", saying("a", "3"), saying("b", "2")));
+    with_message(&host, "a", "3").await;
+}
+
+#[tokio::test]
+async fn what_needs_a_restart_is_said_and_the_rest_is_applied() {
+    let host = reloading(&saying("a", "1")).start().await;
+    host.health().await;
+    let new = format!(
+        "{HOURLY}[server]\ndetails = 'authorized'\n[engine]\nmax_runs = 3\n\
+         [tools]\nwiki = 'https://wiki.test'\n{}",
+        saying("a", "2")
+    );
+    host.reconfigure(&new);
+    let answer = host.reload(&[]).await;
+    assert_eq!(answer.configuration.state, ConfigurationState::Applied);
+    assert_eq!(
+        answer.configuration.restart_needed,
+        ["server.details", "engine.max_runs"]
+    );
+    assert_eq!(answer.checks.changed.len(), 1, "{answer:?}");
+    with_message(&host, "a", "2").await;
+    let tools = host.get("/health/tools").await.json();
+    assert_eq!(tools["wiki"], "https://wiki.test");
+    let page = host.get("/plugins").await.json();
+    let needed = &page["configuration"]["restart_needed"];
+    assert_eq!(needed, &json!(["server.details", "engine.max_runs"]));
+}
+
+#[tokio::test]
+async fn the_plugins_directory_can_be_another_one() {
+    let host = reloading(&saying("a", "1")).start();
+    let host = host.await;
+    host.health().await;
+    let other = host.place().path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("late.wasm"), HELLO.bytes()).unwrap();
+    // The harness says on the command line where plugins are: the defaults of checks it leaves open.
+    host.reconfigure("[plugins]\nauto = false\nrescan = '1h'\n");
+    let is_empty = |health: &Value| names(health).is_empty();
+    host.eventually("nothing runs by itself any more", is_empty).await;
+    host.reconfigure("[plugins]\nrescan = '1h'\n");
+    let runs = |health: &Value| names(health) == ["module:thing"];
+    host.eventually("it does again", runs).await;
+}
+
+#[tokio::test]
+async fn a_file_that_a_value_comes_from_counts_as_the_configuration() {
+    let builder = TestHost::builder().reloading().plugin("settings", SETTINGS);
+    let secret = builder.place().path().join("token");
+    fs::write(&secret, "first-token\n").unwrap();
+    let config = format!(
+        "{HOURLY}[checks.a]\nplugin = 'settings'\n\
+         config = {{ name = 'the name', token = '${{file:{}}}' }}\n",
+        secret.display()
+    );
+    let host = builder.config(&config).start().await;
+    let before = with_message(&host, "a", "the name with token [redacted]").await;
+    // The token is the name now: what is redacted shows which one is known.
+    host.place().write("token", "the name\n");
+    let message = "[redacted] with token [redacted]";
+    let after = with_message(&host, "a", message).await;
+    assert_ne!(before["checked_at"], Value::Null);
+    assert_eq!(after["status"], "healthy");
+}
+
+#[tokio::test]
+async fn a_new_secret_is_redacted_in_checks_that_stay_as_they_are() {
+    let before = saying("teller", "hunter2-hunter2");
+    let host = reloading(&before).env("PASSWORD", "hunter2-hunter2");
+    let host = host.start().await;
+    with_message(&host, "teller", "hunter2-hunter2").await;
+    let user = "[checks.user]\nplugin = 'thing'\nconfig = { message = '${PASSWORD}' }\n";
+    let often = before.replace("config", "interval = '5s'\nconfig");
+    host.reconfigure(&format!("{HOURLY}{often}{user}"));
+    with_message(&host, "teller", "[redacted]").await;
+    host.reconfigure(&format!("{HOURLY}{often}"));
+    with_message(&host, "teller", "hunter2-hunter2").await;
+}
+
+#[tokio::test]
+async fn a_native_check_and_one_of_a_plugin_take_each_others_place() {
+    let config = format!("{HOURLY}[checks.a]\ninterval = '1h'\n");
+    let native = |host: vitals_host::HostBuilder| {
+        host.check("a", || async { Outcome::healthy("native") })
+    };
+    let builder = TestHost::builder().reloading().plugin("thing", STATUS);
+    let host = builder.config(&config).with(native).start().await;
+    with_message(&host, "a", "native").await;
+    for _ in 0..2 {
+        host.reconfigure(&format!("{HOURLY}{}", saying("a", "guest")));
+        with_message(&host, "a", "guest").await;
+        host.reconfigure(&config);
+        with_message(&host, "a", "native").await;
+    }
+}
+
+#[tokio::test]
+async fn names_of_native_checks_follow_the_configuration() {
+    let (host, place): (Host, _) = reloading("").build().await;
+    let register = || host.register("a", || async { Outcome::healthy("") });
+    register().unwrap();
+    place.write("vitals.toml", format!("{HOURLY}{}", saying("a", "guest")));
+    let taken = eventually("the name is taken", async || match register() {
+        Ok(()) => Err("it is not".to_owned()),
+        Err(error) => Ok(error.to_string()),
+    });
+    assert!(taken.await.contains("has a `plugin` in the configuration"));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn grants_are_widened_by_the_configuration_or_by_a_word_of_the_operator() {
+    let config = |second: &str| {
+        format!(
+            "{HOURLY}[checks.orders]\nplugin = 'marks'\n\
+             config = {{ first = 'one.test:1', second = '{second}' }}\n\
+             [checks.others]\nplugin = 'thing'\n"
+        )
+    };
+    let builder = TestHost::builder().reloading().plugin("marks", MARKS_ONE);
+    let builder = builder.plugin("thing", STATUS).config(&config("two.test:2"));
+    let host = builder.start().await;
+    with_message(&host, "orders", "wants one").await;
+    host.drop_in("marks", MARKS_TWO);
+    let refused = host.reload(&[]).await;
+    let error = refused.plugins[0].error.as_deref().unwrap_or_default();
+    assert!(error.contains("--accept-grants orders"), "{error}");
+    // What the file says of others accepts nothing, and neither does a word for another check.
+    host.reconfigure(&format!("{}trial = false\n", config("two.test:2")));
+    assert!(host.reload(&[]).await.has_refusals());
+    assert!(host.reload(&["others"]).await.has_refusals());
+    let unknown = host.reload(&["nobody"]).await;
+    assert!(unknown.problems[0].contains("no check `nobody`"), "{unknown:?}");
+    assert_eq!(host.check("orders").await["message"], "wants one");
+
+    let answer = host.reload(&["orders"]).await;
+    assert!(!answer.has_refusals(), "{answer:?}");
+    assert_eq!(host.check("orders").await["message"], "wants two");
+
+    // The other way: the configuration of the check itself changes.
+    host.drop_in("marks", MARKS_ONE);
+    with_message(&host, "orders", "wants one").await;
+    host.drop_in("marks", MARKS_TWO);
+    assert!(host.reload(&[]).await.has_refusals());
+    host.reconfigure(&config("three.test:3"));
+    let check = with_message(&host, "orders", "wants two").await;
+    assert_eq!(check["grants"], json!(["tcp one.test:1", "tcp three.test:3"]));
+}
+
+#[tokio::test]
+async fn a_configuration_file_that_is_taken_away_is_said_and_nothing_changes() {
+    let host = Vitals::new(["serve"])
+        .config(&format!("{HOURLY}{}", saying("a", "1")))
+        .env("VITALS_LISTEN", "127.0.0.1:0")
+        .plugin("thing", STATUS)
+        .serve()
+        .await;
+    let health = host.get("/health").await.unwrap().json();
+    assert_eq!(names(&health), ["a"]);
+    let file = host.place().path().join("vitals.toml");
+    fs::remove_file(&file).unwrap();
+    eventually("it is said", async || {
+        let log = host.log().join("\n");
+        log.contains("vitals.toml is gone").then_some(()).ok_or(log)
+    })
+    .await;
+    let health = host.get("/health").await.unwrap().json();
+    assert_eq!(names(&health), ["a"]);
+    fs::write(&file, format!("{HOURLY}{}", saying("b", "1"))).unwrap();
+    eventually("what comes back is read", async || {
+        let health = host.get("/health").await.unwrap().json();
+        let is_so = names(&health).contains(&"b") && !names(&health).contains(&"a");
+        is_so.then_some(()).ok_or_else(|| health.to_string())
+    })
+    .await;
+    let refusals = host.log();
+    let refusals = refusals.iter().filter(|line| line.contains("is gone"));
+    assert_eq!(refusals.count(), 1, "it is said once");
+}

@@ -1,0 +1,203 @@
+//! A new version serves only where every check that uses its plugin runs on it; until then, and for
+//! ever if one does not, the last good version does.
+
+use serde_json::{Value, json};
+use vitals_host::reload::PluginOutcome;
+use vitals_tests::guests::{FLIP, HELLO, SETTINGS, SPIN, STATUS, WANTS_CONFIG};
+use vitals_tests::{TestHost, eventually};
+
+const HOURLY: &str = "[plugins]\nrescan = '1h'\n[defaults]\ninterval = '1h'\n";
+
+/// Waits until the newest file of `thing` is refused, and answers why.
+async fn refusal(host: &TestHost) -> String {
+    eventually("the new version is refused", async || {
+        let plugin = host.plugin("thing").await;
+        let error = plugin["last_error"].as_str().map(str::to_owned);
+        error.ok_or_else(|| format!("{plugin:#}"))
+    })
+    .await
+}
+
+async fn with_message(host: &TestHost, check: &str, message: &str) -> Value {
+    let is_so = |check: &Value| check["message"] == message;
+    host.eventually_check(check, message, is_so).await
+}
+
+fn runs(metrics: &str, check: &str) -> u64 {
+    let start = format!("vitals_check_runs_total{{check=\"{check}\"");
+    let of_check = metrics.lines().filter(|line| line.starts_with(&start));
+    let count = |line: &str| line.rsplit(' ').next()?.parse::<u64>().ok();
+    of_check.filter_map(count).sum()
+}
+
+#[tokio::test]
+async fn a_version_whose_trial_run_a_limit_ends_is_refused() {
+    let config = format!(
+        "{HOURLY}[checks.a]\nplugin = 'thing'\ntimeout = '300ms'\n\
+         [checks.b]\nplugin = 'thing'\ntimeout = '300ms'\n"
+    );
+    let builder = TestHost::builder().config(&config);
+    let host = builder.plugin("thing", HELLO).start().await;
+    let before = host.check("a").await;
+    host.drop_in("thing", SPIN);
+    let why = refusal(&host).await;
+    assert!(
+        why.starts_with("the trial run of check `") && why.contains("failed with `timeout`"),
+        "{why}"
+    );
+    assert!(why.contains("`trial = false`"), "{why}");
+    let plugin = host.plugin("thing").await;
+    assert_eq!(
+        (&plugin["state"], &plugin["generation"]),
+        (&json!("loaded"), &json!(1))
+    );
+    let after = host.check("a").await;
+    assert_eq!(after, before, "nobody has noticed anything");
+    // One that is good after it is taken, and its trial run is the check's next result.
+    host.drop_in("thing", FLIP);
+    with_message(&host, "b", "flop").await;
+}
+
+#[tokio::test]
+async fn an_unhealthy_trial_run_is_simply_the_next_result() {
+    let config = format!("{HOURLY}[metrics]\nenabled = true\n[checks.a]\nplugin = 'thing'\n");
+    let builder = TestHost::builder().config(&config);
+    let host = builder.plugin("thing", HELLO).start().await;
+    host.health().await;
+    host.drop_in("thing", FLIP);
+    // It is told what the run before it found, and nothing else runs.
+    let check = with_message(&host, "a", "flop").await;
+    assert_eq!(check["details"]["before"], "healthy", "{check:#}");
+    assert_eq!(
+        (&check["status"], &check["plugin"]["generation"]),
+        (&json!("unhealthy"), &json!(2))
+    );
+    assert_eq!(check["result"]["consecutive_failures"], 1);
+    let metrics = host.get("/metrics").await.text();
+    assert_eq!(runs(&metrics, "a"), 2, "{metrics}");
+}
+
+#[tokio::test]
+async fn what_was_counted_of_a_check_lives_on_over_a_reload() {
+    let config = format!(
+        "{HOURLY}[checks.a]\nplugin = 'thing'\nfall = 2\nretry_interval = '1h'\n\
+         config = {{ status = 'unhealthy', message = 'bad' }}\n"
+    );
+    let builder = TestHost::builder().config(&config);
+    let host = builder.plugin("thing", STATUS).start().await;
+    let first = host.check("a").await;
+    assert_eq!(first["result"]["consecutive_failures"], 1, "{first:#}");
+    let mut other = STATUS.bytes();
+    // An empty custom section: another digest, the same component.
+    other.extend([0, 2, 1, b'x']);
+    host.drop_in("thing", other);
+    let counted = |check: &Value| check["result"]["consecutive_failures"] == 2;
+    host.eventually_check("a", "the second failure is counted", counted)
+        .await;
+}
+
+#[tokio::test]
+async fn without_a_trial_the_version_is_taken_as_it_is() {
+    let config = format!(
+        "{HOURLY}[checks.a]\nplugin = 'thing'\ntimeout = '300ms'\ntrial = false\n"
+    );
+    let builder = TestHost::builder().config(&config);
+    let host = builder.plugin("thing", HELLO).start().await;
+    host.health().await;
+    host.drop_in("thing", SPIN);
+    let is_ended = |check: &Value| check["error"]["code"] == "timeout";
+    host.eventually_check("a", "the new version runs", is_ended)
+        .await;
+}
+
+#[tokio::test]
+async fn a_version_that_a_check_is_not_configured_for_is_refused() {
+    let config = format!(
+        "{HOURLY}[checks.a]\nplugin = 'thing'\nconfig = {{ message = 'as before' }}\n"
+    );
+    let builder = TestHost::builder().config(&config);
+    let host = builder.plugin("thing", STATUS).start().await;
+    with_message(&host, "a", "as before").await;
+    host.drop_in("thing", SETTINGS);
+    let why = refusal(&host).await;
+    assert!(
+        why.contains("cannot run check `a`") && why.contains("`name` is missing"),
+        "{why}"
+    );
+    with_message(&host, "a", "as before").await;
+}
+
+#[tokio::test]
+async fn one_that_was_dropped_in_keeps_running_where_the_new_version_wants_settings() {
+    let host = TestHost::builder().plugin("thing", HELLO).start().await;
+    let before = host.check("module:thing").await;
+    assert_eq!(before["status"], "healthy");
+    host.drop_in("thing", WANTS_CONFIG);
+    let why = refusal(&host).await;
+    assert!(why.contains("`greeting` is missing"), "{why}");
+    assert_eq!(host.check("module:thing").await["status"], "healthy");
+}
+
+#[tokio::test]
+async fn a_new_key_and_the_version_that_needs_it_come_in_either_order() {
+    let old = format!("{HOURLY}[checks.a]\nplugin = 'thing'\nconfig = {{}}\n");
+    let new = format!("{HOURLY}[checks.a]\nplugin = 'thing'\nconfig = {{ name = 'new key' }}\n");
+    let message = "new key with token ";
+    for config_first in [false, true] {
+        let builder = TestHost::builder().reloading().config(&old);
+        let host = builder.plugin("thing", HELLO).start().await;
+        assert_eq!(host.check("a").await["status"], "healthy");
+        if config_first {
+            host.reconfigure(&new);
+            let is_refused = |check: &Value| check["error"]["code"] == "load";
+            host.eventually_check("a", "the old version knows no such key", is_refused)
+                .await;
+            host.drop_in("thing", SETTINGS);
+        } else {
+            host.drop_in("thing", SETTINGS);
+            let why = refusal(&host).await;
+            assert!(why.contains("`name` is missing"), "{why}");
+            host.reconfigure(&new);
+        }
+        with_message(&host, "a", message).await;
+        assert!(host.plugin("thing").await["last_error"].is_null());
+    }
+}
+
+#[tokio::test]
+async fn a_reload_answers_what_was_loaded_refused_and_removed() {
+    let config = format!("{HOURLY}[checks.a]\nplugin = 'thing'\ntimeout = '300ms'\n");
+    let builder = TestHost::builder().config(&config).plugin("old", HELLO);
+    let host = builder.plugin("thing", HELLO).start().await;
+    host.health().await;
+    assert!(host.reload(&[]).await.is_nothing());
+    host.drop_in("new", FLIP);
+    host.drop_in("thing", SPIN);
+    host.take_out("old");
+    let answer = host.reload(&[]).await;
+    let outcomes: Vec<_> = answer
+        .plugins
+        .iter()
+        .map(|plugin| (plugin.name.as_str(), plugin.outcome))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("new", PluginOutcome::Loaded),
+            ("old", PluginOutcome::Removed),
+            ("thing", PluginOutcome::Refused)
+        ]
+    );
+    assert!(answer.has_refusals());
+    let refused = &answer.plugins[2];
+    assert!(
+        refused
+            .error
+            .as_ref()
+            .is_some_and(|error| error.contains("trial run")),
+        "{refused:?}"
+    );
+    assert_eq!(refused.generation, 1);
+    // It has been answered, so it is there.
+    assert_eq!(host.check("module:new").await["message"], "flip");
+}
