@@ -1,4 +1,5 @@
-//! The pages: one file each. They read the board and what else is handed to them in [`AppState`].
+//! The pages: one file each. They read the board and what else is handed to them in [`AppState`];
+//! one asks for a reload.
 //!
 //! No page runs a check, and none knows how one is run.
 
@@ -12,6 +13,7 @@ mod metrics;
 mod not_found;
 mod plugins;
 mod ready;
+mod reload;
 mod server;
 mod stall;
 mod startup;
@@ -20,17 +22,18 @@ mod tools;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{MethodRouter, any, get};
-use bytes::Bytes;
+use axum::routing::{MethodRouter, any, get, post};
 use http::StatusCode;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use server::serve;
+pub(crate) use tools::ToolsPage;
 
 use crate::board::Board;
-use crate::config::{Server, Tools, UnhealthyStatus};
+use crate::config::{Server, UnhealthyStatus};
 use crate::metrics::Metrics;
+use crate::reload::Reloader;
 use auth::Access;
 use finish::Finish;
 
@@ -60,17 +63,30 @@ pub(crate) trait Pulse: Send + Sync {
     fn epoch_ticks(&self) -> u64;
 }
 
+/// What of the host the pages read and ask.
+pub(crate) struct Inside {
+    pub(crate) board: Arc<Board>,
+    pub(crate) plugins: Arc<dyn Plugins>,
+    pub(crate) tools: ToolsPage,
+    pub(crate) pulse: Arc<dyn Pulse>,
+    pub(crate) metrics: Metrics,
+    pub(crate) reloader: Reloader,
+    /// Cancelled when shutdown begins.
+    pub(crate) closing: CancellationToken,
+}
+
 impl AppState {
-    /// What the pages read. `closing` is cancelled when shutdown begins.
-    pub(crate) fn new(
-        server: &Server,
-        tools: &Tools,
-        board: Arc<Board>,
-        plugins: Arc<dyn Plugins>,
-        pulse: Arc<dyn Pulse>,
-        closing: CancellationToken,
-        metrics: Metrics,
-    ) -> Self {
+    /// What the pages read, answered as `server` says.
+    pub(crate) fn new(server: &Server, inside: Inside) -> Self {
+        let Inside {
+            board,
+            plugins,
+            tools,
+            pulse,
+            metrics,
+            reloader,
+            closing,
+        } = inside;
         let unhealthy_status = match server.unhealthy_status {
             UnhealthyStatus::Ok => StatusCode::OK,
             UnhealthyStatus::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -79,11 +95,12 @@ impl AppState {
             board,
             unhealthy_status,
             access: Access::new(server.details, server.admin_token.as_ref()),
-            tools: tools::body(tools),
+            tools,
             plugins,
             pulse,
             closing,
             metrics,
+            reloader,
             scraping: Arc::default(),
         }))
     }
@@ -112,11 +129,12 @@ struct Site {
     board: Arc<Board>,
     unhealthy_status: StatusCode,
     access: Access,
-    tools: Bytes,
+    tools: ToolsPage,
     plugins: Arc<dyn Plugins>,
     pulse: Arc<dyn Pulse>,
     closing: CancellationToken,
     metrics: Metrics,
+    reloader: Reloader,
     /// One scrape at a time: with many checks it is work.
     scraping: Arc<tokio::sync::Mutex<()>>,
 }
@@ -142,11 +160,16 @@ impl Routes {
             .add(TOOLS, get(tools::tools))
             .add(PLUGINS, get(plugins::plugins))
             .add(METRICS, get(metrics::metrics))
+            .place(RELOAD, post(reload::reload).fallback(not_found::only_post))
     }
 
     fn add(self, route: &'static str, page: MethodRouter<Arc<Site>>) -> Self {
+        self.place(route, page.fallback(not_found::only_get))
+    }
+
+    fn place(self, route: &'static str, page: MethodRouter<Arc<Site>>) -> Self {
         let finish = Finish::new(route, &self.site.metrics);
-        let page = page.fallback(not_found::wrong_method).layer(finish);
+        let page = page.layer(finish);
         Self {
             router: self.router.route(route, page),
             ..self
@@ -166,6 +189,7 @@ const CHECK: &str = "/health/checks/{name}";
 const TOOLS: &str = "/health/tools";
 const PLUGINS: &str = "/plugins";
 const METRICS: &str = "/metrics";
+const RELOAD: &str = "/-/reload";
 
 #[cfg(test)]
 mod tests;

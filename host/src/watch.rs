@@ -38,7 +38,7 @@ use crate::catalog::{Catalog, Files, LibraryError, LoadOutcome, Shelf, Shelved, 
 use crate::check::{CheckName, PluginName, RunReport};
 use crate::config::{Config, Sources};
 use crate::host::Names;
-use crate::http::Plugins;
+use crate::http::{Plugins, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::NativeCheck;
 use crate::plugin::{LoadError, Plugin, Sandbox};
@@ -69,6 +69,8 @@ pub(crate) struct Rooms {
     pub(crate) metrics: Metrics,
     /// Which names native checks may have.
     pub(crate) names: Names,
+    /// What `GET /health/tools` shows.
+    pub(crate) tools: ToolsPage,
     /// Turned while the watcher does.
     pub(crate) beat: Arc<Beat>,
 }
@@ -292,6 +294,7 @@ impl Watcher {
         let config = Arc::new(config);
         let changes = self.catalog.apply(Arc::clone(&config), changed_roots);
         self.rooms.names.set(&config);
+        self.rooms.tools.set(&config.tools);
         self.rooms.metrics.config_reloaded(true, Timestamp::now());
         settle::tell_of_changes(&changes);
         if restart_needed != self.restart_needed && !restart_needed.is_empty() {

@@ -17,11 +17,12 @@ use crate::board::Board;
 use crate::catalog::Catalog;
 use crate::check::CheckName;
 use crate::config::{Config, Environment, OutOfBounds, Sources};
-use crate::http::AppState;
+use crate::http::{AppState, Inside, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::plugin::{Compiler, ErrorTracker, Sandbox, SandboxError, SandboxOptions, WASMTIME};
 use crate::recorder::Recorder;
+use crate::reload::Reloader;
 use crate::schedule::{Results, Schedule};
 use crate::sentry::{InvalidDsn, Sentry};
 use crate::watch::{Rooms, Watcher};
@@ -186,7 +187,7 @@ fn assemble(
     for (name, check) in natives {
         catalog.register(name, check);
     }
-    let beats = Beats::default();
+    let (beats, tools) = (Beats::default(), ToolsPage::new(&config.tools));
     let rooms = Rooms {
         sandbox: sandbox.clone(),
         board: Arc::clone(&board),
@@ -194,20 +195,22 @@ fn assemble(
         recorder,
         metrics: metrics.clone(),
         names: names.clone(),
+        tools: tools.clone(),
         beat: Arc::clone(&beats.watcher),
     };
     let (notices, received) = mpsc::unbounded_channel();
     let watcher = Watcher::new(catalog, sources, rooms, notices.clone(), received);
     let loops = Arc::new(Loops::new(sandbox, Arc::clone(&schedule), beats));
-    let state = AppState::new(
-        &config.server,
-        &config.tools,
-        Arc::clone(&board),
-        Arc::new(watcher.page()),
-        Arc::clone(&loops) as _,
-        closing.clone(),
+    let inside = Inside {
+        board: Arc::clone(&board),
+        plugins: Arc::new(watcher.page()),
+        tools,
+        pulse: Arc::clone(&loops) as _,
         metrics,
-    );
+        reloader: Reloader::new(notices.clone()),
+        closing: closing.clone(),
+    };
+    let state = AppState::new(&config.server, inside);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     loops.beat_among_guests(stop.clone());

@@ -1,4 +1,4 @@
-//! Who may see what: the admin token, and what is open to everybody.
+//! Who may see and change what: the admin token, and what is open to everybody.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use super::answer;
 use crate::config::Details;
 
-/// Who may see what. Keeps a digest of the token, so that comparison takes the same time whatever
+/// Who may see and change what. Keeps a digest of the token, so that comparison takes the same time whatever
 /// was sent, its length included.
 pub(super) struct Access {
     details: Details,
@@ -45,8 +45,9 @@ impl Access {
         }
     }
 
-    /// Lets through who shows the admin token.
-    fn admin(&self, headers: &HeaderMap) -> Result<(), Refused> {
+    /// Lets through who shows the admin token, and says why others may not: for what changes
+    /// something, whatever is shown to everybody.
+    pub(super) fn admin(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let Some(expected) = &self.token else {
             return Err(Refused::Closed);
         };
@@ -87,8 +88,9 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 
 const SCHEME: &[u8] = b"Bearer ";
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
-const CLOSED: &str = "nobody may see this: it needs the admin token and none is configured; \
-                      set `admin_token` under `[server]`, or VITALS_ADMIN_TOKEN, and restart";
+const CLOSED: &str = "this is closed to everybody: it needs the admin token and none is \
+                      configured; set `admin_token` under `[server]`, or VITALS_ADMIN_TOKEN, and \
+                      restart the host";
 const WRONG_TOKEN: &str = "this needs the admin token: send it as `Authorization: Bearer`";
 
 #[cfg(test)]
@@ -132,5 +134,15 @@ mod tests {
         assert_eq!(access.details(&headers(&["Bearer "])), Err(Refused::Closed));
         assert!(!access.shows_details(&headers(&[])));
         assert!(Access::new(Details::Always, None).shows_details(&headers(&[])));
+    }
+
+    #[test]
+    fn who_may_see_everything_may_change_nothing_without_the_token() {
+        let sent = headers(&["Bearer s3cret"]);
+        let closed = Access::new(Details::Always, None);
+        assert_eq!(closed.admin(&sent), Err(Refused::Closed));
+        let guarded = Access::new(Details::Always, Some(&SecretString::from("s3cret")));
+        assert_eq!(guarded.admin(&headers(&[])), Err(Refused::WrongToken));
+        assert_eq!(guarded.admin(&sent), Ok(()));
     }
 }

@@ -1,5 +1,6 @@
 //! Every page and status, without a socket.
 
+mod reload;
 mod rig;
 
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::check::Status;
-use crate::config::Details;
+use crate::config::{Config, Details};
 use rig::{FakePulse, Rig};
 
 fn guarded(token: Option<&str>) -> Server {
@@ -226,6 +227,19 @@ async fn tools_are_always_named() {
 }
 
 #[tokio::test]
+async fn tools_can_change() {
+    let rig = Rig::new(&Server::default());
+    let config: Config = "[tools]\nwiki = 'https://wiki.example.com'"
+        .parse()
+        .unwrap();
+    rig.tools.set(&config.tools);
+    rig.get("/health/tools").await.is(
+        200,
+        r#"{"flower":null,"grafana":null,"prometheus":null,"wiki":"https://wiki.example.com"}"#,
+    );
+}
+
+#[tokio::test]
 async fn plugins_are_for_who_may_see_details() {
     Rig::new(&Server::default())
         .get("/plugins")
@@ -372,9 +386,12 @@ async fn both_routers_go_into_a_service_with_pages_of_its_own() {
         .route("/health", get(|| async { "own" }))
         .merge(probes_router(rig.state));
     let nested = own().nest("/vitals", probes.clone());
+    let only_post = r#"{"error":"this changes something, and answers POST only"}"#;
     for (service, path, expected) in [
         (&whole, "/health/live", r#"{"status":"alive"}"#),
         (&whole, "/else", "mine"),
+        (&whole, "/-/reload", only_post),
+        (&probes, "/-/reload", only_post),
         (&probes, "/health", "own"),
         (
             &probes,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
@@ -10,13 +11,29 @@ use http::StatusCode;
 use super::{Site, answer};
 use crate::config::Tools;
 
-/// Each tool with its URL, null where none is set.
-pub(super) async fn tools(State(site): State<Arc<Site>>) -> Response {
-    answer::json(StatusCode::OK, site.tools.clone())
+/// The whole answer, which a new configuration changes. Clones share it.
+#[derive(Clone)]
+pub(crate) struct ToolsPage(Arc<ArcSwap<Bytes>>);
+
+impl ToolsPage {
+    /// The answer that shows these.
+    pub(crate) fn new(tools: &Tools) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(body(tools))))
+    }
+
+    /// Shows these from here on.
+    pub(crate) fn set(&self, tools: &Tools) {
+        self.0.store(Arc::new(body(tools)));
+    }
 }
 
-/// The answer; it never changes.
-pub(super) fn body(tools: &Tools) -> Bytes {
+/// Each tool with its URL, null where none is set.
+pub(super) async fn tools(State(site): State<Arc<Site>>) -> Response {
+    let body = Bytes::clone(&site.tools.0.load());
+    answer::json(StatusCode::OK, body)
+}
+
+fn body(tools: &Tools) -> Bytes {
     serde_json::to_vec(&tools.0)
         .expect("the keys are strings")
         .into()

@@ -180,6 +180,23 @@ async fn an_answer_in_the_making_has_the_grace() {
 }
 
 #[tokio::test]
+async fn an_answer_may_take_longer_than_a_client_may() {
+    // A reload takes as long as its compilations do, on a connection that was used before too.
+    let patience = Duration::from_millis(50);
+    let limits = ServerLimits {
+        header_time: patience,
+        stall_time: patience,
+        ..limits()
+    };
+    let running = Running::start(limits, LONG).await;
+    let mut client = running.connect().await;
+    for path in ["/slow", "/", "/slow"] {
+        let answer = client.ask(path).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_misses_the_grace_is_cut_off() {
     let running = Running::start(limits(), Duration::from_millis(100)).await;
     let mut client = running.connect().await;

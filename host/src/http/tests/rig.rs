@@ -9,20 +9,26 @@ use http::{Method, Request};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::board::{Board, CheckFacts, Posting};
 use crate::check::{Code, Outcome, OutcomeParts, RunError, RunReport, Status};
 use crate::config::{Server, Tools};
-use crate::http::{AppState, Plugins, Pulse, site};
+use crate::http::{AppState, Inside, Plugins, Pulse, ToolsPage, site};
 use crate::metrics::Metrics;
+use crate::reload::Reloader;
 use crate::schedule::Placement;
+use crate::watch::Notice;
 
 pub(super) struct Rig {
     pub(super) board: Arc<Board>,
     pub(super) closing: CancellationToken,
     pub(super) state: AppState,
+    pub(super) tools: ToolsPage,
+    /// What the watcher of this site would be told; there is none.
+    pub(super) notices: mpsc::UnboundedReceiver<Notice>,
 }
 
 struct FakePlugins;
@@ -61,19 +67,24 @@ impl Rig {
     pub(super) fn with(server: &Server, pulse: FakePulse, metrics: Metrics) -> Self {
         let board = Arc::new(Board::default());
         let closing = CancellationToken::new();
-        let state = AppState::new(
-            server,
-            &Tools::default(),
-            Arc::clone(&board),
-            Arc::new(FakePlugins),
-            Arc::new(pulse),
-            closing.clone(),
+        let tools = ToolsPage::new(&Tools::default());
+        let (told, notices) = mpsc::unbounded_channel();
+        let inside = Inside {
+            board: Arc::clone(&board),
+            plugins: Arc::new(FakePlugins),
+            tools: tools.clone(),
+            pulse: Arc::new(pulse),
             metrics,
-        );
+            reloader: Reloader::new(told),
+            closing: closing.clone(),
+        };
+        let state = AppState::new(server, inside);
         Self {
             board,
             closing,
             state,
+            tools,
+            notices,
         }
     }
 
