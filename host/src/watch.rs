@@ -306,10 +306,10 @@ impl Watcher {
         self.unsettled = true;
     }
 
-    /// Looks at the directories if one of them has come, or is another one.
+    /// Looks at the directories if one of them has come or gone, or is another one.
     async fn glance(&mut self) {
-        let dir = &self.catalog.config().plugins.dir;
-        if self.directory.is_another(dir) {
+        let directory = self.directory.clone();
+        if self.aside(move || directory.is_another()).await == Some(true) {
             self.reconfigure(false).await;
             self.look(&BTreeSet::new()).await;
         }
@@ -318,9 +318,7 @@ impl Watcher {
     /// Looks at the directories and loads what is new there. `accepted` names checks for which new
     /// files may grant more than the ones before them.
     async fn look(&mut self, accepted: &BTreeSet<CheckName>) {
-        let plugins = self.catalog.config().plugins.clone();
-        self.directory.ensure(&plugins.dir);
-        let Some(files) = self.aside(move || Files::look(&plugins)).await else {
+        let Some(files) = self.files().await else {
             return;
         };
         self.report_directory(&files);
@@ -336,6 +334,34 @@ impl Watcher {
         self.unsettled = true;
         if self.first_look == FirstLook::Awaited {
             self.first_look = FirstLook::Loading;
+        }
+    }
+
+    /// What lies in the directories, each of which was watched before it was looked at: what comes
+    /// after is told.
+    async fn files(&self) -> Option<Files> {
+        let plugins = self.catalog.config().plugins.clone();
+        let mut wanted = self.catalog.files().link_targets();
+        wanted.extend([plugins.dir.clone(), plugins.library.clone()]);
+        let configuration = self.configuration.as_ref();
+        wanted.extend(
+            configuration
+                .into_iter()
+                .flat_map(Configuration::directories),
+        );
+        loop {
+            let (directory, plugins, dirs) =
+                (self.directory.clone(), plugins.clone(), wanted.clone());
+            let look = move || {
+                directory.ensure(&dirs);
+                Files::look(&plugins)
+            };
+            let files = self.aside(look).await?;
+            let links = files.link_targets();
+            if links.is_subset(&wanted) {
+                return Some(files);
+            }
+            wanted.extend(links);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What lies in the plugins directory and in the library. Only names and paths; no file is opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,9 @@ pub(crate) struct Files {
     found: BTreeMap<PluginName, PathBuf>,
     in_library: BTreeMap<PluginName, PathBuf>,
     misnamed: Vec<Misnamed>,
+    /// Where the links among the files lead through, of the directory and of the library.
+    links: BTreeSet<PathBuf>,
+    library_links: BTreeSet<PathBuf>,
     error: Option<DirectoryError>,
     library_error: Option<LibraryError>,
 }
@@ -60,7 +63,10 @@ impl Files {
         };
         match list(&plugins.dir) {
             Err(_) if plugins.dir.as_os_str().is_empty() => {}
-            Ok(paths) => paths.into_iter().for_each(|path| files.take(path)),
+            Ok(listing) => {
+                files.links = listing.links;
+                listing.paths.into_iter().for_each(|path| files.take(path));
+            }
             Err(error) => {
                 let (dir, why) = (plugins.dir.display().to_string(), error.to_string());
                 files.error = Some(DirectoryError { dir, why });
@@ -73,9 +79,10 @@ impl Files {
                 let (library, why) = (library.display().to_string(), error.to_string());
                 files.library_error = Some(LibraryError { library, why });
             }
-            Vec::new()
+            Listing::default()
         });
-        for path in in_library {
+        files.library_links = in_library.links;
+        for path in in_library.paths {
             if let Some(name) = stem(&path).and_then(|stem| stem.parse().ok()) {
                 files.in_library.insert(name, path);
             }
@@ -111,6 +118,13 @@ impl Files {
         self.library_error.as_ref()
     }
 
+    /// The directories that links among the files lead through: what is done to their targets is
+    /// seen there alone. As the links have them, so that one that is itself a link counts by what
+    /// it leads to now. They need not be there.
+    pub(crate) fn link_targets(&self) -> BTreeSet<PathBuf> {
+        self.links.union(&self.library_links).cloned().collect()
+    }
+
     /// Whether a file lies in a directory that could be read.
     pub(super) fn can_read(&self, path: &Path) -> bool {
         let lies_in = |dir: &PathBuf| path.parent() == Some(dir);
@@ -128,9 +142,11 @@ impl Files {
         if self.error.is_some() {
             self.found.clone_from(&earlier.found);
             self.misnamed.clone_from(&earlier.misnamed);
+            self.links.clone_from(&earlier.links);
         }
         if self.library_error.is_some() {
             self.in_library.clone_from(&earlier.in_library);
+            self.library_links.clone_from(&earlier.library_links);
         }
         self
     }
@@ -166,11 +182,19 @@ impl Misnamed {
     }
 }
 
-/// The `.wasm` files of a directory. Hidden ones are left out: editors and copies make them.
-fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
+/// The `.wasm` files of a directory, and where those that are links lead through.
+#[derive(Debug, Default)]
+struct Listing {
+    paths: Vec<PathBuf>,
+    links: BTreeSet<PathBuf>,
+}
+
+/// Lists the `.wasm` files of a directory. Hidden ones are left out: editors and copies make them.
+fn list(dir: &Path) -> std::io::Result<Listing> {
+    let mut listing = Listing::default();
     for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
+        let entry = entry?;
+        let path = entry.path();
         let hidden = path
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -179,11 +203,28 @@ fn list(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
                 .extension()
                 .is_some_and(|extension| extension == "wasm")
         {
-            paths.push(path);
+            if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+                follow(&path, &mut listing.links);
+            }
+            listing.paths.push(path);
         }
     }
-    paths.sort();
-    Ok(paths)
+    listing.paths.sort();
+    Ok(listing)
+}
+
+/// Collects the directory of each file that a link leads to, and of those that these lead to.
+fn follow(link: &Path, through: &mut BTreeSet<PathBuf>) {
+    let mut at = link.to_owned();
+    for _ in 0..MOST_LINKS {
+        // What is no link is the end.
+        let Ok(target) = fs::read_link(&at) else {
+            return;
+        };
+        at.pop();
+        at.push(target);
+        through.extend(at.parent().map(Path::to_owned));
+    }
 }
 
 fn stem(path: &Path) -> Option<String> {
@@ -208,13 +249,56 @@ fn stand_in(stem: &str, suffix: &str) -> CheckName {
 }
 
 /// The longest name that a plugin may have.
+const NAME_CHARACTERS: usize = 64;
 /// How much of a path is shown that no plugin can have.
 const SHOWN_BYTES: usize = 512;
-const NAME_CHARACTERS: usize = 64;
+/// How many links Linux follows on the way to one file.
+const MOST_LINKS: usize = 40;
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
+
+    #[test]
+    fn links_are_followed_through_every_directory_that_they_pass() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |path: &str| place.path().join(path);
+        for dir in ["plugins", "library", "current", "v1"] {
+            fs::create_dir(at(dir)).unwrap();
+        }
+        fs::write(at("v1/a.wasm"), "").unwrap();
+        symlink(at("v1/a.wasm"), at("current/a.wasm")).unwrap();
+        symlink("../current/a.wasm", at("plugins/a.wasm")).unwrap();
+        symlink(at("nowhere/b.wasm"), at("plugins/b.wasm")).unwrap();
+        symlink("round.wasm", at("plugins/round.wasm")).unwrap();
+        symlink(at("library"), at("plugins/no-plugin")).unwrap();
+        symlink(at("v1/a.wasm"), at("library/c.wasm")).unwrap();
+        let plugins = Plugins {
+            dir: at("plugins"),
+            library: at("library"),
+            ..Plugins::default()
+        };
+        let seen = Files::look(&plugins);
+        let through = ["plugins/../current", "v1", "nowhere", "plugins"].map(at);
+        assert_eq!(seen.link_targets(), BTreeSet::from(through));
+
+        // What can't be seen now is as it was.
+        for gone in ["plugins", "library"] {
+            fs::rename(at(gone), at("away")).unwrap();
+            fs::write(at(gone), "").unwrap();
+            let after = Files::look(&plugins).after(&seen);
+            assert_eq!(after.link_targets(), seen.link_targets());
+            fs::remove_file(at(gone)).unwrap();
+            fs::rename(at("away"), at(gone)).unwrap();
+        }
+        fs::remove_file(at("library/c.wasm")).unwrap();
+        fs::remove_file(at("plugins/a.wasm")).unwrap();
+        let through = ["nowhere", "plugins"].map(at);
+        let after = Files::look(&plugins).after(&seen);
+        assert_eq!(after.link_targets(), BTreeSet::from(through));
+    }
 
     #[test]
     fn a_file_that_is_misnamed_is_shown_under_a_name_near_to_it() {

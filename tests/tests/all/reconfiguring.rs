@@ -32,7 +32,12 @@ fn names(health: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn checks_that_are_added_changed_or_removed_are_touched_alone() {
-    let before = [saying("same", "1"), saying("other", "1"), saying("gone", "1")].concat();
+    let before = [
+        saying("same", "1"),
+        saying("other", "1"),
+        saying("gone", "1"),
+    ]
+    .concat();
     let host = reloading(&before).start().await;
     let same = host.check("same").await;
     // It stands on other lines now, and says the same.
@@ -70,7 +75,9 @@ async fn a_configuration_that_is_wrong_as_a_whole_changes_nothing() {
     assert_eq!(answer.configuration.state, ConfigurationState::Refused);
     let errors = &answer.configuration.errors;
     assert!(
-        errors.len() == 1 && errors[0].contains("vitals.toml:10") && errors[0].contains("intervall"),
+        errors.len() == 1
+            && errors[0].contains("vitals.toml:10")
+            && errors[0].contains("intervall"),
         "{errors:?}"
     );
     let page = host.get("/plugins").await.json();
@@ -94,7 +101,9 @@ async fn what_is_wrong_with_one_check_shows_on_it_and_the_rest_is_applied() {
     let is_wrong = |check: &Value| check["error"]["code"] == "load";
     let a = host.eventually_check("a", "it is wrong", is_wrong).await;
     assert!(
-        a["message"].as_str().is_some_and(|why| why.contains("`mesage`")),
+        a["message"]
+            .as_str()
+            .is_some_and(|why| why.contains("`mesage`")),
         "{a:#}"
     );
     host.reconfigure(&format!("{HOURLY}{}{}", saying("a", "3"), saying("b", "2")));
@@ -137,7 +146,8 @@ async fn the_plugins_directory_can_be_another_one() {
     // The harness says on the command line where plugins are: the defaults of checks it leaves open.
     host.reconfigure("[plugins]\nauto = false\nrescan = '1h'\n");
     let is_empty = |health: &Value| names(health).is_empty();
-    host.eventually("nothing runs by itself any more", is_empty).await;
+    host.eventually("nothing runs by itself any more", is_empty)
+        .await;
     host.reconfigure("[plugins]\nrescan = '1h'\n");
     let runs = |health: &Value| names(health) == ["module:thing"];
     host.eventually("it does again", runs).await;
@@ -180,9 +190,8 @@ async fn a_new_secret_is_redacted_in_checks_that_stay_as_they_are() {
 #[tokio::test]
 async fn a_native_check_and_one_of_a_plugin_take_each_others_place() {
     let config = format!("{HOURLY}[checks.a]\ninterval = '1h'\n");
-    let native = |host: vitals_host::HostBuilder| {
-        host.check("a", || async { Outcome::healthy("native") })
-    };
+    let native =
+        |host: vitals_host::HostBuilder| host.check("a", || async { Outcome::healthy("native") });
     let builder = TestHost::builder().reloading().plugin("thing", STATUS);
     let host = builder.config(&config).with(native).start().await;
     with_message(&host, "a", "native").await;
@@ -218,7 +227,9 @@ async fn grants_are_widened_by_the_configuration_or_by_a_word_of_the_operator() 
         )
     };
     let builder = TestHost::builder().reloading().plugin("marks", MARKS_ONE);
-    let builder = builder.plugin("thing", STATUS).config(&config("two.test:2"));
+    let builder = builder
+        .plugin("thing", STATUS)
+        .config(&config("two.test:2"));
     let host = builder.start().await;
     with_message(&host, "orders", "wants one").await;
     host.drop_in("marks", MARKS_TWO);
@@ -230,7 +241,10 @@ async fn grants_are_widened_by_the_configuration_or_by_a_word_of_the_operator() 
     assert!(host.reload(&[]).await.has_refusals());
     assert!(host.reload(&["others"]).await.has_refusals());
     let unknown = host.reload(&["nobody"]).await;
-    assert!(unknown.problems[0].contains("no check `nobody`"), "{unknown:?}");
+    assert!(
+        unknown.problems[0].contains("no check `nobody`"),
+        "{unknown:?}"
+    );
     assert_eq!(host.check("orders").await["message"], "wants one");
 
     let answer = host.reload(&["orders"]).await;
@@ -244,7 +258,10 @@ async fn grants_are_widened_by_the_configuration_or_by_a_word_of_the_operator() 
     assert!(host.reload(&[]).await.has_refusals());
     host.reconfigure(&config("three.test:3"));
     let check = with_message(&host, "orders", "wants two").await;
-    assert_eq!(check["grants"], json!(["tcp one.test:1", "tcp three.test:3"]));
+    assert_eq!(
+        check["grants"],
+        json!(["tcp one.test:1", "tcp three.test:3"])
+    );
 }
 
 #[tokio::test]

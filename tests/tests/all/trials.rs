@@ -98,9 +98,8 @@ async fn what_was_counted_of_a_check_lives_on_over_a_reload() {
 
 #[tokio::test]
 async fn without_a_trial_the_version_is_taken_as_it_is() {
-    let config = format!(
-        "{HOURLY}[checks.a]\nplugin = 'thing'\ntimeout = '300ms'\ntrial = false\n"
-    );
+    let config =
+        format!("{HOURLY}[checks.a]\nplugin = 'thing'\ntimeout = '300ms'\ntrial = false\n");
     let builder = TestHost::builder().config(&config);
     let host = builder.plugin("thing", HELLO).start().await;
     host.health().await;
@@ -112,9 +111,8 @@ async fn without_a_trial_the_version_is_taken_as_it_is() {
 
 #[tokio::test]
 async fn a_version_that_a_check_is_not_configured_for_is_refused() {
-    let config = format!(
-        "{HOURLY}[checks.a]\nplugin = 'thing'\nconfig = {{ message = 'as before' }}\n"
-    );
+    let config =
+        format!("{HOURLY}[checks.a]\nplugin = 'thing'\nconfig = {{ message = 'as before' }}\n");
     let builder = TestHost::builder().config(&config);
     let host = builder.plugin("thing", STATUS).start().await;
     with_message(&host, "a", "as before").await;
