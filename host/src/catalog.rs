@@ -23,6 +23,7 @@ pub(crate) use candidate::{Candidate, Fitting, Revision};
 use files::Misnamed;
 pub(crate) use files::{Files, LibraryError};
 use jiff::Timestamp;
+pub(crate) use page::ConfigurationPage;
 pub(crate) use shelf::{LoadOutcome, Seen, Shelf};
 pub(crate) use stamp::Stamp;
 use standing::{BindFailure, Binder};

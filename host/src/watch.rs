@@ -34,7 +34,9 @@ use self::load::{Load, Loader};
 use self::reloads::Reloads;
 use self::settle::Settled;
 use crate::board::Board;
-use crate::catalog::{Catalog, Files, LibraryError, LoadOutcome, Shelf, Shelved, Stamp, Wanted};
+use crate::catalog::{
+    Catalog, ConfigurationPage, Files, LibraryError, LoadOutcome, Shelf, Shelved, Stamp, Wanted,
+};
 use crate::check::{CheckName, PluginName, RunReport};
 use crate::config::{Config, Sources};
 use crate::host::Names;
@@ -141,7 +143,9 @@ impl Watcher {
         notices: mpsc::UnboundedReceiver<Notice>,
     ) -> Self {
         Self {
-            page: Arc::new(ArcSwap::from_pointee(catalog.page(&BTreeMap::new()))),
+            page: Arc::new(ArcSwap::from_pointee(
+                catalog.page(&BTreeMap::new(), ConfigurationPage::default()),
+            )),
             configuration: sources.map(|sources| Configuration::new(sources, catalog.config())),
             catalog,
             notify: notify.clone(),

@@ -9,9 +9,22 @@ use serde_json::Value;
 use super::files::Misnamed;
 use super::{Catalog, Shelf, Standing, Standings};
 use crate::check::{CheckName, Digest, PluginName, Text};
+use crate::config::Origin;
+
+/// What there is to say of the configuration.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct ConfigurationPage {
+    /// The file that it was read from; null where it is the defaults, or a program's.
+    pub(crate) file: Option<String>,
+    /// What is wrong with the newest one; the one before it holds.
+    pub(crate) errors: Vec<String>,
+    /// Keys that have changed and wait for a restart.
+    pub(crate) restart_needed: Vec<String>,
+}
 
 #[derive(Serialize)]
 struct Page {
+    configuration: ConfigurationPage,
     directory: Directory,
     plugins: Vec<PluginPage>,
 }
@@ -60,7 +73,7 @@ struct CheckPage {
 
 impl Catalog {
     /// The answer to `GET /plugins`.
-    pub(crate) fn page(&self, standings: &Standings) -> Value {
+    pub(crate) fn page(&self, standings: &Standings, configuration: ConfigurationPage) -> Value {
         let mut idle: BTreeMap<PluginName, String> = BTreeMap::new();
         let mut checks: BTreeMap<PluginName, Vec<_>> = BTreeMap::new();
         for (name, (check, standing)) in standings {
@@ -120,7 +133,18 @@ impl Catalog {
             readable: error.is_none(),
             error,
         };
-        serde_json::to_value(Page { directory, plugins }).expect("a page has string keys only")
+        let page = Page {
+            configuration: ConfigurationPage {
+                file: match &self.config.origin {
+                    Origin::Defaults => None,
+                    Origin::File(path) => Some(path.display().to_string()),
+                },
+                ..configuration
+            },
+            directory,
+            plugins,
+        };
+        serde_json::to_value(page).expect("a page has string keys only")
     }
 }
 

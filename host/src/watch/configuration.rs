@@ -17,8 +17,12 @@ pub(super) struct Configuration {
     sources: Sources,
     /// The file that it was read from; none where there was none.
     origin: Origin,
-    /// What was last read, taken over or not.
+    /// The files that it comes from.
+    files: BTreeSet<PathBuf>,
+    /// What they were when they were last read; nothing before the first look, since they may have
+    /// changed while the host started.
     seen: Option<Contents>,
+    directories: BTreeSet<PathBuf>,
     /// What is wrong with what was last read.
     errors: Vec<String>,
     /// Since when somebody writes to it.
@@ -42,17 +46,16 @@ pub(super) enum Found {
 }
 
 impl Configuration {
-    /// The configuration that was read from `sources`.
+    /// The configuration that was read from `sources`. Looks at links: blocks for a moment.
     pub(super) fn new(sources: Sources, config: &Config) -> Self {
-        let seen = files(&sources, config)
-            .into_iter()
-            .map(|file| (file, None))
-            .collect();
+        let files = files(&sources, config);
+        let directories = files.iter().flat_map(|file| directories(file)).collect();
         Self {
             sources,
+            directories,
             origin: config.origin.clone(),
-            // The content may have changed since; only which files there are is known.
-            seen: Some(seen),
+            files,
+            seen: None,
             errors: Vec::new(),
             restless: None,
         }
@@ -63,17 +66,15 @@ impl Configuration {
         &self.errors
     }
 
-    /// The directories of the files.
+    /// The directories in which a change shows.
     pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
-        let seen = self.seen.iter().flat_map(BTreeMap::keys);
-        seen.filter_map(|file| directory(file)).collect()
+        self.directories.clone()
     }
 
     /// Looks at the files, and reads them if they have changed; one that somebody may still be
     /// writing is left alone for a while, unless it is to be read `now`. Blocks.
     pub(super) fn look(mut self, now: bool) -> (Self, Found) {
-        let known = self.seen.iter().flat_map(BTreeMap::keys);
-        let contents = contents(known.cloned());
+        let contents = contents(self.files.iter().cloned());
         if self.seen.as_ref() == Some(&contents) && self.errors.is_empty() {
             self.restless = None;
             return (self, Found::Same);
@@ -85,11 +86,11 @@ impl Configuration {
             }
         }
         self.restless = None;
-        let found = self.read(&contents);
+        let found = self.read();
         (self, found)
     }
 
-    fn read(&mut self, before: &Contents) -> Found {
+    fn read(&mut self) -> Found {
         let config = match Config::load(&self.sources) {
             Ok(config) => config,
             Err(found) => return self.wrong(found.iter().map(ToString::to_string).collect()),
@@ -107,13 +108,12 @@ impl Configuration {
         let is_same = last == now && self.errors.is_empty();
         let roots = config.root_files().into_iter();
         let changed_roots = roots
-            .filter(|file| {
-                let was = last.get(*file).or_else(|| before.get(*file));
-                was.is_some_and(Option::is_some) && was != now.get(*file)
-            })
+            .filter(|file| last.contains_key(*file) && last.get(*file) != now.get(*file))
             .cloned()
             .collect();
         self.origin = config.origin.clone();
+        self.directories = now.keys().flat_map(|file| directories(file)).collect();
+        self.files = now.keys().cloned().collect();
         self.seen = Some(now);
         self.errors.clear();
         if is_same {
@@ -159,14 +159,19 @@ fn is_young(file: &Path) -> bool {
     Stamp::of(file).is_ok_and(|stamp| stamp.age(SystemTime::now()) < DEBOUNCE)
 }
 
-/// The directory of a file, as it can be watched.
-fn directory(file: &Path) -> Option<PathBuf> {
-    let parent = file.parent()?;
-    Some(if parent.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        parent.to_owned()
-    })
+/// The directory of a file, and of what it leads to if it is a link.
+fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
+    let here = file.parent().map(|parent| {
+        if parent.as_os_str().is_empty() {
+            PathBuf::from(".")
+        } else {
+            parent.to_owned()
+        }
+    });
+    let is_link = file.symlink_metadata().is_ok_and(|it| it.is_symlink());
+    let target = is_link.then(|| file.canonicalize().ok()).flatten();
+    let there = target.and_then(|target| Some(target.parent()?.to_owned()));
+    here.into_iter().chain(there)
 }
 
 /// How long a file may be left alone because somebody writes to it.

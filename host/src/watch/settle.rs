@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Watcher;
 use crate::board::{CheckFacts, PluginFacts, Posting};
-use crate::catalog::{Catalog, GuestCheck, Shelf, Standing, Unbound};
+use crate::catalog::{Catalog, ConfigurationPage, GuestCheck, Shelf, Standing, Unbound};
 use crate::check::{Breaker, CheckName, Code, RunError, RunReport, Status, Thresholds};
 use crate::config::CheckConfig;
 use crate::native::NativeCheck;
@@ -82,7 +82,14 @@ impl Watcher {
             }
         }
         let mut standings = self.catalog.standings();
-        self.page.store(Arc::new(self.catalog.page(&standings)));
+        let configuration = self.configuration.as_ref();
+        let configuration = ConfigurationPage {
+            errors: configuration.map_or(Vec::new(), |it| it.errors().to_vec()),
+            restart_needed: self.restart_needed.clone(),
+            ..ConfigurationPage::default()
+        };
+        let page = self.catalog.page(&standings, configuration);
+        self.page.store(Arc::new(page));
         if self.first_look_ends() {
             let absent = standings
                 .values()

@@ -63,7 +63,7 @@ async fn a_configuration_that_is_wrong_as_a_whole_changes_nothing() {
     let successful = async |expected: &str| {
         let line = format!("vitals_config_last_reload_successful {expected}");
         eventually(&line, async || {
-            let metrics = host.get("/metrics").await.text();
+            let metrics = host.get("/metrics").await.text().to_owned();
             metrics.contains(&line).then_some(()).ok_or(metrics)
         })
         .await;

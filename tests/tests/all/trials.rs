@@ -33,8 +33,8 @@ fn runs(metrics: &str, check: &str) -> u64 {
 #[tokio::test]
 async fn a_version_whose_trial_run_a_limit_ends_is_refused() {
     let config = format!(
-        "{HOURLY}[checks.a]\nplugin = 'thing'\ntimeout = '300ms'\n\
-         [checks.b]\nplugin = 'thing'\ntimeout = '300ms'\n"
+        "{HOURLY}[defaults.limits]\nfuel = 9_000_000\n\
+         [checks.a]\nplugin = 'thing'\n[checks.b]\nplugin = 'thing'\n"
     );
     let builder = TestHost::builder().config(&config);
     let host = builder.plugin("thing", HELLO).start().await;
@@ -42,7 +42,7 @@ async fn a_version_whose_trial_run_a_limit_ends_is_refused() {
     host.drop_in("thing", SPIN);
     let why = refusal(&host).await;
     assert!(
-        why.starts_with("the trial run of check `") && why.contains("failed with `timeout`"),
+        why.starts_with("the trial run of check `") && why.contains("failed with `fuel`"),
         "{why}"
     );
     assert!(why.contains("`trial = false`"), "{why}");
@@ -73,7 +73,7 @@ async fn an_unhealthy_trial_run_is_simply_the_next_result() {
         (&json!("unhealthy"), &json!(2))
     );
     assert_eq!(check["result"]["consecutive_failures"], 1);
-    let metrics = host.get("/metrics").await.text();
+    let metrics = host.get("/metrics").await.text().to_owned();
     assert_eq!(runs(&metrics, "a"), 2, "{metrics}");
 }
 
@@ -99,12 +99,12 @@ async fn what_was_counted_of_a_check_lives_on_over_a_reload() {
 #[tokio::test]
 async fn without_a_trial_the_version_is_taken_as_it_is() {
     let config =
-        format!("{HOURLY}[checks.a]\nplugin = 'thing'\ntimeout = '300ms'\ntrial = false\n");
+        format!("{HOURLY}[checks.a]\nplugin = 'thing'\nlimits.fuel = 9_000_000\ntrial = false\n");
     let builder = TestHost::builder().config(&config);
     let host = builder.plugin("thing", HELLO).start().await;
     host.health().await;
     host.drop_in("thing", SPIN);
-    let is_ended = |check: &Value| check["error"]["code"] == "timeout";
+    let is_ended = |check: &Value| check["error"]["code"] == "fuel";
     host.eventually_check("a", "the new version runs", is_ended)
         .await;
 }
@@ -164,7 +164,7 @@ async fn a_new_key_and_the_version_that_needs_it_come_in_either_order() {
 
 #[tokio::test]
 async fn a_reload_answers_what_was_loaded_refused_and_removed() {
-    let config = format!("{HOURLY}[checks.a]\nplugin = 'thing'\ntimeout = '300ms'\n");
+    let config = format!("{HOURLY}[checks.a]\nplugin = 'thing'\nlimits.fuel = 9_000_000\n");
     let builder = TestHost::builder().config(&config).plugin("old", HELLO);
     let host = builder.plugin("thing", HELLO).start().await;
     host.health().await;
