@@ -21,6 +21,7 @@ mod native;
 mod pages;
 mod panics;
 mod probes;
+mod reloading;
 mod results;
 mod schedule;
 mod scripts;
