@@ -3,8 +3,11 @@
 mod check;
 mod compile;
 mod inspect;
+mod plugins;
 mod probe;
+mod reload;
 mod report;
+mod running;
 mod serve;
 mod validate;
 
@@ -12,7 +15,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use vitals_host::config::{Argument, Config, Sources};
 
 /// Runs health checks that nobody has to trust: WebAssembly components, in a sandbox, on a
@@ -38,6 +41,11 @@ enum Verb {
     Validate(validate::Validate),
     /// Says what a plugin file is, what it may be told, and what it wants granted.
     Inspect(inspect::Inspect),
+    /// Lists the plugins of the running host. Exit status: 0, 3 the host could not be asked.
+    Plugins(plugins::Plugins),
+    /// Lets the running host look at files and configuration now, and says what changed. Exit
+    /// status: 0, 2 something was refused, 3 the host could not be asked.
+    Reload(reload::ReloadNow),
     /// Asks an endpoint. Exit status: 0 for an answer of 2xx, 1 for anything else.
     Probe(probe::Probe),
     /// Compiles what comes on standard input: the host runs this as a child process.
@@ -45,6 +53,16 @@ enum Verb {
     Compile(compile::Compile),
     /// Prints the JSON Schema of the configuration file, for editors.
     Schema,
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Lines for a person.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
 }
 
 impl Arguments {
@@ -64,6 +82,8 @@ impl Arguments {
             Verb::Check(check) => check.run(config).await,
             Verb::Validate(validate) => validate.run(config).await,
             Verb::Inspect(inspect) => inspect.run(config).await,
+            Verb::Plugins(plugins) => plugins.run(config).await,
+            Verb::Reload(reload) => reload.run(config).await,
             Verb::Probe(probe) => probe.run().await,
             // Where it starts a runtime first, it is no process of its own any more.
             Verb::Compile(compile) => compile.run(),
@@ -93,15 +113,19 @@ fn load(file: Option<PathBuf>, arguments: Vec<Argument>) -> Result<(Config, Sour
     }
 }
 
-/// Says what is wrong with the command line. Where it asks for a check the exit status is that of a
-/// run that was not made: 2 would say that the check is unhealthy.
+/// Says what is wrong with the command line. Where it asks for a check or a running host, the exit
+/// status is that of what was not done: 2 would say that the check is unhealthy, or something refused.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     // Where nobody reads there is nobody to tell.
     let _ = error.print();
-    let is_check = std::env::args_os().any(|argument| argument == "check");
+    let command = Arguments::command();
+    let verb = std::env::args_os().find(|argument| command.find_subcommand(argument).is_some());
+    let is_asking = ["check", "plugins", "reload"]
+        .iter()
+        .any(|asks| verb.as_deref() == Some(asks.as_ref()));
     match error.exit_code() {
         0 => ExitCode::SUCCESS,
-        _ if is_check => ExitCode::from(NOT_RUN),
+        _ if is_asking => ExitCode::from(NOT_RUN),
         _ => ExitCode::from(CONFIGURATION),
     }
 }
@@ -124,6 +148,10 @@ fn print(text: &str) {
 
 /// The exit status of a check that could not be run.
 const NOT_RUN: u8 = 3;
+/// The exit status where a running host could not be asked.
+const NOT_ASKED: u8 = 3;
+/// The exit status of a reload that refused something.
+const REFUSED: u8 = 2;
 /// The exit status for a configuration that can't be used.
 const CONFIGURATION: u8 = 2;
 

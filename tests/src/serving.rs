@@ -22,7 +22,8 @@ pub struct Serving {
 }
 
 impl Serving {
-    pub(crate) async fn start(mut command: Command, place: Place) -> Self {
+    /// A process that may not listen yet: [`Serving::up`] waits for that.
+    pub(crate) fn begin(mut command: Command, place: Place) -> Self {
         let command = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -39,14 +40,22 @@ impl Serving {
                     .push(line);
             }
         });
-        let mut serving = Self {
+        Self {
             child,
             address: ([0, 0, 0, 0], 0).into(),
             log,
             place,
-        };
-        serving.address = eventually("the host is up", async || {
-            let log = serving.log();
+        }
+    }
+
+    /// Waits until it is up.
+    ///
+    /// # Panics
+    ///
+    /// It does not come up.
+    pub async fn up(mut self) -> Self {
+        self.address = eventually("the host is up", async || {
+            let log = self.log();
             let up = log.iter().find(|line| line.contains("vitals is up"));
             let address = up.and_then(|line| {
                 let (_, listen) = line.split_once("listen=")?;
@@ -55,7 +64,7 @@ impl Serving {
             address.ok_or_else(|| log.join("\n"))
         })
         .await;
-        serving
+        self
     }
 
     /// Its directory.
@@ -83,6 +92,16 @@ impl Serving {
     /// There is no answer.
     pub async fn get(&self, path: &str) -> Result<Answer, String> {
         answer::get(self.address, path).await
+    }
+
+    /// Sends a request without a body.
+    ///
+    /// # Panics
+    ///
+    /// There is no answer.
+    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let answer = answer::ask(self.address, method, path, headers).await;
+        answer.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Whether it has not ended.
@@ -125,8 +144,21 @@ impl Serving {
     ///
     /// It is not running any more.
     pub fn terminate(&self) {
+        self.send(Signal::TERM);
+    }
+
+    /// Sends it SIGHUP.
+    ///
+    /// # Panics
+    ///
+    /// It is not running any more.
+    pub fn hang_up(&self) {
+        self.send(Signal::HUP);
+    }
+
+    fn send(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process has a number"), Signal::TERM).expect("it is running");
+        kill_process(pid.expect("a process has a number"), signal).expect("it is running");
     }
 
     /// Waits for it to end.

@@ -98,13 +98,22 @@ impl Vitals {
     ///
     /// It has not been built, or does not come up.
     pub async fn serve(self) -> Serving {
+        self.begin().up().await
+    }
+
+    /// Starts it as a host that is not up yet.
+    ///
+    /// # Panics
+    ///
+    /// It has not been built.
+    pub fn begin(self) -> Serving {
         let mut command = std::process::Command::new(binary());
         command
             .current_dir(self.place.path())
             .args(&self.arguments)
             .env_clear();
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        Serving::start(command, self.place).await
+        Serving::begin(command, self.place)
     }
 }
 

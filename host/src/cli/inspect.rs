@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use vitals_host::workbench::{Inspection, Workbench};
 
-use super::{compile, fail, load, print};
+use super::{Format, compile, fail, load, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
@@ -17,15 +17,6 @@ pub(crate) struct Inspect {
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Format {
-    /// Lines for a person.
-    #[default]
-    Text,
-    /// One JSON document.
-    Json,
 }
 
 impl Inspect {

@@ -28,7 +28,7 @@ impl Probe {
                 self.url,
                 body.trim_end()
             )),
-            Err(error) => fail(&format!("cannot probe {}: {}", self.url, chain(&error))),
+            Err(error) => fail(&format!("cannot probe {}: {}", self.url, innermost(&error))),
         }
     }
 
@@ -45,7 +45,7 @@ impl Probe {
 }
 
 /// The innermost cause says what happened; the outer layers say "error sending request".
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

@@ -1,5 +1,7 @@
 //! `vitals serve`: the host, until a signal ends it.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,11 +9,12 @@ use std::process::ExitCode;
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use vitals_host::config::Argument;
+use vitals_host::reload::Reloader;
 use vitals_host::{Host, telemetry};
 
-use super::{compile, complain, fail, load};
+use super::{compile, complain, fail, load, reload};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -25,6 +28,8 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
+        // Before all else, so that none ends the process.
+        let hangups = Hangups::listen();
         let (config, sources) = match load(file, self.arguments()) {
             Ok(loaded) => loaded,
             Err(status) => return status,
@@ -64,7 +69,10 @@ impl Serve {
             Err(error) => return fail(&error.to_string()),
         };
         tracing::info!(listen = %bound, configuration = %origin, "vitals is up");
-        match host.serve(listener, signals).await {
+        let reloading = tokio::spawn(hangups.reload(host.reloader()));
+        let dropped = host.serve(listener, signals).await;
+        reloading.abort();
+        match dropped {
             0 => tracing::info!("vitals is down"),
             dropped => tracing::warn!(dropped, ?grace, "runs were still going on after the grace"),
         }
@@ -100,6 +108,38 @@ fn raise_descriptors() {
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(%error, ?current, "cannot raise the limit on open files (ulimit -n)");
+    }
+}
+
+/// SIGHUPs from the moment on that they are listened for. None ends the process.
+struct Hangups(io::Result<Signal>);
+
+impl Hangups {
+    fn listen() -> Self {
+        Self(signal(SignalKind::hangup()))
+    }
+
+    /// Reloads for each of them and logs what became of it, until the host is shut down. Those that
+    /// come in the meantime are one.
+    async fn reload(self, reloader: Reloader) {
+        let mut hangups = match self.0 {
+            Ok(hangups) => hangups,
+            Err(error) => {
+                tracing::warn!(%error, "cannot listen for SIGHUP: it ends the host");
+                return;
+            }
+        };
+        while hangups.recv().await.is_some() {
+            let Ok(found) = reloader.reload(BTreeSet::new()).await else {
+                return;
+            };
+            let what = reload::summary(&found);
+            if found.has_refusals() {
+                tracing::warn!("SIGHUP: {what}");
+            } else {
+                tracing::info!("SIGHUP: {what}");
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod pages;
 mod panics;
 mod probes;
 mod reconfiguring;
+mod reloading;
 mod results;
 mod schedule;
 mod scripts;

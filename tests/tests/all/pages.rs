@@ -89,7 +89,7 @@ async fn plugins_are_loaded_idle_or_failed() {
 #[tokio::test]
 async fn an_unknown_path_is_an_error_in_json() {
     let host = TestHost::builder().start().await;
-    for path in ["/", "/healthy", "/health/", "/health/live/x", "/-/reload"] {
+    for path in ["/", "/healthy", "/health/", "/health/live/x", "/-/reloads"] {
         let answer = host.get(path).await;
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(

@@ -1,0 +1,292 @@
+//! `vitals plugins`: the plugins of a running host, as a table for people.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Deserialize;
+use vitals_host::check::Text;
+
+use super::running::Running;
+use super::{Format, NOT_ASKED, complain, print};
+
+#[derive(Debug, Args)]
+pub(crate) struct Plugins {
+    #[command(flatten)]
+    host: Running,
+    /// How to print them.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What this table shows of `GET /plugins`.
+#[derive(Deserialize)]
+struct Page {
+    directory: Directory,
+    plugins: Vec<Plugin>,
+}
+
+#[derive(Deserialize)]
+struct Directory {
+    path: String,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Plugin {
+    name: String,
+    state: String,
+    version: Option<String>,
+    generation: u64,
+    digest: Option<String>,
+    loaded_at: Option<Timestamp>,
+    checks: Vec<Check>,
+    last_error: Option<String>,
+    needs: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    name: String,
+}
+
+impl Plugins {
+    pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
+        match self.ask(file).await {
+            Ok(shown) => {
+                print(&shown);
+                ExitCode::SUCCESS
+            }
+            Err(why) => {
+                complain(&why);
+                ExitCode::from(NOT_ASKED)
+            }
+        }
+    }
+
+    async fn ask(self, file: Option<PathBuf>) -> Result<String, String> {
+        let door = self.host.find(file)?;
+        let page = door
+            .ask(Method::GET, "plugins", &[], Some(PATIENCE))
+            .await?;
+        if self.format == Format::Json {
+            return Ok(format!("{page:#}"));
+        }
+        let page: Page = serde_json::from_value(page).map_err(|error| {
+            format!(
+                "this version can't read what the host answered: {error}; is it of another version?"
+            )
+        })?;
+        Ok(page.text(Timestamp::now()))
+    }
+}
+
+impl Page {
+    fn text(&self, now: Timestamp) -> String {
+        let mut text = String::new();
+        if let Some(error) = &self.directory.error {
+            let _ = writeln!(text, "{}; what is loaded keeps running\n", clean(error));
+        }
+        if self.plugins.is_empty() {
+            text.push_str("there are no plugins");
+            if !self.directory.path.is_empty() {
+                let _ = write!(text, ": drop a .wasm into {}", clean(&self.directory.path));
+            }
+            return text;
+        }
+        let cells: Vec<_> = self.plugins.iter().map(|it| it.cells(now)).collect();
+        let heads = HEADS.map(str::to_owned);
+        let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
+            let cells = cells.iter().chain([&heads]);
+            let widths = cells.map(|row| row[column].chars().count());
+            widths.max().unwrap_or_default()
+        });
+        text.push_str(&row(&heads, &widths, "CHECKS"));
+        for (plugin, cells) in self.plugins.iter().zip(&cells) {
+            text.push_str(&row(cells, &widths, &plugin.check_names()));
+            plugin.write_notes(&mut text);
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+impl Plugin {
+    fn cells(&self, now: Timestamp) -> [String; COLUMNS] {
+        let digest = self.digest.as_deref().unwrap_or(NOTHING);
+        let version = self.version.as_deref().filter(|it| !it.is_empty());
+        [
+            clean(&self.name),
+            clean(&self.state),
+            clean(version.unwrap_or(NOTHING)),
+            self.generation.to_string(),
+            clean(digest).chars().take(12).collect(),
+            self.loaded_at.map_or_else(
+                || NOTHING.to_owned(),
+                |at| age(now.duration_since(at).as_secs()),
+            ),
+        ]
+    }
+
+    fn check_names(&self) -> String {
+        if self.checks.is_empty() {
+            return NOTHING.to_owned();
+        }
+        let names: Vec<_> = self.checks.iter().map(|check| clean(&check.name)).collect();
+        names.join(", ")
+    }
+
+    fn write_notes(&self, text: &mut String) {
+        for (what, note) in [("last error", &self.last_error), ("needs", &self.needs)] {
+            let Some(note) = note else { continue };
+            let note = format!("{what}: {}", clean(note));
+            for (number, line) in wrapped(&note, WIDTH - 4).into_iter().enumerate() {
+                let indent = if number == 0 { 2 } else { 4 };
+                let _ = writeln!(text, "{:indent$}{line}", "");
+            }
+        }
+    }
+}
+
+/// A row of the table; what is last is wrapped within its column.
+fn row(cells: &[String; COLUMNS], widths: &[usize; COLUMNS], last: &str) -> String {
+    let mut text = String::new();
+    for (cell, &width) in cells.iter().zip(widths) {
+        let _ = write!(text, "{cell:width$}  ");
+    }
+    let indent = text.chars().count();
+    let lines = wrapped(last, WIDTH.saturating_sub(indent).max(LEAST_WIDTH));
+    text + &lines.join(&format!("\n{:indent$}", "")) + "\n"
+}
+
+/// The text in lines of at most `width` characters; a longer word has a line of its own.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is always one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            *line += " ";
+            *line += word;
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+/// How long ago that was, in two units at most.
+fn age(seconds: i64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        ..60 => format!("{}s", seconds.max(0)),
+        60..3600 => format!("{minutes}m"),
+        3600..86_400 => format!("{hours}h {}m", minutes % 60),
+        _ => format!("{days}d {}h", hours % 24),
+    }
+}
+
+/// A text of a server, which need not be the one that was meant.
+fn clean(text: &str) -> String {
+    Text::line(text, TEXT_BYTES).into()
+}
+
+/// The columns before the checks.
+const COLUMNS: usize = 6;
+const HEADS: [&str; COLUMNS] = ["PLUGIN", "STATE", "VERSION", "GENERATION", "DIGEST", "AGE"];
+/// Stands in a cell with nothing in it.
+const NOTHING: &str = "-";
+const WIDTH: usize = 100;
+const LEAST_WIDTH: usize = 30;
+const TEXT_BYTES: usize = 4096;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn page(plugins: &Value, error: Option<&str>) -> String {
+        let page = json!({
+            "directory": { "path": "plugins", "readable": error.is_none(), "error": error },
+            "plugins": plugins,
+        });
+        let page: Page = serde_json::from_value(page).unwrap();
+        page.text("2026-01-27T10:30:00Z".parse().unwrap())
+    }
+
+    fn plugin(name: &str, state: &str, checks: &[&str]) -> Value {
+        let checks: Vec<_> = checks.iter().map(|name| json!({ "name": name })).collect();
+        json!({
+            "name": name, "state": state, "version": null, "digest": null, "generation": 0,
+            "loaded_at": null, "checks": checks, "last_error": null, "needs": null,
+        })
+    }
+
+    #[test]
+    fn the_table_is_aligned_and_wrapped() {
+        let many: Vec<_> = (0..9).map(|number| format!("orders-{number}")).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        let mut http = plugin("http", "loaded", &many);
+        http["version"] = "1.2.0".into();
+        http["digest"] = "5f".repeat(32).into();
+        http["generation"] = 3.into();
+        http["loaded_at"] = "2026-01-27T07:09:00Z".into();
+        http["last_error"] = "it is 3 bytes long\nand \u{1b}[31mno component at all, because \
+                              somebody copied only the beginning of it"
+            .into();
+        let mut idle = plugin("wants-config", "idle", &[]);
+        idle["version"] = "".into();
+        idle["needs"] = "a `config` with `name`".into();
+        let text = page(&json!([http, idle]), None);
+        assert_eq!(text, TABLE.trim_start_matches('\n').trim_end());
+    }
+
+    const TABLE: &str = r"
+PLUGIN        STATE   VERSION  GENERATION  DIGEST        AGE     CHECKS
+http          loaded  1.2.0    3           5f5f5f5f5f5f  3h 21m  orders-0, orders-1, orders-2,
+                                                                 orders-3, orders-4, orders-5,
+                                                                 orders-6, orders-7, orders-8
+  last error: it is 3 bytes long and [31mno component at all, because somebody copied only the
+    beginning of it
+wants-config  idle    -        0           -             -       -
+  needs: a `config` with `name`
+";
+
+    #[test]
+    fn an_empty_table_says_what_to_do() {
+        assert_eq!(
+            page(&json!([]), None),
+            "there are no plugins: drop a .wasm into plugins"
+        );
+        let error = Some("cannot read the plugins directory plugins: permission denied");
+        assert_eq!(
+            page(&json!([plugin("a", "loading", &["b"])]), error),
+            "cannot read the plugins directory plugins: permission denied; what is loaded keeps \
+             running\n\n\
+             PLUGIN  STATE    VERSION  GENERATION  DIGEST  AGE  CHECKS\n\
+             a       loading  -        0           -       -    b"
+        );
+    }
+
+    #[test]
+    fn an_age_is_short() {
+        for (seconds, shown) in [
+            (-5, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3_599, "59m"),
+            (3_600, "1h 0m"),
+            (86_399, "23h 59m"),
+            (90_000, "1d 1h"),
+        ] {
+            assert_eq!(age(seconds), shown);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! A reload that is asked for: over HTTP, by SIGHUP and by `vitals reload`; and `vitals plugins`.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use insta::assert_snapshot;
+use regex_lite::Regex;
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use serde_json::{Value, json};
+use vitals_tests::{Finished, Reply, Serving, Target, Vitals, eventually, guests};
+
+const TOKEN: &str = "token-of-the-admin";
+const BEARER: (&str, &str) = ("authorization", "Bearer token-of-the-admin");
+
+/// A host that hears of nothing new in its library by itself: no event tells of that, and it looks
+/// once an hour.
+fn deaf() -> Vitals {
+    let config = "[server]\nlisten = '127.0.0.1:0'\n\
+                  [plugins]\nlibrary = 'library'\nrescan = '1h'\n\
+                  [checks.late]\nplugin = 'hello'";
+    Vitals::new(["serve"])
+        .config(config)
+        .env("VITALS_ADMIN_TOKEN", TOKEN)
+}
+
+async fn deaf_and_settled() -> Serving {
+    let serving = deaf().serve().await;
+    let health = serving.get("/health").await.expect("an answer").json();
+    assert_eq!(health["checks"][0]["error"]["code"], "load", "{health:#}");
+    serving
+        .place()
+        .write("library/hello.wasm", guests::HELLO.bytes());
+    serving
+}
+
+async fn eventually_healthy(serving: &Serving) {
+    eventually("the check runs", async || {
+        let check = serving.get("/health/checks/late").await?.json();
+        if check["status"] == "healthy" {
+            Ok(())
+        } else {
+            Err(format!("{check:#}"))
+        }
+    })
+    .await;
+}
+
+/// What was logged at the end of a reload that a SIGHUP asked for.
+async fn eventually_logged(serving: &Serving) -> String {
+    eventually("a SIGHUP is answered", async || {
+        let log = serving.log();
+        let line = log.iter().find(|line| line.contains("SIGHUP: "));
+        line.cloned().ok_or_else(|| log.join("\n"))
+    })
+    .await
+}
+
+/// Runs a command beside a host, which answers on this thread.
+async fn run(vitals: Vitals) -> Finished {
+    let ended = tokio::task::spawn_blocking(move || vitals.run());
+    ended.await.expect("no panic")
+}
+
+fn shown(ended: &Finished) -> String {
+    let Finished {
+        status,
+        stdout,
+        stderr,
+    } = ended;
+    format!("exit status {status:?}\nstdout:\n{stdout}stderr:\n{stderr}")
+}
+
+#[tokio::test]
+async fn a_post_makes_the_host_look() {
+    let serving = deaf_and_settled().await;
+    for (headers, status) in [
+        (&[][..], 401),
+        (&[("authorization", "Bearer token-of-somebody")], 401),
+        (&[BEARER], 200),
+    ] {
+        let answer = serving.ask("POST", "/-/reload", headers).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        if status == 200 {
+            let reload = answer.json();
+            assert_eq!(reload["configuration"]["state"], "unchanged", "{reload:#}");
+            assert_eq!(reload["problems"], json!([]), "{reload:#}");
+        } else {
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        }
+    }
+    eventually_healthy(&serving).await;
+}
+
+#[tokio::test]
+async fn what_can_not_be_asked_for_is_an_error_in_json() {
+    let serving = deaf_and_settled().await;
+    for (method, query, status) in [
+        ("POST", "?accept_grants=No", 400),
+        ("POST", "?accept=late", 400),
+        ("GET", "", 405),
+        ("DELETE", "", 405),
+    ] {
+        let path = format!("/-/reload{query}");
+        let answer = serving.ask(method, &path, &[BEARER]).await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+        assert!(answer.json()["error"].is_string(), "{}", answer.text());
+    }
+    let health = serving.get("/health").await.expect("an answer").json();
+    assert_eq!(health["checks"][0]["error"]["code"], "load", "{health:#}");
+}
+
+#[tokio::test]
+async fn a_sighup_makes_the_host_look_and_log_what_it_found() {
+    let mut serving = deaf_and_settled().await;
+    serving.hang_up();
+    eventually_healthy(&serving).await;
+    eventually_logged(&serving).await;
+    assert!(serving.is_running());
+}
+
+#[tokio::test]
+async fn a_sighup_while_the_host_starts_is_heeded_when_it_is_up() {
+    let vitals = Vitals::new(["serve"]);
+    let config = vitals.place().path().join("vitals.toml");
+    rustix::fs::mknodat(CWD, &config, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let serving = vitals.begin();
+    let mut fifo = eventually("the host reads its configuration", async || {
+        let mut options = OpenOptions::new();
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let opened = options.write(true).custom_flags(flags).open(&config);
+        opened.map_err(|error| error.to_string())
+    })
+    .await;
+    serving.hang_up();
+    let text = "[server]\nlisten = '127.0.0.1:0'";
+    // What is read again is a file.
+    serving.place().write("vitals.toml", text);
+    fifo.write_all(text.as_bytes()).unwrap();
+    drop(fifo);
+    let mut serving = serving.up().await;
+    eventually_logged(&serving).await;
+    assert!(serving.is_running());
+}
+
+#[tokio::test]
+async fn the_command_reload_asks_the_host_of_the_configuration() {
+    let serving = deaf_and_settled().await;
+    let config = format!(
+        "[server]\nlisten = '{}'\nadmin_token = '{TOKEN}'",
+        serving.address()
+    );
+    let command = |arguments: &[&str]| {
+        let arguments = [&["reload"], arguments].concat();
+        run(Vitals::new(arguments).config(&config))
+    };
+    let ended = command(&[]).await;
+    assert_eq!(ended.status, Some(0), "{}", shown(&ended));
+    eventually_healthy(&serving).await;
+    // Nothing is new any more, whoever has answered what was.
+    let ended = command(&[]).await;
+    assert_eq!(
+        shown(&ended),
+        "exit status Some(0)\nstdout:\nnothing has changed\nstderr:\n"
+    );
+    let ended = command(&["--format", "json"]).await;
+    let reload: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(reload["plugins"], json!([]), "{reload:#}");
+}
+
+#[tokio::test]
+async fn the_command_plugins_prints_a_table() {
+    let config = "[server]\nlisten = '127.0.0.1:0'\ndetails = 'authorized'\n\
+                  [checks.orders]\nplugin = 'http'\nconfig = { url = 'http://127.0.0.1:1' }\n\
+                  [checks.users]\nplugin = 'http'\nconfig = { url = 'http://127.0.0.1:1' }";
+    let serving = Vitals::new(["serve"])
+        .config(config)
+        .env("VITALS_ADMIN_TOKEN", TOKEN)
+        .plugin("http", guests::HTTP)
+        .plugin("wants-config", guests::WANTS_CONFIG)
+        .plugin("broken", b"garbage")
+        .serve()
+        .await;
+    serving.get("/health").await.expect("an answer");
+    let url = format!("http://{}", serving.address());
+    let command = |arguments: &[&str]| {
+        let arguments = [&["plugins", "--url", &url], arguments].concat();
+        run(Vitals::new(arguments).env("VITALS_ADMIN_TOKEN", TOKEN))
+    };
+    let ended = command(&[]).await;
+    let table = Regex::new(r"[0-9a-f]{12}  \d+[sm]( *)").expect("a pattern");
+    let table = table.replace_all(&ended.stdout, "<digest>    <age>");
+    assert_snapshot!(format!("exit status {:?}\n{table}", ended.status));
+    let ended = command(&["--format", "json"]).await;
+    let page: Value = serde_json::from_str(&ended.stdout.replace("<varies>", "0")).expect("JSON");
+    assert_eq!(page["plugins"][0]["name"], "broken", "{page:#}");
+}
+
+#[tokio::test]
+async fn a_host_that_can_not_be_asked_is_exit_status_3_and_what_to_do() {
+    let serving = deaf().serve().await;
+    let closed = Vitals::new(["serve"])
+        .env("VITALS_LISTEN", "127.0.0.1:0")
+        .serve()
+        .await;
+    let nobody = format!("http://{}", Target::start(Reply::ok("")).stop());
+    let other = Target::start(Reply::ok("fine"));
+    let reload = |arguments: &[&str]| Vitals::new([&["reload"], arguments].concat());
+    let here = format!("http://{}", serving.address());
+    let below = format!("http://{}/health", serving.address());
+    let closed = format!("http://{}", closed.address());
+    let mut all = String::new();
+    for vitals in [
+        reload(&["--url", &nobody]),
+        Vitals::new(["plugins", "--url", &nobody]),
+        reload(&["--url", &here]),
+        reload(&["--url", &here]).env("VITALS_ADMIN_TOKEN", "token-of-somebody"),
+        reload(&["--url", &below]).env("VITALS_ADMIN_TOKEN", TOKEN),
+        reload(&["--url", &closed]),
+        reload(&["--url", &other.url("/")]),
+        reload(&["--url", "here"]),
+        reload(&["--accept-grants", "No"]),
+        reload(&[]).config("[serve]"),
+        reload(&[]).env("VITALS_LISTEN", "127.0.0.1:0"),
+    ] {
+        let ended = run(vitals).await;
+        assert_eq!(ended.status, Some(3), "{}", shown(&ended));
+        assert!(!ended.stderr.contains("token-of"), "{}", shown(&ended));
+        all.push_str(&ended.stderr);
+        all.push('\n');
+    }
+    assert_snapshot!(all);
+}
+
+#[tokio::test]
+async fn a_configuration_that_can_not_be_read_is_in_nobodys_way_who_says_where_and_who() {
+    let serving = deaf().serve().await;
+    let url = format!("http://{}", serving.address());
+    let vitals = Vitals::new(["reload", "--url", &url]).config("[serve]");
+    let ended = run(vitals.env("VITALS_ADMIN_TOKEN", TOKEN)).await;
+    assert_eq!(ended.status, Some(0), "{}", shown(&ended));
+}
