@@ -10,6 +10,7 @@ mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -252,7 +253,8 @@ impl Watcher {
             let files = self.aside(look).await?;
             let links = files.link_targets();
             if links.is_subset(&wanted) {
-                return Some(files);
+                let is_open = |file: &Path| self.directory.is_restless(file);
+                return Some(files.keeping(self.catalog.files(), is_open));
             }
             wanted.extend(links);
         }
