@@ -13,7 +13,7 @@ mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,6 +127,15 @@ enum FirstLook {
     Over,
 }
 
+/// How a look takes what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// What somebody may still be writing, or has moved away for a moment, gets its time.
+    Patient,
+    /// Somebody waits for what comes of the files as they are now.
+    Now,
+}
+
 /// When the watcher turns without being told to.
 struct Clock {
     rescan: Interval,
@@ -230,8 +239,8 @@ impl Watcher {
         }
         if self.is_look_due {
             self.is_look_due = false;
-            self.reconfigure(false).await;
-            self.look(&BTreeSet::new()).await;
+            self.reconfigure(Pace::Patient).await;
+            self.look(Pace::Patient, &BTreeSet::new()).await;
         }
     }
 
@@ -240,13 +249,13 @@ impl Watcher {
     async fn reload(&mut self, accepted: BTreeSet<CheckName>, answer: oneshot::Sender<Reload>) {
         self.is_look_due = false;
         self.reloads.begin(answer);
-        self.reconfigure(true).await;
+        self.reconfigure(Pace::Now).await;
         for unknown in accepted.iter().filter(|name| !self.catalog.knows(name)) {
             let problem = format!("there is no check `{unknown}` whose grants could be accepted");
             self.reloads.problem(problem);
         }
         self.catalog.forget_refusals();
-        self.look(&accepted).await;
+        self.look(Pace::Now, &accepted).await;
         let directory = self.catalog.files().error().map(ToString::to_string);
         let library = self.library_error.as_ref().map(ToString::to_string);
         for problem in directory.into_iter().chain(library) {
@@ -255,13 +264,12 @@ impl Watcher {
         self.reloads.wait_for(self.loading.keys().cloned());
     }
 
-    /// Reads the configuration if it has changed, and takes it over. `now`: also if somebody may
-    /// still be writing it.
-    async fn reconfigure(&mut self, now: bool) {
+    /// Reads the configuration if it has changed, and takes it over.
+    async fn reconfigure(&mut self, pace: Pace) {
         let Some(configuration) = self.configuration.clone() else {
             return;
         };
-        let look = self.aside(move || configuration.look(now)).await;
+        let look = self.aside(move || configuration.look(pace)).await;
         let Some((configuration, found)) = look else {
             return;
         };
@@ -314,15 +322,15 @@ impl Watcher {
     async fn glance(&mut self) {
         let directory = self.directory.clone();
         if self.aside(move || directory.is_another()).await == Some(true) {
-            self.reconfigure(false).await;
-            self.look(&BTreeSet::new()).await;
+            self.reconfigure(Pace::Patient).await;
+            self.look(Pace::Patient, &BTreeSet::new()).await;
         }
     }
 
     /// Looks at the directories and loads what is new there. `accepted` names checks for which new
     /// files may grant more than the ones before them.
-    async fn look(&mut self, accepted: &BTreeSet<CheckName>) {
-        let Some(files) = self.files().await else {
+    async fn look(&mut self, pace: Pace, accepted: &BTreeSet<CheckName>) {
+        let Some(files) = self.files(pace).await else {
             return;
         };
         self.report_directory(&files);
@@ -343,7 +351,7 @@ impl Watcher {
 
     /// What lies in the directories, each of which was watched before it was looked at: what comes
     /// after is told.
-    async fn files(&self) -> Option<Files> {
+    async fn files(&self, pace: Pace) -> Option<Files> {
         let plugins = self.catalog.config().plugins.clone();
         let mut wanted = self.catalog.files().link_targets();
         wanted.extend([plugins.dir.clone(), plugins.library.clone()]);
@@ -363,7 +371,9 @@ impl Watcher {
             let files = self.aside(look).await?;
             let links = files.link_targets();
             if links.is_subset(&wanted) {
-                return Some(files);
+                let patient = pace == Pace::Patient;
+                let is_open = |file: &Path| patient && self.directory.is_restless(file);
+                return Some(files.keeping(self.catalog.files(), is_open));
             }
             wanted.extend(links);
         }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::zoo;
+
 /// A guest that `cargo xtask guests` builds.
 #[derive(Clone, Copy, Debug)]
 pub struct Guest {
@@ -156,6 +158,24 @@ impl From<Guest> for Vec<u8> {
 pub fn wat(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("guests/wat/{name}.wat"));
     wat::parse_file(&path).unwrap_or_else(|error| panic!("cannot use {}: {error}", path.display()))
+}
+
+/// The smallest plugin: it is healthy with this message, so that a test can tell versions and files
+/// apart. At most 255 bytes.
+///
+/// # Panics
+///
+/// The message is too long, or can't stand in WebAssembly text.
+pub fn tiny(message: &str) -> Vec<u8> {
+    let length = u8::try_from(message.len()).expect("a short message");
+    // The message of the outcome that the part `healthy` has at 128: where it is, how long it is.
+    let body = format!(
+        r#"(core module $module
+             ;; + memory realloc describe post healthy well
+             (data (i32.const 136) "\00\02\00\00\{length:02x}\00\00\00")
+             (data (i32.const 512) "{message}"))"#
+    );
+    zoo::made(&body)
 }
 
 /// A component or module that a test writes as text.

@@ -144,7 +144,7 @@ impl Serving {
     ///
     /// It is not running any more.
     pub fn terminate(&self) {
-        self.send(Signal::TERM);
+        self.signal(Signal::TERM);
     }
 
     /// Sends it SIGHUP.
@@ -153,10 +153,40 @@ impl Serving {
     ///
     /// It is not running any more.
     pub fn hang_up(&self) {
-        self.send(Signal::HUP);
+        self.signal(Signal::HUP);
     }
 
-    fn send(&self, signal: Signal) {
+    /// Stops it where it stands, until it is let go on: it takes nothing in meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// It is not running any more.
+    pub async fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let stat = format!("/proc/{}/stat", self.child.id());
+        eventually("the process stands still", async || {
+            let stat = std::fs::read_to_string(&stat).expect("it is running");
+            // The name before it is in parentheses.
+            let state = stat.rsplit(") ").next().unwrap_or_default();
+            if state.starts_with('T') {
+                Ok(())
+            } else {
+                Err(stat)
+            }
+        })
+        .await;
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Panics
+    ///
+    /// It is not running any more.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("a process has a number"), signal).expect("it is running");
     }

@@ -1,8 +1,14 @@
 //! The binary `vitals`, run as a user runs it.
 
 use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
+
+use rustix::process::geteuid;
 
 use crate::guests;
 use crate::place::Place;
@@ -15,6 +21,7 @@ pub struct Vitals {
     place: Place,
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
+    is_unprivileged: bool,
 }
 
 /// How a command ended.
@@ -37,6 +44,7 @@ impl Vitals {
             place: Place::new(),
             arguments: arguments.into_iter().map(Into::into).collect(),
             variables: vec![("XDG_CACHE_HOME".into(), cache.into())],
+            is_unprivileged: false,
         }
     }
 
@@ -59,6 +67,15 @@ impl Vitals {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Serves as a user whom permissions hold up, also where the tests run as one whom they do not.
+    #[must_use]
+    pub fn unprivileged(mut self) -> Self {
+        self.is_unprivileged = true;
+        let cache = self.place.path().join("cache");
+        self.variables.push(("XDG_CACHE_HOME".into(), cache.into()));
         self
     }
 
@@ -107,7 +124,11 @@ impl Vitals {
     ///
     /// It has not been built.
     pub fn begin(self) -> Serving {
-        let mut command = std::process::Command::new(binary());
+        let mut command = if self.is_unprivileged {
+            as_nobody(&self.place)
+        } else {
+            Command::new(binary())
+        };
         command
             .current_dir(self.place.path())
             .args(&self.arguments)
@@ -115,6 +136,24 @@ impl Vitals {
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         Serving::begin(command, self.place)
     }
+}
+
+/// The binary as a command of somebody without privileges, to whom the place belongs from here on.
+fn as_nobody(place: &Place) -> Command {
+    if !geteuid().is_root() {
+        return Command::new(binary());
+    }
+    // Where it was built others may have no access.
+    let program = place.path().join("vitals");
+    fs::hard_link(binary(), &program)
+        .or_else(|_| fs::copy(binary(), &program).map(drop))
+        .expect("the binary can be copied");
+    for directory in [place.path(), &place.plugins(), &place.library()] {
+        chown(directory, Some(NOBODY), Some(NOBODY)).expect("root can give it away");
+    }
+    let mut command = Command::new(program);
+    command.uid(NOBODY).gid(NOBODY);
+    command
 }
 
 /// The binary that was built with the tests, or the one that `VITALS_TEST_BIN` names.
@@ -134,3 +173,5 @@ pub fn binary() -> PathBuf {
 }
 
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The user and group `nobody` of most systems; any but root will do.
+const NOBODY: u32 = 65534;

@@ -16,6 +16,8 @@ pub(crate) struct Files {
     found: BTreeMap<PluginName, PathBuf>,
     in_library: BTreeMap<PluginName, PathBuf>,
     misnamed: Vec<Misnamed>,
+    /// Files that were missing at this look, and may be there again in a moment.
+    missing: BTreeSet<PathBuf>,
     /// Where the links among the files lead through, of the directory and of the library.
     links: BTreeSet<PathBuf>,
     library_links: BTreeSet<PathBuf>,
@@ -125,10 +127,11 @@ impl Files {
         self.links.union(&self.library_links).cloned().collect()
     }
 
-    /// Whether a file lies in a directory that could be read.
+    /// Whether a file is there, and lies in a directory that could be read.
     pub(super) fn can_read(&self, path: &Path) -> bool {
         let lies_in = |dir: &PathBuf| path.parent() == Some(dir);
-        !(self.error.is_some() && lies_in(&self.dir)
+        !(self.missing.contains(path)
+            || self.error.is_some() && lies_in(&self.dir)
             || self.library_error.is_some() && lies_in(&self.library))
     }
 
@@ -147,6 +150,23 @@ impl Files {
         if self.library_error.is_some() {
             self.in_library.clone_from(&earlier.in_library);
             self.library_links.clone_from(&earlier.library_links);
+        }
+        self
+    }
+
+    /// This look, with files of an earlier one that are missing now and of which it `is_open` what
+    /// becomes of them: an editor moves a file away before it writes it anew.
+    pub(crate) fn keeping(mut self, earlier: &Self, is_open: impl Fn(&Path) -> bool) -> Self {
+        for (now, before) in [
+            (&mut self.found, &earlier.found),
+            (&mut self.in_library, &earlier.in_library),
+        ] {
+            for (name, path) in before {
+                if !now.contains_key(name) && is_open(path) {
+                    now.insert(name.clone(), path.clone());
+                    self.missing.insert(path.clone());
+                }
+            }
         }
         self
     }
@@ -353,6 +373,41 @@ mod tests {
         fs::remove_file(&library).unwrap();
         let after = Files::look(&plugins).after(&during);
         assert!(after.library_error().is_none() && after.path(&name).is_none());
+    }
+
+    #[test]
+    fn a_file_that_is_missing_for_a_moment_is_kept_and_not_read() {
+        let place = tempfile::tempdir().unwrap();
+        let plugins = Plugins {
+            dir: place.path().join("plugins"),
+            library: place.path().join("library"),
+            ..Plugins::default()
+        };
+        let mut paths = Vec::new();
+        for dir in [&plugins.dir, &plugins.library] {
+            fs::create_dir(dir).unwrap();
+            for name in ["moved", "gone"] {
+                let name = format!("{name}-{}.wasm", paths.len());
+                fs::write(dir.join(&name), "").unwrap();
+                paths.push(dir.join(name));
+            }
+        }
+        let before = Files::look(&plugins);
+        for path in &paths {
+            assert!(before.can_read(path));
+            fs::remove_file(path).unwrap();
+        }
+        let is_open = |path: &Path| path.to_string_lossy().contains("moved");
+        let during = Files::look(&plugins).keeping(&before, is_open);
+        for path in &paths {
+            let name = stem(path).unwrap().parse::<PluginName>().unwrap();
+            assert_eq!(during.path(&name).is_some(), is_open(path));
+            assert_eq!(during.can_read(path), !is_open(path));
+        }
+        fs::write(&paths[0], "").unwrap();
+        let after = Files::look(&plugins).keeping(&during, |_| false);
+        assert!(after.can_read(&paths[0]) && after.dropped_in().count() == 1);
+        assert!(after.in_library.is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::Pace;
 use super::directory::DEBOUNCE;
 use crate::catalog::Stamp;
 use crate::check::Digest;
@@ -71,15 +72,14 @@ impl Configuration {
         self.directories.clone()
     }
 
-    /// Looks at the files, and reads them if they have changed; one that somebody may still be
-    /// writing is left alone for a while, unless it is to be read `now`. Blocks.
-    pub(super) fn look(mut self, now: bool) -> (Self, Found) {
+    /// Looks at the files, and reads them if they have changed. Blocks.
+    pub(super) fn look(mut self, pace: Pace) -> (Self, Found) {
         let contents = contents(self.files.iter().cloned());
         if self.seen.as_ref() == Some(&contents) && self.errors.is_empty() {
             self.restless = None;
             return (self, Found::Same);
         }
-        if !now && contents.keys().any(|file| is_young(file)) {
+        if pace == Pace::Patient && contents.keys().any(|file| is_young(file)) {
             let since = *self.restless.get_or_insert_with(Instant::now);
             if since.elapsed() < LONGEST_WRITE {
                 return (self, Found::Restless);
@@ -211,7 +211,7 @@ mod tests {
         }
 
         fn look(&mut self) -> Found {
-            let (configuration, found) = self.configuration.clone().look(true);
+            let (configuration, found) = self.configuration.clone().look(Pace::Now);
             self.configuration = configuration;
             found
         }
@@ -292,7 +292,7 @@ mod tests {
     fn what_is_being_written_is_left_alone_for_a_while() {
         let rig = Rig::new("");
         rig.write("vitals.toml", "[tools");
-        let (_, found) = rig.configuration.look(false);
+        let (_, found) = rig.configuration.look(Pace::Patient);
         assert!(matches!(found, Found::Restless), "{found:?}");
     }
 }

@@ -9,6 +9,7 @@ mod cli;
 mod compile;
 mod docs;
 mod drop_in;
+mod file_systems;
 mod files;
 mod fuzz;
 mod grants;

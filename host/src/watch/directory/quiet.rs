@@ -47,6 +47,11 @@ impl Unrest {
         }
     }
 
+    /// Whether something happened to a path that was not told yet: it will be.
+    pub(super) fn holds(&self, path: &Path) -> bool {
+        self.with(|paths| paths.0.contains_key(path))
+    }
+
     /// Says when it is time to look, again and again.
     pub(super) async fn tell(self, mut look: impl FnMut()) {
         loop {
@@ -79,16 +84,11 @@ impl Paths {
         } else {
             Path::new("")
         };
-        match self.0.get_mut(path) {
-            Some(stir) => stir.last = now,
-            None => {
-                let stir = Stir {
-                    first: now,
-                    last: now,
-                };
-                self.0.insert(path.to_owned(), stir);
-            }
-        }
+        let stir = Stir {
+            first: now,
+            last: now,
+        };
+        self.0.entry(path.to_owned()).or_insert(stir).last = now;
         is_first
     }
 
@@ -180,9 +180,10 @@ mod tests {
             let heard = Instant::now();
             unrest.hear(Path::new("a"));
             unrest.hear(Path::new("a"));
+            assert!(unrest.holds(Path::new("a")) && !unrest.holds(Path::new("b")));
             told.recv().await.unwrap();
             assert!(heard.elapsed() >= DEBOUNCE);
-            assert!(told.try_recv().is_err() && unrest.with(|paths| paths.0.is_empty()));
+            assert!(told.try_recv().is_err() && !unrest.holds(Path::new("a")));
         }
     }
 }

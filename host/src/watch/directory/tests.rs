@@ -1,0 +1,227 @@
+//! The watch on a real file system: what it tells of, and what it does not.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use notify::event::Flag;
+
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Here {
+    place: tempfile::TempDir,
+    watch: DirectoryWatch,
+    notices: mpsc::UnboundedReceiver<Notice>,
+}
+
+impl Here {
+    fn new() -> Self {
+        let (sender, notices) = mpsc::unbounded_channel();
+        Self {
+            place: tempfile::tempdir().unwrap(),
+            watch: DirectoryWatch::new(sender),
+            notices,
+        }
+    }
+
+    fn dir(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    fn ensure(&self, names: &[&str]) {
+        let wanted = names.iter().map(|name| self.dir(name)).collect();
+        self.watch.ensure(&wanted);
+    }
+
+    async fn told(&mut self) {
+        let told = tokio::time::timeout(PATIENCE, self.notices.recv()).await;
+        assert!(matches!(told, Ok(Some(Notice::Look))), "{told:?}");
+    }
+
+    /// Writes a file into each directory, and asks whether exactly those of `heard` are told of.
+    async fn is_told_of(&mut self, dirs: &[&str], heard: &[&str]) {
+        for dir in dirs {
+            fs::write(self.dir(dir).join("a.wasm"), "").unwrap();
+            if heard.contains(dir) {
+                self.told().await;
+            } else {
+                // Nothing else is told, so the next thing is what is done here.
+                tokio::time::sleep(2 * DEBOUNCE).await;
+                assert!(self.notices.try_recv().is_err(), "{dir} is not watched");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_is_replaced_is_watched_again_even_under_the_old_inode() {
+    let mut here = Here::new();
+    here.ensure(&["plugins"]);
+    assert!(!here.watch.is_another());
+    fs::create_dir(here.dir("plugins")).unwrap();
+    assert!(here.watch.is_another(), "it has come");
+    // File systems hand inodes out again, but not always at once: many rounds meet one.
+    for _ in 0..5 {
+        here.ensure(&["plugins"]);
+        assert!(!here.watch.is_another());
+        here.is_told_of(&["plugins"], &["plugins"]).await;
+        fs::remove_dir_all(here.dir("plugins")).unwrap();
+        fs::create_dir(here.dir("plugins")).unwrap();
+        here.told().await;
+        assert!(here.watch.is_another(), "it went");
+        while here.notices.try_recv().is_ok() {}
+    }
+}
+
+#[tokio::test]
+async fn what_is_wanted_no_more_is_let_go_of_and_the_rest_stays() {
+    let mut here = Here::new();
+    let all = ["a", "b", "c"];
+    for name in all {
+        fs::create_dir(here.dir(name)).unwrap();
+    }
+    here.ensure(&["a", "b"]);
+    here.is_told_of(&all, &["a", "b"]).await;
+    here.ensure(&["b", "c"]);
+    here.is_told_of(&all, &["b", "c"]).await;
+    here.ensure(&[]);
+    here.is_told_of(&all, &[]).await;
+}
+
+#[tokio::test]
+async fn two_ways_to_one_directory_are_one_watch_until_both_are_gone() {
+    let mut here = Here::new();
+    fs::create_dir(here.dir("real")).unwrap();
+    symlink("real", here.dir("link")).unwrap();
+    here.ensure(&["link", "real"]);
+    here.is_told_of(&["real"], &["real"]).await;
+    assert!(here.notices.try_recv().is_err(), "it is told once");
+    for left in ["real", "link"] {
+        here.ensure(&[left]);
+        here.is_told_of(&["real"], &["real"]).await;
+        assert!(!here.watch.is_another());
+    }
+    here.ensure(&[]);
+    here.is_told_of(&["real"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_link_that_leads_elsewhere_is_another_directory() {
+    let mut here = Here::new();
+    fs::create_dir(here.dir("one")).unwrap();
+    fs::create_dir(here.dir("two")).unwrap();
+    symlink("one", here.dir("link")).unwrap();
+    here.ensure(&["link"]);
+    here.is_told_of(&["one", "two"], &["one"]).await;
+    symlink("two", here.dir("new")).unwrap();
+    fs::rename(here.dir("new"), here.dir("link")).unwrap();
+    assert!(here.watch.is_another());
+    here.ensure(&["link"]);
+    assert!(!here.watch.is_another());
+    here.is_told_of(&["one", "two"], &["two"]).await;
+}
+
+#[tokio::test]
+async fn a_directory_that_went_takes_the_watches_below_it_along() {
+    let mut here = Here::new();
+    fs::create_dir_all(here.dir("outer/inner/most")).unwrap();
+    let all = ["outer", "outer/inner", "outer/inner/most"];
+    here.ensure(&all);
+    fs::rename(here.dir("outer/inner"), here.dir("elsewhere")).unwrap();
+    here.told().await;
+    fs::rename(here.dir("elsewhere"), here.dir("outer/inner")).unwrap();
+    here.told().await;
+    assert!(here.watch.is_another(), "it is as it was, but unwatched");
+    here.ensure(&all);
+    while here.notices.try_recv().is_ok() {}
+    here.is_told_of(&all, &all).await;
+}
+
+#[tokio::test]
+async fn reading_is_no_change() {
+    let mut here = Here::new();
+    fs::create_dir(here.dir("plugins")).unwrap();
+    let file = here.dir("plugins").join("a.wasm");
+    fs::write(&file, "a").unwrap();
+    here.ensure(&["plugins"]);
+    for _ in 0..10 {
+        fs::read(&file).unwrap();
+        fs::read_dir(here.dir("plugins")).unwrap().count();
+    }
+    tokio::time::sleep(3 * DEBOUNCE).await;
+    assert!(here.notices.try_recv().is_err());
+    here.is_told_of(&["plugins"], &["plugins"]).await;
+}
+
+#[tokio::test]
+async fn a_file_is_restless_until_it_is_told_of() {
+    let mut here = Here::new();
+    fs::create_dir(here.dir("plugins")).unwrap();
+    let file = here.dir("plugins").join("a.wasm");
+    fs::write(&file, "").unwrap();
+    here.ensure(&["plugins"]);
+    assert!(!here.watch.is_restless(&file));
+    fs::remove_file(&file).unwrap();
+    while !here.watch.is_restless(&file) {
+        assert!(
+            here.notices.try_recv().is_err(),
+            "it was told and never heard"
+        );
+        tokio::task::yield_now().await;
+    }
+    here.told().await;
+    assert!(!here.watch.is_restless(&file));
+}
+
+#[tokio::test]
+async fn where_events_were_lost_everything_is_looked_at_and_watched_anew() {
+    let unrest = Unrest::default();
+    let watched = Watched::default();
+    let (dir, identity) = (PathBuf::from("/a"), Identity::of(Path::new("/")).unwrap());
+    let lost = Event::new(EventKind::Other).set_flag(Flag::Rescan);
+    for event in [Ok(lost), Err(notify::Error::generic("broken"))] {
+        let root = Root {
+            identity,
+            is_gone: false,
+        };
+        lock(&watched).insert(dir.clone(), root);
+        hear(&unrest, &watched, event);
+        assert!(lock(&watched)[&dir].is_gone);
+        let (sender, mut told) = mpsc::unbounded_channel();
+        let telling = unrest
+            .clone()
+            .tell(move || sender.send(()).unwrap_or_default());
+        let telling = AbortOnDropHandle::new(tokio::spawn(telling));
+        let told = tokio::time::timeout(PATIENCE, told.recv()).await;
+        assert_eq!(told, Ok(Some(())));
+        drop(telling);
+    }
+}
+
+#[test]
+fn who_reads_why_knows_which_limit_to_raise() {
+    let too_many = std::io::Error::from_raw_os_error(TOO_MANY_OPEN);
+    for (error, limit) in [
+        (
+            notify::Error::new(ErrorKind::MaxFilesWatch),
+            "fs.inotify.max_user_watches",
+        ),
+        (notify::Error::io(too_many), "fs.inotify.max_user_instances"),
+    ] {
+        assert!(why(&error).ends_with(limit), "{}", why(&error));
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_watched_is_looked_at_when_its_clock_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let found = Found::Unwatched(Version::of(dir.path()).unwrap());
+    assert!(!found.differs(dir.path()));
+    while !found.differs(dir.path()) {
+        // The clocks of file systems tick every few milliseconds.
+        fs::write(dir.path().join("a"), "").unwrap();
+        fs::remove_file(dir.path().join("a")).unwrap();
+    }
+}
