@@ -9,6 +9,9 @@ mod crowd;
 mod fleet;
 mod limits;
 mod pages;
+mod reload;
+mod reloads;
+mod replaced;
 mod sandbox;
 mod soak;
 mod table;
@@ -41,6 +44,8 @@ fn main() -> Result<()> {
                 "pages" => vec![pages::health_against_constant(&hello).await?],
                 "many" => vec![many(&hello).await?],
                 "crowd" => crowd::rows(&guests).await?,
+                "reload" => reload::rows(&guests).await?,
+                "reloads" => vec![reloads::row(&guests).await?],
                 _ => vec![soak::row(&guests).await?],
             })
         })?;
@@ -125,5 +130,7 @@ fn guests() -> Result<PathBuf> {
 }
 
 /// What can be asked for by name; all of it otherwise.
-const PARTS: [&str; 6] = ["run", "limits", "pages", "many", "crowd", "soak"];
+const PARTS: [&str; 8] = [
+    "run", "limits", "pages", "many", "crowd", "reload", "reloads", "soak",
+];
 const ROUNDS: usize = 5;

@@ -111,7 +111,7 @@ async fn runs(herd: &Herd, count: u64) -> Result<()> {
 }
 
 /// Resident memory of this process, in MiB.
-fn resident() -> Result<f64> {
+pub(crate) fn resident() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));

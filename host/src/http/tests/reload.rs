@@ -19,7 +19,7 @@ async fn a_reload_is_asked_for_and_waited_for() {
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     let mut notices = replace(&mut rig.notices, mpsc::unbounded_channel().1);
     let path = "/-/reload?accept_grants=orders-db&accept_grants=module:billing";
-    let mut asking = std::pin::pin!(rig.ask(Method::POST, path, bearer("s3cret")));
+    let mut asking = std::pin::pin!(rig.ask(Method::POST, path, Some(bearer("s3cret"))));
     let early = tokio::time::timeout(Duration::from_millis(20), asking.as_mut()).await;
     assert!(early.is_err(), "answered before the reload was over");
     let Some(Notice::Reload(accepted, answer)) = notices.recv().await else {
@@ -43,7 +43,7 @@ async fn a_reload_needs_the_token_whatever_is_shown_to_everybody() {
         ..Server::default()
     };
     let mut closed = Rig::new(&shown(None));
-    for token in [None, bearer(""), bearer("s3cret")] {
+    for token in [None, Some(bearer("")), Some(bearer("s3cret"))] {
         let answer = closed.ask(Method::POST, "/-/reload", token).await;
         assert_eq!(answer.status, 403);
         for said in [
@@ -55,7 +55,7 @@ async fn a_reload_needs_the_token_whatever_is_shown_to_everybody() {
         }
     }
     let mut open = Rig::new(&shown(Some("s3cret")));
-    for token in [None, bearer("s3cre"), Some("Basic s3cret".into())] {
+    for token in [None, Some(bearer("s3cre")), Some("Basic s3cret".into())] {
         let answer = open.ask(Method::POST, "/-/reload", token).await;
         let text = r#"{"error":"this needs the admin token: send it as `Authorization: Bearer`"}"#;
         answer.is(401, text);
@@ -70,7 +70,7 @@ async fn a_reload_needs_the_token_whatever_is_shown_to_everybody() {
 async fn a_reload_says_what_is_wrong_with_its_request() {
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     let wrong = "/-/reload?accept_grants=orders&accept_grants=No";
-    let answer = rig.ask(Method::POST, wrong, bearer("s3cret")).await;
+    let answer = rig.ask(Method::POST, wrong, Some(bearer("s3cret"))).await;
     answer.is(400, &answer.body);
     assert!(
         answer.body.contains("names no check: `No`"),
@@ -81,7 +81,7 @@ async fn a_reload_says_what_is_wrong_with_its_request() {
     assert_eq!(rig.ask(Method::POST, wrong, None).await.status, 401);
     for method in [Method::GET, Method::HEAD, Method::PUT] {
         let is_head = method == Method::HEAD;
-        let answer = rig.ask(method, "/-/reload", bearer("s3cret")).await;
+        let answer = rig.ask(method, "/-/reload", Some(bearer("s3cret"))).await;
         assert_eq!(answer.headers[ALLOW], "POST");
         let text = r#"{"error":"this changes something, and answers POST only"}"#;
         answer.is(405, if is_head { "" } else { text });
@@ -94,19 +94,21 @@ async fn a_host_that_ends_reloads_nothing() {
     let body = r#"{"error":"the host is shutting down, and reloads nothing any more"}"#;
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     rig.closing.cancel();
-    let answer = rig.ask(Method::POST, "/-/reload", bearer("s3cret")).await;
+    let answer = rig
+        .ask(Method::POST, "/-/reload", Some(bearer("s3cret")))
+        .await;
     answer.is(503, body);
     assert!(rig.notices.try_recv().is_err(), "a reload was asked for");
     // It ends while the reload is going on.
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     let mut notices = replace(&mut rig.notices, mpsc::unbounded_channel().1);
-    let asking = rig.ask(Method::POST, "/-/reload", bearer("s3cret"));
+    let asking = rig.ask(Method::POST, "/-/reload", Some(bearer("s3cret")));
     let (answer, ()) = tokio::join!(asking, async {
         drop(notices.recv().await);
     });
     answer.is(503, body);
 }
 
-fn bearer(token: &str) -> Option<String> {
-    Some(format!("Bearer {token}"))
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
 }
