@@ -302,7 +302,11 @@ impl Watcher {
 
     /// Takes a configuration over as far as it can be without a restart.
     fn apply(&mut self, config: Config, changed_roots: &BTreeSet<PathBuf>) {
-        let (config, restart_needed) = config.taken_over(self.catalog.config());
+        let running = Arc::clone(self.catalog.config());
+        let (config, restart_needed) = config.taken_over(&running);
+        let is_same = changed_roots.is_empty()
+            && restart_needed == self.restart_needed
+            && config.says_the_same(&running);
         let config = Arc::new(config);
         let changes = self.catalog.apply(Arc::clone(&config), changed_roots);
         self.rooms.names.set(&config);
@@ -313,7 +317,9 @@ impl Watcher {
             let keys = restart_needed.join(", ");
             tracing::warn!("the configuration has changed in what needs a restart: {keys}");
         }
-        self.reloads.applied(&changes, &restart_needed);
+        if !is_same {
+            self.reloads.applied(&changes, &restart_needed);
+        }
         self.restart_needed = restart_needed;
         self.unsettled = true;
     }
