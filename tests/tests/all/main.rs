@@ -28,6 +28,7 @@ mod results;
 mod schedule;
 mod scripts;
 mod shutdown;
+mod storms;
 mod system;
 mod tls;
 mod trials;
