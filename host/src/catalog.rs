@@ -91,6 +91,15 @@ pub(crate) enum Shelved {
     Unchanged,
 }
 
+/// What a file was that is the version that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restored {
+    /// It could not be loaded, or was refused.
+    Mended,
+    /// The same.
+    Unchanged,
+}
+
 impl Catalog {
     /// An empty catalog.
     pub(crate) fn new(config: Arc<Config>, environment: Environment) -> Self {
@@ -223,6 +232,22 @@ impl Catalog {
             None => {}
         }
         shelved
+    }
+
+    /// Takes in that the file of a plugin is the version that serves, if it is: somebody put it back,
+    /// or it could not be read for a while.
+    pub(crate) fn restore(&mut self, plugin: &Plugin, stamp: Option<Stamp>) -> Option<Restored> {
+        let shelf = self.shelves.get_mut(plugin.name())?;
+        let good = shelf.good()?;
+        if good.digest() != plugin.digest() {
+            return None;
+        }
+        self.refused.remove(plugin.name());
+        Some(if shelf.restore(stamp) {
+            Restored::Mended
+        } else {
+            Restored::Unchanged
+        })
     }
 
     /// Lets a version that fits its checks take over.

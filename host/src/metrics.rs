@@ -122,6 +122,13 @@ impl Metrics {
         }
     }
 
+    /// The file of a plugin is again the version that is loaded.
+    pub(crate) fn plugin_restored(&self, plugin: &PluginName) {
+        if let Some(recorder) = &self.0 {
+            recorder.plugins.restored(plugin);
+        }
+    }
+
     /// A plugin is gone, and with it all its series.
     pub(crate) fn plugin_removed(&self, plugin: &PluginName) {
         if let Some(recorder) = &self.0 {

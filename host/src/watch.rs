@@ -35,7 +35,8 @@ use self::reloads::Reloads;
 use self::settle::Settled;
 use crate::board::Board;
 use crate::catalog::{
-    Catalog, ConfigurationPage, Files, LibraryError, LoadOutcome, Shelf, Shelved, Stamp, Wanted,
+    Catalog, ConfigurationPage, Files, LibraryError, LoadOutcome, Restored, Shelf, Shelved, Stamp,
+    Wanted,
 };
 use crate::check::{CheckName, PluginName, RunReport};
 use crate::config::{Config, Sources};
@@ -427,7 +428,17 @@ impl Watcher {
                     wanted,
                     outcome: LoadOutcome::Loaded(plugin),
                     stamp,
-                }) => return self.judge(wanted, stamp, plugin),
+                }) => match self.catalog.restore(&plugin, stamp) {
+                    None => return self.judge(wanted, stamp, plugin),
+                    Some(Restored::Unchanged) => {}
+                    Some(Restored::Mended) => {
+                        let digest = plugin.digest();
+                        let digest = digest.short();
+                        tracing::info!(plugin = %name, digest, "the version that serves is back in its file");
+                        self.rooms.metrics.plugin_restored(&name);
+                        self.unsettled = true;
+                    }
+                },
                 Arrival::Judged(judged) => match self.judged(judged) {
                     Ok(()) => {}
                     Err((wanted, stamp, plugin)) => return self.judge(wanted, stamp, plugin),

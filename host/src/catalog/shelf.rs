@@ -71,6 +71,14 @@ impl Shelf {
         self.error.as_ref()
     }
 
+    /// Takes in that the file is the version that serves, once more. Answers whether it was
+    /// something else meanwhile.
+    pub(super) fn restore(&mut self, stamp: Option<Stamp>) -> bool {
+        let digest = self.good.as_ref().map(|plugin| plugin.digest());
+        self.seen = Seen { digest, stamp };
+        self.error.take().is_some()
+    }
+
     /// Loads the file once more at the next look, if what it was refused for is such.
     pub(super) fn retry_if(&mut self, is_such: impl Fn(&LoadError) -> bool) {
         if self.error.as_ref().is_some_and(is_such) {

@@ -61,6 +61,12 @@ impl Plugins {
         numbers.failures += 1;
     }
 
+    pub(super) fn restored(&self, plugin: &PluginName) {
+        if let Some(numbers) = self.lock().get_mut(plugin) {
+            numbers.last_load_successful = true;
+        }
+    }
+
     pub(super) fn remove(&self, plugin: &PluginName) {
         self.lock().remove(plugin);
     }

@@ -67,7 +67,7 @@ impl Loader {
                     stamp: settled,
                 };
             }
-            let is_young = before.is_some_and(|stamp| stamp.age(SystemTime::now()) < DEBOUNCE);
+            let is_young = before.is_some_and(|stamp| stamp.age(SystemTime::now()) < YOUNG);
             let outcome = AssertUnwindSafe(self.admit(&wanted, seen.digest));
             let outcome = outcome.catch_unwind().await.unwrap_or_else(|_| {
                 LoadOutcome::Failed(None, LoadError::Panic("it was read and judged"))
@@ -217,6 +217,9 @@ pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, metrics: 
 
 /// Files in memory beside those that are compiled; each may have 64 MiB.
 const FILES_WAITING: usize = 6;
+/// A file that was written so lately may still be in the making, although it rested before it was
+/// looked at: a copy can falter.
+const YOUNG: Duration = Duration::from_secs(1);
 /// How long a file that can't be loaded may be said to be still in the making.
 const LONGEST_COPY: Duration = Duration::from_secs(10);
 

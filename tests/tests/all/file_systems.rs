@@ -15,9 +15,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use vitals_tests::{Serving, TestHost, TestHostBuilder, eventually};
 
-/// Nothing comes by the regular look. Checks run often, so that one that fails is seen to.
-const EVENTS_ALONE: &str =
-    "[plugins]\nrescan = '24h'\n[defaults]\ninterval = '200ms'\ntimeout = '200ms'";
+/// Nothing comes by the regular look. Checks run often, so that one that fails shows.
+const EVENTS_ALONE: &str = "[plugins]\nrescan = '24h'\n[defaults]\ninterval = '2s'\ntimeout = '2s'";
 
 fn by_events_alone() -> TestHostBuilder {
     TestHost::builder().config(EVENTS_ALONE)

@@ -199,3 +199,24 @@ async fn a_reload_answers_what_was_loaded_refused_and_removed() {
     // It has been answered, so it is there.
     assert_eq!(host.check("module:new").await["message"], "flip");
 }
+
+#[tokio::test]
+async fn a_version_that_is_put_back_is_the_one_that_served_all_the_while() {
+    let config = format!("{HOURLY}[metrics]\nenabled = true\n[checks.a]\nplugin = 'thing'\n");
+    let builder = TestHost::builder().config(&config);
+    let host = builder.plugin("thing", HELLO).start().await;
+    let before = host.check("a").await;
+    host.drop_in("thing", "garbage");
+    refusal(&host).await;
+    host.drop_in("thing", HELLO);
+    eventually("it is back", async || {
+        let plugin = host.plugin("thing").await;
+        let is_back = plugin["last_error"].is_null();
+        is_back.then_some(()).ok_or_else(|| format!("{plugin:#}"))
+    })
+    .await;
+    assert_eq!(host.check("a").await, before, "nobody has noticed anything");
+    let metrics = host.get("/metrics").await.text().to_owned();
+    let successful = "vitals_plugin_last_load_successful{plugin=\"thing\"} 1";
+    assert!(metrics.contains(successful), "{metrics}");
+}
