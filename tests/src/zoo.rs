@@ -31,6 +31,7 @@ mod tls;
 mod world;
 
 pub use animal::{Animal, Group};
+pub(crate) use frame::made;
 pub use frame::written;
 pub use keeper::{GroupReport, Sighting, visit};
 pub use table::table;

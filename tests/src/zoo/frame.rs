@@ -22,7 +22,7 @@ pub(super) fn guest(name: &str) -> Vec<u8> {
 /// # Panics
 ///
 /// It is no WebAssembly text.
-pub(super) fn made(body: &str) -> Vec<u8> {
+pub(crate) fn made(body: &str) -> Vec<u8> {
     component(body).unwrap_or_else(|error| panic!("{error} in\n{body}"))
 }
 
