@@ -26,7 +26,7 @@ use crate::vitals::Vitals;
 pub struct Campaign {
     /// How long files are changed.
     pub time: Duration,
-    /// Determines what is done, one thing after the other; not when.
+    /// Determines what is done in each bout, one thing after the other; not just when.
     pub seed: u64,
     /// From one run of the checks that are left alone to the next: a machine that is busy with other
     /// things needs more than one that is not.
@@ -53,8 +53,7 @@ pub struct Summary {
 /// What was wrong.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    seed: u64,
-    time: Duration,
+    campaign: Campaign,
     report: String,
     log: Vec<String>,
 }
@@ -95,7 +94,7 @@ impl Campaign {
         let ground = Arc::new(Ground::new(vitals.place().path()));
         let mut rng = Rng::with_seed(self.seed);
         let begun = Instant::now();
-        let mut stage = self.set(vitals, &ground, &mut rng).await;
+        let mut stage = self.set(vitals, &ground).await;
         let ended = stage.play(self, &ground, &mut rng).await;
         let log = stage.serving.log();
         let count = |what: &str| log.iter().filter(|line| line.contains(what)).count();
@@ -108,8 +107,7 @@ impl Campaign {
                 lost: ground.pulse.lost_since(begun),
             }),
             Err(()) => Err(Failure {
-                seed: self.seed,
-                time: self.time,
+                campaign: self.clone(),
                 report: ground.journal.report(),
                 log: log[log.len().saturating_sub(LAST_WORDS)..].to_vec(),
             }),
@@ -117,7 +115,7 @@ impl Campaign {
     }
 
     /// Puts everything in its place and starts the host.
-    async fn set<'a>(&self, vitals: Vitals, ground: &'a Ground, rng: &mut Rng) -> Stage<'a> {
+    async fn set<'a>(&self, vitals: Vitals, ground: &'a Ground) -> Stage<'a> {
         let expect = "the campaign can write its files";
         std::fs::create_dir(ground.beside(STORE)).expect(expect);
         let mut steady = Vec::new();
@@ -131,12 +129,11 @@ impl Campaign {
         let mut tenants = tenants(ground);
         let checks = checks(&tenants);
         let others = tenants.split_off(tenants.len() / 2);
-        let mut files =
-            [tenants, others].map(|some| Files::new(ground, rng.u64(..), some, &self.without));
+        let mut files = [tenants, others].map(|some| Files::new(ground, some, &self.without));
         for some in &mut files {
             some.settle_in().await.expect(expect);
         }
-        let mut configuration = Configuration::new(ground, rng.u64(..), self.every, checks);
+        let mut configuration = Configuration::new(ground, self.every, checks);
         configuration.mend().expect(expect);
         // The code of thousands of versions would drive out that of others.
         let cache = ground.beside("cache").display().to_string();
@@ -173,7 +170,8 @@ impl Stage<'_> {
         while Instant::now() < until && !journal.has_faults() {
             let bout = Duration::from_secs(2) + LONGEST_BOUT.mul_f64(rng.f64());
             journal.note("a bout begins");
-            self.bout(until.min(Instant::now() + bout)).await;
+            let seeds = [rng.u64(..), rng.u64(..), rng.u64(..)];
+            self.bout(seeds, until.min(Instant::now() + bout)).await;
             match self.quiet(Some(&probes)).await {
                 Ok(()) => quiet += 1,
                 Err(fault) => journal.fault(&fault),
@@ -200,14 +198,18 @@ impl Stage<'_> {
     }
 
     /// Everybody works at once.
-    async fn bout(&mut self, until: Instant) {
+    async fn bout(&mut self, seeds: [u64; 3], until: Instant) {
         let [some, others] = &mut self.files;
         let configuration = async {
             if !self.without.contains(&Part::Configuration) {
-                self.configuration.work(until).await;
+                self.configuration.work(seeds[2], until).await;
             }
         };
-        tokio::join!(some.work(until), others.work(until), configuration);
+        tokio::join!(
+            some.work(seeds[0], until),
+            others.work(seeds[1], until),
+            configuration
+        );
     }
 
     /// Makes everything right, waits until the host is so, and takes that for the only truth.
@@ -343,17 +345,20 @@ impl fmt::Display for Summary {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            seed,
-            time,
+            campaign,
             report,
             log,
         } = self;
-        let (seconds, log) = (time.as_secs(), log.join("\n  "));
+        let log = log.join("\n  ");
+        let (seconds, seed) = (campaign.time.as_secs(), campaign.seed);
+        let every = campaign.every.as_millis();
         write!(
             f,
             "{report}the host's last words:\n  {log}\nrepeat it with: cargo xtask chaos --seconds \
-             {seconds} --seed {seed}"
-        )
+             {seconds} --seed {seed} --every {every}"
+        )?;
+        let mut without = campaign.without.iter();
+        without.try_for_each(|part| write!(f, " --without {}", part.name()))
     }
 }
 

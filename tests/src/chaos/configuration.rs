@@ -61,14 +61,13 @@ impl<'a> Configuration<'a> {
     /// A configuration with checks of these names, plugins and weights.
     pub(super) fn new(
         ground: &'a Ground,
-        seed: u64,
         steady: Duration,
         checks: impl IntoIterator<Item = (String, String, bool)>,
     ) -> Self {
         let line = |(name, plugin, critical)| (name, Line::new(plugin, critical));
         Self {
             ground,
-            rng: Rng::with_seed(seed),
+            rng: Rng::with_seed(0),
             steady,
             lines: checks.into_iter().map(line).collect(),
             is_good: false,
@@ -80,8 +79,9 @@ impl<'a> Configuration<'a> {
         self.lines.iter().filter(|(_, line)| line.is_there)
     }
 
-    /// Does one thing after the other for so long.
-    pub(super) async fn work(&mut self, until: Instant) {
+    /// Does one thing after the other for so long; which, the seed determines.
+    pub(super) async fn work(&mut self, seed: u64, until: Instant) {
+        self.rng.seed(seed);
         let kinds = KINDS.iter();
         let kinds: Vec<_> = kinds
             .flat_map(|(kind, weight)| std::iter::repeat_n(*kind, *weight))
@@ -175,19 +175,7 @@ impl<'a> Configuration<'a> {
     /// A text that is wrong as a whole, with changes in it that would be seen if any of it counted.
     async fn refused(&mut self) -> io::Result<()> {
         let steady = steady::lines(Duration::from_hours(1));
-        let (what, wrong) = self
-            .rng
-            .choice([
-                ("no TOML", "[checks.steady\n"),
-                ("unknown key", "[plugins]\nfolder = 'plugins'\n"),
-                ("wrong type", "[metrics]\nenabled = 'often'\n"),
-                (
-                    "unknown key of a check",
-                    "[checks.new]\nplugin = 'new'\nevery = '1s'\n",
-                ),
-                ("bad duration", "[defaults]\ninterval = 'now and then'\n"),
-            ])
-            .expect("there are some");
+        let (what, wrong) = self.rng.choice(WRONG).expect("there are some");
         self.say("configuration refused", what);
         self.is_good = false;
         ground::renamed(&self.path(), format!("{steady}{wrong}").as_bytes())?;
@@ -339,6 +327,17 @@ fn cut<'t>(text: &'t str, rng: &mut Rng) -> Vec<&'t [u8]> {
     pieces
 }
 
+/// What is wrong with a file as a whole, and how it ends then.
+const WRONG: [(&str, &str); 5] = [
+    ("no TOML", "[checks.steady\n"),
+    ("unknown key", "[plugins]\nfolder = 'plugins'\n"),
+    ("wrong type", "[metrics]\nenabled = 'often'\n"),
+    (
+        "unknown key of a check",
+        "[checks.new]\nplugin = 'new'\nevery = '1s'\n",
+    ),
+    ("bad duration", "[defaults]\ninterval = 'now and then'\n"),
+];
 /// The name of the file.
 pub(super) const FILE: &str = "vitals.toml";
 const HEAD: &str = "[server]\nlisten = '127.0.0.1:0'\n[plugins]\nlibrary = 'library'\n\
@@ -348,3 +347,76 @@ const HEAD: &str = "[server]\nlisten = '127.0.0.1:0'\n[plugins]\nlibrary = 'libr
 const MARK: &str = "# those that change\n";
 /// From one operation to the next.
 const MOST_BETWEEN: Duration = Duration::from_millis(700);
+
+#[cfg(test)]
+mod tests {
+    use vitals_host::config::Config;
+
+    use super::*;
+
+    const STEADY: Duration = Duration::from_secs(1);
+
+    fn configuration(ground: &Ground) -> Configuration<'_> {
+        let checks = ["a", "b", "c"].map(|name| (name.to_owned(), "p".to_owned(), name == "a"));
+        Configuration::new(ground, STEADY, checks)
+    }
+
+    #[test]
+    fn every_text_is_a_configuration_with_just_its_checks() {
+        let place = tempfile::tempdir().unwrap();
+        let ground = Ground::new(place.path());
+        let mut configuration = configuration(&ground);
+        for _ in 0..200 {
+            configuration.edit();
+            let text = configuration.text();
+            let read: Config = text
+                .parse()
+                .unwrap_or_else(|error| panic!("{error}\n{text}"));
+            let names: Vec<_> = read.checks.keys().map(ToString::to_string).collect();
+            let lines = configuration.checks().map(|(name, _)| name.clone());
+            let steady = steady::CHECKS.map(|(name, _)| name.to_owned());
+            let mut expected: Vec<_> = lines.chain(steady).collect();
+            expected.sort();
+            assert_eq!(names, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_refused_is() {
+        for (what, wrong) in WRONG {
+            let text = format!("{}{wrong}", steady::lines(STEADY));
+            assert!(text.parse::<Config>().is_err(), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_early_is_wrong_as_a_whole_or_lacks_checks_and_nothing_else() {
+        let place = tempfile::tempdir().unwrap();
+        let ground = Ground::new(place.path());
+        let mut configuration = configuration(&ground);
+        let text = configuration.text();
+        let whole: Config = text.parse().unwrap();
+        let mut fewer = 0;
+        for end in text.find(MARK).unwrap()..text.len() {
+            let Ok(read) = text[..end].parse::<Config>() else {
+                continue;
+            };
+            fewer += usize::from(read.checks.len() < whole.checks.len());
+            for (name, _) in steady::CHECKS {
+                let schedule = |config: &Config| {
+                    let mut checks = config.checks.iter();
+                    let found = checks.find(|(found, _)| found.as_str() == name);
+                    format!("{:?}", found.map(|(_, check)| &check.schedule))
+                };
+                assert_eq!(schedule(&read), schedule(&whole));
+            }
+            for (name, check) in &read.checks {
+                let line = configuration.lines.get(name.as_str());
+                if let Some(line) = line.filter(|_| check.plugin.is_some()) {
+                    assert_eq!(check.schedule.critical, line.critical, "{name} at {end}");
+                }
+            }
+        }
+        assert!(fewer > 0, "that is what makes it worth a try");
+    }
+}

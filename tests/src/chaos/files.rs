@@ -62,12 +62,7 @@ const KINDS: [(Kind, usize); 14] = [
 ];
 
 impl<'a> Files<'a> {
-    pub(super) fn new(
-        ground: &'a Ground,
-        seed: u64,
-        tenants: Vec<Tenant>,
-        without: &[Part],
-    ) -> Self {
+    pub(super) fn new(ground: &'a Ground, tenants: Vec<Tenant>, without: &[Part]) -> Self {
         let kinds = KINDS.iter();
         let kinds = kinds.flat_map(|(kind, weight)| std::iter::repeat_n(*kind, *weight));
         let mut broken = Broken::ALL.to_vec();
@@ -76,7 +71,7 @@ impl<'a> Files<'a> {
         }
         Self {
             ground,
-            rng: Rng::with_seed(seed),
+            rng: Rng::with_seed(0),
             tenants,
             kinds: kinds.collect(),
             broken,
@@ -91,8 +86,9 @@ impl<'a> Files<'a> {
         self.mend().await
     }
 
-    /// Does one thing after the other for so long.
-    pub(super) async fn work(&mut self, until: Instant) {
+    /// Does one thing after the other for so long; which, the seed determines.
+    pub(super) async fn work(&mut self, seed: u64, until: Instant) {
+        self.rng.seed(seed);
         while Instant::now() < until {
             let kind = self.rng.choice(&self.kinds).copied();
             let kind = kind.expect("there are kinds");
