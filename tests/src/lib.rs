@@ -4,6 +4,7 @@
 //! at. It goes in by the doors that a user has, and must not know what is behind them.
 
 pub mod bomb;
+pub mod chaos;
 pub mod fuzz;
 pub mod guests;
 pub mod zoo;

@@ -5,6 +5,7 @@
 //! on nothing heavy, so that the first answer to `cargo xtask demo` comes within seconds.
 
 mod bench;
+mod chaos;
 mod command;
 mod demo;
 mod fuzz;
@@ -54,6 +55,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Build all that is needed and change the files of a running host at random, as long as is said.
+    Chaos(chaos::Chaos),
     /// Build all that is needed and try inputs on the fuzz targets, as long as is said.
     Fuzz(fuzz::Fuzz),
     /// Build all that is needed and let the hostile guests of the zoo loose, for a table of what
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         ),
         Verb::Lint => lint::run_all(),
         Verb::Bench { args } => bench::run_all(&args),
+        Verb::Chaos(chaos) => chaos.run(),
         Verb::Fuzz(fuzz) => fuzz.run(),
         Verb::Zoo(zoo) => zoo.run(),
         Verb::Announce(announce) => announce.run(),
