@@ -5,6 +5,7 @@ mod bad_config;
 mod bad_input;
 mod breaker;
 mod cancel;
+mod chaos;
 mod cli;
 mod compile;
 mod docs;
