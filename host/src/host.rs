@@ -22,6 +22,7 @@ use crate::board::Board;
 use crate::check::{InvalidName, Status};
 use crate::http::{self, AppState};
 use crate::native::{IntoOutcome, NativeCheck};
+use crate::plugin::Sandbox;
 use crate::recorder::FLUSH;
 use crate::reload::Reloader;
 use crate::schedule::Schedule;
@@ -32,6 +33,7 @@ use crate::watch::Notice;
 pub struct Host {
     board: Arc<Board>,
     schedule: Arc<Schedule>,
+    sandbox: Sandbox,
     sentry: Sentry,
     state: AppState,
     notices: mpsc::UnboundedSender<Notice>,
@@ -148,7 +150,8 @@ impl Host {
         self.stop.cancel();
         self.tasks.close();
         // What a stranger's file keeps busy must not hold the exit up.
-        let _ = tokio::time::timeout(TASKS_TIME, self.tasks.wait()).await;
+        let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.kept()) };
+        let _ = tokio::time::timeout(TASKS_TIME, rest).await;
         let sentry = self.sentry.clone();
         // A panic while flushing loses events that nobody waits for any more.
         let _ = tokio::task::spawn_blocking(move || sentry.flush(FLUSH)).await;

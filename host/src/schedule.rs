@@ -62,6 +62,8 @@ pub enum Skipped {
     Busy,
     /// It had a slot, and the host still had no room for it.
     Full,
+    /// The machine was so busy, or the run before it took so long, that the next one was due.
+    Late,
 }
 
 impl Skipped {
@@ -70,6 +72,7 @@ impl Skipped {
         match self {
             Self::Busy => "busy",
             Self::Full => "full",
+            Self::Late => "late",
         }
     }
 }

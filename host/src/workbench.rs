@@ -211,7 +211,9 @@ impl Workbench {
         let name = stem.unwrap_or_default().parse::<PluginName>();
         let name = name.map_err(|error| LoadError::Read(format!("{error}; rename the file")))?;
         let bytes = Plugin::read(path)?;
-        Plugin::admit(&self.sandbox, name, bytes).await
+        let admitted = Plugin::admit(&self.sandbox, name, bytes).await;
+        self.sandbox.kept().await;
+        admitted
     }
 
     async fn load(&mut self, which: impl Fn(&PluginName) -> bool) {
@@ -241,5 +243,6 @@ impl Workbench {
             };
             self.catalog.shelve(name, outcome, None, Timestamp::now());
         }
+        self.sandbox.kept().await;
     }
 }

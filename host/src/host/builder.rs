@@ -200,7 +200,7 @@ fn assemble(
     };
     let (notices, received) = mpsc::unbounded_channel();
     let watcher = Watcher::new(catalog, sources, rooms, notices.clone(), received);
-    let loops = Arc::new(Loops::new(sandbox, Arc::clone(&schedule), beats));
+    let loops = Arc::new(Loops::new(sandbox.clone(), Arc::clone(&schedule), beats));
     let inside = Inside {
         board: Arc::clone(&board),
         plugins: Arc::new(watcher.page()),
@@ -224,6 +224,7 @@ fn assemble(
     Host {
         board,
         schedule,
+        sandbox,
         sentry,
         state,
         notices,

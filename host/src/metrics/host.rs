@@ -65,7 +65,7 @@ impl Host {
             ),
             registry,
         };
-        for reason in [Skipped::Busy, Skipped::Full] {
+        for reason in [Skipped::Busy, Skipped::Full, Skipped::Late] {
             host.skipped.with_label_values(&[reason.as_str()]);
         }
         host

@@ -12,7 +12,7 @@ use wasmtime::component::Component;
 use super::admitted::Admitted;
 use super::bindings::v0_1::PluginPre;
 use super::capabilities::Journal;
-use super::compile::{Artifact, CompileError};
+use super::compile::CompileError;
 use super::describe::Description;
 use super::egress::{Egress, Roots, RootsError};
 use super::grants::Grants;
@@ -392,7 +392,7 @@ async fn prepare(
         let component = artifact.load(here.engine());
         let component = component.map_err(|error| CompileError::unfit(&error))?;
         let compile_time = started.elapsed();
-        keep(&here, digest, &artifact);
+        here.keep(digest, artifact);
         Ok((component, compile_time))
     })
     .await?;
@@ -407,12 +407,6 @@ fn cached(sandbox: &Sandbox, digest: Digest) -> Option<Component> {
     let cache = sandbox.cache()?;
     let loaded = cache.load(digest)?.load(sandbox.engine());
     loaded.inspect_err(|why| cache.refuse(digest, why)).ok()
-}
-
-fn keep(sandbox: &Sandbox, digest: Digest, artifact: &Artifact) {
-    if let Some(cache) = sandbox.cache() {
-        cache.store(digest, artifact);
-    }
 }
 
 /// Does what blocks off the async runtime's own threads.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -14,7 +15,7 @@ use super::admitted::AdmittedByDigest;
 use super::bindings::v0_1;
 use super::cache::CodeCache;
 use super::capabilities::ErrorTracker;
-use super::compile::{Compilation, Compiler};
+use super::compile::{Artifact, Compilation, Compiler};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
 use super::files::FilePool;
@@ -35,6 +36,8 @@ struct Shared {
     network: Arc<Network>,
     files: Arc<FilePool>,
     cache: Option<CodeCache>,
+    /// Compiled code that is being written to the cache.
+    keeping: TaskTracker,
     admitted: AdmittedByDigest,
     tracker: Option<Arc<dyn ErrorTracker>>,
     compilation: Compilation,
@@ -101,6 +104,7 @@ impl Sandbox {
                 .cache_dir
                 .and_then(|dir| CodeCache::open(&dir, &engine)),
             network: Arc::new(network),
+            keeping: TaskTracker::new(),
             admitted: AdmittedByDigest::default(),
             files: Arc::new(FilePool::new()),
             tracker: options.tracker,
@@ -164,6 +168,23 @@ impl Sandbox {
     /// What plugins there are, by digest.
     pub(super) fn admitted(&self) -> &AdmittedByDigest {
         &self.0.admitted
+    }
+
+    /// Puts compiled code into the cache, beside whoever waits for the plugin. Needs a tokio runtime.
+    pub(super) fn keep(&self, digest: Digest, artifact: Artifact) {
+        let here = self.clone();
+        self.0.keeping.spawn_blocking(move || {
+            if let Some(cache) = here.cache() {
+                cache.store(digest, &artifact);
+            }
+        });
+    }
+
+    /// Waits until compiled code that is on its way to the cache is there.
+    pub(crate) async fn kept(&self) {
+        self.0.keeping.close();
+        self.0.keeping.wait().await;
+        self.0.keeping.reopen();
     }
 
     /// Whether a file of this digest would have to be compiled. Blocks.

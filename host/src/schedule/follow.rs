@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_lite::FutureExt as _;
 use tokio::sync::{SemaphorePermit, watch};
@@ -105,6 +105,7 @@ impl Life {
     /// Waits for a slot, makes one run and hands over what came of it; nothing if the check is
     /// stopped meanwhile.
     async fn turn(&mut self) -> Option<()> {
+        self.tell_of_missed(Instant::now().saturating_duration_since(self.next));
         let (shared, history) = (Arc::clone(&self.shared), Arc::clone(&self.history));
         let alone = tokio::select! {
             biased;
@@ -116,8 +117,10 @@ impl Life {
             return Some(());
         }
         self.take_job_in();
+        let began = Instant::now();
         let report = self.run().await?;
         drop((slot, alone));
+        self.tell_of_missed(began.elapsed());
         self.advance();
         match report.error.as_ref().map(|error| error.code) {
             Some(Code::Full) => {
@@ -223,6 +226,16 @@ impl Life {
         }))
     }
 
+    /// Counts the runs that were due within `late` besides the one that is being made.
+    fn tell_of_missed(&self, late: Duration) {
+        let interval = self.current.timing.interval.as_nanos().max(1);
+        for _ in 0..(late.as_nanos() / interval).min(MOST_MISSED) {
+            self.shared
+                .results
+                .skipped(&self.current.name, Skipped::Late);
+        }
+    }
+
     /// Moves on to the next moment that is in phase.
     fn advance(&mut self) {
         self.due = in_phase(self.due, self.current.timing, Instant::now());
@@ -252,6 +265,9 @@ impl Life {
         });
     }
 }
+
+/// A machine that was asleep has missed more than anybody wants to count.
+const MOST_MISSED: u128 = 1000;
 
 /// Tells of a panic between two runs. What panicked may do so again.
 fn tell_of_panic(shared: &Shared, check: &CheckName, panic: &(dyn Any + Send)) {

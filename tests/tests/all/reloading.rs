@@ -241,3 +241,19 @@ async fn a_configuration_that_can_not_be_read_is_in_nobodys_way_who_says_where_a
     let ended = run(vitals.env("VITALS_ADMIN_TOKEN", TOKEN)).await;
     assert_eq!(ended.status, Some(0), "{}", shown(&ended));
 }
+
+#[tokio::test]
+async fn the_command_reload_says_what_was_refused_and_ends_in_2() {
+    let serving = deaf_and_settled().await;
+    let file = serving.place().path().join("vitals.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{config}\nnonsense = 1\n")).unwrap();
+    let vitals = Vitals::new(["reload", "--url", &format!("http://{}", serving.address())]);
+    let ended = run(vitals.env("VITALS_ADMIN_TOKEN", TOKEN)).await;
+    assert_eq!(ended.status, Some(2), "{ended:?}");
+    let said = ended.stdout;
+    assert!(
+        said.contains("vitals.toml:7") && said.contains("nonsense") && said.contains("hello"),
+        "{said}"
+    );
+}

@@ -73,6 +73,8 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
+            // A terminal that closes sends its SIGHUP to the whole group, and the host goes on.
+            .process_group(0)
             .spawn()
     }
 }
