@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::beat::Beat;
 use self::configuration::{Configuration, Found};
 use self::directory::{DEBOUNCE, DirectoryWatch};
-use self::judge::{Arrival, Judged, judge};
+use self::judge::{Arrival, Judged, Trial, judge};
 use self::load::{Load, Loader};
 use self::reloads::Reloads;
 use self::settle::Settled;
@@ -38,7 +38,7 @@ use crate::catalog::{
     Catalog, ConfigurationPage, Files, LibraryError, LoadOutcome, Restored, Shelf, Shelved, Stamp,
     Wanted,
 };
-use crate::check::{CheckName, PluginName, RunReport};
+use crate::check::{CheckName, PluginName};
 use crate::config::{Config, Sources};
 use crate::host::Names;
 use crate::http::{Plugins, ToolsPage};
@@ -113,7 +113,7 @@ pub(crate) struct Watcher {
     restart_needed: Vec<String>,
     reloads: Reloads,
     /// First runs of new versions that are not on the board yet.
-    openings: BTreeMap<CheckName, RunReport>,
+    openings: BTreeMap<CheckName, Trial>,
     settled: BTreeMap<CheckName, Settled>,
     /// Whether anything has changed since schedule and board were brought in line.
     unsettled: bool,
@@ -502,7 +502,9 @@ impl Watcher {
                 let shelved = self.catalog.install(passed.fitting, stamp, now);
                 self.tell(&wanted, shelved, &facts);
                 if matches!(shelved, Shelved::Loaded(_)) {
-                    self.openings.extend(passed.trials);
+                    let trials = passed.trials.into_iter();
+                    self.openings
+                        .extend(trials.map(|trial| (trial.check.clone(), trial)));
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::load::Load;
-use crate::catalog::{Candidate, Fitting, Revision, Stamp, Wanted};
+use crate::catalog::{Candidate, Fitting, GuestCheck, Revision, Stamp, Wanted};
 use crate::check::{CheckName, Code, RunReport};
 use crate::plugin::{LoadError, Plugin};
 use crate::schedule::{Probe, Schedule};
@@ -13,7 +13,15 @@ use crate::schedule::{Probe, Schedule};
 /// A version that passed, with the runs that were made of it.
 pub(super) struct Passed {
     pub(super) fitting: Fitting,
-    pub(super) trials: Vec<(CheckName, RunReport)>,
+    pub(super) trials: Vec<Trial>,
+}
+
+/// A run that a check made of a version before it serves.
+pub(super) struct Trial {
+    pub(super) check: CheckName,
+    /// As what it was made.
+    pub(super) guest: Arc<GuestCheck>,
+    pub(super) report: RunReport,
 }
 
 /// What became of a version.
@@ -72,24 +80,30 @@ async fn try_out(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed, L
     for (name, guest) in fitting.trials() {
         let schedule = Arc::clone(schedule);
         runs.spawn(async move {
-            let report = schedule.try_out(&name, guest as Arc<dyn Probe>).await;
-            (name, report)
+            let probe = Arc::clone(&guest) as Arc<dyn Probe>;
+            let report = schedule.try_out(&name, probe).await;
+            (name, guest, report)
         });
     }
     let mut trials = Vec::new();
     while let Some(run) = runs.join_next().await {
-        let (name, report) = run.map_err(|_| LoadError::Panic("a check was tried on it"))?;
+        let (check, guest, report) =
+            run.map_err(|_| LoadError::Panic("a check was tried on it"))?;
         let Some(report) = report else { continue };
         match &report.error {
             Some(error) if refuses(error.code) => {
                 return Err(LoadError::Trial {
-                    check: name,
+                    check,
                     error: Box::new(error.clone()),
                 });
             }
             // The host's own trouble: the first run of the new version is made when it serves.
             Some(error) if matches!(error.code, Code::Host | Code::Full) => {}
-            _ => trials.push((name, report)),
+            _ => trials.push(Trial {
+                check,
+                guest,
+                report,
+            }),
         }
     }
     Ok(Passed { fitting, trials })

@@ -121,10 +121,13 @@ impl Watcher {
             let facts = check_facts(&self.catalog, &check, &standing);
             let runs_on = settled.map(|settled| &settled.on);
             let opening = openings.remove(&name);
-            if let (Standing::Guest(guest), Some(Ground::Guest(_)), Some(report)) =
+            if let (Standing::Guest(guest), Some(Ground::Guest(_)), Some(trial)) =
                 (&standing, runs_on, opening)
+                // The configuration may have changed since.
+                && Arc::ptr_eq(guest, &trial.guest)
             {
-                successors.push((facts, self.successor(&name, &check, guest, report)));
+                let successor = self.successor(&name, &check, guest, trial.report);
+                successors.push((facts, successor));
                 let on = Ground::Guest(Arc::clone(guest));
                 self.settled.insert(name, Settled { check, on });
                 continue;

@@ -253,7 +253,7 @@ async fn the_command_reload_says_what_was_refused_and_ends_in_2() {
     assert_eq!(ended.status, Some(2), "{ended:?}");
     let said = ended.stdout;
     assert!(
-        said.contains("vitals.toml:7") && said.contains("nonsense") && said.contains("hello"),
+        said.contains("vitals.toml:8") && said.contains("nonsense") && said.contains("hello"),
         "{said}"
     );
 }
