@@ -208,6 +208,10 @@ impl Watcher {
             _ = self.notices.recv_many(&mut notices, MOST_NOTICES) => self.heard.extend(notices),
             Some(arrival) = self.arrivals.join_next() => self.joined(arrival),
         }
+        if !self.openings.is_empty() {
+            // Before anything else is heard: the runs that were made count for what holds now.
+            self.settle().await;
+        }
         self.heed().await;
         while let Some(arrival) = self.arrivals.try_join_next() {
             self.joined(arrival);

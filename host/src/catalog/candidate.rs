@@ -17,7 +17,9 @@ pub(crate) struct Candidate {
     plugin: Arc<Plugin>,
     /// The checks that use it.
     checks: Vec<Unbound>,
-    /// Those of them that run on the version before.
+    /// Whether another version serves.
+    serves: bool,
+    /// Those of them that run on it.
     running: BTreeSet<CheckName>,
     baseline: Baseline,
     /// The checks for which the operator accepted whatever the version grants them.
@@ -30,7 +32,8 @@ pub(crate) struct Candidate {
 pub(crate) struct Fitting {
     pub(crate) plugin: Arc<Plugin>,
     pub(super) bounds: Vec<Bound>,
-    running: BTreeSet<CheckName>,
+    /// Whether another version serves.
+    serves: bool,
 }
 
 /// What checks of a plugin said when a file was refused for what they say.
@@ -82,6 +85,7 @@ impl Catalog {
         Candidate {
             baseline: self.baseline(name),
             checks: checks.into_iter().map(unbound).collect(),
+            serves,
             running,
             accepted,
             revision: self.revision,
@@ -125,18 +129,22 @@ impl Candidate {
         self.revision
     }
 
-    /// Binds its checks and compares what it grants them. Refused is a version that a check which
-    /// runs now would not run on. Blocks.
+    /// Binds its checks and compares what it grants them. Where a version serves, one is refused
+    /// that a check which runs now would not run on, and one that no check could try. Blocks.
     pub(crate) fn fit(self) -> Result<Fitting, LoadError> {
         let bounds: Vec<_> = self.checks.into_iter().map(Unbound::bind).collect();
-        for bound in bounds.iter().filter(|it| self.running.contains(&it.name)) {
+        let fits = |bound: &Bound| matches!(bound.standing, Standing::Guest(_));
+        let is_tried = bounds.iter().any(fits);
+        for bound in &bounds {
+            let is_running = self.running.contains(&bound.name);
             let why = match &bound.standing {
-                Standing::Failed(why) | Standing::Idle(why) => why.clone(),
+                Standing::Failed(why) if is_running || self.serves && !is_tried => why,
+                Standing::Idle(why) if is_running => why,
                 _ => continue,
             };
             return Err(LoadError::Unfit {
                 check: bound.name.clone(),
-                why,
+                why: why.clone(),
                 may_pass: bound.may_pass,
             });
         }
@@ -144,20 +152,18 @@ impl Candidate {
         Ok(Fitting {
             plugin: self.plugin,
             bounds,
-            running: self.running,
+            serves: self.serves,
         })
     }
 }
 
 impl Fitting {
-    /// The checks that are to make a trial run: those that run on the version before, and whose
-    /// configuration does not say otherwise.
+    /// The checks that are to make a trial run: where another version serves, all whose configuration
+    /// does not say otherwise.
     pub(crate) fn trials(&self) -> Vec<(CheckName, Arc<GuestCheck>)> {
         let bounds = self.bounds.iter();
         let trial = |bound: &Bound| match &bound.standing {
-            Standing::Guest(guest)
-                if bound.check.schedule.trial && self.running.contains(&bound.name) =>
-            {
+            Standing::Guest(guest) if self.serves && bound.check.schedule.trial => {
                 Some((bound.name.clone(), Arc::clone(guest)))
             }
             _ => None,

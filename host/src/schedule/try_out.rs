@@ -22,14 +22,16 @@ pub struct Successor {
 }
 
 impl Schedule {
-    /// Makes one run of a check that is followed with `probe` in place of its job, beside its
-    /// schedule: in a slot, and never while another run of the check goes on. Nothing is counted.
-    /// Nothing comes of it where the check is not followed, or is forgotten meanwhile.
+    /// Makes one run of a check with `probe` in place of its job, beside its schedule: in a slot, and
+    /// never while another run of the check goes on. Nothing is counted. The check need not be
+    /// followed; nothing comes of it where it is forgotten meanwhile, or the schedule ends.
     pub async fn try_out(&self, name: &CheckName, probe: Arc<dyn Probe>) -> Option<RunReport> {
         let (history, stop) = {
             let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
-            let followed = checks.followed.get(name)?;
-            (Arc::clone(&followed.history), followed.stop.clone())
+            match checks.followed.get(name) {
+                Some(followed) => (Arc::clone(&followed.history), followed.stop.clone()),
+                None => (Arc::default(), self.shared.closing.clone()),
+            }
         };
         let shared = Arc::clone(&self.shared);
         let (answer, answered) = oneshot::channel();

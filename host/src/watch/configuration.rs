@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::Pace;
 use super::directory::DEBOUNCE;
 use crate::catalog::Stamp;
-use crate::check::Digest;
+use crate::check::{CheckName, Digest};
 use crate::config::{Config, Origin, Sources};
 
 /// Where the configuration comes from, and what was last read there.
@@ -24,6 +24,8 @@ pub(super) struct Configuration {
     /// changed while the host started.
     seen: Option<Contents>,
     directories: BTreeSet<PathBuf>,
+    /// The checks in what was last read and right.
+    checks: BTreeSet<CheckName>,
     /// What is wrong with what was last read.
     errors: Vec<String>,
     /// Since when somebody writes to it.
@@ -57,6 +59,7 @@ impl Configuration {
             origin: config.origin.clone(),
             files,
             seen: None,
+            checks: config.checks.keys().cloned().collect(),
             errors: Vec::new(),
             restless: None,
         }
@@ -79,14 +82,32 @@ impl Configuration {
             self.restless = None;
             return (self, Found::Same);
         }
-        if pace == Pace::Patient && contents.keys().any(|file| is_young(file)) {
-            let since = *self.restless.get_or_insert_with(Instant::now);
-            if since.elapsed() < LONGEST_WRITE {
-                return (self, Found::Restless);
+        if pace == Pace::Now {
+            self.restless = None;
+            let found = self.read();
+            return (self, found);
+        }
+        let rested = self.files.iter().filter_map(|file| rest(file)).min();
+        let rested = rested.unwrap_or(Duration::MAX);
+        let since = *self.restless.get_or_insert_with(Instant::now);
+        let has_time = since.elapsed() < LONGEST_WRITE;
+        if has_time && rested < DEBOUNCE {
+            return (self, Found::Restless);
+        }
+        let before = self.clone();
+        let found = self.read();
+        let may_be_half = match &found {
+            Found::Wrong(_) => true,
+            Found::Another(config, _) => {
+                let mut known = before.checks.iter();
+                known.any(|check| !config.checks.contains_key(check))
             }
+            Found::Same | Found::Restless => false,
+        };
+        if has_time && may_be_half && rested < HALF_WRITTEN {
+            return (before, Found::Restless);
         }
         self.restless = None;
-        let found = self.read();
         (self, found)
     }
 
@@ -112,6 +133,7 @@ impl Configuration {
             .cloned()
             .collect();
         self.origin = config.origin.clone();
+        self.checks = config.checks.keys().cloned().collect();
         self.directories = now.keys().flat_map(|file| directories(file)).collect();
         self.files = now.keys().cloned().collect();
         self.seen = Some(now);
@@ -155,8 +177,9 @@ fn contents(files: impl Iterator<Item = PathBuf>) -> Contents {
         .collect()
 }
 
-fn is_young(file: &Path) -> bool {
-    Stamp::of(file).is_ok_and(|stamp| stamp.age(SystemTime::now()) < DEBOUNCE)
+/// How long a file has been left alone; nothing where it is not there.
+fn rest(file: &Path) -> Option<Duration> {
+    Some(Stamp::of(file).ok()?.age(SystemTime::now()))
 }
 
 /// The directory of a file, and of what it leads to if it is a link.
@@ -174,6 +197,9 @@ fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
     here.into_iter().chain(there)
 }
 
+/// How long a file must have rested that is wrong, or in which a check is missing: that is how half of
+/// one looks.
+const HALF_WRITTEN: Duration = Duration::from_secs(1);
 /// How long a file may be left alone because somebody writes to it.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
 /// No configuration, secret or set of roots is larger.
@@ -292,7 +318,26 @@ mod tests {
     fn what_is_being_written_is_left_alone_for_a_while() {
         let rig = Rig::new("");
         rig.write("vitals.toml", "[tools");
-        let (_, found) = rig.configuration.look(Pace::Patient);
+        let (configuration, found) = rig.configuration.look(Pace::Patient);
         assert!(matches!(found, Found::Restless), "{found:?}");
+        // It rests for longer where that is how half of a file looks.
+        let (path, mut configuration) = (rig.dir.path().join("vitals.toml"), configuration);
+        let mut seen = Vec::new();
+        while !seen.contains(&"wrong") {
+            let found;
+            let rested = rest(&path).unwrap();
+            (configuration, found) = configuration.look(Pace::Patient);
+            seen.push(match found {
+                Found::Wrong(_) => "wrong",
+                Found::Restless => "restless",
+                Found::Same | Found::Another(..) => panic!("{found:?}"),
+            });
+            assert!(rested < Duration::from_secs(5), "it never ends");
+            let is_wrong = seen.last() == Some(&"wrong");
+            assert!(
+                !is_wrong || rest(&path).unwrap() >= HALF_WRITTEN,
+                "too early"
+            );
+        }
     }
 }

@@ -75,7 +75,7 @@ impl Campaign {
         Self {
             time,
             seed: Rng::new().u64(..1 << 32),
-            every: Duration::from_secs(1),
+            every: Duration::from_secs(2),
             without: Vec::new(),
         }
     }

@@ -206,7 +206,7 @@ impl<'a> Configuration<'a> {
                     0 => self.go(&name),
                     1 => self.break_or_mend(&name),
                     2 => {
-                        let interval_ms = self.rng.choice([900, 1000, 1100, 1300]);
+                        let interval_ms = self.rng.choice([2000, 2200, 2500, 3000]);
                         let line = self.lines.get_mut(&name).expect("it was among them");
                         line.interval_ms = interval_ms.unwrap_or(line.interval_ms);
                         format!("{name} every {} ms", line.interval_ms)
@@ -294,7 +294,7 @@ impl Line {
         Self {
             plugin,
             critical,
-            interval_ms: 1000,
+            interval_ms: 2000,
             is_there: true,
             is_broken: false,
             word: 0,
@@ -342,7 +342,7 @@ const WRONG: [(&str, &str); 5] = [
 pub(super) const FILE: &str = "vitals.toml";
 const HEAD: &str = "[server]\nlisten = '127.0.0.1:0'\n[plugins]\nlibrary = 'library'\n\
                     [engine]\nmax_runs = 256\n[metrics]\nenabled = true\n\
-                    [defaults]\ninterval = '1s'\ntimeout = '900ms'\ncritical = false\n";
+                    [defaults]\ninterval = '2s'\ntimeout = '2s'\ncritical = false\n";
 /// From here on a file that is written in pieces may end.
 const MARK: &str = "# those that change\n";
 /// From one operation to the next.

@@ -220,3 +220,28 @@ async fn a_version_that_is_put_back_is_the_one_that_served_all_the_while() {
     let successful = "vitals_plugin_last_load_successful{plugin=\"thing\"} 1";
     assert!(metrics.contains(successful), "{metrics}");
 }
+
+#[tokio::test]
+async fn a_version_that_nobody_can_try_waits_for_the_configuration() {
+    let config = |settings: &str| {
+        format!(
+            "{HOURLY}[checks.a]\nplugin = 'thing'\nlimits.fuel = 9_000_000\nconfig = {settings}\n"
+        )
+    };
+    let builder = TestHost::builder().reloading().config(&config("{}"));
+    let host = builder.plugin("thing", HELLO).start().await;
+    assert_eq!(host.check("a").await["status"], "healthy");
+    host.reconfigure(&config("{ nonsense = 1 }"));
+    let is_wrong = |check: &Value| check["error"]["code"] == "load";
+    host.eventually_check("a", "its configuration is wrong", is_wrong)
+        .await;
+    host.drop_in("thing", SPIN);
+    let why = refusal(&host).await;
+    assert!(why.contains("nonsense"), "{why}");
+    host.reconfigure(&config("{}"));
+    let runs = |check: &Value| check["status"] == "healthy";
+    host.eventually_check("a", "the last good version runs", runs)
+        .await;
+    let why = refusal(&host).await;
+    assert!(why.contains("the trial run of check `a`"), "{why}");
+}

@@ -535,7 +535,7 @@ pub(super) const LIMITS: &[Limit] = &[
         &[edit(
             "host/src/plugin/shape.rs",
             "const MAX_NESTING: u32 = 100;",
-            "const MAX_NESTING: u32 = u32::MAX;",
+            "const MAX_NESTING: u32 = u32::MAX - 1;",
         )],
     ),
     limit(
