@@ -28,8 +28,8 @@ pub(super) struct Configuration {
     checks: BTreeSet<CheckName>,
     /// What is wrong with what was last read.
     errors: Vec<String>,
-    /// Since when somebody writes to it.
-    restless: Option<Instant>,
+    /// What the files were when they were last looked at, and since when they are that.
+    found: (Vec<Option<Stamp>>, Instant),
 }
 
 /// The content of each file; none of one that can't be read.
@@ -61,7 +61,7 @@ impl Configuration {
             seen: None,
             checks: config.checks.keys().cloned().collect(),
             errors: Vec::new(),
-            restless: None,
+            found: (Vec::new(), Instant::now()),
         }
     }
 
@@ -79,19 +79,15 @@ impl Configuration {
     pub(super) fn look(mut self, pace: Pace) -> (Self, Found) {
         let contents = contents(self.files.iter().cloned());
         if self.seen.as_ref() == Some(&contents) && self.errors.is_empty() {
-            self.restless = None;
             return (self, Found::Same);
         }
         if pace == Pace::Now {
-            self.restless = None;
             let found = self.read();
             return (self, found);
         }
-        let rested = self.files.iter().filter_map(|file| rest(file)).min();
-        let rested = rested.unwrap_or(Duration::MAX);
-        let since = *self.restless.get_or_insert_with(Instant::now);
-        let has_time = since.elapsed() < LONGEST_WRITE;
-        if has_time && rested < DEBOUNCE {
+        let stamps = self.stamps();
+        let rested = self.rested(&stamps);
+        if rested < DEBOUNCE {
             return (self, Found::Restless);
         }
         let before = self.clone();
@@ -104,11 +100,28 @@ impl Configuration {
             }
             Found::Same | Found::Restless => false,
         };
-        if has_time && may_be_half && rested < HALF_WRITTEN {
+        // What was read is what had rested only if nobody wrote meanwhile.
+        if before.stamps() != stamps || may_be_half && rested < HALF_WRITTEN {
             return (before, Found::Restless);
         }
-        self.restless = None;
         (self, found)
+    }
+
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        let files = self.files.iter();
+        files.map(|file| Stamp::of(file).ok()).collect()
+    }
+
+    /// How long the files have been left alone: by what they say themselves, or since they were first
+    /// seen so, where their clock is ahead.
+    fn rested(&mut self, stamps: &[Option<Stamp>]) -> Duration {
+        let now = SystemTime::now();
+        let ages = stamps.iter().flatten().map(|stamp| stamp.age(now));
+        let rested = ages.min().unwrap_or(Duration::MAX);
+        if self.found.0 != stamps {
+            self.found = (stamps.to_vec(), Instant::now());
+        }
+        rested.max(self.found.1.elapsed())
     }
 
     fn read(&mut self) -> Found {
@@ -177,11 +190,6 @@ fn contents(files: impl Iterator<Item = PathBuf>) -> Contents {
         .collect()
 }
 
-/// How long a file has been left alone; nothing where it is not there.
-fn rest(file: &Path) -> Option<Duration> {
-    Some(Stamp::of(file).ok()?.age(SystemTime::now()))
-}
-
 /// The directory of a file, and of what it leads to if it is a link.
 fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
     let here = file.parent().map(|parent| {
@@ -200,8 +208,6 @@ fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
 /// How long a file must have rested that is wrong, or in which a check is missing: that is how half of
 /// one looks.
 const HALF_WRITTEN: Duration = Duration::from_secs(1);
-/// How long a file may be left alone because somebody writes to it.
-const LONGEST_WRITE: Duration = Duration::from_secs(10);
 /// No configuration, secret or set of roots is larger.
 const LARGEST: u64 = 64 << 20;
 
@@ -325,7 +331,8 @@ mod tests {
         let mut seen = Vec::new();
         while !seen.contains(&"wrong") {
             let found;
-            let rested = rest(&path).unwrap();
+            let rest = || Stamp::of(&path).unwrap().age(SystemTime::now());
+            let rested = rest();
             (configuration, found) = configuration.look(Pace::Patient);
             seen.push(match found {
                 Found::Wrong(_) => "wrong",
@@ -334,10 +341,7 @@ mod tests {
             });
             assert!(rested < Duration::from_secs(5), "it never ends");
             let is_wrong = seen.last() == Some(&"wrong");
-            assert!(
-                !is_wrong || rest(&path).unwrap() >= HALF_WRITTEN,
-                "too early"
-            );
+            assert!(!is_wrong || rest() >= HALF_WRITTEN, "too early");
         }
     }
 }
