@@ -443,10 +443,11 @@ impl Watcher {
                         self.unsettled = true;
                     }
                 },
-                Arrival::Judged(judged) => match self.judged(judged) {
-                    Ok(()) => {}
-                    Err((wanted, stamp, plugin)) => return self.judge(wanted, stamp, plugin),
-                },
+                Arrival::Judged(judged) if judged.revision != self.catalog.revision() => {
+                    // The configuration has changed since.
+                    return self.judge(judged.wanted, judged.stamp, judged.plugin);
+                }
+                Arrival::Judged(judged) => self.judged(judged),
                 Arrival::Loaded(Load {
                     wanted,
                     outcome,
@@ -480,18 +481,15 @@ impl Watcher {
         self.arrivals.spawn(async { Arrival::Judged(judged.await) });
     }
 
-    /// Takes in what became of a version; hands it back where the configuration has changed since.
-    fn judged(&mut self, judged: Judged) -> Result<(), (Wanted, Option<Stamp>, Arc<Plugin>)> {
+    /// Takes in what became of a version.
+    fn judged(&mut self, judged: Judged) {
         let Judged {
             wanted,
             stamp,
             plugin,
-            revision,
             verdict,
+            ..
         } = judged;
-        if revision != self.catalog.revision() {
-            return Err((wanted, stamp, plugin));
-        }
         match verdict {
             Err(error) => {
                 let refusal = LoadOutcome::Failed(Some(plugin.digest()), error);
@@ -512,7 +510,6 @@ impl Watcher {
                 }
             }
         }
-        Ok(())
     }
 
     fn shelve(&mut self, wanted: &Wanted, outcome: LoadOutcome, stamp: Option<Stamp>) {

@@ -12,6 +12,15 @@ impl Probe for Says {
     }
 }
 
+/// Finds the watched thing unhealthy.
+struct Fails;
+impl Probe for Fails {
+    fn run(&self, _: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
+        let outcome = Outcome::unhealthy("old");
+        Box::pin(async { RunReport::answered(outcome, Duration::ZERO) })
+    }
+}
+
 fn message(run: &FinishedRun) -> &str {
     run.report.outcome.message().as_str()
 }
@@ -112,13 +121,6 @@ async fn jobs_take_over_with_the_runs_that_they_have_made() {
 async fn what_was_counted_lives_on_when_a_job_takes_over() {
     let (schedule, mut finished, _) = schedule(8);
     let failing = |text: &str| RunReport::answered(Outcome::unhealthy(text), Duration::ZERO);
-    struct Fails;
-    impl Probe for Fails {
-        fn run(&self, _: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
-            let outcome = Outcome::unhealthy("old");
-            Box::pin(async { RunReport::answered(outcome, Duration::ZERO) })
-        }
-    }
     let hour = Duration::from_hours(1);
     schedule.follow(job("a", hour, Arc::new(Fails)));
     assert_eq!(finished.recv().await.unwrap().consecutive_failures, 1);
