@@ -500,7 +500,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "unknown imports are left to the linker",
         &[edit(
             "host/src/plugin/admission.rs",
-            "        imports::check(&component, sandbox.engine())?;\n",
+            "    imports::check(&component, sandbox.engine())?;\n",
             "        let _ = imports::check(&component, sandbox.engine());\n",
         )],
     ),
