@@ -136,7 +136,7 @@ impl HostBuilder {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let config = Arc::new(config);
-        let sentry = Sentry::new(&config.sentry)?;
+        let sentry = Sentry::new(&config.sentry, &config.secrets)?;
         let tracker = match tracker {
             Some(Tracker(tracker)) => tracker,
             None => Arc::new(sentry.clone()),
@@ -194,6 +194,7 @@ fn assemble(
         schedule: Arc::clone(&schedule),
         recorder,
         metrics: metrics.clone(),
+        sentry: sentry.clone(),
         names: names.clone(),
         tools: tools.clone(),
         beat: Arc::clone(&beats.watcher),
@@ -207,6 +208,7 @@ fn assemble(
         tools,
         pulse: Arc::clone(&loops) as _,
         metrics,
+        sentry: sentry.clone(),
         reloader: Reloader::new(notices.clone()),
         closing: closing.clone(),
     };
