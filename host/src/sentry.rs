@@ -62,7 +62,7 @@ struct Told {
 
 /// Reports can't be sent as the configuration says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidDsn {
+pub enum NoReports {
     /// The DSN of the configuration is none.
     #[error("cannot use the Sentry DSN: {0}; write for example https://key@sentry.example.com/1")]
     Dsn(String),
@@ -74,18 +74,18 @@ pub enum InvalidDsn {
 impl Sentry {
     /// A way to the server of the DSN, through the tokio runtime that this is called in; one without
     /// a DSN swallows everything. `secrets` are in no report.
-    pub(crate) fn new(config: &config::Sentry, secrets: &Secrets) -> Result<Self, InvalidDsn> {
+    pub(crate) fn new(config: &config::Sentry, secrets: &Secrets) -> Result<Self, NoReports> {
         let Some(dsn) = &config.dsn else {
             return Ok(Self(None));
         };
         let dsn = dsn.expose_secret().parse::<Dsn>();
-        let dsn = dsn.map_err(|error| InvalidDsn::Dsn(error.to_string()))?;
+        let dsn = dsn.map_err(|error| NoReports::Dsn(error.to_string()))?;
         let release = config.release.clone();
         let losses = Arc::new(Losses::default());
         let courier = Courier::new(&dsn, Arc::clone(&losses));
         let now = Instant::now();
         Ok(Self(Some(Arc::new(Desk {
-            courier: courier.map_err(|error| InvalidDsn::Connections(error.to_string()))?,
+            courier: courier.map_err(|error| NoReports::Connections(error.to_string()))?,
             release: release.unwrap_or_else(|| RELEASE.into()),
             environment: config.environment.clone(),
             scrubber: ArcSwap::from_pointee(Scrubber::new(secrets)),
