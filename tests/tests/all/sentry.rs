@@ -1,9 +1,13 @@
 //! Reports to Sentry, taken by a server that speaks its protocol.
 
-use vitals_host::Host;
+use std::collections::BTreeSet;
+
 use vitals_host::config::Config;
 use vitals_host::plugin::Severity;
-use vitals_tests::{Bugsink, Digested, Reply, Serving, Target, Vitals, eventually, guests};
+use vitals_host::{Host, Outcome};
+use vitals_tests::{
+    Bugsink, Digested, Reply, Serving, Target, TestHost, Vitals, eventually, guests,
+};
 
 /// A check that does as `settings` say.
 fn config(settings: &str) -> String {
@@ -194,4 +198,66 @@ async fn what_is_under_way_has_left_when_the_host_has_shut_down() {
     let requests = server.requests();
     assert_eq!(requests.len(), 1, "{requests:?}");
     assert!(requests[0].starts_with("POST /api/1/envelope/ "));
+}
+
+#[tokio::test]
+async fn a_panic_of_the_host_is_reported() {
+    let bugsink = Bugsink::start();
+    // A check that is not enabled is nobody's but the watcher's, which drops it.
+    let config = format!(
+        "[sentry]\ndsn = '{}'\n[checks.mine]\nenabled = false",
+        bugsink.dsn()
+    );
+    let (host, _place) = TestHost::builder().config(&config).build().await;
+    let mine = PanicsAtItsEnd;
+    host.register("mine", move || {
+        let _mine = &mine;
+        async { Outcome::healthy("") }
+    })
+    .unwrap();
+    host.unregister("mine").unwrap();
+    let event = events(&bugsink, "code", "host", 1).await.remove(0);
+    assert_eq!(event.data["level"], "fatal");
+    assert_eq!(event.data["fingerprint"][0], "host-panic");
+    assert_eq!(
+        event.title,
+        "Log Message: the host panicked while it looked after the plugins"
+    );
+    host.shutdown().await;
+}
+
+struct PanicsAtItsEnd;
+
+impl Drop for PanicsAtItsEnd {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "over the end of a check");
+    }
+}
+
+#[tokio::test]
+async fn secrets_of_a_configuration_that_was_read_again_are_taken_out() {
+    let bugsink = Bugsink::start();
+    let config = |secret: &str| {
+        format!(
+            "[sentry]\ndsn = '{}'\n[checks.idle]\nplugin = 'status'\nenabled = false\n\
+             config = {{ message = '${{{secret}}}' }}",
+            bugsink.dsn()
+        )
+    };
+    let builder = TestHost::builder()
+        .env("FIRST", "hunter2-first")
+        .env("SECOND", "hunter2-second")
+        .reloading();
+    let (host, place) = builder.config(&config("FIRST")).build().await;
+    place.write("vitals.toml", config("SECOND"));
+    host.reloader().reload(BTreeSet::new()).await.unwrap();
+    host.capture_message(Severity::Info, "hunter2-first, hunter2-second")
+        .unwrap();
+    let title = eventually("the message is there", async || {
+        let first = bugsink.events().into_iter().next();
+        first.map(|event| event.title).ok_or_else(String::new)
+    })
+    .await;
+    assert_eq!(title, "Log Message: [redacted], [redacted]");
+    host.shutdown().await;
 }
