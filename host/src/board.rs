@@ -222,6 +222,12 @@ impl Board {
         Some(slot.page(authorized))
     }
 
+    /// What is known of the placement of a check whose result was posted just now.
+    pub fn facts(&self, name: &CheckName, placement: Placement) -> Option<Arc<CheckFacts>> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.get(name)?.facts_of(placement).cloned()
+    }
+
     /// Each check with its status, for metrics.
     pub fn statuses(&self) -> Vec<(CheckName, Status)> {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);

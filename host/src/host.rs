@@ -4,6 +4,7 @@ mod builder;
 mod liveness;
 mod names;
 
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::board::Board;
 use crate::check::{InvalidName, Status};
 use crate::http::{self, AppState};
 use crate::native::{IntoOutcome, NativeCheck};
-use crate::plugin::Sandbox;
+use crate::plugin::{Sandbox, Severity};
 use crate::recorder::FLUSH;
 use crate::reload::Reloader;
 use crate::schedule::Schedule;
@@ -107,6 +108,20 @@ impl Host {
         self.board.first_round().await;
     }
 
+    /// Reports an error of yours to the Sentry of the configuration, with its sources. Answers the id
+    /// of the event; nothing where there is no DSN, or more is reported than is sent in a minute.
+    ///
+    /// Never waits for the server. What the configuration holds secret is taken out of every text.
+    pub fn capture_error(&self, error: &dyn Error) -> Option<String> {
+        self.sentry.error(error)
+    }
+
+    /// Reports a message of yours to the Sentry of the configuration, as [`Host::capture_error`]
+    /// does an error.
+    pub fn capture_message(&self, level: Severity, message: &str) -> Option<String> {
+        self.sentry.message(level, message)
+    }
+
     /// The answer to `GET /health` at this moment, for a program that wants it without HTTP.
     pub fn health_json(&self) -> bytes::Bytes {
         self.board.page(Timestamp::now()).body(true)
@@ -152,9 +167,7 @@ impl Host {
         // What a stranger's file keeps busy must not hold the exit up.
         let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.kept()) };
         let _ = tokio::time::timeout(TASKS_TIME, rest).await;
-        let sentry = self.sentry.clone();
-        // A panic while flushing loses events that nobody waits for any more.
-        let _ = tokio::task::spawn_blocking(move || sentry.flush(FLUSH)).await;
+        self.sentry.flush(FLUSH).await;
         dropped
     }
 

@@ -34,6 +34,7 @@ use crate::board::Board;
 use crate::config::{Server, UnhealthyStatus};
 use crate::metrics::Metrics;
 use crate::reload::Reloader;
+use crate::sentry::Sentry;
 use auth::Access;
 use finish::Finish;
 
@@ -70,6 +71,7 @@ pub(crate) struct Inside {
     pub(crate) tools: ToolsPage,
     pub(crate) pulse: Arc<dyn Pulse>,
     pub(crate) metrics: Metrics,
+    pub(crate) sentry: Sentry,
     pub(crate) reloader: Reloader,
     /// Cancelled when shutdown begins.
     pub(crate) closing: CancellationToken,
@@ -84,6 +86,7 @@ impl AppState {
             tools,
             pulse,
             metrics,
+            sentry,
             reloader,
             closing,
         } = inside;
@@ -100,6 +103,7 @@ impl AppState {
             pulse,
             closing,
             metrics,
+            sentry,
             reloader,
             scraping: Arc::default(),
         }))
@@ -108,7 +112,8 @@ impl AppState {
 
 /// Everything that the host's own server answers: [`router`], and an error for any other path.
 pub(crate) fn site(state: AppState) -> Router {
-    let other = any(not_found::not_found).layer(Finish::new("other", &state.0.metrics));
+    let other =
+        any(not_found::not_found).layer(Finish::new("other", &state.0.metrics, &state.0.sentry));
     router(state).fallback_service(other.with_state(()))
 }
 
@@ -134,6 +139,7 @@ struct Site {
     pulse: Arc<dyn Pulse>,
     closing: CancellationToken,
     metrics: Metrics,
+    sentry: Sentry,
     reloader: Reloader,
     /// One scrape at a time: with many checks it is work.
     scraping: Arc<tokio::sync::Mutex<()>>,
@@ -168,7 +174,7 @@ impl Routes {
     }
 
     fn place(self, route: &'static str, page: MethodRouter<Arc<Site>>) -> Self {
-        let finish = Finish::new(route, &self.site.metrics);
+        let finish = Finish::new(route, &self.site.metrics, &self.site.sentry);
         let page = page.layer(finish);
         Self {
             router: self.router.route(route, page),

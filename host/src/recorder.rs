@@ -10,7 +10,7 @@ use crate::board::{Board, CheckFacts, Posted, Posting, Succession};
 use crate::check::{CheckName, Status};
 use crate::metrics::Metrics;
 use crate::schedule::{FinishedRun, Results, Skipped};
-use crate::sentry::Sentry;
+use crate::sentry::{Sentry, Turn};
 
 /// Posts each result and says what turned.
 pub(crate) struct Recorder {
@@ -52,9 +52,15 @@ impl Recorder {
         }
         let message = run.report.outcome.message().as_str();
         turned(&run.check, before, run.status, message);
-        if run.status == Status::Unhealthy {
-            self.sentry.turned_unhealthy(&run.check, &run.report);
-        }
+        let facts = self.board.facts(&run.check, run.placement);
+        self.sentry.turned(&Turn {
+            check: &run.check,
+            facts: facts.as_deref(),
+            before,
+            status: run.status,
+            report: &run.report,
+            failures: run.consecutive_failures,
+        });
     }
 }
 
@@ -81,8 +87,10 @@ impl Results for Recorder {
         self.metrics.run_skipped(reason);
     }
 
-    fn panicked(&self, _check: &CheckName) {
+    fn panicked(&self, check: &CheckName, what: &str) {
         self.metrics.host_panic();
+        self.sentry
+            .panicked("over the run of a check", Some(check), Some(what));
     }
 }
 

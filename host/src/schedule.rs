@@ -50,9 +50,9 @@ pub trait Results: Send + Sync {
     /// A run that was due was not made.
     fn skipped(&self, check: &CheckName, reason: Skipped);
 
-    /// The host's own code panicked in a run of the check, or over its result. That was contained,
-    /// and told in the log.
-    fn panicked(&self, check: &CheckName);
+    /// The host's own code panicked in a run of the check, or over its result, and said `what`. That
+    /// was contained, and told in the log.
+    fn panicked(&self, check: &CheckName, what: &str);
 }
 
 /// Why a due run was not made.

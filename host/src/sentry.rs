@@ -1,100 +1,224 @@
 //! Reports of failures to Sentry. A value that is handed down; without a DSN nothing leaves.
+//!
+//! Whoever reports never waits: an event is made, counted against a [`Budget`], cleaned of secrets
+//! and handed to the [`Courier`]. Of the crate `sentry` only the protocol is used: no hub, no panic
+//! hook, no integrations.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod budget;
+mod courier;
+mod event;
+mod losses;
+mod scrub;
+mod trail;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
 use secrecy::ExposeSecret as _;
-use sentry::protocol::{Event, Value};
-use sentry::{Client, ClientOptions, Level, Scope};
+use sentry::protocol::{ClientSdkInfo, Event};
+use sentry::types::Dsn;
 
-use crate::check::{CheckName, RunReport};
-use crate::config;
+use self::budget::{Budget, Rate};
+use self::courier::Courier;
+pub(crate) use self::event::{NotLoaded, Turn};
+use self::losses::Losses;
+use self::scrub::Scrubber;
+use self::trail::Trail;
+use crate::check::{CheckName, Digest, PluginName, Status};
+use crate::config::{self, Secrets};
 use crate::plugin::{ErrorTracker, Severity};
 
 /// A way to Sentry, or none. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Sentry(Option<Arc<Client>>);
+pub(crate) struct Sentry(Option<Arc<Desk>>);
 
-/// The DSN of the configuration is none.
+/// Where reports are made, counted and sent.
+struct Desk {
+    courier: Courier,
+    release: String,
+    environment: String,
+    scrubber: ArcSwap<Scrubber>,
+    trail: Trail,
+    losses: Arc<Losses>,
+    /// For what the host found.
+    findings: Budget,
+    /// For what guests report. Apart, so that a noisy one can't use up what failures need.
+    of_guests: Budget,
+    /// For what the program around the host reports.
+    of_program: Budget,
+    /// Why the newest file of a plugin does not serve, where that was told.
+    told: Mutex<BTreeMap<PluginName, Told>>,
+}
+
+#[derive(PartialEq, Eq)]
+struct Told {
+    digest: Option<Digest>,
+    error: String,
+}
+
+/// Reports can't be sent as the configuration says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot use the Sentry DSN: {0}; write for example https://key@sentry.example.com/1")]
-pub struct InvalidDsn(String);
+pub enum NoReports {
+    /// The DSN of the configuration is none.
+    #[error("cannot use the Sentry DSN: {0}; write for example https://key@sentry.example.com/1")]
+    Dsn(String),
+    /// There is no way to make connections.
+    #[error("cannot set up connections to Sentry: {0}; install the system's root certificates")]
+    Connections(String),
+}
 
 impl Sentry {
-    /// Opens a client; one without a DSN swallows everything.
-    pub(crate) fn new(config: &config::Sentry) -> Result<Self, InvalidDsn> {
+    /// A way to the server of the DSN, through the tokio runtime that this is called in; one without
+    /// a DSN swallows everything. `secrets` are in no report.
+    pub(crate) fn new(config: &config::Sentry, secrets: &Secrets) -> Result<Self, NoReports> {
         let Some(dsn) = &config.dsn else {
             return Ok(Self(None));
         };
-        let dsn = dsn.expose_secret();
-        let parsed = dsn.parse::<sentry::types::Dsn>();
-        parsed.map_err(|error| InvalidDsn(error.to_string()))?;
+        let dsn = dsn.expose_secret().parse::<Dsn>();
+        let dsn = dsn.map_err(|error| NoReports::Dsn(error.to_string()))?;
         let release = config.release.clone();
-        let release =
-            release.unwrap_or_else(|| concat!("vitals@", env!("CARGO_PKG_VERSION")).into());
-        let options = ClientOptions::new()
-            .dsn(dsn)
-            .release(release)
-            .environment(config.environment.clone())
-            .default_integrations(false);
-        // Without its defaults a client has no way to send.
-        Ok(Self(Some(Arc::new(Client::from(sentry::apply_defaults(
-            options,
-        ))))))
+        let losses = Arc::new(Losses::default());
+        let courier = Courier::new(&dsn, Arc::clone(&losses));
+        let now = Instant::now();
+        Ok(Self(Some(Arc::new(Desk {
+            courier: courier.map_err(|error| NoReports::Connections(error.to_string()))?,
+            release: release.unwrap_or_else(|| RELEASE.into()),
+            environment: config.environment.clone(),
+            scrubber: ArcSwap::from_pointee(Scrubber::new(secrets)),
+            trail: Trail::default(),
+            losses,
+            findings: Budget::new(OF_ALL, OF_EACH_SOURCE, now),
+            of_guests: Budget::new(OF_ALL, OF_EACH_GUEST, now),
+            of_program: Budget::new(OF_ALL, OF_ALL, now),
+            told: Mutex::default(),
+        }))))
     }
 
-    /// Reports that a check turned unhealthy: one event a transition, grouped by check and code.
-    pub(crate) fn turned_unhealthy(&self, check: &CheckName, report: &RunReport) {
-        let code = report
-            .error
-            .as_ref()
-            .map_or("unhealthy", |error| error.code.as_str());
-        let message = report.outcome.message();
-        let mut event = self::event(
-            check,
-            Level::Error,
-            &format!("{check} is unhealthy: {message}"),
-        );
-        event.fingerprint = vec![check.to_string().into(), code.into()].into();
-        event.tags.insert("code".into(), code.into());
-        if let Some(error) = &report.error {
-            let frames = error
-                .frames
-                .iter()
-                .map(|frame| Value::from(frame.as_str()))
-                .collect();
-            event.extra.insert("frames".into(), Value::Array(frames));
+    /// Takes in the secrets of another configuration.
+    pub(crate) fn keep_secret(&self, secrets: &Secrets) {
+        let Some(desk) = &self.0 else { return };
+        if let Some(next) = desk.scrubber.load().followed_by(secrets) {
+            desk.scrubber.store(Arc::new(next));
         }
-        self.send(event);
+    }
+
+    /// Takes in that the status of a check has turned. One that turned unhealthy is reported, after
+    /// what led there: one event a turn, grouped by check and code.
+    pub(crate) fn turned(&self, turn: &Turn<'_>) {
+        let Some(desk) = &self.0 else { return };
+        if turn.status == Status::Unhealthy {
+            desk.report(&desk.findings, turn.check.as_str(), || {
+                event::turned_unhealthy(turn)
+            });
+        }
+        // A host that starts would push everything else out.
+        if turn.before.is_some() || turn.status != Status::Healthy {
+            let message = turn.report.outcome.message();
+            let message = desk.scrubber.load().clean(message.as_str());
+            let crumb = trail::transition(turn.check, turn.before, turn.status, &message);
+            desk.trail.record(crumb);
+        }
+    }
+
+    /// Reports that a file does not serve as a plugin, unless that was the last thing to be told of
+    /// that plugin.
+    pub(crate) fn not_loaded(&self, failure: &NotLoaded<'_>) {
+        let Some(desk) = &self.0 else { return };
+        let told = Told {
+            digest: failure.digest,
+            error: failure.error.to_string(),
+        };
+        let plugin = failure.plugin;
+        let mut all = desk.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.get(plugin) == Some(&told) {
+            return;
+        }
+        all.insert(plugin.clone(), told);
+        drop(all);
+        desk.report(&desk.findings, &format!("plugin {plugin}"), || {
+            event::not_loaded(failure)
+        });
+    }
+
+    /// Takes in that a plugin serves, or is gone: what fails from here on is news.
+    pub(crate) fn forget(&self, plugin: &PluginName) {
+        let Some(desk) = &self.0 else { return };
+        let mut told = desk.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.remove(plugin);
+    }
+
+    /// Reports that the host's own code panicked at a `place`, in words that are the same each time.
+    pub(crate) fn panicked(&self, place: &str, check: Option<&CheckName>, what: Option<&str>) {
+        let Some(desk) = &self.0 else { return };
+        desk.report(&desk.findings, &format!("panic {place}"), || {
+            event::panicked(place, check, what)
+        });
+    }
+
+    /// Sends a message of the program around the host.
+    pub(crate) fn message(&self, level: Severity, message: &str) -> Option<String> {
+        let desk = self.0.as_ref()?;
+        desk.report(&desk.of_program, "", || event::message(level, message))
+    }
+
+    /// Sends an error of the program around the host, with its sources.
+    pub(crate) fn error(&self, error: &dyn Error) -> Option<String> {
+        let desk = self.0.as_ref()?;
+        desk.report(&desk.of_program, "", || event::error(error))
     }
 
     /// Waits for events to leave, for at most `patience`.
-    pub(crate) fn flush(&self, patience: Duration) {
-        if let Some(client) = &self.0 {
-            client.flush(Some(patience));
+    pub(crate) async fn flush(&self, patience: Duration) {
+        if let Some(desk) = &self.0
+            && !desk.courier.flush(patience).await
+        {
+            tracing::warn!(?patience, "not all reports to Sentry could be sent");
         }
     }
+}
 
-    fn send(&self, event: Event<'static>) -> Option<String> {
-        let client = self.0.as_ref()?;
-        Some(
-            client
-                .capture_event(event, Some(&Scope::default()))
-                .simple()
-                .to_string(),
-        )
+impl Desk {
+    /// Sends an event if `source` has one left, and answers its id.
+    fn report(
+        &self,
+        budget: &Budget,
+        source: &str,
+        event: impl FnOnce() -> Event<'static>,
+    ) -> Option<String> {
+        if !budget.take(source, Instant::now()) {
+            self.losses.count("there are too many of them");
+            return None;
+        }
+        let mut event = event();
+        event.release = Some(self.release.clone().into());
+        event.environment = Some(self.environment.clone().into());
+        event.sdk = Some(Cow::Owned(ClientSdkInfo {
+            name: "vitals".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            integrations: Vec::new(),
+            packages: Vec::new(),
+        }));
+        event.breadcrumbs.values = self.trail.so_far();
+        let lost = self.losses.take();
+        if lost > 0 {
+            event.extra.insert("left_out_before".into(), lost.into());
+        }
+        self.scrubber.load().scrub(&mut event);
+        let id = event.event_id.simple().to_string();
+        self.courier.send(event).then_some(id)
     }
 }
 
 impl ErrorTracker for Sentry {
     fn capture(&self, check: &CheckName, level: Severity, message: &str) -> Option<String> {
-        let level = match level {
-            Severity::Debug => Level::Debug,
-            Severity::Info => Level::Info,
-            Severity::Warning => Level::Warning,
-            Severity::Error => Level::Error,
-        };
-        self.send(event(check, level, message))
+        let desk = self.0.as_ref()?;
+        desk.report(&desk.of_guests, check.as_str(), || {
+            event::of_guest(check, level, message)
+        })
     }
 }
 
@@ -104,76 +228,22 @@ impl std::fmt::Debug for Sentry {
     }
 }
 
-fn event(check: &CheckName, level: Level, message: &str) -> Event<'static> {
-    let mut event = Event {
-        level,
-        message: Some(message.to_owned()),
-        ..Event::default()
-    };
-    event.tags.insert("check".into(), check.to_string());
-    event
-}
+const RELEASE: &str = concat!("vitals@", env!("CARGO_PKG_VERSION"));
+/// What one budget lets out of all its sources together.
+const OF_ALL: Rate = Rate {
+    burst: 30,
+    per_minute: 30,
+};
+/// What one check, plugin or place of a panic may use of it: a check that flaps fills no inbox.
+const OF_EACH_SOURCE: Rate = Rate {
+    burst: 5,
+    per_minute: 1,
+};
+/// What the guests of one check may use of theirs; a run has 5 at most.
+const OF_EACH_GUEST: Rate = Rate {
+    burst: 10,
+    per_minute: 5,
+};
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use axum::Router;
-    use axum::routing::post;
-    use secrecy::SecretString;
-
-    use super::*;
-    use crate::check::{Code, RunError};
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_failure_reaches_the_server_with_check_and_code() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let received = Arc::new(Mutex::new(String::new()));
-        let seen = Arc::clone(&received);
-        let take = move |body: String| async move {
-            seen.lock().unwrap().push_str(&body);
-            "{}"
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/api/7/envelope/", post(take));
-        tokio::spawn(async { axum::serve(listener, router).await });
-        let dsn = SecretString::from(format!("http://key@{address}/7"));
-        let config = config::Sentry {
-            dsn: Some(dsn),
-            ..config::Sentry::default()
-        };
-        let sentry = Sentry::new(&config).unwrap();
-        let report = RunReport::failed(RunError::new(Code::Fuel, "used it up"), Duration::ZERO);
-        let check = "orders-db".parse().unwrap();
-        sentry.turned_unhealthy(&check, &report);
-        let id = sentry
-            .capture(&check, Severity::Warning, "from the guest")
-            .unwrap();
-        let flushing = sentry.clone();
-        let flush = move || flushing.flush(Duration::from_secs(10));
-        tokio::task::spawn_blocking(flush).await.unwrap();
-        let received = received.lock().unwrap();
-        assert!(
-            received.contains("orders-db is unhealthy: used it up"),
-            "{received}"
-        );
-        assert!(
-            received.contains(r#""fingerprint":["orders-db","fuel"]"#),
-            "{received}"
-        );
-        assert!(
-            received.contains(&id) && received.contains("from the guest"),
-            "{received}"
-        );
-    }
-
-    #[test]
-    fn without_a_dsn_nothing_is_kept() {
-        let sentry = Sentry::new(&config::Sentry::default()).unwrap();
-        assert_eq!(
-            sentry.capture(&"a".parse().unwrap(), Severity::Error, "x"),
-            None
-        );
-    }
-}
+mod tests;

@@ -48,6 +48,7 @@ use crate::plugin::{LoadError, Plugin, Sandbox};
 use crate::recorder::Recorder;
 use crate::reload::{PluginOutcome, PluginReload, Reload};
 use crate::schedule::Schedule;
+use crate::sentry::Sentry;
 
 /// What the watcher is told.
 #[derive(Debug)]
@@ -70,12 +71,21 @@ pub(crate) struct Rooms {
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) metrics: Metrics,
+    pub(crate) sentry: Sentry,
     /// Which names native checks may have.
     pub(crate) names: Names,
     /// What `GET /health/tools` shows.
     pub(crate) tools: ToolsPage,
     /// Turned while the watcher does.
     pub(crate) beat: Arc<Beat>,
+}
+
+impl Rooms {
+    /// Counts and reports that the host's own code panicked at a `place`.
+    fn panicked(&self, place: &str) {
+        self.metrics.host_panic();
+        self.sentry.panicked(place, None, None);
+    }
 }
 
 /// What `GET /plugins` shows of the catalog.
@@ -192,7 +202,7 @@ impl Watcher {
                 () = closing.cancelled() => return,
                 turned = turn => if turned.is_err() {
                     tracing::error!("the host panicked while it looked after the plugins; it goes on");
-                    self.rooms.metrics.host_panic();
+                    self.rooms.panicked("while it looked after the plugins");
                 },
             }
         }
@@ -315,6 +325,7 @@ impl Watcher {
         let config = Arc::new(config);
         let changes = self.catalog.apply(Arc::clone(&config), changed_roots);
         self.rooms.names.set(&config);
+        self.rooms.sentry.keep_secret(&config.secrets);
         self.rooms.tools.set(&config.tools);
         self.rooms.metrics.config_reloaded(true, Timestamp::now());
         settle::tell_of_changes(&changes);
@@ -349,6 +360,7 @@ impl Watcher {
         for plugin in self.catalog.set_files(files) {
             tracing::info!(%plugin, "plugin is gone");
             self.rooms.metrics.plugin_removed(&plugin);
+            self.rooms.sentry.forget(&plugin);
             self.reloads.record(&reloads::removed(&plugin));
         }
         for wanted in self.catalog.wanted() {
@@ -409,7 +421,7 @@ impl Watcher {
             Ok(arrival) => self.arrived(arrival),
             Err(error) => {
                 tracing::error!(%error, "a load was lost");
-                self.rooms.metrics.host_panic();
+                self.rooms.panicked("while it loaded a plugin");
             }
         }
     }
@@ -440,6 +452,7 @@ impl Watcher {
                         let digest = digest.short();
                         tracing::info!(plugin = %name, digest, "the version that serves is back in its file");
                         self.rooms.metrics.plugin_restored(&name);
+                        self.rooms.sentry.forget(&name);
                         self.unsettled = true;
                     }
                 },
@@ -493,11 +506,14 @@ impl Watcher {
         match verdict {
             Err(error) => {
                 let refusal = LoadOutcome::Failed(Some(plugin.digest()), error);
-                self.shelve(&wanted, refusal, stamp);
+                let facts = load::facts(&refusal).of(&plugin);
+                let (name, now) = (&wanted.name, Timestamp::now());
+                let shelved = self.catalog.shelve(name, refusal, stamp, now);
+                self.tell(&wanted, shelved, &facts);
             }
             Ok(passed) => {
                 for _ in 0..passed.fitting.panics() {
-                    self.rooms.metrics.host_panic();
+                    self.rooms.panicked(load::SETTINGS);
                 }
                 let facts = load::facts(&LoadOutcome::Loaded(plugin));
                 let now = Timestamp::now();
@@ -520,7 +536,7 @@ impl Watcher {
     }
 
     fn tell(&mut self, wanted: &Wanted, shelved: Shelved, facts: &load::Facts) {
-        load::report(wanted, shelved, facts, &self.rooms.metrics);
+        load::report(wanted, shelved, facts, &self.rooms);
         self.unsettled |= shelved != Shelved::Unchanged;
         let outcome = match shelved {
             Shelved::Loaded(_) => PluginOutcome::Loaded,
@@ -551,7 +567,7 @@ impl Watcher {
                 Ok(Ok(done)) => return Some(done),
                 Ok(Err(error)) => {
                     tracing::error!(%error, "the host panicked while it looked after the plugins");
-                    self.rooms.metrics.host_panic();
+                    self.rooms.panicked("while it looked after the plugins");
                     return None;
                 }
                 Err(_) => self.rooms.beat.turn(),

@@ -10,6 +10,7 @@ pub mod guests;
 pub mod zoo;
 
 mod answer;
+mod bugsink;
 mod eventually;
 mod host;
 mod mounted;
@@ -21,6 +22,7 @@ mod tls_target;
 mod vitals;
 
 pub use answer::{Answer, ask, get};
+pub use bugsink::{Bugsink, Digested};
 pub use eventually::{DEADLINE, eventually};
 pub use host::{TestHost, TestHostBuilder, compiler};
 pub use mounted::Mounted;

@@ -45,7 +45,8 @@ enum Verb {
     },
     /// Build the first-party plugins into `target/plugins`.
     Plugins,
-    /// Build the guests of the tests, script guests included, into `target/test-guests`.
+    /// Build the guests of the tests, script guests included, into `target/test-guests`, and install
+    /// what else the tests need.
     Guests,
     /// Check format, lints, documentation and, where `cargo-deny` is installed, dependencies.
     Lint,
@@ -72,10 +73,11 @@ fn main() -> ExitCode {
         Verb::Demo(demo) => demo.run(),
         Verb::Test { args } => tests::run_all(&args),
         Verb::Plugins => guests::plugins(&mut Steps::new(2)),
-        Verb::Guests => guests::all_for_tests(
-            &mut Steps::new(guests::STEPS_FOR_TESTS),
-            install::Permission::Refused,
-        ),
+        Verb::Guests => {
+            let mut steps = Steps::new(guests::STEPS_FOR_TESTS + 1);
+            guests::all_for_tests(&mut steps, install::Permission::Refused)
+                .and_then(|()| tests::bugsink(&mut steps, install::Permission::Refused))
+        }
         Verb::Lint => lint::run_all(),
         Verb::Bench { args } => bench::run_all(&args),
         Verb::Chaos(chaos) => chaos.run(),

@@ -77,21 +77,9 @@ impl ScriptGuest {
 /// Python's tool, in a virtual environment of its own.
 fn componentize_py(permission: Permission) -> Result<Command> {
     let source = workspace::root().join("tests/script-guests/python");
-    let environment = tools_dir().join("venv");
-    once(&environment, &[source.join("requirements.txt")], || {
-        debian_packages(
-            "the Python test guest (python3 with venv)",
-            &["python3-venv"],
-            permission,
-            || succeeds("python3", &["-c", "import venv, ensurepip"]),
-        )?;
-        run(command("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&environment))?;
-        run(command(environment.join("bin/pip"))
-            .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(source.join("requirements.txt")))
-    })?;
+    let requirements = source.join("requirements.txt");
+    let environment =
+        virtual_environment("venv", "the Python test guest", &requirements, permission)?;
 
     // A copy, since the tool leaves compiled files beside the source.
     let app = tools_dir().join("python-app");
@@ -143,6 +131,36 @@ fn jco(permission: Permission) -> Result<Command> {
         // Else it makes a component of the asynchronous model, which WASI 0.2 does not have.
         .arg("--backend-qjs-disable-async");
     Ok(build)
+}
+
+/// Installs Python packages into a virtual environment of their own in `target/tools`; answers its
+/// directory.
+///
+/// # Errors
+///
+/// Python is not installed and can't be, or the packages could not be fetched.
+pub(crate) fn virtual_environment(
+    name: &str,
+    needed_for: &str,
+    requirements: &Path,
+    permission: Permission,
+) -> Result<PathBuf> {
+    let environment = tools_dir().join(name);
+    once(&environment, &[requirements.to_owned()], || {
+        debian_packages(
+            &format!("{needed_for} (python3 with venv)"),
+            &["python3-venv"],
+            permission,
+            || succeeds("python3", &["-c", "import venv, ensurepip"]),
+        )?;
+        run(command("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&environment))?;
+        run(command(environment.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(requirements))
+    })?;
+    Ok(environment)
 }
 
 /// Runs `install` unless it succeeded before with the same pins.

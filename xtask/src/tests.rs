@@ -11,14 +11,16 @@ use anyhow::Result;
 use crate::command::{cargo, run};
 use crate::guests::{self, EXAMPLE_MANIFEST, STEPS_FOR_TESTS, TEST_GUESTS};
 use crate::install::Permission;
+use crate::scripts;
 use crate::step::Steps;
 use crate::workspace;
 
 /// Builds what the tests need and runs them; with `args`, only those of the workspace that `cargo
 /// test` then selects.
 pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
-    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 3 } else { 2 });
+    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 4 } else { 3 });
     guests::all_for_tests(&mut steps, Permission::Given)?;
+    bugsink(&mut steps, Permission::Given)?;
     steps.step("the host and the tests", || {
         let mut build = native("build");
         // As a test selection: dev-dependencies take part in the choice of features.
@@ -36,6 +38,16 @@ pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
         let mut test = native("test");
         test.arg("--no-fail-fast").args(args);
         run(with_fixtures(&mut test))
+    })
+}
+
+/// Installs the server that stands for Sentry, in one step.
+pub(crate) fn bugsink(steps: &mut Steps, permission: Permission) -> Result<()> {
+    steps.step("bugsink, a server for error reports", || {
+        let requirements = workspace::root().join("tests/bugsink/requirements.txt");
+        let needed_for = "the tests of reports to Sentry";
+        scripts::virtual_environment("bugsink", needed_for, &requirements, permission)?;
+        Ok(())
     })
 }
 

@@ -151,6 +151,15 @@ impl Slot {
         &self.facts
     }
 
+    /// Those of this placement or the one before it.
+    pub(super) fn facts_of(&self, placement: Placement) -> Option<&Arc<CheckFacts>> {
+        match &self.facts_before {
+            _ if placement == self.placement => Some(&self.facts),
+            Some((before, facts)) if *before == placement => Some(facts),
+            _ => None,
+        }
+    }
+
     pub(super) fn status(&self) -> Status {
         self.lock().status()
     }
@@ -175,10 +184,8 @@ impl Slot {
     pub(super) fn post(&self, posting: Posting) -> Posted {
         let mut current = self.lock();
         let newest = current.posting.as_ref().map(|posting| posting.placement);
-        let facts = match &self.facts_before {
-            _ if posting.placement == self.placement => &self.facts,
-            Some((placement, facts)) if *placement == posting.placement => facts,
-            _ => return Posted::Refused,
+        let Some(facts) = self.facts_of(posting.placement) else {
+            return Posted::Refused;
         };
         if newest.is_some_and(|newest| newest > posting.placement) {
             return Posted::Refused;

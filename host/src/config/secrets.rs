@@ -76,6 +76,12 @@ impl Secrets {
         }
     }
 
+    /// These secrets and the shared ones of `others` besides.
+    #[must_use]
+    pub(crate) fn and(&self, others: &Self) -> Self {
+        self.with(others.shared.texts())
+    }
+
     /// Whether they were made of the same texts. What was added later is not looked at.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.shared.texts() == other.shared.texts()

@@ -24,7 +24,7 @@ use crate::plugin::{Compiler, ErrorTracker, Sandbox, SandboxError, SandboxOption
 use crate::recorder::Recorder;
 use crate::reload::Reloader;
 use crate::schedule::{Results, Schedule};
-use crate::sentry::{InvalidDsn, Sentry};
+use crate::sentry::{NoReports, Sentry};
 use crate::watch::{Rooms, Watcher};
 
 /// A host that is being set up.
@@ -52,9 +52,9 @@ pub enum StartError {
     /// The sandbox could not be set up on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The DSN of the configuration is none.
+    /// Reports can't be sent as the configuration says.
     #[error(transparent)]
-    Dsn(#[from] InvalidDsn),
+    Sentry(#[from] NoReports),
 }
 
 impl HostBuilder {
@@ -104,7 +104,7 @@ impl HostBuilder {
     }
 
     /// Takes an error tracker to which plugins report, in place of the Sentry of the configuration
-    /// (which is still told of checks that turn unhealthy). It is called on the threads that guests
+    /// (which still gets what the host itself reports). It is called on the threads that guests
     /// share, and must not block.
     #[must_use]
     pub fn error_tracker(self, tracker: Arc<dyn ErrorTracker>) -> Self {
@@ -136,7 +136,7 @@ impl HostBuilder {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let config = Arc::new(config);
-        let sentry = Sentry::new(&config.sentry)?;
+        let sentry = Sentry::new(&config.sentry, &config.secrets)?;
         let tracker = match tracker {
             Some(Tracker(tracker)) => tracker,
             None => Arc::new(sentry.clone()),
@@ -194,6 +194,7 @@ fn assemble(
         schedule: Arc::clone(&schedule),
         recorder,
         metrics: metrics.clone(),
+        sentry: sentry.clone(),
         names: names.clone(),
         tools: tools.clone(),
         beat: Arc::clone(&beats.watcher),
@@ -207,6 +208,7 @@ fn assemble(
         tools,
         pulse: Arc::clone(&loops) as _,
         metrics,
+        sentry: sentry.clone(),
         reloader: Reloader::new(notices.clone()),
         closing: closing.clone(),
     };

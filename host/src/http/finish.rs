@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 
 use super::answer;
 use crate::metrics::{Metrics, Requests, method};
+use crate::sentry::Sentry;
 
 /// Finishes the answers of one route.
 #[derive(Clone)]
@@ -27,15 +28,17 @@ struct Route {
     path: &'static str,
     requests: Requests,
     metrics: Metrics,
+    sentry: Sentry,
 }
 
 impl Finish {
-    pub(super) fn new(path: &'static str, metrics: &Metrics) -> Self {
+    pub(super) fn new(path: &'static str, metrics: &Metrics, sentry: &Sentry) -> Self {
         let requests = metrics.requests(path);
         Self(Arc::new(Route {
             path,
             requests,
             metrics: metrics.clone(),
+            sentry: sentry.clone(),
         }))
     }
 }
@@ -136,6 +139,8 @@ impl Route {
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         tracing::error!(page = self.path, message, "a page panicked");
         self.metrics.host_panic();
+        let place = format!("over the page {}", self.path);
+        self.sentry.panicked(&place, None, message);
         answer::error(StatusCode::INTERNAL_SERVER_ERROR, PANICKED)
     }
 }
@@ -191,7 +196,10 @@ mod tests {
             panic!("out of cheese");
         }
         let metrics = Metrics::enabled("1", "2");
-        let router = Router::new().route("/", post(page).layer(Finish::new("/", &metrics)));
+        let router = Router::new().route(
+            "/",
+            post(page).layer(Finish::new("/", &metrics, &Sentry::default())),
+        );
         let (status, body) = ask(router, Body::empty()).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(body, format!(r#"{{"error":"{PANICKED}"}}"#));
@@ -209,7 +217,10 @@ mod tests {
                 .map_or_else(|error| error.to_string(), |_| "read".into())
         }
         let metrics = Metrics::disabled();
-        let router = Router::new().route("/", post(page).layer(Finish::new("/", &metrics)));
+        let router = Router::new().route(
+            "/",
+            post(page).layer(Finish::new("/", &metrics, &Sentry::default())),
+        );
         let longest = || vec![b'x'; BODY_BYTES];
         let (status, body) = ask(router.clone(), longest().into()).await;
         assert_eq!((status, body.as_str()), (StatusCode::OK, "read"));
@@ -230,7 +241,7 @@ mod tests {
     async fn nothing_is_measured_while_metrics_are_disabled() {
         assert!(Metrics::disabled().requests("/").begin().is_none());
         let router = Router::new().route("/", get(|| async {}));
-        let layered = router.layer(Finish::new("/", &Metrics::disabled()));
+        let layered = router.layer(Finish::new("/", &Metrics::disabled(), &Sentry::default()));
         let (status, _) = ask(layered, Body::empty()).await;
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
     }

@@ -162,6 +162,40 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// The word for it in reports.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "read",
+            Self::Empty => "empty",
+            Self::TooLarge { .. } => "too-large",
+            Self::NotWasm => "not-wasm",
+            Self::CoreModule => "core-module",
+            Self::Precompiled => "precompiled",
+            Self::Digest { .. } => "digest",
+            Self::Compile(_) => "compile",
+            Self::AnotherWorld { .. } => "another-world",
+            Self::Contract { .. } => "contract",
+            Self::Imports { .. } => "imports",
+            Self::Types(_) => "types",
+            Self::Shape { .. } => "shape",
+            Self::Describe(_) => "describe",
+            Self::Description(_) => "description",
+            Self::Schema(_) => "schema",
+            Self::Widening { .. } => "widening",
+            Self::Unfit { .. } => "unfit",
+            Self::Trial { .. } => "trial",
+            Self::Panic(_) => "panic",
+        }
+    }
+
+    /// How the run of the guest ended that speaks against the file, if it is one that does.
+    pub(crate) fn run_error(&self) -> Option<&RunError> {
+        match self {
+            Self::Describe(error) | Self::Trial { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
     /// Whether the same file may be loaded at another time: what failed was not in it.
     pub(crate) fn may_pass(&self) -> bool {
         match self {

@@ -130,7 +130,8 @@ impl Life {
             }
             code => {
                 if code == Some(Code::Host) {
-                    shared.results.panicked(&self.current.name);
+                    let what = report.outcome.message().as_str();
+                    shared.results.panicked(&self.current.name, what);
                 }
                 self.hand_over(report);
             }
@@ -277,7 +278,7 @@ fn tell_of_panic(shared: &Shared, check: &CheckName, panic: &(dyn Any + Send)) {
             %check, panic = what,
             "the host panicked over a run; a check that is followed goes on when it is due"
         );
-        shared.results.panicked(check);
+        shared.results.panicked(check, what);
     };
     let _ = catch_unwind(AssertUnwindSafe(tell));
 }

@@ -65,7 +65,7 @@ impl Results for Collect {
         self.waits.lock().unwrap().push((check.clone(), time));
     }
 
-    fn panicked(&self, check: &CheckName) {
+    fn panicked(&self, check: &CheckName, _what: &str) {
         self.panicked.lock().unwrap().push(check.clone());
     }
 }

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_lite::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Rooms;
 use super::directory::DEBOUNCE;
 use crate::catalog::{LoadOutcome, Seen, Shelved, Stamp, Wanted};
 use crate::check::Digest;
-use crate::metrics::Metrics;
 use crate::plugin::{LoadError, Plugin, Sandbox};
+use crate::sentry::NotLoaded;
 
 /// What loads have in common. Cheap to clone.
 #[derive(Clone)]
@@ -38,9 +39,15 @@ pub(super) struct Facts {
     digest: Option<Digest>,
     version: String,
     compile_time: Duration,
-    error: Option<String>,
-    /// Whether it was the host's own code that failed.
-    panicked: bool,
+    error: Option<LoadError>,
+}
+
+impl Facts {
+    /// Those of a version that was loaded and then refused.
+    pub(super) fn of(self, plugin: &Plugin) -> Self {
+        let version = plugin.description().version.clone();
+        Self { version, ..self }
+    }
 }
 
 impl Loader {
@@ -174,7 +181,6 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
         version: String::new(),
         compile_time: Duration::ZERO,
         error: None,
-        panicked: false,
     };
     match outcome {
         LoadOutcome::Loaded(plugin) => Facts {
@@ -182,12 +188,10 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
             version: plugin.description().version.clone(),
             compile_time: plugin.compile_time(),
             error: None,
-            panicked: false,
         },
         LoadOutcome::Failed(digest, error) => Facts {
             digest: *digest,
-            error: Some(error.to_string()),
-            panicked: matches!(error, LoadError::Panic(_)),
+            error: Some(error.clone()),
             ..nothing
         },
         LoadOutcome::Unchanged => nothing,
@@ -195,10 +199,11 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
 }
 
 /// Says it, once for each change.
-pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, metrics: &Metrics) {
+pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, rooms: &Rooms) {
     let (plugin, path) = (&wanted.name, wanted.path.display());
-    if facts.panicked {
-        metrics.host_panic();
+    let (metrics, sentry) = (&rooms.metrics, &rooms.sentry);
+    if matches!(facts.error, Some(LoadError::Panic(_))) {
+        rooms.panicked("while it loaded a plugin");
     }
     match (shelved, facts.digest, &facts.error) {
         (Shelved::Loaded(generation), Some(digest), _) => {
@@ -206,15 +211,27 @@ pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, metrics: 
             let (version, short) = (&facts.version, digest.short());
             tracing::info!(%plugin, version, digest = short, generation, compile_ms, "plugin loaded");
             metrics.plugin_loaded(plugin, version, digest, generation, facts.compile_time);
+            sentry.forget(plugin);
         }
         (Shelved::Failed, _, Some(error)) => {
             tracing::error!(%plugin, %path, "cannot load plugin: {error}");
             metrics.plugin_load_failed(plugin);
+            // A panic has been reported.
+            if !matches!(error, LoadError::Panic(_)) {
+                sentry.not_loaded(&NotLoaded {
+                    plugin,
+                    version: &facts.version,
+                    digest: facts.digest,
+                    error,
+                });
+            }
         }
         _ => {}
     }
 }
 
+/// Where the host can panic over the schema of a stranger.
+pub(super) const SETTINGS: &str = "while it held settings against a schema";
 /// Files in memory beside those that are compiled; each may have 64 MiB.
 const FILES_WAITING: usize = 6;
 /// A file that was written so lately may still be in the making, although it rested before it was

@@ -7,13 +7,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Watcher;
-use crate::board::{CheckFacts, PluginFacts, Posting};
+use super::load::SETTINGS;
+use crate::board::{CheckFacts, PluginFacts, Posted, Posting};
 use crate::catalog::{Catalog, ConfigurationPage, GuestCheck, Shelf, Standing, Unbound};
 use crate::check::{Breaker, CheckName, Code, RunError, RunReport, Status, Thresholds};
 use crate::config::CheckConfig;
 use crate::native::NativeCheck;
 use crate::reload::CheckChanges;
 use crate::schedule::{FinishedRun, Job, Placement, Probe, Successor, Timing};
+use crate::sentry::Turn;
 
 /// What a check was brought in line with.
 pub(super) struct Settled {
@@ -76,7 +78,7 @@ impl Watcher {
             let bind = || unbound.into_iter().map(Unbound::bind).collect::<Vec<_>>();
             for bound in self.aside(bind).await.into_iter().flatten() {
                 if bound.panicked {
-                    self.rooms.metrics.host_panic();
+                    self.rooms.panicked(SETTINGS);
                 }
                 self.catalog.take_in(bound);
             }
@@ -222,11 +224,12 @@ impl Watcher {
             Standing::Failed(why) => {
                 self.rooms.schedule.forget(name);
                 let shelf = check.plugin.as_ref().map(|name| self.catalog.shelf(name));
+                let (posted, report) = self.post_failure(name, placement, &why);
                 // A file that can't be loaded was told of when it was not, once for all its checks.
                 if shelf.flatten().is_none_or(|shelf| shelf.good().is_some()) {
                     tracing::error!(check = %name, "{why}");
+                    self.report_failure(name, placement, posted, &report);
                 }
-                self.post_failure(name, placement, &why);
                 Some(Ground::Failed(why))
             }
         }
@@ -243,14 +246,20 @@ impl Watcher {
         self.rooms.schedule.follow(Arc::new(job));
     }
 
-    fn post_failure(&self, name: &CheckName, placement: Placement, why: &str) {
+    fn post_failure(
+        &self,
+        name: &CheckName,
+        placement: Placement,
+        why: &str,
+    ) -> (Posted, Arc<RunReport>) {
         let report = RunReport::failed(RunError::new(Code::Load, why), Duration::ZERO);
-        self.rooms.board.post(
+        let report = Arc::new(report);
+        let posted = self.rooms.board.post(
             name,
             Posting {
                 placement,
                 status: Status::Unhealthy,
-                report: Arc::new(report),
+                report: Arc::clone(&report),
                 checked_at: Timestamp::now(),
                 consecutive_failures: 0,
                 breaker: Breaker::default(),
@@ -258,6 +267,30 @@ impl Watcher {
                 stale_at: None,
             },
         );
+        (posted, report)
+    }
+
+    fn report_failure(
+        &self,
+        check: &CheckName,
+        placement: Placement,
+        posted: Posted,
+        report: &RunReport,
+    ) {
+        let before = match posted {
+            Posted::After(Status::Unhealthy) | Posted::Refused => return,
+            Posted::After(before) => Some(before),
+            Posted::First => None,
+        };
+        let facts = self.rooms.board.facts(check, placement);
+        self.rooms.sentry.turned(&Turn {
+            check,
+            facts: facts.as_deref(),
+            before,
+            status: Status::Unhealthy,
+            report,
+            failures: 0,
+        });
     }
 
     fn forget(&mut self, name: &CheckName) {

@@ -28,6 +28,7 @@ mod reloading;
 mod results;
 mod schedule;
 mod scripts;
+mod sentry;
 mod shutdown;
 mod storms;
 mod system;

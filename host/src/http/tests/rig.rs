@@ -20,6 +20,7 @@ use crate::http::{AppState, Inside, Plugins, Pulse, ToolsPage, site};
 use crate::metrics::Metrics;
 use crate::reload::Reloader;
 use crate::schedule::Placement;
+use crate::sentry::Sentry;
 use crate::watch::Notice;
 
 pub(super) struct Rig {
@@ -75,6 +76,7 @@ impl Rig {
             tools: tools.clone(),
             pulse: Arc::new(pulse),
             metrics,
+            sentry: Sentry::default(),
             reloader: Reloader::new(told),
             closing: closing.clone(),
         };

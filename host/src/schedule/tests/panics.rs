@@ -70,8 +70,8 @@ impl Results for Brittle {
         self.collect.skipped(check, reason);
     }
 
-    fn panicked(&self, check: &CheckName) {
-        self.collect.panicked(check);
+    fn panicked(&self, check: &CheckName, what: &str) {
+        self.collect.panicked(check, what);
         panic!("over a panic");
     }
 }

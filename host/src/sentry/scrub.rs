@@ -1,0 +1,111 @@
+//! Takes secrets out of everything that an event says.
+
+use sentry::protocol::{Event, Exception, Value};
+
+use crate::check::Text;
+use crate::config::Secrets;
+
+/// The secrets of the configuration that holds and of the one before it: what was under way when it
+/// changed must not slip out.
+pub(super) struct Scrubber {
+    now: Secrets,
+    all: Secrets,
+}
+
+impl Scrubber {
+    pub(super) fn new(now: &Secrets) -> Self {
+        Self {
+            now: now.clone(),
+            all: now.clone(),
+        }
+    }
+
+    /// That of another configuration; nothing where its secrets are the same.
+    pub(super) fn followed_by(&self, next: &Secrets) -> Option<Self> {
+        (!self.now.is_same(next)).then(|| Self {
+            now: next.clone(),
+            all: next.and(&self.now),
+        })
+    }
+
+    /// One bounded line without secrets.
+    pub(super) fn clean(&self, text: &str) -> String {
+        let searched = text.floor_char_boundary(SEARCHED_BYTES);
+        let clean = self.all.redact(&text[..searched]);
+        let mut kept = clean.len();
+        if searched < text.len() {
+            // The piece of a secret that was cut is found by nobody.
+            kept = kept.saturating_sub(self.all.longest());
+        }
+        let kept = clean.floor_char_boundary(kept);
+        Text::line(&clean[..kept], TEXT_BYTES).into()
+    }
+
+    /// Cleans every text of an event but those that are the operator's own words to Sentry: release
+    /// and environment.
+    pub(super) fn scrub(&self, event: &mut Event<'static>) {
+        let clean = |text: &mut String| *text = self.clean(text);
+        event.message.iter_mut().for_each(clean);
+        event.tags.values_mut().for_each(clean);
+        event.extra.values_mut().for_each(|it| self.scrub_value(it));
+        for part in event.fingerprint.to_mut() {
+            *part = self.clean(part).into();
+        }
+        for exception in &mut event.exception.values {
+            self.scrub_exception(exception);
+        }
+        for crumb in &mut event.breadcrumbs.values {
+            crumb.message.iter_mut().for_each(clean);
+            crumb.data.values_mut().for_each(|it| self.scrub_value(it));
+        }
+    }
+
+    fn scrub_exception(&self, exception: &mut Exception) {
+        exception.ty = self.clean(&exception.ty);
+        for text in exception.value.iter_mut().chain(&mut exception.module) {
+            *text = self.clean(text);
+        }
+        let frames = exception.stacktrace.iter_mut();
+        for frame in frames.flat_map(|trace| &mut trace.frames) {
+            for text in frame.function.iter_mut().chain(&mut frame.module) {
+                *text = self.clean(text);
+            }
+        }
+    }
+
+    fn scrub_value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.clean(text),
+            Value::Array(all) => all.iter_mut().for_each(|it| self.scrub_value(it)),
+            Value::Object(all) => all.values_mut().for_each(|it| self.scrub_value(it)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+const TEXT_BYTES: usize = 8 << 10;
+const SEARCHED_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_piece_of_a_secret_stays_at_a_cut() {
+        let scrubber = Scrubber::new(&Secrets::new(["s3cret-s3cret-s3cret"]));
+        let copies = "s3cret-s3cret-s3cret".repeat(SEARCHED_BYTES / 20 + 10);
+        let clean = scrubber.clean(&copies);
+        assert!(!clean.contains("s3cret"), "{clean}");
+    }
+
+    #[test]
+    fn secrets_of_the_configuration_before_are_still_secret() {
+        let first = Scrubber::new(&Secrets::new(["the-old-one-and-more"]));
+        let second = first.followed_by(&Secrets::new(["the-old-one"])).unwrap();
+        assert_eq!(second.clean("<the-old-one-and-more>"), "<[redacted]>");
+        assert_eq!(second.clean("<the-old-one>"), "<[redacted]>");
+        assert!(second.followed_by(&Secrets::new(["the-old-one"])).is_none());
+        let third = second.followed_by(&Secrets::new(["a-third"])).unwrap();
+        assert_eq!(third.clean("the-old-one a-third"), "[redacted] [redacted]");
+    }
+}

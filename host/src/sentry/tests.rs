@@ -1,0 +1,373 @@
+//! Reports as a server gets them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::board::{CheckFacts, PluginFacts};
+use crate::check::{Code, Outcome, RunError, RunReport, Text};
+use crate::plugin::LoadError;
+
+/// A server that keeps the events of the envelopes that it gets.
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<Value>>>);
+
+impl Sink {
+    async fn start(&self) -> SocketAddr {
+        let kept = Arc::clone(&self.0);
+        let take = move |headers: HeaderMap, body: String| async move {
+            let auth = headers["x-sentry-auth"].to_str().unwrap();
+            assert!(auth.contains("sentry_key=key"), "{auth}");
+            let lines: Vec<_> = body.lines().collect();
+            let header: Value = serde_json::from_str(lines[1]).unwrap();
+            assert_eq!(header["type"], "event");
+            assert_eq!(header["length"], lines[2].len());
+            kept.lock()
+                .unwrap()
+                .push(serde_json::from_str(lines[2]).unwrap());
+            "{}"
+        };
+        serve(Router::new().route("/api/7/envelope/", post(take))).await
+    }
+
+    fn events(&self) -> Vec<Value> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Those events, once all that was sent is there.
+    async fn after(&self, sentry: &Sentry) -> Vec<Value> {
+        flushed(sentry).await;
+        self.events()
+    }
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async { axum::serve(listener, router).await });
+    address
+}
+
+fn sentry(address: SocketAddr, secrets: &Secrets) -> Sentry {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = config::Sentry {
+        dsn: Some(SecretString::from(format!("http://key@{address}/7"))),
+        environment: "tests".into(),
+        ..config::Sentry::default()
+    };
+    Sentry::new(&config, secrets).unwrap()
+}
+
+async fn flushed(sentry: &Sentry) {
+    let desk = sentry.0.as_ref().unwrap();
+    assert!(desk.courier.flush(Duration::from_secs(30)).await);
+}
+
+fn turn(sentry: &Sentry, check: &str, before: Status, status: Status, report: &RunReport) {
+    let facts = CheckFacts {
+        critical: true,
+        interval_ms: 1000,
+        timeout_ms: 1000,
+        plugin: Some(PluginFacts {
+            name: "postgres".into(),
+            version: Some("1.2.3".into()),
+            digest: Some(Digest::of(b"it")),
+            generation: 1,
+        }),
+        grants: Vec::new(),
+    };
+    sentry.turned(&Turn {
+        check: &check.parse().unwrap(),
+        facts: Some(&facts),
+        before: Some(before),
+        status,
+        report,
+        failures: 3,
+    });
+}
+
+fn answered(outcome: Outcome) -> RunReport {
+    RunReport::answered(outcome, Duration::from_millis(12))
+}
+
+#[tokio::test]
+async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
+    let sink = Sink::default();
+    let sentry = sentry(sink.start().await, &Secrets::default());
+    let healthy = answered(Outcome::healthy("all is well"));
+    turn(&sentry, "cache", Status::Unknown, Status::Healthy, &healthy);
+    let slow = answered(Outcome::degraded("slow"));
+    turn(
+        &sentry,
+        "orders-db",
+        Status::Healthy,
+        Status::Degraded,
+        &slow,
+    );
+    let error = RunError {
+        limit: Some("64MiB".into()),
+        frames: vec![Text::line("inner", 99), Text::line("outer", 99)],
+        ..RunError::new(Code::Trap, "trapped: unreachable")
+    };
+    let trapped = RunReport::failed(error, Duration::ZERO);
+    turn(
+        &sentry,
+        "orders-db",
+        Status::Degraded,
+        Status::Unhealthy,
+        &trapped,
+    );
+
+    let events = sink.after(&sentry).await;
+    assert_eq!(events.len(), 1, "{events:#?}");
+    let event = &events[0];
+    assert_eq!(
+        event["message"],
+        "orders-db is unhealthy: trapped: unreachable"
+    );
+    assert_eq!(
+        event["fingerprint"],
+        serde_json::json!(["orders-db", "trap"])
+    );
+    assert_eq!(
+        event["tags"],
+        serde_json::json!({
+            "check": "orders-db", "code": "trap", "plugin": "postgres", "version": "1.2.3",
+            "digest": Digest::of(b"it").short(),
+        })
+    );
+    assert_eq!(event["environment"], "tests");
+    assert_eq!(event["release"], RELEASE);
+    assert_eq!(event["extra"]["limit"], "64MiB");
+    assert_eq!(event["extra"]["consecutive_failures"], 3);
+    let exception = &event["exception"]["values"][0];
+    assert_eq!(exception["type"], "trap");
+    let frames = &exception["stacktrace"]["frames"];
+    assert_eq!(
+        (&frames[0]["function"], &frames[1]["function"]),
+        (&"outer".into(), &"inner".into())
+    );
+    let crumbs = event["breadcrumbs"]["values"].as_array().unwrap();
+    let said: Vec<_> = crumbs.iter().map(|crumb| &crumb["message"]).collect();
+    assert_eq!(
+        said,
+        [
+            "cache is healthy: all is well",
+            "orders-db is degraded: slow"
+        ]
+    );
+    assert_eq!(
+        crumbs[1]["data"],
+        serde_json::json!({"check": "orders-db", "from": "healthy", "to": "degraded"})
+    );
+}
+
+#[tokio::test]
+async fn what_the_configuration_holds_secret_is_in_no_event() {
+    let sink = Sink::default();
+    let sentry = sentry(sink.start().await, &Secrets::new(["hunter2-first"]));
+    sentry.keep_secret(&Secrets::new(["hunter2-second"]));
+    let both = "hunter2-first hunter2-second";
+
+    let down = answered(Outcome::unhealthy(both));
+    turn(&sentry, "a", Status::Healthy, Status::Unhealthy, &down);
+    let error = RunError {
+        frames: vec![Text::line(both, 99)],
+        ..RunError::new(Code::Trap, both)
+    };
+    let trial = LoadError::Trial {
+        check: "a".parse().unwrap(),
+        error: Box::new(error),
+    };
+    sentry.not_loaded(&NotLoaded {
+        plugin: &"a".parse().unwrap(),
+        version: both,
+        digest: None,
+        error: &trial,
+    });
+    sentry.panicked("over a page", None, Some(both));
+    sentry.message(Severity::Info, both).unwrap();
+    sentry.error(&Failure(both, None)).unwrap();
+    sentry.capture(&"a".parse().unwrap(), Severity::Error, both);
+
+    let events = sink.after(&sentry).await;
+    assert_eq!(events.len(), 6);
+    for event in events {
+        let text = event.to_string();
+        assert!(text.contains("[redacted] [redacted]"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_failure_to_load_is_told_once() {
+    let sink = Sink::default();
+    let sentry = sentry(sink.start().await, &Secrets::default());
+    let plugin = "redis".parse().unwrap();
+    let fail = |content: &[u8], error: &LoadError| {
+        sentry.not_loaded(&NotLoaded {
+            plugin: &plugin,
+            version: "",
+            digest: Some(Digest::of(content)),
+            error,
+        });
+    };
+    fail(b"one", &LoadError::NotWasm);
+    fail(b"one", &LoadError::NotWasm);
+    fail(b"two", &LoadError::NotWasm);
+    fail(b"two", &LoadError::CoreModule);
+    sentry.forget(&plugin);
+    fail(b"two", &LoadError::CoreModule);
+
+    let events = sink.after(&sentry).await;
+    let prints: Vec<_> = events
+        .iter()
+        .map(|event| &event["fingerprint"][2])
+        .collect();
+    assert_eq!(
+        prints,
+        ["not-wasm", "not-wasm", "core-module", "core-module"]
+    );
+    assert_eq!(
+        events[0]["tags"],
+        serde_json::json!({
+            "plugin": "redis", "code": "not-wasm", "digest": Digest::of(b"one").short(),
+        })
+    );
+}
+
+#[tokio::test]
+async fn noise_of_guests_leaves_room_for_failures_and_a_flapping_check_for_others() {
+    let sink = Sink::default();
+    let sentry = sentry(sink.start().await, &Secrets::default());
+    let noisy: Vec<CheckName> = (0..20)
+        .map(|number| format!("noisy-{number}").parse().unwrap())
+        .collect();
+    let mut taken = 0;
+    for check in &noisy {
+        for _ in 0..20 {
+            taken += usize::from(sentry.capture(check, Severity::Error, "noise").is_some());
+        }
+        flushed(&sentry).await;
+    }
+    let most = (OF_ALL.burst + OF_ALL.per_minute) as usize;
+    assert!((30..=most).contains(&taken), "{taken}");
+
+    let down = answered(Outcome::unhealthy("down"));
+    for _ in 0..100 {
+        turn(&sentry, "flaps", Status::Healthy, Status::Unhealthy, &down);
+    }
+    turn(&sentry, "other", Status::Healthy, Status::Unhealthy, &down);
+    let events = sink.after(&sentry).await;
+    let of = |check: &str| {
+        let all = events.iter();
+        all.filter(|event| event["tags"]["check"] == check).count()
+    };
+    assert!((5..=6).contains(&of("flaps")), "{}", of("flaps"));
+    assert_eq!(of("other"), 1);
+    let left_out: usize = events
+        .iter()
+        .filter_map(|event| event["extra"]["left_out_before"].as_u64())
+        .map(|left_out| usize::try_from(left_out).unwrap())
+        .sum();
+    assert_eq!(left_out, 400 - taken + 100 - of("flaps"));
+}
+
+/// An error of a program, with a source.
+#[derive(Debug)]
+struct Failure(&'static str, Option<fmt::Error>);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_ref().map(|source| source as _)
+    }
+}
+
+#[tokio::test]
+async fn a_programs_error_is_told_with_its_sources_and_its_id() {
+    let sink = Sink::default();
+    let sentry = sentry(sink.start().await, &Secrets::default());
+    let id = sentry.error(&Failure("cannot bill", Some(fmt::Error)));
+    let events = sink.after(&sentry).await;
+    assert_eq!(events[0]["event_id"].as_str(), id.as_deref());
+    let values = &events[0]["exception"]["values"];
+    assert_eq!(values[1]["type"], "Failure");
+    assert_eq!(values[1]["value"], "cannot bill");
+    assert_eq!(values[0]["value"], fmt::Error.to_string());
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_holds_nobody_up() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let never = move || async move {
+        counted.fetch_add(1, Ordering::Relaxed);
+        std::future::pending::<()>().await;
+    };
+    let address = serve(Router::new().fallback(post(never))).await;
+    let sentry = sentry(address, &Secrets::default());
+    let mut taken = 0;
+    for number in 0..200 {
+        let check = format!("check-{number}").parse().unwrap();
+        taken += usize::from(sentry.capture(&check, Severity::Error, "x").is_some());
+        let source = format!("place {number}");
+        sentry.panicked(&source, None, None);
+        sentry.message(Severity::Error, "x");
+    }
+    assert!(taken > 0);
+    let desk = sentry.0.as_ref().unwrap();
+    assert!(
+        !desk.courier.flush(Duration::from_millis(100)).await,
+        "the first is still under way"
+    );
+    assert!(desk.losses.take() > 0);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_costs_the_event_and_is_left_alone_when_it_says_so() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let refuse = move || async move {
+        counted.fetch_add(1, Ordering::Relaxed);
+        (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1000")])
+    };
+    let address = serve(Router::new().fallback(post(refuse))).await;
+    let sentry = sentry(address, &Secrets::default());
+    for _ in 0..3 {
+        sentry.message(Severity::Error, "x").unwrap();
+    }
+    flushed(&sentry).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert_eq!(sentry.0.as_ref().unwrap().losses.take(), 3);
+
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = nobody.local_addr().unwrap();
+    drop(nobody);
+    let sentry = self::sentry(address, &Secrets::default());
+    sentry.message(Severity::Error, "x").unwrap();
+    flushed(&sentry).await;
+    assert_eq!(sentry.0.as_ref().unwrap().losses.take(), 1);
+}
+
+#[test]
+fn without_a_dsn_nothing_is_kept() {
+    let sentry = Sentry::new(&config::Sentry::default(), &Secrets::default()).unwrap();
+    let check = "a".parse().unwrap();
+    assert_eq!(sentry.capture(&check, Severity::Error, "x"), None);
+    assert_eq!(sentry.message(Severity::Error, "x"), None);
+    assert_eq!(sentry.error(&fmt::Error), None);
+}
