@@ -21,6 +21,7 @@ pub use self::names::RegisterError;
 use crate::board::Board;
 use crate::check::{InvalidName, Status};
 use crate::http::{self, AppState};
+use crate::metrics::{Metrics, ServiceMetrics};
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::recorder::FLUSH;
 use crate::reload::Reloader;
@@ -33,6 +34,7 @@ pub struct Host {
     board: Arc<Board>,
     schedule: Arc<Schedule>,
     sentry: Sentry,
+    metrics: Metrics,
     state: AppState,
     notices: mpsc::UnboundedSender<Notice>,
     names: Names,
@@ -93,6 +95,11 @@ impl Host {
     /// What asks this host to look at files and configuration now.
     pub fn reloader(&self) -> Reloader {
         Reloader::new(self.notices.clone())
+    }
+
+    /// Where the service around the host counts: `GET /metrics` shows that with the host's own.
+    pub fn metrics(&self) -> ServiceMetrics {
+        self.metrics.of_service()
     }
 
     /// The verdict over all checks, as `/health` has it.

@@ -18,6 +18,7 @@ use super::compile::{Compilation, Compiler};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
 use super::files::FilePool;
+use super::metrics::GuestMetrics;
 use super::state::State;
 use super::threads::GuestThreads;
 use crate::check::Digest;
@@ -37,6 +38,7 @@ struct Shared {
     cache: Option<CodeCache>,
     admitted: AdmittedByDigest,
     tracker: Option<Arc<dyn ErrorTracker>>,
+    metrics: Option<Arc<dyn GuestMetrics>>,
     compilation: Compilation,
     describes: Semaphore,
 }
@@ -55,6 +57,8 @@ pub struct SandboxOptions {
     pub roots: Vec<Root>,
     /// Where reports of guests go.
     pub tracker: Option<Arc<dyn ErrorTracker>>,
+    /// Where metrics of guests go; without it their calls are accepted and ignored.
+    pub metrics: Option<Arc<dyn GuestMetrics>>,
 }
 
 /// The sandbox could not be set up on this machine.
@@ -72,7 +76,7 @@ pub enum SandboxError {
 }
 
 impl SandboxOptions {
-    /// What a configuration asks for. Plugins are compiled in this process.
+    /// What a configuration asks for. Plugins are compiled in this process, and their metrics ignored.
     pub fn new(config: &Config, tracker: Option<Arc<dyn ErrorTracker>>) -> Self {
         Self {
             max_runs: config.engine.max_runs as usize,
@@ -81,6 +85,7 @@ impl SandboxOptions {
             compiler: Compiler::default(),
             roots: config.tls.roots.clone(),
             tracker,
+            metrics: None,
         }
     }
 }
@@ -104,6 +109,7 @@ impl Sandbox {
             admitted: AdmittedByDigest::default(),
             files: Arc::new(FilePool::new()),
             tracker: options.tracker,
+            metrics: options.metrics,
             compilation: Compilation::new(options.compiler),
             describes: Semaphore::new(DESCRIBES),
             engine,
@@ -174,6 +180,10 @@ impl Sandbox {
 
     pub(super) fn tracker(&self) -> Option<&Arc<dyn ErrorTracker>> {
         self.0.tracker.as_ref()
+    }
+
+    pub(super) fn metrics(&self) -> Option<&Arc<dyn GuestMetrics>> {
+        self.0.metrics.as_ref()
     }
 
     pub(super) fn compilation(&self) -> &Compilation {
