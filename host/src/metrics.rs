@@ -87,19 +87,19 @@ impl Metrics {
     /// its breaker closes.
     /// `plugin` is empty for a native check.
     pub(crate) fn check_placed(&self, check: &CheckName, plugin: &str, critical: bool) {
-        if let Some(recorder) = &self.0 {
-            if let Some(before) = recorder.checks.place(check, plugin, critical) {
-                recorder.guests.forget(&before, check);
-            }
+        if let Some(recorder) = &self.0
+            && let Some(before) = recorder.checks.place(check, plugin, critical)
+        {
+            recorder.guests.forget(&before, check);
         }
     }
 
     /// A check is gone, and with it all its series.
     pub(crate) fn check_removed(&self, check: &CheckName) {
-        if let Some(recorder) = &self.0 {
-            if let Some(plugin) = recorder.checks.remove(check) {
-                recorder.guests.forget(&plugin, check);
-            }
+        if let Some(recorder) = &self.0
+            && let Some(plugin) = recorder.checks.remove(check)
+        {
+            recorder.guests.forget(&plugin, check);
         }
     }
 

@@ -129,9 +129,11 @@ fn the_series_of_a_check_go_with_it() {
     let metrics = placed(&["p", "p", "q"]);
     let (version, other) = (serving(&metrics, "p"), serving(&metrics, "q"));
     let set = |of: &str| take(&version, of, "x", &[], Reading::Set(1.0)).unwrap();
-    (set("a"), set("b"));
+    set("a");
+    set("b");
     // It is no check of this plugin, and one of nobody.
-    (set("c"), set("nobody"));
+    set("c");
+    set("nobody");
     let shows = |metrics: &Metrics, of: &str| page(metrics).contains(&format!("check=\"{of}\""));
     assert!(shows(&metrics, "a") && shows(&metrics, "b"));
     assert!(!shows(&metrics, "c") && !shows(&metrics, "nobody"));
