@@ -22,6 +22,7 @@ pub use self::names::RegisterError;
 use crate::board::Board;
 use crate::check::{InvalidName, Status};
 use crate::http::{self, AppState};
+use crate::metrics::{Metrics, ServiceMetrics};
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::plugin::{Sandbox, Severity};
 use crate::recorder::FLUSH;
@@ -36,6 +37,7 @@ pub struct Host {
     schedule: Arc<Schedule>,
     sandbox: Sandbox,
     sentry: Sentry,
+    metrics: Metrics,
     state: AppState,
     notices: mpsc::UnboundedSender<Notice>,
     names: Names,
@@ -96,6 +98,11 @@ impl Host {
     /// What asks this host to look at files and configuration now.
     pub fn reloader(&self) -> Reloader {
         Reloader::new(self.notices.clone())
+    }
+
+    /// Where the service around the host counts: `GET /metrics` shows that with the host's own.
+    pub fn metrics(&self) -> ServiceMetrics {
+        self.metrics.of_service()
     }
 
     /// The verdict over all checks, as `/health` has it.

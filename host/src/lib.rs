@@ -31,7 +31,7 @@ pub mod config;
 pub mod fuzzing;
 mod host;
 mod http;
-mod metrics;
+pub mod metrics;
 mod native;
 mod panics;
 pub mod plugin;

@@ -3,13 +3,18 @@
 //! Other rooms tell it what happened; what holds at the moment of a scrape comes with the scrape.
 //! It knows nothing of endpoints, plugins or schedules beyond their names. While metrics are
 //! disabled every call is accepted and ignored.
+//!
+//! A program that embeds the host has metrics of its own through [`ServiceMetrics`].
 
+mod book;
 mod checks;
 mod family;
+mod guests;
 mod host;
 mod moment;
 mod plugins;
 mod requests;
+mod service;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,12 +25,16 @@ use prometheus::TextEncoder;
 
 pub(crate) use moment::Moment;
 pub(crate) use requests::{Requests, method};
+pub use service::{Counter, Gauge, Histogram, MetricError, ServiceMetrics};
 
 use crate::check::{CheckName, Digest, PluginName};
+use crate::plugin::{GuestMetrics, VersionMetrics};
 use crate::schedule::{FinishedRun, Skipped};
 use checks::Checks;
+use guests::{Guests, Version};
 use host::Host;
 use plugins::Plugins;
+use service::Kept;
 
 /// The metrics of a host; clones share them.
 #[derive(Clone, Default)]
@@ -34,6 +43,8 @@ pub(crate) struct Metrics(Option<Arc<Recorder>>);
 struct Recorder {
     checks: Checks,
     plugins: Plugins,
+    guests: Guests,
+    service: Kept,
     host: Host,
 }
 
@@ -42,10 +53,11 @@ impl Metrics {
     /// [`Metrics::config_reloaded`] is told otherwise, no configuration has been taken over.
     pub(crate) fn enabled(version: &str, wasmtime: &str) -> Self {
         let host = Host::new(version, wasmtime);
-        let (checks, plugins) = (Checks::default(), Plugins::default());
         Self(Some(Arc::new(Recorder {
-            checks,
-            plugins,
+            checks: Checks::default(),
+            plugins: Plugins::default(),
+            guests: Guests::default(),
+            service: Kept::default(),
             host,
         })))
     }
@@ -60,19 +72,34 @@ impl Metrics {
         self.0.is_some()
     }
 
+    /// Where plugins count; nothing while metrics are disabled.
+    pub(crate) fn of_guests(&self) -> Option<Arc<dyn GuestMetrics>> {
+        let recorder = self.0.as_ref()?;
+        Some(Arc::clone(recorder) as _)
+    }
+
+    /// Where the service around the host counts.
+    pub(crate) fn of_service(&self) -> ServiceMetrics {
+        ServiceMetrics::new(self.0.as_ref().map(|recorder| &recorder.service))
+    }
+
     /// A check is there from now on, or what is known about it has changed; its counts stay, and
     /// its breaker closes.
     /// `plugin` is empty for a native check.
     pub(crate) fn check_placed(&self, check: &CheckName, plugin: &str, critical: bool) {
-        if let Some(recorder) = &self.0 {
-            recorder.checks.place(check, plugin, critical);
+        if let Some(recorder) = &self.0
+            && let Some(before) = recorder.checks.place(check, plugin, critical)
+        {
+            recorder.guests.forget(&before, check);
         }
     }
 
     /// A check is gone, and with it all its series.
     pub(crate) fn check_removed(&self, check: &CheckName) {
-        if let Some(recorder) = &self.0 {
-            recorder.checks.remove(check);
+        if let Some(recorder) = &self.0
+            && let Some(plugin) = recorder.checks.remove(check)
+        {
+            recorder.guests.forget(&plugin, check);
         }
     }
 
@@ -133,6 +160,7 @@ impl Metrics {
     pub(crate) fn plugin_removed(&self, plugin: &PluginName) {
         if let Some(recorder) = &self.0 {
             recorder.plugins.remove(plugin);
+            recorder.guests.remove(plugin);
         }
     }
 
@@ -167,6 +195,8 @@ impl Metrics {
         let mut families = recorder.host.families();
         families.extend(recorder.checks.families());
         families.extend(recorder.plugins.families());
+        families.extend(recorder.guests.families());
+        families.extend(recorder.service.families());
         families.extend(moment.families());
         families.sort_by(|one, other| one.name().cmp(other.name()));
         let mut text = String::new();
@@ -174,6 +204,12 @@ impl Metrics {
             tracing::error!(%error, "some metrics cannot be written as text and are left out");
         }
         text
+    }
+}
+
+impl GuestMetrics for Recorder {
+    fn version(self: Arc<Self>, plugin: &PluginName) -> Arc<dyn VersionMetrics> {
+        Arc::new(Version::new(plugin, Arc::downgrade(&self)))
     }
 }
 

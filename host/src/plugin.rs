@@ -18,6 +18,7 @@ pub(crate) mod fuzzing;
 pub(crate) mod grants;
 mod imports;
 mod limiter;
+mod metrics;
 mod output;
 mod run;
 mod sandbox;
@@ -38,6 +39,7 @@ pub use grants::{
     AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark,
     Origin, Target, Wanted,
 };
+pub use metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};
 pub use run::Task;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
 pub use schema::{Binding, BindingError};

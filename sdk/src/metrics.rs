@@ -1,6 +1,10 @@
 //! Prometheus metrics of a plugin, exposed by the host as `plugin_<plugin>_<name>` with the label `check`
 //! added. The host accepts and ignores all of it while metrics are disabled.
 //!
+//! A name is snake case, at most 64 long; so is that of a label, which can't be `check`, `le` or `quantile`.
+//! Of a metric the first call decides: type and label names have to be the same from then on, help and
+//! buckets of later calls are left aside.
+//!
 //! The host keeps the values from run to run, until it loads another version of the plugin. Outside of
 //! the host every call answers [`MetricsError::NoHost`]: a check that is to be tested there, or is not to
 //! fail over a metric, does not hand the error on.
@@ -38,7 +42,7 @@ pub fn histogram(name: impl Into<String>, help: impl Into<String>) -> Histogram 
 }
 
 /// A number that only grows. At most 8 labels, with values of at most 128 bytes; a check has at most 100
-/// series in all.
+/// series in all, of which a histogram is one for each set of label values.
 #[derive(Clone, Debug)]
 pub struct Counter(Series);
 
@@ -92,8 +96,8 @@ impl Histogram {
         self
     }
 
-    /// Sets the upper bounds of the buckets, at most 32; the first call for a name decides, and without
-    /// any the host's own are used.
+    /// Sets the upper bounds of the buckets, at most 32, finite and in ascending order; the first call for a
+    /// name decides. Without any there are ten, from 1 ms to 10 s, for values in seconds.
     #[must_use]
     pub fn buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
         self.buckets = bounds.into();

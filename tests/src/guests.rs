@@ -62,6 +62,9 @@ pub const MARKS_TWO: Guest = test("marks-two");
 pub const IMPORTS: Guest = test("imports");
 /// Details and measurements, `case` valid, invalid or many.
 pub const MEASURE: Guest = test("measure");
+/// Makes `calls` of the contract's metrics, and says what became of each; without them it counts as
+/// another version of `METRICS` would.
+pub const METER: Guest = test("meter");
 /// Uses the contract's metrics.
 pub const METRICS: Guest = test("metrics");
 /// Writes a line of each level to the log.

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::command::{cargo, run};
+use crate::command::{cargo, run, succeeds};
 use crate::guests::{self, EXAMPLE_MANIFEST, STEPS_FOR_TESTS, TEST_GUESTS};
-use crate::install::Permission;
+use crate::install::{self, Permission};
 use crate::scripts;
 use crate::step::Steps;
 use crate::workspace;
@@ -18,9 +18,19 @@ use crate::workspace;
 /// Builds what the tests need and runs them; with `args`, only those of the workspace that `cargo
 /// test` then selects.
 pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
-    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 4 } else { 3 });
+    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 5 } else { 4 });
     guests::all_for_tests(&mut steps, Permission::Given)?;
     bugsink(&mut steps, Permission::Given)?;
+    steps.step("promtool, which reads the metrics", || {
+        let present = || succeeds("promtool", &["--version"]);
+        let packages = ["prometheus"];
+        install::debian_packages(
+            "the tests of the metrics",
+            &packages,
+            Permission::Given,
+            present,
+        )
+    })?;
     steps.step("the host and the tests", || {
         let mut build = native("build");
         // As a test selection: dev-dependencies take part in the choice of features.

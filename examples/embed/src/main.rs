@@ -1,8 +1,8 @@
 //! A small web service with the vitals host inside: pages and a `/health` of its own, the host's
-//! probes beside them, native checks, and any plugin that is dropped into `plugins`.
+//! probes beside them, native checks, a metric, and any plugin that is dropped into `plugins`.
 //!
 //! `cargo run -p vitals-example-embed`, then `curl -X POST http://127.0.0.1:8080/orders` and
-//! `curl http://127.0.0.1:8080/health/checks/orders`.
+//! `curl http://127.0.0.1:8080/health/checks/orders` or `…/metrics`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,10 +12,13 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use tokio::net::{TcpListener, TcpStream};
 use vitals_host::config::Config;
+use vitals_host::metrics::Counter;
 use vitals_host::{Host, Outcome};
 
 /// As `vitals.toml` has it; `[checks.<name>]` sets the schedule of a native check too.
 const CONFIG: &str = r#"
+    [metrics]
+    enabled = true
     [checks.orders]
     interval = "5s"
 "#;
@@ -41,7 +44,7 @@ async fn main() -> anyhow::Result<()> {
     tokio::fs::create_dir_all("plugins").await?;
     let shop = Arc::new(Shop::default());
     let host = Arc::new(start_host(CONFIG.parse()?, Arc::clone(&shop)).await?);
-    let app = service(shop, Arc::clone(&host));
+    let app = service(shop, Arc::clone(&host))?;
     let listener = TcpListener::bind("127.0.0.1:8080").await?;
     let address = listener.local_addr()?;
     // Checks come and go while the host runs, too.
@@ -69,18 +72,22 @@ async fn start_host(config: Config, shop: Arc<Shop>) -> anyhow::Result<Host> {
 }
 
 /// The pages of the service, its own `/health` among them, and all of the host's but that one.
-fn service(shop: Arc<Shop>, host: Arc<Host>) -> Router {
+fn service(shop: Arc<Shop>, host: Arc<Host>) -> anyhow::Result<Router> {
     let probes = host.probes_router();
-    let orders = Router::new().route("/orders", post(order)).with_state(shop);
+    let metrics = host.metrics();
+    let counted = metrics.counter("shop_orders_total", "Orders that came in.", &[])?;
+    let orders = Router::new().route("/orders", post(order));
+    let orders = orders.with_state((shop, counted));
     let health = Router::new().route("/health", get(health)).with_state(host);
-    orders.merge(health).merge(probes)
+    Ok(orders.merge(health).merge(probes))
 }
 
 async fn health(State(host): State<Arc<Host>>) -> String {
     format!("the shop is {}", host.health())
 }
 
-async fn order(State(shop): State<Arc<Shop>>) {
+async fn order(State((shop, counted)): State<(Arc<Shop>, Counter)>) {
+    counted.increment();
     shop.waiting.fetch_add(1, Ordering::Relaxed);
 }
 

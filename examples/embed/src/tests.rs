@@ -29,7 +29,7 @@ impl Running {
         }
         let shop = Arc::new(Shop::default());
         let host = Arc::new(start_host(config, Arc::clone(&shop)).await.unwrap());
-        let service = service(shop, Arc::clone(&host));
+        let service = service(shop, Arc::clone(&host)).unwrap();
         host.first_round().await;
         Self {
             host,
@@ -97,6 +97,17 @@ async fn a_check_of_the_service_follows_what_it_looks_at() {
     running
         .eventually("/health/ready", r#""health":"degraded""#)
         .await;
+    running.host.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_the_service_counts_stands_among_the_metrics() {
+    let running = Running::start().await;
+    for _ in 0..3 {
+        running.ask(Method::POST, "/orders").await;
+    }
+    let (_, metrics) = running.get("/metrics").await;
+    assert!(metrics.contains("\nshop_orders_total 3\n"), "{metrics}");
     running.host.shutdown().await;
 }
 

@@ -120,6 +120,7 @@ impl Shelf {
                 self.error = None;
                 self.generation += 1;
                 self.since = Some(now);
+                plugin.serve();
                 self.good = Some(plugin);
                 Shelved::Loaded(self.generation)
             }

@@ -141,8 +141,10 @@ impl HostBuilder {
             Some(Tracker(tracker)) => tracker,
             None => Arc::new(sentry.clone()),
         };
+        let metrics = metrics(config.metrics.enabled);
         let options = SandboxOptions {
             compiler,
+            metrics: metrics.of_guests(),
             ..SandboxOptions::new(&config, Some(tracker))
         };
         // The address-space probe and the thread starts block for a moment.
@@ -156,9 +158,15 @@ impl HostBuilder {
             names,
             natives,
             sandbox,
-            sentry,
+            Outlets { sentry, metrics },
         ))
     }
+}
+
+/// What goes out, beside the pages.
+struct Outlets {
+    sentry: Sentry,
+    metrics: Metrics,
 }
 
 fn assemble(
@@ -168,11 +176,10 @@ fn assemble(
     names: Names,
     natives: Vec<(CheckName, NativeCheck)>,
     sandbox: Sandbox,
-    sentry: Sentry,
+    Outlets { sentry, metrics }: Outlets,
 ) -> Host {
     let board = Arc::new(Board::default());
     let closing = CancellationToken::new();
-    let metrics = metrics(config.metrics.enabled);
     metrics.config_reloaded(true, Timestamp::now());
     let recorder = Arc::new(Recorder {
         board: Arc::clone(&board),
@@ -207,7 +214,7 @@ fn assemble(
         plugins: Arc::new(watcher.page()),
         tools,
         pulse: Arc::clone(&loops) as _,
-        metrics,
+        metrics: metrics.clone(),
         sentry: sentry.clone(),
         reloader: Reloader::new(notices.clone()),
         closing: closing.clone(),
@@ -228,6 +235,7 @@ fn assemble(
         schedule,
         sandbox,
         sentry,
+        metrics,
         state,
         notices,
         names,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily};
 
 use super::family::{self, counter, gauge, labelled, number, seconds, truth};
-use crate::check::{CheckName, Measurement, Status, Usage};
+use crate::check::{CheckName, Measurement, PluginName, Status, Usage};
 use crate::schedule::FinishedRun;
 
 /// The checks that are there, with their numbers.
@@ -45,26 +45,48 @@ struct Last {
 }
 
 impl Checks {
-    pub(super) fn place(&self, check: &CheckName, plugin: &str, critical: bool) {
+    /// Answers the plugin that the check ran on before, if that was another one.
+    pub(super) fn place(&self, check: &CheckName, plugin: &str, critical: bool) -> Option<String> {
         let plugin = plugin.to_owned();
         let mut placed = self.placed.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = placed.get(check) {
             let mut numbers = known.lock().unwrap_or_else(PoisonError::into_inner);
-            (numbers.plugin, numbers.critical) = (plugin, critical);
+            let is_other = numbers.plugin != plugin;
+            let before = std::mem::replace(&mut numbers.plugin, plugin);
+            numbers.critical = critical;
             numbers.breaker_open = false;
-            return;
+            return is_other.then_some(before);
         }
         placed.insert(
             check.clone(),
             Arc::new(Mutex::new(Numbers::new(plugin, critical))),
         );
+        None
     }
 
-    pub(super) fn remove(&self, check: &CheckName) {
-        self.placed
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(check);
+    /// Answers the plugin that the check ran on.
+    pub(super) fn remove(&self, check: &CheckName) -> Option<String> {
+        let mut placed = self.placed.write().unwrap_or_else(PoisonError::into_inner);
+        let removed = placed.remove(check)?;
+        drop(placed);
+        let mut numbers = removed.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(std::mem::take(&mut numbers.plugin))
+    }
+
+    /// Does something while the check runs on the plugin, which it does not cease to do meanwhile;
+    /// nothing where it does not run on it.
+    pub(super) fn while_it_runs_on<T>(
+        &self,
+        check: &CheckName,
+        plugin: &PluginName,
+        work: impl FnOnce() -> T,
+    ) -> Option<T> {
+        let placed = self.placed.read().unwrap_or_else(PoisonError::into_inner);
+        let numbers = placed.get(check)?;
+        let numbers = numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs_on_it = numbers.plugin == plugin.as_str();
+        drop(numbers);
+        runs_on_it.then(work)
     }
 
     pub(super) fn finish(&self, run: &FinishedRun, at: Timestamp) {

@@ -16,6 +16,7 @@ use super::compile::CompileError;
 use super::describe::Description;
 use super::egress::{Egress, Roots, RootsError};
 use super::grants::Grants;
+use super::metrics::VersionMetrics;
 use super::run::{RunLimits, bounded, leftovers};
 use super::sandbox::Sandbox;
 use super::schema::{BindingError, Schema};
@@ -30,6 +31,8 @@ pub struct Plugin {
     sandbox: Sandbox,
     name: PluginName,
     admitted: Arc<Admitted>,
+    /// What this version counts; those that run on another one count elsewhere.
+    metrics: Option<Arc<dyn VersionMetrics>>,
 }
 
 /// Why a file is no plugin that this host can run.
@@ -231,10 +234,13 @@ impl Plugin {
             Prepared::InUse(admitted) => admitted,
             Prepared::New(compiled) => look_into(sandbox, compiled, size).await?,
         };
+        let metrics = sandbox.metrics().cloned();
+        let metrics = metrics.map(|metrics| metrics.version(&name));
         Ok(Arc::new(Self {
             sandbox: sandbox.clone(),
             name,
             admitted,
+            metrics,
         }))
     }
 
@@ -311,6 +317,17 @@ impl Plugin {
 
     pub(super) fn pre(&self) -> &PluginPre<State> {
         &self.admitted.pre
+    }
+
+    pub(super) fn metrics(&self) -> Option<&Arc<dyn VersionMetrics>> {
+        self.metrics.as_ref()
+    }
+
+    /// It is the version that serves from here on.
+    pub(crate) fn serve(&self) {
+        if let Some(metrics) = self.metrics() {
+            Arc::clone(metrics).serve();
+        }
     }
 }
 
@@ -471,7 +488,7 @@ async fn describe(
             0,
             Roots::default(),
         );
-        let journal = Journal::new(nobody, Arc::new(Secrets::default()), None);
+        let journal = Journal::new(nobody, Arc::new(Secrets::default()), None, None);
         let deadline = started + DESCRIBE_TIME;
         let files = Arc::clone(here.files());
         let ticking = here.ticking();

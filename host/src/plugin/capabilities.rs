@@ -1,10 +1,11 @@
-//! The host's side of `vitals:health`: logs, metrics and reports.
+//! The host's side of `vitals:health/reporting`: logs and reports, and what one run has said.
 //!
 //! All of it is linked for every plugin; what a run may do is decided at the call.
 
 use std::sync::Arc;
 
-use super::bindings::v0_1::vitals::health::{metrics, reporting, types};
+use super::bindings::v0_1::vitals::health::{reporting, types};
+use super::metrics::VersionMetrics;
 use super::state::State;
 use crate::check::{CheckName, Text};
 use crate::config::Secrets;
@@ -33,6 +34,7 @@ pub(super) struct Journal {
     check: CheckName,
     secrets: Arc<Secrets>,
     tracker: Option<Arc<dyn ErrorTracker>>,
+    metrics: Option<Arc<dyn VersionMetrics>>,
     lines: u32,
     dropped: u32,
     captures: u32,
@@ -43,11 +45,13 @@ impl Journal {
         check: CheckName,
         secrets: Arc<Secrets>,
         tracker: Option<Arc<dyn ErrorTracker>>,
+        metrics: Option<Arc<dyn VersionMetrics>>,
     ) -> Self {
         Self {
             check,
             secrets,
             tracker,
+            metrics,
             lines: 0,
             dropped: 0,
             captures: 0,
@@ -69,10 +73,16 @@ impl Journal {
         &self.secrets
     }
 
-    fn clean(&self, message: &str) -> Text {
+    /// Where the plugin's metrics are counted; nothing where they are not.
+    pub(super) fn metrics(&self) -> Option<&dyn VersionMetrics> {
+        self.metrics.as_deref()
+    }
+
+    /// A text of the guest as anybody may see it.
+    pub(super) fn clean(&self, text: &str, max_bytes: usize) -> Text {
         // Of a secret that is cut a piece would stay; so the cut that bounds the search is far off.
-        let searched = message.floor_char_boundary(SEARCHED_BYTES);
-        Text::line(&self.secrets.redact(&message[..searched]), LINE_BYTES)
+        let searched = text.floor_char_boundary(SEARCHED_BYTES);
+        Text::line(&self.secrets.redact(&text[..searched]), max_bytes)
     }
 
     fn log(&mut self, level: Severity, message: &str) {
@@ -81,7 +91,7 @@ impl Journal {
             return;
         }
         self.lines += 1;
-        let (check, guest) = (&self.check, self.clean(message));
+        let (check, guest) = (&self.check, self.clean(message, LINE_BYTES));
         match level {
             Severity::Debug => tracing::debug!(target: TARGET, %check, %guest, "guest says"),
             Severity::Info => tracing::info!(target: TARGET, %check, %guest, "guest says"),
@@ -96,7 +106,7 @@ impl Journal {
             return None;
         }
         self.captures += 1;
-        tracker.capture(&self.check, level, self.clean(message).as_str())
+        tracker.capture(&self.check, level, self.clean(message, LINE_BYTES).as_str())
     }
 }
 
@@ -125,39 +135,6 @@ impl reporting::Host for State {
         message: String,
     ) -> wasmtime::Result<Option<String>> {
         Ok(self.journal.capture(level.into(), &message))
-    }
-}
-
-impl metrics::Host for State {
-    fn counter_add(
-        &mut self,
-        _name: String,
-        _help: String,
-        _labels: Vec<metrics::Label>,
-        _amount: f64,
-    ) -> wasmtime::Result<Result<(), metrics::MetricsError>> {
-        Ok(Ok(()))
-    }
-
-    fn gauge_set(
-        &mut self,
-        _name: String,
-        _help: String,
-        _labels: Vec<metrics::Label>,
-        _value: f64,
-    ) -> wasmtime::Result<Result<(), metrics::MetricsError>> {
-        Ok(Ok(()))
-    }
-
-    fn histogram_observe(
-        &mut self,
-        _name: String,
-        _help: String,
-        _labels: Vec<metrics::Label>,
-        _buckets: Vec<f64>,
-        _value: f64,
-    ) -> wasmtime::Result<Result<(), metrics::MetricsError>> {
-        Ok(Ok(()))
     }
 }
 

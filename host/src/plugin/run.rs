@@ -136,7 +136,8 @@ impl Plugin {
             task.roots.clone(),
         );
         let tracker = sandbox.tracker().cloned();
-        let journal = Journal::new(task.check.clone(), Arc::clone(&task.secrets), tracker);
+        let (check, metrics) = (task.check.clone(), self.metrics().cloned());
+        let journal = Journal::new(check, Arc::clone(&task.secrets), tracker, metrics);
         let grants = Arc::clone(&task.grants);
         let deadline = started + limits.timeout;
         let state = State::new(

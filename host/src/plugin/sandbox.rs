@@ -19,6 +19,7 @@ use super::compile::{Artifact, Compilation, Compiler};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
 use super::files::FilePool;
+use super::metrics::GuestMetrics;
 use super::state::State;
 use super::threads::GuestThreads;
 use crate::check::Digest;
@@ -40,6 +41,7 @@ struct Shared {
     keeping: TaskTracker,
     admitted: AdmittedByDigest,
     tracker: Option<Arc<dyn ErrorTracker>>,
+    metrics: Option<Arc<dyn GuestMetrics>>,
     compilation: Compilation,
     describes: Semaphore,
 }
@@ -58,6 +60,8 @@ pub struct SandboxOptions {
     pub roots: Vec<Root>,
     /// Where reports of guests go.
     pub tracker: Option<Arc<dyn ErrorTracker>>,
+    /// Where metrics of guests go; without it their calls are accepted and ignored.
+    pub metrics: Option<Arc<dyn GuestMetrics>>,
 }
 
 /// The sandbox could not be set up on this machine.
@@ -75,7 +79,7 @@ pub enum SandboxError {
 }
 
 impl SandboxOptions {
-    /// What a configuration asks for. Plugins are compiled in this process.
+    /// What a configuration asks for. Plugins are compiled in this process, and their metrics ignored.
     pub fn new(config: &Config, tracker: Option<Arc<dyn ErrorTracker>>) -> Self {
         Self {
             max_runs: config.engine.max_runs as usize,
@@ -84,6 +88,7 @@ impl SandboxOptions {
             compiler: Compiler::default(),
             roots: config.tls.roots.clone(),
             tracker,
+            metrics: None,
         }
     }
 }
@@ -108,6 +113,7 @@ impl Sandbox {
             admitted: AdmittedByDigest::default(),
             files: Arc::new(FilePool::new()),
             tracker: options.tracker,
+            metrics: options.metrics,
             compilation: Compilation::new(options.compiler),
             describes: Semaphore::new(DESCRIBES),
             engine,
@@ -195,6 +201,10 @@ impl Sandbox {
 
     pub(super) fn tracker(&self) -> Option<&Arc<dyn ErrorTracker>> {
         self.0.tracker.as_ref()
+    }
+
+    pub(super) fn metrics(&self) -> Option<&Arc<dyn GuestMetrics>> {
+        self.0.metrics.as_ref()
     }
 
     pub(super) fn compilation(&self) -> &Compilation {

@@ -268,13 +268,26 @@ fn capture(told: &Told) -> Result<String, String> {
 
 /// Makes a series of metrics for each number.
 fn series(told: &Told) -> Result<String, String> {
+    let label = |name: String, value: String| metrics::Label { name, value };
+    let own: Vec<_> = (0..told.number("labels"))
+        .map(|number| label(format!("l{number}"), "x".to_owned()))
+        .collect();
+    let bytes = told.maybe_number("bytes").unwrap_or_default();
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let buckets = u32::try_from(told.number("buckets")).unwrap_or(u32::MAX);
+    let buckets: Vec<_> = (0..buckets).map(f64::from).collect();
     for number in 0..told.number("count") {
-        let label = metrics::Label {
-            name: "number".to_owned(),
-            value: number.to_string(),
+        let value = match told.text("what") {
+            "foul" => format!("{FOUL}{number}"),
+            _ => format!("{}{number:08}", "0".repeat(bytes.saturating_sub(8))),
         };
-        let set = metrics::gauge_set("flood", FOUL, &[label], f64::NAN);
-        set.map_err(|error| format!("after {number}: {error:?}"))?;
+        let labels = [own.as_slice(), &[label("number".to_owned(), value)]].concat();
+        let taken = if buckets.is_empty() {
+            metrics::gauge_set("flood", FOUL, &labels, 1.0)
+        } else {
+            metrics::histogram_observe("flood", FOUL, &labels, &buckets, 1.0)
+        };
+        taken.map_err(|error| format!("after {number}: {error:?}"))?;
     }
     Ok("set them all".to_owned())
 }

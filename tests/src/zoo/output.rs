@@ -199,6 +199,41 @@ pub(super) fn animals() -> Vec<Animal> {
             "20,000 series of metrics",
             "does = 'series', count = 20_000",
         )
+        .survives("unhealthy")
+        .message("after 100: MetricsError::TooManySeries"),
+        local(
+            "histogram-flood",
+            "20,000 series of a histogram, each of the most buckets",
+            "does = 'series', count = 20_000, buckets = 32, labels = 7, bytes = 128",
+        )
+        .survives("unhealthy")
+        .message("after 100: MetricsError::TooManySeries"),
+        local(
+            "metrics-foul",
+            "metrics whose help and labels are of line breaks and terminal codes",
+            "does = 'series', what = 'foul', count = 10",
+        )
         .survives("healthy"),
+        local(
+            "many-labels",
+            "a metric of 10,000 labels",
+            "does = 'series', count = 1, labels = 9999",
+        )
+        .survives("unhealthy")
+        .message("there are 10000 labels, 8 are the most"),
+        local(
+            "long-label",
+            "a metric whose label has 500 KB",
+            "does = 'series', count = 1, bytes = 500_000",
+        )
+        .survives("unhealthy")
+        .message("has 500000 bytes, 128 are the most"),
+        local(
+            "many-buckets",
+            "a histogram of 10,000 buckets",
+            "does = 'series', count = 1, buckets = 10_000",
+        )
+        .survives("unhealthy")
+        .message("there are 10000 buckets, 32 are the most"),
     ]
 }

@@ -1,5 +1,8 @@
 //! `GET /metrics`: which metrics there are, and what they count.
 
+mod plugins;
+mod service;
+
 use insta::assert_snapshot;
 use vitals_tests::{Reply, Target, TestHost, eventually, guests};
 

@@ -210,6 +210,42 @@ pub(super) const LIMITS: &[Limit] = &[
         )],
     ),
     limit(
+        "series",
+        "as many series of metrics as a guest likes",
+        &[edit(
+            "host/src/metrics/guests.rs",
+            "const SERIES: usize = 100;",
+            "const SERIES: usize = usize::MAX;",
+        )],
+    ),
+    limit(
+        "metric-labels",
+        "as many labels of a metric as a guest likes",
+        &[edit(
+            "host/src/plugin/metrics.rs",
+            "const LABELS: usize = 8;",
+            "const LABELS: usize = usize::MAX;",
+        )],
+    ),
+    limit(
+        "metric-label-value",
+        "labels of a mebibyte",
+        &[edit(
+            "host/src/plugin/metrics.rs",
+            "const VALUE_BYTES: usize = 128;",
+            "const VALUE_BYTES: usize = 1 << 20;",
+        )],
+    ),
+    limit(
+        "metric-buckets",
+        "as many buckets as a guest likes",
+        &[edit(
+            "host/src/plugin/metrics.rs",
+            "const BUCKETS: usize = 32;",
+            "const BUCKETS: usize = usize::MAX;",
+        )],
+    ),
+    limit(
         "message",
         "messages of a mebibyte",
         &[edit(

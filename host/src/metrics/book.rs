@@ -1,0 +1,365 @@
+//! Series that others define while the host runs: plugins, and the service around the host.
+//!
+//! Each metric stands here once, with its kind, label names and buckets, and can't change them. It
+//! must not know who defines what. (The vectors of the crate are not used: they tell series apart
+//! by a hash of all label values one after the other, so that `a`, `bc` is the same as `ab`, `c`.)
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus::core::Metric as _;
+use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{Counter, Gauge, Histogram, HistogramOpts, Opts};
+
+/// Metrics by their names.
+#[derive(Debug, Default)]
+pub(super) struct Book(BTreeMap<String, Entry>);
+
+/// A series that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// A valid name.
+    pub(super) name: &'a str,
+    pub(super) kind: Kind,
+    /// Valid names with their values, always in the same order.
+    pub(super) labels: &'a [(&'a str, &'a str)],
+    /// Of a histogram: finite, in ascending order.
+    pub(super) buckets: &'a [f64],
+}
+
+/// The kinds of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// One series; clones count together.
+#[derive(Clone, Debug)]
+pub(super) enum Series {
+    Counter(Counter),
+    Gauge(Gauge),
+    Histogram(Histogram),
+}
+
+/// What is asked for contradicts what is there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Clash {
+    #[error("`{name}` is a {is} already, and no {wanted}: use another name")]
+    Kind {
+        name: String,
+        is: Kind,
+        wanted: Kind,
+    },
+    #[error(
+        "`{name}` has {} already, and not {}: give the same label names each time, or use another \
+         name", labels(.has), labels(.wanted)
+    )]
+    Labels {
+        name: String,
+        has: Vec<String>,
+        wanted: Vec<String>,
+    },
+    #[error(
+        "`{name}` would be taken for a part of the histogram `{histogram}`, which has a series of \
+         that name: use another name"
+    )]
+    Part { name: String, histogram: String },
+}
+
+/// A metric with its series, which do not change any more but in their numbers.
+pub(super) struct Shown {
+    name: String,
+    kind: Kind,
+    help: Arc<str>,
+    labels: Arc<[String]>,
+    series: Vec<(Arc<[String]>, Series)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    kind: Kind,
+    help: Arc<str>,
+    labels: Arc<[String]>,
+    buckets: Vec<f64>,
+    /// By the values of their labels.
+    series: BTreeMap<Arc<[String]>, Series>,
+}
+
+impl Book {
+    /// The series, if it is there.
+    pub(super) fn find(&self, wanted: &Wanted<'_>) -> Result<Option<Series>, Clash> {
+        let Some(entry) = self.0.get(wanted.name) else {
+            self.is_free(wanted)?;
+            return Ok(None);
+        };
+        entry.fits(wanted)?;
+        let values: Vec<_> = wanted.values().collect();
+        Ok(entry.series.get(values.as_slice()).cloned())
+    }
+
+    /// Adds a series that [`Book::find`] did not find. Help and buckets count where it is the first
+    /// one of its metric.
+    pub(super) fn add(&mut self, wanted: &Wanted<'_>, help: impl FnOnce() -> String) -> Series {
+        let entry = self.0.entry(wanted.name.to_owned());
+        let entry = entry.or_insert_with(|| Entry {
+            kind: wanted.kind,
+            help: help().into(),
+            labels: wanted.names().collect(),
+            buckets: wanted.buckets.to_vec(),
+            series: BTreeMap::new(),
+        });
+        let series = Series::new(wanted.name, entry.kind, &entry.buckets);
+        entry
+            .series
+            .insert(wanted.values().collect(), series.clone());
+        series
+    }
+
+    /// The bounds of a histogram.
+    pub(super) fn buckets(&self, name: &str) -> Option<&[f64]> {
+        self.0.get(name).map(|entry| entry.buckets.as_slice())
+    }
+
+    /// Takes series out by the value of their first label, and metrics that have none left.
+    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|_, entry| {
+            let stays = |values: &Arc<[String]>| values.first().is_none_or(|first| keep(first));
+            entry.series.retain(|values, _| stays(values));
+            !entry.series.is_empty()
+        });
+    }
+
+    /// What is there, for somebody who makes text of it without keeping others from the book.
+    pub(super) fn shown(&self) -> Vec<Shown> {
+        let shown = |(name, entry): (&String, &Entry)| Shown {
+            name: name.clone(),
+            kind: entry.kind,
+            help: Arc::clone(&entry.help),
+            labels: Arc::clone(&entry.labels),
+            series: entry
+                .series
+                .iter()
+                .map(|(values, series)| (Arc::clone(values), series.clone()))
+                .collect(),
+        };
+        self.0.iter().map(shown).collect()
+    }
+
+    /// Whether no histogram has a series of that name, and the other way round.
+    fn is_free(&self, wanted: &Wanted<'_>) -> Result<(), Clash> {
+        let part = |name: &str, histogram: &str| Clash::Part {
+            name: name.to_owned(),
+            histogram: histogram.to_owned(),
+        };
+        let is_histogram = |name: &str| {
+            let entry = self.0.get(name);
+            entry.is_some_and(|entry| entry.kind == Kind::Histogram)
+        };
+        for suffix in PARTS {
+            if let Some(whole) = wanted.name.strip_suffix(suffix)
+                && is_histogram(whole)
+            {
+                return Err(part(wanted.name, whole));
+            }
+            let of_it = format!("{}{suffix}", wanted.name);
+            if wanted.kind == Kind::Histogram && self.0.contains_key(&of_it) {
+                return Err(part(&of_it, wanted.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Wanted<'_> {
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.labels.iter().map(|(name, _)| (*name).to_owned())
+    }
+
+    fn values(&self) -> impl Iterator<Item = String> {
+        self.labels.iter().map(|(_, value)| (*value).to_owned())
+    }
+}
+
+impl Entry {
+    fn fits(&self, wanted: &Wanted<'_>) -> Result<(), Clash> {
+        if self.kind != wanted.kind {
+            return Err(Clash::Kind {
+                name: wanted.name.to_owned(),
+                is: self.kind,
+                wanted: wanted.kind,
+            });
+        }
+        let mut names = wanted.labels.iter().map(|(name, _)| *name);
+        if self.labels.len() == wanted.labels.len()
+            && self.labels.iter().all(|known| names.next() == Some(known))
+        {
+            return Ok(());
+        }
+        Err(Clash::Labels {
+            name: wanted.name.to_owned(),
+            has: self.labels.to_vec(),
+            wanted: wanted.names().collect(),
+        })
+    }
+}
+
+impl Series {
+    /// The help stands once with the metric, and not with each series.
+    fn new(name: &str, kind: Kind, buckets: &[f64]) -> Self {
+        let made = match kind {
+            Kind::Counter => Counter::with_opts(Opts::new(name, name)).map(Self::Counter),
+            Kind::Gauge => Gauge::with_opts(Opts::new(name, name)).map(Self::Gauge),
+            Kind::Histogram => {
+                let buckets = if buckets.is_empty() {
+                    &DEFAULT_BUCKETS
+                } else {
+                    buckets
+                };
+                let opts = HistogramOpts::new(name, name).buckets(buckets.to_vec());
+                Histogram::with_opts(opts).map(Self::Histogram)
+            }
+        };
+        made.expect("names and buckets are valid where a series is asked for")
+    }
+
+    fn metric(&self) -> Metric {
+        match self {
+            Self::Counter(counter) => counter.metric(),
+            Self::Gauge(gauge) => gauge.metric(),
+            Self::Histogram(histogram) => histogram.metric(),
+        }
+    }
+}
+
+impl Shown {
+    /// The family as it is exposed, its name behind `prefix`.
+    pub(super) fn family(self, prefix: &str) -> MetricFamily {
+        let Self {
+            name,
+            kind,
+            help,
+            labels,
+            series,
+        } = self;
+        let series = series.into_iter().map(|(values, series)| {
+            let pairs = labels.iter().zip(values.iter()).map(|(name, value)| {
+                let mut pair = LabelPair::default();
+                pair.set_name(name.clone());
+                pair.set_value(value.clone());
+                pair
+            });
+            let mut metric = series.metric();
+            metric.set_label(pairs.collect());
+            metric
+        });
+        let mut family = MetricFamily::default();
+        family.set_name(format!("{prefix}{name}"));
+        family.set_help(help.to_string());
+        family.set_field_type(match kind {
+            Kind::Counter => MetricType::COUNTER,
+            Kind::Gauge => MetricType::GAUGE,
+            Kind::Histogram => MetricType::HISTOGRAM,
+        });
+        family.set_metric(series.collect());
+        family
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        })
+    }
+}
+
+fn labels(names: &[String]) -> String {
+    match names {
+        [] => "no labels".to_owned(),
+        [one] => format!("the label `{one}`"),
+        many => format!("the labels `{}`", many.join("`, `")),
+    }
+}
+
+/// What the names of a histogram's own series end in.
+pub(super) const PARTS: [&str; 3] = ["_bucket", "_count", "_sum"];
+/// Upper bounds in seconds, for who names none: from a quick answer to one that is given up.
+const DEFAULT_BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted<'a>(name: &'a str, kind: Kind, labels: &'a [(&'a str, &'a str)]) -> Wanted<'a> {
+        Wanted {
+            name,
+            kind,
+            labels,
+            buckets: &[],
+        }
+    }
+
+    fn add(book: &mut Book, wanted: Wanted<'_>) -> Result<(), String> {
+        match book.find(&wanted) {
+            Ok(Some(_)) => {}
+            Ok(None) => drop(book.add(&wanted, || "Help.".to_owned())),
+            Err(clash) => return Err(clash.to_string()),
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_contradicts_is_told_with_what_to_do() {
+        let mut book = Book::default();
+        add(&mut book, wanted("a", Kind::Counter, &[("x", "1")])).unwrap();
+        add(&mut book, wanted("a", Kind::Counter, &[("x", "2")])).unwrap();
+        add(&mut book, wanted("h", Kind::Histogram, &[])).unwrap();
+        add(&mut book, wanted("i_sum", Kind::Gauge, &[])).unwrap();
+        let mut clash =
+            |name, kind, labels| add(&mut book, wanted(name, kind, labels)).unwrap_err();
+        assert_eq!(
+            clash("a", Kind::Gauge, &[("x", "1")]),
+            "`a` is a counter already, and no gauge: use another name"
+        );
+        assert_eq!(
+            clash("a", Kind::Counter, &[("x", "1"), ("y", "1")]),
+            "`a` has the label `x` already, and not the labels `x`, `y`: give the same label names \
+             each time, or use another name"
+        );
+        assert!(clash("a", Kind::Counter, &[]).contains("and not no labels"));
+        assert!(clash("a", Kind::Counter, &[("y", "1")]).contains("not the label `y`"));
+        for part in ["h_bucket", "h_count", "h_sum"] {
+            assert!(
+                clash(part, Kind::Gauge, &[]).contains("a part of the histogram `h`"),
+                "{part}"
+            );
+        }
+        assert!(clash("i", Kind::Histogram, &[]).starts_with("`i_sum` would be taken for a part"),);
+    }
+
+    #[test]
+    fn label_values_are_told_apart_one_by_one() {
+        let mut book = Book::default();
+        for (x, y) in [("a", "bc"), ("ab", "c"), ("abc", "")] {
+            add(&mut book, wanted("a", Kind::Gauge, &[("x", x), ("y", y)])).unwrap();
+        }
+        let family = book.shown().remove(0).family("");
+        assert_eq!(family.get_metric().len(), 3);
+    }
+
+    #[test]
+    fn a_metric_goes_with_its_last_series() {
+        let mut book = Book::default();
+        add(&mut book, wanted("a", Kind::Gauge, &[("check", "one")])).unwrap();
+        add(&mut book, wanted("a", Kind::Gauge, &[("check", "two")])).unwrap();
+        book.retain(|check| check != "one");
+        assert!(add(&mut book, wanted("a", Kind::Counter, &[("check", "one")])).is_err());
+        book.retain(|check| check != "two");
+        add(&mut book, wanted("a", Kind::Counter, &[("check", "one")])).unwrap();
+    }
+}

@@ -1,0 +1,401 @@
+//! Metrics of the service that the host runs in, beside the host's own.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::proto::MetricFamily;
+
+use super::book::{Book, Clash, Kind, Series, Wanted};
+
+/// Metrics of the service around a host, which `GET /metrics` shows with the host's own. Cheap to
+/// clone.
+///
+/// A metric is defined by asking for a series of it: by its name, a line of help and labels with
+/// their values. Asking for the same once more gives the same series. What is asked for is kept as long
+/// as the host; so labels are for what has few values. While metrics are disabled everything is
+/// accepted and ignored.
+///
+/// ```
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let config = "[plugins]\ndir = ''\n[metrics]\nenabled = true".parse::<vitals_host::config::Config>()?;
+/// let host = vitals_host::Host::builder().config(config).start().await?;
+/// let metrics = host.metrics();
+/// let orders = metrics.counter("shop_orders_total", "Orders by channel.", &[("channel", "web")])?;
+/// orders.increment();
+/// let waiting = metrics.gauge("shop_orders_waiting", "Orders that wait.", &[])?;
+/// waiting.set(3.0);
+/// let packing = metrics.histogram("shop_packing_seconds", "Time to pack.", &[], &[1.0, 60.0])?;
+/// packing.observe(12.5);
+/// # host.shutdown().await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ServiceMetrics(Option<Arc<Mutex<Book>>>);
+
+/// A number that only grows. Clones count together.
+#[derive(Clone, Debug)]
+pub struct Counter(Option<prometheus::Counter>);
+
+/// A number that goes up and down. Clones are the same number.
+#[derive(Clone, Debug)]
+pub struct Gauge(Option<prometheus::Gauge>);
+
+/// A distribution of numbers. Clones observe together.
+#[derive(Clone, Debug)]
+pub struct Histogram(Option<prometheus::Histogram>);
+
+/// A metric of the service that there can't be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetricError {
+    /// The name is none.
+    #[error(
+        "cannot define metric `{0}`: a name has only a-z, A-Z, 0-9 and `_`, and begins with no digit"
+    )]
+    Name(String),
+    /// The name is one that the host keeps for itself.
+    #[error(
+        "cannot define metric `{name}`: names that begin with `{kept}` are the host's, begin with \
+         the name of the service"
+    )]
+    Reserved {
+        /// The name.
+        name: String,
+        /// What it begins with.
+        kept: &'static str,
+    },
+    /// There is no help.
+    #[error(
+        "cannot define metric `{0}`: Prometheus wants a help of each, say in a line what it is"
+    )]
+    Help(String),
+    /// A label is none.
+    #[error("cannot define metric `{name}`: {problem}")]
+    Label {
+        /// The name.
+        name: String,
+        /// What is wrong with which label.
+        problem: String,
+    },
+    /// The buckets of a histogram are none.
+    #[error(
+        "cannot define histogram `{0}`: the bounds of its buckets have to be finite and in ascending \
+         order, each once"
+    )]
+    Buckets(String),
+    /// There is a metric that contradicts it.
+    #[error("cannot define metric: {0}")]
+    Conflict(String),
+}
+
+impl ServiceMetrics {
+    pub(super) fn new(kept: Option<&Kept>) -> Self {
+        Self(kept.map(|kept| Arc::clone(&kept.0)))
+    }
+
+    /// A series of a counter. Its name should end in `_total`.
+    ///
+    /// # Errors
+    ///
+    /// See [`MetricError`]; none while metrics are disabled.
+    pub fn counter(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<Counter, MetricError> {
+        match self.series(name, help, labels, Kind::Counter, &[])? {
+            Some(Series::Counter(counter)) => Ok(Counter(Some(counter))),
+            _ => Ok(Counter(None)),
+        }
+    }
+
+    /// A series of a gauge.
+    ///
+    /// # Errors
+    ///
+    /// See [`MetricError`]; none while metrics are disabled.
+    pub fn gauge(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<Gauge, MetricError> {
+        match self.series(name, help, labels, Kind::Gauge, &[])? {
+            Some(Series::Gauge(gauge)) => Ok(Gauge(Some(gauge))),
+            _ => Ok(Gauge(None)),
+        }
+    }
+
+    /// A series of a histogram. `buckets` are upper bounds, the same for each series of a name, without the
+    /// one for all that is greater; none are ten from 1 ms to 10 s, in seconds.
+    ///
+    /// # Errors
+    ///
+    /// See [`MetricError`]; none while metrics are disabled.
+    pub fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[(&str, &str)],
+        buckets: &[f64],
+    ) -> Result<Histogram, MetricError> {
+        match self.series(name, help, labels, Kind::Histogram, buckets)? {
+            Some(Series::Histogram(histogram)) => Ok(Histogram(Some(histogram))),
+            _ => Ok(Histogram(None)),
+        }
+    }
+
+    fn series(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[(&str, &str)],
+        kind: Kind,
+        buckets: &[f64],
+    ) -> Result<Option<Series>, MetricError> {
+        let Some(book) = &self.0 else {
+            return Ok(None);
+        };
+        let labels = valid(name, help, labels)?;
+        let ascending = buckets.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ascending || !buckets.iter().all(|bound| bound.is_finite()) {
+            return Err(MetricError::Buckets(name.to_owned()));
+        }
+        let wanted = Wanted {
+            name,
+            kind,
+            labels: &labels,
+            buckets,
+        };
+        let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = book.find(&wanted)?;
+        if book.buckets(name).is_some_and(|known| known != buckets) {
+            let problem = format!("`{name}` has other buckets already: give the same each time");
+            return Err(MetricError::Conflict(problem));
+        }
+        let add = || book.add(&wanted, || help.to_owned());
+        Ok(Some(found.unwrap_or_else(add)))
+    }
+}
+
+impl Counter {
+    /// Adds one.
+    pub fn increment(&self) {
+        self.add(1.0);
+    }
+
+    /// Adds `amount`. One that is negative or not finite is left out.
+    pub fn add(&self, amount: f64) {
+        if let Some(counter) = &self.0
+            && amount >= 0.0
+            && amount.is_finite()
+        {
+            counter.inc_by(amount);
+        }
+    }
+}
+
+impl Gauge {
+    /// Sets it to `value`.
+    pub fn set(&self, value: f64) {
+        if let Some(gauge) = &self.0 {
+            gauge.set(value);
+        }
+    }
+
+    /// Adds `amount`, which may be negative.
+    pub fn add(&self, amount: f64) {
+        if let Some(gauge) = &self.0 {
+            gauge.add(amount);
+        }
+    }
+}
+
+impl Histogram {
+    /// Observes `value`. One that is not finite is left out.
+    pub fn observe(&self, value: f64) {
+        if let Some(histogram) = &self.0
+            && value.is_finite()
+        {
+            histogram.observe(value);
+        }
+    }
+}
+
+/// What a service has defined.
+#[derive(Debug, Default)]
+pub(super) struct Kept(Arc<Mutex<Book>>);
+
+impl Kept {
+    pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
+        let book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = book.shown();
+        drop(book);
+        shown.into_iter().map(|shown| shown.family(""))
+    }
+}
+
+impl From<Clash> for MetricError {
+    fn from(clash: Clash) -> Self {
+        Self::Conflict(clash.to_string())
+    }
+}
+
+/// Holds a definition to what Prometheus takes, and answers the labels in the order of their names.
+fn valid<'a>(
+    name: &str,
+    help: &str,
+    labels: &[(&'a str, &'a str)],
+) -> Result<Vec<(&'a str, &'a str)>, MetricError> {
+    if !is_name(name) {
+        return Err(MetricError::Name(name.to_owned()));
+    }
+    if let Some(kept) = RESERVED.into_iter().find(|kept| name.starts_with(kept)) {
+        let name = name.to_owned();
+        return Err(MetricError::Reserved { name, kept });
+    }
+    if help.trim().is_empty() {
+        return Err(MetricError::Help(name.to_owned()));
+    }
+    let wrong = |problem: String| MetricError::Label {
+        name: name.to_owned(),
+        problem,
+    };
+    let mut labels = labels.to_vec();
+    labels.sort_unstable();
+    for (label, _) in &labels {
+        if !is_name(label) {
+            let rule = "has only a-z, A-Z, 0-9 and `_`, and begins with no digit";
+            return Err(wrong(format!("`{label}` is no label, which {rule}")));
+        }
+        if label.starts_with("__") || RESERVED_LABELS.contains(label) {
+            let problem = format!("the label `{label}` is Prometheus's own: use another name");
+            return Err(wrong(problem));
+        }
+    }
+    match labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(wrong(format!(
+            "the label `{}` stands there twice: leave one out",
+            pair[0].0
+        ))),
+        None => Ok(labels),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let begins = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    text.bytes().next().is_some_and(begins)
+        && text
+            .bytes()
+            .all(|byte| begins(byte) || byte.is_ascii_digit())
+}
+
+/// What the names of the host's own metrics, and of those of plugins, begin with.
+const RESERVED: [&str; 5] = [
+    "vitals_",
+    "plugin_",
+    "process_",
+    "http_requests_total",
+    "http_request_duration_seconds",
+];
+const RESERVED_LABELS: [&str; 2] = ["le", "quantile"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service() -> (Kept, ServiceMetrics) {
+        let kept = Kept::default();
+        let metrics = ServiceMetrics::new(Some(&kept));
+        (kept, metrics)
+    }
+
+    #[test]
+    fn the_same_definition_is_the_same_series() {
+        let (kept, metrics) = service();
+        let labels = [("a", "1"), ("b", "2")];
+        let one = metrics.counter("orders_total", "Orders.", &labels).unwrap();
+        let other = [("b", "2"), ("a", "1")];
+        let two = metrics.counter("orders_total", "Orders.", &other).unwrap();
+        one.increment();
+        two.add(2.0);
+        for wrong in [-1.0, f64::NAN, f64::INFINITY] {
+            one.add(wrong);
+        }
+        let gauge = metrics.gauge("waiting", "Orders that wait.", &[]).unwrap();
+        gauge.set(5.0);
+        gauge.add(-2.0);
+        let histogram = metrics.histogram("time_seconds", "Time.", &[], &[1.0]);
+        let histogram = histogram.unwrap();
+        histogram.observe(0.5);
+        histogram.observe(f64::NAN);
+        let families: Vec<_> = kept.families().collect();
+        let mut page = String::new();
+        let encoder = prometheus::TextEncoder::new();
+        encoder.encode_utf8(&families, &mut page).unwrap();
+        for line in [
+            r#"orders_total{a="1",b="2"} 3"#,
+            "time_seconds_count 1",
+            "time_seconds_sum 0.5",
+            "waiting 3",
+        ] {
+            assert!(page.lines().any(|shown| shown == line), "{line} in\n{page}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_is_refused_with_a_reason() {
+        let (_kept, metrics) = service();
+        let counter = |name: &str, labels: &[(&str, &str)]| {
+            let made = metrics.counter(name, "Help.", labels);
+            made.err().map(|error| error.to_string())
+        };
+        assert_eq!(counter("orders_total", &[("a", "1")]), None);
+        for bad in ["", "9", "a b", "a-b", "ü", "a:b"] {
+            let error = counter(bad, &[]).unwrap();
+            assert!(error.contains("a name has only"), "{error}");
+        }
+        for name in [
+            "vitals_x_total",
+            "plugin_x_total",
+            "process_cpu_seconds_total",
+            "http_requests_total",
+            "http_request_duration_seconds_count",
+        ] {
+            let error = counter(name, &[]).unwrap();
+            assert!(error.contains("are the host's"), "{error}");
+        }
+        for (label, why) in [
+            ("", "is no label"),
+            ("a-b", "is no label"),
+            ("__name__", "Prometheus's own"),
+            ("le", "Prometheus's own"),
+        ] {
+            let error = counter("x_total", &[(label, "1")]).unwrap();
+            assert!(error.contains(why), "{error}");
+        }
+        let error = counter("x_total", &[("a", "1"), ("a", "2")]).unwrap();
+        assert!(error.contains("stands there twice"), "{error}");
+        let error = counter("orders_total", &[("b", "1")]).unwrap();
+        assert!(error.contains("has the label `a` already"), "{error}");
+        let error = metrics.gauge("orders_total", "Help.", &[("a", "1")]);
+        assert!(matches!(error, Err(MetricError::Conflict(_))), "{error:?}");
+        let error = metrics.gauge("x", " ", &[]);
+        assert!(matches!(error, Err(MetricError::Help(_))), "{error:?}");
+        for buckets in [&[2.0, 1.0][..], &[1.0, 1.0], &[f64::INFINITY], &[f64::NAN]] {
+            let error = metrics.histogram("h", "Help.", &[], buckets);
+            assert!(matches!(error, Err(MetricError::Buckets(_))), "{error:?}");
+        }
+        metrics.histogram("h", "Help.", &[], &[1.0]).unwrap();
+        let error = metrics.histogram("h", "Help.", &[], &[2.0]);
+        assert!(matches!(error, Err(MetricError::Conflict(_))), "{error:?}");
+    }
+
+    #[test]
+    fn where_nothing_is_kept_everything_is_accepted() {
+        let metrics = ServiceMetrics::new(None);
+        metrics.counter("", "", &[("", "")]).unwrap().increment();
+        metrics.gauge("vitals_ready", "", &[]).unwrap().set(0.0);
+        let histogram = metrics.histogram("h", "", &[], &[2.0, 1.0]).unwrap();
+        histogram.observe(1.0);
+    }
+}

@@ -1,0 +1,243 @@
+//! The host's side of `vitals:health/metrics`: holds each call to the contract, cleans its texts and
+//! hands it on.
+//!
+//! It must not know how series are kept or where they are shown.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::bindings::v0_1::vitals::health::metrics::{Host, Label, MetricsError};
+use super::capabilities::Journal;
+use super::state::State;
+use crate::check::{CheckName, PluginName, Text};
+
+/// Keeps what plugins count.
+pub trait GuestMetrics: Send + Sync {
+    /// Where a version of a plugin counts, from nothing on. Nobody sees it before it serves.
+    fn version(self: Arc<Self>, plugin: &PluginName) -> Arc<dyn VersionMetrics>;
+}
+
+/// What one version of a plugin counts.
+pub trait VersionMetrics: Send + Sync {
+    /// Takes a sample of a check.
+    ///
+    /// # Errors
+    ///
+    /// This version uses the metric otherwise, or the check has too many series.
+    fn take(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), NotTaken>;
+
+    /// The version serves from here on: it is shown in the place of the one before it.
+    fn serve(self: Arc<Self>);
+}
+
+/// One call of a guest, held to the contract.
+pub struct Sample<'a> {
+    /// The metric: a letter and at most 63 of `a-z`, `0-9` and `_`.
+    pub name: &'a str,
+    /// Makes the line for a person, which is wanted for the first sample of a metric alone.
+    pub help: &'a dyn Fn() -> Text,
+    /// Label names, as the metric's, and values of at most 128 bytes; in the order of the names.
+    pub labels: Vec<(String, Text)>,
+    /// The number.
+    pub reading: Reading<'a>,
+}
+
+/// What is to be done with a number, which is finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reading<'a> {
+    /// Add it, which is not negative, to a counter.
+    Add(f64),
+    /// Set a gauge to it.
+    Set(f64),
+    /// Observe it in a histogram.
+    Observe {
+        /// The number.
+        value: f64,
+        /// Upper bounds in ascending order, at most 32; none for those of the host.
+        buckets: &'a [f64],
+    },
+}
+
+/// A sample was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// The metric is used otherwise; the text says how.
+    #[error("{0}")]
+    Conflict(String),
+    /// The check has as many series as it may.
+    #[error("the check has too many series")]
+    TooManySeries,
+}
+
+impl From<NotTaken> for MetricsError {
+    fn from(why: NotTaken) -> Self {
+        match why {
+            NotTaken::Conflict(how) => Self::Conflict(how),
+            NotTaken::TooManySeries => Self::TooManySeries,
+        }
+    }
+}
+
+type Taken = Result<(), MetricsError>;
+
+impl Host for State {
+    fn counter_add(
+        &mut self,
+        name: String,
+        help: String,
+        labels: Vec<Label>,
+        amount: f64,
+    ) -> wasmtime::Result<Taken> {
+        let reading = Reading::Add(amount);
+        Ok(self.journal.sample(&name, &help, &labels, reading))
+    }
+
+    fn gauge_set(
+        &mut self,
+        name: String,
+        help: String,
+        labels: Vec<Label>,
+        value: f64,
+    ) -> wasmtime::Result<Taken> {
+        let reading = Reading::Set(value);
+        Ok(self.journal.sample(&name, &help, &labels, reading))
+    }
+
+    fn histogram_observe(
+        &mut self,
+        name: String,
+        help: String,
+        labels: Vec<Label>,
+        buckets: Vec<f64>,
+        value: f64,
+    ) -> wasmtime::Result<Taken> {
+        let buckets = &buckets;
+        let reading = Reading::Observe { value, buckets };
+        Ok(self.journal.sample(&name, &help, &labels, reading))
+    }
+}
+
+impl Journal {
+    fn sample(&self, name: &str, help: &str, labels: &[Label], reading: Reading<'_>) -> Taken {
+        let Some(metrics) = self.metrics() else {
+            return Ok(());
+        };
+        self.name("metric", name).map_err(MetricsError::Invalid)?;
+        let labels = self.labels(labels).map_err(MetricsError::Invalid)?;
+        number(reading).map_err(MetricsError::Invalid)?;
+        let help = || self.clean(help, HELP_BYTES);
+        let sample = Sample {
+            name,
+            help: &help,
+            labels,
+            reading,
+        };
+        Ok(metrics.take(self.check(), &sample)?)
+    }
+
+    /// Holds a name to the contract. It is a text that leaves the host, too.
+    fn name(&self, what: &str, name: &str) -> Result<(), String> {
+        let shown = || self.clean(name, NAME_BYTES);
+        let is_letter = |byte: u8| byte.is_ascii_lowercase();
+        let may_follow = |byte: u8| is_letter(byte) || byte.is_ascii_digit() || byte == b'_';
+        if name.len() > NAME_BYTES
+            || !name.bytes().next().is_some_and(is_letter)
+            || !name.bytes().all(may_follow)
+        {
+            return Err(format!(
+                "`{}` is no name of a {what}: it has 1 to {NAME_BYTES} of a-z, 0-9 and `_`, the \
+                 first a letter",
+                shown()
+            ));
+        }
+        if matches!(self.secrets().redact(name), Cow::Owned(_)) {
+            return Err(format!(
+                "`{}` has a secret of the configuration in it: name the {what} otherwise",
+                shown()
+            ));
+        }
+        Ok(())
+    }
+
+    fn labels(&self, labels: &[Label]) -> Result<Vec<(String, Text)>, String> {
+        if labels.len() > LABELS {
+            return Err(format!(
+                "there are {} labels, {LABELS} are the most: leave some out",
+                labels.len()
+            ));
+        }
+        let clean = |label: &Label| {
+            let Label { name, value } = label;
+            self.name("label", name)?;
+            if RESERVED.contains(&name.as_str()) {
+                return Err(format!(
+                    "the label `{name}` is not the plugin's to set: use another name"
+                ));
+            }
+            if value.len() > VALUE_BYTES {
+                return Err(format!(
+                    "the value of label `{name}` has {} bytes, {VALUE_BYTES} are the most: shorten \
+                     it",
+                    value.len()
+                ));
+            }
+            Ok((name.clone(), self.clean(value, VALUE_BYTES)))
+        };
+        let mut clean = labels.iter().map(clean).collect::<Result<Vec<_>, _>>()?;
+        clean.sort();
+        let twice = clean.windows(2).find(|pair| pair[0].0 == pair[1].0);
+        match twice {
+            Some(pair) => Err(format!(
+                "the label `{}` stands there twice: leave one out",
+                pair[0].0
+            )),
+            None => Ok(clean),
+        }
+    }
+}
+
+/// Holds a number, and the bounds that it is counted between, to the contract.
+fn number(reading: Reading<'_>) -> Result<(), String> {
+    let (value, buckets) = match reading {
+        Reading::Add(amount) if amount < 0.0 => {
+            return Err(format!(
+                "a counter only grows, and {amount} is negative: use a gauge"
+            ));
+        }
+        Reading::Add(value) | Reading::Set(value) => (value, &[][..]),
+        Reading::Observe { value, buckets } => (value, buckets),
+    };
+    if !value.is_finite() {
+        return Err(format!("{value} is no finite number: leave the call out"));
+    }
+    if buckets.len() > BUCKETS {
+        return Err(format!(
+            "there are {} buckets, {BUCKETS} are the most: leave some out",
+            buckets.len()
+        ));
+    }
+    if let Some(bound) = buckets.iter().find(|bound| !bound.is_finite()) {
+        return Err(format!(
+            "{bound} is no bound of a bucket: leave it out, the one for all that is greater is \
+             there by itself"
+        ));
+    }
+    match buckets.windows(2).find(|pair| pair[0] >= pair[1]) {
+        Some(pair) => Err(format!(
+            "the bucket {} stands before {}: sort the bounds, each once",
+            pair[0], pair[1]
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The host's own label, and those that Prometheus gives a meaning.
+const RESERVED: [&str; 3] = ["check", "le", "quantile"];
+const NAME_BYTES: usize = 64;
+const HELP_BYTES: usize = 256;
+const LABELS: usize = 8;
+const VALUE_BYTES: usize = 128;
+const BUCKETS: usize = 32;
+
+#[cfg(test)]
+mod tests;
