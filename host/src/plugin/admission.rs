@@ -228,9 +228,25 @@ impl Plugin {
         name: PluginName,
         bytes: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Arc<Self>, LoadError> {
+        // Hashing takes a moment where there are many.
+        let hash = move || {
+            let digest = Digest::of(bytes.as_ref());
+            Ok((bytes, digest))
+        };
+        let (bytes, digest) = aside(hash).await?;
+        Self::admit_known(sandbox, name, bytes, digest).await
+    }
+
+    /// Like [`Plugin::admit`], of bytes whose digest is known.
+    pub(crate) async fn admit_known(
+        sandbox: &Sandbox,
+        name: PluginName,
+        bytes: impl AsRef<[u8]> + Send + 'static,
+        digest: Digest,
+    ) -> Result<Arc<Self>, LoadError> {
         kind(bytes.as_ref())?;
         let size = bytes.as_ref().len() as u64;
-        let admitted = match prepare(sandbox, bytes).await? {
+        let admitted = match prepare(sandbox, bytes, digest).await? {
             Prepared::InUse(admitted) => admitted,
             Prepared::New(compiled) => look_into(sandbox, compiled, size).await?,
         };
@@ -410,13 +426,13 @@ async fn look_into(
 async fn prepare(
     sandbox: &Sandbox,
     bytes: impl AsRef<[u8]> + Send + 'static,
+    digest: Digest,
 ) -> Result<Prepared, LoadError> {
     let here = sandbox.clone();
-    let (digest, bytes, there) = aside(move || {
+    let (bytes, there) = aside(move || {
         shape::check_instances(bytes.as_ref())?;
-        let digest = Digest::of(bytes.as_ref());
         if let Some(admitted) = here.admitted().get(digest) {
-            return Ok((digest, bytes, Some(Prepared::InUse(admitted))));
+            return Ok((bytes, Some(Prepared::InUse(admitted))));
         }
         let started = Instant::now();
         let component = cached(&here, digest);
@@ -427,7 +443,7 @@ async fn prepare(
                 compile_time: started.elapsed(),
             })
         });
-        Ok((digest, bytes, cached))
+        Ok((bytes, cached))
     })
     .await?;
     if let Some(there) = there {

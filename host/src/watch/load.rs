@@ -118,12 +118,16 @@ impl Loader {
             let failed = |error| (Some(digest), error);
             wanted.accept(digest).map_err(failed)?;
             if turn.is_none() && !self.has_code(digest).await {
-                drop(bytes);
-                turn = Some(acquire(&self.to_compile).await);
-                // It may be another file by now.
-                continue;
+                turn = Arc::clone(&self.to_compile).try_acquire_owned().ok();
+                if turn.is_none() {
+                    drop(bytes);
+                    turn = Some(acquire(&self.to_compile).await);
+                    // It may be another file by now.
+                    continue;
+                }
             }
-            let admitted = Plugin::admit(&self.sandbox, wanted.name.clone(), bytes).await;
+            let name = wanted.name.clone();
+            let admitted = Plugin::admit_known(&self.sandbox, name, bytes, digest).await;
             return admitted.map(Some).map_err(failed);
         }
     }
