@@ -11,7 +11,7 @@ use vitals_host::check::Status;
 use vitals_host::config::{Config, Limits, Secrets};
 use vitals_host::plugin::{Grant, Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
 use vitals_tests::guests::{self, Guest};
-use vitals_tests::{Reply, Target};
+use vitals_tests::{Reply, Target, eventually};
 
 /// A guest with what it is told.
 struct Victim {
@@ -110,16 +110,22 @@ async fn a_hundred_thousand_runs_dropped_anywhere_leave_nothing_behind() {
     );
     assert!(ended < RUNS * 9 / 10, "{ended} of {RUNS} had ended before");
 
-    // Had a dropped one kept its instance, the pool would not have as many any more.
+    // Had a dropped one kept its instance, the pool would not have as many any more. The last ones
+    // give theirs back a moment after they were dropped.
     let good = &herd[0];
-    let mut runs = JoinSet::new();
-    for _ in 0..config.engine.max_runs {
-        let (plugin, task) = (Arc::clone(&good.plugin), Arc::clone(&good.task));
-        runs.spawn(async move { plugin.run(task, None).await });
-    }
-    for report in runs.join_all().await {
-        assert_eq!(report.outcome.status(), Status::Healthy, "{report:?}");
-    }
+    eventually("every instance can be had", async || {
+        let mut runs = JoinSet::new();
+        for _ in 0..config.engine.max_runs {
+            let (plugin, task) = (Arc::clone(&good.plugin), Arc::clone(&good.task));
+            runs.spawn(async move { plugin.run(task, None).await });
+        }
+        let reports = runs.join_all().await.into_iter();
+        let mut others = reports.filter(|it| it.outcome.status() != Status::Healthy);
+        others
+            .next()
+            .map_or(Ok(()), |other| Err(format!("{other:?}")))
+    })
+    .await;
 }
 
 const RUNS: u64 = 100_000;
