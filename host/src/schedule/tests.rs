@@ -167,6 +167,17 @@ async fn a_run_that_finds_no_slot_is_left_out_and_counted() {
 }
 
 #[tokio::test]
+async fn a_run_that_takes_so_long_that_others_were_due_counts_them_as_late() {
+    let (schedule, mut finished, collect) = schedule(8);
+    let slow = Arc::new(Sleeper::new(Duration::from_millis(100)));
+    schedule.follow(job("slow", Duration::from_millis(20), slow));
+    finished.recv().await.unwrap();
+    let skipped = collect.skipped.lock().unwrap();
+    let late = skipped.iter().filter(|it| **it == Skipped::Late).count();
+    assert!(late >= 5, "{skipped:?}");
+}
+
+#[tokio::test]
 async fn a_new_job_takes_the_place_of_the_old_at_once() {
     let (schedule, mut finished, _) = schedule(8);
     let hour = Duration::from_hours(1);
