@@ -30,7 +30,7 @@ mod threads;
 mod tls;
 
 pub use admission::{LoadError, Plugin};
-pub use capabilities::{ErrorTracker, Severity};
+pub use capabilities::{ErrorTracker, GuestReport, PluginIdentity, Severity};
 pub use compile::{CompileError, CompileJob, CompileLimits, Compiler};
 pub use describe::Description;
 pub use egress::{Roots, RootsError};

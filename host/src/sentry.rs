@@ -29,8 +29,8 @@ use self::losses::Losses;
 use self::scrub::Scrubber;
 use self::trail::Trail;
 use crate::check::{CheckName, Digest, PluginName, Status};
-use crate::config::{self, Secrets};
-use crate::plugin::{ErrorTracker, Severity};
+use crate::config::{Config, Secrets};
+use crate::plugin::{ErrorTracker, GuestReport, RootsError, Severity};
 
 /// A way to Sentry, or none. Cheap to clone.
 #[derive(Clone, Default)]
@@ -61,20 +61,26 @@ struct Told {
 }
 
 /// Reports can't be sent as the configuration says.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum NoReports {
     /// The DSN of the configuration is none.
     #[error("cannot use the Sentry DSN: {0}; write for example https://key@sentry.example.com/1")]
     Dsn(String),
+    /// The certificates that the server would be trusted by can't be read.
+    #[error("cannot set up connections to Sentry: {0}")]
+    Roots(#[from] RootsError),
     /// There is no way to make connections.
-    #[error("cannot set up connections to Sentry: {0}; install the system's root certificates")]
+    #[error("cannot set up connections to Sentry: {0}")]
     Connections(String),
 }
 
 impl Sentry {
     /// A way to the server of the DSN, through the tokio runtime that this is called in; one without
-    /// a DSN swallows everything. `secrets` are in no report.
-    pub(crate) fn new(config: &config::Sentry, secrets: &Secrets) -> Result<Self, NoReports> {
+    /// a DSN swallows everything. The server has to be one that the roots of `[tls]` trust. The
+    /// secrets of the configuration are in no report. Blocks while roots are read.
+    pub(crate) fn new(config: &Config) -> Result<Self, NoReports> {
+        let (roots, secrets) = (&config.tls.roots, &config.secrets);
+        let config = &config.sentry;
         let Some(dsn) = &config.dsn else {
             return Ok(Self(None));
         };
@@ -82,10 +88,9 @@ impl Sentry {
         let dsn = dsn.map_err(|error| NoReports::Dsn(error.to_string()))?;
         let release = config.release.clone();
         let losses = Arc::new(Losses::default());
-        let courier = Courier::new(&dsn, Arc::clone(&losses));
         let now = Instant::now();
         Ok(Self(Some(Arc::new(Desk {
-            courier: courier.map_err(|error| NoReports::Connections(error.to_string()))?,
+            courier: Courier::new(&dsn, roots, Arc::clone(&losses))?,
             release: release.unwrap_or_else(|| RELEASE.into()),
             environment: config.environment.clone(),
             scrubber: ArcSwap::from_pointee(Scrubber::new(secrets)),
@@ -214,10 +219,10 @@ impl Desk {
 }
 
 impl ErrorTracker for Sentry {
-    fn capture(&self, check: &CheckName, level: Severity, message: &str) -> Option<String> {
+    fn capture(&self, report: &GuestReport<'_>) -> Option<String> {
         let desk = self.0.as_ref()?;
-        desk.report(&desk.of_guests, check.as_str(), || {
-            event::of_guest(check, level, message)
+        desk.report(&desk.of_guests, report.check.as_str(), || {
+            event::of_guest(report)
         })
     }
 }

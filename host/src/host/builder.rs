@@ -136,7 +136,8 @@ impl HostBuilder {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let config = Arc::new(config);
-        let sentry = Sentry::new(&config.sentry, &config.secrets)?;
+        let from = Arc::clone(&config);
+        let sentry = aside(move || Sentry::new(&from)).await?;
         let tracker = match tracker {
             Some(Tracker(tracker)) => tracker,
             None => Arc::new(sentry.clone()),
@@ -149,8 +150,7 @@ impl HostBuilder {
         };
         // The address-space probe and the thread starts block for a moment.
         let handle = Handle::current();
-        let made = tokio::task::spawn_blocking(move || Sandbox::new(options, &handle)).await;
-        let sandbox = made.expect("setting the sandbox up does not panic")?;
+        let sandbox = aside(move || Sandbox::new(options, &handle)).await?;
         Ok(assemble(
             &config,
             environment,
@@ -161,6 +161,12 @@ impl HostBuilder {
             Outlets { sentry, metrics },
         ))
     }
+}
+
+/// Waits for what blocks, on a thread where nobody else does.
+async fn aside<T: Send + 'static>(set_up: impl FnOnce() -> T + Send + 'static) -> T {
+    let done = tokio::task::spawn_blocking(set_up).await;
+    done.expect("nothing that a host is made of panics")
 }
 
 /// What goes out, beside the pages.

@@ -11,7 +11,7 @@ use wasmtime::component::Component;
 
 use super::admitted::Admitted;
 use super::bindings::v0_1::PluginPre;
-use super::capabilities::Journal;
+use super::capabilities::{Journal, PluginIdentity};
 use super::compile::CompileError;
 use super::describe::Description;
 use super::egress::{Egress, Roots, RootsError};
@@ -29,7 +29,7 @@ use crate::config::{Limits, Root, Secrets};
 /// checks.
 pub struct Plugin {
     sandbox: Sandbox,
-    name: PluginName,
+    identity: Arc<PluginIdentity>,
     admitted: Arc<Admitted>,
     /// What this version counts; those that run on another one count elsewhere.
     metrics: Option<Arc<dyn VersionMetrics>>,
@@ -252,9 +252,14 @@ impl Plugin {
         };
         let metrics = sandbox.metrics().cloned();
         let metrics = metrics.map(|metrics| metrics.version(&name));
+        let identity = Arc::new(PluginIdentity {
+            name,
+            version: admitted.description.version.to_string(),
+            digest: admitted.digest,
+        });
         Ok(Arc::new(Self {
             sandbox: sandbox.clone(),
-            name,
+            identity,
             admitted,
             metrics,
         }))
@@ -285,7 +290,12 @@ impl Plugin {
 
     /// The name: the stem of the file.
     pub fn name(&self) -> &PluginName {
-        &self.name
+        &self.identity.name
+    }
+
+    /// Which one it is, for whoever only has to say so.
+    pub(super) fn identity(&self) -> &Arc<PluginIdentity> {
+        &self.identity
     }
 
     /// The digest of the file.
@@ -349,7 +359,7 @@ impl Plugin {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Plugin({} {})", self.name, self.digest().short())
+        write!(f, "Plugin({} {})", self.name(), self.digest().short())
     }
 }
 
@@ -504,7 +514,7 @@ async fn describe(
             0,
             Roots::default(),
         );
-        let journal = Journal::new(nobody, Arc::new(Secrets::default()), None, None);
+        let journal = Journal::new(nobody, None, Arc::new(Secrets::default()), None, None);
         let deadline = started + DESCRIBE_TIME;
         let files = Arc::clone(here.files());
         let ticking = here.ticking();

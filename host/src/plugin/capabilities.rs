@@ -7,13 +7,37 @@ use std::sync::Arc;
 use super::bindings::v0_1::vitals::health::{reporting, types};
 use super::metrics::VersionMetrics;
 use super::state::State;
-use crate::check::{CheckName, Text};
+use crate::check::{CheckName, Digest, PluginName, Text};
 use crate::config::Secrets;
 
 /// Takes reports of guests to an error tracker.
 pub trait ErrorTracker: Send + Sync {
-    /// Sends a message and answers the event's id; nothing where none was sent.
-    fn capture(&self, check: &CheckName, level: Severity, message: &str) -> Option<String>;
+    /// Sends a report and answers the event's id; nothing where none was sent.
+    fn capture(&self, report: &GuestReport<'_>) -> Option<String>;
+}
+
+/// What a guest reports, and who it is.
+#[derive(Clone, Copy, Debug)]
+pub struct GuestReport<'r> {
+    /// The check that it runs for.
+    pub check: &'r CheckName,
+    /// The plugin that it is.
+    pub plugin: &'r PluginIdentity,
+    /// How bad it is.
+    pub level: Severity,
+    /// What it says: bounded, one line, without the secrets of the configuration.
+    pub message: &'r str,
+}
+
+/// Which plugin it is, down to the bytes of its file.
+#[derive(Debug)]
+pub struct PluginIdentity {
+    /// The name: the stem of the file.
+    pub name: PluginName,
+    /// What it says its version is; may be empty.
+    pub version: String,
+    /// Of the file.
+    pub digest: Digest,
 }
 
 /// How bad a log line or a report is.
@@ -32,6 +56,8 @@ pub enum Severity {
 /// What one run has said: log lines and reports, each counted against its cap.
 pub(super) struct Journal {
     check: CheckName,
+    /// Nothing while the plugin is asked who it is.
+    plugin: Option<Arc<PluginIdentity>>,
     secrets: Arc<Secrets>,
     tracker: Option<Arc<dyn ErrorTracker>>,
     metrics: Option<Arc<dyn VersionMetrics>>,
@@ -43,12 +69,14 @@ pub(super) struct Journal {
 impl Journal {
     pub(super) fn new(
         check: CheckName,
+        plugin: Option<Arc<PluginIdentity>>,
         secrets: Arc<Secrets>,
         tracker: Option<Arc<dyn ErrorTracker>>,
         metrics: Option<Arc<dyn VersionMetrics>>,
     ) -> Self {
         Self {
             check,
+            plugin,
             secrets,
             tracker,
             metrics,
@@ -101,12 +129,17 @@ impl Journal {
     }
 
     fn capture(&mut self, level: Severity, message: &str) -> Option<String> {
-        let tracker = self.tracker.as_ref()?;
+        let (tracker, plugin) = (self.tracker.as_ref()?, self.plugin.as_ref()?);
         if self.captures == CAPTURES {
             return None;
         }
         self.captures += 1;
-        tracker.capture(&self.check, level, self.clean(message, LINE_BYTES).as_str())
+        tracker.capture(&GuestReport {
+            check: &self.check,
+            plugin,
+            level,
+            message: self.clean(message, LINE_BYTES).as_str(),
+        })
     }
 }
 

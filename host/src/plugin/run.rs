@@ -137,7 +137,13 @@ impl Plugin {
         );
         let tracker = sandbox.tracker().cloned();
         let (check, metrics) = (task.check.clone(), self.metrics().cloned());
-        let journal = Journal::new(check, Arc::clone(&task.secrets), tracker, metrics);
+        let journal = Journal::new(
+            check,
+            Some(Arc::clone(self.identity())),
+            Arc::clone(&task.secrets),
+            tracker,
+            metrics,
+        );
         let grants = Arc::clone(&task.grants);
         let deadline = started + limits.timeout;
         let state = State::new(

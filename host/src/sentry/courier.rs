@@ -14,7 +14,10 @@ use sentry::transports::{RateLimiter, RateLimitingCategory};
 use sentry::types::{Dsn, Scheme};
 use tokio::sync::{mpsc, oneshot};
 
+use super::NoReports;
 use super::losses::Losses;
+use crate::config::Root;
+use crate::plugin::Roots;
 
 /// Where events are handed in.
 pub(super) struct Courier {
@@ -38,19 +41,22 @@ struct Way {
 }
 
 impl Courier {
-    /// Begins to deliver, in the tokio runtime that this is called in.
-    pub(super) fn new(dsn: &Dsn, losses: Arc<Losses>) -> Result<Self, reqwest::Error> {
-        let mut client = Client::builder()
+    /// Begins to deliver, in the tokio runtime that this is called in, to a server that `roots` trust.
+    /// Blocks while they are read.
+    pub(super) fn new(dsn: &Dsn, roots: &[Root], losses: Arc<Losses>) -> Result<Self, NoReports> {
+        let client = Client::builder()
             .user_agent(AGENT)
             .redirect(Policy::none())
             .connect_timeout(CONNECTING)
             .timeout(DELIVERY);
-        if dsn.scheme() == Scheme::Http {
+        let client = match dsn.scheme() {
             // A machine without roots can reach a server beside it still.
-            client = client.tls_certs_only([]);
-        }
+            Scheme::Http => client.tls_certs_only([]),
+            Scheme::Https => client.tls_backend_preconfigured(Roots::read(roots)?.client_config()),
+        };
+        let client = client.build();
         let way = Way {
-            client: client.build()?,
+            client: client.map_err(|error| NoReports::Connections(with_sources(&error)))?,
             url: dsn.envelope_api_url().to_string(),
             auth: dsn.to_auth(Some(AGENT)).to_string(),
             limiter: RateLimiter::new(),

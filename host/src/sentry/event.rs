@@ -8,7 +8,7 @@ use sentry::protocol::{Event, Exception, Frame, Stacktrace};
 
 use crate::board::CheckFacts;
 use crate::check::{CheckName, Digest, PluginName, RunError, RunReport, Status, Text};
-use crate::plugin::{LoadError, Severity};
+use crate::plugin::{GuestReport, LoadError, Severity};
 
 /// The status of a check has turned.
 pub(crate) struct Turn<'t> {
@@ -91,9 +91,12 @@ pub(super) fn panicked(
 }
 
 /// What a guest reports, grouped by its text among those of the same check.
-pub(super) fn of_guest(check: &CheckName, level: Severity, message: &str) -> Event<'static> {
-    let mut event = event(level.into(), message, &[BY_TEXT, check.as_str()]);
-    tag(&mut event, "check", check.as_str());
+pub(super) fn of_guest(report: &GuestReport<'_>) -> Event<'static> {
+    let (check, plugin) = (report.check.as_str(), report.plugin);
+    let mut event = event(report.level.into(), report.message, &[BY_TEXT, check]);
+    tag(&mut event, "check", check);
+    tag(&mut event, "plugin", plugin.name.as_str());
+    tag_version(&mut event, &plugin.version, Some(plugin.digest));
     event
 }
 

@@ -7,14 +7,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use axum::serve::Listener;
+use rcgen::{CertifiedKey, KeyPair};
 use secrecy::SecretString;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::*;
 use crate::board::{CheckFacts, PluginFacts};
 use crate::check::{Code, Outcome, RunError, RunReport, Text};
-use crate::plugin::LoadError;
+use crate::config::Root;
+use crate::plugin::{LoadError, PluginIdentity};
 
 /// A server that keeps the events of the envelopes that it gets.
 #[derive(Clone, Default)]
@@ -22,6 +27,31 @@ struct Sink(Arc<Mutex<Vec<Value>>>);
 
 impl Sink {
     async fn start(&self) -> SocketAddr {
+        serve(self.router()).await
+    }
+
+    async fn start_over_tls(&self, key: &CertifiedKey<KeyPair>) -> SocketAddr {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![key.cert.der().clone()],
+                key.signing_key.serialize_der().try_into().unwrap(),
+            );
+        let listener = TcpListener::bind("localhost:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = OverTls {
+            listener,
+            acceptor: Arc::new(server.unwrap()).into(),
+        };
+        let router = self.router();
+        tokio::spawn(async { axum::serve(listener, router).await });
+        address
+    }
+
+    fn router(&self) -> Router {
         let kept = Arc::clone(&self.0);
         let take = move |headers: HeaderMap, body: String| async move {
             let auth = headers["x-sentry-auth"].to_str().unwrap();
@@ -35,7 +65,7 @@ impl Sink {
                 .push(serde_json::from_str(lines[2]).unwrap());
             "{}"
         };
-        serve(Router::new().route("/api/7/envelope/", post(take))).await
+        Router::new().route("/api/7/envelope/", post(take))
     }
 
     fn events(&self) -> Vec<Value> {
@@ -49,6 +79,30 @@ impl Sink {
     }
 }
 
+struct OverTls {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for OverTls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, client) = self.listener.accept().await.unwrap();
+            // Who does not trust it hangs up here.
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, client);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
 async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -58,12 +112,29 @@ async fn serve(router: Router) -> SocketAddr {
 
 fn sentry(address: SocketAddr, secrets: &Secrets) -> Sentry {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = config::Sentry {
-        dsn: Some(SecretString::from(format!("http://key@{address}/7"))),
-        environment: "tests".into(),
-        ..config::Sentry::default()
-    };
-    Sentry::new(&config, secrets).unwrap()
+    let mut config = config(&format!("http://key@{address}/7"));
+    config.secrets = secrets.clone();
+    Sentry::new(&config).unwrap()
+}
+
+fn config(dsn: &str) -> Config {
+    let mut config = Config::default();
+    config.sentry.dsn = Some(SecretString::from(dsn));
+    config.sentry.environment = "tests".into();
+    config
+}
+
+fn guest_reports(sentry: &Sentry, check: &str, message: &str) -> Option<String> {
+    sentry.capture(&GuestReport {
+        check: &check.parse().unwrap(),
+        plugin: &PluginIdentity {
+            name: "talks".parse().unwrap(),
+            version: message.into(),
+            digest: Digest::of(b"it"),
+        },
+        level: Severity::Error,
+        message,
+    })
 }
 
 async fn flushed(sentry: &Sentry) {
@@ -196,7 +267,7 @@ async fn what_the_configuration_holds_secret_is_in_no_event() {
     sentry.panicked("over a page", None, Some(both));
     sentry.message(Severity::Info, both).unwrap();
     sentry.error(&Failure(both, None)).unwrap();
-    sentry.capture(&"a".parse().unwrap(), Severity::Error, both);
+    guest_reports(&sentry, "a", both);
 
     let events = sink.after(&sentry).await;
     assert_eq!(events.len(), 6);
@@ -248,13 +319,11 @@ async fn the_same_failure_to_load_is_told_once() {
 async fn noise_of_guests_leaves_room_for_failures_and_a_flapping_check_for_others() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
-    let noisy: Vec<CheckName> = (0..20)
-        .map(|number| format!("noisy-{number}").parse().unwrap())
-        .collect();
+    let noisy: Vec<_> = (0..20).map(|number| format!("noisy-{number}")).collect();
     let mut taken = 0;
     for check in &noisy {
         for _ in 0..20 {
-            taken += usize::from(sentry.capture(check, Severity::Error, "noise").is_some());
+            taken += usize::from(guest_reports(&sentry, check, "noise").is_some());
         }
         flushed(&sentry).await;
     }
@@ -322,8 +391,8 @@ async fn a_server_that_never_answers_holds_nobody_up() {
     let sentry = sentry(address, &Secrets::default());
     let mut taken = 0;
     for number in 0..200 {
-        let check = format!("check-{number}").parse().unwrap();
-        taken += usize::from(sentry.capture(&check, Severity::Error, "x").is_some());
+        let check = format!("check-{number}");
+        taken += usize::from(guest_reports(&sentry, &check, "x").is_some());
         let source = format!("place {number}");
         sentry.panicked(&source, None, None);
         sentry.message(Severity::Error, "x");
@@ -363,11 +432,37 @@ async fn a_server_that_refuses_costs_the_event_and_is_left_alone_when_it_says_so
     assert_eq!(sentry.0.as_ref().unwrap().losses.take(), 1);
 }
 
+#[tokio::test]
+async fn a_server_over_tls_is_one_that_the_roots_of_the_configuration_trust() {
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let pem = directory.path().join("ca.pem");
+    std::fs::write(&pem, key.cert.pem()).unwrap();
+    let sink = Sink::default();
+    let address = sink.start_over_tls(&key).await;
+    let mut config = config(&format!("https://key@localhost:{}/7", address.port()));
+
+    config.tls.roots = vec![Root::File(pem)];
+    let trusting = Sentry::new(&config).unwrap();
+    trusting.message(Severity::Error, "seen").unwrap();
+    assert_eq!(sink.after(&trusting).await.len(), 1);
+
+    config.tls.roots = vec![Root::System];
+    let suspicious = Sentry::new(&config).unwrap();
+    suspicious.message(Severity::Error, "not seen").unwrap();
+    assert_eq!(sink.after(&suspicious).await.len(), 1);
+    assert_eq!(suspicious.0.as_ref().unwrap().losses.take(), 1);
+
+    config.tls.roots = vec![Root::File(directory.path().join("none.pem"))];
+    let error = Sentry::new(&config).unwrap_err().to_string();
+    let expected = "cannot set up connections to Sentry: cannot read the TLS roots in ";
+    assert!(error.starts_with(expected), "{error}");
+}
+
 #[test]
 fn without_a_dsn_nothing_is_kept() {
-    let sentry = Sentry::new(&config::Sentry::default(), &Secrets::default()).unwrap();
-    let check = "a".parse().unwrap();
-    assert_eq!(sentry.capture(&check, Severity::Error, "x"), None);
+    let sentry = Sentry::new(&Config::default()).unwrap();
+    assert_eq!(guest_reports(&sentry, "a", "x"), None);
     assert_eq!(sentry.message(Severity::Error, "x"), None);
     assert_eq!(sentry.error(&fmt::Error), None);
 }

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use vitals_host::Outcome;
-use vitals_host::check::CheckName;
-use vitals_host::plugin::{ErrorTracker, Severity};
+use vitals_host::plugin::{ErrorTracker, GuestReport};
 use vitals_tests::{Mounted, TestHost, eventually, guests};
 
 /// A gate that is shut until it is opened. Who comes to it meanwhile keeps his thread.
@@ -61,7 +60,7 @@ impl Gate {
 }
 
 impl ErrorTracker for Gate {
-    fn capture(&self, _check: &CheckName, _level: Severity, _message: &str) -> Option<String> {
+    fn capture(&self, _report: &GuestReport<'_>) -> Option<String> {
         self.pass();
         None
     }

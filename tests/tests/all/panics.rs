@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use vitals_host::Outcome;
-use vitals_host::check::CheckName;
-use vitals_host::plugin::{ErrorTracker, Severity};
+use vitals_host::plugin::{ErrorTracker, GuestReport};
 use vitals_tests::{Mounted, TestHost, eventually, guests};
 
 /// An error tracker that panics while it is told to.
@@ -18,10 +17,10 @@ struct Brittle {
 }
 
 impl ErrorTracker for Brittle {
-    fn capture(&self, _check: &CheckName, _level: Severity, message: &str) -> Option<String> {
+    fn capture(&self, report: &GuestReport<'_>) -> Option<String> {
         self.calls.fetch_add(1, Ordering::AcqRel);
         let whole = self.whole.load(Ordering::Acquire);
-        assert!(whole, "the tracker broke over `{message}`");
+        assert!(whole, "the tracker broke over `{}`", report.message);
         Some("event-1".into())
     }
 }

@@ -107,6 +107,18 @@ async fn failures_are_issues_with_one_event_for_each_time() {
     let id = said.json()["details"]["event"].clone();
     let captured = events(&bugsink, "check", "module:talks", 1).await.remove(0);
     assert_eq!(id.as_str(), Some(captured.id.as_str()), "{captured:#?}");
+    let plugin = &said.json()["plugin"];
+    for (tag, value) in [
+        ("plugin", "talks"),
+        ("version", plugin["version"].as_str().unwrap()),
+        ("digest", &plugin["digest"].as_str().unwrap()[..12]),
+    ] {
+        assert_eq!(
+            captured.tags.get(tag).map(String::as_str),
+            Some(value),
+            "{tag}"
+        );
+    }
 
     host.place().write("plugins/torn.wasm", "no component");
     let refused = events(&bugsink, "plugin", "torn", 1).await.remove(0);

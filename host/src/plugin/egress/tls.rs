@@ -50,6 +50,17 @@ struct Client {
 }
 
 impl Roots {
+    /// Reads the PEM files among `roots`, for connections that are no check's.
+    pub(crate) fn read(roots: &[Root]) -> Result<Self, RootsError> {
+        SharedRoots::default().of(roots)
+    }
+
+    /// What a client of HTTP/1.1 that trusts them connects with. Blocks, because the machine's roots
+    /// may have to be read.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        ClientConfig::clone(&self.0.client().config)
+    }
+
     /// Shakes hands with `host` over a stream, to speak HTTP/1.1.
     pub(super) async fn shake_hands(
         &self,

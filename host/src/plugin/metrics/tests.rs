@@ -42,7 +42,7 @@ fn label(name: &str, value: &str) -> Label {
 
 fn journal(metrics: Option<Arc<dyn VersionMetrics>>) -> Journal {
     let secrets = Arc::new(Secrets::new(["hunter2_the_secret"]));
-    Journal::new("a".parse().unwrap(), secrets, None, metrics)
+    Journal::new("a".parse().unwrap(), None, secrets, None, metrics)
 }
 
 /// What came through of a call, or why nothing did.
