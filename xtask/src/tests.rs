@@ -21,8 +21,9 @@ pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
     let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 5 } else { 4 });
     guests::all_for_tests(&mut steps, Permission::Given)?;
     bugsink(&mut steps, Permission::Given)?;
-    steps.step("promtool, which reads the metrics", || {
-        let present = || succeeds("promtool", &["--version"]);
+    steps.step("Prometheus, which reads the metrics", || {
+        let present =
+            || succeeds("promtool", &["--version"]) && succeeds("prometheus", &["--version"]);
         let packages = ["prometheus"];
         install::debian_packages(
             "the tests of the metrics",

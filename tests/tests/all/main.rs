@@ -28,6 +28,7 @@ mod reloading;
 mod results;
 mod schedule;
 mod scripts;
+mod seen_from_outside;
 mod sentry;
 mod shutdown;
 mod storms;
