@@ -1,33 +1,63 @@
 //! A real host with many checks of one guest, and what a run of them costs.
 
+use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use tower::ServiceExt as _;
 use vitals_host::Host;
 use vitals_host::config::Config;
 
 use crate::clock::{cpu_time, since};
+use crate::pages::body_of;
 
 /// A host with `count` checks, each due every `interval`.
 pub(crate) struct Fleet {
     pub(crate) host: Host,
+    /// How many of its runs are due in a second.
+    due: f64,
+    counts: bool,
     _dir: tempfile::TempDir,
 }
 
+/// Where a host is seen from outside, beside its pages.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Outlets {
+    pub(crate) metrics: bool,
+    /// Where an error tracker listens.
+    pub(crate) tracker: Option<SocketAddr>,
+}
+
 impl Fleet {
-    pub(crate) async fn start(guest: &Path, count: usize, interval: &str) -> Result<Self> {
+    pub(crate) async fn start(guest: &Path, count: u32, interval: Duration) -> Result<Self> {
+        let outlets = Outlets {
+            metrics: true,
+            tracker: None,
+        };
+        Self::with(guest, count, interval, outlets).await
+    }
+
+    pub(crate) async fn with(
+        guest: &Path,
+        count: u32,
+        interval: Duration,
+        outlets: Outlets,
+    ) -> Result<Self> {
         use std::fmt::Write as _;
         let dir = tempfile::tempdir()?;
         let at = dir.path();
         std::fs::create_dir(at.join("plugins"))?;
         std::fs::copy(guest, at.join("plugins/empty.wasm"))?;
         let mut text = format!(
-            "[plugins]\ndir = {:?}\ncache_dir = \"\"\n[metrics]\nenabled = true\n\
+            "[plugins]\ndir = {:?}\ncache_dir = \"\"\n[metrics]\nenabled = {}\n\
              [defaults]\ninterval = \"{interval}\"\ntimeout = \"{interval}\"\n",
             at.join("plugins").display().to_string(),
+            outlets.metrics,
+            interval = format_args!("{}ms", interval.as_millis()),
         );
+        if let Some(tracker) = outlets.tracker {
+            write!(text, "[sentry]\ndsn = \"http://key@{tracker}/1\"\n")?;
+        }
         for number in 0..count {
             write!(text, "[checks.check-{number}]\nplugin = \"empty\"\n")?;
         }
@@ -35,7 +65,26 @@ impl Fleet {
         let host = Host::builder().config(config).start().await?;
         host.first_round().await;
         tokio::time::sleep(WARM_UP).await;
-        Ok(Self { host, _dir: dir })
+        Ok(Self {
+            host,
+            due: f64::from(count) / interval.as_secs_f64(),
+            counts: outlets.metrics,
+            _dir: dir,
+        })
+    }
+
+    /// CPU time of the whole process for one run that was due, over a few seconds: for a host that
+    /// does not count its runs. One that does has to have made all of them.
+    pub(crate) async fn micros_per_due_run(&self) -> Result<f64> {
+        let before = if self.counts { self.runs().await? } else { 0.0 };
+        let (cpu, started) = (cpu_time(), Instant::now());
+        tokio::time::sleep(ROUND).await;
+        let (cpu, due) = (since(cpu), self.due * started.elapsed().as_secs_f64());
+        if self.counts {
+            let made = self.runs().await? - before;
+            anyhow::ensure!(made > 0.98 * due, "only {made} of {due} runs were made");
+        }
+        Ok(cpu.as_secs_f64() * 1e6 / due)
     }
 
     /// CPU time of the whole process for one run, over a few seconds.
@@ -55,9 +104,7 @@ impl Fleet {
 
     /// How many runs have been made.
     async fn runs(&self) -> Result<f64> {
-        let request = axum::http::Request::get("/metrics").body(axum::body::Body::empty())?;
-        let response = self.host.router().oneshot(request).await?;
-        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await?;
+        let body = body_of(&self.host, "/metrics").await?;
         let text = str::from_utf8(&body)?;
         let counters = text
             .lines()

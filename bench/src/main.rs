@@ -8,6 +8,7 @@ mod clock;
 mod crowd;
 mod fleet;
 mod limits;
+mod outside;
 mod pages;
 mod reload;
 mod reloads;
@@ -17,6 +18,7 @@ mod soak;
 mod table;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use table::{Bound, Row};
@@ -43,6 +45,7 @@ fn main() -> Result<()> {
                 "limits" => limits::rows(&guests)?,
                 "pages" => vec![pages::health_against_constant(&hello).await?],
                 "many" => vec![many(&hello).await?],
+                "outside" => outside::rows(&hello).await?,
                 "crowd" => crowd::rows(&guests).await?,
                 "reload" => reload::rows(&guests).await?,
                 "reloads" => vec![reloads::row(&guests).await?],
@@ -66,7 +69,7 @@ async fn run(guest: &Path) -> Result<[Row; 3]> {
         alone.push(bare.micros_per_run()?);
         side_by_side.push(bare.micros_per_run_on(threads)?);
         sandboxed.push(sandbox.micros_per_run().await);
-        let fleet = fleet::Fleet::start(guest, 100, "4ms").await?;
+        let fleet = fleet::Fleet::start(guest, 100, Duration::from_millis(4)).await?;
         hosted.push(fleet.micros_per_run().await?);
         fleet.stop().await;
     }
@@ -100,10 +103,10 @@ async fn run(guest: &Path) -> Result<[Row; 3]> {
 async fn many(guest: &Path) -> Result<Row> {
     let (mut few, mut many) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS.div_ceil(2) {
-        let fleet = fleet::Fleet::start(guest, 100, "20ms").await?;
+        let fleet = fleet::Fleet::start(guest, 100, Duration::from_millis(20)).await?;
         few.push(fleet.micros_per_run().await?);
         fleet.stop().await;
-        let fleet = fleet::Fleet::start(guest, 10_000, "2s").await?;
+        let fleet = fleet::Fleet::start(guest, 10_000, Duration::from_secs(2)).await?;
         many.push(fleet.micros_per_run().await?);
         fleet.stop().await;
     }
@@ -130,7 +133,7 @@ fn guests() -> Result<PathBuf> {
 }
 
 /// What can be asked for by name; all of it otherwise.
-const PARTS: [&str; 8] = [
-    "run", "limits", "pages", "many", "crowd", "reload", "reloads", "soak",
+const PARTS: [&str; 9] = [
+    "run", "limits", "pages", "many", "outside", "crowd", "reload", "reloads", "soak",
 ];
 const ROUNDS: usize = 5;

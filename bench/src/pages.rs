@@ -8,17 +8,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use axum::http::header;
+use axum::body::Body;
+use axum::http::{Request, header};
 use axum::routing::get;
 use bytes::Bytes;
 use tokio::net::TcpListener;
+use tower::ServiceExt as _;
+use vitals_host::Host;
 
 use crate::clock::median;
 use crate::fleet::Fleet;
 use crate::table::{Bound, Row};
 
 pub(crate) async fn health_against_constant(guest: &Path) -> Result<Row> {
-    let fleet = Fleet::start(guest, 100, "1s").await?;
+    let fleet = Fleet::start(guest, 100, Duration::from_secs(1)).await?;
     let constant = fleet.host.health_json();
     let page = move || {
         let body: Bytes = constant.clone();
@@ -78,6 +81,13 @@ fn ask(address: SocketAddr, path: &str) -> Result<u32> {
         answers += 1;
     }
     Ok(answers)
+}
+
+/// The body of a page, without a connection.
+pub(crate) async fn body_of(host: &Host, path: &str) -> Result<Bytes> {
+    let request = Request::get(path).body(Body::empty())?;
+    let response = host.router().oneshot(request).await?;
+    Ok(axum::body::to_bytes(response.into_body(), usize::MAX).await?)
 }
 
 /// Reads a whole answer, which has to be 200, and answers where in the buffer its body is.

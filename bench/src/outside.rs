@@ -1,0 +1,111 @@
+//! What it costs to be seen from outside: a run with metrics and reports on against one with both off,
+//! and a scrape of very many checks.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener as Silent, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use axum::Router;
+use axum::routing::get;
+use bytes::Bytes;
+use tokio::net::TcpListener;
+
+use crate::clock::median;
+use crate::fleet::{Fleet, Outlets};
+use crate::pages::{body_of, read_answer};
+use crate::table::{Bound, Row};
+
+pub(crate) async fn rows(guest: &Path) -> Result<Vec<Row>> {
+    // Takes connections in and never answers: an error tracker that must cost nothing while all is well.
+    let tracker = Silent::bind(("127.0.0.1", 0))?;
+    let all = Outlets {
+        metrics: true,
+        tracker: Some(tracker.local_addr()?),
+    };
+    let metrics = Outlets {
+        tracker: None,
+        ..all
+    };
+    let sets = [Outlets::default(), metrics, all];
+    let mut figures = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        for (outlets, figures) in sets.into_iter().zip(&mut figures) {
+            let fleet = Fleet::with(guest, 100, Duration::from_millis(20), outlets).await?;
+            figures.push(fleet.micros_per_due_run().await?);
+            fleet.stop().await;
+        }
+    }
+    let [none, metrics, all] = figures.map(median);
+    let row = |what, measured| Row {
+        what,
+        unit: "µs",
+        measured,
+        baseline: none,
+        bound: Bound::AtMost(1.05),
+    };
+    Ok(vec![
+        row("one run of an empty check, metrics on / off", metrics),
+        row(
+            "one run of an empty check, metrics and Sentry on / both off",
+            all,
+        ),
+        scrape(guest).await?,
+    ])
+}
+
+/// One scrape of 10,000 checks, against a constant of that size from the same server.
+async fn scrape(guest: &Path) -> Result<Row> {
+    let fleet = Fleet::start(guest, 10_000, Duration::from_secs(10)).await?;
+    let page: Bytes = body_of(&fleet.host, "/metrics").await?;
+    let size = page.len();
+    let constant = get(move || {
+        let body = page.clone();
+        async move { body }
+    });
+    let router = fleet
+        .host
+        .router()
+        .merge(Router::new().route("/constant", constant));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = listener.local_addr()?;
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let Fleet { host, .. } = fleet;
+    let serving = tokio::spawn(host.serve_router(router, listener, async {
+        // A dropped sender ends the server too.
+        let _ = ended.await;
+    }));
+    let (mut scrapes, mut constants) = (Vec::new(), Vec::new());
+    for _ in 0..SCRAPES {
+        scrapes.push(millis(address, "/metrics", size).await?);
+        constants.push(millis(address, "/constant", size).await?);
+    }
+    drop(end);
+    serving.await?;
+    Ok(Row {
+        what: "GET /metrics with 10,000 checks / a constant of that size",
+        unit: "ms",
+        measured: median(scrapes),
+        baseline: median(constants),
+        bound: Bound::None,
+    })
+}
+
+/// How long one answer takes, to its last byte.
+async fn millis(address: SocketAddr, path: &'static str, size: usize) -> Result<f64> {
+    let ask = move || {
+        let mut stream = TcpStream::connect(address)?;
+        // Numbers grow by a digit now and then.
+        let mut buffer = vec![0; size + size / 8];
+        let started = Instant::now();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").as_bytes())?;
+        read_answer(&mut stream, &mut buffer)?;
+        Ok::<Duration, anyhow::Error>(started.elapsed())
+    };
+    let took: Duration = tokio::task::spawn_blocking(ask).await??;
+    Ok(took.as_secs_f64() * 1e3)
+}
+
+const ROUNDS: usize = 9;
+const SCRAPES: usize = 15;
