@@ -18,6 +18,7 @@ pub(crate) mod fuzzing;
 pub(crate) mod grants;
 mod imports;
 mod limiter;
+mod load_error;
 mod metrics;
 mod output;
 mod run;
@@ -29,7 +30,7 @@ mod system;
 mod threads;
 mod tls;
 
-pub use admission::{LoadError, Plugin};
+pub use admission::Plugin;
 pub use capabilities::{ErrorTracker, GuestReport, PluginIdentity, Severity};
 pub use compile::{CompileError, CompileJob, CompileLimits, Compiler};
 pub use describe::Description;
@@ -39,6 +40,7 @@ pub use grants::{
     AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark,
     Origin, Target, Wanted,
 };
+pub use load_error::LoadError;
 pub use metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};
 pub use run::Task;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};

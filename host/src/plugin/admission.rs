@@ -16,13 +16,14 @@ use super::compile::CompileError;
 use super::describe::Description;
 use super::egress::{Egress, Roots, RootsError};
 use super::grants::Grants;
+use super::load_error::LoadError;
 use super::metrics::VersionMetrics;
 use super::run::{RunLimits, bounded, leftovers};
 use super::sandbox::Sandbox;
-use super::schema::{BindingError, Schema};
+use super::schema::Schema;
 use super::state::State;
 use super::{bindings, imports, shape};
-use crate::check::{CheckName, Code, Conduct, Digest, PluginName, RunError, Text};
+use crate::check::{CheckName, Digest, PluginName, Text};
 use crate::config::{Limits, Root, Secrets};
 
 /// A plugin that passed the gate: compiled, linked and described, ready to be run by any number of
@@ -33,192 +34,6 @@ pub struct Plugin {
     admitted: Arc<Admitted>,
     /// What this version counts; those that run on another one count elsewhere.
     metrics: Option<Arc<dyn VersionMetrics>>,
-}
-
-/// Why a file is no plugin that this host can run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LoadError {
-    /// The file could not be read.
-    #[error("cannot read it: {0}")]
-    Read(String),
-    /// The file has no bytes.
-    #[error("the file is empty; if it is being written, it is read again when that is done")]
-    Empty,
-    /// The file is larger than a plugin may be.
-    #[error("it has {size} bytes, a plugin may have {limit}")]
-    TooLarge {
-        /// The size of the file.
-        size: u64,
-        /// What is allowed.
-        limit: u64,
-    },
-    /// The file does not begin as WebAssembly does.
-    #[error("it is no WebAssembly file: build it with `cargo build --target wasm32-wasip2`")]
-    NotWasm,
-    /// The file is a core module, not a component.
-    #[error(
-        "it is a core module, vitals runs components: build it for `wasm32-wasip2` instead of \
-         `wasm32-wasip1` or `wasm32-unknown-unknown`"
-    )]
-    CoreModule,
-    /// The file is native code that some wasmtime compiled before.
-    #[error("it is a precompiled artifact; vitals compiles plugins itself: give it the .wasm file")]
-    Precompiled,
-    /// The digest is not the one that the configuration asks for.
-    #[error("its SHA-256 is {found}, the configuration asks for {wanted}")]
-    Digest {
-        /// What the file has.
-        found: Digest,
-        /// What the configuration wants.
-        wanted: Digest,
-    },
-    /// The component was not compiled.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The component exports no health check.
-    #[error(
-        "it is a component of another world: it exports {exports}, a check exports `{contract}`"
-    )]
-    AnotherWorld {
-        /// What it exports.
-        exports: String,
-        /// What it would have to.
-        contract: String,
-    },
-    /// The component speaks another version of the contract.
-    #[error(
-        "it is built against vitals:health@{guest}, this host speaks {host}: build it with the SDK \
-         of this host's version, or update the host"
-    )]
-    Contract {
-        /// The guest's version.
-        guest: String,
-        /// The host's.
-        host: &'static str,
-    },
-    /// The component imports something that the host does not have.
-    #[error(
-        "it imports {names}, which vitals does not offer: a plugin may import vitals:health and \
-         WASI 0.2 (cli, clocks, filesystem, http, io, random, sockets)"
-    )]
-    Imports {
-        /// What it imports beyond what there is.
-        names: String,
-    },
-    /// The types of an import or export are not those of the contract.
-    #[error("its interfaces do not fit this host: {0}")]
-    Types(Text),
-    /// The component has more memories, tables or core instances than one may have.
-    #[error("it has {count} {what}, a plugin may have {limit}")]
-    Shape {
-        /// `memories`, `tables` or `core instances`.
-        what: &'static str,
-        /// How many it has.
-        count: u32,
-        /// How many are allowed.
-        limit: u32,
-    },
-    /// `describe` did not answer.
-    #[error("its `describe` failed: {}", .0.message)]
-    Describe(Box<RunError>),
-    /// `describe` answered with something that the contract does not allow.
-    #[error("{0}")]
-    Description(String),
-    /// The plugin's schema can't be used.
-    #[error("{0}")]
-    Schema(BindingError),
-    /// The file would widen what a check may reach, by the marks of its schema.
-    #[error(
-        "it would give check `{check}` more than the version before it did: {grants}; if that is \
-         meant, change the check's configuration, or `vitals reload --accept-grants {check}`"
-    )]
-    Widening {
-        /// The check that would get more.
-        check: CheckName,
-        /// What it would get.
-        grants: String,
-    },
-    /// A check that runs on the version before would not run on this one.
-    #[error("{why}")]
-    Unfit {
-        /// The check.
-        check: CheckName,
-        /// Why it would not.
-        why: String,
-        /// Whether that lies in something outside, which may come right by itself.
-        may_pass: bool,
-    },
-    /// The trial run of a check was ended by a limit, or broke down.
-    #[error(
-        "the trial run of check `{check}` on it failed with `{}`: {}; `trial = false` in the check \
-         takes a version without one", .error.code.as_str(), .error.message
-    )]
-    Trial {
-        /// The check.
-        check: CheckName,
-        /// How the run ended.
-        error: Box<RunError>,
-    },
-    /// The host's own code panicked over the file; that says nothing of the file.
-    #[error("the host panicked while {0}; it tries again at the next look")]
-    Panic(&'static str),
-}
-
-impl LoadError {
-    /// The word for it in reports.
-    pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Self::Read(_) => "read",
-            Self::Empty => "empty",
-            Self::TooLarge { .. } => "too-large",
-            Self::NotWasm => "not-wasm",
-            Self::CoreModule => "core-module",
-            Self::Precompiled => "precompiled",
-            Self::Digest { .. } => "digest",
-            Self::Compile(_) => "compile",
-            Self::AnotherWorld { .. } => "another-world",
-            Self::Contract { .. } => "contract",
-            Self::Imports { .. } => "imports",
-            Self::Types(_) => "types",
-            Self::Shape { .. } => "shape",
-            Self::Describe(_) => "describe",
-            Self::Description(_) => "description",
-            Self::Schema(_) => "schema",
-            Self::Widening { .. } => "widening",
-            Self::Unfit { .. } => "unfit",
-            Self::Trial { .. } => "trial",
-            Self::Panic(_) => "panic",
-        }
-    }
-
-    /// How the run of the guest ended that speaks against the file, if it is one that does.
-    pub(crate) fn run_error(&self) -> Option<&RunError> {
-        match self {
-            Self::Describe(error) | Self::Trial { error, .. } => Some(error),
-            _ => None,
-        }
-    }
-
-    /// Whether the same file may be loaded at another time: what failed was not in it.
-    pub(crate) fn may_pass(&self) -> bool {
-        match self {
-            Self::Read(_) | Self::Panic(_) => true,
-            Self::Compile(error) => error.may_pass(),
-            Self::Describe(error) => matches!(error.code, Code::Timeout | Code::Host | Code::Full),
-            Self::Unfit { may_pass, .. } => *may_pass,
-            // Who waits for somebody else may be answered the next time.
-            Self::Trial { error, .. } => error.conduct() != Conduct::Foul,
-            _ => false,
-        }
-    }
-
-    /// Whether the same file may be taken under another configuration.
-    pub(crate) fn depends_on_configuration(&self) -> bool {
-        matches!(
-            self,
-            Self::Digest { .. } | Self::Widening { .. } | Self::Unfit { .. } | Self::Trial { .. }
-        )
-    }
 }
 
 impl Plugin {
@@ -254,7 +69,7 @@ impl Plugin {
         let metrics = metrics.map(|metrics| metrics.version(&name));
         let identity = Arc::new(PluginIdentity {
             name,
-            version: admitted.description.version.to_string(),
+            version: admitted.description.version.clone(),
             digest: admitted.digest,
         });
         Ok(Arc::new(Self {

@@ -3,8 +3,8 @@
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::admission::LoadError;
 use super::bindings::{PACKAGE, VERSION};
+use super::load_error::LoadError;
 
 /// The names of what a component imports, sorted.
 pub(super) fn imports(component: &Component, engine: &Engine) -> Vec<String> {

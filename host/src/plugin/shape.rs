@@ -9,8 +9,8 @@ use wasmparser::{
 };
 use wasmtime::component::Component;
 
-use super::admission::LoadError;
 use super::engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
+use super::load_error::LoadError;
 use crate::check::Text;
 
 /// Holds a compiled component to its memories and tables.
