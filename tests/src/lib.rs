@@ -7,6 +7,7 @@ pub mod bomb;
 pub mod chaos;
 pub mod fuzz;
 pub mod guests;
+pub mod servers;
 pub mod zoo;
 
 mod answer;

@@ -2,7 +2,11 @@
 //!
 //! It must not know who needs them.
 
-use anyhow::{Result, bail};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
 
 use crate::command::{command, output, run, succeeds};
 use crate::step::note;
@@ -64,6 +68,7 @@ pub(crate) fn debian_packages(
     let list = packages.join(" ");
     if permission == Permission::Given && is_root()? && succeeds("apt-get", &["--version"]) {
         note(&format!("apt-get install -y {list}"));
+        let _services = NoServices::begin()?;
         let install = || {
             run(command("apt-get")
                 .args(["install", "-y", "--no-install-recommends"])
@@ -82,6 +87,36 @@ pub(crate) fn debian_packages(
     bail!(
         "cannot find what is needed for {needed_for}: type `apt-get install {list}` as root, or your system's equivalent"
     );
+}
+
+/// While it lives, packages that are installed start no services: Debian's `invoke-rc.d` asks this
+/// file. One that is there already is somebody's answer, and stays.
+struct NoServices(Option<&'static Path>);
+
+impl NoServices {
+    fn begin() -> Result<Self> {
+        let policy = Path::new("/usr/sbin/policy-rc.d");
+        if policy.exists() {
+            return Ok(Self(None));
+        }
+        let written = fs::write(policy, "#!/bin/sh\nexit 101\n")
+            .and_then(|()| fs::set_permissions(policy, Permissions::from_mode(0o755)));
+        written.with_context(|| format!("cannot write {}", policy.display()))?;
+        Ok(Self(Some(policy)))
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(policy) = self.0
+            && let Err(error) = fs::remove_file(policy)
+        {
+            note(&format!(
+                "remove {}, which keeps services off: {error}",
+                policy.display()
+            ));
+        }
+    }
 }
 
 fn is_root() -> Result<bool> {

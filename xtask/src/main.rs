@@ -13,6 +13,7 @@ mod guests;
 mod install;
 mod lint;
 mod scripts;
+mod servers;
 mod step;
 mod tests;
 mod workspace;

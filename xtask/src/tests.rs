@@ -8,10 +8,11 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::command::{cargo, run, succeeds};
+use crate::command::{cargo, run};
 use crate::guests::{self, EXAMPLE_MANIFEST, STEPS_FOR_TESTS, TEST_GUESTS};
-use crate::install::{self, Permission};
+use crate::install::Permission;
 use crate::scripts;
+use crate::servers;
 use crate::step::Steps;
 use crate::workspace;
 
@@ -21,16 +22,8 @@ pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
     let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 5 } else { 4 });
     guests::all_for_tests(&mut steps, Permission::Given)?;
     bugsink(&mut steps, Permission::Given)?;
-    steps.step("Prometheus, which reads the metrics", || {
-        let present =
-            || succeeds("promtool", &["--version"]) && succeeds("prometheus", &["--version"]);
-        let packages = ["prometheus"];
-        install::debian_packages(
-            "the tests of the metrics",
-            &packages,
-            Permission::Given,
-            present,
-        )
+    steps.step("real servers, which checks look at", || {
+        servers::install(Permission::Given)
     })?;
     steps.step("the host and the tests", || {
         let mut build = native("build");

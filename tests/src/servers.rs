@@ -1,0 +1,153 @@
+//! Real servers for checks to look at: those of the distribution, each in a directory and on a port of
+//! its own, stopped and started again as a test wants it.
+//!
+//! A file below says how one of them is started; `cargo xtask test` installs them.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process_group};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::eventually::eventually;
+
+/// A server in a directory and on a port of its own. Ended when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    name: &'static str,
+    directory: TempDir,
+    address: SocketAddr,
+    child: Option<Child>,
+    start: fn(&Path, SocketAddr) -> Command,
+}
+
+impl Server {
+    /// Starts a server and waits until it takes connections. `start` says how, given a directory that it
+    /// may write to and the address to listen on; it may be called again.
+    ///
+    /// # Panics
+    ///
+    /// It is not installed, or does not come up.
+    pub async fn start(name: &'static str, start: fn(&Path, SocketAddr) -> Command) -> Self {
+        let directory = TempDir::with_prefix(format!("vitals-{name}-"));
+        let mut server = Self {
+            name,
+            directory: directory.expect("cannot make a directory"),
+            address: free_address(),
+            child: None,
+            start,
+        };
+        server.start_again().await;
+        server
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Ends it. Connections are refused from here on.
+    pub fn stop(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        // With all its children; they may have ended.
+        let _ = kill_process_group(group.expect("a process has a number"), Signal::KILL);
+        let _ = child.wait();
+    }
+
+    /// Stops it in the middle of whatever it does: connections are taken by the kernel, and nobody answers.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Starts it at the same address, after [`Server::stop`].
+    ///
+    /// # Panics
+    ///
+    /// It does not come up.
+    pub async fn start_again(&mut self) {
+        let log = self.directory.path().join("log");
+        let out = File::create(&log).expect("the directory is there");
+        let err = out.try_clone().expect("a file can be shared");
+        let mut command = (self.start)(self.directory.path(), self.address);
+        command
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            // Its children end with it.
+            .process_group(0);
+        let name = self.name;
+        let child = command.spawn().unwrap_or_else(|error| {
+            let program = command.get_program().display();
+            panic!("cannot run `{program}`: {error}; `cargo xtask test` installs it as root")
+        });
+        self.child = Some(child);
+        let address = self.address;
+        eventually(&format!("{name} takes connections"), async || {
+            let said = || fs::read_to_string(&log).unwrap_or_default();
+            TcpStream::connect(address)
+                .await
+                .map(drop)
+                .map_err(|_| said())
+        })
+        .await;
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it runs");
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        kill_process_group(group.expect("a process has a number"), signal).expect("it runs");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Lets a command run as somebody else than root, who must own the directory: some servers insist.
+pub fn unprivileged(mut command: Command, directory: &Path) -> Command {
+    if geteuid().is_root() {
+        chown(directory, Some(NOBODY), Some(NOBODY)).expect("root can give it away");
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// Where a program is that does not stand in everybody's `PATH`.
+pub fn program(name: &str, directories: &[&str]) -> PathBuf {
+    let candidates = directories
+        .iter()
+        .map(|directory| Path::new(directory).join(name));
+    let found = candidates.into_iter().find(|path| path.exists());
+    found.unwrap_or_else(|| name.into())
+}
+
+/// An address that nobody listens on. Somebody else may take it before its server does, who is asked
+/// instead of it then; that has to be unlikely, since not every server can choose a port itself.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    listener.local_addr().expect("it is bound")
+}
+
+/// The user and group `nobody` of most systems.
+const NOBODY: u32 = 65534;
