@@ -108,7 +108,8 @@ pub struct Engine {
     pub guest_threads: u32,
 }
 
-/// What the host trusts when it opens TLS connections for checks.
+/// What the host trusts when it opens TLS connections: for checks, and to Sentry, there with the
+/// roots of its start.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
