@@ -32,14 +32,16 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Runs the host: checks on their schedule, answers on the endpoints.
+    /// Runs the host: checks on their schedule, answers on the endpoints. Exit status: 0 ended by a
+    /// signal, 1 could not start, 2 the configuration is wrong.
     Serve(serve::Serve),
     /// Runs one check once and prints the result. Exit status: 0 healthy, 1 degraded, 2 unhealthy,
     /// 3 could not be run.
     Check(check::Check),
     /// Says everything that `serve` would complain of. Exit status: 0 nothing, 2 something.
     Validate(validate::Validate),
-    /// Says what a plugin file is, what it may be told, and what it wants granted.
+    /// Says what a plugin file is, what it may be told, and what it wants granted. Exit status: 0, 1
+    /// no plugin.
     Inspect(inspect::Inspect),
     /// Lists the plugins of the running host. Exit status: 0, 3 the host could not be asked.
     Plugins(plugins::Plugins),
@@ -51,7 +53,7 @@ enum Verb {
     /// Compiles what comes on standard input: the host runs this as a child process.
     #[command(hide = true)]
     Compile(compile::Compile),
-    /// Prints the JSON Schema of the configuration file, for editors.
+    /// Prints the JSON Schema of the configuration file, for editors. Exit status: 0.
     Schema,
 }
 

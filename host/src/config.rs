@@ -30,6 +30,7 @@ use std::sync::Arc;
 pub use bounds::OutOfBounds;
 pub use checks::{Allow, CheckConfig, Defaults, Entry, Limits, Schedule, Settings};
 pub use diagnose::{Diagnostic, Diagnostics, Location};
+pub use difference::need_restart;
 pub use environment::{Environment, VARIABLES, Variable};
 pub use schema::json_schema;
 pub use secrets::Secrets;

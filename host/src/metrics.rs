@@ -23,6 +23,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use prometheus::TextEncoder;
 
+pub use family::{FAMILIES, Family};
 pub(crate) use moment::Moment;
 pub(crate) use requests::{Requests, method};
 pub use service::{Counter, Gauge, Histogram, MetricError, ServiceMetrics};

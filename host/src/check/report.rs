@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Conduct, Outcome, Status, Text};
 
 /// Why a run or a load ended otherwise than by an answer of the check. The same words stand in
 /// answers, metrics and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Code {
     /// The run took longer than its timeout.
@@ -41,6 +42,23 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Timeout,
+        Self::Fuel,
+        Self::Memory,
+        Self::Stack,
+        Self::Output,
+        Self::Resources,
+        Self::Trap,
+        Self::Exit,
+        Self::Load,
+        Self::Denied,
+        Self::Panic,
+        Self::Host,
+        Self::Full,
+    ];
+
     /// The code as answers, metrics and logs spell it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -70,23 +70,27 @@ pub struct Schedule {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Fuel of one run; about one unit for each instruction of the guest.
+    /// Fuel of one run; about one unit for each instruction of the guest. A run that uses it up ends
+    /// in `fuel`.
     #[serde(with = "As::<Fuel>")]
     #[schemars(with = "Fuel")]
     pub fuel: u64,
-    /// Bytes of memory of one run, tables included, over the whole component: 64KiB to 4GiB.
+    /// Memory of one run, tables included, over the whole component. A run that wants more ends in
+    /// `memory`.
     #[serde(with = "As::<Memory>")]
     #[schemars(with = "Memory")]
     pub memory: u64,
-    /// Bytes handed to the host in one call, results included: 1KiB to 1GiB.
+    /// Bytes handed to the host in one call, results included. A run that hands over more ends in
+    /// `output`.
     #[serde(with = "As::<Output>")]
     #[schemars(with = "Output")]
     pub output: u64,
-    /// Sockets and connections opened in one run, up to 65536.
+    /// Sockets made, peers sent datagrams, requests, TLS connections and names looked up in one run.
+    /// Beyond, the guest sees an error.
     #[serde(with = "As::<Connections>")]
     #[schemars(with = "Connections")]
     pub connections: u32,
-    /// Bytes of one HTTP response's body: 1KiB to 1GiB.
+    /// Body of one HTTP response. Beyond, the guest sees an error.
     #[serde(with = "As::<HttpBody>")]
     #[schemars(with = "HttpBody")]
     pub http_body: u64,

@@ -19,25 +19,11 @@ impl Config {
     /// This configuration as far as a host that runs under `running` can take it over, and the keys
     /// that it can't: those are left as they run, and need a restart.
     pub(crate) fn taken_over(self, running: &Self) -> (Self, Vec<String>) {
-        let mut keys = Vec::new();
-        let mut differ = |key: &str, differs: bool| {
-            if differs {
-                keys.push(key.to_owned());
-            }
-        };
-        self.server.differ(&running.server, &mut differ);
-        let Engine {
-            max_runs,
-            guest_threads,
-        } = &running.engine;
-        differ("engine.max_runs", self.engine.max_runs != *max_runs);
-        let threads = self.engine.guest_threads != *guest_threads;
-        differ("engine.guest_threads", threads);
-        let Metrics { enabled } = running.metrics;
-        differ("metrics.enabled", self.metrics.enabled != enabled);
-        self.sentry.differ(&running.sentry, &mut differ);
-        let cache_dir = self.plugins.cache_dir != running.plugins.cache_dir;
-        differ("plugins.cache_dir", cache_dir);
+        let differing = self
+            .fixed(running)
+            .into_iter()
+            .filter(|(_, differs)| *differs);
+        let keys = differing.map(|(key, _)| key.to_owned()).collect();
         let taken_over = Self {
             server: running.server.clone(),
             engine: running.engine.clone(),
@@ -52,10 +38,38 @@ impl Config {
         };
         (taken_over, keys)
     }
+
+    /// The keys that a running host can't take over, each with whether it differs.
+    fn fixed(&self, running: &Self) -> Vec<Fixed> {
+        let Engine {
+            max_runs,
+            guest_threads,
+        } = &running.engine;
+        let threads = self.engine.guest_threads != *guest_threads;
+        let Metrics { enabled } = running.metrics;
+        let cache_dir = self.plugins.cache_dir != running.plugins.cache_dir;
+        let mut fixed = self.server.fixed(&running.server).to_vec();
+        fixed.push(("engine.max_runs", self.engine.max_runs != *max_runs));
+        fixed.push(("engine.guest_threads", threads));
+        fixed.push(("metrics.enabled", self.metrics.enabled != enabled));
+        fixed.extend(self.sentry.fixed(&running.sentry));
+        fixed.push(("plugins.cache_dir", cache_dir));
+        fixed
+    }
 }
 
+/// The keys of the file whose change needs a restart; a running host takes over every other one.
+pub fn need_restart() -> Vec<&'static str> {
+    let (one, other) = (Config::default(), Config::default());
+    let fixed = one.fixed(&other).into_iter();
+    fixed.map(|(key, _)| key).collect()
+}
+
+/// A key that a running host can't take over, and whether it differs.
+type Fixed = (&'static str, bool);
+
 impl Server {
-    fn differ(&self, other: &Self, differ: &mut impl FnMut(&str, bool)) {
+    fn fixed(&self, other: &Self) -> [Fixed; 6] {
         let Self {
             listen,
             unhealthy_status,
@@ -64,29 +78,35 @@ impl Server {
             startup_grace,
             shutdown_grace,
         } = other;
-        differ("server.listen", self.listen != *listen);
         let status = self.unhealthy_status != *unhealthy_status;
-        differ("server.unhealthy_status", status);
-        differ("server.details", self.details != *details);
         let token = exposed(self.admin_token.as_ref()) != exposed(admin_token.as_ref());
-        differ("server.admin_token", token);
-        differ("server.startup_grace", self.startup_grace != *startup_grace);
-        let grace = self.shutdown_grace != *shutdown_grace;
-        differ("server.shutdown_grace", grace);
+        [
+            ("server.listen", self.listen != *listen),
+            ("server.unhealthy_status", status),
+            ("server.details", self.details != *details),
+            ("server.admin_token", token),
+            ("server.startup_grace", self.startup_grace != *startup_grace),
+            (
+                "server.shutdown_grace",
+                self.shutdown_grace != *shutdown_grace,
+            ),
+        ]
     }
 }
 
 impl Sentry {
-    fn differ(&self, other: &Self, differ: &mut impl FnMut(&str, bool)) {
+    fn fixed(&self, other: &Self) -> [Fixed; 3] {
         let Self {
             dsn,
             environment,
             release,
         } = other;
         let is_another = exposed(self.dsn.as_ref()) != exposed(dsn.as_ref());
-        differ("sentry.dsn", is_another);
-        differ("sentry.environment", self.environment != *environment);
-        differ("sentry.release", self.release != *release);
+        [
+            ("sentry.dsn", is_another),
+            ("sentry.environment", self.environment != *environment),
+            ("sentry.release", self.release != *release),
+        ]
     }
 }
 

@@ -65,11 +65,11 @@ pub(super) struct RawDefaults {
     pub(super) timeout: Duration,
     /// Whether the host is not ready while a check is unhealthy.
     pub(super) critical: bool,
-    /// Failing runs in a row before the status turns unhealthy, 1 to 1000.
+    /// Failing runs in a row before the status turns unhealthy.
     #[serde(with = "As::<Times>")]
     #[schemars(with = "Times")]
     pub(super) fall: NonZeroU32,
-    /// Good runs in a row before it turns back, 1 to 1000.
+    /// Good runs in a row before it turns back.
     #[serde(with = "As::<Times>")]
     #[schemars(with = "Times")]
     pub(super) rise: NonZeroU32,
@@ -92,33 +92,33 @@ pub(super) struct RawCheck {
     /// program makes itself.
     #[schemars(with = "Option<String>")]
     pub(super) plugin: Option<PluginName>,
-    /// Whether it runs at all. Default: true.
+    /// Whether it runs at all. Default: `true`.
     pub(super) enabled: Option<bool>,
-    /// SHA-256 of the plugin's file in hexadecimal: only that file is loaded.
+    /// SHA-256 of the plugin's file in hexadecimal: only that file is loaded. Default: any is.
     #[schemars(with = "Option<String>")]
     pub(super) sha256: Option<Digest>,
-    /// The plugin's own configuration.
+    /// The plugin's own configuration; `vitals inspect FILE.wasm` prints its schema. Default: `{}`.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub(super) config: Option<Later>,
     /// What it may reach besides the addresses in `config`.
     pub(super) allow: RawAllow,
     /// What it trusts in TLS connections, instead of `[tls]`.
     pub(super) tls: RawTls,
-    /// Time between the starts of two runs, instead of that of `[defaults]`.
+    /// Time between the starts of two runs. Default: that of `[defaults]`.
     pub(super) interval: Option<Period>,
-    /// Wall-clock time of one run, instead of that of `[defaults]`; not above `interval`.
+    /// Wall-clock time of one run; not above `interval`. Default: that of `[defaults]`.
     pub(super) timeout: Option<Period>,
-    /// Whether the host is not ready while it is unhealthy, instead of what `[defaults]` says.
+    /// Whether the host is not ready while it is unhealthy. Default: that of `[defaults]`.
     pub(super) critical: Option<bool>,
-    /// Failing runs in a row before the status turns unhealthy, instead of those of `[defaults]`.
+    /// Failing runs in a row before the status turns unhealthy. Default: that of `[defaults]`.
     pub(super) fall: Option<Times>,
-    /// Good runs in a row before it turns back, instead of those of `[defaults]`.
+    /// Good runs in a row before it turns back. Default: that of `[defaults]`.
     pub(super) rise: Option<Times>,
     /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`. Default:
     /// that of `[defaults]`, else `interval`.
     pub(super) retry_interval: Option<Period>,
-    /// Whether a new version of its plugin makes a trial run before it serves, instead of what
-    /// `[defaults]` says.
+    /// Whether a new version of its plugin makes a trial run before it serves. Default: that of
+    /// `[defaults]`.
     pub(super) trial: Option<bool>,
     /// What one run may use, instead of what `[defaults.limits]` says.
     pub(super) limits: RawLimits,
@@ -129,15 +129,15 @@ pub(super) struct RawCheck {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "CheckLimits")]
 pub(super) struct RawLimits {
-    /// Fuel of one run; about one unit for each instruction of the guest.
+    /// Fuel of one run. Default: that of `[defaults.limits]`.
     pub(super) fuel: Option<Fuel>,
-    /// Memory of one run, tables included, over the whole component: 64KiB to 4GiB.
+    /// Memory of one run. Default: that of `[defaults.limits]`.
     pub(super) memory: Option<Memory>,
-    /// Size of what is handed to the host in one call, results included: 1KiB to 1GiB.
+    /// Bytes handed to the host in one call. Default: that of `[defaults.limits]`.
     pub(super) output: Option<Output>,
-    /// Sockets and connections opened in one run, up to 65536.
+    /// Sockets, requests, connections and look-ups of one run. Default: that of `[defaults.limits]`.
     pub(super) connections: Option<Connections>,
-    /// Size of one HTTP response's body: 1KiB to 1GiB.
+    /// Body of one HTTP response. Default: that of `[defaults.limits]`.
     pub(super) http_body: Option<HttpBody>,
 }
 
@@ -169,7 +169,8 @@ pub(super) struct RawAllow {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "CheckTls")]
 pub(super) struct RawTls {
-    /// Trusted roots: `system` for those of the machine, and paths of PEM files.
+    /// Trusted roots: `system` for those of the machine, and paths of PEM files. Default: those of
+    /// `[tls]`.
     pub(super) roots: Option<Vec<Root>>,
 }
 

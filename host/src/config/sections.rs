@@ -20,7 +20,7 @@ pub struct Server {
     #[serde(deserialize_with = "values::listen")]
     #[schemars(with = "String")]
     pub listen: SocketAddr,
-    /// HTTP status of `GET /health` while unhealthy: 200 or 503.
+    /// HTTP status of `GET /health` while unhealthy.
     #[serde(with = "unhealthy_status")]
     #[schemars(schema_with = "unhealthy_status::schema")]
     pub unhealthy_status: UnhealthyStatus,
@@ -86,7 +86,7 @@ pub struct Plugins {
     /// Whether a plugin in `dir` that no check names runs as the check `module:<file stem>`.
     pub auto: bool,
     /// Directory of compiled code, which must be this user's alone (mode 700); 1 GiB of it is kept.
-    /// Default: `vitals` in the user's cache directory; an empty string: compiled code is not kept.
+    /// An empty string: none is kept. Default: `vitals` in the user's cache directory.
     pub cache_dir: Option<PathBuf>,
     /// Time between two looks at the directories, besides those that file events ask for.
     #[serde(with = "As::<Period>")]
@@ -98,17 +98,18 @@ pub struct Plugins {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Engine {
-    /// Runs at once, 1 to 4096.
+    /// Runs at once.
     #[serde(with = "As::<Count<1, 4096>>")]
     #[schemars(with = "Count<1, 4096>")]
     pub max_runs: u32,
-    /// Threads that run guest code, up to 1024; 0: one per core.
+    /// Threads that run guest code; 0: one per core.
     #[serde(with = "As::<Count<0, 1024>>")]
     #[schemars(with = "Count<0, 1024>")]
     pub guest_threads: u32,
 }
 
-/// What the host trusts when it opens TLS connections for checks.
+/// What the host trusts when it opens TLS connections: for checks, and to Sentry, there with the
+/// roots of its start.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
@@ -156,11 +157,11 @@ pub struct Metrics {
 pub struct Sentry {
     /// Where reports go. Environment: `SENTRY_DSN`.
     #[serde(deserialize_with = "values::dsn", skip_serializing)]
-    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    #[schemars(with = "Option<String>", extend("writeOnly" = true, "x-vitals-type" = "URL"))]
     pub dsn: Option<SecretString>,
     /// Environment that reports name. Environment: `SENTRY_ENVIRONMENT`.
     pub environment: String,
-    /// Release that reports name. Default: the version of the host.
+    /// Release that reports name. Default: `vitals@` and the version of the host.
     pub release: Option<String>,
 }
 

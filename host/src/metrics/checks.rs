@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily};
 
-use super::family::{self, counter, gauge, labelled, number, seconds, truth};
+use super::family::{self, number, seconds, truth};
 use crate::check::{CheckName, Measurement, PluginName, Status, Usage};
 use crate::schedule::FinishedRun;
 
@@ -230,48 +230,53 @@ struct Series {
 
 impl Series {
     fn add(&mut self, name: &str, numbers: &Numbers) {
-        let check = ("check", name);
         let critical = if numbers.critical { "true" } else { "false" };
-        let info = [check, ("plugin", &numbers.plugin), ("critical", critical)];
-        self.info.push(gauge(&info, 1.0));
+        let info = [name, &numbers.plugin, critical];
+        self.info.push(family::CHECK_INFO.gauge(&info, 1.0));
         for &(result, count) in &numbers.runs.0 {
-            self.runs.push(counter(&[check, ("result", result)], count));
+            let run = family::CHECK_RUNS.counter(&[name, result], count);
+            self.runs.push(run);
         }
         for &(kind, count) in &numbers.denied.0 {
-            self.denied.push(counter(&[check, ("kind", kind)], count));
+            let denied = family::DENIED.counter(&[name, kind], count);
+            self.denied.push(denied);
         }
-        let mut durations = labelled(&[check]);
+        let mut durations = family::CHECK_DURATION.labelled(&[name]);
         durations.set_histogram(numbers.durations.histogram());
         self.durations.push(durations);
-        let breaker_open = truth(numbers.breaker_open);
-        self.breaker_open.push(gauge(&[check], breaker_open));
+        let open = truth(numbers.breaker_open);
+        let breaker = family::CHECK_BREAKER_OPEN.gauge(&[name], open);
+        self.breaker_open.push(breaker);
         if let Some(at) = numbers.last_healthy {
-            self.last_healthy.push(gauge(&[check], seconds(at)));
+            let at = family::CHECK_LAST_HEALTHY.gauge(&[name], seconds(at));
+            self.last_healthy.push(at);
         }
         if numbers.fuel > 0 {
-            self.fuel.push(counter(&[check], numbers.fuel));
+            let fuel = family::CHECK_FUEL.counter(&[name], numbers.fuel);
+            self.fuel.push(fuel);
         }
         if let Some(last) = &numbers.last {
-            self.add_last(check, last);
+            self.add_last(name, last);
         }
     }
 
-    fn add_last(&mut self, check: (&str, &str), last: &Last) {
-        self.last_run.push(gauge(&[check], seconds(last.at)));
-        self.consecutive_failures
-            .push(gauge(&[check], last.consecutive_failures.into()));
+    fn add_last(&mut self, check: &str, last: &Last) {
+        let at = family::CHECK_LAST_RUN.gauge(&[check], seconds(last.at));
+        self.last_run.push(at);
+        let failures = last.consecutive_failures.into();
+        let failures = family::CHECK_CONSECUTIVE_FAILURES.gauge(&[check], failures);
+        self.consecutive_failures.push(failures);
         if let Some(usage) = last.usage {
-            self.last_fuel.push(gauge(&[check], number(usage.fuel)));
-            self.memory_peak
-                .push(gauge(&[check], number(usage.memory_peak_bytes)));
+            let fuel = family::CHECK_LAST_FUEL.gauge(&[check], number(usage.fuel));
+            self.last_fuel.push(fuel);
+            let peak = number(usage.memory_peak_bytes);
+            let peak = family::CHECK_MEMORY_PEAK.gauge(&[check], peak);
+            self.memory_peak.push(peak);
         }
         for measurement in &last.measurements {
-            let labels = [
-                check,
-                ("name", &measurement.name),
-                ("unit", &measurement.unit),
-            ];
-            self.measurements.push(gauge(&labels, measurement.value));
+            let labels = [check, measurement.name.as_ref(), measurement.unit.as_ref()];
+            let measured = family::CHECK_MEASUREMENT.gauge(&labels, measurement.value);
+            self.measurements.push(measured);
         }
     }
 

@@ -9,7 +9,7 @@ use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry,
 };
 
-use super::family;
+use super::family::{self, Family};
 use super::requests::Requests;
 use crate::schedule::Skipped;
 
@@ -29,9 +29,11 @@ impl Host {
     pub(super) fn new(version: &str, wasmtime: &str) -> Self {
         let registry = Registry::new();
         let queue_wait = family::RUN_QUEUE_WAIT.histogram(&WAIT_BUCKETS);
-        let request_duration = family::HTTP_REQUEST_DURATION.histogram(&REQUEST_BUCKETS);
-        let requests = family::HTTP_REQUESTS.opts();
-        let build = GaugeVec::new(family::BUILD_INFO.opts(), &["version", "wasmtime"]);
+        let duration = &family::HTTP_REQUEST_DURATION;
+        let request_duration =
+            HistogramVec::new(duration.histogram(&REQUEST_BUCKETS), duration.labels());
+        let counters = |family: &Family| IntCounterVec::new(family.opts(), family.labels());
+        let build = GaugeVec::new(family::BUILD_INFO.opts(), family::BUILD_INFO.labels());
         let build = register(&registry, build);
         build.with_label_values(&[version, wasmtime]).set(1.0);
         #[cfg(target_os = "linux")]
@@ -42,10 +44,7 @@ impl Host {
             .expect("no other collector has its names");
         let host = Self {
             queue_wait: register(&registry, Histogram::with_opts(queue_wait)),
-            skipped: register(
-                &registry,
-                IntCounterVec::new(family::RUNS_SKIPPED.opts(), &["reason"]),
-            ),
+            skipped: register(&registry, counters(&family::RUNS_SKIPPED)),
             panics: register(&registry, IntCounter::with_opts(family::HOST_PANICS.opts())),
             reload_successful: register(
                 &registry,
@@ -55,14 +54,8 @@ impl Host {
                 &registry,
                 Gauge::with_opts(family::CONFIG_LAST_RELOAD_SUCCESS.opts()),
             ),
-            requests: register(
-                &registry,
-                IntCounterVec::new(requests, &["method", "endpoint", "status"]),
-            ),
-            request_duration: register(
-                &registry,
-                HistogramVec::new(request_duration, &["endpoint"]),
-            ),
+            requests: register(&registry, counters(&family::HTTP_REQUESTS)),
+            request_duration: register(&registry, request_duration),
             registry,
         };
         for reason in [Skipped::Busy, Skipped::Full, Skipped::Late] {

@@ -2,7 +2,7 @@
 
 use prometheus::proto::MetricFamily;
 
-use super::family::{self, counter, gauge, number, truth};
+use super::family::{self, Family, number, truth};
 use crate::check::{CheckName, Status};
 
 /// The state of the host at the moment of a scrape.
@@ -42,25 +42,31 @@ impl Default for Moment {
 
 impl Moment {
     pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
-        let states = |labels: &[(&str, &str)], status: Status| {
+        let states = |family: &Family, labels: &[&str], status: Status| {
             Status::ALL.map(|state| {
-                let labels = [labels, &[("state", state.as_str())]].concat();
-                gauge(&labels, truth(state == status))
+                let labels = [labels, &[state.as_str()]].concat();
+                family.gauge(&labels, truth(state == status))
             })
         };
-        let check =
-            |(name, status): &(CheckName, Status)| states(&[("check", name.as_str())], *status);
-        let slots = |state, count: usize| gauge(&[("state", state)], number(count as u64));
+        let check = |(name, status): &(CheckName, Status)| {
+            states(&family::CHECK_STATE, &[name.as_str()], *status)
+        };
+        let single = |family: &Family, value| family.of(vec![family.gauge(&[], value)]);
+        let slots = |state, count: usize| family::GUEST_SLOTS.gauge(&[state], number(count as u64));
         let busy = self.runs_in_flight;
         let free = self.max_runs.saturating_sub(busy);
+        let ticks = family::EPOCH_TICKS.counter(&[], self.epoch_ticks);
         [
             family::CHECK_STATE.of(self.statuses.iter().flat_map(check).collect()),
-            family::HEALTH_STATE.of(states(&[], self.health).into()),
-            family::READY.of(vec![gauge(&[], truth(self.ready))]),
-            family::PLUGINS_DIR_READABLE.of(vec![gauge(&[], truth(self.directory_readable))]),
-            family::RUNS_IN_FLIGHT.of(vec![gauge(&[], number(busy as u64))]),
+            family::HEALTH_STATE.of(states(&family::HEALTH_STATE, &[], self.health).into()),
+            single(&family::READY, truth(self.ready)),
+            single(
+                &family::PLUGINS_DIR_READABLE,
+                truth(self.directory_readable),
+            ),
+            single(&family::RUNS_IN_FLIGHT, number(busy as u64)),
             family::GUEST_SLOTS.of(vec![slots("busy", busy), slots("free", free)]),
-            family::EPOCH_TICKS.of(vec![counter(&[], self.epoch_ticks)]),
+            family::EPOCH_TICKS.of(vec![ticks]),
         ]
         .into_iter()
         .flatten()

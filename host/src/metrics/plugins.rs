@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
 
-use super::family::{self, counter, gauge, number, truth};
+use super::family::{self, number, truth};
 use crate::check::{Digest, PluginName, Text};
 
 /// The plugins that are there, with their numbers.
@@ -76,20 +76,23 @@ impl Plugins {
         let (mut info, mut generation, mut compile) = (Vec::new(), Vec::new(), Vec::new());
         let (mut successful, mut loads) = (Vec::new(), Vec::new());
         for (name, numbers) in &*known {
-            let plugin = ("plugin", name.as_str());
-            successful.push(gauge(&[plugin], truth(numbers.last_load_successful)));
-            loads.push(counter(&[plugin, ("result", "success")], numbers.successes));
-            loads.push(counter(&[plugin, ("result", "failure")], numbers.failures));
+            let plugin = name.as_str();
+            let last = truth(numbers.last_load_successful);
+            successful.push(family::PLUGIN_LAST_LOAD_SUCCESSFUL.gauge(&[plugin], last));
+            for (result, count) in [
+                ("success", numbers.successes),
+                ("failure", numbers.failures),
+            ] {
+                loads.push(family::PLUGIN_LOADS.counter(&[plugin, result], count));
+            }
             if let Some(loaded) = &numbers.loaded {
                 let digest = loaded.digest.to_string();
-                let labels = [
-                    plugin,
-                    ("version", loaded.version.as_str()),
-                    ("digest", &digest),
-                ];
-                info.push(gauge(&labels, 1.0));
-                generation.push(gauge(&[plugin], number(loaded.generation)));
-                compile.push(gauge(&[plugin], loaded.compile.as_secs_f64()));
+                let labels = [plugin, loaded.version.as_str(), &digest];
+                info.push(family::PLUGIN_INFO.gauge(&labels, 1.0));
+                let versions = number(loaded.generation);
+                generation.push(family::PLUGIN_GENERATION.gauge(&[plugin], versions));
+                let took = loaded.compile.as_secs_f64();
+                compile.push(family::PLUGIN_COMPILE.gauge(&[plugin], took));
             }
         }
         [

@@ -289,18 +289,14 @@ fn while_disabled_every_call_is_accepted_and_ignored() {
 #[test]
 fn declarations_keep_the_rules_of_prometheus() {
     let mut names = BTreeSet::new();
-    for family in family::ALL {
-        let (name, help) = (family.name, family.help());
+    for family in FAMILIES {
+        let (name, help) = (family.name(), family.help());
         assert!(names.insert(name), "{name} twice");
         assert!(
             help.ends_with('.') && !help.starts_with(' '),
             "{name}: {help}"
         );
-        let is_counter = family
-            .of(vec![family::gauge(&[], 0.0)])
-            .unwrap()
-            .get_field_type()
-            == prometheus::proto::MetricType::COUNTER;
+        let is_counter = family.kind() == "counter";
         assert_eq!(name.ends_with("_total"), is_counter, "{name}");
         for unit in ["_ms", "_milliseconds", "_percent", "_kilobytes"] {
             assert!(!name.contains(unit), "{name}");
@@ -309,7 +305,7 @@ fn declarations_keep_the_rules_of_prometheus() {
 }
 
 #[test]
-fn every_family_is_there_once_with_its_help() {
+fn every_family_is_there_once_with_its_help_and_the_labels_it_declares() {
     let metrics = enabled();
     metrics.check_placed(&name("a"), "http", true);
     let mut report = guest_report();
@@ -329,13 +325,40 @@ fn every_family_is_there_once_with_its_help() {
         .lines()
         .filter(|line| line.starts_with("# HELP "))
         .collect();
-    for family in family::ALL {
-        let help = format!("# HELP {} {}", family.name, family.help());
+    for family in FAMILIES {
+        let help = format!("# HELP {} {}", family.name(), family.help());
         assert_eq!(
             helps.iter().filter(|line| **line == help).count(),
             1,
             "{help}"
         );
+        let labels: BTreeSet<_> = family.labels().iter().copied().collect();
+        let mut series = text.lines().filter_map(|line| labels_of(line, family));
+        let first = series.next();
+        assert_eq!(first.as_ref(), Some(&labels), "{}", family.name());
+        assert!(series.all(|of| of == labels), "{}", family.name());
     }
     assert!(helps.is_sorted(), "{helps:#?}");
+}
+
+/// The names of the labels of a series of this family, less that of a bucket's bound.
+fn labels_of<'a>(line: &'a str, family: &Family) -> Option<BTreeSet<&'a str>> {
+    let rest = line.strip_prefix(family.name())?;
+    let parts = ["_bucket", "_sum", "_count"];
+    let mut parts = parts.iter().filter(|_| family.kind() == "histogram");
+    let rest = parts
+        .find_map(|part| rest.strip_prefix(part))
+        .unwrap_or(rest);
+    let labels = match rest.strip_prefix('{') {
+        Some(labels) => labels.split_once('}')?.0,
+        None => rest.strip_prefix(' ').map(|_| "")?,
+    };
+    // No value in here holds a comma.
+    let names = labels.split(',').filter_map(|pair| pair.split_once('='));
+    Some(
+        names
+            .map(|(name, _)| name)
+            .filter(|&name| name != "le")
+            .collect(),
+    )
 }

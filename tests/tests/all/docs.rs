@@ -1,8 +1,10 @@
 //! The documents, held to what the host does. Here the README's tables and paths; beside it the walk
-//! through it and the demo.
+//! through it, the demo and the page for operators.
 
 mod demo;
 mod markdown;
+mod operate;
+mod rows;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

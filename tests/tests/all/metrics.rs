@@ -4,6 +4,7 @@ mod plugins;
 mod service;
 
 use insta::assert_snapshot;
+use vitals_host::metrics::FAMILIES;
 use vitals_tests::{Reply, Target, TestHost, eventually, guests};
 
 #[tokio::test]
@@ -41,6 +42,14 @@ async fn every_metric_has_its_name_type_and_help() {
         .filter(|line| line.starts_with('#'))
         .collect();
     assert_snapshot!(comments.join("\n"));
+    let types = comments
+        .iter()
+        .filter_map(|line| line.strip_prefix("# TYPE "));
+    let names = types.filter_map(|line| line.split(' ').next());
+    for name in names.filter(|name| !name.starts_with("process_")) {
+        let declared = FAMILIES.iter().any(|family| family.name() == name);
+        assert!(declared, "{name} is no family of `metrics/family.rs`");
+    }
 }
 
 /// The value of a series, if there is one.

@@ -7,7 +7,10 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
-use super::{Count, MOST_TIMES, PageUrl, Period, Size, Times, shown_duration, shown_size};
+use super::{
+    Count, LARGEST_NUMBER, LONGEST, MOST_TIMES, PageUrl, Period, SHORTEST, Size, Times,
+    shown_duration, shown_size,
+};
 
 macro_rules! written_as {
     ($written:ty $([$($bounds:tt)*])?, $plain:ty, $into:expr, $from:expr) => {
@@ -89,7 +92,9 @@ macro_rules! inline_schema {
 inline_schema!(
     Period,
     "Period",
-    json_schema!({ "type": "string", "examples": ["30s", "1m 30s"] })
+    json_schema!({
+        "type": "string", "examples": ["30s", "1m 30s"], TYPE: duration_type(),
+    })
 );
 inline_schema!(
     Times,
@@ -98,10 +103,25 @@ inline_schema!(
         "type": "integer", "minimum": 1, "maximum": MOST_TIMES,
     })
 );
-inline_schema!(PageUrl, "PageUrl", json_schema!({ "type": "string" }));
-inline_schema!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], "Count", json_schema!({
-    "type": "integer", "minimum": MIN, "maximum": MAX,
-}));
+inline_schema!(
+    PageUrl,
+    "PageUrl",
+    // No `format`: an editor would refuse `${NAME}`.
+    json_schema!({ "type": "string", TYPE: "URL" })
+);
+inline_schema!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], "Count", match MAX {
+    LARGEST_NUMBER => json_schema!({ "type": "integer", "minimum": MIN }),
+    _ => json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX }),
+});
 inline_schema!(Size<MIN, MAX> [const MIN: u64, const MAX: u64], "Size", json_schema!({
     "type": ["string", "integer"], "minimum": MIN, "maximum": MAX, "examples": ["64MiB"],
+    TYPE: format!("size, {} to {}", shown_size(MIN), shown_size(MAX)),
 }));
+
+/// What a text means that the types of JSON Schema can't say, in the words of the documents.
+const TYPE: &str = "x-vitals-type";
+
+fn duration_type() -> String {
+    let (shortest, longest) = (shown_duration(SHORTEST), shown_duration(LONGEST));
+    format!("duration, {shortest} to {longest}")
+}

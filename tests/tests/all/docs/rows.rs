@@ -1,0 +1,191 @@
+//! Rows of tables from a JSON Schema: what a table of a configuration has to say of each key. It must
+//! not know whose schema it is: the host's own file and the settings of a plugin read alike.
+
+use serde_json::Value;
+
+/// What the documents say of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) key: String,
+    /// Its type with its bounds.
+    pub(crate) kind: String,
+    /// What holds without it; empty where nothing does.
+    pub(crate) default: String,
+    pub(crate) about: String,
+}
+
+/// The rows of the keys of a table, in the order of the schema; those that are tables with keys of
+/// their own are left out.
+pub(crate) fn rows(root: &Value, table: &Value) -> Vec<Row> {
+    let properties = table["properties"].as_object().into_iter().flatten();
+    let plain = properties.filter(|(_, property)| !is_table(root, property));
+    plain
+        .map(|(key, property)| row(root, table, key, property))
+        .collect()
+}
+
+/// The row of one property of a table.
+pub(crate) fn row(root: &Value, table: &Value, key: &str, property: &Value) -> Row {
+    let required = table["required"].as_array().into_iter().flatten();
+    let is_required = required.into_iter().any(|name| name == key);
+    let mut about = property["description"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let said = take_sentence(&mut about, "Default: ");
+    // The documents have a column for it.
+    take_sentence(&mut about, "Environment: ");
+    let default = match (property.get("default"), said) {
+        (Some(default), _) => format!("`{default}`"),
+        (None, Some(said)) => said,
+        (None, None) if is_required => "required".to_owned(),
+        (None, None) => String::new(),
+    };
+    let mut kind = kind(root, property);
+    if property["writeOnly"] == true {
+        kind.push_str(", secret");
+    }
+    Row {
+        key: key.to_owned(),
+        kind,
+        default,
+        about,
+    }
+}
+
+/// The schema that a reference leads to, or the schema itself.
+pub(crate) fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let reference = schema["$ref"].as_str();
+    reference.map_or(schema, |reference| {
+        let pointer = reference.strip_prefix('#').expect("a local reference");
+        root.pointer(pointer).expect("a definition")
+    })
+}
+
+/// Whether it is a table with keys of its own.
+pub(crate) fn is_table(root: &Value, schema: &Value) -> bool {
+    resolved(root, schema)["properties"].is_object()
+}
+
+/// A table in Markdown, without the columns that are empty.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let filled = |column: &usize| rows.iter().any(|row| !row[*column].is_empty());
+    let columns: Vec<_> = (0..head.len()).filter(filled).collect();
+    let line = |cells: &dyn Fn(usize) -> String| {
+        let cells: Vec<_> = columns.iter().map(|&column| cells(column)).collect();
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let mut text = line(&|column| head[column].to_owned());
+    text.extend(["|", &"---|".repeat(columns.len()), "\n"]);
+    for row in rows {
+        text.push_str(&line(&|column| row[column].replace('|', "\\|")));
+    }
+    text
+}
+
+/// The type of a value with its bounds, in words.
+fn kind(root: &Value, schema: &Value) -> String {
+    let schema = resolved(root, schema);
+    if let Some(said) = schema["x-vitals-type"].as_str() {
+        return said.to_owned();
+    }
+    let choices = |name: &str| schema[name].as_array().map(Vec::as_slice);
+    let alternatives = choices("oneOf").unwrap_or_default().iter();
+    let constants: Vec<_> = alternatives.filter_map(|one| one.get("const")).collect();
+    let constants = match choices("enum") {
+        Some(values) => values.iter().collect(),
+        None => constants,
+    };
+    if !constants.is_empty() {
+        let written = constants.iter().map(|value| format!("`{value}`"));
+        return written.collect::<Vec<_>>().join(" or ");
+    }
+    let names = match &schema["type"] {
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        name => name.as_str().map_or_else(Vec::new, |name| vec![name]),
+    };
+    let words = names.into_iter().map(|name| match name {
+        "array" => format!("list: {}", kind(root, &schema["items"])),
+        "object" => "table".to_owned(),
+        "string" if schema["format"] == "uri" => "URL".to_owned(),
+        name => name.to_owned(),
+    });
+    let kind = words.collect::<Vec<_>>().join(" or ");
+    let bound = |name: &str| schema.get(name).filter(|bound| bound.is_number());
+    match (bound("minimum"), bound("maximum")) {
+        (Some(least), Some(most)) => format!("{kind}, {least} to {most}"),
+        (Some(least), None) => format!("{kind}, from {least}"),
+        (None, Some(most)) => format!("{kind}, up to {most}"),
+        (None, None) => kind,
+    }
+}
+
+/// Takes the sentence that begins so out of a text, and answers the rest of it without its stop.
+fn take_sentence(text: &mut String, beginning: &str) -> Option<String> {
+    let at = text.find(beginning)?;
+    let rest = &text[at + beginning.len()..];
+    let (sentence, after) = rest.split_once(". ").unwrap_or((rest, ""));
+    let taken = sentence.trim_end_matches('.').to_owned();
+    let after = after.to_owned();
+    text.truncate(at);
+    text.push_str(&after);
+    text.truncate(text.trim_end().len());
+    Some(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(property: &Value) -> [String; 3] {
+        let root =
+            json!({ "$defs": { "Way": { "oneOf": [{ "const": "in" }, { "const": "out" }] } } });
+        let Row {
+            kind,
+            default,
+            about,
+            ..
+        } = row(&root, &json!({ "required": ["url"] }), "url", property);
+        [kind, default, about]
+    }
+
+    #[test]
+    fn a_row_says_type_bounds_default_and_meaning() {
+        for (property, expected) in [
+            (
+                json!({ "type": "string", "format": "uri" }),
+                ["URL", "required", ""],
+            ),
+            (
+                json!({ "type": "integer", "minimum": 1, "maximum": 9, "default": 3 }),
+                ["integer, 1 to 9", "`3`", ""],
+            ),
+            (
+                json!({ "$ref": "#/$defs/Way", "description": "Where. Default: `in`. It ends." }),
+                ["`\"in\"` or `\"out\"`", "`in`", "Where. It ends."],
+            ),
+            (
+                json!({
+                    "type": "array", "items": { "type": ["integer", "string"] }, "writeOnly": true,
+                    "default": ["a"], "description": "What. Environment: `A_B`."
+                }),
+                ["list: integer or string, secret", "`[\"a\"]`", "What."],
+            ),
+            (
+                json!({ "type": "string", "x-vitals-type": "duration, 1ms to 24h" }),
+                ["duration, 1ms to 24h", "required", ""],
+            ),
+        ] {
+            assert_eq!(shown(&property), expected, "{property}");
+        }
+    }
+
+    #[test]
+    fn an_empty_column_is_left_out_and_a_bar_is_no_border() {
+        let rows = [vec!["a|b".to_owned(), String::new(), "c".to_owned()]];
+        let text = table(&["1", "2", "3"], &rows);
+        assert_eq!(text, "| 1 | 3 |\n|---|---|\n| a\\|b | c |\n");
+    }
+}
