@@ -41,7 +41,7 @@ async fn seen(view: &View, host: &Serving, prometheus: &Prometheus) {
             .ok_or_else(|| format!("{page}\n{readiness:?}"))
     })
     .await;
-    let alive = host.get("/health/live").await.unwrap();
+    let alive = host.get("/health/live").await.expect("it answers");
     assert_eq!(
         alive.status, 200,
         "a broken dependency is no reason to restart"
