@@ -1,7 +1,8 @@
 //! What a check reaches outside of itself, one implementation for each place that it runs in.
 //!
-//! `wasi` speaks to the host through the contract and WASI, `native` says that there is no host. Both
-//! offer the same functions: this is the only fork between the two in the crate.
+//! `wasi` speaks to the host through the contract and WASI, `native` looks into a test's world, or says
+//! that there is no host. Both offer the same functions: this is the only fork between the two in the
+//! crate.
 
 #[cfg(not(target_family = "wasm"))]
 mod native;
@@ -11,11 +12,15 @@ mod wasi;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use native::machine::{disk_usage, entries, load_average, memory_usage, read, stat};
 #[cfg(not(target_family = "wasm"))]
+pub(crate) use native::time::{instant, sleep, system_time};
+#[cfg(not(target_family = "wasm"))]
 pub(crate) use native::{
     TlsConnection, capture, counter_add, exchange, gauge_set, histogram_observe, log,
 };
 #[cfg(target_family = "wasm")]
 pub(crate) use wasi::machine::{disk_usage, entries, load_average, memory_usage, read, stat};
+#[cfg(target_family = "wasm")]
+pub(crate) use wasi::time::{instant, sleep, system_time};
 #[cfg(target_family = "wasm")]
 pub(crate) use wasi::{
     TlsConnection, capture, counter_add, exchange, gauge_set, histogram_observe, log,

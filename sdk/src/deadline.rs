@@ -3,7 +3,9 @@
 //! The run's own deadline is set once by `plugin` and read by whatever waits.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// A moment by which something has to be done.
 ///
@@ -30,7 +32,8 @@ impl Deadline {
     /// The moment `time` from now.
     pub fn after(time: Duration) -> Self {
         let now = Instant::now();
-        Self(now.checked_add(time).unwrap_or(now + FAR))
+        let far = || now.checked_add(FAR).unwrap_or(now);
+        Self(now.checked_add(time).unwrap_or_else(far))
     }
 
     /// The deadline of this run: a tenth of its time before the host ends it, at most 100 ms. Outside of the host there is none: a day from now.
@@ -40,7 +43,7 @@ impl Deadline {
 
     /// The time left, zero once it is over.
     pub fn remaining(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+        self.0.duration_since(Instant::now())
     }
 
     /// Whether no time is left.
@@ -55,12 +58,21 @@ impl Deadline {
     }
 
     /// Makes this the deadline of the run that this thread is.
-    #[cfg_attr(
-        not(target_family = "wasm"),
-        allow(dead_code, reason = "only a host starts runs")
-    )]
+    #[cfg(any(test, target_family = "wasm"))]
     pub(crate) fn begin_run(self) {
         RUN.set(Some(self));
+    }
+
+    /// The same, for a while: answers what [`Deadline::restore_run`] takes.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn replace_run(self) -> Option<Self> {
+        RUN.replace(Some(self))
+    }
+
+    /// Puts back the deadline that was before.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn restore_run(before: Option<Self>) {
+        RUN.set(before);
     }
 }
 
@@ -88,8 +100,9 @@ impl Limit {
         } else {
             100
         };
-        let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-        let shown = Duration::from_millis((left / step + 1).saturating_mul(step));
+        let whole = left.saturating_add(Duration::from_nanos(999_999));
+        let left = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX);
+        let shown = Duration::from_millis(left.div_ceil(step).max(1).saturating_mul(step));
         Self {
             deadline: run,
             shown,

@@ -32,15 +32,16 @@
 //! }
 //! ```
 //!
-//! Outside of the host every call answers with an error that says so.
+//! Outside of the host every call answers with an error that says so, but in a
+//! [`World`](crate::testing::World), where a test says which files there are.
 
 mod error;
 mod reader;
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use crate::backend;
+use crate::{backend, clock};
 
 pub use error::{Error, Problem};
 pub use reader::File;
@@ -59,12 +60,11 @@ pub struct Metadata {
 impl Metadata {
     /// How long ago its content last changed, in whole seconds; nothing where that lies ahead.
     pub fn age(&self) -> Duration {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        self.age_at(now.unwrap_or_default())
+        self.age_at(clock::unix_seconds())
     }
 
-    fn age_at(&self, now: Duration) -> Duration {
-        let age = i128::from(now.as_secs()) - i128::from(self.modified);
+    fn age_at(&self, now: i64) -> Duration {
+        let age = i128::from(now) - i128::from(self.modified);
         Duration::from_secs(u64::try_from(age.max(0)).unwrap_or(u64::MAX))
     }
 }
@@ -168,7 +168,7 @@ mod tests {
             size_bytes: 0,
             modified,
         };
-        let now = Duration::from_millis(1_000_500);
+        let now = 1_000;
         assert_eq!(modified(400).age_at(now), Duration::from_mins(10));
         assert_eq!(modified(-400).age_at(now), Duration::from_secs(1400));
         assert_eq!(modified(2_000).age_at(now), Duration::ZERO);

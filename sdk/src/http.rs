@@ -23,10 +23,11 @@ mod response;
 mod status;
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::clock::Instant;
 use crate::deadline::Limit;
 use crate::{Deadline, Url, backend};
 

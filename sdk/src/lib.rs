@@ -93,6 +93,7 @@ mod text;
 mod thresholds;
 mod url;
 
+pub mod clock;
 pub mod config;
 pub mod files;
 pub mod http;
@@ -100,6 +101,8 @@ pub mod metrics;
 pub mod report;
 pub mod system;
 pub mod tcp;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
 pub mod tls;
 
 pub use address::{Address, AddressError};
@@ -125,8 +128,8 @@ pub use serde_json::json;
 pub mod prelude {
     pub use crate::{
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
-        Status, Thresholds, Url, Value, bytes, count, files, health_check, http, json, metrics,
-        ratio, report, seconds, shortened, system, tcp, tls,
+        Status, Thresholds, Url, Value, bytes, clock, count, files, health_check, http, json,
+        metrics, ratio, report, seconds, shortened, system, tcp, tls,
     };
     pub use std::time::Duration;
 }

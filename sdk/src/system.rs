@@ -31,7 +31,8 @@
 //! }
 //! ```
 //!
-//! Outside of the host every call answers with an error that says so.
+//! Outside of the host every call answers with an error that says so, but in a
+//! [`World`](crate::testing::World), where a test says what the machine is like.
 
 use std::fmt;
 use std::path::Path;
@@ -40,7 +41,7 @@ use crate::Quantity;
 use crate::backend;
 
 /// How full a file system is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
     /// Its size.
     pub total_bytes: u64,
@@ -66,7 +67,7 @@ impl Disk {
 }
 
 /// How much memory the machine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// All of it that the kernel can use.
     pub total_bytes: u64,
@@ -91,7 +92,7 @@ impl Memory {
 }
 
 /// How many tasks run or wait for a processor or a disk, on average.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Load {
     /// Over the last minute.
     pub one: f64,

@@ -1,6 +1,7 @@
 //! Outside of the host: what needs one says so.
 
 pub(crate) mod machine;
+pub(crate) mod time;
 
 use crate::Deadline;
 use crate::http::{Problem, Reply, Wire};

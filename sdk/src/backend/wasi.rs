@@ -2,6 +2,7 @@
 
 mod http;
 pub(crate) mod machine;
+pub(crate) mod time;
 mod tls;
 
 use std::time::Duration;

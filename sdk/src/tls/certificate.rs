@@ -1,6 +1,8 @@
 //! What a server showed in its handshake.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use crate::clock::unix_seconds as now;
 
 /// What a handshake came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,13 +67,6 @@ impl Certificate {
     pub fn days_left(&self) -> i64 {
         self.not_after.saturating_sub(now()).div_euclid(DAY)
     }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
 }
 
 const DAY: i64 = 24 * 60 * 60;

@@ -1,28 +1,29 @@
-//! Files and facts of the machine: none without a host that was granted them.
+//! Files and facts of the machine: those of a test's world, and none without one.
 
 use crate::files::{Metadata, Problem};
 use crate::system::{Disk, Load, Memory, Problem as Unknown};
+use crate::testing::current;
 
-pub(crate) fn stat(_path: &str) -> Result<Metadata, Problem> {
-    Err(Problem::NoHost)
+pub(crate) fn stat(path: &str) -> Result<Metadata, Problem> {
+    current().ok_or(Problem::NoHost)?.stat(path)
 }
 
-pub(crate) fn read(_path: &str, _offset: u64, _max: u32) -> Result<Vec<u8>, Problem> {
-    Err(Problem::NoHost)
+pub(crate) fn read(path: &str, offset: u64, max: u32) -> Result<Vec<u8>, Problem> {
+    current().ok_or(Problem::NoHost)?.read(path, offset, max)
 }
 
-pub(crate) fn entries(_path: &str) -> Result<Vec<String>, Problem> {
-    Err(Problem::NoHost)
+pub(crate) fn entries(path: &str) -> Result<Vec<String>, Problem> {
+    current().ok_or(Problem::NoHost)?.entries(path)
 }
 
-pub(crate) fn disk_usage(_path: &str) -> Result<Disk, Unknown> {
-    Err(Unknown::NoHost)
+pub(crate) fn disk_usage(path: &str) -> Result<Disk, Unknown> {
+    current().ok_or(Unknown::NoHost)?.disk_usage(path)
 }
 
 pub(crate) fn memory_usage() -> Result<Memory, Unknown> {
-    Err(Unknown::NoHost)
+    current().ok_or(Unknown::NoHost)?.memory_usage()
 }
 
 pub(crate) fn load_average() -> Result<Load, Unknown> {
-    Err(Unknown::NoHost)
+    current().ok_or(Unknown::NoHost)?.load_average()
 }

@@ -1,0 +1,380 @@
+//! The files of a world.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use super::{World, lock};
+use crate::files::{Metadata, Problem};
+
+/// What is at which path.
+#[derive(Default)]
+pub(super) struct Files(BTreeMap<PathBuf, Entry>);
+
+#[derive(Clone, Debug)]
+struct Entry {
+    /// Nothing for a directory.
+    contents: Option<Vec<u8>>,
+    /// Where it is said to be longer than its contents.
+    size: u64,
+    modified: i64,
+    trouble: Trouble,
+    after: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Trouble {
+    None,
+    Denied,
+    /// It is there, and can't be opened.
+    Unreadable,
+    Failing(String),
+}
+
+impl World {
+    /// Puts a file there, as young as can be, with the directories above it. What stood at the path before is gone.
+    ///
+    /// # Panics
+    ///
+    /// The host reads absolute paths without `..` alone.
+    ///
+    /// ```
+    /// use vitals_sdk::{files, testing::World};
+    ///
+    /// let world = World::new();
+    /// world.file("/proc/mdstat", "md0 : active raid1 sdb1[1] sda1[0]\n");
+    /// let text = world.run(|| files::read_to_string("/proc/mdstat", 4096))?;
+    /// assert!(text.contains("active raid1"));
+    /// assert_eq!(world.run(|| files::entries("/proc"))?, ["mdstat"]);
+    /// # Ok::<(), files::Error>(())
+    /// ```
+    pub fn file(&self, path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> FakeFile<'_> {
+        let contents = contents.into();
+        self.place(path.as_ref(), contents.len() as u64, Some(contents))
+    }
+
+    /// Puts an empty directory there. One that has files in it is there by itself; this is for its age,
+    /// or for denying it.
+    ///
+    /// ```
+    /// use vitals_sdk::{files, testing::World};
+    ///
+    /// let world = World::new();
+    /// world.directory("/var/spool/mail");
+    /// assert!(world.run(|| files::entries("/var/spool/mail"))?.is_empty());
+    /// # Ok::<(), files::Error>(())
+    /// ```
+    pub fn directory(&self, path: impl AsRef<Path>) -> FakeFile<'_> {
+        self.place(path.as_ref(), DIRECTORY_BYTES, None)
+    }
+
+    /// Takes away what is at a path, and below it.
+    ///
+    /// ```
+    /// use vitals_sdk::{files, testing::World};
+    ///
+    /// let world = World::new();
+    /// world.file("/run/app/pid", "17");
+    /// world.remove_file("/run/app");
+    /// assert!(world.run(|| files::stat("/run/app/pid")).unwrap_err().is_not_found());
+    /// ```
+    pub fn remove_file(&self, path: impl AsRef<Path>) {
+        let path = path.as_ref();
+        let mut files = lock(&self.0.files);
+        files.0.retain(|other, _| !other.starts_with(path));
+    }
+
+    fn place(&self, path: &Path, size: u64, contents: Option<Vec<u8>>) -> FakeFile<'_> {
+        let path = plain(&path.to_string_lossy())
+            .unwrap_or_else(|why| panic!("cannot put a file at {}: {why}", path.display()));
+        let entry = Entry {
+            contents,
+            size,
+            modified: self.unix_seconds_before(Duration::ZERO),
+            trouble: Trouble::None,
+            after: Duration::ZERO,
+        };
+        lock(&self.0.files).0.insert(path.clone(), entry);
+        FakeFile { world: self, path }
+    }
+
+    pub(crate) fn stat(&self, path: &str) -> Result<Metadata, Problem> {
+        let entry = self.entry(path)?;
+        Ok(Metadata {
+            is_directory: entry.contents.is_none(),
+            size_bytes: entry.size,
+            modified: entry.modified,
+        })
+    }
+
+    pub(crate) fn read(&self, path: &str, offset: u64, max: u32) -> Result<Vec<u8>, Problem> {
+        let entry = self.opened(path)?;
+        let contents = entry
+            .contents
+            .ok_or_else(|| Problem::Failed("it is a directory".to_owned()))?;
+        let end = offset
+            .saturating_add(u64::from(max).min(READ_BYTES))
+            .min(entry.size);
+        let known = |at: u64| {
+            let at = usize::try_from(at).ok()?;
+            contents.get(at).copied()
+        };
+        Ok((offset..end).map(|at| known(at).unwrap_or(0)).collect())
+    }
+
+    pub(crate) fn entries(&self, path: &str) -> Result<Vec<String>, Problem> {
+        if self.opened(path)?.contents.is_some() {
+            return Err(Problem::Failed("it is no directory".to_owned()));
+        }
+        let path = plain(path).map_err(Problem::Failed)?;
+        let files = lock(&self.0.files);
+        let mut names: Vec<String> = files
+            .0
+            .keys()
+            .filter_map(|other| other.strip_prefix(&path).ok()?.components().next())
+            .map(|name| name.as_os_str().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names.dedup();
+        names.truncate(NAMES);
+        Ok(names)
+    }
+
+    /// What is there to be read, and not only to be looked at.
+    fn opened(&self, path: &str) -> Result<Entry, Problem> {
+        let entry = self.entry(path)?;
+        match entry.trouble {
+            Trouble::Unreadable => Err(Problem::Failed("the host has no permission".to_owned())),
+            _ => Ok(entry),
+        }
+    }
+
+    /// What is at a path, once it has taken its time.
+    fn entry(&self, path: &str) -> Result<Entry, Problem> {
+        let path = plain(path).map_err(Problem::Failed)?;
+        let entry = lock(&self.0.files).find(&path)?;
+        self.advance(entry.after);
+        match entry.trouble {
+            Trouble::Failing(why) => Err(Problem::Failed(why)),
+            _ => Ok(entry),
+        }
+    }
+}
+
+impl Files {
+    fn find(&self, path: &Path) -> Result<Entry, Problem> {
+        let above = path.ancestors().filter_map(|path| self.0.get(path));
+        if above
+            .into_iter()
+            .any(|entry| matches!(entry.trouble, Trouble::Denied))
+        {
+            let path = path.display();
+            return Err(Problem::Denied(format!(
+                "denied: file {path} (add it to `allow.files` of the check)"
+            )));
+        }
+        if let Some(entry) = self.0.get(path) {
+            return Ok(entry.clone());
+        }
+        let below = self.0.iter().filter(|(other, _)| other.starts_with(path));
+        // As old as the youngest thing in it.
+        let modified = below.map(|(_, entry)| entry.modified).max();
+        modified
+            .map(|modified| Entry {
+                contents: None,
+                size: DIRECTORY_BYTES,
+                modified,
+                trouble: Trouble::None,
+                after: Duration::ZERO,
+            })
+            .ok_or(Problem::NotFound)
+    }
+}
+
+/// A file or directory of a [`World`], for saying more of it.
+#[derive(Debug)]
+pub struct FakeFile<'a> {
+    world: &'a World,
+    path: PathBuf,
+}
+
+impl FakeFile<'_> {
+    /// Its content last changed so long ago.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use vitals_sdk::{files, testing::World};
+    ///
+    /// let world = World::new();
+    /// world.file("/var/backups/last", "").age(Duration::from_hours(3));
+    /// let age = world.run(|| files::stat("/var/backups/last").map(|found| found.age()))?;
+    /// assert_eq!(age, Duration::from_hours(3));
+    /// # Ok::<(), files::Error>(())
+    /// ```
+    pub fn age(&self, age: Duration) -> &Self {
+        let modified = self.world.unix_seconds_before(age);
+        self.modified(modified)
+    }
+
+    /// Its content last changed then, in seconds since 1970-01-01T00:00:00Z; the future is possible.
+    ///
+    /// ```
+    /// use vitals_sdk::{files, testing::World};
+    ///
+    /// let world = World::new();
+    /// world.file("/a", "").modified(-1);
+    /// assert_eq!(world.run(|| files::stat("/a"))?.modified, -1);
+    /// # Ok::<(), files::Error>(())
+    /// ```
+    pub fn modified(&self, unix_seconds: i64) -> &Self {
+        self.change(|entry| entry.modified = unix_seconds)
+    }
+
+    /// It is so long: what was given of it is its beginning, and zeros follow, which take no memory.
+    ///
+    /// ```
+    /// use vitals_sdk::{files, testing::World};
+    ///
+    /// let world = World::new();
+    /// world.file("/var/log/app.log", "").size(5 << 30);
+    /// let error = world.run(|| files::read("/var/log/app.log", 1 << 20)).unwrap_err();
+    /// assert_eq!(error.to_string(), "cannot read /var/log/app.log: it is longer than 1048576 bytes");
+    /// ```
+    pub fn size(&self, bytes: u64) -> &Self {
+        self.change(|entry| entry.size = bytes)
+    }
+
+    /// The operator has not granted it, nor what is below it.
+    ///
+    /// ```
+    /// use vitals_sdk::{files, testing::World};
+    ///
+    /// let world = World::new();
+    /// world.directory("/etc").denied();
+    /// assert!(world.run(|| files::stat("/etc/shadow")).unwrap_err().is_denied());
+    /// ```
+    pub fn denied(&self) -> &Self {
+        self.change(|entry| entry.trouble = Trouble::Denied)
+    }
+
+    /// It can be looked at, but the host has no permission to read it.
+    ///
+    /// ```
+    /// use vitals_sdk::{files, testing::World};
+    ///
+    /// let world = World::new();
+    /// world.file("/root/key", "…").unreadable();
+    /// world.run(|| {
+    ///     assert!(files::stat("/root/key").is_ok());
+    ///     let error = files::read("/root/key", 100).unwrap_err();
+    ///     assert_eq!(error.to_string(), "cannot read /root/key: the host has no permission");
+    /// });
+    /// ```
+    pub fn unreadable(&self) -> &Self {
+        self.change(|entry| entry.trouble = Trouble::Unreadable)
+    }
+
+    /// Every call fails, for this reason.
+    ///
+    /// ```
+    /// use vitals_sdk::{files, testing::World};
+    ///
+    /// let world = World::new();
+    /// world.file("/mnt/nfs/a", "").fails("Stale file handle (os error 116)");
+    /// let error = world.run(|| files::stat("/mnt/nfs/a")).unwrap_err();
+    /// assert_eq!(error.to_string(), "cannot look at /mnt/nfs/a: Stale file handle (os error 116)");
+    /// ```
+    pub fn fails(&self, why: impl Into<String>) -> &Self {
+        let why = why.into();
+        self.change(|entry| entry.trouble = Trouble::Failing(why))
+    }
+
+    /// Every call takes so long.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use vitals_sdk::{files, testing::World};
+    ///
+    /// let world = World::new();
+    /// world.file("/mnt/nfs/a", "").after(Duration::from_secs(2));
+    /// world.run(|| files::stat("/mnt/nfs/a"))?;
+    /// assert_eq!(world.elapsed(), Duration::from_secs(2));
+    /// # Ok::<(), files::Error>(())
+    /// ```
+    pub fn after(&self, delay: Duration) -> &Self {
+        self.change(|entry| entry.after = delay)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Entry)) -> &Self {
+        if let Some(entry) = lock(&self.world.0.files).0.get_mut(&self.path) {
+            change(entry);
+        }
+        self
+    }
+}
+
+/// The path as the host reads it.
+fn plain(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text);
+    if text.contains('\0') {
+        return Err("the path has a NUL in it".to_owned());
+    }
+    if !path.is_absolute() {
+        return Err("the path is not absolute".to_owned());
+    }
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err("the path has `..` in it".to_owned());
+    }
+    Ok(path.components().collect())
+}
+
+/// What most file systems say of a small one.
+const DIRECTORY_BYTES: u64 = 4096;
+/// What one call reads at most, as in the host.
+const READ_BYTES: u64 = 1 << 20;
+/// The names that one call tells at most.
+const NAMES: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files;
+
+    #[test]
+    fn a_file_is_read_from_anywhere_as_the_host_reads_it() {
+        let world = World::new();
+        world.file("/log", "0123456789");
+        world.file("/long", "begin").size(3 << 20);
+        world.run(|| {
+            assert_eq!(files::read_at("//log/", 8, 10).unwrap(), b"89");
+            assert_eq!(files::read_at("/log", 10, 10).unwrap(), b"");
+            assert_eq!(files::read_tail("/log", 3).unwrap(), b"789");
+            assert_eq!(files::read_at("/long", 3, 4).unwrap(), b"in\0\0");
+            assert_eq!(files::read("/long", 3 << 20).unwrap().len(), 3 << 20);
+            let error = files::read("../log", 10).unwrap_err().to_string();
+            assert!(error.ends_with("the path is not absolute"), "{error}");
+            let error = files::read("/a/../log", 10).unwrap_err().to_string();
+            assert!(error.ends_with("the path has `..` in it"), "{error}");
+        });
+    }
+
+    #[test]
+    fn a_directory_is_there_with_what_is_in_it() {
+        let world = World::new();
+        world.file("/srv/b/x", "").age(Duration::from_secs(9));
+        world.file("/srv/b/y", "").age(Duration::from_secs(5));
+        world.file("/srv/a", "");
+        world.run(|| {
+            assert_eq!(files::entries("/srv").unwrap(), ["a", "b"]);
+            assert_eq!(files::entries("/").unwrap(), ["srv"]);
+            let found = files::stat("/srv/b").unwrap();
+            assert!(found.is_directory);
+            assert_eq!(found.age(), Duration::from_secs(5));
+            assert!(files::entries("/srv/c").unwrap_err().is_not_found());
+            let error = files::entries("/srv/a").unwrap_err().to_string();
+            assert!(error.ends_with("it is no directory"), "{error}");
+            let error = files::read("/srv", 1).unwrap_err().to_string();
+            assert!(error.ends_with("it is a directory"), "{error}");
+        });
+    }
+}
