@@ -63,6 +63,13 @@ impl Instant {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
+impl From<std::time::Instant> for Instant {
+    fn from(instant: std::time::Instant) -> Self {
+        Self(instant)
+    }
+}
+
 /// The time of day.
 ///
 /// ```

@@ -46,6 +46,12 @@ impl Deadline {
         self.0.duration_since(Instant::now())
     }
 
+    /// The time that was left at a moment by the machine's clock, or a world's.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn remaining_at(self, now: std::time::Instant) -> Duration {
+        self.0.duration_since(now.into())
+    }
+
     /// Whether no time is left.
     pub fn is_over(self) -> bool {
         self.remaining().is_zero()

@@ -267,10 +267,6 @@ impl fmt::Debug for RequestBuilder {
 }
 
 /// One request as it goes out.
-#[cfg_attr(
-    not(target_family = "wasm"),
-    expect(dead_code, reason = "read by the host's side only")
-)]
 pub(crate) struct Wire<'a> {
     pub(crate) method: &'a Method,
     pub(crate) url: &'a Url,

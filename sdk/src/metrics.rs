@@ -6,8 +6,8 @@
 //! buckets of later calls are left aside.
 //!
 //! The host keeps the values from run to run, until it loads another version of the plugin. Outside of
-//! the host every call answers [`MetricsError::NoHost`]: a check that is to be tested there, or is not to
-//! fail over a metric, does not hand the error on.
+//! the host every call answers [`MetricsError::NoHost`], but in a [`World`](crate::testing::World), where a
+//! test can look at what was counted. A check that is not to fail over a metric does not hand the error on.
 //!
 //! ```
 //! use vitals_sdk::prelude::*;
@@ -150,10 +150,6 @@ pub enum MetricsError {
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     pub(crate) name: String,
-    #[cfg_attr(
-        not(target_family = "wasm"),
-        expect(dead_code, reason = "read by the host's side only")
-    )]
     pub(crate) help: String,
     pub(crate) labels: Vec<(String, String)>,
 }

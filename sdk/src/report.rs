@@ -1,7 +1,7 @@
 //! Lines for the host's log and messages for its error tracker.
 //!
 //! The host takes at most 64 lines of 2 KiB and 5 captures from a run, drops the others and counts them.
-//! Outside of the host all of it is silent. What a check prints is not lost either: the host keeps the end
+//! Outside of the host all of it is silent, but in a [`World`](crate::testing::World), which keeps it. What a check prints is not lost either: the host keeps the end
 //! of it, for the author to look at.
 //!
 //! ```

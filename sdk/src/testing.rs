@@ -44,7 +44,10 @@
 //! This module is not in a component.
 
 mod files;
+mod http;
 mod machine;
+mod metrics;
+mod reports;
 mod time;
 
 use std::cell::RefCell;
@@ -52,7 +55,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use files::FakeFile;
+pub use http::{Answer, Route, Sent};
 pub use machine::Fact;
+pub use metrics::{Kind, Metric};
 
 use crate::Deadline;
 
@@ -65,6 +70,9 @@ struct Inner {
     time: Mutex<time::Time>,
     files: Mutex<files::Files>,
     machine: Mutex<machine::Machine>,
+    http: Mutex<http::Http>,
+    metrics: Mutex<metrics::Book>,
+    reports: Mutex<reports::Reports>,
     /// What was asked for and not given.
     surprises: Mutex<Vec<String>>,
 }
@@ -114,7 +122,7 @@ impl World {
         let surprises = std::mem::take(&mut *lock(&self.0.surprises));
         assert!(
             surprises.is_empty(),
-            "the check asked for what the test did not give:\n  {}",
+            "the check went beyond what its test gives:\n  {}",
             surprises.join("\n  ")
         );
         answer
@@ -214,7 +222,7 @@ mod tests {
         let text = *panicked.unwrap_err().downcast::<String>().unwrap();
         assert_eq!(
             text,
-            "the check asked for what the test did not give:\n  the load; give it with `World::load`"
+            "the check went beyond what its test gives:\n  the test does not give the load: use `World::load`"
         );
     }
 }

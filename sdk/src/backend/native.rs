@@ -1,4 +1,4 @@
-//! Outside of the host: what needs one says so.
+//! Outside of the host: a test's world, and where there is none, what needs a host says so.
 
 pub(crate) mod machine;
 pub(crate) mod time;
@@ -7,6 +7,7 @@ use crate::Deadline;
 use crate::http::{Problem, Reply, Wire};
 use crate::metrics::{MetricsError, Series};
 use crate::report::Level;
+use crate::testing::{World, current};
 use crate::{Address, tls};
 
 /// No connection is ever made here, so that there is none to use.
@@ -36,30 +37,40 @@ impl TlsConnection {
     }
 }
 
-pub(crate) fn exchange(_request: &Wire<'_>, _deadline: Deadline) -> Result<Reply, Problem> {
-    Err(Problem::NoHost)
+pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, Problem> {
+    current()
+        .ok_or(Problem::NoHost)?
+        .exchange(request, deadline)
 }
 
-pub(crate) fn counter_add(series: &Series, _amount: f64) -> Result<(), MetricsError> {
-    no_metrics(series)
+pub(crate) fn counter_add(series: &Series, amount: f64) -> Result<(), MetricsError> {
+    world_of(series)?.counter_add(series, amount)
 }
 
-pub(crate) fn gauge_set(series: &Series, _value: f64) -> Result<(), MetricsError> {
-    no_metrics(series)
+pub(crate) fn gauge_set(series: &Series, value: f64) -> Result<(), MetricsError> {
+    world_of(series)?.gauge_set(series, value)
 }
 
-pub(crate) fn histogram_observe(series: &Series, _: &[f64], _: f64) -> Result<(), MetricsError> {
-    no_metrics(series)
+pub(crate) fn histogram_observe(
+    series: &Series,
+    buckets: &[f64],
+    value: f64,
+) -> Result<(), MetricsError> {
+    world_of(series)?.histogram_observe(series, buckets, value)
 }
 
-pub(crate) fn log(_level: Level, _message: &str) {}
-
-pub(crate) fn capture(_level: Level, _message: &str) -> Option<String> {
-    None
+pub(crate) fn log(level: Level, message: &str) {
+    if let Some(world) = current() {
+        world.log(level, message);
+    }
 }
 
-fn no_metrics(series: &Series) -> Result<(), MetricsError> {
-    Err(MetricsError::NoHost {
+pub(crate) fn capture(level: Level, message: &str) -> Option<String> {
+    current()?.capture(level, message)
+}
+
+fn world_of(series: &Series) -> Result<World, MetricsError> {
+    current().ok_or_else(|| MetricsError::NoHost {
         name: series.name.clone(),
     })
 }

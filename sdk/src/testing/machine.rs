@@ -123,7 +123,9 @@ impl World {
     fn told<T>(&self, fact: Option<Fact<T>>, what: &str, method: &str) -> Result<T, Problem> {
         fact.map_or_else(
             || {
-                let text = self.surprise(format!("{what}; give it with `World::{method}`"));
+                let text = self.surprise(format!(
+                    "the test does not give {what}: use `World::{method}`"
+                ));
                 Err(Problem::Unavailable(text))
             },
             |fact| fact.0,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{World, lock};
+use crate::Deadline;
 
 /// Where the clock stands.
 pub(super) struct Time {
@@ -103,6 +104,13 @@ impl World {
     /// ```
     pub fn elapsed(&self) -> Duration {
         lock(&self.0.time).elapsed
+    }
+
+    /// Lets time go by, to the deadline at most. Answers whether that was in time.
+    pub(super) fn pass(&self, time: Duration, deadline: Deadline) -> bool {
+        let left = deadline.remaining_at(self.instant());
+        self.advance(time.min(left));
+        !left.is_zero() && time <= left
     }
 
     pub(super) fn timeout(&self) -> Duration {
