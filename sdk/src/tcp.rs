@@ -1,17 +1,21 @@
-//! TCP with deadlines, over `std::net` on every target.
+//! TCP with deadlines.
 //!
 //! In the host the connection is made by the host, to a granted address; outside of it, it is the
-//! machine's own.
+//! machine's own, or goes to a peer of a test's [`World`](crate::testing::World).
 
-use std::fmt;
+mod error;
+mod net;
+
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use crate::Address;
+use crate::backend::TcpConnection;
 use crate::deadline::Limit;
-use crate::duration::duration_text;
 use crate::pending::{Pending, Unread, exactly, line_text, up_to};
+
+pub use error::Error;
+pub(crate) use net::NetConnection;
 
 /// Connects to one of the host's addresses, tried in their order, within `timeout` altogether.
 ///
@@ -30,37 +34,12 @@ use crate::pending::{Pending, Unread, exactly, line_text, up_to};
 /// ```
 pub fn connect(address: &Address, timeout: Duration) -> Result<TcpStream, Error> {
     let limit = Limit::new(timeout);
-    let found: Vec<SocketAddr> = (address.host(), address.port())
-        .to_socket_addrs()
-        .map_err(|cause| Error::lookup(address, &cause))?
-        .collect();
-    let mut last = None;
-    for (index, candidate) in found.iter().enumerate() {
-        // One that swallows packets leaves time for those after it.
-        let untried = u32::try_from(found.len() - index).unwrap_or(u32::MAX);
-        let share = limit.deadline.remaining() / untried;
-        if share.is_zero() {
-            last.get_or_insert(io::Error::from(ErrorKind::TimedOut));
-            break;
-        }
-        match attempt(candidate, share) {
-            Ok(stream) => return Ok(TcpStream::new(stream, address, timeout)),
-            Err(cause) => last = Some(cause),
-        }
-    }
-    Err(last.map_or_else(
-        || Error::no_address(address),
-        |cause| Error::new("connect to", address, &cause, limit),
-    ))
-}
-
-fn attempt(address: &SocketAddr, timeout: Duration) -> io::Result<std::net::TcpStream> {
-    let stream = std::net::TcpStream::connect_timeout(address, timeout)?;
-    // On wasm32-wasip2 a connection that was refused while it was waited for comes back as `Ok`.
-    match stream.take_error()? {
-        Some(error) => Err(error),
-        None => stream.peer_addr().map(|_| stream),
-    }
+    Ok(TcpStream {
+        wire: TcpConnection::connect(address, limit)?,
+        address: address.clone(),
+        timeout,
+        pending: Pending::default(),
+    })
 }
 
 /// A connection. Each operation has the time that was given when connecting, or what is left of the run.
@@ -68,7 +47,7 @@ fn attempt(address: &SocketAddr, timeout: Duration) -> io::Result<std::net::TcpS
 /// It is a [`std::io::Read`] and [`std::io::Write`] besides, for protocol crates that want one.
 #[derive(Debug)]
 pub struct TcpStream {
-    stream: std::net::TcpStream,
+    wire: TcpConnection,
     address: Address,
     timeout: Duration,
     /// Read, but not yet asked for.
@@ -76,17 +55,6 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    fn new(stream: std::net::TcpStream, address: &Address, timeout: Duration) -> Self {
-        // Where there is no such switch, small writes go out at once anyway or a little later.
-        let _ = stream.set_nodelay(true);
-        Self {
-            stream,
-            address: address.clone(),
-            timeout,
-            pending: Pending::default(),
-        }
-    }
-
     /// Changes the time that each operation has.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
@@ -118,7 +86,7 @@ impl TcpStream {
     pub fn read_some(&mut self, most: usize) -> Result<Vec<u8>, Error> {
         let limit = Limit::new(self.timeout);
         if self.pending.bytes().is_empty() {
-            return read_chunk(&mut self.stream, limit, most)
+            return read_chunk(&mut self.wire, limit, most)
                 .map_err(|error| self.error("read from", &error, limit));
         }
         Ok(self.pending.take(most))
@@ -147,8 +115,8 @@ impl TcpStream {
     /// Says that nothing more will be written.
     pub fn finish(&mut self) -> Result<(), Error> {
         let limit = Limit::new(self.timeout);
-        self.stream
-            .shutdown(Shutdown::Write)
+        self.wire
+            .finish()
             .map_err(|error| self.error("write to", &error, limit))
     }
 
@@ -159,10 +127,10 @@ impl TcpStream {
         done: impl FnMut(&[u8]) -> Option<usize>,
     ) -> Result<Vec<u8>, Error> {
         let limit = Limit::new(self.timeout);
-        let stream = &mut self.stream;
+        let wire = &mut self.wire;
         let read = self
             .pending
-            .read_to(most, done, || read_chunk(stream, limit, CHUNK));
+            .read_to(most, done, || read_chunk(wire, limit, CHUNK));
         read.map_err(|unread| match unread {
             Unread::TooLong => Error::too_long(&self.address, most),
             Unread::Ended => self.error("read from", &ErrorKind::UnexpectedEof.into(), limit),
@@ -171,8 +139,7 @@ impl TcpStream {
     }
 
     fn write_by(&mut self, limit: Limit, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(left(limit)?))?;
-        self.stream.write(bytes)
+        self.wire.write(bytes, limit)
     }
 
     fn error(&self, action: &'static str, error: &io::Error, limit: Limit) -> Error {
@@ -183,7 +150,7 @@ impl TcpStream {
 impl Read for TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.pending.bytes().is_empty() {
-            return read_by(&mut self.stream, Limit::new(self.timeout), buffer);
+            return self.wire.read(buffer, Limit::new(self.timeout));
         }
         Ok(self.pending.take_into(buffer))
     }
@@ -195,128 +162,15 @@ impl Write for TcpStream {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
+        self.wire.flush()
     }
-}
-
-/// A connection that did not come about, or broke: `cannot connect to db:5432: connection refused`.
-#[derive(Debug)]
-pub struct Error {
-    action: &'static str,
-    address: Address,
-    kind: ErrorKind,
-    problem: String,
-}
-
-impl Error {
-    fn new(action: &'static str, address: &Address, error: &io::Error, limit: Limit) -> Self {
-        let problem = match error.kind() {
-            ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                format!("nothing within {}", duration_text(limit.shown))
-            }
-            ErrorKind::PermissionDenied => format!("denied: tcp {address} (it is not granted)"),
-            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-                "the connection was broken by the other side".to_owned()
-            }
-            ErrorKind::UnexpectedEof | ErrorKind::WriteZero => {
-                "the other side closed the connection".to_owned()
-            }
-            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                "there is no route to it".to_owned()
-            }
-            _ => error.to_string(),
-        };
-        Self {
-            action,
-            address: address.clone(),
-            kind: error.kind(),
-            problem,
-        }
-    }
-
-    fn lookup(address: &Address, error: &io::Error) -> Self {
-        let text = error.to_string();
-        let problem = if error.kind() == ErrorKind::PermissionDenied {
-            format!("denied: tcp {address} (it is not granted)")
-        } else {
-            format!(
-                "cannot look up the host: {}",
-                text.strip_prefix(LOOKUP).unwrap_or(&text)
-            )
-        };
-        Self {
-            action: "connect to",
-            address: address.clone(),
-            kind: error.kind(),
-            problem,
-        }
-    }
-
-    fn no_address(address: &Address) -> Self {
-        let problem = "the host has no address".to_owned();
-        Self {
-            action: "connect to",
-            address: address.clone(),
-            kind: ErrorKind::NotFound,
-            problem,
-        }
-    }
-
-    fn too_long(address: &Address, limit: usize) -> Self {
-        let problem = format!("the answer is longer than {limit} bytes");
-        Self {
-            action: "read from",
-            address: address.clone(),
-            kind: ErrorKind::InvalidData,
-            problem,
-        }
-    }
-
-    /// The kind of it, as `std` has them. A timeout is always `TimedOut`.
-    pub fn kind(&self) -> ErrorKind {
-        if self.is_timeout() {
-            ErrorKind::TimedOut
-        } else {
-            self.kind
-        }
-    }
-
-    /// Whether it took too long.
-    pub fn is_timeout(&self) -> bool {
-        matches!(self.kind, ErrorKind::TimedOut | ErrorKind::WouldBlock)
-    }
-
-    /// Whether the operator has not granted it.
-    pub fn is_denied(&self) -> bool {
-        self.kind == ErrorKind::PermissionDenied
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "cannot {} {}: {}",
-            self.action, self.address, self.problem
-        )
-    }
-}
-
-impl std::error::Error for Error {}
-
-/// The time left; none left is a timeout, as a timeout of zero means none at all to `std`.
-fn left(limit: Limit) -> io::Result<Duration> {
-    Some(limit.deadline.remaining())
-        .filter(|remaining| !remaining.is_zero())
-        .ok_or_else(|| ErrorKind::TimedOut.into())
 }
 
 /// Reads once, at most `most` bytes.
-fn read_chunk(stream: &mut std::net::TcpStream, limit: Limit, most: usize) -> io::Result<Vec<u8>> {
+fn read_chunk(wire: &mut TcpConnection, limit: Limit, most: usize) -> io::Result<Vec<u8>> {
     let mut chunk = vec![0; most.min(CHUNK)];
     loop {
-        match read_by(stream, limit, &mut chunk) {
+        match wire.read(&mut chunk, limit) {
             Ok(count) => {
                 chunk.truncate(count);
                 return Ok(chunk);
@@ -327,14 +181,7 @@ fn read_chunk(stream: &mut std::net::TcpStream, limit: Limit, most: usize) -> io
     }
 }
 
-fn read_by(stream: &mut std::net::TcpStream, limit: Limit, buffer: &mut [u8]) -> io::Result<usize> {
-    stream.set_read_timeout(Some(left(limit)?))?;
-    stream.read(buffer)
-}
-
 const CHUNK: usize = 4096;
-/// What `std` puts in front of the reason.
-const LOOKUP: &str = "failed to lookup address information: ";
 
 #[cfg(test)]
 mod tests {
@@ -344,7 +191,7 @@ mod tests {
     )]
 
     use super::*;
-    use std::net::TcpListener;
+    use std::net::{SocketAddr, TcpListener};
     use std::thread;
 
     /// A server for one connection.

@@ -47,6 +47,7 @@ mod files;
 mod http;
 mod machine;
 mod metrics;
+mod network;
 mod reports;
 mod time;
 
@@ -58,6 +59,8 @@ pub use files::FakeFile;
 pub use http::{Answer, Route, Sent};
 pub use machine::Fact;
 pub use metrics::{Kind, Metric};
+pub(crate) use network::Connection;
+pub use network::{Listener, Peer};
 
 use crate::Deadline;
 
@@ -71,6 +74,7 @@ struct Inner {
     files: Mutex<files::Files>,
     machine: Mutex<machine::Machine>,
     http: Mutex<http::Http>,
+    network: Mutex<network::Network>,
     metrics: Mutex<metrics::Book>,
     reports: Mutex<reports::Reports>,
     /// What was asked for and not given.
@@ -176,7 +180,7 @@ impl Drop for Entered {
 }
 
 /// A test that panicked in the middle says so itself.
-fn lock<T>(part: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T: ?Sized>(part: &Mutex<T>) -> MutexGuard<'_, T> {
     part.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

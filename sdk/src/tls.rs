@@ -2,7 +2,8 @@
 //! showed for it to look at.
 //!
 //! A connection is plain until [`Connection::start_tls`], so that protocols with STARTTLS say their first
-//! lines before it. Outside of the host every call answers [`Problem::NoHost`].
+//! lines before it. Outside of the host every call answers [`Problem::NoHost`], but in a
+//! [`World`](crate::testing::World), where a test says who is there.
 //!
 //! ```no_run
 //! use vitals_sdk::prelude::*;

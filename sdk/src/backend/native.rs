@@ -1,41 +1,18 @@
 //! Outside of the host: a test's world, and where there is none, what needs a host says so.
 
 pub(crate) mod machine;
+mod tcp;
 pub(crate) mod time;
+mod tls;
 
 use crate::Deadline;
 use crate::http::{Problem, Reply, Wire};
 use crate::metrics::{MetricsError, Series};
 use crate::report::Level;
 use crate::testing::{World, current};
-use crate::{Address, tls};
 
-/// No connection is ever made here, so that there is none to use.
-#[derive(Debug)]
-pub(crate) enum TlsConnection {}
-
-impl TlsConnection {
-    pub(crate) fn connect(_: &Address, _: Deadline) -> Result<Self, tls::Problem> {
-        Err(tls::Problem::NoHost)
-    }
-
-    pub(crate) fn read(&self, _: usize, _: Deadline) -> Result<Vec<u8>, tls::Problem> {
-        match *self {}
-    }
-
-    pub(crate) fn write(&self, _: &[u8], _: Deadline) -> Result<(), tls::Problem> {
-        match *self {}
-    }
-
-    pub(crate) fn start_tls(
-        &self,
-        _: &str,
-        _: bool,
-        _: Deadline,
-    ) -> Result<tls::Handshake, tls::Problem> {
-        match *self {}
-    }
-}
+pub(crate) use tcp::TcpConnection;
+pub(crate) use tls::TlsConnection;
 
 pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, Problem> {
     current()

@@ -16,6 +16,7 @@ use crate::plugin::Check;
 use crate::report::Level;
 use crate::{Bound, Config, Deadline, Measurement, Outcome, Request, Status};
 
+pub(crate) use crate::tcp::NetConnection as TcpConnection;
 pub(crate) use http::exchange;
 pub(crate) use tls::TlsConnection;
 

@@ -1,0 +1,122 @@
+//! Why a connection did not come about or broke, in words for a person.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+use crate::Address;
+use crate::deadline::Limit;
+use crate::duration::duration_text;
+
+/// A connection that did not come about, or broke: `cannot connect to db:5432: connection refused`.
+#[derive(Debug)]
+pub struct Error {
+    action: &'static str,
+    address: Address,
+    kind: ErrorKind,
+    problem: String,
+}
+
+impl Error {
+    pub(crate) fn new(
+        action: &'static str,
+        address: &Address,
+        error: &io::Error,
+        limit: Limit,
+    ) -> Self {
+        let problem = match error.kind() {
+            ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+                format!("nothing within {}", duration_text(limit.shown))
+            }
+            ErrorKind::PermissionDenied => format!("denied: tcp {address} (it is not granted)"),
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                "the connection was broken by the other side".to_owned()
+            }
+            ErrorKind::UnexpectedEof | ErrorKind::WriteZero => {
+                "the other side closed the connection".to_owned()
+            }
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                "there is no route to it".to_owned()
+            }
+            _ => error.to_string(),
+        };
+        Self {
+            action,
+            address: address.clone(),
+            kind: error.kind(),
+            problem,
+        }
+    }
+
+    pub(crate) fn lookup(address: &Address, error: &io::Error) -> Self {
+        let text = error.to_string();
+        let problem = if error.kind() == ErrorKind::PermissionDenied {
+            format!("denied: tcp {address} (it is not granted)")
+        } else {
+            format!(
+                "cannot look up the host: {}",
+                text.strip_prefix(LOOKUP).unwrap_or(&text)
+            )
+        };
+        Self {
+            action: "connect to",
+            address: address.clone(),
+            kind: error.kind(),
+            problem,
+        }
+    }
+
+    pub(super) fn no_address(address: &Address) -> Self {
+        let problem = "the host has no address".to_owned();
+        Self {
+            action: "connect to",
+            address: address.clone(),
+            kind: ErrorKind::NotFound,
+            problem,
+        }
+    }
+
+    pub(super) fn too_long(address: &Address, limit: usize) -> Self {
+        let problem = format!("the answer is longer than {limit} bytes");
+        Self {
+            action: "read from",
+            address: address.clone(),
+            kind: ErrorKind::InvalidData,
+            problem,
+        }
+    }
+
+    /// The kind of it, as `std` has them. A timeout is always `TimedOut`.
+    pub fn kind(&self) -> ErrorKind {
+        if self.is_timeout() {
+            ErrorKind::TimedOut
+        } else {
+            self.kind
+        }
+    }
+
+    /// Whether it took too long.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.kind, ErrorKind::TimedOut | ErrorKind::WouldBlock)
+    }
+
+    /// Whether the operator has not granted it.
+    pub fn is_denied(&self) -> bool {
+        self.kind == ErrorKind::PermissionDenied
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot {} {}: {}",
+            self.action, self.address, self.problem
+        )
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What `std` puts in front of the reason.
+const LOOKUP: &str = "failed to lookup address information: ";

@@ -1,0 +1,416 @@
+//! The other side of a connection: what it says, hears and does, in its order.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::tls::{Certificate, Handshake};
+
+/// The other side of a connection, as a script: what it does, one after the other.
+///
+/// What the check says otherwise than the script has it breaks the connection and fails the test. A peer
+/// that is through its script is silent, and a check that waits for more has a timeout.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+/// use vitals_sdk::testing::{Peer, World};
+///
+/// fn check(address: &Address) -> Result<Outcome> {
+///     let mut smtp = tcp::connect(address, Duration::from_secs(2))?;
+///     let greeting = smtp.read_line(512)?;
+///     smtp.write_all(b"QUIT\r\n")?;
+///     Ok(Outcome::healthy(greeting))
+/// }
+///
+/// let address: Address = "mail:25".parse()?;
+/// let world = World::new();
+/// world.tcp("mail:25").answers(Peer::new().says("220 ready\r\n").hears("QUIT\r\n").closes());
+/// assert_eq!(world.run(|| check(&address))?.message(), "220 ready");
+///
+/// world.tcp("mail:25").answers(Peer::new().waits(Duration::from_secs(30)).says("220 late\r\n"));
+/// let error = world.run(|| check(&address)).unwrap_err();
+/// assert_eq!(error.to_string(), "cannot read from mail:25: nothing within 2s");
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "it answers nothing before a world has it"]
+pub struct Peer {
+    arrival: Arrival,
+    after: Duration,
+    steps: Vec<Step>,
+}
+
+/// What comes of connecting.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Arrival {
+    #[default]
+    Connects,
+    Refuses,
+    Unreachable,
+    Denied,
+    /// The name is not known, for this reason.
+    Unknown(String),
+}
+
+// Functions, which all connections to a peer share.
+type Matches = Arc<Mutex<dyn FnMut(&[u8]) -> bool + Send>>;
+type Reply = Arc<Mutex<dyn FnMut(&[u8]) -> Peer + Send>>;
+
+/// One thing that a peer does.
+#[derive(Clone)]
+pub(super) enum Step {
+    Says(Vec<u8>),
+    Floods(Vec<u8>),
+    Waits(Duration),
+    Hears(Vec<u8>),
+    HearsWhere(Matches),
+    HearsEnd,
+    Replies(Reply),
+    ShakesHands(Handshake),
+    RefusesTls(String),
+    Closes,
+    Resets,
+}
+
+impl Peer {
+    /// One that takes the connection and does nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Nobody listens there.
+    pub fn refuses() -> Self {
+        Self::arriving(Arrival::Refuses)
+    }
+
+    /// There is no way to it.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// world.tcp("db:5432").answers(Peer::unreachable());
+    /// let error = world.run(|| tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)).unwrap_err();
+    /// assert_eq!(error.to_string(), "cannot connect to db:5432: there is no route to it");
+    /// ```
+    pub fn unreachable() -> Self {
+        Self::arriving(Arrival::Unreachable)
+    }
+
+    /// The operator has not granted it.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// world.tls("db:5432").answers(Peer::denied());
+    /// assert!(world.run(|| tls::connect(&"db:5432".parse().unwrap())).unwrap_err().is_denied());
+    /// ```
+    pub fn denied() -> Self {
+        Self::arriving(Arrival::Denied)
+    }
+
+    /// The name can't be looked up.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// world.tcp("db:5432").answers(Peer::unknown("there is no such name"));
+    /// let error = world.run(|| tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)).unwrap_err();
+    /// let text = "cannot connect to db:5432: cannot look up the host: there is no such name";
+    /// assert_eq!(error.to_string(), text);
+    /// ```
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self::arriving(Arrival::Unknown(why.into()))
+    }
+
+    /// The connection takes so long to come about, or to fail; [`Duration::MAX`] is never.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// world.tcp("db:5432").answers(Peer::new().after(Duration::MAX));
+    /// let connect = || tcp::connect(&"db:5432".parse().unwrap(), Duration::from_secs(1));
+    /// assert!(world.run(connect).unwrap_err().is_timeout());
+    /// assert_eq!(world.elapsed(), Duration::from_secs(1));
+    /// ```
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.after = delay;
+        self
+    }
+
+    /// Sends this. Each call is a piece of its own: one read has it, or its beginning.
+    pub fn says(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.step(Step::Says(bytes.into()))
+    }
+
+    /// Sends this over and over, without an end.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// world.tcp("db:5432").answers(Peer::new().floods("x"));
+    /// let read = || tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.read_line(512);
+    /// let error = world.run(read).unwrap_err();
+    /// assert_eq!(error.to_string(), "cannot read from db:5432: the answer is longer than 512 bytes");
+    /// ```
+    pub fn floods(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.step(Step::Floods(bytes.into()))
+    }
+
+    /// Does nothing for so long.
+    pub fn waits(self, time: Duration) -> Self {
+        self.step(Step::Waits(time))
+    }
+
+    /// Waits for these bytes, in as many pieces as they come.
+    ///
+    /// ```should_panic
+    /// # use vitals_sdk::prelude::*;
+    /// # use vitals_sdk::testing::{Peer, World};
+    /// let world = World::new();
+    /// world.tcp("cache:6379").answers(Peer::new().hears("PING\r\n"));
+    /// // The check went beyond what its test gives: tcp cache:6379 heard `QUIT\r\n`, and was to …
+    /// world.run(|| {
+    ///     let mut stream = tcp::connect(&"cache:6379".parse()?, Duration::MAX)?;
+    ///     stream.write_all(b"QUIT\r\n")?;
+    ///     Ok::<_, Error>(())
+    /// });
+    /// ```
+    pub fn hears(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.step(Step::Hears(bytes.into()))
+    }
+
+    /// Waits until a function says of all that came since that it is what it was to be.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// let line = |bytes: &[u8]| bytes.starts_with(b"EHLO ") && bytes.ends_with(b"\r\n");
+    /// world.tcp("mail:25").answers(Peer::new().hears_where(line).says("250 hello\r\n"));
+    /// let answer = world.run(|| {
+    ///     let mut smtp = tcp::connect(&"mail:25".parse()?, Duration::MAX)?;
+    ///     smtp.write_all(b"EHLO vitals\r\n")?;
+    ///     Ok::<_, Error>(smtp.read_line(512)?)
+    /// })?;
+    /// assert_eq!(answer, "250 hello");
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn hears_where(self, matches: impl FnMut(&[u8]) -> bool + Send + 'static) -> Self {
+        self.step(Step::HearsWhere(Arc::new(Mutex::new(matches))))
+    }
+
+    /// Waits until the check says that it will write no more.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// world.tcp("whois:43").answers(Peer::new().hears("a\r\n").hears_end().says("found").closes());
+    /// let answer = world.run(|| {
+    ///     let mut whois = tcp::connect(&"whois:43".parse()?, Duration::MAX)?;
+    ///     whois.write_all(b"a\r\n")?;
+    ///     whois.finish()?;
+    ///     Ok::<_, Error>(whois.read_some(64)?)
+    /// })?;
+    /// assert_eq!(answer, b"found");
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn hears_end(self) -> Self {
+        self.step(Step::HearsEnd)
+    }
+
+    /// From here on does what a function makes of all that came since the last time: the steps of the peer
+    /// that it answers. One without steps waits for more.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// world.tcp("cache:6379").answers(Peer::new().replies(|heard| match heard {
+    ///     b"PING\r\n" => Peer::new().waits(Duration::from_millis(20)).says("+PONG\r\n"),
+    ///     b"QUIT\r\n" => Peer::new().says("+OK\r\n").closes(),
+    ///     _ => Peer::new(),
+    /// }));
+    /// world.run(|| {
+    ///     let mut cache = tcp::connect(&"cache:6379".parse()?, Duration::MAX)?;
+    ///     for (line, answer) in [("PING\r\n", "+PONG"), ("PING\r\n", "+PONG"), ("QUIT\r\n", "+OK")] {
+    ///         cache.write_all(line.as_bytes())?;
+    ///         assert_eq!(cache.read_line(64)?, answer);
+    ///     }
+    ///     Ok::<_, Error>(())
+    /// })?;
+    /// assert_eq!(world.elapsed(), Duration::from_millis(40));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn replies(self, reply: impl FnMut(&[u8]) -> Self + Send + 'static) -> Self {
+        self.step(Step::Replies(Arc::new(Mutex::new(reply))))
+    }
+
+    /// Shakes hands when the check starts TLS, with a certificate that is trusted; see
+    /// [`World::certificate`](crate::testing::World::certificate). For [`World::tls`](crate::testing::World::tls)
+    /// alone.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// let after_starttls = Peer::new()
+    ///     .hears("STARTTLS\r\n")
+    ///     .says("220 go ahead\r\n")
+    ///     .shakes_hands(world.certificate("mail", 30));
+    /// world.tls("mail:25").answers(after_starttls);
+    /// let handshake = world.run(|| {
+    ///     let mut smtp = tls::connect(&"mail:25".parse()?)?;
+    ///     smtp.write_all(b"STARTTLS\r\n")?;
+    ///     smtp.read_line(512)?;
+    ///     Ok::<_, Error>(smtp.start_tls("mail")?)
+    /// })?;
+    /// assert!(handshake.is_trusted());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn shakes_hands(self, certificate: Certificate) -> Self {
+        self.shakes_hands_as(handshake(certificate, None))
+    }
+
+    /// The same with a certificate that is not trusted, for this reason.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// let expired = Peer::new().shakes_hands_untrusted(world.certificate("db", -3), "it has expired");
+    /// world.tls("db:5432").answers(expired);
+    /// let error = world.run(|| tls::connect(&"db:5432".parse().unwrap())?.start_tls("db")).unwrap_err();
+    /// let text = "cannot start TLS with db:5432: the certificate of db is not trusted: it has expired";
+    /// assert_eq!(error.to_string(), text);
+    /// ```
+    pub fn shakes_hands_untrusted(self, certificate: Certificate, why: impl Into<String>) -> Self {
+        self.shakes_hands_as(handshake(certificate, Some(why.into())))
+    }
+
+    /// The same with all that there is to a handshake.
+    ///
+    /// ```
+    /// use vitals_sdk::testing::{Peer, World};
+    /// use vitals_sdk::tls::{self, Handshake};
+    ///
+    /// let world = World::new();
+    /// world.tls("db:5432").answers(Peer::new().shakes_hands_as(Handshake {
+    ///     chain: vec![world.certificate("db", 30), world.certificate("Test CA", 900)],
+    ///     protocol: "TLSv1.2".to_owned(),
+    ///     cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned(),
+    ///     verification_error: None,
+    /// }));
+    /// let handshake = world.run(|| tls::connect(&"db:5432".parse().unwrap())?.start_tls("db"))?;
+    /// assert_eq!(handshake.protocol, "TLSv1.2");
+    /// # Ok::<(), tls::Error>(())
+    /// ```
+    pub fn shakes_hands_as(self, handshake: Handshake) -> Self {
+        self.step(Step::ShakesHands(handshake))
+    }
+
+    /// Fails the handshake, for this reason.
+    ///
+    /// ```
+    /// use vitals_sdk::testing::{Peer, World};
+    /// use vitals_sdk::tls;
+    ///
+    /// let world = World::new();
+    /// world.tls("db:5432").answers(Peer::new().refuses_tls("no common protocol"));
+    /// let error = world.run(|| tls::connect(&"db:5432".parse().unwrap())?.start_tls("db")).unwrap_err();
+    /// assert_eq!(error.to_string(), "cannot start TLS with db:5432: no common protocol");
+    /// ```
+    pub fn refuses_tls(self, why: impl Into<String>) -> Self {
+        self.step(Step::RefusesTls(why.into()))
+    }
+
+    /// Closes the connection in good order.
+    pub fn closes(self) -> Self {
+        self.step(Step::Closes)
+    }
+
+    /// Breaks the connection.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// world.tcp("db:5432").answers(Peer::new().resets());
+    /// let read = || tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.read_some(1);
+    /// let error = world.run(read).unwrap_err();
+    /// assert!(error.to_string().ends_with("the connection was broken by the other side"));
+    /// ```
+    pub fn resets(self) -> Self {
+        self.step(Step::Resets)
+    }
+
+    fn arriving(arrival: Arrival) -> Self {
+        Self {
+            arrival,
+            ..Self::default()
+        }
+    }
+
+    fn step(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    pub(super) fn arrives_after(&self) -> Duration {
+        self.after
+    }
+
+    pub(super) fn arrival(&self) -> &Arrival {
+        &self.arrival
+    }
+
+    pub(super) fn into_steps(self) -> Vec<Step> {
+        self.steps
+    }
+}
+
+fn handshake(certificate: Certificate, verification_error: Option<String>) -> Handshake {
+    Handshake {
+        chain: vec![certificate],
+        protocol: "TLSv1.3".to_owned(),
+        cipher: "TLS_AES_128_GCM_SHA256".to_owned(),
+        verification_error,
+    }
+}
+
+impl Step {
+    /// What it is about to do, behind "was to".
+    pub(super) fn plan(&self) -> String {
+        match self {
+            Self::Hears(bytes) => format!("hear `{}`", bytes.escape_ascii()),
+            Self::HearsWhere(_) | Self::Replies(_) => "hear what a function looks for".to_owned(),
+            Self::HearsEnd => "hear the end".to_owned(),
+            Self::ShakesHands(_) | Self::RefusesTls(_) => "start TLS".to_owned(),
+            Self::Says(_) | Self::Floods(_) => "speak".to_owned(),
+            Self::Waits(_) => "wait".to_owned(),
+            Self::Closes | Self::Resets => "close".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.plan())
+    }
+}

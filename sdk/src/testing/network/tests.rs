@@ -1,0 +1,244 @@
+use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::*;
+use crate::tcp::TcpStream;
+use crate::tls;
+
+fn address(text: &str) -> Address {
+    text.parse().expect(text)
+}
+
+fn connect(timeout: Duration) -> Result<TcpStream, tcp::Error> {
+    tcp::connect(&address("db:5432"), timeout)
+}
+
+/// What a test is told that goes beyond its world.
+fn told<T>(world: &World, check: impl FnOnce() -> T) -> String {
+    let panicked = catch_unwind(AssertUnwindSafe(|| world.run(check)));
+    let Err(panic) = panicked else {
+        panic!("the world was content");
+    };
+    *panic.downcast::<String>().unwrap()
+}
+
+#[test]
+fn pieces_come_when_they_are_said_and_reads_wait_for_them() {
+    let world = World::new();
+    let tenth = Duration::from_millis(100);
+    let peer = Peer::new()
+        .says("ab")
+        .waits(tenth)
+        .says("c\n")
+        .says("d")
+        .closes();
+    world.tcp("db:5432").answers(peer);
+    world.run(|| {
+        let mut stream = connect(Duration::from_secs(1)).unwrap();
+        assert_eq!(stream.read_some(1).unwrap(), b"a");
+        assert_eq!(world.elapsed(), Duration::ZERO);
+        assert_eq!(stream.read_line(10).unwrap(), "bc");
+        assert_eq!(world.elapsed(), tenth);
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "d");
+        assert_eq!(stream.read_some(1).unwrap(), b"");
+    });
+    assert_eq!(world.elapsed(), tenth);
+}
+
+#[test]
+fn a_read_that_timed_out_can_be_tried_again() {
+    let world = World::new();
+    let peer = Peer::new().waits(Duration::from_millis(1_500)).says("x");
+    world.tcp("db:5432").answers(peer);
+    world.run(|| {
+        let mut stream = connect(Duration::from_secs(1)).unwrap();
+        let error = stream.read_exact(1).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot read from db:5432: nothing within 1s"
+        );
+        assert_eq!(stream.read_exact(1).unwrap(), b"x");
+        assert_eq!(world.elapsed(), Duration::from_millis(1_500));
+        // Through its script it is silent, to the deadline of the run.
+        stream.set_timeout(Duration::MAX);
+        assert!(stream.read_exact(1).unwrap_err().is_timeout());
+        assert!(Deadline::of_run().is_over());
+        assert!(stream.write_all(b"x").unwrap_err().is_timeout());
+        assert!(connect(Duration::MAX).unwrap_err().is_timeout());
+    });
+}
+
+#[test]
+fn an_answer_is_as_late_as_what_it_answers() {
+    let world = World::new();
+    let second = Duration::from_secs(1);
+    let peer = Peer::new().hears("PING").waits(second).says("PONG");
+    world.tcp("db:5432").answers(peer.after(second));
+    world.run(|| {
+        let mut stream = connect(Duration::MAX).unwrap();
+        crate::clock::sleep(second);
+        stream.write_all(b"PI").unwrap();
+        stream.write_all(b"NG").unwrap();
+        assert_eq!(stream.read_exact(4).unwrap(), b"PONG");
+    });
+    assert_eq!(world.elapsed(), 3 * second);
+    assert_eq!(world.heard("db:5432"), [b"PING"]);
+}
+
+#[test]
+fn what_was_not_to_be_heard_breaks_the_connection_and_fails_the_test() {
+    let world = World::new();
+    world
+        .tcp("db:5432")
+        .answers(Peer::new().hears("PING\r\n").says("PONG"));
+    let text = told(&world, || {
+        let mut stream = connect(Duration::MAX).unwrap();
+        stream.write_all(b"PONG\r\n").unwrap();
+        assert!(stream.read_some(1).is_err());
+        assert!(stream.write_all(b"x").is_err());
+    });
+    assert_eq!(
+        text,
+        "the check went beyond what its test gives:\n  the peer at tcp db:5432 heard `PONG\\r\\n`, and \
+         was to hear `PING\\r\\n`"
+    );
+    let text = told(&world, || {
+        let mut stream = connect(Duration::MAX).unwrap();
+        stream.finish().unwrap();
+    });
+    assert!(
+        text.ends_with("heard the end, and was to hear `PING\\r\\n`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn where_nobody_was_put_there_is_nobody() {
+    let world = World::new();
+    world.tls("db:5432").answers(Peer::new());
+    let mut said = String::new();
+    let text = told(&world, || {
+        said = connect(Duration::MAX).unwrap_err().to_string();
+    });
+    let why = "the test has no peer at tcp db:5432; there are tls db:5432";
+    assert_eq!(said, format!("cannot connect to db:5432: {why}"));
+    assert!(text.ends_with(why), "{text}");
+}
+
+#[test]
+fn a_stream_without_end_meets_a_limit_or_the_deadline() {
+    let world = World::new();
+    world.tcp("db:5432").answers(Peer::new().floods("ab"));
+    world.run(|| {
+        let mut stream = connect(Duration::MAX).unwrap();
+        assert_eq!(stream.read_exact(3).unwrap(), b"aba");
+        let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn tls_begins_where_the_script_has_it() {
+    let world = World::new();
+    let certificate = || world.certificate("db", 30);
+    let shake = |peer: Peer| {
+        world.tls("db:5432").answers(peer);
+        let mut connection = tls::connect(&address("db:5432")).unwrap();
+        connection
+            .start_tls("db")
+            .map_err(|error| error.to_string())
+    };
+    world.run(|| {
+        assert!(shake(Peer::new().shakes_hands(certificate())).is_ok());
+        let late = Peer::new().waits(Duration::from_mins(1));
+        for (peer, why) in [
+            (Peer::new().closes(), "the other side closed the connection"),
+            (Peer::new().says("SSH-2.0\r\n"), "what came is not TLS"),
+            (late.shakes_hands(certificate()), "nothing within 4s 900ms"),
+        ] {
+            let error = shake(peer).unwrap_err();
+            assert_eq!(error, format!("cannot start TLS with db:5432: {why}"));
+        }
+    });
+    let text = told(&world, || shake(Peer::new().hears("STARTTLS")).is_err());
+    assert!(
+        text.ends_with("the peer at tls db:5432 was asked for TLS, and was to hear `STARTTLS`"),
+        "{text}"
+    );
+    world
+        .tls("db:5432")
+        .answers(Peer::new().shakes_hands(certificate()));
+    let text = told(&world, || {
+        tls::connect(&address("db:5432"))
+            .unwrap()
+            .write_all(b"plain")
+            .unwrap();
+    });
+    assert!(
+        text.ends_with("heard `plain`, and was to start TLS"),
+        "{text}"
+    );
+}
+
+#[test]
+fn who_does_not_verify_sees_why_it_would_not_be_trusted() {
+    let world = World::new();
+    let certificate = world.certificate("other", 30);
+    let peer = Peer::new().shakes_hands_untrusted(certificate, "it is for other");
+    world.tls("db:5432").answers(peer.says("hi"));
+    world.run(|| {
+        let mut connection = tls::connect(&address("db:5432")).unwrap();
+        let handshake = connection.start_tls_unverified("db").unwrap();
+        assert_eq!(
+            handshake.verification_error.as_deref(),
+            Some("it is for other")
+        );
+        assert_eq!(connection.read_exact(2).unwrap(), b"hi");
+        let error = connection.start_tls("db").unwrap_err().to_string();
+        assert!(
+            error.ends_with("the connection speaks TLS already"),
+            "{error}"
+        );
+
+        let mut connection = tls::connect(&address("db:5432")).unwrap();
+        assert!(connection.start_tls("db").is_err());
+        let error = connection.read_some(1).unwrap_err();
+        assert_eq!(error.problem(), &Problem::Closed);
+    });
+}
+
+#[test]
+fn every_way_not_to_connect_has_the_host_s_words() {
+    let world = World::new();
+    for (peer, tcp, tls) in [
+        (Peer::refuses(), "connection refused", "connection refused"),
+        (
+            Peer::unreachable(),
+            "there is no route to it",
+            "there is no route to it",
+        ),
+        (
+            Peer::denied(),
+            "denied: tcp db:5432 (it is not granted)",
+            "denied: tls db:5432 (add it to `allow.tls` of the check)",
+        ),
+        (
+            Peer::unknown("no such name"),
+            "cannot look up the host: no such name",
+            "cannot look up the host: no such name",
+        ),
+    ] {
+        world.tcp("db:5432").answers(peer.clone());
+        world.tls("db:5432").answers(peer);
+        let over_tcp = world.run(|| connect(Duration::MAX).unwrap_err().to_string());
+        assert_eq!(over_tcp, format!("cannot connect to db:5432: {tcp}"));
+        let over_tls = world.run(|| tls::connect(&address("db:5432")).unwrap_err());
+        assert_eq!(
+            over_tls.to_string(),
+            format!("cannot connect to db:5432: {tls}")
+        );
+    }
+    assert!(world.heard("db:5432").is_empty());
+}
