@@ -36,7 +36,8 @@ impl Deadline {
         Self(now.checked_add(time).unwrap_or_else(far))
     }
 
-    /// The deadline of this run: a tenth of its time before the host ends it, at most 100 ms. Outside of the host there is none: a day from now.
+    /// The deadline of this run: a tenth of its time before the host ends it, at most 100 ms. Outside of
+    /// the host it is that of a test's [`World`](crate::testing::World), and a day from now without one.
     pub fn of_run() -> Self {
         RUN.get().unwrap_or_else(|| Self::after(FAR))
     }

@@ -63,10 +63,57 @@
 //! grants it: [`http`], [`tcp`], [`tls`], [`files`] and [`system`] answer with an error that says what would
 //! have to be granted. What stands in a setting with `#[config(grant = "…")]` is granted.
 //!
-//! Outside of it, in the author's own `cargo test`, the check stays an ordinary function: [`tcp`] is
-//! `std::net` there, [`http`], [`tls`], [`metrics`], [`files`] and [`system`] answer with an error that says
-//! so, and [`report`] is silent. `Settings::from_json` makes the settings for such a test, [`Request::new`]
-//! the request.
+//! Outside of it the check stays an ordinary function: [`tcp`] is `std::net` there, [`http`], [`tls`],
+//! [`metrics`], [`files`] and [`system`] answer with an error that says so, and [`report`] is silent.
+//!
+//! # Testing a check
+//!
+//! In the author's own `cargo test` a [`testing::World`] stands for all that a check looks at. It needs
+//! neither host nor network, and time goes by in it without being waited for:
+//!
+//! ```
+//! # use vitals_sdk::prelude::*;
+//! # #[derive(Config)]
+//! # struct Settings {
+//! #     #[config(grant = "http")]
+//! #     url: Url,
+//! #     #[config(default = "2s")]
+//! #     slow_after: Duration,
+//! # }
+//! # fn check(settings: Settings) -> Result<Outcome> {
+//! #     let response = http::get(&settings.url).send()?;
+//! #     let slow = Thresholds { degraded_above: Some(settings.slow_after), unhealthy_above: None };
+//! #     Ok(Outcome::healthy("answered").timed(response.elapsed(), slow))
+//! # }
+//! use vitals_sdk::testing::{Answer, World};
+//!
+//! let run = |world: &World| {
+//!     let settings = Settings::from_json(r#"{ "url": "http://shop/health" }"#).unwrap();
+//!     world.outcome(|| check(settings))
+//! };
+//! let world = World::new();
+//!
+//! world.http("GET", "http://shop/health").answers("up");
+//! assert_eq!(run(&world).status(), Status::Healthy);
+//!
+//! world.http("GET", "http://shop/health").answers(Answer::ok("up").after(Duration::from_secs(3)));
+//! assert_eq!(run(&world).message(), "answered after 3s, above 2s");
+//!
+//! world.http("GET", "http://shop/health").answers(http::Problem::Refused);
+//! assert_eq!(run(&world).message(), "cannot get http://shop/health: connection refused");
+//! ```
+//!
+//! | what the check uses | what the test says | what it can look at |
+//! |---|---|---|
+//! | [`http`] | [`World::http`](testing::World::http) | [`World::requests`](testing::World::requests) |
+//! | [`tcp`], [`tls`] | [`World::tcp`](testing::World::tcp), [`World::tls`](testing::World::tls), [`World::certificate`](testing::World::certificate) | [`World::heard`](testing::World::heard) |
+//! | [`files`] | [`World::file`](testing::World::file), [`World::directory`](testing::World::directory) | |
+//! | [`system`] | [`World::disk`](testing::World::disk), [`World::memory`](testing::World::memory), [`World::load`](testing::World::load) | |
+//! | [`clock`], [`Deadline`] | [`World::set_time`](testing::World::set_time), [`World::set_timeout`](testing::World::set_timeout), [`World::advance`](testing::World::advance) | [`World::elapsed`](testing::World::elapsed) |
+//! | [`metrics`], [`report`] | | [`World::metric`](testing::World::metric), [`World::logs`](testing::World::logs), [`World::captures`](testing::World::captures) |
+//! | [`Request`] | [`Request::new`], within [`World::run`](testing::World::run) | |
+//!
+//! A check measures time by [`clock::Instant`], not by `std`'s, for a world to be able to tell it.
 
 #[cfg(all(
     target_family = "wasm",

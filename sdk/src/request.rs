@@ -25,7 +25,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request for the check of this name, for tests: the first run, with a day to go.
+    /// A request for the check of this name, for tests: the first run, with the time of the
+    /// [`World`](crate::testing::World) that it is made in, or a day without one.
     pub fn new(check: impl Into<String>) -> Self {
         Self {
             check: check.into(),

@@ -62,7 +62,8 @@ pub use metrics::{Kind, Metric};
 pub(crate) use network::Connection;
 pub use network::{Listener, Peer};
 
-use crate::Deadline;
+use crate::plugin;
+use crate::{Deadline, Error, Outcome};
 
 /// What there is for a check to look at. It begins empty, at 2026-01-01T00:00:00Z.
 #[derive(Default)]
@@ -130,6 +131,33 @@ impl World {
             surprises.join("\n  ")
         );
         answer
+    }
+
+    /// Runs a check like [`World::run`] and answers what the host would show: an error is unhealthy, with
+    /// its causes as the message.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::World;
+    ///
+    /// fn check() -> Result<Outcome> {
+    ///     let text = files::read_to_string("/proc/mdstat", 4096).context("no RAID here")?;
+    ///     Ok(Outcome::healthy(text))
+    /// }
+    ///
+    /// let outcome = World::new().outcome(check);
+    /// assert_eq!(outcome.status(), Status::Unhealthy);
+    /// assert_eq!(
+    ///     outcome.message(),
+    ///     "no RAID here: cannot read /proc/mdstat: there is no such file or directory"
+    /// );
+    /// ```
+    pub fn outcome<A>(&self, check: impl FnOnce() -> A) -> Outcome
+    where
+        A: plugin::Answer<Error: Into<Error>>,
+    {
+        plugin::Answer::split(self.run(check))
+            .unwrap_or_else(|error| Outcome::unhealthy(format!("{:#}", error.into())))
     }
 
     /// Notes what was asked for and not given, and hands the words back for the error.

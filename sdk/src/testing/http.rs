@@ -266,6 +266,22 @@ impl Route<'_> {
 }
 
 /// A request that was made in a [`World`]. See [`World::requests`].
+///
+/// ```
+/// use vitals_sdk::{http, testing::World};
+///
+/// let world = World::new();
+/// world.http("PUT", "http://web/a").answers(204);
+/// let put = http::put(&"http://web/a".parse()?).header("x-key", "k").body("deep");
+/// world.run(|| put.send())?;
+///
+/// let sent = &world.requests()[0];
+/// assert_eq!((sent.method(), sent.url().path()), ("PUT", "/a"));
+/// assert_eq!(sent.header("X-Key"), Some("k"));
+/// assert_eq!((sent.body(), &*sent.text()), (&b"deep"[..], "deep"));
+/// assert!(sent.headers().contains(&("content-length".to_owned(), "4".to_owned())));
+/// # Ok::<(), vitals_sdk::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sent {
     method: String,

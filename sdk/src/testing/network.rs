@@ -2,6 +2,7 @@
 
 mod connection;
 mod peer;
+mod step;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -41,7 +42,7 @@ impl fmt::Display for Channel {
 }
 
 impl World {
-    /// Says who is at `host:port` for [`tcp::connect`](crate::tcp::connect). In a world nothing goes over
+    /// Says who is at `host:port` for [`tcp::connect`]. In a world nothing goes over
     /// the machine's network.
     ///
     /// ```

@@ -9,8 +9,8 @@ use std::io::{self, ErrorKind};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::peer::{Peer, Step};
-use super::{Channel, World, lock};
+use super::step::Step;
+use super::{Channel, Peer, World, lock};
 use crate::Deadline;
 use crate::tls::{Handshake, Problem};
 
@@ -303,4 +303,4 @@ impl fmt::Debug for Connection {
 
 /// What one read has of a stream without end, and how long that takes.
 const FLOOD_BYTES: usize = 4096;
-const FLOOD_EACH: Duration = Duration::from_millis(10);
+const FLOOD_EACH: Duration = Duration::from_millis(1);

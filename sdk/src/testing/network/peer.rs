@@ -1,9 +1,9 @@
 //! The other side of a connection: what it says, hears and does, in its order.
 
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::step::Step;
 use crate::tls::{Certificate, Handshake};
 
 /// The other side of a connection, as a script: what it does, one after the other.
@@ -50,26 +50,6 @@ pub(super) enum Arrival {
     Denied,
     /// The name is not known, for this reason.
     Unknown(String),
-}
-
-// Functions, which all connections to a peer share.
-type Matches = Arc<Mutex<dyn FnMut(&[u8]) -> bool + Send>>;
-type Reply = Arc<Mutex<dyn FnMut(&[u8]) -> Peer + Send>>;
-
-/// One thing that a peer does.
-#[derive(Clone)]
-pub(super) enum Step {
-    Says(Vec<u8>),
-    Floods(Vec<u8>),
-    Waits(Duration),
-    Hears(Vec<u8>),
-    HearsWhere(Matches),
-    HearsEnd,
-    Replies(Reply),
-    ShakesHands(Handshake),
-    RefusesTls(String),
-    Closes,
-    Resets,
 }
 
 impl Peer {
@@ -391,26 +371,5 @@ fn handshake(certificate: Certificate, verification_error: Option<String>) -> Ha
         protocol: "TLSv1.3".to_owned(),
         cipher: "TLS_AES_128_GCM_SHA256".to_owned(),
         verification_error,
-    }
-}
-
-impl Step {
-    /// What it is about to do, behind "was to".
-    pub(super) fn plan(&self) -> String {
-        match self {
-            Self::Hears(bytes) => format!("hear `{}`", bytes.escape_ascii()),
-            Self::HearsWhere(_) | Self::Replies(_) => "hear what a function looks for".to_owned(),
-            Self::HearsEnd => "hear the end".to_owned(),
-            Self::ShakesHands(_) | Self::RefusesTls(_) => "start TLS".to_owned(),
-            Self::Says(_) | Self::Floods(_) => "speak".to_owned(),
-            Self::Waits(_) => "wait".to_owned(),
-            Self::Closes | Self::Resets => "close".to_owned(),
-        }
-    }
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.plan())
     }
 }
