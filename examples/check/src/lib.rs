@@ -1,13 +1,13 @@
 //! A health check as its author writes it: one function. Here, whether the machine's clock can be right.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use vitals_sdk::prelude::*;
 
 /// The clock is not before the day that this check was written.
 #[health_check(code = "clock")]
 fn check() -> Result<Outcome> {
-    let now = SystemTime::now()
+    let now = clock::now()
         .duration_since(UNIX_EPOCH)
         .context("cannot read the clock")?;
     let written = Duration::from_secs(1_767_225_600); // 2026-01-01
@@ -21,9 +21,12 @@ fn check() -> Result<Outcome> {
 }
 
 #[test]
-fn the_clock_of_this_machine_can_be_right() {
-    assert_eq!(
-        check().map(|outcome| outcome.status()).ok(),
-        Some(Status::Healthy)
-    );
+fn a_clock_that_was_never_set_is_unhealthy() {
+    let world = vitals_sdk::testing::World::new();
+    assert_eq!(world.outcome(check).status(), Status::Healthy);
+
+    world.set_time(UNIX_EPOCH + Duration::from_secs(60));
+    let outcome = world.outcome(check);
+    assert_eq!(outcome.status(), Status::Unhealthy);
+    assert_eq!(outcome.message(), "the clock is before 2026");
 }
