@@ -32,7 +32,8 @@ enum Trouble {
 }
 
 impl World {
-    /// Puts a file there, as young as can be, with the directories above it. What stood at the path before is gone.
+    /// Puts a file there, as young as can be, with the directories above it. What stood at the path before
+    /// is gone.
     ///
     /// # Panics
     ///

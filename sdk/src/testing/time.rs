@@ -74,7 +74,7 @@ impl World {
         time.of_day.checked_add(time.elapsed).unwrap_or(time.of_day)
     }
 
-    /// Lets time go by: between two runs, or in a function that answers.
+    /// Lets time go by, between two runs.
     ///
     /// ```
     /// use std::time::Duration;
