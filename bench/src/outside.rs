@@ -32,7 +32,7 @@ pub(crate) async fn rows(guest: &Path) -> Result<Vec<Row>> {
     let mut figures = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
         for (outlets, figures) in sets.into_iter().zip(&mut figures) {
-            let fleet = Fleet::with(guest, 100, Duration::from_millis(20), outlets).await?;
+            let fleet = Fleet::with(guest, 100, Duration::from_millis(4), outlets).await?;
             figures.push(fleet.micros_per_due_run().await?);
             fleet.stop().await;
         }
