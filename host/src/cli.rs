@@ -1,5 +1,6 @@
 //! The command line: what each verb is told, and which exit status it ends in.
 
+mod bench;
 mod check;
 mod compile;
 mod inspect;
@@ -9,6 +10,7 @@ mod reload;
 mod report;
 mod running;
 mod serve;
+mod told;
 mod validate;
 
 use std::io::Write as _;
@@ -43,6 +45,9 @@ enum Verb {
     /// Says what a plugin file is, what it may be told, and what it wants granted. Exit status: 0, 1
     /// no plugin.
     Inspect(inspect::Inspect),
+    /// Runs a plugin file many times and says what a run costs: time, fuel, memory. Exit status: 0, 3
+    /// could not be run.
+    Bench(Box<bench::Bench>),
     /// Lists the plugins of the running host. Exit status: 0, 3 the host could not be asked.
     Plugins(plugins::Plugins),
     /// Lets the running host look at files and configuration now, and says what changed. Exit
@@ -84,6 +89,7 @@ impl Arguments {
             Verb::Check(check) => check.run(config).await,
             Verb::Validate(validate) => validate.run(config).await,
             Verb::Inspect(inspect) => inspect.run(config).await,
+            Verb::Bench(bench) => bench.run(config).await,
             Verb::Plugins(plugins) => plugins.run(config).await,
             Verb::Reload(reload) => reload.run(config).await,
             Verb::Probe(probe) => probe.run().await,
@@ -122,7 +128,7 @@ pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     let command = Arguments::command();
     let verb = std::env::args_os().find(|argument| command.find_subcommand(argument).is_some());
-    let is_asking = ["check", "plugins", "reload"]
+    let is_asking = ["bench", "check", "plugins", "reload"]
         .iter()
         .any(|asks| verb.as_deref() == Some(asks.as_ref()));
     match error.exit_code() {
@@ -148,7 +154,7 @@ fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// The exit status of a check that could not be run.
+/// The exit status of a check or a benchmark that could not be run.
 const NOT_RUN: u8 = 3;
 /// The exit status where a running host could not be asked.
 const NOT_ASKED: u8 = 3;

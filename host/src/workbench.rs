@@ -3,6 +3,8 @@
 //! Loads through the same gate and runs in the same sandbox as the host; nothing is scheduled,
 //! watched or served.
 
+mod bench;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +17,10 @@ use crate::catalog::{Catalog, Files, LoadOutcome, Standing, Wanted};
 use crate::check::{CheckName, Digest, PluginName, RunReport, Text};
 use crate::config::{CheckConfig, Config, Entry, Environment, Settings};
 use crate::plugin::{
-    Compiler, GrantError, LoadError, Plugin, Sandbox, SandboxError, SandboxOptions, grants,
+    Compiler, GrantError, LoadError, Plugin, Sandbox, SandboxError, SandboxOptions, Task, grants,
 };
+
+pub use bench::{Cost, Plan};
 
 /// A sandbox with what a configuration names, and no host around it.
 #[derive(Debug)]
@@ -152,6 +156,12 @@ impl Workbench {
 
     /// Runs a plugin file once.
     pub async fn run_file(&self, path: &Path, told: AdHoc) -> Result<RunReport, NotRun> {
+        let (plugin, task) = self.set_up(path, told).await?;
+        Ok(plugin.run(task, None).await)
+    }
+
+    /// A plugin file that can be run as it is told.
+    async fn set_up(&self, path: &Path, told: AdHoc) -> Result<(Arc<Plugin>, Arc<Task>), NotRun> {
         let not_run = |error: &dyn std::fmt::Display| {
             NotRun(format!("cannot run {}: {error}", path.display()))
         };
@@ -168,11 +178,9 @@ impl Workbench {
             };
             entries.push(Entry::from(text.as_str()));
         }
-        let task = self
-            .catalog
-            .task(&name, &check, &plugin)
-            .map_err(|error| not_run(&error))?;
-        Ok(plugin.run(Arc::new(task), None).await)
+        let task = self.catalog.task(&name, &check, &plugin);
+        let task = task.map_err(|error| not_run(&error))?;
+        Ok((plugin, Arc::new(task)))
     }
 
     /// Looks into a plugin file.

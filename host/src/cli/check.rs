@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Map, Value};
 use vitals_host::check::{CheckName, RunReport, Status};
 use vitals_host::telemetry;
-use vitals_host::workbench::{AdHoc, NotRun, Workbench};
+use vitals_host::workbench::{NotRun, Workbench};
 
 use super::report::Format;
+use super::told::Told;
 use super::{NOT_RUN, compile, complain, load, print};
 
 #[derive(Debug, Args)]
@@ -18,16 +17,8 @@ pub(crate) struct Check {
     /// A check of the configuration (`orders-db`, `module:billing`), or the file of a plugin.
     #[arg(value_name = "NAME or FILE.wasm")]
     what: String,
-    /// For a file: its settings, a JSON object.
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    settings: String,
-    /// For a file: what it may reach besides the addresses in its settings, for example
-    /// `tcp=db.internal:5432`. May be repeated.
-    #[arg(long, value_name = "KIND=WHAT")]
-    allow: Vec<String>,
-    /// For a file: how long the run may take, for example `5s`.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    timeout: Option<Duration>,
+    #[command(flatten)]
+    told: Told,
     /// How to print the result.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -59,7 +50,7 @@ impl Check {
     async fn report(&self, mut workbench: Workbench) -> Result<(String, RunReport), String> {
         let text = |error: NotRun| error.to_string();
         if self.is_file() {
-            let told = self.told()?;
+            let told = self.told.ad_hoc()?;
             let path = Path::new(&self.what);
             let report = workbench.run_file(path, told).await.map_err(text)?;
             let name = path
@@ -69,7 +60,7 @@ impl Check {
                 .into_owned();
             return Ok((name, report));
         }
-        if self.settings != "{}" || !self.allow.is_empty() || self.timeout.is_some() {
+        if !self.told.is_nothing() {
             return Err(format!(
                 "`--settings`, `--allow` and `--timeout` go with a file; check `{}` has its own in \
                  the configuration",
@@ -84,23 +75,6 @@ impl Check {
     /// A name can hold neither a slash nor the ending of a plugin that is there.
     fn is_file(&self) -> bool {
         self.what.contains('/') || Path::new(&self.what).extension() == Some("wasm".as_ref())
-    }
-
-    fn told(&self) -> Result<AdHoc, String> {
-        let settings: Map<String, Value> = serde_json::from_str(&self.settings)
-            .map_err(|error| format!("`--settings` is no JSON object: {error}"))?;
-        let pair = |entry: &String| match entry.split_once('=') {
-            Some((kind, what)) => Ok((kind.to_owned(), what.to_owned())),
-            None => Err(format!(
-                "`--allow {entry}` names no kind: write for example `--allow tcp=db.internal:5432`"
-            )),
-        };
-        let allow = self.allow.iter().map(pair).collect::<Result<_, _>>()?;
-        Ok(AdHoc {
-            settings,
-            allow,
-            timeout: self.timeout,
-        })
     }
 
     /// Says why there is no result; a Nagios plugin says so on standard output.
@@ -120,12 +94,4 @@ fn exit_status(status: Status) -> ExitCode {
         Status::Unhealthy => 2,
         Status::Unknown => NOT_RUN,
     })
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().map(Duration::try_from);
-    match parsed {
-        Ok(Ok(duration)) if !duration.is_zero() => Ok(duration),
-        _ => Err("write for example 500ms or 5s".into()),
-    }
 }

@@ -28,7 +28,7 @@ impl Format {
     }
 }
 
-fn text(name: &str, report: &RunReport) -> String {
+pub(super) fn text(name: &str, report: &RunReport) -> String {
     let outcome = &report.outcome;
     let mut lines = format!("{name}: {}", outcome.status());
     if !outcome.message().is_empty() {
@@ -92,7 +92,7 @@ fn text(name: &str, report: &RunReport) -> String {
     lines
 }
 
-fn json(name: &str, report: &RunReport) -> Value {
+pub(super) fn json(name: &str, report: &RunReport) -> Value {
     let outcome = &report.outcome;
     json!({
         "name": name,

@@ -122,9 +122,56 @@ impl Plugin {
         RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
     }
 
+    /// Makes an instance with all its limits, as each run has one, and drops it; answers how long that took.
+    ///
+    /// # Errors
+    ///
+    /// What a run would end in that goes no further.
+    pub(crate) async fn instantiate(
+        self: &Arc<Self>,
+        task: Arc<Task>,
+    ) -> Result<Duration, RunError> {
+        let (plugin, of) = (Arc::clone(self), Arc::clone(&task));
+        let work = async move {
+            let started = Instant::now();
+            let limits = RunLimits::new(&task.limits, task.timeout);
+            let mut store = plugin.fresh_store(&task, &limits, started);
+            let instance = bounded(&mut store, &limits, async |store| {
+                plugin.pre().instantiate_async(store).await
+            });
+            instance.await.map(|_| started.elapsed())
+        };
+        let made = self.sandbox().threads().run(work).await;
+        made.unwrap_or_else(|panic| {
+            let report = self.panicked(&of, panic.as_ref());
+            Err(report.error.expect("a panic is an error"))
+        })
+    }
+
     async fn run_bare(&self, task: &Task, previous: Option<Status>) -> RunReport {
         let started = Instant::now();
         let limits = RunLimits::new(&task.limits, task.timeout);
+        let mut store = self.fresh_store(task, &limits, started);
+        let request = types::Request {
+            check: task.check.to_string(),
+            config: task.config.to_string(),
+            timeout_ms: u32::try_from(limits.timeout.as_millis()).unwrap_or(u32::MAX),
+            previous: previous.and_then(to_wire),
+        };
+        let answer = bounded(&mut store, &limits, async |store| {
+            let instance = self.pre().instantiate_async(&mut *store).await?;
+            instance
+                .vitals_health_health_check()
+                .call_check(store, &request)
+                .await
+        });
+        let answer = answer.await;
+        let left = leftovers(store, &limits, started);
+        report(answer, left, &task.secrets)
+    }
+
+    /// A store for one run that began at `started`.
+    fn fresh_store(&self, task: &Task, limits: &RunLimits, started: Instant) -> Store<State> {
         let sandbox = self.sandbox();
         let egress = Egress::new(
             Arc::clone(sandbox.network()),
@@ -147,7 +194,7 @@ impl Plugin {
         let grants = Arc::clone(&task.grants);
         let deadline = started + limits.timeout;
         let state = State::new(
-            &limits,
+            limits,
             deadline,
             egress,
             grants,
@@ -155,23 +202,7 @@ impl Plugin {
             journal,
             sandbox.ticking(),
         );
-        let mut store = sandbox.store(state, &limits);
-        let request = types::Request {
-            check: task.check.to_string(),
-            config: task.config.to_string(),
-            timeout_ms: u32::try_from(limits.timeout.as_millis()).unwrap_or(u32::MAX),
-            previous: previous.and_then(to_wire),
-        };
-        let answer = bounded(&mut store, &limits, async |store| {
-            let instance = self.pre().instantiate_async(&mut *store).await?;
-            instance
-                .vitals_health_health_check()
-                .call_check(store, &request)
-                .await
-        });
-        let answer = answer.await;
-        let left = leftovers(store, &limits, started);
-        report(answer, left, &task.secrets)
+        sandbox.store(state, limits)
     }
 }
 
