@@ -155,10 +155,15 @@ fn the_messages_in_the_docs_are_those_of_the_code() {
 
 /// All code below a directory.
 fn sources(directory: &Path) -> String {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
-    let text = |path: PathBuf| match path.is_dir() {
-        true => sources(&path),
-        false => fs::read_to_string(path).unwrap(),
+    let entries = fs::read_dir(directory).expect("a directory of the code");
+    let text = |path: PathBuf| {
+        if path.is_dir() {
+            sources(&path)
+        } else {
+            fs::read_to_string(path).expect("a file of the code")
+        }
     };
-    entries.map(|entry| text(entry.path())).collect()
+    entries
+        .map(|entry| text(entry.expect("an entry").path()))
+        .collect()
 }
