@@ -19,7 +19,7 @@ use jiff::Timestamp;
 pub use page::HealthPage;
 use round::FirstRound;
 use slot::Slot;
-pub use slot::{CheckFacts, PluginFacts, Posted, Posting, Succession};
+pub use slot::{Before, CheckFacts, Expired, PluginFacts, Posted, Posting, Succession};
 
 use crate::check::{CheckName, Status, verdict};
 use crate::schedule::Placement;
@@ -36,6 +36,15 @@ pub struct Board {
     assembled: ArcSwapOption<HealthPage>,
     assembling: Mutex<()>,
     summed: ArcSwapOption<(u64, Status)>,
+}
+
+/// What [`Board::expire`] found.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// The results that are too old since this look.
+    pub expired: Vec<Expired>,
+    /// When the next one will be; nothing where none can.
+    pub next: Option<Instant>,
 }
 
 impl Board {
@@ -147,24 +156,25 @@ impl Board {
         self.round.over().await;
     }
 
-    /// Turns results that are too old into `unknown`, and answers when to look again at the latest.
-    /// An `unhealthy` one stays: `unknown` never improves a verdict.
-    pub fn expire(&self, now: Instant) -> Option<Instant> {
+    /// Turns results that are too old into `unknown`, and answers which, and when to look again at the
+    /// latest. An `unhealthy` one stays: `unknown` never improves a verdict.
+    pub fn expire(&self, now: Instant) -> Swept {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        let mut next: Option<Instant> = None;
-        let mut expired = false;
+        let mut swept = Swept::default();
         for slot in slots.values() {
             match slot.expire(now) {
-                slot::Expiry::Now => expired = true,
-                slot::Expiry::At(at) => next = Some(next.map_or(at, |next| next.min(at))),
+                slot::Expiry::Now(expired) => swept.expired.push(expired),
+                slot::Expiry::At(at) => {
+                    swept.next = Some(swept.next.map_or(at, |next| next.min(at)));
+                }
                 slot::Expiry::Never => {}
             }
         }
         drop(slots);
-        if expired {
+        if !swept.expired.is_empty() {
             self.changed();
         }
-        next
+        swept
     }
 
     /// The verdict over all checks; counted anew at most once per change.
@@ -263,6 +273,9 @@ impl Board {
         }
     }
 }
+
+/// The words for a result that is too old.
+pub(crate) use slot::STALE;
 
 /// How often results are looked at for their age where nothing says when to.
 pub const EXPIRY_SWEEP: Duration = Duration::from_millis(500);

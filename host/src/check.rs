@@ -17,3 +17,4 @@ pub use outcome::{Bound, Detail, DetailValue, Measurement, Outcome, OutcomeParts
 pub use report::{Busy, Code, Refusal, RunError, RunReport, Usage};
 pub use status::{Status, verdict};
 pub use text::Text;
+pub(crate) use text::shown_path;

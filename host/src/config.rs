@@ -11,6 +11,7 @@ mod difference;
 mod environment;
 mod expand;
 mod faults;
+mod log_filter;
 mod raw;
 mod resolve;
 mod schema;

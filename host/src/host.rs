@@ -158,7 +158,7 @@ impl Host {
         let dropped = self.shutdown().await;
         stop.cancel();
         if let Err(error) = serving.await {
-            tracing::error!(%error, "the server panicked");
+            tracing::error!(error = error.to_string(), "the server ended early");
         }
         dropped
     }

@@ -202,7 +202,10 @@ impl Metrics {
         families.sort_by(|one, other| one.name().cmp(other.name()));
         let mut text = String::new();
         if let Err(error) = TextEncoder::new().encode_utf8(&families, &mut text) {
-            tracing::error!(%error, "some metrics cannot be written as text and are left out");
+            tracing::error!(
+                error = error.to_string(),
+                "some metrics cannot be written as text and are left out"
+            );
         }
         text
     }

@@ -1,13 +1,16 @@
 //! Where results go: the board, metrics, the log and the error tracker.
 
+mod line;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+pub(crate) use self::line::{log_expired, log_turn};
 use crate::board::{Board, CheckFacts, Posted, Posting, Succession};
-use crate::check::{CheckName, Status};
+use crate::check::{CheckName, Code, Status};
 use crate::metrics::Metrics;
 use crate::schedule::{FinishedRun, Results, Skipped};
 use crate::sentry::{Sentry, Turn};
@@ -42,25 +45,41 @@ impl Recorder {
 
     /// Says what turned.
     fn tell(&self, run: &FinishedRun, posted: Posted) {
+        let (report, status) = (&run.report, run.status);
+        let code = report.error.as_ref().map(|error| error.code);
+        tracing::debug!(
+            check = %run.check,
+            found = report.outcome.status().as_str(),
+            code = code.map(Code::as_str),
+            elapsed_ms = report.elapsed.as_secs_f64() * 1e3,
+            "run finished"
+        );
         let before = match posted {
             Posted::First => None,
             Posted::After(before) => Some(before),
             Posted::Refused => return,
         };
-        if before == Some(run.status) {
+        let has_turned = before.is_none_or(|before| before.status != status);
+        // What has to be done about it may be something else from here on.
+        let fails_otherwise = before.is_some_and(|before| before.code != code)
+            && status != Status::Healthy
+            && report.outcome.status() != Status::Healthy;
+        if !has_turned && !fails_otherwise {
             return;
         }
-        let message = run.report.outcome.message().as_str();
-        turned(&run.check, before, run.status, message);
         let facts = self.board.facts(&run.check, run.placement);
-        self.sentry.turned(&Turn {
+        let turn = Turn {
             check: &run.check,
             facts: facts.as_deref(),
-            before,
-            status: run.status,
-            report: &run.report,
+            before: before.map(|before| before.status),
+            status,
+            report,
             failures: run.consecutive_failures,
-        });
+        };
+        log_turn(&turn);
+        if has_turned {
+            self.sentry.turned(&turn);
+        }
     }
 }
 
@@ -83,7 +102,7 @@ impl Results for Recorder {
     }
 
     fn skipped(&self, check: &CheckName, reason: Skipped) {
-        tracing::debug!(%check, reason = reason.as_str(), "a run was left out");
+        tracing::debug!(%check, reason = reason.as_str(), "run left out");
         self.metrics.run_skipped(reason);
     }
 
@@ -106,18 +125,6 @@ fn posting(run: &FinishedRun, checked_at: Timestamp) -> Posting {
         breaker: run.breaker,
         next_run: checked_at.checked_add(until_next).ok(),
         stale_at: Some(run.stale_at),
-    }
-}
-
-/// One line for each transition, none for a run that changes nothing.
-fn turned(check: &CheckName, before: Option<Status>, status: Status, message: &str) {
-    let from = before.map_or("new", Status::as_str);
-    let colon = if message.is_empty() { "" } else { ": " };
-    match status {
-        Status::Healthy => tracing::info!(%check, from, "check is healthy{colon}{message}"),
-        Status::Degraded => tracing::warn!(%check, from, "check is degraded{colon}{message}"),
-        Status::Unhealthy => tracing::error!(%check, from, "check is unhealthy{colon}{message}"),
-        Status::Unknown => tracing::warn!(%check, from, "check is unknown{colon}{message}"),
     }
 }
 

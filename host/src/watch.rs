@@ -11,6 +11,7 @@ mod load;
 mod reloads;
 mod settle;
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -38,12 +39,13 @@ use crate::catalog::{
     Catalog, ConfigurationPage, Files, LibraryError, LoadOutcome, Restored, Shelf, Shelved, Stamp,
     Wanted,
 };
-use crate::check::{CheckName, PluginName};
+use crate::check::{CheckName, PluginName, Text, shown_path};
 use crate::config::{Config, Sources};
 use crate::host::Names;
 use crate::http::{Plugins, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::NativeCheck;
+use crate::panics::panic_text;
 use crate::plugin::{LoadError, Plugin, Sandbox};
 use crate::recorder::Recorder;
 use crate::reload::{PluginOutcome, PluginReload, Reload};
@@ -200,12 +202,23 @@ impl Watcher {
             let turn = AssertUnwindSafe(self.turn(&mut clock)).catch_unwind();
             tokio::select! {
                 () = closing.cancelled() => return,
-                turned = turn => if turned.is_err() {
-                    tracing::error!("the host panicked while it looked after the plugins; it goes on");
-                    self.rooms.panicked("while it looked after the plugins");
+                turned = turn => if let Err(panic) = turned {
+                    self.tell_of_panic(panic.as_ref());
                 },
             }
         }
+    }
+
+    /// Says that the host's own code panicked; the watcher goes on.
+    fn tell_of_panic(&self, panic: &(dyn Any + Send)) {
+        // It may quote settings.
+        let secrets = &self.catalog.config().secrets;
+        let panic = Text::line(&secrets.redact(panic_text(panic)), PANIC_BYTES);
+        tracing::error!(
+            panic = panic.as_str(),
+            "the host panicked while it looked after the plugins"
+        );
+        self.rooms.panicked("while it looked after the plugins");
     }
 
     /// Takes in all that there is to take in, then brings schedule and board in line once.
@@ -302,9 +315,14 @@ impl Watcher {
                 });
             }
             Found::Wrong(errors) => {
+                let path = self.configuration.as_ref().and_then(Configuration::path);
+                let path = path.map(|path| shown_path(&path));
+                let path = path.as_ref().map(Text::as_str);
                 for error in &errors {
                     tracing::error!(
-                        "the configuration is refused, the one before it holds: {error}"
+                        path,
+                        error,
+                        "configuration refused, the one before it holds"
                     );
                 }
                 self.rooms.metrics.config_reloaded(false, Timestamp::now());
@@ -328,10 +346,15 @@ impl Watcher {
         self.rooms.sentry.keep_secret(&config.secrets);
         self.rooms.tools.set(&config.tools);
         self.rooms.metrics.config_reloaded(true, Timestamp::now());
-        settle::tell_of_changes(&changes);
+        if is_same {
+            tracing::debug!("configuration read again, it says the same");
+        } else {
+            let path = self.configuration.as_ref().and_then(Configuration::path);
+            settle::tell_of_changes(&changes, path.as_deref());
+        }
         if restart_needed != self.restart_needed && !restart_needed.is_empty() {
             let keys = restart_needed.join(", ");
-            tracing::warn!("the configuration has changed in what needs a restart: {keys}");
+            tracing::warn!(keys, "configuration needs a restart to be taken over");
         }
         if !is_same {
             self.reloads.applied(&changes, &restart_needed);
@@ -420,8 +443,9 @@ impl Watcher {
         match arrival {
             Ok(arrival) => self.arrived(arrival),
             Err(error) => {
-                tracing::error!(%error, "a load was lost");
-                self.rooms.panicked("while it loaded a plugin");
+                if let Ok(panic) = error.try_into_panic() {
+                    self.tell_of_panic(panic.as_ref());
+                }
             }
         }
     }
@@ -450,7 +474,11 @@ impl Watcher {
                     Some(Restored::Mended) => {
                         let digest = plugin.digest();
                         let digest = digest.short();
-                        tracing::info!(plugin = %name, digest, "the version that serves is back in its file");
+                        let version = &plugin.description().version;
+                        tracing::info!(
+                            plugin = %name, %version, %digest,
+                            "plugin that serves is back in its file"
+                        );
                         self.rooms.metrics.plugin_restored(&name);
                         self.rooms.sentry.forget(&name);
                         self.unsettled = true;
@@ -536,7 +564,9 @@ impl Watcher {
     }
 
     fn tell(&mut self, wanted: &Wanted, shelved: Shelved, facts: &load::Facts) {
-        load::report(wanted, shelved, facts, &self.rooms);
+        let shelf = self.catalog.shelf(&wanted.name);
+        let serving = shelf.and_then(|shelf| Some(shelf.good()?.digest()));
+        load::report(wanted, shelved, facts, serving, &self.rooms);
         self.unsettled |= shelved != Shelved::Unchanged;
         let outcome = match shelved {
             Shelved::Loaded(_) => PluginOutcome::Loaded,
@@ -566,8 +596,9 @@ impl Watcher {
             match tokio::time::timeout(BEAT, &mut work).await {
                 Ok(Ok(done)) => return Some(done),
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "the host panicked while it looked after the plugins");
-                    self.rooms.panicked("while it looked after the plugins");
+                    if let Ok(panic) = error.try_into_panic() {
+                        self.tell_of_panic(panic.as_ref());
+                    }
                     return None;
                 }
                 Err(_) => self.rooms.beat.turn(),
@@ -576,11 +607,19 @@ impl Watcher {
     }
 
     fn report_directory(&self, files: &Files) {
+        let path = shown_path(&self.catalog.config().plugins.dir);
+        let path = path.as_str();
         let board = &self.rooms.board;
         let was_readable = board.directory_is_readable();
         match files.error() {
-            Some(error) if was_readable => tracing::error!("{error}; what is loaded keeps running"),
-            None if !was_readable => tracing::info!("the plugins directory can be read again"),
+            Some(error) if was_readable => tracing::error!(
+                path,
+                error = error.to_string(),
+                "plugins directory cannot be read, what is loaded keeps running"
+            ),
+            None if !was_readable => {
+                tracing::info!(path, "plugins directory can be read again");
+            }
             _ => {}
         }
         board.set_directory_readable(files.error().is_none());
@@ -589,10 +628,16 @@ impl Watcher {
     fn report_library(&mut self, files: &Files) {
         let error = files.library_error();
         if error != self.library_error.as_ref() {
+            let path = shown_path(&self.catalog.config().plugins.library);
+            let path = path.as_str();
             if let Some(error) = error {
-                tracing::warn!("{error}; what is loaded from it keeps running");
+                tracing::warn!(
+                    path,
+                    error = error.to_string(),
+                    "plugin library cannot be read, what is loaded from it keeps running"
+                );
             } else {
-                tracing::info!("the plugin library can be read again");
+                tracing::info!(path, "plugin library can be read again");
             }
             self.library_error = error.cloned();
         }
@@ -646,6 +691,7 @@ fn interval(period: Duration, first: Duration) -> Interval {
     interval
 }
 
+const PANIC_BYTES: usize = 1 << 10;
 /// From one beat of the watcher to the next.
 const BEAT: Duration = Duration::from_secs(1);
 /// How many notices are taken in at once, so that a program that registers checks without end

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,7 +18,40 @@ pub struct Serving {
     child: Child,
     address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
+    ear: Arc<Ear>,
     place: Place,
+}
+
+/// What reads the log.
+#[derive(Debug, Default)]
+struct Ear {
+    hearing: Mutex<Hearing>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hearing {
+    #[default]
+    Open,
+    /// The pipe is there, and nobody reads it.
+    Covered,
+    /// There is no pipe any more.
+    Lost,
+}
+
+impl Ear {
+    fn set(&self, hearing: Hearing) {
+        *self.hearing.lock().unwrap_or_else(PoisonError::into_inner) = hearing;
+        self.changed.notify_all();
+    }
+
+    /// Waits until something is to be read; false where nothing is any more.
+    fn listens(&self) -> bool {
+        let hearing = self.hearing.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_covered = |hearing: &mut Hearing| *hearing == Hearing::Covered;
+        let hearing = self.changed.wait_while(hearing, is_covered);
+        *hearing.unwrap_or_else(PoisonError::into_inner) == Hearing::Open
+    }
 }
 
 impl Serving {
@@ -32,8 +65,13 @@ impl Serving {
         let stderr = child.stderr.take().expect("it is piped");
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
+        let ear = Arc::<Ear>::default();
+        let listening = Arc::clone(&ear);
         thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut stderr = BufReader::new(stderr).lines().map_while(Result::ok);
+            while listening.listens()
+                && let Some(line) = stderr.next()
+            {
                 lines
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -44,6 +82,7 @@ impl Serving {
             child,
             address: ([0, 0, 0, 0], 0).into(),
             log,
+            ear,
             place,
         }
     }
@@ -58,8 +97,10 @@ impl Serving {
             let log = self.log();
             let up = log.iter().find(|line| line.contains("vitals is up"));
             let address = up.and_then(|line| {
-                let (_, listen) = line.split_once("listen=")?;
-                listen.split(' ').next()?.parse().ok()
+                let words = [("listen=", ' '), ("\"listen\":\"", '"')].into_iter();
+                let mut listen =
+                    words.filter_map(|(key, end)| line.split_once(key)?.1.split(end).next());
+                listen.find_map(|listen| listen.parse().ok())
             });
             address.ok_or_else(|| log.join("\n"))
         })
@@ -83,6 +124,21 @@ impl Serving {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Reads no more of the log, until it is uncovered: the host writes into a pipe that fills up.
+    pub fn cover_ear(&self) {
+        self.ear.set(Hearing::Covered);
+    }
+
+    /// Reads on.
+    pub fn uncover_ear(&self) {
+        self.ear.set(Hearing::Open);
+    }
+
+    /// Closes the end of the pipe that the log comes out of, at the next line.
+    pub fn lose_ear(&self) {
+        self.ear.set(Hearing::Lost);
     }
 
     /// Gets a page.

@@ -79,15 +79,35 @@ pub struct Succession {
 pub enum Posted {
     /// It is the first of its check.
     First,
-    /// It stands where this status stood.
-    After(Status),
+    /// It stands where this stood.
+    After(Before),
     /// It came too late: the check has been taken off, or a later placement of it has a result.
     Refused,
 }
 
+/// What a result stands after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// The status that was shown.
+    pub status: Status,
+    /// How the last run ended that did not find the watched thing healthy, if not by an answer.
+    pub code: Option<Code>,
+}
+
+/// A result that has become too old.
+#[derive(Clone, Debug)]
+pub struct Expired {
+    /// The check.
+    pub check: CheckName,
+    /// The status that was shown before.
+    pub before: Status,
+    /// What was known of the check when it was posted.
+    pub facts: Arc<CheckFacts>,
+}
+
 /// What [`Slot::expire`] found.
 pub(super) enum Expiry {
-    Now,
+    Now(Expired),
     At(Instant),
     Never,
 }
@@ -115,6 +135,8 @@ struct Current {
     posting: Option<Posting>,
     /// What was known of the check when the run that posted began.
     posted_under: Arc<CheckFacts>,
+    /// How the last run ended that did not find the watched thing healthy, if not by an answer.
+    failed_with: Option<Code>,
     stale: bool,
     full: Bytes,
     bare: Bytes,
@@ -192,9 +214,19 @@ impl Slot {
         }
         let posted = match &current.posting {
             None => Posted::First,
-            Some(_) => Posted::After(current.status()),
+            Some(_) => Posted::After(Before {
+                status: current.status(),
+                code: current.failed_with,
+            }),
         };
-        *current = Current::new(&self.name, Some(posting), Arc::clone(facts), false);
+        let failed_with = match posting.report.outcome.status() {
+            Status::Healthy => current.failed_with,
+            _ => posting.report.error.as_ref().map(|error| error.code),
+        };
+        *current = Current {
+            failed_with,
+            ..Current::new(&self.name, Some(posting), Arc::clone(facts), false)
+        };
         posted
     }
 
@@ -210,10 +242,18 @@ impl Slot {
         match due {
             Some(_) if current.stale => Expiry::Never,
             Some(at) if at <= now => {
+                let expired = Expired {
+                    check: self.name.clone(),
+                    before: current.status(),
+                    facts: Arc::clone(&current.posted_under),
+                };
                 let posting = current.posting.take();
-                let facts = Arc::clone(&current.posted_under);
-                *current = Current::new(&self.name, posting, facts, true);
-                Expiry::Now
+                let facts = Arc::clone(&expired.facts);
+                *current = Current {
+                    failed_with: current.failed_with,
+                    ..Current::new(&self.name, posting, facts, true)
+                };
+                Expiry::Now(expired)
             }
             Some(at) => Expiry::At(at),
             None => Expiry::Never,
@@ -251,6 +291,7 @@ impl Current {
         let mut current = Self {
             posting,
             posted_under,
+            failed_with: None,
             stale,
             full: Bytes::new(),
             bare: Bytes::new(),
@@ -464,4 +505,4 @@ fn milliseconds(duration: Duration) -> f64 {
 
 static NO_DETAILS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 const NOT_RUN: &str = "not run yet";
-const STALE: &str = "the last result is too old: the check has not run since";
+pub(crate) const STALE: &str = "the last result is too old: the check has not run since";

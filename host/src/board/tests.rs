@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Board, CheckFacts, PluginFacts, Posted, Posting, Succession};
+use super::{Before, Board, CheckFacts, Expired, PluginFacts, Posted, Posting, Succession};
 use crate::check::{Breaker, CheckName, Code, Conduct, Outcome, RunError, RunReport, Status};
 use crate::schedule::Placement;
 
@@ -123,9 +123,17 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
         placed.push(at_check);
         board.post(&name(check), posting(at_check, outcome, stale_at));
     }
-    assert_eq!(board.expire(now), stale_at);
+    assert_eq!(board.expire(now).next, stale_at);
     assert_eq!(page(&board)["checks"][1]["status"], "healthy");
-    assert_eq!(board.expire(now + Duration::from_secs(1)), None);
+    let swept = board.expire(now + Duration::from_secs(1));
+    assert_eq!(swept.next, None);
+    let expired: Vec<_> = swept.expired.iter().collect();
+    assert!(
+        matches!(expired[..], [Expired { check, before: Status::Healthy, .. }] if *check == name("good")),
+        "{expired:?}"
+    );
+    let again = board.expire(now + Duration::from_secs(2));
+    assert!(again.expired.is_empty(), "once");
     assert_eq!(page(&board)["checks"][1]["status"], "unknown");
     assert_eq!(page(&board)["checks"][0]["status"], "unhealthy");
     assert_eq!(board.health(), Status::Unhealthy);
@@ -270,7 +278,7 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
         posting(at, Outcome::healthy(""), Some(now + hour)),
     );
     board.place(name("a"), with(1_000));
-    assert!(board.expire(now).is_some_and(|next| next < now + hour));
+    assert!(board.expire(now).next.is_some_and(|next| next < now + hour));
     board.expire(Instant::now() + Duration::from_millis(1_500));
     assert_eq!(page(&board)["checks"][0]["status"], "unknown");
     // And the other way round: it is not too old before its time.
@@ -318,7 +326,11 @@ fn new_placements_take_over_together_with_their_results() {
         posting: posting(board.next_placement(), Outcome::healthy("new"), None),
     };
     let posted = board.succeed(vec![succession("a"), succession("b")]);
-    assert_eq!(posted, [Posted::After(Status::Unhealthy), Posted::First]);
+    let after = Before {
+        status: Status::Unhealthy,
+        code: None,
+    };
+    assert_eq!(posted, [Posted::After(after), Posted::First]);
     let page = page(&board);
     assert_eq!(page["status"], "healthy");
     assert_eq!(page["checks"][0]["message"], "new");

@@ -1,6 +1,7 @@
 //! The one constructor through which every text of a guest passes before anybody sees it.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -50,6 +51,11 @@ impl Text {
     }
 }
 
+/// A path as a line of the log shows it.
+pub(crate) fn shown_path(path: &Path) -> Text {
+    Text::line(&path.to_string_lossy(), PATH_BYTES)
+}
+
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -84,6 +90,9 @@ fn cut(mut clean: String, max_bytes: usize) -> String {
     }
     clean
 }
+
+/// `PATH_MAX` of Linux: what can be opened is shown whole.
+const PATH_BYTES: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {

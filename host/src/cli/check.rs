@@ -29,11 +29,11 @@ impl Check {
         let Ok((config, sources)) = load(file, Vec::new()) else {
             return ExitCode::from(NOT_RUN);
         };
-        if self.format != Format::Nagios
-            && let Err(error) = telemetry::start(&config.logging)
-        {
-            return self.not_run(&format!("VITALS_LOG can't be read: {error}"));
-        }
+        let log = (self.format != Format::Nagios).then(|| telemetry::start(&config.logging));
+        let _log = match log.transpose() {
+            Ok(log) => log,
+            Err(error) => return self.not_run(&format!("VITALS_LOG can't be read: {error}")),
+        };
         let workbench = match Workbench::open(config, sources.environment, compile::compiler()) {
             Ok(workbench) => workbench,
             Err(error) => return self.not_run(&error.to_string()),

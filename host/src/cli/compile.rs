@@ -46,7 +46,11 @@ impl Compile {
 /// compiled in this process.
 pub(crate) fn compiler() -> Compiler {
     Compiler::this_program().unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot open /proc/self/exe to compile in child processes");
+        tracing::warn!(
+            path = "/proc/self/exe",
+            error = error.to_string(),
+            "program cannot be opened, plugins are compiled in this process"
+        );
         Compiler::default()
     })
 }

@@ -10,11 +10,11 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use vitals_host::config::Argument;
+use vitals_host::config::{Argument, LogFormat, Origin};
 use vitals_host::reload::Reloader;
 use vitals_host::{Host, telemetry};
 
-use super::{compile, complain, fail, load, reload};
+use super::{compile, fail, load, reload};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -34,21 +34,22 @@ impl Serve {
             Ok(loaded) => loaded,
             Err(status) => return status,
         };
-        if let Err(error) = telemetry::start(&config.logging) {
-            return fail(&format!(
-                "VITALS_LOG can't be read: {error}; write for example `info`"
-            ));
-        }
+        let log = match telemetry::start(&config.logging) {
+            Ok(log) => log,
+            Err(error) => return fail(&format!("VITALS_LOG can't be read: {error}")),
+        };
+        let format = config.logging.format;
         raise_descriptors();
         let address = config.server.listen;
         let grace = config.server.shutdown_grace;
         let listener = match TcpListener::bind(address).await {
             Ok(listener) => listener,
             Err(error) => {
-                return fail(&format!(
+                let why = format!(
                     "cannot listen on {address}: {error}; stop what listens there, or set \
                      `server.listen` or VITALS_LISTEN"
-                ));
+                );
+                return fail_in(format, &why);
             }
         };
         let (origin, bound) = (
@@ -66,16 +67,23 @@ impl Serve {
             .await;
         let host = match host {
             Ok(host) => host,
-            Err(error) => return fail(&error.to_string()),
+            Err(error) => return fail_in(format, &error.to_string()),
         };
-        tracing::info!(listen = %bound, configuration = %origin, "vitals is up");
+        let path = match &origin {
+            Origin::File(path) => Some(path.display().to_string()),
+            Origin::Defaults => None,
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(listen = %bound, %version, path, "vitals is up");
+        let telling = tokio::spawn(log.tell_of_lost());
         let reloading = tokio::spawn(hangups.reload(host.reloader()));
         let dropped = host.serve(listener, signals).await;
         reloading.abort();
-        match dropped {
-            0 => tracing::info!("vitals is down"),
-            dropped => tracing::warn!(dropped, ?grace, "runs were still going on after the grace"),
+        telling.abort();
+        if dropped > 0 {
+            tracing::warn!(dropped, ?grace, "runs were still going on after the grace");
         }
+        tracing::info!("vitals is down");
         ExitCode::SUCCESS
     }
 
@@ -94,6 +102,17 @@ impl Serve {
     }
 }
 
+/// Says why the host can't start, in a way that who reads the log can read, and ends in exit status 1.
+fn fail_in(format: LogFormat, why: &str) -> ExitCode {
+    match format {
+        LogFormat::Text => fail(why),
+        LogFormat::Json => {
+            tracing::error!(error = why, "vitals cannot start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Lets the process have as many descriptors as it may. What it begins with is often 1,024, for
 /// programs that can't handle more; a handful of runs with all their connections would leave none
 /// for the endpoints.
@@ -107,7 +126,12 @@ fn raise_descriptors() {
         maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, ?current, "cannot raise the limit on open files (ulimit -n)");
+        let error = error.to_string();
+        tracing::warn!(
+            error,
+            ?current,
+            "limit on open files (ulimit -n) cannot be raised"
+        );
     }
 }
 
@@ -125,7 +149,8 @@ impl Hangups {
         let mut hangups = match self.0 {
             Ok(hangups) => hangups,
             Err(error) => {
-                tracing::warn!(%error, "cannot listen for SIGHUP: it ends the host");
+                let error = error.to_string();
+                tracing::warn!(error, "SIGHUP cannot be listened for: it ends the host");
                 return;
             }
         };
@@ -135,9 +160,9 @@ impl Hangups {
             };
             let what = reload::summary(&found);
             if found.has_refusals() {
-                tracing::warn!("SIGHUP: {what}");
+                tracing::warn!(found = what, "SIGHUP: reloaded, not all was taken over");
             } else {
-                tracing::info!("SIGHUP: {what}");
+                tracing::info!(found = what, "SIGHUP: reloaded");
             }
         }
     }
@@ -149,7 +174,9 @@ fn ended() -> impl Future<Output = ()> {
     let terminate = signal(SignalKind::terminate());
     async move {
         let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
-            complain("cannot listen for signals: only SIGKILL ends the host");
+            tracing::error!(
+                "SIGINT and SIGTERM cannot be listened for: only SIGKILL ends the host"
+            );
             return std::future::pending().await;
         };
         tokio::select! {

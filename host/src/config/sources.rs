@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::diagnose::{Diagnostic, Location};
 use super::environment::{CONFIG, Environment, LOG, LOG_FORMAT, VARIABLES};
 use super::faults::Faults;
+use super::log_filter;
 use super::sections::{LogFormat, Logging};
 use super::tree::{Node, Value};
 use crate::check::Text;
@@ -106,10 +107,11 @@ impl Sources {
                 LogFormat::Text
             }
         };
-        Logging {
-            filter: read(LOG.name),
-            format,
+        let filter = read(LOG.name);
+        if let Some(fault) = filter.as_deref().and_then(log_filter::fault) {
+            faults.add(fault);
         }
+        Logging { filter, format }
     }
 }
 

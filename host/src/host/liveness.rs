@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::{Board, EXPIRY_SWEEP};
 use crate::http::Pulse;
 use crate::plugin::Sandbox;
+use crate::recorder;
 use crate::schedule::Schedule;
 use crate::watch::Beat;
 
@@ -102,7 +103,9 @@ pub(super) async fn sweep(
         if now >= grace_ends {
             board.end_first_round();
         }
-        let next = board.expire(now).unwrap_or(now + EXPIRY_SWEEP);
+        let swept = board.expire(now);
+        swept.expired.iter().for_each(recorder::log_expired);
+        let next = swept.next.unwrap_or(now + EXPIRY_SWEEP);
         let next = next.clamp(now + SHORTEST_SWEEP, now + EXPIRY_SWEEP);
         tokio::select! {
             () = tokio::time::sleep_until(next.into()) => {}

@@ -17,6 +17,7 @@ use http_body_util::Limited;
 use tower::{Layer, Service};
 
 use super::answer;
+use crate::check::Text;
 use crate::metrics::{Metrics, Requests, method};
 use crate::sentry::Sentry;
 
@@ -137,7 +138,9 @@ impl Route {
     fn panicked(&self, panic: &(dyn Any + Send)) -> Response {
         let message = panic.downcast_ref::<&str>().copied();
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        tracing::error!(page = self.path, message, "a page panicked");
+        let panic = message.map(|message| Text::line(message, PANIC_BYTES));
+        let panic = panic.as_ref().map(Text::as_str);
+        tracing::error!(page = self.path, panic, "the host panicked over a page");
         self.metrics.host_panic();
         let place = format!("over the page {}", self.path);
         self.sentry.panicked(&place, None, message);
@@ -145,6 +148,7 @@ impl Route {
     }
 }
 
+const PANIC_BYTES: usize = 1 << 10;
 /// The longest body of a request.
 const BODY_BYTES: usize = 64 << 10;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

@@ -137,7 +137,7 @@ impl Server {
     async fn talk(&self, stream: TcpStream) {
         // Without it an answer may wait for the client's acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
+            tracing::debug!(error = error.to_string(), "cannot set TCP_NODELAY");
         }
         let stream = Unstalled::new(TokioIo::new(stream), self.stall_time);
         let mut connection = pin!(self.http.serve_connection(stream, self.router.clone()));
@@ -152,7 +152,10 @@ impl Server {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended in the middle of a request");
+            tracing::debug!(
+                error = error.to_string(),
+                "connection ended in the middle of a request"
+            );
         }
     }
 }
@@ -170,7 +173,10 @@ impl Trouble {
             return Duration::ZERO;
         }
         if self.last_wait.is_none() {
-            tracing::error!(%error, "cannot accept connections; trying on");
+            tracing::error!(
+                error = error.to_string(),
+                "connections cannot be accepted, trying on"
+            );
         }
         let wait = self
             .last_wait

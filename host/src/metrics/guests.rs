@@ -75,9 +75,9 @@ impl Guests {
                 }
                 tracing::warn!(
                     plugin = %version.plugin,
-                    metric = name,
-                    "another plugin uses this metric for something else, and this plugin's is left \
-                     out: rename the file of one of them"
+                    metric = %name,
+                    "metric left out, another plugin uses the name for something else: rename the \
+                     file of one of them"
                 );
             }
         }

@@ -11,7 +11,7 @@ use wasmtime::component::Component;
 
 use super::admitted::Admitted;
 use super::bindings::v0_1::PluginPre;
-use super::capabilities::{Journal, PluginIdentity};
+use super::capabilities::{Journal, Origin, PluginIdentity};
 use super::compile::CompileError;
 use super::describe::Description;
 use super::egress::{Egress, Roots, RootsError};
@@ -233,7 +233,7 @@ async fn look_into(
     let pre = PluginPre::new(pre).map_err(types)?;
     let permit = sandbox.describes().acquire().await;
     let permit = permit.expect("the semaphore is never closed");
-    let (description, schema) = describe(sandbox, &pre).await?;
+    let (description, schema) = describe(sandbox, &pre, digest).await?;
     drop(permit);
     Ok(sandbox.admitted().share(Admitted {
         imports: imports::imports(&component, sandbox.engine()),
@@ -313,6 +313,7 @@ async fn aside<T: Send + 'static>(
 async fn describe(
     sandbox: &Sandbox,
     pre: &PluginPre<State>,
+    digest: Digest,
 ) -> Result<(Description, Schema), LoadError> {
     let (here, pre) = (sandbox.clone(), pre.clone());
     let work = async move {
@@ -329,7 +330,8 @@ async fn describe(
             0,
             Roots::default(),
         );
-        let journal = Journal::new(nobody, None, Arc::new(Secrets::default()), None, None);
+        let (origin, secrets) = (Origin::Describe(digest), Arc::new(Secrets::default()));
+        let journal = Journal::new(nobody, origin, secrets, None, None);
         let deadline = started + DESCRIBE_TIME;
         let files = Arc::clone(here.files());
         let ticking = here.ticking();
@@ -343,7 +345,10 @@ async fn describe(
                 .await
         });
         let answer = answer.await;
-        drop(leftovers(store, &limits, started));
+        let State {
+            journal, output, ..
+        } = leftovers(store, &limits, started).state;
+        journal.close(&output.lines());
         answer
     };
     let said = match sandbox.threads().run(work).await {

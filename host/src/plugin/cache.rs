@@ -16,7 +16,7 @@ use wasmtime::Engine;
 use self::directory::{Directory, Name};
 use self::seal::Fingerprint;
 use super::compile::Artifact;
-use crate::check::Digest;
+use crate::check::{Digest, shown_path};
 
 /// A directory of compiled plugins, of one engine. Every method blocks.
 #[derive(Debug)]
@@ -42,8 +42,12 @@ impl CodeCache {
         match cache.directory.tidy(limit, None) {
             Ok(()) => Some(cache),
             Err(why) => {
-                let dir = cache.directory.path().display();
-                tracing::warn!(%dir, %why, "compiled code is not cached");
+                let path = shown_path(cache.directory.path());
+                tracing::warn!(
+                    path = path.as_str(),
+                    error = why,
+                    "compiled code is not cached"
+                );
                 None
             }
         }
@@ -90,14 +94,23 @@ impl CodeCache {
         let written = self.directory.write(name, &[&seal, code]);
         let kept = written.and_then(|()| self.directory.tidy(self.limit, Some(name)));
         if let Err(why) = kept {
-            let dir = self.directory.path().display();
-            tracing::warn!(%dir, %why, "cannot keep compiled code");
+            let path = shown_path(self.directory.path());
+            tracing::warn!(
+                path = path.as_str(),
+                error = why,
+                "compiled code cannot be kept"
+            );
         }
     }
 
     fn drop_entry(&self, name: Name, why: &str) {
         let path = self.directory.path().join(name.to_string());
-        tracing::warn!(path = %path.display(), %why, "a cached plugin is removed and compiled again");
+        let path = shown_path(&path);
+        tracing::warn!(
+            path = path.as_str(),
+            error = why,
+            "cached code is removed and compiled again"
+        );
         self.directory.remove(name);
     }
 

@@ -53,11 +53,36 @@ pub enum Severity {
     Error,
 }
 
+/// Whose lines they are.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    /// A run of the check by this plugin.
+    Run(Arc<PluginIdentity>),
+    /// A file that says what it is, for no check yet.
+    Describe(Digest),
+}
+
+/// A line of a guest, with whose it is and one field besides.
+macro_rules! line {
+    ($journal:expr, $level:ident, $field:ident, $words:literal) => {{
+        let plugin = $journal.plugin();
+        let version = plugin.map(|plugin| &plugin.version);
+        tracing::$level!(
+            target: TARGET,
+            check = plugin.map(|_| display(&$journal.check)),
+            plugin = plugin.map(|plugin| display(&plugin.name)),
+            version = version.filter(|version| !version.is_empty()).map(display),
+            digest = %$journal.digest().short(),
+            $field,
+            $words
+        )
+    }};
+}
+
 /// What one run has said: log lines and reports, each counted against its cap.
 pub(super) struct Journal {
     check: CheckName,
-    /// Nothing while the plugin is asked who it is.
-    plugin: Option<Arc<PluginIdentity>>,
+    origin: Origin,
     secrets: Arc<Secrets>,
     tracker: Option<Arc<dyn ErrorTracker>>,
     metrics: Option<Arc<dyn VersionMetrics>>,
@@ -69,14 +94,14 @@ pub(super) struct Journal {
 impl Journal {
     pub(super) fn new(
         check: CheckName,
-        plugin: Option<Arc<PluginIdentity>>,
+        origin: Origin,
         secrets: Arc<Secrets>,
         tracker: Option<Arc<dyn ErrorTracker>>,
         metrics: Option<Arc<dyn VersionMetrics>>,
     ) -> Self {
         Self {
             check,
-            plugin,
+            origin,
             secrets,
             tracker,
             metrics,
@@ -119,17 +144,54 @@ impl Journal {
             return;
         }
         self.lines += 1;
-        let (check, guest) = (&self.check, self.clean(message, LINE_BYTES));
+        let said = self.clean(message, LINE_BYTES);
+        let said = said.as_str();
         match level {
-            Severity::Debug => tracing::debug!(target: TARGET, %check, %guest, "guest says"),
-            Severity::Info => tracing::info!(target: TARGET, %check, %guest, "guest says"),
-            Severity::Warning => tracing::warn!(target: TARGET, %check, %guest, "guest says"),
-            Severity::Error => tracing::error!(target: TARGET, %check, %guest, "guest says"),
+            Severity::Debug => line!(self, debug, said, "guest says"),
+            Severity::Info => line!(self, info, said, "guest says"),
+            Severity::Warning => line!(self, warn, said, "guest says"),
+            Severity::Error => line!(self, error, said, "guest says"),
+        }
+    }
+
+    /// Logs what is left to log once the run is over: the last lines of its standard output and error,
+    /// for whoever wants to see them, and how much was left out.
+    pub(super) fn close(&self, output: &[Text]) {
+        for line in &output[output.len().saturating_sub(OUTPUT_LINES)..] {
+            let written = line.as_str();
+            line!(self, debug, written, "guest writes");
+        }
+        if self.dropped > 0 {
+            let dropped = self.dropped;
+            line!(
+                self,
+                warn,
+                dropped,
+                "guest wrote more lines than are logged of a run"
+            );
+        }
+    }
+
+    /// The plugin that runs for the check; nothing while it is asked who it is.
+    fn plugin(&self) -> Option<&PluginIdentity> {
+        match &self.origin {
+            Origin::Run(plugin) => Some(plugin),
+            Origin::Describe(_) => None,
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        match &self.origin {
+            Origin::Run(plugin) => plugin.digest,
+            Origin::Describe(digest) => *digest,
         }
     }
 
     fn capture(&mut self, level: Severity, message: &str) -> Option<String> {
-        let (tracker, plugin) = (self.tracker.as_ref()?, self.plugin.as_ref()?);
+        let Origin::Run(plugin) = &self.origin else {
+            return None;
+        };
+        let tracker = self.tracker.as_ref()?;
         if self.captures == CAPTURES {
             return None;
         }
@@ -171,8 +233,10 @@ impl reporting::Host for State {
     }
 }
 
+/// Lines of guests, whatever the host's own say: `VITALS_LOG=info,vitals::guest=off` goes without.
 const TARGET: &str = "vitals::guest";
 const LINE_BYTES: usize = 2 << 10;
 const SEARCHED_BYTES: usize = 64 << 10;
 const LOG_LINES: u32 = 64;
+const OUTPUT_LINES: usize = 64;
 const CAPTURES: u32 = 5;

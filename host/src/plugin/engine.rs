@@ -21,13 +21,16 @@ pub(super) fn build(runs: usize) -> wasmtime::Result<Engine> {
         match Engine::new(&config) {
             Ok(engine) => return Ok(engine),
             Err(error) => {
-                tracing::warn!(%error, "cannot reserve the instance pool: instances are allocated on demand");
+                tracing::warn!(
+                    error = error.to_string(),
+                    "instance pool cannot be reserved, every run is slower"
+                );
             }
         }
     } else {
         tracing::warn!(
-            "the address space is limited (ulimit -v?): instances are allocated on demand, \
-             which makes every run slower"
+            error = "the address space is limited (ulimit -v)",
+            "instance pool cannot be reserved, every run is slower"
         );
     }
     on_demand()

@@ -14,7 +14,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::admission::Plugin;
 use super::bindings::v0_1::vitals::health::types;
-use super::capabilities::Journal;
+use super::capabilities::{Journal, Origin};
 use super::classify::{Busy, DeadlinePassed, classify, timeout};
 use super::egress::{Egress, Roots};
 use super::grants::Grants;
@@ -107,7 +107,10 @@ impl Plugin {
         let contained = async move {
             if let Err(panic) = AssertUnwindSafe(life).catch_unwind().await {
                 let what = panic_text(panic.as_ref());
-                tracing::error!(%plugin, panic = what, "the loop of a check panicked and has ended");
+                tracing::error!(
+                    %plugin, panic = what,
+                    "the host panicked in the loop of a check, which has ended"
+                );
             }
         };
         self.sandbox().threads().run(contained).detach();
@@ -117,7 +120,7 @@ impl Plugin {
         // It may quote what the guest said, or the settings.
         let what = Text::line(&task.secrets.redact(panic_text(panic)), PANIC_BYTES);
         let (check, plugin) = (&task.check, self.name());
-        tracing::error!(%check, %plugin, panic = %what, "the host panicked inside a run");
+        tracing::error!(%check, %plugin, panic = what.as_str(), "the host panicked inside a run");
         let message = format!("the host panicked inside the run: {what}");
         RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
     }
@@ -184,13 +187,9 @@ impl Plugin {
         );
         let tracker = sandbox.tracker().cloned();
         let (check, metrics) = (task.check.clone(), self.metrics().cloned());
-        let journal = Journal::new(
-            check,
-            Some(Arc::clone(self.identity())),
-            Arc::clone(&task.secrets),
-            tracker,
-            metrics,
-        );
+        let origin = Origin::Run(Arc::clone(self.identity()));
+        let secrets = Arc::clone(&task.secrets);
+        let journal = Journal::new(check, origin, secrets, tracker, metrics);
         let grants = Arc::clone(&task.grants);
         let deadline = started + limits.timeout;
         let state = State::new(
@@ -319,6 +318,7 @@ fn report(
     report.denied = state.egress.denied();
     report.dropped_log_lines = state.journal.dropped();
     report.output = state.output.lines();
+    state.journal.close(&report.output);
     if report.error.is_none()
         && report.outcome.status() != Status::Healthy
         && let Some(refusal) = report.refusals.first()

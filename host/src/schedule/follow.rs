@@ -29,6 +29,8 @@ pub(super) struct Life {
     due: Instant,
     /// When the next run is due.
     next: Instant,
+    /// Whether the host had no room for the last run.
+    had_no_room: bool,
 }
 
 impl Life {
@@ -47,6 +49,7 @@ impl Life {
             current,
             stop,
             next: now,
+            had_no_room: false,
         }
     }
 
@@ -124,11 +127,11 @@ impl Life {
         self.advance();
         match report.error.as_ref().map(|error| error.code) {
             Some(Code::Full) => {
-                let (check, why) = (&self.current.name, report.outcome.message());
-                tracing::warn!(%check, "a run was left out: {why}");
-                shared.results.skipped(check, Skipped::Full);
+                self.tell_of_no_room(&report);
+                shared.results.skipped(&self.current.name, Skipped::Full);
             }
             code => {
+                self.had_no_room = false;
                 if code == Some(Code::Host) {
                     let what = report.outcome.message().as_str();
                     shared.results.panicked(&self.current.name, what);
@@ -227,6 +230,14 @@ impl Life {
         }))
     }
 
+    /// Says that the host had no room for a run, once until it has some again.
+    fn tell_of_no_room(&mut self, report: &RunReport) {
+        if !std::mem::replace(&mut self.had_no_room, true) {
+            let (check, error) = (&self.current.name, report.outcome.message().as_str());
+            tracing::warn!(%check, code = Code::Full.as_str(), error, "no room for a run");
+        }
+    }
+
     /// Counts the runs that were due within `late` besides the one that is being made.
     fn tell_of_missed(&self, late: Duration) {
         let interval = self.current.timing.interval.as_nanos().max(1);
@@ -276,7 +287,7 @@ fn tell_of_panic(shared: &Shared, check: &CheckName, panic: &(dyn Any + Send)) {
     let tell = || {
         tracing::error!(
             %check, panic = what,
-            "the host panicked over a run; a check that is followed goes on when it is due"
+            "the host panicked over a run, the check goes on when it is due"
         );
         shared.results.panicked(check, what);
     };

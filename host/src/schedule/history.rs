@@ -4,6 +4,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tracing::field::display;
+
 use super::phase::next_due;
 use super::{Job, Timing};
 use crate::check::{Breaker, BreakerTurn, CheckName, Hysteresis, RunReport, Status};
@@ -100,16 +102,15 @@ fn tell_of_turn(job: &Job, report: &RunReport, breaker: Breaker, turned: Option<
         Some(BreakerTurn::Closed) => closed(check, interval, "a run kept within its limits"),
         Some(BreakerTurn::Opened) => {
             let runs = breaker.runs_in_a_row();
-            let (why, stretched) = (report.result(), breaker.stretched(interval));
+            let (code, stretched) = (display(report.result()), breaker.stretched(interval));
             tracing::warn!(
-                %check, runs, why, ?interval,
-                "breaker opened: the plugin broke its limits in {runs} runs in a row (the last one: \
-                 {why}); the next run is after {stretched:?}"
+                %check, runs, code, ?interval, ?stretched,
+                "breaker opened, the check runs less often"
             );
         }
     }
 }
 
 fn closed(check: &CheckName, interval: Duration, why: &str) {
-    tracing::info!(%check, ?interval, "breaker closed: {why}");
+    tracing::info!(%check, ?interval, why, "breaker closed");
 }

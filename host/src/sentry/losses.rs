@@ -33,7 +33,7 @@ impl Losses {
             let reports = std::mem::take(&mut in_log.unsaid);
             in_log.line_at = Some(now);
             drop(in_log);
-            tracing::warn!(reports, "reports to Sentry are left out: {why}");
+            tracing::warn!(reports, error = why, "reports to Sentry are left out");
         }
     }
 

@@ -65,6 +65,11 @@ impl Configuration {
         }
     }
 
+    /// The file that is read, if it is one.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        matches!(self.origin, Origin::File(_)).then(|| self.sources.path())
+    }
+
     /// What is wrong with what was last read.
     pub(super) fn errors(&self) -> &[String] {
         &self.errors

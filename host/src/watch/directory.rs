@@ -18,6 +18,7 @@ use self::identity::{Identity, Version};
 pub(super) use self::quiet::DEBOUNCE;
 use self::quiet::Unrest;
 use super::Notice;
+use crate::check::shown_path;
 
 /// Watches directories, each for as long as it is there and without those in it. Cheap to clone.
 #[derive(Clone)]
@@ -148,9 +149,11 @@ impl Watching {
             }
             Err(error) => {
                 if self.complained.insert(dir.to_owned()) {
-                    let (dir, why) = (dir.display(), why(&error));
+                    let path = shown_path(dir);
                     tracing::warn!(
-                        "cannot watch the directory {dir}: {why}; changes in it are seen at the next rescan"
+                        path = path.as_str(),
+                        error = why(&error),
+                        "directory cannot be watched, changes in it are seen at the next rescan"
                     );
                 }
                 Found::Unwatched(version)

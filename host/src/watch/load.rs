@@ -7,11 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_lite::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::field::display;
 
 use super::Rooms;
 use super::directory::DEBOUNCE;
 use crate::catalog::{LoadOutcome, Seen, Shelved, Stamp, Wanted};
-use crate::check::Digest;
+use crate::check::{Digest, shown_path};
 use crate::plugin::{LoadError, Plugin, Sandbox};
 use crate::sentry::NotLoaded;
 
@@ -202,9 +203,16 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
     }
 }
 
-/// Says it, once for each change.
-pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, rooms: &Rooms) {
-    let (plugin, path) = (&wanted.name, wanted.path.display());
+/// Says it, once for each change; `serving` is the version that does from here on.
+pub(super) fn report(
+    wanted: &Wanted,
+    shelved: Shelved,
+    facts: &Facts,
+    serving: Option<Digest>,
+    rooms: &Rooms,
+) {
+    let (plugin, path) = (&wanted.name, shown_path(&wanted.path));
+    let path = path.as_str();
     let (metrics, sentry) = (&rooms.metrics, &rooms.sentry);
     if matches!(facts.error, Some(LoadError::Panic(_))) {
         rooms.panicked("while it loaded a plugin");
@@ -213,12 +221,29 @@ pub(super) fn report(wanted: &Wanted, shelved: Shelved, facts: &Facts, rooms: &R
         (Shelved::Loaded(generation), Some(digest), _) => {
             let compile_ms = u64::try_from(facts.compile_time.as_millis()).unwrap_or(u64::MAX);
             let (version, short) = (&facts.version, digest.short());
-            tracing::info!(%plugin, version, digest = short, generation, compile_ms, "plugin loaded");
+            macro_rules! line {
+                ($words:literal) => {
+                    tracing::info!(
+                        %plugin, %version, digest = %short, generation, compile_ms, path, $words
+                    )
+                };
+            }
+            if generation == 1 {
+                line!("plugin loaded");
+            } else {
+                line!("plugin replaced");
+            }
             metrics.plugin_loaded(plugin, version, digest, generation, facts.compile_time);
             sentry.forget(plugin);
         }
         (Shelved::Failed, _, Some(error)) => {
-            tracing::error!(%plugin, %path, "cannot load plugin: {error}");
+            let version = Some(&facts.version).filter(|version| !version.is_empty());
+            let digest = facts.digest.map(|digest| display(digest.short()));
+            let serving = serving.map(|digest| display(digest.short()));
+            tracing::error!(
+                %plugin, version = version.map(display), digest, serving, code = error.code(),
+                error = error.to_string(), path, "plugin refused"
+            );
             metrics.plugin_load_failed(plugin);
             // A panic has been reported.
             if !matches!(error, LoadError::Panic(_)) {

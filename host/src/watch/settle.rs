@@ -1,6 +1,7 @@
 //! Brings schedule and board in line with the catalog, touching only what changed.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,12 @@ use super::Watcher;
 use super::load::SETTINGS;
 use crate::board::{CheckFacts, PluginFacts, Posted, Posting};
 use crate::catalog::{Catalog, ConfigurationPage, GuestCheck, Shelf, Standing, Unbound};
-use crate::check::{Breaker, CheckName, Code, RunError, RunReport, Status, Thresholds};
+use crate::check::{
+    Breaker, CheckName, Code, RunError, RunReport, Status, Text, Thresholds, shown_path,
+};
 use crate::config::CheckConfig;
 use crate::native::NativeCheck;
+use crate::recorder::log_turn;
 use crate::reload::CheckChanges;
 use crate::schedule::{FinishedRun, Job, Placement, Probe, Successor, Timing};
 use crate::sentry::Turn;
@@ -43,26 +47,27 @@ impl Settled {
     }
 }
 
-/// One line for a configuration that changed checks.
-pub(super) fn tell_of_changes(changes: &CheckChanges) {
+/// One line for a configuration that was taken over.
+pub(super) fn tell_of_changes(changes: &CheckChanges, path: Option<&Path>) {
     let CheckChanges {
         added,
         changed,
         removed,
     } = changes;
     let names = |names: &[CheckName]| {
+        if names.is_empty() {
+            return None;
+        }
         let mut shown: Vec<_> = names.iter().take(SHOWN).map(ToString::to_string).collect();
         if names.len() > SHOWN {
             shown.push(format!("{} more", names.len() - SHOWN));
         }
-        shown.join(", ")
+        Some(shown.join(", "))
     };
-    if added.is_empty() && changed.is_empty() && removed.is_empty() {
-        tracing::debug!("the configuration was read; it changes no check");
-        return;
-    }
     let (added, changed, removed) = (names(added), names(changed), names(removed));
-    tracing::info!(added, changed, removed, "the configuration has changed");
+    let path = path.map(shown_path);
+    let path = path.as_ref().map(Text::as_str);
+    tracing::info!(path, added, changed, removed, "configuration taken over");
 }
 
 /// How many names of checks a line shows.
@@ -93,13 +98,11 @@ impl Watcher {
         let page = self.catalog.page(&standings, configuration);
         self.page.store(Arc::new(page));
         if self.first_look_ends() {
-            let absent = standings
-                .values()
-                .filter_map(|(_, standing)| match standing {
-                    Standing::Absent(why) => Some(why),
-                    _ => None,
-                });
-            absent.for_each(|why| tracing::warn!("{why}"));
+            for (check, (_, standing)) in &standings {
+                if let Standing::Absent(why) = standing {
+                    tracing::warn!(%check, error = why, "native check is not registered");
+                }
+            }
         }
         let config = Arc::clone(self.catalog.config());
         standings.retain(|name, (_, standing)| match standing {
@@ -225,11 +228,9 @@ impl Watcher {
                 self.rooms.schedule.forget(name);
                 let shelf = check.plugin.as_ref().map(|name| self.catalog.shelf(name));
                 let (posted, report) = self.post_failure(name, placement, &why);
-                // A file that can't be loaded was told of when it was not, once for all its checks.
-                if shelf.flatten().is_none_or(|shelf| shelf.good().is_some()) {
-                    tracing::error!(check = %name, "{why}");
-                    self.report_failure(name, placement, posted, &report);
-                }
+                // A file that can't be loaded was reported when it was not, once for all its checks.
+                let is_news = shelf.flatten().is_none_or(|shelf| shelf.good().is_some());
+                self.tell_of_failure(name, placement, posted, &report, is_news);
                 Some(Ground::Failed(why))
             }
         }
@@ -270,27 +271,33 @@ impl Watcher {
         (posted, report)
     }
 
-    fn report_failure(
+    /// Says that nothing runs, or why nothing does from here on; reports it where it `is_news`.
+    fn tell_of_failure(
         &self,
         check: &CheckName,
         placement: Placement,
         posted: Posted,
         report: &RunReport,
+        is_news: bool,
     ) {
         let before = match posted {
-            Posted::After(Status::Unhealthy) | Posted::Refused => return,
-            Posted::After(before) => Some(before),
+            Posted::Refused => return,
+            Posted::After(before) => Some(before.status),
             Posted::First => None,
         };
         let facts = self.rooms.board.facts(check, placement);
-        self.rooms.sentry.turned(&Turn {
+        let turn = Turn {
             check,
             facts: facts.as_deref(),
             before,
             status: Status::Unhealthy,
             report,
             failures: 0,
-        });
+        };
+        log_turn(&turn);
+        if is_news && before != Some(Status::Unhealthy) {
+            self.rooms.sentry.turned(&turn);
+        }
     }
 
     fn forget(&mut self, name: &CheckName) {

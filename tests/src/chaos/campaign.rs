@@ -102,8 +102,8 @@ impl Campaign {
             Ok(quiet) => Ok(Summary {
                 counts: ground.journal.counts(),
                 quiet,
-                loaded: count("plugin loaded"),
-                refused: count("cannot load plugin"),
+                loaded: count("plugin loaded") + count("plugin replaced"),
+                refused: count("plugin refused"),
                 lost: ground.pulse.lost_since(begun),
             }),
             Err(()) => Err(Failure {

@@ -379,7 +379,7 @@ fn remove(path: &Path) {
 }
 
 /// What a line of a guest may come to with what the log puts around it.
-const LOG_LINE_BYTES: usize = 4 << 10;
+const LOG_LINE_BYTES: usize = 8 << 10;
 /// Lines of a guest that the log takes from one run.
 const LOG_LINES: usize = 64;
 const NEIGHBOUR: &str = "neighbour";

@@ -18,6 +18,7 @@ mod health;
 mod invariants;
 mod limits;
 mod liveness;
+mod logs;
 mod metrics;
 mod native;
 mod pages;

@@ -39,9 +39,9 @@ impl OwnThread {
     ) -> Result<Artifact, CompileError> {
         if !self.has_warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "plugins are compiled in this process: one that takes for ever to compile keeps the \
-                 thread, and one that takes all memory takes the program with it; name the binary \
-                 `vitals` with `HostBuilder::compiler` to compile in child processes"
+                "plugins are compiled in this process: one that takes for ever keeps the thread, one \
+                 that takes all memory takes the program with it; `HostBuilder::compiler` names a \
+                 binary for it"
             );
         }
         let (answer, mut answered) = oneshot::channel();

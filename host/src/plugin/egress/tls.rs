@@ -128,7 +128,10 @@ impl RootSet {
         if self.system {
             let found = rustls_native_certs::load_native_certs();
             for error in &found.errors {
-                tracing::warn!(%error, "cannot read some of the machine's root certificates");
+                tracing::warn!(
+                    error = error.to_string(),
+                    "some of the machine's root certificates cannot be read"
+                );
             }
             store.add_parsable_certificates(found.certs);
         }

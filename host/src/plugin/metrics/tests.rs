@@ -3,7 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::*;
+use crate::check::Digest;
 use crate::config::Secrets;
+use crate::plugin::capabilities::Origin;
 
 /// Keeps the samples that come as far as this.
 #[derive(Default)]
@@ -42,7 +44,8 @@ fn label(name: &str, value: &str) -> Label {
 
 fn journal(metrics: Option<Arc<dyn VersionMetrics>>) -> Journal {
     let secrets = Arc::new(Secrets::new(["hunter2_the_secret"]));
-    Journal::new("a".parse().unwrap(), None, secrets, None, metrics)
+    let origin = Origin::Describe(Digest::of(b"a"));
+    Journal::new("a".parse().unwrap(), origin, secrets, None, metrics)
 }
 
 /// What came through of a call, or why nothing did.

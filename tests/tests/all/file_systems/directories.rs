@@ -44,14 +44,14 @@ async fn a_plugins_directory_that_vanishes_leaves_what_was_loaded_and_is_missed(
 
     fs::rename(&plugins, &away).unwrap();
     status("degraded", "0").await;
-    let error = "cannot read the plugins directory plugins";
+    let error = "plugins directory cannot be read";
     logged_once(error).await;
     let page = host.get("/plugins").await.unwrap().json();
     assert_eq!(page["directory"]["readable"], false, "{page:#}");
 
     fs::rename(&away, &plugins).unwrap();
     status("healthy", "1").await;
-    logged_once("can be read again").await;
+    logged_once("plugins directory can be read again").await;
     logged_once(error).await;
     let page = host.get("/plugins").await.unwrap().json();
     assert_eq!(page["plugins"][0]["generation"], 1, "{page:#}");

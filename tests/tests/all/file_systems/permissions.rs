@@ -87,7 +87,7 @@ async fn a_directory_that_could_not_be_watched_at_first_is_once_it_may_be_read()
     let host = host.serve().await;
     let complaints = || {
         let log = host.log();
-        let complaint = |line: &&String| line.contains("cannot watch the directory");
+        let complaint = |line: &&String| line.contains("directory cannot be watched");
         log.iter().filter(complaint).cloned().collect::<Vec<_>>()
     };
     let health = process_shows(&host, &[]).await;
