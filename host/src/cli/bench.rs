@@ -60,7 +60,8 @@ impl Bench {
     async fn cost(&self, file: Option<PathBuf>) -> Result<Cost, String> {
         let (mut config, sources) = load(file, Vec::new()).map_err(|_| String::new())?;
         config.engine.max_runs = config.engine.max_runs.max(self.at_once);
-        telemetry::start(&config.logging)
+        // Lines are written for as long as it is there.
+        let _log = telemetry::start(&config.logging)
             .map_err(|error| format!("VITALS_LOG can't be read: {error}"))?;
         let workbench = Workbench::open(config, sources.environment, compile::compiler());
         let workbench = workbench.map_err(|error| error.to_string())?;
