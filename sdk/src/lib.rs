@@ -126,16 +126,19 @@ compile_error!("a vitals check is a component: build it with `--target wasm32-wa
 extern crate self as vitals_sdk;
 
 mod address;
+mod amount;
 mod backend;
 mod deadline;
 mod duration;
 mod error;
 mod host;
+mod judged;
 mod measurement;
 mod outcome;
 mod pending;
 mod plugin;
 mod request;
+mod size;
 mod text;
 mod thresholds;
 mod url;
@@ -153,6 +156,7 @@ pub mod testing;
 pub mod tls;
 
 pub use address::{Address, AddressError};
+pub use amount::{bytes_text, share_text, span_text};
 #[doc(inline)]
 pub use config::Config;
 pub use deadline::Deadline;
@@ -161,6 +165,7 @@ pub use error::{Context, Error, Result};
 pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds};
 pub use outcome::{Outcome, Status};
 pub use request::Request;
+pub use size::{Size, SizeError};
 pub use text::shortened;
 pub use thresholds::Thresholds;
 pub use url::{Url, UrlError};
@@ -175,8 +180,9 @@ pub use serde_json::json;
 pub mod prelude {
     pub use crate::{
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
-        Status, Thresholds, Url, Value, bytes, clock, count, files, health_check, http, json,
-        metrics, ratio, report, seconds, shortened, system, tcp, tls,
+        Size, Status, Thresholds, Url, Value, bytes, bytes_text, clock, count, files, health_check,
+        http, json, metrics, ratio, report, seconds, share_text, shortened, span_text, system, tcp,
+        tls,
     };
     pub use std::time::Duration;
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::amount::Unit;
+
 /// A number that a check observed. The bounds are shown, not applied: the status is the check's to
 /// decide. The host leaves out a value that is not finite.
 ///
@@ -17,7 +19,7 @@ use std::time::Duration;
 pub struct Measurement {
     name: String,
     value: f64,
-    unit: &'static str,
+    pub(crate) unit: Unit,
     degraded_at: Option<Bound>,
     unhealthy_at: Option<Bound>,
 }
@@ -31,28 +33,40 @@ pub enum Bound {
     Below(f64),
 }
 
+impl Bound {
+    /// Bad when the measured value is greater; nothing of nothing, as optional settings have it.
+    pub fn above(bound: Option<impl Quantity>) -> Option<Self> {
+        bound.map(|bound| Self::Above(bound.quantity()))
+    }
+
+    /// Bad when the measured value is smaller; nothing of nothing.
+    pub fn below(bound: Option<impl Quantity>) -> Option<Self> {
+        bound.map(|bound| Self::Below(bound.quantity()))
+    }
+}
+
 /// A time: a `Duration`, or a number of seconds.
 pub fn seconds(name: impl Into<String>, value: impl Quantity) -> Measurement {
-    Measurement::new(name, value, "seconds")
+    Measurement::new(name, value, Unit::Seconds)
 }
 
 /// An amount of bytes.
 pub fn bytes(name: impl Into<String>, value: impl Quantity) -> Measurement {
-    Measurement::new(name, value, "bytes")
+    Measurement::new(name, value, Unit::Bytes)
 }
 
 /// A share, 1 for all of it.
 pub fn ratio(name: impl Into<String>, value: impl Quantity) -> Measurement {
-    Measurement::new(name, value, "ratio")
+    Measurement::new(name, value, Unit::Ratio)
 }
 
 /// A plain number of things.
 pub fn count(name: impl Into<String>, value: impl Quantity) -> Measurement {
-    Measurement::new(name, value, "")
+    Measurement::new(name, value, Unit::Count)
 }
 
 impl Measurement {
-    fn new(name: impl Into<String>, value: impl Quantity, unit: &'static str) -> Self {
+    fn new(name: impl Into<String>, value: impl Quantity, unit: Unit) -> Self {
         let value = value.quantity();
         Self {
             name: name.into(),
@@ -91,6 +105,20 @@ impl Measurement {
         self
     }
 
+    /// Says where it begins to be degraded, if anywhere.
+    #[must_use]
+    pub fn degraded(mut self, bound: Option<Bound>) -> Self {
+        self.degraded_at = bound;
+        self
+    }
+
+    /// Says where it begins to be unhealthy, if anywhere.
+    #[must_use]
+    pub fn unhealthy(mut self, bound: Option<Bound>) -> Self {
+        self.unhealthy_at = bound;
+        self
+    }
+
     /// Its name, snake case, as metrics have it: `[a-z0-9_]`, at most 64 long.
     pub fn name(&self) -> &str {
         &self.name
@@ -103,7 +131,7 @@ impl Measurement {
 
     /// `seconds`, `bytes`, `ratio`, or nothing for a count.
     pub fn unit(&self) -> &str {
-        self.unit
+        self.unit.name()
     }
 
     /// Where it begins to be degraded.

@@ -85,6 +85,11 @@ impl Memory {
         used(self.total_bytes, self.available_bytes)
     }
 
+    /// The part that new programs can have, from 0 to 1.
+    pub fn available_ratio(&self) -> f64 {
+        1.0 - used(self.total_bytes, self.available_bytes)
+    }
+
     /// The part of the swap space that is in use, from 0 to 1; 0 where there is none.
     pub fn swap_used_ratio(&self) -> f64 {
         used(self.swap_total_bytes, self.swap_free_bytes)
@@ -226,6 +231,7 @@ mod tests {
             swap_free_bytes: 0,
         };
         assert_eq!((memory.used_ratio(), memory.swap_used_ratio()), (0.0, 1.0));
+        assert_eq!(memory.available_ratio().to_string(), "1");
         let load = Load {
             one: 3.0,
             five: 2.0,

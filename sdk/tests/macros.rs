@@ -81,13 +81,14 @@ fn the_schema_says_all_that_the_settings_do() {
                 "type": "string",
                 "description": "The server, by its address.",
                 "pattern": "^(\\[[0-9A-Fa-f:.]+\\]|[0-9A-Za-z._-]+):[0-9]{1,5}$",
+                "x-vitals-type": "`host:port`",
                 "x-vitals-grant": "tcp",
             },
             "mirrors": {
                 "type": "array",
-                "items": { "type": "string", "format": "uri", "x-vitals-grant": "http" },
+                "items": { "type": "string", "format": "uri", "x-vitals-type": "URL", "x-vitals-grant": "http" },
             },
-            "proxy": { "type": "string", "format": "uri", "x-vitals-grant": "http" },
+            "proxy": { "type": "string", "format": "uri", "x-vitals-type": "URL", "x-vitals-grant": "http" },
             "password": { "type": "string", "writeOnly": true },
             "headers": {
                 "type": "object",
@@ -98,6 +99,7 @@ fn the_schema_says_all_that_the_settings_do() {
             "slow_after": {
                 "type": "string",
                 "pattern": "^[0-9]{1,9}(us|ms|s|m|h|d)( ?[0-9]{1,9}(us|ms|s|m|h|d)){0,5}$",
+                "x-vitals-type": "duration",
                 "default": "2s",
             },
             "tries": { "type": "integer", "minimum": 1, "maximum": 10, "default": 5 },
@@ -140,6 +142,7 @@ fn the_schema_says_all_that_the_settings_do() {
                                     "ttl": {
                                         "type": "string",
                                         "pattern": "^[0-9]{1,9}(us|ms|s|m|h|d)( ?[0-9]{1,9}(us|ms|s|m|h|d)){0,5}$",
+                                        "x-vitals-type": "duration",
                                         "default": "1h",
                                     },
                                 },
@@ -321,7 +324,7 @@ fn a_path_is_absolute_and_can_be_granted() {
     let schema = Places::json_schema();
     assert_eq!(
         schema["properties"]["file"],
-        json!({ "type": "string", "pattern": "^/", "x-vitals-grant": "file" })
+        json!({ "type": "string", "pattern": "^/", "x-vitals-type": "path", "x-vitals-grant": "file" })
     );
     assert_eq!(
         schema["properties"]["disks"]["items"]["x-vitals-grant"],

@@ -53,7 +53,7 @@ pub(crate) struct Pattern(Regex);
 
 impl Config for Pattern {
     fn schema(_: &mut Definitions) -> Schema {
-        Schema::of_type("string")
+        Schema::of_type("string").called("regular expression")
     }
 
     fn read(value: Value) -> Result<Self, ConfigError> {

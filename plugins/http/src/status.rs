@@ -47,6 +47,7 @@ impl Config for StatusRange {
             .with("minimum", *STATUSES.start())
             .with("maximum", *STATUSES.end())
             .with("pattern", "^[1-5][0-9]{2}(-[1-5][0-9]{2})?$")
+            .called("status range")
     }
 
     fn read(value: Value) -> Result<Self, ConfigError> {

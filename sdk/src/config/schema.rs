@@ -38,6 +38,13 @@ impl Schema {
         }
     }
 
+    /// The same with what a person calls such a value, in one or two words in the singular: `duration`. It
+    /// stands in tables of settings, where `string` would say too little.
+    #[must_use]
+    pub fn called(self, what: &str) -> Self {
+        self.with("x-vitals-type", what)
+    }
+
     /// Sets a keyword on the schema of the items, where this is a list, else on the schema itself.
     fn mark(mut self, keyword: &str, value: &str) -> Self {
         match self.0.get_mut("items") {

@@ -141,7 +141,9 @@ impl Config for String {
 /// `2s`, `500ms`, `1m 30s`: see [`parse_duration`].
 impl Config for Duration {
     fn schema(_: &mut Definitions) -> Schema {
-        Schema::of_type("string").with("pattern", PATTERN)
+        Schema::of_type("string")
+            .with("pattern", PATTERN)
+            .called("duration")
     }
 
     fn read(value: Value) -> Result<Self, ConfigError> {
@@ -155,7 +157,9 @@ impl Config for Duration {
 
 impl Config for Url {
     fn schema(_: &mut Definitions) -> Schema {
-        Schema::of_type("string").with("format", "uri")
+        Schema::of_type("string")
+            .with("format", "uri")
+            .called("URL")
     }
 
     fn read(value: Value) -> Result<Self, ConfigError> {
@@ -169,7 +173,9 @@ impl Config for Url {
 
 impl Config for Address {
     fn schema(_: &mut Definitions) -> Schema {
-        Schema::of_type("string").with("pattern", ADDRESS)
+        Schema::of_type("string")
+            .with("pattern", ADDRESS)
+            .called("`host:port`")
     }
 
     fn read(value: Value) -> Result<Self, ConfigError> {
@@ -184,7 +190,9 @@ impl Config for Address {
 /// A path on the machine of the host, as a grant of one is written: absolute, without `..`.
 impl Config for PathBuf {
     fn schema(_: &mut Definitions) -> Schema {
-        Schema::of_type("string").with("pattern", PATH)
+        Schema::of_type("string")
+            .with("pattern", PATH)
+            .called("path")
     }
 
     fn read(value: Value) -> Result<Self, ConfigError> {
