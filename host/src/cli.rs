@@ -12,6 +12,7 @@ mod running;
 mod serve;
 mod told;
 mod validate;
+mod wrapped;
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -4,6 +4,7 @@
 //! watched or served.
 
 mod bench;
+pub mod settings;
 
 use std::path::Path;
 use std::sync::Arc;

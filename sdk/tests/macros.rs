@@ -70,12 +70,17 @@ const SMALLEST: &str = r#"{"address": "db:5432", "mirrors": []}"#;
 
 #[test]
 fn the_schema_says_all_that_the_settings_do() {
+    let url = json!({ "type": "string", "format": "uri", "x-vitals-type": "URL", "x-vitals-grant": "http" });
     let expected = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "description": "What to look at.\n\nMore of it.",
         "additionalProperties": false,
         "required": ["address", "mirrors"],
+        "x-vitals-order": [
+            "address", "mirrors", "proxy", "password", "headers", "slow_after", "tries", "share", "type", "login",
+            "limits", "more_limits",
+        ],
         "properties": {
             "address": {
                 "type": "string",
@@ -84,11 +89,8 @@ fn the_schema_says_all_that_the_settings_do() {
                 "x-vitals-type": "`host:port`",
                 "x-vitals-grant": "tcp",
             },
-            "mirrors": {
-                "type": "array",
-                "items": { "type": "string", "format": "uri", "x-vitals-type": "URL", "x-vitals-grant": "http" },
-            },
-            "proxy": { "type": "string", "format": "uri", "x-vitals-type": "URL", "x-vitals-grant": "http" },
+            "mirrors": { "type": "array", "items": url },
+            "proxy": url,
             "password": { "type": "string", "writeOnly": true },
             "headers": {
                 "type": "object",
@@ -147,6 +149,7 @@ fn the_schema_says_all_that_the_settings_do() {
                                     },
                                 },
                                 "required": ["value"],
+                                "x-vitals-order": ["value", "ttl"],
                                 "additionalProperties": false,
                             },
                         },
@@ -161,6 +164,7 @@ fn the_schema_says_all_that_the_settings_do() {
                     "rows": { "type": "integer", "minimum": 0, "maximum": u32::MAX, "default": 0 },
                     "note": { "type": "string" },
                 },
+                "x-vitals-order": ["rows", "note"],
                 "additionalProperties": false,
             },
         },

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use vitals_host::check::Text;
 
 use super::running::Running;
+use super::wrapped::wrapped;
 use super::{Format, NOT_ASKED, complain, print};
 
 #[derive(Debug, Args)]
@@ -161,23 +162,6 @@ fn row(cells: &[String; COLUMNS], widths: &[usize; COLUMNS], last: &str) -> Stri
     let indent = text.chars().count();
     let lines = wrapped(last, WIDTH.saturating_sub(indent).max(LEAST_WIDTH));
     text + &lines.join(&format!("\n{:indent$}", "")) + "\n"
-}
-
-/// The text in lines of at most `width` characters; a longer word has a line of its own.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is always one");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() <= width {
-            *line += " ";
-            *line += word;
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
 }
 
 /// How long ago that was, in two units at most.

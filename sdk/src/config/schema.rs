@@ -125,6 +125,13 @@ impl Definitions {
             .described(doc)
             .with("properties", schemas)
             .with("additionalProperties", false);
+        // JSON knows no order, and people read settings in the order that their author gave them.
+        let schema = if fields.len() > 1 {
+            let order: Vec<Value> = fields.iter().map(|field| field.key.into()).collect();
+            schema.with("x-vitals-order", order)
+        } else {
+            schema
+        };
         if required.is_empty() {
             schema
         } else {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use vitals_host::fuzzing::bind;
+use vitals_host::workbench::settings::rows;
 
 use super::{Target, laws};
 
@@ -40,6 +41,8 @@ pub(super) const TARGET: Target = Target {
         b"\"format\":\"regex\"",
         b"\"writeOnly\":true",
         b"\"x-vitals-grant\":\"http\"",
+        b"\"x-vitals-order\":[\"b\",\"a\"]",
+        b"\"x-vitals-type\":\"path\"",
         b"\"enum\":[null]",
         b"\"const\":1e308",
         b"\"type\":[\"string\",\"null\"]",
@@ -57,6 +60,13 @@ fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (schema, config) = text.split_once('\0').unwrap_or((&text, "{}"));
     let config: Map<String, Value> = serde_json::from_str(config).unwrap_or_default();
+    if let Ok(schema) = serde_json::from_str(schema) {
+        for row in rows(&schema) {
+            for told in [&row.key, &row.kind, &row.description] {
+                laws::clean("a setting", told);
+            }
+        }
+    }
     match bind(schema, &config) {
         Ok(bound) => {
             let read: Map<String, Value> =
