@@ -97,6 +97,14 @@ pub const EXAMPLE_CLOCK: Guest = test("example-clock");
 pub const PYTHON_EXPIRY: Guest = test("python-expiry");
 /// A check in JavaScript.
 pub const JS_QUOTA: Guest = test("js-quota");
+/// The first-party plugin `disk`.
+pub const DISK: Guest = plugin("disk");
+/// The first-party plugin `file`.
+pub const FILE: Guest = plugin("file");
+/// The first-party plugin `load`.
+pub const LOAD: Guest = plugin("load");
+/// The first-party plugin `memory`.
+pub const MEMORY: Guest = plugin("memory");
 /// The first-party plugin `http`.
 pub const HTTP: Guest = plugin("http");
 /// The first-party plugin `tcp`.
@@ -151,6 +159,38 @@ impl From<Guest> for Vec<u8> {
     fn from(guest: Guest) -> Self {
         guest.bytes()
     }
+}
+
+/// The first-party plugins by their codes, which are the names of their directories, and what is in their
+/// files.
+///
+/// # Panics
+///
+/// One has not been built.
+pub fn plugins() -> Vec<(String, Vec<u8>)> {
+    let sources = root().join("plugins");
+    let read = fs::read_dir(&sources);
+    let read = read.unwrap_or_else(|error| panic!("cannot read {}: {error}", sources.display()));
+    let directories = read.map(|entry| entry.expect("an entry").path());
+    let mut codes: Vec<_> = directories
+        .filter(|directory| directory.join("Cargo.toml").exists())
+        .filter_map(|directory| Some(directory.file_name()?.to_str()?.to_owned()))
+        .collect();
+    codes.sort();
+    let built = built("VITALS_TEST_PLUGINS", "plugins");
+    let bytes = |code: &str| {
+        let path = built.join(format!("{code}.wasm"));
+        fs::read(&path).unwrap_or_else(|error| {
+            panic!(
+                "cannot read {}: {error}; run `cargo xtask plugins`",
+                path.display()
+            )
+        })
+    };
+    codes
+        .into_iter()
+        .map(|code| (code.clone(), bytes(&code)))
+        .collect()
 }
 
 /// A guest of the tests that is written as text, `tests/guests/wat/<name>.wat`.

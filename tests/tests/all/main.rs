@@ -23,6 +23,7 @@ mod metrics;
 mod native;
 mod pages;
 mod panics;
+mod plugins;
 mod probes;
 mod reconfiguring;
 mod reloading;

@@ -1,0 +1,261 @@
+//! The `file` check: whether a file, or the newest of a directory, is as it should be.
+//!
+//! This file judges age and size; what is looked at is found in `newest`, what stands in it in `content`.
+
+mod content;
+mod glob;
+mod newest;
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use vitals_sdk::prelude::*;
+
+use content::Pattern;
+use glob::Glob;
+use newest::{File, Found};
+
+/// Looks at a file or at the newest of a directory: whether it is there, young and large enough.
+#[derive(Config)]
+struct Settings {
+    /// The file; or a directory, whose newest file is looked at.
+    #[config(grant = "file")]
+    path: PathBuf,
+    /// Of a directory, only files with such names count: `backup-*.sql.gz`. `*` is any text, `?` one character.
+    pattern: Option<Glob>,
+    /// Whether the file must be there; one that may be there is judged where it is.
+    #[config(default = "must")]
+    exists: Presence,
+    /// A file that was last written longer ago than this is degraded.
+    degraded_above: Option<Duration>,
+    /// A file that was last written longer ago than this is unhealthy.
+    unhealthy_above: Option<Duration>,
+    /// A smaller file than this is unhealthy.
+    min_size: Option<Size>,
+    /// A larger file than this is unhealthy.
+    max_size: Option<Size>,
+    /// A text that has to stand in it.
+    contains: Option<String>,
+    /// A regular expression that has to match in it.
+    matches: Option<Pattern>,
+    /// Where both are looked for.
+    #[config(default = "end")]
+    search: Part,
+    /// How many KiB are searched there.
+    #[config(default = 64, range(1..=1024))]
+    search_kib: u32,
+}
+
+/// Whether a file has to be there.
+#[derive(Config, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Must,
+    May,
+    MustNot,
+}
+
+/// A part of a file.
+#[derive(Config, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Beginning,
+    End,
+}
+
+#[health_check(code = "file")]
+fn check(settings: Settings) -> Result<Outcome> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    match newest::find(&settings.path, settings.pattern.as_ref())? {
+        Found::Nothing(why) => Ok(match settings.exists {
+            Presence::Must => Outcome::unhealthy(why),
+            Presence::May | Presence::MustNot => Outcome::healthy(why),
+        }),
+        Found::File(file) => {
+            let problem = content::problem(&settings, &file)?;
+            let now = i64::try_from(now.as_secs())?;
+            Ok(judge(&settings, &file, problem.as_deref(), now))
+        }
+    }
+}
+
+/// Judges a file that is there; `problem` is what is wrong with its content.
+fn judge(settings: &Settings, file: &File, problem: Option<&str>, now: i64) -> Outcome {
+    let age = seconds("file_age", age(file, now))
+        .degraded(Bound::above(settings.degraded_above))
+        .unhealthy(Bound::above(settings.unhealthy_above));
+    let size = size(settings, file.metadata.size_bytes);
+    let (name, size_text, size_remark) = (&file.name, size.value_text(), size.remark());
+    let ahead = file.metadata.modified.saturating_sub(now);
+    let is_aged = settings.degraded_above.is_some() || settings.unhealthy_above.is_some();
+
+    let mut status = age.status().max(size.status());
+    let mut message = if ahead > AHEAD && is_aged {
+        // By its age it would be young until the clock has caught up.
+        status = status.max(Status::Degraded);
+        let ahead = span_text(Duration::from_secs(ahead.unsigned_abs()));
+        format!("{name} is dated {ahead} ahead of the clock, {size_text}{size_remark}")
+    } else {
+        let (age_text, age_remark) = (age.value_text(), age.remark());
+        format!("{name} is {age_text} old{age_remark}, {size_text}{size_remark}")
+    };
+    if let Some(problem) = problem {
+        status = Status::Unhealthy;
+        message = format!("{message}, and {problem}");
+    }
+    if settings.exists == Presence::MustNot {
+        status = Status::Unhealthy;
+        message += ", and must not be there";
+    }
+    Outcome::new(status, message)
+        .detail("path", file.path.display().to_string())
+        .measure(age)
+        .measure(size)
+}
+
+/// How long ago it was written; nothing where that lies ahead.
+fn age(file: &File, now: i64) -> Duration {
+    let age = now.saturating_sub(file.metadata.modified);
+    Duration::from_secs(u64::try_from(age).unwrap_or_default())
+}
+
+/// Its size, with the bound that matters: the upper one where it is passed, else the lower one.
+fn size(settings: &Settings, size: u64) -> Measurement {
+    let measured = bytes("file_size", size);
+    match settings.max_size {
+        Some(most) if size > most.bytes() || settings.min_size.is_none() => {
+            measured.unhealthy_above(most)
+        }
+        _ => measured.unhealthy(Bound::below(settings.min_size)),
+    }
+}
+
+/// How many seconds a file may be dated ahead: clocks of file servers differ.
+const AHEAD: i64 = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vitals_sdk::files::Metadata;
+
+    const NOW: i64 = 1_800_000_000;
+    const HOUR: i64 = 3_600;
+
+    fn settings(value: Value) -> Settings {
+        let mut value = value;
+        value["path"] = "/var/backups".into();
+        Settings::read(value).unwrap()
+    }
+
+    fn file(age: i64, size_bytes: u64) -> File {
+        File {
+            path: "/var/backups/a.gz".into(),
+            name: "newest of /var/backups (a.gz)".to_owned(),
+            metadata: Metadata {
+                is_directory: false,
+                size_bytes,
+                modified: NOW - age,
+            },
+        }
+    }
+
+    #[test]
+    fn age_and_size_are_judged() {
+        let aged = json!({ "degraded_above": "20h", "unhealthy_above": "26h" });
+        let sized = json!({ "min_size": "1MiB", "max_size": "2MiB" });
+        for (written, file, status, message) in [
+            (
+                &aged,
+                file(20 * HOUR, 5 << 20),
+                Status::Healthy,
+                "is 20 h old, 5 MiB",
+            ),
+            (
+                &aged,
+                file(22 * HOUR, 5 << 20),
+                Status::Degraded,
+                "is 22 h old (degraded above 20 h), 5 MiB",
+            ),
+            (
+                &aged,
+                file(31 * HOUR, 5 << 20),
+                Status::Unhealthy,
+                "is 31 h old (unhealthy above 26 h), 5 MiB",
+            ),
+            (
+                &aged,
+                file(-HOUR, 1),
+                Status::Degraded,
+                "is dated 60 min ahead of the clock, 1 B",
+            ),
+            (
+                &sized,
+                file(-HOUR, 1 << 20),
+                Status::Healthy,
+                "is 0 s old, 1 MiB",
+            ),
+            (
+                &sized,
+                file(HOUR, 12),
+                Status::Unhealthy,
+                "is 60 min old, 12 B (unhealthy below 1 MiB)",
+            ),
+            (
+                &sized,
+                file(HOUR, 3 << 20),
+                Status::Unhealthy,
+                "is 60 min old, 3 MiB (unhealthy above 2 MiB)",
+            ),
+        ] {
+            let outcome = judge(&settings(written.clone()), &file, None, NOW);
+            let message = format!("newest of /var/backups (a.gz) {message}");
+            assert_eq!(
+                (outcome.status(), outcome.message()),
+                (status, message.as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn content_and_presence_are_unhealthy_beside_all_else() {
+        let late = settings(json!({ "degraded_above": "1h" }));
+        let outcome = judge(&late, &file(3 * HOUR, 1), Some("does not contain `x`"), NOW);
+        assert_eq!(outcome.status(), Status::Unhealthy);
+        assert_eq!(
+            outcome.message(),
+            "newest of /var/backups (a.gz) is 3 h old (degraded above 60 min), 1 B, and does not contain `x`"
+        );
+        let outcome = judge(
+            &settings(json!({ "exists": "must_not" })),
+            &file(1, 1),
+            None,
+            NOW,
+        );
+        assert_eq!(outcome.status(), Status::Unhealthy);
+        assert!(
+            outcome
+                .message()
+                .ends_with("is 1 s old, 1 B, and must not be there")
+        );
+    }
+
+    #[test]
+    fn the_bounds_are_measured_with_the_numbers() {
+        let written =
+            json!({ "degraded_above": "1h", "unhealthy_above": "2h", "min_size": "1KiB" });
+        let outcome = judge(&settings(written), &file(HOUR, 5), None, NOW);
+        let [age, size] = outcome.measurements() else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(
+            (age.name(), age.unit(), age.value()),
+            ("file_age", "seconds", 3_600.0)
+        );
+        assert_eq!(age.degraded_at(), Some(Bound::Above(3_600.0)));
+        assert_eq!(age.unhealthy_at(), Some(Bound::Above(7_200.0)));
+        assert_eq!(
+            (size.name(), size.unit(), size.value()),
+            ("file_size", "bytes", 5.0)
+        );
+        assert_eq!(size.unhealthy_at(), Some(Bound::Below(1_024.0)));
+        assert_eq!(outcome.detail_of("path"), Some(&json!("/var/backups/a.gz")));
+    }
+}
