@@ -97,7 +97,7 @@ pub(super) struct RawCheck {
     /// SHA-256 of the plugin's file in hexadecimal: only that file is loaded. Default: any is.
     #[schemars(with = "Option<String>")]
     pub(super) sha256: Option<Digest>,
-    /// The plugin's own configuration; `vitals inspect FILE.wasm` prints its schema. Default: `{}`.
+    /// The plugin's own configuration; `vitals inspect FILE.wasm` lists its settings. Default: `{}`.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub(super) config: Option<Later>,
     /// What it may reach besides the addresses in `config`.
