@@ -7,7 +7,6 @@ mod glob;
 mod newest;
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use vitals_sdk::prelude::*;
 
@@ -63,7 +62,6 @@ enum Part {
 
 #[health_check(code = "file")]
 fn check(settings: Settings) -> Result<Outcome> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     match newest::find(&settings.path, settings.pattern.as_ref())? {
         Found::Nothing(why) => Ok(match settings.exists {
             Presence::Must => Outcome::unhealthy(why),
@@ -71,7 +69,7 @@ fn check(settings: Settings) -> Result<Outcome> {
         }),
         Found::File(file) => {
             let problem = content::problem(&settings, &file)?;
-            let now = i64::try_from(now.as_secs())?;
+            let now = clock::unix_seconds();
             Ok(judge(&settings, &file, problem.as_deref(), now))
         }
     }
@@ -135,6 +133,7 @@ const AHEAD: i64 = 300;
 mod tests {
     use super::*;
     use vitals_sdk::files::Metadata;
+    use vitals_sdk::testing::World;
 
     const NOW: i64 = 1_800_000_000;
     const HOUR: i64 = 3_600;
@@ -257,5 +256,45 @@ mod tests {
         );
         assert_eq!(size.unhealthy_at(), Some(Bound::Below(1_024.0)));
         assert_eq!(outcome.detail_of("path"), Some(&json!("/var/backups/a.gz")));
+    }
+
+    /// What the check answers in a world with a directory of backups.
+    fn told(value: Value) -> (Status, String) {
+        let world = World::new();
+        for (name, hours) in [("a.gz", 31), ("b.gz", 55), ("c.txt", 2)] {
+            let file = world.file(format!("/var/backups/{name}"), "private; completed");
+            file.age(Duration::from_hours(hours));
+        }
+        world.directory("/var/backups/below");
+        let outcome = world.outcome(|| check(settings(value)));
+        (outcome.status(), outcome.message().to_owned())
+    }
+
+    #[test]
+    fn the_file_is_found_read_and_judged() {
+        for (value, status, message) in [
+            (
+                json!({ "pattern": "*.gz", "unhealthy_above": "26h" }),
+                Status::Unhealthy,
+                "newest of /var/backups (a.gz) is 31 h old (unhealthy above 26 h), 18 B",
+            ),
+            (
+                json!({ "contains": "completed" }),
+                Status::Healthy,
+                "newest of /var/backups (c.txt) is 2 h old, 18 B",
+            ),
+            (
+                json!({ "contains": "failed" }),
+                Status::Unhealthy,
+                "newest of /var/backups (c.txt) is 2 h old, 18 B, and does not contain `failed`",
+            ),
+            (
+                json!({ "pattern": "*.lock", "exists": "must_not" }),
+                Status::Healthy,
+                "no file in /var/backups matches `*.lock`",
+            ),
+        ] {
+            assert_eq!(told(value), (status, message.to_owned()));
+        }
     }
 }
