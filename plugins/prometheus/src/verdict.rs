@@ -1,0 +1,125 @@
+//! How the numbers of an answer are judged: the worst one decides.
+
+use std::cmp::Ordering;
+
+use vitals_sdk::prelude::*;
+
+use crate::{NoData, SHOWN, Sample, Settings, Unit};
+
+/// Where a value begins to be bad.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    degraded: Option<Bound>,
+    unhealthy: Option<Bound>,
+}
+
+impl Bounds {
+    pub(crate) fn of(settings: &Settings) -> Result<Self> {
+        Ok(Self {
+            degraded: one("degraded", settings.degraded_above, settings.degraded_below)?,
+            unhealthy: one(
+                "unhealthy",
+                settings.unhealthy_above,
+                settings.unhealthy_below,
+            )?,
+        })
+    }
+
+    /// Which of two values is worse, or nearer to being so.
+    fn order(self, one: f64, other: f64) -> Ordering {
+        match self.unhealthy.or(self.degraded) {
+            Some(Bound::Below(_)) => other.total_cmp(&one),
+            Some(Bound::Above(_)) | None => one.total_cmp(&other),
+        }
+    }
+}
+
+fn one(what: &str, above: Option<f64>, below: Option<f64>) -> Result<Option<Bound>> {
+    match (above, below) {
+        (Some(_), Some(_)) => Err(Error::new(format!(
+            "both `{what}_above` and `{what}_below` are set: a measurement has one of them; make two checks"
+        ))),
+        _ => Ok(Bound::above(above).or(Bound::below(below))),
+    }
+}
+
+pub(crate) fn judge(settings: &Settings, bounds: Bounds, samples: &[Sample]) -> Outcome {
+    let numbers: Vec<_> = samples
+        .iter()
+        .filter(|sample| !sample.value.is_nan())
+        .collect();
+    let measured = |sample: &Sample| {
+        measure(settings.unit, sample.value)
+            .degraded(bounds.degraded)
+            .unhealthy(bounds.unhealthy)
+    };
+    let worst = numbers.iter().max_by(|one, other| {
+        let by_status = measured(one).status().cmp(&measured(other).status());
+        by_status.then_with(|| bounds.order(one.value, other.value))
+    });
+    let Some(worst) = worst else {
+        return nothing(settings, samples.len());
+    };
+    let value = measured(worst);
+    let mut message = format!(
+        "{} is {}{}",
+        name(settings, worst),
+        value.value_text(),
+        value.remark()
+    );
+    if numbers.len() > 1 {
+        let beyond = numbers
+            .iter()
+            .filter(|sample| measured(sample).status() != Status::Healthy)
+            .count();
+        message += &match beyond {
+            0 => format!(", the worst of {} series", numbers.len()),
+            beyond => format!(
+                ", the worst of {beyond} beyond their bounds of {} series",
+                numbers.len()
+            ),
+        };
+    }
+    Outcome::new(value.status(), message).measure(value)
+}
+
+fn nothing(settings: &Settings, series: usize) -> Outcome {
+    let status = match settings.no_data {
+        NoData::Healthy => Status::Healthy,
+        NoData::Degraded => Status::Degraded,
+        NoData::Unhealthy => Status::Unhealthy,
+    };
+    let what = settings.name.as_deref().unwrap_or(&settings.query);
+    let what = shortened(what, SHOWN);
+    Outcome::new(
+        status,
+        if series == 0 {
+            format!("{what} has no series")
+        } else {
+            format!("{what} is no number")
+        },
+    )
+}
+
+/// What a number is called.
+fn name(settings: &Settings, sample: &Sample) -> String {
+    match &settings.name {
+        None if sample.series.is_empty() => shortened(&settings.query, SHOWN),
+        None => sample.series.clone(),
+        Some(name) => match sample.series.split_once('{') {
+            Some((_, labels)) => format!("{name} of {{{labels}"),
+            None => name.clone(),
+        },
+    }
+}
+
+fn measure(unit: Unit, value: f64) -> Measurement {
+    match unit {
+        Unit::Count => count(NAME, value),
+        Unit::Seconds => seconds(NAME, value),
+        Unit::Bytes => bytes(NAME, value),
+        Unit::Ratio => ratio(NAME, value),
+    }
+}
+
+const NAME: &str = "value";
