@@ -105,6 +105,8 @@ pub const FILE: Guest = plugin("file");
 pub const LOAD: Guest = plugin("load");
 /// The first-party plugin `memory`.
 pub const MEMORY: Guest = plugin("memory");
+/// The first-party plugin `prometheus`.
+pub const PROMETHEUS: Guest = plugin("prometheus");
 /// The first-party plugin `http`.
 pub const HTTP: Guest = plugin("http");
 /// The first-party plugin `tcp`.

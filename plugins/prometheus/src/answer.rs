@@ -26,29 +26,19 @@ pub(crate) struct Sample {
 }
 
 pub(crate) fn read(response: &Response) -> Result<Answer> {
-    let said = response.json::<Said>();
-    match said {
-        Ok(Said::Success { data, warnings }) if response.status().is_success() => Ok(Answer {
+    let (url, status) = (response.url(), response.status());
+    match response.json() {
+        // It says why, with a status that fits.
+        Ok(Said::Error { kind, error }) => Err(Error::new(format!(
+            "{url} refuses the query: {kind}: {}",
+            shortened(&error, SHOWN)
+        ))),
+        _ if !status.is_success() => Err(Error::new(format!("{url} answered {status}"))),
+        Ok(Said::Success { data, warnings }) => Ok(Answer {
             samples: samples(data)?,
             warnings,
         }),
-        // It says why, with a status that fits.
-        Ok(Said::Error { kind, error }) => Err(Error::new(format!(
-            "{} refuses the query: {kind}: {}",
-            response.url(),
-            shortened(&error, SHOWN)
-        ))),
-        Ok(Said::Success { .. }) | Err(_) if !response.status().is_success() => {
-            Err(Error::new(format!(
-                "{} answered {}, which Prometheus does not",
-                response.url(),
-                response.status()
-            )))
-        }
-        Ok(Said::Success { .. }) => unreachable!("both cases of a success are above"),
-        Err(error) => {
-            Err(error).context(format!("{} does not answer as Prometheus", response.url()))
-        }
+        Err(error) => Err(error).context(format!("{url} does not answer as Prometheus")),
     }
 }
 

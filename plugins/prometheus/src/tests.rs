@@ -58,7 +58,7 @@ fn the_worst_series_decides_and_is_named() {
         (
             &[("mail", "700"), ("sms", "120")],
             Status::Degraded,
-            r#"queue_depth{queue="mail"} is 700 (degraded above 100), the worst of 2 beyond their bounds of 2 series"#,
+            r#"queue_depth{queue="mail"} is 700 (degraded above 100); 2 of 2 series are beyond their bounds"#,
         ),
         (
             &[("mail", "+Inf"), ("sms", "NaN")],
@@ -83,8 +83,8 @@ fn below_a_bound_the_smallest_is_the_worst_and_a_name_stands_for_the_query() {
     assert_eq!(outcome.status(), Status::Unhealthy);
     assert_eq!(
         outcome.message(),
-        "the success rate of {queue=\"sms\"} is 25 % (unhealthy below 50 %), the worst of 1 beyond their \
-         bounds of 2 series"
+        "the success rate of {queue=\"sms\"} is 25 % (unhealthy below 50 %); 1 of 2 series is \
+         beyond its bound"
     );
 }
 
@@ -148,7 +148,7 @@ fn what_goes_wrong_is_said() {
         ),
         (
             Answer::new(401).body("Unauthorized"),
-            "http://prometheus:9090/prom/api/v1/query answered 401 Unauthorized, which Prometheus does not",
+            "http://prometheus:9090/prom/api/v1/query answered 401 Unauthorized",
         ),
         (
             Answer::new(200).body("<html>"),

@@ -74,8 +74,9 @@ pub(crate) fn judge(settings: &Settings, bounds: Bounds, samples: &[Sample]) -> 
             .count();
         message += &match beyond {
             0 => format!(", the worst of {} series", numbers.len()),
+            1 => format!("; 1 of {} series is beyond its bound", numbers.len()),
             beyond => format!(
-                ", the worst of {beyond} beyond their bounds of {} series",
+                "; {beyond} of {} series are beyond their bounds",
                 numbers.len()
             ),
         };

@@ -6,6 +6,7 @@ mod documents;
 mod file;
 mod load;
 mod memory;
+mod prometheus;
 mod readme;
 
 use serde_json::Value;
