@@ -68,17 +68,12 @@ pub(crate) fn judge(settings: &Settings, bounds: Bounds, samples: &[Sample]) -> 
         value.remark()
     );
     if numbers.len() > 1 {
-        let beyond = numbers
-            .iter()
-            .filter(|sample| measured(sample).status() != Status::Healthy)
-            .count();
-        message += &match beyond {
-            0 => format!(", the worst of {} series", numbers.len()),
-            1 => format!("; 1 of {} series is beyond its bound", numbers.len()),
-            beyond => format!(
-                "; {beyond} of {} series are beyond their bounds",
-                numbers.len()
-            ),
+        let is_beyond = |sample: &&&Sample| measured(sample).status() != Status::Healthy;
+        let all = numbers.len();
+        message = match numbers.iter().filter(is_beyond).count() {
+            0 => format!("{message}, the worst of {all} series"),
+            1 => format!("{message}; 1 of {all} series is beyond its bound"),
+            beyond => format!("{message}; {beyond} of {all} series are beyond their bounds"),
         };
     }
     Outcome::new(value.status(), message).measure(value)

@@ -65,12 +65,15 @@ async fn each_change_of_a_plugin_has_one_line() {
             "path": "plugins/torn.wasm",
         })
     };
-    let told = |words: &str| {
+    let told = |target: &str, words: &str| {
         json!({
-            "level": "INFO", "target": "vitals_host::watch", "message": words, "plugin": "torn",
+            "level": "INFO", "target": target, "message": words, "plugin": "torn",
         })
     };
-    let mut back = told("plugin that serves is back in its file");
+    let mut back = told(
+        "vitals_host::watch::arrivals",
+        "plugin that serves is back in its file",
+    );
     back["version"] = json!("0.1.0");
     back["digest"] = json!("…");
     assert_eq!(
@@ -81,7 +84,7 @@ async fn each_change_of_a_plugin_has_one_line() {
             loaded("plugin replaced", 2),
             refused_again,
             back,
-            told("plugin is gone"),
+            told("vitals_host::watch::look", "plugin is gone"),
         ]
     );
 }
@@ -124,7 +127,7 @@ async fn each_configuration_has_one_line() {
         error.starts_with("vitals.toml:") && error.contains("`wrong`"),
         "{error}"
     );
-    let mut expected = line("ERROR", REFUSED, "vitals_host::watch");
+    let mut expected = line("ERROR", REFUSED, "vitals_host::watch::reconfigure");
     expected["error"] = json!(error);
     assert_eq!(refused, [expected]);
     assert_eq!(of(&serving, "check", "good").len(), 1);

@@ -1,0 +1,112 @@
+//! The configuration is read again, by itself or because somebody asks for it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::configuration::{Configuration, Found};
+use super::directory::DEBOUNCE;
+use super::{Notice, Pace, Watcher, settle};
+use crate::check::{CheckName, Text, shown_path};
+use crate::config::Config;
+use crate::reload::Reload;
+
+impl Watcher {
+    /// Looks at configuration and files for somebody who waits for what comes of it. What was refused
+    /// is judged anew.
+    pub(super) async fn reload(
+        &mut self,
+        accepted: BTreeSet<CheckName>,
+        answer: oneshot::Sender<Reload>,
+    ) {
+        self.is_look_due = false;
+        self.reloads.begin(answer);
+        self.reconfigure(Pace::Now).await;
+        for unknown in accepted.iter().filter(|name| !self.catalog.knows(name)) {
+            let problem = format!("there is no check `{unknown}` whose grants could be accepted");
+            self.reloads.problem(problem);
+        }
+        self.catalog.forget_refusals();
+        self.look(Pace::Now, &accepted).await;
+        let directory = self.catalog.files().error().map(ToString::to_string);
+        let library = self.library_error.as_ref().map(ToString::to_string);
+        for problem in directory.into_iter().chain(library) {
+            self.reloads.problem(problem);
+        }
+        self.reloads.wait_for(self.loading.keys().cloned());
+    }
+
+    /// Reads the configuration if it has changed, and takes it over.
+    pub(super) async fn reconfigure(&mut self, pace: Pace) {
+        let Some(configuration) = self.configuration.clone() else {
+            return;
+        };
+        let look = self.aside(move || configuration.look(pace)).await;
+        let Some((configuration, found)) = look else {
+            return;
+        };
+        let errors = configuration.errors().to_vec();
+        self.configuration = Some(configuration);
+        match found {
+            Found::Same if errors.is_empty() => {}
+            Found::Same => self.reloads.refused(&errors),
+            Found::Restless => {
+                let notify = self.notify.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(DEBOUNCE).await;
+                    // The watcher may be gone by then.
+                    let _ = notify.send(Notice::Look);
+                });
+            }
+            Found::Wrong(errors) => {
+                let path = self.configuration.as_ref().and_then(Configuration::path);
+                let path = path.map(|path| shown_path(&path));
+                let path = path.as_ref().map(Text::as_str);
+                for error in &errors {
+                    tracing::error!(
+                        path,
+                        error,
+                        "configuration refused, the one before it holds"
+                    );
+                }
+                self.rooms.metrics.config_reloaded(false, Timestamp::now());
+                self.reloads.refused(&errors);
+                self.unsettled = true;
+            }
+            Found::Another(config, changed_roots) => self.apply(*config, &changed_roots),
+        }
+    }
+
+    /// Takes a configuration over as far as it can be without a restart.
+    fn apply(&mut self, config: Config, changed_roots: &BTreeSet<PathBuf>) {
+        let running = Arc::clone(self.catalog.config());
+        let (config, restart_needed) = config.taken_over(&running);
+        let is_same = changed_roots.is_empty()
+            && restart_needed == self.restart_needed
+            && config.says_the_same(&running);
+        let config = Arc::new(config);
+        let changes = self.catalog.apply(Arc::clone(&config), changed_roots);
+        self.rooms.names.set(&config);
+        self.rooms.sentry.keep_secret(&config.secrets);
+        self.rooms.tools.set(&config.tools);
+        self.rooms.metrics.config_reloaded(true, Timestamp::now());
+        if is_same {
+            tracing::debug!("configuration read again, it says the same");
+        } else {
+            let path = self.configuration.as_ref().and_then(Configuration::path);
+            settle::tell_of_changes(&changes, path.as_deref());
+        }
+        if restart_needed != self.restart_needed && !restart_needed.is_empty() {
+            let keys = restart_needed.join(", ");
+            tracing::warn!(keys, "configuration needs a restart to be taken over");
+        }
+        if !is_same {
+            self.reloads.applied(&changes, &restart_needed);
+        }
+        self.restart_needed = restart_needed;
+        self.unsettled = true;
+    }
+}
