@@ -6,6 +6,7 @@ mod documents;
 mod file;
 mod load;
 mod memory;
+mod postgres;
 mod prometheus;
 mod readme;
 
