@@ -4,6 +4,7 @@
 //! A file below says how one of them is started; `cargo xtask test` installs them.
 
 mod postgres;
+mod redis;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -20,6 +21,7 @@ use tokio::net::TcpStream;
 use crate::eventually::eventually;
 
 pub use postgres::Postgres;
+pub use redis::Redis;
 
 /// A server in a directory and on a port of its own. Ended when it is dropped.
 #[derive(Debug)]

@@ -28,6 +28,10 @@ const SERVERS: &[Server] = &[
         package: "prometheus",
         programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
     },
+    Server {
+        package: "redis-server",
+        programs: &["/usr/bin/redis-server", "/usr/local/bin/redis-server"],
+    },
 ];
 
 /// Installs those that are missing.

@@ -9,6 +9,7 @@ mod memory;
 mod postgres;
 mod prometheus;
 mod readme;
+mod redis;
 
 use serde_json::Value;
 use vitals_tests::TestHost;
