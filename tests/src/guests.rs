@@ -109,6 +109,10 @@ pub const MEMORY: Guest = plugin("memory");
 pub const PROMETHEUS: Guest = plugin("prometheus");
 /// The first-party plugin `http`.
 pub const HTTP: Guest = plugin("http");
+/// The first-party plugin `postgres`.
+pub const POSTGRES: Guest = plugin("postgres");
+/// The first-party plugin `redis`.
+pub const REDIS: Guest = plugin("redis");
 /// The first-party plugin `tcp`.
 pub const TCP: Guest = plugin("tcp");
 

@@ -3,6 +3,10 @@
 //!
 //! A file below says how one of them is started; `cargo xtask test` installs them.
 
+mod postgres;
+mod redis;
+
+use std::fmt;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::chown;
@@ -16,6 +20,9 @@ use tokio::net::TcpStream;
 
 use crate::eventually::eventually;
 
+pub use postgres::Postgres;
+pub use redis::Redis;
+
 /// A server in a directory and on a port of its own. Ended when it is dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -23,7 +30,19 @@ pub struct Server {
     directory: TempDir,
     address: SocketAddr,
     child: Option<Child>,
-    start: fn(&Path, SocketAddr) -> Command,
+    start: Start,
+    ends_by: Signal,
+}
+
+/// How a server is started.
+struct Start(Box<StartFn>);
+
+type StartFn = dyn Fn(&Path, SocketAddr) -> Command + Send + Sync;
+
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Start")
+    }
 }
 
 impl Server {
@@ -33,14 +52,27 @@ impl Server {
     /// # Panics
     ///
     /// It is not installed, or does not come up.
-    pub async fn start(name: &'static str, start: fn(&Path, SocketAddr) -> Command) -> Self {
+    pub async fn start(
+        name: &'static str,
+        start: impl Fn(&Path, SocketAddr) -> Command + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_ended_by(Signal::KILL, name, start).await
+    }
+
+    /// The same for one that has to clean up behind itself, and does so at once on `ends_by`.
+    async fn start_ended_by(
+        ends_by: Signal,
+        name: &'static str,
+        start: impl Fn(&Path, SocketAddr) -> Command + Send + Sync + 'static,
+    ) -> Self {
         let directory = TempDir::with_prefix(format!("vitals-{name}-"));
         let mut server = Self {
             name,
             directory: directory.expect("cannot make a directory"),
             address: free_address(),
             child: None,
-            start,
+            start: Start(Box::new(start)),
+            ends_by,
         };
         server.start_again().await;
         server
@@ -62,8 +94,11 @@ impl Server {
             return;
         };
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        // With all its children; they may have ended.
-        let _ = kill_process_group(group.expect("a process has a number"), Signal::KILL);
+        let group = group.expect("a process has a number");
+        // With all its children, frozen or not; they may have ended.
+        for signal in [self.ends_by, Signal::CONT] {
+            let _ = kill_process_group(group, signal);
+        }
         let _ = child.wait();
     }
 
@@ -86,7 +121,7 @@ impl Server {
         let log = self.directory.path().join("log");
         let out = File::create(&log).expect("the directory is there");
         let err = out.try_clone().expect("a file can be shared");
-        let mut command = (self.start)(self.directory.path(), self.address);
+        let mut command = (self.start.0)(self.directory.path(), self.address);
         command
             .current_dir(self.directory.path())
             .stdin(Stdio::null())

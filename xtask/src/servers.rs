@@ -14,10 +14,25 @@ struct Server {
 }
 
 /// All of them.
-const SERVERS: &[Server] = &[Server {
-    package: "prometheus",
-    programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
-}];
+const SERVERS: &[Server] = &[
+    Server {
+        package: "postgresql",
+        // The first is Debian's, where the server's own has a version in its path.
+        programs: &[
+            "/usr/bin/pg_createcluster",
+            "/usr/bin/postgres",
+            "/usr/local/bin/postgres",
+        ],
+    },
+    Server {
+        package: "prometheus",
+        programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
+    },
+    Server {
+        package: "redis-server",
+        programs: &["/usr/bin/redis-server", "/usr/local/bin/redis-server"],
+    },
+];
 
 /// Installs those that are missing.
 ///

@@ -6,8 +6,10 @@ mod documents;
 mod file;
 mod load;
 mod memory;
+mod postgres;
 mod prometheus;
 mod readme;
+mod redis;
 
 use serde_json::Value;
 use vitals_tests::TestHost;

@@ -1,0 +1,203 @@
+//! What the findings come to: a status, and words for it.
+
+use vitals_sdk::prelude::*;
+
+use crate::session::Row;
+use crate::state::{Standby, State};
+use crate::{Role, SHOWN, Settings};
+
+/// What was found out of a server.
+pub(crate) struct Findings {
+    /// The first row that the query answered.
+    pub(crate) value: Option<Row>,
+    pub(crate) state: Option<State>,
+    pub(crate) elapsed: Duration,
+}
+
+/// One thing that was judged.
+type Part = (Status, String);
+
+impl Findings {
+    pub(crate) fn judge(self, settings: &Settings) -> Outcome {
+        let value = self.value.map(|row| row.into_iter().next().flatten());
+        let number = value
+            .as_ref()
+            .and_then(|value| value.as_deref()?.parse().ok());
+        let number = number.filter(|number: &f64| !number.is_nan());
+        let measured = number.map(|number| {
+            count("value", number)
+                .degraded(bound(
+                    settings.value_degraded_above,
+                    settings.value_degraded_below,
+                ))
+                .unhealthy(bound(
+                    settings.value_unhealthy_above,
+                    settings.value_unhealthy_below,
+                ))
+        });
+        let mut parts = vec![value_part(settings, value.as_ref(), measured.as_ref())];
+        let mut measurements: Vec<_> = measured.into_iter().collect();
+        if let Some(state) = &self.state {
+            let found = Found::of(state, settings);
+            parts.extend(found.parts);
+            measurements.extend(found.measurements);
+        }
+        let mut outcome = Outcome::worst(parts);
+        outcome = measurements.into_iter().fold(outcome, Outcome::measure);
+        if let Some(value) = value.flatten() {
+            outcome = outcome.detail("value", shortened(&value, SHOWN));
+        }
+        if let Some(state) = &self.state {
+            let role = if state.standby.is_some() {
+                "standby"
+            } else {
+                "primary"
+            };
+            outcome = outcome.detail("role", role);
+        }
+        outcome.timed(
+            self.elapsed,
+            Thresholds {
+                degraded_above: settings.degraded_above,
+                unhealthy_above: settings.unhealthy_above,
+            },
+        )
+    }
+}
+
+/// Judges what the query answered: nothing, NULL, or a text.
+fn value_part(
+    settings: &Settings,
+    value: Option<&Option<String>>,
+    measured: Option<&Measurement>,
+) -> Part {
+    let answered = match value {
+        None => "the query answered no row".to_owned(),
+        Some(None) => "the query answered NULL".to_owned(),
+        Some(Some(text)) => format!("the query answered {}", shortened(text, SHOWN)),
+    };
+    if let Some(expected) = &settings.expect
+        && value != Some(&Some(expected.clone()))
+    {
+        let words = format!("{answered}, not {}", shortened(expected, SHOWN));
+        return (Status::Unhealthy, words);
+    }
+    match measured {
+        Some(measured) => (
+            measured.status(),
+            format!("{answered}{}", measured.remark()),
+        ),
+        None if settings.wants_a_number() => {
+            (Status::Unhealthy, format!("{answered}, which is no number"))
+        }
+        None => (Status::Healthy, answered),
+    }
+}
+
+/// What the state of the server comes to.
+struct Found {
+    parts: Vec<Part>,
+    measurements: Vec<Measurement>,
+}
+
+impl Found {
+    fn of(state: &State, settings: &Settings) -> Self {
+        let mut found = Self {
+            parts: vec![role_part(state, settings.role)],
+            measurements: Vec::new(),
+        };
+        if let Some(standby) = &state.standby {
+            found.replication(standby, settings);
+        }
+        found.connections(state, settings);
+        found
+    }
+
+    fn replication(&mut self, standby: &Standby, settings: &Settings) {
+        let alone = if standby.is_streaming {
+            ""
+        } else {
+            ", without a connection to its primary"
+        };
+        let Some(lag) = standby.lag else {
+            let status = match settings.lag_limit() {
+                Some(_) => Status::Degraded,
+                None => Status::Healthy,
+            };
+            let words = format!(
+                "nobody knows how far it is behind: nothing was replayed since its start{alone}"
+            );
+            self.parts.push((status, words));
+            return;
+        };
+        let lag = seconds("replication_lag", lag)
+            .degraded(Bound::above(settings.lag_degraded_above))
+            .unhealthy(Bound::above(settings.lag_unhealthy_above));
+        let words = format!(
+            "the standby is {} behind{alone}{}",
+            lag.value_text(),
+            lag.remark()
+        );
+        self.parts.push((lag.status(), words));
+        self.measurements.push(lag);
+    }
+
+    fn connections(&mut self, state: &State, settings: &Settings) {
+        let used = ratio(
+            "connections_used",
+            state.connections / state.max_connections,
+        )
+        .degraded(Bound::above(settings.connections_degraded_above))
+        .unhealthy(Bound::above(settings.connections_unhealthy_above));
+        if used.degraded_at().or(used.unhealthy_at()).is_some() {
+            let words = format!(
+                "{} of {} connections are in use{}",
+                used.value_text(),
+                state.max_connections,
+                used.remark()
+            );
+            self.parts.push((used.status(), words));
+        }
+        self.measurements.push(used);
+    }
+}
+
+fn role_part(state: &State, wanted: Option<Role>) -> Part {
+    let role = match state.standby {
+        Some(_) => Role::Standby,
+        None => Role::Primary,
+    };
+    match wanted {
+        Some(wanted) if wanted != role => {
+            let words = format!("the server is a {}, not a {}", role.name(), wanted.name());
+            (Status::Unhealthy, words)
+        }
+        _ => (Status::Healthy, format!("the server is a {}", role.name())),
+    }
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Standby => "standby",
+        }
+    }
+}
+
+impl Settings {
+    fn wants_a_number(&self) -> bool {
+        let bounds = [
+            self.value_degraded_above,
+            self.value_degraded_below,
+            self.value_unhealthy_above,
+            self.value_unhealthy_below,
+        ];
+        bounds.iter().any(Option::is_some)
+    }
+}
+
+/// The one of both that is set.
+fn bound(above: Option<f64>, below: Option<f64>) -> Option<Bound> {
+    above.map(Bound::Above).or(below.map(Bound::Below))
+}

@@ -1,0 +1,150 @@
+//! What the answers come to: a status, and words for it.
+
+use vitals_sdk::Quantity as _;
+use vitals_sdk::prelude::*;
+
+use crate::info::{Info, Link, Memory};
+use crate::{Role, Settings};
+
+/// Judges a server that answered PING, and what it said of itself, if it was asked.
+pub(crate) fn judge(settings: &Settings, info: Option<&Info>) -> Outcome {
+    let Some(info) = info else {
+        return Outcome::healthy(format!("redis {} answered PING", settings.address));
+    };
+    let mut found = Found::default();
+    found.role(info.role(), settings.role);
+    if let Some(link) = info.link {
+        found.replication(link, settings);
+    }
+    found.memory(info.memory, settings);
+    found.clients(info.clients, settings);
+    if settings.saves && !info.failed_saves.is_empty() {
+        let words = format!("the last save failed: {}", info.failed_saves.join(", "));
+        found.parts.push((Status::Degraded, words));
+    }
+    found
+        .measurements
+        .into_iter()
+        .fold(Outcome::worst(found.parts), Outcome::measure)
+        .detail("role", info.role().name())
+}
+
+/// What was judged so far.
+#[derive(Default)]
+struct Found {
+    parts: Vec<(Status, String)>,
+    measurements: Vec<Measurement>,
+}
+
+impl Found {
+    fn role(&mut self, role: Role, wanted: Option<Role>) {
+        self.parts.push(match wanted {
+            Some(wanted) if wanted != role => (
+                Status::Unhealthy,
+                format!("the server is a {}, not a {}", role.name(), wanted.name()),
+            ),
+            _ => (Status::Healthy, format!("the server is a {}", role.name())),
+        });
+    }
+
+    fn replication(&mut self, link: Link, settings: &Settings) {
+        let lag = |of: u32| {
+            seconds("replication_lag", of)
+                .degraded(Bound::above(settings.lag_degraded_above))
+                .unhealthy(Bound::above(settings.lag_unhealthy_above))
+        };
+        let (status, words) = match link {
+            Link::Up(ago) => {
+                let lag = lag(ago);
+                let words = format!(
+                    "its master was heard {} ago{}",
+                    lag.value_text(),
+                    lag.remark()
+                );
+                let status = lag.status();
+                self.measurements.push(lag);
+                (status, words)
+            }
+            Link::Down(since) => {
+                let lag = lag(since);
+                let words = format!(
+                    "the replica has lost its master {} ago{}",
+                    lag.value_text(),
+                    lag.remark()
+                );
+                let status = lag.status().max(Status::Degraded);
+                self.measurements.push(lag);
+                (status, words)
+            }
+            Link::Syncing => (
+                Status::Degraded,
+                "the replica is getting all data of its master".to_owned(),
+            ),
+            Link::Never => (
+                Status::Unhealthy,
+                "the replica has not reached its master since its start".to_owned(),
+            ),
+        };
+        self.parts.push((status, words));
+    }
+
+    fn memory(&mut self, memory: Memory, settings: &Settings) {
+        let share = memory.used.quantity() / memory.limit.quantity();
+        let used = ratio("memory_used", share)
+            .degraded(Bound::above(settings.memory_degraded_above))
+            .unhealthy(Bound::above(settings.memory_unhealthy_above));
+        if is_bounded(&used) {
+            let words = format!(
+                "{} of the memory is in use{}, {} of {}",
+                used.value_text(),
+                used.remark(),
+                bytes_text(memory.used),
+                bytes_text(memory.limit)
+            );
+            self.parts.push((used.status(), words));
+        }
+        self.measurements.push(used);
+    }
+
+    fn clients(&mut self, clients: Option<(f64, f64)>, settings: &Settings) {
+        let measured = |share: f64| {
+            ratio("clients_used", share)
+                .degraded(Bound::above(settings.clients_degraded_above))
+                .unhealthy(Bound::above(settings.clients_unhealthy_above))
+        };
+        let Some((connected, most)) = clients else {
+            if is_bounded(&measured(0.0)) {
+                let words = "the server does not say how many clients it takes: leave the bounds for clients out";
+                self.parts.push((Status::Unhealthy, words.to_owned()));
+            }
+            return;
+        };
+        let used = measured(connected / most);
+        if is_bounded(&used) {
+            let words = format!(
+                "{} of {most} clients are connected{}",
+                used.value_text(),
+                used.remark()
+            );
+            self.parts.push((used.status(), words));
+        }
+        self.measurements.push(used);
+    }
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Replica => "replica",
+        }
+    }
+}
+
+/// Whether it was asked for.
+fn is_bounded(measurement: &Measurement) -> bool {
+    measurement
+        .degraded_at()
+        .or(measurement.unhealthy_at())
+        .is_some()
+}

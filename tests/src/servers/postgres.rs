@@ -1,0 +1,227 @@
+//! PostgreSQL, a primary or a standby, over TCP with and without TLS.
+
+use std::fs::{self, Permissions};
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{Signal, geteuid};
+
+use super::{NOBODY, Server, program, unprivileged};
+use crate::eventually::eventually;
+use crate::tls_target::{Authority, Identity};
+
+/// A running PostgreSQL with a certificate for 127.0.0.1, and these who may log in over TCP, each with the
+/// password [`PASSWORD`](Postgres::PASSWORD):
+///
+/// | user | by |
+/// |---|---|
+/// | `vitals` | SCRAM |
+/// | `hashed` | MD5 |
+/// | `clear` | the password itself |
+/// | `secured` | SCRAM, over TLS alone |
+#[derive(Debug)]
+pub struct Postgres {
+    server: Server,
+    authority: String,
+}
+
+impl Postgres {
+    /// The password of everybody.
+    pub const PASSWORD: &str = "correct-horse";
+
+    /// Starts one, and makes its users; each has a database of the same name.
+    ///
+    /// # Panics
+    ///
+    /// It is not installed, or does not come up.
+    pub async fn start() -> Self {
+        let authority = Authority::new("PostgreSQL's Root");
+        let identity = authority.identity(&["127.0.0.1"], |_| {});
+        let postgres = Self::start_with(authority.pem(), &identity, |directory, _| {
+            let mut initdb = Command::new(tool("initdb"));
+            initdb.args(["-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C"]);
+            // Less to write than with its 16 MB.
+            initdb.args(["--no-sync", "--no-instructions", "--wal-segsize=1"]);
+            run(initdb.arg("-D").arg("data"), directory);
+            fs::write(directory.join("data/pg_hba.conf"), HBA).expect("it is there");
+        })
+        .await;
+        for user in ["vitals", "hashed", "clear", "secured"] {
+            let encryption = if user == "hashed" {
+                "md5"
+            } else {
+                "scram-sha-256"
+            };
+            postgres.sql(&format!(
+                "SET password_encryption = '{encryption}'; CREATE ROLE {user} LOGIN PASSWORD '{}'",
+                Self::PASSWORD
+            ));
+            postgres.sql(&format!("CREATE DATABASE {user} OWNER {user}"));
+        }
+        postgres
+    }
+
+    /// Starts a standby of this one, with the same users.
+    ///
+    /// # Panics
+    ///
+    /// It does not come up.
+    pub async fn standby(&self) -> Self {
+        let authority = Authority::new("The Standby's Root");
+        let identity = authority.identity(&["127.0.0.1"], |_| {});
+        let primary = self.address();
+        Self::start_with(authority.pem(), &identity, move |directory, _| {
+            let mut backup = Command::new(tool("pg_basebackup"));
+            backup.args([
+                "-h",
+                &primary.ip().to_string(),
+                "-p",
+                &primary.port().to_string(),
+            ]);
+            backup.args([
+                "-U",
+                ADMIN,
+                "-D",
+                "data",
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+                "--no-sync",
+            ]);
+            run(&mut backup, directory);
+        })
+        .await
+    }
+
+    async fn start_with(
+        authority: String,
+        identity: &Identity,
+        prepare: impl Fn(&Path, SocketAddr) + Send + Sync + 'static,
+    ) -> Self {
+        let (certificate, key) = (identity.pem().to_owned(), identity.key_pem());
+        let start = move |directory: &Path, address: SocketAddr| {
+            if !directory.join("data").exists() {
+                private(directory, "server.crt", &certificate);
+                private(directory, "server.key", &key);
+                prepare(directory, address);
+            }
+            let mut command = Command::new(tool("postgres"));
+            command.args(["-D", "data", "-p", &address.port().to_string(), "-h"]);
+            command
+                .arg(address.ip().to_string())
+                .arg("-k")
+                .arg(directory);
+            for setting in SETTINGS {
+                command.args(["-c", setting]);
+            }
+            unprivileged(command, directory)
+        };
+        // It has children and shared memory to clean up.
+        let server = Server::start_ended_by(Signal::QUIT, "postgres", start).await;
+        let postgres = Self { server, authority };
+        // It takes connections before it answers.
+        eventually("PostgreSQL answers", async || postgres.ask("SELECT 1")).await;
+        postgres
+    }
+
+    /// Who signed its certificate.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Has its superuser say something, and answers what comes back.
+    ///
+    /// # Panics
+    ///
+    /// It could not.
+    pub fn sql(&self, sql: &str) -> String {
+        self.ask(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    fn ask(&self, sql: &str) -> Result<String, String> {
+        let mut psql = Command::new(tool("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", ADMIN]);
+        psql.args(["-p", &self.address().port().to_string(), "-c", sql, "-h"]);
+        psql.arg(self.directory());
+        let output = psql.output().expect("it comes with the server");
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+}
+
+impl Deref for Postgres {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+impl DerefMut for Postgres {
+    fn deref_mut(&mut self) -> &mut Server {
+        &mut self.server
+    }
+}
+
+/// Debian has the newest version's in a directory of its own.
+fn tool(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let mut directories: Vec<String> = versions
+        .filter_map(|version| Some(version.ok()?.path().join("bin").to_str()?.to_owned()))
+        .collect();
+    directories.sort_by(|a, b| b.cmp(a));
+    let directories: Vec<&str> = directories.iter().map(String::as_str).collect();
+    program(name, &directories)
+}
+
+/// Writes a file that nobody else may read, as the server insists.
+fn private(directory: &Path, name: &str, content: &str) {
+    let path = directory.join(name);
+    fs::write(&path, content).expect("the directory is there");
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it was written");
+    if geteuid().is_root() {
+        chown(&path, Some(NOBODY), Some(NOBODY)).expect("root can give it away");
+    }
+}
+
+fn run(command: &mut Command, directory: &Path) {
+    let program = PathBuf::from(command.get_program());
+    let program = program.display();
+    let mut command = unprivileged(std::mem::replace(command, Command::new("true")), directory);
+    let output = command.current_dir(directory).output();
+    let output = output.unwrap_or_else(|error| {
+        panic!("cannot run `{program}`: {error}; `cargo xtask test` installs it as root")
+    });
+    assert!(output.status.success(), "{program}: {output:?}");
+}
+
+const ADMIN: &str = "postgres";
+const HBA: &str = "\
+local all all trust
+host replication all 127.0.0.1/32 trust
+host all hashed 127.0.0.1/32 md5
+host all clear 127.0.0.1/32 password
+hostssl all secured 127.0.0.1/32 scram-sha-256
+hostnossl all secured 127.0.0.1/32 reject
+host all all 127.0.0.1/32 scram-sha-256
+";
+const SETTINGS: &[&str] = &[
+    "fsync=off",
+    "ssl=on",
+    "ssl_cert_file=../server.crt",
+    "ssl_key_file=../server.key",
+    "max_connections=20",
+    "shared_buffers=8MB",
+    "wal_receiver_status_interval=1s",
+    "wal_retrieve_retry_interval=100ms",
+    "hot_standby_feedback=off",
+];
