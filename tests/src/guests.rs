@@ -111,6 +111,8 @@ pub const PROMETHEUS: Guest = plugin("prometheus");
 pub const HTTP: Guest = plugin("http");
 /// The first-party plugin `tcp`.
 pub const TCP: Guest = plugin("tcp");
+/// The first-party plugin `tls`.
+pub const TLS: Guest = plugin("tls");
 
 const fn test(name: &'static str) -> Guest {
     Guest {

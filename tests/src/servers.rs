@@ -3,18 +3,24 @@
 //!
 //! A file below says how one of them is started; `cargo xtask test` installs them.
 
+mod nginx;
+
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+use crate::Authority;
 use crate::eventually::eventually;
+
+pub use nginx::nginx;
 
 /// A server in a directory and on a port of its own. Ended when it is dropped.
 #[derive(Debug)]
@@ -140,6 +146,25 @@ pub fn program(name: &str, directories: &[&str]) -> PathBuf {
         .map(|directory| Path::new(directory).join(name));
     let found = candidates.into_iter().find(|path| path.exists());
     found.unwrap_or_else(|| name.into())
+}
+
+/// Makes sure that there are `chain.pem` and `key.pem` for a name, and `root.pem`, who signed it.
+fn certificate(directory: &Path, name: &str) {
+    let write = |name: &str, text: &str| {
+        fs::write(directory.join(name), text).expect("the directory is there");
+    };
+    if directory.join("root.pem").exists() {
+        return;
+    }
+    let authority = Authority::new("Test Root");
+    let identity = authority.identity(&[name, "127.0.0.1"], |params| {
+        let now = SystemTime::now();
+        params.not_before = (now - Duration::from_hours(24)).into();
+        params.not_after = (now + Duration::from_hours(80 * 24 + 1)).into();
+    });
+    write("chain.pem", identity.pem());
+    write("key.pem", &identity.key_pem());
+    write("root.pem", &authority.pem());
 }
 
 /// An address that nobody listens on. Somebody else may take it before its server does, who is asked

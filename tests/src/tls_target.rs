@@ -26,6 +26,8 @@ pub struct Authority {
 pub struct Identity {
     /// What the server sends, the leaf first.
     pub chain: Vec<CertificateDer<'static>>,
+    /// The leaf, for a file.
+    pem: String,
     key: KeyPair,
 }
 
@@ -93,6 +95,7 @@ impl Authority {
         let leaf = params.signed_by(&key, &self.issuer).expect("a certificate");
         Identity {
             chain: vec![leaf.der().clone(), self.certificate.der().clone()],
+            pem: leaf.pem(),
             key,
         }
     }
@@ -109,8 +112,19 @@ impl Identity {
         let leaf = params.self_signed(&key).expect("a certificate");
         Self {
             chain: vec![leaf.der().clone()],
+            pem: leaf.pem(),
             key,
         }
+    }
+
+    /// Its certificate, for a server that reads it from a file.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Its key, for such a server.
+    pub fn key_pem(&self) -> String {
+        self.key.serialize_pem()
     }
 
     /// The same chain with a key that does not belong to it.

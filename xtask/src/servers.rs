@@ -14,10 +14,16 @@ struct Server {
 }
 
 /// All of them.
-const SERVERS: &[Server] = &[Server {
-    package: "prometheus",
-    programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
-}];
+const SERVERS: &[Server] = &[
+    Server {
+        package: "nginx-light",
+        programs: &["/usr/sbin/nginx"],
+    },
+    Server {
+        package: "prometheus",
+        programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
+    },
+];
 
 /// Installs those that are missing.
 ///

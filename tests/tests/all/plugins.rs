@@ -8,6 +8,7 @@ mod load;
 mod memory;
 mod prometheus;
 mod readme;
+mod tls;
 
 use serde_json::Value;
 use vitals_tests::TestHost;
