@@ -99,6 +99,8 @@ pub const PYTHON_EXPIRY: Guest = test("python-expiry");
 pub const JS_QUOTA: Guest = test("js-quota");
 /// The first-party plugin `disk`.
 pub const DISK: Guest = plugin("disk");
+/// The first-party plugin `dns`.
+pub const DNS: Guest = plugin("dns");
 /// The first-party plugin `file`.
 pub const FILE: Guest = plugin("file");
 /// The first-party plugin `load`.

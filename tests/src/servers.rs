@@ -4,6 +4,7 @@
 //! A file below says how one of them is started; `cargo xtask test` installs them.
 
 mod nginx;
+mod nsd;
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -21,6 +22,7 @@ use crate::Authority;
 use crate::eventually::eventually;
 
 pub use nginx::nginx;
+pub use nsd::nsd;
 
 /// A server in a directory and on a port of its own. Ended when it is dropped.
 #[derive(Debug)]

@@ -20,6 +20,10 @@ const SERVERS: &[Server] = &[
         programs: &["/usr/sbin/nginx"],
     },
     Server {
+        package: "nsd",
+        programs: &["/usr/sbin/nsd"],
+    },
+    Server {
         package: "prometheus",
         programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
     },

@@ -2,6 +2,7 @@
 //! their READMEs and the README's table of them.
 
 mod disk;
+mod dns;
 mod documents;
 mod file;
 mod load;
