@@ -111,6 +111,8 @@ pub const MEMORY: Guest = plugin("memory");
 pub const PROMETHEUS: Guest = plugin("prometheus");
 /// The first-party plugin `http`.
 pub const HTTP: Guest = plugin("http");
+/// The first-party plugin `smtp`.
+pub const SMTP: Guest = plugin("smtp");
 /// The first-party plugin `tcp`.
 pub const TCP: Guest = plugin("tcp");
 /// The first-party plugin `tls`.

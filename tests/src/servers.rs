@@ -5,6 +5,7 @@
 
 mod nginx;
 mod nsd;
+mod postfix;
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -23,6 +24,7 @@ use crate::eventually::eventually;
 
 pub use nginx::nginx;
 pub use nsd::nsd;
+pub use postfix::{POSTFIX_USER, postfix};
 
 /// A server in a directory and on a port of its own. Ended when it is dropped.
 #[derive(Debug)]

@@ -24,8 +24,24 @@ const SERVERS: &[Server] = &[
         programs: &["/usr/sbin/nsd"],
     },
     Server {
+        package: "postfix",
+        programs: &["/usr/sbin/postfix"],
+    },
+    Server {
         package: "prometheus",
         programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
+    },
+    // What Postfix looks up passwords with.
+    Server {
+        package: "libsasl2-modules",
+        programs: &[
+            "/usr/lib/x86_64-linux-gnu/sasl2/libplain.so",
+            "/usr/lib/aarch64-linux-gnu/sasl2/libplain.so",
+        ],
+    },
+    Server {
+        package: "sasl2-bin",
+        programs: &["/usr/sbin/saslpasswd2"],
     },
 ];
 

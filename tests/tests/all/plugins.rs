@@ -9,6 +9,7 @@ mod load;
 mod memory;
 mod prometheus;
 mod readme;
+mod smtp;
 mod tls;
 
 use serde_json::Value;
