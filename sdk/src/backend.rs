@@ -15,7 +15,8 @@ pub(crate) use native::machine::{disk_usage, entries, load_average, memory_usage
 pub(crate) use native::time::{instant, sleep, system_time};
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use native::{
-    TcpConnection, TlsConnection, capture, counter_add, exchange, gauge_set, histogram_observe, log,
+    TcpConnection, TlsConnection, UdpConnection, capture, counter_add, exchange, gauge_set,
+    histogram_observe, log, look_up,
 };
 #[cfg(target_family = "wasm")]
 pub(crate) use wasi::machine::{disk_usage, entries, load_average, memory_usage, read, stat};
@@ -23,7 +24,8 @@ pub(crate) use wasi::machine::{disk_usage, entries, load_average, memory_usage, 
 pub(crate) use wasi::time::{instant, sleep, system_time};
 #[cfg(target_family = "wasm")]
 pub(crate) use wasi::{
-    TcpConnection, TlsConnection, capture, counter_add, exchange, gauge_set, histogram_observe, log,
+    TcpConnection, TlsConnection, UdpConnection, capture, counter_add, exchange, gauge_set,
+    histogram_observe, log, look_up,
 };
 
 /// The contract, as wit-bindgen reads it from `wit/`.

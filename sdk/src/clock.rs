@@ -91,6 +91,27 @@ pub fn unix_seconds() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
+/// A moment in seconds since 1970-01-01T00:00:00Z for a person, as RFC 3339 has it.
+///
+/// ```
+/// assert_eq!(vitals_sdk::clock::utc_text(1_800_000_000), "2027-01-15T08:00:00Z");
+/// ```
+pub fn utc_text(unix_seconds: i64) -> String {
+    let (day, second) = (unix_seconds.div_euclid(DAY), unix_seconds.rem_euclid(DAY));
+    // Counted from 0000-03-01 on, the day of a leap year is the last one of its year: 400 years, of which
+    // each is as long as any other 400, begin there.
+    let day = i128::from(day) + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + i128::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// Waits, to the run's [`Deadline`] at most: before something is tried again. In a world it only moves the
 /// clock.
 ///
@@ -105,4 +126,28 @@ pub fn unix_seconds() -> i64 {
 /// ```
 pub fn sleep(time: Duration) {
     backend::sleep(time.min(Deadline::of_run().remaining()));
+}
+
+const DAY: i64 = 24 * 60 * 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_told_by_the_calendar() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(utc_text(seconds), text);
+        }
+        assert!(!utc_text(i64::MIN).is_empty() && !utc_text(i64::MAX).is_empty());
+    }
 }

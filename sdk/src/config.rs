@@ -41,7 +41,7 @@ pub use types::{grantable, numeric};
 /// |---|---|---|
 /// | `default = "2s"` | field | what counts when the key is missing, any JSON (`5`, `[]`, `{ "a": 1 }`), as it would stand in the file; shown in the schema |
 /// | `default` | field | the same with the `Default` of its type |
-/// | `grant = "http"` | field | what the operator writes there, the check may reach: `http`, `tcp`, `udp`, `tls`, `name`, `file` or `disk`; of an `Option` or `Vec`, what is in it; a default grants nothing |
+/// | `grant = "http"` | field | what the operator writes there, the check may reach: `http`, `tcp`, `udp`, `tls`, `name`, `file` or `disk`; of an `Option` or `Vec`, what is in it; `["udp", "tcp"]` is for both; a default grants nothing |
 /// | `secret` | field | never shown: not by the host, not in errors |
 /// | `range(1..=10)`, `min = 1`, `max = 10` | number | what is accepted |
 /// | `rename = "…"` | field, variant | how it is written |

@@ -60,10 +60,10 @@
 //! # Where it runs
 //!
 //! In the host, each run has a fresh instance, a [`Deadline`], and nothing else until the operator
-//! grants it: [`http`], [`tcp`], [`tls`], [`files`] and [`system`] answer with an error that says what would
+//! grants it: [`http`], [`tcp`], [`udp`], [`tls`], [`dns`], [`files`] and [`system`] answer with an error that says what would
 //! have to be granted. What stands in a setting with `#[config(grant = "…")]` is granted.
 //!
-//! Outside of it the check stays an ordinary function: [`tcp`] is `std::net` there, [`http`], [`tls`],
+//! Outside of it the check stays an ordinary function: [`tcp`], [`udp`] and [`dns`] are `std::net` there, [`http`], [`tls`],
 //! [`metrics`], [`files`] and [`system`] answer with an error that says so, and [`report`] is silent.
 //!
 //! # Testing a check
@@ -106,7 +106,8 @@
 //! | what the check uses | what the test says | what it can look at |
 //! |---|---|---|
 //! | [`http`] | [`World::http`](testing::World::http) | [`World::requests`](testing::World::requests) |
-//! | [`tcp`], [`tls`] | [`World::tcp`](testing::World::tcp), [`World::tls`](testing::World::tls), [`World::certificate`](testing::World::certificate) | [`World::heard`](testing::World::heard) |
+//! | [`tcp`], [`udp`], [`tls`] | [`World::tcp`](testing::World::tcp), [`World::udp`](testing::World::udp), [`World::tls`](testing::World::tls), [`World::certificate`](testing::World::certificate) | [`World::heard`](testing::World::heard) |
+//! | [`dns`] | [`World::name`](testing::World::name) | |
 //! | [`files`] | [`World::file`](testing::World::file), [`World::directory`](testing::World::directory) | |
 //! | [`system`] | [`World::disk`](testing::World::disk), [`World::memory`](testing::World::memory), [`World::load`](testing::World::load) | |
 //! | [`clock`], [`Deadline`] | [`World::set_time`](testing::World::set_time), [`World::set_timeout`](testing::World::set_timeout), [`World::advance`](testing::World::advance) | [`World::elapsed`](testing::World::elapsed) |
@@ -145,6 +146,7 @@ mod url;
 
 pub mod clock;
 pub mod config;
+pub mod dns;
 pub mod files;
 pub mod http;
 pub mod metrics;
@@ -154,6 +156,7 @@ pub mod tcp;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod tls;
+pub mod udp;
 
 pub use address::{Address, AddressError};
 pub use amount::{bytes_text, share_text, span_text};
@@ -180,9 +183,9 @@ pub use serde_json::json;
 pub mod prelude {
     pub use crate::{
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
-        Size, Status, Thresholds, Url, Value, bytes, bytes_text, clock, count, files, health_check,
-        http, json, metrics, ratio, report, seconds, share_text, shortened, span_text, system, tcp,
-        tls,
+        Size, Status, Thresholds, Url, Value, bytes, bytes_text, clock, count, dns, files,
+        health_check, http, json, metrics, ratio, report, seconds, share_text, shortened,
+        span_text, system, tcp, tls, udp,
     };
     pub use std::time::Duration;
 }

@@ -60,7 +60,7 @@ pub use http::{Answer, Route, Sent};
 pub use machine::Fact;
 pub use metrics::{Kind, Metric};
 pub(crate) use network::Connection;
-pub use network::{Listener, Peer};
+pub use network::{Listener, Name, Peer};
 
 use crate::plugin;
 use crate::{Deadline, Error, Outcome};

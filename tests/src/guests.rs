@@ -99,6 +99,8 @@ pub const PYTHON_EXPIRY: Guest = test("python-expiry");
 pub const JS_QUOTA: Guest = test("js-quota");
 /// The first-party plugin `disk`.
 pub const DISK: Guest = plugin("disk");
+/// The first-party plugin `dns`.
+pub const DNS: Guest = plugin("dns");
 /// The first-party plugin `file`.
 pub const FILE: Guest = plugin("file");
 /// The first-party plugin `load`.
@@ -113,8 +115,12 @@ pub const HTTP: Guest = plugin("http");
 pub const POSTGRES: Guest = plugin("postgres");
 /// The first-party plugin `redis`.
 pub const REDIS: Guest = plugin("redis");
+/// The first-party plugin `smtp`.
+pub const SMTP: Guest = plugin("smtp");
 /// The first-party plugin `tcp`.
 pub const TCP: Guest = plugin("tcp");
+/// The first-party plugin `tls`.
+pub const TLS: Guest = plugin("tls");
 
 const fn test(name: &'static str) -> Guest {
     Guest {

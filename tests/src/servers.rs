@@ -3,6 +3,9 @@
 //!
 //! A file below says how one of them is started; `cargo xtask test` installs them.
 
+mod nginx;
+mod nsd;
+mod postfix;
 mod postgres;
 mod redis;
 
@@ -13,13 +16,18 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+use crate::Authority;
 use crate::eventually::eventually;
 
+pub use nginx::nginx;
+pub use nsd::nsd;
+pub use postfix::{POSTFIX_USER, postfix};
 pub use postgres::Postgres;
 pub use redis::Redis;
 
@@ -175,6 +183,25 @@ pub fn program(name: &str, directories: &[&str]) -> PathBuf {
         .map(|directory| Path::new(directory).join(name));
     let found = candidates.into_iter().find(|path| path.exists());
     found.unwrap_or_else(|| name.into())
+}
+
+/// Makes sure that there are `chain.pem` and `key.pem` for a name, and `root.pem`, who signed it.
+fn certificate(directory: &Path, name: &str) {
+    let write = |name: &str, text: &str| {
+        fs::write(directory.join(name), text).expect("the directory is there");
+    };
+    if directory.join("root.pem").exists() {
+        return;
+    }
+    let authority = Authority::new("Test Root");
+    let identity = authority.identity(&[name, "127.0.0.1"], |params| {
+        let now = SystemTime::now();
+        params.not_before = (now - Duration::from_hours(24)).into();
+        params.not_after = (now + Duration::from_hours(80 * 24 + 1)).into();
+    });
+    write("chain.pem", identity.pem());
+    write("key.pem", &identity.key_pem());
+    write("root.pem", &authority.pem());
 }
 
 /// An address that nobody listens on. Somebody else may take it before its server does, who is asked

@@ -25,12 +25,36 @@ const SERVERS: &[Server] = &[
         ],
     },
     Server {
+        package: "nginx-light",
+        programs: &["/usr/sbin/nginx"],
+    },
+    Server {
+        package: "nsd",
+        programs: &["/usr/sbin/nsd"],
+    },
+    Server {
+        package: "postfix",
+        programs: &["/usr/sbin/postfix"],
+    },
+    Server {
         package: "prometheus",
         programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
     },
     Server {
         package: "redis-server",
         programs: &["/usr/bin/redis-server", "/usr/local/bin/redis-server"],
+    },
+    // What Postfix looks up passwords with.
+    Server {
+        package: "libsasl2-modules",
+        programs: &[
+            "/usr/lib/x86_64-linux-gnu/sasl2/libplain.so",
+            "/usr/lib/aarch64-linux-gnu/sasl2/libplain.so",
+        ],
+    },
+    Server {
+        package: "sasl2-bin",
+        programs: &["/usr/sbin/saslpasswd2"],
     },
 ];
 

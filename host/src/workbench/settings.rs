@@ -80,7 +80,7 @@ impl<'a> Reading<'a> {
             default: Some(said("default")).filter(|it| !it.is_null()).map(shown),
             is_needed,
             is_secret: said("writeOnly") == true,
-            grants: grants.into_iter().find_map(Value::as_str).map(clean),
+            grants: grants.into_iter().find_map(kinds_of_grant),
             description: said("description").as_str().map(clean).unwrap_or_default(),
         }
     }
@@ -223,6 +223,17 @@ fn clean(text: &str) -> String {
     Text::line(text, TEXT_BYTES).into()
 }
 
+/// The kinds of a mark: `udp`, or `udp` and `tcp` with code between, as it stands in code itself.
+fn kinds_of_grant(mark: &Value) -> Option<String> {
+    let kinds: Vec<&str> = match mark {
+        Value::Array(kinds) => kinds.iter().take(KINDS).filter_map(Value::as_str).collect(),
+        kind => kind.as_str().into_iter().collect(),
+    };
+    Some(clean(&kinds.join("` and `"))).filter(|kinds| !kinds.is_empty())
+}
+
+/// How many kinds there are.
+const KINDS: usize = 7;
 const ANY: &str = "any value";
 const ROWS: usize = 200;
 const STEPS: usize = 2_000;
@@ -331,6 +342,8 @@ mod tests {
         };
         assert_eq!((b.is_needed, b.grants.as_deref()), (true, Some("disk")));
         assert_eq!(b.description, "What to look at.");
+        let both = json!({ "properties": { "a": { "x-vitals-grant": ["udp", "tcp"] } } });
+        assert_eq!(rows(&both)[0].grants.as_deref(), Some("udp` and `tcp"));
         assert_eq!((a.default.as_deref(), a.is_needed), (Some("2s"), false));
         assert_eq!((c.default.as_deref(), c.is_secret), (None, true));
         let mut ordered = schema.clone();

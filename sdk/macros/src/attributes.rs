@@ -3,15 +3,17 @@
 use proc_macro2::{Group, TokenStream};
 use quote::{ToTokens, quote};
 use syn::meta::ParseNestedMeta;
+use syn::parse::Parse;
 use syn::{
-    Attribute, Error, Expr, ExprRange, LitStr, RangeLimits, Result, Token, parenthesized, token,
+    Attribute, Error, Expr, ExprRange, LitStr, RangeLimits, Result, Token, bracketed,
+    parenthesized, token,
 };
 
 /// What stands on a field or a variant.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) default: Option<Default>,
-    pub(crate) grant: Option<LitStr>,
+    pub(crate) grant: Vec<LitStr>,
     pub(crate) secret: bool,
     pub(crate) minimum: Option<TokenStream>,
     pub(crate) maximum: Option<TokenStream>,
@@ -38,7 +40,7 @@ impl Options {
                     Default::OfType
                 });
             } else if path.is_ident("grant") {
-                options.grant = Some(grant(meta)?);
+                options.grant = grant(meta)?;
             } else if path.is_ident("secret") {
                 options.secret = true;
             } else if path.is_ident("min") {
@@ -101,15 +103,25 @@ fn json(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
     Ok(value.parse::<Expr>()?.into_token_stream())
 }
 
-fn grant(meta: &ParseNestedMeta<'_>) -> Result<LitStr> {
-    let kind: LitStr = meta.value()?.parse()?;
-    if GRANTS.contains(&kind.value().as_str()) {
-        return Ok(kind);
+/// One kind, or a list of them.
+fn grant(meta: &ParseNestedMeta<'_>) -> Result<Vec<LitStr>> {
+    let value = meta.value()?;
+    let kinds: Vec<LitStr> = if value.peek(token::Bracket) {
+        let content;
+        bracketed!(content in value);
+        let kinds = content.parse_terminated(<LitStr as Parse>::parse, Token![,])?;
+        kinds.into_iter().collect()
+    } else {
+        vec![value.parse()?]
+    };
+    let is_unknown = |kind: &&LitStr| !GRANTS.contains(&kind.value().as_str());
+    match kinds.iter().find(is_unknown) {
+        None => Ok(kinds),
+        Some(unknown) => Err(Error::new(
+            unknown.span(),
+            format!("unknown grant; there are `{}`", GRANTS.join("`, `")),
+        )),
     }
-    Err(Error::new(
-        kind.span(),
-        format!("unknown grant; there are `{}`", GRANTS.join("`, `")),
-    ))
 }
 
 type Bounds = (Option<TokenStream>, Option<TokenStream>);

@@ -4,6 +4,7 @@ pub(crate) mod machine;
 mod tcp;
 pub(crate) mod time;
 mod tls;
+mod udp;
 
 use crate::Deadline;
 use crate::http::{Problem, Reply, Wire};
@@ -13,6 +14,7 @@ use crate::testing::{World, current};
 
 pub(crate) use tcp::TcpConnection;
 pub(crate) use tls::TlsConnection;
+pub(crate) use udp::{UdpConnection, look_up};
 
 pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, Problem> {
     current()

@@ -4,6 +4,7 @@ mod http;
 pub(crate) mod machine;
 pub(crate) mod time;
 mod tls;
+mod udp;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::{Bound, Config, Deadline, Measurement, Outcome, Request, Status};
 pub(crate) use crate::tcp::NetConnection as TcpConnection;
 pub(crate) use http::exchange;
 pub(crate) use tls::TlsConnection;
+pub(crate) use udp::{UdpConnection, look_up};
 
 impl<C: Check> contract::Guest for C {
     fn describe() -> contract::Description {

@@ -11,7 +11,7 @@ pub struct Field {
     pub key: &'static str,
     pub doc: &'static str,
     pub default: Option<fn() -> Value>,
-    pub grant: Option<&'static str>,
+    pub grant: &'static [&'static str],
     pub secret: bool,
     pub minimum: Option<fn() -> Value>,
     pub maximum: Option<fn() -> Value>,

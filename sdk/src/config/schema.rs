@@ -46,10 +46,10 @@ impl Schema {
     }
 
     /// Sets a keyword on the schema of the items, where this is a list, else on the schema itself.
-    fn mark(mut self, keyword: &str, value: &str) -> Self {
+    fn mark(mut self, keyword: &str, value: Value) -> Self {
         match self.0.get_mut("items") {
             Some(Value::Object(items)) => {
-                items.insert(keyword.to_owned(), value.into());
+                items.insert(keyword.to_owned(), value);
                 self
             }
             _ => self.with(keyword, value),
@@ -194,8 +194,10 @@ impl Properties<'_> {
             return;
         };
         let mut schema = T::schema(self.definitions).described(field.doc);
-        if let Some(kind) = field.grant {
-            schema = schema.mark("x-vitals-grant", kind);
+        match field.grant {
+            [] => {}
+            [kind] => schema = schema.mark("x-vitals-grant", (*kind).into()),
+            kinds => schema = schema.mark("x-vitals-grant", kinds.into()),
         }
         if field.secret {
             schema = schema.with("writeOnly", true);

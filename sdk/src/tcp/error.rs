@@ -66,7 +66,7 @@ impl Error {
         }
     }
 
-    pub(super) fn no_address(address: &Address) -> Self {
+    pub(crate) fn no_address(address: &Address) -> Self {
         let problem = "the host has no address".to_owned();
         Self {
             action: "connect to",
@@ -74,6 +74,14 @@ impl Error {
             kind: ErrorKind::NotFound,
             problem,
         }
+    }
+
+    /// The same of datagrams.
+    pub(crate) fn over_udp(mut self) -> Self {
+        if self.is_denied() {
+            self.problem = format!("denied: udp {} (it is not granted)", self.address);
+        }
+        self
     }
 
     pub(super) fn too_long(address: &Address, limit: usize) -> Self {

@@ -1,6 +1,7 @@
 //! Connections in a world: who is at which address, over TCP and over the host's TLS.
 
 mod connection;
+mod names;
 mod peer;
 mod step;
 
@@ -15,6 +16,7 @@ use crate::tls::{Certificate, Problem};
 use crate::{Address, Deadline, tcp};
 
 pub(crate) use connection::Connection;
+pub use names::Name;
 use peer::Arrival;
 pub use peer::Peer;
 
@@ -24,11 +26,14 @@ pub(super) struct Network {
     peers: BTreeMap<(Channel, String), VecDeque<Peer>>,
     /// By address, for each connection.
     heard: BTreeMap<String, Vec<Vec<u8>>>,
+    /// What the resolver knows.
+    names: BTreeMap<String, names::Known>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Channel {
     Tcp,
+    Udp,
     Tls,
 }
 
@@ -36,6 +41,7 @@ impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tcp => "tcp",
+            Self::Udp => "udp",
             Self::Tls => "tls",
         })
     }
@@ -67,6 +73,32 @@ impl World {
     #[must_use = "it has to be said who `answers`"]
     pub fn tcp(&self, address: &str) -> Listener<'_> {
         self.listener(Channel::Tcp, address)
+    }
+
+    /// The same for [`udp::connect`](crate::udp::connect). Each [`Peer::says`] is a datagram, and
+    /// [`Peer::resets`] the word that nobody listens.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// world.udp("time:123").answers(Peer::new().hears("ping").says("pong"));
+    /// let answer = world.run(|| {
+    ///     let mut socket = udp::connect(&"time:123".parse()?, Duration::from_secs(1))?;
+    ///     socket.send(b"ping")?;
+    ///     Ok::<_, Error>(socket.receive()?)
+    /// })?;
+    /// assert_eq!(answer, b"pong");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is no address.
+    #[must_use = "it has to be said who `answers`"]
+    pub fn udp(&self, address: &str) -> Listener<'_> {
+        self.listener(Channel::Udp, address)
     }
 
     /// The same for [`tls::connect`](crate::tls::connect): a connection that begins plain, until
@@ -163,8 +195,25 @@ impl World {
         address: &Address,
         limit: Limit,
     ) -> Result<Connection, tcp::Error> {
+        self.connect_net(Channel::Tcp, address, limit)
+    }
+
+    pub(crate) fn connect_udp(
+        &self,
+        address: &Address,
+        limit: Limit,
+    ) -> Result<Connection, tcp::Error> {
+        self.connect_net(Channel::Udp, address, limit)
+    }
+
+    fn connect_net(
+        &self,
+        channel: Channel,
+        address: &Address,
+        limit: Limit,
+    ) -> Result<Connection, tcp::Error> {
         let error = |cause: &io::Error| tcp::Error::new("connect to", address, cause, limit);
-        self.open(Channel::Tcp, address, limit.deadline)
+        self.open(channel, address, limit.deadline)
             .map_err(|unopened| match unopened {
                 Unopened::Timeout => error(&ErrorKind::TimedOut.into()),
                 Unopened::NotGiven(text) => error(&io::Error::other(text)),

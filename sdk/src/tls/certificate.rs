@@ -1,5 +1,6 @@
 //! What a server showed in its handshake.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::clock::unix_seconds as now;
@@ -60,12 +61,48 @@ impl Certificate {
     /// assert!(certificate.expires_in().is_zero());
     /// ```
     pub fn expires_in(&self) -> Duration {
-        Duration::from_secs(u64::try_from(self.not_after.saturating_sub(now())).unwrap_or(0))
+        Duration::from_secs(u64::try_from(self.seconds_left()).unwrap_or(0))
+    }
+
+    /// The seconds until it expires, negative once it has.
+    pub fn seconds_left(&self) -> i64 {
+        self.not_after.saturating_sub(now())
+    }
+
+    /// Whether it has expired.
+    pub fn has_expired(&self) -> bool {
+        self.seconds_left() < 0
     }
 
     /// The whole days until it expires: 0 on the last day, negative once it has expired.
     pub fn days_left(&self) -> i64 {
-        self.not_after.saturating_sub(now()).div_euclid(DAY)
+        self.seconds_left().div_euclid(DAY)
+    }
+
+    /// Whether it is for this name or IP address. A name of it that begins with `*.` is for all names with
+    /// one label in that place (RFC 9525, section 6.3). What it calls its subject is no name of it.
+    ///
+    /// ```
+    /// use vitals_sdk::tls::Certificate;
+    ///
+    /// let names = ["*.example.com", "192.0.2.1"].map(str::to_owned).to_vec();
+    /// let certificate = Certificate { names, ..Certificate::default() };
+    /// assert!(certificate.is_for("shop.example.com") && certificate.is_for("192.0.2.1"));
+    /// assert!(!certificate.is_for("example.com"));
+    /// ```
+    pub fn is_for(&self, name: &str) -> bool {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        self.names.iter().any(|own| match name.parse::<IpAddr>() {
+            Ok(address) => own.parse() == Ok(address),
+            Err(_) => is_name_for(own, name),
+        })
+    }
+}
+
+fn is_name_for(own: &str, name: &str) -> bool {
+    match (own.strip_prefix("*."), name.split_once('.')) {
+        (Some(own), Some((label, name))) => !label.is_empty() && own.eq_ignore_ascii_case(name),
+        _ => own.eq_ignore_ascii_case(name),
     }
 }
 
@@ -97,5 +134,28 @@ mod tests {
         );
         let left = expiring(3600).expires_in();
         assert!(left > Duration::from_secs(3500) && left <= Duration::from_hours(1));
+    }
+
+    #[test]
+    fn a_certificate_is_for_its_names_alone() {
+        let names = ["Shop.example.com", "*.b.test", "2001:db8::1"];
+        let certificate = Certificate {
+            subject: "CN=c.test".to_owned(),
+            names: names.map(str::to_owned).to_vec(),
+            ..Certificate::default()
+        };
+        for name in ["shop.EXAMPLE.com.", "a.b.test", "2001:DB8:0::1"] {
+            assert!(certificate.is_for(name), "{name}");
+        }
+        for name in [
+            "c.test",
+            "b.test",
+            ".b.test",
+            "a.a.b.test",
+            "2001:db8::2",
+            "",
+        ] {
+            assert!(!certificate.is_for(name), "{name}");
+        }
     }
 }

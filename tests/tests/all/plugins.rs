@@ -2,6 +2,7 @@
 //! their READMEs and the README's table of them.
 
 mod disk;
+mod dns;
 mod documents;
 mod file;
 mod load;
@@ -10,6 +11,8 @@ mod postgres;
 mod prometheus;
 mod readme;
 mod redis;
+mod smtp;
+mod tls;
 
 use serde_json::Value;
 use vitals_tests::TestHost;

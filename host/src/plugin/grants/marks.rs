@@ -1,5 +1,5 @@
 //! Grants by written addresses: what the operator's values grant where a plugin's schema marks
-//! their properties with `x-vitals-grant`.
+//! their properties with `x-vitals-grant`, for one thing or for a list of them.
 //!
 //! The schema comes from a stranger. Marks count under `properties`, `items` and references within
 //! the schema, never under combinators or `additionalProperties`, and never for a `default`: what
@@ -47,31 +47,37 @@ impl Mark {
         }
     }
 
-    /// The mark of a schema, if it has one.
-    fn of(schema: &Map<String, Value>, pointer: &str) -> Result<Option<Self>, GrantError> {
-        let Some(mark) = schema.get(KEYWORD) else {
-            return Ok(None);
+    /// The marks of a schema: one, or a list of them.
+    fn of(schema: &Map<String, Value>, pointer: &str) -> Result<Vec<Self>, GrantError> {
+        let Some(marks) = schema.get(KEYWORD) else {
+            return Ok(Vec::new());
         };
-        let all = [
-            Self::Http,
-            Self::Tcp,
-            Self::Udp,
-            Self::Tls,
-            Self::Name,
-            Self::File,
-            Self::Disk,
-        ];
-        match all
-            .into_iter()
-            .find(|known| mark.as_str() == Some(known.as_str()))
-        {
-            Some(mark) => Ok(Some(mark)),
-            None => Err(GrantError::Mark {
-                pointer: Text::line(pointer, SHOWN_BYTES),
-                mark: Text::line(&mark.to_string(), SHOWN_BYTES),
-            }),
-        }
+        let marks = match marks {
+            Value::Array(marks) => marks.as_slice(),
+            mark => std::slice::from_ref(mark),
+        };
+        let known = |mark: &Value| {
+            Self::ALL
+                .into_iter()
+                .find(|known| mark.as_str() == Some(known.as_str()))
+                .ok_or_else(|| GrantError::Mark {
+                    pointer: Text::line(pointer, SHOWN_BYTES),
+                    mark: Text::line(&mark.to_string(), SHOWN_BYTES),
+                })
+        };
+        // As many as there are: a stranger's list may repeat one without end.
+        marks.iter().take(Self::ALL.len()).map(known).collect()
     }
+
+    const ALL: [Self; 7] = [
+        Self::Http,
+        Self::Tcp,
+        Self::Udp,
+        Self::Tls,
+        Self::Name,
+        Self::File,
+        Self::Disk,
+    ];
 }
 
 impl fmt::Display for Mark {
@@ -151,10 +157,10 @@ impl Walk<'_, Vec<Grant>> {
         let mut next = Some(schema);
         while let Some(Value::Object(schema)) = next {
             self.step()?;
-            if let Some(mark) = Mark::of(schema, pointer)?
-                && !value.is_null()
-            {
-                self.found.push(Grant::written(mark, pointer, value)?);
+            for mark in Mark::of(schema, pointer)? {
+                if !value.is_null() {
+                    self.found.push(Grant::written(mark, pointer, value)?);
+                }
             }
             if let (Some(Value::Object(schemas)), Value::Object(values)) =
                 (schema.get("properties"), value)
@@ -196,7 +202,7 @@ impl<'a> Walk<'a, BTreeSet<Wanted>> {
             return Err(GrantError::TooComplex);
         }
         inside.push(schema);
-        if let Some(mark) = Mark::of(object, pointer)? {
+        for mark in Mark::of(object, pointer)? {
             self.found.insert(Wanted {
                 pointer: Text::line(pointer, POINTER_BYTES).into(),
                 mark,
@@ -352,6 +358,22 @@ mod tests {
                 mark: Mark::Tcp
             }])
         );
+    }
+
+    #[test]
+    fn one_address_can_be_granted_for_several_things() {
+        let schema = json!({"properties": {"a": {"x-vitals-grant": ["udp", "tcp"]}}});
+        assert_eq!(
+            granted(&schema, &json!({"a": "ns.test:53"})),
+            ["udp ns.test:53", "tcp ns.test:53"]
+        );
+        assert!(granted(&schema, &json!({"a": null})).is_empty());
+        let wanted: Vec<Mark> = wanted(&schema).unwrap().iter().map(|it| it.mark).collect();
+        assert_eq!(wanted, [Mark::Tcp, Mark::Udp]);
+        for odd in [json!(["udp", "ftp"]), json!([["udp"]]), json!({})] {
+            let schema = json!({"properties": {"a": {"x-vitals-grant": odd}}});
+            assert!(marks(&schema, &json!({"a": "ns.test:53"})).is_err());
+        }
     }
 
     #[test]

@@ -63,10 +63,7 @@ impl Table {
                 })
             },
         };
-        let grant = options.grant.as_ref().map_or(
-            none.clone(),
-            |kind| quote!(::core::option::Option::Some(#kind)),
-        );
+        let grant = &options.grant;
         let minimum = options.minimum.as_ref().map_or(none.clone(), &json);
         let maximum = options.maximum.as_ref().map_or(none, &json);
         self.rows.push(quote! {
@@ -74,13 +71,13 @@ impl Table {
                 key: #key,
                 doc: #doc,
                 default: #default,
-                grant: #grant,
+                grant: &[#(#grant),*],
                 secret: #secret,
                 minimum: #minimum,
                 maximum: #maximum,
             }
         });
-        if options.grant.is_some() {
+        if !options.grant.is_empty() {
             self.checks.push(quote_spanned! {of.span()=>
                 const _: () = ::vitals_sdk::__private::grantable::<#of>();
             });

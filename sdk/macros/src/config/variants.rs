@@ -93,7 +93,7 @@ impl Arm {
         let doc = doc_of(&variant.attrs);
         // The host reads grants under `properties`, `items` and `$ref` alone.
         if let Some(field) = variant.fields.iter().find(|field| {
-            Options::of_field(&field.attrs).is_ok_and(|options| options.grant.is_some())
+            Options::of_field(&field.attrs).is_ok_and(|options| !options.grant.is_empty())
         }) {
             let text = "a grant in a variant has no effect: move the field into the struct";
             return Err(Error::new(field.span(), text));

@@ -1,0 +1,321 @@
+use domain::base::iana::Rcode as Code;
+use domain::base::{Message, MessageBuilder, Name};
+use domain::rdata::A;
+use vitals_sdk::testing::{Peer, World};
+
+use super::*;
+
+fn settings(more: &Value) -> Settings {
+    let mut all = json!({ "name": "shop.test", "server": "ns:53" });
+    for (key, value) in more.as_object().unwrap() {
+        all[key] = value.clone();
+    }
+    Settings::read(all).unwrap()
+}
+
+fn outcome(world: &World, more: &Value) -> Outcome {
+    world.outcome(|| check(settings(more)))
+}
+
+/// What the host would show where the server answers so.
+fn answered(peer: Peer, more: &Value) -> (Status, String) {
+    let world = World::new();
+    world.udp("ns:53").answers(peer);
+    let outcome = outcome(&world, more);
+    (outcome.status(), outcome.message().to_owned())
+}
+
+/// An answer to a question, with these addresses.
+fn answer(question: &[u8], code: Code, addresses: &[&str]) -> Vec<u8> {
+    let question = Message::from_octets(question.to_vec()).unwrap();
+    let mut message = MessageBuilder::new_vec()
+        .start_answer(&question, code)
+        .unwrap();
+    let name: Name<Vec<u8>> = Name::vec_from_str("shop.test").unwrap();
+    for (age, address) in addresses.iter().enumerate() {
+        let ttl = 300 - u32::try_from(age).unwrap();
+        let address = A::new(address.parse().unwrap());
+        message.push((&name, ttl, address)).unwrap();
+    }
+    message.into_message().as_slice().to_vec()
+}
+
+fn server(code: Code, addresses: &'static [&'static str]) -> Peer {
+    Peer::new().replies(move |question| Peer::new().says(answer(question, code, addresses)))
+}
+
+#[test]
+fn records_are_compared_with_what_is_expected() {
+    for (more, status, message) in [
+        (
+            json!({}),
+            Status::Healthy,
+            "ns answers 192.0.2.1, 192.0.2.7 for shop.test (A)",
+        ),
+        (
+            json!({ "expect": ["192.0.2.7"] }),
+            Status::Healthy,
+            "ns answers 192.0.2.1, 192.0.2.7 for shop.test (A)",
+        ),
+        (
+            json!({ "expect": ["192.0.2.7"], "matching": "exactly" }),
+            Status::Unhealthy,
+            "ns: expected exactly 192.0.2.7 for shop.test (A), got 192.0.2.1, 192.0.2.7",
+        ),
+        (
+            json!({ "expect": ["192.0.2.7", "192.0.2.1"], "matching": "exactly" }),
+            Status::Healthy,
+            "ns answers 192.0.2.1, 192.0.2.7 for shop.test (A)",
+        ),
+        (
+            json!({ "expect": ["192.0.2.7", "192.0.2.9"] }),
+            Status::Unhealthy,
+            "ns: expected 192.0.2.7, 192.0.2.9 for shop.test (A), got 192.0.2.1, 192.0.2.7",
+        ),
+        (
+            json!({ "expect": ["192.0.2.9", "192.0.2.7"], "matching": "any" }),
+            Status::Healthy,
+            "ns answers 192.0.2.1, 192.0.2.7 for shop.test (A)",
+        ),
+        (
+            json!({ "expect": ["192.0.2.9"], "matching": "any" }),
+            Status::Unhealthy,
+            "ns: expected any of 192.0.2.9 for shop.test (A), got 192.0.2.1, 192.0.2.7",
+        ),
+        (
+            json!({ "rcode": "NXDOMAIN" }),
+            Status::Unhealthy,
+            "ns answers 192.0.2.1, 192.0.2.7 for shop.test (A), expected NXDOMAIN",
+        ),
+        (
+            json!({ "authoritative": true }),
+            Status::Unhealthy,
+            "ns answers for shop.test (A) without authority for it",
+        ),
+        (
+            json!({ "dnssec": true }),
+            Status::Unhealthy,
+            "ns has not validated shop.test (A) by DNSSEC",
+        ),
+    ] {
+        let peer = server(Code::NOERROR, &["192.0.2.7", "192.0.2.1", "192.0.2.7"]);
+        assert_eq!(answered(peer, &more), (status, message.to_owned()));
+    }
+}
+
+#[test]
+fn an_answer_of_another_end_is_unhealthy_unless_it_is_wanted() {
+    for (code, wanted, status, message) in [
+        (
+            Code::NXDOMAIN,
+            "NOERROR",
+            Status::Unhealthy,
+            "ns answers NXDOMAIN for shop.test (A)",
+        ),
+        (
+            Code::NXDOMAIN,
+            "NXDOMAIN",
+            Status::Healthy,
+            "ns answers NXDOMAIN for shop.test (A), as expected",
+        ),
+        (
+            Code::REFUSED,
+            "NXDOMAIN",
+            Status::Unhealthy,
+            "ns answers REFUSED for shop.test (A), expected NXDOMAIN",
+        ),
+        (
+            Code::NOERROR,
+            "NOERROR",
+            Status::Unhealthy,
+            "ns has no A for shop.test",
+        ),
+        (
+            Code::NOERROR,
+            "REFUSED",
+            Status::Unhealthy,
+            "ns answers NOERROR for shop.test (A), expected REFUSED",
+        ),
+    ] {
+        let told = answered(server(code, &[]), &json!({ "rcode": wanted }));
+        assert_eq!(told, (status, message.to_owned()));
+    }
+}
+
+#[test]
+fn what_is_no_answer_to_the_question_is_left_aside() {
+    let forged = |question: &[u8]| {
+        let right = answer(question, Code::NOERROR, &["192.0.2.1"]);
+        let mut other_number = right.clone();
+        other_number[0] ^= 1;
+        let mut other_name = right.clone();
+        other_name[13] ^= 1;
+        let strange = Peer::new()
+            .says(other_number)
+            .says(other_name)
+            .says(question)
+            .says("garbage");
+        (strange, right)
+    };
+    let peer = Peer::new().replies(move |question| {
+        let (strange, right) = forged(question);
+        strange.says(right)
+    });
+    let told = answered(peer, &json!({}));
+    assert_eq!(told.1, "ns answers 192.0.2.1 for shop.test (A)");
+    let silent = "no answer for shop.test (A) came: cannot read from ns:53: nothing within 2s";
+    let peer = Peer::new().replies(move |question| forged(question).0);
+    assert_eq!(
+        answered(peer, &json!({ "timeout": "2s" })),
+        (
+            Status::Unhealthy,
+            format!("{silent}, and 4 datagrams that are no answer to it")
+        )
+    );
+    assert_eq!(answered(Peer::new(), &json!({ "timeout": "2s" })).1, silent);
+    assert_eq!(
+        answered(Peer::new().resets(), &json!({})).1,
+        "no answer for shop.test (A) came: cannot send to ns:53: connection refused"
+    );
+    assert_eq!(
+        answered(Peer::denied(), &json!({})).1,
+        "cannot connect to ns:53: denied: udp ns:53 (it is not granted)"
+    );
+}
+
+#[test]
+fn what_drips_does_not_stretch_the_time() {
+    let peer = Peer::new().replies(|_| {
+        (0..20).fold(Peer::new(), |peer, _| {
+            peer.waits(Duration::from_millis(300)).says("garbage")
+        })
+    });
+    let world = World::new();
+    world.udp("ns:53").answers(peer);
+    let outcome = outcome(&world, &json!({ "timeout": "1s" }));
+    assert_eq!(outcome.status(), Status::Unhealthy);
+    assert_eq!(world.elapsed(), Duration::from_secs(1));
+}
+
+#[test]
+fn a_long_answer_comes_over_tcp() {
+    let over_tcp = || {
+        Peer::new().replies(|message| {
+            let reply = answer(&message[2..], Code::NOERROR, &["192.0.2.1"]);
+            let length = u16::try_from(reply.len()).unwrap().to_be_bytes();
+            Peer::new().says(length).says(reply)
+        })
+    };
+    let world = World::new();
+    world.udp("ns:53").answers(Peer::new().replies(|question| {
+        let mut reply = answer(question, Code::NOERROR, &[]);
+        reply[2] |= 2;
+        Peer::new().says(reply)
+    }));
+    world.tcp("ns:53").answers(over_tcp());
+    let message = "ns answers 192.0.2.1 for shop.test (A)";
+    assert_eq!(outcome(&world, &json!({})).message(), message);
+
+    let world = World::new();
+    world.tcp("ns:53").answers(over_tcp());
+    let at_once = outcome(&world, &json!({ "transport": "tcp" }));
+    assert_eq!(at_once.message(), message);
+    world
+        .tcp("ns:53")
+        .answers(Peer::new().replies(|_| Peer::new().says("\0\x04garb")));
+    let garbage = outcome(&world, &json!({ "transport": "tcp" }));
+    assert_eq!(
+        garbage.message(),
+        "what ns:53 answers over TCP is no answer for shop.test (A)"
+    );
+}
+
+#[test]
+fn the_resolver_of_the_host_tells_addresses() {
+    let world = World::new();
+    let ask = |more: Value| {
+        let mut all = json!({ "name": "shop.test" });
+        for (key, value) in more.as_object().unwrap() {
+            all[key] = value.clone();
+        }
+        let outcome = world.outcome(|| check(Settings::read(all).unwrap()));
+        (outcome.status(), outcome.message().to_owned())
+    };
+    world
+        .name("shop.test")
+        .leads_to(&["2001:db8::1", "192.0.2.1", "192.0.2.1"]);
+    for (more, status, message) in [
+        (
+            json!({}),
+            Status::Healthy,
+            "the resolver of the host answers 192.0.2.1 for shop.test (A)",
+        ),
+        (
+            json!({ "type": "AAAA", "expect": ["2001:DB8:0::1"], "matching": "exactly" }),
+            Status::Healthy,
+            "the resolver of the host answers 2001:db8::1 for shop.test (AAAA)",
+        ),
+        (
+            json!({ "type": "MX" }),
+            Status::Unhealthy,
+            "the resolver of the host tells no MX: name a `server` to ask",
+        ),
+        (
+            json!({ "rcode": "NXDOMAIN" }),
+            Status::Unhealthy,
+            "the resolver of the host answers 192.0.2.1 for shop.test (A), expected NXDOMAIN",
+        ),
+    ] {
+        assert_eq!(ask(more), (status, message.to_owned()));
+    }
+    world.name("shop.test").fails(dns::Problem::NotFound);
+    assert_eq!(
+        ask(json!({})).1,
+        "the resolver of the host has no address for shop.test (A)"
+    );
+    assert_eq!(ask(json!({ "rcode": "NXDOMAIN" })).0, Status::Healthy);
+    world.name("shop.test").is_never_answered();
+    assert_eq!(
+        ask(json!({ "timeout": "1s" })).1,
+        "cannot look up shop.test: nothing within 1s"
+    );
+}
+
+#[test]
+fn records_have_one_form() {
+    for (kind, text, normal) in [
+        (Kind::Mx, "10  Mail.Example.com.", "10 mail.example.com"),
+        (Kind::Ns, "NS1.example.com", "ns1.example.com"),
+        (Kind::Srv, "0 0 0 .", "0 0 0 ."),
+        (Kind::Aaaa, "2001:DB8:0::1", "2001:db8::1"),
+        (Kind::Txt, " As it  is.", " As it  is."),
+        (Kind::Caa, "0 issue \"CA.test\"", "0 issue CA.test"),
+    ] {
+        assert_eq!(kind.normal(text), normal);
+    }
+}
+
+#[test]
+fn a_time_to_live_is_the_least_and_answers_have_numbers() {
+    let world = World::new();
+    world
+        .udp("ns:53")
+        .answers(server(Code::NOERROR, &["192.0.2.1", "192.0.2.7"]));
+    let outcome = outcome(&world, &json!({}));
+    let measured: Vec<_> = outcome
+        .measurements()
+        .iter()
+        .map(|measured| (measured.name(), measured.value_text()))
+        .collect();
+    assert_eq!(measured[0], ("records", "2".to_owned()));
+    assert_eq!(measured[1], ("ttl", "4 min".to_owned()));
+    assert_eq!(outcome.detail_of("rcode"), Some(&json!("NOERROR")));
+}
+
+#[test]
+fn what_is_written_is_granted_for_both_ways() {
+    let schema = Settings::json_schema();
+    let grant = |key: &str| schema["properties"][key]["x-vitals-grant"].clone();
+    assert_eq!(grant("server"), json!(["udp", "tcp"]));
+    assert_eq!(grant("name"), "name");
+}

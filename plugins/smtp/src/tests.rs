@@ -1,0 +1,263 @@
+use vitals_sdk::testing::{Peer, World};
+
+use super::*;
+
+fn settings(more: &Value) -> Settings {
+    let mut all = json!({ "address": "mail:25" });
+    for (key, value) in more.as_object().unwrap() {
+        all[key] = value.clone();
+    }
+    Settings::read(all).unwrap()
+}
+
+fn outcome(world: &World, peer: Peer, more: &Value) -> Outcome {
+    world.tls("mail:25").answers(peer);
+    world.outcome(|| check(settings(more)))
+}
+
+/// A server that greets and answers lines, with TLS where it is asked for.
+fn server(world: &World, days: i64, answers: &'static [(&'static str, &'static str)]) -> Peer {
+    let certificate = world.certificate("mail", days);
+    Peer::new().says("220 mail ready\r\n").replies(move |line| {
+        let line = String::from_utf8_lossy(line);
+        let known = answers.iter().find(|(asked, _)| line.starts_with(asked));
+        match (known, line.trim_end()) {
+            (Some((_, "")), _) => Peer::new(),
+            (Some((_, answer)), _) => Peer::new().says(*answer),
+            (_, "STARTTLS") => Peer::new()
+                .says("220 go\r\n")
+                .shakes_hands(certificate.clone()),
+            (_, "QUIT") => Peer::new().says("221 bye\r\n").closes(),
+            (_, line) if line.starts_with("EHLO") => Peer::new()
+                .says("250-mail\r\n250-STARTTLS\r\n250-SIZE 1000\r\n250 AUTH PLAIN LOGIN\r\n"),
+            _ => Peer::new().says("250 2.0.0 Ok\r\n"),
+        }
+    })
+}
+
+fn told(outcome: &Outcome) -> (Status, &str) {
+    (outcome.status(), outcome.message())
+}
+
+#[test]
+fn each_step_can_go_wrong_and_says_so() {
+    let world = World::new();
+    type Answers = &'static [(&'static str, &'static str)];
+    let cases: [(Answers, Value, Status, &str); 12] = [
+        (&[], json!({}), Status::Healthy, "mail answers over TLS"),
+        (
+            &[],
+            json!({ "tls": "off" }),
+            Status::Healthy,
+            "mail answers",
+        ),
+        (
+            &[("EHLO", "250 mail\r\n")],
+            json!({}),
+            Status::Unhealthy,
+            "mail does not offer STARTTLS",
+        ),
+        (
+            &[("EHLO", "550 5.7.1 Helo rejected\r\n")],
+            json!({}),
+            Status::Unhealthy,
+            "mail refuses the greeting: 550 5.7.1 Helo rejected",
+        ),
+        (
+            &[("STARTTLS", "454 4.7.0 TLS not available\r\n")],
+            json!({}),
+            Status::Unhealthy,
+            "mail does not start TLS: 454 4.7.0 TLS not available",
+        ),
+        (
+            &[],
+            json!({ "capabilities": ["size", "AUTH LOGIN", "auth cram-md5", "DSN"] }),
+            Status::Unhealthy,
+            "mail does not offer auth cram-md5, DSN",
+        ),
+        (
+            &[("AUTH PLAIN AHVzZXIAc2VjcmV0", "235 welcome\r\n")],
+            json!({ "user": "user", "password": "secret" }),
+            Status::Healthy,
+            "mail answers over TLS, lets `user` sign in",
+        ),
+        (
+            &[("AUTH", "535 5.7.8 not you\r\n")],
+            json!({ "user": "user", "password": "secret" }),
+            Status::Unhealthy,
+            "mail does not let `user` sign in: 535 5.7.8 not you",
+        ),
+        (
+            &[("EHLO", "250-mail\r\n250-STARTTLS\r\n250 AUTH CRAM-MD5\r\n")],
+            json!({ "user": "user", "password": "secret" }),
+            Status::Unhealthy,
+            "mail does not let `user` sign in: it offers neither PLAIN nor LOGIN",
+        ),
+        (
+            &[("RCPT TO:<a@b.test>", "550 5.1.1 User unknown\r\n")],
+            json!({ "recipient": "a@b.test" }),
+            Status::Unhealthy,
+            "mail refuses the recipient a@b.test: 550 5.1.1 User unknown",
+        ),
+        (
+            &[("RCPT", "450 4.2.0 Greylisted\r\n")],
+            json!({ "recipient": "a@b.test" }),
+            Status::Degraded,
+            "mail refuses for now the recipient a@b.test: 450 4.2.0 Greylisted",
+        ),
+        (
+            &[("MAIL FROM:<c@d.test>", "553 5.1.8 no such domain\r\n")],
+            json!({ "recipient": "a@b.test", "sender": "c@d.test" }),
+            Status::Unhealthy,
+            "mail refuses the sender <c@d.test>: 553 5.1.8 no such domain",
+        ),
+    ];
+    for (answers, more, status, message) in cases {
+        let outcome = outcome(&world, server(&world, 80, answers), &more);
+        assert_eq!(told(&outcome), (status, message));
+        let heard = world.heard("mail:25").pop().unwrap();
+        assert!(heard.ends_with(b"QUIT\r\n"), "{message}");
+        assert!(!String::from_utf8_lossy(&heard).contains("DATA"));
+    }
+}
+
+#[test]
+fn login_answers_two_questions() {
+    let world = World::new();
+    let peer = server(
+        &world,
+        80,
+        &[
+            ("EHLO", "250-mail\r\n250-STARTTLS\r\n250 AUTH LOGIN\r\n"),
+            ("AUTH LOGIN", "334 VXNlcm5hbWU6\r\n"),
+            ("dXNlcg==", "334 UGFzc3dvcmQ6\r\n"),
+            ("c2VjcmV0", "235 welcome\r\n"),
+        ],
+    );
+    let wanted = json!({ "user": "user", "password": "secret" });
+    let outcome = outcome(&world, peer, &wanted);
+    assert_eq!(
+        outcome.message(),
+        "mail answers over TLS, lets `user` sign in"
+    );
+}
+
+#[test]
+fn what_repeats_the_password_is_not_repeated() {
+    let world = World::new();
+    for said in [
+        "535 no AHVzZXIAc2VjcmV0\r\n",
+        "535-no\r\n535 secret\r\n",
+        "535 c2VjcmV0\r\n",
+    ] {
+        let answers: &'static [_] = Vec::leak(vec![("AUTH", said)]);
+        let wanted = json!({ "user": "user", "password": "secret" });
+        let outcome = outcome(&world, server(&world, 80, answers), &wanted);
+        assert_eq!(outcome.message(), "mail does not let `user` sign in: 535");
+    }
+}
+
+#[test]
+fn a_password_goes_over_trusted_tls_alone_and_lines_stay_lines() {
+    for (more, problem) in [
+        (
+            json!({ "user": "u", "password": "p", "tls": "off" }),
+            "a password is given to a server that is trusted",
+        ),
+        (
+            json!({ "user": "u", "password": "p", "verify": false }),
+            "a password is given to a server that is trusted",
+        ),
+        (json!({ "user": "u" }), "`user` and `password` go together"),
+        (
+            json!({ "recipient": "a@b>\r\nDATA" }),
+            "`recipient` has blanks",
+        ),
+        (json!({ "hello": "a b" }), "`hello` has blanks"),
+    ] {
+        // Nobody is there, and nobody is asked for.
+        let outcome = World::new().outcome(|| check(settings(&more)));
+        assert!(outcome.message().starts_with(problem), "{outcome:?}");
+    }
+}
+
+#[test]
+fn the_certificate_is_judged_beside_what_was_said() {
+    let world = World::new();
+    let soon = outcome(&world, server(&world, 5, &[]), &json!({}));
+    let words = "certificate of mail expires in 5 d (unhealthy below 7 d)";
+    assert_eq!(told(&soon), (Status::Unhealthy, words));
+    let expired = outcome(&world, server(&world, -3, &[]), &json!({ "verify": false }));
+    assert_eq!(expired.message(), "certificate of mail expired 3 d ago");
+    let answers: &'static [_] = &[("RCPT", "550 no\r\n")];
+    let both = outcome(
+        &world,
+        server(&world, 12, answers),
+        &json!({ "recipient": "a@b.test" }),
+    );
+    assert_eq!(
+        both.message(),
+        "mail refuses the recipient a@b.test: 550 no; certificate of mail expires in 12 d (degraded below 21 d)"
+    );
+    let peer = Peer::new()
+        .says("220 a\r\n")
+        .hears("EHLO localhost\r\n")
+        .says("250-a\r\n250 STARTTLS\r\n");
+    let peer = peer.hears("STARTTLS\r\n").says("220 go\r\n");
+    let peer = peer.shakes_hands_untrusted(world.certificate("mail", 80), "it is for another name");
+    assert_eq!(
+        outcome(&world, peer, &json!({})).message(),
+        "cannot start TLS with mail:25: the certificate of mail is not trusted: it is for another name"
+    );
+}
+
+#[test]
+fn silence_and_garbage_are_told_as_such() {
+    let world = World::new();
+    for (peer, message) in [
+        (
+            Peer::refuses(),
+            "cannot connect to mail:25: connection refused",
+        ),
+        (
+            Peer::new(),
+            "no greeting came: cannot read from mail:25: nothing within 2s",
+        ),
+        (
+            Peer::new().says("220 a\r\n"),
+            "no answer to EHLO came: cannot read from mail:25: nothing within 2s",
+        ),
+        (
+            Peer::new().says("2200 a\r\n"),
+            "mail:25 does not speak SMTP: it said `2200 a`",
+        ),
+        (
+            Peer::new().says("äöü\r\n"),
+            "mail:25 does not speak SMTP: it said `äöü`",
+        ),
+        (
+            Peer::new().floods("220-a\r\n"),
+            "mail:25 answers without end",
+        ),
+        (
+            Peer::new().floods("220"),
+            "no greeting came: cannot read from mail:25: the answer is longer than 4096 bytes",
+        ),
+    ] {
+        let outcome = outcome(&world, peer, &json!({ "timeout": "2s" }));
+        assert_eq!(told(&outcome), (Status::Unhealthy, message));
+    }
+}
+
+#[test]
+fn the_farewell_costs_no_more_than_a_second_and_is_not_measured() {
+    let world = World::new();
+    let answers: &'static [_] = &[("QUIT", "")];
+    let outcome = outcome(
+        &world,
+        server(&world, 80, answers),
+        &json!({ "degraded_above": "500ms" }),
+    );
+    assert_eq!(told(&outcome), (Status::Healthy, "mail answers over TLS"));
+    assert_eq!(world.elapsed(), Duration::from_secs(1));
+}

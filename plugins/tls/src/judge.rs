@@ -1,0 +1,158 @@
+//! What a handshake comes to: how long the certificates are still good for, whether they are trusted, and
+//! for the right name.
+
+use vitals_sdk::prelude::*;
+use vitals_sdk::span_text;
+use vitals_sdk::tls::{Certificate, Handshake};
+
+use crate::Settings;
+
+/// A version of TLS. Older ones the host does not speak.
+#[derive(Config, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    #[config(rename = "1.2")]
+    Tls12,
+    #[config(rename = "1.3")]
+    Tls13,
+}
+
+pub(crate) fn outcome(settings: &Settings, handshake: &Handshake) -> Outcome {
+    let name = settings.name();
+    let Some(leaf) = handshake.leaf() else {
+        return Outcome::unhealthy(format!("{} showed no certificate", settings.address));
+    };
+    let expiry = measured("certificate_expires_in", leaf.seconds_left(), settings);
+    let mut parts = vec![(
+        worst_of(leaf, &expiry),
+        told("certificate of", name, leaf, &expiry),
+    )];
+    // An expiry that is no reason for concern is told beside what is.
+    let mut aside = match expiry.status() {
+        Status::Healthy => format!(" (expires in {})", expiry.value_text()),
+        _ => String::new(),
+    };
+    if settings.verify {
+        for problem in problems(name, handshake, leaf) {
+            parts.push((Status::Unhealthy, problem + &std::mem::take(&mut aside)));
+        }
+    }
+    let others = others(settings, handshake);
+    let chain_left = others.iter().map(|other| other.seconds_left()).min();
+    for other in &others {
+        let expiry = measured("chain_expires_in", other.seconds_left(), settings);
+        let what = format!("{}, in the chain of", other.subject);
+        parts.push((worst_of(other, &expiry), told(&what, name, other, &expiry)));
+    }
+    if settings.min_version == Version::Tls13 && handshake.protocol != "TLSv1.3" {
+        let chosen = handshake.protocol.replace("TLSv", "TLS ");
+        let problem = format!("{} chooses {chosen}, below TLS 1.3", settings.address);
+        parts.push((Status::Unhealthy, problem));
+    }
+    // What is well is told of the server's own certificate alone.
+    parts.retain(|(status, _)| *status > Status::Healthy);
+    if parts.is_empty() {
+        parts.push((Status::Healthy, told("certificate of", name, leaf, &expiry)));
+    }
+    let outcome = Outcome::worst(parts).measure(expiry);
+    let outcome = match chain_left {
+        None => outcome,
+        Some(left) => outcome.measure(measured("chain_expires_in", left, settings)),
+    };
+    with_details(outcome, handshake, leaf)
+}
+
+fn measured(name: &str, seconds_left: i64, settings: &Settings) -> Measurement {
+    seconds(name, seconds_left)
+        .degraded_below(settings.degraded_below)
+        .unhealthy_below(settings.unhealthy_below)
+}
+
+/// Without thresholds an expired certificate is unhealthy all the same.
+fn worst_of(certificate: &Certificate, expiry: &Measurement) -> Status {
+    if certificate.has_expired() {
+        Status::Unhealthy
+    } else {
+        expiry.status()
+    }
+}
+
+fn told(what: &str, name: &str, certificate: &Certificate, expiry: &Measurement) -> String {
+    if certificate.has_expired() {
+        let ago = Duration::from_secs(certificate.seconds_left().unsigned_abs());
+        format!("{what} {name} expired {} ago", span_text(ago))
+    } else {
+        let (left, remark) = (expiry.value_text(), expiry.remark());
+        format!("{what} {name} expires in {left}{remark}")
+    }
+}
+
+/// Why the certificate is not the right one or not trusted.
+fn problems(name: &str, handshake: &Handshake, leaf: &Certificate) -> Vec<String> {
+    let mut problems = Vec::new();
+    let Some(why) = &handshake.verification_error else {
+        return problems;
+    };
+    let is_for_another = !leaf.is_for(name);
+    if is_for_another {
+        let names = match &leaf.names[..] {
+            [] => "no name".to_owned(),
+            names if names.len() > NAMES_TOLD => {
+                let more = names.len() - NAMES_TOLD;
+                format!("{} and {more} more", names[..NAMES_TOLD].join(", "))
+            }
+            names => names.join(", "),
+        };
+        problems.push(format!("certificate is for {names}, not {name}"));
+    }
+    // The host's words for what is said already, more exactly.
+    let is_told = (is_for_another && why.contains("another name"))
+        || (why.contains("expired") && handshake.chain.iter().any(Certificate::has_expired));
+    if !is_told {
+        problems.push(format!("certificate of {name} is not trusted: {why}"));
+    }
+    problems
+}
+
+/// The certificates beside the server's own whose expiry matters: not those that sign themselves, which
+/// everybody has of their own, and none that has expired without anybody minding.
+fn others<'a>(settings: &Settings, handshake: &'a Handshake) -> Vec<&'a Certificate> {
+    if !settings.chain {
+        return Vec::new();
+    }
+    let others = handshake.chain.iter().skip(1);
+    others
+        .filter(|other| other.not_after != 0 && other.subject != other.issuer)
+        .filter(|other| !(handshake.is_trusted() && other.has_expired()))
+        .collect()
+}
+
+fn with_details(outcome: Outcome, handshake: &Handshake, leaf: &Certificate) -> Outcome {
+    let chain: Vec<Value> = handshake
+        .chain
+        .iter()
+        .skip(1)
+        .map(|other| json!({ "subject": other.subject, "not_after": clock::utc_text(other.not_after) }))
+        .collect();
+    let names = &leaf.names[..leaf.names.len().min(NAMES_SHOWN)];
+    let outcome = outcome
+        .detail("subject", leaf.subject.as_str())
+        .detail("issuer", leaf.issuer.as_str())
+        .detail("names", json!(names))
+        .detail("not_before", clock::utc_text(leaf.not_before))
+        .detail("not_after", clock::utc_text(leaf.not_after))
+        .detail("days_left", leaf.days_left())
+        .detail("serial", leaf.serial.as_str())
+        .detail("sha256", leaf.sha256.as_str())
+        .detail("chain", chain)
+        .detail("protocol", handshake.protocol.as_str())
+        .detail("cipher", handshake.cipher.as_str())
+        .detail("trusted", handshake.is_trusted());
+    match &handshake.verification_error {
+        None => outcome,
+        Some(why) => outcome.detail("not_trusted_because", why.as_str()),
+    }
+}
+
+/// How many names of a certificate stand in a message, and how many in the details.
+const NAMES_TOLD: usize = 3;
+const NAMES_SHOWN: usize = 16;

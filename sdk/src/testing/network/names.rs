@@ -1,0 +1,106 @@
+//! What the resolver of a world's machine knows.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::Deadline;
+use crate::dns::Problem;
+use crate::testing::{World, lock};
+
+/// A name of a [`World`], for saying what it leads to. What was said before of the same one is gone.
+#[derive(Debug)]
+pub struct Name<'a> {
+    world: &'a World,
+    name: String,
+}
+
+/// What the resolver says, and how long it takes.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    answer: Result<Vec<IpAddr>, Problem>,
+    after: Duration,
+}
+
+impl World {
+    /// Says what [`dns::look_up`](crate::dns::look_up) finds for a name.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::World;
+    ///
+    /// let world = World::new();
+    /// world.name("db.internal").leads_to(&["10.0.0.5"]);
+    /// let found = world.run(|| dns::look_up("db.internal", Duration::MAX))?;
+    /// assert_eq!(found[0].to_string(), "10.0.0.5");
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use = "it has to be said what it `leads_to`"]
+    pub fn name(&self, name: &str) -> Name<'_> {
+        Name {
+            world: self,
+            name: name.to_owned(),
+        }
+    }
+
+    pub(crate) fn resolve(&self, name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Problem> {
+        let known = lock(&self.0.network).names.get(name).cloned();
+        let Some(known) = known else {
+            let text = format!("the test does not give the name {name}: use `World::name`");
+            return Err(Problem::Failed(self.surprise(text)));
+        };
+        if !self.pass(known.after, deadline) {
+            return Err(Problem::Timeout(Duration::ZERO));
+        }
+        known.answer
+    }
+}
+
+impl Name<'_> {
+    /// To these addresses.
+    ///
+    /// # Panics
+    ///
+    /// If one is no address.
+    pub fn leads_to(self, addresses: &[&str]) {
+        let parsed = addresses.iter().map(|text| {
+            text.parse()
+                .unwrap_or_else(|error| panic!("`{text}` is no address: {error}"))
+        });
+        self.put(Ok(parsed.collect()), Duration::ZERO);
+    }
+
+    /// To nothing, for this reason.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::World;
+    ///
+    /// let world = World::new();
+    /// world.name("db.internal").fails(dns::Problem::NotFound);
+    /// let error = world.run(|| dns::look_up("db.internal", Duration::MAX)).unwrap_err();
+    /// assert!(error.is_not_found());
+    /// ```
+    pub fn fails(self, problem: Problem) {
+        self.put(Err(problem), Duration::ZERO);
+    }
+
+    /// To nothing, since the resolver never answers.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::World;
+    ///
+    /// let world = World::new();
+    /// world.name("db.internal").is_never_answered();
+    /// let error = world.run(|| dns::look_up("db.internal", Duration::from_secs(1))).unwrap_err();
+    /// assert_eq!(error.to_string(), "cannot look up db.internal: nothing within 1s");
+    /// ```
+    pub fn is_never_answered(self) {
+        self.put(Ok(Vec::new()), Duration::MAX);
+    }
+
+    fn put(self, answer: Result<Vec<IpAddr>, Problem>, after: Duration) {
+        let known = Known { answer, after };
+        lock(&self.world.0.network).names.insert(self.name, known);
+    }
+}

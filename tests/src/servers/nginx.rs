@@ -1,0 +1,31 @@
+//! nginx, which serves TLS with a certificate of its own directory.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use super::{certificate, program};
+
+/// Starts it. `root.pem` in its directory is who signed its certificate, for `shop.test` and
+/// 127.0.0.1, which is made at the first start.
+pub fn nginx(directory: &Path, address: SocketAddr) -> Command {
+    certificate(directory, "shop.test");
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|what| format!("{what}_temp_path {what};\n"))
+        .concat();
+    let config = format!(
+        "daemon off;\nworker_processes 1;\npid nginx.pid;\nerror_log stderr;\nevents {{}}\n\
+         http {{\naccess_log off;\n{temporary}\
+         server {{ listen {address} ssl; ssl_certificate chain.pem; ssl_certificate_key key.pem; return 204; }}\n}}\n"
+    );
+    let file = directory.join("nginx.conf");
+    fs::write(&file, config).expect("the directory is there");
+    let mut command = Command::new(program("nginx", &["/usr/sbin"]));
+    command
+        .args(["-e", "stderr", "-c"])
+        .arg(file)
+        .arg("-p")
+        .arg(directory);
+    command
+}

@@ -1,0 +1,57 @@
+//! NSD, a server of DNS that knows its own zones alone.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use super::program;
+
+/// Starts it with the zone `example.test` and one of addresses, over UDP and TCP.
+pub fn nsd(directory: &Path, address: SocketAddr) -> Command {
+    let write = |name: &str, text: &str| {
+        fs::write(directory.join(name), text).expect("the directory is there");
+    };
+    let long = "\"some of what does not fit into a datagram\" ".repeat(30);
+    write("example.test", &format!("{ZONE}long TXT {long}\n"));
+    write("2.0.192.in-addr.arpa", REVERSE);
+    let place = directory.display();
+    let (ip, port) = (address.ip(), address.port());
+    write(
+        "nsd.conf",
+        &format!(
+            "server:\n ip-address: {ip}@{port}\n server-count: 1\n username: \"\"\n zonesdir: \"{place}\"\n \
+             pidfile: \"\"\n xfrdfile: \"{place}/xfrd\"\n zonelistfile: \"{place}/zones\"\n\
+             remote-control:\n control-enable: no\n\
+             zone:\n name: example.test\n zonefile: example.test\n\
+             zone:\n name: 2.0.192.in-addr.arpa\n zonefile: 2.0.192.in-addr.arpa\n"
+        ),
+    );
+    let mut command = Command::new(program("nsd", &["/usr/sbin"]));
+    command.args(["-d", "-c"]).arg(directory.join("nsd.conf"));
+    command
+}
+
+const ZONE: &str = "\
+$ORIGIN example.test.
+$TTL 300
+@ SOA ns1 hostmaster 2026112101 3600 900 604800 300
+@ NS ns1
+@ MX 10 mail
+@ TXT \"v=spf1 \" \"-all\"
+@ CAA 0 issue \"ca.test\"
+ns1 A 127.0.0.1
+mail A 192.0.2.25
+shop A 192.0.2.1
+shop A 192.0.2.2
+shop 60 AAAA 2001:db8::1
+www CNAME shop
+_sip._tcp SRV 10 5 5060 sip
+";
+const REVERSE: &str = "\
+$ORIGIN 2.0.192.in-addr.arpa.
+$TTL 300
+@ SOA ns1.example.test. hostmaster.example.test. 1 3600 900 604800 300
+@ NS ns1.example.test.
+25 PTR mail.example.test.
+";

@@ -1,0 +1,101 @@
+//! Postfix, with TLS and sign-in, in a directory of its own. Its master insists on being root.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::geteuid;
+
+use super::{certificate, program};
+
+/// Who may sign in to it, and with what.
+pub const POSTFIX_USER: (&str, &str) = ("monitor", "hunter2-0815");
+
+/// Starts it as `mail.test`, which takes mail for `known@example.test` and from who has signed in.
+/// `root.pem` in its directory is who signed its certificate.
+pub fn postfix(directory: &Path, address: SocketAddr) -> Command {
+    assert!(
+        geteuid().is_root(),
+        "Postfix runs as root alone: run the tests as root, in a container"
+    );
+    if !directory.join("main.cf").exists() {
+        certificate(directory, "mail.test");
+        lay_out(directory, address);
+    }
+    // In the foreground, and without a session of its own, so that all of it ends with the test.
+    let mut command = Command::new(program(
+        "master",
+        &["/usr/lib/postfix/sbin", "/usr/libexec/postfix"],
+    ));
+    command.arg("-c").arg(directory).arg("-d");
+    command
+}
+
+fn lay_out(directory: &Path, address: SocketAddr) {
+    let place = directory.display();
+    // There is no queue manager, whom each mail would else wait for.
+    let main = format!(
+        "compatibility_level = 3.6\nqueue_directory = {place}/queue\ndata_directory = {place}/data\n\
+         inet_interfaces = loopback-only\ninet_protocols = ipv4\nmyhostname = mail.test\nmydestination = example.test\n\
+         alias_maps =\nlocal_recipient_maps = inline:{{known=known}}\n\
+         smtpd_recipient_restrictions = permit_sasl_authenticated, reject_unauth_destination\n\
+         smtpd_tls_cert_file = {place}/chain.pem\nsmtpd_tls_key_file = {place}/key.pem\n\
+         smtpd_tls_security_level = may\nsmtpd_tls_auth_only = yes\n\
+         smtpd_sasl_auth_enable = yes\nsmtpd_sasl_path = smtpd\ncyrus_sasl_config_path = {place}/sasl\n\
+         smtpd_sasl_local_domain = example.test\nin_flow_delay = 0\n"
+    );
+    let master = format!(
+        "{address} inet n - n - - smtpd\ncleanup unix n - n - 0 cleanup\ntlsmgr unix - - n 1000? 1 tlsmgr\n\
+         rewrite unix - - n - - trivial-rewrite\nproxymap unix - - n - - proxymap\nanvil unix - - n - 1 anvil\n"
+    );
+    let sasl = format!(
+        "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {place}/sasldb2\nmech_list: PLAIN LOGIN\n"
+    );
+    let queue = [
+        "pid", "private", "public", "incoming", "active", "deferred", "hold", "maildrop",
+    ]
+    .map(|name| format!("queue/{name}"));
+    for name in queue.iter().map(String::as_str).chain(["data", "sasl"]) {
+        fs::create_dir_all(directory.join(name)).expect("a directory");
+    }
+    for (name, text) in [
+        ("main.cf", main),
+        ("master.cf", master),
+        ("sasl/smtpd.conf", sasl),
+    ] {
+        fs::write(directory.join(name), text).expect("a file");
+    }
+    let (user, password) = POSTFIX_USER;
+    let mut asked = Command::new(program("saslpasswd2", &["/usr/sbin"]))
+        .args(["-c", "-p", "-u", "example.test", "-f"])
+        .arg(directory.join("sasldb2"))
+        .arg(user)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("cannot run `saslpasswd2`: `cargo xtask test` installs it as root");
+    let mut input = asked.stdin.take().expect("it is piped");
+    input.write_all(password.as_bytes()).expect("it reads");
+    drop(input);
+    assert!(
+        asked.wait().expect("it ends").success(),
+        "`saslpasswd2` failed"
+    );
+    // Its servers are another user, who has to come in here and to write there.
+    let given = Command::new("chown")
+        .arg("-R")
+        .arg("postfix")
+        .args(["queue", "data", "sasldb2"].map(|name| directory.join(name)))
+        .status();
+    assert!(
+        given.is_ok_and(|given| given.success()),
+        "there is no user `postfix`"
+    );
+    // What is master's own stays so.
+    for name in ["queue", "queue/pid"] {
+        std::os::unix::fs::chown(directory.join(name), Some(0), Some(0)).expect("root can take it");
+    }
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(directory, open).expect("it is ours");
+}
