@@ -110,12 +110,11 @@ impl Settings {
             }
         }
         match (&self.user, &self.password) {
-            (None, None) => Ok(()),
             (Some(_), Some(_)) if self.tls == Tls::Off || !self.verify => Err(Error::new(
                 "a password is given to a server that is trusted over TLS alone: leave out `user`, or `tls = \"off\"` \
                  and `verify = false`",
             )),
-            (Some(_), Some(_)) => Ok(()),
+            (Some(_), Some(_)) | (None, None) => Ok(()),
             _ => Err(Error::new("`user` and `password` go together")),
         }
     }
@@ -235,13 +234,15 @@ fn outcome(settings: &Settings, session: &Session, verdict: Verdict) -> Outcome 
     }
     if parts.is_empty() {
         let over = if leaf.is_some() { " over TLS" } else { "" };
-        let mut words = format!("{who} answers{over}");
-        if let Some(user) = &settings.user {
-            words += &format!(", lets `{user}` sign in");
-        }
-        if let Some(recipient) = &settings.recipient {
-            words += &format!(", takes mail for {recipient}");
-        }
+        let user = settings.user.as_ref();
+        let user = user.map(|user| format!("lets `{user}` sign in"));
+        let recipient = settings.recipient.as_ref();
+        let recipient = recipient.map(|recipient| format!("takes mail for {recipient}"));
+        let words: Vec<String> = [Some(format!("{who} answers{over}")), user, recipient]
+            .into_iter()
+            .flatten()
+            .collect();
+        let words = words.join(", ");
         parts.push((Status::Healthy, words));
     }
     let mut outcome = Outcome::worst(parts).detail("capabilities", json!(session.capabilities()));

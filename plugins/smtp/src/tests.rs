@@ -16,7 +16,7 @@ fn outcome(world: &World, peer: Peer, more: &Value) -> Outcome {
 }
 
 /// A server that greets and answers lines, with TLS where it is asked for.
-fn server(world: &World, days: i64, answers: &'static [(&'static str, &'static str)]) -> Peer {
+fn server(world: &World, days: i64, answers: Answers) -> Peer {
     let certificate = world.certificate("mail", days);
     Peer::new().says("220 mail ready\r\n").replies(move |line| {
         let line = String::from_utf8_lossy(line);
@@ -39,10 +39,12 @@ fn told(outcome: &Outcome) -> (Status, &str) {
     (outcome.status(), outcome.message())
 }
 
+/// What a server answers to lines that begin so.
+type Answers = &'static [(&'static str, &'static str)];
+
 #[test]
 fn each_step_can_go_wrong_and_says_so() {
     let world = World::new();
-    type Answers = &'static [(&'static str, &'static str)];
     let cases: [(Answers, Value, Status, &str); 12] = [
         (&[], json!({}), Status::Healthy, "mail answers over TLS"),
         (
