@@ -3,6 +3,9 @@
 //!
 //! A file below says how one of them is started; `cargo xtask test` installs them.
 
+mod celery;
+
+use std::fmt;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::chown;
@@ -16,6 +19,8 @@ use tokio::net::TcpStream;
 
 use crate::eventually::eventually;
 
+pub use celery::Celery;
+
 /// A server in a directory and on a port of its own. Ended when it is dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -23,7 +28,18 @@ pub struct Server {
     directory: TempDir,
     address: SocketAddr,
     child: Option<Child>,
-    start: fn(&Path, SocketAddr) -> Command,
+    start: Start,
+}
+
+/// How a server is started.
+struct Start(Box<Starting>);
+
+type Starting = dyn Fn(&Path, SocketAddr) -> Command + Send + Sync;
+
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Start")
+    }
 }
 
 impl Server {
@@ -33,14 +49,17 @@ impl Server {
     /// # Panics
     ///
     /// It is not installed, or does not come up.
-    pub async fn start(name: &'static str, start: fn(&Path, SocketAddr) -> Command) -> Self {
+    pub async fn start(
+        name: &'static str,
+        start: impl Fn(&Path, SocketAddr) -> Command + Send + Sync + 'static,
+    ) -> Self {
         let directory = TempDir::with_prefix(format!("vitals-{name}-"));
         let mut server = Self {
             name,
             directory: directory.expect("cannot make a directory"),
             address: free_address(),
             child: None,
-            start,
+            start: Start(Box::new(start)),
         };
         server.start_again().await;
         server
@@ -86,7 +105,7 @@ impl Server {
         let log = self.directory.path().join("log");
         let out = File::create(&log).expect("the directory is there");
         let err = out.try_clone().expect("a file can be shared");
-        let mut command = (self.start)(self.directory.path(), self.address);
+        let mut command = (self.start.0)(self.directory.path(), self.address);
         command
             .current_dir(self.directory.path())
             .stdin(Stdio::null())

@@ -14,10 +14,16 @@ struct Server {
 }
 
 /// All of them.
-const SERVERS: &[Server] = &[Server {
-    package: "prometheus",
-    programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
-}];
+const SERVERS: &[Server] = &[
+    Server {
+        package: "prometheus",
+        programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
+    },
+    Server {
+        package: "redis-server",
+        programs: &["/usr/bin/redis-server", "/usr/local/bin/redis-server"],
+    },
+];
 
 /// Installs those that are missing.
 ///
