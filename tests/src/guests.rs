@@ -97,6 +97,8 @@ pub const EXAMPLE_CLOCK: Guest = test("example-clock");
 pub const PYTHON_EXPIRY: Guest = test("python-expiry");
 /// A check in JavaScript.
 pub const JS_QUOTA: Guest = test("js-quota");
+/// The first-party plugin `celery`.
+pub const CELERY: Guest = plugin("celery");
 /// The first-party plugin `disk`.
 pub const DISK: Guest = plugin("disk");
 /// The first-party plugin `dns`.

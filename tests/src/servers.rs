@@ -3,6 +3,7 @@
 //!
 //! A file below says how one of them is started; `cargo xtask test` installs them.
 
+mod celery;
 mod nginx;
 mod nsd;
 mod postfix;
@@ -25,6 +26,7 @@ use tokio::net::TcpStream;
 use crate::Authority;
 use crate::eventually::eventually;
 
+pub use celery::Celery;
 pub use nginx::nginx;
 pub use nsd::nsd;
 pub use postfix::{POSTFIX_USER, postfix};

@@ -19,9 +19,10 @@ use crate::workspace;
 /// Builds what the tests need and runs them; with `args`, only those of the workspace that `cargo
 /// test` then selects.
 pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
-    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 5 } else { 4 });
+    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 6 } else { 5 });
     guests::all_for_tests(&mut steps, Permission::Given)?;
     bugsink(&mut steps, Permission::Given)?;
+    celery(&mut steps, Permission::Given)?;
     steps.step("real servers, which checks look at", || {
         servers::install(Permission::Given)
     })?;
@@ -51,6 +52,16 @@ pub(crate) fn bugsink(steps: &mut Steps, permission: Permission) -> Result<()> {
         let requirements = workspace::root().join("tests/bugsink/requirements.txt");
         let needed_for = "the tests of reports to Sentry";
         scripts::virtual_environment("bugsink", needed_for, &requirements, permission)?;
+        Ok(())
+    })
+}
+
+/// Installs Celery and Flower, which a check looks at, in one step.
+pub(crate) fn celery(steps: &mut Steps, permission: Permission) -> Result<()> {
+    steps.step("celery and flower, workers and what tells of them", || {
+        let requirements = workspace::root().join("tests/celery/requirements.txt");
+        let needed_for = "the tests of the plugin `celery`";
+        scripts::virtual_environment("celery", needed_for, &requirements, permission)?;
         Ok(())
     })
 }

@@ -1,6 +1,7 @@
 //! The first-party plugins, each in a real host against the real thing; beside them what is true of all:
 //! their READMEs and the README's table of them.
 
+mod celery;
 mod disk;
 mod dns;
 mod documents;

@@ -1,0 +1,307 @@
+//! The whole check against answers of Flower.
+
+use vitals_sdk::testing::{Answer, World};
+
+use super::*;
+
+const WORKERS: &str = "http://flower:5555/ops/api/workers?status=true";
+const AGAIN: &str = "http://flower:5555/ops/api/workers?refresh=true&status=true";
+const QUEUES: &str = "http://flower:5555/ops/api/queues/length";
+
+fn settings(more: &Value) -> Settings {
+    let mut settings = json!({
+        "url": "http://me:secret@flower:5555/ops/",
+        "headers": { "x-token": "secret" },
+    });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        settings[key] = value.clone();
+    }
+    Settings::read(settings).unwrap()
+}
+
+fn workers(all: &[(&str, bool)]) -> Answer {
+    let all: BTreeMap<_, _> = all.iter().copied().collect();
+    Answer::new(200).body(json!(all).to_string())
+}
+
+fn queues(all: &[(&str, u64)]) -> Answer {
+    let queue = |(name, messages): &(&str, u64)| json!({ "name": name, "messages": messages });
+    let all: Vec<_> = all.iter().map(queue).collect();
+    Answer::new(200).body(json!({ "active_queues": all }).to_string())
+}
+
+fn outcome(more: &Value, workers: Answer, queues: Answer) -> Outcome {
+    let world = World::new();
+    world.http("GET", WORKERS).answers(workers);
+    world.http("GET", AGAIN).answers("{}");
+    world.http("GET", QUEUES).answers(queues);
+    let outcome = world.outcome(|| check(settings(more)));
+    assert!(!format!("{outcome:?}").contains("secret"), "{outcome:?}");
+    for sent in world.requests() {
+        assert_eq!(sent.header("x-token"), Some("secret"));
+        assert_eq!(sent.header("authorization"), Some("Basic bWU6c2VjcmV0"));
+    }
+    outcome
+}
+
+#[test]
+fn workers_are_counted_and_those_that_are_away_are_named() {
+    let all = [("a", true), ("b", false), ("c", true)];
+    for (more, all, status, message) in [
+        (
+            json!({}),
+            &all[..],
+            Status::Healthy,
+            "2 of 3 workers are online, b is not",
+        ),
+        (
+            json!({ "workers": ["a", "c"], "degraded_below_workers": 2 }),
+            &all,
+            Status::Healthy,
+            "2 of 3 workers are online, b is not",
+        ),
+        (
+            json!({ "workers": ["d", "b"] }),
+            &all,
+            Status::Unhealthy,
+            "2 of 4 workers are online, d and b are not",
+        ),
+        (
+            json!({ "degraded_below_workers": 3 }),
+            &all,
+            Status::Degraded,
+            "2 of 3 workers are online (degraded below 3), b is not",
+        ),
+        (
+            json!({ "min_workers": 2 }),
+            &[("a", true)],
+            Status::Unhealthy,
+            "1 worker is online (unhealthy below 2)",
+        ),
+        (
+            json!({}),
+            &[("a", false)],
+            Status::Unhealthy,
+            "worker a is not online",
+        ),
+        (
+            json!({}),
+            &[("a", false), ("b", false)],
+            Status::Unhealthy,
+            "none of 2 workers is online",
+        ),
+        (
+            json!({}),
+            &[],
+            Status::Unhealthy,
+            "Flower has not heard of any worker",
+        ),
+        (
+            json!({ "min_workers": 0 }),
+            &[],
+            Status::Healthy,
+            "Flower has not heard of any worker",
+        ),
+    ] {
+        let outcome = outcome(&more, workers(all), queues(&[]));
+        assert_eq!(
+            (outcome.status(), outcome.message()),
+            (status, message),
+            "{more}"
+        );
+    }
+    let outcome = outcome(
+        &json!({ "degraded_below_workers": 3 }),
+        workers(&all),
+        queues(&[]),
+    );
+    let measured = &outcome.measurements()[0];
+    assert_eq!((measured.name(), measured.value()), ("workers_online", 2.0));
+    assert_eq!(measured.degraded_at(), Some(Bound::Below(3.0)));
+    assert_eq!(measured.unhealthy_at(), Some(Bound::Below(1.0)));
+    let shown = json!({ "a": true, "b": false, "c": true });
+    assert_eq!(outcome.detail_of("workers"), Some(&shown));
+}
+
+#[test]
+fn many_workers_that_are_away_do_not_fill_the_message() {
+    let names: Vec<_> = (0..8).map(|number| format!("celery@{number}")).collect();
+    let away = names.iter().map(|name| (name.as_str(), false));
+    let all: Vec<_> = away.chain([("celery@x", true)]).collect();
+    let outcome = outcome(&json!({}), workers(&all), queues(&[]));
+    assert_eq!(
+        outcome.message(),
+        "1 of 9 workers is online, celery@0, celery@1, celery@2, celery@3, celery@4 and 3 more are not"
+    );
+}
+
+#[test]
+fn the_longest_queue_is_judged() {
+    let bounds = json!({ "degraded_above": 100, "unhealthy_above": 1000 });
+    let of_mail = json!({ "queues": ["mail"], "degraded_above": 100, "unhealthy_above": 1000 });
+    for (more, all, status, message) in [
+        (
+            &bounds,
+            &[("mail", 1200), ("sms", 7)][..],
+            Status::Unhealthy,
+            "queue mail has 1200 messages (unhealthy above 1000), 2 workers are online",
+        ),
+        (
+            &bounds,
+            &[("mail", 120), ("sms", 700)],
+            Status::Degraded,
+            "queue sms has 700 messages (degraded above 100) as the longest of 2 that have too many, 2 workers are online",
+        ),
+        (
+            &bounds,
+            &[("mail", 12), ("sms", 7)],
+            Status::Healthy,
+            "2 workers are online, queue mail has 12 messages as the longest of 2",
+        ),
+        (
+            &bounds,
+            &[("mail", 0), ("sms", 0)],
+            Status::Healthy,
+            "2 workers are online, 2 queues have no messages",
+        ),
+        (
+            &of_mail,
+            &[("mail", 1), ("sms", 1200)],
+            Status::Healthy,
+            "2 workers are online, queue mail has 1 message",
+        ),
+        (
+            &of_mail,
+            &[("mail", 0), ("sms", 1200)],
+            Status::Healthy,
+            "2 workers are online, queue mail has no messages",
+        ),
+    ] {
+        let outcome = outcome(more, workers(&[("a", true), ("b", true)]), queues(all));
+        assert_eq!((outcome.status(), outcome.message()), (status, message));
+        let measured = &outcome.measurements()[1];
+        assert_eq!(measured.name(), "longest_queue");
+        assert_eq!(measured.degraded_at(), Some(Bound::Above(100.0)));
+        assert_eq!(measured.unhealthy_at(), Some(Bound::Above(1000.0)));
+        let all: BTreeMap<_, _> = all.iter().copied().collect();
+        assert_eq!(outcome.detail_of("queues"), Some(&json!(all)));
+    }
+}
+
+#[test]
+fn a_queue_that_is_awaited_is_looked_for_again_before_it_is_missing() {
+    let world = World::new();
+    world.http("GET", WORKERS).answers(workers(&[("a", true)]));
+    world.http("GET", AGAIN).answers("{}");
+    world.http("GET", QUEUES).answers_in_turn([
+        queues(&[("celery", 0)]),
+        queues(&[("celery", 0), ("mail", 3)]),
+    ]);
+    let told = world.outcome(|| check(settings(&json!({ "queues": ["mail"] }))));
+    assert_eq!(
+        (told.status(), told.message()),
+        (
+            Status::Healthy,
+            "1 worker is online, queue mail has 3 messages"
+        )
+    );
+    assert_eq!(world.requests().len(), 4);
+
+    let more = json!({ "queues": ["mail", "sms", "celery"], "degraded_above": 5 });
+    let told = outcome(&more, workers(&[("a", true)]), queues(&[("celery", 7)]));
+    assert_eq!(
+        (told.status(), told.message()),
+        (
+            Status::Unhealthy,
+            "no worker has the queues mail and sms (known: celery), queue celery has 7 messages (degraded above 5), \
+             1 worker is online"
+        )
+    );
+
+    // There is nobody to ask.
+    let world = World::new();
+    world.http("GET", WORKERS).answers(workers(&[("a", false)]));
+    world.http("GET", QUEUES).answers(queues(&[]));
+    let told = world.outcome(|| check(settings(&json!({ "queues": ["mail"] }))));
+    assert_eq!(
+        told.message(),
+        "worker a is not online, no worker has the queue mail (known: none)"
+    );
+}
+
+#[test]
+fn bounds_for_queues_without_a_length_are_not_kept_silently() {
+    let unknown = || Answer::new(200).body(r#"{"active_queues":[{"name":"mail"}]}"#);
+    let one = || workers(&[("a", true)]);
+    let told = outcome(&json!({ "unhealthy_above": 5 }), one(), unknown());
+    assert_eq!(
+        (told.status(), told.message()),
+        (
+            Status::Unhealthy,
+            "Flower does not know how many messages are in any queue, 1 worker is online"
+        )
+    );
+    let told = outcome(&json!({ "queues": ["mail"] }), one(), unknown());
+    assert_eq!(
+        (told.status(), told.message()),
+        (Status::Healthy, "1 worker is online")
+    );
+}
+
+#[test]
+fn what_goes_wrong_is_said() {
+    let one = || workers(&[("a", true)]);
+    let asked = "http://flower:5555/ops/api/workers?…";
+    for (workers, queues, message) in [
+        (
+            Answer::new(401).body("FLOWER_UNAUTHENTICATED_API environment variable is required"),
+            queues(&[]),
+            format!(
+                "{asked} answered 401 Unauthorized: FLOWER_UNAUTHENTICATED_API environment variable is required"
+            ),
+        ),
+        (
+            Answer::new(401),
+            queues(&[]),
+            format!(
+                "{asked} answered 401 Unauthorized: it wants another user and password than `url` has, or any"
+            ),
+        ),
+        (
+            Answer::new(302),
+            queues(&[]),
+            format!("{asked} answered 302 Found: it wants a login that a check can't do; "),
+        ),
+        (
+            Answer::new(404).body("<html>"),
+            queues(&[]),
+            format!("{asked} answered 404 Not Found: `url` has to lead to Flower, "),
+        ),
+        (
+            Answer::new(503).body("Failed to update workers: no"),
+            queues(&[]),
+            format!("{asked} answered 503 Service Unavailable: Failed to update workers: no"),
+        ),
+        (
+            one(),
+            Answer::new(500),
+            format!(
+                "{QUEUES} answered 500 Internal Server Error: it can't ask the broker, it seems"
+            ),
+        ),
+        (
+            Answer::new(200).body("<html>"),
+            queues(&[]),
+            format!("{asked} does not answer as Flower: "),
+        ),
+        (
+            one(),
+            Answer::new(200).body(r#"{"active_queues":"many"}"#),
+            format!("{QUEUES} does not answer as Flower: "),
+        ),
+    ] {
+        let told = outcome(&json!({}), workers, queues);
+        assert_eq!(told.status(), Status::Unhealthy);
+        assert!(told.message().starts_with(&message), "{message}\n{told:?}");
+    }
+}
