@@ -43,6 +43,17 @@ impl Fleet {
         interval: Duration,
         outlets: Outlets,
     ) -> Result<Self> {
+        Self::told(guest, count, interval, outlets, "").await
+    }
+
+    /// A host whose checks all have this line in their tables besides.
+    pub(crate) async fn told(
+        guest: &Path,
+        count: u32,
+        interval: Duration,
+        outlets: Outlets,
+        line: &str,
+    ) -> Result<Self> {
         use std::fmt::Write as _;
         let dir = tempfile::tempdir()?;
         let at = dir.path();
@@ -59,7 +70,10 @@ impl Fleet {
             write!(text, "[sentry]\ndsn = \"http://key@{tracker}/1\"\n")?;
         }
         for number in 0..count {
-            write!(text, "[checks.check-{number}]\nplugin = \"empty\"\n")?;
+            write!(
+                text,
+                "[checks.check-{number}]\nplugin = \"empty\"\n{line}\n"
+            )?;
         }
         let config: Config = text.parse()?;
         let host = Host::builder().config(config).start().await?;
@@ -95,6 +109,13 @@ impl Fleet {
         let runs = self.runs().await? - runs;
         anyhow::ensure!(runs > 100.0, "only {runs} runs in {ROUND:?}");
         Ok(cpu.as_secs_f64() * 1e6 / runs)
+    }
+
+    /// How its checks fare.
+    pub(crate) async fn health(&self) -> Result<serde_json::Value> {
+        Ok(serde_json::from_slice(
+            &body_of(&self.host, "/health").await?,
+        )?)
     }
 
     pub(crate) async fn stop(self) {

@@ -4,16 +4,19 @@
 //! are noisy: ratios mean something, times do not. A promise that is missed is printed as missed.
 
 mod bare;
+mod checkers;
 mod clock;
 mod crowd;
 mod fleet;
 mod limits;
 mod outside;
 mod pages;
+mod plugins;
 mod reload;
 mod reloads;
 mod replaced;
 mod sandbox;
+mod served;
 mod soak;
 mod table;
 
@@ -25,6 +28,9 @@ use table::{Bound, Row};
 
 fn main() -> Result<()> {
     let wanted: Vec<_> = std::env::args().skip(1).collect();
+    if wanted == [served::ARGUMENT] {
+        return served::serve();
+    }
     if let Some(unknown) = wanted.iter().find(|part| !PARTS.contains(&part.as_str())) {
         anyhow::bail!(
             "there is no part `{unknown}`; there are {}",
@@ -49,6 +55,7 @@ fn main() -> Result<()> {
                 "crowd" => crowd::rows(&guests).await?,
                 "reload" => reload::rows(&guests).await?,
                 "reloads" => vec![reloads::row(&guests).await?],
+                "plugins" => plugins::rows().await?,
                 _ => vec![soak::row(&guests).await?],
             })
         })?;
@@ -133,7 +140,7 @@ fn guests() -> Result<PathBuf> {
 }
 
 /// What can be asked for by name; all of it otherwise.
-const PARTS: [&str; 9] = [
-    "run", "limits", "pages", "many", "outside", "crowd", "reload", "reloads", "soak",
+const PARTS: [&str; 10] = [
+    "run", "limits", "pages", "many", "outside", "crowd", "reload", "reloads", "plugins", "soak",
 ];
 const ROUNDS: usize = 5;

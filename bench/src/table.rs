@@ -50,7 +50,8 @@ pub(crate) fn add(row: &Row) {
     ));
 }
 
-fn print(line: &str) {
+/// Prints a line of another kind.
+pub(crate) fn print(line: &str) {
     // A reader that has gone away is no failure.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -58,15 +58,40 @@ const SERVERS: &[Server] = &[
     },
 ];
 
-/// Installs those that are missing.
+/// What the benchmarks compare checks with.
+const CHECKERS: &[Server] = &[
+    Server {
+        package: "monitoring-plugins-basic",
+        programs: &["/usr/lib/nagios/plugins/check_http"],
+    },
+    Server {
+        package: "prometheus-blackbox-exporter",
+        programs: &["/usr/bin/prometheus-blackbox-exporter"],
+    },
+];
+
+/// Installs those servers that are missing.
 ///
 /// # Errors
 ///
 /// They could not be installed; the text says what to type.
 pub(crate) fn install(permission: Permission) -> Result<()> {
-    let missing = || SERVERS.iter().filter(|server| !server.is_there());
-    let packages: Vec<_> = missing().map(|server| server.package).collect();
     let needed_for = "the tests of plugins and metrics, which look at real servers";
+    install_all(SERVERS, needed_for, permission)
+}
+
+/// Installs what the benchmarks compare checks with, where it is missing.
+///
+/// # Errors
+///
+/// It could not be installed; the text says what to type.
+pub(crate) fn install_checkers(permission: Permission) -> Result<()> {
+    install_all(CHECKERS, "rows of the benchmark `plugins`", permission)
+}
+
+fn install_all(all: &[Server], needed_for: &str, permission: Permission) -> Result<()> {
+    let missing = || all.iter().filter(|server| !server.is_there());
+    let packages: Vec<_> = missing().map(|server| server.package).collect();
     debian_packages(needed_for, &packages, permission, || {
         missing().next().is_none()
     })
