@@ -254,7 +254,7 @@ pub(crate) fn built(variable: &str, name: &str) -> PathBuf {
 }
 
 /// The directory of all that is built.
-pub(crate) fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     root().join("target")
 }
 

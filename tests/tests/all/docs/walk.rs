@@ -3,12 +3,10 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::{fs, io};
 
 use tempfile::TempDir;
-use vitals_host::config::VARIABLES;
-use vitals_tests::{TestHost, Vitals, guests};
+use vitals_tests::{Shell, TestHost, Vitals, guests};
 
 use super::markdown::Part;
 
@@ -37,7 +35,7 @@ async fn the_check_of_the_readme_is_written_built_tried_and_dropped_in() {
 
     for line in code[2].text.lines() {
         if line.contains("vitals check") {
-            let tried = desk.run(directory, line);
+            let tried = desk.shell(directory).run(line);
             let said = String::from_utf8_lossy(&tried.stdout).into_owned();
             let said = format!("`{}`", said.lines().next().unwrap_or_default());
             let ended = format!("exit status {}", tried.status.code().unwrap_or(-1));
@@ -123,34 +121,10 @@ impl Desk {
     }
 
     fn succeed(&self, directory: &str, line: &str) {
-        let output = self.run(directory, line);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert!(
-            output.status.success(),
-            "`{line}` ended in {}\n{}{}",
-            output.status,
-            text(&output.stdout),
-            text(&output.stderr)
-        );
+        self.shell(directory).succeed(line);
     }
 
-    /// Runs a line as a shell does, without what this process was told of its own package.
-    fn run(&self, directory: &str, line: &str) -> Output {
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", line])
-            .current_dir(self.0.path().join(directory))
-            .env("XDG_CACHE_HOME", self.0.path().join("cache"));
-        for variable in [
-            "CARGO_TARGET_DIR",
-            "CARGO_MANIFEST_DIR",
-            "CARGO_MANIFEST_PATH",
-        ] {
-            shell.env_remove(variable);
-        }
-        for variable in VARIABLES {
-            shell.env_remove(variable.name);
-        }
-        shell.output().expect("there is a shell")
+    fn shell(&self, directory: &str) -> Shell {
+        Shell::new(self.0.path().join(directory), self.0.path().join("cache"))
     }
 }
