@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod compile;
 mod inspect;
+mod new;
 mod plugins;
 mod probe;
 mod reload;
@@ -46,6 +47,9 @@ enum Verb {
     /// Says what a plugin file is, what it may be told, and what it wants granted. Exit status: 0, 1
     /// no plugin.
     Inspect(inspect::Inspect),
+    /// Writes a check of your own, which builds, tests and runs as it stands. Exit status: 0, 1 it could
+    /// not be written, 2 no check can be called so.
+    New(new::New),
     /// Runs a plugin file many times and says what a run costs: time, fuel, memory. Exit status: 0, 3
     /// could not be run.
     Bench(Box<bench::Bench>),
@@ -90,6 +94,7 @@ impl Arguments {
             Verb::Check(check) => check.run(config).await,
             Verb::Validate(validate) => validate.run(config).await,
             Verb::Inspect(inspect) => inspect.run(config).await,
+            Verb::New(new) => new.run(),
             Verb::Bench(bench) => bench.run(config).await,
             Verb::Plugins(plugins) => plugins.run(config).await,
             Verb::Reload(reload) => reload.run(config).await,

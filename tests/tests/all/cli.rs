@@ -312,7 +312,7 @@ async fn probe_asks_an_endpoint() {
 #[test]
 fn help_says_what_there_is() {
     let verbs = [
-        "", "serve", "check", "validate", "inspect", "plugins", "reload", "probe", "schema",
+        "", "serve", "check", "validate", "inspect", "new", "plugins", "reload", "probe", "schema",
     ];
     let all: Vec<_> = verbs
         .into_iter()

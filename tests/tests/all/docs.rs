@@ -2,7 +2,7 @@
 //! through it, the demo and the page for operators.
 
 mod demo;
-mod markdown;
+pub(crate) mod markdown;
 mod operate;
 mod rows;
 mod walk;

@@ -21,6 +21,7 @@ mod liveness;
 mod logs;
 mod metrics;
 mod native;
+mod new;
 mod pages;
 mod panics;
 mod plugins;

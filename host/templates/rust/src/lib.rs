@@ -1,0 +1,78 @@
+//! A health check for vitals: is the clock set, and is what has to be renewed young enough?
+
+use std::path::PathBuf;
+
+use vitals_sdk::prelude::*;
+
+/// What an operator can say of it. These comments are in the schema that `vitals inspect` prints.
+#[derive(Config)]
+struct Settings {
+    /// A file that something renews, such as the last backup. To be named here grants it to the check.
+    #[config(grant = "file")]
+    file: Option<PathBuf>,
+    /// A file that is older is degraded.
+    #[config(default = "26h")]
+    degraded_above: Duration,
+}
+
+/// The clock is set, and the file is young.
+#[health_check(code = "my-check")]
+fn check(settings: Settings) -> Result<Outcome> {
+    let now = clock::unix_seconds();
+    if now < WRITTEN {
+        return Ok(Outcome::unhealthy("the clock is not set"));
+    }
+    let outcome = Outcome::healthy("the clock is set").detail("unix_seconds", now);
+    let Some(file) = settings.file else {
+        return Ok(outcome);
+    };
+
+    let age = files::stat(&file)?.age();
+    let hours = age.as_secs() / 3600;
+    let outcome = if age > settings.degraded_above {
+        Outcome::degraded(format!("{} is {hours} hours old", file.display()))
+    } else {
+        outcome
+    };
+    Ok(outcome.measure(seconds("age", age).degraded_above(settings.degraded_above)))
+}
+
+/// 2026-01-01: a clock that tells less was never set.
+const WRITTEN: i64 = 1_767_225_600;
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use vitals_sdk::testing::World;
+
+    use super::*;
+
+    fn run(world: &World, settings: &str) -> Outcome {
+        let settings = Settings::from_json(settings).expect("settings");
+        world.outcome(|| check(settings))
+    }
+
+    #[test]
+    fn a_clock_that_was_never_set_is_unhealthy() {
+        let world = World::new();
+        assert_eq!(run(&world, "{}").status(), Status::Healthy);
+        world.set_time(UNIX_EPOCH);
+        assert_eq!(run(&world, "{}").message(), "the clock is not set");
+    }
+
+    #[test]
+    fn a_file_that_is_old_is_degraded_and_one_that_is_missing_is_unhealthy() {
+        let settings = r#"{ "file": "/backups/last", "degraded_above": "2h" }"#;
+        let world = World::new();
+        assert_eq!(run(&world, settings).status(), Status::Unhealthy);
+
+        let file = world.file("/backups/last", "");
+        file.age(Duration::from_hours(1));
+        assert_eq!(run(&world, settings).status(), Status::Healthy);
+        file.age(Duration::from_hours(3));
+        let outcome = run(&world, settings);
+        assert_eq!(outcome.status(), Status::Degraded);
+        assert_eq!(outcome.message(), "/backups/last is 3 hours old");
+    }
+}

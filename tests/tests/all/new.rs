@@ -1,0 +1,168 @@
+//! `vitals new`: what it writes is whole and current, and what it refuses. Beside it the walk that a new
+//! author goes, in each language, and the guide for authors.
+
+mod guide;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use vitals_tests::{Finished, Shell, Vitals, guests};
+
+#[test]
+fn what_can_not_be_written_is_refused_and_says_what_to_do() {
+    let new = |arguments: &[&str]| Vitals::new([&["new"], arguments].concat()).run();
+    for (arguments, expected) in [
+        (
+            &["My Check"][..],
+            "`My Check` is no name of a plugin: write 1 to 64 of a-z, 0-9",
+        ),
+        (&["../check"], "`../check` is no name of a plugin"),
+        (&["1st"], "a check begins with a letter"),
+        (&["a.b", "--lang", "js"], "nothing but a-z, 0-9 and -"),
+        (&["a_b", "--lang", "python"], "nothing but a-z, 0-9 and -"),
+        (&["match"], "take a longer one"),
+        (&["vitals-sdk"], "take a longer one"),
+        (&["serde"], "take a longer one"),
+        (
+            &["a", "--lang", "go"],
+            "[possible values: rust, js, python]",
+        ),
+        (&["a", "--lang"], "[possible values: rust, js, python]"),
+        (&[], "Usage: vitals new <NAME>"),
+    ] {
+        let ended = new(arguments);
+        assert_eq!(ended.status, Some(2), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(expected), "{arguments:?}: {ended:?}");
+    }
+    // A word of Rust is none of JavaScript.
+    assert_eq!(new(&["match", "--lang", "js"]).status, Some(0));
+}
+
+#[test]
+fn a_directory_with_something_in_it_is_left_alone() {
+    let ended = |vitals: Vitals| -> Finished { vitals.run() };
+    let vitals = Vitals::new(["new", "taken"]);
+    fs::create_dir(vitals.place().path().join("taken")).expect("the desk can be written");
+    assert_eq!(ended(vitals).status, Some(0), "an empty one is taken");
+
+    let vitals = Vitals::new(["new", "taken"]);
+    fs::create_dir(vitals.place().path().join("taken")).expect("the desk can be written");
+    vitals.place().write("taken/mine", "");
+    let found = ended(vitals);
+    assert_eq!((found.status, found.stdout.as_str()), (Some(1), ""));
+    let expected = "/taken: it is not empty; take another name, or move away what is there";
+    assert!(found.stderr.contains(expected), "{found:?}");
+
+    let vitals = Vitals::new(["new", "taken"]);
+    vitals.place().write("taken", "");
+    let found = ended(vitals);
+    assert_eq!(found.status, Some(1));
+    assert!(found.stderr.contains("take another name"), "{found:?}");
+}
+
+#[test]
+fn where_nobody_can_write_it_is_said_and_what_to_do() {
+    let cache = TempDir::new().expect("the desk can be written");
+    // Not even for root.
+    let ended = Shell::new("/proc", cache.path()).run("vitals new my-check");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(
+        said.starts_with("vitals: cannot write /proc/my-check: "),
+        "{said}"
+    );
+    assert!(
+        said.contains("go to a directory where you may write"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_written_crate_stands_alone_with_the_sdk_of_the_repository() {
+    let written = written(&["new", "my-check"]);
+    for (path, text) in &written {
+        if path.ends_with("Cargo.toml") {
+            let inherits = text.contains("workspace = true");
+            assert!(!inherits, "{path} inherits from a workspace:\n{text}");
+        }
+    }
+    let vendored = written
+        .iter()
+        .filter_map(|(path, text)| Some((path.strip_prefix("vendor/vitals-sdk/")?, text)));
+    let vendored: BTreeMap<_, _> = vendored.collect();
+    let sdk = files_below(&guests::root().join("sdk"));
+    let sdk: BTreeMap<_, _> = sdk
+        .iter()
+        .map(|(path, text)| (path.as_str(), text))
+        .filter(|(path, _)| !path.starts_with("tests/"))
+        .collect();
+    let names =
+        |files: &BTreeMap<&str, &String>| files.keys().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&vendored), names(&sdk), "build the binary anew");
+    assert!(sdk.contains_key("wit/health.wit") && sdk.contains_key("macros/src/lib.rs"));
+    for (path, text) in sdk {
+        let is_same = path.ends_with("Cargo.toml") || text == vendored[path];
+        assert!(
+            is_same,
+            "{path} is not that of the repository: build the binary anew"
+        );
+    }
+}
+
+#[test]
+fn a_check_in_a_script_language_has_the_contract_and_the_tool_that_the_tests_use() {
+    let read = |path: &str| fs::read_to_string(guests::root().join(path)).expect("it can be read");
+    let js = written(&["new", "a-check", "--lang", "js"]);
+    assert_eq!(js["wit/health.wit"], read("wit/health.wit"));
+    let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    let tests = json(&read("tests/script-guests/js/package.json"));
+    let package = json(&js["package.json"]);
+    assert_eq!(package["name"], "a-check");
+    assert_eq!(package["devDependencies"], tests["devDependencies"]);
+    let lock = json(&js["package-lock.json"]);
+    let itself = &lock["packages"][""];
+    assert_eq!(
+        (&lock["name"], &itself["name"]),
+        (&package["name"], &package["name"])
+    );
+    assert_eq!(itself["devDependencies"], package["devDependencies"]);
+
+    let python = written(&["new", "a-check", "--lang", "python"]);
+    assert_eq!(python["wit/health.wit"], read("wit/health.wit"));
+    let pins = read("tests/script-guests/python/requirements.txt");
+    assert_eq!(python["requirements.txt"], pins);
+    for (path, text) in js.iter().chain(&python) {
+        assert!(
+            !text.contains("my-check"),
+            "{path} has the template's name:\n{text}"
+        );
+    }
+}
+
+/// The files that a command line writes, by their paths within the directory of the check.
+fn written(arguments: &[&str]) -> BTreeMap<String, String> {
+    let desk = TempDir::new().expect("the desk can be written");
+    let shell = Shell::new(desk.path(), desk.path());
+    shell.succeed(&format!("vitals {}", arguments.join(" ")));
+    files_below(&desk.path().join(arguments[1]))
+}
+
+fn files_below(directory: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("it can be read").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            let below = files_below(&path).into_iter();
+            found.extend(below.map(|(path, text)| (format!("{name}/{path}"), text)));
+        } else {
+            let text = fs::read_to_string(&path).expect("a text");
+            found.insert(name.into_owned(), text);
+        }
+    }
+    found
+}
