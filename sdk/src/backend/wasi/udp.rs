@@ -122,10 +122,8 @@ pub(crate) fn look_up(name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Pro
     let mut found = Vec::new();
     loop {
         match answers.resolve_next_address() {
-            Ok(Some(IpAddress::Ipv4((a, b, c, d)))) => found.push([a, b, c, d].into()),
-            Ok(Some(IpAddress::Ipv6((a, b, c, d, e, f, g, h)))) => {
-                found.push([a, b, c, d, e, f, g, h].into());
-            }
+            Ok(Some(IpAddress::Ipv4(address))) => found.push(<[u8; 4]>::from(address).into()),
+            Ok(Some(IpAddress::Ipv6(address))) => found.push(<[u16; 8]>::from(address).into()),
             Ok(None) => return Ok(found),
             Err(ErrorCode::WouldBlock) => {
                 if !is_ready_by(&ready, deadline) {
