@@ -296,7 +296,7 @@ mod tests {
         assert!(histogram(&[]).is_empty());
         assert_eq!(
             histogram(&[Duration::from_micros(5); 3])[0],
-            format!(" 5.00 µs  {} 3", "█".repeat(40))
+            format!("  5.00 µs  {} 3", "█".repeat(40))
         );
     }
 
