@@ -105,8 +105,10 @@ impl Configuration {
             }
             Found::Same | Found::Restless => false,
         };
-        // What was read is what had rested only if nobody wrote meanwhile.
-        if before.stamps() != stamps || may_be_half && rested < HALF_WRITTEN {
+        // What was read is what had rested only if nobody wrote meanwhile. And what looks like half of
+        // a file has to be seen to rest: the dates of files are no witnesses when the clock is set.
+        let seen_for = before.found.1.elapsed();
+        if before.stamps() != stamps || may_be_half && seen_for < HALF_WRITTEN {
             return (before, Found::Restless);
         }
         (self, found)
@@ -210,8 +212,8 @@ fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
     here.into_iter().chain(there)
 }
 
-/// How long a file must have rested that is wrong, or in which a check is missing: that is how half of
-/// one looks.
+/// How long a file must have been seen to rest that is wrong, or in which a check is missing: that is how
+/// half of one looks.
 const HALF_WRITTEN: Duration = Duration::from_secs(1);
 /// No configuration, secret or set of roots is larger.
 const LARGEST: u64 = 64 << 20;
