@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result};
 
 use crate::clock::median;
 use crate::fleet::{Fleet, Outlets};
+use crate::plugins;
 use crate::served::Served;
 use crate::table::{self, Bound, Row};
 
@@ -59,7 +60,8 @@ fn address(at: SocketAddr, host: &str) -> Vec<String> {
     vec![host.to_owned(), ip, "-p".to_owned(), port]
 }
 
-pub(crate) async fn rows(plugins: &[PathBuf], server: &Served) -> Result<Vec<Row>> {
+pub(crate) async fn rows() -> Result<Vec<Row>> {
+    let (server, plugins) = (Served::start()?, plugins::all()?);
     let exporter = found(EXPORTER, "prometheus-blackbox-exporter");
     let exporter = exporter.map(Exporter::start).transpose()?;
     let mut rows = Vec::new();

@@ -55,7 +55,11 @@ fn main() -> Result<()> {
                 "crowd" => crowd::rows(&guests).await?,
                 "reload" => reload::rows(&guests).await?,
                 "reloads" => vec![reloads::row(&guests).await?],
-                "plugins" => plugins::rows().await?,
+                "plugins" => {
+                    plugins::print().await?;
+                    Vec::new()
+                }
+                "checkers" => checkers::rows().await?,
                 _ => vec![soak::row(&guests).await?],
             })
         })?;
@@ -140,7 +144,8 @@ fn guests() -> Result<PathBuf> {
 }
 
 /// What can be asked for by name; all of it otherwise.
-const PARTS: [&str; 10] = [
-    "run", "limits", "pages", "many", "outside", "crowd", "reload", "reloads", "plugins", "soak",
+const PARTS: [&str; 11] = [
+    "run", "limits", "pages", "many", "outside", "crowd", "reload", "reloads", "plugins",
+    "checkers", "soak",
 ];
 const ROUNDS: usize = 5;

@@ -1,5 +1,4 @@
-//! What each first-party plugin costs, and what the checks of a local server cost beside those of
-//! others.
+//! What each first-party plugin costs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +12,11 @@ use vitals_host::config::{Config, Environment, Limits, Secrets};
 use vitals_host::plugin::{Compiler, Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
 use vitals_host::workbench::{AdHoc, Plan, Workbench};
 
-use crate::checkers;
 use crate::served::Served;
-use crate::table::{self, Row};
+use crate::table;
 
-/// Prints a table of the plugins, and answers the rows that compare.
-pub(crate) async fn rows() -> Result<Vec<Row>> {
+/// Prints a table of the plugins.
+pub(crate) async fn print() -> Result<()> {
     let server = Served::start()?;
     let plugins = all()?;
     table::print(&format!(
@@ -33,7 +31,7 @@ pub(crate) async fn rows() -> Result<Vec<Row>> {
         };
         table::print(&format!("{code:20} {}", cost.text()));
     }
-    checkers::rows(&plugins, &server).await
+    Ok(())
 }
 
 /// What is found out of a plugin.
@@ -163,7 +161,7 @@ fn uncached() -> Result<Config> {
 }
 
 /// The files of all plugins: built by `cargo xtask plugins`.
-fn all() -> Result<Vec<PathBuf>> {
+pub(crate) fn all() -> Result<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("the crate has a parent")?;

@@ -17,7 +17,8 @@ pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
     let mut steps = Steps::new(STEPS_FOR_TESTS + 2);
     guests::all_for_tests(&mut steps, Permission::Given)?;
     steps.step("what checks are compared with", || {
-        if args.is_empty() || args.iter().any(|part| part == "plugins") {
+        let compared = |part: &OsString| part == "plugins" || part == "checkers";
+        if args.is_empty() || args.iter().any(compared) {
             // All that it costs is rows of the table.
             servers::install_checkers(Permission::Given)
                 .unwrap_or_else(|error| note(&format!("{error:#}")));
