@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
-use tokio::runtime::Handle;
 use vitals_host::config::{Config, Environment, Limits, Secrets};
 use vitals_host::plugin::{Compiler, Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
 use vitals_host::workbench::{AdHoc, Plan, Workbench};
@@ -131,7 +130,7 @@ async fn of_runs(file: &Path, told: AdHoc) -> Result<Cost> {
 /// Of a plugin that looks at what is not here. It is run without the settings that it needs, and says so: that
 /// takes little more than its instance.
 async fn of_an_instance(file: &Path) -> Result<Cost> {
-    let sandbox = Sandbox::new(SandboxOptions::new(&uncached()?, None), &Handle::current())?;
+    let sandbox = Sandbox::new(SandboxOptions::new(&uncached()?, None))?;
     let plugin = Plugin::admit(&sandbox, "plugin".parse()?, Plugin::read(file)?).await?;
     let task = Arc::new(Task {
         check: "plugin".parse()?,

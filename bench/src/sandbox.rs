@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::runtime::Handle;
 use vitals_host::config::{Config, Limits, Secrets};
 use vitals_host::plugin::{Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
 
@@ -19,7 +18,7 @@ pub(crate) struct Loop {
 impl Loop {
     pub(crate) async fn new(guest: &Path) -> Result<Self> {
         let options = SandboxOptions::new(&Config::default(), None);
-        let sandbox = Sandbox::new(options, &Handle::current())?;
+        let sandbox = Sandbox::new(options)?;
         let bytes = Plugin::read(guest)?;
         let plugin = Plugin::admit(&sandbox, "empty".parse()?, bytes).await?;
         let task = Task {

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use vitals_host::check::Code;
 use vitals_host::config::{Config, Limits, Secrets};
@@ -42,7 +41,7 @@ type Herd = Arc<[(Arc<Plugin>, Arc<Task>, Option<Code>)]>;
 pub(crate) async fn row(guests: &Path) -> Result<Row> {
     let mut options = SandboxOptions::new(&Config::default(), None);
     options.cache_dir = None;
-    let sandbox = Sandbox::new(options, &Handle::current())?;
+    let sandbox = Sandbox::new(options)?;
     let mut herd = Vec::new();
     for (guest, config, end, share) in HERD {
         let bytes = Plugin::read(&guests.join(format!("{guest}.wasm")))?;

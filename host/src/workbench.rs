@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use tokio::runtime::Handle;
 
 use crate::catalog::{Catalog, Files, LoadOutcome, Standing, Wanted};
 use crate::check::{CheckName, Digest, PluginName, RunReport, Text};
@@ -86,7 +85,7 @@ impl Workbench {
             compiler,
             ..SandboxOptions::new(&config, None)
         };
-        let sandbox = Sandbox::new(options, &Handle::current())?;
+        let sandbox = Sandbox::new(options)?;
         Ok(Self {
             sandbox,
             catalog: Catalog::new(Arc::new(config), environment),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -149,8 +148,7 @@ impl HostBuilder {
             ..SandboxOptions::new(&config, Some(tracker))
         };
         // The address-space probe and the thread starts block for a moment.
-        let handle = Handle::current();
-        let sandbox = aside(move || Sandbox::new(options, &handle)).await?;
+        let sandbox = aside(move || Sandbox::new(options)).await?;
         Ok(assemble(
             &config,
             environment,

@@ -129,8 +129,11 @@ struct Shared {
 pub(super) struct Ticking(Arc<Shared>);
 
 impl EpochClock {
-    /// Starts the thread.
-    pub(super) fn start(engine: &Engine) -> std::io::Result<Self> {
+    /// Starts the thread. It calls `each_tick` too.
+    pub(super) fn start(
+        engine: &Engine,
+        mut each_tick: impl FnMut() + Send + 'static,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             started: Instant::now(),
             ticks: AtomicU64::new(0),
@@ -146,6 +149,7 @@ impl EpochClock {
                 engine.increment_epoch();
                 drop(engine);
                 clock.ticked();
+                each_tick();
                 thread::park_timeout(clock.pace());
             }
         };
@@ -248,7 +252,7 @@ mod tests {
     #[test]
     fn a_clock_whose_thread_has_ended_is_seen_to_stand_still() {
         let engine = Engine::new(&settings().unwrap()).unwrap();
-        let clock = EpochClock::start(&engine).unwrap();
+        let clock = EpochClock::start(&engine, || ()).unwrap();
         let _running = clock.run_begins();
         eventually("several ticks", || clock.ticks() > 3);
         // The thread ends with its engine.

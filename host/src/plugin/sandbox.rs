@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use wasmtime::Engine;
@@ -94,17 +93,19 @@ impl SandboxOptions {
 }
 
 impl Sandbox {
-    /// Sets the sandbox up. Guests' timers and sockets live in the runtime of `host`.
-    pub fn new(options: SandboxOptions, host: &Handle) -> Result<Self, SandboxError> {
+    /// Sets the sandbox up, with threads of its own. Blocks for a moment.
+    pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
         let runs = options.max_runs + DESCRIBES;
         let refuse = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
         let engine = engine::build(runs).map_err(refuse)?;
         let linker = linker(&engine).map_err(refuse)?;
         let network = Network::new(&options.roots)?;
+        let threads = GuestThreads::start(options.guest_threads).map_err(SandboxError::Thread)?;
+        let mut relief = threads.relief();
+        let clock = EpochClock::start(&engine, move || relief.look());
         Ok(Self(Arc::new(Shared {
-            clock: EpochClock::start(&engine).map_err(SandboxError::Thread)?,
-            threads: GuestThreads::start(options.guest_threads, host)
-                .map_err(SandboxError::Thread)?,
+            clock: clock.map_err(SandboxError::Thread)?,
+            threads,
             cache: options
                 .cache_dir
                 .and_then(|dir| CodeCache::open(&dir, &engine)),

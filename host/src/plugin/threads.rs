@@ -1,8 +1,10 @@
-//! Threads of their own for guests, so that the host's I/O never waits for guest code.
+//! A runtime of its own for guests, so that the host's own work never waits for guest code.
 //!
-//! They run at lower priority and have entered the host's tokio runtime: a guest's timers, sockets
-//! and I/O tasks live there. Who gets a thread next is the queue's to say ([`queue`]): general
-//! executors know neither deadlines nor who has computed for how long.
+//! Its threads run at lower priority, and do both: they compute for guests, and wait for what guests
+//! wait for. A connection that is there, or a time that has come, is noticed by the thread that
+//! goes on with it, because to wake another one costs more than a short run. Who gets a thread next
+//! is the queue's to say ([`queue`]): a runtime's own order knows neither deadlines nor who has
+//! computed for how long.
 
 mod queue;
 
@@ -11,36 +13,61 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use std::{io, mem, thread};
 
 use async_task::{Runnable, Task};
 use futures_lite::FutureExt as _;
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::{unconstrained, yield_now};
 
 use self::queue::{Nanos, Queue};
 
 /// A pool of guest threads; they end when it is dropped, and what still waits for one goes with
 /// them.
 #[derive(Debug)]
-pub(super) struct GuestThreads(Arc<Shared>);
+pub(super) struct GuestThreads {
+    shared: Arc<Shared>,
+    /// There until it is dropped.
+    runtime: Option<Runtime>,
+}
 
 #[derive(Debug)]
 struct Shared {
     started: Instant,
+    /// How many threads there are.
+    count: usize,
+    threads: Handle,
     line: Mutex<Line>,
-    work: Condvar,
+    /// Turns that have begun, and those that are over.
+    begun: AtomicU64,
+    over: AtomicU64,
+}
+
+/// Sees to it that somebody waits for connections and timers while a turn takes long.
+///
+/// Of the threads that have nothing to do one waits for them, and the rest sleep. When something
+/// comes it is that one which goes on with it; the next to have nothing to do takes its place. Where
+/// all others sleep nobody would, for as long as the turn takes: for ever, should a call into the
+/// host block.
+#[derive(Debug)]
+pub(super) struct Relief {
+    shared: Arc<Shared>,
+    /// The turns that had begun at the last look.
+    seen: u64,
+    /// Whether a thread was woken since then.
+    is_sent: bool,
 }
 
 /// What the threads take their work from.
 #[derive(Debug)]
 struct Line {
     queue: Queue<Runnable<Arc<Turn>>>,
-    /// Threads that have nothing to do.
-    idle: usize,
+    /// Threads that take from the queue, or are about to.
+    serving: usize,
     closed: bool,
 }
 
@@ -59,41 +86,48 @@ pub(super) struct Turn {
 
 impl GuestThreads {
     /// Starts `count` threads, one per core if 0.
-    pub(super) fn start(count: usize, host: &Handle) -> io::Result<Self> {
+    pub(super) fn start(count: usize) -> io::Result<Self> {
         let count = match count {
             0 => thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
+        let number = AtomicUsize::new(0);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(count)
+            .thread_name_fn(move || {
+                format!("vitals-guest-{}", number.fetch_add(1, Ordering::Relaxed))
+            })
+            .on_thread_start(|| {
+                lower_priority();
+                wasmtime::Engine::tls_eager_initialize();
+            })
+            .enable_all()
+            .build()?;
         let shared = Arc::new(Shared {
             started: Instant::now(),
+            count,
+            threads: runtime.handle().clone(),
             line: Mutex::new(Line {
                 queue: Queue::new(),
-                idle: 0,
+                serving: 0,
                 closed: false,
             }),
-            work: Condvar::new(),
+            begun: AtomicU64::new(0),
+            over: AtomicU64::new(0),
         });
-        // Made first: a start that fails half-way ends the threads that have begun.
-        let threads = Self(Arc::clone(&shared));
-        for number in 0..count {
-            let (shared, host) = (Arc::clone(&shared), host.clone());
-            thread::Builder::new()
-                .name(format!("vitals-guest-{number}"))
-                .spawn(move || {
-                    lower_priority();
-                    wasmtime::Engine::tls_eager_initialize();
-                    let _entered = host.enter();
-                    while let Some(runnable) = shared.next() {
-                        let began = Instant::now();
-                        runnable.run();
-                        // The kernel's own slices are longer than a guest's.
-                        if began.elapsed() >= LONG {
-                            thread::yield_now();
-                        }
-                    }
-                })?;
+        Ok(Self {
+            shared,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// What has to look at the threads now and then.
+    pub(super) fn relief(&self) -> Relief {
+        Relief {
+            shared: Arc::clone(&self.shared),
+            seen: 0,
+            is_sent: false,
         }
-        Ok(threads)
     }
 
     /// Runs `work` on a guest thread. Dropping the returned future cancels it; a panic inside comes
@@ -103,11 +137,11 @@ impl GuestThreads {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Running<T> {
         let turn = Arc::new(Turn {
-            shared: Arc::clone(&self.0),
+            shared: Arc::clone(&self.shared),
             used: AtomicU64::new(0),
             deadline: AtomicU64::new(NEVER),
         });
-        let shared = Arc::clone(&self.0);
+        let shared = Arc::clone(&self.shared);
         let work = Box::pin(AssertUnwindSafe(work).catch_unwind());
         let (runnable, task) = async_task::Builder::new().metadata(turn).spawn(
             |turn| Metered {
@@ -121,36 +155,72 @@ impl GuestThreads {
     }
 }
 
+impl Relief {
+    /// Wakes a thread that sleeps where a turn has gone on since the last look, and none has begun.
+    pub(super) fn look(&mut self) {
+        let shared = &self.shared;
+        let begun = shared.begun.load(Ordering::Relaxed);
+        if begun != self.seen {
+            (self.seen, self.is_sent) = (begun, false);
+            return;
+        }
+        if self.is_sent || begun == shared.over.load(Ordering::Relaxed) {
+            return;
+        }
+        self.is_sent = true;
+        if shared.line().serving < shared.count {
+            // It finds nothing to do, and waits for what comes.
+            shared.threads.spawn(async {});
+        }
+    }
+}
+
 impl Drop for GuestThreads {
     fn drop(&mut self) {
-        let mut line = self.0.line();
+        let mut line = self.shared.line();
         line.closed = true;
         let left = line.queue.drain();
         drop(line);
-        self.0.work.notify_all();
+        if let Some(runtime) = self.runtime.take() {
+            // A guest that has a thread now gives it back within a slice; nobody waits for that.
+            runtime.shutdown_background();
+        }
         // What a task drops may wake others, which then ask for the line.
         drop(left);
     }
 }
 
 impl Shared {
-    /// The next task whose turn it is; waits for one. Nothing once the threads are to end.
-    fn next(&self) -> Option<Runnable<Arc<Turn>>> {
-        let mut line = self.line();
+    /// Takes from the queue until it is empty.
+    async fn serve(self: Arc<Self>) {
         loop {
-            if line.closed {
-                return None;
+            let began = Instant::now();
+            while began.elapsed() < LONG {
+                let Some(runnable) = self.next() else {
+                    return;
+                };
+                self.begun.fetch_add(1, Ordering::Relaxed);
+                runnable.run();
+                self.over.fetch_add(1, Ordering::Relaxed);
             }
-            if let Some(runnable) = line.queue.pop(self.now()) {
-                return Some(runnable);
-            }
-            line.idle += 1;
-            line = self.work.wait(line).unwrap_or_else(PoisonError::into_inner);
-            line.idle -= 1;
+            // The kernel's own slices are longer than a guest's.
+            thread::yield_now();
+            // Connections and timers have their turn, and what the host does for guests.
+            yield_now().await;
         }
     }
 
-    fn push(&self, runnable: Runnable<Arc<Turn>>) {
+    /// The task whose turn it is. Without one the thread serves no longer.
+    fn next(&self) -> Option<Runnable<Arc<Turn>>> {
+        let mut line = self.line();
+        let next = line.queue.pop(self.now());
+        if next.is_none() {
+            line.serving -= 1;
+        }
+        next
+    }
+
+    fn push(self: &Arc<Self>, runnable: Runnable<Arc<Turn>>) {
         let turn = Arc::clone(runnable.metadata());
         let (used, deadline) = (
             turn.used.load(Ordering::Relaxed),
@@ -165,10 +235,14 @@ impl Shared {
         let deadline = (deadline != NEVER).then_some(deadline);
         let used = line.queue.push(runnable, used, deadline);
         turn.used.store(used, Ordering::Relaxed);
-        let anybody_idle = line.idle > 0;
+        let anybody_free = line.serving < self.count;
+        if anybody_free {
+            line.serving += 1;
+        }
         drop(line);
-        if anybody_idle {
-            self.work.notify_one();
+        if anybody_free {
+            // The queue says when a task has had enough, not the runtime.
+            self.threads.spawn(unconstrained(Arc::clone(self).serve()));
         }
     }
 
@@ -244,7 +318,7 @@ pub(super) fn lower_priority() {
 /// How much nicer a guest is than the host.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
-/// Whoever has computed for so long without a pause may have kept the host from its own work.
+/// After so long without a pause a thread looks whether there is more to do than to compute.
 const LONG: Duration = Duration::from_micros(500);
 const NEVER: Nanos = Nanos::MAX;
 
@@ -269,7 +343,7 @@ mod tests {
     }
 
     fn one_thread() -> GuestThreads {
-        GuestThreads::start(1, &Handle::current()).expect("a thread")
+        GuestThreads::start(1).expect("a thread")
     }
 
     #[tokio::test]
@@ -326,5 +400,30 @@ mod tests {
         drop(go_on);
         let first = heard.recv_timeout(Duration::from_secs(20));
         assert_eq!(first, Ok("overdue"));
+    }
+
+    #[tokio::test]
+    async fn one_that_keeps_its_thread_keeps_nobody_from_waking_up() {
+        let threads = GuestThreads::start(2).expect("two threads");
+        let mut relief = threads.relief();
+        let (go_on, told) = mpsc::channel::<()>();
+        let keeps_its_thread = async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            // The end of the test tells it too.
+            let _ = told.recv();
+        };
+        let (said, heard) = mpsc::channel();
+        let wakes_up = async move {
+            tokio::time::sleep(Duration::from_millis(60)).await;
+            said.send(()).expect("the test listens");
+        };
+        threads.run(keeps_its_thread).detach();
+        threads.run(wakes_up).detach();
+        let patience = Instant::now() + Duration::from_secs(20);
+        while heard.recv_timeout(Duration::from_millis(1)).is_err() {
+            assert!(Instant::now() < patience, "nobody looks at the timers");
+            relief.look();
+        }
+        drop(go_on);
     }
 }

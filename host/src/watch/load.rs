@@ -273,8 +273,6 @@ const LONGEST_COPY: Duration = Duration::from_secs(10);
 mod tests {
     use std::fs;
 
-    use tokio::runtime::Handle;
-
     use super::*;
     use crate::config::Config;
     use crate::plugin::SandboxOptions;
@@ -287,7 +285,7 @@ mod tests {
     async fn a_file_that_has_not_changed_is_not_read_again() {
         let config = "[plugins]\ncache_dir = ''".parse::<Config>().unwrap();
         let options = SandboxOptions::new(&config, None);
-        let loader = Loader::new(Sandbox::new(options, &Handle::current()).unwrap());
+        let loader = Loader::new(Sandbox::new(options).unwrap());
         let dir = tempfile::tempdir().unwrap();
         let wanted = Wanted {
             name: "thing".parse().unwrap(),

@@ -67,7 +67,7 @@ static ARENA: LazyLock<Arena> = LazyLock::new(|| {
         cache_dir: None,
         ..SandboxOptions::new(&config, None)
     };
-    let sandbox = Sandbox::new(options, runtime.handle()).expect("a sandbox");
+    let sandbox = Sandbox::new(options).expect("a sandbox");
     Arena {
         runtime,
         sandbox,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use vitals_host::check::Status;
 use vitals_host::config::{Config, Limits, Secrets};
@@ -65,7 +64,7 @@ async fn a_hundred_thousand_runs_dropped_anywhere_leave_nothing_behind() {
     let config = Config::default();
     let mut options = SandboxOptions::new(&config, None);
     options.cache_dir = None;
-    let sandbox = Sandbox::new(options, &Handle::current()).expect("a sandbox");
+    let sandbox = Sandbox::new(options).expect("a sandbox");
     let silent = Target::start(Reply::Silence);
     let url = silent.url("/");
     let http = Grant::allowed("http", &url).expect("a URL");
