@@ -1,13 +1,10 @@
 //! Takes events to the server, one after the other, in a task of its own. Who hands one in never
 //! waits: what finds the queue full is lost, as is what the server does not take in time.
 
-use std::error::Error;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use sentry::protocol::{Envelope, Event};
 use sentry::transports::{RateLimiter, RateLimitingCategory};
@@ -17,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::NoReports;
 use super::losses::Losses;
 use crate::config::Root;
-use crate::plugin::Roots;
+use crate::outgoing::{self, AGENT, NoConnections, Patience};
 
 /// Where events are handed in.
 pub(super) struct Courier {
@@ -44,19 +41,9 @@ impl Courier {
     /// Begins to deliver, in the tokio runtime that this is called in, to a server that `roots` trust.
     /// Blocks while they are read.
     pub(super) fn new(dsn: &Dsn, roots: &[Root], losses: Arc<Losses>) -> Result<Self, NoReports> {
-        let client = Client::builder()
-            .user_agent(AGENT)
-            .redirect(Policy::none())
-            .connect_timeout(CONNECTING)
-            .timeout(DELIVERY);
-        let client = match dsn.scheme() {
-            // A machine without roots can reach a server beside it still.
-            Scheme::Http => client.tls_certs_only([]),
-            Scheme::Https => client.tls_backend_preconfigured(Roots::read(roots)?.client_config()),
-        };
-        let client = client.build();
+        let roots = (dsn.scheme() == Scheme::Https).then_some(roots);
         let way = Way {
-            client: client.map_err(|error| NoReports::Connections(with_sources(&error)))?,
+            client: outgoing::client(roots, PATIENCE)?,
             url: dsn.envelope_api_url().to_string(),
             auth: dsn.to_auth(Some(AGENT)).to_string(),
             limiter: RateLimiter::new(),
@@ -122,7 +109,7 @@ impl Way {
             Ok(response) => self.taken(&response),
             Err(error) => Err(format!(
                 "the server can't be reached: {}",
-                with_sources(&error.without_url())
+                outgoing::unreached(error)
             )),
         }
     }
@@ -145,20 +132,19 @@ impl Way {
     }
 }
 
-fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        // Writing to a string can't fail.
-        let _ = write!(text, ": {source}");
-        next = source.source();
+impl From<NoConnections> for NoReports {
+    fn from(error: NoConnections) -> Self {
+        match error {
+            NoConnections::Roots(error) => Self::Roots(error),
+            NoConnections::Client(error) => Self::Connections(error),
+        }
     }
-    text
 }
 
-const AGENT: &str = concat!("vitals/", env!("CARGO_PKG_VERSION"));
 /// How many events may wait to be sent.
 const WAITING: usize = 64;
-const CONNECTING: Duration = Duration::from_secs(3);
 /// How long the server may take with one event.
-const DELIVERY: Duration = Duration::from_secs(5);
+const PATIENCE: Patience = Patience {
+    connecting: Duration::from_secs(3),
+    whole: Duration::from_secs(5),
+};

@@ -1,0 +1,65 @@
+//! The host's own connections to servers that its operator named: Sentry, and who is told when a check
+//! turns. What is said there, this file does not know; what checks reach is decided in `plugin`.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use reqwest::Client;
+use reqwest::redirect::Policy;
+
+use crate::config::Root;
+use crate::plugin::{Roots, RootsError};
+
+/// How long a server may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience {
+    pub(crate) connecting: Duration,
+    /// With one request, from its beginning to the end of the answer.
+    pub(crate) whole: Duration,
+}
+
+/// There is no way to make connections.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoConnections {
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+    #[error("{0}")]
+    Client(String),
+}
+
+/// A client that follows no redirects. Servers of `https` URLs have to be ones that `roots` trust; none
+/// are needed otherwise, so that a machine without roots can reach a server beside it still. Blocks
+/// while they are read.
+pub(crate) fn client(roots: Option<&[Root]>, patience: Patience) -> Result<Client, NoConnections> {
+    let client = Client::builder()
+        .user_agent(AGENT)
+        .redirect(Policy::none())
+        .connect_timeout(patience.connecting)
+        .timeout(patience.whole);
+    let client = match roots {
+        None => client.tls_certs_only([]),
+        Some(roots) => client.tls_backend_preconfigured(Roots::read(roots)?.client_config()),
+    };
+    let client = client.build();
+    client.map_err(|error| NoConnections::Client(with_sources(&error)))
+}
+
+/// An error of a request, without its URL: that may have a secret in it.
+pub(crate) fn unreached(error: reqwest::Error) -> String {
+    with_sources(&error.without_url())
+}
+
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        // Writing to a string can't fail.
+        let _ = write!(text, ": {source}");
+        next = source.source();
+    }
+    text
+}
+
+/// What the host calls itself.
+pub(crate) const AGENT: &str = concat!("vitals/", env!("CARGO_PKG_VERSION"));
