@@ -1,6 +1,7 @@
-//! Where results go: the board, metrics, the log and the error tracker.
+//! Where results go: the board, metrics, the log, the error tracker, and who is notified.
 
 mod line;
+mod turn;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -8,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-pub(crate) use self::line::{log_expired, log_turn};
-use crate::board::{Board, CheckFacts, Posted, Posting, Succession};
-use crate::check::{CheckName, Code, Status};
+use self::line::log_turn;
+pub(crate) use self::turn::Turn;
+use crate::board::{Board, CheckFacts, Expired, Posted, Posting, STALE, Succession};
+use crate::check::{CheckName, Code, Outcome, RunReport, Status, Text};
 use crate::metrics::Metrics;
 use crate::schedule::{FinishedRun, Results, Skipped};
-use crate::sentry::{Sentry, Turn};
+use crate::sentry::Sentry;
 
 /// Posts each result and says what turned.
 pub(crate) struct Recorder {
@@ -41,6 +43,29 @@ impl Recorder {
         for (run, posted) in finished.iter().zip(posted) {
             self.tell(run, posted);
         }
+    }
+
+    /// Says that a check has turned, or fails otherwise than before; to the error tracker too, where it
+    /// `is_news` there.
+    pub(crate) fn turned(&self, turn: &Turn<'_>, is_news: bool) {
+        log_turn(turn);
+        if is_news {
+            self.sentry.turned(turn);
+        }
+    }
+
+    /// Says that the result of a check has become too old.
+    pub(crate) fn expired(&self, expired: &Expired) {
+        let outcome = Outcome::plain(Status::Unknown, Text::line(STALE, STALE.len()));
+        let turn = Turn {
+            check: &expired.check,
+            facts: Some(&expired.facts),
+            before: Some(expired.before),
+            status: Status::Unknown,
+            report: &RunReport::answered(outcome, Duration::ZERO),
+            failures: 0,
+        };
+        self.turned(&turn, false);
     }
 
     /// Says what turned.
@@ -76,10 +101,7 @@ impl Recorder {
             report,
             failures: run.consecutive_failures,
         };
-        log_turn(&turn);
-        if has_turned {
-            self.sentry.turned(&turn);
-        }
+        self.turned(&turn, has_turned);
     }
 }
 

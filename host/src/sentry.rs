@@ -24,13 +24,14 @@ use sentry::types::Dsn;
 
 use self::budget::{Budget, Rate};
 use self::courier::Courier;
-pub(crate) use self::event::{NotLoaded, Turn};
+pub(crate) use self::event::NotLoaded;
 use self::losses::Losses;
 use self::scrub::Scrubber;
 use self::trail::Trail;
 use crate::check::{CheckName, Digest, PluginName, Status};
 use crate::config::{Config, Secrets};
 use crate::plugin::{ErrorTracker, GuestReport, RootsError, Severity};
+use crate::recorder::Turn;
 
 /// A way to Sentry, or none. Cheap to clone.
 #[derive(Clone, Default)]

@@ -203,7 +203,7 @@ fn assemble(
         sandbox: sandbox.clone(),
         board: Arc::clone(&board),
         schedule: Arc::clone(&schedule),
-        recorder,
+        recorder: Arc::clone(&recorder),
         metrics: metrics.clone(),
         sentry: sentry.clone(),
         names: names.clone(),
@@ -229,7 +229,7 @@ fn assemble(
     loops.beat_among_guests(stop.clone());
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(sweep(
-        Arc::clone(&board),
+        recorder,
         loops,
         Instant::now() + config.server.startup_grace,
         stop.clone(),

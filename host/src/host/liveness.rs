@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::board::{Board, EXPIRY_SWEEP};
+use crate::board::EXPIRY_SWEEP;
 use crate::http::Pulse;
 use crate::plugin::Sandbox;
-use crate::recorder;
+use crate::recorder::Recorder;
 use crate::schedule::Schedule;
 use crate::watch::Beat;
 
@@ -92,11 +92,12 @@ impl Pulse for Loops {
 /// Looks at the age of results, and ends the first round when its grace is over. It lives on the
 /// timers that the schedule lives on: while it turns, they do.
 pub(super) async fn sweep(
-    board: Arc<Board>,
+    recorder: Arc<Recorder>,
     loops: Arc<Loops>,
     grace_ends: Instant,
     stop: CancellationToken,
 ) {
+    let board = Arc::clone(&recorder.board);
     loop {
         let now = Instant::now();
         loops.beats.schedule.turn();
@@ -104,7 +105,9 @@ pub(super) async fn sweep(
             board.end_first_round();
         }
         let swept = board.expire(now);
-        swept.expired.iter().for_each(recorder::log_expired);
+        for expired in &swept.expired {
+            recorder.expired(expired);
+        }
         let next = swept.next.unwrap_or(now + EXPIRY_SWEEP);
         let next = next.clamp(now + SHORTEST_SWEEP, now + EXPIRY_SWEEP);
         tokio::select! {

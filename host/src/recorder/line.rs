@@ -3,16 +3,13 @@
 //! What is of a closed alphabet (names, words, digests) stands as it is; every other text is a string,
 //! which the text format quotes and escapes: nobody can forge a field with it.
 
-use std::time::Duration;
-
 use tracing::field::display;
 
-use crate::board::{Expired, STALE};
-use crate::check::{Digest, Outcome, RunReport, Status, Text};
-use crate::sentry::Turn;
+use super::Turn;
+use crate::check::{Digest, Status};
 
 /// Says that a check has turned, or fails otherwise than before.
-pub(crate) fn log_turn(turn: &Turn<'_>) {
+pub(super) fn log_turn(turn: &Turn<'_>) {
     let (check, report) = (turn.check, turn.report);
     let from = display(turn.before.map_or("new", Status::as_str));
     let to = display(turn.status.as_str());
@@ -40,17 +37,4 @@ pub(crate) fn log_turn(turn: &Turn<'_>) {
         Status::Unhealthy => line!(error, "check is unhealthy"),
         Status::Unknown => line!(warn, "check is unknown"),
     }
-}
-
-/// Says that the result of a check has become too old.
-pub(crate) fn log_expired(expired: &Expired) {
-    let outcome = Outcome::plain(Status::Unknown, Text::line(STALE, STALE.len()));
-    log_turn(&Turn {
-        check: &expired.check,
-        facts: Some(&expired.facts),
-        before: Some(expired.before),
-        status: Status::Unknown,
-        report: &RunReport::answered(outcome, Duration::ZERO),
-        failures: 0,
-    });
 }

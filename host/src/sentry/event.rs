@@ -6,22 +6,9 @@ use std::error::Error;
 use sentry::Level;
 use sentry::protocol::{Event, Exception, Frame, Stacktrace};
 
-use crate::board::CheckFacts;
-use crate::check::{CheckName, Digest, PluginName, RunError, RunReport, Status, Text};
+use crate::check::{CheckName, Digest, PluginName, RunError, Text};
 use crate::plugin::{GuestReport, LoadError, Severity};
-
-/// The status of a check has turned.
-pub(crate) struct Turn<'t> {
-    pub(crate) check: &'t CheckName,
-    /// What is known of it, where it has not been taken off since.
-    pub(crate) facts: Option<&'t CheckFacts>,
-    /// Nothing for its first result.
-    pub(crate) before: Option<Status>,
-    pub(crate) status: Status,
-    pub(crate) report: &'t RunReport,
-    /// Failing runs in a row.
-    pub(crate) failures: u32,
-}
+use crate::recorder::Turn;
 
 /// A file could not be loaded as a plugin, or was refused as its new version.
 pub(crate) struct NotLoaded<'t> {

@@ -16,10 +16,9 @@ use crate::check::{
 };
 use crate::config::CheckConfig;
 use crate::native::NativeCheck;
-use crate::recorder::log_turn;
+use crate::recorder::Turn;
 use crate::reload::CheckChanges;
 use crate::schedule::{FinishedRun, Job, Placement, Probe, Successor, Timing};
-use crate::sentry::Turn;
 
 /// What a check was brought in line with.
 pub(super) struct Settled {
@@ -294,10 +293,8 @@ impl Watcher {
             report,
             failures: 0,
         };
-        log_turn(&turn);
-        if is_news && before != Some(Status::Unhealthy) {
-            self.rooms.sentry.turned(&turn);
-        }
+        let is_news = is_news && before != Some(Status::Unhealthy);
+        self.rooms.recorder.turned(&turn, is_news);
     }
 
     fn forget(&mut self, name: &CheckName) {
