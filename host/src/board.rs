@@ -238,6 +238,12 @@ impl Board {
         slots.get(name)?.facts_of(placement).cloned()
     }
 
+    /// What is shown of a check; nothing for an unknown name.
+    pub fn status(&self, name: &CheckName) -> Option<Status> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.get(name).map(|slot| slot.status())
+    }
+
     /// Each check with its status, for metrics.
     pub fn statuses(&self) -> Vec<(CheckName, Status)> {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);

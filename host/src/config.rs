@@ -12,6 +12,7 @@ mod environment;
 mod expand;
 mod faults;
 mod log_filter;
+mod notify;
 mod raw;
 mod resolve;
 mod schema;
@@ -33,6 +34,7 @@ pub use checks::{Allow, CheckConfig, Defaults, Entry, Limits, Schedule, Settings
 pub use diagnose::{Diagnostic, Diagnostics, Location};
 pub use difference::need_restart;
 pub use environment::{Environment, VARIABLES, Variable};
+pub use notify::{Alertmanager, Notified, Notify, Webhook};
 pub use schema::json_schema;
 pub use secrets::Secrets;
 pub use sections::{
@@ -65,6 +67,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Error reports.
     pub sentry: Sentry,
+    /// Who is notified when a check turns.
+    pub notify: Notify,
     /// Pages of other tools.
     pub tools: Tools,
     /// What holds for a check that says nothing else.
@@ -74,7 +78,7 @@ pub struct Config {
     /// The log.
     pub logging: Logging,
     /// The texts that must not leave the host: what `${…}` put into the `config` of checks, the admin
-    /// token and the Sentry DSN.
+    /// token, the Sentry DSN, and what the receivers of notifications want to see.
     pub secrets: Secrets,
     /// The files that `${file:…}` asked for; when one of them changes, so does the configuration.
     pub read_files: BTreeSet<PathBuf>,
@@ -151,6 +155,7 @@ impl Config {
         let expansion = expand::expand(&mut root, &sources.environment, &faults);
         root.hide(&["server", "admin_token"]);
         root.hide(&["sentry", "dsn"]);
+        notify::hide(&mut root);
         let config = Self {
             logging: sources.logging(&faults),
             origin: text.map_or(Origin::Defaults, |(_, name)| Origin::File(name.to_owned())),

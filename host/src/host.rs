@@ -24,6 +24,7 @@ use crate::check::{InvalidName, Status};
 use crate::http::{self, AppState};
 use crate::metrics::{Metrics, ServiceMetrics};
 use crate::native::{IntoOutcome, NativeCheck};
+use crate::notify::Notifier;
 use crate::plugin::{Sandbox, Severity};
 use crate::recorder::FLUSH;
 use crate::reload::Reloader;
@@ -37,6 +38,7 @@ pub struct Host {
     schedule: Arc<Schedule>,
     sandbox: Sandbox,
     sentry: Sentry,
+    notifier: Notifier,
     metrics: Metrics,
     state: AppState,
     notices: mpsc::UnboundedSender<Notice>,
@@ -164,7 +166,7 @@ impl Host {
     }
 
     /// Not ready from here on; begins no run any more, gives those in flight `shutdown_grace`, and
-    /// sends what is left to report. Answers how many runs had to be dropped. A second call waits
+    /// sends what is left to report and to notify. Answers how many runs had to be dropped. A second call waits
     /// for the first.
     pub async fn shutdown(&self) -> usize {
         self.closing.cancel();
@@ -174,7 +176,7 @@ impl Host {
         // What a stranger's file keeps busy must not hold the exit up.
         let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.kept()) };
         let _ = tokio::time::timeout(TASKS_TIME, rest).await;
-        self.sentry.flush(FLUSH).await;
+        tokio::join!(self.sentry.flush(FLUSH), self.notifier.shut_down(FLUSH));
         dropped
     }
 

@@ -33,6 +33,7 @@ mod host;
 mod http;
 pub mod metrics;
 mod native;
+mod notify;
 mod outgoing;
 mod panics;
 pub mod plugin;

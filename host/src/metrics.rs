@@ -172,6 +172,34 @@ impl Metrics {
         }
     }
 
+    /// A request with notifications has come to its end.
+    pub(crate) fn notified(&self, receiver: &str, result: &'static str) {
+        if let Some(recorder) = &self.0 {
+            recorder.host.notified(receiver, result);
+        }
+    }
+
+    /// So many notifications were lost.
+    pub(crate) fn notifications_dropped(&self, receiver: &str, count: usize) {
+        if let Some(recorder) = &self.0 {
+            recorder.host.notifications_dropped(receiver, count);
+        }
+    }
+
+    /// So many notifications wait for a receiver, which has all its series from here on.
+    pub(crate) fn notifications_waiting(&self, receiver: &str, count: usize) {
+        if let Some(recorder) = &self.0 {
+            recorder.host.notifications_waiting(receiver, count);
+        }
+    }
+
+    /// A receiver of notifications is gone, and with it all its series.
+    pub(crate) fn receiver_removed(&self, receiver: &str) {
+        if let Some(recorder) = &self.0 {
+            recorder.host.receiver_removed(receiver);
+        }
+    }
+
     /// The configuration has been read again, and taken over or refused.
     pub(crate) fn config_reloaded(&self, successful: bool, at: Timestamp) {
         if let Some(recorder) = &self.0 {

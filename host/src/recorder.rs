@@ -14,6 +14,7 @@ pub(crate) use self::turn::Turn;
 use crate::board::{Board, CheckFacts, Expired, Posted, Posting, STALE, Succession};
 use crate::check::{CheckName, Code, Outcome, RunReport, Status, Text};
 use crate::metrics::Metrics;
+use crate::notify::Notifier;
 use crate::schedule::{FinishedRun, Results, Skipped};
 use crate::sentry::Sentry;
 
@@ -22,6 +23,7 @@ pub(crate) struct Recorder {
     pub(crate) board: Arc<Board>,
     pub(crate) metrics: Metrics,
     pub(crate) sentry: Sentry,
+    pub(crate) notifier: Notifier,
 }
 
 impl Recorder {
@@ -52,6 +54,7 @@ impl Recorder {
         if is_news {
             self.sentry.turned(turn);
         }
+        self.notifier.turned(turn, || self.board.status(turn.check));
     }
 
     /// Says that the result of a check has become too old.
@@ -150,5 +153,5 @@ fn posting(run: &FinishedRun, checked_at: Timestamp) -> Posting {
     }
 }
 
-/// How long events may take to leave at shutdown.
+/// How long reports and notifications may take to leave at shutdown.
 pub(crate) const FLUSH: Duration = Duration::from_secs(2);

@@ -43,6 +43,7 @@ use crate::host::Names;
 use crate::http::{Plugins, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::NativeCheck;
+use crate::notify::Notifier;
 use crate::panics::panic_text;
 use crate::plugin::Sandbox;
 use crate::recorder::Recorder;
@@ -72,6 +73,7 @@ pub(crate) struct Rooms {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) metrics: Metrics,
     pub(crate) sentry: Sentry,
+    pub(crate) notifier: Notifier,
     /// Which names native checks may have.
     pub(crate) names: Names,
     /// What `GET /health/tools` shows.

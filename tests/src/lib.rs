@@ -10,10 +10,12 @@ pub mod guests;
 pub mod servers;
 pub mod zoo;
 
+mod alertmanager;
 mod answer;
 mod bugsink;
 mod eventually;
 mod host;
+mod inbox;
 mod mounted;
 mod place;
 mod prometheus;
@@ -24,10 +26,12 @@ mod tidy;
 mod tls_target;
 mod vitals;
 
+pub use alertmanager::Alertmanager;
 pub use answer::{Answer, ask, get};
 pub use bugsink::{Bugsink, Digested};
 pub use eventually::{DEADLINE, eventually};
 pub use host::{TestHost, TestHostBuilder, compiler};
+pub use inbox::{Inbox, Posted, Reception};
 pub use mounted::Mounted;
 pub use place::Place;
 pub use prometheus::{Prometheus, Series};

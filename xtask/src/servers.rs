@@ -41,6 +41,13 @@ const SERVERS: &[Server] = &[
         programs: &["/usr/bin/prometheus", "/usr/local/bin/prometheus"],
     },
     Server {
+        package: "prometheus-alertmanager",
+        programs: &[
+            "/usr/bin/prometheus-alertmanager",
+            "/usr/local/bin/prometheus-alertmanager",
+        ],
+    },
+    Server {
         package: "redis-server",
         programs: &["/usr/bin/redis-server", "/usr/local/bin/redis-server"],
     },

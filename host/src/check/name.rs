@@ -115,6 +115,11 @@ impl InvalidName {
             expected,
         }
     }
+
+    /// What would be one.
+    pub(crate) fn rule(&self) -> &'static str {
+        self.expected
+    }
 }
 
 impl fmt::Debug for Digest {

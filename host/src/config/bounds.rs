@@ -3,9 +3,14 @@
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
+
 use super::checks::{Connections, Fuel, HttpBody, Memory, Output};
-use super::values::{Bounds, Count, LONGEST, MOST_TIMES, SHORTEST, shown_duration, shown_size};
-use super::{Config, Engine, Limits, Plugins, Schedule, Server};
+use super::notify::{exposed, wrong_header, wrong_label};
+use super::values::{
+    Bounds, Count, LONGEST, MOST_TIMES, SHORTEST, server_of, shown_duration, shown_size, web_url,
+};
+use super::{Config, Engine, Limits, Notify, Plugins, Schedule, Server};
 
 /// A value of a configuration that no host can run under.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +47,7 @@ impl Config {
         } = &self.engine;
         number::<Count<1, 4096>>("engine.max_runs", *max_runs)?;
         number::<Count<0, 1024>>("engine.guest_threads", *guest_threads)?;
+        notify(&self.notify)?;
         schedule("defaults", &self.defaults.schedule)?;
         limits("defaults.limits", &self.defaults.limits)?;
         for (name, check) in &self.checks {
@@ -61,6 +67,7 @@ fn schedule(at: &str, schedule: &Schedule) -> Result<(), OutOfBounds> {
         rise,
         critical: _,
         trial: _,
+        notify: _,
     } = *schedule;
     period(&format!("{at}.interval"), interval)?;
     period(&format!("{at}.timeout"), timeout)?;
@@ -69,6 +76,50 @@ fn schedule(at: &str, schedule: &Schedule) -> Result<(), OutOfBounds> {
     not_above(at, timeout, "retry_interval", retry_interval)?;
     number::<Count<1, MOST_TIMES>>(&format!("{at}.fall"), fall.get())?;
     number::<Count<1, MOST_TIMES>>(&format!("{at}.rise"), rise.get())
+}
+
+/// Says nothing of what is secret.
+fn notify(notify: &Notify) -> Result<(), OutOfBounds> {
+    period("notify.timeout", notify.timeout)?;
+    period("notify.alertmanager.resend", notify.alertmanager.resend)?;
+    let wrong = |key: String, found: &str, expected: &str| OutOfBounds {
+        key,
+        found: found.to_owned(),
+        expected: expected.to_owned(),
+    };
+    for (index, url) in notify.alertmanager.urls.iter().enumerate() {
+        if server_of(url).is_none() {
+            let key = format!("notify.alertmanager.urls[{index}]");
+            return Err(wrong(key, "no URL of a server", "one of http or https"));
+        }
+    }
+    for name in notify.alertmanager.labels.keys() {
+        if wrong_label(name).is_some() {
+            let key = format!("notify.alertmanager.labels.{name}");
+            return Err(wrong(
+                key,
+                "a label that there can't be",
+                "one of another name",
+            ));
+        }
+    }
+    for (name, webhook) in &notify.webhooks {
+        if exposed(webhook.url.as_ref()).and_then(web_url).is_none() {
+            let key = format!("notify.webhooks.{name}.url");
+            return Err(wrong(key, "no URL", "one of http or https"));
+        }
+        for (header, value) in &webhook.headers {
+            if wrong_header(header, value.expose_secret()).is_some() {
+                let key = format!("notify.webhooks.{name}.headers.{header}");
+                return Err(wrong(
+                    key,
+                    "a header that there can't be",
+                    "one line of ASCII",
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn not_above(at: &str, timeout: Duration, other: &str, limit: Duration) -> Result<(), OutOfBounds> {
@@ -178,6 +229,8 @@ mod tests {
             complaint(|config| config.server.startup_grace = Duration::MAX),
             complaint(|config| config.server.shutdown_grace = Duration::ZERO),
             complaint(|config| config.engine.guest_threads = 5000),
+            complaint(|config| config.notify.timeout = Duration::ZERO),
+            complaint(|config| config.notify.alertmanager.urls = vec!["am:9093".into()]),
             complaint(|config| config.defaults.schedule.rise = often),
             complaint(|config| config.defaults.limits.memory = 1),
             complaint(|config| {
@@ -196,6 +249,8 @@ mod tests {
             "server.startup_grace",
             "server.shutdown_grace",
             "engine.guest_threads",
+            "notify.timeout",
+            "notify.alertmanager.urls[0]",
             "defaults.rise",
             "defaults.limits.memory",
             "checks.db.interval",

@@ -64,6 +64,8 @@ pub struct Schedule {
     pub retry_interval: Duration,
     /// Whether a new version of its plugin makes a trial run before it serves.
     pub trial: bool,
+    /// Whether the receivers of notifications are told when it turns.
+    pub notify: bool,
 }
 
 /// What one run may use.
@@ -289,6 +291,7 @@ impl Default for Schedule {
             rise: NonZeroU32::MIN,
             retry_interval: Duration::from_secs(30),
             trial: true,
+            notify: true,
         }
     }
 }

@@ -11,6 +11,7 @@ impl Config {
         self.plugins == running.plugins
             && self.tls == running.tls
             && self.tools == running.tools
+            && self.notify == running.notify
             && self.defaults == running.defaults
             && self.checks == running.checks
             && self.secrets.is_same(&running.secrets)

@@ -17,7 +17,7 @@ use crate::check::Text;
 /// What expanding a file's strings came across.
 #[derive(Default)]
 pub(super) struct Expansion {
-    /// What was put into the `config` of checks, and the whole strings that it became part of.
+    /// What was put into the `config` and `allow` of checks and into webhooks, and the whole strings that it became part of.
     pub(super) secrets: Vec<String>,
     /// Every file that was asked for, also in vain.
     pub(super) files: BTreeSet<PathBuf>,
@@ -59,7 +59,8 @@ impl Walk<'_> {
                     parts,
                 }) => {
                     node.hidden = !parts.is_empty();
-                    if (self.config_of.is_some() || self.in_allow) && node.hidden {
+                    let is_secret = self.config_of.is_some() || self.in_allow || is_of_webhook(way);
+                    if is_secret && node.hidden {
                         self.done.secrets.push(expanded.clone());
                         self.done.secrets.extend(parts);
                     }
@@ -173,6 +174,24 @@ impl Walk<'_> {
             }),
         }
     }
+}
+
+/// Whether it is what the receiver of a webhook wants to see. The tokens for Alertmanagers are
+/// secrets wherever they come from.
+fn is_of_webhook(way: &Way<'_>) -> bool {
+    matches!(
+        way,
+        Way::Key(
+            Way::Key(Way::Key(Way::Key(Way::Top, "notify"), "webhooks"), _),
+            "url"
+        ) | Way::Key(
+            Way::Key(
+                Way::Key(Way::Key(Way::Key(Way::Top, "notify"), "webhooks"), _),
+                "headers"
+            ),
+            _
+        )
+    )
 }
 
 struct Expanded {

@@ -11,6 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::checks::{Connections, Fuel, HttpBody, Limits, Memory, Output, Schedule};
+use super::notify::Notify;
 use super::sections::{Engine, Metrics, Plugins, Root, Sentry, Server, Tls};
 use super::values::{As, PageUrl, Period, Times};
 use crate::check::{Digest, PluginName};
@@ -27,6 +28,7 @@ pub(super) struct RawFile {
     pub(super) tls: Tls,
     pub(super) metrics: Metrics,
     pub(super) sentry: Sentry,
+    pub(super) notify: Notify,
     #[schemars(with = "ToolsTable")]
     pub(super) tools: BTreeMap<String, PageUrl>,
     pub(super) defaults: RawDefaults,
@@ -79,6 +81,8 @@ pub(super) struct RawDefaults {
     /// Whether a new version of a plugin makes a trial run of each check before it serves: one that
     /// a limit ends, or that breaks down, is refused, and the version before it serves on.
     pub(super) trial: bool,
+    /// Whether the receivers of `[notify]` are told when a check turns.
+    pub(super) notify: bool,
     /// What one run may use.
     pub(super) limits: Limits,
 }
@@ -120,6 +124,8 @@ pub(super) struct RawCheck {
     /// Whether a new version of its plugin makes a trial run before it serves. Default: that of
     /// `[defaults]`.
     pub(super) trial: Option<bool>,
+    /// Whether the receivers of `[notify]` are told when it turns. Default: that of `[defaults]`.
+    pub(super) notify: Option<bool>,
     /// What one run may use, instead of what `[defaults.limits]` says.
     pub(super) limits: RawLimits,
 }
@@ -206,6 +212,7 @@ impl Default for RawDefaults {
             fall,
             rise,
             trial,
+            notify,
             ..
         } = Schedule::default();
         let limits = Limits::default();
@@ -217,6 +224,7 @@ impl Default for RawDefaults {
             rise,
             retry_interval: None,
             trial,
+            notify,
             limits,
         }
     }

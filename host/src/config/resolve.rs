@@ -2,6 +2,7 @@
 //! other.
 
 mod check;
+mod notify;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,11 +47,13 @@ pub(super) fn resolve(
             }
         }
     }
+    notify::hold_together(&file.notify, root, faults);
     let tokens = [&file.server.admin_token, &file.sentry.dsn];
     let tokens = tokens
         .into_iter()
         .flatten()
         .map(ExposeSecret::expose_secret);
+    let tokens = tokens.chain(file.notify.secrets());
     Config {
         secrets: Secrets::new(expansion.secrets.iter().map(String::as_str).chain(tokens)),
         server: file.server,
@@ -59,6 +62,7 @@ pub(super) fn resolve(
         tls: file.tls,
         metrics: file.metrics,
         sentry: file.sentry,
+        notify: file.notify,
         tools: tools(file.tools),
         defaults,
         checks,
@@ -95,6 +99,7 @@ fn defaults(raw: &RawDefaults, root: &Node, faults: &Faults) -> Defaults {
         rise: raw.rise,
         retry_interval: raw.retry_interval.map_or(raw.interval, |period| period.0),
         trial: raw.trial,
+        notify: raw.notify,
     };
     let written = |key: &str| root.find(&["defaults", key]).map(|node| &node.location);
     compare(
@@ -185,6 +190,7 @@ mod tests {
                 rise: 2.try_into().expect("not zero"),
                 retry_interval: Duration::from_mins(1),
                 trial: true,
+                notify: true,
             }
         );
         let expected = Limits {

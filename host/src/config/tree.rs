@@ -103,6 +103,12 @@ impl Node {
             .try_fold(self, |node, key| node.table()?.get(*key))
     }
 
+    /// The node at a dotted way, to be changed.
+    pub(super) fn find_mut(&mut self, way: &[&str]) -> Option<&mut Self> {
+        way.iter()
+            .try_fold(self, |node, key| node.table_mut()?.get_mut(*key))
+    }
+
     /// Puts `node` at a dotted way, in place of what stood there, and makes the tables on the way.
     /// Where something else than a table stands in the way it stays, to be reported.
     pub(super) fn put(&mut self, way: &[&str], node: Node) {

@@ -74,6 +74,19 @@ impl<const LEAST: u64, const MOST: u64> Bounds for Size<LEAST, MOST> {
 /// The URL of a page for people.
 pub(super) struct PageUrl(pub(super) String);
 
+/// The URL of a server, below which paths are added.
+struct ServerUrl(String);
+
+impl<'de> Deserialize<'de> for ServerUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = "an http or https URL without a user, a query or a fragment: write for \
+                        example \"https://vitals.example.com\"";
+        deserializer.deserialize_any(Reading::text(expected, |text| {
+            server_of(text).map(|_| Self(text.trim_end_matches('/').to_owned()))
+        }))
+    }
+}
+
 impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let duration = |text: &str| SpanParser::new().parse_unsigned_duration(text).ok();
@@ -171,6 +184,40 @@ pub(super) fn token<'de, D: Deserializer<'de>>(
     }))
 }
 
+/// A secret that is not empty.
+pub(super) fn secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    deserializer.deserialize_any(Reading::text("a text that is not empty", |text| {
+        (!text.is_empty()).then(|| Some(SecretString::from(text)))
+    }))
+}
+
+/// The URL of a server, without a slash at its end.
+pub(super) fn server_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    ServerUrl::deserialize(deserializer).map(|url| Some(url.0))
+}
+
+/// URLs of servers.
+pub(super) fn server_urls<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
+    let urls = Vec::<ServerUrl>::deserialize(deserializer)?;
+    Ok(urls.into_iter().map(|url| url.0).collect())
+}
+
+/// A URL that is a secret.
+pub(super) fn secret_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    let expected = "an http or https URL: write for example \"https://hooks.example.com/a/b\"";
+    deserializer.deserialize_any(Reading::text(expected, |text| {
+        web_url(text).map(|_| Some(SecretString::from(text)))
+    }))
+}
+
 /// A Sentry DSN.
 pub(super) fn dsn<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -204,7 +251,18 @@ pub(crate) fn shown_size(bytes: u64) -> String {
     }
 }
 
-fn web_url(text: &str) -> Option<url::Url> {
+/// The URL of a server, below which paths are added.
+pub(super) fn server_of(text: &str) -> Option<url::Url> {
+    let has_more = |url: &url::Url| {
+        !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+    };
+    web_url(text).filter(|url| !has_more(url))
+}
+
+pub(super) fn web_url(text: &str) -> Option<url::Url> {
     let url = url::Url::parse(text).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
 }

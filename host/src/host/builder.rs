@@ -19,6 +19,7 @@ use crate::config::{Config, Environment, OutOfBounds, Sources};
 use crate::http::{AppState, Inside, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
+use crate::notify::Notifier;
 use crate::plugin::{Compiler, ErrorTracker, Sandbox, SandboxError, SandboxOptions, WASMTIME};
 use crate::recorder::Recorder;
 use crate::reload::Reloader;
@@ -156,7 +157,11 @@ impl HostBuilder {
             names,
             natives,
             sandbox,
-            Outlets { sentry, metrics },
+            Outlets {
+                notifier: Notifier::new(&config, metrics.clone()),
+                sentry,
+                metrics,
+            },
         ))
     }
 }
@@ -170,6 +175,7 @@ async fn aside<T: Send + 'static>(set_up: impl FnOnce() -> T + Send + 'static) -
 /// What goes out, beside the pages.
 struct Outlets {
     sentry: Sentry,
+    notifier: Notifier,
     metrics: Metrics,
 }
 
@@ -180,8 +186,13 @@ fn assemble(
     names: Names,
     natives: Vec<(CheckName, NativeCheck)>,
     sandbox: Sandbox,
-    Outlets { sentry, metrics }: Outlets,
+    outlets: Outlets,
 ) -> Host {
+    let Outlets {
+        sentry,
+        notifier,
+        metrics,
+    } = outlets;
     let board = Arc::new(Board::default());
     let closing = CancellationToken::new();
     metrics.config_reloaded(true, Timestamp::now());
@@ -189,6 +200,7 @@ fn assemble(
         board: Arc::clone(&board),
         metrics: metrics.clone(),
         sentry: sentry.clone(),
+        notifier: notifier.clone(),
     });
     let schedule = Arc::new(Schedule::new(
         config.engine.max_runs as usize,
@@ -206,6 +218,7 @@ fn assemble(
         recorder: Arc::clone(&recorder),
         metrics: metrics.clone(),
         sentry: sentry.clone(),
+        notifier: notifier.clone(),
         names: names.clone(),
         tools: tools.clone(),
         beat: Arc::clone(&beats.watcher),
@@ -239,6 +252,7 @@ fn assemble(
         schedule,
         sandbox,
         sentry,
+        notifier,
         metrics,
         state,
         notices,

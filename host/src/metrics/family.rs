@@ -181,6 +181,12 @@ families! {
     HISTOGRAM RUN_QUEUE_WAIT = "vitals_run_queue_wait_seconds" [];
     /// Runs that were due and not made, by reason.
     COUNTER RUNS_SKIPPED = "vitals_runs_skipped_total" ["reason"];
+    /// Requests to receivers of notifications by result: sent, failed (tried again) or refused.
+    COUNTER NOTIFICATIONS = "vitals_notifications_total" ["receiver", "result"];
+    /// Notifications that were lost, because their receiver did not take them in time.
+    COUNTER NOTIFICATIONS_DROPPED = "vitals_notifications_dropped_total" ["receiver"];
+    /// Notifications that wait for their receiver.
+    GAUGE NOTIFICATIONS_WAITING = "vitals_notifications_waiting" ["receiver"];
     /// Panics of the host's own code, each contained in its task.
     COUNTER HOST_PANICS = "vitals_host_panics_total" [];
     /// Turns of the clock that interrupts guests.

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry,
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Registry,
 };
 
 use super::family::{self, Family};
@@ -19,6 +20,9 @@ pub(super) struct Host {
     queue_wait: Histogram,
     skipped: IntCounterVec,
     panics: IntCounter,
+    notifications: IntCounterVec,
+    dropped: IntCounterVec,
+    waiting: IntGaugeVec,
     reload_successful: IntGauge,
     reload_success: Gauge,
     requests: IntCounterVec,
@@ -33,6 +37,8 @@ impl Host {
         let request_duration =
             HistogramVec::new(duration.histogram(&REQUEST_BUCKETS), duration.labels());
         let counters = |family: &Family| IntCounterVec::new(family.opts(), family.labels());
+        let waiting = &family::NOTIFICATIONS_WAITING;
+        let waiting = IntGaugeVec::new(waiting.opts(), waiting.labels());
         let build = GaugeVec::new(family::BUILD_INFO.opts(), family::BUILD_INFO.labels());
         let build = register(&registry, build);
         build.with_label_values(&[version, wasmtime]).set(1.0);
@@ -46,6 +52,9 @@ impl Host {
             queue_wait: register(&registry, Histogram::with_opts(queue_wait)),
             skipped: register(&registry, counters(&family::RUNS_SKIPPED)),
             panics: register(&registry, IntCounter::with_opts(family::HOST_PANICS.opts())),
+            notifications: register(&registry, counters(&family::NOTIFICATIONS)),
+            dropped: register(&registry, counters(&family::NOTIFICATIONS_DROPPED)),
+            waiting: register(&registry, waiting),
             reload_successful: register(
                 &registry,
                 IntGauge::with_opts(family::CONFIG_LAST_RELOAD_SUCCESSFUL.opts()),
@@ -74,6 +83,36 @@ impl Host {
 
     pub(super) fn panicked(&self) {
         self.panics.inc();
+    }
+
+    pub(super) fn notified(&self, receiver: &str, result: &'static str) {
+        self.notifications
+            .with_label_values(&[receiver, result])
+            .inc();
+    }
+
+    pub(super) fn notifications_dropped(&self, receiver: &str, count: usize) {
+        let dropped = self.dropped.with_label_values(&[receiver]);
+        dropped.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn notifications_waiting(&self, receiver: &str, count: usize) {
+        let waiting = self.waiting.with_label_values(&[receiver]);
+        waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+        // They are there from the first, so that growth is seen.
+        self.notifications_dropped(receiver, 0);
+        for result in ["sent", "failed", "refused"] {
+            self.notifications.with_label_values(&[receiver, result]);
+        }
+    }
+
+    pub(super) fn receiver_removed(&self, receiver: &str) {
+        // What was never counted is not there.
+        for result in ["sent", "failed", "refused"] {
+            let _ = self.notifications.remove_label_values(&[receiver, result]);
+        }
+        let _ = self.dropped.remove_label_values(&[receiver]);
+        let _ = self.waiting.remove_label_values(&[receiver]);
     }
 
     pub(super) fn config_reloaded(&self, successful: bool, at: Timestamp) {

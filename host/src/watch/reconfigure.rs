@@ -92,6 +92,9 @@ impl Watcher {
         self.rooms.names.set(&config);
         self.rooms.sentry.keep_secret(&config.secrets);
         self.rooms.tools.set(&config.tools);
+        if !is_same {
+            self.rooms.notifier.set(&config, !changed_roots.is_empty());
+        }
         self.rooms.metrics.config_reloaded(true, Timestamp::now());
         if is_same {
             tracing::debug!("configuration read again, it says the same");

@@ -302,6 +302,7 @@ impl Watcher {
         self.rooms.schedule.forget(name);
         self.rooms.board.remove(name);
         self.rooms.metrics.check_removed(name);
+        self.rooms.notifier.gone(name);
     }
 }
 

@@ -22,6 +22,7 @@ mod logs;
 mod metrics;
 mod native;
 mod new;
+mod notify;
 mod pages;
 mod panics;
 mod plugins;

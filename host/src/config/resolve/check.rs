@@ -92,6 +92,7 @@ impl CheckReader<'_> {
             rise: raw.rise.map_or(defaults.rise, Into::into),
             retry_interval: raw.retry_interval.map_or(retry, |period| period.0),
             trial: raw.trial.unwrap_or(defaults.trial),
+            notify: raw.notify.unwrap_or(defaults.notify),
         }
     }
 

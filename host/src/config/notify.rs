@@ -1,0 +1,360 @@
+//! Who is notified when a check turns: the `[notify]` table, in the words of the file. What is sent
+//! there, this file does not know.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::tree::{Node, Value};
+use super::values::{self, As, Period};
+
+/// Who is notified when a check turns; nobody without a receiver.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notify {
+    /// Statuses that are notified, when a check turns to one and when it leaves it.
+    pub on: Vec<Notified>,
+    /// URL under which people reach this host: notifications link to
+    /// `/health/checks/{name}` below it.
+    #[serde(deserialize_with = "values::server_url")]
+    #[schemars(extend("x-vitals-type" = "URL"))]
+    pub external_url: Option<String>,
+    /// Name of this host in notifications; two hosts with checks of one name need two of them. Default:
+    /// that of the machine.
+    pub instance: Option<String>,
+    /// Time that a receiver has for one request.
+    #[serde(with = "As::<Period>")]
+    #[schemars(with = "Period")]
+    pub timeout: Duration,
+    /// The Alertmanagers.
+    pub alertmanager: Alertmanager,
+    /// Receivers of plain JSON by name.
+    #[serde(skip_serializing)]
+    pub webhooks: BTreeMap<String, Webhook>,
+}
+
+/// A status that can be notified.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Notified {
+    /// It does not work.
+    Unhealthy,
+    /// It works in part.
+    Degraded,
+    /// Nothing is known of it. Without this one a check of which nothing is known is left as it was.
+    Unknown,
+}
+
+/// The Alertmanagers that are told which checks are not well, by their API of version 2.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Alertmanager {
+    /// URLs of Alertmanagers, without `/api/v2`; each of them gets every alert, as those of a cluster
+    /// want it.
+    #[serde(deserialize_with = "values::server_urls")]
+    pub urls: Vec<String>,
+    /// Token that they want as `Authorization: Bearer`.
+    #[serde(deserialize_with = "values::token", skip_serializing)]
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    pub bearer_token: Option<SecretString>,
+    /// User whom they want by basic authentication.
+    pub username: Option<String>,
+    /// Password of that user.
+    #[serde(deserialize_with = "values::secret", skip_serializing)]
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    pub password: Option<SecretString>,
+    /// Labels of every alert, besides `alertname`, `check`, `plugin`, `severity` and `instance`.
+    pub labels: BTreeMap<String, String>,
+    /// Time between two times that an alert is sent while it lasts; four times that after the last one
+    /// it ends by itself.
+    #[serde(with = "As::<Period>")]
+    #[schemars(with = "Period")]
+    pub resend: Duration,
+}
+
+/// A receiver of plain JSON.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhook {
+    /// Where transitions are posted. Default: required.
+    #[serde(deserialize_with = "values::secret_url")]
+    #[schemars(with = "Option<String>", extend("writeOnly" = true, "x-vitals-type" = "URL"))]
+    pub url: Option<SecretString>,
+    /// Headers of each request: `{ Authorization = "Bearer ${TOKEN}" }`.
+    #[schemars(with = "BTreeMap<String, String>", extend("writeOnly" = true))]
+    pub headers: BTreeMap<String, SecretString>,
+}
+
+impl Notify {
+    /// What of it must not leave the host: tokens, passwords, headers and the URLs of webhooks.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let Alertmanager {
+            bearer_token,
+            password,
+            ..
+        } = &self.alertmanager;
+        let of_webhooks = self.webhooks.values().flat_map(|webhook| {
+            let headers = webhook.headers.values().map(ExposeSecret::expose_secret);
+            // `Bearer TOKEN` is one, and so is the token.
+            let parts = headers.flat_map(|text| [Some(text), text.split_once(' ').map(|it| it.1)]);
+            parts
+                .flatten()
+                .chain(webhook.url.as_ref().map(ExposeSecret::expose_secret))
+        });
+        let of_alertmanager = bearer_token.iter().chain(password);
+        of_alertmanager
+            .map(ExposeSecret::expose_secret)
+            .chain(of_webhooks)
+    }
+}
+
+/// Keeps what is secret by its nature from being shown where it is wrong.
+pub(super) fn hide(root: &mut Node) {
+    for key in ["bearer_token", "password"] {
+        root.hide(&["notify", "alertmanager", key]);
+    }
+    if let Some(url) = root.find_mut(&["notify", "external_url"]) {
+        hide_sign_in(url);
+    }
+    if let Some(urls) = root.find_mut(&["notify", "alertmanager", "urls"])
+        && let Value::List(urls) = &mut urls.value
+    {
+        urls.iter_mut().for_each(hide_sign_in);
+    }
+    let webhooks = root
+        .find_mut(&["notify", "webhooks"])
+        .and_then(Node::table_mut);
+    for webhook in webhooks.into_iter().flat_map(|all| all.values_mut()) {
+        webhook.hide(&["url"]);
+        webhook.hide(&["headers"]);
+        let headers = webhook.find_mut(&["headers"]).and_then(Node::table_mut);
+        for header in headers.into_iter().flat_map(|all| all.values_mut()) {
+            header.hide(&[]);
+        }
+    }
+}
+
+/// A URL with a user is refused, and must not be shown then.
+fn hide_sign_in(url: &mut Node) {
+    url.hidden |= matches!(&url.value, Value::Text(text) if text.contains('@'));
+}
+
+/// What is wrong with the name of a label, and what would be right.
+pub(super) fn wrong_label(name: &str) -> Option<&'static str> {
+    let first = |c: char| c == '_' || c.is_ascii_alphabetic();
+    let is_name = name.starts_with(first)
+        && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+        && !name.starts_with("__");
+    if OWN_LABELS.contains(&name) {
+        Some("is a label that the host sets itself: name it otherwise")
+    } else if !is_name {
+        Some("is no name of a label: write letters, digits and `_`, not a digit first and not `__`")
+    } else {
+        None
+    }
+}
+
+/// What is wrong with a header, and what would be right. Says nothing of its value.
+pub(super) fn wrong_header(name: &str, value: &str) -> Option<&'static str> {
+    match name.parse::<HeaderName>() {
+        Err(_) => Some("is no name of a header: write for example `Authorization`"),
+        Ok(name) if FIXED_HEADERS.contains(&name.as_str()) => {
+            Some("is a header that the host sets itself: take it away")
+        }
+        Ok(_) if HeaderValue::from_str(value).is_err() => {
+            Some("has a value that no header can have: write one line of ASCII")
+        }
+        Ok(_) => None,
+    }
+}
+
+/// The labels of an alert that the host sets itself.
+const OWN_LABELS: [&str; 5] = ["alertname", "check", "plugin", "severity", "instance"];
+const FIXED_HEADERS: [&str; 5] = [
+    "content-type",
+    "content-length",
+    "transfer-encoding",
+    "host",
+    "connection",
+];
+
+impl Default for Notify {
+    fn default() -> Self {
+        Self {
+            on: vec![Notified::Unhealthy],
+            external_url: None,
+            instance: None,
+            timeout: Duration::from_secs(10),
+            alertmanager: Alertmanager::default(),
+            webhooks: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Alertmanager {
+    fn default() -> Self {
+        Self {
+            urls: Vec::new(),
+            bearer_token: None,
+            username: None,
+            password: None,
+            labels: BTreeMap::new(),
+            resend: Duration::from_mins(1),
+        }
+    }
+}
+
+impl PartialEq for Alertmanager {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            urls,
+            bearer_token,
+            username,
+            password,
+            labels,
+            resend,
+        } = other;
+        self.urls == *urls
+            && exposed(self.bearer_token.as_ref()) == exposed(bearer_token.as_ref())
+            && self.username == *username
+            && exposed(self.password.as_ref()) == exposed(password.as_ref())
+            && self.labels == *labels
+            && self.resend == *resend
+    }
+}
+
+impl Eq for Alertmanager {}
+
+impl PartialEq for Webhook {
+    fn eq(&self, other: &Self) -> bool {
+        let headers = |webhook: &Self| -> Vec<(String, String)> {
+            let headers = webhook.headers.iter();
+            headers
+                .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
+                .collect()
+        };
+        exposed(self.url.as_ref()) == exposed(other.url.as_ref()) && headers(self) == headers(other)
+    }
+}
+
+impl Eq for Webhook {}
+
+pub(super) fn exposed(secret: Option<&SecretString>) -> Option<&str> {
+    secret.map(ExposeSecret::expose_secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Config, Environment, Sources};
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        let variables = [("TOKEN", "hunter2-token"), ("NAME", "hunter2-name")];
+        let sources = Sources {
+            environment: Environment::fixed(variables),
+            ..Sources::default()
+        };
+        let parsed = Config::parse(text, Path::new("vitals.toml"), &sources);
+        parsed.map_err(|found| found.to_string())
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_what_is_secret_is_known() {
+        let config = parse(
+            "[defaults]\nnotify = false\n[checks.a]\nnotify = true\n[checks.b]\n\
+             [notify]\non = ['degraded', 'unhealthy']\nexternal_url = 'https://vitals.test/'\n\
+             instance = 'eu-1'\ntimeout = '3s'\n\
+             [notify.alertmanager]\nurls = ['http://one:9093', 'https://two/am/']\n\
+             username = 'u'\npassword = 'hunter2-password'\nlabels.team = 'shop'\nresend = '30s'\n\
+             [notify.webhooks.ops]\nurl = 'https://hooks.test/${NAME}'\n\
+             headers = { Authorization = 'Bearer ${TOKEN}', X-Key = 'Key hunter2-key' }",
+        );
+        let config = config.expect("a configuration");
+        let notify = &config.notify;
+        assert_eq!(notify.on, [Notified::Degraded, Notified::Unhealthy]);
+        assert_eq!(notify.external_url.as_deref(), Some("https://vitals.test"));
+        let urls = ["http://one:9093", "https://two/am"];
+        assert_eq!(notify.alertmanager.urls, urls);
+        assert_eq!(notify.alertmanager.resend, Duration::from_secs(30));
+        let notified: Vec<_> = config
+            .checks
+            .values()
+            .map(|it| it.schedule.notify)
+            .collect();
+        assert_eq!(notified, [true, false]);
+        let said = "hunter2-token hunter2-name hunter2-password hunter2-key \
+                    https://hooks.test/hunter2-name";
+        let expected = ["[redacted]"; 5].join(" ");
+        assert_eq!(config.secrets.redact(said), expected);
+        let debugged = format!("{config:?}");
+        assert!(!debugged.contains("hunter2"), "{debugged}");
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_with_its_place_and_no_secret() {
+        let found = parse(
+            "[notify]\non = ['unhealthy', 'healthy']\nexternal_url = 'vitals.test'\n\
+             [notify.alertmanager]\nurls = ['am:9093', 'http://u:hunter2@am']\nusername = 'u'\n\
+             bearer_token = 'two words hunter2'\n\
+             labels = { check = 'x', '1st' = 'x' }\n\
+             [notify.webhooks.ops]\nurl = 'ftp://hunter2'\n\
+             headers = { Host = 'hunter2', 'a b' = 'hunter2', X = \"hunter2\\n\", Y = 5 }\n\
+             [notify.webhooks.Empty]\n",
+        );
+        let found = found.expect_err("something is wrong");
+        assert!(!found.contains("hunter2"), "{found}");
+        let expected = [
+            "vitals.toml:2: `notify.on[1]` is `healthy`, which is not known: did you mean `unhealthy`?",
+            "vitals.toml:3: `notify.external_url` is `vitals.test`, which is not an http or https URL \
+             without a user, a query or a fragment: write for example \"https://vitals.example.com\"",
+            "vitals.toml:5: `notify.alertmanager.urls[0]` is `am:9093`, which is not an http or https \
+             URL without a user, a query or a fragment: write for example \
+             \"https://vitals.example.com\"",
+        ];
+        let lines: Vec<_> = found.lines().collect();
+        assert_eq!(lines[..3], expected, "{found}");
+        let rest = [
+            "vitals.toml:5: `notify.alertmanager.urls[1]` is a secret, which is not an http",
+            "vitals.toml:6: `notify.alertmanager.username` stands without a `password`",
+            "vitals.toml:7: `notify.alertmanager.bearer_token` is a secret, which is not a token",
+            "vitals.toml:8: `notify.alertmanager.labels.check` is a label that the host sets itself",
+            "vitals.toml:8: `notify.alertmanager.labels.1st` is no name of a label",
+            "vitals.toml:10: `notify.webhooks.ops.url` is a secret, which is not an http or https URL",
+            "vitals.toml:11: `notify.webhooks.ops.headers.Host` is a header that the host sets itself",
+            "vitals.toml:11: `notify.webhooks.ops.headers.\"a b\"` is no name of a header",
+            "vitals.toml:11: `notify.webhooks.ops.headers.X` has a value that no header can have",
+            "vitals.toml:11: `notify.webhooks.ops.headers.Y` is a secret, which is not a string",
+            "vitals.toml:12: `[notify.webhooks.Empty]` cannot be the table of a webhook",
+            "vitals.toml:12: `notify.webhooks.Empty` has no `url`",
+        ];
+        for beginning in rest {
+            assert!(found.contains(beginning), "{beginning}: {found}");
+        }
+        assert_eq!(lines.len(), expected.len() + rest.len(), "{found}");
+    }
+
+    #[test]
+    fn an_alertmanager_needs_a_url_and_one_way_to_sign_in() {
+        let found = parse("[notify.alertmanager]\nlabels.team = 'shop'").expect_err("no URL");
+        assert_eq!(
+            found,
+            "vitals.toml:1: `notify.alertmanager` has no `urls`: write for example urls = \
+             [\"http://alertmanager:9093\"]"
+        );
+        let text = "[notify.alertmanager]\nurls = ['http://am']\nbearer_token = 'token-of-it'\n\
+                    username = 'u'\npassword = 'hunter2-password'";
+        assert_eq!(
+            parse(text).expect_err("both"),
+            "vitals.toml:3: `notify.alertmanager.bearer_token` stands beside a `username`: write one \
+             of them"
+        );
+    }
+}

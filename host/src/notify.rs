@@ -1,0 +1,238 @@
+//! Who is notified when a check turns: Alertmanagers, and webhooks that take JSON.
+//!
+//! A reader of transitions, as the log and the error tracker are; it decides nothing. Whoever tells it
+//! of one never waits: what is to be said is kept, and each receiver has a task of its own that brings it
+//! there. A value that is handed down; without receivers nothing leaves.
+
+mod alerts;
+mod backoff;
+mod payload;
+mod queue;
+mod receiver;
+mod site;
+mod standing;
+mod trouble;
+mod way;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use self::alerts::{Alerts, Manner, Moment};
+use self::backoff::random;
+use self::payload::payload;
+use self::queue::Queue;
+use self::receiver::{Address, Mail, Receiver};
+use self::site::Site;
+use self::standing::{Change, Event, Found, Rules, Standings};
+use self::way::Destination;
+use crate::check::{CheckName, Status};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::recorder::Turn;
+
+/// A way to those who are notified. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Notifier(Arc<Desk>);
+
+struct Desk {
+    metrics: Metrics,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    rules: Rules,
+    site: Site,
+    standings: Standings,
+    receivers: BTreeMap<Address, Receiver>,
+    /// What the notifications of this host are numbered after.
+    origin: u64,
+    numbers: u64,
+}
+
+impl Notifier {
+    /// Notifies those of a configuration, through the tokio runtime that this is called in.
+    pub(crate) fn new(config: &Config, metrics: Metrics) -> Self {
+        let state = State {
+            origin: random(),
+            ..State::default()
+        };
+        let notifier = Self(Arc::new(Desk {
+            metrics,
+            state: Mutex::new(state),
+        }));
+        notifier.set(config, false);
+        notifier
+    }
+
+    /// Notifies by another configuration from here on, in the tokio runtime that this is called in.
+    /// What waits for a receiver that stays is not lost; one that is named no more is tried once more.
+    pub(crate) fn set(&self, config: &Config, roots_changed: bool) {
+        let now = Moment::now();
+        let mut state = self.state();
+        let state = &mut *state;
+        state.rules = Rules::new(config);
+        state.site = Site::new(&config.notify);
+        for change in state.standings.reconsider(&state.rules, now.time) {
+            state.tell_webhooks(&change);
+        }
+        let mut wanted = destinations(config);
+        let is_gone = |address: &Address| !wanted.contains_key(address);
+        for (_, receiver) in state
+            .receivers
+            .extract_if(.., |address, _| is_gone(address))
+        {
+            receiver.with_mail(|mail| {
+                if let Mail::Alerts(alerts) = mail {
+                    // Nobody speaks of them there any more.
+                    alerts.end_all(now);
+                }
+            });
+            receiver.leave();
+        }
+        let manner = Manner {
+            labels: config.notify.alertmanager.labels.clone(),
+            resend: config.notify.alertmanager.resend,
+            site: state.site.clone(),
+        };
+        for (address, receiver) in &state.receivers {
+            if let Some(destination) = wanted.remove(address) {
+                receiver.redirect(destination, roots_changed);
+            }
+            receiver.with_mail(|mail| {
+                if let Mail::Alerts(alerts) = mail {
+                    alerts.adopt(manner.clone(), state.standings.firing(), now);
+                }
+            });
+        }
+        for (address, destination) in wanted {
+            let mail = match address {
+                Address::Webhook(_) => Mail::Queue(Queue::default()),
+                Address::Alertmanager(_) => {
+                    let mut alerts = Alerts::new(manner.clone());
+                    alerts.adopt(manner.clone(), state.standings.firing(), now);
+                    Mail::Alerts(alerts)
+                }
+            };
+            let metrics = self.0.metrics.clone();
+            let receiver = Receiver::start(address.clone(), mail, destination, metrics);
+            state.receivers.insert(address, receiver);
+        }
+    }
+
+    /// Takes in that a check has turned, or fails otherwise than before. `shown` says what is shown of it
+    /// at this moment: turns of one check can come from two threads, and which of them came last is
+    /// known there alone.
+    pub(crate) fn turned(&self, turn: &Turn<'_>, shown: impl FnOnce() -> Option<Status>) {
+        let mut state = self.state();
+        if shown() != Some(turn.status) {
+            return;
+        }
+        let State {
+            standings, rules, ..
+        } = &mut *state;
+        if let Some(change) = standings.turned(found(turn), turn.before, rules) {
+            state.tell(&change);
+        }
+    }
+
+    /// Takes in that a check is gone.
+    pub(crate) fn gone(&self, check: &CheckName) {
+        let mut state = self.state();
+        if let Some(change) = state.standings.gone(check, Timestamp::now()) {
+            state.tell(&change);
+        }
+    }
+
+    /// Tries once more what waits, until `patience` is over, and ends. What lasts is left to last: a
+    /// host that is restarted goes on with it, and what one that is gone had said ends by itself.
+    pub(crate) async fn shut_down(&self, patience: Duration) {
+        let receivers = std::mem::take(&mut self.state().receivers);
+        let all = receivers.into_values();
+        let closing: Vec<_> = all.map(|it| tokio::spawn(it.close(patience))).collect();
+        for closed in closing {
+            // An error is a panic, which was printed.
+            let _ = closed.await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn tell(&mut self, change: &Change) {
+        self.tell_webhooks(change);
+        let now = Moment::now();
+        let told = (change.event != Event::Resolved).then_some((&change.found, change.told));
+        for receiver in self.receivers.values() {
+            receiver.with_mail(|mail| {
+                if let Mail::Alerts(alerts) = mail {
+                    alerts.set(&change.found.check, told, now);
+                }
+            });
+        }
+    }
+
+    fn tell_webhooks(&mut self, change: &Change) {
+        if change.event == Event::Restated {
+            return;
+        }
+        let mut body: Option<Bytes> = None;
+        for (address, receiver) in &self.receivers {
+            if matches!(address, Address::Webhook(_)) {
+                let body = body.get_or_insert_with(|| {
+                    self.numbers += 1;
+                    let id = format!("{:016x}-{}", self.origin, self.numbers);
+                    payload(change, &id, &self.site)
+                });
+                receiver.put(body.clone());
+            }
+        }
+    }
+}
+
+/// Each receiver that a configuration names.
+fn destinations(config: &Config) -> BTreeMap<Address, Destination> {
+    let (notify, roots) = (&config.notify, &config.tls.roots);
+    let alertmanagers = notify.alertmanager.urls.iter().map(|url| {
+        let destination = Destination::alertmanager(url, notify, roots);
+        (Address::Alertmanager(url.clone()), destination)
+    });
+    let webhooks = notify.webhooks.iter().map(|(name, webhook)| {
+        let destination = Destination::webhook(webhook, notify, roots);
+        (Address::Webhook(name.clone()), destination)
+    });
+    alertmanagers.chain(webhooks).collect()
+}
+
+fn found(turn: &Turn<'_>) -> Found {
+    let report = turn.report;
+    let plugin = turn.facts.and_then(|facts| facts.plugin.as_ref());
+    Found {
+        check: turn.check.clone(),
+        plugin: plugin.map(|plugin| plugin.name.clone()),
+        version: plugin.and_then(|plugin| plugin.version.clone()),
+        critical: turn.facts.is_none_or(|facts| facts.critical),
+        status: turn.status,
+        code: report.error.as_ref().map(|error| error.code),
+        message: report.outcome.message().as_str().to_owned(),
+        details: report.outcome.details().clone(),
+        at: Timestamp::now(),
+    }
+}
+
+impl std::fmt::Debug for Notifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let receivers = self.state().receivers.len();
+        write!(f, "Notifier({receivers})")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! How long to wait before a request is sent once more. Knows nothing of requests.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+/// Waits that double from [`SHORTEST`] to [`LONGEST`]. Each is a random part of that, a half at least,
+/// so that hosts that lost a receiver together don't come back to it together.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    /// The next wait; `random` says which part of it.
+    pub(super) fn next(&mut self, random: u64) -> Duration {
+        let doubled = SHORTEST.saturating_mul(1 << self.failures.min(DOUBLINGS));
+        self.failures = self.failures.saturating_add(1);
+        let whole = doubled.min(LONGEST);
+        let half = whole / 2;
+        let nanos = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
+        half + Duration::from_nanos(random % nanos.saturating_add(1))
+    }
+
+    /// Something has arrived.
+    pub(super) fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// Any number.
+pub(super) fn random() -> u64 {
+    // Each has keys of its own.
+    RandomState::new().hash_one(0)
+}
+
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_mins(1);
+/// From there on it is above the longest, whatever comes.
+const DOUBLINGS: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_minute_and_begin_anew() {
+        let mut backoff = Backoff::default();
+        let longest = u64::try_from(LONGEST.as_nanos()).expect("it fits");
+        let mut whole = |random| backoff.next(random).as_secs_f64();
+        assert!((whole(0) - 0.5).abs() < 1e-9);
+        assert!((whole(0) - 1.0).abs() < 1e-9);
+        assert!((whole(0) - 2.0).abs() < 1e-9);
+        for _ in 0..100 {
+            whole(0);
+        }
+        assert!((whole(0) - 30.0).abs() < 1e-9);
+        assert!((whole(longest / 2) - 60.0).abs() < 1e-9);
+        backoff.reset();
+        assert_eq!(backoff.next(0), Duration::from_millis(500));
+    }
+
+    proptest! {
+        #[test]
+        fn no_wait_is_shorter_than_its_half_or_longer_than_the_longest(
+            randoms in prop::collection::vec(any::<u64>(), 1..40),
+        ) {
+            let mut backoff = Backoff::default();
+            let mut whole = SHORTEST;
+            for random in randoms {
+                let wait = backoff.next(random);
+                prop_assert!(whole / 2 <= wait && wait <= whole, "{wait:?} of {whole:?}");
+                whole = (whole * 2).min(LONGEST);
+            }
+        }
+    }
+}

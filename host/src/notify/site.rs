@@ -1,0 +1,34 @@
+//! What this host is called, and where its pages are.
+
+use std::fmt::Write as _;
+
+use crate::check::CheckName;
+use crate::config::Notify;
+
+/// The host as notifications name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Site {
+    pub(super) instance: String,
+    external_url: Option<String>,
+}
+
+impl Site {
+    pub(super) fn new(notify: &Notify) -> Self {
+        let of_machine = || {
+            let machine = rustix::system::uname();
+            machine.nodename().to_string_lossy().into_owned()
+        };
+        Self {
+            instance: notify.instance.clone().unwrap_or_else(of_machine),
+            external_url: notify.external_url.clone(),
+        }
+    }
+
+    /// Where everything known of a check is shown to people.
+    pub(super) fn page_of(&self, check: &CheckName) -> Option<String> {
+        let mut url = self.external_url.clone()?;
+        // Writing to a string can't fail.
+        let _ = write!(url, "/health/checks/{check}");
+        Some(url)
+    }
+}
