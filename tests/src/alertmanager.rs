@@ -1,4 +1,4 @@
-//! Alertmanager: the real one, with a storage of its own, that passes on at once what it is told.
+//! Alertmanager: the real one, with nothing in its memory.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -26,27 +26,35 @@ impl Alertmanager {
     ///
     /// It is not installed, or does not come up.
     pub fn notifying(receiver: &str) -> Self {
-        Self::at("127.0.0.1:0".parse().expect("an address"), receiver)
+        Self::start(&passing_on(receiver))
     }
 
-    /// Starts one there.
+    /// Starts one there that does as [`Alertmanager::notifying`].
     ///
     /// # Panics
     ///
-    /// As [`Alertmanager::notifying`].
-    pub fn at(address: SocketAddr, receiver: &str) -> Self {
+    /// It is not installed, or does not come up.
+    pub fn notifying_at(address: SocketAddr, receiver: &str) -> Self {
+        Self::start_at(address, &passing_on(receiver))
+    }
+
+    /// Starts one on a free port with this configuration, and waits until it listens.
+    ///
+    /// # Panics
+    ///
+    /// It is not installed, or does not come up.
+    pub fn start(config: &str) -> Self {
+        Self::start_at("127.0.0.1:0".parse().expect("an address"), config)
+    }
+
+    fn start_at(address: SocketAddr, config: &str) -> Self {
         let directory =
             TempDir::with_prefix("vitals-alertmanager-").expect("cannot make a directory");
-        let config = directory.path().join("alertmanager.yml");
-        let text = format!(
-            "route: {{ receiver: test, group_by: ['...'], group_wait: 50ms, group_interval: 200ms, \
-             repeat_interval: 24h }}\n\
-             receivers:\n- {{ name: test, webhook_configs: [ {{ url: '{receiver}', send_resolved: true }} ] }}\n"
-        );
-        std::fs::write(&config, text).expect("the directory was made a moment ago");
+        let file = directory.path().join("alertmanager.yml");
+        std::fs::write(&file, config).expect("the directory was made a moment ago");
         let mut command = Command::new("prometheus-alertmanager");
         command
-            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.path={}", directory.path().display()))
             .arg(format!("--web.listen-address={address}"))
             // No cluster, and no port for one.
@@ -88,12 +96,17 @@ impl Alertmanager {
         listener.local_addr().expect("it is bound")
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The alerts that last, as its API lists them.
+    /// The alerts that it has, also those that it tells nobody of.
     ///
     /// # Errors
     ///
@@ -111,6 +124,15 @@ impl Drop for Alertmanager {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
+}
+
+/// A configuration that passes each alert on by itself, and soon.
+fn passing_on(receiver: &str) -> String {
+    format!(
+        "route: {{ receiver: test, group_by: ['...'], group_wait: 50ms, group_interval: 200ms, \
+         repeat_interval: 24h }}\n\
+         receivers:\n- {{ name: test, webhook_configs: [ {{ url: '{receiver}', send_resolved: true }} ] }}\n"
+    )
 }
 
 fn listening(line: &str) -> Option<SocketAddr> {

@@ -33,7 +33,6 @@ pub struct Notify {
     /// The Alertmanagers.
     pub alertmanager: Alertmanager,
     /// Receivers of plain JSON by name.
-    #[serde(skip_serializing)]
     pub webhooks: BTreeMap<String, Webhook>,
 }
 
@@ -79,20 +78,22 @@ pub struct Alertmanager {
 }
 
 /// A receiver of plain JSON.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Webhook {
     /// Where transitions are posted. Default: required.
-    #[serde(deserialize_with = "values::secret_url")]
+    #[serde(deserialize_with = "values::secret_url", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true, "x-vitals-type" = "URL"))]
     pub url: Option<SecretString>,
     /// Headers of each request: `{ Authorization = "Bearer ${TOKEN}" }`.
+    #[serde(skip_serializing)]
     #[schemars(with = "BTreeMap<String, String>", extend("writeOnly" = true))]
     pub headers: BTreeMap<String, SecretString>,
 }
 
 impl Notify {
-    /// What of it must not leave the host: tokens, passwords, headers and the URLs of webhooks.
+    /// What of it must not leave the host: tokens, passwords, and the URLs of webhooks. Of headers those that
+    /// are there to be secret; a word that stands in another one may stand in any text.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
         let Alertmanager {
             bearer_token,
@@ -100,7 +101,9 @@ impl Notify {
             ..
         } = &self.alertmanager;
         let of_webhooks = self.webhooks.values().flat_map(|webhook| {
-            let headers = webhook.headers.values().map(ExposeSecret::expose_secret);
+            let headers = webhook.headers.iter();
+            let headers = headers.filter(|(name, _)| is_for_secrets(name));
+            let headers = headers.map(|(_, value)| value.expose_secret());
             // `Bearer TOKEN` is one, and so is the token.
             let parts = headers.flat_map(|text| [Some(text), text.split_once(' ').map(|it| it.1)]);
             parts
@@ -112,6 +115,13 @@ impl Notify {
             .map(ExposeSecret::expose_secret)
             .chain(of_webhooks)
     }
+}
+
+/// Whether the value of a header is a secret, by its name.
+fn is_for_secrets(header: &str) -> bool {
+    let header = header.to_ascii_lowercase();
+    let words = ["auth", "cookie", "key", "password", "secret", "token"];
+    words.iter().any(|word| header.contains(word))
 }
 
 /// Keeps what is secret by its nature from being shown where it is wrong.
@@ -275,7 +285,7 @@ mod tests {
              [notify.alertmanager]\nurls = ['http://one:9093', 'https://two/am/']\n\
              username = 'u'\npassword = 'hunter2-password'\nlabels.team = 'shop'\nresend = '30s'\n\
              [notify.webhooks.ops]\nurl = 'https://hooks.test/${NAME}'\n\
-             headers = { Authorization = 'Bearer ${TOKEN}', X-Key = 'Key hunter2-key' }",
+             headers = { Authorization = 'Bearer ${TOKEN}', X-Key = 'Key hunter2-key', X-By = 'vitals' }",
         );
         let config = config.expect("a configuration");
         let notify = &config.notify;
@@ -294,6 +304,7 @@ mod tests {
                     https://hooks.test/hunter2-name";
         let expected = ["[redacted]"; 5].join(" ");
         assert_eq!(config.secrets.redact(said), expected);
+        assert_eq!(config.secrets.redact("vitals"), "vitals");
         let debugged = format!("{config:?}");
         assert!(!debugged.contains("hunter2"), "{debugged}");
     }

@@ -281,8 +281,34 @@ fn while_disabled_every_call_is_accepted_and_ignored() {
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
     metrics.run_skipped(Skipped::Full);
     metrics.host_panic();
+    metrics.notified("webhook/a", "sent");
+    metrics.notifications_waiting("webhook/a", 1);
+    metrics.notifications_dropped("webhook/a", 1);
     assert!(!metrics.is_enabled());
     assert_eq!(metrics.encode(&Moment::default()), "");
+}
+
+#[test]
+fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
+    let metrics = enabled();
+    metrics.notifications_waiting("webhook/a", 2);
+    metrics.notified("webhook/a", "sent");
+    metrics.notifications_dropped("webhook/a", 3);
+    let shown = |metrics: &Metrics| {
+        let text = metrics.encode(&Moment::default());
+        let lines = text.lines().filter(|line| line.starts_with("vitals_notif"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let expected = [
+        r#"vitals_notifications_dropped_total{receiver="webhook/a"} 3"#,
+        r#"vitals_notifications_total{receiver="webhook/a",result="failed"} 0"#,
+        r#"vitals_notifications_total{receiver="webhook/a",result="refused"} 0"#,
+        r#"vitals_notifications_total{receiver="webhook/a",result="sent"} 1"#,
+        r#"vitals_notifications_waiting{receiver="webhook/a"} 2"#,
+    ];
+    assert_eq!(shown(&metrics), expected);
+    metrics.receiver_removed("webhook/a");
+    assert!(shown(&metrics).is_empty());
 }
 
 /// The rules of `promtool check metrics`, as far as names and texts go.
@@ -316,6 +342,7 @@ fn every_family_is_there_once_with_its_help_and_the_labels_it_declares() {
     metrics
         .requests("/health")
         .answered("GET", http::StatusCode::OK, Duration::ZERO);
+    metrics.notifications_waiting("webhook/a", 0);
     let statuses = vec![(name("a"), Status::Healthy)];
     let text = metrics.encode(&Moment {
         statuses,

@@ -31,7 +31,7 @@ pub(super) struct Manner {
 #[derive(Debug)]
 pub(super) struct Alerts {
     manner: Manner,
-    alerts: BTreeMap<CheckName, Vec<Alert>>,
+    of_checks: BTreeMap<CheckName, Vec<Alert>>,
     /// The numbers of those under way.
     under_way: Vec<u64>,
     numbers: u64,
@@ -94,7 +94,7 @@ impl Alerts {
     pub(super) fn new(manner: Manner) -> Self {
         Self {
             manner,
-            alerts: BTreeMap::new(),
+            of_checks: BTreeMap::new(),
             under_way: Vec::new(),
             numbers: 0,
         }
@@ -109,7 +109,7 @@ impl Alerts {
     ) {
         let labels = told.map(|(found, told)| self.labels(found, told));
         let mut numbers = self.numbers;
-        let alerts = self.alerts.entry(check.clone()).or_default();
+        let alerts = self.of_checks.entry(check.clone()).or_default();
         for alert in &mut *alerts {
             let is_other = labels.as_ref() != Some(&alert.labels);
             if is_other && alert.ends_at.is_none() {
@@ -144,7 +144,7 @@ impl Alerts {
             }
         }
         if alerts.is_empty() {
-            self.alerts.remove(check);
+            self.of_checks.remove(check);
         }
         self.numbers = numbers;
     }
@@ -157,7 +157,7 @@ impl Alerts {
         now: Moment,
     ) {
         self.manner = manner;
-        let mut quiet: Vec<_> = self.alerts.keys().cloned().collect();
+        let mut quiet: Vec<_> = self.of_checks.keys().cloned().collect();
         for (found, told) in firing {
             quiet.retain(|check| *check != found.check);
             self.set(&found.check, Some((found, told)), now);
@@ -181,7 +181,7 @@ impl Alerts {
         let mut posted = Vec::new();
         let mut next: Option<Instant> = None;
         self.under_way.clear();
-        let mut alerts = self.alerts.values().flatten();
+        let mut alerts = self.of_checks.values().flatten();
         let is_round = alerts.any(|alert| alert.due <= now.instant);
         // Who is due soon goes along.
         let due = now.instant
@@ -190,7 +190,7 @@ impl Alerts {
             } else {
                 Duration::ZERO
             };
-        for alert in self.alerts.values_mut().flatten() {
+        for alert in self.of_checks.values_mut().flatten() {
             if alert.due > due || posted.len() == MOST_AT_ONCE {
                 next = Some(next.map_or(alert.due, |next| next.min(alert.due)));
                 continue;
@@ -218,7 +218,7 @@ impl Alerts {
         if once_more {
             return;
         }
-        for alert in self.alerts.values_mut().flatten() {
+        for alert in self.of_checks.values_mut().flatten() {
             // One that has changed since has another number, and is due.
             if under_way.contains(&alert.number) {
                 alert.is_news = false;
@@ -229,13 +229,13 @@ impl Alerts {
 
     /// How many have something to say that has not arrived.
     pub(super) fn len(&self) -> usize {
-        let alerts = self.alerts.values().flatten();
+        let alerts = self.of_checks.values().flatten();
         alerts.filter(|alert| alert.is_news).count()
     }
 
     /// Lets go of what has ended long ago.
     fn forget_old(&mut self, now: Moment) {
-        self.alerts.retain(|_, alerts| {
+        self.of_checks.retain(|_, alerts| {
             alerts.retain(|alert| {
                 let since = alert.ends_at.map(|ended| now.time.duration_since(ended));
                 alert.is_news || since.is_none_or(|since| since.unsigned_abs() < TOLD_AFTER_END)

@@ -9,15 +9,16 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::check::{CheckName, Code, Status};
-use crate::config::{Config, Notified};
+use crate::config::{Config, Notified, Schedule};
 
 /// What is told, by the configuration.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     on: Vec<Notified>,
-    /// Whether it is told of a check; of those that have no table, `otherwise`.
-    checks: BTreeMap<CheckName, bool>,
-    otherwise: bool,
+    /// Whether it is told of a check, and whether that is critical; of those that have no table,
+    /// `otherwise`.
+    checks: BTreeMap<CheckName, (bool, bool)>,
+    otherwise: (bool, bool),
 }
 
 /// What was found of a check when it last turned.
@@ -102,17 +103,22 @@ enum Verdict {
 impl Rules {
     pub(super) fn new(config: &Config) -> Self {
         let checks = config.checks.iter();
+        let of = |schedule: &Schedule| (schedule.notify, schedule.critical);
         Self {
             on: config.notify.on.clone(),
             checks: checks
-                .map(|(name, check)| (name.clone(), check.schedule.notify))
+                .map(|(name, check)| (name.clone(), of(&check.schedule)))
                 .collect(),
-            otherwise: config.defaults.schedule.notify,
+            otherwise: of(&config.defaults.schedule),
         }
     }
 
+    fn of(&self, check: &CheckName) -> (bool, bool) {
+        self.checks.get(check).copied().unwrap_or(self.otherwise)
+    }
+
     fn judge(&self, check: &CheckName, status: Status) -> Verdict {
-        let is_told = self.checks.get(check).copied().unwrap_or(self.otherwise);
+        let (is_told, _) = self.of(check);
         let notified = match status {
             Status::Healthy => None,
             Status::Degraded => Some(Notified::Degraded),
@@ -185,6 +191,10 @@ impl Standings {
     pub(super) fn reconsider(&mut self, rules: &Rules, at: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         for (check, standing) in &mut self.0 {
+            let (_, critical) = rules.of(check);
+            if standing.found.critical != critical {
+                Arc::make_mut(&mut standing.found).critical = critical;
+            }
             let status = standing.found.status;
             let judged = match (rules.judge(check, status), standing.told) {
                 (Verdict::Stays, Some(told)) => rules.judge(check, told.status),
@@ -250,151 +260,4 @@ impl Told {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The turns of one check under rules, each with what was told of it.
-    struct Trail {
-        standings: Standings,
-        rules: Rules,
-        shown: Option<Status>,
-        second: i64,
-    }
-
-    fn rules(text: &str) -> Rules {
-        Rules::new(&text.parse::<Config>().expect("a configuration"))
-    }
-
-    impl Trail {
-        fn new(text: &str) -> Self {
-            Self {
-                standings: Standings::default(),
-                rules: rules(text),
-                shown: None,
-                second: 0,
-            }
-        }
-
-        fn turn(&mut self, status: Status) -> String {
-            self.second += 1;
-            let found = Found {
-                check: "a".parse().expect("a name"),
-                plugin: None,
-                version: None,
-                critical: true,
-                status,
-                code: None,
-                message: String::new(),
-                details: Map::new(),
-                at: Timestamp::from_second(self.second).expect("a time"),
-            };
-            let from = self.shown.replace(status);
-            let change = self.standings.turned(found, from, &self.rules);
-            change.map_or_else(String::new, |change| shown(&change))
-        }
-
-        fn reconsider(&mut self, text: &str) -> String {
-            self.second += 1;
-            self.rules = rules(text);
-            let at = Timestamp::from_second(self.second).expect("a time");
-            let changes = self.standings.reconsider(&self.rules, at);
-            changes.iter().map(shown).collect()
-        }
-    }
-
-    fn shown(change: &Change) -> String {
-        let status = |status: Option<Status>| status.map_or("none", Status::as_str);
-        format!(
-            "{:?} {:?} {} -> {} since {} at {}",
-            change.event,
-            change.cause,
-            status(change.from),
-            status(change.to),
-            change.told.since.as_second(),
-            change.at.as_second(),
-        )
-    }
-
-    use Status::{Degraded, Healthy, Unhealthy, Unknown};
-
-    #[test]
-    fn by_default_it_is_told_when_a_check_turns_unhealthy_and_when_it_is_that_no_more() {
-        let mut trail = Trail::new("");
-        assert_eq!(trail.turn(Healthy), "");
-        assert_eq!(trail.turn(Degraded), "");
-        let fires = "Firing Status degraded -> unhealthy since 3 at 3";
-        assert_eq!(trail.turn(Unhealthy), fires);
-        let goes_on = "Restated Status unhealthy -> unhealthy since 3 at 4";
-        assert_eq!(trail.turn(Unhealthy), goes_on);
-        let ends = "Resolved Status unhealthy -> degraded since 3 at 5";
-        assert_eq!(trail.turn(Degraded), ends);
-        assert_eq!(trail.turn(Unknown), "");
-        assert_eq!(trail.turn(Healthy), "");
-        assert_eq!(trail.standings.0.len(), 0);
-    }
-
-    #[test]
-    fn a_first_result_is_told_where_it_is_not_well() {
-        let fires = "Firing Status none -> unhealthy since 1 at 1";
-        assert_eq!(Trail::new("").turn(Unhealthy), fires);
-        assert_eq!(Trail::new("").turn(Unknown), "");
-    }
-
-    #[test]
-    fn of_what_nothing_is_known_is_left_as_it_was_unless_that_is_told_itself() {
-        let mut trail = Trail::new("notify.on = ['degraded']");
-        trail.turn(Degraded);
-        assert_eq!(trail.turn(Unknown), "");
-        assert_eq!(trail.standings.firing().count(), 1);
-        let goes_on = "Restated Status unknown -> degraded since 1 at 3";
-        assert_eq!(trail.turn(Degraded), goes_on);
-        trail.turn(Unknown);
-        let ends = "Resolved Status unknown -> healthy since 1 at 5";
-        assert_eq!(trail.turn(Healthy), ends);
-
-        let mut trail = Trail::new("notify.on = ['degraded', 'unknown']");
-        trail.turn(Degraded);
-        let turns = "Firing Status degraded -> unknown since 1 at 2";
-        assert_eq!(trail.turn(Unknown), turns);
-    }
-
-    #[test]
-    fn a_check_of_which_nothing_is_to_be_told_is_left_out() {
-        let text = "[defaults]\nnotify = false\n[checks.b]\nnotify = true";
-        assert_eq!(Trail::new(text).turn(Unhealthy), "");
-        let text = "[checks.a]\nnotify = false";
-        assert_eq!(Trail::new(text).turn(Unhealthy), "");
-    }
-
-    #[test]
-    fn other_rules_end_and_begin_what_is_told() {
-        let mut trail = Trail::new("");
-        trail.turn(Unhealthy);
-        let silent = "[checks.a]\nnotify = false";
-        let ends = "Resolved Configuration unhealthy -> unhealthy since 1 at 2";
-        assert_eq!(trail.reconsider(silent), ends);
-        assert_eq!(trail.reconsider(silent), "");
-        let fires = "Firing Configuration unhealthy -> unhealthy since 1 at 4";
-        assert_eq!(trail.reconsider(""), fires);
-        assert_eq!(trail.turn(Unknown), "");
-        assert_eq!(trail.reconsider(""), "");
-        let ends = "Resolved Configuration unknown -> unknown since 1 at 7";
-        assert_eq!(trail.reconsider("notify.on = ['degraded']"), ends);
-    }
-
-    #[test]
-    fn what_is_gone_is_told_where_it_was_told_of_before() {
-        let mut trail = Trail::new("");
-        trail.turn(Unhealthy);
-        let check = "a".parse().expect("a name");
-        let gone = |trail: &mut Trail| {
-            let gone = trail.standings.gone(&check, Timestamp::UNIX_EPOCH);
-            gone.map(|change| shown(&change))
-        };
-        let ends = "Resolved Removed unhealthy -> none since 1 at 0";
-        assert_eq!(gone(&mut trail).as_deref(), Some(ends));
-        assert_eq!(gone(&mut trail), None);
-        trail.turn(Degraded);
-        assert_eq!(gone(&mut trail), None);
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::Client;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
 use crate::config::{Alertmanager, Notify, Root, Webhook};
@@ -73,7 +73,7 @@ impl Destination {
     }
 
     pub(super) fn webhook(webhook: &Webhook, notify: &Notify, roots: &[Root]) -> Self {
-        let url = webhook.url.as_ref().map(|url| url.expose_secret());
+        let url = webhook.url.as_ref().map(ExposeSecret::expose_secret);
         let url = url.unwrap_or_default().to_owned();
         // What can't be a header was refused with the configuration.
         let headers = webhook.headers.iter().filter_map(|(name, value)| {
@@ -172,12 +172,11 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
 /// How long the receiver wants to be left alone: seconds, or a moment.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let time = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = rfc2822::parse(text).ok()?.timestamp();
-            at.duration_since(now).try_into().unwrap_or_default()
-        }
+    let time = if let Ok(seconds) = text.parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let at = rfc2822::parse(text).ok()?.timestamp();
+        at.duration_since(now).try_into().unwrap_or_default()
     };
     Some(time.min(LONGEST_PAUSE))
 }

@@ -165,7 +165,7 @@ async fn an_alertmanager_that_comes_later_is_told_what_is_so() {
     })
     .await;
     assert!((metric(&host, &waiting).await - 1.0).abs() < f64::EPSILON);
-    let _alertmanager = Alertmanager::at(address, &inbox.url("/"));
+    let _alertmanager = Alertmanager::notifying_at(address, &inbox.url("/"));
     eventually_passed_on(&inbox, &["orders firing"]).await;
     eventually("the log says both", async || {
         let log = host.log();

@@ -8,6 +8,40 @@ use vitals_host::check::Status;
 use vitals_tests::{Alertmanager, Inbox, Reception, TestHost, Vitals, eventually, guests};
 
 use super::{OFTEN, Patient, so_many, value};
+use crate::docs::markdown::{Part, ticked};
+
+#[tokio::test]
+async fn the_page_for_operators_shows_what_is_sent_and_configurations_that_are_right() {
+    let inbox = Inbox::start().await;
+    let config = format!("[notify.webhooks.ops]\nurl = '{}'", inbox.url("/"));
+    let builder = TestHost::builder().config(&config);
+    let patient = Patient::new(Status::Unhealthy);
+    let host = patient.watched_as("native", builder).start().await;
+    let sent = so_many("notifications", 1, || inbox.taken())
+        .await
+        .remove(0);
+    host.stop().await;
+    let page = Part::of("docs/operate.md").section("Notifications");
+    let code = page.code();
+    let shown: Value = serde_json::from_str(&code[1].text).expect("JSON");
+    let keys = |value: &Value| -> Vec<String> {
+        let object = value.as_object().expect("an object");
+        object.keys().cloned().collect()
+    };
+    assert_eq!(keys(&shown), keys(&sent));
+    let rows = page.tables().remove(1);
+    let told: Vec<_> = rows.iter().flat_map(|row| ticked(&row[0])).collect();
+    for key in told {
+        assert!(shown.get(key).is_some(), "{key}");
+    }
+    let readme = Part::of("README.md").section("Notifications");
+    for toml in [&code[0], &readme.code()[0]] {
+        assert_eq!(toml.language, "toml");
+        let vitals = Vitals::new(["validate"]).env("CHAT_TOKEN", "a-token");
+        let ended = vitals.config(&toml.text).run();
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+    }
+}
 
 fn turns(inbox: &Inbox) -> Vec<String> {
     let turn = |body: Value| {
@@ -102,11 +136,8 @@ async fn degraded_is_told_where_it_is_asked_for_and_details_go_along() {
     let taken = inbox.taken();
     assert_eq!(taken[1]["details"], serde_json::json!({ "rack": 7 }));
     assert_eq!(taken[1]["since"], taken[0]["at"]);
-    let severities = taken.iter().map(|body| &body["severity"]);
-    assert_eq!(
-        Vec::from_iter(severities),
-        ["warning", "critical", "critical"]
-    );
+    let severities: Vec<_> = taken.iter().map(|body| &body["severity"]).collect();
+    assert_eq!(severities, ["warning", "critical", "critical"]);
     assert_eq!(taken[0]["plugin"], Value::Null);
 }
 
