@@ -16,6 +16,7 @@ use tokio_rustls::server::TlsStream;
 use super::*;
 use crate::check::{Outcome, RunReport};
 use crate::config::Root;
+use crate::metrics::Moment;
 
 /// A server that keeps what it is posted, and answers by what `answer` says of how often it was asked.
 #[derive(Clone)]
@@ -196,6 +197,30 @@ async fn one_that_never_answers_holds_up_neither_others_nor_the_end() {
     );
     // Nobody is told any more, and nobody waits for that.
     fails_and_is_mended(&notifier, "b");
+}
+
+#[tokio::test]
+async fn of_more_than_can_wait_the_oldest_are_dropped_and_counted() {
+    let sink = Sink::new(|_| None);
+    let address = sink.start().await;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = webhook(&format!("http://{address}/")).parse().unwrap();
+    let metrics = Metrics::enabled("1", "2");
+    let notifier = Notifier::new(&config, metrics.clone());
+    for _ in 0..600 {
+        fails_and_is_mended(&notifier, "a");
+    }
+    let text = metrics.encode(&Moment::default());
+    for line in [
+        r#"vitals_notifications_waiting{receiver="webhook/ops"} 1024"#,
+        r#"vitals_notifications_dropped_total{receiver="webhook/ops"} 176"#,
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    notifier.shut_down(Duration::from_millis(1)).await;
+    let text = metrics.encode(&Moment::default());
+    let all = r#"vitals_notifications_dropped_total{receiver="webhook/ops"} 1200"#;
+    assert!(text.contains(all), "{text}");
 }
 
 #[tokio::test]
