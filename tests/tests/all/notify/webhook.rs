@@ -156,7 +156,6 @@ async fn one_that_is_busy_is_left_alone_and_gets_everything_in_order_then() {
     let both = ["native firing to unhealthy", "native resolved to healthy"];
     eventually_told(&inbox, &both).await;
     let posted = inbox.posted();
-    assert_eq!(posted.len(), 3);
     assert_eq!(posted[0].body["id"], posted[1].body["id"]);
     let left_alone = posted[1].at.duration_since(posted[0].at);
     assert!(left_alone >= Duration::from_secs(2), "{left_alone:?}");
@@ -198,7 +197,7 @@ async fn what_is_refused_is_said_and_not_sent_once_more_and_no_secret_gets_out()
              [notify.webhooks.away]\nurl = 'http://{nobody}/${{PATH_OF_IT}}?key=hunter2-key'\n\
              [notify.alertmanager]\nurls = ['http://{nobody}']\nusername = 'hunter'\n\
              password = 'hunter2-password'\n\
-             [checks.orders]\nplugin = 'status'\ninterval = '200ms'\ntimeout = '200ms'\n\
+             [checks.orders]\nplugin = 'status'\n\
              config = {{ status = 'unhealthy', message = 'it says hunter2-token hunter2-password' }}\n",
             inbox.url("/")
         ))
