@@ -7,7 +7,7 @@ mod page;
 mod round;
 mod slot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -251,6 +251,16 @@ impl Board {
             .values()
             .map(|slot| (slot.name().clone(), slot.status()))
             .collect()
+    }
+
+    /// How many checks have each status.
+    pub fn counts(&self) -> HashMap<Status, usize> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = HashMap::new();
+        for slot in slots.values() {
+            *counts.entry(slot.status()).or_default() += 1;
+        }
+        counts
     }
 
     fn current_page(&self, now: Timestamp) -> Option<Arc<HealthPage>> {

@@ -20,6 +20,7 @@ mod secrets;
 mod sections;
 mod settings;
 mod sources;
+mod supervision;
 mod tree;
 mod values;
 
@@ -42,6 +43,7 @@ pub use sections::{
     UnhealthyStatus,
 };
 pub use sources::{Argument, Sources};
+pub use supervision::Supervision;
 pub(crate) use values::{shown_duration, shown_size};
 
 use crate::check::CheckName;
@@ -77,6 +79,8 @@ pub struct Config {
     pub checks: BTreeMap<CheckName, CheckConfig>,
     /// The log.
     pub logging: Logging,
+    /// What the service manager that started the process wants told.
+    pub supervision: Supervision,
     /// The texts that must not leave the host: what `${…}` put into the `config` of checks, the admin
     /// token, the Sentry DSN, and what the receivers of notifications want to see.
     pub secrets: Secrets,
@@ -158,6 +162,7 @@ impl Config {
         notify::hide(&mut root);
         let config = Self {
             logging: sources.logging(&faults),
+            supervision: Supervision::read(&sources.environment, &faults),
             origin: text.map_or(Origin::Defaults, |(_, name)| Origin::File(name.to_owned())),
             ..resolve::resolve(&root, expansion, &sources.environment, &faults)
         };

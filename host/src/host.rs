@@ -3,6 +3,7 @@
 mod builder;
 mod liveness;
 mod names;
+mod signs;
 
 use std::error::Error;
 use std::future::Future;
@@ -17,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::builder::{HostBuilder, StartError};
+use self::liveness::Loops;
 pub(crate) use self::names::Names;
 pub use self::names::RegisterError;
+pub use self::signs::Signs;
 use crate::board::Board;
 use crate::check::{InvalidName, Status};
 use crate::http::{self, AppState};
@@ -35,6 +38,7 @@ use crate::watch::Notice;
 /// A running host. Dropping it without [`Host::shutdown`] ends its runs where they are.
 pub struct Host {
     board: Arc<Board>,
+    loops: Arc<Loops>,
     schedule: Arc<Schedule>,
     sandbox: Sandbox,
     sentry: Sentry,
@@ -110,6 +114,11 @@ impl Host {
     /// The verdict over all checks, as `/health` has it.
     pub fn health(&self) -> Status {
         self.board.health()
+    }
+
+    /// What tells how this host does, for whoever supervises the process.
+    pub fn signs(&self) -> Signs {
+        Signs::new(Arc::clone(&self.board), Arc::clone(&self.loops) as _)
     }
 
     /// Waits until the first round is over: each check has a result, or `startup_grace` has passed.

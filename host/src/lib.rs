@@ -41,10 +41,11 @@ mod recorder;
 pub mod reload;
 pub mod schedule;
 mod sentry;
+pub mod supervisor;
 pub mod telemetry;
 mod watch;
 pub mod workbench;
 
 pub use check::Outcome;
-pub use host::{Host, HostBuilder, RegisterError, StartError};
+pub use host::{Host, HostBuilder, RegisterError, Signs, StartError};
 pub use native::IntoOutcome;

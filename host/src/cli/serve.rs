@@ -10,8 +10,9 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use vitals_host::config::{Argument, LogFormat, Origin};
+use vitals_host::config::{Argument, LogFormat, Origin, Supervision};
 use vitals_host::reload::Reloader;
+use vitals_host::supervisor::Supervisor;
 use vitals_host::{Host, telemetry};
 
 use super::{compile, fail, load, reload};
@@ -42,6 +43,7 @@ impl Serve {
         raise_descriptors();
         let address = config.server.listen;
         let grace = config.server.shutdown_grace;
+        let supervisor = supervisor(&config.supervision);
         let listener = match TcpListener::bind(address).await {
             Ok(listener) => listener,
             Err(error) => {
@@ -76,9 +78,22 @@ impl Serve {
         let version = env!("CARGO_PKG_VERSION");
         tracing::info!(listen = %bound, %version, path, "vitals is up");
         let telling = tokio::spawn(log.tell_of_lost());
-        let reloading = tokio::spawn(hangups.reload(host.reloader()));
-        let dropped = host.serve(listener, signals).await;
+        let reloading = tokio::spawn(hangups.reload(host.reloader(), supervisor.clone()));
+        let supervised = tokio::spawn({
+            let (supervisor, signs) = (supervisor.clone(), host.signs());
+            async move {
+                // The socket is bound: who connects from here on is answered.
+                supervisor.ready().await;
+                supervisor.keep_told(signs).await;
+            }
+        });
+        let ended = async {
+            signals.await;
+            supervisor.stopping().await;
+        };
+        let dropped = host.serve(listener, ended).await;
         reloading.abort();
+        supervised.abort();
         telling.abort();
         if dropped > 0 {
             tracing::warn!(dropped, ?grace, "runs were still going on after the grace");
@@ -135,6 +150,15 @@ fn raise_descriptors() {
     }
 }
 
+/// Who is told how the host does. A socket that can't be one is no reason not to run.
+fn supervisor(supervision: &Supervision) -> Supervisor {
+    Supervisor::new(supervision).unwrap_or_else(|error| {
+        let error = error.to_string();
+        tracing::warn!(error, "service manager cannot be told");
+        Supervisor::default()
+    })
+}
+
 /// SIGHUPs from the moment on that they are listened for. None ends the process.
 struct Hangups(io::Result<Signal>);
 
@@ -145,7 +169,7 @@ impl Hangups {
 
     /// Reloads for each of them and logs what became of it, until the host is shut down. Those that
     /// come in the meantime are one.
-    async fn reload(self, reloader: Reloader) {
+    async fn reload(self, reloader: Reloader, supervisor: Supervisor) {
         let mut hangups = match self.0 {
             Ok(hangups) => hangups,
             Err(error) => {
@@ -155,9 +179,11 @@ impl Hangups {
             }
         };
         while hangups.recv().await.is_some() {
+            supervisor.reloading().await;
             let Ok(found) = reloader.reload(BTreeSet::new()).await else {
                 return;
             };
+            supervisor.ready().await;
             let what = reload::summary(&found);
             if found.has_refusals() {
                 tracing::warn!(found = what, "SIGHUP: reloaded, not all was taken over");

@@ -35,6 +35,7 @@ impl Config {
                 ..self.plugins
             },
             logging: running.logging.clone(),
+            supervision: running.supervision.clone(),
             ..self
         };
         (taken_over, keys)

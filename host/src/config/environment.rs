@@ -145,6 +145,9 @@ pub const VARIABLES: &[Variable] = &[
     ),
     LOG,
     LOG_FORMAT,
+    NOTIFY_SOCKET,
+    WATCHDOG_USEC,
+    WATCHDOG_PID,
 ];
 
 /// The variable that names the configuration file.
@@ -166,6 +169,27 @@ pub(super) const LOG_FORMAT: Variable = Variable {
     name: "VITALS_LOG_FORMAT",
     key: None,
     about: "format of the log: `text` or `json`",
+};
+
+/// The variable that says where the service manager listens.
+pub(super) const NOTIFY_SOCKET: Variable = Variable {
+    name: "NOTIFY_SOCKET",
+    key: None,
+    about: "set by systemd: where it listens for what a service tells of itself",
+};
+
+/// The variable that says how long the service manager waits for a sign of life.
+pub(super) const WATCHDOG_USEC: Variable = Variable {
+    name: "WATCHDOG_USEC",
+    key: None,
+    about: "set by systemd: the microseconds within which it wants a sign of life",
+};
+
+/// The variable that says whose sign of life is waited for.
+pub(super) const WATCHDOG_PID: Variable = Variable {
+    name: "WATCHDOG_PID",
+    key: None,
+    about: "set by systemd: the process whose sign of life it wants",
 };
 
 impl Variable {

@@ -243,12 +243,13 @@ fn assemble(
     tasks.spawn(watcher.run(stop.clone()));
     tasks.spawn(sweep(
         recorder,
-        loops,
+        Arc::clone(&loops),
         Instant::now() + config.server.startup_grace,
         stop.clone(),
     ));
     Host {
         board,
+        loops,
         schedule,
         sandbox,
         sentry,

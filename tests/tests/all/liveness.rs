@@ -12,7 +12,7 @@ use vitals_tests::{Mounted, TestHost, eventually, guests};
 
 /// A gate that is shut until it is opened. Who comes to it meanwhile keeps his thread.
 #[derive(Default)]
-struct Gate {
+pub(crate) struct Gate {
     state: Mutex<GateState>,
     turned: Condvar,
 }
@@ -40,13 +40,13 @@ impl Gate {
         state.waiting
     }
 
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.open = true;
         self.turned.notify_all();
     }
 
-    async fn has(&self, count: usize) {
+    pub(crate) async fn has(&self, count: usize) {
         eventually("all of them are stuck", async || {
             let waiting = self.waiting();
             if waiting >= count {

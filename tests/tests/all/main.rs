@@ -36,6 +36,7 @@ mod seen_from_outside;
 mod sentry;
 mod shutdown;
 mod storms;
+mod supervisor;
 mod system;
 mod tls;
 mod trials;
