@@ -393,3 +393,21 @@ async fn serve_takes_as_many_descriptors_as_it_may_have() {
     let (has, could_have) = serving.descriptors();
     assert_eq!(has, could_have);
 }
+
+#[tokio::test]
+async fn a_host_is_asked_by_plain_http_where_the_machine_trusts_nobody() {
+    let serving = Vitals::new(["serve"])
+        .env("VITALS_LISTEN", "127.0.0.1:0")
+        .env("VITALS_ADMIN_TOKEN", "token-of-the-test")
+        .serve()
+        .await;
+    let url = format!("http://{}", serving.address());
+    let page = format!("{url}/health/live");
+    for arguments in [vec!["probe", &page], vec!["reload", "--url", &url]] {
+        let ended = Vitals::new(arguments)
+            .env("SSL_CERT_FILE", "/nowhere")
+            .env("VITALS_ADMIN_TOKEN", "token-of-the-test")
+            .run();
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    }
+}
