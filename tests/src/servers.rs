@@ -214,4 +214,4 @@ fn free_address() -> SocketAddr {
 }
 
 /// The user and group `nobody` of most systems.
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;

@@ -56,7 +56,11 @@ impl Ear {
 
 impl Serving {
     /// A process that may not listen yet: [`Serving::up`] waits for that.
-    pub(crate) fn begin(mut command: Command, place: Place) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// It can't be started.
+    pub fn begin(mut command: Command, place: Place) -> Self {
         let command = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -158,6 +162,11 @@ impl Serving {
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let answer = answer::ask(self.address, method, path, headers).await;
         answer.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether it has not ended.

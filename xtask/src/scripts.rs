@@ -95,31 +95,7 @@ fn componentize_py(permission: Permission) -> Result<Command> {
 /// JavaScript's tool, with its `QuickJS` backend.
 fn jco(permission: Permission) -> Result<Command> {
     let source = workspace::root().join("tests/script-guests/js");
-    let directory = tools_dir().join("js");
-    let pins = ["package.json", "package-lock.json"].map(|name| source.join(name));
-    once(&directory, &pins, || {
-        debian_packages(
-            "the JavaScript test guest (npm with Node.js 18 or newer)",
-            &["npm"],
-            permission,
-            || succeeds("npm", &["--version"]) && node_major().is_some_and(|major| major >= 18),
-        )?;
-        for pin in &pins {
-            workspace::copy_if_changed(
-                pin,
-                &directory.join(pin.file_name().unwrap_or(OsStr::new("package.json"))),
-            )?;
-        }
-        // Not `npm ci`: it refuses a lock file that leaves out the optional parts of other platforms.
-        run(command("npm").current_dir(&directory).args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel",
-            "error",
-        ]))
-    })?;
-
+    let directory = node_packages("js", "the JavaScript test guest", &source, permission)?;
     let mut build = command(directory.join("node_modules/.bin/jco"));
     build
         .arg("componentize")
@@ -161,6 +137,45 @@ pub(crate) fn virtual_environment(
             .arg(requirements))
     })?;
     Ok(environment)
+}
+
+/// Installs the npm packages that `source` pins into a directory of their own in `target/tools`;
+/// answers that.
+///
+/// # Errors
+///
+/// npm is not installed and can't be, or the packages could not be fetched.
+pub(crate) fn node_packages(
+    name: &str,
+    needed_for: &str,
+    source: &Path,
+    permission: Permission,
+) -> Result<PathBuf> {
+    let directory = tools_dir().join(name);
+    let pins = ["package.json", "package-lock.json"].map(|name| source.join(name));
+    once(&directory, &pins, || {
+        debian_packages(
+            &format!("{needed_for} (npm with Node.js 18 or newer)"),
+            &["npm"],
+            permission,
+            || succeeds("npm", &["--version"]) && node_major().is_some_and(|major| major >= 18),
+        )?;
+        for pin in &pins {
+            workspace::copy_if_changed(
+                pin,
+                &directory.join(pin.file_name().unwrap_or(OsStr::new("package.json"))),
+            )?;
+        }
+        // Not `npm ci`: it refuses a lock file that leaves out the optional parts of other platforms.
+        run(command("npm").current_dir(&directory).args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel",
+            "error",
+        ]))
+    })?;
+    Ok(directory)
 }
 
 /// Runs `install` unless it succeeded before with the same pins.
@@ -234,11 +249,10 @@ mod tests {
 
     #[test]
     fn the_pins_name_no_place_to_fetch_from() {
-        let lock = workspace::root().join("tests/script-guests/js/package-lock.json");
-        assert!(
-            !fs::read_to_string(lock)
-                .unwrap()
-                .contains("\"resolved\": \"http")
-        );
+        for of in ["script-guests/js", "deploy"] {
+            let lock = workspace::root().join(format!("tests/{of}/package-lock.json"));
+            let lock = fs::read_to_string(lock).unwrap();
+            assert!(!lock.contains("\"resolved\": \"http"), "{of}");
+        }
     }
 }

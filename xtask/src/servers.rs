@@ -77,6 +77,26 @@ const CHECKERS: &[Server] = &[
     },
 ];
 
+/// What holds the files of `deploy/` to what they are for.
+const DEPLOYERS: &[Server] = &[
+    Server {
+        package: "bubblewrap",
+        programs: &["/usr/bin/bwrap"],
+    },
+    Server {
+        package: "docker-compose",
+        programs: &["/usr/bin/docker-compose", "/usr/local/bin/docker-compose"],
+    },
+    Server {
+        package: "strace",
+        programs: &["/usr/bin/strace"],
+    },
+    Server {
+        package: "systemd",
+        programs: &["/usr/bin/systemd-analyze"],
+    },
+];
+
 /// Installs those servers that are missing.
 ///
 /// # Errors
@@ -85,6 +105,15 @@ const CHECKERS: &[Server] = &[
 pub(crate) fn install(permission: Permission) -> Result<()> {
     let needed_for = "the tests of plugins and metrics, which look at real servers";
     install_all(SERVERS, needed_for, permission)
+}
+
+/// Installs what the files of `deploy/` are held to, where it is missing.
+///
+/// # Errors
+///
+/// It could not be installed; the text says what to type.
+pub(crate) fn install_deployers(permission: Permission) -> Result<()> {
+    install_all(DEPLOYERS, "the tests of what deploy/ has", permission)
 }
 
 /// Installs what the benchmarks compare checks with, where it is missing.

@@ -19,10 +19,11 @@ use crate::workspace;
 /// Builds what the tests need and runs them; with `args`, only those of the workspace that `cargo
 /// test` then selects.
 pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
-    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 6 } else { 5 });
+    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 7 } else { 6 });
     guests::all_for_tests(&mut steps, Permission::Given)?;
     bugsink(&mut steps, Permission::Given)?;
     celery(&mut steps, Permission::Given)?;
+    deployers(&mut steps, Permission::Given)?;
     steps.step("real servers, which checks look at", || {
         servers::install(Permission::Given)
     })?;
@@ -62,6 +63,19 @@ pub(crate) fn celery(steps: &mut Steps, permission: Permission) -> Result<()> {
         let requirements = workspace::root().join("tests/celery/requirements.txt");
         let needed_for = "the tests of the plugin `celery`";
         scripts::virtual_environment("celery", needed_for, &requirements, permission)?;
+        Ok(())
+    })
+}
+
+/// Installs what the files of `deploy/` are held to, in one step.
+pub(crate) fn deployers(steps: &mut Steps, permission: Permission) -> Result<()> {
+    steps.step("validators of what deploy/ has", || {
+        servers::install_deployers(permission)?;
+        let source = workspace::root().join("tests/deploy");
+        let needed_for = "the tests of what deploy/ has";
+        let requirements = source.join("requirements.txt");
+        scripts::virtual_environment("kubernetes", needed_for, &requirements, permission)?;
+        scripts::node_packages("kustomize", needed_for, &source, permission)?;
         Ok(())
     })
 }

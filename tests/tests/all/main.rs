@@ -8,6 +8,7 @@ mod cancel;
 mod chaos;
 mod cli;
 mod compile;
+mod deploy;
 mod docs;
 mod drop_in;
 mod file_systems;

@@ -1,0 +1,132 @@
+//! What `deploy/` has: each file passes its validator, says what the host understands, and is refused
+//! when something in it is broken.
+
+mod compose;
+mod container;
+mod kubernetes;
+mod references;
+mod rules;
+mod syscalls;
+mod systemd;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use vitals_tests::{Finished, Vitals, guests};
+
+/// A copy of `deploy/`, to be broken.
+struct Tree(TempDir);
+
+impl Tree {
+    fn new() -> Self {
+        let directory = TempDir::with_prefix("vitals-deploy-").expect("a directory");
+        let copied = Command::new("cp")
+            .arg("-R")
+            .arg(guests::root().join("deploy/."))
+            .arg(directory.path())
+            .status();
+        assert!(copied.expect("there is cp").success());
+        Self(directory)
+    }
+
+    /// A copy in which the first `from` of a file is `to`.
+    fn broken(file: &str, from: &str, to: &str) -> Self {
+        let tree = Self::new();
+        let path = tree.path(file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(text.contains(from), "there is no {from:?} in {file}");
+        fs::write(&path, text.replacen(from, to, 1)).expect("a copy can be written");
+        tree
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+    }
+}
+
+/// Runs a program to its end, with a text to read.
+fn run(command: &mut Command, input: &str) -> Finished {
+    let program = command.get_program().display().to_string();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}; `cargo xtask test` installs it"));
+    let mut stdin = child.stdin.take().expect("it is piped");
+    // Who wants no input may have ended already.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Finished {
+        status: output.status.code(),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
+}
+
+/// The documents of a text in YAML.
+fn yaml(text: &str) -> Vec<Value> {
+    let python = tool("kubernetes/bin/python");
+    let script = guests::root().join("tests/deploy/read_yaml.py");
+    let read = run(Command::new(python).arg(script), text);
+    assert_eq!(read.status, Some(0), "{}", read.stderr);
+    serde_json::from_str(&read.stdout).expect("it prints JSON")
+}
+
+/// A program that `cargo xtask test` has installed.
+fn tool(path: &str) -> PathBuf {
+    let tool = guests::target().join("tools").join(path);
+    let hint = "run `cargo xtask guests`, which installs it";
+    assert!(tool.exists(), "there is no {}: {hint}", tool.display());
+    tool
+}
+
+/// What `vitals validate` says of a configuration of `deploy/`, with the first-party plugins as the
+/// library.
+fn validated(toml: &str) -> Finished {
+    let library = guests::target().join("plugins");
+    let library = library.to_str().expect("a text");
+    let toml = toml.replace("\"/usr/lib/vitals\"", &format!("{library:?}"));
+    Vitals::new(["validate"])
+        .config(&toml)
+        .env("VITALS_PLUGINS_DIR", "plugins")
+        .run()
+}
+
+/// The files below a directory whose names end so, sorted.
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let is_meant = |path: &PathBuf| path.extension() == Some(OsStr::new(extension));
+    let mut paths: Vec<_> = paths.filter(is_meant).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn the_configurations_are_valid_with_the_first_party_plugins() {
+    for file in ["compose", "kubernetes/base", "systemd"] {
+        let toml = Tree::new().read(&format!("{file}/vitals.toml"));
+        let said = validated(&toml);
+        assert_eq!(
+            said.status,
+            Some(0),
+            "{file}: {}{}",
+            said.stdout,
+            said.stderr
+        );
+        let said = validated(&toml.replacen("plugin = \"", "plugins = \"", 1));
+        assert_eq!(said.status, Some(2), "{file}: {}", said.stdout);
+    }
+}

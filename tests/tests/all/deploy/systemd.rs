@@ -1,0 +1,167 @@
+//! `deploy/systemd`: the unit is one that systemd understands, exposes little, and leaves the host what
+//! it needs.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use vitals_host::config::{Config, VARIABLES};
+use vitals_tests::binary;
+
+use super::{Tree, run};
+
+const UNIT: &str = "systemd/vitals.service";
+const DROP_IN: &str = "systemd/vitals.service.d/before-253.conf";
+
+/// What `systemd-analyze verify` complains of, with the binary where it was built.
+fn complaints(tree: &Tree) -> Vec<String> {
+    let unit = tree.path(UNIT);
+    let text = tree.read(UNIT);
+    let binary = binary();
+    let program = binary.to_str().expect("a text");
+    fs::write(&unit, text.replace("/usr/bin/vitals", program)).expect("a copy can be written");
+    let mut command = Command::new("systemd-analyze");
+    command.args(["verify", "--man=no"]).arg(&unit);
+    let said = run(&mut command, "");
+    let mut lines: Vec<_> = said.stderr.lines().map(str::to_owned).collect();
+    if said.status != Some(0) && lines.is_empty() {
+        lines.push(format!("exit status {:?}", said.status));
+    }
+    lines
+}
+
+/// The version of systemd that is here.
+fn version() -> u32 {
+    let said = run(Command::new("systemd-analyze").arg("--version"), "").stdout;
+    let version = said.split_whitespace().nth(1);
+    version
+        .and_then(|version| version.parse().ok())
+        .expect("a number")
+}
+
+/// The value of a key that stands there once.
+fn value(text: &str, key: &str) -> String {
+    let mut lines = text.lines();
+    let found = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    found.unwrap_or_else(|| panic!("no {key}")).to_owned()
+}
+
+#[test]
+fn systemd_understands_the_unit() {
+    // One that is too old for the type has the rest held against it, under the drop-in that is for it.
+    let tree = if version() >= 253 {
+        Tree::new()
+    } else {
+        let unknown = complaints(&Tree::new());
+        assert!(!unknown.is_empty());
+        for line in unknown {
+            let known = line.ends_with("Failed to parse service type, ignoring: notify-reload");
+            assert!(known, "{line}");
+        }
+        let own = Tree::new().read(DROP_IN);
+        let (_, service) = own.split_once("[Service]\n").expect("a section");
+        Tree::broken(UNIT, "Type=notify-reload\n", service)
+    };
+    // Else what is read is not the unit alone.
+    fs::remove_file(tree.path(DROP_IN)).expect("it is there");
+    let none: [&str; 0] = [];
+    assert_eq!(complaints(&tree), none);
+}
+
+#[test]
+fn what_is_broken_in_the_unit_is_refused() {
+    for (from, to, said) in [
+        (
+            "ProtectSystem=strict",
+            "ProtectSystems=strict",
+            "'ProtectSystems'",
+        ),
+        (
+            "WatchdogSec=30s",
+            "WatchdogSec=30 parsecs",
+            "Failed to parse",
+        ),
+        ("ProtectHome=yes", "ProtectHome=sure", "Failed to parse"),
+        (
+            "SystemCallFilter=@system-service",
+            "SystemCallFilter=@systems",
+            "@systems",
+        ),
+        ("[Service]", "[Servise]", "Unknown section 'Servise'"),
+        (
+            "/usr/bin/vitals serve",
+            "/usr/bin/vital serve",
+            "is not executable",
+        ),
+    ] {
+        let found = complaints(&Tree::broken(UNIT, from, to)).join("\n");
+        assert!(found.contains(said), "{to}: {found}");
+    }
+}
+
+/// Whether the unit exposes less than it may: 1.2 of 10, where a bare service has 9.6.
+fn is_confined(tree: &Tree) -> Result<(), String> {
+    let mut command = Command::new("systemd-analyze");
+    command
+        .args(["security", "--offline=true", "--no-pager", "--threshold=12"])
+        .arg(tree.path(UNIT));
+    let said = run(&mut command, "");
+    if said.status == Some(0) {
+        Ok(())
+    } else {
+        Err(said.stdout)
+    }
+}
+
+#[test]
+fn the_unit_exposes_little() {
+    is_confined(&Tree::new()).unwrap_or_else(|error| panic!("{error}"));
+    for taken_out in [
+        "CapabilityBoundingSet=\n",
+        "SystemCallFilter=~@privileged\n",
+        "PrivateDevices=yes\n",
+        "RestrictNamespaces=yes\n",
+        "PrivateUsers=yes\n",
+    ] {
+        let weaker = is_confined(&Tree::broken(UNIT, taken_out, ""));
+        assert!(weaker.is_err(), "without {taken_out}");
+    }
+}
+
+#[test]
+fn the_unit_knows_the_host() {
+    let text = Tree::new().read(UNIT);
+    let unquoted = |key| value(&text, key);
+    let grace = Config::default().server.shutdown_grace;
+    let stop = unquoted("TimeoutStopSec");
+    let stop = stop
+        .strip_suffix('s')
+        .and_then(|stop| stop.parse().ok())
+        .expect("seconds");
+    assert!(Duration::from_secs(stop) >= 2 * grace + Duration::from_secs(5));
+    // The exit status of a configuration that is wrong.
+    let refused = vitals_tests::Vitals::new(["serve"])
+        .config("[servers]")
+        .run();
+    assert_eq!(
+        refused.status.map(|status| status.to_string()),
+        Some(unquoted("RestartPreventExitStatus"))
+    );
+    for line in text
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment="))
+    {
+        let (name, path) = line.split_once('=').expect("a name and a value");
+        let known = VARIABLES.iter().any(|variable| variable.name == name);
+        assert!(known || name == "XDG_CACHE_HOME", "{name}");
+        assert!(
+            PathBuf::from(path.replace("%E", "/etc").replace("%C", "/var/cache")).is_absolute()
+        );
+    }
+    assert_eq!(unquoted("Type"), "notify-reload");
+    assert_eq!(unquoted("NotifyAccess"), "main");
+    let without_code = text.lines().filter(|line| !line.starts_with('#'));
+    let mut set = without_code.filter(|line| line.contains("MemoryDenyWriteExecute"));
+    assert_eq!(set.next(), None, "no plugin would load");
+}
