@@ -130,3 +130,17 @@ fn the_configurations_are_valid_with_the_first_party_plugins() {
         assert_eq!(said.status, Some(2), "{file}: {}", said.stdout);
     }
 }
+
+#[test]
+fn the_page_names_files_that_there_are() {
+    let page = fs::read_to_string(guests::root().join("docs/deploy.md")).expect("a page");
+    let words = page.split(|c: char| c.is_whitespace() || "`()".contains(c));
+    let named = words.filter(|word| word.starts_with("deploy/"));
+    let mut count = 0;
+    for name in named {
+        count += 1;
+        let path = name.trim_end_matches([',', '.', ':', ';']);
+        assert!(guests::root().join(path).exists(), "there is no {path}");
+    }
+    assert!(count > 10, "{count} files");
+}

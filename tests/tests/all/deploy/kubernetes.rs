@@ -170,6 +170,12 @@ async fn what_is_broken_in_a_manifest_is_refused() {
             "'\"group\"' does not exist",
         ),
         (
+            of_production("prometheusrule.yaml"),
+            "groups:",
+            "groups: [{name: a, rules: [{alert: A, expr: up, for: a while}]}]\n  more:",
+            "for must match pattern",
+        ),
+        (
             of_production("kustomization.yaml"),
             "- servicemonitor.yaml",
             "- servicemonitors.yaml",
