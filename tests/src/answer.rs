@@ -53,11 +53,35 @@ impl Answer {
             let (name, value) = line.split_once(':')?;
             Some((name.to_ascii_lowercase(), value.trim().to_owned()))
         };
+        let headers: Vec<_> = lines.filter_map(header).collect();
+        let in_chunks = headers
+            .iter()
+            .any(|(name, value)| name == "transfer-encoding" && value == "chunked");
         Ok(Self {
             status: status.ok_or("the answer has no status")?,
-            headers: lines.filter_map(header).collect(),
-            body: body.to_owned(),
+            headers,
+            body: if in_chunks {
+                joined(body)?
+            } else {
+                body.to_owned()
+            },
         })
+    }
+}
+
+/// What came in chunks: each is a line with its length, that many bytes and the end of a line; the last
+/// one has none.
+fn joined(mut chunks: &str) -> Result<String, String> {
+    let mut body = String::new();
+    loop {
+        let broken = || format!("no chunk begins with {:?}", chunks.get(..40));
+        let (length, rest) = chunks.split_once("\r\n").ok_or_else(broken)?;
+        let length = usize::from_str_radix(length, 16).map_err(|_| broken())?;
+        if length == 0 {
+            return Ok(body);
+        }
+        body += rest.get(..length).ok_or("a chunk is cut off")?;
+        chunks = rest.get(length + 2..).ok_or("a chunk has no end")?;
     }
 }
 

@@ -32,6 +32,11 @@ impl Mounted {
         Self { address, serving }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Gets a page.
     ///
     /// # Panics

@@ -1,22 +1,22 @@
 //! Prometheus: the real one, on a free port, with a database of its own.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
+use std::time::SystemTime;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use url::form_urlencoded::byte_serialize;
 
 use crate::answer;
+use crate::process::Process;
 
 /// A running Prometheus; killed when this is dropped.
 #[derive(Debug)]
 pub struct Prometheus {
-    server: Child,
-    address: SocketAddr,
+    server: Process,
+    started: SystemTime,
     _directory: TempDir,
 }
 
@@ -38,47 +38,37 @@ impl Prometheus {
     pub fn scraping(target: SocketAddr) -> Self {
         let directory =
             TempDir::with_prefix("vitals-prometheus-").expect("cannot make a directory");
-        let config = directory.path().join("prometheus.yml");
         let text = format!(
             "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\n\
              scrape_configs:\n- {{ job_name: vitals, static_configs: [ {{ targets: ['{target}'] }} ] }}\n"
         );
-        std::fs::write(&config, text).expect("the directory was made a moment ago");
+        std::fs::write(directory.path().join("prometheus.yml"), text)
+            .expect("the directory was made a moment ago");
+        Self::configured(directory, (Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// Starts one that reads `prometheus.yml` in a directory, which it keeps, and waits until it listens.
+    ///
+    /// # Panics
+    ///
+    /// It is not installed, or does not come up.
+    pub fn configured(directory: TempDir, listen: SocketAddr) -> Self {
+        let path = directory.path().display();
         let mut command = Command::new("prometheus");
         command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                directory.path().display()
-            ))
-            .args(["--web.listen-address=127.0.0.1:0", "--log.format=json"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut server = command.spawn().unwrap_or_else(|error| {
-            panic!("cannot run `prometheus`: {error}; type `apt-get install prometheus` as root")
-        });
-        let stderr = server.stderr.take().expect("it is piped");
-        let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-        let mut said = Vec::new();
-        let address = lines.by_ref().find_map(|line| {
-            let address = listening(&line);
-            said.push(line);
-            address
-        });
-        let address = address.unwrap_or_else(|| panic!("it does not come up: {said:#?}"));
-        // Or it would block once the pipe is full.
-        thread::spawn(move || lines.for_each(drop));
+            .arg(format!("--config.file={path}/prometheus.yml"))
+            .arg(format!("--storage.tsdb.path={path}/data"))
+            .arg(format!("--web.listen-address={listen}"));
         Self {
-            server,
-            address,
+            started: SystemTime::now(),
+            server: Process::start(&mut command),
             _directory: directory,
         }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// What a PromQL query answers at this moment.
@@ -87,13 +77,8 @@ impl Prometheus {
     ///
     /// Prometheus refuses the query, or does not answer.
     pub async fn query(&self, query: &str) -> Result<Vec<Series>, String> {
-        let query: String = byte_serialize(query.as_bytes()).collect();
-        let answer = answer::get(self.address, &format!("/api/v1/query?query={query}")).await?;
-        if answer.status != 200 {
-            return Err(answer.body);
-        }
-        let answer = answer.json();
-        let series = answer["data"]["result"].as_array();
+        let data = self.ask(&format!("query?query={}", encoded(query))).await?;
+        let series = data["result"].as_array();
         Ok(series.into_iter().flatten().map(series_of).collect())
     }
 
@@ -109,20 +94,55 @@ impl Prometheus {
             _ => None,
         })
     }
-}
 
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        // It may have ended; there is nobody to tell of it.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+    /// Whether a PromQL query answered a number at any time since it was started; looked at twice a
+    /// second.
+    ///
+    /// # Errors
+    ///
+    /// Prometheus refuses the query, or does not answer.
+    pub async fn ever(&self, query: &str) -> Result<bool, String> {
+        let seconds = |at: SystemTime| {
+            let since = at.duration_since(SystemTime::UNIX_EPOCH);
+            since.expect("it is later").as_secs_f64()
+        };
+        let (start, end) = (seconds(self.started), seconds(SystemTime::now()));
+        let query = encoded(query);
+        let path = format!("query_range?query={query}&start={start:.3}&end={end:.3}&step=0.5");
+        let data = self.ask(&path).await?;
+        let mut series = data["result"].as_array().into_iter().flatten();
+        let is_number = |sample: &Value| number(&sample[1]).is_finite();
+        let has_number = |series: &Value| {
+            let mut samples = series["values"].as_array().into_iter().flatten();
+            samples.any(is_number)
+        };
+        Ok(series.any(has_number))
+    }
+
+    /// The values that a label has anywhere, with those of the past.
+    ///
+    /// # Errors
+    ///
+    /// Prometheus does not answer.
+    pub async fn values_of(&self, label: &str) -> Result<BTreeSet<String>, String> {
+        let data = self.ask(&format!("label/{label}/values")).await?;
+        let values = data.as_array().into_iter().flatten();
+        Ok(values
+            .filter_map(|value| Some(value.as_str()?.to_owned()))
+            .collect())
+    }
+
+    async fn ask(&self, path: &str) -> Result<Value, String> {
+        let answer = answer::get(self.address(), &format!("/api/v1/{path}")).await?;
+        if answer.status != 200 {
+            return Err(answer.body);
+        }
+        Ok(answer.json()["data"].take())
     }
 }
 
-fn listening(line: &str) -> Option<SocketAddr> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    let listens = line["msg"] == "Listening on";
-    listens.then(|| line["address"].as_str()?.parse().ok())?
+fn encoded(query: &str) -> String {
+    byte_serialize(query.as_bytes()).collect()
 }
 
 fn series_of(result: &Value) -> Series {
@@ -130,11 +150,14 @@ fn series_of(result: &Value) -> Series {
     let label = |(name, value): (&String, &Value)| {
         (name.clone(), value.as_str().unwrap_or_default().to_owned())
     };
-    let value = result["value"][1]
-        .as_str()
-        .and_then(|value| value.parse().ok());
     Series {
         labels: labels.map(label).collect(),
-        value: value.unwrap_or(f64::NAN),
+        value: number(&result["value"][1]),
     }
+}
+
+/// A number as Prometheus writes it, in a text.
+fn number(value: &Value) -> f64 {
+    let value = value.as_str().and_then(|value| value.parse().ok());
+    value.unwrap_or(f64::NAN)
 }

@@ -208,7 +208,11 @@ fn certificate(directory: &Path, name: &str) {
 
 /// An address that nobody listens on. Somebody else may take it before its server does, who is asked
 /// instead of it then; that has to be unlikely, since not every server can choose a port itself.
-fn free_address() -> SocketAddr {
+///
+/// # Panics
+///
+/// There is none.
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
     listener.local_addr().expect("it is bound")
 }

@@ -48,6 +48,13 @@ const SERVERS: &[Server] = &[
         ],
     },
     Server {
+        package: "prometheus-node-exporter",
+        programs: &[
+            "/usr/bin/prometheus-node-exporter",
+            "/usr/local/bin/prometheus-node-exporter",
+        ],
+    },
+    Server {
         package: "redis-server",
         programs: &["/usr/bin/redis-server", "/usr/local/bin/redis-server"],
     },
