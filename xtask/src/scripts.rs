@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_pins_name_no_place_to_fetch_from() {
-        for of in ["script-guests/js", "deploy"] {
+        for of in ["script-guests/js", "deploy", "grafana"] {
             let lock = workspace::root().join(format!("tests/{of}/package-lock.json"));
             let lock = fs::read_to_string(lock).unwrap();
             assert!(!lock.contains("\"resolved\": \"http"), "{of}");

@@ -19,11 +19,12 @@ use crate::workspace;
 /// Builds what the tests need and runs them; with `args`, only those of the workspace that `cargo
 /// test` then selects.
 pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
-    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 7 } else { 6 });
+    let mut steps = Steps::new(STEPS_FOR_TESTS + if args.is_empty() { 8 } else { 7 });
     guests::all_for_tests(&mut steps, Permission::Given)?;
     bugsink(&mut steps, Permission::Given)?;
     celery(&mut steps, Permission::Given)?;
     deployers(&mut steps, Permission::Given)?;
+    grafana(&mut steps, Permission::Given)?;
     steps.step("real servers, which checks look at", || {
         servers::install(Permission::Given)
     })?;
@@ -76,6 +77,16 @@ pub(crate) fn deployers(steps: &mut Steps, permission: Permission) -> Result<()>
         let requirements = source.join("requirements.txt");
         scripts::virtual_environment("kubernetes", needed_for, &requirements, permission)?;
         scripts::node_packages("kustomize", needed_for, &source, permission)?;
+        Ok(())
+    })
+}
+
+/// Installs Grafana's types, which dashboards are held to, in one step.
+fn grafana(steps: &mut Steps, permission: Permission) -> Result<()> {
+    steps.step("the types of Grafana", || {
+        let source = workspace::root().join("tests/grafana");
+        let needed_for = "the tests of dashboards";
+        scripts::node_packages("grafana", needed_for, &source, permission)?;
         Ok(())
     })
 }
