@@ -4,7 +4,7 @@
 mod demo;
 pub(crate) mod markdown;
 mod operate;
-mod rows;
+pub(crate) mod rows;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

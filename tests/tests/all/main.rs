@@ -21,6 +21,7 @@ mod limits;
 mod liveness;
 mod logs;
 mod metrics;
+mod monitoring;
 mod native;
 mod new;
 mod notify;

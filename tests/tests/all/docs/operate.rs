@@ -13,6 +13,7 @@ use vitals_tests::{TestHost, Vitals, guests};
 
 use super::markdown::{Part, ticked};
 use super::rows::{is_table, resolved, rows, table};
+use crate::monitoring::page;
 
 #[test]
 fn what_is_generated_of_the_page_is_current() {
@@ -131,6 +132,7 @@ fn generate(name: &str) -> Option<String> {
         "metrics" => Some(metrics()),
         "codes" => Some(codes()),
         "commands" => Some(commands()),
+        "alerts" => Some(page::alerts()),
         _ => configuration(name.strip_prefix("configuration ")?),
     }
 }

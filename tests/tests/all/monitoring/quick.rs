@@ -1,0 +1,60 @@
+//! The shipped configurations with other addresses and shorter times, and nothing else changed: a real
+//! Prometheus and a real Alertmanager with them.
+
+use std::net::SocketAddr;
+
+use regex_lite::Regex;
+use vitals_tests::servers::free_address;
+use vitals_tests::{Alertmanager, Prometheus};
+
+use super::shipped::{self, replaced};
+
+/// Starts the shipped Prometheus. It scrapes these hosts and this exporter of the machine's numbers twice a
+/// second, and tells this Alertmanager, if there is one, of what fires.
+pub(super) fn prometheus(
+    hosts: &[SocketAddr],
+    node: SocketAddr,
+    alertmanager: Option<SocketAddr>,
+) -> Prometheus {
+    let directory = shipped::copy();
+    let write = |file: &str, text: &str| {
+        std::fs::write(directory.path().join(file), text).expect("a copy can be written");
+    };
+    let listed: Vec<_> = hosts.iter().map(|host| format!("'{host}'")).collect();
+    let [own, nobody] = [free_address(), free_address()];
+    let config = replaced(
+        &shipped::text("prometheus.yml"),
+        &[
+            ("[vitals:8000]", &format!("[{}]", listed.join(", "))),
+            ("node-exporter:9100", &node.to_string()),
+            // It runs in a container alone.
+            ("cadvisor:8080", &nobody.to_string()),
+            ("localhost:9090", &own.to_string()),
+            ("scrape_interval: 15s", "scrape_interval: 500ms"),
+            ("scrape_timeout: 10s", "scrape_timeout: 500ms"),
+            ("evaluation_interval: 15s", "evaluation_interval: 500ms"),
+        ],
+    );
+    write("prometheus.yml", &config);
+    let waits = Regex::new(r"\bfor: \S+").expect("it is written here");
+    let alerts = shipped::text("rules/alerts.yml");
+    write("rules/alerts.yml", &waits.replace_all(&alerts, "for: 1s"));
+    if let Some(address) = alertmanager {
+        // As the configuration says that it is to be done.
+        write("alertmanagers.yml", &format!("- targets: ['{address}']\n"));
+    }
+    Prometheus::configured(directory, own)
+}
+
+/// Starts the Alertmanager of the example, which tells a server in this process of what there is.
+pub(super) fn alertmanager(told: SocketAddr) -> Alertmanager {
+    let config = replaced(
+        &shipped::text("alertmanager.yml"),
+        &[
+            ("fill-in.invalid", &told.to_string()),
+            ("group_wait: 30s", "group_wait: 1s"),
+            ("group_interval: 5m", "group_interval: 1s"),
+        ],
+    );
+    Alertmanager::start(&config)
+}
