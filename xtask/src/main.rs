@@ -75,11 +75,12 @@ fn main() -> ExitCode {
         Verb::Test { args } => tests::run_all(&args),
         Verb::Plugins => guests::plugins(&mut Steps::new(2)),
         Verb::Guests => {
-            let mut steps = Steps::new(guests::STEPS_FOR_TESTS + 3);
+            let mut steps = Steps::new(guests::STEPS_FOR_TESTS + 4);
             guests::all_for_tests(&mut steps, install::Permission::Refused)
                 .and_then(|()| tests::bugsink(&mut steps, install::Permission::Refused))
                 .and_then(|()| tests::celery(&mut steps, install::Permission::Refused))
                 .and_then(|()| tests::deployers(&mut steps, install::Permission::Refused))
+                .and_then(|()| tests::grafana(&mut steps, install::Permission::Refused))
         }
         Verb::Lint => lint::run_all(),
         Verb::Bench { args } => bench::run_all(&args),

@@ -82,7 +82,7 @@ pub(crate) fn deployers(steps: &mut Steps, permission: Permission) -> Result<()>
 }
 
 /// Installs Grafana's types, which dashboards are held to, in one step.
-fn grafana(steps: &mut Steps, permission: Permission) -> Result<()> {
+pub(crate) fn grafana(steps: &mut Steps, permission: Permission) -> Result<()> {
     steps.step("the types of Grafana", || {
         let source = workspace::root().join("tests/grafana");
         let needed_for = "the tests of dashboards";
