@@ -8,8 +8,6 @@ use std::thread;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::answer;
-
 /// A running Alertmanager; killed when this is dropped.
 #[derive(Debug)]
 pub struct Alertmanager {
@@ -112,7 +110,7 @@ impl Alertmanager {
     ///
     /// It does not answer.
     pub async fn alerts(&self) -> Result<Vec<Value>, String> {
-        let answer = answer::get(self.address, "/api/v2/alerts").await?;
+        let answer = vitals_servers::get(self.address, "/api/v2/alerts").await?;
         let alerts = answer.json();
         alerts.as_array().cloned().ok_or(answer.body)
     }

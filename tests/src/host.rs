@@ -13,11 +13,11 @@ use vitals_host::plugin::Compiler;
 use vitals_host::reload::{Reload, Reloader};
 use vitals_host::{Host, HostBuilder};
 
-use crate::answer::{self, Answer};
-use crate::eventually::eventually;
 use crate::place::Place;
 use crate::tidy::tidy;
 use crate::vitals;
+use vitals_servers::Answer;
+use vitals_servers::eventually;
 
 /// A host that listens on a free port, with a plugins directory and a library of its own.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl TestHost {
     ///
     /// There is no answer.
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let answer = answer::ask(self.address, method, path, headers).await;
+        let answer = vitals_servers::ask(self.address, method, path, headers).await;
         answer.unwrap_or_else(|error| panic!("{error}"))
     }
 

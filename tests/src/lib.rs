@@ -7,19 +7,14 @@ pub mod bomb;
 pub mod chaos;
 pub mod fuzz;
 pub mod guests;
-pub mod servers;
 pub mod zoo;
 
 mod alertmanager;
-mod answer;
 mod bugsink;
-mod eventually;
 mod host;
 mod inbox;
 mod mounted;
 mod place;
-mod process;
-mod prometheus;
 mod serving;
 mod shell;
 mod target;
@@ -28,18 +23,18 @@ mod tls_target;
 mod vitals;
 
 pub use alertmanager::Alertmanager;
-pub use answer::{Answer, ask, get};
 pub use bugsink::{Bugsink, Digested};
-pub use eventually::{DEADLINE, eventually};
 pub use host::{TestHost, TestHostBuilder, compiler};
 pub use inbox::{Inbox, Posted, Reception};
 pub use mounted::Mounted;
 pub use place::Place;
-pub use process::Process;
-pub use prometheus::{Prometheus, Series};
 pub use serving::Serving;
 pub use shell::Shell;
 pub use target::{Reply, Target};
 pub use tidy::{tidy, without_moments};
-pub use tls_target::{Authority, Identity, Opening, TlsTarget};
+pub use tls_target::{Opening, TlsTarget};
 pub use vitals::{Finished, Vitals, binary};
+pub use vitals_servers as servers;
+pub use vitals_servers::{
+    Answer, Authority, DEADLINE, Identity, Process, Prometheus, Series, ask, eventually, get,
+};

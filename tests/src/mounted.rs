@@ -6,7 +6,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::answer::{self, Answer};
+use vitals_servers::Answer;
 
 /// A service in this process; it ends when this is dropped.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Mounted {
     ///
     /// There is no answer.
     pub async fn get(&self, path: &str) -> Answer {
-        answer::get(self.address, path)
+        vitals_servers::get(self.address, path)
             .await
             .unwrap_or_else(|error| panic!("{error}"))
     }

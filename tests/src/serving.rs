@@ -8,9 +8,9 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::answer::{self, Answer};
-use crate::eventually::eventually;
 use crate::place::Place;
+use vitals_servers::Answer;
+use vitals_servers::eventually;
 
 /// A running `vitals serve`; killed when this is dropped.
 #[derive(Debug)]
@@ -151,7 +151,7 @@ impl Serving {
     ///
     /// There is no answer.
     pub async fn get(&self, path: &str) -> Result<Answer, String> {
-        answer::get(self.address, path).await
+        vitals_servers::get(self.address, path).await
     }
 
     /// Sends a request without a body.
@@ -160,7 +160,7 @@ impl Serving {
     ///
     /// There is no answer.
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let answer = answer::ask(self.address, method, path, headers).await;
+        let answer = vitals_servers::ask(self.address, method, path, headers).await;
         answer.unwrap_or_else(|error| panic!("{error}"))
     }
 

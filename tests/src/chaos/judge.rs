@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Part;
 use super::model::{Check, Model};
 use super::versions::{Foundry, Version};
-use crate::answer::Answer;
+use vitals_servers::Answer;
 
 /// A page that probes ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]

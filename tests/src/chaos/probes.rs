@@ -13,7 +13,6 @@ use super::Part;
 use super::ground::Ground;
 use super::journal::Reloads;
 use super::judge::{Judge, Memory, Page};
-use crate::answer;
 
 /// Everybody who asks, until they are told to end.
 pub(super) struct Probes {
@@ -92,7 +91,7 @@ impl Prober {
     async fn ask(&self, page: &Page, memory: &mut Memory) {
         let _asking = self.asking.read().await;
         let asked = Instant::now();
-        let answer = answer::get(self.address, &page.path()).await;
+        let answer = vitals_servers::get(self.address, &page.path()).await;
         let journal = &self.ground.journal;
         journal.probe(page.route(), asked.elapsed());
         let faults = match answer {

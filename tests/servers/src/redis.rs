@@ -7,8 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::Command;
 
-use super::Server;
-use crate::tls_target::Identity;
+use crate::{Identity, Server};
 
 /// A running Redis that keeps nothing on disk.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::geteuid;
 
-use super::{certificate, program};
+use crate::{certificate, program};
 
 /// Who may sign in to it, and with what.
 pub const POSTFIX_USER: (&str, &str) = ("monitor", "hunter2-0815");

@@ -1,13 +1,19 @@
 //! Real servers for checks to look at: those of the distribution, each in a directory and on a port of
 //! its own, stopped and started again as a test wants it.
 //!
-//! A file below says how one of them is started; `cargo xtask test` installs them.
+//! A file below says how one of them is started; `cargo xtask test` and `cargo xtask bench` install them. A crate
+//! of its own, for tests and benchmarks: it must not know the host.
 
+mod answer;
 mod celery;
+mod certificates;
+mod eventually;
 mod nginx;
 mod nsd;
 mod postfix;
 mod postgres;
+mod process;
+mod prometheus;
 mod redis;
 
 use std::fmt;
@@ -23,14 +29,16 @@ use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
-use crate::Authority;
-use crate::eventually::eventually;
-
+pub use answer::{Answer, ask, get};
 pub use celery::Celery;
+pub use certificates::{Authority, Identity};
+pub use eventually::{DEADLINE, eventually};
 pub use nginx::nginx;
 pub use nsd::nsd;
 pub use postfix::{POSTFIX_USER, postfix};
 pub use postgres::Postgres;
+pub use process::Process;
+pub use prometheus::{Prometheus, Series};
 pub use redis::Redis;
 
 /// A server in a directory and on a port of its own. Ended when it is dropped.

@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::Server;
-use crate::guests;
+use crate::Server;
 
 /// A broker and a Flower with the user `ops` and the password `secret`, and workers that come and go.
 #[derive(Debug)]
@@ -118,7 +117,7 @@ fn celery(broker: SocketAddr) -> Command {
 
 /// A program of the environment that Celery is installed in.
 fn of_tools(name: &str, broker: SocketAddr) -> Command {
-    let program = guests::target().join("tools/celery/bin").join(name);
+    let program = root().join("target/tools/celery/bin").join(name);
     assert!(
         program.exists(),
         "there is no {}: run `cargo xtask guests`",
@@ -133,5 +132,12 @@ fn of_tools(name: &str, broker: SocketAddr) -> Command {
 }
 
 fn scripts() -> PathBuf {
-    guests::root().join("tests/celery")
+    root().join("tests/celery")
+}
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = package.ancestors().nth(2);
+    root.expect("the package stands in `tests`")
 }

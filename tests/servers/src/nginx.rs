@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use super::{certificate, program};
+use crate::{certificate, program};
 
 /// Starts it. `root.pem` in its directory is who signed its certificate, for `shop.test` and
 /// 127.0.0.1, which is made at the first start.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use super::program;
+use crate::program;
 
 /// Starts it with the zone `example.test` and one of addresses, over UDP and TCP.
 pub fn nsd(directory: &Path, address: SocketAddr) -> Command {

@@ -9,9 +9,7 @@ use std::process::Command;
 
 use rustix::process::{Signal, geteuid};
 
-use super::{NOBODY, Server, program, unprivileged};
-use crate::eventually::eventually;
-use crate::tls_target::{Authority, Identity};
+use crate::{Authority, Identity, NOBODY, Server, eventually, program, unprivileged};
 
 /// A running PostgreSQL with a certificate for 127.0.0.1, and these who may log in over TCP, each with the
 /// password [`PASSWORD`](Postgres::PASSWORD):
