@@ -20,8 +20,8 @@ pub fn nsd(directory: &Path, address: SocketAddr) -> Command {
     write(
         "nsd.conf",
         &format!(
-            "server:\n ip-address: {ip}@{port}\n server-count: 1\n username: \"\"\n zonesdir: \"{place}\"\n \
-             pidfile: \"\"\n xfrdfile: \"{place}/xfrd\"\n zonelistfile: \"{place}/zones\"\n\
+            "server:\n ip-address: {ip}@{port}\n server-count: 1\n rrl-ratelimit: 0\n username: \"\"\n zonesdir: \"{place}\"\n \
+             pidfile: \"\"\n database: \"\"\n xfrdfile: \"{place}/xfrd\"\n zonelistfile: \"{place}/zones\"\n\
              remote-control:\n control-enable: no\n\
              zone:\n name: example.test\n zonefile: example.test\n\
              zone:\n name: 2.0.192.in-addr.arpa\n zonefile: 2.0.192.in-addr.arpa\n"
