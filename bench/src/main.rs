@@ -19,6 +19,7 @@ mod sandbox;
 mod served;
 mod soak;
 mod table;
+mod targets;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -6,13 +6,14 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use vitals_host::config::{Config, Environment, Limits, Secrets};
 use vitals_host::plugin::{Compiler, Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
-use vitals_host::workbench::{AdHoc, Plan, Workbench};
+use vitals_host::workbench::{Plan, Workbench};
 
 use crate::served::Served;
 use crate::table;
+use crate::targets::{self, Target};
 
 /// Prints a table of the plugins.
 pub(crate) async fn print() -> Result<()> {
@@ -24,9 +25,12 @@ pub(crate) async fn print() -> Result<()> {
     ));
     for file in &plugins {
         let code = file.file_stem().unwrap_or_default().to_string_lossy();
-        let cost = match settings(&code, &server) {
-            Some(told) => of_runs(file, told).await?,
-            None => of_an_instance(file).await?,
+        let cost = match targets::of(&code, &server).await {
+            Ok(target) => of_runs(file, &target).await?,
+            Err(why) => {
+                table::print(&format!("no runs of `{code}`: {why}"));
+                of_an_instance(file).await?
+            }
         };
         table::print(&format!("{code:20} {}", cost.text()));
     }
@@ -70,49 +74,29 @@ impl Cost {
     }
 }
 
-/// How a plugin is told to look at something that is here; nothing where it needs more than that.
-fn settings(code: &str, server: &Served) -> Option<AdHoc> {
-    let here = env!("CARGO_MANIFEST_DIR");
-    let (settings, allow) = match code {
-        "http" => (
-            json!({ "url": format!("http://{}/", server.address) }),
-            None,
-        ),
-        "tcp" => (json!({ "address": server.address.to_string() }), None),
-        // However full it is, it is looked at.
-        "disk" => (json!({ "paths": ["/"] }), None),
-        "file" => (json!({ "path": format!("{here}/Cargo.toml") }), None),
-        "load" | "memory" => (json!({}), Some(("system".to_owned(), code.to_owned()))),
-        _ => return None,
-    };
-    let Value::Object(settings) = settings else {
-        return None;
-    };
-    Some(AdHoc {
-        settings,
-        allow: allow.into_iter().collect(),
-        timeout: None,
-    })
-}
-
-async fn of_runs(file: &Path, told: AdHoc) -> Result<Cost> {
-    let workbench = Workbench::open(uncached()?, Environment::default(), Compiler::default())?;
+async fn of_runs(file: &Path, target: &Target) -> Result<Cost> {
+    let workbench = Workbench::open(
+        uncached(target.roots.as_deref())?,
+        Environment::default(),
+        Compiler::default(),
+    )?;
     let plan = Plan {
         runs: RUNS,
         time: Duration::from_secs(5),
         at_once: 1,
         done: Arc::new(AtomicU32::new(0)),
     };
-    let cost = workbench.bench(file, told, &plan).await?;
+    let cost = workbench.bench(file, target.told(), &plan).await?;
     let broken: Vec<_> = cost
         .results
         .keys()
-        .filter(|result| !STATUSES.contains(result))
+        .filter(|result| !target.expected.contains(result))
         .collect();
     anyhow::ensure!(
         broken.is_empty(),
-        "{}: runs ended by {broken:?}",
-        file.display()
+        "{}: runs ended by {broken:?}; the first said: {}",
+        file.display(),
+        cost.first.outcome.message()
     );
     let median = |times: &[Duration]| times.get(times.len() / 2).copied();
     Ok(Cost {
@@ -127,10 +111,10 @@ async fn of_runs(file: &Path, told: AdHoc) -> Result<Cost> {
     })
 }
 
-/// Of a plugin that looks at what is not here. It is run without the settings that it needs, and says so: that
+/// Of a plugin whose server is not here. It is run without the settings that it needs, and says so: that
 /// takes little more than its instance.
 async fn of_an_instance(file: &Path) -> Result<Cost> {
-    let sandbox = Sandbox::new(SandboxOptions::new(&uncached()?, None))?;
+    let sandbox = Sandbox::new(SandboxOptions::new(&uncached(None)?, None))?;
     let plugin = Plugin::admit(&sandbox, "plugin".parse()?, Plugin::read(file)?).await?;
     let task = Arc::new(Task {
         check: "plugin".parse()?,
@@ -154,9 +138,11 @@ async fn of_an_instance(file: &Path) -> Result<Cost> {
     })
 }
 
-/// A configuration under which every plugin is compiled.
-fn uncached() -> Result<Config> {
-    Ok("[plugins]\ndir = \"\"\ncache_dir = \"\"\n".parse()?)
+/// A configuration under which every plugin is compiled, and these are trusted besides.
+fn uncached(roots: Option<&Path>) -> Result<Config> {
+    let roots = roots.map(|file| format!("[tls]\nroots = [{:?}]\n", file.display().to_string()));
+    let roots = roots.unwrap_or_default();
+    Ok(format!("[plugins]\ndir = \"\"\ncache_dir = \"\"\n{roots}").parse()?)
 }
 
 /// The files of all plugins: built by `cargo xtask plugins`.
@@ -181,4 +167,3 @@ pub(crate) fn all() -> Result<Vec<PathBuf>> {
 }
 
 const RUNS: u32 = 1_000;
-const STATUSES: [&str; 3] = ["healthy", "degraded", "unhealthy"];

@@ -9,19 +9,25 @@ use crate::guests::{self, STEPS_FOR_TESTS};
 use crate::install::Permission;
 use crate::servers;
 use crate::step::{Steps, note};
-use crate::tests::with_fixtures;
+use crate::tests::{self, with_fixtures};
 use crate::workspace;
 
 /// Builds what the benchmarks need and runs them.
 pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
     let mut steps = Steps::new(STEPS_FOR_TESTS + 2);
     guests::all_for_tests(&mut steps, Permission::Given)?;
-    steps.step("what checks are compared with", || {
-        let compared = |part: &OsString| part == "plugins" || part == "checkers";
-        if args.is_empty() || args.iter().any(compared) {
-            // All that it costs is rows of the table.
-            servers::install_checkers(Permission::Given)
-                .unwrap_or_else(|error| note(&format!("{error:#}")));
+    steps.step("what checks look at, and are compared with", || {
+        let wanted = |name: &str| args.is_empty() || args.iter().any(|part| part == name);
+        // All that it costs is rows of the table.
+        let try_to = |install: fn(Permission) -> Result<()>| {
+            install(Permission::Given).unwrap_or_else(|error| note(&format!("{error:#}")));
+        };
+        if wanted("plugins") {
+            try_to(servers::install);
+            try_to(tests::install_celery);
+        }
+        if wanted("checkers") {
+            try_to(servers::install_checkers);
         }
         Ok(())
     })?;

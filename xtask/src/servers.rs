@@ -110,7 +110,7 @@ const DEPLOYERS: &[Server] = &[
 ///
 /// They could not be installed; the text says what to type.
 pub(crate) fn install(permission: Permission) -> Result<()> {
-    let needed_for = "the tests of plugins and metrics, which look at real servers";
+    let needed_for = "tests and benchmarks of plugins and metrics, which look at real servers";
     install_all(SERVERS, needed_for, permission)
 }
 

@@ -61,11 +61,16 @@ pub(crate) fn bugsink(steps: &mut Steps, permission: Permission) -> Result<()> {
 /// Installs Celery and Flower, which a check looks at, in one step.
 pub(crate) fn celery(steps: &mut Steps, permission: Permission) -> Result<()> {
     steps.step("celery and flower, workers and what tells of them", || {
-        let requirements = workspace::root().join("tests/celery/requirements.txt");
-        let needed_for = "the tests of the plugin `celery`";
-        scripts::virtual_environment("celery", needed_for, &requirements, permission)?;
-        Ok(())
+        install_celery(permission)
     })
+}
+
+/// The same without a step.
+pub(crate) fn install_celery(permission: Permission) -> Result<()> {
+    let requirements = workspace::root().join("tests/celery/requirements.txt");
+    let needed_for = "runs of the plugin `celery`";
+    scripts::virtual_environment("celery", needed_for, &requirements, permission)?;
+    Ok(())
 }
 
 /// Installs what the files of `deploy/` are held to, in one step.
