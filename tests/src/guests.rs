@@ -95,8 +95,10 @@ pub const ZOO_LOCAL: Guest = test("zoo-local");
 pub const EXAMPLE_CLOCK: Guest = test("example-clock");
 /// A check in Python.
 pub const PYTHON_EXPIRY: Guest = test("python-expiry");
-/// A check in JavaScript.
+/// A check in JavaScript, with the small engine of that language.
 pub const JS_QUOTA: Guest = test("js-quota");
+/// The same with the large one, of a browser.
+pub const JS_QUOTA_STARLINGMONKEY: Guest = test("js-quota-starlingmonkey");
 /// The first-party plugin `celery`.
 pub const CELERY: Guest = plugin("celery");
 /// The first-party plugin `disk`.

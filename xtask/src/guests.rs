@@ -20,7 +20,7 @@ use crate::workspace;
 pub(crate) const TEST_GUESTS: &str = "vitals-test-guests";
 
 /// How many steps [`all_for_tests`] counts.
-pub(crate) const STEPS_FOR_TESTS: u32 = 5;
+pub(crate) const STEPS_FOR_TESTS: u32 = 6;
 
 /// The check that a user copies, in a workspace of its own.
 pub(crate) const EXAMPLE_MANIFEST: &str = "examples/check/Cargo.toml";

@@ -29,8 +29,9 @@ pub(crate) struct ScriptGuest {
     tool: fn(Permission) -> Result<Command>,
 }
 
-/// All of them.
-pub(crate) const GUESTS: [ScriptGuest; 2] = [
+/// All of them. One source is a guest of both engines for JavaScript: `QuickJS`, which is small, and
+/// `StarlingMonkey`, which is a browser's.
+pub(crate) const GUESTS: [ScriptGuest; 3] = [
     ScriptGuest {
         name: "python-expiry",
         language: "Python",
@@ -43,7 +44,7 @@ pub(crate) const GUESTS: [ScriptGuest; 2] = [
     },
     ScriptGuest {
         name: "js-quota",
-        language: "JavaScript",
+        language: "JavaScript, with QuickJS",
         inputs: &[
             "wit/health.wit",
             "tests/script-guests/js/check.js",
@@ -51,6 +52,17 @@ pub(crate) const GUESTS: [ScriptGuest; 2] = [
             "tests/script-guests/js/package-lock.json",
         ],
         tool: jco,
+    },
+    ScriptGuest {
+        name: "js-quota-starlingmonkey",
+        language: "JavaScript, with StarlingMonkey",
+        inputs: &[
+            "wit/health.wit",
+            "tests/script-guests/js/check.js",
+            "tests/script-guests/starlingmonkey/package.json",
+            "tests/script-guests/starlingmonkey/package-lock.json",
+        ],
+        tool: componentize_js,
     },
 ];
 
@@ -94,19 +106,42 @@ fn componentize_py(permission: Permission) -> Result<Command> {
 
 /// JavaScript's tool, with its `QuickJS` backend.
 fn jco(permission: Permission) -> Result<Command> {
-    let source = workspace::root().join("tests/script-guests/js");
-    let directory = node_packages("js", "the JavaScript test guest", &source, permission)?;
-    let mut build = command(directory.join("node_modules/.bin/jco"));
+    let mut build = command(of_npm("js", permission)?.join("jco"));
+    build.arg("componentize");
+    of_javascript(&mut build);
     build
-        .arg("componentize")
-        // It looks for a relative path in another directory than its own.
-        .arg(source.join("check.js"))
-        .arg("--wit")
-        .arg(workspace::root().join("wit"))
-        .args(["--world-name", "plugin", "--backend", "qjs"])
+        .args(["--backend", "qjs"])
         // Else it makes a component of the asynchronous model, which WASI 0.2 does not have.
         .arg("--backend-qjs-disable-async");
     Ok(build)
+}
+
+/// The one for `StarlingMonkey`, apart from the other, whose packages `vitals new` hands to authors. It imports
+/// `preview2-shim` without asking for it.
+fn componentize_js(permission: Permission) -> Result<Command> {
+    let mut build = command(of_npm("starlingmonkey", permission)?.join("componentize-js"));
+    of_javascript(&mut build);
+    // The check needs none of it.
+    build.arg("--disable");
+    build.args(["stdio", "random", "clocks", "http", "fetch-event"]);
+    Ok(build)
+}
+
+/// What both are told. They look for a relative path in another directory than their own.
+fn of_javascript(build: &mut Command) {
+    let root = workspace::root();
+    build
+        .arg(root.join("tests/script-guests/js/check.js"))
+        .arg("--wit")
+        .arg(root.join("wit"))
+        .args(["--world-name", "plugin"]);
+}
+
+/// Installs what a directory of `tests/script-guests` pins; answers the directory of its programs.
+fn of_npm(name: &str, permission: Permission) -> Result<PathBuf> {
+    let source = workspace::root().join("tests/script-guests").join(name);
+    let directory = node_packages(name, "the JavaScript test guests", &source, permission)?;
+    Ok(directory.join("node_modules/.bin"))
 }
 
 /// Installs Python packages into a virtual environment of their own in `target/tools`; answers its
@@ -249,7 +284,12 @@ mod tests {
 
     #[test]
     fn the_pins_name_no_place_to_fetch_from() {
-        for of in ["script-guests/js", "deploy", "grafana"] {
+        for of in [
+            "script-guests/js",
+            "script-guests/starlingmonkey",
+            "deploy",
+            "grafana",
+        ] {
             let lock = workspace::root().join(format!("tests/{of}/package-lock.json"));
             let lock = fs::read_to_string(lock).unwrap();
             assert!(!lock.contains("\"resolved\": \"http"), "{of}");

@@ -89,7 +89,7 @@ fn joined(mut chunks: &str) -> Result<String, String> {
 ///
 /// # Errors
 ///
-/// There is no whole answer within three minutes.
+/// There is no whole answer within five minutes.
 pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
     ask(address, "GET", path, &[]).await
 }
@@ -98,7 +98,7 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
 ///
 /// # Errors
 ///
-/// There is no whole answer within three minutes.
+/// There is no whole answer within five minutes.
 pub async fn ask(
     address: SocketAddr,
     method: &str,
@@ -126,4 +126,4 @@ pub async fn ask(
     }
 }
 
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(5);
