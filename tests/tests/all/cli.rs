@@ -1,11 +1,13 @@
 //! The command line: what it prints and which exit status it ends in.
 
+mod bench;
+
 use std::fmt::Write as _;
 use std::fs;
 
 use insta::assert_snapshot;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serde_json::{Value, json};
+use serde_json::Value;
 use vitals_tests::{Finished, Reply, Target, TestHost, Vitals, guests};
 
 /// What a command printed and how it ended.
@@ -150,78 +152,6 @@ fn what_could_not_be_run_at_all_exits_3() {
         all.push_str(&shown(&ended));
     }
     assert_snapshot!(all);
-}
-
-#[test]
-fn bench_says_what_a_run_costs() {
-    let bench = |arguments: &[&str]| {
-        let line = ["bench", "plugins/status.wasm", "--runs", "20"];
-        let line = line.iter().chain(arguments).copied();
-        Vitals::new(line).plugin("status", guests::STATUS).run()
-    };
-    let ended = bench(&["--at-once", "4", "--format", "json"]);
-    assert_eq!(ended.status, Some(0), "{}", shown(&ended));
-    let untidy = ended.stdout.replace("<varies>", "0").replace("<ms>", "0");
-    let json: Value = serde_json::from_str(&untidy).expect("JSON");
-    assert_eq!(json["runs"], 20);
-    assert_eq!(json["results"], json!({ "healthy": 20 }));
-    assert_eq!(json["first"]["status"], "healthy");
-    let number = |pointer: &str| json.pointer(pointer).and_then(Value::as_f64).unwrap();
-    assert!(number("/fuel/median") > 100.0, "{json}");
-    assert!(
-        number("/instance/median_us") < number("/time/longest_us"),
-        "{json}"
-    );
-    assert!(
-        number("/time/median_us") <= number("/time/p99_us"),
-        "{json}"
-    );
-    assert!(
-        number("/cpu_us") > 0.0 && number("/runs_per_second") > 0.0,
-        "{json}"
-    );
-
-    // What it does is told too: a check that fails fast is no fast check.
-    let ended = bench(&["--settings", r#"{"fail": "panic", "message": "lost"}"#]);
-    assert_eq!(ended.status, Some(0), "{}", shown(&ended));
-    assert!(
-        ended
-            .stdout
-            .starts_with("first run: unhealthy - panicked at "),
-        "{}",
-        ended.stdout
-    );
-    assert!(
-        ended.stdout.contains("\nruns      20: 20 trap\n"),
-        "{}",
-        ended.stdout
-    );
-    let bars = ended.stdout.lines().filter(|line| line.contains('█'));
-    let counts = bars.filter_map(|line| line.rsplit(' ').next()?.parse::<u32>().ok());
-    assert_eq!(counts.sum::<u32>(), 20, "{}", ended.stdout);
-
-    // Time ends it as well, and what can't be run says so.
-    let line = [
-        "bench",
-        "plugins/sleep.wasm",
-        "--settings",
-        r#"{"time": "50ms"}"#,
-        "--for",
-        "200ms",
-    ];
-    let ended = Vitals::new(line).plugin("sleep", guests::SLEEP).run();
-    assert!(ended.stdout.contains("healthy"), "{}", shown(&ended));
-    let ended = bench(&["--settings", "{"]);
-    assert_eq!(ended.status, Some(3), "{}", shown(&ended));
-    let ended = Vitals::new(["bench", "nowhere.wasm"]).run();
-    assert_eq!(ended.status, Some(3));
-    assert!(
-        ended
-            .stderr
-            .contains("cannot run nowhere.wasm: cannot read it: "),
-        "{}",
-        ended.stderr
-    );
 }
 
 #[test]
