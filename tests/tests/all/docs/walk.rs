@@ -2,10 +2,9 @@
 //! says to write is written, and what it promises is looked for.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use tempfile::TempDir;
 use vitals_tests::{Shell, TestHost, Vitals, guests};
 
 use super::markdown::Part;
@@ -27,11 +26,7 @@ async fn the_check_of_the_readme_is_written_built_tried_and_dropped_in() {
         }
     }
     desk.prepare(directory).unwrap();
-    fs::write(
-        desk.0.path().join(directory).join("src/lib.rs"),
-        &code[1].text,
-    )
-    .unwrap();
+    fs::write(desk.0.join(directory).join("src/lib.rs"), &code[1].text).unwrap();
 
     for line in code[2].text.lines() {
         if line.contains("vitals check") {
@@ -62,7 +57,6 @@ async fn the_check_of_the_readme_is_written_built_tried_and_dropped_in() {
     let table = Vitals::new(["validate"]).config(&code[4].text);
     let ended = table.plugin("licence", built).run();
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    desk.tidy_up(directory);
 }
 
 /// Waits until the check that a line asks for is healthy with the plugin's `generation`th version.
@@ -75,14 +69,18 @@ async fn runs(host: &TestHost, line: &str, generation: u64) {
     .await;
 }
 
-/// A directory with the layout that the README's walk begins in: a clone, `vitals`, to work beside.
-struct Desk(TempDir);
+/// A directory with the layout that the README's walk begins in: a clone, `vitals`, to work beside. It is the
+/// same each time, so that what cargo calls by its path is built into the same files.
+struct Desk(PathBuf);
 
 impl Desk {
     /// The clone is this repository, but for the demo's plugins directory, which is `plugins`.
     fn beside_a_clone(plugins: &Path) -> io::Result<Self> {
-        let desk = TempDir::with_prefix("vitals-readme-")?;
-        let clone = desk.path().join("vitals");
+        let desk = guests::target().join("new-check/readme");
+        if desk.exists() {
+            fs::remove_dir_all(&desk)?;
+        }
+        let clone = desk.join("vitals");
         fs::create_dir_all(clone.join("target/debug"))?;
         fs::create_dir_all(clone.join("target/demo"))?;
         for entry in fs::read_dir(guests::root())? {
@@ -97,27 +95,10 @@ impl Desk {
         Ok(Self(desk))
     }
 
-    /// Gives a new crate the versions that the repository is locked to, and a target directory that
-    /// stays, so that the next time little is compiled.
+    /// Gives a new crate the target directory in which `cargo xtask guests` has built what it depends on.
     fn prepare(&self, directory: &str) -> io::Result<()> {
-        let crate_root = self.0.path().join(directory);
-        let kept = guests::root().join("target/readme-check");
-        fs::create_dir_all(&kept)?;
-        symlink(kept, crate_root.join("target"))?;
-        fs::copy(
-            guests::root().join("Cargo.lock"),
-            crate_root.join("Cargo.lock"),
-        )?;
-        Ok(())
-    }
-
-    /// Takes out of the target directory what is called by this directory's path, which no other
-    /// time can use.
-    fn tidy_up(&self, directory: &str) {
-        let packages = "-p vitals-sdk -p vitals-sdk-macros -p licence";
-        for which in ["", "--release", "--release --target wasm32-wasip2"] {
-            self.succeed(directory, &format!("cargo clean {packages} {which}"));
-        }
+        let kept = guests::target().join("examples");
+        symlink(kept, self.0.join(directory).join("target"))
     }
 
     fn succeed(&self, directory: &str, line: &str) {
@@ -125,6 +106,9 @@ impl Desk {
     }
 
     fn shell(&self, directory: &str) -> Shell {
-        Shell::new(self.0.path().join(directory), self.0.path().join("cache"))
+        Shell::new(
+            self.0.join(directory),
+            guests::target().join("new-check/cache"),
+        )
     }
 }
