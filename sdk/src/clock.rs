@@ -86,6 +86,14 @@ pub fn now() -> SystemTime {
 
 /// The seconds since 1970-01-01T00:00:00Z, as [`files::Metadata`](crate::files::Metadata) and
 /// [`tls::Certificate`](crate::tls::Certificate) have their moments; 0 by a clock that is before.
+///
+/// ```
+/// use vitals_sdk::clock;
+///
+/// let ends = 4_102_444_800; // 2100-01-01
+/// let days_left = (ends - clock::unix_seconds()) / 86_400;
+/// assert!(days_left > 0);
+/// ```
 pub fn unix_seconds() -> i64 {
     let since = now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

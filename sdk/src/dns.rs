@@ -47,6 +47,16 @@ impl Error {
     }
 
     /// Whether the resolver has no address for the name, or could not tell one.
+    ///
+    /// ```
+    /// use vitals_sdk::{dns, testing::World};
+    /// use std::time::Duration;
+    ///
+    /// let world = World::new();
+    /// world.name("old.internal").fails(dns::Problem::NotFound);
+    /// let gone = world.run(|| dns::look_up("old.internal", Duration::from_secs(2)));
+    /// assert!(gone.is_err_and(|error| error.is_not_found()));
+    /// ```
     pub fn is_not_found(&self) -> bool {
         self.problem == Problem::NotFound
     }

@@ -70,6 +70,21 @@ impl Metadata {
 }
 
 /// Looks what is at a path.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+/// # use vitals_sdk::testing::World;
+///
+/// # let world = World::new();
+/// # world.file("/var/backups/last", "done").age(Duration::from_hours(3));
+/// # world.run(|| {
+/// let last = files::stat("/var/backups/last")?;
+/// assert_eq!(span_text(last.age()), "3 h");
+/// assert!(last.size_bytes > 0 && !last.is_directory);
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn stat(path: impl AsRef<Path>) -> Result<Metadata, Error> {
     let path = path.as_ref();
     backend::stat(&text(path)).map_err(|problem| Error::new("look at", path, problem))
@@ -107,6 +122,21 @@ pub fn read_to_string(path: impl AsRef<Path>, limit: usize) -> Result<String, Er
 
 /// Reads the last bytes of a file, at most `most`: the end of a log. The first line may be cut, in the
 /// middle of a character too.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+/// # use vitals_sdk::testing::World;
+///
+/// # let world = World::new();
+/// # world.file("/var/log/backup.log", "began\nended well\n");
+/// # world.run(|| {
+/// let end = files::read_tail("/var/log/backup.log", 4096)?;
+/// let end = String::from_utf8_lossy(&end);
+/// assert_eq!(end.lines().last(), Some("ended well"));
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn read_tail(path: impl AsRef<Path>, most: usize) -> Result<Vec<u8>, Error> {
     let path = path.as_ref();
     tail(path, most).map_err(|problem| Error::new("read", path, problem))
@@ -114,6 +144,21 @@ pub fn read_tail(path: impl AsRef<Path>, most: usize) -> Result<Vec<u8>, Error> 
 
 /// The names in a directory, sorted; of more than 10,000 so many. A name that is not UTF-8 has a
 /// replacement character, and leads nowhere.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+/// # use vitals_sdk::testing::World;
+///
+/// # let world = World::new();
+/// # world.file("/var/spool/mail/1", "");
+/// # world.run(|| {
+/// let waiting = files::entries("/var/spool/mail")?;
+/// let outcome = Outcome::healthy("").measure(count("mails_waiting", waiting.len() as u64));
+/// # assert_eq!(outcome.measurements()[0].value(), 1.0);
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn entries(path: impl AsRef<Path>) -> Result<Vec<String>, Error> {
     let path = path.as_ref();
     backend::entries(&text(path)).map_err(|problem| Error::new("list", path, problem))

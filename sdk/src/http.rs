@@ -18,6 +18,7 @@
 //! ```
 
 mod error;
+mod method;
 mod redirect;
 mod response;
 mod status;
@@ -32,54 +33,27 @@ use crate::deadline::Limit;
 use crate::{Deadline, Url, backend};
 
 pub use error::{Error, Problem, Stage};
+pub use method::Method;
 pub use response::Response;
 pub use status::StatusCode;
 
-/// What a request asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub enum Method {
-    /// Reads.
-    #[default]
-    Get,
-    /// Reads without a body.
-    Head,
-    /// Does.
-    Post,
-    /// Replaces.
-    Put,
-    /// Changes.
-    Patch,
-    /// Removes.
-    Delete,
-    /// Asks what is possible.
-    Options,
-    /// Any other, in the case that the server expects.
-    Other(String),
-}
-
-impl Method {
-    /// The method as it stands in a request.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-            Self::Options => "OPTIONS",
-            Self::Other(method) => method,
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// A GET request.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+/// # use vitals_sdk::testing::World;
+///
+/// # let world = World::new();
+/// # world.http("GET", "https://shop.example/health").answers("up");
+/// # world.run(|| {
+/// let url: Url = "https://shop.example/health".parse()?;
+/// let response = http::get(&url).timeout(Duration::from_secs(2)).send()?;
+/// assert!(response.status().is_success());
+/// assert_eq!(response.text(), "up");
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn get(url: &Url) -> RequestBuilder {
     request(Method::Get, url)
 }
@@ -90,6 +64,21 @@ pub fn head(url: &Url) -> RequestBuilder {
 }
 
 /// A POST request.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+/// # use vitals_sdk::testing::World;
+///
+/// # let world = World::new();
+/// # world.http("POST", "https://shop.example/query").answers(r#"{ "rows": 3 }"#);
+/// # world.run(|| {
+/// let url: Url = "https://shop.example/query".parse()?;
+/// let answer: Value = http::post(&url).json(&json!({ "limit": 10 })).send()?.json()?;
+/// assert_eq!(answer["rows"], 3);
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn post(url: &Url) -> RequestBuilder {
     request(Method::Post, url)
 }
@@ -100,6 +89,21 @@ pub fn put(url: &Url) -> RequestBuilder {
 }
 
 /// A request of any method. User and password of the URL become basic authentication.
+///
+/// ```
+/// use vitals_sdk::http::{self, Method};
+/// use vitals_sdk::prelude::*;
+/// # use vitals_sdk::testing::{Answer, World};
+///
+/// # let world = World::new();
+/// # world.http("PURGE", "http://cache/").answers(Answer::new(204));
+/// # world.run(|| {
+/// let purged = http::request(Method::Other("PURGE".to_owned()), &"http://cache/".parse()?).send()?;
+/// assert_eq!(purged.status().to_string(), "204 No Content");
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn request(method: Method, url: &Url) -> RequestBuilder {
     RequestBuilder {
         method,
@@ -179,6 +183,21 @@ impl RequestBuilder {
 
     /// Takes the first so many bytes of the answer's body, or as many as the host allows, and leaves the
     /// rest; see [`Response::is_truncated`].
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// # use vitals_sdk::testing::World;
+    ///
+    /// # let world = World::new();
+    /// # world.http("GET", "http://web/").answers("<!doctype html><title>Shop</title>");
+    /// # world.run(|| {
+    /// let page = http::get(&"http://web/".parse()?).body_prefix(15).send()?;
+    /// assert_eq!(page.text(), "<!doctype html>");
+    /// assert!(page.is_truncated());
+    /// # Ok::<(), Error>(())
+    /// # })?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn body_prefix(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self.takes_prefix = true;
@@ -315,69 +334,4 @@ const BODY_LIMIT: usize = 1 << 20;
 const USER_AGENT: &str = concat!("vitals/", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn url(text: &str) -> Url {
-        text.parse().expect(text)
-    }
-
-    #[test]
-    fn base64_pads() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("a:b?>", "YTpiPz4="),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
-
-    #[test]
-    fn a_request_brings_its_usual_headers_once() {
-        let request = post(&url("http://me:pw@a/"))
-            .header("Accept", "text/plain")
-            .body("four");
-        let headers = request.all_headers();
-        let values = |name: &str| -> Vec<&str> {
-            headers
-                .iter()
-                .filter(|(own, _)| own.eq_ignore_ascii_case(name))
-                .map(|(_, v)| v.as_str())
-                .collect()
-        };
-        assert_eq!(values("accept"), ["text/plain"]);
-        assert_eq!(values("authorization"), ["Basic bWU6cHc="]);
-        assert_eq!(values("content-length"), ["4"]);
-        assert_eq!(values("user-agent").len(), 1);
-    }
-
-    #[test]
-    fn a_debug_print_shows_no_secret() {
-        let request = post(&url("http://me:secret@a/?q=secret"))
-            .header("x-key", "secret")
-            .body("secret");
-        assert_eq!(format!("{request:?}"), "RequestBuilder(POST http://a/?…)");
-    }
-
-    #[test]
-    fn a_scheme_that_is_not_http_is_an_error() {
-        let error = get(&url("ftp://a/")).send().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "cannot get ftp://a/: `ftp` is not a scheme of HTTP; use `http` or `https`"
-        );
-    }
-
-    #[test]
-    fn outside_of_the_host_it_says_that_there_is_no_http() {
-        let error = put(&url("http://a/b?token=1")).send().unwrap_err();
-        assert_eq!(error.problem(), &Problem::NoHost);
-        assert_eq!(
-            error.to_string(),
-            "cannot put http://a/b?…: there is no HTTP outside of the host"
-        );
-    }
-}
+mod tests;

@@ -46,21 +46,49 @@ impl Bound {
 }
 
 /// A time: a `Duration`, or a number of seconds.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+///
+/// let measured = seconds("lag", Duration::from_millis(1500));
+/// assert_eq!((measured.value(), measured.unit()), (1.5, "seconds"));
+/// ```
 pub fn seconds(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Seconds)
 }
 
 /// An amount of bytes.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+///
+/// let measured = bytes("backlog", 3_u64 << 20);
+/// assert_eq!((measured.value(), measured.unit()), (3_145_728.0, "bytes"));
+/// ```
 pub fn bytes(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Bytes)
 }
 
 /// A share, 1 for all of it.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+///
+/// let measured = ratio("disk_used", 0.93);
+/// assert_eq!((measured.value(), measured.unit()), (0.93, "ratio"));
+/// ```
 pub fn ratio(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Ratio)
 }
 
 /// A plain number of things.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+///
+/// let measured = count("messages", 12_u64);
+/// assert_eq!((measured.value(), measured.unit()), (12.0, ""));
+/// ```
 pub fn count(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Count)
 }

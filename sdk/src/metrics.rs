@@ -29,11 +29,38 @@ pub fn counter(name: impl Into<String>, help: impl Into<String>) -> Counter {
 }
 
 /// A number that goes up and down. Name and help as for [`counter`].
+///
+/// ```
+/// use vitals_sdk::metrics;
+/// # use vitals_sdk::testing::World;
+///
+/// # let world = World::new();
+/// # world.run(|| {
+/// metrics::gauge("queue_length", "Messages that wait.").label("queue", "mail").set(12.0)?;
+/// # Ok::<(), metrics::MetricsError>(())
+/// # })?;
+/// # assert_eq!(world.metric("queue_length", &[("queue", "mail")]).unwrap().value, 12.0);
+/// # Ok::<(), metrics::MetricsError>(())
+/// ```
 pub fn gauge(name: impl Into<String>, help: impl Into<String>) -> Gauge {
     Gauge(Series::new(name, help))
 }
 
 /// A distribution of values. Name and help as for [`counter`].
+///
+/// ```
+/// use vitals_sdk::metrics;
+/// # use vitals_sdk::testing::World;
+///
+/// # let world = World::new();
+/// # world.run(|| {
+/// let ages = metrics::histogram("message_age_seconds", "How long messages wait.");
+/// ages.buckets([1.0, 10.0, 60.0]).observe(7.5)?;
+/// # Ok::<(), metrics::MetricsError>(())
+/// # })?;
+/// # assert_eq!(world.metric("message_age_seconds", &[]).unwrap().observed, [7.5]);
+/// # Ok::<(), metrics::MetricsError>(())
+/// ```
 pub fn histogram(name: impl Into<String>, help: impl Into<String>) -> Histogram {
     Histogram {
         series: Series::new(name, help),

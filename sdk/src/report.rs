@@ -48,6 +48,19 @@ pub fn error(message: impl AsRef<str>) {
 
 /// Sends a message to the host's error tracker. Answers the event's id, or nothing where no error
 /// tracker is configured.
+///
+/// ```
+/// use vitals_sdk::report::{self, Level};
+/// # use vitals_sdk::testing::World;
+///
+/// # let world = World::new();
+/// # let told = world.run(|| {
+/// if let Some(event) = report::capture(Level::Error, "the ledger does not add up") {
+///     report::info(format!("reported as {event}"));
+/// }
+/// # });
+/// # assert_eq!((world.captures().len(), world.logs().len()), (1, 1));
+/// ```
 pub fn capture(level: Level, message: impl AsRef<str>) -> Option<String> {
     backend::capture(level, message.as_ref())
 }

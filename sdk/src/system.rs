@@ -127,6 +127,21 @@ impl Load {
 }
 
 /// How full the file system is that holds `path`.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+/// # use vitals_sdk::{system::Disk, testing::World};
+///
+/// # let world = World::new();
+/// # world.disk("/", Disk { total_bytes: 40 << 30, available_bytes: 8 << 30, ..Disk::default() });
+/// # world.run(|| {
+/// let disk = system::disk("/srv")?;
+/// assert_eq!(share_text(disk.used_ratio()), "80 %");
+/// assert_eq!(bytes_text(disk.available_bytes), "8 GiB");
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn disk(path: impl AsRef<Path>) -> Result<Disk, Error> {
     let path = path.as_ref().to_string_lossy();
     backend::disk_usage(&path).map_err(|problem| Error {
@@ -136,6 +151,22 @@ pub fn disk(path: impl AsRef<Path>) -> Result<Disk, Error> {
 }
 
 /// How much memory the machine has, and how much of it is available.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+/// # use vitals_sdk::{system::Memory, testing::World};
+///
+/// # let world = World::new();
+/// # world.memory(Memory { total_bytes: 8 << 30, available_bytes: 2 << 30, ..Memory::default() });
+/// # world.run(|| {
+/// let memory = system::memory()?;
+/// let outcome = Outcome::healthy(format!("{} available", bytes_text(memory.available_bytes)))
+///     .measure(ratio("memory_used", memory.used_ratio()).degraded_above(0.9));
+/// # assert_eq!(outcome.message(), "2 GiB available");
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn memory() -> Result<Memory, Error> {
     backend::memory_usage().map_err(|problem| Error {
         fact: "the memory usage".to_owned(),

@@ -10,6 +10,22 @@ use super::{Error, Method, Problem, Reply, StatusCode};
 use crate::Url;
 
 /// An answer, read to its end or to the limit of its body.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+/// # use vitals_sdk::testing::{Answer, World};
+///
+/// # let world = World::new();
+/// # world.http("GET", "http://web/").answers(Answer::new(503).header("Retry-After", "120"));
+/// # world.run(|| {
+/// let response = http::get(&"http://web/".parse()?).send()?;
+/// assert_eq!(response.status().as_u16(), 503);
+/// assert_eq!(response.header("retry-after"), Some("120"));
+/// assert!(response.body().is_empty());
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Response {
     method: Method,
     url: Url,

@@ -1,0 +1,66 @@
+//! What a request has besides what it was told, and what is wrong with it before it is sent.
+
+use super::*;
+
+fn url(text: &str) -> Url {
+    text.parse().expect(text)
+}
+
+#[test]
+fn base64_pads() {
+    for (bytes, text) in [
+        ("", ""),
+        ("f", "Zg=="),
+        ("fo", "Zm8="),
+        ("foo", "Zm9v"),
+        ("a:b?>", "YTpiPz4="),
+    ] {
+        assert_eq!(base64(bytes.as_bytes()), text);
+    }
+}
+
+#[test]
+fn a_request_brings_its_usual_headers_once() {
+    let request = post(&url("http://me:pw@a/"))
+        .header("Accept", "text/plain")
+        .body("four");
+    let headers = request.all_headers();
+    let values = |name: &str| -> Vec<&str> {
+        headers
+            .iter()
+            .filter(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str())
+            .collect()
+    };
+    assert_eq!(values("accept"), ["text/plain"]);
+    assert_eq!(values("authorization"), ["Basic bWU6cHc="]);
+    assert_eq!(values("content-length"), ["4"]);
+    assert_eq!(values("user-agent").len(), 1);
+}
+
+#[test]
+fn a_debug_print_shows_no_secret() {
+    let request = post(&url("http://me:secret@a/?q=secret"))
+        .header("x-key", "secret")
+        .body("secret");
+    assert_eq!(format!("{request:?}"), "RequestBuilder(POST http://a/?…)");
+}
+
+#[test]
+fn a_scheme_that_is_not_http_is_an_error() {
+    let error = get(&url("ftp://a/")).send().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot get ftp://a/: `ftp` is not a scheme of HTTP; use `http` or `https`"
+    );
+}
+
+#[test]
+fn outside_of_the_host_it_says_that_there_is_no_http() {
+    let error = put(&url("http://a/b?token=1")).send().unwrap_err();
+    assert_eq!(error.problem(), &Problem::NoHost);
+    assert_eq!(
+        error.to_string(),
+        "cannot put http://a/b?…: there is no HTTP outside of the host"
+    );
+}
