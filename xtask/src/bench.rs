@@ -37,7 +37,9 @@ pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
             .args(["--release", "-p", "vitals-bench", "--target-dir"])
             .arg(workspace::target())
             .arg("--")
-            .args(args);
+            .args(args)
+            // Who has it set would measure backtraces of errors that are none to anybody.
+            .env_remove("RUST_BACKTRACE");
         run(with_fixtures(&mut bench))
     })
 }
