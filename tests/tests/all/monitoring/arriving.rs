@@ -1,5 +1,6 @@
-//! A dependency breaks and is mended: the shipped rule fires in a real Prometheus, a real Alertmanager with
-//! the example's routes tells who is called, and tells again when it is over.
+//! A dependency breaks and is mended. It is told of by both ways: the shipped rule fires in a real
+//! Prometheus, and the host notifies by itself. A real Alertmanager with the example's routes tells who is
+//! called, and tells again when it is over.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,10 +32,10 @@ impl Told {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until somebody was told that an alert on a check is in a state.
-    async fn eventually(&self, whom: &str, name: &str, check: &str, state: &str) -> Value {
+    /// Waits until somebody was told that a check is unhealthy, or is so no longer.
+    async fn eventually(&self, whom: &str, way: Way, check: &str, state: &str) -> Value {
         eventually(
-            &format!("{whom} is told: {name}, {check}, {state}"),
+            &format!("{whom} is told: {check}, {state}, by {way:?}"),
             async || {
                 let told = self.lock();
                 let mut messages = told.iter().filter(|(told, _)| told == whom);
@@ -42,7 +43,8 @@ impl Told {
                     let mut alerts = message["alerts"].as_array()?.iter();
                     alerts.find(|alert| {
                         alert["status"] == state
-                            && alert["labels"]["alertname"] == name
+                            && alert["labels"]["alertname"] == "VitalsCheckUnhealthy"
+                            && way == Way::of(alert)
                             && alert["labels"]["check"] == check
                     })
                 });
@@ -51,25 +53,66 @@ impl Told {
         )
         .await
     }
+
+    /// Waits until the host has told its own webhook of the shop.
+    async fn at_the_desk(&self, event: &str) {
+        eventually(&format!("the desk is told: {event}"), async || {
+            let told = self.lock();
+            let mut posted = told.iter().filter(|(whom, _)| whom == "desk");
+            posted
+                .any(|(_, message)| message["check"] == "shop" && message["event"] == event)
+                .then_some(())
+                .ok_or_else(|| format!("{told:#?}"))
+        })
+        .await;
+    }
 }
 
+/// How news come to Alertmanager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Of Prometheus, which scrapes.
+    Rule,
+    /// Of the host itself.
+    Notification,
+}
+
+impl Way {
+    const BOTH: [Self; 2] = [Self::Rule, Self::Notification];
+
+    fn of(alert: &Value) -> Self {
+        match alert["labels"]["instance"].as_str() {
+            Some(INSTANCE) => Self::Notification,
+            _ => Self::Rule,
+        }
+    }
+}
+
+/// What the host calls itself in notifications.
+const INSTANCE: &str = "the-shop's";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dependency_that_breaks_is_told_of_by_rule_and_told_of_again_when_it_is_mended() {
+async fn a_dependency_that_breaks_is_told_of_by_rule_and_by_notification_and_so_is_its_mending() {
     let shop = Target::start(Reply::ok("open"));
+    let (webhook, told) = Told::here().await;
+    let alertmanager = quick::alertmanager(webhook.address());
     let config = format!(
         "metrics = {{ enabled = true }}\n[defaults]\ninterval = '500ms'\ntimeout = '500ms'\n\
          [checks.shop]\nplugin = 'http'\nconfig = {{ url = '{}' }}\n\
-         [checks.mirror]\nplugin = 'http'\ncritical = false\nconfig = {{ url = '{}' }}\n",
+         [checks.mirror]\nplugin = 'http'\ncritical = false\nconfig = {{ url = '{}' }}\n\
+         [notify]\ninstance = \"{INSTANCE}\"\n\
+         [notify.alertmanager]\nurls = ['http://{}']\n\
+         [notify.webhooks.desk]\nurl = 'http://{}/desk'\n",
         shop.url("/health"),
         shop.url("/mirror"),
+        alertmanager.address(),
+        webhook.address(),
     );
     let host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
         .config(&config)
         .plugin("http", guests::HTTP)
         .serve()
         .await;
-    let (webhook, told) = Told::here().await;
-    let alertmanager = quick::alertmanager(webhook.address());
     let node = Process::node_exporter();
     let prometheus = quick::prometheus(
         &[host.address()],
@@ -87,17 +130,15 @@ async fn a_dependency_that_breaks_is_told_of_by_rule_and_told_of_again_when_it_i
     assert!(told.lock().is_empty(), "{told:?}");
 
     shop.reply(Reply::status("503 Service Unavailable", "closed"));
-    let alert = told
-        .eventually("pager", "VitalsCheckUnhealthy", "shop", "firing")
-        .await;
-    assert_eq!(alert["labels"]["severity"], "critical", "{alert:#}");
-    assert_eq!(alert["labels"]["plugin"], "http", "{alert:#}");
-    assert_eq!(
-        alert["annotations"]["summary"], "shop is unhealthy",
-        "{alert:#}"
-    );
-    told.eventually("tickets", "VitalsCheckUnhealthy", "mirror", "firing")
-        .await;
+    for way in Way::BOTH {
+        let alert = told.eventually("pager", way, "shop", "firing").await;
+        assert_eq!(alert["labels"]["severity"], "critical", "{alert:#}");
+        assert_eq!(alert["labels"]["plugin"], "http", "{alert:#}");
+        let summary = alert["annotations"]["summary"].as_str().unwrap_or_default();
+        assert!(summary.ends_with("shop is unhealthy"), "{alert:#}");
+        told.eventually("tickets", way, "mirror", "firing").await;
+    }
+    told.at_the_desk("firing").await;
     // That the host is not ready is no news besides.
     eventually("what follows from it is held back", async || {
         let alerts = alertmanager.alerts().await?;
@@ -111,8 +152,9 @@ async fn a_dependency_that_breaks_is_told_of_by_rule_and_told_of_again_when_it_i
     .await;
 
     shop.reply(Reply::ok("open again"));
-    for (whom, check) in [("pager", "shop"), ("tickets", "mirror")] {
-        told.eventually(whom, "VitalsCheckUnhealthy", check, "resolved")
-            .await;
+    for way in Way::BOTH {
+        told.eventually("pager", way, "shop", "resolved").await;
+        told.eventually("tickets", way, "mirror", "resolved").await;
     }
+    told.at_the_desk("resolved").await;
 }
