@@ -96,9 +96,15 @@ impl Shelf {
         stamp: Option<Stamp>,
         now: Timestamp,
     ) -> Shelved {
-        self.seen.stamp = stamp;
         match outcome {
-            LoadOutcome::Unchanged => Shelved::Unchanged,
+            LoadOutcome::Unchanged => {
+                // It may be due once more since it was begun to be looked at: then its stamp must
+                // not pass for one that was seen.
+                if self.seen.digest.is_some() {
+                    self.seen.stamp = stamp;
+                }
+                Shelved::Unchanged
+            }
             LoadOutcome::Failed(digest, error) => {
                 let seen = Seen { digest, stamp };
                 let seen = if error.may_pass() {
@@ -116,7 +122,8 @@ impl Shelf {
                 }
             }
             LoadOutcome::Loaded(plugin) => {
-                self.seen.digest = Some(plugin.digest());
+                let digest = Some(plugin.digest());
+                self.seen = Seen { digest, stamp };
                 self.error = None;
                 self.generation += 1;
                 self.since = Some(now);
@@ -159,5 +166,20 @@ mod tests {
         let mut shelf = Shelf::default();
         failed(&mut shelf, error);
         assert!(shelf.seen().digest.is_some(), "the guest is to blame");
+    }
+
+    #[test]
+    fn what_is_to_be_loaded_once_more_is_not_unchanged_because_it_was_being_looked_at() {
+        let file = std::env::current_exe().unwrap();
+        let stamp = Stamp::of(&file).unwrap();
+        let mut shelf = Shelf::default();
+        failed(&mut shelf, LoadError::Empty);
+        shelf.retry_if(|_| true);
+        let now = Timestamp::UNIX_EPOCH;
+        shelf.put(LoadOutcome::Unchanged, Some(stamp), now);
+        assert_eq!(shelf.seen().stamp, None);
+        failed(&mut shelf, LoadError::Empty);
+        shelf.put(LoadOutcome::Unchanged, Some(stamp), now);
+        assert_eq!(shelf.seen().stamp, Some(stamp));
     }
 }
