@@ -182,7 +182,7 @@ vitals answers, {after:.1} s after it was started. Try these in another terminal
                                                         /plugins says what it wants
   target/debug/vitals serve --listen 127.0.0.1:8009     what the check `neighbour` looks for
 
-{CONFIG} says what each check is; a change of it needs a restart.
+{CONFIG} says what each check is; a change of it is taken over while vitals runs.
 Ctrl-C ends it.
 "
     )
