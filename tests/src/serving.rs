@@ -181,9 +181,25 @@ impl Serving {
 
     /// What of the machine's memory it holds, in bytes; 0 where it has ended.
     pub fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory that it has held since [`Serving::forget_peak`], in bytes; 0 where it has
+    /// ended.
+    pub fn peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// Counts the peak of its memory from here on.
+    pub fn forget_peak(&self) {
+        // It may have ended. The 5 is in proc_pid_clear_refs(5).
+        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
+    }
+
+    fn memory(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
         kibibytes.unwrap_or(0) << 10
     }

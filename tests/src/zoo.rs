@@ -15,6 +15,7 @@ mod cpu;
 mod descriptions;
 mod files;
 mod frame;
+mod host_work;
 mod house;
 mod http;
 mod keeper;
@@ -28,6 +29,7 @@ mod sockets;
 mod start;
 mod table;
 mod tls;
+mod watchdog;
 mod world;
 
 pub use animal::{Animal, Group};
@@ -78,5 +80,6 @@ pub fn catalogue() -> Vec<(Group, Vec<Animal>)> {
         (load::GROUP, load::animals()),
         (compilation::GROUP, compilation::animals()),
         (schemas::GROUP, schemas::animals()),
+        (host_work::GROUP, host_work::animals()),
     ]
 }

@@ -156,11 +156,14 @@ fn page(reports: &[GroupReport]) -> String {
     let neighbour = reports.iter().map(|report| report.slowest_neighbour_ms);
     let neighbour = neighbour.fold(0.0, f64::max);
     let kept = reports.iter().map(|report| report.kept).max().unwrap_or(0);
+    let peak = reports.iter().map(|report| report.peak).max().unwrap_or(0);
     format!(
         "{HEAD}\n{animals} animals. Worst overrun: {worst:.1} ms (`{who}`), {worst_bulk:.1} ms where one bulk \
          instruction may add its own length. Slowest run of the neighbour: {neighbour:.1} ms. Most \
-         memory that a host held more after a group than before: {} MiB.\n{}",
+         memory that a host held more after a group than before: {} MiB; while an animal was there: {} \
+         MiB.\n{}",
         kept >> 20,
+        peak >> 20,
         table(reports)
     )
 }

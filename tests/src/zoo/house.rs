@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Patience;
 use super::animal::{Animal, Body, FOUL, Group};
+use super::watchdog::Watchdog;
 use super::world::World;
 use crate::guests;
 use crate::serving::Serving;
@@ -17,8 +18,11 @@ use crate::vitals::Vitals;
 /// A host with a check for every animal, of which none has its plugin yet.
 pub(super) struct House {
     serving: Serving,
+    watchdog: Watchdog,
     patience: Patience,
     slowest_neighbour: f64,
+    /// The most memory that the host held beyond what it held before the animal, in bytes.
+    peak: u64,
 }
 
 /// What was seen of one animal.
@@ -62,9 +66,11 @@ impl House {
             .serve()
             .await;
         let mut house = Self {
+            watchdog: Watchdog::start(serving.address()),
             serving,
             patience,
             slowest_neighbour: 0.0,
+            peak: 0,
         };
         house.warm_up().await;
         house
@@ -85,6 +91,11 @@ impl House {
         self.slowest_neighbour
     }
 
+    /// The most memory that the host held beyond what it held before an animal, in bytes.
+    pub(super) fn peak(&self) -> u64 {
+        self.peak
+    }
+
     /// The last lines of the host's log.
     pub(super) fn last_words(&self) -> String {
         let log = self.serving.log();
@@ -96,6 +107,9 @@ impl House {
         let neighbour = self.neighbour().await;
         let path = self.path(animal.name());
         let said = self.serving.log().len();
+        let resident = self.resident();
+        self.serving.forget_peak();
+        self.watchdog.take();
         let dropped = Instant::now();
         let page = match &animal.body {
             Body::Litter(files) => self.litter(&files()).await,
@@ -119,10 +133,16 @@ impl House {
             faults.push("`/metrics` is not what it should be".to_owned());
         }
         faults.extend(self.neighbour_page_fault().await);
-        match self.serving.get("/health/live").await {
-            Ok(answer) if answer.status == 200 => {}
-            Ok(answer) => faults.push(format!("`/health/live` says {}", answer.text())),
-            Err(error) => faults.push(error),
+        let peak = self.serving.peak().saturating_sub(resident);
+        self.peak = self.peak.max(peak);
+        if peak > MOST_PEAK {
+            faults.push(format!("the host held {} MiB for it", peak >> 20));
+        }
+        let probes = self.watchdog.take();
+        faults.extend(probes.failure);
+        let slowest = self.patience.slowest_probe();
+        if probes.slowest > slowest {
+            faults.push(format!("`/health/live` took {:?}", probes.slowest));
         }
         remove(&path);
         Seen { page, took, faults }
@@ -152,6 +172,7 @@ impl House {
             self.last_words()
         );
         self.slowest_neighbour = 0.0;
+        self.peak = 0;
     }
 
     /// What is known of the check, once it is more than that its plugin is not there.
@@ -308,6 +329,14 @@ impl Patience {
         }
     }
 
+    /// How long `/health/live` may take.
+    fn slowest_probe(self) -> Duration {
+        match self {
+            Self::Busy | Self::Hasty => Duration::from_secs(2),
+            Self::Quiet => Duration::from_millis(200),
+        }
+    }
+
     fn neighbour_faults(self, before: Neighbour, after: Neighbour, time: Duration) -> Vec<String> {
         let mut faults = Vec::new();
         if after.bad > before.bad {
@@ -383,6 +412,8 @@ const LOG_LINE_BYTES: usize = 8 << 10;
 /// Lines of a guest that the log takes from one run.
 const LOG_LINES: usize = 64;
 const NEIGHBOUR: &str = "neighbour";
+/// How much memory the host may hold for one animal: the largest guest, its file and its answers.
+const MOST_PEAK: u64 = 256 << 20;
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long a file of a series stands.
 const REPLACED_AFTER: Duration = Duration::from_millis(10);

@@ -18,6 +18,8 @@ pub struct GroupReport {
     pub sightings: Vec<Sighting>,
     /// What the host held more of the machine's memory afterwards than before, in bytes.
     pub kept: i64,
+    /// The most memory that a host held beyond what it held before an animal, in bytes.
+    pub peak: u64,
     /// The longest run of the neighbour, in milliseconds.
     pub slowest_neighbour_ms: f64,
     /// What was wrong with the host as a whole.
@@ -80,6 +82,7 @@ pub async fn visit(group: Group, animals: Vec<Animal>, patience: Patience) -> Gr
         group,
         sightings: Vec::new(),
         kept: 0,
+        peak: 0,
         slowest_neighbour_ms: 0.0,
         faults: Vec::new(),
     };
@@ -92,6 +95,7 @@ pub async fn visit(group: Group, animals: Vec<Animal>, patience: Patience) -> Gr
         }
         let seen = house.watch(animal).await;
         report.slowest_neighbour_ms = report.slowest_neighbour_ms.max(house.slowest_neighbour());
+        report.peak = report.peak.max(house.peak());
         let mut sighting = sighting(animal, &seen, patience);
         let is_lost = seen.page.is_null();
         if !house.is_alive() {

@@ -86,4 +86,5 @@ groups! {
     files_of_plugins: "files of plugins",
     compilation: "compilation",
     schemas: "schemas",
+    what_the_host_does_with_it: "what the host does with it",
 }
