@@ -413,7 +413,7 @@ const LOG_LINE_BYTES: usize = 8 << 10;
 const LOG_LINES: usize = 64;
 const NEIGHBOUR: &str = "neighbour";
 /// How much memory the host may hold for one animal: the largest guest, its file and its answers.
-const MOST_PEAK: u64 = 256 << 20;
+const MOST_PEAK: u64 = 128 << 20;
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long a file of a series stands.
 const REPLACED_AFTER: Duration = Duration::from_millis(10);
