@@ -210,8 +210,9 @@ impl Schedule {
         let at_end = ended.clone().drop_guard();
         let life = async move {
             let _at_end = at_end;
+            // Removed or not: whoever follows waits for this loop alone, not for the ones before it.
             if let Some(before) = before {
-                life.wait_for(&before).await;
+                before.cancelled().await;
             }
             life.live().await;
             life.end();

@@ -53,14 +53,6 @@ impl Life {
         }
     }
 
-    /// Waits for the end of another life, but not for longer than this one is to go on.
-    pub(super) async fn wait_for(&self, ended: &CancellationToken) {
-        tokio::select! {
-            () = ended.cancelled() => {}
-            () = self.stop.cancelled() => {}
-        }
-    }
-
     /// Runs the check until it is stopped. A panic costs one run, and the next one comes when it is
     /// due.
     pub(super) async fn live(&mut self) {
