@@ -47,8 +47,8 @@ pub trait Results: Send + Sync {
     /// A due run waited so long for a slot, and got one or gave up.
     fn waited(&self, check: &CheckName, time: Duration);
 
-    /// A run that was due was not made.
-    fn skipped(&self, check: &CheckName, reason: Skipped);
+    /// `count` runs that were due were not made.
+    fn skipped(&self, check: &CheckName, reason: Skipped, count: u64);
 
     /// The host's own code panicked in a run of the check, or over its result, and said `what`. That
     /// was contained, and told in the log.

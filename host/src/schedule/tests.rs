@@ -57,8 +57,10 @@ impl Results for Collect {
         let _ = self.finished.send(run);
     }
 
-    fn skipped(&self, _check: &CheckName, reason: Skipped) {
-        self.skipped.lock().unwrap().push(reason);
+    fn skipped(&self, _check: &CheckName, reason: Skipped, count: u64) {
+        let count = usize::try_from(count).unwrap();
+        let mut skipped = self.skipped.lock().unwrap();
+        skipped.extend(std::iter::repeat_n(reason, count));
     }
 
     fn waited(&self, check: &CheckName, time: Duration) {
