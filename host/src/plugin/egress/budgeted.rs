@@ -6,6 +6,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,7 +19,18 @@ use tokio::net::TcpStream;
 pub(in crate::plugin) struct BudgetedStream<S> {
     stream: S,
     left: usize,
+    received: Received,
     opening: Vec<u8>,
+}
+
+/// How many bytes a stream has read so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Received(Arc<AtomicU64>);
+
+impl Received {
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl<S> BudgetedStream<S> {
@@ -25,8 +38,14 @@ impl<S> BudgetedStream<S> {
         Self {
             stream,
             left: BUDGET_BYTES,
+            received: Received::default(),
             opening: Vec::new(),
         }
+    }
+
+    /// What counts the bytes that it reads, wherever the stream goes.
+    pub(super) fn received(&self) -> Received {
+        self.received.clone()
     }
 
     /// The first bytes that came, at most 64.
@@ -77,6 +96,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for BudgetedStream<S> {
             Poll::Ready(_) => self.spend(count),
             Poll::Pending => self.left = BUDGET_BYTES,
         }
+        self.received.0.fetch_add(count as u64, Ordering::Relaxed);
         ready
     }
 }
@@ -161,6 +181,7 @@ mod tests {
         assert_eq!(until_pending(&mut ours, 4096).await.0, BUDGET_BYTES);
         let rest = 40_000 - 2 * BUDGET_BYTES;
         assert_eq!(until_pending(&mut ours, 4096).await.0, rest);
+        assert_eq!(ours.received().bytes(), 40_000);
         assert_eq!(ours.opening(), [7; OPENING_BYTES]);
     }
 

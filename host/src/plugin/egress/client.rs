@@ -72,6 +72,7 @@ impl Egress {
         let stream = self
             .open(&peer, self.until(options.connect_timeout))
             .await?;
+        let received = stream.received();
 
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HEADER_BYTES);
@@ -96,6 +97,10 @@ impl Egress {
             }
             match sending.as_mut().poll(context) {
                 Poll::Ready(response) => Poll::Ready(response.map_err(|error| fault(&error))),
+                // All that came belongs to the head, or to informational ones before it.
+                Poll::Pending if received.bytes() > HEADER_BYTES as u64 => {
+                    Poll::Ready(Err(head_too_large()))
+                }
                 Poll::Pending => Poll::Pending,
             }
         });
@@ -257,7 +262,7 @@ pub(super) fn fault(error: &hyper::Error) -> Error {
     } else if error.is_incomplete_message() {
         Error::HttpResponseIncomplete
     } else if error.is_parse_too_large() {
-        Error::HttpResponseHeaderSectionSize(u32::try_from(HEADER_BYTES).ok())
+        head_too_large()
     } else if error.is_closed() || error.is_canceled() {
         Error::ConnectionTerminated
     } else if error.is_user() {
@@ -265,6 +270,10 @@ pub(super) fn fault(error: &hyper::Error) -> Error {
     } else {
         Error::HttpProtocolError
     }
+}
+
+fn head_too_large() -> Error {
+    Error::HttpResponseHeaderSectionSize(u32::try_from(HEADER_BYTES).ok())
 }
 
 /// What an I/O error on a connection means.
@@ -284,5 +293,6 @@ fn broken(error: &io::Error) -> Error {
 const SHORTEST: Duration = Duration::from_millis(1);
 /// How much of a request's body a guest hands over at once.
 const CHUNK_BYTES: usize = 64 << 10;
-/// The most that the status line and the headers of a response may take.
+/// The most that the status line and the headers of a response may take, with all informational
+/// responses before it.
 const HEADER_BYTES: usize = 64 << 10;
