@@ -21,6 +21,7 @@ mod limiter;
 mod load_error;
 mod metrics;
 mod output;
+mod pool;
 mod run;
 mod sandbox;
 mod schema;

@@ -6,6 +6,7 @@
 //! the second time.
 
 mod body;
+mod budgeted;
 mod client;
 mod connect;
 mod look_up;
@@ -22,14 +23,16 @@ use std::time::Instant;
 
 use wasmtime::component::ResourceTable;
 
+pub(super) use self::budgeted::BudgetedStream;
 pub(super) use self::connect::Unreached;
 pub(super) use self::look_up::add_name_lookup_to_linker;
 pub(super) use self::network::Network;
 use self::network::{Asked, ResolveError};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
-pub(super) use self::tls::{Pace, Paced, Shaken, Trouble, Unshaken, trouble};
+pub(super) use self::tls::{Purpose, Shaken, Trouble, Unshaken, trouble};
 pub use self::tls::{Roots, RootsError};
 use super::grants::{Grants, Host, Kind, Peer, Refusal};
+use super::pool::PoolError;
 use crate::check::{self, CheckName};
 
 /// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
@@ -46,6 +49,8 @@ struct Run {
     http_body: u64,
     roots: Roots,
     trail: Mutex<Trail>,
+    /// Held while certificates are examined for the run.
+    examining: tokio::sync::Mutex<()>,
 }
 
 /// What happened on the way out.
@@ -83,6 +88,7 @@ impl Egress {
             http_body,
             roots,
             trail: Mutex::default(),
+            examining: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -124,6 +130,19 @@ impl Egress {
         if trail.refusals.len() < MAX_REFUSALS && !trail.refusals.contains(&refusal) {
             trail.refusals.push(refusal);
         }
+    }
+
+    /// Does something with a server's certificates on a thread that may be lost, one thing at a time
+    /// for a run.
+    ///
+    /// Nothing interrupts such work. Dropping the future gives its answer up, and the check gets no
+    /// other thread until it has ended.
+    pub(super) async fn examine<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        let _turn = self.0.examining.lock().await;
+        self.0.network.certificates().run(&self.0.check, work).await
     }
 
     /// Takes one connection from the budget; `false` where none is left.

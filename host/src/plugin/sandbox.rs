@@ -17,8 +17,8 @@ use super::capabilities::ErrorTracker;
 use super::compile::{Artifact, Compilation, Compiler};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
-use super::files::FilePool;
 use super::metrics::GuestMetrics;
+use super::pool::{BlockingPool, Work};
 use super::state::State;
 use super::threads::GuestThreads;
 use crate::check::Digest;
@@ -34,7 +34,7 @@ struct Shared {
     clock: EpochClock,
     threads: GuestThreads,
     network: Arc<Network>,
-    files: Arc<FilePool>,
+    files: Arc<BlockingPool>,
     cache: Option<CodeCache>,
     /// Compiled code that is being written to the cache.
     keeping: TaskTracker,
@@ -112,7 +112,7 @@ impl Sandbox {
             network: Arc::new(network),
             keeping: TaskTracker::new(),
             admitted: AdmittedByDigest::default(),
-            files: Arc::new(FilePool::new()),
+            files: Arc::new(BlockingPool::new(Work::Files)),
             tracker: options.tracker,
             metrics: options.metrics,
             compilation: Compilation::new(options.compiler),
@@ -164,7 +164,7 @@ impl Sandbox {
     }
 
     /// The threads for blocking calls to file systems.
-    pub(super) fn files(&self) -> &Arc<FilePool> {
+    pub(super) fn files(&self) -> &Arc<BlockingPool> {
         &self.0.files
     }
 

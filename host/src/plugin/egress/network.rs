@@ -1,4 +1,5 @@
-//! What all runs share on their way out: the resolver and its bounds, and the sets of TLS roots.
+//! What all runs share on their way out: the resolver and its bounds, the sets of TLS roots, and the
+//! threads that verify certificates.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,12 +12,14 @@ use super::resolver::{Resolver, Source};
 use super::tls::{Roots, RootsError, SharedRoots};
 use crate::check::CheckName;
 use crate::config::Root;
+use crate::plugin::pool::{BlockingPool, Work};
 
 /// The host's own way out, made once.
 pub(in crate::plugin) struct Network {
     resolver: Resolver,
     roots: Roots,
     shared: Mutex<SharedRoots>,
+    certificates: BlockingPool,
 }
 
 impl Network {
@@ -28,6 +31,7 @@ impl Network {
             resolver: Resolver::new(Source::System),
             roots: shared.of(roots)?,
             shared: Mutex::new(shared),
+            certificates: BlockingPool::new(Work::Certificates),
         })
     }
 
@@ -42,6 +46,11 @@ impl Network {
                 .unwrap_or_else(PoisonError::into_inner)
                 .of(own),
         }
+    }
+
+    /// The threads on which certificates are verified and read.
+    pub(super) fn certificates(&self) -> &BlockingPool {
+        &self.certificates
     }
 
     /// Resolves a name in at most 10 seconds, and never later than `until`.

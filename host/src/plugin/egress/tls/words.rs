@@ -144,7 +144,7 @@ pub(super) fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
     }
 }
 
-fn protocol_error(error: &rustls::Error) -> String {
+pub(super) fn protocol_error(error: &rustls::Error) -> String {
     use rustls::Error;
     let words = match error {
         Error::AlertReceived(alert) => refusal(*alert),
@@ -178,6 +178,7 @@ fn protocol_error(error: &rustls::Error) -> String {
             )
         }
         Error::PeerSentOversizedRecord => "the server sent a record that is too large".to_owned(),
+        Error::Other(why) => why.to_string(),
         Error::DecryptError => "what the server sent cannot be decrypted".to_owned(),
         Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
             "the server sent a message out of turn".to_owned()
