@@ -137,12 +137,13 @@ impl HostBuilder {
         }
         let config = Arc::new(config);
         let from = Arc::clone(&config);
-        let sentry = aside(move || Sentry::new(&from)).await?;
+        let metrics = metrics(config.metrics.enabled);
+        let counted = metrics.clone();
+        let sentry = aside(move || Sentry::new(&from, counted)).await?;
         let tracker = match tracker {
             Some(Tracker(tracker)) => tracker,
             None => Arc::new(sentry.clone()),
         };
-        let metrics = metrics(config.metrics.enabled);
         let options = SandboxOptions {
             compiler,
             metrics: metrics.of_guests(),
