@@ -1,6 +1,10 @@
 //! The host's own connections to servers that its operator named: Sentry, and who is told when a check
 //! turns. What is said there, this file does not know; what checks reach is decided in `plugin`.
 
+#[cfg(test)]
+pub(crate) mod testing;
+mod thread;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,6 +12,7 @@ use std::time::Duration;
 use reqwest::Client;
 use reqwest::redirect::Policy;
 
+pub(crate) use self::thread::OutgoingThread;
 use crate::config::Root;
 use crate::plugin::{Roots, RootsError};
 
@@ -35,6 +40,8 @@ pub(crate) fn client(roots: Option<&[Root]>, patience: Patience) -> Result<Clien
     let client = Client::builder()
         .user_agent(AGENT)
         .redirect(Policy::none())
+        // The server chooses the version otherwise, and HTTP/2 has more to bound.
+        .http1_only()
         .connect_timeout(patience.connecting)
         .timeout(patience.whole);
     let client = match roots {

@@ -1,6 +1,7 @@
 //! Setting a host up.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Host;
+use super::background::Background;
 use super::liveness::{Beats, Loops, sweep};
 use super::names::{Names, RegisterError};
 use crate::board::Board;
@@ -52,6 +54,11 @@ pub enum StartError {
     /// The sandbox could not be set up on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// No threads could be started for the host's own loops.
+    #[error(
+        "cannot start the host's threads: {0}; raise the limits on processes and open files (ulimit -u, -n)"
+    )]
+    Threads(#[source] io::Error),
     /// Reports can't be sent as the configuration says.
     #[error(transparent)]
     Sentry(#[from] NoReports),
@@ -137,12 +144,13 @@ impl HostBuilder {
         }
         let config = Arc::new(config);
         let from = Arc::clone(&config);
-        let sentry = aside(move || Sentry::new(&from)).await?;
+        let metrics = metrics(config.metrics.enabled);
+        let counted = metrics.clone();
+        let sentry = aside(move || Sentry::new(&from, counted)).await?;
         let tracker = match tracker {
             Some(Tracker(tracker)) => tracker,
             None => Arc::new(sentry.clone()),
         };
-        let metrics = metrics(config.metrics.enabled);
         let options = SandboxOptions {
             compiler,
             metrics: metrics.of_guests(),
@@ -150,6 +158,7 @@ impl HostBuilder {
         };
         // The address-space probe and the thread starts block for a moment.
         let sandbox = aside(move || Sandbox::new(options)).await?;
+        let background = Background::start().map_err(StartError::Threads)?;
         Ok(assemble(
             &config,
             environment,
@@ -157,6 +166,7 @@ impl HostBuilder {
             names,
             natives,
             sandbox,
+            background,
             Outlets {
                 notifier: Notifier::new(&config, metrics.clone()),
                 sentry,
@@ -186,6 +196,7 @@ fn assemble(
     names: Names,
     natives: Vec<(CheckName, NativeCheck)>,
     sandbox: Sandbox,
+    background: Background,
     outlets: Outlets,
 ) -> Host {
     let Outlets {
@@ -240,13 +251,16 @@ fn assemble(
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     loops.beat_among_guests(stop.clone());
-    tasks.spawn(watcher.run(stop.clone()));
-    tasks.spawn(sweep(
+    tasks.spawn(loops.beat_among_natives(stop.clone()));
+    let watching = watcher.run(stop.clone());
+    let sweeping = sweep(
         recorder,
         Arc::clone(&loops),
         Instant::now() + config.server.startup_grace,
         stop.clone(),
-    ));
+    );
+    tasks.spawn_on(watching, background.handle());
+    tasks.spawn_on(sweeping, background.handle());
     Host {
         board,
         loops,
@@ -262,6 +276,7 @@ fn assemble(
         closing,
         tasks,
         stop,
+        _background: background,
     }
 }
 
