@@ -2,12 +2,13 @@
 //! turns. What is said there, this file does not know; what checks reach is decided in `plugin`.
 
 use std::error::Error;
-use std::fmt::Write as _;
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::Client;
 use reqwest::redirect::Policy;
 
+use crate::check::Text;
 use crate::config::Root;
 use crate::plugin::{Roots, RootsError};
 
@@ -51,15 +52,25 @@ pub(crate) fn unreached(error: reqwest::Error) -> String {
 }
 
 fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        // Writing to a string can't fail.
-        let _ = write!(text, ": {source}");
-        next = source.source();
-    }
-    text
+    Text::display(WithSources(error), ERROR_BYTES).into()
 }
+
+/// An error and its causes. What the other side says may stand in them.
+struct WithSources<'e>(&'e dyn Error);
+
+impl fmt::Display for WithSources<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(source) = next {
+            write!(f, ": {source}")?;
+            next = source.source();
+        }
+        Ok(())
+    }
+}
+
+const ERROR_BYTES: usize = 1 << 10;
 
 /// What the host calls itself.
 pub(crate) const AGENT: &str = concat!("vitals/", env!("CARGO_PKG_VERSION"));

@@ -26,6 +26,7 @@ mod sandbox;
 mod schema;
 mod shape;
 mod state;
+mod symbols;
 mod system;
 mod threads;
 mod tls;

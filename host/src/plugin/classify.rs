@@ -9,6 +9,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use super::limiter::MemoryExceeded;
 use super::run::RunLimits;
+use super::symbols::Symbols;
 pub(super) use crate::check::Busy;
 use crate::check::{Code, RunError, Text};
 use crate::config::{Secrets, shown_duration, shown_size};
@@ -68,8 +69,8 @@ pub(super) fn classify(
         return trapped(*trap, error, limits, output, secrets);
     }
     // What is around the cause are the frames, as text, with names that the guest chose.
-    let cause = error.root_cause().to_string();
-    if cause.contains(HOSTCALL_FUEL) {
+    let cause = Text::display(error.root_cause(), CAUSE_BYTES);
+    if cause.as_str().contains(HOSTCALL_FUEL) {
         let limit = size(limits.output);
         let message = format!("handed more than {limit} to the host in one call");
         return RunError {
@@ -77,7 +78,7 @@ pub(super) fn classify(
             ..RunError::new(Code::Output, &message)
         };
     }
-    if cause.contains(HANDLE_LIMIT) {
+    if cause.as_str().contains(HANDLE_LIMIT) {
         return resources(limits);
     }
     let message = secrets.line(&format!("trapped: {cause}"), CAUSE_BYTES);
@@ -162,11 +163,9 @@ fn frames(error: &wasmtime::Error, secrets: &Secrets) -> Vec<Text> {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
     };
+    let mut symbols = Symbols::new(secrets);
     let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
-        Some(name) => secrets.line(
-            &format!("{:#}", rustc_demangle::demangle(name)),
-            FRAME_BYTES,
-        ),
+        Some(name) => symbols.show(name),
         None => Text::display(format_args!("function {}", frame.func_index()), CAUSE_BYTES),
     };
     trace.frames().iter().take(MAX_FRAMES).map(name).collect()
@@ -188,7 +187,6 @@ const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
 /// The cap of `Store::set_max_component_handles`, a bare message in wasmtime 48.
 const HANDLE_LIMIT: &str = "store handle limit exceeded";
 const CAUSE_BYTES: usize = 2 << 10;
-const FRAME_BYTES: usize = 256;
 const MAX_FRAMES: usize = 20;
 
 #[cfg(test)]

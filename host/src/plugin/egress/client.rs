@@ -23,6 +23,7 @@ use super::body::BoundedBody;
 use super::connect::connect;
 use super::network::ResolveError;
 use super::{Egress, NoWay, tls};
+use crate::check::Text;
 use crate::plugin::grants::{Channel, Peer};
 
 impl WasiHttpHooks for Egress {
@@ -212,8 +213,12 @@ fn unconnected(error: &io::Error) -> Error {
             Error::ConnectionTerminated
         }
         // The host's own trouble: no sockets left, no permission.
-        _ => Error::InternalError(Some(format!("the host cannot connect: {error}"))),
+        _ => internal(format_args!("the host cannot connect: {error}")),
     }
+}
+
+fn internal(what: std::fmt::Arguments<'_>) -> Error {
+    Error::InternalError(Some(Text::display(what, WORDS_BYTES).into()))
 }
 
 /// What went wrong on a connection that stood, as `wasi:http` says it.
@@ -233,7 +238,7 @@ pub(super) fn fault(error: &hyper::Error) -> Error {
     } else if error.is_closed() || error.is_canceled() {
         Error::ConnectionTerminated
     } else if error.is_user() {
-        Error::InternalError(Some(format!("the request was not sent in full: {error}")))
+        internal(format_args!("the request was not sent in full: {error}"))
     } else {
         Error::HttpProtocolError
     }
@@ -256,5 +261,7 @@ fn broken(error: &io::Error) -> Error {
 const SHORTEST: Duration = Duration::from_millis(1);
 /// How much of a request's body a guest hands over at once.
 const CHUNK_BYTES: usize = 64 << 10;
+/// How much of what went wrong is told.
+const WORDS_BYTES: usize = 512;
 /// The most that the status line and the headers of a response may take.
 const HEADER_BYTES: usize = 64 << 10;

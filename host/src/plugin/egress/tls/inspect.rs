@@ -25,6 +25,7 @@ use tokio_rustls::client::TlsStream;
 use super::paced::{Pace, Paced};
 use super::words::{Trouble, doubt, trouble, unlike_tls, unprovable, untrusted};
 use super::{Roots, server_name};
+use crate::check::Text;
 use crate::plugin::egress::Egress;
 use crate::plugin::grants::Host;
 
@@ -180,7 +181,7 @@ impl ServerCertVerifier for Judge {
         };
         let words = match &error {
             Error::InvalidCertificate(reason) => doubt(reason, Some(leaf), self.roots.len()),
-            other => other.to_string(),
+            other => Text::display(other, WORDS_BYTES).into(),
         };
         self.doubt.set(words).ok();
         if self.insist {
@@ -214,3 +215,6 @@ impl ServerCertVerifier for Judge {
         self.algorithms.supported_schemes()
     }
 }
+
+/// How much of what is wrong is told.
+const WORDS_BYTES: usize = 512;
