@@ -17,6 +17,7 @@ mod files;
 pub(crate) mod fuzzing;
 pub(crate) mod grants;
 mod imports;
+mod io_error;
 mod limiter;
 mod load_error;
 mod metrics;
