@@ -18,6 +18,7 @@ mod mutate;
 mod outcomes;
 mod schemas;
 mod shrink;
+mod symbols;
 
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     answers::TARGET,
     components::TARGET,
     config::TARGET,
@@ -53,6 +54,7 @@ pub const TARGETS: [Target; 7] = [
     hosts::TARGET,
     outcomes::TARGET,
     schemas::TARGET,
+    symbols::TARGET,
 ];
 
 /// The target of a name.

@@ -64,7 +64,7 @@ impl GuestCheck {
         let task = self.task();
         let grants = task.grants.iter().map(ToString::to_string);
         grants
-            .map(|grant| task.secrets.redact(&grant).into_owned())
+            .map(|grant| task.secrets.line(&grant, GRANT_BYTES).into())
             .collect()
     }
 }
@@ -343,7 +343,9 @@ impl Binder {
         for (key, entries) in check.allow.kinds() {
             for entry in entries {
                 let grant = grants::Grant::allowed(key, &entry.text)
-                    .map_err(|error| error.showing(&self.config.secrets.redact(&entry.text)))
+                    .map_err(|error| {
+                        error.showing(self.config.secrets.line(&entry.text, GRANT_BYTES).as_str())
+                    })
                     .map_err(|error| BindFailure::Other(format!("{error} ({})", entry.location)))?;
                 granted.push(grant);
             }
@@ -369,7 +371,7 @@ pub(crate) enum BindFailure {
 
 impl BindFailure {
     fn redacted(self, secrets: &Secrets) -> Self {
-        let clean = |why: String| secrets.redact(&why).into_owned();
+        let clean = |why: String| secrets.line(&why, FAILURE_BYTES).into();
         match self {
             Self::Config(why) => Self::Config(clean(why)),
             Self::Passing(why) => Self::Passing(clean(why)),
@@ -392,6 +394,9 @@ fn load_failure(plugin: &str, shelf: &Shelf, error: &LoadError, check: &CheckCon
 
 /// How long the checks of one plugin may take to be bound, all of them together.
 const BIND_TIME: Duration = Duration::from_secs(30);
+/// Room for the longest path, and what stands before it.
+const GRANT_BYTES: usize = 8 << 10;
+const FAILURE_BYTES: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -417,7 +422,9 @@ mod tests {
         // An error shows the beginning of an entry, in which the secret would not be found.
         let error = grants::Grant::allowed("tcp", &secret).unwrap_err();
         assert!(failure(error.to_string()).contains("hunter2"));
-        let error = error.showing(&secrets.redact(&secret)).to_string();
+        let error = error
+            .showing(secrets.line(&secret, GRANT_BYTES).as_str())
+            .to_string();
         assert!(
             error.contains("`[redacted]`") && !error.contains("hunter2"),
             "{error}"

@@ -261,7 +261,8 @@ mod tests {
         assert_eq!(
             config
                 .secrets
-                .redact("the-token, https://key@sentry.test/1"),
+                .line("the-token, https://key@sentry.test/1", 1000)
+                .as_str(),
             "[redacted], [redacted]"
         );
     }

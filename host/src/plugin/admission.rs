@@ -386,7 +386,7 @@ async fn describe(
 }
 
 fn error_text(error: &wasmtime::Error) -> Text {
-    Text::line(&format!("{error:#}"), TEXT_BYTES)
+    Text::display(format_args!("{error:#}"), TEXT_BYTES)
 }
 
 /// The largest file that is looked at.

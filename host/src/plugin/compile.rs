@@ -11,6 +11,7 @@ mod confine;
 mod error;
 mod frame;
 mod job;
+mod names;
 mod thread;
 
 use std::io;

@@ -34,6 +34,7 @@ pub use self::tls::{Roots, RootsError};
 use super::grants::{Grants, Host, Kind, Peer, Refusal};
 use super::pool::PoolError;
 use crate::check::{self, CheckName};
+use crate::config::Secrets;
 
 /// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
 /// before a guest asks for it.
@@ -92,13 +93,13 @@ impl Egress {
         }))
     }
 
-    /// What was refused so far, each thing once, at most 16 of them.
-    pub(super) fn refusals(&self) -> Vec<check::Refusal> {
+    /// What was refused so far, each thing once, at most 16 of them, without `secrets`.
+    pub(super) fn refusals(&self, secrets: &Secrets) -> Vec<check::Refusal> {
         let trail = self.trail();
         trail
             .refusals
             .iter()
-            .map(|refusal| refusal.shown(&self.0.check))
+            .map(|refusal| refusal.shown(&self.0.check, secrets))
             .collect()
     }
 
@@ -109,11 +110,17 @@ impl Egress {
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Notes a refusal, and answers the words for it.
+    /// Notes a refusal, and answers the words for it to the guest.
     pub(super) fn refuse(&self, refusal: Refusal) -> String {
-        let message = refusal.shown(&self.0.check).message.into();
+        let message = self.words(&refusal);
         self.note(refusal);
         message
+    }
+
+    /// What the guest is told of a refusal; its own words are no secret to it.
+    fn words(&self, refusal: &Refusal) -> String {
+        let shown = refusal.shown(&self.0.check, &Secrets::default());
+        shown.message.into()
     }
 
     fn note(&self, refusal: Refusal) {

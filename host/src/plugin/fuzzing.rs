@@ -1,4 +1,5 @@
-//! Ways for the fuzz targets to what this room keeps to itself: decisions of grants, and schemas.
+//! Ways for the fuzz targets to what this room keeps to itself: decisions of grants, schemas, and
+//! names of functions.
 
 use std::net::IpAddr;
 
@@ -6,6 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::grants::{self, Channel, Grant, GrantError, Grants, Host, Peer};
 use super::schema::{Binding, BindingError, Schema};
+use super::symbols::Symbols;
+use crate::check::Text;
+use crate::config::Secrets;
 
 /// Whether `grants` lets a check reach `host` at `port` where it leads to `address`: both halves of
 /// the decision, as a connection asks for them.
@@ -35,4 +39,10 @@ pub fn bind(schema: &str, config: &Map<String, Value>) -> Result<Binding, Bindin
         &Value::Object(config.clone()),
     ));
     schema.bind(config)
+}
+
+/// The names of the functions on one stack as a result shows them.
+pub fn symbols<'n>(names: impl IntoIterator<Item = &'n str>, secrets: &Secrets) -> Vec<Text> {
+    let mut symbols = Symbols::new(secrets);
+    names.into_iter().map(|name| symbols.show(name)).collect()
 }

@@ -17,6 +17,7 @@ use super::capabilities::ErrorTracker;
 use super::compile::{Artifact, Compilation, Compiler};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
+use super::io_error;
 use super::metrics::GuestMetrics;
 use super::pool::{BlockingPool, Work};
 use super::state::State;
@@ -96,6 +97,9 @@ impl SandboxOptions {
 impl Sandbox {
     /// Sets the sandbox up, with threads of its own. Blocks for a moment.
     pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
+        // Every call of a guest that fails makes an error. With RUST_BACKTRACE=1 each would walk the stack
+        // of the host and keep it, for as long as the guest keeps the error.
+        wasmtime::error::disable_backtrace();
         let runs = options.max_runs + DESCRIBES;
         let refuse = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
         let engine = engine::build(runs).map_err(refuse)?;
@@ -256,7 +260,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 
     let mut linker = Linker::new(engine);
     let l = &mut linker;
-    wasmtime_wasi_io::bindings::wasi::io::error::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
+    io_error::add_to_linker(l)?;
     wasmtime_wasi_io::bindings::wasi::io::poll::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
     wasmtime_wasi_io::bindings::wasi::io::streams::add_to_linker::<State, Io>(l, |t| {
         t.ctx().table

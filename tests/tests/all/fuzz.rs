@@ -48,4 +48,9 @@ fn any_schema_with_any_configuration() {
     bounded("schemas");
 }
 
+#[test]
+fn any_bytes_as_the_name_of_a_function() {
+    bounded("symbols");
+}
+
 const SEED: u64 = 48;

@@ -117,11 +117,11 @@ pub enum CompileError {
 
 impl CompileError {
     pub(super) fn refused(error: &wasmtime::Error) -> Self {
-        Self::Refused(Text::line(&format!("{error:#}"), TEXT_BYTES))
+        Self::Refused(Text::display(format_args!("{error:#}"), TEXT_BYTES))
     }
 
     pub(in crate::plugin) fn unfit(error: &wasmtime::Error) -> Self {
-        Self::Unfit(Text::line(&format!("{error:#}"), TEXT_BYTES))
+        Self::Unfit(Text::display(format_args!("{error:#}"), TEXT_BYTES))
     }
 
     /// Whether the same file may be compiled at another time: what failed was not in it.

@@ -10,7 +10,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use wasmtime::Engine;
 
-use super::{Artifact, CompileError, NICE};
+use super::{Artifact, CompileError, NICE, names};
 use crate::check::Text;
 
 /// The one thread that compiles, while it does.
@@ -48,7 +48,9 @@ impl OwnThread {
         let overdue = self.overdue.clone();
         let work = move || {
             lower_priority();
-            let compiled = AssertUnwindSafe(|| engine.precompile_component(wasm.as_ref()));
+            let compiled = AssertUnwindSafe(|| {
+                engine.precompile_component(&names::without_long_ones(wasm.as_ref()))
+            });
             let compiled = std::panic::catch_unwind(compiled);
             // Inside, so that nobody says that it is overdue after this.
             overdue.send_modify(|overdue| {

@@ -28,6 +28,7 @@ use super::connect::connect;
 use super::network::ResolveError;
 use super::tls::{Purpose, Unshaken};
 use super::{Egress, NoWay, tls};
+use crate::check::Text;
 use crate::plugin::grants::{Channel, Peer};
 
 impl WasiHttpHooks for Egress {
@@ -231,7 +232,7 @@ fn unconnected(error: &io::Error) -> Error {
             Error::ConnectionTerminated
         }
         // The host's own trouble: no sockets left, no permission.
-        _ => Error::InternalError(Some(format!("the host cannot connect: {error}"))),
+        _ => internal(format_args!("the host cannot connect: {error}")),
     }
 }
 
@@ -247,6 +248,10 @@ fn unshaken(unshaken: Unshaken) -> Error {
         ) => Error::InternalError(Some(words)),
         Unshaken::Protocol(error, _) => tls::fault(&error),
     }
+}
+
+fn internal(what: std::fmt::Arguments<'_>) -> Error {
+    Error::InternalError(Some(Text::display(what, WORDS_BYTES).into()))
 }
 
 /// What went wrong on a connection that stood, as `wasi:http` says it.
@@ -266,7 +271,7 @@ pub(super) fn fault(error: &hyper::Error) -> Error {
     } else if error.is_closed() || error.is_canceled() {
         Error::ConnectionTerminated
     } else if error.is_user() {
-        Error::InternalError(Some(format!("the request was not sent in full: {error}")))
+        internal(format_args!("the request was not sent in full: {error}"))
     } else {
         Error::HttpProtocolError
     }
@@ -293,6 +298,8 @@ fn broken(error: &io::Error) -> Error {
 const SHORTEST: Duration = Duration::from_millis(1);
 /// How much of a request's body a guest hands over at once.
 const CHUNK_BYTES: usize = 64 << 10;
+/// How much of what went wrong is told.
+const WORDS_BYTES: usize = 512;
 /// The most that the status line and the headers of a response may take, with all informational
 /// responses before it.
 const HEADER_BYTES: usize = 64 << 10;

@@ -52,9 +52,7 @@ impl Egress {
 
     fn unreached(&self, no_way: NoWay) -> Unreached {
         match no_way {
-            NoWay::Denied(refusal) => {
-                Unreached::Denied(refusal.shown(&self.0.check).message.into())
-            }
+            NoWay::Denied(refusal) => Unreached::Denied(self.words(&refusal)),
             NoWay::Unresolved(ResolveError::Timeout) => Unreached::Timeout,
             NoWay::Unresolved(ResolveError::Failed(reason)) => {
                 Unreached::Failed(format!("cannot look up the host: {reason}"))

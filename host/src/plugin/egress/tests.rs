@@ -67,7 +67,7 @@ impl Way {
 
 impl Egress {
     fn refused(&self) -> Vec<String> {
-        self.refusals()
+        self.refusals(&Secrets::default())
             .into_iter()
             .map(|refusal| refusal.message.into())
             .collect()

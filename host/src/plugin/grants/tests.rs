@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::Secrets;
 
 fn grants(entries: &[(&str, &str)]) -> Grants {
     let entries = entries
@@ -8,7 +9,8 @@ fn grants(entries: &[(&str, &str)]) -> Grants {
 }
 
 fn shown(refusal: &Refusal) -> String {
-    refusal.shown(&"orders-db".parse().unwrap()).message.into()
+    let shown = refusal.shown(&"orders-db".parse().unwrap(), &Secrets::default());
+    shown.message.into()
 }
 
 fn peer(channel: Channel, host: &str, port: u16) -> Peer {

@@ -110,7 +110,7 @@ async fn addresses_answer_themselves() {
         look_up(&egress, "a b").await,
         Err(ErrorCode::InvalidArgument)
     );
-    assert!(egress.refusals().is_empty());
+    assert!(egress.refusals(&Secrets::default()).is_empty());
 }
 
 #[tokio::test]

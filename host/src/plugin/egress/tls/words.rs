@@ -116,7 +116,7 @@ pub(super) fn doubt(
             }
             other => in_words(other),
         },
-        other => in_words(&other.to_string()),
+        other => in_words(Text::display(other, REASON_BYTES).as_str()),
     };
     if roots == 0 {
         words.push_str("; there are no trusted roots at all on the host's machine");
@@ -183,7 +183,7 @@ pub(super) fn protocol_error(error: &rustls::Error) -> String {
         Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
             "the server sent a message out of turn".to_owned()
         }
-        other => other.to_string(),
+        other => return Text::display(other, REASON_BYTES).into(),
     };
     Text::line(&words, REASON_BYTES).into()
 }
