@@ -86,7 +86,6 @@ fn probe(address: SocketAddr) -> Result<(), String> {
     Err(format!("`/health/live` says {body}"))
 }
 
-const REQUEST: &[u8] =
-    b"GET /health/live HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
 const PAUSE: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(5);
