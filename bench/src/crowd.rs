@@ -155,7 +155,7 @@ impl Crowded {
         let address = self.address;
         let ask = move || {
             let mut stream = TcpStream::connect(address)?;
-            let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n");
+            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
             stream.write_all(request.as_bytes())?;
             let mut buffer = vec![0; 4 << 20];
             let body = read_answer(&mut stream, &mut buffer)?;
@@ -199,7 +199,7 @@ impl Crowded {
 fn p99_of(address: SocketAddr, path: &str) -> Result<f64> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut buffer = vec![0; 4 << 20];
     let mut times = Vec::with_capacity(REQUESTS);
     for _ in 0..REQUESTS {

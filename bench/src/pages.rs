@@ -71,7 +71,7 @@ async fn requests_per_second(address: SocketAddr, path: &'static str) -> Result<
 fn ask(address: SocketAddr, path: &str) -> Result<u32> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut buffer = vec![0; 1 << 20];
     let end = Instant::now() + ROUND;
     let mut answers = 0;

@@ -143,7 +143,7 @@ impl Client {
     }
 
     fn get(&mut self, path: &str) -> Result<Value> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         self.stream.write_all(request.as_bytes())?;
         let body = read_answer(&mut self.stream, &mut self.buffer)?;
         Ok(serde_json::from_slice(&self.buffer[body])?)

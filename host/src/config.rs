@@ -11,6 +11,7 @@ mod difference;
 mod environment;
 mod expand;
 mod faults;
+mod hosts;
 mod log_filter;
 mod notify;
 mod raw;
@@ -35,6 +36,8 @@ pub use checks::{Allow, CheckConfig, Defaults, Entry, Limits, Schedule, Settings
 pub use diagnose::{Diagnostic, Diagnostics, Location};
 pub use difference::need_restart;
 pub use environment::{Environment, VARIABLES, Variable};
+pub use hosts::HostPattern;
+pub(crate) use hosts::is_below;
 pub use notify::{Alertmanager, Notified, Notify, Webhook};
 pub use schema::json_schema;
 pub use secrets::Secrets;
@@ -158,6 +161,7 @@ impl Config {
         sources.overlay(&mut root, &faults);
         let expansion = expand::expand(&mut root, &sources.environment, &faults);
         root.hide(&["server", "admin_token"]);
+        root.hide(&["metrics", "token"]);
         root.hide(&["sentry", "dsn"]);
         notify::hide(&mut root);
         let config = Self {
@@ -207,6 +211,7 @@ listen = "[::1]:9000"
 unhealthy_status = 503
 details = "authorized"
 admin_token = "token-of-the-admin"
+hosts = ["vitals", "*.example.com"]
 startup_grace = "61s"
 shutdown_grace = "11s"
 [plugins]
@@ -222,6 +227,7 @@ guest_threads = 1
 roots = ["system", "ca.pem"]
 [metrics]
 enabled = true
+token = "token-of-prometheus"
 [sentry]
 dsn = "https://key@sentry.example.com/1"
 environment = "production"
@@ -242,11 +248,14 @@ config = {{ address = "db.internal:5432" }}
             listen,
             unhealthy_status,
             details,
+            hosts,
             startup_grace,
             shutdown_grace,
             ..
         } = config.server;
         assert_eq!(listen.to_string(), "[::1]:9000");
+        let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
+        assert_eq!(hosts, ["vitals", "*.example.com"]);
         assert_eq!(
             (unhealthy_status.code(), details),
             (503, Details::Authorized)
@@ -270,7 +279,7 @@ config = {{ address = "db.internal:5432" }}
             config.tls.roots,
             [Root::System, Root::File("ca.pem".into())]
         );
-        assert_eq!(config.metrics, Metrics { enabled: true });
+        assert!(config.metrics.enabled);
         assert_eq!(config.sentry.environment, "production");
         assert_eq!(config.sentry.release.as_deref(), Some("1.2.3"));
         let tools: Vec<_> = config
@@ -296,10 +305,9 @@ config = {{ address = "db.internal:5432" }}
         assert_eq!(check.sha256.map(|sha256| sha256.to_string()), Some(digest));
         assert!(!check.enabled);
         assert_eq!(config.origin.to_string(), "vitals.toml");
-        assert_eq!(
-            config.secrets.line("token-of-the-admin", 1000).as_str(),
-            "[redacted]"
-        );
+        for token in ["token-of-the-admin", "token-of-prometheus"] {
+            assert_eq!(config.secrets.line(token, 1000).as_str(), "[redacted]");
+        }
     }
 
     #[test]

@@ -156,8 +156,13 @@ impl Host {
         self.serve_router(site, listener, ended).await
     }
 
-    /// Like [`Host::serve`], with pages of your own: bounded in connections, in the time and size
-    /// of requests, and shut down in order with the host.
+    /// Like [`Host::serve`], with pages of your own, shut down in order with the host and bounded:
+    ///
+    /// - 1,024 connections at once, half of them of one client address. For a new one the longest
+    ///   idle connection of the client that holds most is closed, or one that is slow.
+    /// - 10 s for the headers of a request and 16 KiB of them; 30 s and 2 MiB for its body, after
+    ///   which reading it is an error.
+    /// - A client has to take 64 KiB of an answer in 10 s, or all that is there of it.
     pub async fn serve_router(
         self,
         router: Router,

@@ -10,6 +10,7 @@ mod finish;
 mod health;
 mod live;
 mod metrics;
+mod names;
 mod not_found;
 mod plugins;
 mod ready;
@@ -22,6 +23,7 @@ mod tools;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post};
 use http::StatusCode;
 use serde_json::Value;
@@ -31,12 +33,13 @@ pub(crate) use server::serve;
 pub(crate) use tools::ToolsPage;
 
 use crate::board::Board;
-use crate::config::{Server, UnhealthyStatus};
+use crate::config::{self, UnhealthyStatus};
 use crate::metrics::Metrics;
 use crate::reload::Reloader;
 use crate::sentry::Sentry;
-use auth::Access;
+use auth::{Access, Tokens};
 use finish::Finish;
+use names::Names;
 
 /// What the pages read, made ready once; clones share it.
 #[derive(Clone)]
@@ -78,8 +81,8 @@ pub(crate) struct Inside {
 }
 
 impl AppState {
-    /// What the pages read, answered as `server` says.
-    pub(crate) fn new(server: &Server, inside: Inside) -> Self {
+    /// What the pages read, answered as `server` says, and to whom it and `metrics` say.
+    pub(crate) fn new(server: &config::Server, scraped: &config::Metrics, inside: Inside) -> Self {
         let Inside {
             board,
             plugins,
@@ -97,7 +100,8 @@ impl AppState {
         Self(Arc::new(Site {
             board,
             unhealthy_status,
-            access: Access::new(server.details, server.admin_token.as_ref()),
+            tokens: Tokens::new(server, scraped),
+            names: Arc::new(Names(server.hosts.clone())),
             tools,
             plugins,
             pulse,
@@ -110,17 +114,23 @@ impl AppState {
     }
 }
 
-/// Everything that the host's own server answers: [`router`], and an error for any other path.
+/// Everything that the host's own server answers: [`router`], an error for any other path, and one
+/// for requests by a name that is not the host's.
 pub(crate) fn site(state: AppState) -> Router {
-    let other =
-        any(not_found::not_found).layer(Finish::new("other", &state.0.metrics, &state.0.sentry));
-    router(state).fallback_service(other.with_state(()))
+    let finish = Finish::new("other", &state.0.metrics, &state.0.sentry);
+    let names = Arc::clone(&state.0.names);
+    let refused = any(names::misdirected).layer(finish.clone());
+    let refused = Router::new().fallback_service(refused.with_state(Arc::clone(&names)));
+    let other = any(not_found::not_found).layer(finish);
+    router(state)
+        .fallback_service(other.with_state(()))
+        .layer(from_fn_with_state((names, refused), names::check))
 }
 
 /// Every page, to be mounted in a service that answers other paths itself.
 pub(crate) fn router(state: AppState) -> Router {
     Routes::new(state)
-        .add(HEALTH, get(health::health))
+        .add(HEALTH, Access::Public, get(health::health))
         .add_probes()
         .into_router()
 }
@@ -133,7 +143,8 @@ pub(crate) fn probes_router(state: AppState) -> Router {
 struct Site {
     board: Arc<Board>,
     unhealthy_status: StatusCode,
-    access: Access,
+    tokens: Tokens,
+    names: Arc<Names>,
     tools: ToolsPage,
     plugins: Arc<dyn Plugins>,
     pulse: Arc<dyn Pulse>,
@@ -159,25 +170,33 @@ impl Routes {
     }
 
     fn add_probes(self) -> Self {
-        self.add(LIVE, get(live::live))
-            .add(READY, get(ready::ready))
-            .add(STARTUP, get(startup::startup))
-            .add(CHECK, get(check::check))
-            .add(TOOLS, get(tools::tools))
-            .add(PLUGINS, get(plugins::plugins))
-            .add(METRICS, get(metrics::metrics))
-            .place(RELOAD, post(reload::reload).fallback(not_found::only_post))
+        self.add(LIVE, Access::Public, get(live::live))
+            .add(READY, Access::Public, get(ready::ready))
+            .add(STARTUP, Access::Public, get(startup::startup))
+            .add(CHECK, Access::Public, get(check::check))
+            .add(TOOLS, Access::Details, get(tools::tools))
+            .add(PLUGINS, Access::Details, get(plugins::plugins))
+            .add(METRICS, Access::Metrics, get(metrics::metrics))
+            .place(
+                RELOAD,
+                Access::Admin,
+                post(reload::reload).fallback(not_found::only_post),
+            )
     }
 
-    fn add(self, route: &'static str, page: MethodRouter<Arc<Site>>) -> Self {
-        self.place(route, page.fallback(not_found::only_get))
+    fn add(self, route: &'static str, access: Access, page: MethodRouter<Arc<Site>>) -> Self {
+        self.place(route, access, page.fallback(not_found::only_get))
     }
 
-    fn place(self, route: &'static str, page: MethodRouter<Arc<Site>>) -> Self {
-        let finish = Finish::new(route, &self.site.metrics, &self.site.sentry);
-        let page = page.layer(finish);
+    /// Places a page, and says for whom it is. Its fallback is for everybody.
+    fn place(self, route: &'static str, access: Access, page: MethodRouter<Arc<Site>>) -> Self {
+        let site = &self.site;
+        let finish = Finish::new(route, &site.metrics, &site.sentry);
+        let guard = from_fn_with_state((Arc::clone(site), access), auth::guard);
         Self {
-            router: self.router.route(route, page),
+            router: self
+                .router
+                .route(route, page.route_layer(guard).layer(finish)),
             ..self
         }
     }

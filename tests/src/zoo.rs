@@ -10,6 +10,7 @@
 )]
 
 mod animal;
+mod clients;
 mod compilation;
 mod cpu;
 mod descriptions;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use vitals_host::config::{Argument, LogFormat, Origin, Supervision};
 use vitals_host::reload::Reloader;
@@ -44,7 +44,7 @@ impl Serve {
         let address = config.server.listen;
         let grace = config.server.shutdown_grace;
         let supervisor = supervisor(&config.supervision);
-        let listener = match TcpListener::bind(address).await {
+        let listener = match listen(address) {
             Ok(listener) => listener,
             Err(error) => {
                 let why = format!(
@@ -126,6 +126,18 @@ fn fail_in(format: LogFormat, why: &str) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Listens there. The kernel keeps so many connections until they are accepted that a burst of them
+/// makes no probe send its first packet again, which would take a second.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Lets the process have as many descriptors as it may. What it begins with is often 1,024, for
@@ -211,3 +223,6 @@ fn ended() -> impl Future<Output = ()> {
         }
     }
 }
+
+/// Connections that wait to be accepted; the kernel may hold it to less (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;

@@ -324,7 +324,8 @@ grafana = "nowhere"
             "vitals.toml:5: `server.details` is `sometimes`, which is not known: write `always` or \
              `authorized`",
             "vitals.toml:6: unknown key `port` in `[server]`: known are `listen`, \
-             `unhealthy_status`, `details`, `admin_token`, `startup_grace` and `shutdown_grace`",
+             `unhealthy_status`, `details`, `admin_token`, `hosts`, `startup_grace` and \
+             `shutdown_grace`",
             "vitals.toml:9: `defaults.interval` is `5 sconds`, which is not a duration: write for \
              example \"30s\" or \"1m 30s\"",
             "vitals.toml:10: `defaults.critical` is `yes`, which is not `true` or `false`",
@@ -397,13 +398,16 @@ grafana = "nowhere"
 
     #[test]
     fn a_secret_is_never_shown() {
-        let text = "[server]\nadmin_token = 'two words'\n[sentry]\ndsn = 12345678";
+        let text = "[server]\nadmin_token = 'two words'\n[metrics]\ntoken = 'a b'\n\
+                    [sentry]\ndsn = 12345678";
         assert_eq!(
             complaints(text),
             [
                 "vitals.toml:2: `server.admin_token` is a secret, which is not a token: write one or \
              more letters, digits and signs, without spaces",
-                "vitals.toml:4: `sentry.dsn` is a secret, which is not a Sentry DSN: write for example \
+                "vitals.toml:4: `metrics.token` is a secret, which is not a token: write one or more \
+             letters, digits and signs, without spaces",
+                "vitals.toml:6: `sentry.dsn` is a secret, which is not a Sentry DSN: write for example \
              \"https://key@sentry.example.com/1\"",
             ]
         );

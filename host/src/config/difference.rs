@@ -48,12 +48,14 @@ impl Config {
             guest_threads,
         } = &running.engine;
         let threads = self.engine.guest_threads != *guest_threads;
-        let Metrics { enabled } = running.metrics;
+        let Metrics { enabled, token } = &running.metrics;
+        let metrics_token = exposed(self.metrics.token.as_ref()) != exposed(token.as_ref());
         let cache_dir = self.plugins.cache_dir != running.plugins.cache_dir;
         let mut fixed = self.server.fixed(&running.server).to_vec();
         fixed.push(("engine.max_runs", self.engine.max_runs != *max_runs));
         fixed.push(("engine.guest_threads", threads));
-        fixed.push(("metrics.enabled", self.metrics.enabled != enabled));
+        fixed.push(("metrics.enabled", self.metrics.enabled != *enabled));
+        fixed.push(("metrics.token", metrics_token));
         fixed.extend(self.sentry.fixed(&running.sentry));
         fixed.push(("plugins.cache_dir", cache_dir));
         fixed
@@ -71,12 +73,13 @@ pub fn need_restart() -> Vec<&'static str> {
 type Fixed = (&'static str, bool);
 
 impl Server {
-    fn fixed(&self, other: &Self) -> [Fixed; 6] {
+    fn fixed(&self, other: &Self) -> [Fixed; 7] {
         let Self {
             listen,
             unhealthy_status,
             details,
             admin_token,
+            hosts,
             startup_grace,
             shutdown_grace,
         } = other;
@@ -87,6 +90,7 @@ impl Server {
             ("server.unhealthy_status", status),
             ("server.details", self.details != *details),
             ("server.admin_token", token),
+            ("server.hosts", self.hosts != *hosts),
             ("server.startup_grace", self.startup_grace != *startup_grace),
             (
                 "server.shutdown_grace",
@@ -129,8 +133,9 @@ mod tests {
         let running = config("[server]\nlisten = '127.0.0.1:1'\nadmin_token = 'token-one'");
         let newer = config(
             "[server]\nlisten = '127.0.0.1:2'\nunhealthy_status = 503\ndetails = 'authorized'\n\
-             admin_token = 'token-two'\nstartup_grace = '1s'\nshutdown_grace = '1s'\n\
+             admin_token = 'token-two'\nhosts = ['vitals']\nstartup_grace = '1s'\nshutdown_grace = '1s'\n\
              [engine]\nmax_runs = 1\nguest_threads = 1\n[metrics]\nenabled = true\n\
+             token = 'token-three'\n\
              [sentry]\ndsn = 'https://key@sentry.test/1'\nenvironment = 'e'\nrelease = 'r'\n\
              [plugins]\ncache_dir = 'c'\ndir = 'd'\n[tools]\nwiki = 'https://wiki.test'\n\
              [checks.a]\nplugin = 'p'",
@@ -139,8 +144,8 @@ mod tests {
         assert_eq!(
             keys.join(" "),
             "server.listen server.unhealthy_status server.details server.admin_token \
-             server.startup_grace server.shutdown_grace engine.max_runs engine.guest_threads \
-             metrics.enabled sentry.dsn sentry.environment sentry.release plugins.cache_dir"
+             server.hosts server.startup_grace server.shutdown_grace engine.max_runs engine.guest_threads \
+             metrics.enabled metrics.token sentry.dsn sentry.environment sentry.release plugins.cache_dir"
         );
         assert_eq!(taken_over.server.listen, running.server.listen);
         assert_eq!(taken_over.engine, running.engine);

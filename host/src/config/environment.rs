@@ -119,6 +119,11 @@ pub const VARIABLES: &[Variable] = &[
         "`true` to serve `/metrics`",
     ),
     Variable::of(
+        "VITALS_METRICS_TOKEN",
+        "metrics.token",
+        "token of what scrapes `/metrics`",
+    ),
+    Variable::of(
         "SENTRY_DSN",
         "sentry.dsn",
         "where to report errors; off without",
@@ -227,6 +232,7 @@ mod tests {
                 ("VITALS_PLUGINS_DIR", "p"),
                 ("VITALS_ADMIN_TOKEN", "the-token"),
                 ("ENABLE_METRICS", "TRUE"),
+                ("VITALS_METRICS_TOKEN", "the-other-token"),
                 ("SENTRY_DSN", "https://key@sentry.test/1"),
                 ("SENTRY_ENVIRONMENT", "production"),
                 ("GRAFANA_URL", "http://g.test"),
@@ -247,6 +253,10 @@ mod tests {
         );
         assert!(config.metrics.enabled);
         assert_eq!(
+            exposed(config.metrics.token).as_deref(),
+            Some("the-other-token")
+        );
+        assert_eq!(
             exposed(config.sentry.dsn).as_deref(),
             Some("https://key@sentry.test/1")
         );
@@ -261,9 +271,9 @@ mod tests {
         assert_eq!(
             config
                 .secrets
-                .line("the-token, https://key@sentry.test/1", 1000)
+                .line("the-token, the-other-token, https://key@sentry.test/1", 1000)
                 .as_str(),
-            "[redacted], [redacted]"
+            "[redacted], [redacted], [redacted]"
         );
     }
 

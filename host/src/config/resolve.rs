@@ -48,7 +48,11 @@ pub(super) fn resolve(
         }
     }
     notify::hold_together(&file.notify, root, faults);
-    let tokens = [&file.server.admin_token, &file.sentry.dsn];
+    let tokens = [
+        &file.server.admin_token,
+        &file.metrics.token,
+        &file.sentry.dsn,
+    ];
     let tokens = tokens
         .into_iter()
         .flatten()

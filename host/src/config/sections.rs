@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::hosts::HostPattern;
 use super::values::{self, As, Count, Period};
 
 /// The server: where it listens and what it answers. A change needs a restart.
@@ -31,6 +32,11 @@ pub struct Server {
     #[serde(deserialize_with = "values::token", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub admin_token: Option<SecretString>,
+    /// Names besides `localhost` that requests may ask the host by, in their header `Host`:
+    /// `vitals.example.com`, `*.example.com`, or `*` for any. IP addresses always may. A request
+    /// by another name is answered with 421: it may come from a web page that has led its own name
+    /// to this host.
+    pub hosts: Vec<HostPattern>,
     /// The first round of checks counts as over after this time, come what may.
     #[serde(with = "As::<Period>")]
     #[schemars(with = "Period")]
@@ -144,11 +150,16 @@ pub enum Root {
 }
 
 /// The Prometheus metrics. A change needs a restart.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
     /// Whether `/metrics` is served. Environment: `ENABLE_METRICS`.
     pub enabled: bool,
+    /// Token for `/metrics`, which the admin token opens too. Without one `/metrics` is open, or with
+    /// `server.details = "authorized"` needs the admin token. Environment: `VITALS_METRICS_TOKEN`.
+    #[serde(deserialize_with = "values::token", skip_serializing)]
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    pub token: Option<SecretString>,
 }
 
 /// Error reports to Sentry; off without a DSN. A change needs a restart.
@@ -196,6 +207,7 @@ impl Default for Server {
             unhealthy_status: UnhealthyStatus::default(),
             details: Details::default(),
             admin_token: None,
+            hosts: Vec::new(),
             startup_grace: Duration::from_mins(1),
             shutdown_grace: Duration::from_secs(10),
         }

@@ -247,7 +247,7 @@ fn assemble(
         reloader: Reloader::new(notices.clone()),
         closing: closing.clone(),
     };
-    let state = AppState::new(&config.server, inside);
+    let state = AppState::new(&config.server, &config.metrics, inside);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     loops.beat_among_guests(stop.clone());

@@ -1,5 +1,9 @@
-//! Who may see and change what: the admin token, and what is open to everybody.
+//! Who may see and change what: the access that each route declares, and the tokens that open it.
 
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
@@ -7,66 +11,114 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::answer;
-use crate::config::Details;
+use super::{Site, answer};
+use crate::config::{self, Details};
 
-/// Who may see and change what. Keeps a digest of the token, so that comparison takes the same time whatever
-/// was sent, its length included.
-pub(super) struct Access {
+/// Who may ask for a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Everybody. What only some may see the page leaves out itself, by [`Tokens::shows_details`].
+    Public,
+    /// Everybody, or with `details = "authorized"` who shows the admin token.
+    Details,
+    /// Who shows the metrics token or the admin token; without a metrics token as [`Access::Details`].
+    Metrics,
+    /// Who shows the admin token, whatever is shown to everybody: for what changes something.
+    Admin,
+}
+
+/// The tokens of the configuration. Keeps digests of them, so that comparison takes the same time
+/// whatever was sent, its length included.
+pub(super) struct Tokens {
     details: Details,
-    token: Option<[u8; 32]>,
+    admin: Option<[u8; 32]>,
+    metrics: Option<[u8; 32]>,
 }
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     /// Nobody is let in, because no token is configured.
-    Closed,
+    Closed(Token),
     /// No token was sent, or another one.
-    WrongToken,
+    WrongToken(Token),
 }
 
-impl Access {
-    pub(super) fn new(details: Details, token: Option<&SecretString>) -> Self {
-        let token = token.map(|token| Sha256::digest(token.expose_secret()).into());
-        Self { details, token }
+/// What a request has to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    Admin,
+    /// The metrics token, or the admin token.
+    Metrics,
+}
+
+impl Tokens {
+    pub(super) fn new(server: &config::Server, metrics: &config::Metrics) -> Self {
+        let digest = |token: &SecretString| Sha256::digest(token.expose_secret().as_bytes()).into();
+        Self {
+            details: server.details,
+            admin: server.admin_token.as_ref().map(digest),
+            metrics: metrics.token.as_ref().map(digest),
+        }
     }
 
     /// Whether messages and details are shown to who sent these headers.
     pub(super) fn shows_details(&self, headers: &HeaderMap) -> bool {
-        self.details(headers).is_ok()
+        self.admit(Access::Details, headers).is_ok()
     }
 
-    /// Lets through who may see details, and says why others may not.
-    pub(super) fn details(&self, headers: &HeaderMap) -> Result<(), Refused> {
-        match self.details {
-            Details::Always => Ok(()),
-            Details::Authorized => self.admin(headers),
-        }
-    }
-
-    /// Lets through who shows the admin token, and says why others may not: for what changes
-    /// something, whatever is shown to everybody.
-    pub(super) fn admin(&self, headers: &HeaderMap) -> Result<(), Refused> {
-        let Some(expected) = &self.token else {
-            return Err(Refused::Closed);
+    /// Lets through whom `access` is for, and says why others may not.
+    pub(super) fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), Refused> {
+        let is_open = self.details == Details::Always;
+        let (token, expected) = match access {
+            Access::Public => return Ok(()),
+            Access::Details if is_open => return Ok(()),
+            Access::Metrics if is_open && self.metrics.is_none() => return Ok(()),
+            Access::Details | Access::Admin => (Token::Admin, [self.admin, None]),
+            Access::Metrics => (Token::Metrics, [self.admin, self.metrics]),
         };
-        let sent = bearer(headers).ok_or(Refused::WrongToken)?;
-        let equal = Sha256::digest(sent).as_slice().ct_eq(expected);
-        if equal.into() {
+        if expected == [None, None] {
+            return Err(Refused::Closed(token));
+        }
+        let sent = bearer(headers).ok_or(Refused::WrongToken(token))?;
+        let sent = Sha256::digest(sent);
+        // Compared with all of them, so that the time says nothing of which one it is.
+        let is_one = expected
+            .iter()
+            .flatten()
+            .map(|expected| sent.as_slice().ct_eq(expected))
+            .fold(subtle::Choice::from(0), |one, other| one | other);
+        if is_one.into() {
             Ok(())
         } else {
-            Err(Refused::WrongToken)
+            Err(Refused::WrongToken(token))
         }
+    }
+}
+
+/// Hands a request on to its page where the access of the route lets it.
+pub(super) async fn guard(
+    State((site, access)): State<(Arc<Site>, Access)>,
+    request: Request,
+    page: Next,
+) -> Response {
+    match site.tokens.admit(access, request.headers()) {
+        Ok(()) => page.run(request).await,
+        Err(refused) => refused.into_response(),
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
-            Self::Closed => answer::error(StatusCode::FORBIDDEN, CLOSED),
-            Self::WrongToken => {
-                let mut response = answer::error(StatusCode::UNAUTHORIZED, WRONG_TOKEN);
+            Self::Closed(Token::Admin) => answer::error(StatusCode::FORBIDDEN, CLOSED),
+            Self::Closed(Token::Metrics) => answer::error(StatusCode::FORBIDDEN, METRICS_CLOSED),
+            Self::WrongToken(token) => {
+                let wanted = match token {
+                    Token::Admin => WRONG_TOKEN,
+                    Token::Metrics => WRONG_METRICS_TOKEN,
+                };
+                let mut response = answer::error(StatusCode::UNAUTHORIZED, wanted);
                 response.headers_mut().insert(WWW_AUTHENTICATE, BEARER);
                 response
             }
@@ -91,7 +143,12 @@ const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 const CLOSED: &str = "this is closed to everybody: it needs the admin token and none is \
                       configured; set `admin_token` under `[server]`, or VITALS_ADMIN_TOKEN, and \
                       restart the host";
+const METRICS_CLOSED: &str = "this is closed to everybody: it needs the metrics token or the admin \
+                              token, and neither is configured; set `token` under `[metrics]`, or \
+                              VITALS_METRICS_TOKEN, and restart the host";
 const WRONG_TOKEN: &str = "this needs the admin token: send it as `Authorization: Bearer`";
+const WRONG_METRICS_TOKEN: &str =
+    "this needs the metrics token or the admin token: send it as `Authorization: Bearer`";
 
 #[cfg(test)]
 mod tests {
@@ -102,12 +159,27 @@ mod tests {
         values.iter().map(value).collect()
     }
 
+    fn tokens(details: Details, admin: Option<&str>, metrics: Option<&str>) -> Tokens {
+        let server = config::Server {
+            details,
+            admin_token: admin.map(SecretString::from),
+            ..config::Server::default()
+        };
+        let metrics = config::Metrics {
+            token: metrics.map(SecretString::from),
+            ..config::Metrics::default()
+        };
+        Tokens::new(&server, &metrics)
+    }
+
     #[test]
     fn only_the_token_itself_lets_in() {
-        let access = Access::new(Details::Authorized, Some(&SecretString::from("s3cret")));
+        let tokens = tokens(Details::Authorized, Some("s3cret"), None);
+        let admit = |sent: &[&'static str]| tokens.admit(Access::Details, &headers(sent));
         for good in ["Bearer s3cret", "bearer s3cret", "BEARER   s3cret "] {
-            assert_eq!(access.details(&headers(&[good])), Ok(()), "{good}");
+            assert_eq!(admit(&[good]), Ok(()), "{good}");
         }
+        let wrong = Err(Refused::WrongToken(Token::Admin));
         for bad in [
             "",
             "Bearer",
@@ -117,32 +189,100 @@ mod tests {
             "Basic s3cret",
             "s3cret",
         ] {
-            assert_eq!(
-                access.details(&headers(&[bad])),
-                Err(Refused::WrongToken),
-                "{bad}"
-            );
+            assert_eq!(admit(&[bad]), wrong, "{bad}");
         }
-        assert_eq!(access.details(&headers(&[])), Err(Refused::WrongToken));
-        let twice = headers(&["Bearer s3cret", "Bearer s3cret"]);
-        assert_eq!(access.details(&twice), Err(Refused::WrongToken));
+        assert_eq!(admit(&[]), wrong);
+        assert_eq!(admit(&["Bearer s3cret", "Bearer s3cret"]), wrong);
     }
 
     #[test]
-    fn without_a_token_only_what_is_open_is_shown() {
-        let access = Access::new(Details::Authorized, None);
-        assert_eq!(access.details(&headers(&["Bearer "])), Err(Refused::Closed));
-        assert!(!access.shows_details(&headers(&[])));
-        assert!(Access::new(Details::Always, None).shows_details(&headers(&[])));
-    }
-
-    #[test]
-    fn who_may_see_everything_may_change_nothing_without_the_token() {
-        let sent = headers(&["Bearer s3cret"]);
-        let closed = Access::new(Details::Always, None);
-        assert_eq!(closed.admin(&sent), Err(Refused::Closed));
-        let guarded = Access::new(Details::Always, Some(&SecretString::from("s3cret")));
-        assert_eq!(guarded.admin(&headers(&[])), Err(Refused::WrongToken));
-        assert_eq!(guarded.admin(&sent), Ok(()));
+    fn each_access_is_for_whom_it_says() {
+        use Access::{Admin, Details as Shown, Metrics, Public};
+        use Details::{Always, Authorized};
+        // Who gets in: everybody `e`, who shows the metrics token `m`, the admin token `a`.
+        for (details, admin, metrics, expected) in [
+            (
+                Always,
+                None,
+                None,
+                [
+                    (Public, "ema"),
+                    (Shown, "ema"),
+                    (Metrics, "ema"),
+                    (Admin, ""),
+                ],
+            ),
+            (
+                Always,
+                Some("A"),
+                None,
+                [
+                    (Public, "ema"),
+                    (Shown, "ema"),
+                    (Metrics, "ema"),
+                    (Admin, "a"),
+                ],
+            ),
+            (
+                Always,
+                Some("A"),
+                Some("M"),
+                [
+                    (Public, "ema"),
+                    (Shown, "ema"),
+                    (Metrics, "ma"),
+                    (Admin, "a"),
+                ],
+            ),
+            (
+                Always,
+                None,
+                Some("M"),
+                [(Public, "ema"), (Shown, "ema"), (Metrics, "m"), (Admin, "")],
+            ),
+            (
+                Authorized,
+                None,
+                None,
+                [(Public, "ema"), (Shown, ""), (Metrics, ""), (Admin, "")],
+            ),
+            (
+                Authorized,
+                Some("A"),
+                None,
+                [(Public, "ema"), (Shown, "a"), (Metrics, "a"), (Admin, "a")],
+            ),
+            (
+                Authorized,
+                Some("A"),
+                Some("M"),
+                [(Public, "ema"), (Shown, "a"), (Metrics, "ma"), (Admin, "a")],
+            ),
+            (
+                Authorized,
+                None,
+                Some("M"),
+                [(Public, "ema"), (Shown, ""), (Metrics, "m"), (Admin, "")],
+            ),
+        ] {
+            let tokens = tokens(details, admin, metrics);
+            for (access, who) in expected {
+                let is_admitted = |sent: &[&'static str]| {
+                    let admitted = tokens.admit(access, &headers(sent));
+                    if admin.is_none() && (metrics.is_none() || access != Metrics) {
+                        assert!(!matches!(admitted, Err(Refused::WrongToken(_))));
+                    }
+                    admitted.is_ok()
+                };
+                let mut admitted = String::new();
+                admitted.extend(is_admitted(&[]).then_some('e'));
+                admitted.extend(is_admitted(&["Bearer M"]).then_some('m'));
+                admitted.extend(is_admitted(&["Bearer A"]).then_some('a'));
+                assert_eq!(
+                    admitted, who,
+                    "{access:?} {details:?} {admin:?} {metrics:?}"
+                );
+            }
+        }
     }
 }

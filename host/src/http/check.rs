@@ -20,7 +20,7 @@ pub(super) async fn check(
         let text = "the name of a check is UTF-8; `/health` lists them";
         return answer::error(StatusCode::NOT_FOUND, text);
     };
-    let authorized = site.access.shows_details(request.headers());
+    let authorized = site.tokens.shows_details(request.headers());
     let Some(page) = site.board.check(&name, authorized) else {
         let name = Text::line(&name, SHOWN_BYTES);
         let text = format!("there is no check `{name}`; `/health` lists them");

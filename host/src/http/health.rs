@@ -13,7 +13,7 @@ use crate::check::Status;
 /// Answers from the last results. Asked before the first round is over it waits for that; who goes
 /// away meanwhile leaves nothing behind.
 pub(super) async fn health(State(site): State<Arc<Site>>, request: Request) -> Response {
-    let authorized = site.access.shows_details(request.headers());
+    let authorized = site.tokens.shows_details(request.headers());
     if !site.board.first_round_is_over() {
         tokio::select! {
             () = site.board.first_round() => {}

@@ -2,20 +2,34 @@
 //!
 //! It serves whatever router it is given and knows no page.
 
+mod body;
+mod connections;
+
+use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::response::Response;
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
+use self::body::RequestBody;
+use self::connections::{Connection, Connections};
+use super::answer;
 use super::stall::Unstalled;
 
 /// Serves `router` until `stop`; then closes idle connections at once, gives those that are being
@@ -32,23 +46,36 @@ pub(crate) async fn serve(
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ServerLimits {
-    /// Connections at once; further ones wait to be accepted.
+    /// Connections at once; for a further one another one is closed.
     pub(super) connections: usize,
+    /// Connections of one client address at once.
+    pub(super) share: usize,
     /// Time until the headers of a request are there, from the connection or the last answer on:
     /// a connection that asks for nothing is closed after it too.
     pub(super) header_time: Duration,
     /// Size of the headers of a request, its first line included, in bytes; 8 KiB at least.
     pub(super) header_bytes: usize,
-    /// Time for which a client may take nothing of an answer.
+    /// Time until the body of a request is there, from the moment that the router waits for it.
+    pub(super) body_time: Duration,
+    /// Size of the body of a request, in bytes.
+    pub(super) body_bytes: usize,
+    /// Time for which a client may take next to nothing of an answer.
     pub(super) stall_time: Duration,
 }
 
 impl Default for ServerLimits {
     fn default() -> Self {
+        let descriptors = getrlimit(Resource::Nofile).current;
+        let descriptors = descriptors.and_then(|it| usize::try_from(it).ok());
+        // Half of the descriptors are left to all else that the process does.
+        let connections = descriptors.map_or(CONNECTIONS, |it| (it / 2).clamp(1, CONNECTIONS));
         Self {
-            connections: 1024,
+            connections,
+            share: connections.div_ceil(2),
             header_time: Duration::from_secs(10),
             header_bytes: 16 << 10,
+            body_time: Duration::from_secs(30),
+            body_bytes: 2 << 20,
             stall_time: Duration::from_secs(10),
         }
     }
@@ -63,29 +90,20 @@ pub(super) async fn serve_within(
     grace: Duration,
 ) -> usize {
     let server = Arc::new(Server::new(router, stop, limits));
-    let connections = TaskTracker::new();
-    let free = Arc::new(Semaphore::new(limits.connections));
+    let open = Connections::new(limits.connections, limits.share);
+    let tasks = TaskTracker::new();
     let mut trouble = Trouble::default();
     loop {
-        let accepted = async {
-            let place = Arc::clone(&free).acquire_owned().await;
-            (
-                place.expect("the semaphore is never closed"),
-                listener.accept().await,
-            )
-        };
-        let (place, accepted) = tokio::select! {
-            accepted = accepted => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = server.stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 trouble.over();
                 let server = Arc::clone(&server);
-                connections.spawn(async move {
-                    server.talk(stream).await;
-                    drop(place);
-                });
+                let connection = Arc::new(open.admit(peer.ip()));
+                tasks.spawn(async move { server.talk(stream, &connection).await });
             }
             Err(error) => tokio::select! {
                 () = tokio::time::sleep(trouble.meet(&error)) => {}
@@ -94,27 +112,24 @@ pub(super) async fn serve_within(
         }
     }
     drop(listener);
-    connections.close();
-    if tokio::time::timeout(grace, connections.wait())
-        .await
-        .is_ok()
-    {
+    tasks.close();
+    if tokio::time::timeout(grace, tasks.wait()).await.is_ok() {
         return 0;
     }
-    let late = connections.len();
+    let late = tasks.len();
     server.cut.cancel();
-    connections.wait().await;
+    tasks.wait().await;
     late
 }
 
 struct Server {
     http: http1::Builder,
-    router: TowerToHyperService<Router>,
+    router: Router,
     /// From here on no further request is taken.
     stop: CancellationToken,
     /// From here on no answer is finished.
     cut: CancellationToken,
-    stall_time: Duration,
+    limits: ServerLimits,
 }
 
 impl Server {
@@ -126,27 +141,37 @@ impl Server {
             .max_buf_size(limits.header_bytes);
         Self {
             http,
-            router: TowerToHyperService::new(router),
+            // Ready for the clone that each request is answered by.
+            router: router.with_state(()),
             stop,
             cut: CancellationToken::new(),
-            stall_time: limits.stall_time,
+            limits,
         }
     }
 
-    /// Answers the requests of one client.
-    async fn talk(&self, stream: TcpStream) {
+    /// Answers the requests of one client, until another one needs the place.
+    async fn talk(&self, stream: TcpStream, connection: &Arc<Connection>) {
+        tokio::select! {
+            () = self.converse(stream, connection) => {}
+            () = connection.evicted() => tracing::debug!("connection made room for another one"),
+        }
+    }
+
+    async fn converse(&self, stream: TcpStream, connection: &Arc<Connection>) {
         // Without it an answer may wait for the client's acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = error.to_string(), "cannot set TCP_NODELAY");
         }
-        let stream = Unstalled::new(TokioIo::new(stream), self.stall_time);
-        let mut connection = pin!(self.http.serve_connection(stream, self.router.clone()));
+        let flushed = || connection.flushed();
+        let stream = Unstalled::new(TokioIo::new(stream), self.limits.stall_time, flushed);
+        let service = service_fn(|request| self.answer(request, Arc::clone(connection)));
+        let mut served = pin!(self.http.serve_connection(stream, service));
         let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
+            ended = served.as_mut() => ended,
             () = self.stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
+                served.as_mut().graceful_shutdown();
                 tokio::select! {
-                    ended = connection => ended,
+                    ended = served => ended,
                     () = self.cut.cancelled() => return,
                 }
             }
@@ -157,6 +182,44 @@ impl Server {
                 "connection ended in the middle of a request"
             );
         }
+    }
+
+    /// Hands a request to the router, within the bounds of its body.
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        connection: Arc<Connection>,
+    ) -> Result<Response<impl HttpBody<Data = Bytes, Error = axum::Error> + use<>>, Infallible>
+    {
+        connection.asked();
+        let ServerLimits {
+            body_bytes,
+            body_time,
+            ..
+        } = self.limits;
+        let response = if request.body().size_hint().lower() > body_bytes as u64 {
+            answer::error(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE)
+        } else {
+            let bounded = |body| Body::new(RequestBody::new(body, body_bytes, body_time));
+            self.router.clone().oneshot(request.map(bounded)).await?
+        };
+        // Dropped with the body, which is when hyper has taken all of it.
+        let answered = Answered(connection);
+        Ok(response.map(|body| {
+            body.map_err(move |error| {
+                let _ = &answered;
+                error
+            })
+        }))
+    }
+}
+
+/// Says when it is dropped that an answer is complete.
+struct Answered(Arc<Connection>);
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        self.0.answered();
     }
 }
 
@@ -200,6 +263,9 @@ fn is_the_clients(error: &io::Error) -> bool {
     )
 }
 
+/// Connections at once, where the process may have enough descriptors.
+const CONNECTIONS: usize = 1024;
+const TOO_LARGE: &str = "the body of the request is longer than 2 MiB";
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 

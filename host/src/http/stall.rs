@@ -1,7 +1,7 @@
-//! A stream whose other end has to take what is written to it.
+//! A stream whose other end has to take what is written to it, at a minimum rate.
 //!
-//! Without this a client that asks and never reads would hold its connection, and the answer in it,
-//! for ever.
+//! Without this a client that asks and reads nothing, or a byte now and then, would hold its
+//! connection, and the answer in it, for ever.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,38 +11,44 @@ use std::time::Duration;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A stream that fails when nothing of what is written can leave for a while.
-pub(super) struct Unstalled<T> {
+/// A stream that fails when too little of what is written leaves for a while.
+pub(super) struct Unstalled<T, F> {
     stream: T,
     patience: Duration,
+    /// Called when all that was written has left.
+    flushed: F,
     /// Runs while something waits to leave; kept for the next time.
     deadline: Pin<Box<Sleep>>,
-    stalled: bool,
+    waiting: bool,
+    /// Bytes that left while the deadline runs.
+    left: usize,
 }
 
-impl<T> Unstalled<T> {
-    pub(super) fn new(stream: T, patience: Duration) -> Self {
+impl<T, F: Fn()> Unstalled<T, F> {
+    pub(super) fn new(stream: T, patience: Duration, flushed: F) -> Self {
         let deadline = Box::pin(sleep_until(Instant::now()));
         Self {
             stream,
             patience,
+            flushed,
             deadline,
-            stalled: false,
+            waiting: false,
+            left: 0,
         }
     }
 
-    /// Passes on how a write went; an error where it has waited too long.
+    /// Passes on how a write went; an error where too little has left since the deadline was set.
     fn judge<R>(
         &mut self,
         written: Poll<io::Result<R>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<R>> {
         if written.is_ready() {
-            self.stalled = false;
             return written;
         }
-        if !self.stalled {
-            self.stalled = true;
+        if !self.waiting {
+            self.waiting = true;
+            self.left = 0;
             self.deadline.as_mut().reset(Instant::now() + self.patience);
         }
         match self.deadline.as_mut().poll(context) {
@@ -50,9 +56,22 @@ impl<T> Unstalled<T> {
             Poll::Pending => Poll::Pending,
         }
     }
+
+    /// Counts what has left; enough of it begins a new deadline.
+    fn count(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.left += bytes;
+            self.waiting &= self.left < LEAST_BYTES;
+        }
+        self.judge(written, context)
+    }
 }
 
-impl<T: Read + Unpin> Read for Unstalled<T> {
+impl<T: Read + Unpin, F: Unpin> Read for Unstalled<T, F> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -62,14 +81,14 @@ impl<T: Read + Unpin> Read for Unstalled<T> {
     }
 }
 
-impl<T: Write + Unpin> Write for Unstalled<T> {
+impl<T: Write + Unpin, F: Fn() + Unpin> Write for Unstalled<T, F> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.judge(written, context)
+        self.count(written, context)
     }
 
     fn poll_write_vectored(
@@ -78,7 +97,7 @@ impl<T: Write + Unpin> Write for Unstalled<T> {
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
-        self.judge(written, context)
+        self.count(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -87,11 +106,93 @@ impl<T: Write + Unpin> Write for Unstalled<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if let Poll::Ready(Ok(())) = flushed {
+            self.waiting = false;
+            (self.flushed)();
+        }
         self.judge(flushed, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.stream).poll_shutdown(context);
         self.judge(shut, context)
+    }
+}
+
+/// How much has to leave while something waits to.
+const LEAST_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    /// Writes `total` bytes to who reads `chunk` of them every 5 ms; how that ended.
+    async fn write_to_reader_of(chunk: usize, total: usize) -> io::Result<()> {
+        let (mut far, near) = duplex(1 << 10);
+        let patience = Duration::from_millis(200);
+        let mut stream = Unstalled::new(TokioIo::new(near), patience, || {});
+        let write = async {
+            let bytes = vec![0; total];
+            let mut written = 0;
+            while written < total {
+                let rest = &bytes[written..];
+                written +=
+                    poll_fn(|context| Pin::new(&mut stream).poll_write(context, rest)).await?;
+            }
+            Ok(())
+        };
+        let read = async {
+            let mut buffer = vec![0; chunk];
+            loop {
+                far.read_exact(&mut buffer).await.unwrap();
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            written = timeout(Duration::from_secs(10), write) => written.expect("it goes on for ever"),
+            () = read => unreachable!("it reads for ever"),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_takes_a_byte_at_a_time_is_cut_off() {
+        let cut = write_to_reader_of(1, 1 << 20).await.unwrap_err();
+        assert_eq!(cut.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn who_takes_enough_may_go_on() {
+        // Longer in all than the patience is.
+        write_to_reader_of(16 << 10, 2 << 20).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_has_left_is_said_and_a_pause_after_it_counts_for_nothing() {
+        let flushed = std::cell::Cell::new(0);
+        let (mut far, near) = duplex(1 << 10);
+        let say = || flushed.set(flushed.get() + 1);
+        let mut stream = Unstalled::new(TokioIo::new(near), Duration::from_millis(100), say);
+        for _ in 0..2 {
+            let mut written = 0;
+            while written < 1 << 10 {
+                let rest = [0; 1 << 10];
+                let rest = &rest[written..];
+                written += poll_fn(|context| Pin::new(&mut stream).poll_write(context, rest))
+                    .await
+                    .unwrap();
+            }
+            poll_fn(|context| Pin::new(&mut stream).poll_flush(context))
+                .await
+                .unwrap();
+            far.read_exact(&mut [0; 1 << 10]).await.unwrap();
+            sleep(Duration::from_millis(150)).await;
+        }
+        assert_eq!(flushed.get(), 2);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::clients::Crowd;
 use super::frame;
 use crate::guests::Guest;
 
@@ -46,6 +47,9 @@ pub(super) enum Body {
     Series(fn() -> Vec<Vec<u8>>),
     /// The bytes of a good guest, written piece by piece so that the file is seen unfinished.
     Trickle(Guest),
+    /// Clients of the host, and then a good guest whose result has to come and be seen in spite of
+    /// them.
+    Crowd(Crowd),
 }
 
 /// What must become of it.

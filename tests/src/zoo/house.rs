@@ -113,6 +113,11 @@ impl House {
         let dropped = Instant::now();
         let page = match &animal.body {
             Body::Litter(files) => self.litter(&files()).await,
+            Body::Crowd(crowd) => {
+                let _gathered = crowd.gather(self.serving.address()).await;
+                put(&path, &guests::HELLO.bytes());
+                self.result(animal).await
+            }
             body => {
                 self.let_in(body, &path).await;
                 self.result(animal).await
@@ -201,7 +206,7 @@ impl House {
             Body::Built(guest) => put(path, &guest.bytes()),
             Body::Made(make) => put(path, &make()),
             Body::Placed(place) => place(path),
-            Body::Litter(_) => {}
+            Body::Litter(_) | Body::Crowd(_) => {}
             Body::Series(files) => {
                 for bytes in files() {
                     put(path, &bytes);

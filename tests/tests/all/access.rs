@@ -100,16 +100,23 @@ async fn where_no_token_is_set_nobody_is_let_in_and_the_answer_says_how_to_chang
 }
 
 #[tokio::test]
-async fn the_probes_tools_and_metrics_need_no_token() {
-    let host = builder().config("[metrics]\nenabled = true").start().await;
+async fn probes_need_no_token_and_metrics_one_of_their_own() {
+    let host = builder()
+        .config("[metrics]\nenabled = true")
+        .env("VITALS_METRICS_TOKEN", "token-of-prometheus")
+        .start()
+        .await;
     host.health().await;
-    for (path, status) in [
-        ("/health/live", 200),
-        ("/health/startup", 200),
-        ("/health/tools", 200),
-        ("/metrics", 200),
+    for (path, status, scraped) in [
+        ("/health/live", 200, 200),
+        ("/health/startup", 200, 200),
+        ("/health/tools", 403, 403),
+        ("/metrics", 401, 200),
     ] {
         assert_eq!(host.get(path).await.status, status, "{path}");
+        let token = [("authorization", "Bearer token-of-prometheus")];
+        let answer = host.ask("GET", path, &token).await;
+        assert_eq!(answer.status, scraped, "{path}");
     }
     assert_eq!(
         host.get("/health/ready").await.text(),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -14,6 +14,8 @@ struct Running {
     address: SocketAddr,
     stop: CancellationToken,
     server: JoinHandle<usize>,
+    /// Cancelled when the first huge answer is let go of.
+    let_go: CancellationToken,
 }
 
 impl Running {
@@ -21,6 +23,8 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
+        let let_go = CancellationToken::new();
+        let huge = let_go.clone();
         let router = Router::new()
             .route("/", get(|| async { "here" }))
             .route(
@@ -31,12 +35,20 @@ impl Running {
                 "/never",
                 get(|| async { std::future::pending::<()>().await }),
             )
-            .route("/huge", get(|| async { vec![b'x'; 64 << 20] }));
+            .route("/body", post(async |body: Body| read(body).await))
+            .route(
+                "/huge",
+                get(move || {
+                    let held = huge.clone().drop_guard();
+                    async { Body::new(Body::from(vec![b'x'; 64 << 20]).map_err(keep(held))) }
+                }),
+            );
         let server = serve_within(limits, listener, router, stop.clone(), grace);
         Self {
             address,
             stop,
             server: tokio::spawn(server),
+            let_go,
         }
     }
 
@@ -52,6 +64,22 @@ impl Running {
             .await
             .expect("the server does not stop");
         (late.unwrap(), begun.elapsed())
+    }
+}
+
+/// Leaves an error as it is, and is there as long as the body is.
+fn keep<T, E>(held: T) -> impl FnMut(E) -> E {
+    move |error| {
+        let _ = &held;
+        error
+    }
+}
+
+/// How a body ended.
+async fn read(body: Body) -> String {
+    match body.collect().await {
+        Ok(body) => format!("read {}", body.to_bytes().len()),
+        Err(error) => error.to_string(),
     }
 }
 
@@ -89,6 +117,15 @@ impl Client {
 
 fn limits() -> ServerLimits {
     ServerLimits::default()
+}
+
+/// So many connections at once, all of which may be of one client.
+fn few(connections: usize) -> ServerLimits {
+    ServerLimits {
+        connections,
+        share: connections,
+        ..limits()
+    }
 }
 
 #[tokio::test]
@@ -212,58 +249,87 @@ async fn an_answer_that_misses_the_grace_is_cut_off() {
 }
 
 #[tokio::test]
-async fn connections_above_the_cap_wait_for_a_place() {
-    let running = Running::start(
-        ServerLimits {
-            connections: 2,
-            ..limits()
-        },
-        LONG,
-    )
-    .await;
+async fn a_new_connection_takes_the_place_of_the_longest_idle_one() {
+    let running = Running::start(few(2), LONG).await;
     let mut first = running.connect().await;
     let mut second = running.connect().await;
-    assert!(first.ask("/").await.ends_with("here"));
-    assert!(second.ask("/").await.ends_with("here"));
+    for client in [&mut second, &mut first] {
+        assert!(client.ask("/").await.ends_with("here"));
+    }
     let mut third = running.connect().await;
-    third.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    let early = timeout(Duration::from_millis(100), third.0.readable()).await;
-    assert!(early.is_err(), "answered above the cap");
-    drop(first);
-    assert!(third.answer().await.ends_with("here"));
+    assert_eq!(second.rest().await, "");
+    for client in [&mut first, &mut third] {
+        assert!(client.ask("/").await.ends_with("here"));
+    }
 }
 
 #[tokio::test]
-async fn who_goes_away_while_waiting_leaves_nothing_behind() {
-    let running = Running::start(
-        ServerLimits {
-            connections: 1,
-            ..limits()
-        },
-        LONG,
-    )
-    .await;
-    let mut client = running.connect().await;
-    client.send("GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    sleep(Duration::from_millis(50)).await;
-    drop(client);
+async fn a_request_that_is_never_answered_keeps_nobody_out() {
+    let running = Running::start(few(1), LONG).await;
+    let mut busy = running.connect().await;
+    busy.send("GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(running.connect().await.ask("/").await.ends_with("here"));
+    assert_eq!(busy.rest().await, "");
+}
+
+#[tokio::test]
+async fn bodies_of_requests_are_bounded_whatever_is_served() {
+    let body_time = Duration::from_millis(200);
+    let bounded = ServerLimits {
+        body_bytes: 100,
+        body_time,
+        ..limits()
+    };
+    let running = Running::start(bounded, LONG).await;
+    let post = |length: &str| format!("POST /body HTTP/1.1\r\nhost: x\r\n{length}\r\n\r\n");
+    let mut client = running.connect().await;
+    client.send(&post("content-length: 100")).await;
+    client.send(&"x".repeat(100)).await;
+    assert!(client.answer().await.ends_with("read 100"));
+    client.send(&post("content-length: 101")).await;
+    assert!(client.rest().await.starts_with("HTTP/1.1 413 "));
+    // One that does not say how long it is, and one that is not there in time.
+    let mut client = running.connect().await;
+    client.send(&post("transfer-encoding: chunked")).await;
+    client
+        .send(&format!("65\r\n{}\r\n0\r\n\r\n", "x".repeat(0x65)))
+        .await;
+    assert!(client.answer().await.ends_with("length limit exceeded"));
+    let begun = Instant::now();
+    let mut client = running.connect().await;
+    client.send(&post("content-length: 100")).await;
+    let (mut reading, mut writing) = client.0.split();
+    let mut all = Vec::new();
+    let trickle = async {
+        while writing.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = trickle => {}
+        read = reading.read_to_end(&mut all) => drop(read),
+        () = sleep(LONG) => panic!("a body may take for ever"),
+    }
+    let answer = String::from_utf8_lossy(&all);
+    assert!(answer.contains("did not arrive within 200ms"), "{answer}");
+    assert!(begun.elapsed() >= body_time);
 }
 
 #[tokio::test]
 async fn who_takes_nothing_of_an_answer_is_cut_off() {
     let stall_time = Duration::from_millis(500);
-    let one = ServerLimits {
-        connections: 1,
-        stall_time,
-        ..limits()
-    };
-    let running = Running::start(one, LONG).await;
+    let running = Running::start(
+        ServerLimits {
+            stall_time,
+            ..limits()
+        },
+        LONG,
+    )
+    .await;
     let mut deaf = running.connect().await;
     deaf.send("GET /huge HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    // The only place comes free, although nobody reads.
-    assert!(running.connect().await.ask("/").await.ends_with("here"));
-    drop(deaf);
+    let let_go = timeout(LONG, running.let_go.cancelled()).await;
+    let_go.expect("the answer is kept for somebody who does not read");
     // Who reads, however slowly, gets all of it.
     let mut slow = running.connect().await;
     slow.send("GET /huge HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")

@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 use crate::board::{Board, CheckFacts, Posting};
 use crate::check::{Code, Outcome, OutcomeParts, RunError, RunReport, Status};
-use crate::config::{Server, Tools};
+use crate::config::{self, Server, Tools};
 use crate::http::{AppState, Inside, Plugins, Pulse, ToolsPage, site};
 use crate::metrics::Metrics;
 use crate::reload::Reloader;
@@ -66,6 +66,15 @@ impl Rig {
     }
 
     pub(super) fn with(server: &Server, pulse: FakePulse, metrics: Metrics) -> Self {
+        Self::scraped(server, &config::Metrics::default(), pulse, metrics)
+    }
+
+    pub(super) fn scraped(
+        server: &Server,
+        scraped: &config::Metrics,
+        pulse: FakePulse,
+        metrics: Metrics,
+    ) -> Self {
         let board = Arc::new(Board::default());
         let closing = CancellationToken::new();
         let tools = ToolsPage::new(&Tools::default());
@@ -80,7 +89,7 @@ impl Rig {
             reloader: Reloader::new(told),
             closing: closing.clone(),
         };
-        let state = AppState::new(server, inside);
+        let state = AppState::new(server, scraped, inside);
         Self {
             board,
             closing,
@@ -154,7 +163,11 @@ impl Rig {
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        let request = request.body(Body::empty()).unwrap();
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let path = request.uri().path().to_owned();
         let (head, body) = site(self.state.clone())
             .oneshot(request)
             .await

@@ -1,0 +1,138 @@
+//! The names that requests may ask the host by, as `server.hosts` lists them.
+//!
+//! Knows names only; where a request names the host is for the server to know.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A name, all names below one, or any name at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(into = "String")]
+#[schemars(with = "String", inline)]
+pub enum HostPattern {
+    /// `*`: any name, and what is no name.
+    Any,
+    /// `*.example.com`: every name below this one, in lower case.
+    Below(String),
+    /// `vitals.example.com`: this name, in lower case.
+    Name(String),
+}
+
+impl HostPattern {
+    /// Whether `name` is meant, which is in lower case and without a dot at its end.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Below(parent) => is_below(name, parent),
+            Self::Name(known) => name == known,
+        }
+    }
+}
+
+/// Whether a name is one below another.
+pub(crate) fn is_below(name: &str, parent: &str) -> bool {
+    let rest = name.strip_suffix(parent);
+    rest.and_then(|rest| rest.strip_suffix('.'))
+        .is_some_and(|rest| !rest.is_empty())
+}
+
+impl FromStr for HostPattern {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let text = text.to_ascii_lowercase();
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let parent = text.strip_prefix("*.");
+        let name = parent.unwrap_or(&text);
+        let is_label = |label: &str| {
+            let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            !label.is_empty() && label.bytes().all(is_usual)
+        };
+        if name.len() > LONGEST_NAME || !name.split('.').all(is_label) {
+            return Err(());
+        }
+        Ok(match parent {
+            Some(parent) => Self::Below(parent.to_owned()),
+            None => Self::Name(text),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for HostPattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|()| D::Error::invalid_value(Unexpected::Str(&text), &EXPECTED))
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Below(parent) => write!(f, "*.{parent}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl From<HostPattern> for String {
+    fn from(pattern: HostPattern) -> Self {
+        pattern.to_string()
+    }
+}
+
+/// The longest name that DNS has.
+const LONGEST_NAME: usize = 253;
+const EXPECTED: &str = "a host name without scheme and port: write for example \
+                        \"vitals.example.com\", \"*.example.com\", or \"*\" for any";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_pattern_is_a_name_what_is_below_one_or_anything() {
+        let matches = |pattern: &str, name: &str| {
+            let pattern: HostPattern = pattern.parse().expect(pattern);
+            pattern.matches(name)
+        };
+        assert!(matches("Vitals.Example.com", "vitals.example.com"));
+        assert!(!matches("example.com", "vitals.example.com"));
+        assert!(matches("*.example.com", "a.b.example.com"));
+        for other in ["example.com", ".example.com", "badexample.com", "com"] {
+            assert!(!matches("*.example.com", other), "{other}");
+        }
+        assert!(matches("*", "anything.test"));
+        assert!(matches("my_stack_vitals", "my_stack_vitals"));
+    }
+
+    #[test]
+    fn what_is_no_name_is_said_with_its_line() {
+        for bad in [
+            "",
+            "http://vitals",
+            "vitals:8000",
+            "a b",
+            "*vitals",
+            "a.*.b",
+            "a..b",
+            ".",
+            "[::1]",
+        ] {
+            let error = format!("[server]\nhosts = ['{bad}']").parse::<Config>();
+            let error = error.expect_err(bad).to_string();
+            assert_eq!(
+                error,
+                format!("vitals.toml:2: `server.hosts[0]` is `{bad}`, which is not {EXPECTED}")
+            );
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! The table of open connections: how many there may be, and which one is closed for a new one.
+//!
+//! Knows clients by their addresses and connections by what they wait for; it reads and writes
+//! nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The open connections of a server.
+///
+/// A new connection is always admitted. Where it is one too many, another one is closed: of its own
+/// client if that holds its share, else of the clients that hold most.
+#[derive(Clone, Debug)]
+pub(super) struct Connections(Arc<Mutex<Table>>);
+
+/// A connection in the table, which it leaves when this is dropped.
+#[derive(Debug)]
+pub(super) struct Connection {
+    table: Connections,
+    id: u64,
+    evicted: CancellationToken,
+    /// Whether the last answer is complete and need only leave.
+    is_answered: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Table {
+    /// Connections at once.
+    limit: usize,
+    /// Connections of one client at once.
+    share: usize,
+    /// In the order in which they came.
+    entries: BTreeMap<u64, Entry>,
+    held: HashMap<Client, usize>,
+    next_id: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    client: Client,
+    phase: Phase,
+    /// When the phase began.
+    since: Instant,
+    evict: CancellationToken,
+}
+
+/// Whom a connection belongs to: an IPv4 address, or the first 64 bits of an IPv6 address, since a
+/// network hands out as many of the rest as somebody likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Client(IpAddr);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It has not asked for anything yet.
+    New,
+    /// A request is being read, worked on or answered.
+    Busy,
+    /// It has been answered and may ask again.
+    Idle,
+}
+
+impl Connections {
+    pub(super) fn new(limit: usize, share: usize) -> Self {
+        Self(Arc::new(Mutex::new(Table {
+            limit,
+            share,
+            entries: BTreeMap::new(),
+            held: HashMap::new(),
+            next_id: 0,
+        })))
+    }
+
+    /// Admits a connection of `peer`, and closes another one where there is one too many.
+    pub(super) fn admit(&self, peer: IpAddr) -> Connection {
+        let client = Client::of(peer);
+        let evicted = CancellationToken::new();
+        let mut table = self.lock();
+        let id = table.next_id;
+        table.next_id += 1;
+        if table.held.get(&client).copied().unwrap_or(0) >= table.share {
+            table.close_one_of(Some(client));
+        } else if table.entries.len() >= table.limit {
+            table.close_one_of(None);
+        }
+        *table.held.entry(client).or_default() += 1;
+        table.entries.insert(
+            id,
+            Entry {
+                client,
+                phase: Phase::New,
+                since: Instant::now(),
+                evict: evicted.clone(),
+            },
+        );
+        Connection {
+            table: self.clone(),
+            id,
+            evicted,
+            is_answered: AtomicBool::new(false),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    /// Waits until it has to make room for another one.
+    pub(super) async fn evicted(&self) {
+        self.evicted.cancelled().await;
+    }
+
+    /// A request has come.
+    pub(super) fn asked(&self) {
+        self.is_answered.store(false, Ordering::Relaxed);
+        self.enter(Phase::Busy);
+    }
+
+    /// The answer is complete; it may still have to leave.
+    pub(super) fn answered(&self) {
+        self.is_answered.store(true, Ordering::Relaxed);
+    }
+
+    /// All that was written has left.
+    pub(super) fn flushed(&self) {
+        if self.is_answered.swap(false, Ordering::Relaxed) {
+            self.enter(Phase::Idle);
+        }
+    }
+
+    fn enter(&self, phase: Phase) {
+        if let Some(entry) = self.table.lock().entries.get_mut(&self.id) {
+            entry.phase = phase;
+            entry.since = Instant::now();
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.table.lock().remove(self.id);
+    }
+}
+
+impl Table {
+    /// Closes the connection that is missed least of one client, or of those that hold most: the one
+    /// that has been idle longest, else the oldest one that has not asked yet, else the one that has
+    /// been busy longest. An eighth is kept for those that have not asked yet: a probe is one of
+    /// them until its request has been read, and must not be closed for busy ones before.
+    fn close_one_of(&mut self, client: Option<Client>) {
+        let most = self.held.values().max();
+        let (mut idle, mut new, mut busy) = (None, None, None);
+        let (mut candidates, mut are_new) = (0, 0);
+        for (id, entry) in &self.entries {
+            let is_candidate = match client {
+                Some(client) => entry.client == client,
+                None => self.held.get(&entry.client) == most,
+            };
+            if !is_candidate {
+                continue;
+            }
+            candidates += 1;
+            let longest = match entry.phase {
+                Phase::Idle => &mut idle,
+                Phase::New => {
+                    are_new += 1;
+                    &mut new
+                }
+                Phase::Busy => &mut busy,
+            };
+            if longest.is_none_or(|(since, _)| entry.since < since) {
+                *longest = Some((entry.since, *id));
+            }
+        }
+        let spare_new = new.filter(|_| are_new > candidates / KEPT_FOR_NEW);
+        let closed = idle.or(spare_new).or(busy).or(new);
+        if let Some(entry) = closed.and_then(|(_, id)| self.remove(id)) {
+            entry.evict.cancel();
+        }
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Entry> {
+        let entry = self.entries.remove(&id)?;
+        if let Some(held) = self.held.get_mut(&entry.client) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&entry.client);
+            }
+        }
+        Some(entry)
+    }
+}
+
+impl Client {
+    fn of(peer: IpAddr) -> Self {
+        Self(match peer.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+}
+
+/// The bits of an IPv6 address that say which network it is of.
+const NETWORK: u128 = !0 << 64;
+/// One in so many places is kept for connections that have not asked yet.
+const KEPT_FOR_NEW: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Connections that came one after another, with names.
+    struct Crowd {
+        table: Connections,
+        there: Vec<(&'static str, Connection)>,
+    }
+
+    impl Crowd {
+        fn new(limit: usize, share: usize) -> Self {
+            Self {
+                table: Connections::new(limit, share),
+                there: Vec::new(),
+            }
+        }
+
+        /// Admits one; names those that had to go for it.
+        fn admit(&mut self, name: &'static str, peer: &str) -> Vec<&'static str> {
+            let connection = self.table.admit(peer.parse().unwrap());
+            self.there.push((name, connection));
+            let gone = |(_, connection): &mut (_, Connection)| connection.evicted.is_cancelled();
+            let gone = self.there.extract_if(.., gone);
+            gone.map(|(name, _)| name).collect()
+        }
+
+        fn find(&self, name: &str) -> &Connection {
+            let found = self.there.iter().find(|(known, _)| *known == name);
+            &found.unwrap().1
+        }
+
+        fn asks(&self, name: &str) {
+            self.find(name).asked();
+        }
+
+        fn is_answered(&self, name: &str) {
+            self.find(name).answered();
+            self.find(name).flushed();
+        }
+    }
+
+    const ONE: &str = "192.0.2.1";
+    const OTHER: &str = "192.0.2.2";
+
+    #[test]
+    fn the_longest_idle_one_makes_room() {
+        let mut crowd = Crowd::new(3, 3);
+        for name in ["a", "b", "c"] {
+            assert!(crowd.admit(name, ONE).is_empty());
+            crowd.asks(name);
+        }
+        for name in ["b", "c", "a"] {
+            crowd.is_answered(name);
+        }
+        assert_eq!(crowd.admit("d", OTHER), ["b"]);
+        // Who asks again is not idle any more, and has been idle for less time afterwards.
+        crowd.asks("c");
+        assert_eq!(crowd.admit("e", OTHER), ["a"]);
+        crowd.is_answered("c");
+        assert_eq!(crowd.admit("f", ONE), ["d"]);
+    }
+
+    #[test]
+    fn an_answer_that_has_not_left_is_not_over() {
+        let mut crowd = Crowd::new(2, 2);
+        crowd.admit("a", ONE);
+        crowd.admit("b", ONE);
+        for name in ["a", "b"] {
+            crowd.asks(name);
+        }
+        crowd.find("a").answered();
+        crowd.is_answered("b");
+        assert_eq!(crowd.admit("c", ONE), ["b"]);
+        // Asked again before the first answer has left.
+        crowd.asks("a");
+        crowd.find("a").flushed();
+        assert_eq!(crowd.table.lock().entries[&0].phase, Phase::Busy);
+    }
+
+    #[test]
+    fn no_client_takes_the_place_of_another_one() {
+        let mut crowd = Crowd::new(8, 4);
+        crowd.admit("idle", OTHER);
+        crowd.asks("idle");
+        crowd.is_answered("idle");
+        let mine = ["1", "2", "3", "4"];
+        for name in mine {
+            assert!(crowd.admit(name, ONE).is_empty());
+        }
+        // There is room, but not for more of this one.
+        assert_eq!(crowd.admit("5", ONE), ["1"]);
+        // And where there is none, who holds most goes first.
+        for peer in ["192.0.2.3", "192.0.2.4", "192.0.2.5"] {
+            assert!(crowd.admit(peer, peer).is_empty());
+        }
+        assert_eq!(crowd.admit("late", OTHER), ["2"]);
+    }
+
+    #[test]
+    fn some_places_are_kept_for_who_has_not_asked_yet() {
+        let names = [
+            "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15",
+        ];
+        let mut crowd = Crowd::new(16, 16);
+        for name in names {
+            crowd.admit(name, ONE);
+            crowd.asks(name);
+        }
+        // Two of sixteen: before more of the new ones than those are there, busy ones go.
+        assert_eq!(crowd.admit("a", OTHER), ["0"]);
+        assert_eq!(crowd.admit("b", ONE), ["1"]);
+        assert_eq!(crowd.admit("c", ONE), ["2"]);
+        assert_eq!(crowd.admit("d", ONE), ["b"]);
+        // Where nobody has asked the oldest one goes.
+        let mut crowd = Crowd::new(2, 2);
+        crowd.admit("a", ONE);
+        crowd.admit("b", ONE);
+        assert_eq!(crowd.admit("c", ONE), ["a"]);
+    }
+
+    #[test]
+    fn a_place_comes_free_with_its_connection() {
+        let mut crowd = Crowd::new(2, 2);
+        crowd.admit("a", ONE);
+        crowd.admit("b", ONE);
+        crowd.there.clear();
+        assert!(crowd.table.lock().held.is_empty());
+        assert!(crowd.admit("c", ONE).is_empty());
+        assert!(crowd.admit("d", ONE).is_empty());
+    }
+
+    #[test]
+    fn a_client_is_an_address_or_a_network() {
+        let client = |text: &str| Client::of(text.parse().unwrap());
+        assert_ne!(client(ONE), client(OTHER));
+        assert_eq!(client(ONE), client("::ffff:192.0.2.1"));
+        assert_eq!(client("2001:db8:0:1::1"), client("2001:db8:0:1:2:3:4:5"));
+        assert_ne!(client("2001:db8:0:1::1"), client("2001:db8:0:2::1"));
+    }
+}
