@@ -271,7 +271,10 @@ mod tests {
         assert_eq!(
             config
                 .secrets
-                .line("the-token, the-other-token, https://key@sentry.test/1", 1000)
+                .line(
+                    "the-token, the-other-token, https://key@sentry.test/1",
+                    1000
+                )
                 .as_str(),
             "[redacted], [redacted], [redacted]"
         );
