@@ -10,13 +10,14 @@ mod budgeted;
 mod client;
 mod connect;
 mod look_up;
+mod machine;
 mod network;
 mod resolver;
 mod sockets;
 mod tls;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -31,7 +32,7 @@ use self::network::{Asked, ResolveError};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
 pub(super) use self::tls::{Purpose, Shaken, Trouble, Unshaken, trouble};
 pub use self::tls::{Roots, RootsError};
-use super::grants::{Grants, Host, Kind, Peer, Refusal};
+use super::grants::{Grants, Host, Kind, Peer, Refusal, Resolved};
 use super::pool::PoolError;
 use crate::check::{self, CheckName};
 use crate::config::Secrets;
@@ -63,7 +64,7 @@ struct Trail {
     /// Where datagrams were sent to.
     udp_peers: BTreeSet<SocketAddr>,
     /// Addresses that look-ups answered, each with the name that was asked for.
-    answers: Vec<(IpAddr, Host)>,
+    answers: Vec<(Resolved, Host)>,
 }
 
 impl Egress {
@@ -171,9 +172,9 @@ impl Egress {
         };
         let mut open = Vec::with_capacity(found.len());
         let mut refused = None;
-        for address in found {
-            match run.grants.permit_address(peer, address) {
-                Ok(()) => open.push(SocketAddr::new(address, peer.port)),
+        for resolved in found {
+            match run.grants.permit_address(peer, resolved) {
+                Ok(()) => open.push(SocketAddr::new(resolved.address, peer.port)),
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }
         }

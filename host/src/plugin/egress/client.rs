@@ -138,6 +138,7 @@ impl Egress {
         let stream = connect(&addresses, until)
             .await
             .map_err(|error| unconnected(&error))?;
+        self.permit_connected(peer, &stream).map_err(no_way)?;
         let stream: Box<dyn Stream> = match peer.channel {
             Channel::Https => {
                 let shaken = self
