@@ -14,7 +14,7 @@ use super::admitted::AdmittedByDigest;
 use super::bindings::v0_1;
 use super::cache::CodeCache;
 use super::capabilities::ErrorTracker;
-use super::compile::{Artifact, Compilation, Compiler};
+use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
 use super::io_error;
@@ -40,6 +40,7 @@ struct Shared {
     /// Compiled code that is being written to the cache.
     keeping: TaskTracker,
     admitted: AdmittedByDigest,
+    loaded: LoadedCode,
     tracker: Option<Arc<dyn ErrorTracker>>,
     metrics: Option<Arc<dyn GuestMetrics>>,
     compilation: Compilation,
@@ -117,6 +118,7 @@ impl Sandbox {
             network: Arc::new(network),
             keeping: TaskTracker::new(),
             admitted: AdmittedByDigest::default(),
+            loaded: LoadedCode::default(),
             files: Arc::new(BlockingPool::new(Work::Files)),
             tracker: options.tracker,
             metrics: options.metrics,
@@ -181,6 +183,11 @@ impl Sandbox {
     /// What plugins there are, by digest.
     pub(super) fn admitted(&self) -> &AdmittedByDigest {
         &self.0.admitted
+    }
+
+    /// How much compiled code is loaded.
+    pub(super) fn loaded(&self) -> &LoadedCode {
+        &self.0.loaded
     }
 
     /// Puts compiled code into the cache, beside whoever waits for the plugin. Needs a tokio runtime.
@@ -289,7 +296,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     egress::add_name_lookup_to_linker(l)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
+    egress::add_http_to_linker(l)?;
     v0_1::Plugin::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     Ok(linker)
 }

@@ -25,7 +25,7 @@ pub enum CompileError {
     /// It had hardly any of the processor.
     #[error(
         "it was not compiled in {waited:?}, in which it had {used:?} of the processor: the machine is \
-         too busy; it is tried again at the next look"
+         too busy; it is tried again later"
     )]
     Starved {
         /// How long it was waited for.
@@ -53,6 +53,20 @@ pub enum CompileError {
         /// What is allowed.
         limit: u64,
     },
+    /// The code of all plugins that are loaded leaves no room for it.
+    #[error(
+        "its code has {}, and of {} for all plugins together {} are taken: remove plugins, or build \
+         them smaller; it is tried again later",
+        ByteSize::b(*.size), ByteSize::b(*.limit), ByteSize::b(*.held)
+    )]
+    NoRoom {
+        /// How many bytes of code it has.
+        size: u64,
+        /// How many bytes the others have.
+        held: u64,
+        /// What is allowed for all of them.
+        limit: u64,
+    },
     /// The compiler crashed.
     #[error("the compiler crashed over it ({how}){}; please report that with the file", Said(.said))]
     Crashed {
@@ -63,8 +77,7 @@ pub enum CompileError {
     },
     /// The compiler was killed from outside.
     #[error(
-        "the compiler was killed over it; is the machine out of memory? It is tried again at the next \
-         look"
+        "the compiler was killed over it; is the machine out of memory? It is tried again later"
     )]
     Killed,
     /// The compiler gave no answer that could be one.
@@ -134,6 +147,7 @@ impl CompileError {
             | Self::Confine(_)
             | Self::Version { .. }
             | Self::Unfit(_)
+            | Self::NoRoom { .. }
             | Self::Busy => true,
             Self::Refused(_)
             | Self::Time { .. }
