@@ -7,6 +7,7 @@
 mod answers;
 mod arena;
 mod campaign;
+mod chains;
 mod components;
 mod config;
 mod contract;
@@ -45,8 +46,9 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     answers::TARGET,
+    chains::TARGET,
     components::TARGET,
     config::TARGET,
     gate::TARGET,
