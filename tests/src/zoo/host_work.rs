@@ -3,6 +3,9 @@
 //!
 //! Each case costs its sender little and, without a bound, would cost the host seconds or gigabytes.
 
+mod chains;
+mod heads;
+
 use super::animal::{Animal, Group};
 
 pub(super) const GROUP: Group = Group {
@@ -13,5 +16,8 @@ pub(super) const GROUP: Group = Group {
 };
 
 pub(super) fn animals() -> Vec<Animal> {
-    Vec::new()
+    let mut animals = Vec::new();
+    animals.extend(chains::animals());
+    animals.extend(heads::animals());
+    animals
 }
