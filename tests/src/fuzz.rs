@@ -7,6 +7,7 @@
 mod answers;
 mod arena;
 mod campaign;
+mod chains;
 mod components;
 mod config;
 mod contract;
@@ -46,8 +47,9 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     answers::TARGET,
+    chains::TARGET,
     components::TARGET,
     config::TARGET,
     gate::TARGET,

@@ -11,6 +11,7 @@ pub mod zoo;
 
 mod alertmanager;
 mod bugsink;
+mod der;
 mod host;
 mod inbox;
 mod mounted;

@@ -32,7 +32,7 @@ pub(super) use self::network::Network;
 use self::network::{Asked, ResolveError};
 pub(super) use self::requests::{KeptExceeded, add_http_to_linker};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
-pub(super) use self::tls::{Purpose, Shaken, Trouble, Unshaken, trouble};
+pub(super) use self::tls::{Purpose, Shaken, Trouble, Unshaken, trouble, unprovable, verify};
 pub use self::tls::{Roots, RootsError};
 use super::grants::{Grants, Host, Kind, Peer, Refusal, Resolved};
 use super::pool::PoolError;

@@ -1,10 +1,12 @@
-//! Ways for the fuzz targets to what this room keeps to itself: decisions of grants, schemas, and
-//! names of functions.
+//! Ways for the fuzz targets to what this room keeps to itself: decisions of grants, schemas, names of
+//! functions, and the certificates of servers.
 
 use std::net::IpAddr;
 
+use rustls::pki_types::CertificateDer;
 use serde_json::{Map, Value, json};
 
+use super::egress;
 use super::grants::{self, Channel, Grant, GrantError, Grants, Host, Peer, Resolved};
 use super::schema::{Binding, BindingError, Schema};
 use super::symbols::Symbols;
@@ -30,6 +32,34 @@ pub fn reaches(grants: &Grants, channel: Channel, host: &Host, port: u16, addres
 pub fn written(mark: &str, text: &str) -> Result<Vec<Grant>, GrantError> {
     let schema = json!({"properties": {"value": {"x-vitals-grant": mark}}});
     grants::marks(&schema, &json!({"value": text}))
+}
+
+/// What became of the certificates of a server.
+#[derive(Debug)]
+pub struct Verified {
+    /// Whether they are too many or too large to be verified.
+    pub is_refused: bool,
+    /// Why the server is not trusted.
+    pub untrusted: Option<String>,
+    /// What a guest is shown of them, and told.
+    pub shown: Vec<String>,
+}
+
+/// Verifies the certificates that a server shows for `web.test`, and shows them.
+pub fn verify(chain: &[Vec<u8>], root: Vec<u8>) -> Verified {
+    let chain = chain.iter().map(|der| CertificateDer::from(&der[..]));
+    let chain: Vec<_> = chain.collect();
+    let (is_refused, untrusted) = egress::verify(&chain, root.into());
+    let shown = chain.iter().take(16).flat_map(|der| {
+        let shown = super::tls::shown(der);
+        let texts = [shown.subject, shown.issuer, shown.serial, shown.sha256];
+        texts.into_iter().chain(shown.names)
+    });
+    Verified {
+        is_refused,
+        untrusted,
+        shown: shown.chain(egress::unprovable(&chain[0])).collect(),
+    }
 }
 
 /// Reads a plugin's schema, and binds a configuration to it.

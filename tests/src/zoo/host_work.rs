@@ -3,7 +3,9 @@
 //!
 //! Each case costs its sender little and, without a bound, would cost the host seconds or gigabytes.
 
+mod chains;
 mod connections;
+mod heads;
 
 use super::animal::{Animal, Group};
 
@@ -17,5 +19,7 @@ pub(super) const GROUP: Group = Group {
 pub(super) fn animals() -> Vec<Animal> {
     let mut animals = Vec::new();
     animals.extend(connections::animals());
+    animals.extend(chains::animals());
+    animals.extend(heads::animals());
     animals
 }

@@ -1,8 +1,11 @@
 //! What hostile guests reach for: servers that do not behave, files that are none.
 
+mod chains;
+mod heads;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,9 +36,9 @@ impl World {
     pub(super) fn new() -> Self {
         let mut places = BTreeMap::new();
         let mut servers = Vec::new();
-        for (name, manner) in MANNERS {
-            let server = Server::start(*manner);
-            places.insert(*name, server.address.to_string());
+        for (name, manner) in [MANNERS, chains::MANNERS, heads::MANNERS].concat() {
+            let server = Server::start(manner);
+            places.insert(name, server.address.to_string());
             servers.push(server);
         }
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -47,6 +50,9 @@ impl World {
         let files = TempDir::with_prefix("vitals-zoo-").expect("a directory");
         lay_out(files.path());
         places.insert("files", files.path().display().to_string());
+        let root = files.path().join("root.pem");
+        fs::write(&root, chains::root()).expect("the file can be written");
+        places.insert("root", root.display().to_string());
         Self {
             places,
             servers,
@@ -217,7 +223,7 @@ const MANNERS: &[(&str, Manner)] = &[
 ];
 
 /// Reads a request up to its body.
-fn head(stream: &mut TcpStream) -> std::io::Result<String> {
+fn head(stream: &mut impl Read) -> std::io::Result<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {

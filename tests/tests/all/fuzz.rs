@@ -19,6 +19,11 @@ fn any_bytes_in_the_place_of_a_result() {
 }
 
 #[test]
+fn any_bytes_as_the_certificates_of_a_server() {
+    bounded("chains");
+}
+
+#[test]
 fn generated_components() {
     bounded("components");
 }

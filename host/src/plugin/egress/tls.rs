@@ -19,10 +19,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
-pub(in crate::plugin) use self::handshake::{Purpose, Shaken, Unshaken};
+pub(in crate::plugin) use self::handshake::{Purpose, Shaken, Unshaken, verify};
 use self::verifier::Verifier;
 pub(super) use self::words::fault;
-pub(in crate::plugin) use self::words::{Trouble, trouble};
+pub(in crate::plugin) use self::words::{Trouble, trouble, unprovable};
 use crate::config::Root;
 use crate::plugin::grants::Host;
 

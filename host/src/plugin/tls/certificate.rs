@@ -13,7 +13,7 @@ use crate::check::Text;
 
 /// What a certificate says of itself. Of one that can't be read `sha256` is there, and the rest is
 /// empty.
-pub(super) fn shown(certificate: &CertificateDer<'_>) -> tls::Certificate {
+pub(in crate::plugin) fn shown(certificate: &CertificateDer<'_>) -> tls::Certificate {
     let sha256 = hex::encode(Sha256::digest(certificate));
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return tls::Certificate {

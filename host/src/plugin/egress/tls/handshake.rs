@@ -169,6 +169,25 @@ fn judge(
     }
 }
 
+/// Whether a chain for `web.test` is beyond its bounds, and why it is not trusted where `root` is: for
+/// the fuzz target.
+pub(in crate::plugin) fn verify(
+    chain: &[CertificateDer<'_>],
+    root: CertificateDer<'_>,
+) -> (bool, Option<String>) {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates([root.into_owned()]);
+    let name = ServerName::try_from("web.test").expect("it is a name");
+    let refused = chain
+        .split_first()
+        .map(|(leaf, rest)| chain::hold_to_bounds(leaf, rest));
+    let guest = Purpose::Guest { insist: false };
+    (
+        !matches!(refused, Some(Ok(()))),
+        judge(chain, &name, &roots, guest),
+    )
+}
+
 fn unshaken(error: io::Error, opening: &[u8]) -> Unshaken {
     match trouble(&error) {
         Trouble::Closed => Unshaken::Closed,

@@ -132,7 +132,7 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
 
 /// Why the proof that a server holds the key of `leaf` failed, where that is no fault of the proof: the
 /// cryptography takes no RSA keys below 2048 bits.
-pub(super) fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
+pub(in crate::plugin) fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
     let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
     match leaf.public_key().parsed() {
         Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS => Some(format!(
