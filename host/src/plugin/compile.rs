@@ -12,6 +12,7 @@ mod error;
 mod frame;
 mod job;
 mod loaded;
+mod memory;
 mod names;
 mod thread;
 
@@ -112,7 +113,10 @@ impl Compilation {
     pub(super) fn new(compiler: Compiler) -> Self {
         let Compiler { program, limits } = compiler;
         let (place, at_once) = match program {
-            Some(program) => (Place::Child(program), children_at_once()),
+            Some(program) => {
+                let at_once = children_at_once(cores(), memory::allowed(), limits.memory);
+                (Place::Child(program), at_once)
+            }
             None => (Place::Here(OwnThread::default()), 1),
         };
         Self {
@@ -163,12 +167,34 @@ impl Compilation {
 }
 
 /// Half of the cores, so that a change of many plugins leaves room for the checks. Two at least: one
-/// file that takes all its time does not hold up the next one. Each may take 2 GiB, hence at most
-/// eight.
-fn children_at_once() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (cores / 2).clamp(2, 8)
+/// file that takes all its time does not hold up the next one. Eight at most, and no more than
+/// take two thirds of the memory together, so that they never end the host; but always one.
+fn children_at_once(cores: usize, memory: u64, each: u64) -> usize {
+    let fitting = (memory / 3 * 2).checked_div(each).unwrap_or(u64::MAX);
+    let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
+    (cores / 2).clamp(2, 8).min(fitting).max(1)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// How much nicer a compilation is than what started it.
 const NICE: i32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_compilations_as_cores_and_memory_allow() {
+        let at_once = |cores, gibibytes: u64| children_at_once(cores, gibibytes << 30, 2 << 30);
+        assert_eq!(at_once(1, 64), 2);
+        assert_eq!(at_once(8, 64), 4);
+        assert_eq!(at_once(64, 64), 8);
+        assert_eq!(at_once(64, 16), 5);
+        assert_eq!(at_once(64, 6), 2);
+        assert_eq!(at_once(64, 3), 1);
+        assert_eq!(at_once(1, 1), 1);
+    }
+}

@@ -17,6 +17,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use vitals_host::config::Config;
+use vitals_host::plugin::CompileLimits;
 use vitals_tests::{Finished, Vitals, guests};
 
 /// A copy of `deploy/`, to be broken.
@@ -92,9 +94,21 @@ fn tool(path: &str) -> PathBuf {
     tool
 }
 
+/// A directory with the secrets of the compose file.
+fn secrets() -> TempDir {
+    let secrets = TempDir::with_prefix("vitals-secrets-").expect("a directory");
+    for name in ["admin-token", "metrics-token"] {
+        let token = format!("the-{name}-of-a-test\n");
+        fs::write(secrets.path().join(name), token).expect("the directory is new");
+    }
+    secrets
+}
+
 /// What `vitals validate` says of a configuration of `deploy/`, with the first-party plugins as the
 /// library.
 fn validated(toml: &str) -> Finished {
+    let secrets = secrets();
+    let toml = toml.replace("/run/secrets", secrets.path().to_str().expect("a text"));
     let library = guests::target().join("plugins");
     let library = library.to_str().expect("a text");
     let toml = toml.replace("\"/usr/lib/vitals\"", &format!("{library:?}"));
@@ -131,6 +145,39 @@ fn the_configurations_are_valid_with_the_first_party_plugins() {
     }
 }
 
+/// How much memory the host may take under a configuration and a limit: compilations, as many as it makes
+/// under that limit, runs with what the host holds for each, and the host itself.
+fn most_memory(toml: &str, limit: u64) -> u64 {
+    let secrets = secrets();
+    let toml = toml.replace("/run/secrets", secrets.path().to_str().expect("a text"));
+    let config: Config = toml.parse().expect("a configuration");
+    let compilation = CompileLimits::default().memory;
+    let compilations = (limit / 3 * 2 / compilation).clamp(1, 8);
+    let runs = u64::from(config.engine.max_runs) * 2 * config.defaults.limits.memory;
+    compilations * compilation + runs + HOST_MEMORY
+}
+
+#[test]
+fn the_memory_limits_hold_what_the_host_may_take() {
+    let tree = Tree::new();
+    for (limited, key, config) in [
+        ("docker-compose.yml", "    mem_limit: 6g\n", "compose"),
+        (
+            "kubernetes/base/deployment.yaml",
+            "memory: 6Gi\n",
+            "kubernetes/base",
+        ),
+        ("systemd/vitals.service", "\nMemoryMax=6G\n", "systemd"),
+    ] {
+        assert!(tree.read(limited).contains(key), "{limited}");
+        let toml = tree.read(&format!("{config}/vitals.toml"));
+        let limit = 6 << 30;
+        assert!(most_memory(&toml, limit) <= limit, "{config}");
+        let more = toml.replace("max_runs = 12", "max_runs = 20");
+        assert!(most_memory(&more, limit) > limit, "{config}");
+    }
+}
+
 #[test]
 fn the_page_names_files_that_there_are() {
     let page = fs::read_to_string(guests::root().join("docs/deploy.md")).expect("a page");
@@ -144,3 +191,6 @@ fn the_page_names_files_that_there_are() {
     }
     assert!(count > 10, "{count} files");
 }
+
+/// What the host holds besides: itself, compiled code, results.
+const HOST_MEMORY: u64 = 512 << 20;

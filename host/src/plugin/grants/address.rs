@@ -353,4 +353,23 @@ mod tests {
         let closed = Resolved::new("169.254.169.254".parse().unwrap(), |_| true);
         assert_eq!(closed.reach(), Reach::Closed, "it is closed whoever has it");
     }
+
+    #[test]
+    fn the_network_policy_closes_what_is_closed_here() {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../deploy/kubernetes/overlays/production/networkpolicy.yaml"
+        );
+        let text = std::fs::read_to_string(file).expect("a network policy");
+        let (_, text) = text.split_once("except:").expect("exceptions");
+        let words = text.split_whitespace();
+        let closed: Vec<ipnet::IpNet> = words.filter_map(|word| word.parse().ok()).collect();
+        for address in METADATA {
+            let is_closed = closed.iter().any(|net| net.contains(&address));
+            assert!(is_closed, "{address}");
+        }
+        for net in closed.iter().filter(|net| net.prefix_len() > 0) {
+            assert_eq!(reach(net.addr()), Reach::Closed, "{net}");
+        }
+    }
 }

@@ -55,8 +55,7 @@ fn each_container_is_bounded_watched_pinned_and_on_this_machine_only() {
         ("prometheus", "256m", "127.0.0.1:9090:9090/tcp"),
         ("grafana", "192m", "127.0.0.1:3001:3000/tcp"),
         ("node-exporter", "64m", "127.0.0.1:9100:9100/tcp"),
-        ("cadvisor", "128m", "127.0.0.1:8080:8080/tcp"),
-        ("vitals", "3g", "127.0.0.1:8000:8000/tcp"),
+        ("vitals", "6g", "127.0.0.1:8000:8000/tcp"),
     ] {
         let service = &services[name];
         assert_eq!(service["mem_limit"], memory, "{name}");
@@ -81,7 +80,7 @@ fn each_container_is_bounded_watched_pinned_and_on_this_machine_only() {
             "{name}"
         );
     }
-    assert_eq!(services.len(), 5);
+    assert_eq!(services.len(), 4);
     let prometheus = services["prometheus"]["command"].to_string();
     assert!(
         prometheus.contains("--storage.tsdb.retention.time=15d"),
@@ -97,6 +96,24 @@ fn the_host_runs_read_only_without_privileges_and_what_is_mounted_is_there() {
     assert_eq!(vitals["read_only"], true);
     assert_eq!(vitals["cap_drop"], json!(["ALL"]));
     assert_eq!(vitals["user"], "65532:65532");
+    // The configuration of each reads its secrets where compose puts them.
+    let secrets = |service: &str| {
+        let secrets = made["services"][service]["secrets"].as_array();
+        let names = secrets
+            .into_iter()
+            .flatten()
+            .map(|secret| &secret["source"]);
+        let names: Vec<_> = names.filter_map(Value::as_str).collect();
+        names.join(" ")
+    };
+    assert_eq!(secrets("vitals"), "admin-token metrics-token");
+    assert_eq!(secrets("prometheus"), "metrics-token");
+    for name in ["admin-token", "metrics-token"] {
+        let file = made["secrets"][name]["file"].as_str().expect("a file");
+        assert_eq!(Path::new(file), directory.join("secrets").join(name));
+    }
+    let nobody_opens_the_socket = !made.to_string().contains("docker.sock");
+    assert!(nobody_opens_the_socket && !made.to_string().contains("\"/var/run"));
     let volumes = vitals["volumes"].as_array().expect("volumes");
     let volumes: Vec<_> = volumes.iter().filter_map(Value::as_str).collect();
     assert!(

@@ -65,6 +65,13 @@ impl Root {
             root.put(&library, &library);
         }
         root.put(Path::new(ROOTS), Path::new(ROOTS));
+        let secrets = super::secrets();
+        for name in ["admin-token", "metrics-token"] {
+            root.put(
+                &secrets.path().join(name),
+                &Path::new("/run/secrets").join(name),
+            );
+        }
         fs::set_permissions(root.0.path(), Permissions::from_mode(0o755)).expect("it is ours");
         root
     }
@@ -256,9 +263,17 @@ async fn the_last_stage_is_a_host_in_a_root_that_nobody_can_write_to() {
 fn the_image_is_pinned_and_its_paths_are_those_of_the_manifests() {
     let tree = Tree::new();
     let dockerfile = tree.read("Dockerfile");
+    // Each image is an argument, so that a digest can take the place of its version.
+    let mut images = 0;
     for line in dockerfile.lines().filter(|line| line.starts_with("FROM ")) {
-        assert!(line.contains(':') && !line.contains(":latest"), "{line}");
+        let name = line.split(['{', '}']).nth(1).unwrap_or_default();
+        let argument = format!("\nARG {name}=");
+        let (_, image) = dockerfile.split_once(&argument).expect("an argument");
+        let image = image.lines().next().unwrap_or_default();
+        assert!(image.contains(':') && !image.contains(":latest"), "{line}");
+        images += 1;
     }
+    assert_eq!(images, 3);
     // What the last stage takes is what the first one leaves.
     let stage = last_stage();
     for (_, says) in stage.iter().filter(|(name, _)| name == "COPY") {
@@ -274,7 +289,7 @@ fn the_image_is_pinned_and_its_paths_are_those_of_the_manifests() {
     let toolchain = toolchain.expect("a toolchain");
     let (_, channel) = toolchain.split_once("channel = \"").expect("a channel");
     let channel = channel.split('"').next().unwrap_or_default();
-    assert!(dockerfile.contains(&format!("FROM rust:{channel}-bookworm AS build")));
+    assert!(dockerfile.contains(&format!("ARG RUST_IMAGE=rust:{channel}-bookworm\n")));
 
     let volume = exec_form("VOLUME").remove(0);
     let variables: Vec<_> = stage.iter().filter(|(name, _)| name == "ENV").collect();

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use vitals_host::config::Config;
+use vitals_host::config::{Config, Details};
 use vitals_tests::guests;
 
 use super::references::{container, misfits, of_kind, settings};
@@ -159,6 +159,12 @@ async fn what_is_broken_in_a_manifest_is_refused() {
         ),
         (
             of_production("servicemonitor.yaml"),
+            "key: metrics-token",
+            "key: metric-token",
+            "the host does not take the token",
+        ),
+        (
+            of_production("servicemonitor.yaml"),
             "port: http",
             "port: metrics",
             "no Service has a port `metrics`",
@@ -266,5 +272,7 @@ fn the_deployment_is_confined_and_gives_the_host_its_time() {
         assert_eq!(vitals["ports"][0]["containerPort"], port);
         assert!(config.server.listen.ip().is_unspecified());
         assert!(config.metrics.enabled);
+        // Whoever reaches the port sees neither messages nor metrics.
+        assert_eq!(config.server.details, Details::Authorized);
     }
 }

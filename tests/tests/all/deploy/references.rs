@@ -32,6 +32,7 @@ pub(super) async fn misfits(documents: &[Value]) -> Vec<String> {
     misfits.extend(volumes(documents));
     misfits.extend(pages(documents).await);
     misfits.extend(variables(documents));
+    misfits.extend(tokens(documents));
     misfits
 }
 
@@ -179,5 +180,22 @@ fn variables(documents: &[Value]) -> Vec<String> {
     let unknown = set.into_iter().filter(|name| !known(name));
     unknown
         .map(|name| format!("the host reads no variable {name}"))
+        .collect()
+}
+
+/// What scrapes shows the token that the host is given.
+fn tokens(documents: &[Value]) -> Vec<String> {
+    let mut given = list(&container(documents)["env"]);
+    let given = given.find(|it| it["name"] == "VITALS_METRICS_TOKEN");
+    let given = given.map(|it| &it["valueFrom"]["secretKeyRef"]);
+    let Some(given) = given else {
+        return vec!["the host is given no token for its metrics".into()];
+    };
+    let monitors = documents.iter().filter(|it| it["kind"] == "ServiceMonitor");
+    let endpoints = monitors.flat_map(|it| list(&it["spec"]["endpoints"]));
+    let shown = endpoints.map(|it| &it["authorization"]["credentials"]);
+    let other = shown.filter(|it| it["name"] != given["name"] || it["key"] != given["key"]);
+    other
+        .map(|it| format!("the host does not take the token {it}"))
         .collect()
 }

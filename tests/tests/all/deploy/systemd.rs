@@ -2,6 +2,7 @@
 //! it needs.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -165,4 +166,36 @@ fn the_unit_knows_the_host() {
     let without_code = text.lines().filter(|line| !line.starts_with('#'));
     let mut set = without_code.filter(|line| line.contains("MemoryDenyWriteExecute"));
     assert_eq!(set.next(), None, "no plugin would load");
+}
+
+#[test]
+fn the_configuration_is_for_root_and_the_group_of_the_service_alone() {
+    let tree = Tree::new();
+    let root = tempfile::tempdir().expect("a directory");
+    let own = root.path().join("etc/vitals");
+    fs::create_dir_all(&own).expect("it is new");
+    for file in ["vitals.toml", "environment"] {
+        fs::write(own.join(file), "").expect("it is new");
+    }
+    let apply = |program: &str, file: &str, more: &[&str]| {
+        let mut command = Command::new(program);
+        command
+            .arg(format!("--root={}", root.path().display()))
+            .args(more)
+            .arg(tree.path(&format!("systemd/{file}.d/vitals.conf")));
+        let said = run(&mut command, "");
+        assert_eq!(said.status, Some(0), "{program}: {}", said.stderr);
+    };
+    apply("systemd-sysusers", "sysusers", &[]);
+    apply("systemd-tmpfiles", "tmpfiles", &["--create"]);
+    let groups = fs::read_to_string(root.path().join("etc/group")).expect("a group was made");
+    let group = groups.lines().find_map(|line| line.strip_prefix("vitals:"));
+    let group = group.and_then(|line| line.split(':').nth(1)?.parse().ok());
+    for (path, mode) in [("", 0o750), ("vitals.toml", 0o640), ("environment", 0o640)] {
+        let found = fs::metadata(own.join(path)).expect("it is there");
+        assert_eq!(found.mode() & 0o777, mode, "{path}");
+        assert_eq!((found.uid(), Some(found.gid())), (0, group), "{path}");
+    }
+    let unit = tree.read(UNIT);
+    assert_eq!(value(&unit, "ConfigurationDirectoryMode"), "0750");
 }

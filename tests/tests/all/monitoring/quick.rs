@@ -7,7 +7,7 @@ use regex_lite::Regex;
 use vitals_tests::servers::free_address;
 use vitals_tests::{Alertmanager, Prometheus};
 
-use super::shipped::{self, replaced};
+use super::shipped::{self, CREDENTIALS, replaced};
 
 /// Starts the shipped Prometheus. It scrapes these hosts and this exporter of the machine's numbers twice a
 /// second, and tells this Alertmanager, if there is one, of what fires.
@@ -21,14 +21,15 @@ pub(super) fn prometheus(
         std::fs::write(directory.path().join(file), text).expect("a copy can be written");
     };
     let listed: Vec<_> = hosts.iter().map(|host| format!("'{host}'")).collect();
-    let [own, nobody] = [free_address(), free_address()];
+    let own = free_address();
+    write("metrics-token", "the-token-of-a-test");
+    let token = directory.path().join("metrics-token");
     let config = replaced(
         &shipped::text("prometheus.yml"),
         &[
             ("[vitals:8000]", &format!("[{}]", listed.join(", "))),
             ("node-exporter:9100", &node.to_string()),
-            // It runs in a container alone.
-            ("cadvisor:8080", &nobody.to_string()),
+            (CREDENTIALS, token.to_str().expect("a text")),
             ("localhost:9090", &own.to_string()),
             ("scrape_interval: 15s", "scrape_interval: 500ms"),
             ("scrape_timeout: 10s", "scrape_timeout: 500ms"),

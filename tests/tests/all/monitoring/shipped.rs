@@ -130,7 +130,7 @@ pub(super) fn yaml(file: &str) -> Value {
     serde_norway::from_str(&text(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// A copy of what Prometheus reads.
+/// A copy of what Prometheus reads, with a token.
 pub(super) fn copy() -> TempDir {
     let copy = TempDir::with_prefix("vitals-monitoring-").expect("cannot make a directory");
     fs::create_dir_all(copy.path().join("rules/tests")).expect("the directory is new");
@@ -142,10 +142,15 @@ pub(super) fn copy() -> TempDir {
         "rules/tests/host.yml",
         "rules/tests/recording.yml",
     ] {
-        fs::write(copy.path().join(file), text(file)).expect("the directory is new");
+        let text = text(file).replace(CREDENTIALS, "metrics-token");
+        fs::write(copy.path().join(file), text).expect("the directory is new");
     }
+    fs::write(copy.path().join("metrics-token"), "a-token").expect("the directory is new");
     copy
 }
+
+/// Where the shipped Prometheus finds the token of the metrics.
+pub(super) const CREDENTIALS: &str = "/run/secrets/metrics-token";
 
 /// A text with others in the place of some of its parts, each of which has to be there.
 pub(super) fn replaced(text: &str, parts: &[(&str, &str)]) -> String {
