@@ -6,6 +6,7 @@
 mod chains;
 mod connections;
 mod heads;
+mod schemas;
 
 use super::animal::{Animal, Group};
 
@@ -21,5 +22,6 @@ pub(super) fn animals() -> Vec<Animal> {
     animals.extend(connections::animals());
     animals.extend(chains::animals());
     animals.extend(heads::animals());
+    animals.extend(schemas::animals());
     animals
 }
