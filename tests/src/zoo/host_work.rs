@@ -6,6 +6,7 @@
 mod chains;
 mod connections;
 mod heads;
+mod own_addresses;
 mod schemas;
 
 use super::animal::{Animal, Group};
@@ -23,5 +24,6 @@ pub(super) fn animals() -> Vec<Animal> {
     animals.extend(chains::animals());
     animals.extend(heads::animals());
     animals.extend(schemas::animals());
+    animals.extend(own_addresses::animals());
     animals
 }
