@@ -3,6 +3,9 @@
 //!
 //! Each case costs its sender little and, without a bound, would cost the host seconds or gigabytes.
 
+mod names;
+mod texts;
+
 use super::animal::{Animal, Group};
 
 pub(super) const GROUP: Group = Group {
@@ -13,5 +16,7 @@ pub(super) const GROUP: Group = Group {
 };
 
 pub(super) fn animals() -> Vec<Animal> {
-    Vec::new()
+    let mut animals = names::animals();
+    animals.extend(texts::animals());
+    animals
 }
