@@ -306,7 +306,7 @@ config = {{ address = "db.internal:5432" }}
         assert!(!check.enabled);
         assert_eq!(config.origin.to_string(), "vitals.toml");
         for token in ["token-of-the-admin", "token-of-prometheus"] {
-            assert_eq!(config.secrets.line(token, 1000).as_str(), "[redacted]");
+            assert!(config.secrets.are_in(token), "{token}");
         }
     }
 

@@ -64,13 +64,12 @@ fn other_version<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<Stri
 
 fn is_offered(name: &str) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+    // No more than a number: what may follow it has no end.
+    let patch = version.strip_prefix("0.2.");
+    let is_known = patch.is_some_and(|patch| patch.parse::<u32>().is_ok());
     match interface.split_once('/') {
         Some((PACKAGE, interface)) => OWN.contains(&interface),
-        // No more than a number: what may follow it has no end.
-        _ => {
-            let patch = version.strip_prefix("0.2.");
-            WASI.contains(&interface) && patch.is_some_and(|patch| patch.parse::<u32>().is_ok())
-        }
+        _ => WASI.contains(&interface) && is_known,
     }
 }
 

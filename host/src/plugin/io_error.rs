@@ -52,7 +52,8 @@ fn words(error: &wasmtime::Error) -> Text {
         let cause = error.downcast_ref::<E>()?;
         Some(Text::display(cause, WORDS_BYTES))
     }
-    cause::<http::ErrorCode>(error)
+    cause::<wasmtime_wasi_http::Error>(error)
+        .or_else(|| cause::<http::ErrorCode>(error))
         .or_else(|| cause::<network::ErrorCode>(error))
         .or_else(|| cause::<sockets::ErrorCode>(error))
         .or_else(|| {
@@ -72,6 +73,12 @@ mod tests {
     fn a_guest_is_told_what_the_interfaces_know() {
         let reset = io::Error::new(io::ErrorKind::ConnectionReset, "/home/of/the/host");
         assert_eq!(words(&reset.into()).as_str(), "connection reset");
+        let short = wasmtime_wasi_http::Error::HttpResponseIncomplete.into();
+        assert!(
+            words(&short).as_str().contains("incomplete"),
+            "{}",
+            words(&short)
+        );
         let broken = network::ErrorCode::ConnectionReset.into();
         assert!(
             words(&broken).as_str().contains("connection-reset"),

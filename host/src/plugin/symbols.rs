@@ -97,7 +97,7 @@ mod tests {
         while symbol.len() < NAME_BYTES - 12 {
             let next = symbol.len() - "_R".len();
             let reference = format!("B{}_", base_62(last - 1));
-            symbol.push_str(&format!("T{reference}{reference}E"));
+            symbol.extend(["T", &reference, &reference, "E"]);
             last = next;
         }
         symbol + "E"

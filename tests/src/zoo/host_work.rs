@@ -6,8 +6,10 @@
 mod chains;
 mod connections;
 mod heads;
+mod names;
 mod own_addresses;
 mod schemas;
+mod texts;
 
 use super::animal::{Animal, Group};
 
@@ -25,5 +27,7 @@ pub(super) fn animals() -> Vec<Animal> {
     animals.extend(heads::animals());
     animals.extend(schemas::animals());
     animals.extend(own_addresses::animals());
+    let mut animals = names::animals();
+    animals.extend(texts::animals());
     animals
 }

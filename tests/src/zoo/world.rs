@@ -142,6 +142,10 @@ const MANNERS: &[(&str, Manner)] = &[
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")?;
         wait(stream)
     }),
+    ("short", |stream, _| {
+        head(stream)?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
+    }),
     ("drip", |stream, stopped| {
         head(stream)?;
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")?;
