@@ -50,7 +50,7 @@ pub(super) fn animals() -> Vec<Animal> {
             json!({"properties": many(1200, |n| json!({"pattern": format!("((a{{14}}){{14}}){{14}}{n}")}))})
         }).refused("come to more than"),
         with("patterns-alternating", "patterns of a thousand alternatives", || {
-            let alternatives = |n: usize| (0..1000).map(|at| format!("{}|", at * 7 + n)).collect::<String>();
+            let alternatives = |n: usize| (0..1000).map(|at| (at * 7 + n).to_string()).collect::<Vec<_>>().join("|");
             json!({"properties": many(10, |n| json!({"pattern": alternatives(n)}))})
         }).refused("at most 512"),
         with("patterns-meet-texts", "a large pattern for a long text", || {
