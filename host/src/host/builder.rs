@@ -158,21 +158,19 @@ impl HostBuilder {
         };
         // The address-space probe and the thread starts block for a moment.
         let sandbox = aside(move || Sandbox::new(options)).await?;
-        let background = Background::start().map_err(StartError::Threads)?;
-        Ok(assemble(
+        assemble(
             &config,
             environment,
             sources,
             names,
             natives,
             sandbox,
-            background,
             Outlets {
                 notifier: Notifier::new(&config, metrics.clone()),
                 sentry,
                 metrics,
             },
-        ))
+        )
     }
 }
 
@@ -196,9 +194,9 @@ fn assemble(
     names: Names,
     natives: Vec<(CheckName, NativeCheck)>,
     sandbox: Sandbox,
-    background: Background,
     outlets: Outlets,
-) -> Host {
+) -> Result<Host, StartError> {
+    let background = Background::start().map_err(StartError::Threads)?;
     let Outlets {
         sentry,
         notifier,
@@ -261,7 +259,7 @@ fn assemble(
     );
     tasks.spawn_on(watching, background.handle());
     tasks.spawn_on(sweeping, background.handle());
-    Host {
+    Ok(Host {
         board,
         loops,
         schedule,
@@ -277,7 +275,7 @@ fn assemble(
         tasks,
         stop,
         _background: background,
-    }
+    })
 }
 
 impl std::fmt::Debug for Tracker {
