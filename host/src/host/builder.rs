@@ -1,6 +1,7 @@
 //! Setting a host up.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Host;
+use super::background::Background;
 use super::liveness::{Beats, Loops, sweep};
 use super::names::{Names, RegisterError};
 use crate::board::Board;
@@ -52,6 +54,11 @@ pub enum StartError {
     /// The sandbox could not be set up on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// No threads could be started for the host's own loops.
+    #[error(
+        "cannot start the host's threads: {0}; raise the limits on processes and open files (ulimit -u, -n)"
+    )]
+    Threads(#[source] io::Error),
     /// Reports can't be sent as the configuration says.
     #[error(transparent)]
     Sentry(#[from] NoReports),
@@ -151,7 +158,7 @@ impl HostBuilder {
         };
         // The address-space probe and the thread starts block for a moment.
         let sandbox = aside(move || Sandbox::new(options)).await?;
-        Ok(assemble(
+        assemble(
             &config,
             environment,
             sources,
@@ -163,7 +170,7 @@ impl HostBuilder {
                 sentry,
                 metrics,
             },
-        ))
+        )
     }
 }
 
@@ -188,7 +195,8 @@ fn assemble(
     natives: Vec<(CheckName, NativeCheck)>,
     sandbox: Sandbox,
     outlets: Outlets,
-) -> Host {
+) -> Result<Host, StartError> {
+    let background = Background::start().map_err(StartError::Threads)?;
     let Outlets {
         sentry,
         notifier,
@@ -241,14 +249,17 @@ fn assemble(
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     loops.beat_among_guests(stop.clone());
-    tasks.spawn(watcher.run(stop.clone()));
-    tasks.spawn(sweep(
+    tasks.spawn(loops.beat_among_natives(stop.clone()));
+    let watching = watcher.run(stop.clone());
+    let sweeping = sweep(
         recorder,
         Arc::clone(&loops),
         Instant::now() + config.server.startup_grace,
         stop.clone(),
-    ));
-    Host {
+    );
+    tasks.spawn_on(watching, background.handle());
+    tasks.spawn_on(sweeping, background.handle());
+    Ok(Host {
         board,
         loops,
         schedule,
@@ -263,7 +274,8 @@ fn assemble(
         closing,
         tasks,
         stop,
-    }
+        _background: background,
+    })
 }
 
 impl std::fmt::Debug for Tracker {
