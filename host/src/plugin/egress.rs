@@ -9,13 +9,14 @@ mod body;
 mod client;
 mod connect;
 mod look_up;
+mod machine;
 mod network;
 mod resolver;
 mod sockets;
 mod tls;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -29,7 +30,7 @@ use self::network::{Asked, ResolveError};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
 pub(super) use self::tls::{Pace, Paced, Shaken, Trouble, Unshaken, trouble};
 pub use self::tls::{Roots, RootsError};
-use super::grants::{Grants, Host, Kind, Peer, Refusal};
+use super::grants::{Grants, Host, Kind, Peer, Refusal, Resolved};
 use crate::check::{self, CheckName};
 
 /// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
@@ -57,7 +58,7 @@ struct Trail {
     /// Where datagrams were sent to.
     udp_peers: BTreeSet<SocketAddr>,
     /// Addresses that look-ups answered, each with the name that was asked for.
-    answers: Vec<(IpAddr, Host)>,
+    answers: Vec<(Resolved, Host)>,
 }
 
 impl Egress {
@@ -145,9 +146,9 @@ impl Egress {
         };
         let mut open = Vec::with_capacity(found.len());
         let mut refused = None;
-        for address in found {
-            match run.grants.permit_address(peer, address) {
-                Ok(()) => open.push(SocketAddr::new(address, peer.port)),
+        for resolved in found {
+            match run.grants.permit_address(peer, resolved) {
+                Ok(()) => open.push(SocketAddr::new(resolved.address, peer.port)),
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
-use super::grants::{self, Channel, Grant, GrantError, Grants, Host, Peer};
+use super::grants::{self, Channel, Grant, GrantError, Grants, Host, Peer, Resolved};
 use super::schema::{Binding, BindingError, Schema};
 
 /// Whether `grants` lets a check reach `host` at `port` where it leads to `address`: both halves of
@@ -16,7 +16,10 @@ pub fn reaches(grants: &Grants, channel: Channel, host: &Host, port: u16, addres
         host,
         port,
     };
-    grants.permit(&peer).is_ok() && grants.permit_address(&peer, address).is_ok()
+    grants.permit(&peer).is_ok()
+        && grants
+            .permit_address(&peer, Resolved::elsewhere(address))
+            .is_ok()
 }
 
 /// What a check's `config` grants whose one value is `text`, marked with `mark` by the schema.

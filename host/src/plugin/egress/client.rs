@@ -122,6 +122,7 @@ impl Egress {
         let stream = connect(&addresses, until)
             .await
             .map_err(|error| unconnected(&error))?;
+        self.permit_connected(peer, &stream).map_err(no_way)?;
         match peer.channel {
             Channel::Https => Ok(Box::new(
                 self.0.roots.shake_hands(stream, &peer.host, until).await?,

@@ -82,6 +82,8 @@ pub(in crate::plugin) struct Refusal {
     what: Text,
     /// The granted name or path that led there, where one did.
     through: Option<Arc<str>>,
+    /// Whether it is an address of this machine to which a name led.
+    is_own: bool,
     /// Whether no grant could allow it.
     is_final: bool,
 }
@@ -94,6 +96,7 @@ impl Refusal {
             kind,
             what: Text::line(what, WHAT_BYTES),
             through: None,
+            is_own: false,
             is_final: false,
         }
     }
@@ -106,8 +109,8 @@ impl Refusal {
         }
     }
 
-    /// A refusal of an address that `peer` leads to or is.
-    pub(super) fn of_address(peer: &Peer, address: Host) -> Self {
+    /// A refusal of an address that `peer` leads to or is; `is_own` where it is one of this machine.
+    pub(super) fn of_address(peer: &Peer, address: Host, is_own: bool) -> Self {
         let through = match &peer.host {
             Host::Name(name) => Some(Arc::clone(name)),
             Host::Address(_) => None,
@@ -117,6 +120,7 @@ impl Refusal {
             ..peer.clone()
         };
         Self {
+            is_own: is_own && through.is_some(),
             through,
             ..Self::new(peer.channel.kind(), &what.to_string())
         }
@@ -142,11 +146,16 @@ impl Refusal {
             kind,
             what,
             through,
+            is_own,
             is_final,
         } = self;
         let through = through.as_ref().map(|name| format!(", where {name} leads"));
-        let through = through.unwrap_or_default();
+        let mut through = through.unwrap_or_default();
+        if *is_own {
+            through.push_str(": this machine itself, which no name but `localhost` opens");
+        }
         let or = match kind {
+            _ if *is_own => ", or write it in place of the name",
             Kind::Name => ", or to `allow.tcp` or `allow.udp` with its port",
             _ => "",
         };
