@@ -443,8 +443,8 @@ pub(super) const LIMITS: &[Limit] = &[
         "any granted name may lead to this machine",
         &[edit(
             "host/src/plugin/grants.rs",
-            "Reach::Loopback => name.as_ref() == LOCALHOST,",
-            "Reach::Loopback => name.as_ref() == LOCALHOST || reach == Reach::Loopback,",
+            "Reach::Own => name.as_ref() == LOCALHOST,",
+            "Reach::Own => name.as_ref() == LOCALHOST || reach == Reach::Own,",
         )],
     ),
     limit(
