@@ -11,6 +11,8 @@ use crate::place::Place;
 pub struct EnclosedNetwork {
     commands: String,
     hosts: String,
+    /// Whether names alone are its own.
+    is_shared: bool,
 }
 
 impl EnclosedNetwork {
@@ -18,8 +20,19 @@ impl EnclosedNetwork {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            commands: String::new(),
+            commands: "ip link set lo up\n".to_owned(),
             hosts: "127.0.0.1 localhost\n".to_owned(),
+            is_shared: false,
+        }
+    }
+
+    /// That of the machine, with names of its own.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self {
+            is_shared: true,
+            commands: String::new(),
+            ..Self::new()
         }
     }
 
@@ -53,13 +66,15 @@ impl EnclosedNetwork {
     pub(crate) fn enclose(&self, program: &Path, place: &Place) -> Command {
         let hosts = place.write("hosts", &self.hosts);
         let script = format!(
-            "set -e\nip link set lo up\n{}mount --bind \"$1\" /etc/hosts\nshift\nexec \"$@\"\n",
+            "set -e\n{}mount --bind \"$1\" /etc/hosts\nshift\nexec \"$@\"\n",
             self.commands
         );
         let script = place.write("enclose", script);
         let mut command = Command::new("unshare");
         command
-            .args(["--map-root-user", "--net", "--mount", "sh"])
+            .args(["--map-root-user", "--mount"])
+            .args((!self.is_shared).then_some("--net"))
+            .arg("sh")
             .arg(script)
             .arg(hosts)
             .arg(program);

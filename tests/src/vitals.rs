@@ -82,7 +82,8 @@ impl Vitals {
         self
     }
 
-    /// Serves in a network of its own: it is not reached from outside, its log tells what it finds.
+    /// Serves in a network of its own. Unless it shares the machine's it is not reached from outside, and
+    /// its log alone tells what it finds.
     #[must_use]
     pub fn enclosed(mut self, network: EnclosedNetwork) -> Self {
         self.network = Some(network);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Patience;
 use super::animal::{Animal, Body, FOUL, Group};
 use super::watchdog::Watchdog;
-use super::world::World;
+use super::world::{OWN_NAME, World};
 use crate::guests;
 use crate::serving::Serving;
 use crate::vitals::Vitals;
@@ -60,11 +60,13 @@ impl House {
             let check = format!("[checks.{name}]\nplugin = '{name}'\ntimeout = '{millis}ms'\n");
             config.extend([check.as_str(), &settings]);
         }
-        let serving = Vitals::new(["serve"])
+        let mut vitals = Vitals::new(["serve"])
             .config(&config)
-            .plugin("neighbour", guests::HELLO)
-            .serve()
-            .await;
+            .plugin("neighbour", guests::HELLO);
+        if config.contains(OWN_NAME) {
+            vitals = vitals.enclosed(world.network());
+        }
+        let serving = vitals.serve().await;
         let mut house = Self {
             watchdog: Watchdog::start(serving.address()),
             serving,
