@@ -35,7 +35,7 @@ pub(super) fn animals() -> Vec<Animal> {
         .fact("/error/frames/0", Is::ShorterThan(257)),
         traps(
             "name-huge",
-            "traps deep in a function whose name has 24 MB",
+            "traps deep in a function whose name has 12 MB",
             recursing,
         )
         .fact("/error/frames", Is::Long(20))
@@ -85,9 +85,9 @@ fn calling(name: impl Fn(usize) -> String) -> String {
     functions
 }
 
-/// A function with a name of 24 MB that calls itself, and traps in the end.
+/// A function with a name of 12 MB that calls itself, and traps in the end.
 fn recursing() -> String {
-    let name = "x".repeat(24_000_000);
+    let name = "x".repeat(12_000_000);
     format!(
         "  (global $left (mut i32) (i32.const {FRAMES}))
   (func $first (@name \"{name}\")
