@@ -246,7 +246,7 @@ mod tests {
     fn a_chain_is_held_to_its_bounds() {
         let one = CertificateDer::from(vec![0; MAX_BYTES / 2]);
         let held = |rest: &[CertificateDer<'_>]| hold_to_bounds(&one, rest);
-        assert_eq!(held(&[one.clone()]), Ok(()));
+        assert_eq!(held(std::slice::from_ref(&one)), Ok(()));
         assert_eq!(
             held(&[one.clone(), CertificateDer::from(vec![0])]),
             Err(ChainError::Bytes(MAX_BYTES + 1))

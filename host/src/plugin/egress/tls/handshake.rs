@@ -193,9 +193,9 @@ fn unshaken(error: io::Error, opening: &[u8]) -> Unshaken {
         Trouble::Closed => Unshaken::Closed,
         Trouble::Failed(words) => {
             let words = unlike_tls(opening).unwrap_or(words);
-            match error.into_inner().map(|inner| inner.downcast::<Error>()) {
-                Some(Ok(error)) => Unshaken::Protocol(*error, words),
-                _ => Unshaken::Failed(words),
+            match error.downcast::<Error>() {
+                Ok(error) => Unshaken::Protocol(error, words),
+                Err(_) => Unshaken::Failed(words),
             }
         }
     }
