@@ -119,8 +119,8 @@ impl HostBuilder {
         Self { tracker, ..self }
     }
 
-    /// Starts the host in the tokio runtime that this is called in: loads plugins and runs checks
-    /// from here on.
+    /// Starts the host: loads plugins and runs checks from here on. Native checks run in the tokio
+    /// runtime that this is called in; for all else but its pages the host has threads of its own.
     ///
     /// # Errors
     ///

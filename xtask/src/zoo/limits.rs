@@ -448,6 +448,15 @@ pub(super) const LIMITS: &[Limit] = &[
         )],
     ),
     limit(
+        "own-addresses",
+        "of this machine's addresses only loopback is known",
+        &[edit(
+            "host/src/plugin/egress/machine.rs",
+            "address.is_loopback() || is_local_to_sockets(address) || route::is_local(address)",
+            "address.is_loopback()",
+        )],
+    ),
+    limit(
         "refusals",
         "as many refusals are kept as a guest makes",
         &[edit(

@@ -1,7 +1,8 @@
-//! Whether an address is one of this machine's own, asked of the kernel. Sends nothing to anybody.
+//! Asks the kernel whether an address is one of this machine's own. Sends no packet, and knows nothing
+//! of grants.
 //!
-//! What is compared with `local_addr` after a connect is not enough: a second address of an interface,
-//! and a network that is routed to the machine as a whole, are reached from another address.
+//! It is not enough to compare both ends of a connected socket: the kernel reaches a second address of
+//! an interface, and a network that is routed to the machine as a whole, from another address.
 
 use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 
@@ -11,10 +12,11 @@ pub(super) fn is_own(address: IpAddr) -> bool {
     address.is_loopback() || is_local_to_sockets(address) || route::is_local(address)
 }
 
-/// What can be told without netlink, which a sandbox around the process may forbid.
+/// Asks by sockets, for where a sandbox around the process forbids netlink. Finds every IPv4 address,
+/// and every IPv6 address of an interface.
 fn is_local_to_sockets(address: IpAddr) -> bool {
     let from = match address {
-        // Of IPv4 only own addresses can be bound and sent from, `ip_nonlocal_bind` or not.
+        // The kernel sends from own addresses only, even where `ip_nonlocal_bind` lets others be bound.
         IpAddr::V4(_) => address,
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
@@ -27,7 +29,7 @@ fn is_local_to_sockets(address: IpAddr) -> bool {
 
 #[cfg(target_os = "linux")]
 mod route {
-    //! The kernel's route to an address: rtnetlink(7).
+    //! Asks for the kernel's route to an address: rtnetlink(7).
 
     use std::net::IpAddr;
 
@@ -38,7 +40,7 @@ mod route {
     };
 
     pub(super) fn is_local(address: IpAddr) -> bool {
-        // Where the kernel can't be asked, or knows no way there, sockets have the last word.
+        // An error: the kernel can't be asked, or has no route.
         kind_of(address).is_ok_and(|kind| LOCAL.contains(&kind))
     }
 
@@ -100,14 +102,14 @@ mod route {
 
 #[cfg(not(target_os = "linux"))]
 mod route {
-    //! Elsewhere sockets have the only word.
+    //! Other systems are asked by sockets alone.
 
     pub(super) fn is_local(_: std::net::IpAddr) -> bool {
         false
     }
 }
 
-/// Nothing is sent there; `discard` is taken for one.
+/// Nothing is sent there; it is `discard`.
 const ANY_PORT: u16 = 9;
 
 /// An address of this machine's that is not loopback.
