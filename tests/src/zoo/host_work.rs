@@ -21,13 +21,16 @@ pub(super) const GROUP: Group = Group {
 };
 
 pub(super) fn animals() -> Vec<Animal> {
-    let mut animals = Vec::new();
-    animals.extend(connections::animals());
-    animals.extend(chains::animals());
-    animals.extend(heads::animals());
-    animals.extend(schemas::animals());
-    animals.extend(own_addresses::animals());
-    let mut animals = names::animals();
-    animals.extend(texts::animals());
-    animals
+    [
+        names::animals,
+        texts::animals,
+        schemas::animals,
+        chains::animals,
+        heads::animals,
+        connections::animals,
+        own_addresses::animals,
+    ]
+    .into_iter()
+    .flat_map(|animals| animals())
+    .collect()
 }
