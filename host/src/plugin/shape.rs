@@ -6,8 +6,9 @@
 //! keeps of them has a bound of its own.
 
 use wasmparser::{
-    BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentInstance,
-    ComponentOuterAliasKind, ComponentTypeRef, ElementItems, Instance, Parser, Payload,
+    BinaryReaderError, CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind,
+    ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, ElementItems, Instance, Parser,
+    Payload,
 };
 use wasmtime::component::Component;
 
@@ -63,6 +64,10 @@ pub(super) fn check_instances(wasm: &[u8]) -> Result<(), LoadError> {
         Err(Unknown::HandedOver(what)) => Err(types(&format!(
             "it makes instances of a {what} that was handed to it, which can't be counted"
         ))),
+        Ok(Instances { has_slow_texts, .. }) if has_slow_texts => Err(types(
+            "it has components in it and hands texts over as Latin-1, and nothing can interrupt how those \
+             are converted: build it with UTF-8 or UTF-16",
+        )),
         Ok(_) | Err(Unknown::Unparsed) => Ok(()),
     }
 }
@@ -92,6 +97,9 @@ struct Instances {
     count: u32,
     /// What the host holds of them, at most.
     bytes: u64,
+    /// Whether its components may hand each other texts as `latin1+utf16`: to make that of a memory full
+    /// of UTF-8 takes a third of a second, ten times as long as any other instruction.
+    has_slow_texts: bool,
 }
 
 /// Why they are not known.
@@ -167,11 +175,18 @@ struct Entries {
 fn instances(wasm: &[u8]) -> Result<Instances, Unknown> {
     let mut outer: Vec<Frame> = Vec::new();
     let mut frame = Frame::new(false);
+    let (mut has_components, mut has_compact_texts) = (false, false);
     for payload in Parser::new(0).parse_all(wasm) {
         match payload? {
             payload @ (Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => {
-                let inner = Frame::new(matches!(payload, Payload::ModuleSection { .. }));
-                outer.push(std::mem::replace(&mut frame, inner));
+                let is_module = matches!(payload, Payload::ModuleSection { .. });
+                has_components |= !is_module;
+                outer.push(std::mem::replace(&mut frame, Frame::new(is_module)));
+            }
+            Payload::ComponentCanonicalSection(functions) => {
+                for function in functions {
+                    has_compact_texts |= has_compact_text(&function?);
+                }
             }
             Payload::End(_) => {
                 let Some(mut parent) = outer.pop() else {
@@ -187,7 +202,20 @@ fn instances(wasm: &[u8]) -> Result<Instances, Unknown> {
             payload => frame.take_in(payload, &outer)?,
         }
     }
-    Ok(frame.instances)
+    Ok(Instances {
+        has_slow_texts: has_components && has_compact_texts,
+        ..frame.instances
+    })
+}
+
+/// Whether a function of a component takes or gives texts as `latin1+utf16`.
+fn has_compact_text(function: &CanonicalFunction) -> bool {
+    match function {
+        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
+            options.contains(&CanonicalOption::CompactUTF16)
+        }
+        _ => false,
+    }
 }
 
 impl Frame {
@@ -208,7 +236,7 @@ impl Frame {
                 for instance in instances {
                     if let Instance::Instantiate { module_index, .. } = instance? {
                         let bytes = self.modules.instantiated(module_index)?;
-                        self.instances.add(Instances { count: 1, bytes });
+                        self.instances.add(1, bytes);
                     }
                 }
             }
@@ -218,8 +246,8 @@ impl Frame {
                         component_index, ..
                     } = instance?
                     {
-                        self.instances
-                            .add(self.components.instantiated(component_index)?);
+                        let inner = self.components.instantiated(component_index)?;
+                        self.instances.add(inner.count, inner.bytes);
                     }
                 }
             }
@@ -318,9 +346,9 @@ impl Entries {
 
 impl Instances {
     /// More than fits is more than enough.
-    fn add(&mut self, other: Self) {
-        self.count = self.count.saturating_add(other.count);
-        self.bytes = self.bytes.saturating_add(other.bytes);
+    fn add(&mut self, count: u32, bytes: u64) {
+        self.count = self.count.saturating_add(count);
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 

@@ -3,9 +3,12 @@
 //!
 //! Each case costs its sender little and, without a bound, would cost the host seconds or gigabytes.
 
+mod artifacts;
 mod chains;
 mod connections;
+mod handles;
 mod heads;
+mod metrics;
 mod names;
 mod own_addresses;
 mod schemas;
@@ -28,6 +31,9 @@ pub(super) fn animals() -> Vec<Animal> {
         chains::animals,
         heads::animals,
         connections::animals,
+        handles::animals,
+        metrics::animals,
+        artifacts::animals,
         own_addresses::animals,
     ]
     .into_iter()
