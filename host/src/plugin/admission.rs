@@ -12,7 +12,7 @@ use wasmtime::component::Component;
 use super::admitted::Admitted;
 use super::bindings::v0_1::PluginPre;
 use super::capabilities::{Journal, Origin, PluginIdentity};
-use super::compile::CompileError;
+use super::compile::{Artifact, CompileError, LoadedBytes};
 use super::describe::Description;
 use super::egress::{Egress, Roots, RootsError};
 use super::grants::Grants;
@@ -208,6 +208,7 @@ enum Prepared {
 struct Compiled {
     digest: Digest,
     component: Component,
+    code: LoadedBytes,
     /// How long it took to compile and load it, or to load it from the cache.
     compile_time: Duration,
 }
@@ -221,6 +222,7 @@ async fn look_into(
     let Compiled {
         digest,
         component,
+        code,
         compile_time,
     } = compiled;
     shape::check(&component)?;
@@ -243,6 +245,7 @@ async fn look_into(
         schema,
         compile_time,
         pre,
+        _code: code,
     }))
 }
 
@@ -260,11 +263,11 @@ async fn prepare(
             return Ok((bytes, Some(Prepared::InUse(admitted))));
         }
         let started = Instant::now();
-        let component = cached(&here, digest);
-        let cached = component.map(|component| {
+        let cached = cached(&here, digest)?.map(|(component, code)| {
             Prepared::New(Compiled {
                 digest,
                 component,
+                code,
                 compile_time: started.elapsed(),
             })
         });
@@ -280,25 +283,44 @@ async fn prepare(
     let artifact = compilation.compile(permit, sandbox.engine(), bytes);
     let artifact = artifact.await?;
     let here = sandbox.clone();
-    let (component, compile_time) = aside(move || {
-        let component = artifact.load(here.engine());
+    let compiled = aside(move || {
+        let (component, code) = load(&here, &artifact)?;
         let component = component.map_err(|error| CompileError::unfit(&error))?;
         let compile_time = started.elapsed();
         here.keep(digest, artifact);
-        Ok((component, compile_time))
-    })
-    .await?;
-    Ok(Prepared::New(Compiled {
-        digest,
-        component,
-        compile_time,
-    }))
+        Ok(Compiled {
+            digest,
+            component,
+            code,
+            compile_time,
+        })
+    });
+    Ok(Prepared::New(compiled.await?))
 }
 
-fn cached(sandbox: &Sandbox, digest: Digest) -> Option<Component> {
-    let cache = sandbox.cache()?;
-    let loaded = cache.load(digest)?.load(sandbox.engine());
-    loaded.inspect_err(|why| cache.refuse(digest, why)).ok()
+/// The component of compiled code that is in the cache, with the place of its code among what is loaded.
+fn cached(
+    sandbox: &Sandbox,
+    digest: Digest,
+) -> Result<Option<(Component, LoadedBytes)>, LoadError> {
+    let Some(cache) = sandbox.cache() else {
+        return Ok(None);
+    };
+    let Some(artifact) = cache.load(digest) else {
+        return Ok(None);
+    };
+    let (component, code) = load(sandbox, &artifact)?;
+    let component = component.inspect_err(|why| cache.refuse(digest, why));
+    Ok(component.ok().map(|component| (component, code)))
+}
+
+/// Loads compiled code where there is room for it.
+fn load(
+    sandbox: &Sandbox,
+    artifact: &Artifact,
+) -> Result<(wasmtime::Result<Component>, LoadedBytes), CompileError> {
+    let code = sandbox.loaded().reserve(artifact.code().len())?;
+    Ok((artifact.load(sandbox.engine()), code))
 }
 
 /// Does what blocks off the async runtime's own threads.

@@ -14,7 +14,7 @@ use super::admitted::AdmittedByDigest;
 use super::bindings::v0_1;
 use super::cache::CodeCache;
 use super::capabilities::ErrorTracker;
-use super::compile::{Artifact, Compilation, Compiler};
+use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
 use super::files::FilePool;
@@ -39,6 +39,7 @@ struct Shared {
     /// Compiled code that is being written to the cache.
     keeping: TaskTracker,
     admitted: AdmittedByDigest,
+    loaded: LoadedCode,
     tracker: Option<Arc<dyn ErrorTracker>>,
     metrics: Option<Arc<dyn GuestMetrics>>,
     compilation: Compilation,
@@ -112,6 +113,7 @@ impl Sandbox {
             network: Arc::new(network),
             keeping: TaskTracker::new(),
             admitted: AdmittedByDigest::default(),
+            loaded: LoadedCode::default(),
             files: Arc::new(FilePool::new()),
             tracker: options.tracker,
             metrics: options.metrics,
@@ -175,6 +177,11 @@ impl Sandbox {
     /// What plugins there are, by digest.
     pub(super) fn admitted(&self) -> &AdmittedByDigest {
         &self.0.admitted
+    }
+
+    /// How much compiled code is loaded.
+    pub(super) fn loaded(&self) -> &LoadedCode {
+        &self.0.loaded
     }
 
     /// Puts compiled code into the cache, beside whoever waits for the plugin. Needs a tokio runtime.

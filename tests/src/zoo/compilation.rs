@@ -64,7 +64,7 @@ pub(super) fn animals() -> Vec<Animal> {
             ))
         })
         .timeout(20_000)
-        .survives("healthy"),
+        .refused("bytes, a plugin may have"),
         made("bomb-data", "100,000 pieces of data", || {
             frame::made(&format!(
                 "(core module $module\n;; + memory realloc describe post healthy well\n{}\n)",

@@ -137,6 +137,30 @@ pub(super) fn animals() -> Vec<Animal> {
         new("poll-nothing", "waits for one of no events")
             .wat()
             .ends("trap"),
+        new(
+            "transcode-utf16",
+            "hands 16 MiB of UTF-8 to another component of its file as UTF-16, again and again",
+        )
+        .wat()
+        .tireless()
+        .bulk()
+        .timeout(500)
+        .times_out("computing"),
+        new(
+            "transcode-utf8",
+            "hands 16 MiB of UTF-16 to another component of its file as UTF-8, again and again",
+        )
+        .wat()
+        .tireless()
+        .bulk()
+        .timeout(500)
+        .times_out("computing"),
+        new(
+            "transcode-latin1",
+            "hands 16 MiB of UTF-8 to another component of its file as Latin-1, again and again",
+        )
+        .wat()
+        .refused("hands texts over as Latin-1"),
         new("abort", "aborts")
             .built(guests::STATUS)
             .with("config = { fail = 'trap' }")

@@ -53,6 +53,20 @@ pub enum CompileError {
         /// What is allowed.
         limit: u64,
     },
+    /// The code of all plugins that are loaded leaves no room for it.
+    #[error(
+        "its code has {}, and of {} for all plugins together {} are taken: remove plugins, or build \
+         them smaller; it is tried again later",
+        ByteSize::b(*.size), ByteSize::b(*.limit), ByteSize::b(*.held)
+    )]
+    NoRoom {
+        /// How many bytes of code it has.
+        size: u64,
+        /// How many bytes the others have.
+        held: u64,
+        /// What is allowed for all of them.
+        limit: u64,
+    },
     /// The compiler crashed.
     #[error("the compiler crashed over it ({how}){}; please report that with the file", Said(.said))]
     Crashed {
@@ -134,6 +148,7 @@ impl CompileError {
             | Self::Confine(_)
             | Self::Version { .. }
             | Self::Unfit(_)
+            | Self::NoRoom { .. }
             | Self::Busy => true,
             Self::Refused(_)
             | Self::Time { .. }

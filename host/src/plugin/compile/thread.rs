@@ -10,6 +10,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use wasmtime::Engine;
 
+use super::frame::code_limit;
 use super::{Artifact, CompileError, NICE};
 use crate::check::Text;
 
@@ -46,6 +47,7 @@ impl OwnThread {
         }
         let (answer, mut answered) = oneshot::channel();
         let overdue = self.overdue.clone();
+        let code_limit = code_limit(wasm.as_ref().len());
         let work = move || {
             lower_priority();
             let compiled = AssertUnwindSafe(|| engine.precompile_component(wasm.as_ref()));
@@ -81,6 +83,10 @@ impl OwnThread {
             late.ok()
         };
         match compiled {
+            Some(Ok(Ok(code))) if code.len() as u64 > code_limit => Err(CompileError::Code {
+                size: code.len() as u64,
+                limit: code_limit,
+            }),
             Some(Ok(Ok(code))) => Ok(Artifact::vouched_for(code)),
             Some(Ok(Err(error))) => Err(CompileError::refused(&error)),
             Some(Err(_)) | None => Err(CompileError::Crashed {
