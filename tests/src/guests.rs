@@ -83,6 +83,8 @@ pub const WANTS_THING: Guest = test("wants-thing");
 pub const BAD_SCHEMA: Guest = test("bad-schema");
 /// Its schema refers to others.
 pub const REMOTE_SCHEMA: Guest = test("remote-schema");
+/// Has the host keep requests for it in `describe`.
+pub const FILL_DESCRIBE: Guest = test("fill-describe");
 /// Loops in `describe`.
 pub const SPIN_DESCRIBE: Guest = test("spin-describe");
 /// Loops while it is instantiated.

@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
+use super::egress::KeptExceeded;
 use super::limiter::MemoryExceeded;
 use super::run::RunLimits;
 pub(super) use crate::check::Busy;
@@ -55,6 +56,15 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Te
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         return resources(limits);
+    }
+    if let Some(exceeded) = error.downcast_ref::<KeptExceeded>() {
+        let limit = size(exceeded.limit);
+        let message =
+            format!("handed the host more than {limit} of headers and requests in one run");
+        return RunError {
+            limit: Some(limit),
+            ..RunError::new(Code::Resources, &message)
+        };
     }
     if error.is::<PoolConcurrencyLimitError>() {
         return RunError::new(Code::Full, "the host's pool of instances is used up");

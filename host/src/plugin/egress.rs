@@ -10,13 +10,14 @@ mod client;
 mod connect;
 mod look_up;
 mod network;
+mod requests;
 mod resolver;
 mod sockets;
 mod tls;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -26,6 +27,7 @@ pub(super) use self::connect::Unreached;
 pub(super) use self::look_up::add_name_lookup_to_linker;
 pub(super) use self::network::Network;
 use self::network::{Asked, ResolveError};
+pub(super) use self::requests::{KeptExceeded, add_http_to_linker};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
 pub(super) use self::tls::{Pace, Paced, Shaken, Trouble, Unshaken, trouble};
 pub use self::tls::{Roots, RootsError};
@@ -42,7 +44,10 @@ struct Run {
     grants: Arc<Grants>,
     check: CheckName,
     deadline: Instant,
+    connections: u32,
     connections_left: AtomicU32,
+    /// Bytes that the host keeps for the run, or has kept.
+    kept: AtomicU64,
     http_body: u64,
     roots: Roots,
     trail: Mutex<Trail>,
@@ -79,7 +84,9 @@ impl Egress {
             grants,
             check,
             deadline,
+            connections,
             connections_left: AtomicU32::new(connections),
+            kept: AtomicU64::new(0),
             http_body,
             roots,
             trail: Mutex::default(),

@@ -285,7 +285,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     egress::add_name_lookup_to_linker(l)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
+    egress::add_http_to_linker(l)?;
     v0_1::Plugin::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     Ok(linker)
 }

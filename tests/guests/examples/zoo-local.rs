@@ -12,6 +12,7 @@ use std::hint::black_box;
 
 use vitals_test_guests::raw::types::{self, Bound, Detail, Measurement, Outcome, Value};
 use vitals_test_guests::raw::{Guest, export, files, healthy, metrics, reporting, system, text};
+use vitals_test_guests::requests;
 use vitals_test_guests::told::{Told, any_settings, told};
 use wasip2::clocks::monotonic_clock;
 use wasip2::http::types::{Fields, OutgoingRequest};
@@ -39,12 +40,14 @@ impl Guest for Component {
             "streams" => keep(&settings, cli::stdout::get_stdout),
             "fields" => keep(&settings, Fields::new),
             "requests" => keep(&settings, || OutgoingRequest::new(Fields::new())),
+            "requests-full" => requests::keep(&settings),
             "stdout" => stdout(&settings),
             "zeroes" => zeroes(&settings),
             "splice" => splice(),
             "log" => log(&settings),
             "capture" => capture(&settings),
             "series" => series(&settings),
+            "histograms" => histograms(&settings),
             "surroundings" => Ok(surroundings()),
             "clocks" => Ok(clocks()),
             "stdin" => stdin(),
@@ -290,6 +293,23 @@ fn series(told: &Told) -> Result<String, String> {
         taken.map_err(|error| format!("after {number}: {error:?}"))?;
     }
     Ok("set them all".to_owned())
+}
+
+/// Makes histograms whose bounds and label values are as long as they can be.
+fn histograms(told: &Told) -> Result<String, String> {
+    let bounds: Vec<_> = (1..=32).map(|number| 1e300 * f64::from(number)).collect();
+    let name = |letter: &str, number| format!("{letter}{number:063}");
+    let label = |number| metrics::Label {
+        name: name("l", number),
+        value: "\"".repeat(128),
+    };
+    let labels: Vec<_> = (0..8).map(label).collect();
+    for number in 0..told.number("count") {
+        let taken =
+            metrics::histogram_observe(&name("h", number), FOUL, &labels, &bounds, f64::MAX);
+        taken.map_err(|error| format!("after {number}: {error:?}"))?;
+    }
+    Ok("observed in them all".to_owned())
 }
 
 fn surroundings() -> String {

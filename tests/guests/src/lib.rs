@@ -6,4 +6,6 @@
 #[cfg(target_family = "wasm")]
 pub mod raw;
 #[cfg(target_family = "wasm")]
+pub mod requests;
+#[cfg(target_family = "wasm")]
 pub mod told;

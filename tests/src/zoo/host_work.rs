@@ -4,6 +4,7 @@
 //! Each case costs its sender little and, without a bound, would cost the host seconds or gigabytes.
 
 mod artifacts;
+mod handles;
 
 use super::animal::{Animal, Group};
 
@@ -17,5 +18,6 @@ pub(super) const GROUP: Group = Group {
 pub(super) fn animals() -> Vec<Animal> {
     let mut animals = Vec::new();
     animals.extend(artifacts::animals());
+    animals.extend(handles::animals());
     animals
 }

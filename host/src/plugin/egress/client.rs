@@ -255,6 +255,6 @@ fn broken(error: &io::Error) -> Error {
 /// The shortest timeout that a guest can set.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// How much of a request's body a guest hands over at once.
-const CHUNK_BYTES: usize = 64 << 10;
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
 /// The most that the status line and the headers of a response may take.
 const HEADER_BYTES: usize = 64 << 10;
