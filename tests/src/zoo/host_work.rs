@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod handles;
+mod metrics;
 
 use super::animal::{Animal, Group};
 
@@ -19,5 +20,6 @@ pub(super) fn animals() -> Vec<Animal> {
     let mut animals = Vec::new();
     animals.extend(artifacts::animals());
     animals.extend(handles::animals());
+    animals.extend(metrics::animals());
     animals
 }
