@@ -116,6 +116,14 @@ impl Catalog {
             shelf.retry_if(LoadError::depends_on_configuration);
         }
     }
+
+    /// Files whose failure may pass are to be loaded once more at the next look, however long they were
+    /// to rest.
+    pub(crate) fn retry_failures(&mut self) {
+        for shelf in self.shelves.values_mut() {
+            shelf.retry_if(LoadError::may_pass);
+        }
+    }
 }
 
 impl Candidate {

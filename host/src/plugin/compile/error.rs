@@ -25,7 +25,7 @@ pub enum CompileError {
     /// It had hardly any of the processor.
     #[error(
         "it was not compiled in {waited:?}, in which it had {used:?} of the processor: the machine is \
-         too busy; it is tried again at the next look"
+         too busy; it is tried again later"
     )]
     Starved {
         /// How long it was waited for.
@@ -77,8 +77,7 @@ pub enum CompileError {
     },
     /// The compiler was killed from outside.
     #[error(
-        "the compiler was killed over it; is the machine out of memory? It is tried again at the next \
-         look"
+        "the compiler was killed over it; is the machine out of memory? It is tried again later"
     )]
     Killed,
     /// The compiler gave no answer that could be one.
