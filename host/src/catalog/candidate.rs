@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Catalog;
 use super::baseline::Baseline;
-use super::standing::{Bound, GuestCheck, Standing, Unbound};
+use super::standing::{Bound, GuestCheck, Standing, Unbound, bind_all};
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::CheckConfig;
 use crate::plugin::{LoadError, Plugin};
@@ -140,7 +140,7 @@ impl Candidate {
     /// Binds its checks and compares what it grants them. Where a version serves, one is refused
     /// that a check which runs now would not run on, and one that no check could try. Blocks.
     pub(crate) fn fit(self) -> Result<Fitting, LoadError> {
-        let bounds: Vec<_> = self.checks.into_iter().map(Unbound::bind).collect();
+        let bounds = bind_all(self.checks);
         let fits = |bound: &Bound| matches!(bound.standing, Standing::Guest(_));
         let is_tried = bounds.iter().any(fits);
         for bound in &bounds {

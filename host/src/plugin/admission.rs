@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -20,7 +21,7 @@ use super::load_error::LoadError;
 use super::metrics::VersionMetrics;
 use super::run::{RunLimits, bounded, leftovers};
 use super::sandbox::Sandbox;
-use super::schema::Schema;
+use super::schema::{BindingError, Schema};
 use super::state::State;
 use super::{bindings, imports, shape};
 use crate::check::{CheckName, Digest, PluginName, Text};
@@ -152,6 +153,11 @@ impl Plugin {
         &self.admitted.schema
     }
 
+    /// Waits until it may be held against its checks: what that takes, few do at once.
+    pub(crate) async fn binding_permit(&self) -> OwnedSemaphorePermit {
+        acquire(self.sandbox.bindings()).await
+    }
+
     pub(super) fn sandbox(&self) -> &Sandbox {
         &self.sandbox
     }
@@ -233,10 +239,9 @@ async fn look_into(
         .instantiate_pre(&component)
         .map_err(types)?;
     let pre = PluginPre::new(pre).map_err(types)?;
-    let permit = sandbox.describes().acquire().await;
-    let permit = permit.expect("the semaphore is never closed");
+    let permit = acquire(sandbox.describes()).await;
     let (description, schema) = describe(sandbox, &pre, digest).await?;
-    drop(permit);
+    let schema = read_schema(schema, permit).await?;
     Ok(sandbox.admitted().share(Admitted {
         imports: imports::imports(&component, sandbox.engine()),
         digest,
@@ -331,12 +336,32 @@ async fn aside<T: Send + 'static>(
     done.unwrap_or(Err(LoadError::Panic("it was compiled")))
 }
 
-/// Calls `describe` under limits and without grants.
+/// Reads a schema off the async runtime's own threads, and gives up after a while. The permit is
+/// kept until the thread is done with it.
+async fn read_schema(text: String, permit: OwnedSemaphorePermit) -> Result<Schema, LoadError> {
+    let read = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        Schema::parse(&text)
+    });
+    match tokio::time::timeout(SCHEMA_TIME, read).await {
+        Ok(Ok(schema)) => schema.map_err(LoadError::Schema),
+        Ok(Err(_)) => Err(LoadError::Panic("its schema was read")),
+        Err(_) => Err(LoadError::Schema(BindingError::Time(SCHEMA_TIME))),
+    }
+}
+
+async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    let permit = Arc::clone(semaphore).acquire_owned().await;
+    permit.expect("the semaphore is never closed")
+}
+
+/// Calls `describe` under limits and without grants; with the description comes the text of the
+/// schema.
 async fn describe(
     sandbox: &Sandbox,
     pre: &PluginPre<State>,
     digest: Digest,
-) -> Result<(Description, Schema), LoadError> {
+) -> Result<(Description, String), LoadError> {
     let (here, pre) = (sandbox.clone(), pre.clone());
     let work = async move {
         let started = Instant::now();
@@ -379,8 +404,7 @@ async fn describe(
         Err(_) => return Err(LoadError::Panic("its `describe` ran")),
     };
     let description = Description::new(&said).map_err(LoadError::Description)?;
-    let schema = Schema::parse(&said.config_schema).map_err(LoadError::Schema)?;
-    Ok((description, schema))
+    Ok((description, said.config_schema))
 }
 
 fn error_text(error: &wasmtime::Error) -> Text {
@@ -390,6 +414,8 @@ fn error_text(error: &wasmtime::Error) -> Text {
 /// The largest file that is looked at.
 const MAX_BYTES: u64 = 64 << 20;
 const DESCRIBE_TIME: Duration = Duration::from_secs(5);
+/// Far more than any schema within its bounds takes.
+const SCHEMA_TIME: Duration = Duration::from_secs(10);
 const TEXT_BYTES: usize = 512;
 
 #[cfg(test)]

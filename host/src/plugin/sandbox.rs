@@ -43,7 +43,8 @@ struct Shared {
     tracker: Option<Arc<dyn ErrorTracker>>,
     metrics: Option<Arc<dyn GuestMetrics>>,
     compilation: Compilation,
-    describes: Semaphore,
+    describes: Arc<Semaphore>,
+    bindings: Arc<Semaphore>,
 }
 
 /// How a sandbox is set up.
@@ -118,7 +119,8 @@ impl Sandbox {
             tracker: options.tracker,
             metrics: options.metrics,
             compilation: Compilation::new(options.compiler),
-            describes: Semaphore::new(DESCRIBES),
+            describes: Arc::new(Semaphore::new(DESCRIBES)),
+            bindings: Arc::new(Semaphore::new(BINDINGS)),
             engine,
             linker,
         })))
@@ -225,8 +227,13 @@ impl Sandbox {
     }
 
     /// Bounds how many plugins are described at once.
-    pub(super) fn describes(&self) -> &Semaphore {
+    pub(super) fn describes(&self) -> &Arc<Semaphore> {
         &self.0.describes
+    }
+
+    /// Bounds how many plugins are held against their checks at once.
+    pub(super) fn bindings(&self) -> &Arc<Semaphore> {
+        &self.0.bindings
     }
 
     pub(super) fn ticking(&self) -> Ticking {
@@ -298,3 +305,5 @@ impl wasmtime::component::HasData for Io {
 
 /// Plugins that are described at once, beside the runs.
 const DESCRIBES: usize = 2;
+/// Plugins that are held against their checks at once, each with a validator.
+const BINDINGS: usize = 2;

@@ -6,6 +6,7 @@
 mod artifacts;
 mod handles;
 mod metrics;
+mod schemas;
 
 use super::animal::{Animal, Group};
 
@@ -21,5 +22,6 @@ pub(super) fn animals() -> Vec<Animal> {
     animals.extend(artifacts::animals());
     animals.extend(handles::animals());
     animals.extend(metrics::animals());
+    animals.extend(schemas::animals());
     animals
 }
