@@ -64,7 +64,7 @@ impl Plugin {
         let size = bytes.as_ref().len() as u64;
         let admitted = match prepare(sandbox, bytes, digest).await? {
             Prepared::InUse(admitted) => admitted,
-            Prepared::New(compiled) => look_into(sandbox, compiled, size).await?,
+            Prepared::New(linked) => look_into(sandbox, linked, size).await?,
         };
         let metrics = sandbox.metrics().cloned();
         let metrics = metrics.map(|metrics| metrics.version(&name));
@@ -207,43 +207,59 @@ fn kind(bytes: &[u8]) -> Result<(), LoadError> {
 enum Prepared {
     /// Another plugin is of the same.
     InUse(Arc<Admitted>),
-    New(Compiled),
+    New(Linked),
 }
 
-/// A component that can be linked.
-struct Compiled {
+/// A component that is linked to the host.
+struct Linked {
     digest: Digest,
-    component: Component,
+    pre: PluginPre<State>,
+    imports: Vec<String>,
     code: LoadedBytes,
     /// How long it took to compile and load it, or to load it from the cache.
     compile_time: Duration,
 }
 
-/// Links and describes a component.
-async fn look_into(
+/// Holds a component to what a plugin may have, and links it. Blocks, because a component can have many
+/// types.
+fn link(
     sandbox: &Sandbox,
-    compiled: Compiled,
-    size: u64,
-) -> Result<Arc<Admitted>, LoadError> {
-    let Compiled {
+    digest: Digest,
+    component: &Component,
+    code: LoadedBytes,
+    compile_time: Duration,
+) -> Result<Linked, LoadError> {
+    shape::check(component)?;
+    imports::check(component, sandbox.engine())?;
+    let types = |error: wasmtime::Error| LoadError::Types(error_text(&error));
+    let pre = sandbox.linker().instantiate_pre(component).map_err(types)?;
+    Ok(Linked {
         digest,
-        component,
+        pre: PluginPre::new(pre).map_err(types)?,
+        imports: imports::imports(component, sandbox.engine()),
         code,
         compile_time,
-    } = compiled;
-    shape::check(&component)?;
-    imports::check(&component, sandbox.engine())?;
-    let types = |error: wasmtime::Error| LoadError::Types(error_text(&error));
-    let pre = sandbox
-        .linker()
-        .instantiate_pre(&component)
-        .map_err(types)?;
-    let pre = PluginPre::new(pre).map_err(types)?;
+    })
+}
+
+/// Describes a component.
+async fn look_into(
+    sandbox: &Sandbox,
+    linked: Linked,
+    size: u64,
+) -> Result<Arc<Admitted>, LoadError> {
     let permit = acquire(sandbox.describes()).await;
-    let (description, schema) = describe(sandbox, &pre, digest).await?;
+    let (description, schema) = describe(sandbox, &linked.pre, linked.digest).await?;
     let schema = read_schema(schema, permit).await?;
+    let Linked {
+        digest,
+        pre,
+        imports,
+        code,
+        compile_time,
+    } = linked;
     Ok(sandbox.admitted().share(Admitted {
-        imports: imports::imports(&component, sandbox.engine()),
+        imports,
         digest,
         size,
         description,
@@ -268,15 +284,11 @@ async fn prepare(
             return Ok((bytes, Some(Prepared::InUse(admitted))));
         }
         let started = Instant::now();
-        let cached = cached(&here, digest)?.map(|(component, code)| {
-            Prepared::New(Compiled {
-                digest,
-                component,
-                code,
-                compile_time: started.elapsed(),
-            })
-        });
-        Ok((bytes, cached))
+        let Some((component, code)) = cached(&here, digest)? else {
+            return Ok((bytes, None));
+        };
+        let linked = link(&here, digest, &component, code, started.elapsed())?;
+        Ok((bytes, Some(Prepared::New(linked))))
     })
     .await?;
     if let Some(there) = there {
@@ -288,19 +300,14 @@ async fn prepare(
     let artifact = compilation.compile(permit, sandbox.engine(), bytes);
     let artifact = artifact.await?;
     let here = sandbox.clone();
-    let compiled = aside(move || {
+    let linked = aside(move || {
         let (component, code) = load(&here, &artifact)?;
         let component = component.map_err(|error| CompileError::unfit(&error))?;
         let compile_time = started.elapsed();
         here.keep(digest, artifact);
-        Ok(Compiled {
-            digest,
-            component,
-            code,
-            compile_time,
-        })
+        link(&here, digest, &component, code, compile_time)
     });
-    Ok(Prepared::New(compiled.await?))
+    Ok(Prepared::New(linked.await?))
 }
 
 /// The component of compiled code that is in the cache, with the place of its code among what is loaded.
