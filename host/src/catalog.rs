@@ -27,7 +27,7 @@ pub(crate) use page::ConfigurationPage;
 pub(crate) use shelf::{LoadOutcome, Seen, Shelf};
 pub(crate) use stamp::Stamp;
 use standing::{BindFailure, Binder};
-pub(crate) use standing::{Bound, GuestCheck, Standing, Unbound};
+pub(crate) use standing::{Bound, GuestCheck, Standing, Unbound, bind_all};
 
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::{CheckConfig, Config, Environment};
@@ -320,16 +320,9 @@ impl Catalog {
         if matches!(bound.standing, Standing::Guest(_))
             && self.said.configured.contains_key(&bound.name)
         {
-            let before = self.given.get(&bound.name);
-            let known = before.filter(|given| given.plugin == *bound.plugin.name());
-            let document = bound.plugin.schema().document();
-            let schema = match known {
-                Some(given) if *given.schema == *document => Arc::clone(&given.schema),
-                _ => Arc::new(document.clone()),
-            };
             let given = Given {
                 plugin: bound.plugin.name().clone(),
-                schema,
+                schema: Arc::clone(bound.plugin.schema().document()),
                 check: Arc::clone(&bound.check),
             };
             self.given.insert(bound.name.clone(), given);

@@ -13,7 +13,7 @@ mod text;
 pub use breaker::{Breaker, BreakerTurn, Conduct, MOST_STRETCH, OPENS_AT};
 pub use hysteresis::{Hysteresis, Thresholds};
 pub use name::{CheckName, Digest, InvalidName, PluginName};
-pub use outcome::{Bound, Detail, DetailValue, Measurement, Outcome, OutcomeParts};
+pub use outcome::{Bound, Detail, DetailValue, Measurement, Outcome, OutcomeParts, Show};
 pub use report::{Busy, Code, Refusal, RunError, RunReport, Usage};
 pub use status::{Status, verdict};
 pub use text::Text;

@@ -300,7 +300,7 @@ config = {{ address = "db.internal:5432" }}
         assert_eq!(check.sha256.map(|sha256| sha256.to_string()), Some(digest));
         assert!(!check.enabled);
         assert_eq!(config.origin.to_string(), "vitals.toml");
-        assert_eq!(config.secrets.redact("token-of-the-admin"), "[redacted]");
+        assert!(config.secrets.are_in("token-of-the-admin"));
     }
 
     #[test]
@@ -316,7 +316,7 @@ config = {{ address = "db.internal:5432" }}
             .collect();
         assert_eq!(hosts, ["vitals", "*.example.com", "*"]);
         assert!(config.metrics.token.is_some());
-        assert_eq!(config.secrets.redact("token-of-prometheus"), "[redacted]");
+        assert!(config.secrets.are_in("token-of-prometheus"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::board::{Board, CheckFacts, Posting};
 use crate::check::{Breaker, CheckName, RunReport};
 use crate::config;
-pub use crate::plugin::fuzzing::{bind, reaches, written};
+pub use crate::plugin::fuzzing::{Verified, bind, reaches, symbols, verify, written};
 
 /// A duration as the configuration would write it.
 pub fn shown_duration(duration: Duration) -> String {

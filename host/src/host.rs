@@ -1,5 +1,6 @@
 //! The host: puts the rooms together, starts them, and takes them down in order.
 
+mod background;
 mod builder;
 mod liveness;
 mod names;
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::background::Background;
 pub use self::builder::{HostBuilder, StartError};
 use self::liveness::Loops;
 pub(crate) use self::names::Names;
@@ -53,6 +55,8 @@ pub struct Host {
     /// Ends when the host is dropped, however that comes about.
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// Where the host's own loops live.
+    _background: Background,
 }
 
 impl Host {

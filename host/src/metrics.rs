@@ -119,10 +119,10 @@ impl Metrics {
         }
     }
 
-    /// A run that was due was not made.
-    pub(crate) fn run_skipped(&self, reason: Skipped) {
+    /// `count` runs that were due were not made.
+    pub(crate) fn runs_skipped(&self, reason: Skipped, count: u64) {
         if let Some(recorder) = &self.0 {
-            recorder.host.run_skipped(reason);
+            recorder.host.runs_skipped(reason, count);
         }
     }
 

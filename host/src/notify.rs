@@ -16,7 +16,7 @@ mod way;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -55,7 +55,7 @@ struct State {
 }
 
 impl Notifier {
-    /// Notifies those of a configuration, through the tokio runtime that this is called in.
+    /// Notifies those of a configuration.
     pub(crate) fn new(config: &Config, metrics: Metrics) -> Self {
         let state = State {
             origin: random(),
@@ -119,8 +119,16 @@ impl Notifier {
                 }
             };
             let metrics = self.0.metrics.clone();
-            let receiver = Receiver::start(address.clone(), mail, destination, metrics);
-            state.receivers.insert(address, receiver);
+            match Receiver::start(address.clone(), mail, destination, metrics) {
+                Ok(receiver) => {
+                    state.receivers.insert(address, receiver);
+                }
+                Err(error) => tracing::error!(
+                    receiver = address.to_string(),
+                    error = error.to_string(),
+                    "receiver is not notified, no thread can be started for it"
+                ),
+            }
         }
     }
 
@@ -152,11 +160,11 @@ impl Notifier {
     /// host that is restarted goes on with it, and what one that is gone had said ends by itself.
     pub(crate) async fn shut_down(&self, patience: Duration) {
         let receivers = std::mem::take(&mut self.state().receivers);
-        let all = receivers.into_values();
-        let closing: Vec<_> = all.map(|it| tokio::spawn(it.close(patience))).collect();
-        for closed in closing {
-            // An error is a panic, which was printed.
-            let _ = closed.await;
+        let until = Instant::now() + patience;
+        receivers.values().for_each(Receiver::begin_to_close);
+        for receiver in receivers.into_values() {
+            let left = until.saturating_duration_since(Instant::now());
+            receiver.close(left).await;
         }
     }
 

@@ -1,13 +1,19 @@
 //! The host's own connections to servers that its operator named: Sentry, and who is told when a check
 //! turns. What is said there, this file does not know; what checks reach is decided in `plugin`.
 
+#[cfg(test)]
+pub(crate) mod testing;
+mod thread;
+
 use std::error::Error;
-use std::fmt::Write as _;
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::Client;
 use reqwest::redirect::Policy;
 
+pub(crate) use self::thread::OutgoingThread;
+use crate::check::Text;
 use crate::config::Root;
 use crate::plugin::{Roots, RootsError};
 
@@ -35,6 +41,8 @@ pub(crate) fn client(roots: Option<&[Root]>, patience: Patience) -> Result<Clien
     let client = Client::builder()
         .user_agent(AGENT)
         .redirect(Policy::none())
+        // The server chooses the version otherwise, and HTTP/2 has more to bound.
+        .http1_only()
         .connect_timeout(patience.connecting)
         .timeout(patience.whole);
     let client = match roots {
@@ -51,15 +59,25 @@ pub(crate) fn unreached(error: reqwest::Error) -> String {
 }
 
 fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        // Writing to a string can't fail.
-        let _ = write!(text, ": {source}");
-        next = source.source();
-    }
-    text
+    Text::display(WithSources(error), ERROR_BYTES).into()
 }
+
+/// An error and its causes. What the other side says may stand in them.
+struct WithSources<'e>(&'e dyn Error);
+
+impl fmt::Display for WithSources<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(source) = next {
+            write!(f, ": {source}")?;
+            next = source.source();
+        }
+        Ok(())
+    }
+}
+
+const ERROR_BYTES: usize = 1 << 10;
 
 /// What the host calls itself.
 pub(crate) const AGENT: &str = concat!("vitals/", env!("CARGO_PKG_VERSION"));

@@ -126,9 +126,9 @@ impl Results for Recorder {
         self.metrics.run_waited(time);
     }
 
-    fn skipped(&self, check: &CheckName, reason: Skipped) {
-        tracing::debug!(%check, reason = reason.as_str(), "run left out");
-        self.metrics.run_skipped(reason);
+    fn skipped(&self, check: &CheckName, reason: Skipped, count: u64) {
+        tracing::debug!(%check, reason = reason.as_str(), count, "runs skipped");
+        self.metrics.runs_skipped(reason, count);
     }
 
     fn panicked(&self, check: &CheckName, what: &str) {

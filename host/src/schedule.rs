@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,7 +34,8 @@ pub trait Probe: Send + Sync {
 
     /// Takes in the loop that makes the runs, and polls it to its end. A check that runs on threads
     /// of its own has its loop there too, because the way from thread to thread and back costs more
-    /// than a short run. Without such it lives in the tokio runtime that this is called in.
+    /// than a short run. Without such it lives in the tokio runtime that this is called in, which is
+    /// the one that the schedule was made in.
     fn take_in(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
         tokio::spawn(life);
     }
@@ -47,8 +49,8 @@ pub trait Results: Send + Sync {
     /// A due run waited so long for a slot, and got one or gave up.
     fn waited(&self, check: &CheckName, time: Duration);
 
-    /// A run that was due was not made.
-    fn skipped(&self, check: &CheckName, reason: Skipped);
+    /// `count` runs that were due were not made.
+    fn skipped(&self, check: &CheckName, reason: Skipped, count: u64);
 
     /// The host's own code panicked in a run of the check, or over its result, and said `what`. That
     /// was contained, and told in the log.
@@ -143,6 +145,8 @@ pub struct Schedule {
     shared: Arc<Shared>,
     checks: Mutex<Checks>,
     tasks: TaskTracker,
+    /// Where the loops of checks live that have no threads of their own.
+    home: Handle,
 }
 
 struct Shared {
@@ -171,7 +175,8 @@ struct Followed {
 }
 
 impl Schedule {
-    /// A schedule that makes at most `max_runs` runs at once.
+    /// A schedule that makes at most `max_runs` runs at once. Checks without threads of their own live
+    /// in the tokio runtime that this is called in.
     pub fn new(max_runs: usize, results: Arc<dyn Results>) -> Self {
         let shared = Shared {
             slots: Semaphore::new(max_runs),
@@ -184,6 +189,7 @@ impl Schedule {
             shared: Arc::new(shared),
             checks: Mutex::default(),
             tasks: TaskTracker::new(),
+            home: Handle::current(),
         }
     }
 
@@ -210,8 +216,9 @@ impl Schedule {
         let at_end = ended.clone().drop_guard();
         let life = async move {
             let _at_end = at_end;
+            // Removed or not: whoever follows waits for this loop alone, not for the ones before it.
             if let Some(before) = before {
-                life.wait_for(&before).await;
+                before.cancelled().await;
             }
             life.live().await;
             life.end();
@@ -226,6 +233,12 @@ impl Schedule {
             },
         );
         drop(checks);
+        self.take_in(&*probe, life);
+    }
+
+    /// Hands a loop over to where it lives, whoever calls.
+    fn take_in(&self, probe: &dyn Probe, life: impl Future<Output = ()> + Send + 'static) {
+        let _at_home = self.home.enter();
         probe.take_in(Box::pin(self.tasks.track_future(life)));
     }
 

@@ -30,6 +30,7 @@ use self::scrub::Scrubber;
 use self::trail::Trail;
 use crate::check::{CheckName, Digest, PluginName, Status};
 use crate::config::{Config, Secrets};
+use crate::metrics::Metrics;
 use crate::plugin::{ErrorTracker, GuestReport, RootsError, Severity};
 use crate::recorder::Turn;
 
@@ -76,10 +77,10 @@ pub enum NoReports {
 }
 
 impl Sentry {
-    /// A way to the server of the DSN, through the tokio runtime that this is called in; one without
-    /// a DSN swallows everything. The server has to be one that the roots of `[tls]` trust. The
-    /// secrets of the configuration are in no report. Blocks while roots are read.
-    pub(crate) fn new(config: &Config) -> Result<Self, NoReports> {
+    /// A way to the server of the DSN; one without a DSN swallows everything. The server has to be
+    /// one that the roots of `[tls]` trust. The secrets of the configuration are in no report. Blocks
+    /// while roots are read.
+    pub(crate) fn new(config: &Config, metrics: Metrics) -> Result<Self, NoReports> {
         let (roots, secrets) = (&config.tls.roots, &config.secrets);
         let config = &config.sentry;
         let Some(dsn) = &config.dsn else {
@@ -91,7 +92,7 @@ impl Sentry {
         let losses = Arc::new(Losses::default());
         let now = Instant::now();
         Ok(Self(Some(Arc::new(Desk {
-            courier: Courier::new(&dsn, roots, Arc::clone(&losses))?,
+            courier: Courier::new(&dsn, roots, Arc::clone(&losses), metrics)?,
             release: release.unwrap_or_else(|| RELEASE.into()),
             environment: config.environment.clone(),
             scrubber: ArcSwap::from_pointee(Scrubber::new(secrets)),

@@ -37,7 +37,7 @@ use self::reloads::Reloads;
 use self::settle::Settled;
 use crate::board::Board;
 use crate::catalog::{Catalog, ConfigurationPage, LibraryError};
-use crate::check::{CheckName, PluginName, Text};
+use crate::check::{CheckName, PluginName};
 use crate::config::Sources;
 use crate::host::Names;
 use crate::http::{Plugins, ToolsPage};
@@ -213,7 +213,7 @@ impl Watcher {
     fn tell_of_panic(&self, panic: &(dyn Any + Send)) {
         // It may quote settings.
         let secrets = &self.catalog.config().secrets;
-        let panic = Text::line(&secrets.redact(panic_text(panic)), PANIC_BYTES);
+        let panic = secrets.line(panic_text(panic), PANIC_BYTES);
         tracing::error!(
             panic = panic.as_str(),
             "the host panicked while it looked after the plugins"

@@ -187,7 +187,7 @@ impl Workbench {
     pub async fn inspect(&self, path: &Path) -> Result<Inspection, LoadError> {
         let plugin = self.admit(path).await?;
         let said = plugin.description();
-        let schema = plugin.schema().document().clone();
+        let schema = Value::clone(plugin.schema().document());
         let wants = grants::wanted(&schema).map_err(|e| LoadError::Description(e.to_string()))?;
         let wants = wants
             .into_iter()

@@ -7,6 +7,7 @@
 mod answers;
 mod arena;
 mod campaign;
+mod chains;
 mod components;
 mod config;
 mod contract;
@@ -18,6 +19,7 @@ mod mutate;
 mod outcomes;
 mod schemas;
 mod shrink;
+mod symbols;
 
 use std::time::Duration;
 
@@ -45,14 +47,16 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     answers::TARGET,
+    chains::TARGET,
     components::TARGET,
     config::TARGET,
     gate::TARGET,
     hosts::TARGET,
     outcomes::TARGET,
     schemas::TARGET,
+    symbols::TARGET,
 ];
 
 /// The target of a name.

@@ -11,6 +11,8 @@ pub mod zoo;
 
 mod alertmanager;
 mod bugsink;
+mod der;
+mod enclosed_network;
 mod host;
 mod inbox;
 mod mounted;
@@ -24,6 +26,7 @@ mod vitals;
 
 pub use alertmanager::Alertmanager;
 pub use bugsink::{Bugsink, Digested};
+pub use enclosed_network::EnclosedNetwork;
 pub use host::{TestHost, TestHostBuilder, compiler};
 pub use inbox::{Inbox, Posted, Reception};
 pub use mounted::Mounted;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::geteuid;
 
+use crate::enclosed_network::EnclosedNetwork;
 use crate::guests;
 use crate::place::Place;
 use crate::serving::Serving;
@@ -22,6 +23,7 @@ pub struct Vitals {
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
     is_unprivileged: bool,
+    network: Option<EnclosedNetwork>,
 }
 
 /// How a command ended.
@@ -45,6 +47,7 @@ impl Vitals {
             arguments: arguments.into_iter().map(Into::into).collect(),
             variables: vec![("XDG_CACHE_HOME".into(), cache.into())],
             is_unprivileged: false,
+            network: None,
         }
     }
 
@@ -77,6 +80,14 @@ impl Vitals {
         let cache = self.place.path().join("cache");
         self.variables.push(("XDG_CACHE_HOME".into(), cache.into()));
         self
+    }
+
+    /// Serves in a network of its own. Unless it shares the machine's it is not reached from outside, and
+    /// its log alone tells what it finds.
+    #[must_use]
+    pub fn enclosed(mut self, network: EnclosedNetwork) -> Self {
+        self.network = Some(network);
+        self.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
     }
 
     /// Its directory.
@@ -126,6 +137,8 @@ impl Vitals {
     pub fn begin(self) -> Serving {
         let mut command = if self.is_unprivileged {
             as_nobody(&self.place)
+        } else if let Some(network) = &self.network {
+            network.enclose(&binary(), &self.place)
         } else {
             Command::new(binary())
         };

@@ -58,6 +58,11 @@ const SERVERS: &[Server] = &[
         package: "redis-server",
         programs: &["/usr/bin/redis-server", "/usr/local/bin/redis-server"],
     },
+    // Sets up the networks that tests have of their own.
+    Server {
+        package: "iproute2",
+        programs: &["/usr/bin/ip", "/usr/sbin/ip", "/sbin/ip", "/bin/ip"],
+    },
     // What Postfix looks up passwords with.
     Server {
         package: "libsasl2-modules",

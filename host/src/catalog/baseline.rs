@@ -73,7 +73,7 @@ impl Baseline {
         };
         let shown = added.iter().take(SHOWN).map(ToString::to_string);
         let mut grants = shown
-            .map(|grant| format!("`{}`", secrets.redact(&grant)))
+            .map(|grant| format!("`{}`", secrets.line(&grant, SHOWN_BYTES)))
             .collect::<Vec<_>>()
             .join(", ");
         if added.len() > SHOWN {
@@ -131,6 +131,7 @@ fn allowed(check: &CheckConfig) -> impl Iterator<Item = Grant> {
 
 /// How many grants an error names.
 const SHOWN: usize = 4;
+const SHOWN_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {

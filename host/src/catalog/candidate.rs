@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Catalog;
 use super::baseline::Baseline;
-use super::standing::{Bound, GuestCheck, Standing, Unbound};
+use super::standing::{Bound, GuestCheck, Standing, Unbound, bind_all};
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::CheckConfig;
 use crate::plugin::{LoadError, Plugin};
@@ -116,6 +116,14 @@ impl Catalog {
             shelf.retry_if(LoadError::depends_on_configuration);
         }
     }
+
+    /// Files whose failure may pass are to be loaded once more at the next look, however long they were
+    /// to rest.
+    pub(crate) fn retry_failures(&mut self) {
+        for shelf in self.shelves.values_mut() {
+            shelf.retry_if(LoadError::may_pass);
+        }
+    }
 }
 
 impl Candidate {
@@ -132,7 +140,7 @@ impl Candidate {
     /// Binds its checks and compares what it grants them. Where a version serves, one is refused
     /// that a check which runs now would not run on, and one that no check could try. Blocks.
     pub(crate) fn fit(self) -> Result<Fitting, LoadError> {
-        let bounds: Vec<_> = self.checks.into_iter().map(Unbound::bind).collect();
+        let bounds = bind_all(self.checks);
         let fits = |bound: &Bound| matches!(bound.standing, Standing::Guest(_));
         let is_tried = bounds.iter().any(fits);
         for bound in &bounds {

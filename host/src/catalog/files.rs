@@ -179,7 +179,7 @@ impl Files {
             }
             Err(error) => {
                 // Whoever can put a file here chooses its name: it has line breaks, or worse.
-                let shown = Text::line(&path.display().to_string(), SHOWN_BYTES);
+                let shown = Text::display(path.display(), SHOWN_BYTES);
                 let message = format!("cannot load {shown}: {error}; rename the file");
                 self.misnamed.push(Misnamed {
                     path,

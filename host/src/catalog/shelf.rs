@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Shelved, Stamp};
 use crate::check::Digest;
@@ -18,6 +18,39 @@ pub(crate) struct Shelf {
     since: Option<Timestamp>,
     seen: Seen,
     error: Option<LoadError>,
+    retry: Option<Retry>,
+}
+
+/// When a file is loaded once more whose failure may pass.
+///
+/// A file can fail each time and take the time of a compilation or a `describe` to do so. It must not
+/// hold a place among those for good.
+#[derive(Clone, Copy, Debug)]
+struct Retry {
+    /// The digest of its content.
+    digest: Digest,
+    failed: Timestamp,
+    /// How long it rests.
+    pause: SignedDuration,
+}
+
+impl Retry {
+    /// After one more failure: twice as long as after the one before, if that was of the same content.
+    fn after(before: Option<Self>, digest: Digest, failed: Timestamp) -> Self {
+        let before = before.filter(|before| before.digest == digest);
+        let pause = before.map_or(SHORTEST_PAUSE, |before| before.pause * 2);
+        Self {
+            digest,
+            failed,
+            pause: pause.min(LONGEST_PAUSE),
+        }
+    }
+
+    /// Whether it has rested; so has one that failed in the future, because the clock was set.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let rested = now.duration_since(self.failed);
+        rested.is_negative() || rested >= self.pause
+    }
 }
 
 /// What a file was when it was last looked at: where it is that still, it is not loaded again.
@@ -61,9 +94,12 @@ impl Shelf {
         self.since
     }
 
-    /// What was last looked at.
-    pub(crate) fn seen(&self) -> Seen {
-        self.seen
+    /// What was last looked at; nothing where it is to be loaded once more.
+    pub(crate) fn seen(&self, now: Timestamp) -> Seen {
+        match self.retry {
+            Some(retry) if retry.is_due(now) => Seen::default(),
+            _ => self.seen,
+        }
     }
 
     /// Why the newest file is not the version that serves.
@@ -76,6 +112,7 @@ impl Shelf {
     pub(super) fn restore(&mut self, stamp: Option<Stamp>) -> bool {
         let digest = self.good.as_ref().map(|plugin| plugin.digest());
         self.seen = Seen { digest, stamp };
+        self.retry = None;
         self.error.take().is_some()
     }
 
@@ -106,11 +143,17 @@ impl Shelf {
                 Shelved::Unchanged
             }
             LoadOutcome::Failed(digest, error) => {
-                let seen = Seen { digest, stamp };
-                let seen = if error.may_pass() {
+                self.retry = match digest {
+                    Some(digest) if error.may_pass() && !error.depends_on_configuration() => {
+                        Some(Retry::after(self.retry, digest, now))
+                    }
+                    _ => None,
+                };
+                let is_read_again = error.may_pass() && self.retry.is_none();
+                let seen = if is_read_again {
                     Seen::default()
                 } else {
-                    seen
+                    Seen { digest, stamp }
                 };
                 let news = self.error.as_ref() != Some(&error) || self.seen.digest != seen.digest;
                 self.seen = seen;
@@ -125,6 +168,7 @@ impl Shelf {
                 let digest = Some(plugin.digest());
                 self.seen = Seen { digest, stamp };
                 self.error = None;
+                self.retry = None;
                 self.generation += 1;
                 self.since = Some(now);
                 plugin.serve();
@@ -135,21 +179,36 @@ impl Shelf {
     }
 }
 
+/// How long a file rests whose first failure may pass.
+const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+/// How long one rests that has failed again and again.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::{Code, RunError};
 
+    const START: Timestamp = Timestamp::UNIX_EPOCH;
+
     fn failed(shelf: &mut Shelf, error: LoadError) -> Shelved {
+        failed_at(shelf, error, START)
+    }
+
+    fn failed_at(shelf: &mut Shelf, error: LoadError, now: Timestamp) -> Shelved {
         let outcome = LoadOutcome::Failed(Some(Digest::of(b"")), error);
-        shelf.put(outcome, None, Timestamp::UNIX_EPOCH)
+        shelf.put(outcome, None, now)
+    }
+
+    fn timeout() -> LoadError {
+        LoadError::Describe(Box::new(RunError::new(Code::Timeout, "busy")))
     }
 
     #[test]
     fn a_failure_that_lies_in_the_file_is_final() {
         let mut shelf = Shelf::default();
         assert_eq!(failed(&mut shelf, LoadError::Empty), Shelved::Failed);
-        assert_eq!(shelf.seen().digest, Some(Digest::of(b"")));
+        assert_eq!(shelf.seen(START).digest, Some(Digest::of(b"")));
         assert_eq!(failed(&mut shelf, LoadError::Empty), Shelved::Unchanged);
     }
 
@@ -159,13 +218,56 @@ mod tests {
             let mut shelf = Shelf::default();
             let error = LoadError::Describe(Box::new(RunError::new(code, "busy")));
             assert_eq!(failed(&mut shelf, error.clone()), Shelved::Failed);
-            assert_eq!(shelf.seen().digest, None);
-            assert_eq!(failed(&mut shelf, error), Shelved::Unchanged);
+            let later = START + SHORTEST_PAUSE;
+            assert_eq!(shelf.seen(later).digest, None);
+            assert_eq!(failed_at(&mut shelf, error, later), Shelved::Unchanged);
         }
         let error = LoadError::Describe(Box::new(RunError::new(Code::Fuel, "endless")));
         let mut shelf = Shelf::default();
         failed(&mut shelf, error);
-        assert!(shelf.seen().digest.is_some(), "the guest is to blame");
+        assert!(shelf.seen(START).digest.is_some(), "the guest is to blame");
+    }
+
+    #[test]
+    fn a_file_that_fails_again_and_again_rests_longer_each_time() {
+        let (mut shelf, mut now) = (Shelf::default(), START);
+        let mut pauses = Vec::new();
+        for _ in 0..10 {
+            failed_at(&mut shelf, timeout(), now);
+            let rests = |seconds: &i64| {
+                let later = now + SignedDuration::from_secs(*seconds);
+                shelf.seen(later).digest.is_some()
+            };
+            let pause = (0..10_000).find(|seconds| !rests(seconds)).unwrap();
+            now += SignedDuration::from_secs(pause);
+            pauses.push(pause);
+        }
+        assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
+        // Other content is another file.
+        let outcome = LoadOutcome::Failed(Some(Digest::of(b"other")), timeout());
+        shelf.put(outcome, None, now);
+        assert!(shelf.seen(now + SHORTEST_PAUSE).digest.is_none());
+    }
+
+    #[test]
+    fn a_file_rests_no_longer_because_the_clock_was_set_back() {
+        let mut shelf = Shelf::default();
+        failed(&mut shelf, timeout());
+        assert!(shelf.seen(START).digest.is_some());
+        assert!(
+            shelf
+                .seen(START - SignedDuration::from_secs(1))
+                .digest
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_read_is_read_at_the_next_look() {
+        let mut shelf = Shelf::default();
+        let outcome = LoadOutcome::Failed(None, LoadError::Read("a disk that hangs".into()));
+        shelf.put(outcome, None, START);
+        assert!(shelf.seen(START).digest.is_none() && shelf.seen(START).stamp.is_none());
     }
 
     #[test]
@@ -177,9 +279,9 @@ mod tests {
         shelf.retry_if(|_| true);
         let now = Timestamp::UNIX_EPOCH;
         shelf.put(LoadOutcome::Unchanged, Some(stamp), now);
-        assert_eq!(shelf.seen().stamp, None);
+        assert_eq!(shelf.seen(START).stamp, None);
         failed(&mut shelf, LoadError::Empty);
         shelf.put(LoadOutcome::Unchanged, Some(stamp), now);
-        assert_eq!(shelf.seen().stamp, Some(stamp));
+        assert_eq!(shelf.seen(START).stamp, Some(stamp));
     }
 }

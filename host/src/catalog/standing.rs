@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
@@ -63,7 +64,7 @@ impl GuestCheck {
         let task = self.task();
         let grants = task.grants.iter().map(ToString::to_string);
         grants
-            .map(|grant| task.secrets.redact(&grant).into_owned())
+            .map(|grant| task.secrets.line(&grant, GRANT_BYTES).into())
             .collect()
     }
 }
@@ -179,9 +180,40 @@ impl Bound {
     }
 }
 
+/// Binds checks, those of one plugin after another, so that few validators live at a time. Blocks.
+///
+/// A plugin's schema makes each of its checks take as long as it likes, within bounds; what is left
+/// after [`BIND_TIME`] is given up.
+pub(crate) fn bind_all(mut unbound: Vec<Unbound>) -> Vec<Bound> {
+    unbound.sort_by(|a, b| a.plugin.name().cmp(b.plugin.name()));
+    let mut bounds = Vec::with_capacity(unbound.len());
+    for checks in unbound.chunk_by(|a, b| Arc::ptr_eq(&a.plugin, &b.plugin)) {
+        let _held = checks[0].plugin.schema().validator();
+        bounds.extend(within(BIND_TIME, checks, Unbound::bind, Unbound::give_up));
+    }
+    bounds
+}
+
+/// Does one thing with each of `all` while there is time, and the other with the rest.
+fn within<T, U>(
+    limit: Duration,
+    all: &[T],
+    in_time: impl Fn(&T) -> U,
+    too_late: impl Fn(&T) -> U,
+) -> impl Iterator<Item = U> {
+    let started = Instant::now();
+    all.iter().map(move |one| {
+        if started.elapsed() < limit {
+            in_time(one)
+        } else {
+            too_late(one)
+        }
+    })
+}
+
 impl Unbound {
     /// Binds it. Blocks.
-    pub(crate) fn bind(self) -> Bound {
+    pub(crate) fn bind(&self) -> Bound {
         let bind = || self.binder.bind(&self.name, &self.check, &self.plugin);
         // One plugin's schema must not take the other checks down with it.
         let task = catch_unwind(AssertUnwindSafe(bind));
@@ -190,6 +222,20 @@ impl Unbound {
             let why = "the host panicked while it held the settings against the schema";
             Err(BindFailure::Other(why.into()))
         });
+        Bound {
+            panicked,
+            ..self.bound(task)
+        }
+    }
+
+    /// Does not bind it: others of its plugin took too long.
+    fn give_up(&self) -> Bound {
+        self.bound(Err(BindFailure::Other(format!(
+            "holding its checks against its `config-schema` takes more than {BIND_TIME:?} together"
+        ))))
+    }
+
+    fn bound(&self, task: Result<Task, BindFailure>) -> Bound {
         let may_pass = matches!(task, Err(BindFailure::Passing(_)));
         let dropped_in = !self.binder.config.checks.contains_key(&self.name);
         let standing = match task {
@@ -206,12 +252,12 @@ impl Unbound {
             }
         };
         Bound {
-            name: self.name,
-            check: self.check,
-            plugin: self.plugin,
+            name: self.name.clone(),
+            check: Arc::clone(&self.check),
+            plugin: Arc::clone(&self.plugin),
             standing,
             may_pass,
-            panicked,
+            panicked: false,
         }
     }
 }
@@ -264,7 +310,9 @@ impl Binder {
                         _ => format!("{error} ({})", check.location),
                     })
                 }
-                BindingError::Schema(_) => BindFailure::Other(error.to_string()),
+                BindingError::Schema(_) | BindingError::Time(_) => {
+                    BindFailure::Other(error.to_string())
+                }
             })?;
         let grants = self.grants(check, plugin, settings)?;
         let roots = check.roots.as_ref().unwrap_or(&self.config.tls.roots);
@@ -295,7 +343,9 @@ impl Binder {
         for (key, entries) in check.allow.kinds() {
             for entry in entries {
                 let grant = grants::Grant::allowed(key, &entry.text)
-                    .map_err(|error| error.showing(&self.config.secrets.redact(&entry.text)))
+                    .map_err(|error| {
+                        error.showing(self.config.secrets.line(&entry.text, GRANT_BYTES).as_str())
+                    })
                     .map_err(|error| BindFailure::Other(format!("{error} ({})", entry.location)))?;
                 granted.push(grant);
             }
@@ -321,7 +371,7 @@ pub(crate) enum BindFailure {
 
 impl BindFailure {
     fn redacted(self, secrets: &Secrets) -> Self {
-        let clean = |why: String| secrets.redact(&why).into_owned();
+        let clean = |why: String| secrets.line(&why, FAILURE_BYTES).into();
         match self {
             Self::Config(why) => Self::Config(clean(why)),
             Self::Passing(why) => Self::Passing(clean(why)),
@@ -342,9 +392,22 @@ fn load_failure(plugin: &str, shelf: &Shelf, error: &LoadError, check: &CheckCon
     }
 }
 
+/// How long the checks of one plugin may take to be bound, all of them together.
+const BIND_TIME: Duration = Duration::from_secs(30);
+/// Room for the longest path, and what stands before it.
+const GRANT_BYTES: usize = 8 << 10;
+const FAILURE_BYTES: usize = 8 << 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_there_is_no_time_for_is_given_up() {
+        let all = |limit| within(limit, &[1, 2], |n| n * 10, |_| 0).collect::<Vec<_>>();
+        assert_eq!(all(Duration::MAX), [10, 20]);
+        assert_eq!(all(Duration::ZERO), [0, 0]);
+    }
 
     #[test]
     fn no_secret_is_in_the_words_of_a_failure() {
@@ -359,7 +422,9 @@ mod tests {
         // An error shows the beginning of an entry, in which the secret would not be found.
         let error = grants::Grant::allowed("tcp", &secret).unwrap_err();
         assert!(failure(error.to_string()).contains("hunter2"));
-        let error = error.showing(&secrets.redact(&secret)).to_string();
+        let error = error
+            .showing(secrets.line(&secret, GRANT_BYTES).as_str())
+            .to_string();
         assert!(
             error.contains("`[redacted]`") && !error.contains("hunter2"),
             "{error}"

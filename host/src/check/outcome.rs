@@ -82,6 +82,9 @@ pub enum Bound {
     Below(f64),
 }
 
+/// Makes a clean line of at most so many bytes of a text, and says whether something was cut off.
+pub type Show<'s> = dyn Fn(&str, usize) -> (Text, bool) + 's;
+
 impl Outcome {
     /// An outcome of a status and a line.
     pub fn plain(status: Status, message: Text) -> Self {
@@ -113,8 +116,10 @@ impl Outcome {
     #[must_use]
     pub fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
         if self.details.len() < DETAILS {
-            self.details
-                .insert(Text::line(key, KEY_BYTES).into(), clean_json(value.into()));
+            self.details.insert(
+                Text::line(key, KEY_BYTES).into(),
+                clean_json(value.into(), &Text::bounded),
+            );
         } else {
             self.was_cut(true, "details");
         }
@@ -123,16 +128,21 @@ impl Outcome {
 
     /// Holds `parts` to the bounds.
     pub fn new(status: Status, parts: OutcomeParts) -> Self {
+        Self::shown(status, parts, &Text::bounded)
+    }
+
+    /// Like [`Outcome::new`], with each text made a line by `show`: for what must not be shown.
+    pub fn shown(status: Status, parts: OutcomeParts, show: &Show<'_>) -> Self {
         let mut truncated = Vec::new();
-        let (message, cut) = Text::bounded(&parts.message, MESSAGE_BYTES);
+        let (message, cut) = show(&parts.message, MESSAGE_BYTES);
         if cut {
             truncated.push("message");
         }
-        let (details, cut) = bound_details(parts.details);
+        let (details, cut) = bound_details(parts.details, show);
         if cut {
             truncated.push("details");
         }
-        let (measurements, cut) = bound_measurements(parts.measurements);
+        let (measurements, cut) = bound_measurements(parts.measurements, show);
         if cut {
             truncated.push("measurements");
         }
@@ -170,42 +180,6 @@ impl Outcome {
         &self.truncated
     }
 
-    /// Passes every text through `edit`, for the removal of secrets, and holds what comes out to the
-    /// bounds again.
-    #[must_use]
-    pub fn map_text(mut self, edit: &dyn Fn(&str) -> Option<String>) -> Self {
-        if let Some(edited) = edit(self.message.as_str()) {
-            let (message, cut) = Text::bounded(&edited, MESSAGE_BYTES);
-            self.message = message;
-            self.was_cut(cut, "message");
-        }
-        if self
-            .details
-            .iter()
-            .any(|(key, value)| edit(key).is_some() || edit_value(value, edit).is_some())
-        {
-            let mut cut_key = false;
-            let edited = std::mem::take(&mut self.details).into_iter();
-            let edited = edited.map(|(key, value)| {
-                let key = edit(&key).map_or(key, |edited| {
-                    let (key, cut) = Text::bounded(&edited, KEY_BYTES);
-                    cut_key |= cut;
-                    key.into()
-                });
-                (key, edit_value(&value, edit).unwrap_or(value))
-            });
-            let (details, cut) = hold_details(edited);
-            self.details = details;
-            self.was_cut(cut || cut_key, "details");
-        }
-        let given = self.measurements.len();
-        // An edited word would be none that a metric could carry.
-        self.measurements
-            .retain(|one| edit(&one.name).is_none() && edit(&one.unit).is_none());
-        self.was_cut(self.measurements.len() < given, "measurements");
-        self
-    }
-
     fn was_cut(&mut self, cut: bool, part: &'static str) {
         if cut && !self.truncated.contains(&part) {
             self.truncated.push(part);
@@ -213,62 +187,19 @@ impl Outcome {
     }
 }
 
-/// The value with every text edited; nothing where no text changes.
-fn edit_value(value: &Value, edit: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
-    match value {
-        Value::String(text) => edit(text).map(Value::String),
-        Value::Array(items) => {
-            let edited: Vec<_> = items.iter().map(|item| edit_value(item, edit)).collect();
-            edited.iter().any(Option::is_some).then(|| {
-                let pairs = edited.into_iter().zip(items);
-                pairs
-                    .map(|(new, old)| new.unwrap_or_else(|| old.clone()))
-                    .collect()
-            })
-        }
-        Value::Object(map) => {
-            let changes = |(key, value): (&String, &Value)| {
-                edit(key).is_some() || edit_value(value, edit).is_some()
-            };
-            map.iter().any(changes).then(|| {
-                let entries = map.iter().map(|(key, value)| {
-                    let key = edit(key).unwrap_or_else(|| key.clone());
-                    (
-                        key,
-                        edit_value(value, edit).unwrap_or_else(|| value.clone()),
-                    )
-                });
-                Value::Object(entries.collect())
-            })
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
-    }
-}
-
-fn bound_details(given: Vec<Detail>) -> (Map<String, Value>, bool) {
+fn bound_details(given: Vec<Detail>, show: &Show<'_>) -> (Map<String, Value>, bool) {
     let mut last = BTreeMap::new();
     let mut truncated = given.len() > 16 * DETAILS;
     for detail in given.into_iter().take(16 * DETAILS) {
-        let (key, cut) = Text::bounded(&detail.key, KEY_BYTES);
+        let (key, cut) = show(&detail.key, KEY_BYTES);
         truncated |= cut;
         last.insert(String::from(key), detail.value);
     }
-    let mut cut_value = false;
-    let cleaned = last.into_iter().map(|(key, value)| {
-        let (value, cut) = detail_json(value);
-        cut_value |= cut;
-        (key, value)
-    });
-    let (details, left_out) = hold_details(cleaned);
-    (details, truncated | cut_value | left_out)
-}
-
-/// Leaves out what goes beyond the bounds on all details together, and says whether anything did.
-fn hold_details(given: impl Iterator<Item = (String, Value)>) -> (Map<String, Value>, bool) {
-    let mut truncated = false;
     let mut details = Map::new();
     let mut bytes = 0;
-    for (key, value) in given {
+    for (key, value) in last {
+        let (value, cut) = detail_json(value, show);
+        truncated |= cut;
         let size = key.len() + json_bytes(&value);
         if details.len() == DETAILS || bytes + size > DETAILS_BYTES {
             truncated = true;
@@ -280,37 +211,41 @@ fn hold_details(given: impl Iterator<Item = (String, Value)>) -> (Map<String, Va
     (details, truncated)
 }
 
-fn detail_json(value: DetailValue) -> (Value, bool) {
+fn detail_json(value: DetailValue, show: &Show<'_>) -> (Value, bool) {
     match value {
-        DetailValue::Text(text) => text_json(&text),
+        DetailValue::Text(text) => text_json(&text, show),
         DetailValue::Integer(number) => (number.into(), false),
         DetailValue::Decimal(number) => (
             Number::from_f64(number).map_or(Value::Null, Value::Number),
             false,
         ),
         DetailValue::Boolean(truth) => (truth.into(), false),
-        DetailValue::Json(document) if document.len() > DETAILS_BYTES => text_json(&document),
+        DetailValue::Json(document) if document.len() > DETAILS_BYTES => text_json(&document, show),
         DetailValue::Json(document) => match serde_json::from_str(&document) {
-            Ok(parsed) => (clean_json(parsed), false),
-            Err(_) => text_json(&document),
+            Ok(parsed) => (clean_json(parsed, show), false),
+            Err(_) => text_json(&document, show),
         },
     }
 }
 
-fn text_json(text: &str) -> (Value, bool) {
-    let (text, cut) = Text::bounded(text, DETAILS_BYTES / 4);
+fn text_json(text: &str, show: &Show<'_>) -> (Value, bool) {
+    let (text, cut) = show(text, DETAILS_BYTES / 4);
     (Value::String(text.into()), cut)
 }
 
-/// Strings inside a guest's JSON are a guest's texts too. (Depth is bounded by the parser.)
-fn clean_json(value: Value) -> Value {
-    let clean = |text: &str| String::from(Text::line(text, DETAILS_BYTES));
+/// Strings inside a guest's JSON are a guest's texts too, once its escapes are read. (Depth is bounded
+/// by the parser.)
+fn clean_json(value: Value, show: &Show<'_>) -> Value {
+    let clean = |text: &str| String::from(show(text, DETAILS_BYTES).0);
     match value {
         Value::String(text) => Value::String(clean(&text)),
-        Value::Array(items) => items.into_iter().map(clean_json).collect(),
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| clean_json(item, show))
+            .collect(),
         Value::Object(map) => map
             .into_iter()
-            .map(|(key, value)| (clean(&key), clean_json(value)))
+            .map(|(key, value)| (clean(&key), clean_json(value, show)))
             .collect(),
         other => other,
     }
@@ -332,13 +267,16 @@ fn json_bytes(value: &Value) -> usize {
 }
 
 /// Keeps the valid ones, up to the bound; of a repeated name the first, because two would be one
-/// series with two values.
-fn bound_measurements(given: Vec<Measurement>) -> (Vec<Measurement>, bool) {
+/// series with two values. A name or unit that may not be shown can't be one that a metric carries.
+fn bound_measurements(given: Vec<Measurement>, show: &Show<'_>) -> (Vec<Measurement>, bool) {
     let mut kept: Vec<Measurement> = Vec::with_capacity(given.len().min(MEASUREMENTS));
     let mut truncated = false;
+    let is_shown = |word: &str| show(word, word.len()).0.as_str() == word;
     for measurement in given {
         let fresh = !kept.iter().any(|other| other.name == measurement.name);
-        if kept.len() < MEASUREMENTS && measurement.is_valid() && fresh {
+        let Measurement { name, unit, .. } = &measurement;
+        let may_stand = measurement.is_valid() && is_shown(name) && is_shown(unit);
+        if kept.len() < MEASUREMENTS && may_stand && fresh {
             kept.push(measurement);
         } else {
             truncated = true;
@@ -468,51 +406,58 @@ mod tests {
         assert_eq!(outcome.measurements(), [measurement("good", 1.0)]);
     }
 
-    #[test]
-    fn texts_can_be_edited_wherever_they_stand() {
-        let edit = |text: &str| {
-            text.contains("hunter2")
-                .then(|| text.replace("hunter2", "***"))
-        };
-        let parts = OutcomeParts {
-            message: "login hunter2".into(),
-            details: vec![
-                detail("a", DetailValue::Json(r#"{"k":["hunter2!"]}"#.into())),
-                detail("b", DetailValue::Integer(1)),
-            ],
-            measurements: Vec::new(),
-        };
-        let edited = outcome(parts).map_text(&edit);
-        assert_eq!(edited.message().as_str(), "login ***");
-        assert_eq!(
-            Value::Object(edited.details().clone()),
-            json!({"a": {"k": ["***!"]}, "b": 1})
-        );
+    /// Shows `hunter2` nowhere.
+    fn masked(text: &str, max_bytes: usize) -> (Text, bool) {
+        Text::bounded(&text.replace("hunter2", "[redacted]"), max_bytes)
     }
 
     #[test]
-    fn edited_texts_keep_the_bounds() {
-        let longer = |text: &str| {
-            text.contains("secret")
-                .then(|| text.replace("secret", "[redacted]"))
+    fn a_text_is_shown_by_what_is_handed_in_wherever_it_stands() {
+        let parts = OutcomeParts {
+            message: "login hunter2".into(),
+            details: vec![
+                detail(
+                    "a-hunter2",
+                    DetailValue::Json(r#"{"hunter2":["\u0068unter2!"]}"#.into()),
+                ),
+                detail("b", DetailValue::Text("<hunter2>".into())),
+            ],
+            measurements: vec![
+                measurement("hunter2", 1.0),
+                Measurement {
+                    unit: "hunter2".into(),
+                    ..measurement("unit", 1.0)
+                },
+                measurement("fine", 1.0),
+            ],
         };
-        let mut details = vec![detail(&"secret".repeat(20), DetailValue::Integer(1))];
+        let shown = Outcome::shown(Status::Healthy, parts, &masked);
+        assert_eq!(shown.message().as_str(), "login [redacted]");
+        assert_eq!(
+            Value::Object(shown.details().clone()),
+            json!({"a-[redacted]": {"[redacted]": ["[redacted]!"]}, "b": "<[redacted]>"})
+        );
+        assert_eq!(shown.measurements(), [measurement("fine", 1.0)]);
+        assert_eq!(shown.truncated(), ["measurements"]);
+    }
+
+    #[test]
+    fn what_grows_when_it_is_shown_keeps_the_bounds() {
+        let mut details = vec![detail(&"hunter2".repeat(18), DetailValue::Integer(1))];
         details.extend((0..4).map(|n| {
-            let text = "secret".repeat(600);
-            detail(&n.to_string(), DetailValue::Text(text))
+            let text = "hunter2".repeat(580);
+            detail(&n.to_string(), DetailValue::Json(format!("[\"{text}\"]")))
         }));
         let parts = OutcomeParts {
-            message: "secret".repeat(300),
+            message: "hunter2".repeat(280),
             details,
-            measurements: vec![measurement("secret", 1.0), measurement("fine", 1.0)],
+            measurements: Vec::new(),
         };
-        let edited = outcome(parts).map_text(&longer);
-        assert!(edited.message().as_str().len() <= MESSAGE_BYTES);
-        assert!(edited.details().keys().all(|key| key.len() <= KEY_BYTES));
-        let bytes = serde_json::to_string(edited.details()).unwrap().len();
+        let shown = Outcome::shown(Status::Healthy, parts, &masked);
+        assert!(shown.message().as_str().len() <= MESSAGE_BYTES);
+        assert!(shown.details().keys().all(|key| key.len() <= KEY_BYTES));
+        let bytes = serde_json::to_string(shown.details()).unwrap().len();
         assert!(bytes <= DETAILS_BYTES, "{bytes}");
-        assert_eq!(edited.measurements(), [measurement("fine", 1.0)]);
-        let cut = edited.truncated();
-        assert_eq!(cut, ["message", "details", "measurements"]);
+        assert_eq!(shown.truncated(), ["message", "details"]);
     }
 }

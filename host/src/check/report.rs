@@ -112,7 +112,11 @@ pub struct RunError {
 impl RunError {
     /// An error that is about no limit.
     pub fn new(code: Code, message: &str) -> Self {
-        let message = Text::line(message, MESSAGE_BYTES);
+        Self::of(code, Text::line(message, MESSAGE_BYTES))
+    }
+
+    /// An error whose message is a line already.
+    pub(crate) fn of(code: Code, message: Text) -> Self {
         Self {
             code,
             message,
@@ -206,28 +210,6 @@ impl RunReport {
         Self {
             error: Some(error),
             ..Self::answered(outcome, elapsed)
-        }
-    }
-
-    /// Passes every text through `edit`, for the removal of secrets.
-    #[must_use]
-    pub fn map_text(mut self, edit: &dyn Fn(&str) -> Option<String>) -> Self {
-        let line = |text: &mut Text| {
-            if let Some(edited) = edit(text.as_str()) {
-                *text = Text::line(&edited, MESSAGE_BYTES);
-            }
-        };
-        if let Some(error) = &mut self.error {
-            line(&mut error.message);
-            error.frames.iter_mut().for_each(line);
-        }
-        self.refusals
-            .iter_mut()
-            .for_each(|refusal| line(&mut refusal.message));
-        self.output.iter_mut().for_each(line);
-        Self {
-            outcome: self.outcome.map_text(edit),
-            ..self
         }
     }
 

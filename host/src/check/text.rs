@@ -1,6 +1,6 @@
 //! The one constructor through which every text of a guest passes before anybody sees it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use serde::Serialize;
@@ -25,19 +25,29 @@ impl Text {
         if raw.len() <= max_bytes && raw.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
             return (Self(raw.to_owned()), false);
         }
-        let mut clean = String::with_capacity(raw.len().min(max_bytes));
-        for character in raw.chars().filter(|&character| !is_invisible(character)) {
-            let breaks = character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
-            let shown = if breaks { ' ' } else { character };
-            if breaks && clean.ends_with(' ') {
-                continue;
-            }
-            if clean.len() + shown.len_utf8() > max_bytes {
-                return (Self(cut(clean, max_bytes)), true);
-            }
-            clean.push(shown);
+        let mut line = Line::new(max_bytes);
+        // It fails where the line is full, and remembers that.
+        let _ = line.write_str(raw);
+        line.finish()
+    }
+
+    /// Formats `what`, cleans it and cuts it. The formatter is stopped at the bound, so that it costs
+    /// no more than what is shown, however much there is to show.
+    pub fn display(what: impl fmt::Display, max_bytes: usize) -> Self {
+        let mut line = Line::new(max_bytes);
+        let _ = write!(line, "{what}");
+        line.finish().0
+    }
+
+    /// All lines of `raw` as one clean line, nothing cut, and where in it each of them begins.
+    pub(crate) fn joined(raw: &str) -> (Self, Vec<usize>) {
+        let mut line = Line::new(raw.len());
+        let mut starts = Vec::new();
+        for piece in raw.split_inclusive('\n') {
+            starts.push(line.clean.len());
+            let _ = line.write_str(piece);
         }
-        (Self(clean), false)
+        (line.finish().0, starts)
     }
 
     /// The text.
@@ -53,7 +63,7 @@ impl Text {
 
 /// A path as a line of the log shows it.
 pub(crate) fn shown_path(path: &Path) -> Text {
-    Text::line(&path.to_string_lossy(), PATH_BYTES)
+    Text::display(path.display(), PATH_BYTES)
 }
 
 impl fmt::Display for Text {
@@ -68,12 +78,65 @@ impl From<Text> for String {
     }
 }
 
-/// Marks that change how neighbouring text is shown and are not seen themselves: bidi controls
-/// (Unicode Standard Annex 9, section 2), zero-width characters, the byte-order mark, tags.
+/// A line while it is made: takes text, keeps what is clean, and refuses everything past its bound.
+struct Line {
+    clean: String,
+    max_bytes: usize,
+    is_cut: bool,
+}
+
+impl Line {
+    fn new(max_bytes: usize) -> Self {
+        Self {
+            clean: String::new(),
+            max_bytes,
+            is_cut: false,
+        }
+    }
+
+    fn finish(self) -> (Text, bool) {
+        if self.is_cut {
+            (Text(cut(self.clean, self.max_bytes)), true)
+        } else {
+            (Text(self.clean), false)
+        }
+    }
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, raw: &str) -> fmt::Result {
+        if self.is_cut {
+            return Err(fmt::Error);
+        }
+        self.clean
+            .reserve(raw.len().min(self.max_bytes - self.clean.len()));
+        for character in raw.chars().filter(|&character| !is_invisible(character)) {
+            let breaks = character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+            let shown = if breaks { ' ' } else { character };
+            if breaks && self.clean.ends_with(' ') {
+                continue;
+            }
+            if self.clean.len() + shown.len_utf8() > self.max_bytes {
+                self.is_cut = true;
+                return Err(fmt::Error);
+            }
+            self.clean.push(shown);
+        }
+        Ok(())
+    }
+}
+
+/// What is not seen itself, or changes how neighbouring text is shown: the property
+/// `Default_Ignorable_Code_Point` (Unicode 17, `DerivedCoreProperties.txt`; bidi controls, zero-width
+/// characters, soft hyphen, fillers, variation selectors, tags) and the marks of interlinear
+/// annotations.
 fn is_invisible(character: char) -> bool {
     matches!(character,
-        '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn cut(mut clean: String, max_bytes: usize) -> String {
@@ -111,6 +174,44 @@ mod tests {
         assert_eq!(Text::bounded("abcdef", 6), (Text("abcdef".into()), false));
         assert_eq!(Text::bounded("abcdefg", 6), (Text("abc…".into()), true));
         assert_eq!(Text::bounded("ääää", 6), (Text("ä…".into()), true));
+    }
+
+    #[test]
+    fn a_formatter_is_stopped_at_the_bound() {
+        struct Endless;
+        impl fmt::Display for Endless {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    f.write_str("na ")?;
+                }
+            }
+        }
+        assert_eq!(Text::display(Endless, 9).as_str(), "na na …");
+        assert_eq!(
+            Text::display(format_args!("{}\n{}", 1, 2), 9).as_str(),
+            "1 2"
+        );
+    }
+
+    #[test]
+    fn lines_are_joined_and_found_again() {
+        let (text, starts) = Text::joined("a\r\n\tb\u{ad}c\n\nd");
+        assert_eq!(text.as_str(), "a bc d");
+        let lines: Vec<_> = starts
+            .iter()
+            .map(|&start| &text.as_str()[start..])
+            .collect();
+        assert_eq!(lines, ["a bc d", "bc d", "d", "d"]);
+    }
+
+    #[test]
+    fn what_is_not_seen_goes() {
+        for hidden in [
+            '\u{ad}', '\u{200b}', '\u{200d}', '\u{2060}', '\u{3164}', '\u{fe0f}', '\u{feff}',
+        ] {
+            let raw = format!("sec{hidden}ret");
+            assert_eq!(Text::line(&raw, 100).as_str(), "secret", "{hidden:?}");
+        }
     }
 
     proptest! {

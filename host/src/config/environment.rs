@@ -271,7 +271,11 @@ mod tests {
         assert_eq!(
             config
                 .secrets
-                .redact("the-token, the-other-token, https://key@sentry.test/1"),
+                .line(
+                    "the-token, the-other-token, https://key@sentry.test/1",
+                    1000
+                )
+                .as_str(),
             "[redacted], [redacted], [redacted]"
         );
     }

@@ -400,15 +400,16 @@ mod tests {
         let config = parse(text, Environment::fixed(variables)).expect("fine");
         let secrets = settings(&config, "a").expect("fine").secrets;
         assert_eq!(secrets, ["/a~1b/1", "/url"].map(String::from).into());
-        let redacted = config
-            .secrets
-            .redact("plain-user hunter2! db://u:hunter2!@h token-of-admin tcp db.inside.test:5432");
+        let redacted = config.secrets.line(
+            "plain-user hunter2! db://u:hunter2!@h token-of-admin tcp db.inside.test:5432",
+            1000,
+        );
         assert_eq!(
-            redacted,
+            redacted.as_str(),
             "plain-user [redacted] [redacted] [redacted] tcp [redacted]"
         );
         assert_eq!(
-            config.secrets.redact("http://grafana.test"),
+            config.secrets.line("http://grafana.test", 1000).as_str(),
             "http://grafana.test"
         );
         let debugged = format!("{config:?}");

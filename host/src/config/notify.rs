@@ -303,8 +303,8 @@ mod tests {
         let said = "hunter2-token hunter2-name hunter2-password hunter2-key \
                     https://hooks.test/hunter2-name";
         let expected = ["[redacted]"; 5].join(" ");
-        assert_eq!(config.secrets.redact(said), expected);
-        assert_eq!(config.secrets.redact("vitals"), "vitals");
+        assert_eq!(config.secrets.line(said, 1000).as_str(), expected);
+        assert_eq!(config.secrets.line("vitals", 1000).as_str(), "vitals");
         let debugged = format!("{config:?}");
         assert!(!debugged.contains("hunter2"), "{debugged}");
     }

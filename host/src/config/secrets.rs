@@ -2,17 +2,20 @@
 //!
 //! Knows nothing of where secrets come from or where texts go.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::check::Text;
 
-/// Takes secrets out of texts: every verbatim copy of a secret of 6 bytes or more becomes
-/// `[redacted]`. Shorter ones are no secrets, and every text would be full of them.
+/// Makes lines of texts that may have secrets in them: every verbatim copy of a secret of 6 bytes or
+/// more becomes `[redacted]`. Shorter ones are no secrets, and every text would be full of them.
+///
+/// A text is cleaned first, then searched, then cut, in this order: what cleaning drops can't hide a
+/// secret, and no cut leaves a piece of one. The secrets themselves are cleaned in the same way.
 ///
 /// Costs nothing while there are no secrets; else at most one look-up for each byte of the text, and
 /// comparisons with the secrets that begin as the text does there. Cheap to clone, and cheap to
@@ -92,42 +95,95 @@ impl Secrets {
         self.shared.by_start.is_empty() && self.own.by_start.is_empty()
     }
 
-    /// The length of the longest secret in bytes. Of a text that was cut, so much at the cut can be
-    /// a piece of one, which is found by nobody.
+    /// The length of the longest secret in bytes, as the configuration has it or cleaned.
     pub(crate) fn longest(&self) -> usize {
         self.shared.longest.max(self.own.longest)
     }
 
-    /// `text` without secrets. Where copies overlap, all that any of them covers goes.
-    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    /// What may be shown of `raw`: one clean line of at most `max_bytes` bytes without secrets. Where
+    /// copies overlap, all that any of them covers goes.
+    pub fn line(&self, raw: &str, max_bytes: usize) -> Text {
+        self.bounded(raw, max_bytes).0
+    }
+
+    /// Like [`Secrets::line`], and says whether something was cut off.
+    pub fn bounded(&self, raw: &str, max_bytes: usize) -> (Text, bool) {
         if self.is_empty() {
-            return Cow::Borrowed(text);
+            return Text::bounded(raw, max_bytes);
         }
-        let mut clean = String::new();
-        let mut kept_to = 0;
-        let mut covered: Option<(usize, usize)> = None;
-        for (at, window) in text.as_bytes().windows(SHORTEST).enumerate() {
-            let Some(length) = self.longest_at(window, &text.as_bytes()[at..]) else {
+        let searched = raw.floor_char_boundary(SEARCHED_BYTES);
+        let is_cut = searched < raw.len();
+        let clean = Text::line(&raw[..searched], searched);
+        let clean = clean.as_str();
+        // At the end of what is searched there may be a piece of a secret.
+        let unsure = if is_cut { self.longest() } else { 0 };
+        let shown = clean.floor_char_boundary(clean.len().saturating_sub(unsure));
+        let line = without(clean, &self.covered(clean), 0..shown);
+        let (line, cut) = Text::bounded(&line, max_bytes);
+        (line, cut || is_cut)
+    }
+
+    /// The lines of `raw`, of which the last `max_bytes` bytes are shown, and of each line at most
+    /// `line_bytes`. A secret of many lines is found, too. Where `raw` is the end of a longer text,
+    /// as much of its beginning is left out as can be a piece of a secret.
+    pub(crate) fn lines(
+        &self,
+        raw: &str,
+        is_end: bool,
+        max_bytes: usize,
+        line_bytes: usize,
+    ) -> Vec<Text> {
+        let (clean, starts) = Text::joined(raw);
+        let clean = clean.as_str();
+        let covered = self.covered(clean);
+        let unsure = if is_end { self.longest() } else { 0 };
+        let from = clean.len().saturating_sub(max_bytes).max(unsure);
+        let from = clean.ceil_char_boundary(from);
+        let ends = starts.iter().skip(1).copied().chain([clean.len()]);
+        let parts = starts.iter().zip(ends).map(|(&start, end)| start..end);
+        let parts = parts.filter(|part| part.start >= from || part.end > from);
+        let shown = parts.filter_map(|part| {
+            let part = part.start.max(from)..part.end;
+            let line = without(clean, &covered, part.clone());
+            // Nothing is left of a line in the middle of a secret.
+            let is_left = clean[part].trim().is_empty() || !line.trim().is_empty();
+            is_left.then_some(line)
+        });
+        let mut lines: Vec<_> = shown
+            .map(|line| Text::line(line.trim_end(), line_bytes))
+            .collect();
+        // Marks can be longer than what they stand for.
+        let mut bytes = 0;
+        let sizes = lines.iter().rev().map(|line| {
+            bytes += line.as_str().len();
+            bytes
+        });
+        let fitting = sizes.take_while(|&bytes| bytes <= max_bytes).count();
+        lines.drain(..lines.len() - fitting);
+        lines
+    }
+
+    /// Whether a text that is clean has a secret in it.
+    pub(crate) fn are_in(&self, clean: &str) -> bool {
+        !self.is_empty() && !self.covered(clean).is_empty()
+    }
+
+    /// What copies of secrets cover of a clean text, in order, none overlapping the next.
+    fn covered(&self, clean: &str) -> Vec<Range<usize>> {
+        let mut covered: Vec<Range<usize>> = Vec::new();
+        if self.is_empty() {
+            return covered;
+        }
+        for (at, window) in clean.as_bytes().windows(SHORTEST).enumerate() {
+            let Some(length) = self.longest_at(window, &clean.as_bytes()[at..]) else {
                 continue;
             };
-            covered = match covered {
-                Some((start, end)) if at < end => Some((start, end.max(at + length))),
-                Some((start, end)) => {
-                    clean.push_str(&text[kept_to..start]);
-                    clean.push_str(REDACTED);
-                    kept_to = end;
-                    Some((at, at + length))
-                }
-                None => Some((at, at + length)),
-            };
+            match covered.last_mut() {
+                Some(last) if at < last.end => last.end = last.end.max(at + length),
+                _ => covered.push(at..at + length),
+            }
         }
-        let Some((start, end)) = covered else {
-            return Cow::Borrowed(text);
-        };
-        clean.push_str(&text[kept_to..start]);
-        clean.push_str(REDACTED);
-        clean.push_str(&text[end..]);
-        Cow::Owned(clean)
+        covered
     }
 
     /// The length of the longest secret with which `rest` starts.
@@ -178,13 +234,34 @@ impl Index {
     }
 }
 
-/// The forms in which a secret can be met: as it is, as one clean line, and each of its lines, which
+/// The forms in which a secret can be met in a clean text: as one line, and each of its lines, which
 /// standard output may show one by one.
 fn forms(text: &str) -> Vec<String> {
-    let one_line = String::from(Text::line(text, text.len()));
-    let own = [text.to_owned(), one_line].into_iter();
-    own.chain(text.lines().map(|line| line.trim().to_owned()))
+    let lines = [text].into_iter().chain(text.lines());
+    lines
+        .map(|line| Text::line(line, line.len()).as_str().trim().to_owned())
         .collect()
+}
+
+/// A part of a clean text without what is covered; what begins before the part leaves no mark in it.
+fn without(clean: &str, covered: &[Range<usize>], part: Range<usize>) -> String {
+    let mut line = String::with_capacity(part.len());
+    let mut at = part.start;
+    let first = covered.partition_point(|secret| secret.end <= part.start);
+    for secret in &covered[first..] {
+        if secret.start >= part.end {
+            break;
+        }
+        if secret.start >= part.start {
+            line.push_str(&clean[at..secret.start]);
+            line.push_str(REDACTED);
+        }
+        at = secret.end;
+    }
+    if at < part.end {
+        line.push_str(&clean[at..part.end]);
+    }
+    line
 }
 
 impl fmt::Debug for Secrets {
@@ -196,6 +273,8 @@ impl fmt::Debug for Secrets {
 /// What stands where a secret was.
 const REDACTED: &str = "[redacted]";
 const SHORTEST: usize = 6;
+/// How much of one text is searched; what comes after it is not shown.
+const SEARCHED_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -203,53 +282,112 @@ mod tests {
 
     use super::*;
 
+    fn shown(secrets: &Secrets, raw: &str) -> String {
+        secrets.line(raw, 1000).into()
+    }
+
     #[test]
     fn copies_of_secrets_go_the_longest_first() {
         let secrets = Secrets::new(["hunter2", "hunter2-long", "höchst geheim"]);
-        assert_eq!(secrets.redact("pw=hunter2-long!"), "pw=[redacted]!");
-        assert_eq!(secrets.redact("hunter2 hunter2"), "[redacted] [redacted]");
-        assert_eq!(
-            secrets.redact("ganz höchst geheim, äh"),
-            "ganz [redacted], äh"
-        );
-        assert!(matches!(secrets.redact("hunter"), Cow::Borrowed("hunter")));
+        for (raw, expected) in [
+            ("pw=hunter2-long!", "pw=[redacted]!"),
+            ("hunter2 hunter2", "[redacted] [redacted]"),
+            ("ganz höchst geheim, äh", "ganz [redacted], äh"),
+            ("hunter", "hunter"),
+        ] {
+            assert_eq!(shown(&secrets, raw), expected);
+        }
     }
 
     #[test]
     fn overlapping_copies_leave_no_rest() {
         let secrets = Secrets::new(["abcdef", "defghijkl", "aaaaaa"]);
-        assert_eq!(secrets.redact("xabcdefghijklx"), "x[redacted]x");
-        assert_eq!(secrets.redact("aaaaaaaaa"), "[redacted]");
+        assert_eq!(shown(&secrets, "xabcdefghijklx"), "x[redacted]x");
+        assert_eq!(shown(&secrets, "aaaaaaaaa"), "[redacted]");
     }
 
     #[test]
-    fn a_secret_of_many_lines_is_found_whole_cleaned_and_line_by_line() {
-        let secrets = Secrets::new(["first line\n  second line\n}\n"]);
+    fn what_cleaning_drops_hides_no_secret() {
+        let secrets = Secrets::new([
+            "hunter2-secret",
+            "with a\ttab",
+            "\u{feff}with\u{200b} marks\n",
+        ]);
+        for hidden in [
+            "\u{200b}",
+            "\u{ad}",
+            "\u{202e}",
+            "\u{2066}",
+            "\u{2060}",
+            "\u{feff}",
+            "\u{e0041}",
+            "\u{fe0f}",
+        ] {
+            let raw = format!("<hunter2{hidden}-sec{hidden}{hidden}ret>");
+            assert_eq!(shown(&secrets, &raw), "<[redacted]>", "{hidden:?}");
+        }
+        for raw in ["<with a\ttab>", "<with a tab>", "<with a\r\n\u{200b}tab>"] {
+            assert_eq!(shown(&secrets, raw), "<[redacted]>", "{raw:?}");
+        }
+        for raw in ["<\u{feff}with\u{200b} marks\n>", "<with mar\u{ad}ks>"] {
+            assert!(shown(&secrets, raw).starts_with("<[redacted]"), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_leaves_no_piece_of_a_secret() {
+        let secret = "\u{200b}the quick brown fox";
+        let secrets = Secrets::new([secret]);
+        let is_piece = |end: &str| end.len() > 2 && secret.contains(end);
+        for before in 0..120 {
+            let raw = format!("{}{secret}{}", ".".repeat(before), "x".repeat(100));
+            let shown = String::from(secrets.line(&raw, 100));
+            assert!(!is_piece(shown.trim_matches(['.', '…', 'x'])), "{shown}");
+        }
+        for before in SEARCHED_BYTES - 40..SEARCHED_BYTES + 2 {
+            let raw = format!("{}{secret}{}", ".".repeat(before), "x".repeat(100));
+            let (shown, is_cut) = secrets.bounded(&raw, raw.len());
+            let shown = shown.as_str().trim_matches(['.', 'x']);
+            assert!(is_cut && !is_piece(shown), "{before}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_many_lines_is_found_whole_and_line_by_line() {
+        let secret = "first line\n  second\u{200b} line\n}\n";
+        let secrets = Secrets::new([secret]);
+        assert_eq!(shown(&secrets, &format!("<{secret}>")), "<[redacted] >");
+        assert_eq!(shown(&secrets, "  second line\n}"), "  [redacted] }");
+        let lines = |raw: &str| secrets.lines(raw, false, 1000, 1000);
+        let as_text = |lines: Vec<Text>| lines.into_iter().map(String::from).collect::<Vec<_>>();
         assert_eq!(
-            secrets.redact("<first line\n  second line\n}\n>"),
-            "<[redacted]>"
+            as_text(lines(&format!("a\n\n<{secret}>\r\nb\n"))),
+            ["a", "", "<[redacted]", ">", "b"]
         );
         assert_eq!(
-            secrets.redact("<first line   second line } >"),
-            "<[redacted]>"
+            as_text(lines("a\nsecond line\nb")),
+            ["a", "[redacted]", "b"]
         );
-        assert_eq!(secrets.redact("  second line\n}"), "  [redacted]\n}");
+        assert_eq!(
+            as_text(secrets.lines("0123456789\nabc", false, 5, 1000)),
+            ["9", "abc"]
+        );
     }
 
     #[test]
     fn what_is_too_short_is_no_secret() {
-        let secrets = Secrets::new(["short"]);
+        let secrets = Secrets::new(["short", "\u{200b}sho\u{200b}rt"]);
         assert!(secrets.is_empty());
-        assert_eq!(secrets.redact("short"), "short");
+        assert_eq!(shown(&secrets, "short"), "short");
     }
 
     #[test]
     fn more_secrets_leave_the_first_set_alone() {
         let few = Secrets::new(["first-secret"]);
         let more = few.with(["second-secret", "first-secret"]);
-        assert_eq!(few.redact("second-secret"), "second-secret");
+        assert_eq!(shown(&few, "second-secret"), "second-secret");
         assert_eq!(
-            more.redact("first-secret second-secret"),
+            shown(&more, "first-secret second-secret"),
             "[redacted] [redacted]"
         );
         assert_eq!(format!("{more:?}"), "Secrets(2)");
@@ -266,7 +404,10 @@ mod tests {
         assert_eq!(more.own.len(), 1);
         let most = more.with(["fourth-secret"]);
         assert_eq!(
-            most.redact("first-secret second-secret third-secret fourth-secret"),
+            shown(
+                &most,
+                "first-secret second-secret third-secret fourth-secret"
+            ),
             "[redacted] [redacted] [redacted] [redacted]"
         );
         assert_eq!(format!("{most:?} {more:?}"), "Secrets(4) Secrets(3)");
@@ -275,12 +416,21 @@ mod tests {
     proptest! {
         #[test]
         fn no_secret_survives(
-            secrets in prop::collection::vec("[ab]{6,9}", 1..4),
-            text in "[abc]{0,60}",
+            secrets in prop::collection::vec("[ab\u{200b}\n]{6,9}", 1..4),
+            text in "[abc\u{200b}\u{ad}\n]{0,60}",
+            max in 0_usize..40,
         ) {
-            let clean = Secrets::new(&secrets[..1]).with(&secrets[1..]).redact(&text).into_owned();
-            for secret in &secrets {
-                prop_assert!(!clean.replace(REDACTED, "|").contains(secret.as_str()));
+            let all = Secrets::new(&secrets[..1]).with(&secrets[1..]);
+            let line = all.line(&text, max);
+            let lines = all.lines(&text, false, 1000, max);
+            for shown in lines.iter().chain([&line]) {
+                prop_assert!(shown.as_str().len() <= max);
+                let shown = shown.as_str().replace(REDACTED, "|");
+                for secret in &secrets {
+                    let secret = Text::line(secret, secret.len());
+                    let secret = secret.as_str().trim();
+                    prop_assert!(secret.len() < SHORTEST || !shown.contains(secret));
+                }
             }
         }
     }

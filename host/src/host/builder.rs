@@ -1,6 +1,7 @@
 //! Setting a host up.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Host;
+use super::background::Background;
 use super::liveness::{Beats, Loops, sweep};
 use super::names::{Names, RegisterError};
 use crate::board::Board;
@@ -52,6 +54,11 @@ pub enum StartError {
     /// The sandbox could not be set up on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// No threads could be started for the host's own loops.
+    #[error(
+        "cannot start the host's threads: {0}; raise the limits on processes and open files (ulimit -u, -n)"
+    )]
+    Threads(#[source] io::Error),
     /// Reports can't be sent as the configuration says.
     #[error(transparent)]
     Sentry(#[from] NoReports),
@@ -112,8 +119,8 @@ impl HostBuilder {
         Self { tracker, ..self }
     }
 
-    /// Starts the host in the tokio runtime that this is called in: loads plugins and runs checks
-    /// from here on.
+    /// Starts the host: loads plugins and runs checks from here on. Native checks run in the tokio
+    /// runtime that this is called in; for all else but its pages the host has threads of its own.
     ///
     /// # Errors
     ///
@@ -137,12 +144,13 @@ impl HostBuilder {
         }
         let config = Arc::new(config);
         let from = Arc::clone(&config);
-        let sentry = aside(move || Sentry::new(&from)).await?;
+        let metrics = metrics(config.metrics.enabled);
+        let counted = metrics.clone();
+        let sentry = aside(move || Sentry::new(&from, counted)).await?;
         let tracker = match tracker {
             Some(Tracker(tracker)) => tracker,
             None => Arc::new(sentry.clone()),
         };
-        let metrics = metrics(config.metrics.enabled);
         let options = SandboxOptions {
             compiler,
             metrics: metrics.of_guests(),
@@ -150,7 +158,7 @@ impl HostBuilder {
         };
         // The address-space probe and the thread starts block for a moment.
         let sandbox = aside(move || Sandbox::new(options)).await?;
-        Ok(assemble(
+        assemble(
             &config,
             environment,
             sources,
@@ -162,7 +170,7 @@ impl HostBuilder {
                 sentry,
                 metrics,
             },
-        ))
+        )
     }
 }
 
@@ -187,7 +195,8 @@ fn assemble(
     natives: Vec<(CheckName, NativeCheck)>,
     sandbox: Sandbox,
     outlets: Outlets,
-) -> Host {
+) -> Result<Host, StartError> {
+    let background = Background::start().map_err(StartError::Threads)?;
     let Outlets {
         sentry,
         notifier,
@@ -240,14 +249,17 @@ fn assemble(
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     loops.beat_among_guests(stop.clone());
-    tasks.spawn(watcher.run(stop.clone()));
-    tasks.spawn(sweep(
+    tasks.spawn(loops.beat_among_natives(stop.clone()));
+    let watching = watcher.run(stop.clone());
+    let sweeping = sweep(
         recorder,
         Arc::clone(&loops),
         Instant::now() + config.server.startup_grace,
         stop.clone(),
-    ));
-    Host {
+    );
+    tasks.spawn_on(watching, background.handle());
+    tasks.spawn_on(sweeping, background.handle());
+    Ok(Host {
         board,
         loops,
         schedule,
@@ -262,7 +274,8 @@ fn assemble(
         closing,
         tasks,
         stop,
-    }
+        _background: background,
+    })
 }
 
 impl std::fmt::Debug for Tracker {

@@ -1,5 +1,6 @@
 //! Whether the host's own loops turn: what `/health/live` answers by, and nothing else.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,10 +23,12 @@ pub(super) struct Loops {
 /// When those that live on tasks last turned.
 #[derive(Debug, Default)]
 pub(super) struct Beats {
-    /// The timers and tasks that the schedule lives on.
+    /// The runtime that the host was started in, where the loops of native checks live.
     schedule: Arc<Beat>,
     /// The guest threads, where the loops of guests' checks live.
     guests: Arc<Beat>,
+    /// The sweep over old results.
+    sweep: Arc<Beat>,
     pub(super) watcher: Arc<Beat>,
 }
 
@@ -43,15 +46,15 @@ impl Loops {
     /// it up, because they share their threads.
     pub(super) fn beat_among_guests(&self, stop: CancellationToken) {
         let beat = Arc::clone(&self.beats.guests);
-        self.sandbox.live_among_guests(async move {
-            loop {
-                beat.turn();
-                tokio::select! {
-                    () = tokio::time::sleep(EXPIRY_SWEEP) => {}
-                    () = stop.cancelled() => return,
-                }
-            }
-        });
+        self.sandbox.live_among_guests(keep_beating(beat, stop));
+    }
+
+    /// Turns until the host closes, beside the loops of native checks: it stands still when they do.
+    pub(super) fn beat_among_natives(
+        &self,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        keep_beating(Arc::clone(&self.beats.schedule), stop)
     }
 }
 
@@ -63,6 +66,7 @@ impl Beats {
             ("epoch", since_epoch),
             ("schedule", self.schedule.since(now)),
             ("guests", self.guests.since(now)),
+            ("sweep", self.sweep.since(now)),
             ("watcher", self.watcher.since(now)),
         ];
         let mut still = loops.into_iter().filter(|(_, since)| *since > STILL);
@@ -89,8 +93,17 @@ impl Pulse for Loops {
     }
 }
 
-/// Looks at the age of results, and ends the first round when its grace is over. It lives on the
-/// timers that the schedule lives on: while it turns, they do.
+async fn keep_beating(beat: Arc<Beat>, stop: CancellationToken) {
+    loop {
+        beat.turn();
+        tokio::select! {
+            () = tokio::time::sleep(EXPIRY_SWEEP) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Looks at the age of results, and ends the first round when its grace is over.
 pub(super) async fn sweep(
     recorder: Arc<Recorder>,
     loops: Arc<Loops>,
@@ -100,7 +113,7 @@ pub(super) async fn sweep(
     let board = Arc::clone(&recorder.board);
     loop {
         let now = Instant::now();
-        loops.beats.schedule.turn();
+        loops.beats.sweep.turn();
         if now >= grace_ends {
             board.end_first_round();
         }
@@ -128,9 +141,10 @@ mod tests {
     #[test]
     fn each_loop_whose_beat_is_withheld_is_named_until_it_goes_on() {
         let beats = Beats::default();
-        let all = [&beats.schedule, &beats.guests, &beats.watcher];
+        let all = [&beats.schedule, &beats.guests, &beats.sweep, &beats.watcher];
         let mut now = Instant::now();
-        for (withheld, name) in ["schedule", "guests", "watcher"].into_iter().enumerate() {
+        let names = ["schedule", "guests", "sweep", "watcher"];
+        for (withheld, name) in names.into_iter().enumerate() {
             for beat in all {
                 beat.turn_at(now);
             }

@@ -100,6 +100,33 @@ impl Book {
         Ok(entry.series.get(values.as_slice()).cloned())
     }
 
+    /// The most bytes of text that a series takes which [`Book::find`] did not find. `prefix` is the length
+    /// of what its name is exposed behind.
+    pub(super) fn exposed_bytes(&self, wanted: &Wanted<'_>, prefix: usize) -> usize {
+        let entry = self.0.get(wanted.name);
+        let name = prefix + wanted.name.len();
+        let bounds = match (wanted.kind, entry.map_or(wanted.buckets, |it| &it.buckets)) {
+            (Kind::Counter | Kind::Gauge, _) => &[],
+            (Kind::Histogram, []) => &DEFAULT_BUCKETS[..],
+            (Kind::Histogram, bounds) => bounds,
+        };
+        // The text format escapes a backslash, a quote and a line break by one byte more.
+        let escaped = |value: &str| {
+            let special = |byte: &u8| matches!(byte, b'\\' | b'"' | b'\n');
+            value.len() + value.bytes().filter(special).count()
+        };
+        let labels = wanted.labels.iter();
+        let labels = labels.map(|(label, value)| label.len() + escaped(value) + LABEL_FRAME);
+        let line = name + LINE_FRAME + labels.sum::<usize>();
+        let parts = match wanted.kind {
+            Kind::Counter | Kind::Gauge => line,
+            Kind::Histogram => PARTS.len() * line,
+        };
+        let buckets = bounds.iter().map(|bound| line + bound.to_string().len());
+        let head = if entry.is_some() { 0 } else { 2 * name + HEAD };
+        head + NUMBER + parts + buckets.sum::<usize>()
+    }
+
     /// Adds a series that [`Book::find`] did not find. Help and buckets count where it is the first
     /// one of its metric.
     pub(super) fn add(&mut self, wanted: &Wanted<'_>, help: impl FnOnce() -> String) -> Series {
@@ -286,6 +313,14 @@ fn labels(names: &[String]) -> String {
     }
 }
 
+/// `=""` and a comma.
+const LABEL_FRAME: usize = 4;
+/// The end of the name of a histogram's own series, braces, `le` without its bound, a count.
+const LINE_FRAME: usize = 48;
+/// The longest number: the format knows no exponents.
+const NUMBER: usize = 330;
+/// A help of 256 bytes, which can double, and the words around it.
+const HEAD: usize = 560;
 /// What the names of a histogram's own series end in.
 pub(super) const PARTS: [&str; 3] = ["_bucket", "_count", "_sum"];
 /// Upper bounds in seconds, for who names none: from a quick answer to one that is given up.

@@ -37,8 +37,16 @@ pub(super) struct Version {
 #[derive(Default)]
 struct Pages {
     book: Book,
-    /// How many series each check has.
-    series: HashMap<CheckName, usize>,
+    /// What each check has.
+    used: HashMap<CheckName, Used>,
+}
+
+/// What one check takes of a page.
+#[derive(Default)]
+struct Used {
+    series: usize,
+    /// Bytes of text, at most.
+    bytes: usize,
 }
 
 impl Guests {
@@ -117,9 +125,9 @@ impl VersionMetrics for Version {
             return Ok(());
         };
         // A run that is still going on when its check is gone leaves nothing behind.
-        let taken = room
-            .checks
-            .while_it_runs_on(check, &self.plugin, || self.lock().series(check, sample));
+        let taken = room.checks.while_it_runs_on(check, &self.plugin, || {
+            self.lock().series(&self.plugin, check, sample)
+        });
         let Some(series) = taken.transpose()? else {
             return Ok(());
         };
@@ -139,7 +147,7 @@ impl VersionMetrics for Version {
             return;
         };
         // A check that was tried out can have gone since.
-        let mut tried: BTreeSet<_> = self.lock().series.keys().cloned().collect();
+        let mut tried: BTreeSet<_> = self.lock().used.keys().cloned().collect();
         tried.retain(|check| {
             let runs_on_it = room.checks.while_it_runs_on(check, &self.plugin, || ());
             runs_on_it.is_some()
@@ -151,7 +159,12 @@ impl VersionMetrics for Version {
 
 impl Pages {
     /// The series that a sample is of.
-    fn series(&mut self, check: &CheckName, sample: &Sample<'_>) -> Result<Series, NotTaken> {
+    fn series(
+        &mut self,
+        plugin: &PluginName,
+        check: &CheckName,
+        sample: &Sample<'_>,
+    ) -> Result<Series, NotTaken> {
         let (kind, buckets) = match sample.reading {
             Reading::Add(_) => (Kind::Counter, &[][..]),
             Reading::Set(_) => (Kind::Gauge, &[][..]),
@@ -169,11 +182,13 @@ impl Pages {
         if let Some(series) = self.book.find(&wanted)? {
             return Ok(series);
         }
-        let count = self.series.entry(check.clone()).or_default();
-        if *count == SERIES {
+        let bytes = self.book.exposed_bytes(&wanted, prefix(plugin).len());
+        let used = self.used.entry(check.clone()).or_default();
+        if used.series == SERIES || used.bytes + bytes > EXPOSED_BYTES {
             return Err(NotTaken::TooManySeries);
         }
-        *count += 1;
+        used.series += 1;
+        used.bytes += bytes;
         let help = || {
             let said = String::from((sample.help)());
             if said.trim().is_empty() {
@@ -186,9 +201,9 @@ impl Pages {
     }
 
     fn forget(&mut self, stays: impl Fn(&CheckName) -> bool) {
-        self.series.retain(|check, _| stays(check));
-        let series = &self.series;
-        self.book.retain(|check| series.contains_key(check));
+        self.used.retain(|check, _| stays(check));
+        let used = &self.used;
+        self.book.retain(|check| used.contains_key(check));
     }
 }
 
@@ -270,6 +285,9 @@ fn add(counter: &Counter, amount: f64) {
 const CHECK: &str = "check";
 /// Series that one check may have.
 const SERIES: usize = 100;
+/// Bytes of text that they may have together: a histogram is a line for each of its buckets, each with
+/// all labels.
+const EXPOSED_BYTES: usize = 256 << 10;
 /// Prometheus wants a help of every metric.
 const NO_HELP: &str = "The plugin does not say what this is.";
 

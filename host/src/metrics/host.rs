@@ -77,8 +77,9 @@ impl Host {
         self.queue_wait.observe(waited.as_secs_f64());
     }
 
-    pub(super) fn run_skipped(&self, reason: Skipped) {
-        self.skipped.with_label_values(&[reason.as_str()]).inc();
+    pub(super) fn runs_skipped(&self, reason: Skipped, count: u64) {
+        let skipped = self.skipped.with_label_values(&[reason.as_str()]);
+        skipped.inc_by(count);
     }
 
     pub(super) fn panicked(&self) {

@@ -245,7 +245,7 @@ fn a_failed_load_keeps_what_is_loaded() {
 #[test]
 fn the_host_counts_itself_from_the_start() {
     let metrics = enabled();
-    metrics.run_skipped(Skipped::Busy);
+    metrics.runs_skipped(Skipped::Busy, 1);
     metrics.config_reloaded(true, at(1_000));
     metrics.config_reloaded(false, at(2_000));
     for (what, expected) in [
@@ -279,7 +279,7 @@ fn while_disabled_every_call_is_accepted_and_ignored() {
     let metrics = Metrics::disabled();
     metrics.check_placed(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
-    metrics.run_skipped(Skipped::Full);
+    metrics.runs_skipped(Skipped::Full, 1);
     metrics.host_panic();
     metrics.notified("webhook/a", "sent");
     metrics.notifications_waiting("webhook/a", 1);

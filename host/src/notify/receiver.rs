@@ -2,13 +2,15 @@
 //! However slow it is, it holds up nobody else.
 
 use std::fmt;
+use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_lite::FutureExt as _;
 use tokio::sync::{Notify as Bell, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::alerts::{Alerts, Moment, Next};
 use super::backoff::{Backoff, random};
@@ -16,6 +18,7 @@ use super::queue::Queue;
 use super::trouble::Trouble;
 use super::way::{Destination, Failure, Way};
 use crate::metrics::Metrics;
+use crate::outgoing::OutgoingThread;
 
 /// Who is told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +35,7 @@ pub(super) struct Receiver {
     way: watch::Sender<Arc<Way>>,
     /// From here on what waits is tried once more, and that is all.
     closing: CancellationToken,
-    task: AbortOnDropHandle<()>,
+    thread: OutgoingThread,
 }
 
 struct Shared {
@@ -58,13 +61,17 @@ struct Postman {
 }
 
 impl Receiver {
-    /// Begins to deliver, in the tokio runtime that this is called in.
+    /// Begins to deliver, on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// The process can have no more threads or descriptors.
     pub(super) fn start(
         address: Address,
         mail: Mail,
         destination: Destination,
         metrics: Metrics,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             address,
             mail: Mutex::new(mail),
@@ -81,12 +88,12 @@ impl Receiver {
             closing: closing.clone(),
             backoff: Backoff::default(),
         };
-        Self {
+        Ok(Self {
             shared,
             way,
             closing,
-            task: AbortOnDropHandle::new(tokio::spawn(postman.deliver())),
-        }
+            thread: OutgoingThread::start(postman.run())?,
+        })
     }
 
     /// Changes what waits, and has it brought there.
@@ -122,17 +129,21 @@ impl Receiver {
         });
     }
 
+    /// From here on what waits is tried once more, and that is all.
+    pub(super) fn begin_to_close(&self) {
+        self.closing.cancel();
+    }
+
     /// Tries once more what waits, until `patience` is over.
     pub(super) async fn close(self, patience: Duration) {
         let Self {
             shared,
             closing,
-            task,
+            thread,
             way,
         } = self;
         closing.cancel();
-        // An error is a panic, which was printed. Who is too slow is aborted.
-        let _ = tokio::time::timeout(patience, task).await;
+        thread.join(patience).await;
         drop(way);
         let left = shared.waiting();
         if left > 0 {
@@ -200,7 +211,30 @@ impl Mail {
 }
 
 impl Postman {
-    async fn deliver(mut self) {
+    /// Delivers to the end. A panic costs the request that was being made, which is made once more.
+    async fn run(mut self) {
+        while AssertUnwindSafe(self.deliver())
+            .catch_unwind()
+            .await
+            .is_err()
+        {
+            let receiver = self.shared.address.to_string();
+            tracing::error!(
+                receiver,
+                "the host panicked while it delivered notifications, they are tried again"
+            );
+            self.shared.metrics.host_panic();
+            self.shared.metrics.notified(&receiver, "failed");
+            self.shared.mail().ended(true);
+            if self.closing.is_cancelled() {
+                return;
+            }
+            let wait = self.backoff.next(random());
+            self.pause(wait).await;
+        }
+    }
+
+    async fn deliver(&mut self) {
         loop {
             let next = self.shared.mail().next(Moment::now());
             match next {
@@ -289,3 +323,48 @@ impl fmt::Display for Address {
 
 /// How long one that the configuration names no more has to hear the last.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::metrics;
+    use crate::outgoing::testing::{PanicsFirst, takes_everything};
+
+    #[tokio::test]
+    async fn a_panic_is_counted_and_costs_no_notification() {
+        let port = takes_everything().await;
+        let config = format!("[notify.webhooks.ops]\nurl = 'http://receiver.test:{port}/'");
+        let config: Config = config.parse().unwrap();
+        let webhook = &config.notify.webhooks["ops"];
+        let destination = Destination::webhook(webhook, &config.notify, &[]);
+        let metrics = Metrics::enabled("1", "2");
+        let receiver = Receiver::start(
+            Address::Webhook("ops".to_owned()),
+            Mail::Queue(Queue::default()),
+            destination.clone(),
+            metrics.clone(),
+        );
+        let receiver = receiver.unwrap();
+        let way = Way::over(destination, PanicsFirst::client());
+        receiver.way.send_replace(way);
+        receiver.put(Bytes::from_static(b"{}"));
+        let shared = Arc::clone(&receiver.shared);
+        let delivered = async {
+            while shared.waiting() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let patience = Duration::from_secs(20);
+        tokio::time::timeout(patience, delivered).await.unwrap();
+        receiver.close(patience).await;
+        let text = metrics.encode(&metrics::Moment::default());
+        for line in [
+            "vitals_host_panics_total 1",
+            r#"vitals_notifications_total{receiver="webhook/ops",result="failed"} 1"#,
+            r#"vitals_notifications_total{receiver="webhook/ops",result="sent"} 1"#,
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+}

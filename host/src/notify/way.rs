@@ -123,7 +123,8 @@ impl Way {
             headers,
             ..
         } = &self.destination;
-        let client = self.client.get_or_try_init(|| self.connect()).await?;
+        let connect = || async { self.connect() };
+        let client = self.client.get_or_try_init(connect).await?;
         let request = client.post(url).headers(headers.clone());
         let request = match sign_in {
             SignIn::None => request,
@@ -138,21 +139,27 @@ impl Way {
         judge(response.status(), response.headers(), Timestamp::now())
     }
 
-    async fn connect(&self) -> Result<Client, Failure> {
+    /// Blocks while roots are read.
+    fn connect(&self) -> Result<Client, Failure> {
         let Destination { roots, timeout, .. } = &self.destination;
-        let (roots, whole) = (roots.clone(), *timeout);
+        let whole = *timeout;
         let patience = Patience {
             connecting: whole.min(CONNECTING),
             whole,
         };
-        let client = move || outgoing::client(roots.as_deref(), patience);
-        let problem = match tokio::task::spawn_blocking(client).await {
-            Ok(Ok(client)) => return Ok(client),
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
-        };
-        let why = format!("connections can't be set up: {problem}");
-        Err(Failure::Later(why, None))
+        outgoing::client(roots.as_deref(), patience)
+            .map_err(|error| Failure::Later(format!("connections can't be set up: {error}"), None))
+    }
+}
+
+#[cfg(test)]
+impl Way {
+    /// A way over connections of a test's own.
+    pub(super) fn over(destination: Destination, client: Client) -> Arc<Self> {
+        Arc::new(Self {
+            destination,
+            client: OnceCell::new_with(Some(client)),
+        })
     }
 }
 

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::admitted::Admitted;
 use super::bindings::v0_1::PluginPre;
 use super::capabilities::{Journal, Origin, PluginIdentity};
-use super::compile::CompileError;
+use super::compile::{Artifact, CompileError, LoadedBytes};
 use super::describe::Description;
 use super::egress::{Egress, Roots, RootsError};
 use super::grants::Grants;
@@ -20,7 +21,7 @@ use super::load_error::LoadError;
 use super::metrics::VersionMetrics;
 use super::run::{RunLimits, bounded, leftovers};
 use super::sandbox::Sandbox;
-use super::schema::Schema;
+use super::schema::{BindingError, Schema};
 use super::state::State;
 use super::{bindings, imports, shape};
 use crate::check::{CheckName, Digest, PluginName, Text};
@@ -152,6 +153,11 @@ impl Plugin {
         &self.admitted.schema
     }
 
+    /// Waits until it may be held against its checks: what that takes, few do at once.
+    pub(crate) async fn binding_permit(&self) -> OwnedSemaphorePermit {
+        acquire(self.sandbox.bindings()).await
+    }
+
     pub(super) fn sandbox(&self) -> &Sandbox {
         &self.sandbox
     }
@@ -208,6 +214,7 @@ enum Prepared {
 struct Compiled {
     digest: Digest,
     component: Component,
+    code: LoadedBytes,
     /// How long it took to compile and load it, or to load it from the cache.
     compile_time: Duration,
 }
@@ -221,6 +228,7 @@ async fn look_into(
     let Compiled {
         digest,
         component,
+        code,
         compile_time,
     } = compiled;
     shape::check(&component)?;
@@ -231,10 +239,9 @@ async fn look_into(
         .instantiate_pre(&component)
         .map_err(types)?;
     let pre = PluginPre::new(pre).map_err(types)?;
-    let permit = sandbox.describes().acquire().await;
-    let permit = permit.expect("the semaphore is never closed");
+    let permit = acquire(sandbox.describes()).await;
     let (description, schema) = describe(sandbox, &pre, digest).await?;
-    drop(permit);
+    let schema = read_schema(schema, permit).await?;
     Ok(sandbox.admitted().share(Admitted {
         imports: imports::imports(&component, sandbox.engine()),
         digest,
@@ -243,6 +250,7 @@ async fn look_into(
         schema,
         compile_time,
         pre,
+        _code: code,
     }))
 }
 
@@ -260,11 +268,11 @@ async fn prepare(
             return Ok((bytes, Some(Prepared::InUse(admitted))));
         }
         let started = Instant::now();
-        let component = cached(&here, digest);
-        let cached = component.map(|component| {
+        let cached = cached(&here, digest)?.map(|(component, code)| {
             Prepared::New(Compiled {
                 digest,
                 component,
+                code,
                 compile_time: started.elapsed(),
             })
         });
@@ -280,25 +288,44 @@ async fn prepare(
     let artifact = compilation.compile(permit, sandbox.engine(), bytes);
     let artifact = artifact.await?;
     let here = sandbox.clone();
-    let (component, compile_time) = aside(move || {
-        let component = artifact.load(here.engine());
+    let compiled = aside(move || {
+        let (component, code) = load(&here, &artifact)?;
         let component = component.map_err(|error| CompileError::unfit(&error))?;
         let compile_time = started.elapsed();
         here.keep(digest, artifact);
-        Ok((component, compile_time))
-    })
-    .await?;
-    Ok(Prepared::New(Compiled {
-        digest,
-        component,
-        compile_time,
-    }))
+        Ok(Compiled {
+            digest,
+            component,
+            code,
+            compile_time,
+        })
+    });
+    Ok(Prepared::New(compiled.await?))
 }
 
-fn cached(sandbox: &Sandbox, digest: Digest) -> Option<Component> {
-    let cache = sandbox.cache()?;
-    let loaded = cache.load(digest)?.load(sandbox.engine());
-    loaded.inspect_err(|why| cache.refuse(digest, why)).ok()
+/// The component of compiled code that is in the cache, with the place of its code among what is loaded.
+fn cached(
+    sandbox: &Sandbox,
+    digest: Digest,
+) -> Result<Option<(Component, LoadedBytes)>, LoadError> {
+    let Some(cache) = sandbox.cache() else {
+        return Ok(None);
+    };
+    let Some(artifact) = cache.load(digest) else {
+        return Ok(None);
+    };
+    let (component, code) = load(sandbox, &artifact)?;
+    let component = component.inspect_err(|why| cache.refuse(digest, why));
+    Ok(component.ok().map(|component| (component, code)))
+}
+
+/// Loads compiled code where there is room for it.
+fn load(
+    sandbox: &Sandbox,
+    artifact: &Artifact,
+) -> Result<(wasmtime::Result<Component>, LoadedBytes), CompileError> {
+    let code = sandbox.loaded().reserve(artifact.code().len())?;
+    Ok((artifact.load(sandbox.engine()), code))
 }
 
 /// Does what blocks off the async runtime's own threads.
@@ -309,12 +336,32 @@ async fn aside<T: Send + 'static>(
     done.unwrap_or(Err(LoadError::Panic("it was compiled")))
 }
 
-/// Calls `describe` under limits and without grants.
+/// Reads a schema off the async runtime's own threads, and gives up after a while. The permit is
+/// kept until the thread is done with it.
+async fn read_schema(text: String, permit: OwnedSemaphorePermit) -> Result<Schema, LoadError> {
+    let read = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        Schema::parse(&text)
+    });
+    match tokio::time::timeout(SCHEMA_TIME, read).await {
+        Ok(Ok(schema)) => schema.map_err(LoadError::Schema),
+        Ok(Err(_)) => Err(LoadError::Panic("its schema was read")),
+        Err(_) => Err(LoadError::Schema(BindingError::Time(SCHEMA_TIME))),
+    }
+}
+
+async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    let permit = Arc::clone(semaphore).acquire_owned().await;
+    permit.expect("the semaphore is never closed")
+}
+
+/// Calls `describe` under limits and without grants; with the description comes the text of the
+/// schema.
 async fn describe(
     sandbox: &Sandbox,
     pre: &PluginPre<State>,
     digest: Digest,
-) -> Result<(Description, Schema), LoadError> {
+) -> Result<(Description, String), LoadError> {
     let (here, pre) = (sandbox.clone(), pre.clone());
     let work = async move {
         let started = Instant::now();
@@ -357,17 +404,18 @@ async fn describe(
         Err(_) => return Err(LoadError::Panic("its `describe` ran")),
     };
     let description = Description::new(&said).map_err(LoadError::Description)?;
-    let schema = Schema::parse(&said.config_schema).map_err(LoadError::Schema)?;
-    Ok((description, schema))
+    Ok((description, said.config_schema))
 }
 
 fn error_text(error: &wasmtime::Error) -> Text {
-    Text::line(&format!("{error:#}"), TEXT_BYTES)
+    Text::display(format_args!("{error:#}"), TEXT_BYTES)
 }
 
 /// The largest file that is looked at.
 const MAX_BYTES: u64 = 64 << 20;
 const DESCRIBE_TIME: Duration = Duration::from_secs(5);
+/// Far more than any schema within its bounds takes.
+const SCHEMA_TIME: Duration = Duration::from_secs(10);
 const TEXT_BYTES: usize = 512;
 
 #[cfg(test)]

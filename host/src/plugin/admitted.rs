@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use super::bindings::v0_1::PluginPre;
+use super::compile::LoadedBytes;
 use super::describe::Description;
 use super::schema::Schema;
 use super::state::State;
@@ -21,6 +22,8 @@ pub(super) struct Admitted {
     /// How long it took to compile, or to load from the cache.
     pub(super) compile_time: Duration,
     pub(super) pre: PluginPre<State>,
+    /// The place of its code among what is loaded.
+    pub(super) _code: LoadedBytes,
 }
 
 /// What some plugin is of, by digest.

@@ -133,9 +133,7 @@ impl Journal {
 
     /// A text of the guest as anybody may see it.
     pub(super) fn clean(&self, text: &str, max_bytes: usize) -> Text {
-        // Of a secret that is cut a piece would stay; so the cut that bounds the search is far off.
-        let searched = text.floor_char_boundary(SEARCHED_BYTES);
-        Text::line(&self.secrets.redact(&text[..searched]), max_bytes)
+        self.secrets.line(text, max_bytes)
     }
 
     fn log(&mut self, level: Severity, message: &str) {
@@ -236,7 +234,6 @@ impl reporting::Host for State {
 /// Lines of guests, whatever the host's own say: `VITALS_LOG=info,vitals::guest=off` goes without.
 const TARGET: &str = "vitals::guest";
 const LINE_BYTES: usize = 2 << 10;
-const SEARCHED_BYTES: usize = 64 << 10;
 const LOG_LINES: u32 = 64;
 const OUTPUT_LINES: usize = 64;
 const CAPTURES: u32 = 5;

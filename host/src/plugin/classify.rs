@@ -7,11 +7,13 @@ use bytesize::ByteSize;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
+use super::egress::KeptExceeded;
 use super::limiter::MemoryExceeded;
 use super::run::RunLimits;
+use super::symbols::Symbols;
 pub(super) use crate::check::Busy;
 use crate::check::{Code, RunError, Text};
-use crate::config::{shown_duration, shown_size};
+use crate::config::{Secrets, shown_duration, shown_size};
 
 /// The deadline of the run passed while the guest was computing.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -33,8 +35,13 @@ pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
     }
 }
 
-/// The error of a run that ended by an error of the sandbox.
-pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Text]) -> RunError {
+/// The error of a run that ended by an error of the sandbox, without secrets in its words.
+pub(super) fn classify(
+    error: &wasmtime::Error,
+    limits: &RunLimits,
+    output: &[Text],
+    secrets: &Secrets,
+) -> RunError {
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
         let (limit, asked) = (exceeded.limit as u64, exceeded.asked as u64);
         let (limit, asked) = (size(limit), size(asked));
@@ -56,14 +63,24 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Te
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         return resources(limits);
     }
+    if let Some(exceeded) = error.downcast_ref::<KeptExceeded>() {
+        let limit = size(exceeded.limit);
+        let message =
+            format!("handed the host more than {limit} of headers and requests in one run");
+        return RunError {
+            limit: Some(limit),
+            ..RunError::new(Code::Resources, &message)
+        };
+    }
     if error.is::<PoolConcurrencyLimitError>() {
         return RunError::new(Code::Full, "the host's pool of instances is used up");
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
-        return trapped(*trap, error, limits, output);
+        return trapped(*trap, error, limits, output, secrets);
     }
-    let text = format!("{error:#}");
-    if text.contains(HOSTCALL_FUEL) {
+    // What is around the cause are the frames, as text, with names that the guest chose.
+    let cause = Text::display(error.root_cause(), CAUSE_BYTES);
+    if cause.as_str().contains(HOSTCALL_FUEL) {
         let limit = size(limits.output);
         let message = format!("handed more than {limit} to the host in one call");
         return RunError {
@@ -71,19 +88,23 @@ pub(super) fn classify(error: &wasmtime::Error, limits: &RunLimits, output: &[Te
             ..RunError::new(Code::Output, &message)
         };
     }
-    if text.contains(HANDLE_LIMIT) {
+    if cause.as_str().contains(HANDLE_LIMIT) {
         return resources(limits);
     }
-    // What is around the cause are the frames, as text.
-    let message = format!("trapped: {}", error.root_cause());
-    let frames = frames(error);
+    let message = secrets.line(&format!("trapped: {cause}"), CAUSE_BYTES);
     RunError {
-        frames,
-        ..RunError::new(Code::Trap, &with_panic(&message, output))
+        frames: frames(error, secrets),
+        ..RunError::new(Code::Trap, &with_panic(message.as_str(), output))
     }
 }
 
-fn trapped(trap: Trap, error: &wasmtime::Error, limits: &RunLimits, output: &[Text]) -> RunError {
+fn trapped(
+    trap: Trap,
+    error: &wasmtime::Error,
+    limits: &RunLimits,
+    output: &[Text],
+    secrets: &Secrets,
+) -> RunError {
     match trap {
         Trap::OutOfFuel => {
             let limit = limits.fuel.to_string();
@@ -97,7 +118,7 @@ fn trapped(trap: Trap, error: &wasmtime::Error, limits: &RunLimits, output: &[Te
             let limit = size(super::engine::WASM_STACK as u64);
             let message = format!("overflowed its stack of {limit}");
             let error = RunError {
-                frames: frames(error),
+                frames: frames(error, secrets),
                 ..RunError::new(Code::Stack, &message)
             };
             RunError {
@@ -109,7 +130,7 @@ fn trapped(trap: Trap, error: &wasmtime::Error, limits: &RunLimits, output: &[Te
         _ => {
             let message = with_panic(&format!("trapped: {trap}"), output);
             RunError {
-                frames: frames(error),
+                frames: frames(error, secrets),
                 ..RunError::new(Code::Trap, &message)
             }
         }
@@ -148,16 +169,14 @@ fn with_panic(message: &str, output: &[Text]) -> String {
     )
 }
 
-fn frames(error: &wasmtime::Error) -> Vec<Text> {
+fn frames(error: &wasmtime::Error, secrets: &Secrets) -> Vec<Text> {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
     };
+    let mut symbols = Symbols::new(secrets);
     let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
-        Some(name) => {
-            let name = format!("{:#}", rustc_demangle::demangle(name));
-            Text::line(&name, FRAME_BYTES)
-        }
-        None => Text::line(&format!("function {}", frame.func_index()), FRAME_BYTES),
+        Some(name) => symbols.show(name),
+        None => Text::display(format_args!("function {}", frame.func_index()), CAUSE_BYTES),
     };
     trace.frames().iter().take(MAX_FRAMES).map(name).collect()
 }
@@ -177,7 +196,7 @@ const PANICKED: &str = "panicked at ";
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
 /// The cap of `Store::set_max_component_handles`, a bare message in wasmtime 48.
 const HANDLE_LIMIT: &str = "store handle limit exceeded";
-const FRAME_BYTES: usize = 256;
+const CAUSE_BYTES: usize = 2 << 10;
 const MAX_FRAMES: usize = 20;
 
 #[cfg(test)]

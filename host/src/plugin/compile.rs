@@ -11,7 +11,9 @@ mod confine;
 mod error;
 mod frame;
 mod job;
+mod loaded;
 mod memory;
+mod names;
 mod thread;
 
 use std::io;
@@ -26,6 +28,7 @@ pub(super) use self::artifact::Artifact;
 use self::child::Program;
 pub use self::error::CompileError;
 pub use self::job::CompileJob;
+pub(super) use self::loaded::{LoadedBytes, LoadedCode};
 use self::thread::OwnThread;
 
 /// Where plugins are compiled, and within which limits.

@@ -6,31 +6,38 @@
 //! the second time.
 
 mod body;
+mod budgeted;
 mod client;
 mod connect;
 mod look_up;
+mod machine;
 mod network;
+mod requests;
 mod resolver;
 mod sockets;
 mod tls;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use wasmtime::component::ResourceTable;
 
+pub(super) use self::budgeted::BudgetedStream;
 pub(super) use self::connect::Unreached;
 pub(super) use self::look_up::add_name_lookup_to_linker;
 pub(super) use self::network::Network;
 use self::network::{Asked, ResolveError};
+pub(super) use self::requests::{KeptExceeded, add_http_to_linker};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
-pub(super) use self::tls::{Pace, Paced, Shaken, Trouble, Unshaken, trouble};
+pub(super) use self::tls::{Purpose, Shaken, Trouble, Unshaken, trouble, unprovable, verify};
 pub use self::tls::{Roots, RootsError};
-use super::grants::{Grants, Host, Kind, Peer, Refusal};
+use super::grants::{Grants, Host, Kind, Peer, Refusal, Resolved};
+use super::pool::PoolError;
 use crate::check::{self, CheckName};
+use crate::config::Secrets;
 
 /// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
 /// before a guest asks for it.
@@ -42,10 +49,15 @@ struct Run {
     grants: Arc<Grants>,
     check: CheckName,
     deadline: Instant,
+    connections: u32,
     connections_left: AtomicU32,
+    /// Bytes that the host keeps for the run, or has kept.
+    kept: AtomicU64,
     http_body: u64,
     roots: Roots,
     trail: Mutex<Trail>,
+    /// Held while certificates are examined for the run.
+    examining: tokio::sync::Mutex<()>,
 }
 
 /// What happened on the way out.
@@ -57,7 +69,7 @@ struct Trail {
     /// Where datagrams were sent to.
     udp_peers: BTreeSet<SocketAddr>,
     /// Addresses that look-ups answered, each with the name that was asked for.
-    answers: Vec<(IpAddr, Host)>,
+    answers: Vec<(Resolved, Host)>,
 }
 
 impl Egress {
@@ -79,20 +91,23 @@ impl Egress {
             grants,
             check,
             deadline,
+            connections,
             connections_left: AtomicU32::new(connections),
+            kept: AtomicU64::new(0),
             http_body,
             roots,
             trail: Mutex::default(),
+            examining: tokio::sync::Mutex::default(),
         }))
     }
 
-    /// What was refused so far, each thing once, at most 16 of them.
-    pub(super) fn refusals(&self) -> Vec<check::Refusal> {
+    /// What was refused so far, each thing once, at most 16 of them, without `secrets`.
+    pub(super) fn refusals(&self, secrets: &Secrets) -> Vec<check::Refusal> {
         let trail = self.trail();
         trail
             .refusals
             .iter()
-            .map(|refusal| refusal.shown(&self.0.check))
+            .map(|refusal| refusal.shown(&self.0.check, secrets))
             .collect()
     }
 
@@ -103,11 +118,17 @@ impl Egress {
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Notes a refusal, and answers the words for it.
+    /// Notes a refusal, and answers the words for it to the guest.
     pub(super) fn refuse(&self, refusal: Refusal) -> String {
-        let message = refusal.shown(&self.0.check).message.into();
+        let message = self.words(&refusal);
         self.note(refusal);
         message
+    }
+
+    /// What the guest is told of a refusal; its own words are no secret to it.
+    fn words(&self, refusal: &Refusal) -> String {
+        let shown = refusal.shown(&self.0.check, &Secrets::default());
+        shown.message.into()
     }
 
     fn note(&self, refusal: Refusal) {
@@ -124,6 +145,19 @@ impl Egress {
         if trail.refusals.len() < MAX_REFUSALS && !trail.refusals.contains(&refusal) {
             trail.refusals.push(refusal);
         }
+    }
+
+    /// Does something with a server's certificates on a thread that may be lost, one thing at a time
+    /// for a run.
+    ///
+    /// Nothing interrupts such work. Dropping the future gives its answer up, and the check gets no
+    /// other thread until it has ended.
+    pub(super) async fn examine<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        let _turn = self.0.examining.lock().await;
+        self.0.network.certificates().run(&self.0.check, work).await
     }
 
     /// Takes one connection from the budget; `false` where none is left.
@@ -145,9 +179,9 @@ impl Egress {
         };
         let mut open = Vec::with_capacity(found.len());
         let mut refused = None;
-        for address in found {
-            match run.grants.permit_address(peer, address) {
-                Ok(()) => open.push(SocketAddr::new(address, peer.port)),
+        for resolved in found {
+            match run.grants.permit_address(peer, resolved) {
+                Ok(()) => open.push(SocketAddr::new(resolved.address, peer.port)),
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }
         }

@@ -52,6 +52,7 @@ fn settings() -> wasmtime::Result<Config> {
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(WASM_STACK + HOST_STACK)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .memory_guaranteed_dense_image_size(SPARSE_IMAGE)
         .module_version(ModuleVersionStrategy::Custom(CODE_VERSION.to_owned()))?;
     Ok(config)
 }
@@ -72,8 +73,8 @@ fn pool(runs: usize) -> PoolingAllocationConfig {
         // One module may have all of its component's: by itself wasmtime allows one.
         .max_memories_per_module(MAX_MEMORIES)
         .max_tables_per_module(MAX_TABLES)
-        .max_component_instance_size(4 << 20)
-        .max_core_instance_size(4 << 20)
+        .max_component_instance_size(MAX_INSTANCE_BYTES)
+        .max_core_instance_size(MAX_INSTANCE_BYTES)
         .table_elements(100_000)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)
@@ -218,6 +219,9 @@ const MEMORY_SLOTS: u32 = 8 << 10;
 pub(super) const MAX_CORE_INSTANCES: u32 = 64;
 pub(super) const MAX_MEMORIES: u32 = 8;
 pub(super) const MAX_TABLES: u32 = 32;
+/// What the host holds of a component's instances, beside their memories and tables: what they import,
+/// define and refer to.
+pub(super) const MAX_INSTANCE_BYTES: usize = 4 << 20;
 
 /// The stack that guest code may use.
 pub(super) const WASM_STACK: usize = 512 << 10;
@@ -228,14 +232,19 @@ const HOST_STACK: usize = 1536 << 10;
 /// run of a small guest costs half as much, or a quarter with a second guest thread, because no page
 /// is mapped anew.
 const KEEP_RESIDENT: usize = 64 << 10;
+/// The largest image of a memory that is kept with the compiled code although less than half of it is
+/// data. By default wasmtime makes one of 16 MiB out of two bytes that lie that far apart; beyond
+/// this size such data is copied when an instance is made.
+const SPARSE_IMAGE: u64 = 64 << 10;
 /// The slice of a guest: after it another one gets the thread.
 const TICK: Duration = Duration::from_millis(1);
 const IDLE_TICK: Duration = Duration::from_millis(200);
 /// The version of wasmtime that guests run on; a test holds it to the lock file.
 pub const WASMTIME: &str = "48.0.8";
 /// Compiled code is good for exactly this engine and this host. (By itself wasmtime compares the
-/// major version only, and patch releases fix miscompilations.)
-pub(super) const CODE_VERSION: &str = concat!("48.0.8-vitals-", env!("CARGO_PKG_VERSION"));
+/// major version only, and patch releases fix miscompilations.) The number at the end counts the changes
+/// to settings that wasmtime does not compare, such as [`SPARSE_IMAGE`].
+pub(super) const CODE_VERSION: &str = concat!("48.0.8-vitals-", env!("CARGO_PKG_VERSION"), "-1");
 
 #[cfg(test)]
 mod tests {

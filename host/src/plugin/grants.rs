@@ -14,9 +14,9 @@ mod refusal;
 mod target;
 
 use std::fmt;
-use std::net::IpAddr;
 
-use self::address::{Reach, reach};
+use self::address::Reach;
+pub(super) use self::address::Resolved;
 pub use self::allow::AllowKey;
 pub use self::host::{Host, HostError, HostPattern};
 pub use self::marks::{Mark, Wanted};
@@ -29,8 +29,9 @@ use crate::check::Text;
 /// What one check may reach, fixed for as long as its configuration and plugin stay the same.
 ///
 /// A name is granted as a name, and every address that it leads to is looked at again: an exact
-/// name may lead to public and private addresses, to loopback only if it is `localhost` or that
-/// address is granted too; a wildcard to public ones only. Unspecified, multicast, broadcast and
+/// name may lead to public and private addresses, to the host's own machine, by loopback or by any other
+/// address, only if it is `localhost` or that address is granted too; a wildcard to public addresses of
+/// other machines only. Unspecified, multicast, broadcast and
 /// link-local addresses and the metadata services of clouds are closed unless written as addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
@@ -80,7 +81,7 @@ impl Grants {
     /// [`Grants::permit_address`] is the other, for each address that it leads to.
     pub(super) fn permit(&self, peer: &Peer) -> Result<(), Refusal> {
         match peer.host {
-            Host::Address(address) => self.permit_address(peer, address),
+            Host::Address(address) => self.permit_address(peer, Resolved::elsewhere(address)),
             Host::Name(_)
                 if self
                     .patterns(peer)
@@ -93,16 +94,16 @@ impl Grants {
     }
 
     /// Decides on an address that `peer`, already permitted, leads to or is.
-    pub(super) fn permit_address(&self, peer: &Peer, address: IpAddr) -> Result<(), Refusal> {
-        let literal = Host::Address(address);
-        let reach = reach(address);
+    pub(super) fn permit_address(&self, peer: &Peer, resolved: Resolved) -> Result<(), Refusal> {
+        let literal = Host::Address(resolved.address);
+        let reach = resolved.reach();
         let granted = self.patterns(peer).any(|granted| match granted {
             HostPattern::Exact(Host::Address(_)) => granted.covers(&literal),
             HostPattern::Net(_) => reach != Reach::Closed && granted.covers(&literal),
             HostPattern::Exact(Host::Name(name)) => {
                 let may_lead_there = match reach {
                     Reach::Public | Reach::Private => true,
-                    Reach::Loopback => name.as_ref() == LOCALHOST,
+                    Reach::Own => name.as_ref() == LOCALHOST,
                     Reach::Closed => false,
                 };
                 may_lead_there && granted.covers(&peer.host)
@@ -112,7 +113,7 @@ impl Grants {
         if granted {
             Ok(())
         } else {
-            Err(Refusal::of_address(peer, literal))
+            Err(Refusal::of_address(peer, literal, reach == Reach::Own))
         }
     }
 
@@ -127,7 +128,7 @@ impl Grants {
 
     /// Decides whether the answer to a look-up that was permitted may show an address: any for a
     /// granted name, else those that a granted port may be reached at.
-    pub(super) fn permit_answer(&self, name: &Host, address: IpAddr) -> Result<(), Refusal> {
+    pub(super) fn permit_answer(&self, name: &Host, resolved: Resolved) -> Result<(), Refusal> {
         if self.names(name) {
             return Ok(());
         }
@@ -138,7 +139,7 @@ impl Grants {
                 host: name.clone(),
                 port,
             };
-            match self.permit_address(&peer, address) {
+            match self.permit_address(&peer, resolved) {
                 Ok(()) => return Ok(()),
                 Err(refusal) => refused = Some(refusal),
             }

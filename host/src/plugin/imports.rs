@@ -5,6 +5,7 @@ use wasmtime::component::Component;
 
 use super::bindings::{PACKAGE, VERSION};
 use super::load_error::LoadError;
+use crate::check::Text;
 
 /// The names of what a component imports, sorted.
 pub(super) fn imports(component: &Component, engine: &Engine) -> Vec<String> {
@@ -56,16 +57,19 @@ fn other_version<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<Stri
     let version = |name: &'a String| {
         let (interface, version) = name.split_once('@')?;
         let package = interface.split_once('/')?.0;
-        (package == PACKAGE && version != VERSION).then(|| version.to_owned())
+        (package == PACKAGE && version != VERSION).then(|| Text::line(version, NAME_BYTES).into())
     };
     names.find_map(version)
 }
 
 fn is_offered(name: &str) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+    // No more than a number: what may follow it has no end.
+    let patch = version.strip_prefix("0.2.");
+    let is_known = patch.is_some_and(|patch| patch.parse::<u32>().is_ok());
     match interface.split_once('/') {
         Some((PACKAGE, interface)) => OWN.contains(&interface),
-        _ => WASI.contains(&interface) && version.starts_with("0.2."),
+        _ => WASI.contains(&interface) && is_known,
     }
 }
 
@@ -77,13 +81,16 @@ fn listed(names: &[String]) -> String {
     let mut list: Vec<_> = names
         .iter()
         .take(SHOWN)
-        .map(|name| format!("`{name}`"))
+        .map(|name| format!("`{}`", Text::line(name, NAME_BYTES)))
         .collect();
     if names.len() > SHOWN {
         list.push(format!("{} more", names.len() - SHOWN));
     }
     list.join(", ")
 }
+
+/// How much of a name is shown.
+const NAME_BYTES: usize = 128;
 
 const OWN: &[&str] = &["types", "metrics", "reporting", "tls", "files", "system"];
 
@@ -130,6 +137,7 @@ mod tests {
         assert!(is_offered("vitals:health/tls@0.1.0"));
         for foreign in [
             "wasi:http/types@0.3.0",
+            "wasi:http/types@0.2.0+longer",
             "wasi:keyvalue/store@0.2.0",
             "acme:x/y@1.0.0",
             "log",
@@ -146,5 +154,18 @@ mod tests {
         ];
         assert_eq!(other_version(names.iter()).as_deref(), Some("0.2.0"));
         assert_eq!(other_version(names[..1].iter()), None);
+    }
+
+    #[test]
+    fn names_are_shown_as_far_as_they_are_read() {
+        let names = vec!["x".repeat(1 << 20); 13];
+        let listed = listed(&names);
+        assert!(listed.len() < 12 * (NAME_BYTES + 4) + 20, "{listed}");
+        assert!(listed.ends_with("…`, 1 more"), "{listed}");
+        let other = format!("vitals:health/types@{}", "1".repeat(1 << 20));
+        assert_eq!(
+            other_version([other].iter()).map(|version| version.len()),
+            Some(NAME_BYTES)
+        );
     }
 }

@@ -129,7 +129,7 @@ pub enum LoadError {
         error: Box<RunError>,
     },
     /// The host's own code panicked over the file; that says nothing of the file.
-    #[error("the host panicked while {0}; it tries again at the next look")]
+    #[error("the host panicked while {0}; it tries again later")]
     Panic(&'static str),
 }
 

@@ -3,7 +3,6 @@
 //!
 //! It must not know how series are kept or where they are shown.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::bindings::v0_1::vitals::health::metrics::{Host, Label, MetricsError};
@@ -150,7 +149,7 @@ impl Journal {
                 shown()
             ));
         }
-        if matches!(self.secrets().redact(name), Cow::Owned(_)) {
+        if self.secrets().are_in(name) {
             return Err(format!(
                 "`{}` has a secret of the configuration in it: name the {what} otherwise",
                 shown()

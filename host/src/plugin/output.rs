@@ -43,16 +43,7 @@ impl OutputTail {
         }
         let bytes: Vec<u8> = kept.bytes.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
-        // Before it is split and cut: a secret may have many lines, and a piece would stay.
-        let text = self.secrets.redact(&text);
-        let mut from = text.len().saturating_sub(TAIL_BYTES);
-        if kept.cut {
-            from = from.max(self.secrets.longest());
-        }
-        text[text.ceil_char_boundary(from)..]
-            .lines()
-            .map(|line| Text::line(line, LINE_BYTES))
-            .collect()
+        self.secrets.lines(&text, kept.cut, TAIL_BYTES, LINE_BYTES)
     }
 
     /// Keeps the tail, and before it as much as a secret may have that lies across its beginning.
@@ -146,6 +137,7 @@ mod tests {
         let secret = "the quick brown fox";
         for after in TAIL_BYTES - 2 * secret.len()..TAIL_BYTES + 2 * secret.len() {
             let tail = OutputTail::new(Arc::new(Secrets::new([secret])));
+            let secret: String = secret.chars().flat_map(|c| [c, '\u{200b}']).collect();
             tail.push(format!("before {secret}{}", ".".repeat(after)).as_bytes());
             let lines = tail.lines();
             let [line] = &lines[..] else {
@@ -155,5 +147,15 @@ mod tests {
             let is_piece = |left: &str| left.len() > 2 && secret.ends_with(left);
             assert!(!is_piece(left) && !left.contains("fox"), "{after}: {left}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_found_across_writes_and_lines() {
+        let tail = OutputTail::new(Arc::new(Secrets::new(["first line\nlast"])));
+        for piece in ["<fir", "st\u{200b} li", "ne\r\nla", "\u{ad}st>"] {
+            tail.push(piece.as_bytes());
+        }
+        let lines: Vec<_> = tail.lines().into_iter().map(String::from).collect();
+        assert_eq!(lines, ["<[redacted]", ">"]);
     }
 }

@@ -1,6 +1,5 @@
 //! One run: a fresh store and instance, every limit armed, and whatever happens becomes a report.
 
-use std::borrow::Cow;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -23,7 +22,7 @@ use super::state::State;
 use super::threads::due_at;
 use crate::check::{
     Bound, CheckName, Code, Detail, DetailValue, Measurement, Outcome, OutcomeParts, RunError,
-    RunReport, Status, Text, Usage,
+    RunReport, Status, Usage,
 };
 use crate::config::{Limits, Secrets};
 use crate::panics::panic_text;
@@ -118,7 +117,7 @@ impl Plugin {
 
     fn panicked(&self, task: &Task, panic: &(dyn std::any::Any + Send)) -> RunReport {
         // It may quote what the guest said, or the settings.
-        let what = Text::line(&task.secrets.redact(panic_text(panic)), PANIC_BYTES);
+        let what = task.secrets.line(panic_text(panic), PANIC_BYTES);
         let (check, plugin) = (&task.check, self.name());
         tracing::error!(%check, %plugin, panic = what.as_str(), "the host panicked inside a run");
         let message = format!("the host panicked inside the run: {what}");
@@ -266,7 +265,12 @@ pub(super) async fn bounded<T>(
     match answer {
         Some(Ok(answer)) => Ok(answer),
         Some(Err(error)) if error.is::<DeadlinePassed>() => Err(timeout(limits, busy)),
-        Some(Err(error)) => Err(classify(&error, limits, &store.data().output.lines())),
+        Some(Err(error)) => {
+            let State {
+                output, journal, ..
+            } = store.data();
+            Err(classify(&error, limits, &output.lines(), journal.secrets()))
+        }
         None if interrupted.load(Ordering::Relaxed) => Err(timeout(limits, busy)),
         None => Err(timeout(limits, Busy::Waiting)),
     }
@@ -297,24 +301,23 @@ fn report(
         elapsed,
         state,
     } = left;
+    let show = |text: &str, max_bytes: usize| secrets.bounded(text, max_bytes);
     let mut report = match answer {
         Ok(Ok(outcome)) => {
             let (status, parts) = from_wire(outcome);
-            let parts = without_secrets(parts, secrets);
-            RunReport::answered(Outcome::new(status, parts), elapsed)
+            RunReport::answered(Outcome::shown(status, parts, &show), elapsed)
         }
         Ok(Err(message)) => {
             let parts = OutcomeParts {
                 message,
                 ..OutcomeParts::default()
             };
-            let parts = without_secrets(parts, secrets);
-            RunReport::answered(Outcome::new(Status::Unhealthy, parts), elapsed)
+            RunReport::answered(Outcome::shown(Status::Unhealthy, parts, &show), elapsed)
         }
         Err(error) => RunReport::failed(error, elapsed),
     };
     report.usage = usage;
-    report.refusals = state.egress.refusals();
+    report.refusals = state.egress.refusals(secrets);
     report.denied = state.egress.denied();
     report.dropped_log_lines = state.journal.dropped();
     report.output = state.output.lines();
@@ -323,40 +326,9 @@ fn report(
         && report.outcome.status() != Status::Healthy
         && let Some(refusal) = report.refusals.first()
     {
-        report.error = Some(RunError::new(Code::Denied, refusal.message.as_str()));
+        report.error = Some(RunError::of(Code::Denied, refusal.message.clone()));
     }
-    if secrets.is_empty() {
-        return report;
-    }
-    report.map_text(&|text| match secrets.redact(text) {
-        Cow::Owned(clean) => Some(clean),
-        Cow::Borrowed(_) => None,
-    })
-}
-
-/// Takes secrets out of texts that have not been cut yet: of one that was, a piece would stay. (What
-/// stands in JSON documents is found once they are read.)
-fn without_secrets(mut parts: OutcomeParts, secrets: &Secrets) -> OutcomeParts {
-    if secrets.is_empty() {
-        return parts;
-    }
-    let redact = |text: &mut String| {
-        if let Cow::Owned(clean) = secrets.redact(text) {
-            *text = clean;
-        }
-    };
-    redact(&mut parts.message);
-    for detail in &mut parts.details {
-        redact(&mut detail.key);
-        if let DetailValue::Text(text) | DetailValue::Json(text) = &mut detail.value {
-            redact(text);
-        }
-    }
-    for measurement in &mut parts.measurements {
-        redact(&mut measurement.name);
-        redact(&mut measurement.unit);
-    }
-    parts
+    report
 }
 
 fn from_wire(outcome: types::Outcome) -> (Status, OutcomeParts) {

@@ -14,11 +14,12 @@ use super::admitted::AdmittedByDigest;
 use super::bindings::v0_1;
 use super::cache::CodeCache;
 use super::capabilities::ErrorTracker;
-use super::compile::{Artifact, Compilation, Compiler};
+use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
-use super::files::FilePool;
+use super::io_error;
 use super::metrics::GuestMetrics;
+use super::pool::{BlockingPool, Work};
 use super::state::State;
 use super::threads::GuestThreads;
 use crate::check::Digest;
@@ -34,15 +35,17 @@ struct Shared {
     clock: EpochClock,
     threads: GuestThreads,
     network: Arc<Network>,
-    files: Arc<FilePool>,
+    files: Arc<BlockingPool>,
     cache: Option<CodeCache>,
     /// Compiled code that is being written to the cache.
     keeping: TaskTracker,
     admitted: AdmittedByDigest,
+    loaded: LoadedCode,
     tracker: Option<Arc<dyn ErrorTracker>>,
     metrics: Option<Arc<dyn GuestMetrics>>,
     compilation: Compilation,
-    describes: Semaphore,
+    describes: Arc<Semaphore>,
+    bindings: Arc<Semaphore>,
 }
 
 /// How a sandbox is set up.
@@ -95,6 +98,9 @@ impl SandboxOptions {
 impl Sandbox {
     /// Sets the sandbox up, with threads of its own. Blocks for a moment.
     pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
+        // Every call of a guest that fails makes an error. With RUST_BACKTRACE=1 each would walk the stack
+        // of the host and keep it, for as long as the guest keeps the error.
+        wasmtime::error::disable_backtrace();
         let runs = options.max_runs + DESCRIBES;
         let refuse = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
         let engine = engine::build(runs).map_err(refuse)?;
@@ -112,11 +118,13 @@ impl Sandbox {
             network: Arc::new(network),
             keeping: TaskTracker::new(),
             admitted: AdmittedByDigest::default(),
-            files: Arc::new(FilePool::new()),
+            loaded: LoadedCode::default(),
+            files: Arc::new(BlockingPool::new(Work::Files)),
             tracker: options.tracker,
             metrics: options.metrics,
             compilation: Compilation::new(options.compiler),
-            describes: Semaphore::new(DESCRIBES),
+            describes: Arc::new(Semaphore::new(DESCRIBES)),
+            bindings: Arc::new(Semaphore::new(BINDINGS)),
             engine,
             linker,
         })))
@@ -164,7 +172,7 @@ impl Sandbox {
     }
 
     /// The threads for blocking calls to file systems.
-    pub(super) fn files(&self) -> &Arc<FilePool> {
+    pub(super) fn files(&self) -> &Arc<BlockingPool> {
         &self.0.files
     }
 
@@ -175,6 +183,11 @@ impl Sandbox {
     /// What plugins there are, by digest.
     pub(super) fn admitted(&self) -> &AdmittedByDigest {
         &self.0.admitted
+    }
+
+    /// How much compiled code is loaded.
+    pub(super) fn loaded(&self) -> &LoadedCode {
+        &self.0.loaded
     }
 
     /// Puts compiled code into the cache, beside whoever waits for the plugin. Needs a tokio runtime.
@@ -218,8 +231,13 @@ impl Sandbox {
     }
 
     /// Bounds how many plugins are described at once.
-    pub(super) fn describes(&self) -> &Semaphore {
+    pub(super) fn describes(&self) -> &Arc<Semaphore> {
         &self.0.describes
+    }
+
+    /// Bounds how many plugins are held against their checks at once.
+    pub(super) fn bindings(&self) -> &Arc<Semaphore> {
+        &self.0.bindings
     }
 
     pub(super) fn ticking(&self) -> Ticking {
@@ -249,7 +267,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 
     let mut linker = Linker::new(engine);
     let l = &mut linker;
-    wasmtime_wasi_io::bindings::wasi::io::error::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
+    io_error::add_to_linker(l)?;
     wasmtime_wasi_io::bindings::wasi::io::poll::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
     wasmtime_wasi_io::bindings::wasi::io::streams::add_to_linker::<State, Io>(l, |t| {
         t.ctx().table
@@ -278,7 +296,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     egress::add_name_lookup_to_linker(l)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
+    egress::add_http_to_linker(l)?;
     v0_1::Plugin::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     Ok(linker)
 }
@@ -291,3 +309,5 @@ impl wasmtime::component::HasData for Io {
 
 /// Plugins that are described at once, beside the runs.
 const DESCRIBES: usize = 2;
+/// Plugins that are held against their checks at once, each with a validator.
+const BINDINGS: usize = 2;

@@ -2,26 +2,37 @@
 //!
 //! The schema comes from a stranger: its size and depth are bounded and so is what its references
 //! multiply to ([`bounds`], and [`walk`] beside a configuration), it refers to nothing but itself,
-//! and its patterns run in linear time.
+//! and its patterns run in linear time. What it takes in memory is bounded before it takes it
+//! ([`footprint`], [`patterns`]), and most of that only while checks are bound.
 
 mod applicators;
 mod bounds;
+mod footprint;
+mod patterns;
+mod violation;
 mod walk;
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
-use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde_json::{Map, Value};
 
 pub(super) use self::applicators::target;
+use self::footprint::memory;
+use self::patterns::Patterns;
+use self::violation::shown;
 use crate::check::Text;
 
-/// A compiled schema.
+/// A schema that can be used.
 #[derive(Debug)]
 pub(crate) struct Schema {
-    document: Value,
-    validator: Validator,
+    document: Arc<Value>,
+    patterns: Patterns,
+    /// Made when it is needed, and gone when nobody holds it any more: it takes many times what the
+    /// document does, the more the more threads have used it.
+    validator: Mutex<Weak<Validator>>,
 }
 
 /// A schema that can't be used, or a configuration that it refuses.
@@ -31,6 +42,9 @@ pub enum BindingError {
     /// something outside itself.
     #[error("its `config-schema` is not usable: {0}")]
     Schema(Text),
+    /// The plugin's schema was not read in time.
+    #[error("its `config-schema` is not usable: it was not read within {0:?}")]
+    Time(Duration),
     /// The operator's configuration does not satisfy the schema; one text for each violation.
     #[error("its `config` does not fit the plugin: {}", .0.join("; "))]
     Config(Vec<String>),
@@ -46,14 +60,14 @@ pub struct Binding {
 }
 
 impl Schema {
-    /// Reads the text of a schema.
+    /// Reads the text of a schema, and builds its validator once. Takes up to 50 ms; not for threads
+    /// that serve anybody.
     pub(crate) fn parse(text: &str) -> Result<Self, BindingError> {
         if text.len() > MAX_BYTES {
-            let why = format!(
+            return Err(refuse(&format_args!(
                 "it has {} bytes, at most {MAX_BYTES} are allowed",
                 text.len()
-            );
-            return Err(refuse(&why));
+            )));
         }
         let document: Value = serde_json::from_str(text).map_err(|e| refuse(&e))?;
         if !document.is_object() {
@@ -64,38 +78,56 @@ impl Schema {
                 "it is nested more than {MAX_DEPTH} deep"
             )));
         }
+        if memory(&document) > MAX_MEMORY {
+            return Err(refuse(&format_args!(
+                "its lists and objects take more than {} MiB of memory; write fewer of them",
+                MAX_MEMORY >> 20
+            )));
+        }
         bounds::check(&document).map_err(|e| refuse(&e))?;
-        let validator = jsonschema::draft202012::options()
-            .with_retriever(NothingOutside)
-            .with_pattern_options(PatternOptions::regex().size_limit(MAX_REGEX_BYTES))
-            .build(&without_base(&document))
-            .map_err(|e| refuse(&e))?;
+        let patterns = footprint::check(&document).map_err(|e| refuse(&e))?;
+        build(&document)?;
         Ok(Self {
-            document,
-            validator,
+            document: Arc::new(document),
+            patterns,
+            validator: Mutex::default(),
         })
     }
 
     /// The schema itself.
-    pub(crate) fn document(&self) -> &Value {
+    pub(crate) fn document(&self) -> &Arc<Value> {
         &self.document
     }
 
-    /// Checks a configuration. Nothing is filled in: defaults are the guest's to apply.
+    /// The validator, which is built anew unless somebody holds it: whoever binds many checks holds
+    /// it meanwhile. Blocks.
+    pub(crate) fn validator(&self) -> Result<Arc<Validator>, BindingError> {
+        let mut held = self
+            .validator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(validator) = held.upgrade() {
+            return Ok(validator);
+        }
+        let validator = Arc::new(build(&self.document)?);
+        *held = Arc::downgrade(&validator);
+        Ok(validator)
+    }
+
+    /// Checks a configuration. Nothing is filled in: defaults are the guest's to apply. Blocks.
     ///
     /// A [`BindingError::Schema`] is one that this configuration can't be checked against in
     /// bounded time.
     pub(crate) fn bind(&self, config: &Map<String, Value>) -> Result<Binding, BindingError> {
         let config = Value::Object(config.clone());
-        let secrets = walk::secrets(&self.document, &config).map_err(|e| refuse(&e))?;
-        let violations: Vec<_> = self
-            .validator
-            .iter_errors(&config)
-            .take(MAX_VIOLATIONS)
-            .map(|e| describe(&e))
-            .collect();
-        if !violations.is_empty() {
-            return Err(BindingError::Config(violations));
+        let secrets = walk::secrets(&self.document, &self.patterns, &config);
+        let secrets = secrets.map_err(|e| refuse(&e))?;
+        let validator = self.validator()?;
+        // Errors take far more than the answer that there is none.
+        if !validator.is_valid(&config) {
+            let violations = validator.iter_errors(&config).take(MAX_VIOLATIONS);
+            let violations = violations.map(|error| violation::describe(&error));
+            return Err(BindingError::Config(violations.collect()));
         }
         Ok(Binding {
             json: config.to_string(),
@@ -104,8 +136,20 @@ impl Schema {
     }
 }
 
+/// Builds the validator of a schema that is within all bounds.
+fn build(document: &Value) -> Result<Validator, BindingError> {
+    let patterns = PatternOptions::regex()
+        .size_limit(patterns::MAX_COMPILED)
+        .dfa_size_limit(patterns::LAZY_BYTES);
+    jsonschema::draft202012::options()
+        .with_retriever(NothingOutside)
+        .with_pattern_options(patterns)
+        .build(&without_base(document))
+        .map_err(|e| refuse(&e))
+}
+
 fn refuse(why: &dyn fmt::Display) -> BindingError {
-    BindingError::Schema(Text::line(&why.to_string(), ERROR_BYTES))
+    BindingError::Schema(shown(why))
 }
 
 /// The schema without what it says of where it comes from and of its dialect: its references are
@@ -130,56 +174,6 @@ impl Retrieve for NothingOutside {
     }
 }
 
-/// One violation, with where it is and without the value, which may be a secret.
-fn describe(error: &jsonschema::ValidationError<'_>) -> String {
-    let pointer = error.instance_path().to_string();
-    let place = if pointer.is_empty() {
-        "the table".to_owned()
-    } else {
-        format!("`{pointer}`")
-    };
-    let problem = match error.kind() {
-        ValidationErrorKind::Required { property } => {
-            let property = property.as_str().unwrap_or_default();
-            return line(&format!("`{property}` is missing{}", inside(&pointer)));
-        }
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let keys: Vec<_> = unexpected.iter().map(|key| format!("`{key}`")).collect();
-            let keys = keys.join(", ");
-            return line(&format!(
-                "the plugin knows no key {keys}{}",
-                inside(&pointer)
-            ));
-        }
-        ValidationErrorKind::Enum { options } => format!("must be one of {options}"),
-        ValidationErrorKind::Type { kind } => match kind {
-            jsonschema::error::TypeKind::Single(kind) => format!("must be of type {kind}"),
-            jsonschema::error::TypeKind::Multiple(kinds) => {
-                let kinds: Vec<_> = kinds.iter().map(|kind| kind.to_string()).collect();
-                format!("must be of type {}", kinds.join(" or "))
-            }
-        },
-        ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}"),
-        ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}"),
-        ValidationErrorKind::Pattern { pattern } => format!("must match the pattern {pattern}"),
-        _ => error.masked_with("the value").to_string(),
-    };
-    line(&format!("{place} {problem}"))
-}
-
-/// Clean and bounded: the names of properties are the stranger's.
-fn line(text: &str) -> String {
-    Text::line(text, ERROR_BYTES).into()
-}
-
-fn inside(pointer: &str) -> String {
-    if pointer.is_empty() {
-        String::new()
-    } else {
-        format!(" in `{pointer}`")
-    }
-}
-
 fn depth(value: &Value) -> usize {
     let below = match value {
         Value::Array(items) => items.iter().map(depth).max(),
@@ -191,9 +185,9 @@ fn depth(value: &Value) -> usize {
 
 const MAX_BYTES: usize = 64 << 10;
 const MAX_DEPTH: usize = 32;
-const MAX_REGEX_BYTES: usize = 1 << 20;
+/// About how much memory the document may take, for as long as the plugin is loaded.
+const MAX_MEMORY: usize = 4 << 20;
 const MAX_VIOLATIONS: usize = 8;
-const ERROR_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -263,6 +257,76 @@ mod tests {
         assert!(error.to_string().contains("50000 steps"), "{error}");
     }
 
+    #[test]
+    fn a_document_that_takes_much_memory_is_refused() {
+        let objects = |count| json!({"default": vec![json!({"": 0}); count]}).to_string();
+        assert!(Schema::parse(&objects(2000)).is_ok());
+        let error = refused(&objects(7000));
+        assert!(error.contains("4 MiB of memory"), "{error}");
+    }
+
+    #[test]
+    fn what_validation_looks_at_again_and_again_is_bounded() {
+        let options: Vec<_> = (0..2000).map(|n| json!({"": n})).collect();
+        let alike = |count| vec![json!({"$ref": "#/$defs/options"}); count];
+        let with = |count| {
+            let options = json!({"options": {"enum": options}});
+            schema(&json!({"anyOf": alike(count), "$defs": options}))
+        };
+        let error = |schema: Schema, config| schema.bind(&object(&config)).unwrap_err();
+        let few = error(with(4), json!({"a": 1}));
+        assert!(matches!(few, BindingError::Config(_)), "{few}");
+        let many = error(with(40), json!({"a": 1}));
+        assert!(many.to_string().contains("more than 16 MiB"), "{many}");
+
+        let unique = vec![json!({"uniqueItems": true}); 1000];
+        let unique = schema(&json!({"properties": {"a": {"allOf": unique}}}));
+        let long: Vec<_> = (0..2000).collect();
+        let many = error(unique, json!({"a": long}));
+        assert!(many.to_string().contains("more than 16 MiB"), "{many}");
+
+        let nothing = schema(&json!({"additionalProperties": {"anyOf": vec![false; 1000]}}));
+        let many = error(nothing, json!({"x".repeat(50_000): 1}));
+        assert!(many.to_string().contains("more than 16 MiB"), "{many}");
+    }
+
+    #[test]
+    fn large_patterns_meet_no_long_texts() {
+        for (schema, config) in [
+            (
+                json!({"properties": {"a": {"pattern": r"\p{L}{20}$"}}}),
+                json!({"a": "ä".repeat(9000)}),
+            ),
+            (
+                json!({"propertyNames": {"pattern": r"\p{L}{20}$"}}),
+                json!({"ä".repeat(9000): 1}),
+            ),
+            (
+                json!({"patternProperties": {r"\p{L}{20}$": {}}}),
+                json!({"ä".repeat(9000): 1}),
+            ),
+        ] {
+            let schema = self::schema(&schema);
+            let error = schema.bind(&object(&config)).unwrap_err().to_string();
+            assert!(error.contains("patterns are too large"), "{error}");
+        }
+        let small = schema(&json!({"properties": {"a": {"pattern": "^[a-z]+$"}}}));
+        assert!(
+            small
+                .bind(&object(&json!({"a": "a".repeat(60_000)})))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn the_validator_lives_while_somebody_holds_it() {
+        let schema = schema(&json!({"properties": {"a": {"pattern": "^[a-z]+$"}}}));
+        assert!(schema.bind(&Map::new()).is_ok());
+        assert_eq!(schema.validator.lock().unwrap().strong_count(), 0);
+        let held = schema.validator().unwrap();
+        assert!(Arc::ptr_eq(&held, &schema.validator().unwrap()));
+    }
+
     /// Definitions that each lead to the next, with `within` around the reference.
     fn chain(links: usize, within: impl Fn(Value) -> Value) -> Schema {
         let mut definitions = Map::new();
@@ -320,6 +384,13 @@ mod tests {
         assert_eq!(schema.bind(&object(&deep)).unwrap().secrets, ["hunter2"]);
         let wrong = json!({"all": [{"not": {"all": [{"token": 5}]}}]});
         assert!(schema.bind(&object(&wrong)).is_err());
+    }
+
+    #[test]
+    fn the_names_of_properties_are_no_secrets() {
+        let schema = schema(&json!({"propertyNames": {"writeOnly": true}}));
+        let bound = schema.bind(&object(&json!({"visible": "text"}))).unwrap();
+        assert_eq!(bound.secrets, [""; 0]);
     }
 
     #[test]

@@ -12,10 +12,10 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::capabilities::Journal;
 use super::egress::{Egress, EgressCtx, EgressView, NewSockets};
 use super::engine::Ticking;
-use super::files::FilePool;
 use super::grants::Grants;
 use super::limiter::MemoryLimiter;
 use super::output::OutputTail;
+use super::pool::BlockingPool;
 use super::run::RunLimits;
 
 /// The data of a store. A fresh one for every run: nothing leaks from one to the next.
@@ -28,7 +28,7 @@ pub(super) struct State {
     pub(super) output: OutputTail,
     pub(super) journal: Journal,
     pub(super) grants: Arc<Grants>,
-    pub(super) pool: Arc<FilePool>,
+    pub(super) files: Arc<BlockingPool>,
     pub(super) deadline: Instant,
     /// Whether the guest was computing when it last gave its thread away.
     pub(super) interrupted: Arc<AtomicBool>,
@@ -42,7 +42,7 @@ impl State {
         deadline: Instant,
         egress: Egress,
         grants: Arc<Grants>,
-        pool: Arc<FilePool>,
+        files: Arc<BlockingPool>,
         journal: Journal,
         ticking: Ticking,
     ) -> Self {
@@ -70,7 +70,7 @@ impl State {
             output,
             journal,
             grants,
-            pool,
+            files,
             deadline,
             interrupted: Arc::default(),
             _ticking: ticking,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
+pub(super) use self::certificate::shown;
 use self::connection::Broken;
 #[expect(
     unreachable_pub,

@@ -53,14 +53,6 @@ impl Life {
         }
     }
 
-    /// Waits for the end of another life, but not for longer than this one is to go on.
-    pub(super) async fn wait_for(&self, ended: &CancellationToken) {
-        tokio::select! {
-            () = ended.cancelled() => {}
-            () = self.stop.cancelled() => {}
-        }
-    }
-
     /// Runs the check until it is stopped. A panic costs one run, and the next one comes when it is
     /// due.
     pub(super) async fn live(&mut self) {
@@ -108,13 +100,16 @@ impl Life {
     /// Waits for a slot, makes one run and hands over what came of it; nothing if the check is
     /// stopped meanwhile.
     async fn turn(&mut self) -> Option<()> {
-        self.tell_of_missed(Instant::now().saturating_duration_since(self.next));
+        let asked = Instant::now();
+        self.count_missed(asked.saturating_duration_since(self.next));
         let (shared, history) = (Arc::clone(&self.shared), Arc::clone(&self.history));
         let alone = tokio::select! {
             biased;
             () = self.stop.cancelled() => return None,
             alone = history.alone.lock() => alone,
         };
+        // A trial run of a new version may have taken its time.
+        self.count_missed(asked.elapsed());
         let slot = self.slot(&shared).await?;
         if self.take_opened_in() {
             return Some(());
@@ -123,12 +118,12 @@ impl Life {
         let began = Instant::now();
         let report = self.run().await?;
         drop((slot, alone));
-        self.tell_of_missed(began.elapsed());
+        self.count_missed(began.elapsed());
         self.advance();
         match report.error.as_ref().map(|error| error.code) {
             Some(Code::Full) => {
                 self.tell_of_no_room(&report);
-                shared.results.skipped(&self.current.name, Skipped::Full);
+                shared.results.skipped(&self.current.name, Skipped::Full, 1);
             }
             code => {
                 self.had_no_room = false;
@@ -164,7 +159,7 @@ impl Life {
                 changed = self.job.changed() => changed.ok()?,
                 () = sleep_until(gives_up.into()) => {
                     shared.results.waited(&name, due.elapsed());
-                    shared.results.skipped(&name, Skipped::Busy);
+                    shared.results.skipped(&name, Skipped::Busy, 1);
                     due = Instant::now();
                 }
             }
@@ -239,12 +234,12 @@ impl Life {
     }
 
     /// Counts the runs that were due within `late` besides the one that is being made.
-    fn tell_of_missed(&self, late: Duration) {
+    fn count_missed(&self, late: Duration) {
         let interval = self.current.timing.interval.as_nanos().max(1);
-        for _ in 0..(late.as_nanos() / interval).min(MOST_MISSED) {
-            self.shared
-                .results
-                .skipped(&self.current.name, Skipped::Late);
+        let missed = u64::try_from(late.as_nanos() / interval).unwrap_or(u64::MAX);
+        if missed > 0 {
+            let (results, check) = (&self.shared.results, &self.current.name);
+            results.skipped(check, Skipped::Late, missed);
         }
     }
 
@@ -277,9 +272,6 @@ impl Life {
         });
     }
 }
-
-/// A machine that was asleep has missed more than anybody wants to count.
-const MOST_MISSED: u128 = 1000;
 
 /// Tells of a panic between two runs. What panicked may do so again.
 fn tell_of_panic(shared: &Shared, check: &CheckName, panic: &(dyn Any + Send)) {

@@ -52,7 +52,7 @@ impl Schedule {
                 report = run => { let _ = answer.send(report); }
             }
         };
-        probe.take_in(Box::pin(self.tasks.track_future(trial)));
+        self.take_in(&*probe, trial);
         answered.await.ok()
     }
 

@@ -168,8 +168,8 @@ fn frame(function: &Text) -> Frame {
 }
 
 fn exception(error: &dyn Error) -> Exception {
-    let debug = format!("{error:?}");
-    let ty = sentry::parse_type_from_debug(&debug);
+    let debug = Text::display(format_args!("{error:?}"), TYPE_BYTES);
+    let ty = sentry::parse_type_from_debug(debug.as_str());
     let is_name = |ty: &str| {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_:<>".contains(&byte);
         ty.starts_with(|first: char| first.is_ascii_alphabetic()) && ty.bytes().all(is_part)
@@ -177,7 +177,7 @@ fn exception(error: &dyn Error) -> Exception {
     let ty = if is_name(ty) { ty } else { "Error" };
     Exception {
         ty: ty.to_owned(),
-        value: Some(error.to_string()),
+        value: Some(Text::display(error, VALUE_BYTES).into()),
         ..Exception::default()
     }
 }
@@ -197,3 +197,6 @@ impl From<Severity> for Level {
 const BY_TEXT: &str = "{{ default }}";
 /// How many sources of an error are told: a chain may be a circle.
 const SOURCES: usize = 16;
+const TYPE_BYTES: usize = 256;
+/// Much more than is sent: what is cut off here may be a piece of a secret.
+const VALUE_BYTES: usize = 64 << 10;

@@ -59,7 +59,12 @@ pub(super) async fn judge(
 ) -> Judged {
     let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
     // A schema comes from a stranger: holding settings against it takes what it takes.
-    let fit = tokio::task::spawn_blocking(move || candidate.fit()).await;
+    let permit = plugin.binding_permit().await;
+    let fit = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        candidate.fit()
+    });
+    let fit = fit.await;
     let verdict = match fit.unwrap_or(Err(LoadError::Panic("it was held against its checks"))) {
         Ok(fitting) => try_out(fitting, &schedule).await,
         Err(error) => Err(error),

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::configuration::Configuration;
 use super::judge::Arrival;
 use super::{FirstLook, Pace, Watcher, reloads};
 
-use crate::catalog::{Files, Shelf, Wanted};
+use crate::catalog::{Files, Wanted};
 use crate::check::{CheckName, shown_path};
 
 impl Watcher {
@@ -33,6 +35,9 @@ impl Watcher {
             self.rooms.metrics.plugin_removed(&plugin);
             self.rooms.sentry.forget(&plugin);
             self.reloads.record(&reloads::removed(&plugin));
+        }
+        if pace == Pace::Now {
+            self.catalog.retry_failures();
         }
         for wanted in self.catalog.wanted() {
             self.begin(wanted, accepted.clone());
@@ -82,7 +87,9 @@ impl Watcher {
         }
         self.loading.insert(wanted.name.clone(), accepted);
         let shelf = self.catalog.shelf(&wanted.name);
-        let seen = shelf.map(Shelf::seen).unwrap_or_default();
+        let seen = shelf
+            .map(|shelf| shelf.seen(Timestamp::now()))
+            .unwrap_or_default();
         let load = self.loader.clone().load(wanted, seen);
         self.arrivals.spawn(async { Arrival::Loaded(load.await) });
     }

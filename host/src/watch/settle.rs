@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::Watcher;
 use super::load::SETTINGS;
 use crate::board::{CheckFacts, PluginFacts, Posted, Posting};
-use crate::catalog::{Catalog, ConfigurationPage, GuestCheck, Shelf, Standing, Unbound};
+use crate::catalog::{Catalog, ConfigurationPage, GuestCheck, Shelf, Standing, bind_all};
 use crate::check::{
     Breaker, CheckName, Code, RunError, RunReport, Status, Text, Thresholds, shown_path,
 };
@@ -79,8 +79,7 @@ impl Watcher {
         let unbound = self.catalog.unbound();
         if !unbound.is_empty() {
             // A schema comes from a stranger: holding settings against it takes what it takes.
-            let bind = || unbound.into_iter().map(Unbound::bind).collect::<Vec<_>>();
-            for bound in self.aside(bind).await.into_iter().flatten() {
+            for bound in self.aside(|| bind_all(unbound)).await.into_iter().flatten() {
                 if bound.panicked {
                     self.rooms.panicked(SETTINGS);
                 }

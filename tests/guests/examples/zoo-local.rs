@@ -28,6 +28,9 @@ impl Guest for Component {
     fn check(request: types::Request) -> Result<Outcome, String> {
         let settings = Told::by(&request);
         let does = settings.text("does");
+        if does == "tell" {
+            return Ok(tell(&settings));
+        }
         if let Some(outcome) = answer(does) {
             return outcome;
         }
@@ -119,6 +122,44 @@ fn answer(does: &str) -> Option<Result<Outcome, String>> {
         "long-message" => Some(Ok(healthy(&"long ".repeat(100_000)))),
         "foul-error" => Some(Err(FOUL.to_owned())),
         _ => None,
+    }
+}
+
+/// Tells a secret in every way that there is, with a mark after each letter of it.
+fn tell(told: &Told) -> Outcome {
+    let (secret, mark) = (told.text("secret"), told.text("mark"));
+    let hidden: String = secret
+        .chars()
+        .map(|letter| format!("{letter}{mark}"))
+        .collect();
+    let escaped: String = hidden
+        .encode_utf16()
+        .map(|unit| format!("\\u{unit:04x}"))
+        .collect();
+    let shown = format!("<{hidden}>");
+    reporting::log(reporting::Level::Error, &shown);
+    reporting::capture(reporting::Level::Error, &shown);
+    for letter in shown.chars() {
+        print!("{letter}");
+    }
+    println!();
+    let label = metrics::Label {
+        name: "told".to_owned(),
+        value: shown.clone(),
+    };
+    metrics::gauge_set("told", &shown, &[label], 1.0).expect("it is a metric");
+    // The last one lies where a message is cut.
+    let message = format!("{shown}{}{hidden}", ".".repeat(2030));
+    Outcome {
+        details: vec![
+            text(&hidden, &shown),
+            Detail {
+                key: "document".to_owned(),
+                value: Value::Json(format!("{{\"{escaped}\":[\"<{escaped}>\"]}}")),
+            },
+        ],
+        measurements: vec![measurement(secret, 1.0), measurement("fine", 1.0)],
+        ..healthy(&message)
     }
 }
 

@@ -7,7 +7,9 @@ use std::fmt::Debug;
 use vitals_test_guests::raw::{Guest, export, tls, types};
 use vitals_test_guests::told::{Told, any_settings, told};
 use wasip2::http::outgoing_handler;
-use wasip2::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme};
+use wasip2::http::types::{
+    Fields, IncomingBody, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
+};
 use wasip2::io::streams::StreamError;
 use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
@@ -26,6 +28,7 @@ impl Guest for Component {
         let settings = Told::by(&request);
         Ok(told(match settings.text("does") {
             "http" => http(&settings),
+            "http-at-once" => http_at_once(&settings),
             "headers" => headers(&settings),
             "bind" => bind(&settings),
             "connect" => connect(&settings),
@@ -37,6 +40,7 @@ impl Guest for Component {
             "look-up" => look_up(&settings),
             "look-up-many" => look_up_many(&settings),
             "tls" => handshake(&settings),
+            "tls-each" => handshake_each(&settings),
             "tls-read" => tls_read(&settings),
             "tls-write" => tls_write(&settings),
             "tls-leak" => tls_leak(&settings),
@@ -122,6 +126,53 @@ fn http(told: &Told) -> Result<String, String> {
     Ok(format!(
         "{status}, {headers} headers, {read} bytes: {start}"
     ))
+}
+
+/// The same request so often, all of them begun before the first is waited for; what became of the last.
+fn http_at_once(told: &Told) -> Result<String, String> {
+    let mut answers = Vec::new();
+    for _ in 0..told.number("count") {
+        let request = OutgoingRequest::new(Fields::new());
+        let scheme = match told.text("scheme") {
+            "https" => Scheme::Https,
+            _ => Scheme::Http,
+        };
+        request.set_scheme(Some(&scheme)).map_err(|()| "scheme")?;
+        let authority = told.text("authority");
+        request
+            .set_authority(Some(authority))
+            .map_err(|()| "authority")?;
+        request
+            .set_path_with_query(Some("/"))
+            .map_err(|()| "path")?;
+        let body = request.body().map_err(|()| "body")?;
+        answers.push(outgoing_handler::handle(request, None).map_err(said)?);
+        OutgoingBody::finish(body, None).map_err(said)?;
+    }
+    let mut last = Err("nothing to ask".to_owned());
+    for answer in answers {
+        answer.subscribe().block();
+        let answer = answer.get().ok_or("no answer")?.map_err(|()| "twice")?;
+        last = match answer {
+            Ok(answer) => whole(answer.consume().map_err(|()| "no body")?),
+            Err(error) => Err(said(error)),
+        };
+    }
+    last
+}
+
+fn whole(body: IncomingBody) -> Result<String, String> {
+    let stream = body.stream().map_err(|()| "no stream")?;
+    let mut read = 0;
+    loop {
+        match stream.blocking_read(1 << 20) {
+            Ok(bytes) => read += bytes.len(),
+            Err(StreamError::Closed) => return Ok(format!("{read} bytes")),
+            Err(StreamError::LastOperationFailed(error)) => {
+                return Err(format!("after {read} bytes: {}", error.to_debug_string()));
+            }
+        }
+    }
 }
 
 fn send(body: OutgoingBody, count: u64) -> Result<(), String> {
@@ -315,6 +366,16 @@ fn handshake(told: &Told) -> Result<String, String> {
         rounds.push(format!("{:?}", shaken.map_err(said)?.protocol));
     }
     Ok(rounds.join(" "))
+}
+
+/// Connects so often, and shakes hands with whoever it is; what is doubted of the last.
+fn handshake_each(told: &Told) -> Result<String, String> {
+    let mut doubt = None;
+    for _ in 0..told.number("count") {
+        let shaken = open(told)?.start_tls("web.test", false, u32::MAX);
+        doubt = shaken.map_err(said)?.verification_error;
+    }
+    Ok(doubt.unwrap_or_else(|| "no doubt".to_owned()))
 }
 
 fn tls_read(told: &Told) -> Result<String, String> {

@@ -1,6 +1,9 @@
 //! Certificates of a test's own making.
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PKCS_ED25519,
+};
 use rustls::pki_types::CertificateDer;
 
 /// A certificate authority.
@@ -80,6 +83,33 @@ impl Identity {
         }
     }
 
+    /// One that is expensive to verify: its chain has layers of intermediates whose names lead to
+    /// each other, none of them signed by the next, and as many others as one handshake takes.
+    ///
+    /// # Panics
+    ///
+    /// It can't be made.
+    pub fn costly_to_verify(names: &[&str]) -> Self {
+        let (params, key) = params(names, |_| {});
+        let leaf = params.signed_by(&key, &issuer("layer 0"));
+        let leaf = leaf.expect("a certificate");
+        let mut chain = vec![leaf.der().clone()];
+        for layer in 0..LAYERS {
+            let next = format!("layer {}", layer + 1);
+            let intermediate = intermediate(&format!("layer {layer}"), &next);
+            chain.extend(std::iter::repeat_n(intermediate, IN_LAYER));
+        }
+        let other = intermediate("another", "another");
+        let bytes: usize = chain.iter().map(|one| one.len() + FRAMING).sum();
+        let others = (HANDSHAKE - bytes) / (other.len() + FRAMING);
+        chain.extend(std::iter::repeat_n(other, others));
+        Self {
+            chain,
+            pem: leaf.pem(),
+            key,
+        }
+    }
+
     /// Its certificate, for a server that reads it from a file.
     pub fn pem(&self) -> &str {
         &self.pem
@@ -107,6 +137,25 @@ impl Identity {
     }
 }
 
+/// A certificate of an authority that `by` seems to have signed.
+fn intermediate(name: &str, by: &str) -> CertificateDer<'static> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    let certificate = params.signed_by(&small_key(), &issuer(by));
+    certificate.expect("a certificate").der().clone()
+}
+
+fn issuer(name: &str) -> Issuer<'static, KeyPair> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    Issuer::new(params, small_key())
+}
+
+fn small_key() -> KeyPair {
+    KeyPair::generate_for(&PKCS_ED25519).expect("a key")
+}
+
 fn params(
     names: &[&str],
     change: impl FnOnce(&mut CertificateParams),
@@ -116,3 +165,10 @@ fn params(
     change(&mut params);
     (params, KeyPair::generate().expect("a key"))
 }
+
+/// Layers and certificates in each that webpki follows to the end of its budget.
+const LAYERS: usize = 6;
+const IN_LAYER: usize = 7;
+/// What a client takes of certificates in a handshake, and what each has around it.
+const HANDSHAKE: usize = 60_000;
+const FRAMING: usize = 5;

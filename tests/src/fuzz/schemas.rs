@@ -1,8 +1,10 @@
-//! A stranger's JSON Schema and an operator's configuration: read, bound and walked in bounded time.
+//! A stranger's JSON Schema and an operator's configuration: read, bound and walked in bounded time,
+//! or refused.
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::{Map, Value, json};
 use vitals_host::fuzzing::bind;
 use vitals_host::workbench::settings::rows;
 
@@ -31,6 +33,14 @@ pub(super) const TARGET: Target = Target {
         b"\"patternProperties\":{\"^(a+)+$\":{}}",
         b"\"pattern\":\"^(a|a)*$\"",
         b"\"pattern\":\"[[:alpha:]]{1000}{1000}\"",
+        b"\\\\p{L}{22}",
+        b"(?i)",
+        b"\\\\S\\\\d\\\\w",
+        b"{14}{14}",
+        b"[^\\\\pN]",
+        b"(a|b|cd)",
+        b"\"propertyNames\":{\"$ref\":\"#/$defs/name\"}",
+        b"\"enum\":[{\"\":0},{\"\":1}]",
         b"\"unevaluatedProperties\":false",
         b"\"unevaluatedItems\":false",
         b"\"dependentSchemas\":{\"a\":{}}",
@@ -67,7 +77,11 @@ fn run(input: &[u8]) {
             }
         }
     }
-    match bind(schema, &config) {
+    let before = cpu_time();
+    let bound = bind(schema, &config);
+    let took = cpu_time().saturating_sub(before);
+    assert!(took < MOST_CPU_TIME, "{took:?} of a processor's time");
+    match bound {
         Ok(bound) => {
             let read: Map<String, Value> =
                 serde_json::from_str(&bound.json).expect("the guest gets JSON");
@@ -90,7 +104,43 @@ fn run(input: &[u8]) {
     }
 }
 
+/// The processor's time that this thread has had: it does not matter who else uses the machine.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.try_into()
+        .expect("no thread ran for less than no time")
+}
+
+/// What reading a schema and binding a configuration may take, in a host that is not optimised.
+const MOST_CPU_TIME: Duration = Duration::from_secs(2);
+
 fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds = written();
+    seeds.push(many_patterns());
+    seeds
+}
+
+/// A schema whose patterns use up half of what they may.
+fn many_patterns() -> Vec<u8> {
+    let pattern = |n: usize| match n % 4 {
+        0 => format!(r"^\d{{1,{}}}(ms|s|m|h)$", n + 1),
+        1 => format!(r"^\p{{L}}[\p{{N}}_-]{{{n}}}$"),
+        2 => format!("^(?:{}|{n})+$", "a?".repeat(n)),
+        _ => format!("^.{{1,{n}}}$"),
+    };
+    let text = |n: usize| (n.to_string(), json!({"pattern": pattern(n)}));
+    let key = |n: usize| (pattern(n), json!({"$ref": "#/$defs/name"}));
+    let schema = json!({
+        "properties": (0..12).map(text).collect::<Map<_, _>>(),
+        "patternProperties": (12..16).map(key).collect::<Map<_, _>>(),
+        "propertyNames": {"$ref": "#/$defs/name"},
+        "$defs": {"name": {"not": {"pattern": pattern(20)}}},
+    });
+    let config = json!({"0": "5s", "1": "ä-1", "2": "aaa", "15": "x"});
+    format!("{schema}\0{config}").into_bytes()
+}
+
+fn written() -> Vec<Vec<u8>> {
     [
         concat!(
             r#"{"type":"object","properties":{"url":{"type":"string","format":"uri","#,
@@ -119,4 +169,22 @@ fn seeds() -> Vec<Vec<u8>> {
     ]
     .map(Into::into)
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use vitals_host::plugin::BindingError;
+
+    use super::*;
+
+    #[test]
+    fn no_schema_of_a_seed_is_refused() {
+        for seed in seeds() {
+            let text = String::from_utf8(seed).unwrap();
+            let (schema, config) = text.split_once('\0').unwrap();
+            let bound = bind(schema, &serde_json::from_str(config).unwrap());
+            let is_refused = matches!(bound, Err(BindingError::Schema(_)));
+            assert!(!is_refused, "{schema}: {bound:?}");
+        }
+    }
 }

@@ -344,6 +344,20 @@ impl fmt::Display for Expected {
 
 /// What no text that anybody sees may have in it.
 pub(super) const FOUL: &[char] = &[
-    '\n', '\r', '\t', '\u{1b}', '\u{7}', '\0', '\u{202e}', '\u{2066}', '\u{2028}', '\u{200b}',
-    '\u{feff}', '\u{7f}', '\u{9b}',
+    '\n',
+    '\r',
+    '\t',
+    '\u{1b}',
+    '\u{7}',
+    '\0',
+    '\u{202e}',
+    '\u{2066}',
+    '\u{2028}',
+    '\u{200b}',
+    '\u{feff}',
+    '\u{7f}',
+    '\u{9b}',
+    '\u{ad}',
+    '\u{e0041}',
+    '\u{fe0f}',
 ];

@@ -3,7 +3,13 @@
 //!
 //! Each case costs its sender little and, without a bound, would cost the host seconds or gigabytes.
 
+mod chains;
 mod connections;
+mod heads;
+mod names;
+mod own_addresses;
+mod schemas;
+mod texts;
 
 use super::animal::{Animal, Group};
 
@@ -15,7 +21,16 @@ pub(super) const GROUP: Group = Group {
 };
 
 pub(super) fn animals() -> Vec<Animal> {
-    let mut animals = Vec::new();
-    animals.extend(connections::animals());
-    animals
+    [
+        names::animals,
+        texts::animals,
+        schemas::animals,
+        chains::animals,
+        heads::animals,
+        connections::animals,
+        own_addresses::animals,
+    ]
+    .into_iter()
+    .flat_map(|animals| animals())
+    .collect()
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Patience;
 use super::animal::{Animal, Body, FOUL, Group};
 use super::watchdog::Watchdog;
-use super::world::World;
+use super::world::{OWN_NAME, World};
 use crate::guests;
 use crate::serving::Serving;
 use crate::vitals::Vitals;
@@ -60,11 +60,15 @@ impl House {
             let check = format!("[checks.{name}]\nplugin = '{name}'\ntimeout = '{millis}ms'\n");
             config.extend([check.as_str(), &settings]);
         }
-        let serving = Vitals::new(["serve"])
+        let mut vitals = Vitals::new(["serve"])
             .config(&config)
-            .plugin("neighbour", guests::HELLO)
-            .serve()
-            .await;
+            .env("HUNTER", SECRET)
+            .env("RUST_BACKTRACE", "1")
+            .plugin("neighbour", guests::HELLO);
+        if config.contains(OWN_NAME) {
+            vitals = vitals.enclosed(world.network());
+        }
+        let serving = vitals.serve().await;
         let mut house = Self {
             watchdog: Watchdog::start(serving.address()),
             serving,
@@ -129,6 +133,7 @@ impl House {
             faults.push(format!("nothing came of it within {took:?}"));
         }
         faults.extend(log_faults(&self.serving.log()[said..]));
+        faults.extend(self.leaks(&page, said).await);
         if let (Some(before), Some(after)) = (neighbour, self.neighbour().await) {
             faults.extend(
                 self.patience
@@ -257,6 +262,25 @@ impl House {
     async fn page(&self, name: &str) -> Value {
         let answer = self.serving.get(&format!("/health/checks/{name}")).await;
         answer.map(|answer| answer.json()).unwrap_or_default()
+    }
+
+    /// Where the secret stands that no guest may show, in whatever company.
+    async fn leaks(&self, page: &Value, said: usize) -> Vec<String> {
+        let metrics = self.serving.get("/metrics").await;
+        let metrics = metrics.map(|answer| answer.text().to_owned());
+        let shown = [
+            ("its page", page.to_string()),
+            ("`/metrics`", metrics.unwrap_or_default()),
+            ("the host's log", self.serving.log()[said..].join("\n")),
+        ];
+        let has_secret = |text: &str| {
+            let seen: String = text.chars().filter(char::is_ascii).collect();
+            seen.contains(SECRET)
+        };
+        let leaks = shown.iter().filter(|(_, text)| has_secret(text));
+        leaks
+            .map(|(what, _)| format!("{what} shows a secret"))
+            .collect()
     }
 
     async fn neighbour_page_fault(&mut self) -> Option<String> {
@@ -412,13 +436,15 @@ fn remove(path: &Path) {
     }
 }
 
+/// What is in the host's environment as `HUNTER`, for checks that are told it.
+pub(super) const SECRET: &str = "hunter2_of_the_house";
 /// What a line of a guest may come to with what the log puts around it.
 const LOG_LINE_BYTES: usize = 8 << 10;
 /// Lines of a guest that the log takes from one run.
 const LOG_LINES: usize = 64;
 const NEIGHBOUR: &str = "neighbour";
 /// How much memory the host may hold for one animal: the largest guest, its file and its answers.
-const MOST_PEAK: u64 = 256 << 20;
+const MOST_PEAK: u64 = 128 << 20;
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long a file of a series stands.
 const REPLACED_AFTER: Duration = Duration::from_millis(10);

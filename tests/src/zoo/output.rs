@@ -207,7 +207,7 @@ pub(super) fn animals() -> Vec<Animal> {
             "does = 'series', count = 20_000, buckets = 32, labels = 7, bytes = 128",
         )
         .survives("unhealthy")
-        .message("after 100: MetricsError::TooManySeries"),
+        .message("MetricsError::TooManySeries"),
         local(
             "metrics-foul",
             "metrics whose help and labels are of line breaks and terminal codes",

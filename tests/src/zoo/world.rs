@@ -1,9 +1,12 @@
 //! What hostile guests reach for: servers that do not behave, files that are none.
 
+mod chains;
+mod heads;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::io::{Read, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::enclosed_network::EnclosedNetwork;
 
 /// Servers and files, each by the name that the settings of an animal call it.
 pub(super) struct World {
@@ -25,6 +30,9 @@ struct Server {
     stopped: Arc<AtomicBool>,
 }
 
+/// A name that leads to an address of this machine's that is not loopback.
+pub(super) const OWN_NAME: &str = "own.test";
+
 /// What a server does with a connection until it fails, which it does when the client is gone.
 type Manner = fn(&mut TcpStream, &AtomicBool) -> std::io::Result<()>;
 
@@ -33,11 +41,17 @@ impl World {
     pub(super) fn new() -> Self {
         let mut places = BTreeMap::new();
         let mut servers = Vec::new();
-        for (name, manner) in MANNERS {
-            let server = Server::start(*manner);
-            places.insert(*name, server.address.to_string());
+        for (name, manner) in [MANNERS, chains::MANNERS, heads::MANNERS].concat() {
+            let server = Server::start(Ipv4Addr::LOCALHOST.into(), manner);
+            places.insert(name, server.address.to_string());
             servers.push(server);
         }
+        let own = Server::start(own_address(), |stream, _| {
+            head(stream)?;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        });
+        places.insert("own", own.address.to_string());
+        servers.push(own);
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         places.insert("udp", udp.local_addr().expect("it is bound").to_string());
         // Bound and let go of: nobody listens there.
@@ -47,12 +61,21 @@ impl World {
         let files = TempDir::with_prefix("vitals-zoo-").expect("a directory");
         lay_out(files.path());
         places.insert("files", files.path().display().to_string());
+        let root = files.path().join("root.pem");
+        fs::write(&root, chains::root()).expect("the file can be written");
+        places.insert("root", root.display().to_string());
         Self {
             places,
             servers,
             _udp: udp,
             _files: files,
         }
+    }
+
+    /// The network of a host in which [`OWN_NAME`] leads to the server `own`.
+    pub(super) fn network(&self) -> EnclosedNetwork {
+        let own = self.places["own"].rsplit_once(':').expect("it has a port");
+        EnclosedNetwork::shared().name(OWN_NAME, own.0)
     }
 
     /// A text with the addresses in it: `{silent}`, or the port alone, `{silent:port}`.
@@ -79,8 +102,8 @@ impl Drop for World {
 }
 
 impl Server {
-    fn start(manner: Manner) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    fn start(at: IpAddr, manner: Manner) -> Self {
+        let listener = TcpListener::bind((at, 0)).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let stopped = Arc::new(AtomicBool::new(false));
         let here = Arc::clone(&stopped);
@@ -118,6 +141,10 @@ const MANNERS: &[(&str, Manner)] = &[
         head(stream)?;
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")?;
         wait(stream)
+    }),
+    ("short", |stream, _| {
+        head(stream)?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
     }),
     ("drip", |stream, stopped| {
         head(stream)?;
@@ -217,7 +244,7 @@ const MANNERS: &[(&str, Manner)] = &[
 ];
 
 /// Reads a request up to its body.
-fn head(stream: &mut TcpStream) -> std::io::Result<String> {
+fn head(stream: &mut impl Read) -> std::io::Result<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -271,6 +298,22 @@ fn loopback_name() -> String {
     });
     let name = names.map(str::to_owned).next();
     name.expect("no name in /etc/hosts leads to 127.0.0.1: write `127.0.0.1 myself` into it")
+}
+
+/// An address of this machine's that is not loopback.
+///
+/// # Panics
+///
+/// It has none.
+fn own_address() -> IpAddr {
+    let local = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        // Where packets to somewhere else would come from; none is sent.
+        socket.connect((Ipv4Addr::new(198, 51, 100, 1), 9))?;
+        socket.local_addr()
+    });
+    local
+        .expect("this machine has a way out: give it an address and a default route")
+        .ip()
 }
 
 /// What the guests find where files are granted, and beside it.

@@ -19,6 +19,11 @@ fn any_bytes_in_the_place_of_a_result() {
 }
 
 #[test]
+fn any_bytes_as_the_certificates_of_a_server() {
+    bounded("chains");
+}
+
+#[test]
 fn generated_components() {
     bounded("components");
 }
@@ -46,6 +51,11 @@ fn any_parts_of_an_outcome() {
 #[test]
 fn any_schema_with_any_configuration() {
     bounded("schemas");
+}
+
+#[test]
+fn any_bytes_as_the_name_of_a_function() {
+    bounded("symbols");
 }
 
 const SEED: u64 = 48;

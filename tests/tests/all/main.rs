@@ -25,6 +25,7 @@ mod monitoring;
 mod native;
 mod new;
 mod notify;
+mod own_addresses;
 mod pages;
 mod panics;
 mod plugins;

@@ -1,6 +1,7 @@
 //! Who is notified when a check turns: a real Alertmanager, and webhooks.
 
 mod alertmanager;
+mod hostile;
 mod webhook;
 
 use std::sync::{Arc, Mutex, PoisonError};

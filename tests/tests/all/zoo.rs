@@ -41,9 +41,12 @@ fn every_animal_has_a_name_of_its_own() {
 
 #[test]
 fn every_guest_that_is_written_as_text_is_let_loose() {
-    let sources: String = std::fs::read_dir(guests::root().join("tests/src/zoo"))
-        .unwrap()
-        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+    let sources: String = ["tests/src/zoo", "tests/src/zoo/host_work"]
+        .into_iter()
+        .flat_map(|directory| std::fs::read_dir(guests::root().join(directory)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
     for name in written() {
         assert!(

@@ -443,8 +443,17 @@ pub(super) const LIMITS: &[Limit] = &[
         "any granted name may lead to this machine",
         &[edit(
             "host/src/plugin/grants.rs",
-            "Reach::Loopback => name.as_ref() == LOCALHOST,",
-            "Reach::Loopback => name.as_ref() == LOCALHOST || reach == Reach::Loopback,",
+            "Reach::Own => name.as_ref() == LOCALHOST,",
+            "Reach::Own => name.as_ref() == LOCALHOST || reach == Reach::Own,",
+        )],
+    ),
+    limit(
+        "own-addresses",
+        "of this machine's addresses only loopback is known",
+        &[edit(
+            "host/src/plugin/egress/machine.rs",
+            "address.is_loopback() || is_local_to_sockets(address) || route::is_local(address)",
+            "address.is_loopback()",
         )],
     ),
     limit(
@@ -640,19 +649,26 @@ pub(super) const LIMITS: &[Limit] = &[
     limit(
         "schema-patterns",
         "patterns that look around themselves and back",
-        &[edit(
-            "host/src/plugin/schema.rs",
-            "            .with_pattern_options(PatternOptions::regex().size_limit(MAX_REGEX_BYTES))\n",
-            "            .with_pattern_options(PatternOptions::fancy_regex().size_limit(MAX_REGEX_BYTES))\n",
-        )],
+        &[
+            edit(
+                "host/src/plugin/schema.rs",
+                "    let patterns = PatternOptions::regex()\n",
+                "    let patterns = PatternOptions::fancy_regex()\n",
+            ),
+            edit(
+                "host/src/plugin/schema/patterns.rs",
+                "        Err(_) => Err(syntax()),\n",
+                "        Err(_) => Ok(0),\n",
+            ),
+        ],
     ),
     limit(
         "schema-pattern-size",
         "patterns of any size",
         &[edit(
-            "host/src/plugin/schema.rs",
-            "const MAX_REGEX_BYTES: usize = 1 << 20;",
-            "const MAX_REGEX_BYTES: usize = 1 << 30;",
+            "host/src/plugin/schema/patterns.rs",
+            "const MAX_COMPILED: usize = 2 << 20;",
+            "const MAX_COMPILED: usize = 1 << 40;",
         )],
     ),
 ];

@@ -191,6 +191,66 @@ fn a_check_has_a_hundred_series_and_another_one_its_own() {
 }
 
 #[test]
+fn the_series_of_a_check_have_so_many_bytes_together() {
+    let (long, quotes) = ("x".repeat(128), "\"".repeat(128));
+    let bounds: Vec<_> = (0..32)
+        .map(|number| f64::MIN + 1e300 * f64::from(number))
+        .collect();
+    let (value, buckets) = (f64::MAX, &bounds[..]);
+    let names: Vec<_> = (0..7)
+        .map(|number| format!("{number}").repeat(64))
+        .collect();
+    for reading in [
+        Reading::Set(f64::MIN_POSITIVE),
+        Reading::Observe {
+            value,
+            buckets: &[],
+        },
+        Reading::Observe { value, buckets },
+    ] {
+        let metrics = placed(&["p", "p"]);
+        let version = serving(&metrics, "p");
+        let mut taken = 0;
+        let refused = (0..100).find_map(|number| {
+            let number = format!("{number}{}", &quotes[..100]);
+            let mut labels: Vec<_> = names.iter().map(|name| (&name[..], &quotes[..])).collect();
+            labels.push(("n", &number));
+            let name = format!("{}{taken}", &long[..62]);
+            let result = take(&version, "a", &name, &labels, reading);
+            taken += usize::from(result.is_ok());
+            result.err()
+        });
+        assert!(taken > 1, "{reading:?}");
+        assert_eq!(refused, Some(NotTaken::TooManySeries), "{reading:?}");
+        let shown = page(&metrics).len();
+        assert!(
+            shown < 256 << 10,
+            "{shown} bytes of {taken} series, {reading:?}"
+        );
+        // Another check has a budget of its own.
+        take(&version, "b", "y", &[], reading).unwrap();
+    }
+}
+
+#[test]
+fn a_hundred_histograms_of_usual_size_have_room() {
+    let metrics = placed(&["p"]);
+    let version = serving(&metrics, "p");
+    for number in 0..100 {
+        let (value, buckets) = (0.1, &[][..]);
+        let labels = [("queue", &*format!("orders-{number}"))];
+        take(
+            &version,
+            "a",
+            "age_seconds",
+            &labels,
+            Reading::Observe { value, buckets },
+        )
+        .unwrap();
+    }
+}
+
+#[test]
 fn another_type_or_other_labels_are_conflicts_in_one_version() {
     let metrics = placed(&["p", "p"]);
     let version = serving(&metrics, "p");

@@ -168,7 +168,7 @@ async fn converse(
         let _ = ask(&mut stdin, wasm).await;
     };
     let answered = async {
-        let answer = read_answer(&mut stdout).await;
+        let answer = read_answer(&mut stdout, wasm.len()).await;
         if matches!(answer, Err(Silence::Garbage(_) | Silence::TooLarge(..))) {
             child.start_kill()?;
         }
@@ -185,13 +185,14 @@ async fn ask(to: &mut (impl AsyncWrite + Unpin), wasm: &[u8]) -> io::Result<()> 
     to.flush().await
 }
 
-async fn read_answer(from: &mut (impl AsyncRead + Unpin)) -> Result<Answer, Silence> {
+/// Reads the answer about a file of `file` bytes.
+async fn read_answer(from: &mut (impl AsyncRead + Unpin), file: usize) -> Result<Answer, Silence> {
     let mut head = [0; HEAD];
     let ended = |_| Silence::Ended;
     from.read_exact(&mut head).await.map_err(ended)?;
     let head = Head::parse(&head);
     let head = head.ok_or_else(|| Silence::Garbage("it begins with something else".into()))?;
-    let limit = head.word.limit();
+    let limit = head.word.limit(file);
     if head.length > limit {
         return Err(Silence::TooLarge(head.length, limit));
     }

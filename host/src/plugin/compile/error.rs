@@ -25,7 +25,7 @@ pub enum CompileError {
     /// It had hardly any of the processor.
     #[error(
         "it was not compiled in {waited:?}, in which it had {used:?} of the processor: the machine is \
-         too busy; it is tried again at the next look"
+         too busy; it is tried again later"
     )]
     Starved {
         /// How long it was waited for.
@@ -53,6 +53,20 @@ pub enum CompileError {
         /// What is allowed.
         limit: u64,
     },
+    /// The code of all plugins that are loaded leaves no room for it.
+    #[error(
+        "its code has {}, and of {} for all plugins together {} are taken: remove plugins, or build \
+         them smaller; it is tried again later",
+        ByteSize::b(*.size), ByteSize::b(*.limit), ByteSize::b(*.held)
+    )]
+    NoRoom {
+        /// How many bytes of code it has.
+        size: u64,
+        /// How many bytes the others have.
+        held: u64,
+        /// What is allowed for all of them.
+        limit: u64,
+    },
     /// The compiler crashed.
     #[error("the compiler crashed over it ({how}){}; please report that with the file", Said(.said))]
     Crashed {
@@ -63,8 +77,7 @@ pub enum CompileError {
     },
     /// The compiler was killed from outside.
     #[error(
-        "the compiler was killed over it; is the machine out of memory? It is tried again at the next \
-         look"
+        "the compiler was killed over it; is the machine out of memory? It is tried again later"
     )]
     Killed,
     /// The compiler gave no answer that could be one.
@@ -117,11 +130,11 @@ pub enum CompileError {
 
 impl CompileError {
     pub(super) fn refused(error: &wasmtime::Error) -> Self {
-        Self::Refused(Text::line(&format!("{error:#}"), TEXT_BYTES))
+        Self::Refused(Text::display(format_args!("{error:#}"), TEXT_BYTES))
     }
 
     pub(in crate::plugin) fn unfit(error: &wasmtime::Error) -> Self {
-        Self::Unfit(Text::line(&format!("{error:#}"), TEXT_BYTES))
+        Self::Unfit(Text::display(format_args!("{error:#}"), TEXT_BYTES))
     }
 
     /// Whether the same file may be compiled at another time: what failed was not in it.
@@ -134,6 +147,7 @@ impl CompileError {
             | Self::Confine(_)
             | Self::Version { .. }
             | Self::Unfit(_)
+            | Self::NoRoom { .. }
             | Self::Busy => true,
             Self::Refused(_)
             | Self::Time { .. }

@@ -38,10 +38,10 @@ impl Word {
         Self::Confine,
     ];
 
-    /// The most bytes that may follow.
-    pub(super) fn limit(self) -> u64 {
+    /// The most bytes that may follow, in an answer about a file of `file` bytes.
+    pub(super) fn limit(self, file: usize) -> u64 {
         match self {
-            Self::Code => MAX_CODE,
+            Self::Code => code_limit(file),
             _ => MAX_TEXT as u64,
         }
     }
@@ -83,6 +83,16 @@ impl Head {
     }
 }
 
+/// The most bytes of compiled code that a file of `file` bytes may become.
+///
+/// It grows with the file, so that a small one can't make the host hold much.
+pub(super) fn code_limit(file: usize) -> u64 {
+    (file as u64)
+        .saturating_mul(CODE_PER_BYTE)
+        .saturating_add(CODE_OF_ANY)
+        .min(MAX_CODE)
+}
+
 /// Writes an answer.
 pub(super) fn answer(to: &mut impl Write, word: Word, body: &[u8]) -> io::Result<()> {
     let body = match word {
@@ -111,8 +121,12 @@ pub(super) fn question(from: &mut impl Read) -> io::Result<Vec<u8>> {
 const MARK: &[u8; 8] = b"vitals\0\x01";
 /// The length of a head.
 pub(super) const HEAD: usize = 8 + 1 + 8 + 32;
-/// The largest compiled code. That of the largest file is a few times as large as the file.
-const MAX_CODE: u64 = 512 << 20;
+/// The largest compiled code. That of an interpreter of 12 to 18 MB has some 40 MB.
+const MAX_CODE: u64 = 128 << 20;
+/// Compiled code is two to four times as large as the file that it is made of.
+const CODE_PER_BYTE: u64 = 16;
+/// What the code of the smallest file may have.
+const CODE_OF_ANY: u64 = 8 << 20;
 const MAX_TEXT: usize = 4 << 10;
 
 #[cfg(test)]
@@ -143,6 +157,16 @@ mod tests {
             other[index] = value;
             assert_eq!(Head::parse(&other), None, "byte {index}");
         }
+    }
+
+    #[test]
+    fn a_small_file_may_not_become_much_code() {
+        let limit = |file| Word::Code.limit(file);
+        assert_eq!(limit(0), 8 << 20);
+        assert_eq!(limit(4 << 10), (8 << 20) + (64 << 10));
+        assert_eq!(limit(64 << 20), 128 << 20);
+        assert_eq!(limit(usize::MAX), 128 << 20);
+        assert_eq!(Word::Refused.limit(64 << 20), 4 << 10);
     }
 
     #[test]

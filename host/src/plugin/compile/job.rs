@@ -9,7 +9,8 @@ use std::thread;
 use wasmtime::OutOfMemory;
 
 use super::frame::{self, Word};
-use super::{CompileLimits, confine};
+use super::{CompileLimits, confine, names};
+use crate::check::Text;
 use crate::plugin::engine::{self, CODE_VERSION};
 
 /// What a compiling child is told.
@@ -49,6 +50,7 @@ impl CompileJob {
             .map_err(|error| confine(format!("cannot read the file: {error}")))?;
         end_with_the_host().map_err(|error| confine(format!("cannot watch the host: {error}")))?;
         confine::stay_alone().map_err(confine)?;
+        let wasm = names::without_long_ones(&wasm);
         let compiled = engine::on_demand().and_then(|engine| engine.precompile_component(&wasm));
         compiled.map_err(|error| {
             let no_memory = error.downcast_ref::<OutOfMemory>().is_some();
@@ -57,7 +59,10 @@ impl CompileJob {
             } else {
                 Word::Refused
             };
-            (word, format!("{error:#}"))
+            (
+                word,
+                Text::display(format_args!("{error:#}"), TEXT_BYTES).into(),
+            )
         })
     }
 }
@@ -77,6 +82,9 @@ fn end_with_the_host() -> io::Result<()> {
         .spawn(wait)?;
     Ok(())
 }
+
+/// As much as the host shows of it.
+const TEXT_BYTES: usize = 512;
 
 fn fail(why: &str) -> ExitCode {
     // Where nobody reads standard error there is nobody to tell.

@@ -10,7 +10,8 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use wasmtime::Engine;
 
-use super::{Artifact, CompileError, NICE};
+use super::frame::code_limit;
+use super::{Artifact, CompileError, NICE, names};
 use crate::check::Text;
 
 /// The one thread that compiles, while it does.
@@ -46,9 +47,12 @@ impl OwnThread {
         }
         let (answer, mut answered) = oneshot::channel();
         let overdue = self.overdue.clone();
+        let code_limit = code_limit(wasm.as_ref().len());
         let work = move || {
             lower_priority();
-            let compiled = AssertUnwindSafe(|| engine.precompile_component(wasm.as_ref()));
+            let compiled = AssertUnwindSafe(|| {
+                engine.precompile_component(&names::without_long_ones(wasm.as_ref()))
+            });
             let compiled = std::panic::catch_unwind(compiled);
             // Inside, so that nobody says that it is overdue after this.
             overdue.send_modify(|overdue| {
@@ -81,6 +85,10 @@ impl OwnThread {
             late.ok()
         };
         match compiled {
+            Some(Ok(Ok(code))) if code.len() as u64 > code_limit => Err(CompileError::Code {
+                size: code.len() as u64,
+                limit: code_limit,
+            }),
             Some(Ok(Ok(code))) => Ok(Artifact::vouched_for(code)),
             Some(Ok(Err(error))) => Err(CompileError::refused(&error)),
             Some(Err(_)) | None => Err(CompileError::Crashed {

@@ -4,7 +4,10 @@
 //! guest reads is what the server said. The guest's timeouts count, and never beyond its run.
 
 use std::error::Error as _;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, HOST, HeaderValue};
@@ -20,9 +23,12 @@ use wasmtime_wasi_http::{
 };
 
 use super::body::BoundedBody;
+use super::budgeted::BudgetedStream;
 use super::connect::connect;
 use super::network::ResolveError;
+use super::tls::{Purpose, Unshaken};
 use super::{Egress, NoWay, tls};
+use crate::check::Text;
 use crate::plugin::grants::{Channel, Peer};
 
 impl WasiHttpHooks for Egress {
@@ -67,6 +73,7 @@ impl Egress {
         let stream = self
             .open(&peer, self.until(options.connect_timeout))
             .await?;
+        let received = stream.received();
 
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HEADER_BYTES);
@@ -76,25 +83,30 @@ impl Egress {
             .map_err(|error| fault(&error))?;
         let mut connection = Some(connection);
         let answered_by = self.until(options.first_byte_timeout);
-        let answer = async {
-            let mut sending = std::pin::pin!(sender.send_request(request));
-            let Some(working) = &mut connection else {
-                return sending.await;
-            };
-            let ended = tokio::select! {
-                biased;
-                response = &mut sending => return response,
-                ended = working => ended,
-            };
-            connection = None;
-            // The connection can end with the response in hand.
-            match ended {
-                Ok(()) => sending.await,
-                Err(error) => Err(error),
+        let mut sending = std::pin::pin!(sender.send_request(request));
+        let answer = poll_fn(|context| {
+            if let Poll::Ready(response) = sending.as_mut().poll(context) {
+                return Poll::Ready(response.map_err(|error| fault(&error)));
             }
-        };
+            if let Some(working) = &mut connection {
+                let ended = Pin::new(working).poll(context);
+                // The connection can end with the response in hand.
+                if let Poll::Ready(ended) = ended {
+                    connection = None;
+                    ended.map_err(|error| fault(&error))?;
+                }
+            }
+            match sending.as_mut().poll(context) {
+                Poll::Ready(response) => Poll::Ready(response.map_err(|error| fault(&error))),
+                // All that came belongs to the head, or to informational ones before it.
+                Poll::Pending if received.bytes() > HEADER_BYTES as u64 => {
+                    Poll::Ready(Err(head_too_large()))
+                }
+                Poll::Pending => Poll::Pending,
+            }
+        });
         let response = match timeout_at(answered_by.into(), answer).await {
-            Ok(response) => response.map_err(|error| fault(&error))?,
+            Ok(response) => response?,
             Err(_) => return Err(Error::HttpResponseTimeout),
         };
 
@@ -113,7 +125,11 @@ impl Egress {
     }
 
     /// A connection to a granted peer, with TLS where the scheme asks for it.
-    async fn open(&self, peer: &Peer, until: Instant) -> Result<Box<dyn Stream>, Error> {
+    async fn open(
+        &self,
+        peer: &Peer,
+        until: Instant,
+    ) -> Result<BudgetedStream<Box<dyn Stream>>, Error> {
         // Before the look-up, which costs the host something too.
         if !self.spend_connection() {
             return Err(Error::ConnectionLimitReached);
@@ -122,12 +138,17 @@ impl Egress {
         let stream = connect(&addresses, until)
             .await
             .map_err(|error| unconnected(&error))?;
-        match peer.channel {
-            Channel::Https => Ok(Box::new(
-                self.0.roots.shake_hands(stream, &peer.host, until).await?,
-            )),
-            _ => Ok(Box::new(stream)),
-        }
+        self.permit_connected(peer, &stream).map_err(no_way)?;
+        let stream: Box<dyn Stream> = match peer.channel {
+            Channel::Https => {
+                let shaken = self
+                    .shake_hands(stream, &peer.host, Purpose::Https, until)
+                    .await;
+                Box::new(shaken.map_err(unshaken)?.stream)
+            }
+            _ => Box::new(stream),
+        };
+        Ok(BudgetedStream::new(stream))
     }
 
     /// When a timeout that the guest wished for has passed: after 1 ms at the earliest, and not
@@ -212,8 +233,26 @@ fn unconnected(error: &io::Error) -> Error {
             Error::ConnectionTerminated
         }
         // The host's own trouble: no sockets left, no permission.
-        _ => Error::InternalError(Some(format!("the host cannot connect: {error}"))),
+        _ => internal(format_args!("the host cannot connect: {error}")),
     }
+}
+
+/// Why a connection does not speak TLS, as `wasi:http` says it.
+fn unshaken(unshaken: Unshaken) -> Error {
+    match unshaken {
+        Unshaken::Timeout => Error::ConnectionTimeout,
+        Unshaken::Closed => Error::ConnectionTerminated,
+        Unshaken::Failed(words)
+        | Unshaken::Protocol(
+            rustls::Error::InvalidCertificate(_) | rustls::Error::Other(_),
+            words,
+        ) => Error::InternalError(Some(words)),
+        Unshaken::Protocol(error, _) => tls::fault(&error),
+    }
+}
+
+fn internal(what: std::fmt::Arguments<'_>) -> Error {
+    Error::InternalError(Some(Text::display(what, WORDS_BYTES).into()))
 }
 
 /// What went wrong on a connection that stood, as `wasi:http` says it.
@@ -229,14 +268,18 @@ pub(super) fn fault(error: &hyper::Error) -> Error {
     } else if error.is_incomplete_message() {
         Error::HttpResponseIncomplete
     } else if error.is_parse_too_large() {
-        Error::HttpResponseHeaderSectionSize(u32::try_from(HEADER_BYTES).ok())
+        head_too_large()
     } else if error.is_closed() || error.is_canceled() {
         Error::ConnectionTerminated
     } else if error.is_user() {
-        Error::InternalError(Some(format!("the request was not sent in full: {error}")))
+        internal(format_args!("the request was not sent in full: {error}"))
     } else {
         Error::HttpProtocolError
     }
+}
+
+fn head_too_large() -> Error {
+    Error::HttpResponseHeaderSectionSize(u32::try_from(HEADER_BYTES).ok())
 }
 
 /// What an I/O error on a connection means.
@@ -255,6 +298,9 @@ fn broken(error: &io::Error) -> Error {
 /// The shortest timeout that a guest can set.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// How much of a request's body a guest hands over at once.
-const CHUNK_BYTES: usize = 64 << 10;
-/// The most that the status line and the headers of a response may take.
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
+/// How much of what went wrong is told.
+const WORDS_BYTES: usize = 512;
+/// The most that the status line and the headers of a response may take, with all informational
+/// responses before it.
 const HEADER_BYTES: usize = 64 << 10;

@@ -10,7 +10,7 @@ use tokio::time::{timeout, timeout_at};
 
 use super::network::ResolveError;
 use super::{Egress, NoWay};
-use crate::plugin::grants::Peer;
+use crate::plugin::grants::{Peer, Resolved};
 
 impl Egress {
     /// Connects to a granted peer, for a connection that the guest itself speaks over.
@@ -34,7 +34,7 @@ impl Egress {
                 NoWay::Denied(_) => led_away(peer),
                 unresolved @ NoWay::Unresolved(_) => self.unreached(unresolved),
             })?;
-        connect(&addresses, until)
+        let stream = connect(&addresses, until)
             .await
             .map_err(|error| match error.kind() {
                 io::ErrorKind::TimedOut => Unreached::Timeout,
@@ -47,14 +47,25 @@ impl Egress {
                 }
                 // The host's own trouble: no sockets left, no permission.
                 _ => Unreached::Failed(format!("the host cannot connect: {error}")),
-            })
+            })?;
+        self.permit_connected(peer, &stream)
+            .map_err(|_| led_away(peer))?;
+        Ok(stream)
+    }
+
+    /// Holds a connection that stands against the grants once more: where both its ends are one
+    /// address it leads to this machine, whatever was known of the address before.
+    pub(super) fn permit_connected(&self, peer: &Peer, stream: &TcpStream) -> Result<(), NoWay> {
+        let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
+            return Ok(());
+        };
+        let resolved = Resolved::new(there.ip().to_canonical(), |_| here.ip() == there.ip());
+        self.granted(self.0.grants.permit_address(peer, resolved))
     }
 
     fn unreached(&self, no_way: NoWay) -> Unreached {
         match no_way {
-            NoWay::Denied(refusal) => {
-                Unreached::Denied(refusal.shown(&self.0.check).message.into())
-            }
+            NoWay::Denied(refusal) => Unreached::Denied(self.words(&refusal)),
             NoWay::Unresolved(ResolveError::Timeout) => Unreached::Timeout,
             NoWay::Unresolved(ResolveError::Failed(reason)) => {
                 Unreached::Failed(format!("cannot look up the host: {reason}"))

@@ -111,18 +111,18 @@ impl Egress {
             })?;
         let mut shown = Vec::with_capacity(found.len());
         let mut refused = Ok(());
-        for address in found {
-            match self.0.grants.permit_answer(&host, address) {
-                Ok(()) => shown.push(address),
+        for resolved in found {
+            match self.0.grants.permit_answer(&host, resolved) {
+                Ok(()) => shown.push(resolved),
                 Err(refusal) => refused = refused.and(Err(refusal)),
             }
         }
         if shown.is_empty() {
             self.permitted(refused)?;
         }
-        let answers = shown.iter().map(|address| (*address, host.clone()));
+        let answers = shown.iter().map(|resolved| (*resolved, host.clone()));
         self.trail().answers.extend(answers);
-        Ok(shown)
+        Ok(shown.iter().map(|resolved| resolved.address).collect())
     }
 
     fn permitted(&self, decision: Result<(), Refusal>) -> Result<(), ErrorCode> {

@@ -1,4 +1,5 @@
-//! What all runs share on their way out: the resolver and its bounds, and the sets of TLS roots.
+//! What all runs share on their way out: the resolver and its bounds, the sets of TLS roots, and the
+//! threads that verify certificates.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,16 +8,22 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 
+use super::machine;
 use super::resolver::{Resolver, Source};
 use super::tls::{Roots, RootsError, SharedRoots};
 use crate::check::CheckName;
 use crate::config::Root;
+use crate::plugin::grants::Resolved;
+use crate::plugin::pool::{BlockingPool, Work};
 
 /// The host's own way out, made once.
 pub(in crate::plugin) struct Network {
     resolver: Resolver,
+    /// Whether an address is one of this machine's own.
+    is_own: fn(IpAddr) -> bool,
     roots: Roots,
     shared: Mutex<SharedRoots>,
+    certificates: BlockingPool,
 }
 
 impl Network {
@@ -26,8 +33,10 @@ impl Network {
         let mut shared = SharedRoots::default();
         Ok(Self {
             resolver: Resolver::new(Source::System),
+            is_own: machine::is_own,
             roots: shared.of(roots)?,
             shared: Mutex::new(shared),
+            certificates: BlockingPool::new(Work::Certificates),
         })
     }
 
@@ -44,12 +53,18 @@ impl Network {
         }
     }
 
-    /// Resolves a name in at most 10 seconds, and never later than `until`.
+    /// The threads on which certificates are verified and read.
+    pub(super) fn certificates(&self) -> &BlockingPool {
+        &self.certificates
+    }
+
+    /// Resolves a name in at most 10 seconds, and never later than `until`. The kernel says of each
+    /// address whether it is this machine's.
     pub(super) async fn resolve(
         &self,
         asked: Asked,
         until: Instant,
-    ) -> Result<Vec<IpAddr>, ResolveError> {
+    ) -> Result<Vec<Resolved>, ResolveError> {
         let until = until.min(Instant::now() + LOOK_UP_TIME);
         let answer = timeout_at(until.into(), self.resolver.ask(asked)).await;
         let mut found = answer.map_err(|_| ResolveError::Timeout)??;
@@ -57,7 +72,8 @@ impl Network {
         if found.is_empty() {
             return Err(ResolveError::Failed("the name has no address".to_owned()));
         }
-        Ok(found)
+        let resolved = |address| Resolved::new(address, self.is_own);
+        Ok(found.into_iter().map(resolved).collect())
     }
 }
 
@@ -101,6 +117,14 @@ impl Network {
         Self {
             resolver: Resolver::new(Source::List(list)),
             ..Self::new(roots).unwrap()
+        }
+    }
+
+    /// One that takes no address for this machine's.
+    pub(super) fn blind(self) -> Self {
+        Self {
+            is_own: |_| false,
+            ..self
         }
     }
 

@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::{SocketError, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView};
 
 use super::Egress;
-use crate::plugin::grants::{Channel, Host, Kind, Peer, Refusal};
+use crate::plugin::grants::{Channel, Host, Kind, Peer, Refusal, Resolved};
 
 /// What a decision on a socket is handed over in.
 type Decision = Pin<Box<dyn Future<Output = bool> + Send + Sync>>;
@@ -74,11 +74,11 @@ impl Egress {
             Ok(()) => return Ok(()),
             Err(refusal) => refusal,
         };
-        for name in self.names_of(ip) {
+        for (resolved, name) in self.answers_of(ip) {
             let peer = peer(name);
             match grants
                 .permit(&peer)
-                .and_then(|()| grants.permit_address(&peer, ip))
+                .and_then(|()| grants.permit_address(&peer, resolved))
             {
                 Ok(()) => return Ok(()),
                 Err(refusal) => refused = refusal,
@@ -104,14 +104,14 @@ impl Egress {
         is_left
     }
 
-    /// The names whose look-up in this run answered an address.
-    fn names_of(&self, address: IpAddr) -> Vec<Host> {
+    /// The look-ups of this run that answered an address, each with its name.
+    fn answers_of(&self, address: IpAddr) -> Vec<(Resolved, Host)> {
         let trail = self.trail();
         let led_here = trail
             .answers
             .iter()
-            .filter(|(answer, _)| *answer == address);
-        led_here.map(|(_, name)| name.clone()).collect()
+            .filter(|(answer, _)| answer.address == address);
+        led_here.cloned().collect()
     }
 }
 

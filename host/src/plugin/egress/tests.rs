@@ -1,6 +1,7 @@
 mod hostile;
 mod http;
 mod look_ups;
+mod own_machine;
 mod sockets;
 mod tls;
 
@@ -17,7 +18,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::*;
 use crate::config::Root;
-use crate::plugin::grants::Grant;
+use crate::plugin::grants::{Channel, Grant};
 
 /// A way out with everything that a test wants to be different from a run without limits.
 struct Way {
@@ -48,6 +49,16 @@ impl Way {
 
     fn open(self) -> Egress {
         let network = Network::of_names(&self.roots, &self.names);
+        self.over(network)
+    }
+
+    /// Where the kernel is not asked which addresses are this machine's.
+    fn open_blind(self) -> Egress {
+        let network = Network::of_names(&self.roots, &self.names);
+        self.over(network.blind())
+    }
+
+    fn over(self, network: Network) -> Egress {
         let entries = self
             .entries
             .iter()
@@ -67,7 +78,7 @@ impl Way {
 
 impl Egress {
     fn refused(&self) -> Vec<String> {
-        self.refusals()
+        self.refusals(&Secrets::default())
             .into_iter()
             .map(|refusal| refusal.message.into())
             .collect()

@@ -3,32 +3,26 @@
 //! Every connection shakes hands in full. A resumed session would not look at the certificate
 //! again, and its expiry is what a check is there to see.
 
-mod inspect;
-mod paced;
+mod chain;
+mod handshake;
+mod verifier;
 mod words;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
 
 use rustls::client::Resumption;
-use rustls::crypto::ring;
+use rustls::crypto::{WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
-use tokio::time::timeout_at;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use wasmtime_wasi_http::Error;
 
-pub(in crate::plugin) use self::inspect::{Shaken, Unshaken};
-pub(in crate::plugin) use self::paced::{Pace, Paced};
+pub(in crate::plugin) use self::handshake::{Purpose, Shaken, Unshaken, verify};
+use self::verifier::Verifier;
 pub(super) use self::words::fault;
-pub(in crate::plugin) use self::words::{Trouble, trouble};
-use self::words::{doubt, untrusted};
+pub(in crate::plugin) use self::words::{Trouble, trouble, unprovable};
 use crate::config::Root;
 use crate::plugin::grants::Host;
 
@@ -55,38 +49,10 @@ impl Roots {
         SharedRoots::default().of(roots)
     }
 
-    /// What a client of HTTP/1.1 that trusts them connects with. Blocks, because the machine's roots
-    /// may have to be read.
+    /// What a client of HTTP/1.1 that trusts them connects with. It verifies chains within the bounds
+    /// that hold for guests' connections. Blocks, because the machine's roots may have to be read.
     pub(crate) fn client_config(&self) -> ClientConfig {
         ClientConfig::clone(&self.0.client().config)
-    }
-
-    /// Shakes hands with `host` over a stream, to speak HTTP/1.1.
-    pub(super) async fn shake_hands(
-        &self,
-        stream: TcpStream,
-        host: &Host,
-        until: Instant,
-    ) -> Result<TlsStream<TcpStream>, Error> {
-        let refused = |reason: &str| Error::InternalError(Some(untrusted(host, reason)));
-        let name = server_name(host).map_err(refused)?;
-        let shaking = async {
-            let client = self.client().await;
-            let connector = TlsConnector::from(Arc::clone(&client.config));
-            connector.connect(name, stream).await.map_err(|error| {
-                match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-                    Some(rustls::Error::InvalidCertificate(reason)) => {
-                        refused(&doubt(reason, None, client.roots.len()))
-                    }
-                    Some(error) => fault(error),
-                    None => Error::ConnectionTerminated,
-                }
-            })
-        };
-        match timeout_at(until.into(), shaking).await {
-            Ok(shaken) => shaken,
-            Err(_) => Err(Error::ConnectionTimeout),
-        }
     }
 
     /// Whether they are the same set in memory.
@@ -147,7 +113,8 @@ impl Client {
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has what TLS 1.2 and 1.3 need")
-            .with_root_certificates(Arc::clone(&roots))
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier::complete(Arc::clone(&roots))))
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
@@ -156,6 +123,11 @@ impl Client {
             roots,
         }
     }
+}
+
+/// What signatures of certificates and handshakes may be made with.
+fn algorithms() -> WebPkiSupportedAlgorithms {
+    ring::default_provider().signature_verification_algorithms
 }
 
 /// The name that the certificate has to be for, and that the server is told unless it is an address.
@@ -243,11 +215,13 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::plugin::egress::{Egress, Network};
+    use crate::plugin::grants::Grants;
 
     #[tokio::test]
     async fn roots_that_take_long_to_read_take_none_of_the_time_beyond() {
@@ -268,11 +242,20 @@ mod tests {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
         let host = Host::parse("web.test").unwrap();
         let until = Instant::now() + Duration::from_millis(100);
-        let shaking = roots.shake_hands(stream.unwrap(), &host, until);
+        let egress = Egress::new(
+            Arc::new(Network::new(&[]).unwrap()),
+            Arc::new(Grants::new([], |_| None)),
+            "orders".parse().unwrap(),
+            until,
+            1,
+            0,
+            roots,
+        );
+        let shaking = egress.shake_hands(stream.unwrap(), &host, Purpose::Https, until);
         let ended = tokio::time::timeout(Duration::from_secs(10), shaking).await;
         goes_on.send(()).unwrap();
         reader.join().unwrap();
         let error = ended.expect("it ends by itself").unwrap_err();
-        assert!(matches!(error, Error::ConnectionTimeout), "{error:?}");
+        assert!(matches!(error, Unshaken::Timeout), "{error:?}");
     }
 }

@@ -14,14 +14,53 @@ pub(super) enum Reach {
     /// Somewhere inside: private, shared, reserved, for documentation or for benchmarks, or IPv6
     /// that carries IPv4 through a tunnel or a gateway of a site's own.
     Private,
-    /// The host's own machine.
-    Loopback,
+    /// The machine that the host runs on.
+    Own,
     /// Open only where the address itself is written: unspecified, multicast, broadcast,
     /// link-local, and the metadata services of clouds.
     Closed,
 }
 
-/// Sorts an address. One that carries an IPv4 address is never more open than that one is.
+/// An address that a name leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plugin) struct Resolved {
+    /// The address.
+    pub(in crate::plugin) address: IpAddr,
+    /// Whether the kernel says that it, or an address that traffic to it may end up at, is one of this
+    /// machine's own.
+    pub(in crate::plugin) is_own: bool,
+}
+
+impl Resolved {
+    /// An address that the kernel was not asked about.
+    pub(in crate::plugin) fn elsewhere(address: IpAddr) -> Self {
+        let is_own = false;
+        Self { address, is_own }
+    }
+
+    /// An address, of which `is_own` is asked wherever traffic to it may end up.
+    pub(in crate::plugin) fn new(address: IpAddr, is_own: impl Fn(IpAddr) -> bool) -> Self {
+        let effective = effective(address);
+        let carried = match effective {
+            IpAddr::V4(_) => Vec::new(),
+            IpAddr::V6(address) => carried(address),
+        };
+        let is_own = is_own(effective) || carried.into_iter().any(|inner| is_own(inner.into()));
+        Self { address, is_own }
+    }
+
+    /// Where it leads.
+    pub(super) fn reach(self) -> Reach {
+        let reach = reach(self.address);
+        if self.is_own {
+            reach.max(Reach::Own)
+        } else {
+            reach
+        }
+    }
+}
+
+/// Sorts an address by what it is, wherever it is asked. One that carries an IPv4 address is never more open than that one is.
 pub(super) fn reach(address: IpAddr) -> Reach {
     match effective(address) {
         address if METADATA.contains(&address) => Reach::Closed,
@@ -87,7 +126,7 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
     if first == 0 || address.is_multicast() || address.is_broadcast() || address.is_link_local() {
         Reach::Closed
     } else if address.is_loopback() {
-        Reach::Loopback
+        Reach::Own
     } else if PRIVATE_V4.iter().any(|net| net.contains(&address)) {
         Reach::Private
     } else {
@@ -97,7 +136,7 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
 
 fn reach_v6(address: Ipv6Addr) -> Reach {
     if address.is_loopback() {
-        Reach::Loopback
+        Reach::Own
     } else if address.is_unicast_link_local()
         || address.is_multicast()
         || V4_COMPATIBLE.contains(&address)
@@ -228,7 +267,7 @@ mod tests {
             ],
         ),
         (
-            Reach::Loopback,
+            Reach::Own,
             &[
                 "127.0.0.1",
                 "127.255.0.1",
@@ -292,6 +331,27 @@ mod tests {
                 assert_eq!(reach(address.parse().unwrap()), reached, "{address}");
             }
         }
+    }
+
+    #[test]
+    fn an_address_is_own_in_whatever_it_is_wrapped() {
+        let own: IpAddr = "93.184.216.34".parse().unwrap();
+        for (address, is_own) in [
+            ("93.184.216.34", true),
+            ("::ffff:93.184.216.34", true),
+            ("64:ff9b::93.184.216.34", true),
+            ("64:ff9b:1::93.184.216.34", true),
+            ("2002:5db8:d822::1", true),
+            ("::ffff:0:93.184.216.34", true),
+            ("93.184.216.35", false),
+            ("2002:5db8:d823::1", false),
+        ] {
+            let resolved = Resolved::new(address.parse().unwrap(), |asked| asked == own);
+            assert_eq!(resolved.is_own, is_own, "{address}");
+            assert_eq!(resolved.reach() == Reach::Own, is_own, "{address}");
+        }
+        let closed = Resolved::new("169.254.169.254".parse().unwrap(), |_| true);
+        assert_eq!(closed.reach(), Reach::Closed, "it is closed whoever has it");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 
+use super::address::reach;
 use super::*;
 
 fn granted(key: &str, entry: &str) -> Grants {
@@ -75,7 +76,10 @@ fn may_connect(grants: &Grants, host: &Host, address: IpAddr) -> bool {
         host: host.clone(),
         port: 1,
     };
-    grants.permit(&peer).is_ok() && grants.permit_address(&peer, address).is_ok()
+    grants.permit(&peer).is_ok()
+        && grants
+            .permit_address(&peer, Resolved::elsewhere(address))
+            .is_ok()
 }
 
 proptest! {

@@ -62,7 +62,7 @@ impl Mark {
                 .find(|known| mark.as_str() == Some(known.as_str()))
                 .ok_or_else(|| GrantError::Mark {
                     pointer: Text::line(pointer, SHOWN_BYTES),
-                    mark: Text::line(&mark.to_string(), SHOWN_BYTES),
+                    mark: Text::display(mark, SHOWN_BYTES),
                 })
         };
         // As many as there are: a stranger's list may repeat one without end.

@@ -77,6 +77,7 @@ impl Grants {
 mod tests {
     use super::super::Grant;
     use super::*;
+    use crate::config::Secrets;
 
     fn grants(entries: &[(&str, &str)]) -> Grants {
         let read = |(key, entry): &(&str, &str)| Grant::allowed(key, entry).unwrap();
@@ -86,7 +87,10 @@ mod tests {
     fn shown(decision: Result<(), Refusal>) -> String {
         match decision {
             Ok(()) => "granted".to_owned(),
-            Err(refusal) => refusal.shown(&"c".parse().unwrap()).message.into(),
+            Err(refusal) => {
+                let shown = refusal.shown(&"c".parse().unwrap(), &Secrets::default());
+                shown.message.into()
+            }
         }
     }
 

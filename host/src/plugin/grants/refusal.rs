@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::host::Host;
 use super::target::Peer;
 use crate::check::{self, CheckName, Text};
+use crate::config::Secrets;
 
 /// The kinds of grants. Their names stand in front of grants and refusals and are the label of the
 /// metric.
@@ -82,6 +83,8 @@ pub(in crate::plugin) struct Refusal {
     what: Text,
     /// The granted name or path that led there, where one did.
     through: Option<Arc<str>>,
+    /// Whether it is an address of this machine to which a name led.
+    is_own: bool,
     /// Whether no grant could allow it.
     is_final: bool,
 }
@@ -92,8 +95,9 @@ impl Refusal {
     pub(in crate::plugin) fn new(kind: Kind, what: &str) -> Self {
         Self {
             kind,
-            what: Text::line(what, WHAT_BYTES),
+            what: Text::line(what, KEPT_BYTES),
             through: None,
+            is_own: false,
             is_final: false,
         }
     }
@@ -106,8 +110,8 @@ impl Refusal {
         }
     }
 
-    /// A refusal of an address that `peer` leads to or is.
-    pub(super) fn of_address(peer: &Peer, address: Host) -> Self {
+    /// A refusal of an address that `peer` leads to or is; `is_own` where it is one of this machine.
+    pub(super) fn of_address(peer: &Peer, address: Host, is_own: bool) -> Self {
         let through = match &peer.host {
             Host::Name(name) => Some(Arc::clone(name)),
             Host::Address(_) => None,
@@ -117,6 +121,7 @@ impl Refusal {
             ..peer.clone()
         };
         Self {
+            is_own: is_own && through.is_some(),
             through,
             ..Self::new(peer.channel.kind(), &what.to_string())
         }
@@ -124,9 +129,8 @@ impl Refusal {
 
     /// A refusal of the place that the path `asked` leads to or is.
     pub(super) fn of_place(asked: &Path, place: &Path) -> Self {
-        let through = || Text::line(&asked.to_string_lossy(), THROUGH_BYTES);
         Self {
-            through: (asked != place).then(|| through().as_str().into()),
+            through: (asked != place).then(|| asked.to_string_lossy().into()),
             ..Self::new(Kind::File, &place.to_string_lossy())
         }
     }
@@ -136,17 +140,26 @@ impl Refusal {
         self.kind
     }
 
-    /// The refusal as the result of `check` shows it.
-    pub(in crate::plugin) fn shown(&self, check: &CheckName) -> check::Refusal {
+    /// The refusal as the result of `check` shows it, without `secrets`.
+    pub(in crate::plugin) fn shown(&self, check: &CheckName, secrets: &Secrets) -> check::Refusal {
         let Self {
             kind,
             what,
             through,
+            is_own,
             is_final,
         } = self;
-        let through = through.as_ref().map(|name| format!(", where {name} leads"));
-        let through = through.unwrap_or_default();
+        let what = secrets.line(what.as_str(), WHAT_BYTES);
+        let through = through.as_ref().map(|name| {
+            let name = secrets.line(name, THROUGH_BYTES);
+            format!(", where {name} leads")
+        });
+        let mut through = through.unwrap_or_default();
+        if *is_own {
+            through.push_str(": this machine itself, which no name but `localhost` opens");
+        }
         let or = match kind {
+            _ if *is_own => ", or write it in place of the name",
             Kind::Name => ", or to `allow.tcp` or `allow.udp` with its port",
             _ => "",
         };
@@ -156,10 +169,10 @@ impl Refusal {
         } else {
             format!("add it to `allow.{key}` of check `{check}`{or}")
         };
-        let message = format!("denied: {kind} {what}{through} ({remedy})");
+        let message = format_args!("denied: {kind} {what}{through} ({remedy})");
         check::Refusal {
             kind: kind.as_str(),
-            message: Text::line(&message, MESSAGE_BYTES),
+            message: Text::display(message, MESSAGE_BYTES),
         }
     }
 }
@@ -172,6 +185,8 @@ impl PartialEq for Refusal {
 
 impl Eq for Refusal {}
 
+/// Room for the longest path: a secret in it must be found before it is cut.
+const KEPT_BYTES: usize = 8 << 10;
 /// Room for a scheme, the longest name and a port.
 const WHAT_BYTES: usize = 512;
 /// Room for the longest name.

@@ -1,4 +1,7 @@
+use std::net::SocketAddr;
+
 use super::*;
+use crate::config::Secrets;
 
 fn grants(entries: &[(&str, &str)]) -> Grants {
     let entries = entries
@@ -8,7 +11,8 @@ fn grants(entries: &[(&str, &str)]) -> Grants {
 }
 
 fn shown(refusal: &Refusal) -> String {
-    refusal.shown(&"orders-db".parse().unwrap()).message.into()
+    let shown = refusal.shown(&"orders-db".parse().unwrap(), &Secrets::default());
+    shown.message.into()
 }
 
 fn peer(channel: Channel, host: &str, port: u16) -> Peer {
@@ -23,7 +27,7 @@ fn peer(channel: Channel, host: &str, port: u16) -> Peer {
 fn decide(grants: &Grants, peer: &Peer, address: &str) -> Result<(), String> {
     grants
         .permit(peer)
-        .and_then(|()| grants.permit_address(peer, address.parse().unwrap()))
+        .and_then(|()| grants.permit_address(peer, Resolved::elsewhere(address.parse().unwrap())))
         .map_err(|refusal| shown(&refusal))
 }
 
@@ -213,7 +217,7 @@ fn look_ups_are_granted_by_names_and_sockets_alone() {
         ("a.example.org", "127.0.0.1", true),
     ] {
         let name = Host::parse(name).unwrap();
-        let answer = grants.permit_answer(&name, address.parse().unwrap());
+        let answer = grants.permit_answer(&name, Resolved::elsewhere(address.parse().unwrap()));
         assert_eq!(answer.is_ok(), shown, "{name} {address}");
     }
     // A name to look up is not a host to connect to.
@@ -222,6 +226,43 @@ fn look_ups_are_granted_by_names_and_sockets_alone() {
             .permit(&peer(Channel::Tcp, "a.example.org", 443))
             .is_err()
     );
+}
+
+#[test]
+fn an_own_address_is_open_to_localhost_and_to_addresses_alone() {
+    for (entry, host, open) in [
+        ("db.internal:5432", "db.internal", false),
+        ("*.internal:5432", "db.internal", false),
+        ("localhost:5432", "localhost", true),
+        ("*.localhost:5432", "a.localhost", false),
+    ] {
+        for (address, net) in [
+            (PUBLIC, "93.0.0.0/8"),
+            (PRIVATE, "10.0.0.0/8"),
+            ("2001:db8::1", "[2001:db8::/32]"),
+        ] {
+            let resolved = Resolved {
+                address: address.parse().unwrap(),
+                is_own: true,
+            };
+            let peer = peer(Channel::Tcp, host, 5432);
+            let decided = |entries: &[(&str, &str)]| {
+                let grants = grants(entries);
+                let (reached, shown) = (
+                    grants.permit_address(&peer, resolved),
+                    grants.permit_answer(&peer.host, resolved),
+                );
+                assert_eq!(reached.is_ok(), shown.is_ok());
+                reached.is_ok()
+            };
+            assert_eq!(decided(&[("tcp", entry)]), open, "{entry} at {address}");
+            let literal = SocketAddr::new(resolved.address, 5432).to_string();
+            assert!(decided(&[("tcp", entry), ("tcp", &literal)]));
+            assert!(decided(&[("tcp", entry), ("tcp", &format!("{net}:5432"))]));
+            let other_port = SocketAddr::new(resolved.address, 5433).to_string();
+            assert_eq!(decided(&[("tcp", entry), ("tcp", &other_port)]), open);
+        }
+    }
 }
 
 #[test]
@@ -240,8 +281,9 @@ fn refusals_say_what_to_write() {
             "db.internal",
             1,
             "::1",
-            "denied: tcp [::1]:1, where db.internal leads (add it to `allow.tcp` of check \
-             `orders-db`)",
+            "denied: tcp [::1]:1, where db.internal leads: this machine itself, which no name but \
+             `localhost` opens (add it to `allow.tcp` of check `orders-db`, or write it in place of \
+             the name)",
         ),
         (
             Channel::Https,
@@ -255,8 +297,9 @@ fn refusals_say_what_to_write() {
             "web",
             8080,
             "127.0.0.1",
-            "denied: http http://127.0.0.1:8080, where web leads (add it to `allow.http` of check \
-             `orders-db`)",
+            "denied: http http://127.0.0.1:8080, where web leads: this machine itself, which no \
+             name but `localhost` opens (add it to `allow.http` of check `orders-db`, or write it in \
+             place of the name)",
         ),
     ] {
         assert_eq!(

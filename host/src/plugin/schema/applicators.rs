@@ -8,26 +8,29 @@ use serde_json::{Map, Value};
 /// The schemas that `schema` applies to the value that it is itself applied to, its reference
 /// aside.
 pub(super) fn in_place(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
-    let lists = ["allOf", "anyOf", "oneOf"];
-    let single = ["not", "if", "then", "else"];
-    let maps = ["dependentSchemas", "dependencies"];
-    all_in(schema, lists, single, maps)
+    all_in(schema, &IN_PLACE)
 }
 
 /// The schemas that `schema` applies to what lies inside the value that it is itself applied to,
 /// the names of properties aside.
 pub(super) fn inside(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
-    let lists = ["prefixItems", "items"];
-    let single = [
-        "items",
-        "additionalItems",
-        "contains",
-        "unevaluatedItems",
-        "additionalProperties",
-        "unevaluatedProperties",
-    ];
-    let maps = ["properties", "patternProperties"];
-    all_in(schema, lists, single, maps)
+    all_in(schema, &INSIDE)
+}
+
+/// Whether a keyword holds other schemas, `propertyNames` aside.
+pub(super) fn is_applicator(keyword: &str) -> bool {
+    [&IN_PLACE, &INSIDE].iter().any(|known| {
+        known.lists.contains(&keyword)
+            || known.single.contains(&keyword)
+            || known.maps.contains(&keyword)
+    })
+}
+
+/// Whether the object of an applicator holds schemas by name, and is none itself.
+pub(super) fn is_map(applicator: &str) -> bool {
+    [&IN_PLACE, &INSIDE]
+        .iter()
+        .any(|known| known.maps.contains(&applicator))
 }
 
 /// How often validation goes through what lies below `schema`, at most: where it has to know which
@@ -56,20 +59,45 @@ pub(in crate::plugin) fn target<'a>(document: &'a Value, reference: &str) -> Opt
     document.pointer(&decoded(fragment)?)
 }
 
-fn all_in(
-    schema: &Map<String, Value>,
-    lists: impl IntoIterator<Item = &'static str>,
-    single: impl IntoIterator<Item = &'static str>,
-    maps: impl IntoIterator<Item = &'static str>,
-) -> impl Iterator<Item = &Value> {
+/// Keywords that hold other schemas, by how they do.
+struct Applicators {
+    lists: &'static [&'static str],
+    single: &'static [&'static str],
+    maps: &'static [&'static str],
+}
+
+const IN_PLACE: Applicators = Applicators {
+    lists: &["allOf", "anyOf", "oneOf"],
+    single: &["not", "if", "then", "else"],
+    maps: &["dependentSchemas", "dependencies"],
+};
+
+const INSIDE: Applicators = Applicators {
+    lists: &["prefixItems", "items"],
+    single: &[
+        "items",
+        "additionalItems",
+        "contains",
+        "unevaluatedItems",
+        "additionalProperties",
+        "unevaluatedProperties",
+    ],
+    maps: &["properties", "patternProperties"],
+};
+
+fn all_in<'a>(
+    schema: &'a Map<String, Value>,
+    applicators: &'static Applicators,
+) -> impl Iterator<Item = &'a Value> {
+    let lists = applicators.lists.iter();
     let lists = lists
-        .into_iter()
-        .filter_map(|keyword| schema.get(keyword)?.as_array())
+        .filter_map(|keyword| schema.get(*keyword)?.as_array())
         .flatten();
-    let single = single.into_iter().filter_map(|keyword| schema.get(keyword));
+    let single = applicators.single.iter();
+    let single = single.filter_map(|keyword| schema.get(*keyword));
+    let maps = applicators.maps.iter();
     let maps = maps
-        .into_iter()
-        .filter_map(|keyword| schema.get(keyword)?.as_object())
+        .filter_map(|keyword| schema.get(*keyword)?.as_object())
         .flat_map(Map::values);
     lists.chain(single).chain(maps)
 }

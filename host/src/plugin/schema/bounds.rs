@@ -9,6 +9,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::applicators::{in_place, inside, passes, reference, target};
+use super::footprint::MAX_VALIDATOR;
+use super::patterns::PatternError;
 use crate::check::Text;
 
 /// Why a schema is not even tried.
@@ -29,6 +31,20 @@ pub(super) enum Unbounded {
          same definition less often"
     )]
     Steps,
+    #[error("it has `propertyNames` within `propertyNames`; a name is a text, and has no names")]
+    Names,
+    #[error(
+        "it has `patternProperties` where `unevaluatedProperties` asks what they evaluate; use \
+         `additionalProperties` instead"
+    )]
+    Unevaluated,
+    #[error(
+        "it takes more than {} MiB to check anything against it; refer to the same definition less \
+         often, and use shorter names", MAX_VALIDATOR >> 20
+    )]
+    Validator,
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
 }
 
 /// Holds a schema that is at most [`super::MAX_DEPTH`] deep to the bounds.
@@ -48,6 +64,7 @@ pub(super) fn check(document: &Value) -> Result<(), Unbounded> {
     let mut targets = HashSet::new();
     let mut next = vec![document];
     let mut steps = 0_usize;
+    let mut has_names = false;
     while let Some(schema) = next.pop() {
         let Value::Object(object) = schema else {
             continue;
@@ -68,9 +85,13 @@ pub(super) fn check(document: &Value) -> Result<(), Unbounded> {
             next.push(target);
         }
         next.extend(in_place(object).chain(inside(object)));
-        next.extend(object.get("propertyNames"));
+        if let Some(names) = object.get("propertyNames") {
+            next.push(names);
+            has_names = true;
+        }
     }
-    if reach > MAX_REACH {
+    // What holds for names is made once more, below where it stands.
+    if reach > if has_names { MAX_REACH / 2 } else { MAX_REACH } {
         return Err(Unbounded::Reach);
     }
     Ok(())
@@ -225,6 +246,9 @@ mod tests {
         let inside = |next: Value| json!({"properties": {"x": next}});
         assert_eq!(check(&chain(190, inside)), Ok(()));
         assert_eq!(check(&chain(210, inside)), Err(Unbounded::Reach));
+        let of_names = |next: Value| json!({"properties": {"x": {"propertyNames": next}}});
+        assert_eq!(check(&chain(60, of_names)), Ok(()));
+        assert_eq!(check(&chain(90, of_names)), Err(Unbounded::Reach));
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn leb(bytes: &mut Vec<u8>, mut value: usize) {
 }
 
 fn counted(wasm: &[u8]) -> u32 {
-    core_instances(wasm).unwrap().unwrap().0
+    instances(wasm).unwrap().count
 }
 
 #[test]
@@ -73,6 +73,91 @@ fn what_cannot_be_counted_is_refused() {
     component.extend([5, 4, 1, 0, 0, 0]);
     let refused = check_instances(&component);
     assert!(matches!(refused, Err(LoadError::Types(_))), "{refused:?}");
+}
+
+/// A component of one section, which has so many entries that are all the same.
+fn component_of(section: u8, count: usize, entry: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    leb(&mut body, count);
+    body.extend(entry.repeat(count));
+    with_section(b"\0asm\x0d\0\x01\0", section, &body)
+}
+
+fn with_section(before: &[u8], id: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = before.to_vec();
+    bytes.push(id);
+    leb(&mut bytes, body.len());
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+#[test]
+fn what_is_kept_of_an_index_is_bounded_however_many_entries_the_file_has() {
+    let alias = |kind: u8| component_of(6, 1001, &[kind, 2, 0, 0]);
+    let alias_of_core_module = component_of(6, 1001, &[0, 0x11, 2, 0, 0]);
+    let export = component_of(11, 1001, &[0, 1, b'a', 4, 0, 0]);
+    let export_of_core_module = component_of(11, 1001, &[0, 1, b'a', 0, 0x11, 0, 0]);
+    for (what, wasm) in [
+        ("components", alias(4)),
+        ("core modules", alias_of_core_module),
+        ("components", export),
+        ("core modules", export_of_core_module),
+        ("components", component_of(10, 1001, &[0, 1, b'a', 4, 0])),
+        (
+            "core modules",
+            component_of(10, 1001, &[0, 1, b'a', 0, 0x11, 0]),
+        ),
+        ("core modules", b"\x01\x08\0asm\x01\0\0\0".repeat(1001)),
+        ("components", b"\x04\x08\0asm\x0d\0\x01\0".repeat(1001)),
+    ] {
+        let wasm = match wasm.strip_prefix(b"\0asm") {
+            Some(_) => wasm,
+            None => [b"\0asm\x0d\0\x01\0", &wasm[..]].concat(),
+        };
+        let shape = LoadError::Shape {
+            what,
+            count: 1001,
+            limit: 1000,
+        };
+        assert_eq!(
+            check_instances(&wasm),
+            Err(shape),
+            "{what}: {:x?}",
+            &wasm[..20]
+        );
+    }
+}
+
+#[test]
+fn what_the_host_holds_of_instances_is_bounded() {
+    // A module of so many imported functions, and so many instances of it.
+    let component = |imports: usize, instances: usize| {
+        let mut list = Vec::new();
+        leb(&mut list, imports);
+        list.extend([0, 0, 0, 0].repeat(imports));
+        let module = with_section(b"\0asm\x01\0\0\0", 1, &[1, 0x60, 0, 0]);
+        let module = with_section(&module, 2, &list);
+        let component = with_section(b"\0asm\x0d\0\x01\0", 1, &module);
+        let mut list = Vec::new();
+        leb(&mut list, instances);
+        list.extend([0, 0, 0].repeat(instances));
+        with_section(&component, 2, &list)
+    };
+    assert_eq!(check_instances(&component(100_000, 0)), Ok(()));
+    assert_eq!(check_instances(&component(100_000, 1)), Ok(()));
+    for (imports, instances) in [(200_000, 1), (100_000, 2), (3000, 64)] {
+        let refused = check_instances(&component(imports, instances));
+        assert!(
+            matches!(
+                refused,
+                Err(LoadError::Shape {
+                    limit: 0x40_0000,
+                    ..
+                })
+            ),
+            "{refused:?}"
+        );
+    }
 }
 
 #[test]

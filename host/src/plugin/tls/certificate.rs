@@ -13,7 +13,7 @@ use crate::check::Text;
 
 /// What a certificate says of itself. Of one that can't be read `sha256` is there, and the rest is
 /// empty.
-pub(super) fn shown(certificate: &CertificateDer<'_>) -> tls::Certificate {
+pub(in crate::plugin) fn shown(certificate: &CertificateDer<'_>) -> tls::Certificate {
     let sha256 = hex::encode(Sha256::digest(certificate));
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return tls::Certificate {
@@ -27,8 +27,8 @@ pub(super) fn shown(certificate: &CertificateDer<'_>) -> tls::Certificate {
         };
     };
     tls::Certificate {
-        subject: line(&parsed.subject().to_string(), SUBJECT_BYTES),
-        issuer: line(&parsed.issuer().to_string(), SUBJECT_BYTES),
+        subject: line(parsed.subject(), SUBJECT_BYTES),
+        issuer: line(parsed.issuer(), SUBJECT_BYTES),
         names: names(&parsed),
         serial: serial(parsed.raw_serial()),
         not_before: parsed.validity().not_before.timestamp(),
@@ -65,8 +65,8 @@ fn serial(octets: &[u8]) -> String {
     hex::encode(&number[..number.len().min(SERIAL_BYTES)])
 }
 
-fn line(text: &str, bytes: usize) -> String {
-    Text::line(text, bytes).into()
+fn line(text: impl std::fmt::Display, bytes: usize) -> String {
+    Text::display(text, bytes).into()
 }
 
 const SUBJECT_BYTES: usize = 1 << 10;

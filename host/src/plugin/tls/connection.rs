@@ -6,7 +6,6 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -18,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::certificate::shown;
 use super::tls;
-use crate::plugin::egress::{Egress, Pace, Paced, Shaken, Trouble, Unshaken, trouble};
+use crate::plugin::egress::{BudgetedStream, Egress, Purpose, Shaken, Trouble, Unshaken, trouble};
 use crate::plugin::grants::Host;
 
 /// A connection of a guest.
@@ -32,7 +31,7 @@ pub struct Connection(Line);
 #[derive(Debug)]
 enum Line {
     Plain(TcpStream),
-    Tls(Box<TlsStream<Paced>>, Arc<Pace>),
+    Tls(Box<TlsStream<BudgetedStream<TcpStream>>>),
     Closed,
 }
 
@@ -65,7 +64,6 @@ impl Connection {
         }
         let mut bytes = Vec::with_capacity(max);
         let reading = poll_fn(|context| {
-            line.begin_poll();
             let mut buffer = ReadBuf::uninit(bytes.spare_capacity_mut());
             ready!(line.poll_read(context, &mut buffer))?;
             Poll::Ready(io::Result::Ok(buffer.filled().to_vec()))
@@ -82,7 +80,6 @@ impl Connection {
         let line = &mut self.0;
         let mut rest = bytes;
         let writing = poll_fn(|context| {
-            line.begin_poll();
             while !rest.is_empty() {
                 match ready!(line.poll_write(context, rest))? {
                     0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -117,18 +114,22 @@ impl Connection {
                 return Err(Broken::Failed("the connection speaks TLS already".into()));
             }
         };
-        let shaken = egress.shake_hands(stream, host, verify, until).await;
-        let Shaken {
-            stream,
-            pace,
-            doubt,
-        } = shaken.map_err(|unshaken| match unshaken {
-            Unshaken::Timeout => Broken::Timeout,
-            Unshaken::Closed => Broken::Closed,
-            Unshaken::Failed(why) => Broken::Failed(why),
-        })?;
-        let handshake = handshake(stream.get_ref().1, doubt);
-        self.0 = Line::Tls(Box::new(stream), pace);
+        let purpose = Purpose::Guest { insist: verify };
+        let Shaken { stream, doubt } = egress.shake_hands(stream, host, purpose, until).await?;
+        let chain = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .unwrap_or_default()
+            .to_vec();
+        let showing = egress.examine(move || chain.iter().map(shown).collect());
+        let chain = match timeout_at(until.into(), showing).await {
+            Ok(Ok(chain)) => chain,
+            Ok(Err(error)) => return Err(Broken::Failed(error.to_string())),
+            Err(_) => return Err(Broken::Timeout),
+        };
+        let handshake = handshake(stream.get_ref().1, chain, doubt);
+        self.0 = Line::Tls(Box::new(stream));
         Ok(handshake)
     }
 
@@ -141,11 +142,21 @@ impl Connection {
     }
 }
 
+impl From<Unshaken> for Broken {
+    fn from(unshaken: Unshaken) -> Self {
+        match unshaken {
+            Unshaken::Timeout => Self::Timeout,
+            Unshaken::Closed => Self::Closed,
+            Unshaken::Protocol(_, why) | Unshaken::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
 /// Says farewell where TLS is spoken, as far as that goes without waiting: a peer is to see that
 /// nothing was cut off.
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Line::Tls(stream, _) = &mut self.0 {
+        if let Line::Tls(stream) = &mut self.0 {
             let (io, session) = stream.get_mut();
             session.send_close_notify();
             let mut sending = Sending(io);
@@ -160,7 +171,7 @@ impl Drop for Connection {
 }
 
 /// Writes what goes without waiting.
-struct Sending<'a>(&'a Paced);
+struct Sending<'a>(&'a BudgetedStream<TcpStream>);
 
 impl io::Write for Sending<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -173,12 +184,6 @@ impl io::Write for Sending<'_> {
 }
 
 impl Line {
-    fn begin_poll(&self) {
-        if let Self::Tls(_, pace) = self {
-            pace.renew();
-        }
-    }
-
     fn poll_read(
         &mut self,
         context: &mut Context<'_>,
@@ -186,7 +191,7 @@ impl Line {
     ) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream, _) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -194,7 +199,7 @@ impl Line {
     fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream, _) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -202,14 +207,17 @@ impl Line {
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream, _) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
             Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 }
 
-fn handshake(session: &ClientConnection, doubt: Option<String>) -> tls::Handshake {
-    let chain = session.peer_certificates().unwrap_or_default();
+fn handshake(
+    session: &ClientConnection,
+    chain: Vec<tls::Certificate>,
+    doubt: Option<String>,
+) -> tls::Handshake {
     let protocol = match session.protocol_version() {
         Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -220,7 +228,7 @@ fn handshake(session: &ClientConnection, doubt: Option<String>) -> tls::Handshak
         .and_then(|suite| suite.suite().as_str())
         .unwrap_or_default();
     tls::Handshake {
-        chain: chain.iter().take(CHAIN).map(shown).collect(),
+        chain,
         protocol: protocol.to_owned(),
         // The registry of IANA has `TLS_` in front of the suites of 1.3 too.
         cipher: cipher.replacen("TLS13_", "TLS_", 1),
@@ -230,5 +238,3 @@ fn handshake(session: &ClientConnection, doubt: Option<String>) -> tls::Handshak
 
 /// What one read answers with at most.
 const READ_BYTES: usize = 64 << 10;
-/// Certificates of a chain that are shown, the leaf first.
-const CHAIN: usize = 16;

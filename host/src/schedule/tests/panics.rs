@@ -66,8 +66,8 @@ impl Results for Brittle {
         self.collect.waited(check, time);
     }
 
-    fn skipped(&self, check: &CheckName, reason: Skipped) {
-        self.collect.skipped(check, reason);
+    fn skipped(&self, check: &CheckName, reason: Skipped, count: u64) {
+        self.collect.skipped(check, reason, count);
     }
 
     fn panicked(&self, check: &CheckName, what: &str) {

@@ -61,6 +61,21 @@ async fn a_trial_run_is_counted_by_nobody_and_waits_for_a_run_in_flight() {
 }
 
 #[tokio::test]
+async fn runs_that_a_trial_run_holds_up_are_counted_as_late() {
+    let (schedule, mut finished, collect) = schedule(8);
+    schedule.follow(job("a", Duration::from_millis(20), Arc::new(Says("old"))));
+    finished.recv().await.unwrap();
+    let new = Arc::new(Sleeper::new(Duration::from_millis(200)));
+    let a = "a".parse().unwrap();
+    assert!(schedule.try_out(&a, new).await.is_some());
+    eventually("late runs", || {
+        let skipped = collect.skipped.lock().unwrap();
+        skipped.iter().filter(|it| **it == Skipped::Late).count() >= 5
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_check_that_is_not_followed_can_be_tried_and_one_that_is_forgotten_ends() {
     let (schedule, _finished, _) = schedule(8);
     let a = "a".parse().unwrap();

@@ -123,7 +123,7 @@ fn the_unit_exposes_little() {
         "CapabilityBoundingSet=\n",
         "SystemCallFilter=@system-service\n",
         "RestrictNamespaces=yes\n",
-        "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX\n",
+        "RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX\n",
         "DynamicUser=yes\n",
     ] {
         let weaker = is_confined(&Tree::broken(UNIT, taken_out, ""));

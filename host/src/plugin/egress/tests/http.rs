@@ -40,7 +40,7 @@ async fn a_granted_request_is_sent_and_answered() {
     let mut lines: Vec<_> = answered.body.split("\r\n").collect();
     lines.sort_unstable();
     assert_eq!(lines, expected);
-    assert!(egress.refusals().is_empty());
+    assert!(egress.refusals(&Secrets::default()).is_empty());
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn refusals_are_capped() {
     for port in 1001..1100 {
         wrong(get(&egress, &format!("http://10.0.0.1:{port}")).await);
     }
-    assert_eq!(egress.refusals().len(), 16);
+    assert_eq!(egress.refusals(&Secrets::default()).len(), 16);
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_name_does_not_lead_where_it_may_not() {
     }
     .open();
     assert_eq!(get(&egress, &uri).await.unwrap().status, 200);
-    assert!(egress.refusals().is_empty());
+    assert!(egress.refusals(&Secrets::default()).is_empty());
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ async fn each_refused_attempt_is_counted_and_each_thing_told_once() {
     }
     assert!(!permitted(&egress, "10.0.0.1:53", SocketAddrUse::TcpConnect).await);
     assert_eq!(egress.denied(), [("tcp", 1), ("udp", 4)]);
-    assert_eq!(egress.refusals().len(), 3);
+    assert_eq!(egress.refusals(&Secrets::default()).len(), 3);
     // What others send is not the guest's doing.
     assert!(!permitted(&egress, "10.0.0.9:53", SocketAddrUse::UdpReceive).await);
     assert_eq!(egress.denied(), [("tcp", 1), ("udp", 4)]);
@@ -163,5 +163,5 @@ async fn sockets_are_counted_when_they_are_made_and_peers_when_they_are_sent_to(
         assert_eq!(found, open, "{address}");
     }
     // A limit is no matter of grants.
-    assert!(egress.refusals().is_empty());
+    assert!(egress.refusals(&Secrets::default()).is_empty());
 }

@@ -3,7 +3,7 @@ use std::io::Write;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, date_time_ymd};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::*;
 
@@ -15,6 +15,11 @@ struct Server {
 
 impl Server {
     async fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
+        Self::showing(1, change).await
+    }
+
+    /// One that shows its certificate so often.
+    async fn showing(count: usize, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = CertificateParams::new(vec!["web.test".to_owned()]).unwrap();
         change(&mut params);
         let key = KeyPair::generate().unwrap();
@@ -25,7 +30,7 @@ impl Server {
                 .unwrap()
                 .with_no_client_auth()
                 .with_single_cert(
-                    vec![certificate.der().clone()],
+                    vec![certificate.der().clone(); count],
                     PrivateKeyDer::Pkcs8(key.serialize_der().into()),
                 )
                 .unwrap();
@@ -139,6 +144,67 @@ async fn what_is_no_tls_says_so() {
         "ConnectionTimeout"
     );
     assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn the_hosts_own_clients_hold_a_chain_to_the_same_bounds() {
+    let connect = async |server: &Server, roots: &[Root]| {
+        let config = crate::plugin::Roots::read(roots).unwrap().client_config();
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let name = "web.test".try_into().unwrap();
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
+        connecting
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    let long = Server::showing(17, |_| {}).await;
+    assert_eq!(
+        connect(&long, &long.trusted()).await.unwrap_err(),
+        "other error: the server's certificate is not trusted: it came in a chain of 17 \
+         certificates, and the host takes at most 16"
+    );
+    let short = Server::showing(16, |_| {}).await;
+    connect(&short, &short.trusted()).await.unwrap();
+    let names = (0..1000).map(|number| format!("{number}.test"));
+    let names = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
+    let other = Server::with(|params| params.subject_alt_names = names.subject_alt_names).await;
+    assert_eq!(
+        connect(&other, &other.trusted()).await.unwrap_err(),
+        "other error: the server's certificate is not trusted: it is for another name"
+    );
+}
+
+#[tokio::test]
+async fn certificates_are_examined_one_at_a_time_and_left_behind() {
+    let egress = Way::granted("http", "https://web.test").open();
+    let (go_on, held) = std::sync::mpsc::channel::<()>();
+    let mut first = Box::pin(egress.examine(move || held.recv().is_err()));
+    assert!(futures_lite::future::poll_once(&mut first).await.is_none());
+    let mut second = Box::pin(egress.examine(|| 2));
+    assert!(futures_lite::future::poll_once(&mut second).await.is_none());
+    drop(go_on);
+    assert!(first.await.unwrap());
+    assert_eq!(second.await.unwrap(), 2);
+
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let (go_on, held) = std::sync::mpsc::channel::<()>();
+    let hangs = egress.examine(move || {
+        begun.send(()).unwrap();
+        held.recv().is_err()
+    });
+    tokio::select! {
+        _ = hangs => panic!("it does not hang"),
+        begins = begins => begins.unwrap(),
+    }
+    assert_eq!(
+        egress.examine(|| 3).await.unwrap_err().to_string(),
+        "busy: certificates that a server showed to this check before are still being verified"
+    );
+    drop(go_on);
+    while egress.examine(|| 4).await.is_err() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -116,7 +116,7 @@ pub(super) fn doubt(
             }
             other => in_words(other),
         },
-        other => in_words(&other.to_string()),
+        other => in_words(Text::display(other, REASON_BYTES).as_str()),
     };
     if roots == 0 {
         words.push_str("; there are no trusted roots at all on the host's machine");
@@ -132,7 +132,7 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
 
 /// Why the proof that a server holds the key of `leaf` failed, where that is no fault of the proof: the
 /// cryptography takes no RSA keys below 2048 bits.
-pub(super) fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
+pub(in crate::plugin) fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
     let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
     match leaf.public_key().parsed() {
         Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS => Some(format!(
@@ -144,7 +144,7 @@ pub(super) fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
     }
 }
 
-fn protocol_error(error: &rustls::Error) -> String {
+pub(super) fn protocol_error(error: &rustls::Error) -> String {
     use rustls::Error;
     let words = match error {
         Error::AlertReceived(alert) => refusal(*alert),
@@ -178,11 +178,12 @@ fn protocol_error(error: &rustls::Error) -> String {
             )
         }
         Error::PeerSentOversizedRecord => "the server sent a record that is too large".to_owned(),
+        Error::Other(why) => why.to_string(),
         Error::DecryptError => "what the server sent cannot be decrypted".to_owned(),
         Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
             "the server sent a message out of turn".to_owned()
         }
-        other => other.to_string(),
+        other => return Text::display(other, REASON_BYTES).into(),
     };
     Text::line(&words, REASON_BYTES).into()
 }

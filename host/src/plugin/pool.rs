@@ -1,8 +1,9 @@
-//! A few threads for calls that block in the file systems of the machine, and nothing else.
+//! A few threads for work that a deadline can't interrupt: calls that block in a file system, and the
+//! verification of a stranger's certificates.
 //!
 //! A file system that hangs (a mount whose server is gone) can hold a thread for ever. Such a thread
 //! is lost: another one takes its place, no check loses a second one while its first hangs, and
-//! nothing else in the host waits for any of them. It knows no grants and no paths.
+//! nothing else in the host waits for any of them. It knows neither grants nor what the work is.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -17,28 +18,75 @@ use tokio::sync::oneshot;
 use crate::check::CheckName;
 use crate::plugin::threads::lower_priority;
 
-/// The threads for files: at most [`THREADS`] beside those that are lost, and [`MOST`] in all. They
-/// start with the first calls, and end when this is dropped; those that hang, when they no longer do.
-pub(in crate::plugin) struct FilePool(Arc<Shared>);
+/// The threads for one kind of work: at most [`THREADS`] beside those that are lost, and [`MOST`] in
+/// all. They start with the first calls, and end when this is dropped; those that hang, when they no
+/// longer do.
+pub(super) struct BlockingPool {
+    work: Work,
+    shared: Arc<Shared>,
+}
+
+/// The kind of work that a pool does.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Work {
+    /// Calls to the file systems of the machine.
+    Files,
+    /// Verifying and reading the certificates of servers.
+    Certificates,
+}
 
 /// Why a call was not made.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::plugin) enum PoolError {
+pub(super) enum PoolError {
     /// The check has lost a thread, and gets no other until that is back.
-    #[error(
-        "busy: a call of an earlier run of this check has not come back; its file system is slow \
-         or hangs"
-    )]
-    Stuck,
+    #[error("busy: {}", .0.stuck())]
+    Stuck(Work),
     /// Too many calls wait already.
-    #[error("busy: {QUEUED} other calls wait for the file systems of this machine")]
-    Full,
+    #[error("busy: {QUEUED} other calls wait for {}", .0.object())]
+    Full(Work),
     /// There is no thread to make it.
-    #[error("cannot start a thread for files: {0}; raise the limit on processes (ulimit -u)")]
-    Thread(#[source] io::Error),
+    #[error(
+        "cannot start a thread for {}: {source}; raise the limit on processes (ulimit -u)",
+        .work.object()
+    )]
+    Thread {
+        /// What it was for.
+        work: Work,
+        /// The reason.
+        source: io::Error,
+    },
     /// The host is shutting down.
     #[error("the host is shutting down")]
     Closed,
+}
+
+impl Work {
+    /// What its threads are called; the system shows 15 bytes of it.
+    fn thread(self) -> &'static str {
+        match self {
+            Self::Files => "vitals-file",
+            Self::Certificates => "vitals-cert",
+        }
+    }
+
+    fn object(self) -> &'static str {
+        match self {
+            Self::Files => "the file systems of this machine",
+            Self::Certificates => "the verification of certificates",
+        }
+    }
+
+    fn stuck(self) -> &'static str {
+        match self {
+            Self::Files => {
+                "a call of an earlier run of this check has not come back; its file system is slow \
+                 or hangs"
+            }
+            Self::Certificates => {
+                "certificates that a server showed to this check before are still being verified"
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -79,17 +127,20 @@ impl Caller {
     }
 }
 
-impl FilePool {
+impl BlockingPool {
     /// A pool without threads yet.
-    pub(in crate::plugin) fn new() -> Self {
-        Self(Arc::default())
+    pub(super) fn new(work: Work) -> Self {
+        Self {
+            work,
+            shared: Arc::default(),
+        }
     }
 
     /// Makes a blocking call for `check`, and waits for its answer.
     ///
     /// Dropping the future gives the answer up: a call that has not begun is not made then, one that
     /// has goes on without anybody who waits for it. A panic inside goes on in the caller.
-    pub(in crate::plugin) async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         check: &CheckName,
         work: impl FnOnce() -> T + Send + 'static,
@@ -119,29 +170,32 @@ impl FilePool {
     }
 
     fn submit(&self, job: Job) -> Result<(), PoolError> {
-        let mut desk = self.0.desk();
+        let mut desk = self.shared.desk();
         let check = &job.caller.check;
         let mut running = desk.running.iter();
         if running.any(|caller| caller.check == *check && caller.is_gone()) {
-            return Err(PoolError::Stuck);
+            return Err(PoolError::Stuck(self.work));
         }
         if desk.waiting.len() >= QUEUED {
             desk.waiting.retain(|waiting| !waiting.caller.is_gone());
         }
         if desk.waiting.len() >= QUEUED {
-            return Err(PoolError::Full);
+            return Err(PoolError::Full(self.work));
         }
         desk.waiting.push_back(job);
         match self.staff(&mut desk) {
             // Those that there are will come to it.
             Err(_) if desk.threads > desk.lost() => {}
-            Err(error) => {
+            Err(source) => {
                 desk.waiting.pop_back();
-                return Err(PoolError::Thread(error));
+                return Err(PoolError::Thread {
+                    work: self.work,
+                    source,
+                });
             }
             Ok(()) => {}
         }
-        self.0.work.notify_one();
+        self.shared.work.notify_one();
         Ok(())
     }
 
@@ -156,9 +210,9 @@ impl FilePool {
     }
 
     fn start(&self, number: usize) -> io::Result<()> {
-        let shared = Arc::clone(&self.0);
+        let shared = Arc::clone(&self.shared);
         thread::Builder::new()
-            .name(format!("vitals-file-{number}"))
+            .name(format!("{}-{number}", self.work.thread()))
             .spawn(move || {
                 lower_priority();
                 shared.serve();
@@ -167,19 +221,20 @@ impl FilePool {
     }
 }
 
-impl Drop for FilePool {
+impl Drop for BlockingPool {
     fn drop(&mut self) {
-        let mut desk = self.0.desk();
+        let mut desk = self.shared.desk();
         desk.closed = true;
         desk.waiting.clear();
-        self.0.work.notify_all();
+        self.shared.work.notify_all();
     }
 }
 
-impl fmt::Debug for FilePool {
+impl fmt::Debug for BlockingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let desk = self.0.desk();
-        f.debug_struct("FilePool")
+        let desk = self.shared.desk();
+        f.debug_struct("BlockingPool")
+            .field("work", &self.work)
             .field("threads", &desk.threads)
             .field("running", &desk.running.len())
             .field("waiting", &desk.waiting.len())
@@ -229,7 +284,7 @@ impl Shared {
 
 /// Held by whoever waits for a call, with what to set if that ends before the answer comes.
 struct Waiting<'p> {
-    pool: &'p FilePool,
+    pool: &'p BlockingPool,
     gone: Option<Arc<AtomicBool>>,
 }
 
@@ -239,7 +294,7 @@ impl Drop for Waiting<'_> {
             gone.store(true, Ordering::Relaxed);
             // Where a thread was lost by that, others may wait for it. If none can be started now, the
             // next call tries it again.
-            let _ = self.pool.staff(&mut self.pool.0.desk());
+            let _ = self.pool.staff(&mut self.pool.shared.desk());
         }
     }
 }

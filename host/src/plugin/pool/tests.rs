@@ -11,7 +11,7 @@ fn check(name: &str) -> CheckName {
 }
 
 /// Makes a call of `name` that hangs until the sender goes, and gives up waiting for it.
-async fn hang(pool: &FilePool, name: &str) -> mpsc::Sender<()> {
+async fn hang(pool: &BlockingPool, name: &str) -> mpsc::Sender<()> {
     let (release, held) = mpsc::channel::<()>();
     let (begun, begins) = oneshot::channel();
     let name = check(name);
@@ -28,22 +28,22 @@ async fn hang(pool: &FilePool, name: &str) -> mpsc::Sender<()> {
 
 #[tokio::test]
 async fn answers_come_back_and_threads_start_as_they_are_needed() {
-    let pool = FilePool::new();
-    assert_eq!(pool.0.desk().threads, 0);
+    let pool = BlockingPool::new(Work::Files);
+    assert_eq!(pool.shared.desk().threads, 0);
     for number in 0..50 {
         assert_eq!(pool.run(&check("a"), move || number).await.unwrap(), number);
     }
     // An answer may come before its thread is back, so that the next call starts another.
-    let threads = pool.0.desk().threads;
+    let threads = pool.shared.desk().threads;
     assert!((1..=THREADS).contains(&threads), "{pool:?}");
 }
 
 #[tokio::test]
 async fn a_check_whose_call_hangs_gets_no_other_thread_and_others_do() {
-    let pool = FilePool::new();
+    let pool = BlockingPool::new(Work::Files);
     let release = hang(&pool, "stuck").await;
     let again = pool.run(&check("stuck"), || ()).await.unwrap_err();
-    assert!(matches!(again, PoolError::Stuck), "{again}");
+    assert!(matches!(again, PoolError::Stuck(_)), "{again}");
     assert_eq!(pool.run(&check("other"), || 7).await.unwrap(), 7);
 
     drop(release);
@@ -58,18 +58,18 @@ async fn a_check_whose_call_hangs_gets_no_other_thread_and_others_do() {
 
 #[tokio::test]
 async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back() {
-    let pool = FilePool::new();
+    let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
     for number in 0..3 * THREADS {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
     let answer = timeout(Duration::from_secs(20), pool.run(&check("other"), || 7)).await;
     assert_eq!(answer.expect("it is not kept waiting").unwrap(), 7);
-    assert!(pool.0.desk().threads > 3 * THREADS, "{pool:?}");
+    assert!(pool.shared.desk().threads > 3 * THREADS, "{pool:?}");
 
     drop(hung);
     let back = async {
-        while pool.0.desk().threads > THREADS {
+        while pool.shared.desk().threads > THREADS {
             tokio::task::yield_now().await;
         }
     };
@@ -80,7 +80,7 @@ async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back()
 
 #[tokio::test]
 async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
-    let pool = FilePool::new();
+    let pool = BlockingPool::new(Work::Files);
     let names: Vec<_> = (0..THREADS)
         .map(|number| check(&format!("stuck-{number}")))
         .collect();
@@ -92,7 +92,7 @@ async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
     for call in &mut calls {
         assert!(futures_lite::future::poll_once(call).await.is_none());
     }
-    while pool.0.desk().running.len() < THREADS {
+    while pool.shared.desk().running.len() < THREADS {
         tokio::task::yield_now().await;
     }
     let name = check("other");
@@ -106,12 +106,12 @@ async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
 
 #[tokio::test]
 async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
-    let pool = FilePool::new();
+    let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
     for number in 0..MOST {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
-    assert_eq!(pool.0.desk().threads, MOST);
+    assert_eq!(pool.shared.desk().threads, MOST);
 
     let made = Arc::new(AtomicUsize::new(0));
     for _ in 0..QUEUED + 10 {
@@ -137,7 +137,7 @@ async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
 
 #[tokio::test]
 async fn the_queue_is_bounded() {
-    let pool = FilePool::new();
+    let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
     for number in 0..MOST {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
@@ -150,12 +150,12 @@ async fn the_queue_is_bounded() {
         assert!(futures_lite::future::poll_once(call).await.is_none());
     }
     let error = pool.run(&check("last"), || ()).await.unwrap_err();
-    assert!(matches!(error, PoolError::Full), "{error}");
+    assert!(matches!(error, PoolError::Full(_)), "{error}");
 }
 
 #[tokio::test]
 async fn a_panic_goes_on_in_the_caller_and_the_thread_lives_on() {
-    let pool = Arc::new(FilePool::new());
+    let pool = Arc::new(BlockingPool::new(Work::Files));
     let here = Arc::clone(&pool);
     let call = tokio::spawn(async move { here.run(&check("a"), || panic!("at the disco")).await });
     let panic = call.await.unwrap_err().into_panic();
@@ -165,7 +165,7 @@ async fn a_panic_goes_on_in_the_caller_and_the_thread_lives_on() {
 
 #[tokio::test]
 async fn those_who_wait_hear_of_the_end() {
-    let pool = FilePool::new();
+    let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
     for number in 0..MOST {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);

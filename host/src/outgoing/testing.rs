@@ -1,0 +1,41 @@
+//! Servers and clients for the tests of what goes out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use reqwest::Client;
+use reqwest::dns::{Name, Resolve, Resolving};
+use tokio::net::TcpListener;
+
+/// A resolver that panics over the first name, and finds 127.0.0.1 from then on.
+#[derive(Default)]
+pub(crate) struct PanicsFirst(AtomicBool);
+
+impl PanicsFirst {
+    /// A client that looks names up by it.
+    pub(crate) fn client() -> Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder().tls_certs_only([]).no_proxy();
+        let client = client.dns_resolver(Arc::new(Self::default()));
+        client.build().expect("a client")
+    }
+}
+
+impl Resolve for PanicsFirst {
+    fn resolve(&self, _: Name) -> Resolving {
+        assert!(self.0.swap(true, Ordering::Relaxed), "on purpose");
+        let found = std::iter::once(SocketAddr::from(([127, 0, 0, 1], 0)));
+        Box::pin(async { Ok(Box::new(found) as _) })
+    }
+}
+
+/// Starts a server that answers everything with 200; its port.
+pub(crate) async fn takes_everything() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let router = Router::new().fallback(|| async {});
+    tokio::spawn(async { axum::serve(listener, router).await });
+    port
+}

@@ -1,0 +1,98 @@
+//! Names of functions that are too long to be kept with the code.
+//!
+//! When a guest traps, the engine copies the name of each function on its stack; a name can be as long as
+//! the file. This module must not know what is shown of a name.
+
+use std::borrow::Cow;
+
+use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
+
+/// The component, without the names of each module that has longer ones than [`NAME_BYTES`]: its
+/// functions are numbers then. What can't be parsed is left to the compiler.
+pub(super) fn without_long_ones(wasm: &[u8]) -> Cow<'_, [u8]> {
+    let mut shorter = Cow::Borrowed(wasm);
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload {
+            Ok(Payload::CustomSection(section)) => {
+                if let KnownCustom::Name(names) = section.as_known()
+                    && has_long_ones(names)
+                {
+                    // What the section is called stands right before its contents; by another name it
+                    // has no meaning.
+                    let contents = section.data_offset();
+                    let name = contents - OTHER_SECTION.len()..contents;
+                    shorter.to_mut()[name].copy_from_slice(OTHER_SECTION);
+                }
+            }
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    shorter
+}
+
+fn has_long_ones(names: NameSectionReader<'_>) -> bool {
+    for names in names {
+        let Ok(Name::Function(functions)) = names else {
+            continue;
+        };
+        for naming in functions {
+            match naming {
+                Ok(naming) if naming.name.len() > NAME_BYTES => return true,
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+    }
+    false
+}
+
+/// As long as `name`.
+const OTHER_SECTION: &[u8; 4] = b"long";
+/// The longest name that is kept. Those that compilers make of nested generics have some kilobytes.
+const NAME_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A component with a module of one function, which has a name of so many bytes.
+    fn component(length: usize) -> Vec<u8> {
+        let section = |id: u8, body: &[u8]| [&[id], &leb(body.len())[..], body].concat();
+        let text = |bytes: &[u8]| [&leb(bytes.len())[..], bytes].concat();
+        let names = [&[1, 0][..], &text(&vec![b'x'; length])].concat();
+        let names = [text(b"name"), section(1, &names)].concat();
+        let module = [
+            b"\0asm\x01\0\0\0".to_vec(),
+            section(1, &[1, 0x60, 0, 0]),
+            section(3, &[1, 0]),
+            section(10, &[1, 3, 0, 0, 0x0b]),
+            section(0, &names),
+        ];
+        [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module.concat())].concat()
+    }
+
+    /// Three bytes of LEB128, whether the value needs them or not.
+    fn leb(value: usize) -> [u8; 3] {
+        let low = |value: usize| value.to_le_bytes()[0] & 0x7f;
+        [low(value) | 0x80, low(value >> 7) | 0x80, low(value >> 14)]
+    }
+
+    #[test]
+    fn a_module_loses_its_names_where_one_is_too_long() {
+        for (length, kept) in [(NAME_BYTES, true), (NAME_BYTES + 1, false)] {
+            let component = component(length);
+            let shorter = without_long_ones(&component);
+            assert_eq!(matches!(shorter, Cow::Borrowed(_)), kept, "{length}");
+            let is_names = |payload: wasmparser::Result<Payload<'_>>| match payload.unwrap() {
+                Payload::CustomSection(section) => Some(section.name() == "name"),
+                _ => None,
+            };
+            let found: Vec<_> = Parser::new(0)
+                .parse_all(&shorter)
+                .filter_map(is_names)
+                .collect();
+            assert_eq!(found, [kept], "{length}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Asks the kernel whether an address is one of this machine's own. Sends no packet, and knows nothing
+//! of grants.
+//!
+//! It is not enough to compare both ends of a connected socket: the kernel reaches a second address of
+//! an interface, and a network that is routed to the machine as a whole, from another address.
+
+use std::net::{IpAddr, Ipv6Addr, UdpSocket};
+
+/// Whether what is sent to `address` comes to this machine, by any of its interfaces or routes.
+pub(super) fn is_own(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || is_local_to_sockets(address) || route::is_local(address)
+}
+
+/// Asks by sockets, for where a sandbox around the process forbids netlink. Finds every IPv4 address,
+/// and every IPv6 address of an interface.
+fn is_local_to_sockets(address: IpAddr) -> bool {
+    let from = match address {
+        // The kernel sends from own addresses only, even where `ip_nonlocal_bind` lets others be bound.
+        IpAddr::V4(_) => address,
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let local = UdpSocket::bind((from, 0)).and_then(|socket| {
+        socket.connect((address, ANY_PORT))?;
+        socket.local_addr()
+    });
+    local.is_ok_and(|local| local.ip() == address)
+}
+
+#[cfg(target_os = "linux")]
+mod route {
+    //! Asks for the kernel's route to an address: rtnetlink(7).
+
+    use std::net::IpAddr;
+
+    use rustix::io;
+    use rustix::net::netlink::SocketAddrNetlink;
+    use rustix::net::{
+        AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
+    };
+
+    pub(super) fn is_local(address: IpAddr) -> bool {
+        // An error: the kernel can't be asked, or has no route.
+        kind_of(address).is_ok_and(|kind| LOCAL.contains(&kind))
+    }
+
+    /// The type of the route, of `RTN_UNICAST` and so on.
+    fn kind_of(address: IpAddr) -> io::Result<u8> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        // Its protocol 0 is `NETLINK_ROUTE`.
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+        let kernel = SocketAddrNetlink::new(0, 0);
+        sendto(&socket, &question(address), SendFlags::empty(), &kernel)?;
+        let mut answer = [0; 64];
+        recv(&socket, &mut answer, RecvFlags::TRUNC)?;
+        let kind = u16::from_ne_bytes([answer[4], answer[5]]);
+        if kind == NEW_ROUTE {
+            Ok(answer[HEADER + KIND])
+        } else {
+            Err(io::Errno::HOSTUNREACH)
+        }
+    }
+
+    /// `RTM_GETROUTE`: header, `rtmsg`, and the address as its one attribute.
+    fn question(address: IpAddr) -> Vec<u8> {
+        let (family, octets) = match address {
+            IpAddr::V4(address) => (AddressFamily::INET, address.octets().to_vec()),
+            IpAddr::V6(address) => (AddressFamily::INET6, address.octets().to_vec()),
+        };
+        let narrow = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
+        let mut question = Vec::with_capacity(HEADER + ROUTE + ATTRIBUTE + octets.len());
+        let length = narrow(HEADER + ROUTE + ATTRIBUTE + octets.len());
+        question.extend(u32::from(length).to_ne_bytes());
+        question.extend(GET_ROUTE.to_ne_bytes());
+        question.extend(REQUEST.to_ne_bytes());
+        question.extend([0; 8]);
+        question.extend([
+            u8::try_from(family.as_raw()).unwrap_or_default(),
+            narrow(octets.len() * 8),
+        ]);
+        question.extend([0; ROUTE - 2]);
+        question.extend(u16::from(narrow(ATTRIBUTE + octets.len())).to_ne_bytes());
+        question.extend(DESTINATION.to_ne_bytes());
+        question.extend(octets);
+        question
+    }
+
+    /// Sizes of `nlmsghdr`, `rtmsg` and `rtattr`, and where the type is in `rtmsg`.
+    const HEADER: usize = 16;
+    const ROUTE: usize = 12;
+    const ATTRIBUTE: usize = 4;
+    const KIND: usize = 7;
+    /// `RTM_NEWROUTE`, `RTM_GETROUTE`, `NLM_F_REQUEST` and `RTA_DST`.
+    const NEW_ROUTE: u16 = 24;
+    const GET_ROUTE: u16 = 26;
+    const REQUEST: u16 = 1;
+    const DESTINATION: u16 = 1;
+    /// `RTN_LOCAL`, `RTN_BROADCAST`, `RTN_ANYCAST` and `RTN_MULTICAST`: what is sent there comes here
+    /// too.
+    const LOCAL: [u8; 4] = [2, 3, 4, 5];
+}
+
+#[cfg(not(target_os = "linux"))]
+mod route {
+    //! Other systems are asked by sockets alone.
+
+    pub(super) fn is_local(_: std::net::IpAddr) -> bool {
+        false
+    }
+}
+
+/// Nothing is sent there; it is `discard`.
+const ANY_PORT: u16 = 9;
+
+/// An address of this machine's that is not loopback.
+///
+/// # Panics
+///
+/// It has none.
+#[cfg(test)]
+pub(super) fn address_of_this_machine() -> IpAddr {
+    // Where packets to somewhere else would come from.
+    let elsewhere = [
+        ("0.0.0.0:0", "198.51.100.1:9"),
+        ("[::]:0", "[2001:db8::1]:9"),
+    ];
+    let mut own = elsewhere.into_iter().filter_map(|(from, to)| {
+        let socket = UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    });
+    own.next()
+        .expect("this machine has a way out: give it an address and a default route")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_knows_which_addresses_are_this_machines() {
+        let own = address_of_this_machine();
+        for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(is_own(address.parse().unwrap()), "{address}");
+        }
+        assert!(is_own(own), "{own}");
+        assert!(is_local_to_sockets(own), "{own}");
+        for address in ["198.51.100.1", "1.1.1.1", "2001:db8::1", "2606:4700::1111"] {
+            assert!(!is_own(address.parse().unwrap()), "{address}");
+        }
+        #[cfg(target_os = "linux")]
+        assert!(route::is_local(own) && !route::is_local("198.51.100.1".parse().unwrap()));
+    }
+}

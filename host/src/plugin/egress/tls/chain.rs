@@ -1,0 +1,263 @@
+//! How large a server's chain of certificates may be, and its verification within these bounds.
+//!
+//! The verifier searches for a path from the server's certificate to a trusted root. It tries every
+//! certificate of the chain as the issuer of every other, in up to 200,000 steps, and parses all of
+//! them in each step. So the steps are counted here before the search begins. What is left takes at
+//! most 10 ms in a release build. Only a server with a key that a trusted root has signed can make it
+//! take a few 100 ms, because the verifier checks up to 100 signatures.
+
+use std::sync::Arc;
+
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, Error, OtherError, RootCertStore};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::algorithms;
+
+/// Why a chain is not looked at.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ChainError {
+    /// It has too many certificates.
+    #[error(
+        "it came in a chain of {0} certificates, and the host takes at most {MAX_CERTIFICATES}"
+    )]
+    Certificates(usize),
+    /// It is too large.
+    #[error("it came in a chain of {0} bytes, and the host takes at most {MAX_BYTES}")]
+    Bytes(usize),
+    /// There are too many ways through it.
+    #[error(
+        "the certificates of its chain name each other as issuers in more than {MAX_STEPS} ways, \
+         which the host does not follow"
+    )]
+    Steps,
+}
+
+impl From<ChainError> for Error {
+    fn from(error: ChainError) -> Self {
+        CertificateError::Other(OtherError(Arc::new(error))).into()
+    }
+}
+
+/// Whether a chain, the server's own certificate first, is small enough to be verified.
+pub(super) fn hold_to_bounds(
+    leaf: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+) -> Result<(), ChainError> {
+    let certificates = 1 + intermediates.len();
+    if certificates > MAX_CERTIFICATES {
+        return Err(ChainError::Certificates(certificates));
+    }
+    let bytes = leaf.len() + intermediates.iter().map(|one| one.len()).sum::<usize>();
+    if bytes > MAX_BYTES {
+        return Err(ChainError::Bytes(bytes));
+    }
+    Ok(())
+}
+
+/// Verifies that a chain within its bounds leads to one of `roots`, and that it is for `name`.
+pub(super) fn verify(
+    leaf: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    name: &ServerName<'_>,
+    roots: &RootCertStore,
+    now: UnixTime,
+) -> Result<(), Error> {
+    hold_to_bounds(leaf, intermediates)?;
+    let parsed = ParsedCertificate::try_from(leaf)?;
+    if !is_searchable(leaf, intermediates) {
+        return Err(ChainError::Steps.into());
+    }
+    verify_server_cert_signed_by_trust_anchor(
+        &parsed,
+        roots,
+        intermediates,
+        now,
+        algorithms().all,
+    )?;
+    verify_server_name(&parsed, name)
+}
+
+/// Whether the search for a path through a chain ends soon, whatever the certificates are worth.
+///
+/// It takes as many steps here as it does in the verifier where every certificate may issue others,
+/// and none leads to a root.
+fn is_searchable(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> bool {
+    // What the verifier can't parse it passes over.
+    let parsable = |der: &&CertificateDer<'_>| ParsedCertificate::try_from(*der).is_ok();
+    let links = intermediates.iter().filter(parsable).map(Link::of);
+    let links: Vec<Link<'_>> = links.collect();
+    let mut left = MAX_STEPS;
+    search(&mut vec![&Link::of(leaf)], &links, &mut left)
+}
+
+fn search<'a>(path: &mut Vec<&'a Link<'a>>, links: &'a [Link<'a>], left: &mut u32) -> bool {
+    for link in links {
+        let is_next = path.last().is_some_and(|last| last.may_be_issued_by(link));
+        if !is_next || path.iter().any(|other| other.is(link)) {
+            continue;
+        }
+        let Some(fewer) = left.checked_sub(1) else {
+            return false;
+        };
+        *left = fewer;
+        if path.len() <= MAX_INTERMEDIATES {
+            path.push(link);
+            let is_searchable = search(path, links, left);
+            path.pop();
+            if !is_searchable {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// What links a certificate to others, where that can be read.
+struct Link<'a>(Option<Names<'a>>);
+
+struct Names<'a> {
+    subject: &'a [u8],
+    issuer: &'a [u8],
+    key: &'a [u8],
+}
+
+impl<'a> Link<'a> {
+    fn of(der: &'a CertificateDer<'_>) -> Self {
+        let parsed = X509Certificate::from_der(der).ok();
+        Self(parsed.map(
+            |(
+                _,
+                X509Certificate {
+                    tbs_certificate, ..
+                },
+            )| Names {
+                subject: tbs_certificate.subject.as_raw(),
+                issuer: tbs_certificate.issuer.as_raw(),
+                key: tbs_certificate.subject_pki.raw,
+            },
+        ))
+    }
+
+    fn may_be_issued_by(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(names), Some(others)) => names.issuer == others.subject,
+            // The verifier read what this parser can't.
+            _ => true,
+        }
+    }
+
+    /// Whether the verifier takes both for the same authority.
+    fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(names), Some(others)) => {
+                names.subject == others.subject && names.key == others.key
+            }
+            _ => std::ptr::eq(self, other),
+        }
+    }
+}
+
+/// Certificates that a chain may have.
+pub(super) const MAX_CERTIFICATES: usize = 16;
+/// Bytes that they may have together.
+pub(super) const MAX_BYTES: usize = 32 << 10;
+/// Steps of the search for a path to a root. An honest chain, whose certificates are each issued by
+/// the next, takes as many as it has intermediates; cross-signed ones multiply them.
+const MAX_STEPS: u32 = 256;
+/// Intermediates of a path that the verifier considers.
+const MAX_INTERMEDIATES: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+    use super::*;
+
+    /// A certificate of `subject` that says `issuer` has issued it, which nobody has.
+    fn linked(subject: &str, issuer: &str) -> CertificateDer<'static> {
+        let params = |name: &str| {
+            let mut params = CertificateParams::default();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.distinguished_name.push(DnType::CommonName, name);
+            params
+        };
+        let issuer = Issuer::new(params(issuer), KeyPair::generate().unwrap());
+        let key = KeyPair::generate().unwrap();
+        params(subject)
+            .signed_by(&key, &issuer)
+            .unwrap()
+            .der()
+            .clone()
+    }
+
+    fn verified(chain: &[CertificateDer<'_>]) -> String {
+        let name = ServerName::try_from("web.test").unwrap();
+        let roots = RootCertStore::empty();
+        let [leaf, intermediates @ ..] = chain else {
+            panic!("no certificate");
+        };
+        let verified = verify(leaf, intermediates, &name, &roots, UnixTime::now());
+        format!("{:?}", verified.unwrap_err())
+    }
+
+    #[test]
+    fn a_chain_whose_certificates_lead_to_each_other_is_not_followed() {
+        let mut tangled = vec![linked("leaf", "x")];
+        tangled.extend((0..15).map(|_| linked("x", "x")));
+        let verified = verified(&tangled);
+        assert!(verified.contains("Steps"), "{verified}");
+        // One is as good as its copies, and what is no certificate as nothing.
+        let mut copied = vec![linked("leaf", "x")];
+        copied.extend(vec![linked("x", "x"); 10]);
+        copied.extend(vec![CertificateDer::from(&b"none"[..]); 5]);
+        assert!(is_searchable(&copied[0], &copied[1..]));
+        // As many as servers send where authorities have signed each other.
+        let mut crossed = vec![linked("leaf", "a")];
+        for (subject, issuer) in [
+            ("a", "b"),
+            ("a", "c"),
+            ("b", "c"),
+            ("c", "b"),
+            ("b", "b"),
+            ("c", "c"),
+        ] {
+            crossed.push(linked(subject, issuer));
+        }
+        assert!(is_searchable(&crossed[0], &crossed[1..]));
+    }
+
+    #[test]
+    fn the_ways_through_a_chain_are_counted_as_the_verifier_takes_them() {
+        // Layers of two: 2 + 4 + … + 128 steps, and the seventh layer is as deep as a path goes.
+        let mut layers = vec![linked("leaf", "0")];
+        for layer in 0..7 {
+            let (subject, issuer) = (layer.to_string(), (layer + 1).to_string());
+            layers.extend((0..2).map(|_| linked(&subject, &issuer)));
+        }
+        assert!(is_searchable(&layers[0], &layers[1..]));
+        layers.push(linked("6", "7"));
+        assert!(!is_searchable(&layers[0], &layers[1..]));
+    }
+
+    #[test]
+    fn a_chain_is_held_to_its_bounds() {
+        let one = CertificateDer::from(vec![0; MAX_BYTES / 2]);
+        let held = |rest: &[CertificateDer<'_>]| hold_to_bounds(&one, rest);
+        assert_eq!(held(std::slice::from_ref(&one)), Ok(()));
+        assert_eq!(
+            held(&[one.clone(), CertificateDer::from(vec![0])]),
+            Err(ChainError::Bytes(MAX_BYTES + 1))
+        );
+        let small = CertificateDer::from(vec![0]);
+        let mut many = vec![small.clone(); MAX_CERTIFICATES - 1];
+        assert_eq!(hold_to_bounds(&small, &many), Ok(()));
+        many.push(small.clone());
+        assert_eq!(
+            hold_to_bounds(&small, &many),
+            Err(ChainError::Certificates(MAX_CERTIFICATES + 1))
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! Chains of certificates, as a TLS server may send them.
+
+use std::time::Duration;
+
+use vitals_host::fuzzing;
+
+use super::Target;
+use super::laws;
+use crate::der;
+
+pub(super) const TARGET: Target = Target {
+    name: "chains",
+    about: "certificates of a server, held to bounds, verified and shown",
+    run,
+    seeds,
+    dictionary: &[
+        MARK,
+        b"\x30\x82",
+        b"\x31",
+        b"\x06\x03\x55\x04\x03",
+        b"\x06\x03\x55\x1d\x11",
+        b"\x06\x03\x55\x1d\x13",
+        b"\x06\x03\x55\x1d\x1e",
+        b"\x06\x03\x55\x1d\x25",
+        b"\x82\x08web.test",
+        b"\x87\x04",
+        b"\x01\x01\xff",
+        b"\x17\x0d200101000000Z",
+        b"\x1e\x02",
+        b"\x0c\x01x",
+    ],
+    longest: 70_000,
+    patience: Duration::from_secs(5),
+    cases: 1_500,
+};
+
+fn run(input: &[u8]) {
+    let chain = certificates(input);
+    let found = fuzzing::verify(&chain, der::authority(ROOT, ROOT, 99, 0).to_vec());
+    let bytes: usize = chain.iter().map(Vec::len).sum();
+    assert_eq!(
+        found.is_refused,
+        chain.len() > 16 || bytes > 32 << 10,
+        "{} certificates of {bytes} bytes",
+        chain.len()
+    );
+    assert!(found.untrusted.is_some(), "nobody has signed any of it");
+    for text in found.untrusted.iter().chain(&found.shown) {
+        laws::clean("a text about a chain", text);
+        assert!(text.len() <= 1 << 10, "{} bytes of text", text.len());
+    }
+    assert!(
+        found.shown.len() <= 16 * (4 + 256),
+        "{} texts",
+        found.shown.len()
+    );
+}
+
+/// What stands between the marks.
+fn certificates(input: &[u8]) -> Vec<Vec<u8>> {
+    let mut chain = vec![Vec::new()];
+    let mut rest = input;
+    while let Some((byte, after)) = rest.split_first() {
+        if let Some(after) = rest.strip_prefix(MARK) {
+            chain.push(Vec::new());
+            rest = after;
+        } else {
+            chain.last_mut().expect("it has one").push(*byte);
+            rest = after;
+        }
+    }
+    chain
+}
+
+const MARK: &[u8] = b"\0-\0";
+const ROOT: &[u8] = b"root";
+
+fn seeds() -> Vec<Vec<u8>> {
+    let authority = |subject: &[u8], issuer: &[u8], key| der::authority(subject, issuer, key, 0);
+    let straight = vec![
+        authority(b"a", b"b", 1),
+        authority(b"b", b"c", 2),
+        authority(b"c", ROOT, 3),
+    ];
+    let tangled = (0..15).map(|key| authority(b"x", b"x", key)).collect();
+    let rooted = (0..15).map(|key| authority(ROOT, ROOT, key)).collect();
+    let stuffed = (0..15)
+        .map(|key| der::authority(b"x", b"x", key, 1900))
+        .collect();
+    let leaf = der::certificate(&der::name(b"web.test"), &der::name(b"x"), 7, 0);
+    [straight, tangled, rooted, stuffed]
+        .into_iter()
+        .map(|chain: Vec<_>| {
+            let chain = std::iter::once(&leaf).chain(&chain);
+            chain.map(|one| one.to_vec()).collect::<Vec<_>>().join(MARK)
+        })
+        .collect()
+}
