@@ -211,7 +211,6 @@ listen = "[::1]:9000"
 unhealthy_status = 503
 details = "authorized"
 admin_token = "token-of-the-admin"
-hosts = ["vitals", "*.example.com"]
 startup_grace = "61s"
 shutdown_grace = "11s"
 [plugins]
@@ -227,7 +226,6 @@ guest_threads = 1
 roots = ["system", "ca.pem"]
 [metrics]
 enabled = true
-token = "token-of-prometheus"
 [sentry]
 dsn = "https://key@sentry.example.com/1"
 environment = "production"
@@ -248,14 +246,11 @@ config = {{ address = "db.internal:5432" }}
             listen,
             unhealthy_status,
             details,
-            hosts,
             startup_grace,
             shutdown_grace,
             ..
         } = config.server;
         assert_eq!(listen.to_string(), "[::1]:9000");
-        let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
-        assert_eq!(hosts, ["vitals", "*.example.com"]);
         assert_eq!(
             (unhealthy_status.code(), details),
             (503, Details::Authorized)
@@ -305,9 +300,23 @@ config = {{ address = "db.internal:5432" }}
         assert_eq!(check.sha256.map(|sha256| sha256.to_string()), Some(digest));
         assert!(!check.enabled);
         assert_eq!(config.origin.to_string(), "vitals.toml");
-        for token in ["token-of-the-admin", "token-of-prometheus"] {
-            assert!(config.secrets.are_in(token), "{token}");
-        }
+        assert!(config.secrets.are_in("token-of-the-admin"));
+    }
+
+    #[test]
+    fn names_and_the_token_of_metrics_are_read() {
+        let text = "[server]\nhosts = ['Vitals', '*.example.com', '*']\n\
+                    [metrics]\ntoken = 'token-of-prometheus'";
+        let config: Config = text.parse().expect("a configuration");
+        let hosts: Vec<_> = config
+            .server
+            .hosts
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(hosts, ["vitals", "*.example.com", "*"]);
+        assert!(config.metrics.token.is_some());
+        assert!(config.secrets.are_in("token-of-prometheus"));
     }
 
     #[test]

@@ -162,7 +162,8 @@ impl Host {
     ///   idle connection of the client that holds most is closed, or one that is slow.
     /// - 10 s for the headers of a request and 16 KiB of them; 30 s and 2 MiB for its body, after
     ///   which reading it is an error.
-    /// - A client has to take 64 KiB of an answer in 10 s, or all that is there of it.
+    /// - A client has to take 64 KiB of an answer in 10 s, or all that is there of it. Where 128 MiB
+    ///   of answers wait to be taken, the oldest one of the client that has most of them is cut off.
     pub async fn serve_router(
         self,
         router: Router,

@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::HOST;
+use http::header::{HOST, HeaderValue};
 use http::uri::Authority;
 use tower::ServiceExt;
 
@@ -58,7 +58,7 @@ impl Names {
     fn foreign(&self, request: &Request) -> Option<String> {
         let in_uri = request.uri().authority().map(|it| it.as_str().as_bytes());
         let headers = request.headers().get_all(HOST).iter();
-        let named = in_uri.into_iter().chain(headers.map(|it| it.as_bytes()));
+        let named = in_uri.into_iter().chain(headers.map(HeaderValue::as_bytes));
         let mut named = named.filter(|name| !name.is_empty());
         let foreign = named.find(|name| !self.contain(name))?;
         Some(String::from_utf8_lossy(foreign).into_owned())

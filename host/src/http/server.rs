@@ -61,6 +61,8 @@ pub(super) struct ServerLimits {
     pub(super) body_bytes: usize,
     /// Time for which a client may take next to nothing of an answer.
     pub(super) stall_time: Duration,
+    /// Bytes of answers that wait to be taken, over all connections.
+    pub(super) answer_bytes: u64,
 }
 
 impl Default for ServerLimits {
@@ -77,6 +79,7 @@ impl Default for ServerLimits {
             body_time: Duration::from_secs(30),
             body_bytes: 2 << 20,
             stall_time: Duration::from_secs(10),
+            answer_bytes: 128 << 20,
         }
     }
 }
@@ -90,7 +93,7 @@ pub(super) async fn serve_within(
     grace: Duration,
 ) -> usize {
     let server = Arc::new(Server::new(router, stop, limits));
-    let open = Connections::new(limits.connections, limits.share);
+    let open = Connections::new(limits.connections, limits.share, limits.answer_bytes);
     let tasks = TaskTracker::new();
     let mut trouble = Trouble::default();
     loop {
@@ -203,6 +206,8 @@ impl Server {
             let bounded = |body| Body::new(RequestBody::new(body, body_bytes, body_time));
             self.router.clone().oneshot(request.map(bounded)).await?
         };
+        // What does not say how long it is comes piece by piece, and is not held.
+        connection.answers(response.body().size_hint().exact().unwrap_or(0));
         // Dropped with the body, which is when hyper has taken all of it.
         let answered = Answered(connection);
         Ok(response.map(|body| {

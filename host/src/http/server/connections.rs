@@ -1,8 +1,10 @@
-//! The table of open connections: how many there may be, and which one is closed for a new one.
+//! The table of open connections: how many there may be, how much may wait to be taken over all of
+//! them, and which one is closed where that is too much.
 //!
 //! Knows clients by their addresses and connections by what they wait for; it reads and writes
 //! nothing.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +36,10 @@ struct Table {
     limit: usize,
     /// Connections of one client at once.
     share: usize,
+    /// Bytes of answers that may wait to be taken.
+    answer_limit: u64,
+    /// Bytes of answers that do.
+    answer_bytes: u64,
     /// In the order in which they came.
     entries: BTreeMap<u64, Entry>,
     held: HashMap<Client, usize>,
@@ -46,6 +52,8 @@ struct Entry {
     phase: Phase,
     /// When the phase began.
     since: Instant,
+    /// Bytes of an answer that is on its way.
+    answer_bytes: u64,
     evict: CancellationToken,
 }
 
@@ -65,10 +73,12 @@ enum Phase {
 }
 
 impl Connections {
-    pub(super) fn new(limit: usize, share: usize) -> Self {
+    pub(super) fn new(limit: usize, share: usize, answer_limit: u64) -> Self {
         Self(Arc::new(Mutex::new(Table {
             limit,
             share,
+            answer_limit,
+            answer_bytes: 0,
             entries: BTreeMap::new(),
             held: HashMap::new(),
             next_id: 0,
@@ -94,6 +104,7 @@ impl Connections {
                 client,
                 phase: Phase::New,
                 since: Instant::now(),
+                answer_bytes: 0,
                 evict: evicted.clone(),
             },
         );
@@ -122,6 +133,12 @@ impl Connection {
         self.enter(Phase::Busy);
     }
 
+    /// An answer of so many bytes is on its way. Where more waits to be taken than may, others that
+    /// wait for their clients are closed.
+    pub(super) fn answers(&self, bytes: u64) {
+        self.table.lock().hold(self.id, bytes);
+    }
+
     /// The answer is complete; it may still have to leave.
     pub(super) fn answered(&self) {
         self.is_answered.store(true, Ordering::Relaxed);
@@ -135,7 +152,9 @@ impl Connection {
     }
 
     fn enter(&self, phase: Phase) {
-        if let Some(entry) = self.table.lock().entries.get_mut(&self.id) {
+        let mut table = self.table.lock();
+        table.hold(self.id, 0);
+        if let Some(entry) = table.entries.get_mut(&self.id) {
             entry.phase = phase;
             entry.since = Instant::now();
         }
@@ -185,8 +204,36 @@ impl Table {
         }
     }
 
+    /// Sets how much of an answer a connection holds. Where all hold too much, closes others: of the
+    /// client that holds most of it, the one that has been at it longest. An answer counts as half of
+    /// what all may hold at most, so that one which is longer than that has a chance beside others.
+    fn hold(&mut self, id: u64, bytes: u64) {
+        let bytes = bytes.min(self.answer_limit / 2);
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        self.answer_bytes = self.answer_bytes - entry.answer_bytes + bytes;
+        entry.answer_bytes = bytes;
+        while self.answer_bytes > self.answer_limit {
+            let mut by_client = HashMap::<Client, u64>::new();
+            for entry in self.entries.values() {
+                *by_client.entry(entry.client).or_default() += entry.answer_bytes;
+            }
+            let others = self.entries.iter();
+            let others = others.filter(|(other, entry)| **other != id && entry.answer_bytes > 0);
+            let closed =
+                others.max_by_key(|(_, entry)| (by_client[&entry.client], Reverse(entry.since)));
+            let closed = closed.map(|(id, _)| *id).and_then(|id| self.remove(id));
+            let Some(entry) = closed else {
+                return;
+            };
+            entry.evict.cancel();
+        }
+    }
+
     fn remove(&mut self, id: u64) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
+        self.answer_bytes -= entry.answer_bytes;
         if let Some(held) = self.held.get_mut(&entry.client) {
             *held -= 1;
             if *held == 0 {
@@ -224,7 +271,7 @@ mod tests {
     impl Crowd {
         fn new(limit: usize, share: usize) -> Self {
             Self {
-                table: Connections::new(limit, share),
+                table: Connections::new(limit, share, 100),
                 there: Vec::new(),
             }
         }
@@ -233,6 +280,17 @@ mod tests {
         fn admit(&mut self, name: &'static str, peer: &str) -> Vec<&'static str> {
             let connection = self.table.admit(peer.parse().unwrap());
             self.there.push((name, connection));
+            self.gone()
+        }
+
+        /// Begins an answer; names those that had to go for it.
+        fn answers(&mut self, name: &str, bytes: u64) -> Vec<&'static str> {
+            self.asks(name);
+            self.find(name).answers(bytes);
+            self.gone()
+        }
+
+        fn gone(&mut self) -> Vec<&'static str> {
             let gone = |(_, connection): &mut (_, Connection)| connection.evicted.is_cancelled();
             let gone = self.there.extract_if(.., gone);
             gone.map(|(name, _)| name).collect()
@@ -330,6 +388,30 @@ mod tests {
         crowd.admit("a", ONE);
         crowd.admit("b", ONE);
         assert_eq!(crowd.admit("c", ONE), ["a"]);
+    }
+
+    #[test]
+    fn answers_that_nobody_takes_do_not_add_up() {
+        let mut crowd = Crowd::new(9, 9);
+        for name in ["a", "b", "c"] {
+            crowd.admit(name, ONE);
+        }
+        crowd.admit("other", OTHER);
+        assert!(crowd.answers("other", 40).is_empty());
+        assert!(crowd.answers("a", 30).is_empty());
+        assert!(crowd.answers("b", 30).is_empty());
+        // Of who holds most, the one that has been at it longest.
+        assert_eq!(crowd.answers("c", 10), ["a"]);
+        // What has been taken counts no more, and neither does who is gone.
+        crowd.is_answered("b");
+        assert!(crowd.answers("b", 50).is_empty());
+        crowd.there.retain(|(name, _)| *name != "b");
+        assert!(crowd.answers("c", 10).is_empty());
+        // One that is longer than all may be is not cut off for a short one.
+        assert!(crowd.answers("c", 1_000).is_empty());
+        crowd.admit("late", OTHER);
+        assert!(crowd.answers("late", 10).is_empty());
+        assert_eq!(crowd.answers("late", 20), ["other"]);
     }
 
     #[test]

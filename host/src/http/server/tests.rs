@@ -347,6 +347,29 @@ async fn who_takes_nothing_of_an_answer_is_cut_off() {
     assert!(total > 64 << 20, "{total}");
 }
 
+#[tokio::test]
+async fn answers_that_nobody_takes_do_not_add_up() {
+    let answer_bytes = 100 << 20;
+    let running = Running::start(
+        ServerLimits {
+            answer_bytes,
+            ..limits()
+        },
+        LONG,
+    )
+    .await;
+    let mut deaf = Vec::new();
+    for _ in 0..3 {
+        let mut client = running.connect().await;
+        client.send("GET /huge HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        // Its answer has begun.
+        client.0.readable().await.unwrap();
+        deaf.push(client);
+    }
+    let evicted = tokio::spawn(async move { deaf.remove(0).rest().await.len() });
+    assert!(evicted.await.unwrap() < 64 << 20);
+}
+
 #[test]
 fn trouble_with_accepting_is_met_with_patience() {
     let mut trouble = Trouble::default();
