@@ -27,6 +27,7 @@ pub mod board;
 mod catalog;
 pub mod check;
 pub mod config;
+mod file_pool;
 #[doc(hidden)]
 pub mod fuzzing;
 mod host;
@@ -38,6 +39,7 @@ mod outgoing;
 mod panics;
 pub mod plugin;
 mod recorder;
+mod regular_file;
 pub mod reload;
 pub mod schedule;
 mod sentry;

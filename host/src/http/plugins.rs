@@ -11,7 +11,7 @@ use super::{Site, answer};
 /// The plugins, for who may see details.
 pub(super) async fn plugins(State(site): State<Arc<Site>>, request: Request) -> Response {
     match site.access.details(request.headers()) {
-        Ok(()) => answer::json(StatusCode::OK, site.plugins.page().to_string()),
+        Ok(()) => answer::json(StatusCode::OK, site.plugins.page()),
         Err(refused) => refused.into_response(),
     }
 }

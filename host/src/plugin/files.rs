@@ -6,7 +6,6 @@
 
 #[cfg(target_os = "linux")]
 mod place;
-mod pool;
 #[cfg(target_os = "linux")]
 mod reading;
 
@@ -16,8 +15,6 @@ use super::bindings::v0_1::vitals::health::files::{self, FileError, Metadata};
 use super::grants::{Grants, Refusal};
 use super::state::State;
 use crate::check::Text;
-
-pub(super) use self::pool::FilePool;
 
 impl files::Host for State {
     async fn stat(&mut self, path: String) -> wasmtime::Result<Result<Metadata, FileError>> {
@@ -52,7 +49,7 @@ impl State {
         }
         let (grants, there) = (self.grants.clone(), asked.clone());
         let work = move || work(&there, &grants);
-        let answer = self.pool.run(self.journal.check(), work).await;
+        let answer = self.pool.run(self.journal.check().as_str(), work).await;
         let trouble = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(trouble)) => trouble,

@@ -17,12 +17,12 @@ use super::capabilities::ErrorTracker;
 use super::compile::{Artifact, Compilation, Compiler};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
-use super::files::FilePool;
 use super::metrics::GuestMetrics;
 use super::state::State;
 use super::threads::GuestThreads;
 use crate::check::Digest;
 use crate::config::{Config, Root};
+use crate::file_pool::FilePool;
 
 /// Everything that guests share, made once for a host. Cheap to clone.
 #[derive(Clone)]

@@ -12,11 +12,11 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::capabilities::Journal;
 use super::egress::{Egress, EgressCtx, EgressView, NewSockets};
 use super::engine::Ticking;
-use super::files::FilePool;
 use super::grants::Grants;
 use super::limiter::MemoryLimiter;
 use super::output::OutputTail;
 use super::run::RunLimits;
+use crate::file_pool::FilePool;
 
 /// The data of a store. A fresh one for every run: nothing leaks from one to the next.
 pub(super) struct State {

@@ -310,7 +310,7 @@ thread_local! {
 }
 
 /// On Linux a priority belongs to a thread. Where it can't be lowered guests run like the rest.
-pub(super) fn lower_priority() {
+pub(crate) fn lower_priority() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
 }

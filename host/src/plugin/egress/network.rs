@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
 
 use super::resolver::{Resolver, Source};
-use super::tls::{Roots, RootsError, SharedRoots};
+use super::tls::{RootFiles, Roots, RootsError, SharedRoots};
 use crate::check::CheckName;
 use crate::config::Root;
 
@@ -26,7 +26,7 @@ impl Network {
         let mut shared = SharedRoots::default();
         Ok(Self {
             resolver: Resolver::new(Source::System),
-            roots: shared.of(roots)?,
+            roots: shared.of(RootFiles::read(roots)?),
             shared: Mutex::new(shared),
         })
     }
@@ -36,11 +36,12 @@ impl Network {
     pub(in crate::plugin) fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
         match own {
             None => Ok(self.roots.clone()),
-            Some(own) => self
-                .shared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .of(own),
+            Some(own) => {
+                // Before the lock: a file that hangs must not hold up those that trust others.
+                let files = RootFiles::read(own)?;
+                let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(shared.of(files))
+            }
         }
     }
 
