@@ -3,6 +3,8 @@
 //!
 //! Each case costs its sender little and, without a bound, would cost the host seconds or gigabytes.
 
+mod files;
+
 use super::animal::{Animal, Group};
 
 pub(super) const GROUP: Group = Group {
@@ -13,5 +15,7 @@ pub(super) const GROUP: Group = Group {
 };
 
 pub(super) fn animals() -> Vec<Animal> {
-    Vec::new()
+    let mut animals = Vec::new();
+    animals.extend(files::animals());
+    animals
 }
