@@ -32,6 +32,8 @@ pub struct Board {
     changes: AtomicU64,
     placements: AtomicU64,
     directory_unreadable: AtomicBool,
+    /// Whether files in the plugins directory are left out, or it can't be read.
+    directory_incomplete: AtomicBool,
     round: FirstRound,
     assembled: ArcSwapOption<HealthPage>,
     assembling: Mutex<()>,
@@ -125,9 +127,13 @@ impl Board {
         posted
     }
 
-    /// Says whether the plugins directory can be read: while not, the verdict is at best degraded.
-    pub fn set_directory_readable(&self, readable: bool) {
-        if self.directory_unreadable.swap(!readable, Ordering::AcqRel) == readable {
+    /// Says whether the plugins directory can be read, and whether all files in it count: while not, the
+    /// verdict is at best degraded.
+    pub fn set_directory(&self, readable: bool, complete: bool) {
+        self.directory_unreadable
+            .store(!readable, Ordering::Release);
+        let incomplete = !(readable && complete);
+        if self.directory_incomplete.swap(incomplete, Ordering::AcqRel) != incomplete {
             self.changed();
         }
     }
@@ -192,7 +198,7 @@ impl Board {
                 .map(|slot| (slot.status(), slot.facts().critical)),
         );
         drop(slots);
-        let sum = page::at_best(sum, self.directory_is_readable());
+        let sum = page::at_best(sum, self.directory_is_complete());
         self.summed.store(Some(Arc::new((changes, sum))));
         sum
     }
@@ -215,9 +221,9 @@ impl Board {
         let page = if let Some(page) = last.filter(|page| page.changes() == changes) {
             page.at(now)
         } else {
-            let readable = self.directory_is_readable();
+            let complete = self.directory_is_complete();
             let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-            HealthPage::assemble(changes, readable, slots.values().map(AsRef::as_ref), now)
+            HealthPage::assemble(changes, complete, slots.values().map(AsRef::as_ref), now)
         };
         let page = Arc::new(page);
         self.assembled.store(Some(Arc::clone(&page)));
@@ -272,6 +278,10 @@ impl Board {
     /// Whether the plugins directory could be read when it was last looked at.
     pub fn directory_is_readable(&self) -> bool {
         !self.directory_unreadable.load(Ordering::Acquire)
+    }
+
+    fn directory_is_complete(&self) -> bool {
+        !self.directory_incomplete.load(Ordering::Acquire)
     }
 
     fn changed(&self) {

@@ -13,6 +13,7 @@ mod stamp;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,13 +22,15 @@ use baseline::Given;
 use candidate::RefusedUnder;
 pub(crate) use candidate::{Candidate, Fitting, Revision};
 use files::Misnamed;
-pub(crate) use files::{Files, LibraryError};
+pub(crate) use files::{Excess, Files, LibraryError};
+use files::{Keep, PluginFile};
 use jiff::Timestamp;
 pub(crate) use page::ConfigurationPage;
+use serde::Serialize;
 pub(crate) use shelf::{LoadOutcome, Seen, Shelf};
 pub(crate) use stamp::Stamp;
 use standing::{BindFailure, Binder};
-pub(crate) use standing::{Bound, GuestCheck, Standing, Unbound, bind_all};
+pub(crate) use standing::{Bound, Failure, GuestCheck, Standing, Unbound, bind_all};
 
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::{CheckConfig, Config, Environment};
@@ -63,8 +66,50 @@ pub(crate) type Standings = BTreeMap<CheckName, (Arc<CheckConfig>, Standing)>;
 pub(crate) struct Wanted {
     pub(crate) name: PluginName,
     pub(crate) path: PathBuf,
+    pub(crate) source: Source,
+    /// The stamp of the file when it was found, where that was told without following a link.
+    pub(crate) stamp: Option<Stamp>,
+    /// Whether a check of the configuration names the plugin.
+    pub(crate) is_named: bool,
     /// The only content that a check would run, where each of the plugin's checks asks for one.
     pub(crate) pinned: Option<BTreeSet<Digest>>,
+}
+
+/// The directory in which the file of a plugin lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Source {
+    /// The plugins directory: whoever can write there decides what is in it.
+    Dir,
+    /// The library.
+    #[default]
+    Library,
+}
+
+impl Source {
+    /// Whether a check may run on a file from there. One that asks for a file by its digest gets no
+    /// other, wherever it lies.
+    pub(crate) fn serves(self, check: &CheckConfig) -> bool {
+        self == Self::Library || check.dir || check.sha256.is_some()
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dir => "plugins directory",
+            Self::Library => "library",
+        })
+    }
+}
+
+/// What a look at the directories changed.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The plugins whose file is gone and which left the catalog for that.
+    pub(crate) gone: Vec<PluginName>,
+    /// Whether anything is not as it was.
+    pub(crate) is_change: bool,
 }
 
 impl Wanted {
@@ -96,6 +141,8 @@ pub(crate) enum Shelved {
 pub(crate) enum Restored {
     /// It could not be loaded, or was refused.
     Mended,
+    /// It lay in the other directory.
+    Moved,
     /// The same.
     Unchanged,
 }
@@ -126,21 +173,47 @@ impl Catalog {
         &self.config
     }
 
-    /// Takes in what lies in the directories, and answers the plugins whose file is gone and which
-    /// left the catalog for that. Where a directory could not be read everything of it stays.
-    pub(crate) fn set_files(&mut self, files: Files) -> Vec<PluginName> {
-        self.files = files.after(&self.files);
-        let there = self.paths();
-        let gone = self.shelves.keys().filter(|name| !there.contains_key(name));
-        let names: Vec<_> = gone.cloned().collect();
-        for name in &names {
+    /// Takes in what lies in the directories. Where a directory could not be read everything of it
+    /// stays.
+    pub(crate) fn set_files(&mut self, files: Files) -> Taken {
+        let files = files.after(&self.files);
+        let before = std::mem::replace(&mut self.files, files);
+        let is_gone = |name: &&PluginName| self.file(name).is_none();
+        let gone: BTreeSet<_> = self.shelves.keys().filter(is_gone).cloned().collect();
+        for name in &gone {
             self.shelves.remove(name);
         }
+        let bound = self.bound.len();
         // A look is the time to try again what may have come right by itself. And a plugin that is gone
         // is not kept by the checks that were bound to it: its code can be large.
         self.bound
-            .retain(|_, bound| !bound.may_pass && !names.contains(bound.plugin.name()));
-        names
+            .retain(|_, bound| !bound.may_pass && !gone.contains(bound.plugin.name()));
+        Taken {
+            is_change: self.files != before || self.bound.len() != bound || !gone.is_empty(),
+            gone: gone.into_iter().collect(),
+        }
+    }
+
+    /// The plugins whose files must not be left out at a look, however many others there are.
+    pub(crate) fn keep(&self) -> Keep {
+        Keep {
+            named: self.said.named.clone(),
+            known: self.files.names_in_dir().cloned().collect(),
+            auto: self.config.plugins.auto,
+        }
+    }
+
+    /// The plugins of which a file lies in the plugins directory while their checks take the library's.
+    pub(crate) fn passed_over(&self) -> BTreeSet<PluginName> {
+        let names = self.said.by_plugin.keys();
+        let is_passed_over = |name: &&PluginName| {
+            !self.files.is_one_directory()
+                && self.files.dropped_in(name).is_some()
+                && self
+                    .file(name)
+                    .is_some_and(|(source, _)| source == Source::Library)
+        };
+        names.filter(is_passed_over).cloned().collect()
     }
 
     /// What was last seen in the directories.
@@ -152,51 +225,54 @@ impl Catalog {
     /// plugins directory. While a directory can't be read nothing in it can, and what was loaded
     /// stays.
     pub(crate) fn wanted(&self) -> Vec<Wanted> {
-        let mut pinned = self.pinned();
-        let wanted = |(name, path): (&PluginName, PathBuf)| Wanted {
-            pinned: pinned.remove(name).flatten(),
-            name: name.clone(),
-            path,
-        };
-        let paths = self.paths().into_iter();
-        paths
-            .filter(|(_, path)| self.files.can_read(path))
-            .map(wanted)
+        let named = self.said.by_plugin.keys();
+        let dropped_in = self.files.names_in_dir();
+        let dropped_in = dropped_in.filter(|name| !self.said.by_plugin.contains_key(*name));
+        named
+            .chain(dropped_in)
+            .filter_map(|name| self.wanted_of(name))
             .collect()
     }
 
-    fn paths(&self) -> BTreeMap<&PluginName, PathBuf> {
-        let named = self
-            .said
-            .configured
-            .values()
-            .filter_map(|check| check.plugin.as_ref());
-        let mut paths: BTreeMap<_, _> = named
-            .filter_map(|name| Some((name, self.files.path(name)?)))
-            .collect();
-        if self.config.plugins.auto {
-            let dropped_in = self.files.dropped_in();
-            paths.extend(dropped_in.map(|(name, path)| (name, path.clone())));
-        }
-        paths
+    /// The file of one plugin that is to be loaded, if there is one and it can be read.
+    pub(crate) fn wanted_of(&self, name: &PluginName) -> Option<Wanted> {
+        let (source, file) = self.file(name)?;
+        let is_readable = self.files.can_read(&file.path);
+        is_readable.then(|| Wanted {
+            name: name.clone(),
+            path: file.path.clone(),
+            source,
+            stamp: file.stamp,
+            is_named: self.is_named(name),
+            pinned: self.pinned(name, source),
+        })
     }
 
-    /// The digests that the checks of each plugin ask for; none where one of them asks for none.
-    fn pinned(&self) -> BTreeMap<&PluginName, Option<BTreeSet<Digest>>> {
-        let mut pinned = BTreeMap::new();
-        for check in self.said.configured.values() {
-            let Some(plugin) = &check.plugin else {
-                continue;
-            };
-            let all = pinned
-                .entry(plugin)
-                .or_insert_with(|| Some(BTreeSet::new()));
-            match check.sha256 {
-                Some(digest) => all.as_mut().map(|all| all.insert(digest)),
-                None => all.take().map(|_| false),
-            };
+    /// The file of a plugin, and where it lies. Checks of the configuration take the library's; where
+    /// all of them say that it may lie in the plugins directory, that comes first.
+    fn file(&self, name: &PluginName) -> Option<(Source, &PluginFile)> {
+        let dir = self.files.dropped_in(name).map(|file| (Source::Dir, file));
+        let Some(checks) = self.said.by_plugin.get(name) else {
+            return dir.filter(|_| self.config.plugins.auto);
+        };
+        let library = self.files.in_library(name);
+        let library = library.map(|file| (Source::Library, file));
+        let mut checks = checks.iter().map(|check| &self.said.configured[check]);
+        if checks.clone().all(|check| check.dir) {
+            return dir.or(library);
         }
-        pinned
+        library.or_else(|| dir.filter(|_| checks.any(|check| Source::Dir.serves(check))))
+    }
+
+    /// The digests that the checks of a plugin ask for; none where one of them asks for none.
+    fn pinned(&self, plugin: &PluginName, source: Source) -> Option<BTreeSet<Digest>> {
+        let checks = self.said.by_plugin.get(plugin)?.iter();
+        let checks = checks.map(|check| &self.said.configured[check]);
+        let mut checks = checks.filter(|check| source.serves(check));
+        checks.try_fold(BTreeSet::new(), |mut all, check| {
+            all.insert(check.sha256?);
+            Some(all)
+        })
     }
 
     /// The shelf of a plugin.
@@ -204,20 +280,22 @@ impl Catalog {
         self.shelves.get(name)
     }
 
-    /// Says that a file is being loaded.
-    pub(crate) fn begin(&mut self, wanted: &Wanted) {
+    /// Says that a file is being loaded, and answers where the one before it lay if that was in the other
+    /// directory.
+    pub(crate) fn begin(&mut self, wanted: &Wanted) -> Option<Source> {
         let shelf = self.shelves.entry(wanted.name.clone()).or_default();
-        shelf.begin(wanted.path.clone());
+        shelf.begin(wanted.path.clone(), wanted.source)
     }
 
     /// Takes in what became of loading a file; `stamp` is the one it had, if that was settled.
     pub(crate) fn shelve(
         &mut self,
-        name: &PluginName,
+        wanted: &Wanted,
         outcome: LoadOutcome,
         stamp: Option<Stamp>,
         now: Timestamp,
     ) -> Shelved {
+        let (name, source) = (&wanted.name, wanted.source);
         let Some(shelf) = self.shelves.get_mut(name) else {
             return Shelved::Unchanged;
         };
@@ -225,9 +303,9 @@ impl Catalog {
             LoadOutcome::Failed(digest, error) if error.depends_on_configuration() => *digest,
             _ => None,
         };
-        let shelved = shelf.put(outcome, stamp, now);
+        let shelved = shelf.put(source, outcome, stamp, now);
         match refused {
-            Some(digest) => self.remember_refusal(name, digest),
+            Some(digest) => self.remember_refusal(name, source, digest),
             None if shelved != Shelved::Unchanged => drop(self.refused.remove(name)),
             None => {}
         }
@@ -236,30 +314,31 @@ impl Catalog {
 
     /// Takes in that the file of a plugin is the version that serves, if it is: somebody put it back,
     /// or it could not be read for a while.
-    pub(crate) fn restore(&mut self, plugin: &Plugin, stamp: Option<Stamp>) -> Option<Restored> {
+    pub(crate) fn restore(
+        &mut self,
+        plugin: &Plugin,
+        source: Source,
+        stamp: Option<Stamp>,
+    ) -> Option<Restored> {
         let shelf = self.shelves.get_mut(plugin.name())?;
         let good = shelf.good()?;
         if good.digest() != plugin.digest() {
             return None;
         }
         self.refused.remove(plugin.name());
-        Some(if shelf.restore(stamp) {
-            Restored::Mended
-        } else {
-            Restored::Unchanged
-        })
+        Some(shelf.restore(source, stamp))
     }
 
     /// Lets a version that fits its checks take over.
     pub(crate) fn install(
         &mut self,
+        wanted: &Wanted,
         fitting: Fitting,
         stamp: Option<Stamp>,
         now: Timestamp,
     ) -> Shelved {
         let Fitting { plugin, bounds, .. } = fitting;
-        let name = plugin.name().clone();
-        let shelved = self.shelve(&name, LoadOutcome::Loaded(plugin), stamp, now);
+        let shelved = self.shelve(wanted, LoadOutcome::Loaded(plugin), stamp, now);
         if matches!(shelved, Shelved::Loaded(_)) {
             for bound in bounds {
                 self.take_in(bound);
@@ -296,7 +375,7 @@ impl Catalog {
         let misnamed = self.files.misnamed().iter();
         for file in misnamed.filter(|_| self.config.plugins.auto) {
             let name = file.stand_in(|name| standings.contains_key(name));
-            let standing = Standing::Failed(file.message.clone());
+            let standing = Standing::Failed(file.message.clone().into());
             standings.insert(
                 name.clone(),
                 (Arc::clone(&self.said.unconfigured), standing),
@@ -361,14 +440,34 @@ impl Catalog {
             .keys()
             .filter(|name| !named.contains_key(*name));
         checks.extend(native.map(|name| (name.clone(), Arc::clone(&self.said.unconfigured))));
-        if self.config.plugins.auto {
-            let dropped_in = self.files.dropped_in().map(|(plugin, _)| plugin);
-            let unnamed = dropped_in.filter(|plugin| !self.is_named(plugin));
-            checks.extend(unnamed.map(|plugin| {
-                let check = CheckConfig::plugin(plugin.clone(), &self.config.defaults);
-                (CheckName::module(plugin), Arc::new(check))
-            }));
-        }
+        let dropped_in = self.files.names_in_dir();
+        checks.extend(dropped_in.filter_map(|plugin| self.dropped_in(plugin)));
         checks
+    }
+
+    /// The check that a plugin in the plugins directory is by itself, where no check names it.
+    fn dropped_in(&self, plugin: &PluginName) -> Option<(CheckName, Arc<CheckConfig>)> {
+        let runs = self.config.plugins.auto && !self.is_named(plugin);
+        runs.then(|| {
+            let check = CheckConfig {
+                dir: true,
+                ..CheckConfig::plugin(plugin.clone(), &self.config.defaults)
+            };
+            (CheckName::module(plugin), Arc::new(check))
+        })
+    }
+
+    /// The checks that may run on a file of a plugin from there.
+    fn checks_on(&self, plugin: &PluginName, source: Source) -> Vec<(CheckName, Arc<CheckConfig>)> {
+        let Some(names) = self.said.by_plugin.get(plugin) else {
+            let is_there = self.files.dropped_in(plugin).is_some();
+            let dropped_in = self.dropped_in(plugin).filter(|_| is_there);
+            return dropped_in.into_iter().collect();
+        };
+        let checks = names.iter().map(|name| (name, &self.said.configured[name]));
+        checks
+            .filter(|(_, check)| source.serves(check))
+            .map(|(name, check)| (name.clone(), Arc::clone(check)))
+            .collect()
     }
 }

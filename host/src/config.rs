@@ -27,6 +27,7 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub use supervision::Supervision;
 pub(crate) use values::{shown_duration, shown_size};
 
 use crate::check::CheckName;
+use crate::regular_file::{self, ReadError};
 use faults::Faults;
 use tree::Node;
 
@@ -115,7 +117,7 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Self, Diagnostics> {
         let faults = Faults::default();
         let (file, explicit) = sources.choose();
-        let text = match std::fs::read_to_string(&file) {
+        let text = match read_text(&file) {
             Ok(text) => Some(text),
             // A name that leads nowhere, as a dangling link does, is still a file that somebody meant.
             Err(error) if explicit || file.symlink_metadata().is_ok() => {
@@ -194,6 +196,19 @@ impl fmt::Display for Origin {
         }
     }
 }
+
+/// Reads the configuration file, which may be a pipe that somebody writes it into.
+fn read_text(file: &Path) -> Result<String, ReadError> {
+    let bytes = match regular_file::read(file, LARGEST_FILE) {
+        Err(ReadError::NotRegular) => std::fs::read(file)?,
+        read => read?,
+    };
+    let text = String::from_utf8(bytes);
+    text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8").into())
+}
+
+/// No configuration is larger.
+const LARGEST_FILE: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -25,8 +25,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post};
+use bytes::Bytes;
 use http::StatusCode;
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use server::serve;
@@ -47,8 +47,8 @@ pub(crate) struct AppState(Arc<Site>);
 
 /// What is loaded, for `GET /plugins`.
 pub(crate) trait Plugins: Send + Sync {
-    /// The whole answer.
-    fn page(&self) -> Value;
+    /// The whole answer, as JSON.
+    fn page(&self) -> Bytes;
 }
 
 /// How the host itself does, for `GET /health/live` and `GET /metrics`. No plugin can change the

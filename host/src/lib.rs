@@ -23,6 +23,7 @@
 //! A fact goes one way through the rooms: [`config`] → `catalog` → `schedule` → [`board`] → `http`,
 //! and only `plugin` knows that WebAssembly exists.
 
+mod blocking_pool;
 pub mod board;
 mod catalog;
 pub mod check;
@@ -38,6 +39,7 @@ mod outgoing;
 mod panics;
 pub mod plugin;
 mod recorder;
+mod regular_file;
 pub mod reload;
 pub mod schedule;
 mod sentry;

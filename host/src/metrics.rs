@@ -172,6 +172,13 @@ impl Metrics {
         }
     }
 
+    /// A file system did not answer, and nothing waits for it any more.
+    pub(crate) fn disk_hung(&self) {
+        if let Some(recorder) = &self.0 {
+            recorder.host.disk_hung();
+        }
+    }
+
     /// A request with notifications has come to its end.
     pub(crate) fn notified(&self, receiver: &str, result: &'static str) {
         if let Some(recorder) = &self.0 {

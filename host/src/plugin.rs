@@ -22,7 +22,6 @@ mod limiter;
 mod load_error;
 mod metrics;
 mod output;
-mod pool;
 mod run;
 mod sandbox;
 mod schema;

@@ -151,6 +151,14 @@ impl Sentry {
         });
     }
 
+    /// Reports that a plugin comes from another directory from here on.
+    pub(crate) fn plugin_moved(&self, plugin: &PluginName, from: &str, to: &str) {
+        let Some(desk) = &self.0 else { return };
+        desk.report(&desk.findings, &format!("plugin {plugin} moved"), || {
+            event::plugin_moved(plugin, from, to)
+        });
+    }
+
     /// Takes in that a plugin serves, or is gone: what fails from here on is news.
     pub(crate) fn forget(&self, plugin: &PluginName) {
         let Some(desk) = &self.0 else { return };

@@ -7,6 +7,7 @@ mod arrivals;
 mod beat;
 mod configuration;
 mod directory;
+mod disk;
 mod judge;
 mod load;
 mod look;
@@ -15,28 +16,29 @@ mod reloads;
 mod settle;
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use futures_lite::FutureExt as _;
-use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::beat::Beat;
 use self::configuration::Configuration;
 use self::directory::DirectoryWatch;
+use self::disk::{Disk, NotDone};
 use self::judge::{Arrival, Trial};
 use self::load::Loader;
 use self::reloads::Reloads;
 use self::settle::Settled;
 use crate::board::Board;
-use crate::catalog::{Catalog, ConfigurationPage, LibraryError};
+use crate::catalog::{Catalog, ConfigurationPage, Excess, LibraryError};
 use crate::check::{CheckName, PluginName};
 use crate::config::Sources;
 use crate::host::Names;
@@ -54,8 +56,6 @@ use crate::sentry::Sentry;
 /// What the watcher is told.
 #[derive(Debug)]
 pub(crate) enum Notice {
-    /// Something may have changed in the directories.
-    Look,
     /// A native check comes, or replaces the one of its name.
     Register(CheckName, NativeCheck),
     /// A native check goes.
@@ -91,11 +91,11 @@ impl Rooms {
 }
 
 /// What `GET /plugins` shows of the catalog.
-pub(crate) struct CatalogPage(Arc<ArcSwap<Value>>);
+pub(crate) struct CatalogPage(Arc<ArcSwap<Bytes>>);
 
 impl Plugins for CatalogPage {
-    fn page(&self) -> Value {
-        Value::clone(&self.0.load())
+    fn page(&self) -> Bytes {
+        Bytes::clone(&self.0.load())
     }
 }
 
@@ -103,17 +103,25 @@ impl Plugins for CatalogPage {
 pub(crate) struct Watcher {
     catalog: Catalog,
     /// What `GET /plugins` shows, made when the catalog changes.
-    page: Arc<ArcSwap<Value>>,
+    page: Arc<ArcSwap<Bytes>>,
     rooms: Rooms,
-    notify: mpsc::UnboundedSender<Notice>,
+    /// Says that something may have changed on the disk; holds one word, which stands for all.
+    look_soon: mpsc::Sender<()>,
+    looks: mpsc::Receiver<()>,
     notices: mpsc::UnboundedReceiver<Notice>,
     /// Notices that were taken in and are not heeded yet.
     heard: VecDeque<Notice>,
     is_look_due: bool,
     directory: DirectoryWatch,
+    disk: Disk,
     library_error: Option<LibraryError>,
+    excess: Option<Excess>,
+    /// The plugins of which a file lies in the plugins directory that is not used.
+    passed_over: BTreeSet<PluginName>,
     loader: Loader,
     arrivals: JoinSet<Arrival>,
+    /// Whose arrival each task is.
+    tasks: HashMap<Id, PluginName>,
     /// The plugins that are being loaded, with the checks for which the operator accepted what they
     /// grant.
     loading: BTreeMap<PluginName, BTreeSet<CheckName>>,
@@ -129,6 +137,8 @@ pub(crate) struct Watcher {
     settled: BTreeMap<CheckName, Settled>,
     /// Whether anything has changed since schedule and board were brought in line.
     unsettled: bool,
+    /// When that is done at the earliest, unless somebody waits for it.
+    settle_at: Instant,
     first_look: FirstLook,
 }
 
@@ -156,29 +166,34 @@ struct Clock {
 }
 
 impl Watcher {
-    /// A watcher that is told by the other end of `notices`; file events come by `notify`.
+    /// A watcher that is told by the other end of `notices`.
     pub(crate) fn new(
         catalog: Catalog,
         sources: Option<Sources>,
         rooms: Rooms,
-        notify: mpsc::UnboundedSender<Notice>,
         notices: mpsc::UnboundedReceiver<Notice>,
     ) -> Self {
+        let (look_soon, looks) = mpsc::channel(1);
         Self {
             page: Arc::new(ArcSwap::from_pointee(
                 catalog.page(&BTreeMap::new(), ConfigurationPage::default()),
             )),
             configuration: sources.map(|sources| Configuration::new(sources, catalog.config())),
             catalog,
-            notify: notify.clone(),
+            directory: DirectoryWatch::new(look_soon.clone()),
+            look_soon,
+            looks,
             notices,
             heard: VecDeque::new(),
             is_look_due: false,
-            directory: DirectoryWatch::new(notify),
+            disk: Disk::new(),
             library_error: None,
+            excess: None,
+            passed_over: BTreeSet::new(),
             loader: Loader::new(rooms.sandbox.clone()),
             rooms,
             arrivals: JoinSet::new(),
+            tasks: HashMap::new(),
             loading: BTreeMap::new(),
             again: BTreeMap::new(),
             restart_needed: Vec::new(),
@@ -186,6 +201,7 @@ impl Watcher {
             openings: BTreeMap::new(),
             settled: BTreeMap::new(),
             unsettled: false,
+            settle_at: Instant::now(),
             first_look: FirstLook::Awaited,
         }
     }
@@ -204,6 +220,10 @@ impl Watcher {
                 () = closing.cancelled() => return,
                 turned = turn => if let Err(panic) = turned {
                     self.tell_of_panic(panic.as_ref());
+                    // What was being taken in may be of a plugin that somebody waits for.
+                    let loading = &self.loading;
+                    self.reloads.wait_only_for(|name| loading.contains_key(name));
+                    self.unsettled = true;
                 },
             }
         }
@@ -228,23 +248,35 @@ impl Watcher {
         tokio::select! {
             _ = clock.rescan.tick() => self.is_look_due = true,
             _ = clock.beat.tick() => self.glance().await,
+            Some(()) = self.looks.recv() => self.is_look_due = true,
             _ = self.notices.recv_many(&mut notices, MOST_NOTICES) => self.heard.extend(notices),
-            Some(arrival) = self.arrivals.join_next() => self.joined(arrival),
+            Some(arrival) = self.arrivals.join_next_with_id() => self.joined(arrival),
+            () = tokio::time::sleep_until(self.settle_at), if self.unsettled => {}
         }
         if !self.openings.is_empty() {
             // Before anything else is heard: the runs that were made count for what holds now.
             self.settle().await;
         }
         self.heed().await;
-        while let Some(arrival) = self.arrivals.try_join_next() {
+        for _ in 0..MOST_NOTICES {
+            let Some(arrival) = self.arrivals.try_join_next_with_id() else {
+                break;
+            };
+            self.rooms.beat.turn();
             self.joined(arrival);
         }
-        if self.unsettled {
+        // Of many plugins that come one after another the most time goes to taking them in.
+        if self.unsettled && (!self.openings.is_empty() || Instant::now() >= self.settle_at) {
+            let started = Instant::now();
             self.settle().await;
             self.unsettled = false;
+            let pause = (started.elapsed() * SETTLE_SHARE).min(BEAT);
+            self.settle_at = Instant::now() + pause;
         }
-        self.reloads.answer();
-        self.end_first_look();
+        if !self.unsettled {
+            self.reloads.answer(std::time::Instant::now());
+            self.end_first_look();
+        }
         clock.keep(self.catalog.config().plugins.rescan);
     }
 
@@ -253,7 +285,6 @@ impl Watcher {
     async fn heed(&mut self) {
         while let Some(notice) = self.heard.pop_front() {
             match notice {
-                Notice::Look => self.is_look_due = true,
                 Notice::Register(name, check) => {
                     self.unsettled = true;
                     self.catalog.register(name, check);
@@ -272,24 +303,27 @@ impl Watcher {
         }
     }
 
-    /// Does what may take long beside this task, which beats meanwhile. Nothing where it panicked.
-    async fn aside<T: Send + 'static>(
-        &self,
+    /// Does something on the disk beside this task, which beats meanwhile. What does not answer is given
+    /// up; that is said and counted once, until it answers again. Of a panic that is said here there is
+    /// no word.
+    async fn on_disk<T: Send + 'static>(
+        &mut self,
+        what: &str,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        let mut work = tokio::task::spawn_blocking(work);
-        loop {
-            match tokio::time::timeout(BEAT, &mut work).await {
-                Ok(Ok(done)) => return Some(done),
-                Ok(Err(error)) => {
-                    if let Ok(panic) = error.try_into_panic() {
-                        self.tell_of_panic(panic.as_ref());
-                    }
-                    return None;
-                }
-                Err(_) => self.rooms.beat.turn(),
+    ) -> Result<T, Option<String>> {
+        let done = self.disk.call(what, &self.rooms.beat, work).await;
+        done.map_err(|not_done| match not_done {
+            NotDone::Panicked(panic) => {
+                self.tell_of_panic(panic.as_ref());
+                None
             }
-        }
+            NotDone::Hangs { why, is_news } => {
+                if is_news {
+                    self.rooms.metrics.disk_hung();
+                }
+                Some(why)
+            }
+        })
     }
 
     fn first_look_ends(&self) -> bool {
@@ -328,9 +362,12 @@ fn interval(period: Duration, first: Duration) -> Interval {
     interval
 }
 
+/// How much longer it takes until schedule and board are brought in line once more than it took the last
+/// time: hardly anything where there are few checks.
+const SETTLE_SHARE: u32 = 9;
 const PANIC_BYTES: usize = 1 << 10;
 /// From one beat of the watcher to the next.
 const BEAT: Duration = Duration::from_secs(1);
-/// How many notices are taken in at once, so that a program that registers checks without end
-/// delays nobody.
+/// How many notices, and how many arrivals, are taken in at once, so that a program that registers
+/// checks without end delays nobody.
 const MOST_NOTICES: usize = 1024;

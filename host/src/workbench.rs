@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::catalog::{Catalog, Files, LoadOutcome, Standing, Wanted};
+use crate::catalog::{Catalog, Failure, Files, LoadOutcome, Standing, Wanted};
 use crate::check::{CheckName, Digest, PluginName, RunReport, Text};
 use crate::config::{CheckConfig, Config, Entry, Environment, Settings};
 use crate::plugin::{
@@ -96,11 +96,16 @@ impl Workbench {
     /// wrong: one text each, empty if `serve` would not complain.
     pub async fn problems(&mut self) -> Vec<String> {
         self.load(|_| true).await;
-        let directory = self.catalog.files().error().map(ToString::to_string);
+        let files = self.catalog.files();
+        let directory = files.error().map(ToString::to_string);
+        let excess = files.excess().map(|excess| excess.to_string());
+        let directory = directory.into_iter().chain(excess).collect::<Vec<_>>();
         let checks = self.catalog.standings().into_iter();
         let failed = checks.filter_map(|(name, (_, standing))| match standing {
-            Standing::Failed(why) if why.contains(&format!("check `{name}`")) => Some(why),
-            Standing::Failed(why) => Some(format!("check `{name}`: {why}")),
+            Standing::Failed(failure) if failure.why.contains(&format!("check `{name}`")) => {
+                Some(failure.why)
+            }
+            Standing::Failed(failure) => Some(format!("check `{name}`: {}", failure.why)),
             // No program registers anything here, and none does when the command serves.
             Standing::Absent(why) => Some(why),
             _ => None,
@@ -137,9 +142,9 @@ impl Workbench {
         let mut standings = self.catalog.standings();
         match standings.remove(name).map(|(_, standing)| standing) {
             Some(Standing::Guest(guest)) => Ok(guest.plugin.run(guest.task(), None).await),
-            Some(Standing::Failed(why) | Standing::Idle(why) | Standing::Absent(why)) => {
-                Err(NotRun(why))
-            }
+            Some(
+                Standing::Failed(Failure { why, .. }) | Standing::Idle(why) | Standing::Absent(why),
+            ) => Err(NotRun(why)),
             Some(Standing::Native(_) | Standing::Loading) | None => {
                 let disabled = config.checks.get(name).is_some_and(|check| !check.enabled);
                 let known: Vec<_> = standings.keys().map(|name| format!("`{name}`")).collect();
@@ -225,7 +230,7 @@ impl Workbench {
     }
 
     async fn load(&mut self, which: impl Fn(&PluginName) -> bool) {
-        let files = Files::look(&self.catalog.config().plugins);
+        let files = Files::look(&self.catalog.config().plugins, &self.catalog.keep());
         self.catalog.set_files(files);
         for wanted in self
             .catalog
@@ -234,7 +239,7 @@ impl Workbench {
             .filter(|wanted| which(&wanted.name))
         {
             let Wanted { name, path, .. } = &wanted;
-            self.catalog.begin(&wanted);
+            let _ = self.catalog.begin(&wanted);
             let outcome = match Plugin::read(path) {
                 Err(error) => LoadOutcome::Failed(None, error),
                 Ok(bytes) => {
@@ -249,7 +254,8 @@ impl Workbench {
                     }
                 }
             };
-            self.catalog.shelve(name, outcome, None, Timestamp::now());
+            self.catalog
+                .shelve(&wanted, outcome, None, Timestamp::now());
         }
         self.sandbox.kept().await;
     }

@@ -351,6 +351,12 @@ impl TestHostBuilder {
             directory("plugins.dir", &self.place.plugins()),
             directory("plugins.library", &self.place.library()),
             directory("plugins.cache_dir", &Place::cache()),
+            // Unless a test says otherwise, checks take what lies in either directory.
+            Argument {
+                name: "--defaults.dir".to_owned(),
+                key: "defaults.dir".to_owned(),
+                value: "true".to_owned(),
+            },
         ];
         arguments.extend(self.arguments.iter().cloned());
         Sources {

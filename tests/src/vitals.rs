@@ -51,9 +51,12 @@ impl Vitals {
         }
     }
 
-    /// Writes the configuration, `vitals.toml`.
+    /// Writes the configuration, `vitals.toml`. Where that names no library, `plugins` is it too.
     #[must_use]
-    pub fn config(self, toml: &str) -> Self {
+    pub fn config(mut self, toml: &str) -> Self {
+        if !toml.contains("library") {
+            self.variables.push((LIBRARY.into(), "plugins".into()));
+        }
         self.place.write("vitals.toml", toml);
         self
     }
@@ -189,3 +192,6 @@ pub fn binary() -> PathBuf {
 const PATIENCE: Duration = Duration::from_mins(3);
 /// The user and group `nobody` of most systems; any but root will do.
 const NOBODY: u32 = 65534;
+
+/// Names the library above what the configuration says.
+const LIBRARY: &str = "VITALS_PLUGINS_LIBRARY";

@@ -21,13 +21,13 @@ pub struct HealthPage {
 impl HealthPage {
     pub(super) fn assemble<'a>(
         changes: u64,
-        directory_readable: bool,
+        directory_complete: bool,
         slots: impl Iterator<Item = &'a Slot>,
         now: Timestamp,
     ) -> Self {
         let checks: Vec<_> = slots.map(Slot::snapshot).collect();
         let sum = verdict(checks.iter().map(|check| (check.status, check.critical)));
-        let health = at_best(sum, directory_readable);
+        let health = at_best(sum, directory_complete);
         let full_tail = tail(checks.iter().map(|check| &check.full));
         let bare_tail = tail(checks.iter().map(|check| &check.bare));
         let (full, bare) = (Bytes::new(), Bytes::new());
@@ -87,10 +87,10 @@ impl HealthPage {
     }
 }
 
-/// A verdict, with what an unreadable plugins directory makes of it.
-pub(super) fn at_best(verdict: Status, directory_readable: bool) -> Status {
+/// A verdict, with what a plugins directory that is not looked at as a whole makes of it.
+pub(super) fn at_best(verdict: Status, directory_complete: bool) -> Status {
     match verdict {
-        Status::Healthy if !directory_readable => Status::Degraded,
+        Status::Healthy if !directory_complete => Status::Degraded,
         verdict => verdict,
     }
 }

@@ -169,10 +169,10 @@ fn the_first_round_waits_for_every_check_that_there_is_at_start() {
 fn an_unreadable_directory_is_at_best_degraded() {
     let board = Board::default();
     assert_eq!(board.health(), Status::Healthy);
-    board.set_directory_readable(false);
+    board.set_directory(false, true);
     assert_eq!(board.health(), Status::Degraded);
     assert_eq!(page(&board)["status"], "degraded");
-    board.set_directory_readable(true);
+    board.set_directory(true, true);
     assert_eq!(board.health(), Status::Healthy);
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Said {
     pub(super) configured: BTreeMap<CheckName, Arc<CheckConfig>>,
     /// What holds for a native check that the configuration does not name.
     pub(super) unconfigured: Arc<CheckConfig>,
+    /// The checks of each plugin among those that are enabled.
+    pub(super) by_plugin: BTreeMap<PluginName, Vec<CheckName>>,
     /// The plugins that checks of the configuration run on, or would if they were enabled.
     pub(super) named: BTreeSet<PluginName>,
 }
@@ -24,7 +26,17 @@ impl Said {
     pub(super) fn new(config: &Config) -> Self {
         let enabled = config.checks.iter().filter(|(_, check)| check.enabled);
         let plugins = config.checks.values();
+        let mut by_plugin: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (name, check) in enabled.clone() {
+            if let Some(plugin) = &check.plugin {
+                by_plugin
+                    .entry(plugin.clone())
+                    .or_default()
+                    .push(name.clone());
+            }
+        }
         Self {
+            by_plugin,
             configured: enabled
                 .map(|(name, check)| (name.clone(), Arc::new(check.clone())))
                 .collect(),

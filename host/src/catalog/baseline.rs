@@ -35,14 +35,18 @@ impl Catalog {
     /// What a new version of a plugin is held against: the checks that say what they said when they
     /// last ran on it. For one that says something else the operator has looked at its configuration.
     /// A plugin whose file was away for a while is held against the version before that.
-    pub(super) fn baseline(&self, plugin: &PluginName) -> Baseline {
-        let given = |(name, check): (&CheckName, &Arc<CheckConfig>)| {
+    pub(super) fn baseline(
+        &self,
+        plugin: &PluginName,
+        checks: &[(CheckName, Arc<CheckConfig>)],
+    ) -> Baseline {
+        let given = |(name, check): &(CheckName, Arc<CheckConfig>)| {
             let given = self.given.get(name)?;
             let is_same = given.plugin == *plugin && given.check == *check;
             is_same.then(|| (name.clone(), given.clone()))
         };
         Baseline {
-            checks: self.said.configured.iter().filter_map(given).collect(),
+            checks: checks.iter().filter_map(given).collect(),
             secrets: self.config.secrets.clone(),
         }
     }

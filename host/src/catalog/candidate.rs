@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Catalog;
 use super::baseline::Baseline;
 use super::standing::{Bound, GuestCheck, Standing, Unbound, bind_all};
+use super::{Catalog, Source};
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::CheckConfig;
 use crate::plugin::{LoadError, Plugin};
@@ -54,15 +54,12 @@ impl Catalog {
     pub(crate) fn candidate(
         &self,
         plugin: Arc<Plugin>,
+        source: Source,
         accepted: &BTreeSet<CheckName>,
     ) -> Candidate {
         let name = plugin.name();
         let shelf = self.shelves.get(name);
-        let checks: Vec<_> = self
-            .checks()
-            .into_iter()
-            .filter(|(_, check)| check.plugin.as_ref() == Some(name))
-            .collect();
+        let checks = self.checks_on(name, source);
         let runs = |name: &CheckName| {
             let bound = self.bound.get(name);
             bound.is_some_and(|bound| matches!(bound.standing, Standing::Guest(_)))
@@ -83,7 +80,7 @@ impl Catalog {
         let unbound =
             |(name, check): (CheckName, Arc<CheckConfig>)| self.unbound_to(&name, &check, &plugin);
         Candidate {
-            baseline: self.baseline(name),
+            baseline: self.baseline(name, &checks),
             checks: checks.into_iter().map(unbound).collect(),
             serves,
             running,
@@ -99,9 +96,8 @@ impl Catalog {
     }
 
     /// Remembers under which words of its checks a version was refused.
-    pub(super) fn remember_refusal(&mut self, plugin: &PluginName, digest: Digest) {
-        let checks = self.checks().into_iter();
-        let checks = checks.filter(|(_, check)| check.plugin.as_ref() == Some(plugin));
+    pub(super) fn remember_refusal(&mut self, plugin: &PluginName, source: Source, digest: Digest) {
+        let checks = self.checks_on(plugin, source).into_iter();
         let refused = RefusedUnder {
             digest,
             checks: checks.collect(),
@@ -146,7 +142,7 @@ impl Candidate {
         for bound in &bounds {
             let is_running = self.running.contains(&bound.name);
             let why = match &bound.standing {
-                Standing::Failed(why) if is_running || self.serves && !is_tried => why,
+                Standing::Failed(failure) if is_running || self.serves && !is_tried => &failure.why,
                 Standing::Idle(why) if is_running => why,
                 _ => continue,
             };
@@ -154,6 +150,7 @@ impl Candidate {
                 check: bound.name.clone(),
                 why: why.clone(),
                 may_pass: bound.may_pass,
+                is_of_host: bound.is_of_host,
             });
         }
         self.baseline.hold(&self.plugin, &self.accepted)?;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::files::Misnamed;
-use super::{Catalog, Shelf, Standing, Standings};
+use super::{Catalog, Excess, Shelf, Source, Standing, Standings};
 use crate::check::{CheckName, Digest, PluginName, Text};
 use crate::config::Origin;
 
@@ -33,6 +33,8 @@ struct Page {
 struct Directory {
     path: String,
     readable: bool,
+    /// Files that are left out, because there are too many.
+    left_out: usize,
     error: Option<String>,
 }
 
@@ -40,6 +42,8 @@ struct Directory {
 struct PluginPage {
     name: String,
     state: State,
+    /// Where its file lies: `library` or `dir`.
+    source: Source,
     path: String,
     code: Option<String>,
     version: Option<String>,
@@ -73,7 +77,7 @@ struct CheckPage {
 
 impl Catalog {
     /// The answer to `GET /plugins`.
-    pub(crate) fn page(&self, standings: &Standings, configuration: ConfigurationPage) -> Value {
+    pub(crate) fn page(&self, standings: &Standings, configuration: ConfigurationPage) -> Bytes {
         let mut idle: BTreeMap<PluginName, String> = BTreeMap::new();
         let mut checks: BTreeMap<PluginName, Vec<_>> = BTreeMap::new();
         for (name, (check, standing)) in standings {
@@ -108,6 +112,7 @@ impl Catalog {
                     (None, Some(_), _) => State::Failed,
                     (None, None, _) => State::Loading,
                 },
+                source: shelf.source(),
                 path: shelf.path().display().to_string(),
                 code: good.map(|plugin| plugin.description().code.clone()),
                 version: good.map(|plugin| plugin.description().version.clone()),
@@ -127,10 +132,15 @@ impl Catalog {
         let misnamed = self.stand_ins.iter().map(PluginPage::misnamed);
         let plugins = self.shelves.iter().map(plugin).chain(misnamed).collect();
         let error = self.files.error().map(ToString::to_string);
+        let readable = error.is_none();
+        let excess = self.files.excess();
+        let left_out = excess.as_ref().map_or(0, Excess::left_out);
+        let error = error.or_else(|| excess.map(|excess| excess.to_string()));
         let path = self.config.plugins.dir.display().to_string();
         let directory = Directory {
             path,
-            readable: error.is_none(),
+            readable,
+            left_out,
             error,
         };
         let page = Page {
@@ -144,7 +154,8 @@ impl Catalog {
             directory,
             plugins,
         };
-        serde_json::to_value(page).expect("a page has string keys only")
+        let page = serde_json::to_vec(&page);
+        page.expect("a page has string keys only").into()
     }
 }
 
@@ -154,6 +165,7 @@ impl PluginPage {
         Self {
             name: String::from(Text::line(&file.stem, NAME_BYTES)),
             state: State::Failed,
+            source: Source::Dir,
             path: file.path.display().to_string(),
             code: None,
             version: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Shelved, Stamp};
+use super::{Restored, Shelved, Source, Stamp};
 use crate::check::Digest;
 use crate::plugin::{LoadError, Plugin};
 
@@ -13,7 +13,10 @@ use crate::plugin::{LoadError, Plugin};
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
     path: PathBuf,
+    source: Source,
     good: Option<Arc<Plugin>>,
+    /// Where the file of the version lay that serves.
+    good_source: Source,
     generation: u64,
     since: Option<Timestamp>,
     seen: Seen,
@@ -84,6 +87,16 @@ impl Shelf {
         self.good.as_ref()
     }
 
+    /// The version that serves, if it is of a directory that it may be taken from.
+    pub(super) fn good_from(&self, may_take: impl Fn(Source) -> bool) -> Option<&Arc<Plugin>> {
+        self.good.as_ref().filter(|_| may_take(self.good_source))
+    }
+
+    /// The directory that it is loaded from.
+    pub(crate) fn source(&self) -> Source {
+        self.source
+    }
+
     /// How many versions of it have been loaded.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
@@ -108,12 +121,17 @@ impl Shelf {
     }
 
     /// Takes in that the file is the version that serves, once more. Answers whether it was
-    /// something else meanwhile.
-    pub(super) fn restore(&mut self, stamp: Option<Stamp>) -> bool {
+    /// something else meanwhile, or lay elsewhere.
+    pub(super) fn restore(&mut self, source: Source, stamp: Option<Stamp>) -> Restored {
         let digest = self.good.as_ref().map(|plugin| plugin.digest());
         self.seen = Seen { digest, stamp };
         self.retry = None;
-        self.error.take().is_some()
+        let was_elsewhere = std::mem::replace(&mut self.good_source, source) != source;
+        match self.error.take() {
+            Some(_) => Restored::Mended,
+            None if was_elsewhere => Restored::Moved,
+            None => Restored::Unchanged,
+        }
     }
 
     /// Loads the file once more at the next look, if what it was refused for is such.
@@ -123,12 +141,25 @@ impl Shelf {
         }
     }
 
-    pub(super) fn begin(&mut self, path: PathBuf) {
+    /// Takes in which file is being loaded, and answers the directory of the one before it if it lay in
+    /// another.
+    pub(super) fn begin(&mut self, path: PathBuf, source: Source) -> Option<Source> {
+        let is_first = self.path.as_os_str().is_empty();
         self.path = path;
+        let before = std::mem::replace(&mut self.source, source);
+        if is_first || before == source {
+            return None;
+        }
+        // What was found was found in the other directory.
+        self.seen = Seen::default();
+        self.error = None;
+        self.retry = None;
+        Some(before)
     }
 
     pub(super) fn put(
         &mut self,
+        source: Source,
         outcome: LoadOutcome,
         stamp: Option<Stamp>,
         now: Timestamp,
@@ -172,6 +203,7 @@ impl Shelf {
                 self.generation += 1;
                 self.since = Some(now);
                 plugin.serve();
+                self.good_source = source;
                 self.good = Some(plugin);
                 Shelved::Loaded(self.generation)
             }
@@ -197,7 +229,7 @@ mod tests {
 
     fn failed_at(shelf: &mut Shelf, error: LoadError, now: Timestamp) -> Shelved {
         let outcome = LoadOutcome::Failed(Some(Digest::of(b"")), error);
-        shelf.put(outcome, None, now)
+        shelf.put(Source::Dir, outcome, None, now)
     }
 
     fn timeout() -> LoadError {
@@ -245,7 +277,7 @@ mod tests {
         assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
         // Other content is another file.
         let outcome = LoadOutcome::Failed(Some(Digest::of(b"other")), timeout());
-        shelf.put(outcome, None, now);
+        shelf.put(Source::Dir, outcome, None, now);
         assert!(shelf.seen(now + SHORTEST_PAUSE).digest.is_none());
     }
 
@@ -266,7 +298,7 @@ mod tests {
     fn a_file_that_could_not_be_read_is_read_at_the_next_look() {
         let mut shelf = Shelf::default();
         let outcome = LoadOutcome::Failed(None, LoadError::Read("a disk that hangs".into()));
-        shelf.put(outcome, None, START);
+        shelf.put(Source::Dir, outcome, None, START);
         assert!(shelf.seen(START).digest.is_none() && shelf.seen(START).stamp.is_none());
     }
 
@@ -278,10 +310,10 @@ mod tests {
         failed(&mut shelf, LoadError::Empty);
         shelf.retry_if(|_| true);
         let now = Timestamp::UNIX_EPOCH;
-        shelf.put(LoadOutcome::Unchanged, Some(stamp), now);
+        shelf.put(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
         assert_eq!(shelf.seen(START).stamp, None);
         failed(&mut shelf, LoadError::Empty);
-        shelf.put(LoadOutcome::Unchanged, Some(stamp), now);
+        shelf.put(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
         assert_eq!(shelf.seen(START).stamp, Some(stamp));
     }
 }

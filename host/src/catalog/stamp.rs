@@ -1,6 +1,7 @@
 //! How a file is told from what it was: whether it has to be read again, and whether somebody may
 //! still be writing it. Only what the file system says of it; its content is not looked at.
 
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -22,14 +23,18 @@ pub(crate) struct Stamp {
 impl Stamp {
     /// Looks at a file. Blocks.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let metadata = std::fs::metadata(path)?;
-        Ok(Self {
+        std::fs::metadata(path).map(|metadata| Self::new(&metadata))
+    }
+
+    /// What the metadata of a file say.
+    pub(super) fn new(metadata: &Metadata) -> Self {
+        Self {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
+        }
     }
 
     /// How long the file has been left alone at a moment. Nothing where its clock is ahead.

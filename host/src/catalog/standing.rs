@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
-use super::{Catalog, Shelf};
-use crate::check::{CheckName, RunReport, Status};
+use super::{Catalog, Shelf, Source};
+use crate::check::{CheckName, PluginName, RunReport, Status};
 use crate::config::{CheckConfig, Config, Environment, Location, Root, Secrets, Settings};
 use crate::native::NativeCheck;
 use crate::plugin::grants::{self, Grants};
@@ -32,9 +32,26 @@ pub(crate) enum Standing {
     /// The configuration has it for a native check, and none of its name is registered.
     Absent(String),
     /// Nothing runs, and this is why: code `load`.
-    Failed(String),
+    Failed(Failure),
     /// The plugin was dropped in and needs a configuration first; it is no check yet.
     Idle(String),
+}
+
+/// Why a check can't run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) why: String,
+    /// Whether it is the host's own trouble, and says nothing of plugin or configuration.
+    pub(crate) is_of_host: bool,
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            is_of_host: false,
+        }
+    }
 }
 
 /// A plugin bound to the configuration and grants of one check.
@@ -88,7 +105,7 @@ pub(crate) struct Binder {
 }
 
 /// A check that is to be bound to a plugin. That takes as long as the plugin's schema makes it take.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Unbound {
     binder: Binder,
     name: CheckName,
@@ -105,6 +122,8 @@ pub(crate) struct Bound {
     pub(super) standing: Standing,
     /// Whether it may come out otherwise the next time, although nothing here has changed.
     pub(super) may_pass: bool,
+    /// Whether it is the host's own trouble that the check can't run.
+    pub(super) is_of_host: bool,
     /// Whether the host's own code panicked over it.
     pub(crate) panicked: bool,
 }
@@ -126,25 +145,58 @@ impl Catalog {
                 )),
             });
         };
-        let Some(shelf) = self.shelves.get(plugin) else {
-            let searched = self.files.searched();
-            return Ok(Standing::Failed(match self.files.error() {
-                Some(error) => format!("cannot load plugin `{plugin}`: {error}"),
-                None => format!(
-                    "cannot load plugin `{plugin}`: there is no {plugin}.wasm in {searched}"
-                ),
+        let shelf = self.shelves.get(plugin);
+        let good = shelf.and_then(|shelf| shelf.good_from(|source| source.serves(check)));
+        let Some(good) = good else {
+            let file = self.file(plugin).filter(|(source, _)| source.serves(check));
+            let Some((source, _)) = file else {
+                return Ok(Standing::Failed(self.no_file(name, check, plugin)));
+            };
+            let shelf = shelf.filter(|shelf| shelf.source() == source);
+            let failed = shelf.and_then(|shelf| Some((shelf, shelf.error()?)));
+            return Ok(failed.map_or(Standing::Loading, |(shelf, error)| {
+                Standing::Failed(Failure {
+                    why: load_failure(plugin.as_str(), shelf, error, check),
+                    is_of_host: error.is_of_host(),
+                })
             }));
-        };
-        let Some(good) = shelf.good() else {
-            return Ok(match shelf.error() {
-                Some(error) => Standing::Failed(load_failure(plugin.as_str(), shelf, error, check)),
-                None => Standing::Loading,
-            });
         };
         match self.bound.get(name) {
             Some(bound) if bound.is_of(good, check) => Ok(bound.standing.clone()),
             _ => Err(self.unbound_to(name, check, good)),
         }
+    }
+
+    /// Why there is no file for a check, and what to do.
+    fn no_file(&self, name: &CheckName, check: &CheckConfig, plugin: &PluginName) -> Failure {
+        let (dir, library) = (self.files.dir().display(), self.files.library().display());
+        let cannot = format!("cannot load plugin `{plugin}`");
+        let takes_dir = Source::Dir.serves(check);
+        let error = self.files.error().filter(|_| takes_dir);
+        let error = error.map(|error| (error.to_string(), error.is_of_host));
+        let library_error = self.files.library_error();
+        let library_error = library_error.map(|error| (error.to_string(), error.is_of_host));
+        if let Some((why, is_of_host)) = error.or(library_error) {
+            let why = format!("{cannot}: {why}");
+            return Failure { why, is_of_host };
+        }
+        let why = if self.files.is_one_directory() {
+            format!("{cannot}: there is no {plugin}.wasm in {library}")
+        } else if takes_dir {
+            format!("{cannot}: there is no {plugin}.wasm in {dir} or {library}")
+        } else if self.files.dropped_in(plugin).is_some() {
+            format!(
+                "{cannot} for check `{name}`: it is in {dir} alone, and a check of the configuration \
+                 takes its plugin from the library {library}: write `dir = true` in `[checks.{name}]`, \
+                 or move {plugin}.wasm to {library}"
+            )
+        } else {
+            format!(
+                "{cannot}: there is no {plugin}.wasm in {library}; with `dir = true` in \
+                 `[checks.{name}]` it may be in {dir} as well"
+            )
+        };
+        why.into()
     }
 
     /// A check that is to be bound to a version of its plugin.
@@ -212,6 +264,25 @@ fn within<T, U>(
 }
 
 impl Unbound {
+    /// The check.
+    pub(crate) fn name(&self) -> &CheckName {
+        &self.name
+    }
+
+    /// Whether trusted roots are read from files for it, which may hang.
+    pub(crate) fn reads_files(&self) -> bool {
+        let roots = self.check.roots.as_ref();
+        let roots = roots.unwrap_or(&self.binder.config.tls.roots);
+        roots.iter().any(|root| matches!(root, Root::File(_)))
+    }
+
+    /// What comes of it where it could not be bound: that is tried again at the next look.
+    pub(crate) fn given_up(&self, why: &str) -> Bound {
+        self.bound(Err(BindFailure::Host(format!(
+            "its settings could not be looked at: {why}; the host tries again at the next look"
+        ))))
+    }
+
     /// Binds it. Blocks.
     pub(crate) fn bind(&self) -> Bound {
         let bind = || self.binder.bind(&self.name, &self.check, &self.plugin);
@@ -220,7 +291,7 @@ impl Unbound {
         let panicked = task.is_err();
         let task = task.unwrap_or_else(|_| {
             let why = "the host panicked while it held the settings against the schema";
-            Err(BindFailure::Other(why.into()))
+            Err(BindFailure::Host(why.into()))
         });
         Bound {
             panicked,
@@ -236,7 +307,8 @@ impl Unbound {
     }
 
     fn bound(&self, task: Result<Task, BindFailure>) -> Bound {
-        let may_pass = matches!(task, Err(BindFailure::Passing(_)));
+        let is_of_host = matches!(task, Err(BindFailure::Host(_)));
+        let may_pass = matches!(task, Err(BindFailure::Passing(_) | BindFailure::Host(_)));
         let dropped_in = !self.binder.config.checks.contains_key(&self.name);
         let standing = match task {
             Ok(task) => Standing::Guest(Arc::new(GuestCheck {
@@ -246,9 +318,10 @@ impl Unbound {
             Err(BindFailure::Config(why)) if dropped_in => Standing::Idle(why),
             Err(failure) => {
                 let (name, plugin) = (&self.name, self.plugin.name());
-                Standing::Failed(format!(
-                    "cannot run check `{name}` with plugin `{plugin}`: {failure}"
-                ))
+                Standing::Failed(Failure {
+                    why: format!("cannot run check `{name}` with plugin `{plugin}`: {failure}"),
+                    is_of_host,
+                })
             }
         };
         Bound {
@@ -257,6 +330,7 @@ impl Unbound {
             plugin: Arc::clone(&self.plugin),
             standing,
             may_pass,
+            is_of_host,
             panicked: false,
         }
     }
@@ -318,7 +392,10 @@ impl Binder {
         let roots = check.roots.as_ref().unwrap_or(&self.config.tls.roots);
         let roots = plugin.roots(Some(roots));
         // A file that can't be read now may be there at the next look.
-        let roots = roots.map_err(|error| BindFailure::Passing(error.to_string()))?;
+        let roots = roots.map_err(|error| match error.is_of_host() {
+            true => BindFailure::Host(error.to_string()),
+            false => BindFailure::Passing(error.to_string()),
+        })?;
         let secrets = self.config.secrets.with(&binding.secrets);
         Ok(Task {
             check: name.clone(),
@@ -364,6 +441,9 @@ pub(crate) enum BindFailure {
     /// Something outside the host, which may come right by itself.
     #[error("{0}")]
     Passing(String),
+    /// The host's own trouble, which may pass.
+    #[error("{0}; the host lacks something, and tries again at the next look")]
+    Host(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -375,6 +455,7 @@ impl BindFailure {
         match self {
             Self::Config(why) => Self::Config(clean(why)),
             Self::Passing(why) => Self::Passing(clean(why)),
+            Self::Host(why) => Self::Host(clean(why)),
             Self::Other(why) => Self::Other(clean(why)),
         }
     }
@@ -393,7 +474,7 @@ fn load_failure(plugin: &str, shelf: &Shelf, error: &LoadError, check: &CheckCon
 }
 
 /// How long the checks of one plugin may take to be bound, all of them together.
-const BIND_TIME: Duration = Duration::from_secs(30);
+pub(crate) const BIND_TIME: Duration = Duration::from_secs(30);
 /// Room for the longest path, and what stands before it.
 const GRANT_BYTES: usize = 8 << 10;
 const FAILURE_BYTES: usize = 8 << 10;

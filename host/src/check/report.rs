@@ -206,6 +206,15 @@ impl RunReport {
             Code::Host | Code::Full => Status::Unknown,
             _ => Status::Unhealthy,
         };
+        Self::ended(status, error, elapsed)
+    }
+
+    /// Nothing ran, and the host is to blame: the status is `unknown`, whatever the code.
+    pub fn unknown(error: RunError, elapsed: Duration) -> Self {
+        Self::ended(Status::Unknown, error, elapsed)
+    }
+
+    fn ended(status: Status, error: RunError, elapsed: Duration) -> Self {
         let outcome = Outcome::plain(status, error.message.clone());
         Self {
             error: Some(error),

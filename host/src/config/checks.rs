@@ -26,6 +26,8 @@ pub struct CheckConfig {
     pub limits: Limits,
     /// The only file that is loaded as the plugin; none: whatever is there.
     pub sha256: Option<Digest>,
+    /// Whether its plugin may lie in the plugins directory; else it is taken from the library alone.
+    pub dir: bool,
     /// Whether it runs at all.
     pub enabled: bool,
     /// What it may reach besides the addresses in its settings.
@@ -45,6 +47,8 @@ pub struct Defaults {
     pub schedule: Schedule,
     /// What one run may use.
     pub limits: Limits,
+    /// Whether plugins of checks may lie in the plugins directory.
+    pub dir: bool,
 }
 
 /// When a check runs and what its result counts.
@@ -162,6 +166,7 @@ impl CheckConfig {
             schedule: defaults.schedule.clone(),
             limits: defaults.limits.clone(),
             sha256: None,
+            dir: defaults.dir,
             enabled: true,
             allow: Allow::default(),
             roots: None,
@@ -243,6 +248,7 @@ impl PartialEq for CheckConfig {
             schedule,
             limits,
             sha256,
+            dir,
             enabled,
             allow,
             roots,
@@ -253,6 +259,7 @@ impl PartialEq for CheckConfig {
             && *schedule == other.schedule
             && *limits == other.limits
             && *sha256 == other.sha256
+            && *dir == other.dir
             && *enabled == other.enabled
             && *allow == other.allow
             && *roots == other.roots

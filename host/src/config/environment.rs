@@ -106,7 +106,12 @@ pub const VARIABLES: &[Variable] = &[
     Variable::of(
         "VITALS_PLUGINS_DIR",
         "plugins.dir",
-        "directory of the plugins",
+        "directory of the plugins that run by themselves",
+    ),
+    Variable::of(
+        "VITALS_PLUGINS_LIBRARY",
+        "plugins.library",
+        "directory of the plugins that checks name",
     ),
     Variable::of(
         "VITALS_ADMIN_TOKEN",

@@ -4,8 +4,7 @@
 //! Keys are left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::diagnose::{Diagnostic, Location};
@@ -13,6 +12,7 @@ use super::environment::Environment;
 use super::faults::Faults;
 use super::tree::{Node, Value, Way};
 use crate::check::Text;
+use crate::regular_file::{self, ReadError};
 
 /// What expanding a file's strings came across.
 #[derive(Default)]
@@ -212,15 +212,11 @@ fn is_variable(name: &str) -> bool {
 
 /// Reads a file less one newline at its end. Only a regular file: another one may never end.
 fn read(path: &Path) -> io::Result<String> {
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path)?;
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(io::Error::other("it is larger than 64 KiB"));
-    }
+    let bytes = regular_file::read(path, LARGEST_FILE).map_err(|error| match error {
+        ReadError::Io(error) => error,
+        ReadError::TooLarge { .. } => io::Error::other("it is larger than 64 KiB"),
+        error => io::Error::other(error),
+    })?;
     let mut text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
     let line_end = text
         .strip_suffix('\n')

@@ -83,6 +83,8 @@ pub(super) struct RawDefaults {
     pub(super) trial: bool,
     /// Whether the receivers of `[notify]` are told when a check turns.
     pub(super) notify: bool,
+    /// Whether plugins of checks may lie in `plugins.dir`.
+    pub(super) dir: bool,
     /// What one run may use.
     pub(super) limits: Limits,
 }
@@ -98,6 +100,10 @@ pub(super) struct RawCheck {
     pub(super) plugin: Option<PluginName>,
     /// Whether it runs at all. Default: `true`.
     pub(super) enabled: Option<bool>,
+    /// Whether its plugin may lie in `plugins.dir`, which is searched first then. Else it is taken from
+    /// `plugins.library`, and from `plugins.dir` only if `sha256` says which file is meant. Default:
+    /// that of `[defaults]`.
+    pub(super) dir: Option<bool>,
     /// SHA-256 of the plugin's file in hexadecimal: only that file is loaded. Default: any is.
     #[schemars(with = "Option<String>")]
     pub(super) sha256: Option<Digest>,
@@ -225,6 +231,7 @@ impl Default for RawDefaults {
             retry_interval: None,
             trial,
             notify,
+            dir: false,
             limits,
         }
     }

@@ -117,6 +117,7 @@ fn defaults(raw: &RawDefaults, root: &Node, faults: &Faults) -> Defaults {
     Defaults {
         schedule,
         limits: raw.limits.clone(),
+        dir: raw.dir,
     }
 }
 
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn every_key_of_defaults_can_stand_in_a_check() {
         let keys = "interval = '10s'\ntimeout = '9s'\ncritical = false\nfall = 2\nrise = 3\n\
-            retry_interval = '9s'\nlimits = { fuel = 1, memory = '1MiB', output = '3KiB', \
+            retry_interval = '9s'\ndir = true\nlimits = { fuel = 1, memory = '1MiB', output = '3KiB', \
             connections = 0, http_body = '4KiB' }";
         let defaults = format!("[defaults]\n{keys}")
             .parse::<Config>()
@@ -219,6 +220,7 @@ mod tests {
         let check = check(&format!("[checks.a]\nplugin = 'p'\n{keys}"));
         assert_eq!(check.schedule, defaults.schedule);
         assert_eq!(check.limits, defaults.limits);
+        assert!(check.dir && defaults.dir);
         assert_ne!(defaults.schedule, Schedule::default());
     }
 

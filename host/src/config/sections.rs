@@ -82,11 +82,12 @@ pub enum Details {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plugins {
-    /// Directory of the plugins; a `.wasm` that is put here runs. An empty string: none, for a
-    /// program whose checks are all native. Relative paths, here and in every
-    /// other key, start at the working directory. Environment: `VITALS_PLUGINS_DIR`.
+    /// Directory in which a `.wasm` that no check names runs by itself; 1024 of them at most. A check takes
+    /// its plugin from here only if it says `dir = true`. An empty string: none. Relative paths, here and
+    /// in every other key, start at the working directory. Environment: `VITALS_PLUGINS_DIR`.
     pub dir: PathBuf,
-    /// Directory that is searched for a named plugin after `dir`. Nothing in it runs by itself.
+    /// Directory of the plugins that checks name. Nothing in it runs by itself. It may be `dir`.
+    /// Environment: `VITALS_PLUGINS_LIBRARY`.
     #[serde(deserialize_with = "values::path")]
     pub library: PathBuf,
     /// Whether a plugin in `dir` that no check names runs as the check `module:<file stem>`.

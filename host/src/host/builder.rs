@@ -233,7 +233,7 @@ fn assemble(
         beat: Arc::clone(&beats.watcher),
     };
     let (notices, received) = mpsc::unbounded_channel();
-    let watcher = Watcher::new(catalog, sources, rooms, notices.clone(), received);
+    let watcher = Watcher::new(catalog, sources, rooms, received);
     let loops = Arc::new(Loops::new(sandbox.clone(), Arc::clone(&schedule), beats));
     let inside = Inside {
         board: Arc::clone(&board),

@@ -189,6 +189,8 @@ families! {
     GAUGE NOTIFICATIONS_WAITING = "vitals_notifications_waiting" ["receiver"];
     /// Panics of the host's own code, each contained in its task.
     COUNTER HOST_PANICS = "vitals_host_panics_total" [];
+    /// How often plugins directory, library or configuration did not answer within 10 seconds.
+    COUNTER DISK_HANGS = "vitals_disk_hangs_total" [];
     /// Turns of the clock that interrupts guests.
     COUNTER EPOCH_TICKS = "vitals_epoch_ticks_total" [];
     /// Whether the configuration was taken over when it was last read.

@@ -20,6 +20,7 @@ pub(super) struct Host {
     queue_wait: Histogram,
     skipped: IntCounterVec,
     panics: IntCounter,
+    disk_hangs: IntCounter,
     notifications: IntCounterVec,
     dropped: IntCounterVec,
     waiting: IntGaugeVec,
@@ -52,6 +53,7 @@ impl Host {
             queue_wait: register(&registry, Histogram::with_opts(queue_wait)),
             skipped: register(&registry, counters(&family::RUNS_SKIPPED)),
             panics: register(&registry, IntCounter::with_opts(family::HOST_PANICS.opts())),
+            disk_hangs: register(&registry, IntCounter::with_opts(family::DISK_HANGS.opts())),
             notifications: register(&registry, counters(&family::NOTIFICATIONS)),
             dropped: register(&registry, counters(&family::NOTIFICATIONS_DROPPED)),
             waiting: register(&registry, waiting),
@@ -84,6 +86,10 @@ impl Host {
 
     pub(super) fn panicked(&self) {
         self.panics.inc();
+    }
+
+    pub(super) fn disk_hung(&self) {
+        self.disk_hangs.inc();
     }
 
     pub(super) fn notified(&self, receiver: &str, result: &'static str) {

@@ -1,7 +1,5 @@
 //! The gate: from the bytes of a file to a plugin that can run, or the reason why not.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +24,7 @@ use super::state::State;
 use super::{bindings, imports, shape};
 use crate::check::{CheckName, Digest, PluginName, Text};
 use crate::config::{Limits, Root, Secrets};
+use crate::regular_file;
 
 /// A plugin that passed the gate: compiled, linked and described, ready to be run by any number of
 /// checks.
@@ -85,23 +84,13 @@ impl Plugin {
     ///
     /// Blocks; not for the async runtime's own threads.
     pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-        let read = |error: std::io::Error| LoadError::Read(error.to_string());
-        let metadata = std::fs::metadata(path).map_err(read)?;
-        if !metadata.is_file() {
-            return Err(LoadError::Read("it is not a regular file".into()));
-        }
-        if metadata.len() > MAX_BYTES {
-            return Err(LoadError::TooLarge {
-                size: metadata.len(),
-                limit: MAX_BYTES,
-            });
-        }
-        let expected = usize::try_from(metadata.len()).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(expected + 1);
-        // A file can grow after it was looked at.
-        let mut file = File::open(path).map_err(read)?.take(MAX_BYTES + 1);
-        file.read_to_end(&mut bytes).map_err(read)?;
-        Ok(bytes)
+        Self::read_until(path, None)
+    }
+
+    /// Like [`Plugin::read`], but reads no further past a moment.
+    pub(crate) fn read_until(path: &Path, until: Option<Instant>) -> Result<Vec<u8>, LoadError> {
+        let file = regular_file::open_stored(path)?;
+        Ok(regular_file::read_opened(file, MAX_BYTES, until)?)
     }
 
     /// The name: the stem of the file.

@@ -35,7 +35,7 @@ pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
 pub(super) use self::tls::{Purpose, Shaken, Trouble, Unshaken, trouble, unprovable, verify};
 pub use self::tls::{Roots, RootsError};
 use super::grants::{Grants, Host, Kind, Peer, Refusal, Resolved};
-use super::pool::PoolError;
+use crate::blocking_pool::PoolError;
 use crate::check::{self, CheckName};
 use crate::config::Secrets;
 
@@ -157,7 +157,11 @@ impl Egress {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let _turn = self.0.examining.lock().await;
-        self.0.network.certificates().run(&self.0.check, work).await
+        self.0
+            .network
+            .certificates()
+            .run(self.0.check.as_str(), work)
+            .await
     }
 
     /// Takes one connection from the budget; `false` where none is left.

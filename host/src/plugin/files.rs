@@ -49,7 +49,7 @@ impl State {
         }
         let (grants, there) = (self.grants.clone(), asked.clone());
         let work = move || work(&there, &grants);
-        let answer = self.files.run(self.journal.check(), work).await;
+        let answer = self.files.run(self.journal.check().as_str(), work).await;
         let trouble = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(trouble)) => trouble,

@@ -3,6 +3,7 @@
 use super::compile::CompileError;
 use super::schema::BindingError;
 use crate::check::{CheckName, Code, Conduct, Digest, RunError, Text};
+use crate::regular_file::ReadError;
 
 /// Why a file is no plugin that this host can run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +11,9 @@ pub enum LoadError {
     /// The file could not be read.
     #[error("cannot read it: {0}")]
     Read(String),
+    /// The host could not read the file; that says nothing of the file.
+    #[error("the host could not read it: {0}; it tries again at the next look")]
+    Unread(String),
     /// The file has no bytes.
     #[error("the file is empty; if it is being written, it is read again when that is done")]
     Empty,
@@ -116,6 +120,8 @@ pub enum LoadError {
         why: String,
         /// Whether that lies in something outside, which may come right by itself.
         may_pass: bool,
+        /// Whether it is the host's own trouble.
+        is_of_host: bool,
     },
     /// The trial run of a check was ended by a limit, or broke down.
     #[error(
@@ -138,6 +144,7 @@ impl LoadError {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Read(_) => "read",
+            Self::Unread(_) => "unread",
             Self::Empty => "empty",
             Self::TooLarge { .. } => "too-large",
             Self::NotWasm => "not-wasm",
@@ -168,12 +175,24 @@ impl LoadError {
         }
     }
 
+    /// Whether it is the host's own trouble (it has no descriptors, processes or time left), and says
+    /// nothing of the file.
+    pub(crate) fn is_of_host(&self) -> bool {
+        match self {
+            Self::Unread(_) | Self::Panic(_) => true,
+            Self::Compile(error) => error.is_of_host(),
+            Self::Describe(error) => matches!(error.code, Code::Host | Code::Full),
+            Self::Unfit { is_of_host, .. } => *is_of_host,
+            _ => false,
+        }
+    }
+
     /// Whether the same file may be loaded at another time: what failed was not in it.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Read(_) | Self::Panic(_) => true,
-            Self::Compile(error) => error.may_pass(),
-            Self::Describe(error) => matches!(error.code, Code::Timeout | Code::Host | Code::Full),
+            _ if self.is_of_host() => true,
+            Self::Read(_) => true,
+            Self::Describe(error) => error.code == Code::Timeout,
             Self::Unfit { may_pass, .. } => *may_pass,
             // Who waits for somebody else may be answered the next time.
             Self::Trial { error, .. } => error.conduct() != Conduct::Foul,
@@ -187,5 +206,15 @@ impl LoadError {
             self,
             Self::Digest { .. } | Self::Widening { .. } | Self::Unfit { .. } | Self::Trial { .. }
         )
+    }
+}
+
+impl From<ReadError> for LoadError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::TooLarge { size, limit } => Self::TooLarge { size, limit },
+            error if error.is_of_host() => Self::Unread(error.to_string()),
+            error => Self::Read(error.to_string()),
+        }
     }
 }

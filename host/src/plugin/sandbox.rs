@@ -19,9 +19,9 @@ use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
 use super::io_error;
 use super::metrics::GuestMetrics;
-use super::pool::{BlockingPool, Work};
 use super::state::State;
 use super::threads::GuestThreads;
+use crate::blocking_pool::{BlockingPool, Work};
 use crate::check::Digest;
 use crate::config::{Config, Root};
 

@@ -15,8 +15,8 @@ use super::engine::Ticking;
 use super::grants::Grants;
 use super::limiter::MemoryLimiter;
 use super::output::OutputTail;
-use super::pool::BlockingPool;
 use super::run::RunLimits;
+use crate::blocking_pool::BlockingPool;
 
 /// The data of a store. A fresh one for every run: nothing leaks from one to the next.
 pub(super) struct State {

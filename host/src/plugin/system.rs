@@ -40,7 +40,7 @@ impl State {
         if let Err(refusal) = decision {
             return Err(SystemError::Denied(self.egress.refuse(refusal)));
         }
-        match self.files.run(self.journal.check(), look).await {
+        match self.files.run(self.journal.check().as_str(), look).await {
             Ok(answer) => answer.map_err(SystemError::Unavailable),
             Err(error) => Err(SystemError::Unavailable(error.to_string())),
         }

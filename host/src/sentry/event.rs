@@ -62,6 +62,14 @@ pub(super) fn not_loaded(failure: &NotLoaded<'_>) -> Event<'static> {
     event
 }
 
+pub(super) fn plugin_moved(plugin: &PluginName, from: &str, to: &str) -> Event<'static> {
+    let message =
+        format!("plugin {plugin} is taken from the {to} from here on, not from the {from}");
+    let mut event = event(Level::Warning, &message, &["moved", plugin.as_str()]);
+    tag(&mut event, "plugin", plugin.as_str());
+    event
+}
+
 pub(super) fn panicked(
     place: &str,
     check: Option<&CheckName>,

@@ -279,6 +279,18 @@ async fn what_the_configuration_holds_secret_is_in_no_event() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_comes_from_another_directory_is_told() {
+    let sink = Sink::default();
+    let sentry = sentry(sink.start().await, &Secrets::default());
+    sentry.plugin_moved(&"redis".parse().unwrap(), "library", "plugins directory");
+    let events = sink.after(&sentry).await;
+    let words =
+        "plugin redis is taken from the plugins directory from here on, not from the library";
+    assert!(events[0].to_string().contains(words), "{events:?}");
+    assert_eq!(events[0]["level"], "warning");
+}
+
+#[tokio::test]
 async fn the_same_failure_to_load_is_told_once() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());

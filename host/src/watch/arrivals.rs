@@ -4,23 +4,38 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::task::JoinError;
+use tokio::task::{Id, JoinError};
 
 use super::Watcher;
 use super::judge::{Arrival, Judged, judge};
 use super::load::{self, Load};
 use crate::catalog::{LoadOutcome, Restored, Shelf, Shelved, Stamp, Wanted};
-use crate::check::PluginName;
+use crate::check::{CheckName, PluginName};
 use crate::plugin::{LoadError, Plugin};
 use crate::reload::{PluginOutcome, PluginReload};
 
+/// A version that could be loaded, and is to be judged.
+struct ToJudge {
+    wanted: Wanted,
+    stamp: Option<Stamp>,
+    plugin: Arc<Plugin>,
+}
+
 impl Watcher {
-    pub(super) fn joined(&mut self, arrival: Result<Arrival, JoinError>) {
+    pub(super) fn joined(&mut self, arrival: Result<(Id, Arrival), JoinError>) {
         match arrival {
-            Ok(arrival) => self.arrived(arrival),
+            Ok((task, arrival)) => {
+                self.tasks.remove(&task);
+                self.arrived(arrival);
+            }
             Err(error) => {
+                let name = self.tasks.remove(&error.id());
                 if let Ok(panic) = error.try_into_panic() {
                     self.tell_of_panic(panic.as_ref());
+                }
+                if let Some(name) = name {
+                    self.loading.remove(&name);
+                    self.loaded(&name);
                 }
             }
         }
@@ -28,25 +43,42 @@ impl Watcher {
 
     fn arrived(&mut self, arrival: Arrival) {
         let name = arrival.wanted().name.clone();
-        let now = if self.again.contains_key(&name) {
-            let mut all = self.catalog.wanted().into_iter();
-            all.find(|now| now.name == name)
-        } else {
-            None
-        };
+        // First of all: whatever goes wrong here, the plugin can be loaded again.
+        let accepted = self.loading.remove(&name).unwrap_or_default();
+        let now = self.catalog.wanted_of(&name);
         // Another file stands for it now: what was found says nothing of what is there.
         let is_another = now
             .as_ref()
             .is_some_and(|now| now.path != arrival.wanted().path);
-        if !is_another {
-            match arrival {
-                Arrival::Loaded(Load {
-                    wanted,
-                    outcome: LoadOutcome::Loaded(plugin),
-                    stamp,
-                }) => match self.catalog.restore(&plugin, stamp) {
-                    None => return self.judge(wanted, stamp, plugin),
+        if is_another {
+            self.again.entry(name.clone()).or_default();
+        } else if let Some(to_judge) = self.take_in(arrival, now.is_some()) {
+            self.judge(to_judge, &accepted);
+            self.loading.insert(name, accepted);
+            return;
+        }
+        self.loaded(&name);
+    }
+
+    /// Takes in what became of a file that `is_there`, and answers what is to be judged yet.
+    fn take_in(&mut self, arrival: Arrival, is_there: bool) -> Option<ToJudge> {
+        match arrival {
+            Arrival::Loaded(Load {
+                wanted,
+                outcome: LoadOutcome::Loaded(plugin),
+                stamp,
+            }) => {
+                let name = &wanted.name;
+                match self.catalog.restore(&plugin, wanted.source, stamp) {
+                    None => {
+                        return Some(ToJudge {
+                            wanted,
+                            stamp,
+                            plugin,
+                        });
+                    }
                     Some(Restored::Unchanged) => {}
+                    Some(Restored::Moved) => self.unsettled = true,
                     Some(Restored::Mended) => {
                         let digest = plugin.digest();
                         let digest = digest.short();
@@ -55,47 +87,70 @@ impl Watcher {
                             plugin = %name, %version, %digest,
                             "plugin that serves is back in its file"
                         );
-                        self.rooms.metrics.plugin_restored(&name);
-                        self.rooms.sentry.forget(&name);
+                        self.rooms.metrics.plugin_restored(name);
+                        self.rooms.sentry.forget(name);
                         self.unsettled = true;
-                    }
-                },
-                Arrival::Judged(judged) if judged.revision != self.catalog.revision() => {
-                    // The configuration has changed since.
-                    return self.judge(judged.wanted, judged.stamp, judged.plugin);
-                }
-                Arrival::Judged(judged) => self.judged(judged),
-                Arrival::Loaded(Load {
-                    wanted,
-                    outcome,
-                    stamp,
-                }) => {
-                    let is_unread = matches!(outcome, LoadOutcome::Failed(_, LoadError::Read(_)));
-                    // It was away for a moment.
-                    if now.is_none() || !is_unread {
-                        self.shelve(&wanted, outcome, stamp);
                     }
                 }
             }
+            // The configuration has changed since.
+            Arrival::Judged(judged) if judged.revision != self.catalog.revision() => {
+                let Judged {
+                    wanted,
+                    stamp,
+                    plugin,
+                    ..
+                } = judged;
+                return Some(ToJudge {
+                    wanted,
+                    stamp,
+                    plugin,
+                });
+            }
+            Arrival::Judged(judged) => self.judged(judged),
+            Arrival::Loaded(Load {
+                wanted,
+                outcome,
+                stamp,
+            }) => {
+                let is_unread = matches!(outcome, LoadOutcome::Failed(_, LoadError::Read(_)));
+                let is_due = is_there && self.again.contains_key(&wanted.name);
+                // It was away for a moment.
+                if !(is_unread && is_due) {
+                    self.shelve(&wanted, outcome, stamp);
+                }
+            }
         }
-        self.loading.remove(&name);
-        let accepted = self.again.remove(&name).unwrap_or_default();
-        if let Some(now) = now {
+        None
+    }
+
+    /// A plugin is not being loaded any more, unless it has changed meanwhile.
+    fn loaded(&mut self, name: &PluginName) {
+        if let Some(accepted) = self.again.remove(name)
+            && let Some(now) = self.catalog.wanted_of(name)
+        {
             self.begin(now, accepted);
-        } else {
-            let refused = self.refused(&name);
-            self.reloads.done(&name, refused.as_ref());
+            if self.loading.contains_key(name) {
+                return;
+            }
         }
+        let refused = self.refused(name);
+        self.reloads.done(name, refused.as_ref());
     }
 
     /// Has a version judged that could be loaded.
-    fn judge(&mut self, wanted: Wanted, stamp: Option<Stamp>, plugin: Arc<Plugin>) {
-        let nothing = BTreeSet::new();
-        let accepted = self.loading.get(&wanted.name).unwrap_or(&nothing);
-        let candidate = self.catalog.candidate(plugin, accepted);
+    fn judge(&mut self, to_judge: ToJudge, accepted: &BTreeSet<CheckName>) {
+        let ToJudge {
+            wanted,
+            stamp,
+            plugin,
+        } = to_judge;
+        let candidate = self.catalog.candidate(plugin, wanted.source, accepted);
         let schedule = Arc::clone(&self.rooms.schedule);
+        let name = wanted.name.clone();
         let judged = judge(wanted, stamp, candidate, schedule);
-        self.arrivals.spawn(async { Arrival::Judged(judged.await) });
+        let judged = self.arrivals.spawn(async { Arrival::Judged(judged.await) });
+        self.tasks.insert(judged.id(), name);
     }
 
     /// Takes in what became of a version.
@@ -111,8 +166,8 @@ impl Watcher {
             Err(error) => {
                 let refusal = LoadOutcome::Failed(Some(plugin.digest()), error);
                 let facts = load::facts(&refusal).of(&plugin);
-                let (name, now) = (&wanted.name, Timestamp::now());
-                let shelved = self.catalog.shelve(name, refusal, stamp, now);
+                let now = Timestamp::now();
+                let shelved = self.catalog.shelve(&wanted, refusal, stamp, now);
                 self.tell(&wanted, shelved, &facts);
             }
             Ok(passed) => {
@@ -121,7 +176,7 @@ impl Watcher {
                 }
                 let facts = load::facts(&LoadOutcome::Loaded(plugin));
                 let now = Timestamp::now();
-                let shelved = self.catalog.install(passed.fitting, stamp, now);
+                let shelved = self.catalog.install(&wanted, passed.fitting, stamp, now);
                 self.tell(&wanted, shelved, &facts);
                 if matches!(shelved, Shelved::Loaded(_)) {
                     let trials = passed.trials.into_iter();
@@ -134,8 +189,8 @@ impl Watcher {
 
     fn shelve(&mut self, wanted: &Wanted, outcome: LoadOutcome, stamp: Option<Stamp>) {
         let facts = load::facts(&outcome);
-        let name = &wanted.name;
-        let shelved = self.catalog.shelve(name, outcome, stamp, Timestamp::now());
+        let now = Timestamp::now();
+        let shelved = self.catalog.shelve(wanted, outcome, stamp, now);
         self.tell(wanted, shelved, &facts);
     }
 
@@ -156,7 +211,7 @@ impl Watcher {
     }
 
     /// What there is to say of a plugin whose newest file does not serve.
-    fn refused(&self, name: &PluginName) -> Option<PluginReload> {
+    pub(super) fn refused(&self, name: &PluginName) -> Option<PluginReload> {
         let shelf = self.catalog.shelf(name)?;
         shelf.error()?;
         Some(reload_of(name, shelf, PluginOutcome::Refused))

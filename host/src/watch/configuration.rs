@@ -2,7 +2,6 @@
 //! What is done about it, this file does not know.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,6 +10,7 @@ use super::directory::DEBOUNCE;
 use crate::catalog::Stamp;
 use crate::check::{CheckName, Digest};
 use crate::config::{Config, Origin, Sources};
+use crate::regular_file;
 
 /// Where the configuration comes from, and what was last read there.
 #[derive(Clone, Debug)]
@@ -132,6 +132,13 @@ impl Configuration {
     }
 
     fn read(&mut self) -> Found {
+        let path = self.sources.path();
+        // A pipe can be read once, when the host starts.
+        if path.metadata().is_ok_and(|file| !file.is_file()) {
+            let path = path.display();
+            let why = "cannot read the configuration again: it is not a regular file";
+            return self.wrong(vec![format!("{path}: {why}")]);
+        }
         let config = match Config::load(&self.sources) {
             Ok(config) => config,
             Err(found) => return self.wrong(found.iter().map(ToString::to_string).collect()),
@@ -183,15 +190,10 @@ fn files(sources: &Sources, config: &Config) -> BTreeSet<PathBuf> {
 }
 
 fn contents(files: impl Iterator<Item = PathBuf>) -> Contents {
-    let content = |file: &Path| {
-        // Another kind of file may never end.
-        let metadata = fs::metadata(file).ok()?;
-        let is_readable = metadata.is_file() && metadata.len() <= LARGEST;
-        is_readable.then(|| fs::read(file).ok()).flatten()
-    };
     files
         .map(|file| {
-            let digest = content(&file).map(|bytes| Digest::of(&bytes));
+            let content = regular_file::read(&file, LARGEST).ok();
+            let digest = content.map(|bytes| Digest::of(&bytes));
             (file, digest)
         })
         .collect()
@@ -220,6 +222,8 @@ const LARGEST: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::config::Environment;
 

@@ -11,21 +11,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use notify::event::{Event, EventKind, ModifyKind};
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::identity::{Identity, Version};
 pub(super) use self::quiet::DEBOUNCE;
 use self::quiet::Unrest;
-use super::Notice;
 use crate::check::shown_path;
 
 /// Watches directories, each for as long as it is there and without those in it. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct DirectoryWatch(Arc<Mutex<Watching>>);
+pub(super) struct DirectoryWatch {
+    /// Locked while directories are looked at, which can take for ever.
+    watching: Arc<Mutex<Watching>>,
+    unrest: Unrest,
+}
 
 struct Watching {
-    notify: mpsc::UnboundedSender<Notice>,
+    /// What is told of, once for all that comes before it is heard.
+    look: mpsc::Sender<()>,
+    /// Where that is told from: directories are looked at on threads of no runtime.
+    runtime: Handle,
+    unrest: Unrest,
     /// Where events come from; nothing before the first directory.
     events: Option<Events>,
     /// What was wanted last, as it was then.
@@ -37,7 +45,6 @@ struct Watching {
 
 struct Events {
     watcher: RecommendedWatcher,
-    unrest: Unrest,
     _telling: AbortOnDropHandle<()>,
 }
 
@@ -62,14 +69,22 @@ struct Root {
 }
 
 impl DirectoryWatch {
-    pub(super) fn new(notify: mpsc::UnboundedSender<Notice>) -> Self {
-        Self(Arc::new(Mutex::new(Watching {
-            notify,
+    /// A watch that says by `look` that it is time to. The channel holds one word, which is enough.
+    pub(super) fn new(look: mpsc::Sender<()>) -> Self {
+        let unrest = Unrest::default();
+        let watching = Watching {
+            look,
+            runtime: Handle::current(),
+            unrest: unrest.clone(),
             events: None,
             wanted: BTreeMap::new(),
             watched: Watched::default(),
             complained: BTreeSet::new(),
-        })))
+        };
+        Self {
+            watching: Arc::new(Mutex::new(watching)),
+            unrest,
+        }
     }
 
     /// Watches these directories and no others. One that is not there, or can't be watched, is
@@ -103,13 +118,12 @@ impl DirectoryWatch {
 
     /// Whether a file has not rested since something happened to it: when it has, that is told.
     pub(super) fn is_restless(&self, file: &Path) -> bool {
-        let (watching, file) = (self.lock(), std::path::absolute(file));
-        let unrest = watching.events.as_ref().map(|events| &events.unrest);
-        file.is_ok_and(|file| unrest.is_some_and(|unrest| unrest.holds(&file)))
+        std::path::absolute(file).is_ok_and(|file| self.unrest.holds(&file))
     }
 
     fn lock(&self) -> MutexGuard<'_, Watching> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let watching = self.watching.lock();
+        watching.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -164,7 +178,10 @@ impl Watching {
     fn watch(&mut self, dir: &Path, identity: Identity) -> notify::Result<()> {
         let events = match &mut self.events {
             Some(events) => events,
-            none => none.insert(Events::new(&self.watched, &self.notify)?),
+            none => {
+                let _on = self.runtime.enter();
+                none.insert(Events::new(&self.watched, &self.unrest, &self.look)?)
+            }
         };
         // Before, so that its events find it.
         let root = Root {
@@ -197,18 +214,16 @@ impl Found {
 
 impl Events {
     /// Begins to listen, and to tell of what was heard once it has rested.
-    fn new(watched: &Watched, notify: &mpsc::UnboundedSender<Notice>) -> notify::Result<Self> {
-        let unrest = Unrest::default();
+    fn new(watched: &Watched, unrest: &Unrest, look: &mpsc::Sender<()>) -> notify::Result<Self> {
         let (heard, watched) = (unrest.clone(), Arc::clone(watched));
         let watcher = notify::recommended_watcher(move |event| hear(&heard, &watched, event))?;
-        let notify = notify.clone();
+        let look = look.clone();
         let telling = tokio::spawn(unrest.clone().tell(move || {
-            // Nobody listens only while the host shuts down.
-            let _ = notify.send(Notice::Look);
+            // Where a word waits it stands for this one too; nobody listens only at the shutdown.
+            let _ = look.try_send(());
         }));
         Ok(Self {
             watcher,
-            unrest,
             _telling: AbortOnDropHandle::new(telling),
         })
     }

@@ -11,8 +11,9 @@ use tracing::field::display;
 
 use super::Rooms;
 use super::directory::DEBOUNCE;
+use crate::blocking_pool::{BlockingPool, PoolError, Work};
 use crate::catalog::{LoadOutcome, Seen, Shelved, Stamp, Wanted};
-use crate::check::{Digest, shown_path};
+use crate::check::{Digest, PluginName, shown_path};
 use crate::plugin::{LoadError, Plugin, Sandbox};
 use crate::sentry::NotLoaded;
 
@@ -20,11 +21,24 @@ use crate::sentry::NotLoaded;
 #[derive(Clone)]
 pub(super) struct Loader {
     sandbox: Sandbox,
+    /// Reads the files of plugins that checks name.
+    named: Reader,
+    /// Reads the others: whoever can put them there must not keep the named ones waiting.
+    dropped_in: Reader,
     /// Bounds how many files are in memory at once.
     files: Arc<Semaphore>,
     /// Bounds how many of them are there to be compiled, so that there is always room for those
     /// whose code is there already.
     to_compile: Arc<Semaphore>,
+}
+
+/// Threads for files that may hang. Cheap to clone.
+#[derive(Clone)]
+struct Reader {
+    pool: Arc<BlockingPool>,
+    turns: Arc<Semaphore>,
+    /// How long one call may take.
+    patience: Duration,
 }
 
 /// What became of a file.
@@ -55,6 +69,8 @@ impl Loader {
     pub(super) fn new(sandbox: Sandbox) -> Self {
         let at_once = sandbox.compilations_at_once();
         Self {
+            named: Reader::new(),
+            dropped_in: Reader::new(),
             files: Arc::new(Semaphore::new(at_once + FILES_WAITING)),
             to_compile: Arc::new(Semaphore::new(at_once + 1)),
             sandbox,
@@ -64,34 +80,39 @@ impl Loader {
     /// Reads a file and lets it through the gate, unless it is the one that was `seen` before. Never
     /// panics.
     pub(super) async fn load(self, wanted: Wanted, seen: Seen) -> Load {
+        let load = AssertUnwindSafe(self.load_patiently(&wanted, seen)).catch_unwind();
+        let (outcome, stamp) = load.await.unwrap_or_else(|_| {
+            let error = LoadError::Panic("it was read and judged");
+            (LoadOutcome::Failed(None, error), None)
+        });
+        Load {
+            wanted,
+            outcome,
+            stamp,
+        }
+    }
+
+    async fn load_patiently(&self, wanted: &Wanted, seen: Seen) -> (LoadOutcome, Option<Stamp>) {
         let told = Instant::now() + LONGEST_COPY;
         loop {
-            let before = stamp(&wanted).await;
+            let before = match self.stamp(wanted).await {
+                Ok(stamp) => stamp,
+                Err(error) => return (LoadOutcome::Failed(None, error), None),
+            };
             let settled = before.filter(|stamp| stamp.is_settled(SystemTime::now()));
             if settled.is_some() && settled == seen.stamp {
-                return Load {
-                    wanted,
-                    outcome: LoadOutcome::Unchanged,
-                    stamp: settled,
-                };
+                return (LoadOutcome::Unchanged, settled);
             }
             let is_young = before.is_some_and(|stamp| stamp.age(SystemTime::now()) < YOUNG);
-            let outcome = AssertUnwindSafe(self.admit(&wanted, seen.digest));
-            let outcome = outcome.catch_unwind().await.unwrap_or_else(|_| {
-                LoadOutcome::Failed(None, LoadError::Panic("it was read and judged"))
-            });
+            let outcome = self.admit(wanted, seen.digest).await;
             let failed = matches!(outcome, LoadOutcome::Failed(..));
             if failed && is_young && Instant::now() < told {
                 tokio::time::sleep(DEBOUNCE).await;
-                if stamp(&wanted).await != before {
+                if self.stamp(wanted).await != Ok(before) {
                     continue;
                 }
             }
-            return Load {
-                wanted,
-                outcome,
-                stamp: settled,
-            };
+            return (outcome, settled);
         }
     }
 
@@ -134,24 +155,69 @@ impl Loader {
     }
 
     async fn read(&self, wanted: &Wanted) -> Result<(Digest, InMemory), LoadError> {
+        let turn = acquire(&self.reader(wanted).turns).await;
+        // Not on the thread, which may be lost with all that it has.
         let permit = acquire(&self.files).await;
         let path = wanted.path.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let bytes = Plugin::read(&path)?;
-            let digest = Digest::of(&bytes);
-            let in_memory = InMemory {
-                bytes,
-                _permit: permit,
-            };
-            Ok((digest, in_memory))
+        let until = Instant::now() + READ_TIME;
+        let read = self.reader(wanted).call(&turn, &wanted.name, move || {
+            let bytes = Plugin::read_until(&path, Some(until))?;
+            Ok::<_, LoadError>((Digest::of(&bytes), bytes))
         });
-        read.await.unwrap_or(Err(LoadError::Panic("it was read")))
+        let (digest, bytes) = read.await??;
+        let in_memory = InMemory {
+            bytes,
+            _permit: permit,
+        };
+        Ok((digest, in_memory))
+    }
+
+    /// The stamp of a file that is there.
+    async fn stamp(&self, wanted: &Wanted) -> Result<Option<Stamp>, LoadError> {
+        let turn = acquire(&self.reader(wanted).turns).await;
+        let path = wanted.path.clone();
+        let stamp = move || Stamp::of(&path).ok();
+        self.reader(wanted).call(&turn, &wanted.name, stamp).await
+    }
+
+    fn reader(&self, wanted: &Wanted) -> &Reader {
+        if wanted.is_named {
+            &self.named
+        } else {
+            &self.dropped_in
+        }
     }
 
     async fn has_code(&self, digest: Digest) -> bool {
         let sandbox = self.sandbox.clone();
         let has_code = tokio::task::spawn_blocking(move || sandbox.has_code(digest));
         has_code.await.unwrap_or(false)
+    }
+}
+
+impl Reader {
+    fn new() -> Self {
+        Self {
+            pool: Arc::new(BlockingPool::with_most(Work::Files, MOST_THREADS)),
+            turns: Arc::new(Semaphore::new(TURNS)),
+            patience: READ_TIME,
+        }
+    }
+
+    /// Does something with the file of a plugin. A file system that hangs keeps the thread, and nothing
+    /// else: the turn is free again when the time is over.
+    async fn call<T: Send + 'static>(
+        &self,
+        _turn: &OwnedSemaphorePermit,
+        plugin: &PluginName,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LoadError> {
+        let call = self.pool.run(plugin.as_str(), work);
+        match tokio::time::timeout(self.patience, call).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(PoolError::Stuck(_))) | Err(_) => Err(LoadError::Unread(HANGS.into())),
+            Ok(Err(error)) => Err(LoadError::Unread(error.to_string())),
+        }
     }
 }
 
@@ -170,13 +236,6 @@ impl AsRef<[u8]> for InMemory {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
-}
-
-/// The stamp of a file that is there.
-async fn stamp(wanted: &Wanted) -> Option<Stamp> {
-    let path = wanted.path.clone();
-    let stamp = tokio::task::spawn_blocking(move || Stamp::of(&path).ok());
-    stamp.await.ok().flatten()
 }
 
 /// What there is to say of a load.
@@ -217,6 +276,18 @@ pub(super) fn report(
     if matches!(facts.error, Some(LoadError::Panic(_))) {
         rooms.panicked("while it loaded a plugin");
     }
+    let fail = |error: &LoadError| {
+        metrics.plugin_load_failed(plugin);
+        // A panic has been reported.
+        if !matches!(error, LoadError::Panic(_)) {
+            sentry.not_loaded(&NotLoaded {
+                plugin,
+                version: &facts.version,
+                digest: facts.digest,
+                error,
+            });
+        }
+    };
     match (shelved, facts.digest, &facts.error) {
         (Shelved::Loaded(generation), Some(digest), _) => {
             let compile_ms = u64::try_from(facts.compile_time.as_millis()).unwrap_or(u64::MAX);
@@ -236,6 +307,14 @@ pub(super) fn report(
             metrics.plugin_loaded(plugin, version, digest, generation, facts.compile_time);
             sentry.forget(plugin);
         }
+        (Shelved::Failed, _, Some(error)) if error.is_of_host() => {
+            let serving = serving.map(|digest| display(digest.short()));
+            tracing::warn!(
+                %plugin, serving, code = error.code(), error = error.to_string(), path,
+                "plugin not loaded, the host lacks something"
+            );
+            fail(error);
+        }
         (Shelved::Failed, _, Some(error)) => {
             let version = Some(&facts.version).filter(|version| !version.is_empty());
             let digest = facts.digest.map(|digest| display(digest.short()));
@@ -244,16 +323,7 @@ pub(super) fn report(
                 %plugin, version = version.map(display), digest, serving, code = error.code(),
                 error = error.to_string(), path, "plugin refused"
             );
-            metrics.plugin_load_failed(plugin);
-            // A panic has been reported.
-            if !matches!(error, LoadError::Panic(_)) {
-                sentry.not_loaded(&NotLoaded {
-                    plugin,
-                    version: &facts.version,
-                    digest: facts.digest,
-                    error,
-                });
-            }
+            fail(error);
         }
         _ => {}
     }
@@ -261,6 +331,14 @@ pub(super) fn report(
 
 /// Where the host can panic over the schema of a stranger.
 pub(super) const SETTINGS: &str = "while it held settings against a schema";
+/// What is said of a file whose file system does not answer, the first time and each time after.
+const HANGS: &str = "its file system does not answer";
+/// How long a file may take to be read.
+const READ_TIME: Duration = Duration::from_secs(10);
+/// Files that are read at the same time by one [`Reader`].
+const TURNS: usize = 4;
+/// Threads of one [`Reader`], with those that are lost to file systems that hang.
+const MOST_THREADS: usize = 16;
 /// Files in memory beside those that are compiled; each may have 64 MiB.
 const FILES_WAITING: usize = 6;
 /// A file that was written so lately may still be in the making, although it rested before it was
@@ -274,11 +352,49 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::catalog::Source;
     use crate::config::Config;
     use crate::plugin::SandboxOptions;
 
     async fn loaded(loader: &Loader, wanted: &Wanted, seen: Seen) -> Load {
         loader.clone().load(wanted.clone(), seen).await
+    }
+
+    #[tokio::test]
+    async fn files_that_hang_hold_up_no_other_and_are_asked_once() {
+        let reader = Reader {
+            patience: Duration::from_millis(50),
+            ..Reader::new()
+        };
+        let mut hung = Vec::new();
+        for number in 0..2 * TURNS {
+            let turn = acquire(&reader.turns).await;
+            let name = format!("hangs-{number}").parse().unwrap();
+            // On a busy machine a thread may not have begun when its time is over.
+            let mut begins = false;
+            while !begins {
+                let (release, held) = std::sync::mpsc::channel::<()>();
+                let (begun, beginning) = std::sync::mpsc::channel();
+                let hang = move || {
+                    begun.send(()).unwrap();
+                    held.recv().unwrap_or_default();
+                };
+                let asked = reader.call(&turn, &name, hang).await;
+                assert_eq!(asked, Err(LoadError::Unread(HANGS.into())));
+                begins = beginning.try_recv().is_ok();
+                hung.push(release);
+            }
+            let again = reader.call(&turn, &name, || ()).await;
+            let says = Err(LoadError::Unread(HANGS.into()));
+            assert_eq!(again, says, "the same, so that it is said once");
+        }
+        let patient = Reader {
+            patience: Duration::from_mins(1),
+            ..reader
+        };
+        let turn = acquire(&patient.turns).await;
+        let name = "good".parse().unwrap();
+        assert_eq!(patient.call(&turn, &name, || 7).await, Ok(7));
     }
 
     #[tokio::test]
@@ -290,6 +406,9 @@ mod tests {
         let wanted = Wanted {
             name: "thing".parse().unwrap(),
             path: dir.path().join("thing.wasm"),
+            source: Source::Dir,
+            stamp: None,
+            is_named: false,
             pinned: None,
         };
         fs::write(&wanted.path, "garbage").unwrap();

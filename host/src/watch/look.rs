@@ -2,21 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 
 use super::configuration::Configuration;
 use super::judge::Arrival;
 use super::{FirstLook, Pace, Watcher, reloads};
-
-use crate::catalog::{Files, Wanted};
+use crate::catalog::{Files, Source, Wanted};
 use crate::check::{CheckName, shown_path};
 
 impl Watcher {
-    /// Looks at the directories if one of them has come or gone, or is another one.
+    /// Looks at the directories if one of them has come or gone, or is another one; or if they hung and
+    /// do no longer.
     pub(super) async fn glance(&mut self) {
         let directory = self.directory.clone();
-        if self.aside(move || directory.is_another()).await == Some(true) {
+        let hung = self.disk.hangs(DIRECTORIES);
+        let is_another = self
+            .on_disk(DIRECTORIES, move || directory.is_another())
+            .await;
+        if is_another.is_ok_and(|is_another| is_another || hung) {
             self.reconfigure(Pace::Patient).await;
             self.look(Pace::Patient, &BTreeSet::new()).await;
         }
@@ -25,24 +31,29 @@ impl Watcher {
     /// Looks at the directories and loads what is new there. `accepted` names checks for which new
     /// files may grant more than the ones before them.
     pub(super) async fn look(&mut self, pace: Pace, accepted: &BTreeSet<CheckName>) {
-        let Some(files) = self.files(pace).await else {
-            return;
+        let files = match self.files(pace).await {
+            Ok(files) => files,
+            Err(None) => return,
+            Err(Some(why)) => Files::unseen(&self.catalog.config().plugins, &why),
         };
         self.report_directory(&files);
         self.report_library(&files);
-        for plugin in self.catalog.set_files(files) {
+        let taken = self.catalog.set_files(files);
+        for plugin in &taken.gone {
             tracing::info!(%plugin, "plugin is gone");
-            self.rooms.metrics.plugin_removed(&plugin);
-            self.rooms.sentry.forget(&plugin);
-            self.reloads.record(&reloads::removed(&plugin));
+            self.rooms.metrics.plugin_removed(plugin);
+            self.rooms.sentry.forget(plugin);
+            self.reloads.record(&reloads::removed(plugin));
         }
         if pace == Pace::Now {
             self.catalog.retry_failures();
         }
+        self.report_passed_over();
         for wanted in self.catalog.wanted() {
+            self.rooms.beat.turn();
             self.begin(wanted, accepted.clone());
         }
-        self.unsettled = true;
+        self.unsettled |= taken.is_change || self.first_look == FirstLook::Awaited;
         if self.first_look == FirstLook::Awaited {
             self.first_look = FirstLook::Loading;
         }
@@ -50,7 +61,7 @@ impl Watcher {
 
     /// What lies in the directories, each of which was watched before it was looked at: what comes
     /// after is told.
-    async fn files(&self, pace: Pace) -> Option<Files> {
+    async fn files(&mut self, pace: Pace) -> Result<Files, Option<String>> {
         let plugins = self.catalog.config().plugins.clone();
         let mut wanted = self.catalog.files().link_targets();
         wanted.extend([plugins.dir.clone(), plugins.library.clone()]);
@@ -60,45 +71,86 @@ impl Watcher {
                 .into_iter()
                 .flat_map(Configuration::directories),
         );
-        loop {
+        let keep = Arc::new(self.catalog.keep());
+        // Whoever bends links faster than they are followed is seen at the next look.
+        for is_last in (0..MOST_LOOKS).map(|look| look + 1 == MOST_LOOKS) {
             let (directory, plugins, dirs) =
                 (self.directory.clone(), plugins.clone(), wanted.clone());
+            let keep = Arc::clone(&keep);
             let look = move || {
                 directory.ensure(&dirs);
-                Files::look(&plugins)
+                Files::look(&plugins, &keep)
             };
-            let files = self.aside(look).await?;
+            let files = self.on_disk(DIRECTORIES, look).await?;
             let links = files.link_targets();
-            if links.is_subset(&wanted) {
+            if is_last || links.is_subset(&wanted) {
                 let patient = pace == Pace::Patient;
                 let is_open = |file: &Path| patient && self.directory.is_restless(file);
-                return Some(files.keeping(self.catalog.files(), is_open));
+                return Ok(files.keeping(self.catalog.files(), is_open));
             }
             wanted.extend(links);
         }
+        unreachable!("the last look is answered")
     }
 
     pub(super) fn begin(&mut self, wanted: Wanted, accepted: BTreeSet<CheckName>) {
         // Also while it is being loaded: it may have gone and come back since.
-        self.catalog.begin(&wanted);
+        if let Some(before) = self.catalog.begin(&wanted) {
+            self.report_move(&wanted, before);
+        }
         if self.loading.contains_key(&wanted.name) {
             self.again.entry(wanted.name).or_default().extend(accepted);
             return;
         }
-        self.loading.insert(wanted.name.clone(), accepted);
-        let shelf = self.catalog.shelf(&wanted.name);
+        let name = wanted.name.clone();
+        let shelf = self.catalog.shelf(&name);
         let seen = shelf
             .map(|shelf| shelf.seen(Timestamp::now()))
             .unwrap_or_default();
+        let stamp = wanted.stamp;
+        let stamp = stamp.filter(|stamp| stamp.is_settled(SystemTime::now()));
+        if stamp.is_some() && stamp == seen.stamp {
+            // It is what it was, and what there was to say of it is said to who asks for a reload.
+            if let Some(refused) = self.refused(&name) {
+                self.reloads.still(&refused);
+            }
+            return;
+        }
         let load = self.loader.clone().load(wanted, seen);
-        self.arrivals.spawn(async { Arrival::Loaded(load.await) });
+        let load = self.arrivals.spawn(async { Arrival::Loaded(load.await) });
+        self.tasks.insert(load.id(), name.clone());
+        self.loading.insert(name, accepted);
     }
 
-    fn report_directory(&self, files: &Files) {
+    /// A plugin comes from the other directory from here on: what runs then may be of somebody else.
+    fn report_move(&mut self, wanted: &Wanted, before: Source) {
+        let (plugin, source, path) = (&wanted.name, wanted.source, shown_path(&wanted.path));
+        tracing::warn!(
+            %plugin, from = before.to_string(), to = source.to_string(), path = path.as_str(),
+            "plugin is taken from another directory"
+        );
+        let (from, to) = (before.to_string(), source.to_string());
+        self.rooms.sentry.plugin_moved(plugin, &from, &to);
+        self.unsettled = true;
+    }
+
+    /// Says of which plugins a file in the plugins directory is not used, because checks that don't say
+    /// `dir = true` run on the library's.
+    fn report_passed_over(&mut self) {
+        let passed_over = self.catalog.passed_over();
+        for plugin in passed_over.difference(&self.passed_over) {
+            tracing::warn!(
+                %plugin,
+                "plugin file in the plugins directory is not used, a check takes the library's"
+            );
+        }
+        self.passed_over = passed_over;
+    }
+
+    fn report_directory(&mut self, files: &Files) {
         let path = shown_path(&self.catalog.config().plugins.dir);
         let path = path.as_str();
-        let board = &self.rooms.board;
-        let was_readable = board.directory_is_readable();
+        let was_readable = self.rooms.board.directory_is_readable();
         match files.error() {
             Some(error) if was_readable => tracing::error!(
                 path,
@@ -110,7 +162,24 @@ impl Watcher {
             }
             _ => {}
         }
-        board.set_directory_readable(files.error().is_none());
+        let readable = files.error().is_none();
+        // What can't be read says nothing of how much there is.
+        let excess = if readable {
+            files.excess()
+        } else {
+            self.excess.clone()
+        };
+        match (&excess, &self.excess) {
+            (Some(excess), None) => tracing::error!(
+                path,
+                error = excess.to_string(),
+                "too many files in the plugins directory, what is loaded keeps running"
+            ),
+            (None, Some(_)) => tracing::info!(path, "plugins directory is small enough again"),
+            _ => {}
+        }
+        self.rooms.board.set_directory(readable, excess.is_none());
+        self.excess = excess;
     }
 
     fn report_library(&mut self, files: &Files) {
@@ -131,3 +200,8 @@ impl Watcher {
         }
     }
 }
+
+/// What the watcher does on the disk, as it is said where that hangs.
+const DIRECTORIES: &str = "plugins directory and library";
+/// How often the directories are looked at until links in them lead nowhere new.
+const MOST_LOOKS: usize = 8;

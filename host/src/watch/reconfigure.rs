@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::configuration::{Configuration, Found};
 use super::directory::DEBOUNCE;
-use super::{Notice, Pace, Watcher, settle};
+use super::{Pace, Watcher, settle};
 use crate::check::{CheckName, Text, shown_path};
 use crate::config::Config;
 use crate::reload::Reload;
@@ -32,8 +32,9 @@ impl Watcher {
         self.catalog.forget_refusals();
         self.look(Pace::Now, &accepted).await;
         let directory = self.catalog.files().error().map(ToString::to_string);
+        let excess = self.excess.as_ref().map(ToString::to_string);
         let library = self.library_error.as_ref().map(ToString::to_string);
-        for problem in directory.into_iter().chain(library) {
+        for problem in directory.into_iter().chain(excess).chain(library) {
             self.reloads.problem(problem);
         }
         self.reloads.wait_for(self.loading.keys().cloned());
@@ -44,9 +45,15 @@ impl Watcher {
         let Some(configuration) = self.configuration.clone() else {
             return;
         };
-        let look = self.aside(move || configuration.look(pace)).await;
-        let Some((configuration, found)) = look else {
-            return;
+        let look = self.on_disk(CONFIGURATION, move || configuration.look(pace));
+        let (configuration, found) = match look.await {
+            Ok(found) => found,
+            Err(None) => return,
+            Err(Some(why)) => {
+                let problem =
+                    format!("cannot read the configuration, the one before it holds: {why}");
+                return self.reloads.problem(problem);
+            }
         };
         let errors = configuration.errors().to_vec();
         self.configuration = Some(configuration);
@@ -54,11 +61,11 @@ impl Watcher {
             Found::Same if errors.is_empty() => {}
             Found::Same => self.reloads.refused(&errors),
             Found::Restless => {
-                let notify = self.notify.clone();
+                let look = self.look_soon.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(DEBOUNCE).await;
-                    // The watcher may be gone by then.
-                    let _ = notify.send(Notice::Look);
+                    // Another look may be due by then, or the watcher gone.
+                    let _ = look.try_send(());
                 });
             }
             Found::Wrong(errors) => {
@@ -113,3 +120,6 @@ impl Watcher {
         self.unsettled = true;
     }
 }
+
+/// What is read on the disk, as it is said where that hangs.
+const CONFIGURATION: &str = "configuration";

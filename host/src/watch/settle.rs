@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use super::Watcher;
 use super::load::SETTINGS;
 use crate::board::{CheckFacts, PluginFacts, Posted, Posting};
-use crate::catalog::{Catalog, ConfigurationPage, GuestCheck, Shelf, Standing, bind_all};
+use crate::catalog::{
+    Catalog, ConfigurationPage, Failure, GuestCheck, Shelf, Standing, Unbound, bind_all,
+};
 use crate::check::{
     Breaker, CheckName, Code, RunError, RunReport, Status, Text, Thresholds, shown_path,
 };
@@ -30,7 +32,7 @@ enum Ground {
     Loading,
     Guest(Arc<GuestCheck>),
     Native(NativeCheck),
-    Failed(String),
+    Failed(Failure),
 }
 
 impl Settled {
@@ -73,19 +75,43 @@ pub(super) fn tell_of_changes(changes: &CheckChanges, path: Option<&Path>) {
 const SHOWN: usize = 20;
 
 impl Watcher {
-    /// Follows every check that can run, shows every one that can't, and forgets those that are
-    /// gone.
-    pub(super) async fn settle(&mut self) {
-        let unbound = self.catalog.unbound();
-        if !unbound.is_empty() {
-            // A schema comes from a stranger: holding settings against it takes what it takes.
-            for bound in self.aside(|| bind_all(unbound)).await.into_iter().flatten() {
+    /// Binds the checks that are not: holds their settings against the schemas of their plugins. A schema
+    /// comes from a stranger, and takes what it takes; trusted roots lie in files, which may hang.
+    async fn bind(&mut self) {
+        let (alone, together): (Vec<_>, Vec<_>) = self
+            .catalog
+            .unbound()
+            .into_iter()
+            .partition(Unbound::reads_files);
+        let mut jobs: Vec<_> = alone
+            .into_iter()
+            .map(|one| (format!("settings of check {}", one.name()), vec![one]))
+            .collect();
+        if !together.is_empty() {
+            jobs.push(("settings of checks".to_owned(), together));
+        }
+        for (what, unbound) in jobs {
+            let given_up = unbound.clone();
+            let bounds = match self.on_disk(&what, move || bind_all(unbound)).await {
+                Ok(bounds) => bounds,
+                Err(why) => {
+                    let why = why.as_deref().unwrap_or("the host panicked over them");
+                    given_up.iter().map(|one| one.given_up(why)).collect()
+                }
+            };
+            for bound in bounds {
                 if bound.panicked {
                     self.rooms.panicked(SETTINGS);
                 }
                 self.catalog.take_in(bound);
             }
         }
+    }
+
+    /// Follows every check that can run, shows every one that can't, and forgets those that are
+    /// gone.
+    pub(super) async fn settle(&mut self) {
+        self.bind().await;
         let mut standings = self.catalog.standings();
         let configuration = self.configuration.as_ref();
         let configuration = ConfigurationPage {
@@ -117,6 +143,7 @@ impl Watcher {
         let mut openings = std::mem::take(&mut self.openings);
         let mut successors = Vec::new();
         for (name, (check, standing)) in standings {
+            self.rooms.beat.turn();
             let settled = self.settled.get(&name);
             if settled.is_some_and(|settled| settled.is(&check, &standing)) {
                 continue;
@@ -207,7 +234,10 @@ impl Watcher {
         let placement = self.rooms.board.place(name.clone(), facts);
         match standing {
             Standing::Idle(_) | Standing::Absent(_) => None,
-            Standing::Loading => Some(Ground::Loading),
+            Standing::Loading => {
+                self.rooms.schedule.forget(name);
+                Some(Ground::Loading)
+            }
             Standing::Guest(guest) => {
                 let probe = Arc::clone(&guest) as Arc<dyn Probe>;
                 self.follow(name, placement, check, probe);
@@ -222,14 +252,14 @@ impl Watcher {
                 );
                 Some(Ground::Native(native))
             }
-            Standing::Failed(why) => {
+            Standing::Failed(failure) => {
                 self.rooms.schedule.forget(name);
                 let shelf = check.plugin.as_ref().map(|name| self.catalog.shelf(name));
-                let (posted, report) = self.post_failure(name, placement, &why);
+                let (posted, report) = self.post_failure(name, placement, &failure);
                 // A file that can't be loaded was reported when it was not, once for all its checks.
                 let is_news = shelf.flatten().is_none_or(|shelf| shelf.good().is_some());
                 self.tell_of_failure(name, placement, posted, &report, is_news);
-                Some(Ground::Failed(why))
+                Some(Ground::Failed(failure))
             }
         }
     }
@@ -249,15 +279,19 @@ impl Watcher {
         &self,
         name: &CheckName,
         placement: Placement,
-        why: &str,
+        failure: &Failure,
     ) -> (Posted, Arc<RunReport>) {
-        let report = RunReport::failed(RunError::new(Code::Load, why), Duration::ZERO);
-        let report = Arc::new(report);
+        let error = RunError::new(Code::Load, &failure.why);
+        let report = Arc::new(if failure.is_of_host {
+            RunReport::unknown(error, Duration::ZERO)
+        } else {
+            RunReport::failed(error, Duration::ZERO)
+        });
         let posted = self.rooms.board.post(
             name,
             Posting {
                 placement,
-                status: Status::Unhealthy,
+                status: report.outcome.status(),
                 report: Arc::clone(&report),
                 checked_at: Timestamp::now(),
                 consecutive_failures: 0,
@@ -284,15 +318,16 @@ impl Watcher {
             Posted::First => None,
         };
         let facts = self.rooms.board.facts(check, placement);
+        let status = report.outcome.status();
         let turn = Turn {
             check,
             facts: facts.as_deref(),
             before,
-            status: Status::Unhealthy,
+            status,
             report,
             failures: 0,
         };
-        let is_news = is_news && before != Some(Status::Unhealthy);
+        let is_news = is_news && status == Status::Unhealthy && before != Some(status);
         self.rooms.recorder.turned(&turn, is_news);
     }
 

@@ -342,7 +342,7 @@ const WRONG: [(&str, &str); 5] = [
 pub(super) const FILE: &str = "vitals.toml";
 const HEAD: &str = "[server]\nlisten = '127.0.0.1:0'\n[plugins]\nlibrary = 'library'\n\
                     [engine]\nmax_runs = 256\n[metrics]\nenabled = true\n\
-                    [defaults]\ninterval = '2s'\ntimeout = '2s'\ncritical = false\n";
+                    [defaults]\ndir = true\ninterval = '2s'\ntimeout = '2s'\ncritical = false\n";
 /// From here on a file that is written in pieces may end.
 const MARK: &str = "# those that change\n";
 /// From one operation to the next.

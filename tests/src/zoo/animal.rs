@@ -43,6 +43,8 @@ pub(super) enum Body {
     Placed(fn(&Path)),
     /// Files that no check names, each by its name without the ending.
     Litter(fn() -> Vec<(String, Vec<u8>)>),
+    /// A good guest, after something was made in the plugins directory.
+    Beside(fn(&Path), Guest),
     /// A series of files under the one name, each replacing the one before.
     Series(fn() -> Vec<Vec<u8>>),
     /// The bytes of a good guest, written piece by piece so that the file is seen unfinished.

@@ -6,6 +6,7 @@
 mod artifacts;
 mod chains;
 mod connections;
+mod files;
 mod handles;
 mod heads;
 mod metrics;
@@ -30,6 +31,7 @@ pub(super) fn animals() -> Vec<Animal> {
         schemas::animals,
         chains::animals,
         heads::animals,
+        files::animals,
         connections::animals,
         handles::animals,
         metrics::animals,

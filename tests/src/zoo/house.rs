@@ -1,5 +1,6 @@
 //! One host process with the animals of a group in it, one after another, beside a good neighbour.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use super::Patience;
 use super::animal::{Animal, Body, FOUL, Group};
 use super::watchdog::Watchdog;
 use super::world::{OWN_NAME, World};
-use crate::guests;
+use crate::guests::{self, Guest};
 use crate::serving::Serving;
 use crate::vitals::Vitals;
 
@@ -122,6 +123,7 @@ impl House {
                 put(&path, &guests::HELLO.bytes());
                 self.result(animal).await
             }
+            Body::Beside(litter, guest) => self.beside(animal, *litter, *guest).await,
             body => {
                 self.let_in(body, &path).await;
                 self.result(animal).await
@@ -211,7 +213,7 @@ impl House {
             Body::Built(guest) => put(path, &guest.bytes()),
             Body::Made(make) => put(path, &make()),
             Body::Placed(place) => place(path),
-            Body::Litter(_) | Body::Crowd(_) => {}
+            Body::Litter(_) | Body::Crowd(_) | Body::Beside(..) => {}
             Body::Series(files) => {
                 for bytes in files() {
                     put(path, &bytes);
@@ -255,6 +257,33 @@ impl House {
         }
         for (name, _) in files {
             remove(&self.path(name));
+        }
+        page
+    }
+
+    /// Makes something in the plugins directory, lets a good guest in after it, and waits until everything
+    /// that is there is known; the page of the guest's check.
+    async fn beside(&mut self, animal: &Animal, litter: fn(&Path), guest: Guest) -> Value {
+        let dir = self.serving.place().plugins();
+        let before = entries(&dir);
+        let there = dir.clone();
+        let littering = tokio::task::spawn_blocking(move || litter(&there));
+        littering.await.expect("the directory takes it");
+        put(&self.path(animal.name()), &guest.bytes());
+        let page = self.result(animal).await;
+        let until = Instant::now() + self.patience.longest(Duration::from_secs(20));
+        while Instant::now() < until && self.serving.is_running() {
+            let plugins = self.serving.get("/plugins").await;
+            let plugins = plugins.map(|answer| answer.json()["plugins"].clone());
+            let plugins = plugins.unwrap_or_default();
+            let mut plugins = plugins.as_array().into_iter().flatten();
+            if !plugins.any(|plugin| plugin["state"] == "loading") {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        for path in entries(&dir).difference(&before) {
+            remove(path);
         }
         page
     }
@@ -419,6 +448,13 @@ fn log_faults(log: &[String]) -> Vec<String> {
         }
     }
     faults
+}
+
+fn entries(dir: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(dir).expect("it is there");
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect()
 }
 
 fn put(path: &Path, bytes: &[u8]) {

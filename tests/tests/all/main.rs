@@ -38,6 +38,7 @@ mod scripts;
 mod seen_from_outside;
 mod sentry;
 mod shutdown;
+mod sources;
 mod storms;
 mod supervisor;
 mod system;

@@ -47,6 +47,7 @@ impl CheckReader<'_> {
             schedule,
             limits: limits(&raw.limits, &self.defaults.limits),
             sha256: raw.sha256,
+            dir: raw.dir.unwrap_or(self.defaults.dir),
             enabled: raw.enabled.unwrap_or(true),
             allow: allow(raw.allow, node),
             roots: raw.tls.roots,
@@ -111,7 +112,7 @@ impl CheckReader<'_> {
             compare(schedule, &whose, &way.to_string(), &own, &inherited, faults);
         }
         if raw.plugin.is_none() {
-            for key in ["config", "sha256", "allow", "limits", "tls"] {
+            for key in ["config", "dir", "sha256", "allow", "limits", "tls"] {
                 if let Some(node) = node.find(&[key]) {
                     let message = format!(
                         "`{key}` of check `{name}` is for a plugin, and the check names none"

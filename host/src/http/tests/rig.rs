@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -35,8 +35,8 @@ pub(super) struct Rig {
 struct FakePlugins;
 
 impl Plugins for FakePlugins {
-    fn page(&self) -> Value {
-        json!({"plugins": []})
+    fn page(&self) -> Bytes {
+        Bytes::from_static(br#"{"plugins":[]}"#)
     }
 }
 

@@ -137,8 +137,9 @@ impl CompileError {
         Self::Unfit(Text::display(format_args!("{error:#}"), TEXT_BYTES))
     }
 
-    /// Whether the same file may be compiled at another time: what failed was not in it.
-    pub(crate) fn may_pass(&self) -> bool {
+    /// Whether it is the host's own trouble: what failed was not in the file, and the same file may be
+    /// compiled at another time.
+    pub(crate) fn is_of_host(&self) -> bool {
         match self {
             Self::Starved { .. }
             | Self::Killed

@@ -10,11 +10,11 @@ use tokio::time::timeout_at;
 
 use super::machine;
 use super::resolver::{Resolver, Source};
-use super::tls::{Roots, RootsError, SharedRoots};
+use super::tls::{RootFiles, Roots, RootsError, SharedRoots};
+use crate::blocking_pool::{BlockingPool, Work};
 use crate::check::CheckName;
 use crate::config::Root;
 use crate::plugin::grants::Resolved;
-use crate::plugin::pool::{BlockingPool, Work};
 
 /// The host's own way out, made once.
 pub(in crate::plugin) struct Network {
@@ -34,7 +34,7 @@ impl Network {
         Ok(Self {
             resolver: Resolver::new(Source::System),
             is_own: machine::is_own,
-            roots: shared.of(roots)?,
+            roots: shared.of(RootFiles::read(roots)?),
             shared: Mutex::new(shared),
             certificates: BlockingPool::new(Work::Certificates),
         })
@@ -45,11 +45,12 @@ impl Network {
     pub(in crate::plugin) fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
         match own {
             None => Ok(self.roots.clone()),
-            Some(own) => self
-                .shared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .of(own),
+            Some(own) => {
+                // Before the lock: a file that hangs must not hold up those that trust others.
+                let files = RootFiles::read(own)?;
+                let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(shared.of(files))
+            }
         }
     }
 

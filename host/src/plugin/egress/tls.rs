@@ -25,6 +25,7 @@ pub(super) use self::words::fault;
 pub(in crate::plugin) use self::words::{Trouble, trouble, unprovable};
 use crate::config::Root;
 use crate::plugin::grants::Host;
+use crate::regular_file::{self, ReadError};
 
 /// A set of root certificates that connections trust. Cheap to clone; the default trusts nobody.
 #[derive(Clone, Default)]
@@ -46,7 +47,7 @@ struct Client {
 impl Roots {
     /// Reads the PEM files among `roots`, for connections that are no check's.
     pub(crate) fn read(roots: &[Root]) -> Result<Self, RootsError> {
-        SharedRoots::default().of(roots)
+        RootFiles::read(roots).map(|files| SharedRoots::default().of(files))
     }
 
     /// What a client of HTTP/1.1 that trusts them connects with. It verifies chains within the bounds
@@ -144,20 +145,16 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, &'static str> {
 pub(super) struct SharedRoots(Vec<Weak<RootSet>>);
 
 impl SharedRoots {
-    /// Reads the PEM files of a set; one that holds what another holds already is that other.
-    pub(super) fn of(&mut self, roots: &[Root]) -> Result<Roots, RootsError> {
-        let mut system = false;
-        let mut certificates = Vec::new();
-        for root in roots {
-            match root {
-                Root::System => system = true,
-                Root::File(path) => certificates.extend(read(path)?),
-            }
-        }
+    /// A set of what was read; one that holds what another holds already is that other.
+    pub(super) fn of(&mut self, files: RootFiles) -> Roots {
+        let RootFiles {
+            system,
+            certificates,
+        } = files;
         self.0.retain(|set| set.strong_count() > 0);
         let same = |set: &Arc<RootSet>| set.system == system && set.certificates == certificates;
         if let Some(set) = self.0.iter().filter_map(Weak::upgrade).find(same) {
-            return Ok(Roots(set));
+            return Roots(set);
         }
         let set = Arc::new(RootSet {
             system,
@@ -165,7 +162,30 @@ impl SharedRoots {
             client: OnceLock::new(),
         });
         self.0.push(Arc::downgrade(&set));
-        Ok(Roots(set))
+        Roots(set)
+    }
+}
+
+/// What a list of roots says, with its files read.
+pub(super) struct RootFiles {
+    system: bool,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl RootFiles {
+    /// Reads the PEM files of a list. Blocks.
+    pub(super) fn read(roots: &[Root]) -> Result<Self, RootsError> {
+        let (mut system, mut certificates) = (false, Vec::new());
+        for root in roots {
+            match root {
+                Root::System => system = true,
+                Root::File(path) => certificates.extend(read(path)?),
+            }
+        }
+        Ok(Self {
+            system,
+            certificates,
+        })
     }
 }
 
@@ -190,14 +210,24 @@ pub enum RootsError {
     },
 }
 
+impl RootsError {
+    /// Whether it is the host's own trouble, and says nothing of the file.
+    pub(crate) fn is_of_host(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if regular_file::is_of_host(source))
+    }
+}
+
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
     let content = |reason: String| RootsError::Content {
         path: path.to_owned(),
         reason,
     };
-    let pem = std::fs::read(path).map_err(|source| RootsError::Read {
+    let pem = regular_file::read(path, LARGEST_PEM).map_err(|error| RootsError::Read {
         path: path.to_owned(),
-        source,
+        source: match error {
+            ReadError::Io(error) => error,
+            error => io::Error::other(error),
+        },
     })?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let found = found.map_err(|error| content(error.to_string()))?;
@@ -212,6 +242,9 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
     }
     Ok(found)
 }
+
+/// What a file of trusted roots may come to.
+const LARGEST_PEM: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@
 //! FIFO, a terminal or a tape is to do something to it.
 
 use std::ffi::OsStr;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use super::Trouble;
 use crate::plugin::grants::Grants;
+use crate::regular_file::{kernel_made, reopen};
 
 /// A regular file or a directory that the grants cover, not opened for reading yet.
 pub(super) struct Place {
@@ -36,13 +37,13 @@ impl Place {
             let found = path_only(&leads);
             // Where there is nothing the directory tells whose place it is.
             let ground = match &found {
-                Ok(path) => ground(path)?,
+                Ok(path) => kernel_made(path)?,
                 Err(_) => match leads
                     .ancestors()
                     .skip(1)
                     .find_map(|near| path_only(near).ok())
                 {
-                    Some(near) => ground(&near)?,
+                    Some(near) => kernel_made(&near)?,
                     None => None,
                 },
             };
@@ -86,8 +87,7 @@ impl Place {
 
     /// Opens it for reading: the very file that was found, whatever its path leads to by now.
     pub(super) fn open(&self) -> Result<OwnedFd, Trouble> {
-        let path = format!("/proc/self/fd/{}", self.path.as_raw_fd());
-        match rustix::fs::open(path, OPEN, Mode::empty()) {
+        match reopen(&self.path) {
             Ok(file) => Ok(file),
             Err(Errno::NOENT) => Err(Trouble::failed("/proc is not mounted where the host runs")),
             Err(error) => Err(error.into()),
@@ -148,18 +148,12 @@ fn permit_kernel(asked: &Path, leads: &Path, kind: FsWord, grants: &Grants) -> R
         ));
     }
     let inside = |granted: &PathBuf| {
-        path_only(granted).and_then(|granted| ground(&granted)) == Ok(Some(kind))
+        path_only(granted).and_then(|granted| kernel_made(&granted)) == Ok(Some(kind))
     };
     let resolve = |granted: &Path| follow(granted).ok().filter(inside);
     grants
         .permit_place(asked, leads, resolve)
         .map_err(Trouble::Denied)
-}
-
-/// The kind of file system that a place is on, where the kernel makes it up.
-fn ground(place: &OwnedFd) -> rustix::io::Result<Option<FsWord>> {
-    let kind = rustix::fs::fstatfs(place)?.f_type;
-    Ok(KERNEL.contains(&kind).then_some(kind))
 }
 
 /// Whether a path on `/proc` is that of a process or one of its threads, or of the memory of the
@@ -170,43 +164,10 @@ fn shows_memory(path: &Path) -> bool {
         .any(|part| is_process(part) || part == "kcore" || part == "vmcore")
 }
 
-/// How a file is opened once it is known to be one: a lease of somebody else is no reason to wait.
-const OPEN: OFlags = OFlags::RDONLY
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::NOCTTY)
-    .union(OFlags::CLOEXEC);
 /// How often a file that is replaced meanwhile is looked for again.
 const TRIES: usize = 8;
 /// Names and symlinks that one path may come to; to follow a path takes time that nobody limits.
 const STEPS: usize = 512;
-/// File systems that the kernel makes up, by their numbers in `linux/magic.h`. To read there can be to
-/// do something: some files are emptied by it, some wait for events.
-const KERNEL: [FsWord; 24] = [
-    PROC_SUPER_MAGIC,
-    0x5a3c_69f0, // apparmorfs
-    0x6e66_7364, // nfsd
-    0xabba_1974, // xenfs
-    0x23c9_b64e, // spufs
-    0x0a64_7361, // functionfs
-    0x6265_6572, // sysfs
-    0x6462_6720, // debugfs
-    0x7472_6163, // tracefs
-    0x7363_6673, // securityfs
-    0x6265_6570, // configfs
-    0x6165_676c, // pstore
-    0xde5e_81e4, // efivarfs
-    0x0027_e0eb, // cgroup
-    0x6367_7270, // cgroup2
-    0x0765_5821, // resctrl
-    0x1980_0202, // mqueue
-    0x4249_4e4d, // binfmt_misc
-    0x6e73_6673, // nsfs
-    0xcafe_4a11, // bpf
-    0xf97c_ff8c, // selinuxfs
-    0x4341_5d53, // smackfs
-    0x0000_1cd1, // devpts
-    0x0000_9fa2, // usbfs
-];
 
 #[cfg(test)]
 mod tests {

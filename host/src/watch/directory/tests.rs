@@ -13,12 +13,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Here {
     place: tempfile::TempDir,
     watch: DirectoryWatch,
-    notices: mpsc::UnboundedReceiver<Notice>,
+    notices: mpsc::Receiver<()>,
 }
 
 impl Here {
     fn new() -> Self {
-        let (sender, notices) = mpsc::unbounded_channel();
+        let (sender, notices) = mpsc::channel(1);
         Self {
             place: tempfile::tempdir().unwrap(),
             watch: DirectoryWatch::new(sender),
@@ -37,7 +37,7 @@ impl Here {
 
     async fn told(&mut self) {
         let told = tokio::time::timeout(PATIENCE, self.notices.recv()).await;
-        assert!(matches!(told, Ok(Some(Notice::Look))), "{told:?}");
+        assert!(matches!(told, Ok(Some(()))), "{told:?}");
     }
 
     /// Writes a file into each directory, and asks whether exactly those of `heard` are told of.

@@ -19,10 +19,10 @@ use tokio_rustls::client::TlsStream;
 use super::verifier::Verifier;
 use super::words::{doubt, protocol_error, trouble, unlike_tls, unprovable, untrusted};
 use super::{Trouble, chain, server_name};
+use crate::blocking_pool::PoolError;
 use crate::plugin::egress::Egress;
 use crate::plugin::egress::budgeted::BudgetedStream;
 use crate::plugin::grants::Host;
-use crate::plugin::pool::PoolError;
 
 /// A connection that speaks TLS.
 #[derive(Debug)]

@@ -6,16 +6,11 @@ use tokio::time::timeout;
 
 use super::*;
 
-fn check(name: &str) -> CheckName {
-    name.parse().unwrap()
-}
-
 /// Makes a call of `name` that hangs until the sender goes, and gives up waiting for it.
 async fn hang(pool: &BlockingPool, name: &str) -> mpsc::Sender<()> {
     let (release, held) = mpsc::channel::<()>();
     let (begun, begins) = oneshot::channel();
-    let name = check(name);
-    let call = pool.run(&name, move || {
+    let call = pool.run(name, move || {
         begun.send(()).unwrap();
         let _ = held.recv();
     });
@@ -31,7 +26,7 @@ async fn answers_come_back_and_threads_start_as_they_are_needed() {
     let pool = BlockingPool::new(Work::Files);
     assert_eq!(pool.shared.desk().threads, 0);
     for number in 0..50 {
-        assert_eq!(pool.run(&check("a"), move || number).await.unwrap(), number);
+        assert_eq!(pool.run("a", move || number).await.unwrap(), number);
     }
     // An answer may come before its thread is back, so that the next call starts another.
     let threads = pool.shared.desk().threads;
@@ -42,13 +37,13 @@ async fn answers_come_back_and_threads_start_as_they_are_needed() {
 async fn a_check_whose_call_hangs_gets_no_other_thread_and_others_do() {
     let pool = BlockingPool::new(Work::Files);
     let release = hang(&pool, "stuck").await;
-    let again = pool.run(&check("stuck"), || ()).await.unwrap_err();
+    let again = pool.run("stuck", || ()).await.unwrap_err();
     assert!(matches!(again, PoolError::Stuck(_)), "{again}");
-    assert_eq!(pool.run(&check("other"), || 7).await.unwrap(), 7);
+    assert_eq!(pool.run("other", || 7).await.unwrap(), 7);
 
     drop(release);
     let back = async {
-        while pool.run(&check("stuck"), || ()).await.is_err() {
+        while pool.run("stuck", || ()).await.is_err() {
             tokio::task::yield_now().await;
         }
     };
@@ -63,7 +58,7 @@ async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back()
     for number in 0..3 * THREADS {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
-    let answer = timeout(Duration::from_secs(20), pool.run(&check("other"), || 7)).await;
+    let answer = timeout(Duration::from_secs(20), pool.run("other", || 7)).await;
     assert_eq!(answer.expect("it is not kept waiting").unwrap(), 7);
     assert!(pool.shared.desk().threads > 3 * THREADS, "{pool:?}");
 
@@ -75,14 +70,14 @@ async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back()
     };
     let back = timeout(Duration::from_secs(20), back).await;
     back.expect("those that nobody needs any more end");
-    assert_eq!(pool.run(&check("other"), || 8).await.unwrap(), 8);
+    assert_eq!(pool.run("other", || 8).await.unwrap(), 8);
 }
 
 #[tokio::test]
 async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
     let pool = BlockingPool::new(Work::Files);
     let names: Vec<_> = (0..THREADS)
-        .map(|number| check(&format!("stuck-{number}")))
+        .map(|number| format!("stuck-{number}"))
         .collect();
     let (releases, held): (Vec<_>, Vec<_>) = names.iter().map(|_| mpsc::channel::<()>()).unzip();
     let calls = names.iter().zip(held);
@@ -95,8 +90,8 @@ async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
     while pool.shared.desk().running.len() < THREADS {
         tokio::task::yield_now().await;
     }
-    let name = check("other");
-    let mut other = Box::pin(pool.run(&name, || 7));
+    let name = "other";
+    let mut other = Box::pin(pool.run(name, || 7));
     assert!(futures_lite::future::poll_once(&mut other).await.is_none());
     drop(calls);
     let answer = timeout(Duration::from_secs(20), other).await;
@@ -116,16 +111,16 @@ async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
     let made = Arc::new(AtomicUsize::new(0));
     for _ in 0..QUEUED + 10 {
         let made = Arc::clone(&made);
-        let name = check("waits");
-        let call = pool.run(&name, move || made.fetch_add(1, Ordering::Relaxed));
+        let name = "waits";
+        let call = pool.run(name, move || made.fetch_add(1, Ordering::Relaxed));
         let waited = timeout(Duration::from_micros(1), call).await;
         assert!(
             waited.is_err(),
             "those who gave up leave no trace: {waited:?}"
         );
     }
-    let name = check("late");
-    let late = pool.run(&name, || "made");
+    let name = "late";
+    let late = pool.run(name, || "made");
     tokio::pin!(late);
     assert!(timeout(Duration::from_millis(1), &mut late).await.is_err());
 
@@ -142,14 +137,14 @@ async fn the_queue_is_bounded() {
     for number in 0..MOST {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
-    let name = check("waits");
+    let name = "waits";
     let mut waiting: Vec<_> = (0..QUEUED)
-        .map(|_| Box::pin(pool.run(&name, || ())))
+        .map(|_| Box::pin(pool.run(name, || ())))
         .collect();
     for call in &mut waiting {
         assert!(futures_lite::future::poll_once(call).await.is_none());
     }
-    let error = pool.run(&check("last"), || ()).await.unwrap_err();
+    let error = pool.run("last", || ()).await.unwrap_err();
     assert!(matches!(error, PoolError::Full(_)), "{error}");
 }
 
@@ -157,10 +152,10 @@ async fn the_queue_is_bounded() {
 async fn a_panic_goes_on_in_the_caller_and_the_thread_lives_on() {
     let pool = Arc::new(BlockingPool::new(Work::Files));
     let here = Arc::clone(&pool);
-    let call = tokio::spawn(async move { here.run(&check("a"), || panic!("at the disco")).await });
+    let call = tokio::spawn(async move { here.run("a", || panic!("at the disco")).await });
     let panic = call.await.unwrap_err().into_panic();
     assert_eq!(panic.downcast_ref::<&str>(), Some(&"at the disco"));
-    assert_eq!(pool.run(&check("a"), || 1).await.unwrap(), 1);
+    assert_eq!(pool.run("a", || 1).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -173,7 +168,7 @@ async fn those_who_wait_hear_of_the_end() {
     let (sender, answer) = oneshot::channel::<()>();
     let job = Job {
         caller: Caller {
-            check: check("a"),
+            name: "a".into(),
             gone: Arc::default(),
         },
         work: Box::new(move || sender.send(()).unwrap()),

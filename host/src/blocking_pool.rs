@@ -2,7 +2,7 @@
 //! verification of a stranger's certificates.
 //!
 //! A file system that hangs (a mount whose server is gone) can hold a thread for ever. Such a thread
-//! is lost: another one takes its place, no check loses a second one while its first hangs, and
+//! is lost: another one takes its place, no caller loses a second one while its first hangs, and
 //! nothing else in the host waits for any of them. It knows neither grants nor what the work is.
 
 use std::any::Any;
@@ -15,20 +15,19 @@ use std::{io, thread};
 
 use tokio::sync::oneshot;
 
-use crate::check::CheckName;
-use crate::plugin::threads::lower_priority;
+use crate::plugin::lower_priority;
 
-/// The threads for one kind of work: at most [`THREADS`] beside those that are lost, and [`MOST`] in
-/// all. They start with the first calls, and end when this is dropped; those that hang, when they no
+/// The threads for one kind of work: at most [`THREADS`] beside those that are lost, and a bounded number
+/// in all. They start with the first calls, and end when this is dropped; those that hang, when they no
 /// longer do.
-pub(super) struct BlockingPool {
+pub(crate) struct BlockingPool {
     work: Work,
     shared: Arc<Shared>,
 }
 
 /// The kind of work that a pool does.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Work {
+pub(crate) enum Work {
     /// Calls to the file systems of the machine.
     Files,
     /// Verifying and reading the certificates of servers.
@@ -37,8 +36,8 @@ pub(super) enum Work {
 
 /// Why a call was not made.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PoolError {
-    /// The check has lost a thread, and gets no other until that is back.
+pub(crate) enum PoolError {
+    /// The caller has lost a thread, and gets no other until that is back.
     #[error("busy: {}", .0.stuck())]
     Stuck(Work),
     /// Too many calls wait already.
@@ -89,10 +88,11 @@ impl Work {
     }
 }
 
-#[derive(Default)]
 struct Shared {
     desk: Mutex<Desk>,
     work: Condvar,
+    /// Threads at most, with those that are lost.
+    most: usize,
 }
 
 #[derive(Default)]
@@ -113,7 +113,7 @@ struct Job {
 /// Who waits for a call, or no longer does.
 #[derive(Clone)]
 struct Caller {
-    check: CheckName,
+    name: Arc<str>,
     gone: Arc<AtomicBool>,
 }
 
@@ -128,26 +128,35 @@ impl Caller {
 }
 
 impl BlockingPool {
-    /// A pool without threads yet.
-    pub(super) fn new(work: Work) -> Self {
+    /// A pool without threads yet, for up to [`MOST`].
+    pub(crate) fn new(work: Work) -> Self {
+        Self::with_most(work, MOST)
+    }
+
+    /// A pool without threads yet. `most` counts those that are lost too.
+    pub(crate) fn with_most(work: Work, most: usize) -> Self {
         Self {
             work,
-            shared: Arc::default(),
+            shared: Arc::new(Shared {
+                desk: Mutex::default(),
+                work: Condvar::new(),
+                most,
+            }),
         }
     }
 
-    /// Makes a blocking call for `check`, and waits for its answer.
+    /// Makes a blocking call for a caller of that `name`, and waits for its answer.
     ///
     /// Dropping the future gives the answer up: a call that has not begun is not made then, one that
     /// has goes on without anybody who waits for it. A panic inside goes on in the caller.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
-        check: &CheckName,
+        name: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let (sender, answer) = oneshot::channel::<Result<T, Box<dyn Any + Send>>>();
         let caller = Caller {
-            check: check.clone(),
+            name: name.into(),
             gone: Arc::default(),
         };
         let mut waiting = Waiting {
@@ -171,9 +180,9 @@ impl BlockingPool {
 
     fn submit(&self, job: Job) -> Result<(), PoolError> {
         let mut desk = self.shared.desk();
-        let check = &job.caller.check;
+        let name = &job.caller.name;
         let mut running = desk.running.iter();
-        if running.any(|caller| caller.check == *check && caller.is_gone()) {
+        if running.any(|caller| caller.name == *name && caller.is_gone()) {
             return Err(PoolError::Stuck(self.work));
         }
         if desk.waiting.len() >= QUEUED {
@@ -202,7 +211,7 @@ impl BlockingPool {
     /// Starts a thread where more calls wait than threads, if there may be another one.
     fn staff(&self, desk: &mut Desk) -> io::Result<()> {
         let is_short = desk.waiting.len() > desk.idle;
-        if is_short && desk.threads < MOST && desk.threads - desk.lost() < THREADS {
+        if is_short && desk.threads < self.shared.most && desk.threads - desk.lost() < THREADS {
             self.start(desk.threads)?;
             desk.threads += 1;
         }
@@ -302,7 +311,7 @@ impl Drop for Waiting<'_> {
 /// Threads that make calls at the same time. So many can hang, until they are given up, before those
 /// that work are kept waiting.
 const THREADS: usize = 4;
-/// Threads at most, with those that are lost: as many checks as can hang before calls of the others are
+/// Threads at most, with those that are lost: as many callers as can hang before calls of the others are
 /// no longer made.
 const MOST: usize = 64;
 /// Calls that wait at most. A run waits for one at a time.

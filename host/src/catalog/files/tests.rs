@@ -1,0 +1,286 @@
+use std::os::unix::fs::symlink;
+
+use super::*;
+
+fn keep() -> Keep {
+    Keep {
+        named: BTreeSet::from(["a", "c", "d"].map(plugin)),
+        known: BTreeSet::new(),
+        auto: true,
+    }
+}
+
+fn plugin(name: &str) -> PluginName {
+    name.parse().unwrap()
+}
+
+#[test]
+fn links_are_followed_through_every_directory_that_they_pass() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |path: &str| place.path().join(path);
+    for dir in ["plugins", "library", "current", "v1"] {
+        fs::create_dir(at(dir)).unwrap();
+    }
+    fs::write(at("v1/a.wasm"), "").unwrap();
+    symlink(at("v1/a.wasm"), at("current/a.wasm")).unwrap();
+    symlink("../current/a.wasm", at("plugins/a.wasm")).unwrap();
+    symlink(at("nowhere/b.wasm"), at("plugins/b.wasm")).unwrap();
+    symlink("round.wasm", at("plugins/round.wasm")).unwrap();
+    symlink(at("library"), at("plugins/no-plugin")).unwrap();
+    symlink(at("v1/a.wasm"), at("library/c.wasm")).unwrap();
+    let plugins = Plugins {
+        dir: at("plugins"),
+        library: at("library"),
+        ..Plugins::default()
+    };
+    let seen = Files::look(&plugins, &keep());
+    let through = ["plugins/../current", "v1", "nowhere", "plugins"].map(at);
+    assert_eq!(seen.link_targets(), BTreeSet::from(through));
+
+    // What can't be seen now is as it was.
+    for gone in ["plugins", "library"] {
+        fs::rename(at(gone), at("away")).unwrap();
+        fs::write(at(gone), "").unwrap();
+        let after = Files::look(&plugins, &keep()).after(&seen);
+        assert_eq!(after.link_targets(), seen.link_targets());
+        fs::remove_file(at(gone)).unwrap();
+        fs::rename(at("away"), at(gone)).unwrap();
+    }
+    fs::remove_file(at("library/c.wasm")).unwrap();
+    fs::remove_file(at("plugins/a.wasm")).unwrap();
+    let through = ["nowhere", "plugins"].map(at);
+    let after = Files::look(&plugins, &keep()).after(&seen);
+    assert_eq!(after.link_targets(), BTreeSet::from(through));
+}
+
+#[test]
+fn a_file_that_is_misnamed_is_shown_under_a_name_near_to_it() {
+    for (stem, name) in [
+        ("My Check", "module:my-check"),
+        ("-x", "module:x"),
+        ("ä", "module:x-"),
+    ] {
+        assert_eq!(stand_in(stem, "").as_str(), name);
+    }
+    stand_in(&"Ä".repeat(100), "");
+    stand_in(&"a".repeat(100), "-12");
+}
+
+#[test]
+fn a_file_that_is_misnamed_gives_way_to_names_that_are_taken() {
+    let file = Misnamed {
+        path: "My Check.wasm".into(),
+        stem: "My Check".into(),
+        message: String::new(),
+    };
+    let taken = ["module:my-check", "module:my-check-2"];
+    let name = file.stand_in(|name| taken.contains(&name.as_str()));
+    assert_eq!(name.as_str(), "module:my-check-3");
+}
+
+#[test]
+fn a_library_that_cannot_be_read_keeps_what_was_in_it() {
+    let (dir, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let library = place.path().join("library");
+    fs::create_dir(&library).unwrap();
+    fs::write(library.join("a.wasm"), "").unwrap();
+    let plugins = Plugins {
+        dir: dir.path().into(),
+        library: library.clone(),
+        ..Plugins::default()
+    };
+    let name = "a".parse::<PluginName>().unwrap();
+    let before = Files::look(&plugins, &keep());
+    let path = before.in_library(&name).unwrap().path.clone();
+    assert!(before.can_read(&path) && before.library_error().is_none());
+
+    // No permission would stop nobody who tests as root.
+    fs::remove_dir_all(&library).unwrap();
+    fs::write(&library, "").unwrap();
+    let during = Files::look(&plugins, &keep()).after(&before);
+    let error = during.library_error().unwrap().to_string();
+    assert!(error.contains("`plugins.library`"), "{error}");
+    assert_eq!(during.in_library(&name).unwrap().path, path);
+    assert!(!during.can_read(&path));
+
+    fs::remove_file(&library).unwrap();
+    let after = Files::look(&plugins, &keep()).after(&during);
+    assert!(after.library_error().is_none() && after.in_library(&name).is_none());
+}
+
+#[test]
+fn a_file_that_is_missing_for_a_moment_is_kept_and_not_read() {
+    let place = tempfile::tempdir().unwrap();
+    let plugins = Plugins {
+        dir: place.path().join("plugins"),
+        library: place.path().join("library"),
+        ..Plugins::default()
+    };
+    let mut paths = Vec::new();
+    for dir in [&plugins.dir, &plugins.library] {
+        fs::create_dir(dir).unwrap();
+        for name in ["moved", "gone"] {
+            let name = format!("{name}-{}.wasm", paths.len());
+            fs::write(dir.join(&name), "").unwrap();
+            paths.push(dir.join(name));
+        }
+    }
+    let keep = Keep {
+        named: ["moved-2", "gone-3"].map(plugin).into(),
+        ..keep()
+    };
+    let before = Files::look(&plugins, &keep);
+    for path in &paths {
+        assert!(before.can_read(path));
+        fs::remove_file(path).unwrap();
+    }
+    let is_open = |path: &Path| path.to_string_lossy().contains("moved");
+    let during = Files::look(&plugins, &keep).keeping(&before, is_open);
+    for path in &paths {
+        let name = plugin(path.file_stem().unwrap().to_str().unwrap());
+        let file = during.dropped_in(&name).or(during.in_library(&name));
+        assert_eq!(file.is_some(), is_open(path));
+        assert_eq!(during.can_read(path), !is_open(path));
+    }
+    fs::write(&paths[0], "").unwrap();
+    let after = Files::look(&plugins, &keep).keeping(&during, |_| false);
+    assert!(after.can_read(&paths[0]) && after.names_in_dir().count() == 1);
+    assert!(after.in_library.is_empty());
+}
+
+/// Directories with these files in them, and the look at them.
+fn seen(files: &[(&str, &str)], keep: &Keep) -> (tempfile::TempDir, Files) {
+    let place = tempfile::tempdir().unwrap();
+    let plugins = Plugins {
+        dir: place.path().join("plugins"),
+        library: place.path().join("library"),
+        ..Plugins::default()
+    };
+    for dir in [&plugins.dir, &plugins.library] {
+        fs::create_dir(dir).unwrap();
+    }
+    for (dir, name) in files {
+        fs::write(place.path().join(dir).join(name), "").unwrap();
+    }
+    let files = Files::look(&plugins, keep);
+    (place, files)
+}
+
+#[test]
+fn only_plugins_count_and_in_the_library_only_those_that_checks_name() {
+    let (place, files) = seen(
+        &[
+            ("plugins", "a.wasm"),
+            ("plugins", "b.txt"),
+            ("plugins", ".c.wasm"),
+            ("plugins", "Bad Name.wasm"),
+            ("library", "a.wasm"),
+            ("library", "d.wasm"),
+            ("library", "e.wasm"),
+            ("library", "Bad Name.wasm"),
+        ],
+        &keep(),
+    );
+    let path = |file: Option<&PluginFile>| file.map(|file| file.path.clone());
+    let at = |path: &str| Some(place.path().join(path));
+    assert_eq!(path(files.dropped_in(&plugin("a"))), at("plugins/a.wasm"));
+    assert_eq!(path(files.in_library(&plugin("a"))), at("library/a.wasm"));
+    assert_eq!(path(files.in_library(&plugin("d"))), at("library/d.wasm"));
+    assert_eq!(path(files.in_library(&plugin("e"))), None);
+    assert_eq!(files.names_in_dir().count(), 1);
+    assert_eq!(files.misnamed().len(), 1);
+    assert_eq!(files.misnamed()[0].stem, "Bad Name");
+    assert!(files.error().is_none() && files.excess().is_none());
+}
+
+#[test]
+fn files_without_end_push_out_none_that_is_named_or_known() {
+    let litter: Vec<_> = (0..2 * MOST_FILES)
+        .map(|number| format!("aa-{number:05}.wasm"))
+        .collect();
+    let bad: Vec<_> = (0..2 * MOST_MISNAMED)
+        .map(|number| format!("A {number:05}.wasm"))
+        .collect();
+    let files: Vec<_> = litter.iter().chain(&bad).map(String::as_str).collect();
+    let files = files
+        .into_iter()
+        .chain(["d.wasm", "known.wasm", "late.wasm"]);
+    let files: Vec<_> = files.map(|file| ("plugins", file)).collect();
+    let keep = Keep {
+        known: [plugin("known"), plugin("gone")].into(),
+        ..keep()
+    };
+    let (_place, files) = seen(&files, &keep);
+    for name in ["d", "known", "aa-00000"] {
+        assert!(files.dropped_in(&plugin(name)).is_some(), "{name}");
+    }
+    assert!(files.dropped_in(&plugin("late")).is_none());
+    assert_eq!(
+        files.names_in_dir().count(),
+        MOST_FILES + 1,
+        "and one that is named"
+    );
+    assert_eq!(files.misnamed().len(), MOST_MISNAMED);
+    let excess = files.excess().unwrap();
+    assert_eq!(excess.left_out(), MOST_FILES + 2 + MOST_MISNAMED);
+    assert!(
+        excess
+            .to_string()
+            .contains("1090 files in the plugins directory"),
+        "{excess}"
+    );
+
+    // Where nothing runs by itself nothing else is looked at.
+    let keep = Keep {
+        auto: false,
+        ..keep
+    };
+    let (_place, files) = seen(&[("plugins", "d.wasm"), ("plugins", "x.wasm")], &keep);
+    assert_eq!(files.names_in_dir().count(), 1);
+}
+
+#[test]
+fn what_lies_in_the_one_directory_that_is_both_lies_in_the_library() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("a.wasm"), "").unwrap();
+    fs::write(place.path().join("x.wasm"), "").unwrap();
+    symlink(place.path(), place.path().join("link")).unwrap();
+    let plugins = Plugins {
+        dir: place.path().into(),
+        library: place.path().join("link"),
+        ..Plugins::default()
+    };
+    let files = Files::look(&plugins, &keep());
+    assert!(files.is_one_directory());
+    assert!(files.in_library(&plugin("a")).is_some() && files.in_library(&plugin("x")).is_none());
+    assert!(files.dropped_in(&plugin("x")).is_some());
+}
+
+#[test]
+fn a_link_has_no_stamp_for_what_is_behind_it_may_hang() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("file"), "").unwrap();
+    fs::write(place.path().join("a.wasm"), "").unwrap();
+    symlink("file", place.path().join("d.wasm")).unwrap();
+    let plugins = Plugins {
+        dir: place.path().into(),
+        ..Plugins::default()
+    };
+    let files = Files::look(&plugins, &keep());
+    let stamp = |name: &str| files.dropped_in(&plugin(name)).unwrap().stamp;
+    assert_eq!(stamp("a"), Stamp::of(&place.path().join("a.wasm")).ok());
+    assert_eq!(stamp("d"), None);
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_an_error_that_says_what_to_do() {
+    let plugins = Plugins {
+        dir: "/nowhere/plugins".into(),
+        ..Plugins::default()
+    };
+    let error = Files::look(&plugins, &keep()).error().unwrap().to_string();
+    assert!(
+        error.contains("/nowhere/plugins") && error.contains("VITALS_PLUGINS_DIR"),
+        "{error}"
+    );
+}
