@@ -52,7 +52,6 @@ fn settings() -> wasmtime::Result<Config> {
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(WASM_STACK + HOST_STACK)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .memory_guaranteed_dense_image_size(SPARSE_IMAGE)
         .module_version(ModuleVersionStrategy::Custom(CODE_VERSION.to_owned()))?;
     Ok(config)
 }
@@ -232,10 +231,6 @@ const HOST_STACK: usize = 1536 << 10;
 /// run of a small guest costs half as much, or a quarter with a second guest thread, because no page
 /// is mapped anew.
 const KEEP_RESIDENT: usize = 64 << 10;
-/// The largest image of a memory that is kept with the compiled code although less than half of it is
-/// data. By default wasmtime makes one of 16 MiB out of two bytes that lie that far apart; beyond
-/// this size such data is copied when an instance is made.
-const SPARSE_IMAGE: u64 = 64 << 10;
 /// The slice of a guest: after it another one gets the thread.
 const TICK: Duration = Duration::from_millis(1);
 const IDLE_TICK: Duration = Duration::from_millis(200);
@@ -243,7 +238,7 @@ const IDLE_TICK: Duration = Duration::from_millis(200);
 pub const WASMTIME: &str = "48.0.8";
 /// Compiled code is good for exactly this engine and this host. (By itself wasmtime compares the
 /// major version only, and patch releases fix miscompilations.) The number at the end counts the changes
-/// to settings that wasmtime does not compare, such as [`SPARSE_IMAGE`].
+/// to what else is asked of code that is kept, such as its size.
 pub(super) const CODE_VERSION: &str = concat!("48.0.8-vitals-", env!("CARGO_PKG_VERSION"), "-1");
 
 #[cfg(test)]

@@ -165,6 +165,33 @@ pub(super) const LIMITS: &[Limit] = &[
         )],
     ),
     limit(
+        "kept",
+        "headers, requests and bodies of one run without end",
+        &[edit(
+            "host/src/plugin/egress/requests.rs",
+            "const KEPT_OF_ANY: u64 = 4 << 20;",
+            "const KEPT_OF_ANY: u64 = 1 << 40;",
+        )],
+    ),
+    limit(
+        "request-method",
+        "methods of any length",
+        &[edit(
+            "host/src/plugin/egress/requests.rs",
+            "const MAX_METHOD: usize = 64;",
+            "const MAX_METHOD: usize = usize::MAX;",
+        )],
+    ),
+    limit(
+        "request-authority",
+        "authorities of any length",
+        &[edit(
+            "host/src/plugin/egress/requests.rs",
+            "const MAX_AUTHORITY: usize = 1 << 10;",
+            "const MAX_AUTHORITY: usize = usize::MAX;",
+        )],
+    ),
+    limit(
         "stdout",
         "all of standard output is kept",
         &[edit(
@@ -243,6 +270,15 @@ pub(super) const LIMITS: &[Limit] = &[
             "host/src/plugin/metrics.rs",
             "const BUCKETS: usize = 32;",
             "const BUCKETS: usize = usize::MAX;",
+        )],
+    ),
+    limit(
+        "metric-text",
+        "series of any size",
+        &[edit(
+            "host/src/metrics/guests.rs",
+            "const EXPOSED_BYTES: usize = 256 << 10;",
+            "const EXPOSED_BYTES: usize = 1 << 40;",
         )],
     ),
     limit(
@@ -581,6 +617,40 @@ pub(super) const LIMITS: &[Limit] = &[
             "host/src/plugin/shape.rs",
             "const MAX_NESTING: u32 = 100;",
             "const MAX_NESTING: u32 = u32::MAX - 1;",
+        )],
+    ),
+    limit(
+        "code-size",
+        "a gibibyte of compiled code of any file",
+        &[
+            edit(
+                "host/src/plugin/compile/frame.rs",
+                "const MAX_CODE: u64 = 128 << 20;",
+                "const MAX_CODE: u64 = 1 << 30;",
+            ),
+            edit(
+                "host/src/plugin/compile/frame.rs",
+                "const CODE_OF_ANY: u64 = 8 << 20;",
+                "const CODE_OF_ANY: u64 = 1 << 30;",
+            ),
+        ],
+    ),
+    limit(
+        "outline",
+        "as many components in an index as a file likes",
+        &[edit(
+            "host/src/plugin/shape.rs",
+            "const MAX_INDEX: usize = 1000;",
+            "const MAX_INDEX: usize = usize::MAX;",
+        )],
+    ),
+    limit(
+        "texts",
+        "texts that are converted without an interruption",
+        &[edit(
+            "host/src/plugin/shape.rs",
+            "has_slow_texts: has_components && has_compact_texts,",
+            "has_slow_texts: has_components && has_compact_texts && false,",
         )],
     ),
     limit(

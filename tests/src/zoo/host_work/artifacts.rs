@@ -11,14 +11,7 @@ pub(super) fn animals() -> Vec<Animal> {
         )
         .made(|| modules(30, 256, 0xff_fffe))
         .timeout(20_000)
-        .survives("healthy"),
-        Animal::new(
-            "sparse-memories-below",
-            "a thousand modules that nothing is made of, each with two bytes 60 KiB from each other",
-        )
-        .made(|| modules(999, 1, 61_440))
-        .timeout(20_000)
-        .refused("a plugin may have"),
+        .refused("bytes, a plugin may have"),
         Animal::new(
             "outline-aliases",
             "a file of 60 MB that names one component 15 million times",

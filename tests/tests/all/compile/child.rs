@@ -54,7 +54,7 @@ async fn a_compiler_that_misbehaves_costs_the_plugin_a_load_error_of_its_own() {
         ("lying", answer),
         (
             "huge",
-            "compiled it has 18446744073709551615 bytes, a plugin may have 536870912",
+            "compiled it has 18446744073709551615 bytes, a plugin may have 8388",
         ),
     ];
     let mut builder = faked(FOREVER);
@@ -71,16 +71,19 @@ async fn a_compiler_that_misbehaves_costs_the_plugin_a_load_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_compiler_that_was_killed_from_outside_is_asked_again() {
-    let builder = faked(FOREVER).config("[plugins]\nrescan = '200ms'");
+async fn a_compiler_that_was_killed_from_outside_is_asked_again_at_a_reload() {
+    let builder = faked(FOREVER);
     let mark = builder.place().path().join("mark");
     let how = told(&format!("killed-once {}", mark.display()));
     let host = builder.plugin("file", how).start().await;
+    let why = refused(&host, "file").await;
+    assert!(why.starts_with("the compiler was killed over it"), "{why}");
+    assert!(mark.exists(), "it was killed");
+    host.reload(&[]).await;
     let asked_again =
         |check: &serde_json::Value| check["message"].to_string().contains("not again");
     host.eventually_check("module:file", "the next answer", asked_again)
         .await;
-    assert!(mark.exists(), "it was killed before");
 }
 
 #[tokio::test]
