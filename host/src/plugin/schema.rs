@@ -120,18 +120,21 @@ impl Schema {
     /// bounded time.
     pub(crate) fn bind(&self, config: &Map<String, Value>) -> Result<Binding, BindingError> {
         let config = Value::Object(config.clone());
-        let secrets = walk::secrets(&self.document, &self.patterns, &config);
-        let secrets = secrets.map_err(|e| refuse(&e))?;
+        let walked = walk::walk(&self.document, &self.patterns, &config);
+        let walked = walked.map_err(|e| refuse(&e))?;
         let validator = self.validator()?;
-        // Errors take far more than the answer that there is none.
+        // Errors take far more memory than the answer that there are some.
         if !validator.is_valid(&config) {
+            if walked.steps > MAX_TOLD {
+                return Err(BindingError::Config(vec![NOT_TOLD.to_owned()]));
+            }
             let violations = validator.iter_errors(&config).take(MAX_VIOLATIONS);
             let violations = violations.map(|error| violation::describe(&error));
             return Err(BindingError::Config(violations.collect()));
         }
         Ok(Binding {
             json: config.to_string(),
-            secrets,
+            secrets: walked.secrets,
         })
     }
 }
@@ -188,6 +191,11 @@ const MAX_DEPTH: usize = 32;
 /// About how much memory the document may take, for as long as the plugin is loaded.
 const MAX_MEMORY: usize = 4 << 20;
 const MAX_VIOLATIONS: usize = 8;
+/// Schemas applied to values, up to which it is said what does not fit: combinators have an error
+/// for each that they hold, shown or not.
+const MAX_TOLD: usize = 10_000;
+const NOT_TOLD: &str = "something in it is not as it must be, and too much is held against it to say \
+                        what; leave parts out to find it";
 
 #[cfg(test)]
 mod tests {
@@ -288,6 +296,17 @@ mod tests {
         let nothing = schema(&json!({"additionalProperties": {"anyOf": vec![false; 1000]}}));
         let many = error(nothing, json!({"x".repeat(50_000): 1}));
         assert!(many.to_string().contains("more than 16 MiB"), "{many}");
+    }
+
+    #[test]
+    fn where_too_much_is_held_against_it_nothing_is_told() {
+        let list = schema(&json!({"properties": {"a": {"items": {"anyOf": [false, false]}}}}));
+        let error = |items| {
+            let config = json!({"a": vec![0; items]});
+            list.bind(&object(&config)).unwrap_err().to_string()
+        };
+        assert!(error(100).contains("`/a/0`"), "{}", error(100));
+        assert!(error(5000).contains("leave parts out"), "{}", error(5000));
     }
 
     #[test]

@@ -18,6 +18,13 @@ use crate::check::Text;
 pub(super) enum Unbounded {
     #[error("it refers to {0}; only references within itself are allowed: `#` and a JSON pointer")]
     Elsewhere(Text),
+    #[error(
+        "its reference {0} has {1} bytes, at most {MAX_REFERENCE} are allowed; name what it refers to \
+         in fewer"
+    )]
+    Reference(Text, usize),
+    #[error("it refers to the same place as {0} and as {1}; write one of them")]
+    Alias(Text, Text),
     #[error("it has `{0}` below its root; refer to `#` and a JSON pointer instead")]
     Keyword(&'static str),
     #[error("it applies to a value what it is applying to it: a reference leads back to itself")]
@@ -38,6 +45,11 @@ pub(super) enum Unbounded {
          `additionalProperties` instead"
     )]
     Unevaluated,
+    #[error(
+        "it has an `unevaluatedProperties` or `unevaluatedItems` that asks for what leads back to it; \
+         use `additionalProperties` instead"
+    )]
+    EvaluatesItself,
     #[error(
         "it takes more than {} MiB to check anything against it; refer to the same definition less \
          often, and use shorter names", MAX_VALIDATOR >> 20
@@ -61,7 +73,7 @@ pub(super) fn check(document: &Value) -> Result<(), Unbounded> {
     };
     let mut reach = levels(document);
     let mut seen = HashSet::new();
-    let mut targets = HashSet::new();
+    let mut targets = HashMap::new();
     let mut next = vec![document];
     let mut steps = 0_usize;
     let mut has_names = false;
@@ -79,8 +91,15 @@ pub(super) fn check(document: &Value) -> Result<(), Unbounded> {
         if let Some(target) = bounds.target(schema)? {
             // No path goes through one definition twice, so that the longest is no longer than
             // all of them together.
-            if targets.insert(std::ptr::from_ref(target)) {
-                reach += levels(target);
+            let text = reference(object).unwrap_or_default();
+            match targets.insert(std::ptr::from_ref(target), text) {
+                None => reach += levels(target),
+                // Validation takes two names for two places, and builds what is there for each.
+                Some(known) if known != text => {
+                    let shown = |text| Text::line(text, SHOWN_BYTES);
+                    return Err(Unbounded::Alias(shown(known), shown(text)));
+                }
+                Some(_) => {}
             }
             next.push(target);
         }
@@ -151,6 +170,10 @@ impl<'a> Bounds<'a> {
         let Some(reference) = schema.as_object().and_then(reference) else {
             return Ok(None);
         };
+        if reference.len() > MAX_REFERENCE {
+            let shown = Text::line(reference, SHOWN_BYTES);
+            return Err(Unbounded::Reference(shown, reference.len()));
+        }
         match target(self.document, reference) {
             Some(target) => Ok(Some(target)),
             None => Err(Unbounded::Elsewhere(Text::line(reference, SHOWN_BYTES))),
@@ -202,6 +225,8 @@ const MAX_NESTING: usize = 64;
 /// How many levels of schemas definitions may come to in each other. Each takes up to 3.5 KiB of
 /// stack while it is compiled (in a debug build; a thread has 2 MiB).
 const MAX_REACH: usize = 400;
+/// Bytes of a reference, which is read again at each value that it applies to.
+const MAX_REFERENCE: usize = 1 << 10;
 const SHOWN_BYTES: usize = 120;
 
 #[cfg(test)]
@@ -293,6 +318,14 @@ mod tests {
             check(&json!({"$id": "http://x.test/", "$schema": "http://y.test/"})),
             Ok(())
         );
+        let twice = json!({
+            "$defs": {"a": {}},
+            "allOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/%24defs/a"}],
+        });
+        assert!(matches!(check(&twice), Err(Unbounded::Alias(..))));
+        let name = "a".repeat(2000);
+        let long = json!({"items": {"$ref": format!("#/$defs/{name}")}, "$defs": {name: {}}});
+        assert!(matches!(check(&long), Err(Unbounded::Reference(_, 2008))));
         let dynamic = json!({"$dynamicRef": "#a"});
         assert_eq!(check(&dynamic), Err(Unbounded::Keyword("$dynamicRef")));
     }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::applicators::{in_place, is_applicator, is_map, reference, target};
+use super::applicators::{in_place, inside, is_applicator, is_map, reference, target};
 use super::bounds::Unbounded;
 use super::patterns::Patterns;
 
@@ -103,7 +103,7 @@ impl<'a> Build<'a> {
             .iter()
             .any(|keyword| object.contains_key(*keyword))
         {
-            self.evaluated(object)?;
+            self.evaluated(schema, object)?;
         }
         match reference(object) {
             Some(text) => match target(self.document, text) {
@@ -142,7 +142,11 @@ impl<'a> Build<'a> {
 
     /// Builds what says which properties and items a schema evaluates: anew for each keyword that
     /// asks, for all that is applied in place.
-    fn evaluated(&mut self, object: &'a Map<String, Value>) -> Result<(), Unbounded> {
+    fn evaluated(
+        &mut self,
+        asks: &'a Value,
+        object: &'a Map<String, Value>,
+    ) -> Result<(), Unbounded> {
         if object.contains_key("patternProperties") {
             return Err(Unbounded::Unevaluated);
         }
@@ -150,11 +154,41 @@ impl<'a> Build<'a> {
         let names = properties.into_iter().flat_map(Map::keys);
         let names: usize = names.map(|name| name.len() + KEYWORD).sum();
         self.take(SCHEMA + names)?;
+        for inner in EVALUATING.iter().filter_map(|keyword| object.get(*keyword)) {
+            self.leads_elsewhere(inner, asks)?;
+        }
         let target = reference(object).and_then(|text| target(self.document, text));
         in_place(object)
             .chain(target)
             .filter_map(Value::as_object)
-            .try_for_each(|object| self.evaluated(object))
+            .try_for_each(|object| self.evaluated(asks, object))
+    }
+
+    /// Refuses a schema that leads back to the one that asks what it evaluates: that one would be
+    /// built within itself without end.
+    fn leads_elsewhere(&mut self, schema: &'a Value, asks: &Value) -> Result<(), Unbounded> {
+        let mut seen = HashSet::new();
+        let mut next = vec![schema];
+        while let Some(schema) = next.pop() {
+            if std::ptr::eq(schema, asks) {
+                return Err(Unbounded::EvaluatesItself);
+            }
+            if !seen.insert(std::ptr::from_ref(schema)) {
+                continue;
+            }
+            self.take(KEYWORD)?;
+            match schema {
+                Value::Array(schemas) => next.extend(schemas),
+                Value::Object(object) => {
+                    next.extend(in_place(object).chain(inside(object)));
+                    next.extend(object.get("propertyNames"));
+                    let target = reference(object).and_then(|text| target(self.document, text));
+                    next.extend(target);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn take(&mut self, bytes: usize) -> Result<(), Unbounded> {
@@ -166,6 +200,16 @@ impl<'a> Build<'a> {
     }
 }
 
+/// The keywords whose schemas are built again to know what they evaluate.
+const EVALUATING: [&str; 7] = [
+    "additionalItems",
+    "additionalProperties",
+    "contains",
+    "items",
+    "prefixItems",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
 /// Bytes of a schema's validator, patterns aside.
 pub(super) const MAX_VALIDATOR: usize = 8 << 20;
 /// What one schema takes, its path aside.
@@ -239,6 +283,24 @@ mod tests {
             "allOf": [{"patternProperties": {"^a": {}}}], "unevaluatedProperties": false,
         });
         assert_eq!(refused(&patterns), Some(Unbounded::Unevaluated));
+    }
+
+    #[test]
+    fn nothing_is_built_within_itself() {
+        let asks = json!({"anyOf": [{"$ref": "#/$defs/1"}], "unevaluatedProperties": {}});
+        let endless = json!({
+            "dependentSchemas": {"a": {"$ref": "#/$defs/1"}},
+            "$defs": {"1": {"additionalProperties": asks}},
+        });
+        assert_eq!(refused(&endless), Some(Unbounded::EvaluatesItself));
+        let items = json!({"$ref": "#/$defs/1", "unevaluatedItems": false});
+        let endless = json!({"$ref": "#/$defs/1", "$defs": {"1": {"prefixItems": [items]}}});
+        assert_eq!(refused(&endless), Some(Unbounded::EvaluatesItself));
+        let tree = json!({
+            "properties": {"more": {"$ref": "#"}},
+            "unevaluatedProperties": false,
+        });
+        assert_eq!(refused(&tree), None);
     }
 
     #[test]

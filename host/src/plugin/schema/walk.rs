@@ -31,15 +31,24 @@ pub(super) enum TooMuch {
     Matching,
 }
 
+/// What a walk found.
+#[derive(Debug)]
+pub(super) struct Walked {
+    /// The texts of the configuration that are secrets.
+    pub(super) secrets: Vec<String>,
+    /// How many schemas were applied to values.
+    pub(super) steps: usize,
+}
+
 /// The texts of `config` that lie where `document` or a part of it is `writeOnly`, each place once.
 ///
 /// All branches of a combinator count, whether the value satisfies them or not, and all
 /// `patternProperties`, whether their pattern matches or not: rather one secret too many.
-pub(super) fn secrets(
+pub(super) fn walk(
     document: &Value,
     patterns: &Patterns,
     config: &Value,
-) -> Result<Vec<String>, TooMuch> {
+) -> Result<Walked, TooMuch> {
     let mut walk = Walk {
         document,
         patterns,
@@ -56,7 +65,10 @@ pub(super) fn secrets(
         is_name: false,
     };
     walk.apply(document, config, start)?;
-    Ok(walk.texts)
+    Ok(Walked {
+        secrets: walk.texts,
+        steps: walk.steps,
+    })
 }
 
 /// One walk. Its steps are those of validation at worst: each schema counts as often as it is
