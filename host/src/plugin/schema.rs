@@ -346,6 +346,17 @@ mod tests {
         assert!(Arc::ptr_eq(&held, &schema.validator().unwrap()));
     }
 
+    #[test]
+    fn what_is_asked_again_counts_for_every_level_that_asks() {
+        let below = |levels| (0..levels).fold(json!({}), |inner, _| json!({"allOf": [inner]}));
+        let asks = |levels| json!({"allOf": [below(levels)], "unevaluatedProperties": false});
+        let list = |levels| schema(&json!({"properties": {"a": {"items": asks(levels)}}}));
+        let config = object(&json!({"a": vec![json!({}); 1000]}));
+        assert!(list(2).bind(&config).is_ok());
+        let error = list(10).bind(&config).unwrap_err().to_string();
+        assert!(error.contains("50000 steps"), "{error}");
+    }
+
     /// Definitions that each lead to the next, with `within` around the reference.
     fn chain(links: usize, within: impl Fn(Value) -> Value) -> Schema {
         let mut definitions = Map::new();

@@ -33,18 +33,17 @@ pub(super) fn is_map(applicator: &str) -> bool {
         .any(|known| known.maps.contains(&applicator))
 }
 
-/// How often validation goes through what lies below `schema`, at most: where it has to know which
-/// properties or items others have evaluated, it asks each of them again.
-pub(super) fn passes(schema: &Map<String, Value>) -> usize {
-    let asks_again = ["unevaluatedProperties", "unevaluatedItems"];
-    if asks_again
-        .iter()
-        .any(|keyword| schema.contains_key(*keyword))
-    {
-        3
-    } else {
-        1
-    }
+/// Whether a schema asks which properties or items others have evaluated.
+pub(super) fn asks_again(schema: &Map<String, Value>) -> bool {
+    let keywords = ["unevaluatedProperties", "unevaluatedItems"];
+    keywords.iter().any(|keyword| schema.contains_key(*keyword))
+}
+
+/// How often validation goes through a schema that is applied in place at so many levels below one
+/// that asks what others have evaluated: once for itself, and once for each schema from there on
+/// that is asked, as that is validated first.
+pub(super) fn passes(levels: usize) -> usize {
+    levels + 2
 }
 
 /// The text of the reference of a schema, if it has one.

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::applicators::{in_place, inside, is_applicator, is_map, reference, target};
+use super::applicators::{asks_again, in_place, inside, is_applicator, is_map, reference, target};
 use super::bounds::Unbounded;
 use super::patterns::Patterns;
 
@@ -99,10 +99,7 @@ impl<'a> Build<'a> {
                 (_, value) => self.take(2 * memory(value))?,
             }
         }
-        if ["unevaluatedProperties", "unevaluatedItems"]
-            .iter()
-            .any(|keyword| object.contains_key(*keyword))
-        {
+        if asks_again(object) {
             self.evaluated(schema, object)?;
         }
         match reference(object) {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::applicators::{in_place, passes, reference, target};
+use super::applicators::{asks_again, in_place, passes, reference, target};
 use super::footprint::memory;
 use super::patterns::Patterns;
 
@@ -60,6 +60,7 @@ pub(super) fn walk(
     };
     let start = Cost {
         times: 1,
+        asked: None,
         nesting: 0,
         path: 0,
         is_name: false,
@@ -92,6 +93,8 @@ struct Walk<'a> {
 struct Cost {
     /// How often validation does it.
     times: usize,
+    /// The schema in place above it that asks what it evaluates.
+    asked: Option<Asked>,
     /// How many schemas it lies in.
     nesting: usize,
     /// How long the path to the value is.
@@ -100,11 +103,34 @@ struct Cost {
     is_name: bool,
 }
 
+/// A schema that asks what those below it evaluate.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// How often that one is applied.
+    times: usize,
+    /// How many levels it lies above.
+    levels: usize,
+}
+
 impl Cost {
+    /// That of a schema that is applied in place below the one that this is the cost of.
+    fn below(self) -> Self {
+        let Some(Asked { times, levels }) = self.asked else {
+            return self;
+        };
+        let levels = levels + 1;
+        Self {
+            times: times.saturating_mul(passes(levels)),
+            asked: Some(Asked { times, levels }),
+            ..self
+        }
+    }
+
     /// That of a value with this name in the one that this is the cost of.
     fn within(self, name: usize) -> Self {
         Self {
             path: self.path + name + 1,
+            asked: None,
             ..self
         }
     }
@@ -123,15 +149,25 @@ impl<'a> Walk<'a> {
         if schema.get("writeOnly") == Some(&Value::Bool(true)) && !cost.is_name {
             self.collect(value);
         }
-        let cost = Cost {
-            times: cost.times.saturating_mul(passes(schema)),
+        let nested = Cost {
             nesting: cost.nesting + 1,
             ..cost
         };
+        let (asking, inside) = if asks_again(schema) {
+            let asked = Some(Asked {
+                times: cost.times,
+                levels: 0,
+            });
+            let times = cost.times.saturating_mul(passes(1));
+            (Cost { asked, ..nested }, Cost { times, ..nested })
+        } else {
+            (nested, nested)
+        };
         let target = reference(schema).and_then(|text| target(self.document, text));
         for schema in in_place(schema).chain(target) {
-            self.apply(schema, value, cost)?;
+            self.apply(schema, value, asking.below())?;
         }
+        let cost = inside;
         match value {
             Value::Object(values) => self.apply_to_properties(schema, values, cost),
             Value::Array(values) => self.apply_to_items(schema, values, cost),
@@ -194,6 +230,7 @@ impl<'a> Walk<'a> {
             if let Some(names) = names {
                 let is_name = Cost {
                     is_name: true,
+                    asked: None,
                     ..cost
                 };
                 self.apply(names, &Value::String(name.clone()), is_name)?;

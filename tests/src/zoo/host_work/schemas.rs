@@ -62,6 +62,13 @@ pub(super) fn animals() -> Vec<Animal> {
                 "$defs": {"a": {"properties": {"x": {"propertyNames": {"$ref": "#/$defs/a"}}}}},
             })
         }).refused("`propertyNames` within `propertyNames`"),
+        with("evaluated-endless", "a schema that asks what one evaluates which leads back to it", || {
+            let asks = json!({"anyOf": [{"$ref": "#/$defs/1"}], "unevaluatedProperties": {}});
+            json!({
+                "dependentSchemas": {"a": {"$ref": "#/$defs/1"}},
+                "$defs": {"1": {"additionalProperties": asks}},
+            })
+        }).refused("leads back to it"),
         with("names-many", "seven hundred references that each build two thousand schemas anew", || {
             json!({
                 "properties": many(700, |_| json!({"propertyNames": {"$ref": "#/$defs/x"}})),
