@@ -22,7 +22,7 @@ use baseline::Given;
 use candidate::RefusedUnder;
 pub(crate) use candidate::{Candidate, Fitting, Revision};
 use files::Misnamed;
-pub(crate) use files::{Excess, Files, LibraryError};
+pub(crate) use files::{Excess, Files, LibraryError, through};
 use files::{Keep, PluginFile};
 use jiff::Timestamp;
 pub(crate) use page::ConfigurationPage;

@@ -113,6 +113,8 @@ pub(crate) struct Watcher {
     heard: VecDeque<Notice>,
     is_look_due: bool,
     directory: DirectoryWatch,
+    /// The directories that links among the plugin files lead through.
+    linked: DirectoryWatch,
     disk: Disk,
     library_error: Option<LibraryError>,
     excess: Option<Excess>,
@@ -181,6 +183,7 @@ impl Watcher {
             configuration: sources.map(|sources| Configuration::new(sources, catalog.config())),
             catalog,
             directory: DirectoryWatch::new(look_soon.clone()),
+            linked: DirectoryWatch::new(look_soon.clone()),
             look_soon,
             looks,
             notices,

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) use self::listing::Keep;
+pub(crate) use self::listing::{Keep, through};
 use self::listing::{MOST_FILES, MOST_MISNAMED, list};
 use super::Stamp;
 use crate::check::{CheckName, InvalidName, PluginName, Text};
@@ -30,7 +30,7 @@ pub(crate) struct Files {
     left_out: usize,
     /// Files that were missing at this look, and may be there again in a moment.
     missing: BTreeSet<PathBuf>,
-    /// Where the links among the files lead through, of the directory and of the library.
+    /// The links among the files of the directory and of the library.
     links: BTreeSet<PathBuf>,
     library_links: BTreeSet<PathBuf>,
     error: Option<DirectoryError>,
@@ -117,7 +117,7 @@ impl Files {
                 files.left_out = listing.left_out;
             }
             Err(error) => {
-                files.error = Some(files.unreadable(&error.to_string(), is_of_host(&error)))
+                files.error = Some(files.unreadable(&error.to_string(), is_of_host(&error)));
             }
         }
         if files.is_one_directory {
@@ -141,7 +141,7 @@ impl Files {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
                 files.library_error =
-                    Some(files.unreadable_library(&error.to_string(), is_of_host(&error)))
+                    Some(files.unreadable_library(&error.to_string(), is_of_host(&error)));
             }
         }
         files
@@ -229,10 +229,8 @@ impl Files {
         self.library_error.as_ref()
     }
 
-    /// The directories that links among the files lead through: what is done to their targets is
-    /// seen there alone. As the links have them, so that one that is itself a link counts by what
-    /// it leads to now. They need not be there.
-    pub(crate) fn link_targets(&self) -> BTreeSet<PathBuf> {
+    /// The links among the files.
+    pub(crate) fn links(&self) -> BTreeSet<PathBuf> {
         self.links.union(&self.library_links).cloned().collect()
     }
 

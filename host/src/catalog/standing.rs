@@ -392,9 +392,11 @@ impl Binder {
         let roots = check.roots.as_ref().unwrap_or(&self.config.tls.roots);
         let roots = plugin.roots(Some(roots));
         // A file that can't be read now may be there at the next look.
-        let roots = roots.map_err(|error| match error.is_of_host() {
-            true => BindFailure::Host(error.to_string()),
-            false => BindFailure::Passing(error.to_string()),
+        let roots = roots.map_err(|error| {
+            let of_host = error
+                .is_of_host()
+                .then(|| BindFailure::Host(error.to_string()));
+            of_host.unwrap_or_else(|| BindFailure::Passing(error.to_string()))
         })?;
         let secrets = self.config.secrets.with(&binding.secrets);
         Ok(Task {

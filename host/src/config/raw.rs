@@ -53,6 +53,7 @@ struct ToolsTable {
 }
 
 /// What holds for every check that says nothing else.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Defaults")]

@@ -37,8 +37,6 @@ pub(super) struct Loader {
 struct Reader {
     pool: Arc<BlockingPool>,
     turns: Arc<Semaphore>,
-    /// How long one call may take.
-    patience: Duration,
 }
 
 /// What became of a file.
@@ -160,10 +158,12 @@ impl Loader {
         let permit = acquire(&self.files).await;
         let path = wanted.path.clone();
         let until = Instant::now() + READ_TIME;
-        let read = self.reader(wanted).call(&turn, &wanted.name, move || {
+        let read = move || {
             let bytes = Plugin::read_until(&path, Some(until))?;
             Ok::<_, LoadError>((Digest::of(&bytes), bytes))
-        });
+        };
+        let reader = self.reader(wanted);
+        let read = reader.call(&turn, &wanted.name, READ_TIME, read);
         let (digest, bytes) = read.await??;
         let in_memory = InMemory {
             bytes,
@@ -177,7 +177,8 @@ impl Loader {
         let turn = acquire(&self.reader(wanted).turns).await;
         let path = wanted.path.clone();
         let stamp = move || Stamp::of(&path).ok();
-        self.reader(wanted).call(&turn, &wanted.name, stamp).await
+        let reader = self.reader(wanted);
+        reader.call(&turn, &wanted.name, STAT_TIME, stamp).await
     }
 
     fn reader(&self, wanted: &Wanted) -> &Reader {
@@ -200,7 +201,6 @@ impl Reader {
         Self {
             pool: Arc::new(BlockingPool::with_most(Work::Files, MOST_THREADS)),
             turns: Arc::new(Semaphore::new(TURNS)),
-            patience: READ_TIME,
         }
     }
 
@@ -210,10 +210,11 @@ impl Reader {
         &self,
         _turn: &OwnedSemaphorePermit,
         plugin: &PluginName,
+        time: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LoadError> {
         let call = self.pool.run(plugin.as_str(), work);
-        match tokio::time::timeout(self.patience, call).await {
+        match tokio::time::timeout(time, call).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(PoolError::Stuck(_))) | Err(_) => Err(LoadError::Unread(HANGS.into())),
             Ok(Err(error)) => Err(LoadError::Unread(error.to_string())),
@@ -333,12 +334,14 @@ pub(super) fn report(
 pub(super) const SETTINGS: &str = "while it held settings against a schema";
 /// What is said of a file whose file system does not answer, the first time and each time after.
 const HANGS: &str = "its file system does not answer";
+/// How long it may take to be told of a file: this is where a mount that hangs hangs first.
+const STAT_TIME: Duration = Duration::from_secs(3);
 /// How long a file may take to be read.
 const READ_TIME: Duration = Duration::from_secs(10);
 /// Files that are read at the same time by one [`Reader`].
 const TURNS: usize = 4;
 /// Threads of one [`Reader`], with those that are lost to file systems that hang.
-const MOST_THREADS: usize = 16;
+const MOST_THREADS: usize = 32;
 /// Files in memory beside those that are compiled; each may have 64 MiB.
 const FILES_WAITING: usize = 6;
 /// A file that was written so lately may still be in the making, although it rested before it was
@@ -362,10 +365,8 @@ mod tests {
 
     #[tokio::test]
     async fn files_that_hang_hold_up_no_other_and_are_asked_once() {
-        let reader = Reader {
-            patience: Duration::from_millis(50),
-            ..Reader::new()
-        };
+        let reader = Reader::new();
+        let soon = Duration::from_millis(50);
         let mut hung = Vec::new();
         for number in 0..2 * TURNS {
             let turn = acquire(&reader.turns).await;
@@ -379,22 +380,19 @@ mod tests {
                     begun.send(()).unwrap();
                     held.recv().unwrap_or_default();
                 };
-                let asked = reader.call(&turn, &name, hang).await;
+                let asked = reader.call(&turn, &name, soon, hang).await;
                 assert_eq!(asked, Err(LoadError::Unread(HANGS.into())));
                 begins = beginning.try_recv().is_ok();
                 hung.push(release);
             }
-            let again = reader.call(&turn, &name, || ()).await;
+            let again = reader.call(&turn, &name, soon, || ()).await;
             let says = Err(LoadError::Unread(HANGS.into()));
             assert_eq!(again, says, "the same, so that it is said once");
         }
-        let patient = Reader {
-            patience: Duration::from_mins(1),
-            ..reader
-        };
-        let turn = acquire(&patient.turns).await;
-        let name = "good".parse().unwrap();
-        assert_eq!(patient.call(&turn, &name, || 7).await, Ok(7));
+        let turn = acquire(&reader.turns).await;
+        let (name, patiently) = ("good".parse().unwrap(), Duration::from_mins(1));
+        let good = reader.call(&turn, &name, patiently, || 7).await;
+        assert_eq!(good, Ok(7));
     }
 
     #[tokio::test]

@@ -1,8 +1,7 @@
 //! A look at the directories: what is new there is loaded.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -10,7 +9,7 @@ use jiff::Timestamp;
 use super::configuration::Configuration;
 use super::judge::Arrival;
 use super::{FirstLook, Pace, Watcher, reloads};
-use crate::catalog::{Files, Source, Wanted};
+use crate::catalog::{Files, Source, Wanted, through};
 use crate::check::{CheckName, shown_path};
 
 impl Watcher {
@@ -22,7 +21,9 @@ impl Watcher {
         let is_another = self
             .on_disk(DIRECTORIES, move || directory.is_another())
             .await;
-        if is_another.is_ok_and(|is_another| is_another || hung) {
+        let linked = self.linked.clone();
+        let leads_elsewhere = self.on_disk(LINKS, move || linked.is_another()).await;
+        if is_another.is_ok_and(|is_another| is_another || hung) || leads_elsewhere == Ok(true) {
             self.reconfigure(Pace::Patient).await;
             self.look(Pace::Patient, &BTreeSet::new()).await;
         }
@@ -63,34 +64,45 @@ impl Watcher {
     /// after is told.
     async fn files(&mut self, pace: Pace) -> Result<Files, Option<String>> {
         let plugins = self.catalog.config().plugins.clone();
-        let mut wanted = self.catalog.files().link_targets();
-        wanted.extend([plugins.dir.clone(), plugins.library.clone()]);
+        let mut dirs = BTreeSet::from([plugins.dir.clone(), plugins.library.clone()]);
         let configuration = self.configuration.as_ref();
-        wanted.extend(
+        dirs.extend(
             configuration
                 .into_iter()
                 .flat_map(Configuration::directories),
         );
-        let keep = Arc::new(self.catalog.keep());
-        // Whoever bends links faster than they are followed is seen at the next look.
-        for is_last in (0..MOST_LOOKS).map(|look| look + 1 == MOST_LOOKS) {
-            let (directory, plugins, dirs) =
-                (self.directory.clone(), plugins.clone(), wanted.clone());
-            let keep = Arc::clone(&keep);
-            let look = move || {
-                directory.ensure(&dirs);
-                Files::look(&plugins, &keep)
-            };
-            let files = self.on_disk(DIRECTORIES, look).await?;
-            let links = files.link_targets();
-            if is_last || links.is_subset(&wanted) {
-                let patient = pace == Pace::Patient;
-                let is_open = |file: &Path| patient && self.directory.is_restless(file);
-                return Ok(files.keeping(self.catalog.files(), is_open));
+        let (directory, keep) = (self.directory.clone(), self.catalog.keep());
+        let look = move || {
+            directory.ensure(&dirs);
+            Files::look(&plugins, &keep)
+        };
+        let files = self.on_disk(DIRECTORIES, look).await?;
+        self.follow_links(files.links()).await;
+        let patient = pace == Pace::Patient;
+        let is_open = |file: &Path| {
+            patient && (self.directory.is_restless(file) || self.linked.is_restless(file))
+        };
+        Ok(files.keeping(self.catalog.files(), is_open))
+    }
+
+    /// Watches the directories that links lead through. Whoever makes a link decides what is looked at for
+    /// it: where that hangs, what changes there is seen at the next rescan, and nothing else is held up.
+    async fn follow_links(&mut self, links: BTreeSet<PathBuf>) {
+        let linked = self.linked.clone();
+        let watch = move || {
+            let mut dirs = through(&links);
+            // Whoever bends links faster than they are followed is seen at the next look.
+            for _ in 0..MOST_LOOKS {
+                linked.ensure(&dirs);
+                let now = through(&links);
+                if now.is_subset(&dirs) {
+                    break;
+                }
+                dirs.extend(now);
             }
-            wanted.extend(links);
-        }
-        unreachable!("the last look is answered")
+        };
+        // What is in the way has been said.
+        let _ = self.on_disk(LINKS, watch).await;
     }
 
     pub(super) fn begin(&mut self, wanted: Wanted, accepted: BTreeSet<CheckName>) {
@@ -203,5 +215,6 @@ impl Watcher {
 
 /// What the watcher does on the disk, as it is said where that hangs.
 const DIRECTORIES: &str = "plugins directory and library";
-/// How often the directories are looked at until links in them lead nowhere new.
+const LINKS: &str = "what plugin files link to";
+/// How often links are followed until they lead nowhere new.
 const MOST_LOOKS: usize = 8;

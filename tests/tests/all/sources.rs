@@ -284,19 +284,23 @@ async fn a_host_without_descriptors_says_nothing_of_the_plugin_and_stays_ready()
 
 async fn page(serving: &Serving, check: &str) -> Value {
     let page = serving.get(&format!("/health/checks/{check}")).await;
-    page.unwrap().json()
+    page.expect("it answers").json()
 }
 
 /// A limit under which a host can open one more descriptor at a time.
 fn one_more(serving: &Serving) -> Rlimit {
     let open = fs::read_dir(format!("/proc/{}/fd", serving.id())).expect("it is running");
-    let open = open.map(|entry| entry.unwrap().file_name().to_string_lossy().parse::<u64>());
+    let open = open.map(|entry| {
+        entry
+            .expect("it is there")
+            .file_name()
+            .to_string_lossy()
+            .parse::<u64>()
+    });
     let open: Vec<_> = open.collect::<Result<_, _>>().expect("they are numbers");
-    let free = (0..)
-        .find(|number| !open.contains(number))
-        .expect("there is one");
+    let free = (0..=open.len() as u64).find(|number| !open.contains(number));
     Rlimit {
-        current: Some(free + 1),
+        current: free.map(|free| free + 1),
         maximum: serving.descriptors().1.parse().ok(),
     }
 }

@@ -19,12 +19,13 @@ pub(crate) struct Keep {
     pub(in crate::catalog) auto: bool,
 }
 
-/// The `.wasm` files of a directory that count, and where those that are links lead through.
+/// The `.wasm` files of a directory that count.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) files: PluginFiles,
     pub(super) misnamed: Vec<Misnamed>,
     pub(super) left_out: usize,
+    /// Those that are links.
     pub(super) links: BTreeSet<PathBuf>,
 }
 
@@ -57,20 +58,19 @@ pub(super) fn list(dir: &Path, keep: &Keep) -> io::Result<Listing> {
     }
     others.hold(MOST_FILES.saturating_sub(known.len()));
     listing.left_out = others.left_out + misnamed.left_out;
-    // What checks name comes first, so that the directories that its links lead through do.
-    for name in kept.into_iter().chain(known).chain(others.lowest) {
+    for name in kept.into_iter().chain(known).chain(others.items) {
         let path = dir.join(format!("{name}.wasm"));
         // It may have gone by now: then it fails when it is loaded.
         let metadata = fs::symlink_metadata(&path);
         let is_link = metadata.as_ref().is_ok_and(fs::Metadata::is_symlink);
-        if is_link && listing.links.len() < MOST_LINK_DIRECTORIES {
-            follow(&path, &mut listing.links);
+        if is_link {
+            listing.links.insert(path.clone());
         }
         let stamp = metadata.ok().filter(|_| !is_link);
         let stamp = stamp.map(|metadata| Stamp::new(&metadata));
         listing.files.insert(name, PluginFile { path, stamp });
     }
-    let misnamed = misnamed.lowest.into_iter().filter_map(|file| {
+    let misnamed = misnamed.items.into_iter().filter_map(|file| {
         let error = Path::new(&file)
             .file_stem()?
             .to_string_lossy()
@@ -85,7 +85,7 @@ pub(super) fn list(dir: &Path, keep: &Keep) -> io::Result<Listing> {
 /// The lowest of many, up to a number, and how many others there were.
 struct Lowest<T> {
     most: usize,
-    lowest: BTreeSet<T>,
+    items: BTreeSet<T>,
     left_out: usize,
 }
 
@@ -93,22 +93,36 @@ impl<T: Ord> Lowest<T> {
     fn new(most: usize) -> Self {
         Self {
             most,
-            lowest: BTreeSet::new(),
+            items: BTreeSet::new(),
             left_out: 0,
         }
     }
 
     fn take(&mut self, item: T) {
-        self.lowest.insert(item);
+        self.items.insert(item);
         self.hold(self.most);
     }
 
     fn hold(&mut self, most: usize) {
-        while self.lowest.len() > most {
-            self.lowest.pop_last();
+        while self.items.len() > most {
+            self.items.pop_last();
             self.left_out += 1;
         }
     }
+}
+
+/// The directories that links lead through: what is done to their targets is seen there alone. As the
+/// links have them, so that one that is itself a link counts by what it leads to now. They need not be
+/// there, and to look for them can take for ever: blocks.
+pub(crate) fn through(links: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let mut directories = BTreeSet::new();
+    for link in links {
+        if directories.len() >= MOST_LINK_DIRECTORIES {
+            break;
+        }
+        follow(link, &mut directories);
+    }
+    directories
 }
 
 /// Collects the directory of each file that a link leads to, and of those that these lead to.
