@@ -191,7 +191,8 @@ impl LoadError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             _ if self.is_of_host() => true,
-            Self::Read(_) => true,
+            // Loading is refused in the same way where memory is short.
+            Self::Read(_) | Self::Compile(CompileError::Unfit(_)) => true,
             Self::Describe(error) => error.code == Code::Timeout,
             Self::Unfit { may_pass, .. } => *may_pass,
             // Who waits for somebody else may be answered the next time.

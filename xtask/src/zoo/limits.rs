@@ -322,8 +322,8 @@ pub(super) const LIMITS: &[Limit] = &[
         "measurements of any name and value",
         &[edit(
             "host/src/check/outcome.rs",
-            "measurement.is_valid() && fresh",
-            "(measurement.is_valid() || fresh)",
+            "if kept.len() < MEASUREMENTS && may_stand && fresh {",
+            "if kept.len() < MEASUREMENTS && (may_stand || fresh) {",
         )],
     ),
     limit(

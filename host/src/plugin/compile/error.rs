@@ -1,9 +1,12 @@
 //! Why a file was not compiled, told so that a reader knows whether the file is at fault.
 
+use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use rustix::io::Errno;
 
 use crate::check::Text;
 
@@ -120,6 +123,9 @@ pub enum CompileError {
     /// The code is none that this host can load.
     #[error("its compiled code does not fit this host: {0}")]
     Unfit(Text),
+    /// The machine has no room for the code.
+    #[error("the host could not map its compiled code: {0}; it is tried again later")]
+    Unmapped(Text),
     /// The one thread that compiles is kept by a file that was given up.
     #[error(
         "the thread that compiles is still busy with a file that took too long: restart the \
@@ -133,8 +139,16 @@ impl CompileError {
         Self::Refused(Text::display(format_args!("{error:#}"), TEXT_BYTES))
     }
 
+    /// Why code could not be loaded. What the system refused says nothing of the code.
     pub(in crate::plugin) fn unfit(error: &wasmtime::Error) -> Self {
-        Self::Unfit(Text::display(format_args!("{error:#}"), TEXT_BYTES))
+        let is_of_system =
+            |cause: &(dyn Error + 'static)| cause.is::<io::Error>() || cause.is::<Errno>();
+        let text = Text::display(format_args!("{error:#}"), TEXT_BYTES);
+        if error.chain().any(is_of_system) {
+            Self::Unmapped(text)
+        } else {
+            Self::Unfit(text)
+        }
     }
 
     /// Whether it is the host's own trouble: what failed was not in the file, and the same file may be
@@ -147,13 +161,14 @@ impl CompileError {
             | Self::Start { .. }
             | Self::Confine(_)
             | Self::Version { .. }
-            | Self::Unfit(_)
+            | Self::Unmapped(_)
             | Self::NoRoom { .. }
             | Self::Busy => true,
             Self::Refused(_)
             | Self::Time { .. }
             | Self::Memory { .. }
             | Self::Code { .. }
+            | Self::Unfit(_)
             | Self::Crashed { .. } => false,
         }
     }

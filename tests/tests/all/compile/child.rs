@@ -11,7 +11,7 @@ use vitals_host::plugin::{CompileLimits, Compiler};
 use vitals_tests::{Place, TestHostBuilder, Vitals, binary, bomb, eventually, guests};
 
 use super::process::{compiling, file, gone, one_compiling};
-use super::{Duration, FOREVER, PLENTY, fresh, is_healthy, limited, refused};
+use super::{Duration, FOREVER, PLENTY, fresh, host_failed, is_healthy, limited, refused};
 
 /// A host whose compiler is a program that behaves as each plugin says: `fake:<how>`.
 fn faked(time: Duration) -> TestHostBuilder {
@@ -63,7 +63,11 @@ async fn a_compiler_that_misbehaves_costs_the_plugin_a_load_error_of_its_own() {
     }
     let host = builder.start().await;
     for (how, expected) in cases {
-        let why = refused(&host, how).await;
+        // What does not answer as a compiler says nothing of the file.
+        let why = match how {
+            "silent" | "truncated" | "garbage" | "lying" => host_failed(&host, how).await,
+            _ => refused(&host, how).await,
+        };
         assert!(why.contains(expected), "{how}: {why}");
         assert!(why.len() < 1000, "{how}: {why}");
     }
@@ -76,7 +80,7 @@ async fn a_compiler_that_was_killed_from_outside_is_asked_again_at_a_reload() {
     let mark = builder.place().path().join("mark");
     let how = told(&format!("killed-once {}", mark.display()));
     let host = builder.plugin("file", how).start().await;
-    let why = refused(&host, "file").await;
+    let why = host_failed(&host, "file").await;
     assert!(why.starts_with("the compiler was killed over it"), "{why}");
     assert!(mark.exists(), "it was killed");
     host.reload(&[]).await;
@@ -90,7 +94,7 @@ async fn a_compiler_that_was_killed_from_outside_is_asked_again_at_a_reload() {
 async fn a_compiler_that_hangs_is_given_up() {
     let builder = faked(Duration::from_millis(500)).plugin("hang", told("hang"));
     let host = builder.start().await;
-    let why = refused(&host, "hang").await;
+    let why = host_failed(&host, "hang").await;
     let expected = "it was not compiled in 2.5s, in which it had ";
     assert!(why.starts_with(expected), "{why}");
 }
@@ -114,7 +118,7 @@ async fn a_child_is_given_nothing_but_its_pipes() {
     let report = builder.place().path().join("report");
     let spy = told(&format!("spy {}", report.display()));
     let host = builder.plugin("spy", spy).start().await;
-    refused(&host, "spy").await;
+    host_failed(&host, "spy").await;
     assert_eq!(
         fs::read_to_string(report).expect("it was written"),
         "environment: 0\n0: pipe\n1: pipe\n2: pipe\ndirectory: /\n"
