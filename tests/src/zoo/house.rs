@@ -262,7 +262,7 @@ impl House {
     }
 
     /// Makes something in the plugins directory, lets a good guest in after it, and waits until everything
-    /// that is there is known; the page of the guest's check.
+    /// that is there is known; the page of the guest's check, and null where something never is.
     async fn beside(&mut self, animal: &Animal, litter: fn(&Path), guest: Guest) -> Value {
         let dir = self.serving.place().plugins();
         let before = entries(&dir);
@@ -272,20 +272,20 @@ impl House {
         put(&self.path(animal.name()), &guest.bytes());
         let page = self.result(animal).await;
         let until = Instant::now() + self.patience.longest(Duration::from_secs(20));
-        while Instant::now() < until && self.serving.is_running() {
+        let mut is_known = false;
+        while !is_known && Instant::now() < until && self.serving.is_running() {
             let plugins = self.serving.get("/plugins").await;
             let plugins = plugins.map(|answer| answer.json()["plugins"].clone());
             let plugins = plugins.unwrap_or_default();
-            let mut plugins = plugins.as_array().into_iter().flatten();
-            if !plugins.any(|plugin| plugin["state"] == "loading") {
-                break;
-            }
+            let plugins = plugins.as_array().cloned().unwrap_or_default();
+            let is_loading = |plugin: &Value| plugin["state"] == "loading";
+            is_known = !plugins.is_empty() && !plugins.iter().any(is_loading);
             tokio::time::sleep(PAUSE).await;
         }
         for path in entries(&dir).difference(&before) {
             remove(path);
         }
-        page
+        if is_known { page } else { Value::Null }
     }
 
     async fn page(&self, name: &str) -> Value {

@@ -1,7 +1,8 @@
 //! The plugins directory as a stranger's input: too many files, and files that block whoever opens them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
@@ -49,19 +50,20 @@ fn many(dir: &Path) {
     }
 }
 
-/// Names that lead to a file and to a FIFO by turns, faster than anybody can look and then open. More of
-/// them than are read at once.
+/// Links to what is a file and a FIFO by turns, on ways so long that it changes between any two looks. More
+/// of them than are read at once.
 fn fifos(dir: &Path) {
-    let pairs: Vec<(PathBuf, PathBuf)> = (0..16)
-        .map(|number| {
-            let file = dir.join(format!("fifo-{number}.wasm"));
-            let fifo = dir.join(format!(".fifo-{number}"));
-            fs::write(&file, "a file, for now").expect("the directory takes it");
-            let mode = Mode::RUSR | Mode::WUSR;
-            mknodat(CWD, &fifo, FileType::Fifo, mode, 0).expect("the directory takes it");
-            (file, fifo)
-        })
-        .collect();
+    fs::create_dir(dir.join("on")).expect("the directory takes it");
+    let pair = |number: usize| {
+        let (file, fifo) = (format!(".file-{number}"), format!(".fifo-{number}"));
+        let way = format!("{}{file}", "on/../".repeat(500));
+        symlink(way, dir.join(format!("fifo-{number}.wasm"))).expect("the directory takes it");
+        fs::write(dir.join(&file), "a file, for now").expect("the directory takes it");
+        let mode = Mode::RUSR | Mode::WUSR;
+        mknodat(CWD, dir.join(&fifo), FileType::Fifo, mode, 0).expect("the directory takes it");
+        (dir.join(file), dir.join(fifo))
+    };
+    let pairs: Vec<_> = (0..16).map(pair).collect();
     let until = Instant::now() + Duration::from_secs(3);
     while Instant::now() < until {
         for (file, fifo) in &pairs {
