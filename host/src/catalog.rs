@@ -29,8 +29,8 @@ pub(crate) use page::ConfigurationPage;
 use serde::Serialize;
 pub(crate) use shelf::{LoadOutcome, Seen, Shelf};
 pub(crate) use stamp::Stamp;
+pub(crate) use standing::{BIND_TIME, Bound, Failure, GuestCheck, Standing, Unbound, bind_all};
 use standing::{BindFailure, Binder};
-pub(crate) use standing::{Bound, Failure, GuestCheck, Standing, Unbound, bind_all};
 
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::{CheckConfig, Config, Environment};

@@ -314,7 +314,18 @@ impl Watcher {
         what: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Option<String>> {
-        let done = self.disk.call(what, &self.rooms.beat, work).await;
+        self.on_disk_within(disk::PATIENCE, what, work).await
+    }
+
+    /// Like [`Watcher::on_disk`], for what may take longer without a file system that hangs.
+    async fn on_disk_within<T: Send + 'static>(
+        &mut self,
+        patience: Duration,
+        what: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Option<String>> {
+        let beat = &self.rooms.beat;
+        let done = self.disk.call(patience, what, beat, work).await;
         done.map_err(|not_done| match not_done {
             NotDone::Panicked(panic) => {
                 self.tell_of_panic(panic.as_ref());

@@ -269,11 +269,9 @@ impl Unbound {
         &self.name
     }
 
-    /// Whether trusted roots are read from files for it, which may hang.
-    pub(crate) fn reads_files(&self) -> bool {
-        let roots = self.check.roots.as_ref();
-        let roots = roots.unwrap_or(&self.binder.config.tls.roots);
-        roots.iter().any(|root| matches!(root, Root::File(_)))
+    /// The plugin that it is to be bound to.
+    pub(crate) fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
     }
 
     /// What comes of it where it could not be bound: that is tried again at the next look.

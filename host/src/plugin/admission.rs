@@ -22,6 +22,7 @@ use super::sandbox::Sandbox;
 use super::schema::{BindingError, Schema};
 use super::state::State;
 use super::{bindings, imports, shape};
+use crate::blocking_pool::PoolError;
 use crate::check::{CheckName, Digest, PluginName, Text};
 use crate::config::{Limits, Root, Secrets};
 use crate::regular_file;
@@ -145,6 +146,16 @@ impl Plugin {
     /// Waits until it may be held against its checks: what that takes, few do at once.
     pub(crate) async fn binding_permit(&self) -> OwnedSemaphorePermit {
         acquire(self.sandbox.bindings()).await
+    }
+
+    /// Holds it against its checks, on a thread that may be lost: the trusted roots of a check lie in
+    /// files. A panic inside goes on here.
+    pub(crate) async fn bind_aside<T: Send + 'static>(
+        &self,
+        bind: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        let pool = self.sandbox.binding();
+        pool.run(self.name().as_str(), bind).await
     }
 
     pub(super) fn sandbox(&self) -> &Sandbox {

@@ -46,6 +46,10 @@ struct Shared {
     compilation: Compilation,
     describes: Arc<Semaphore>,
     bindings: Arc<Semaphore>,
+    /// Where plugins are held against their checks.
+    binding: BlockingPool,
+    /// Permits to wait for the cache's disk.
+    stores: Arc<Semaphore>,
 }
 
 /// How a sandbox is set up.
@@ -125,6 +129,8 @@ impl Sandbox {
             compilation: Compilation::new(options.compiler),
             describes: Arc::new(Semaphore::new(DESCRIBES)),
             bindings: Arc::new(Semaphore::new(BINDINGS)),
+            binding: BlockingPool::with_most(Work::Files, BINDING_THREADS),
+            stores: Arc::new(Semaphore::new(STORES)),
             engine,
             linker,
         })))
@@ -190,10 +196,16 @@ impl Sandbox {
         &self.0.loaded
     }
 
-    /// Puts compiled code into the cache, beside whoever waits for the plugin. Needs a tokio runtime.
+    /// Puts compiled code into the cache, beside whoever waits for the plugin. Where many wait for the
+    /// disk already it is left out, and compiled again after a restart. Needs a tokio runtime.
     pub(super) fn keep(&self, digest: Digest, artifact: Artifact) {
+        let Ok(permit) = Arc::clone(&self.0.stores).try_acquire_owned() else {
+            tracing::debug!(%digest, "compiled code is not cached, the disk is too slow");
+            return;
+        };
         let here = self.clone();
         self.0.keeping.spawn_blocking(move || {
+            let _permit = permit;
             if let Some(cache) = here.cache() {
                 cache.store(digest, &artifact);
             }
@@ -236,6 +248,10 @@ impl Sandbox {
     }
 
     /// Bounds how many plugins are held against their checks at once.
+    pub(super) fn binding(&self) -> &BlockingPool {
+        &self.0.binding
+    }
+
     pub(super) fn bindings(&self) -> &Arc<Semaphore> {
         &self.0.bindings
     }
@@ -311,3 +327,7 @@ impl wasmtime::component::HasData for Io {
 const DESCRIBES: usize = 2;
 /// Plugins that are held against their checks at once, each with a validator.
 const BINDINGS: usize = 2;
+/// Threads on which they are, with those that are lost to trusted roots on a disk that hangs.
+const BINDING_THREADS: usize = 16;
+/// Artifacts that may wait for the cache's disk at once, at most 128 MiB each.
+const STORES: usize = 8;

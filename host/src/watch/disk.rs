@@ -17,8 +17,6 @@ use crate::blocking_pool::{BlockingPool, PoolError, Work};
 /// Threads for the disk, and what hangs there.
 pub(super) struct Disk {
     pool: BlockingPool,
-    /// How long is waited for an answer.
-    patience: Duration,
     hanging: BTreeSet<String>,
 }
 
@@ -38,7 +36,6 @@ impl Disk {
     pub(super) fn new() -> Self {
         Self {
             pool: BlockingPool::with_most(Work::Files, MOST_THREADS),
-            patience: PATIENCE,
             hanging: BTreeSet::new(),
         }
     }
@@ -52,13 +49,14 @@ impl Disk {
     /// hangs there is no other one.
     pub(super) async fn call<T: Send + 'static>(
         &mut self,
+        patience: Duration,
         what: &str,
         beat: &Beat,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, NotDone> {
         let call = AssertUnwindSafe(self.pool.run(what, work)).catch_unwind();
         let mut call = pin!(call);
-        let until = Instant::now() + self.patience;
+        let until = Instant::now() + patience;
         let done = loop {
             let next = until.min(Instant::now() + BEAT);
             tokio::select! {
@@ -94,7 +92,8 @@ impl Disk {
 
 /// What is said of what does not answer, the first time and each time after.
 const HANGS: &str = "the file system does not answer";
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long is waited for an answer of a file system.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Threads at most, with those that are lost.
 const MOST_THREADS: usize = 16;
 
@@ -106,21 +105,18 @@ mod tests {
 
     #[tokio::test]
     async fn what_hangs_is_given_up_and_asked_again_once_it_answers() {
-        let mut disk = Disk {
-            patience: Duration::from_millis(50),
-            ..Disk::new()
-        };
+        let mut disk = Disk::new();
+        let (brief, long) = (Duration::from_millis(50), Duration::from_mins(1));
         let beat = Beat::default();
         let (release, held) = mpsc::channel::<()>();
-        let hung = disk.call("it", &beat, move || held.recv()).await;
+        let hung = disk.call(brief, "it", &beat, move || held.recv()).await;
         assert!(matches!(hung, Err(NotDone::Hangs { is_news: true, .. })));
         // No other thread is lost to it meanwhile, and what does not hang is done.
-        let again = disk.call("it", &beat, || ()).await;
+        let again = disk.call(brief, "it", &beat, || ()).await;
         assert!(matches!(again, Err(NotDone::Hangs { is_news: false, .. })));
-        disk.patience = Duration::from_mins(1);
-        assert!(disk.call("other", &beat, || ()).await.is_ok() && disk.hangs("it"));
+        assert!(disk.call(long, "other", &beat, || ()).await.is_ok() && disk.hangs("it"));
         drop(release);
-        while disk.call("it", &beat, || ()).await.is_err() {
+        while disk.call(long, "it", &beat, || ()).await.is_err() {
             tokio::task::yield_now().await;
         }
         assert!(!disk.hangs("it"));
@@ -128,17 +124,17 @@ mod tests {
 
     #[tokio::test]
     async fn the_loop_beats_while_it_waits() {
-        let mut disk = Disk {
-            patience: BEAT + Duration::from_millis(100),
-            ..Disk::new()
-        };
+        let mut disk = Disk::new();
+        let patience = BEAT + Duration::from_millis(100);
         let beat = Beat::default();
         let (_release, held) = mpsc::channel::<()>();
         let started = std::time::Instant::now();
-        let hung = disk.call("it", &beat, move || held.recv()).await;
+        let hung = disk.call(patience, "it", &beat, move || held.recv()).await;
         assert!(hung.is_err());
         assert!(beat.since(std::time::Instant::now()) < started.elapsed());
-        let panicked = disk.call("other", &beat, || panic!("at the disco")).await;
+        let panicked = disk
+            .call(patience, "other", &beat, || panic!("at the disco"))
+            .await;
         assert!(matches!(panicked, Err::<(), _>(NotDone::Panicked(_))));
     }
 }

@@ -1,11 +1,15 @@
 //! Judging a version before it serves: held against its checks, and tried out by each of them.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_lite::FutureExt as _;
 use tokio::task::JoinSet;
 
 use super::load::Load;
-use crate::catalog::{Candidate, Fitting, GuestCheck, Revision, Stamp, Wanted};
+use crate::blocking_pool::PoolError;
+use crate::catalog::{BIND_TIME, Candidate, Fitting, GuestCheck, Revision, Stamp, Wanted};
 use crate::check::{CheckName, Code, RunReport};
 use crate::plugin::{LoadError, Plugin};
 use crate::schedule::{Probe, Schedule};
@@ -60,12 +64,17 @@ pub(super) async fn judge(
     let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
     // A schema comes from a stranger: holding settings against it takes what it takes.
     let permit = plugin.binding_permit().await;
-    let fit = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        candidate.fit()
-    });
-    let fit = fit.await;
-    let verdict = match fit.unwrap_or(Err(LoadError::Panic("it was held against its checks"))) {
+    let fit = AssertUnwindSafe(plugin.bind_aside(|| candidate.fit())).catch_unwind();
+    let fit = match tokio::time::timeout(FIT_TIME, fit).await {
+        Ok(Ok(Ok(fit))) => fit,
+        Ok(Err(_)) => Err(LoadError::Panic("it was held against its checks")),
+        Ok(Ok(Err(PoolError::Stuck(_)))) | Err(_) => Err(LoadError::Unread(
+            "the trusted roots of its checks: the file system does not answer".into(),
+        )),
+        Ok(Ok(Err(error))) => Err(LoadError::Unread(error.to_string())),
+    };
+    drop(permit);
+    let verdict = match fit {
         Ok(fitting) => try_out(fitting, &schedule).await,
         Err(error) => Err(error),
     };
@@ -128,3 +137,6 @@ fn refuses(code: Code) -> bool {
         Code::Load | Code::Denied | Code::Panic | Code::Host | Code::Full => false,
     }
 }
+
+/// How long a version may take to be held against its checks before something must hang.
+const FIT_TIME: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));

@@ -11,7 +11,7 @@ use super::Watcher;
 use super::load::SETTINGS;
 use crate::board::{CheckFacts, PluginFacts, Posted, Posting};
 use crate::catalog::{
-    Catalog, ConfigurationPage, Failure, GuestCheck, Shelf, Standing, Unbound, bind_all,
+    BIND_TIME, Bound, Catalog, ConfigurationPage, Failure, GuestCheck, Shelf, Standing, bind_all,
 };
 use crate::check::{
     Breaker, CheckName, Code, RunError, RunReport, Status, Text, Thresholds, shown_path,
@@ -73,38 +73,48 @@ pub(super) fn tell_of_changes(changes: &CheckChanges, path: Option<&Path>) {
 
 /// How many names of checks a line shows.
 const SHOWN: usize = 20;
+/// How long the checks of one plugin may take to be bound before something must hang.
+const BIND_ALL_TIME: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
 
 impl Watcher {
     /// Binds the checks that are not: holds their settings against the schemas of their plugins. A schema
-    /// comes from a stranger, and takes what it takes; trusted roots lie in files, which may hang.
+    /// comes from a stranger, and takes what it takes; trusted roots lie in files, which may hang. So the
+    /// checks of one plugin are bound together, and where that does not end each of them by itself.
     async fn bind(&mut self) {
-        let (alone, together): (Vec<_>, Vec<_>) = self
-            .catalog
-            .unbound()
-            .into_iter()
-            .partition(Unbound::reads_files);
-        let mut jobs: Vec<_> = alone
-            .into_iter()
-            .map(|one| (format!("settings of check {}", one.name()), vec![one]))
-            .collect();
-        if !together.is_empty() {
-            jobs.push(("settings of checks".to_owned(), together));
+        let mut plugins = BTreeMap::<_, Vec<_>>::new();
+        for unbound in self.catalog.unbound() {
+            let plugin = unbound.plugin().name().clone();
+            plugins.entry(plugin).or_default().push(unbound);
         }
-        for (what, unbound) in jobs {
-            let given_up = unbound.clone();
-            let bounds = match self.on_disk(&what, move || bind_all(unbound)).await {
-                Ok(bounds) => bounds,
-                Err(why) => {
-                    let why = why.as_deref().unwrap_or("the host panicked over them");
-                    given_up.iter().map(|one| one.given_up(why)).collect()
-                }
-            };
-            for bound in bounds {
-                if bound.panicked {
-                    self.rooms.panicked(SETTINGS);
-                }
-                self.catalog.take_in(bound);
+        for (plugin, unbound) in plugins {
+            let what = format!("settings of the checks of plugin {plugin}");
+            let again = unbound.clone();
+            let bind = move || bind_all(unbound);
+            if let Ok(bounds) = self.on_disk_within(BIND_ALL_TIME, &what, bind).await {
+                self.take_bounds(bounds);
+                continue;
             }
+            for one in again {
+                let what = format!("settings of check {}", one.name());
+                let given_up = one.clone();
+                let bounds = match self.on_disk(&what, move || bind_all(vec![one])).await {
+                    Ok(bounds) => bounds,
+                    Err(why) => {
+                        let why = why.as_deref().unwrap_or("the host panicked over them");
+                        vec![given_up.given_up(why)]
+                    }
+                };
+                self.take_bounds(bounds);
+            }
+        }
+    }
+
+    fn take_bounds(&mut self, bounds: Vec<Bound>) {
+        for bound in bounds {
+            if bound.panicked {
+                self.rooms.panicked(SETTINGS);
+            }
+            self.catalog.take_in(bound);
         }
     }
 
