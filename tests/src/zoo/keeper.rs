@@ -188,10 +188,9 @@ fn reason(message: &str) -> String {
     short
 }
 
-/// How much more of the machine's memory a host may hold after a group: what the allocator keeps for each
-/// kind of thread that came to work, and buffers of the pool. It does not grow when the same cases come
-/// again.
-const MOST_KEPT: i64 = 96 << 20;
+/// How much more of the machine's memory a host may hold after a group: what the allocator keeps of
+/// what was given back, and buffers of the pool. It does not grow when the same cases come again.
+const MOST_KEPT: i64 = 64 << 20;
 /// How long that may take.
 const GIVEN_BACK: Duration = Duration::from_secs(5);
 /// After so many animals that nothing came of, a hasty keeper has seen enough of a group.
