@@ -37,13 +37,16 @@ impl Stamp {
         }
     }
 
-    /// How long the file has been left alone at a moment. Nothing where its clock is ahead.
+    /// How long the file has been left alone at a moment. Nothing where its clock is ahead. A time of
+    /// modification that is still to come counts for nothing: anybody can set it.
     pub(crate) fn age(&self, now: SystemTime) -> Duration {
-        let (seconds, nanoseconds) = self.modified.max(self.changed);
-        let whole = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-        let rest = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0));
-        let since = now.duration_since(SystemTime::UNIX_EPOCH + whole + rest);
-        since.unwrap_or(Duration::ZERO)
+        let [modified, changed] = [self.modified, self.changed].map(|(seconds, nanoseconds)| {
+            let whole = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+            let rest = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0));
+            now.duration_since(SystemTime::UNIX_EPOCH + whole + rest)
+        });
+        let changed = changed.unwrap_or(Duration::ZERO);
+        modified.map_or(changed, |modified| modified.min(changed))
     }
 
     /// Whether the file has been left alone for so long that any later change shows: the clocks of
@@ -86,5 +89,18 @@ mod tests {
         assert!(stamp.is_settled(now + Duration::from_secs(3)));
         let past = now - Duration::from_hours(1);
         assert_eq!(stamp.age(past), Duration::ZERO, "a clock that is ahead");
+    }
+
+    #[test]
+    fn a_file_rests_whatever_time_of_modification_it_was_given() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.wasm");
+        let file = fs::File::create(&path).unwrap();
+        let now = SystemTime::now();
+        file.set_modified(now + Duration::from_hours(24 * 365))
+            .unwrap();
+        let stamp = Stamp::of(&path).unwrap();
+        assert!(!stamp.is_settled(now));
+        assert!(stamp.is_settled(now + Duration::from_secs(3)));
     }
 }

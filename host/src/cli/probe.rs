@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use vitals_host::check::Text;
 
 use super::{fail, print};
 
@@ -43,8 +44,20 @@ impl Probe {
         }
         let answer = client.build()?.get(&self.url).send().await?;
         let status = answer.status();
-        Ok((status, answer.text().await?))
+        let body = text(answer, BODY_BYTES).await?;
+        Ok((status, Text::line(&body, BODY_BYTES).into()))
     }
+}
+
+/// The text of an answer, as far as so many bytes of it.
+pub(super) async fn text(mut answer: reqwest::Response, limit: usize) -> reqwest::Result<String> {
+    let mut bytes = Vec::new();
+    while bytes.len() < limit
+        && let Some(chunk) = answer.chunk().await?
+    {
+        bytes.extend_from_slice(&chunk[..chunk.len().min(limit - bytes.len())]);
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The innermost cause says what happened; the outer layers say "error sending request".
@@ -55,3 +68,6 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     }
     innermost.to_string()
 }
+
+/// How much of a page is printed.
+const BODY_BYTES: usize = 64 << 10;

@@ -15,7 +15,7 @@ use vitals_host::check::Text;
 use vitals_host::config::Sources;
 
 use super::load;
-use super::probe::innermost;
+use super::probe::{innermost, text};
 
 /// Where a command finds the host that it is about.
 #[derive(Debug, Args)]
@@ -118,7 +118,7 @@ impl Door {
         }
         let answer = request.send().await?;
         let status = answer.status();
-        Ok((status, answer.text().await?))
+        Ok((status, text(answer, ANSWER_BYTES).await?))
     }
 
     fn refused(&self, status: StatusCode, page: &str, answer: &Value, body: &str) -> String {
@@ -169,6 +169,8 @@ fn base(text: &str) -> Result<Url, String> {
 
 const TOKEN: &str = "VITALS_ADMIN_TOKEN";
 const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// The longest answer that is read; a host with ten thousand checks answers with a few MiB.
+const ANSWER_BYTES: usize = 64 << 20;
 /// How much is shown of what a host gives as its reason.
 const REASON_BYTES: usize = 500;
 

@@ -105,7 +105,7 @@ pub(super) fn follow(path: &Path) -> Result<PathBuf, Trouble> {
     while let Some(part) = ahead.pop() {
         steps += 1;
         if steps > STEPS {
-            return Err(Trouble::failed("it has too many parts or symlinks"));
+            return Err(too_long());
         }
         if part == ".." {
             place.pop();
@@ -119,9 +119,16 @@ pub(super) fn follow(path: &Path) -> Result<PathBuf, Trouble> {
                 place = PathBuf::from("/");
             }
             ahead.extend(parts(target));
+            if steps + ahead.len() > STEPS {
+                return Err(too_long());
+            }
         }
     }
     Ok(place)
+}
+
+fn too_long() -> Trouble {
+    Trouble::failed("it has too many parts or symlinks")
 }
 
 /// The names in a path, the last one first.
@@ -210,6 +217,16 @@ mod tests {
         }
         assert!(follow(&root.join("loop")).is_err());
         assert_eq!(follow(Path::new("/../../..")).unwrap(), Path::new("/"));
+    }
+
+    #[test]
+    fn links_of_many_parts_are_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        // Each leads through itself, and leaves a thousand parts behind.
+        let link = dir.path().join("l");
+        std::os::unix::fs::symlink(format!("l/{}", "a/".repeat(1000)), &link).unwrap();
+        assert!(follow(&link).is_err());
+        assert!(follow(&dir.path().join("b/".repeat(STEPS - 20))).is_ok());
     }
 
     #[test]

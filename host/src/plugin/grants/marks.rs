@@ -159,7 +159,11 @@ impl Walk<'_, Vec<Grant>> {
             self.step()?;
             for mark in Mark::of(schema, pointer)? {
                 if !value.is_null() {
-                    self.found.push(Grant::written(mark, pointer, value)?);
+                    let grant = Grant::written(mark, pointer, value)?;
+                    // A chain of references can mark one value thousands of times.
+                    if !self.found.contains(&grant) {
+                        self.found.push(grant);
+                    }
                 }
             }
             if let (Some(Value::Object(schemas)), Value::Object(values)) =
@@ -284,6 +288,19 @@ mod tests {
         assert_eq!(
             granted,
             ["http https://api.example.com", "tcp 10.0.0.1:5432"]
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_marked_again_and_again_is_granted_once() {
+        let marked = json!({"x-vitals-grant": ["tcp", "udp", "tcp"], "$ref": "#/$defs/a"});
+        let schema = json!({
+            "properties": {"a": marked},
+            "$defs": {"a": {"x-vitals-grant": "tcp"}},
+        });
+        assert_eq!(
+            granted(&schema, &json!({"a": "10.0.0.1:5432"})),
+            ["tcp 10.0.0.1:5432", "udp 10.0.0.1:5432"]
         );
     }
 
