@@ -442,6 +442,19 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_deep_inside_a_document_is_found_in_one_pass() {
+        // A pass that looked twice at each level would not end.
+        let document = format!(r#"{}"hunter2"{}"#, r#"{"a":"#.repeat(120), "}".repeat(120));
+        let parts = OutcomeParts {
+            details: vec![detail("deep", DetailValue::Json(document))],
+            ..OutcomeParts::default()
+        };
+        let shown = Outcome::shown(Status::Healthy, parts, &masked);
+        let details = serde_json::to_string(shown.details()).unwrap();
+        assert!(details.contains(r#""[redacted]""#), "{details}");
+    }
+
+    #[test]
     fn what_grows_when_it_is_shown_keeps_the_bounds() {
         let mut details = vec![detail(&"hunter2".repeat(18), DetailValue::Integer(1))];
         details.extend((0..4).map(|n| {

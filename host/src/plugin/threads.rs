@@ -101,6 +101,9 @@ impl GuestThreads {
                 lower_priority();
                 wasmtime::Engine::tls_eager_initialize();
             })
+            // Timers and sockets are looked at after so many polls, each of which may be a slice of a
+            // guest or a handshake of its connections: after tokio's 61 a due run would be late.
+            .event_interval(8)
             .enable_all()
             .build()?;
         let shared = Arc::new(Shared {
