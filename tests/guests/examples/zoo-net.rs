@@ -154,14 +154,14 @@ fn http_at_once(told: &Told) -> Result<String, String> {
         answer.subscribe().block();
         let answer = answer.get().ok_or("no answer")?.map_err(|()| "twice")?;
         last = match answer {
-            Ok(answer) => whole(answer.consume().map_err(|()| "no body")?),
+            Ok(answer) => whole(&answer.consume().map_err(|()| "no body")?),
             Err(error) => Err(said(error)),
         };
     }
     last
 }
 
-fn whole(body: IncomingBody) -> Result<String, String> {
+fn whole(body: &IncomingBody) -> Result<String, String> {
     let stream = body.stream().map_err(|()| "no stream")?;
     let mut read = 0;
     loop {
