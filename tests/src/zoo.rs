@@ -24,6 +24,7 @@ mod lifting;
 mod load;
 mod memory;
 mod output;
+mod receivers;
 mod resources;
 mod schemas;
 mod sockets;
@@ -82,5 +83,6 @@ pub fn catalogue() -> Vec<(Group, Vec<Animal>)> {
         (compilation::GROUP, compilation::animals()),
         (schemas::GROUP, schemas::animals()),
         (host_work::GROUP, host_work::animals()),
+        (receivers::GROUP, receivers::animals()),
     ]
 }

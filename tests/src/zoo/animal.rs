@@ -30,6 +30,8 @@ pub struct Animal {
     pub(super) timeout: Duration,
     pub(super) settings: String,
     pub(super) is_bulk: bool,
+    /// How long the host is watched after the result.
+    pub(super) linger: Duration,
     pub(super) expected: Expected,
 }
 
@@ -97,6 +99,7 @@ impl Animal {
             timeout: Duration::from_millis(300),
             settings: String::new(),
             is_bulk: false,
+            linger: Duration::ZERO,
             expected: Expected::default(),
         }
     }
@@ -163,6 +166,12 @@ impl Animal {
     /// It has so much fuel that time is what ends it.
     pub(super) fn tireless(self) -> Self {
         self.with("limits = { fuel = 1_000_000_000_000 }")
+    }
+
+    /// What follows from its result takes so many seconds, for which the host is watched.
+    pub(super) fn lingers(mut self, seconds: u64) -> Self {
+        self.linger = Duration::from_secs(seconds);
+        self
     }
 
     /// One of its instructions may go on over the deadline, by its own length.

@@ -132,6 +132,7 @@ impl House {
             }
         };
         let took = dropped.elapsed();
+        tokio::time::sleep(animal.linger).await;
         let mut faults = Vec::new();
         if page.is_null() {
             faults.push(format!("nothing came of it within {took:?}"));

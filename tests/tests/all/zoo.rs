@@ -90,4 +90,5 @@ groups! {
     compilation: "compilation",
     schemas: "schemas",
     what_the_host_does_with_it: "what the host does with it",
+    receivers: "receivers",
 }
