@@ -392,8 +392,8 @@ pub(super) const LIMITS: &[Limit] = &[
         "the addresses that a name leads to are not looked at",
         &[edit(
             "host/src/plugin/egress.rs",
-            "match run.grants.permit_address(peer, address) {",
-            "match run.grants.permit_address(peer, address).or(Ok(())) {",
+            "match run.grants.permit_address(peer, resolved) {",
+            "match run.grants.permit_address(peer, resolved).or(Ok(())) {",
         )],
     ),
     limit(
@@ -571,9 +571,9 @@ pub(super) const LIMITS: &[Limit] = &[
         "file-kind",
         "whatever has the name of a plugin is read",
         &[edit(
-            "host/src/plugin/admission.rs",
-            "if !metadata.is_file() {",
-            "if !metadata.is_file() && metadata.len() == u64::MAX {",
+            "host/src/regular_file.rs",
+            "if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {",
+            "if FileType::from_raw_mode(stat.st_mode) == FileType::Unknown {",
         )],
     ),
     limit(
@@ -581,8 +581,8 @@ pub(super) const LIMITS: &[Limit] = &[
         "unknown imports are left to the linker",
         &[edit(
             "host/src/plugin/admission.rs",
-            "    imports::check(&component, sandbox.engine())?;\n",
-            "        let _ = imports::check(&component, sandbox.engine());\n",
+            "    imports::check(component, sandbox.engine())?;\n",
+            "    let _ = imports::check(component, sandbox.engine());\n",
         )],
     ),
     limit(
