@@ -170,13 +170,16 @@ impl Drop for Connection {
 impl Table {
     /// Closes the connection that is missed least of one client, or of those that hold most: the one
     /// that has been idle longest, else the oldest one that has not asked yet, else the one that has
-    /// been busy longest. An eighth is kept for those that have not asked yet: a probe is one of
-    /// them until its request has been read, and must not be closed for busy ones before.
+    /// been busy longest. An eighth of the places, or of the client's share of them, is kept for those
+    /// that have not asked yet: a probe is one of them until its request has been read, and must not
+    /// be closed for busy ones before.
     fn close_one_of(&mut self, client: Option<Client>) {
         let most = self.held.values().max();
         let (mut idle, mut new, mut busy) = (None, None, None);
-        let (mut candidates, mut are_new) = (0, 0);
+        let mut are_new = 0;
         for (id, entry) in &self.entries {
+            let counts = client.is_none_or(|client| entry.client == client);
+            are_new += usize::from(counts && entry.phase == Phase::New);
             let is_candidate = match client {
                 Some(client) => entry.client == client,
                 None => self.held.get(&entry.client) == most,
@@ -184,20 +187,17 @@ impl Table {
             if !is_candidate {
                 continue;
             }
-            candidates += 1;
             let longest = match entry.phase {
                 Phase::Idle => &mut idle,
-                Phase::New => {
-                    are_new += 1;
-                    &mut new
-                }
+                Phase::New => &mut new,
                 Phase::Busy => &mut busy,
             };
             if longest.is_none_or(|(since, _)| entry.since < since) {
                 *longest = Some((entry.since, *id));
             }
         }
-        let spare_new = new.filter(|_| are_new > candidates / KEPT_FOR_NEW);
+        let places = client.map_or(self.limit, |_| self.share);
+        let spare_new = new.filter(|_| are_new > places / KEPT_FOR_NEW);
         let closed = idle.or(spare_new).or(busy).or(new);
         if let Some(entry) = closed.and_then(|(_, id)| self.remove(id)) {
             entry.evict.cancel();
@@ -383,6 +383,24 @@ mod tests {
         assert_eq!(crowd.admit("b", ONE), ["1"]);
         assert_eq!(crowd.admit("c", ONE), ["2"]);
         assert_eq!(crowd.admit("d", ONE), ["b"]);
+        // They are kept of all places, not of those of the client that holds most.
+        let mut crowd = Crowd::new(16, 16);
+        for (name, peer) in names[..10].iter().map(|name| (*name, ONE)) {
+            crowd.admit(name, peer);
+            crowd.asks(name);
+        }
+        for (name, peer) in [
+            ("a", "192.0.2.3"),
+            ("b", "192.0.2.4"),
+            ("c", "192.0.2.5"),
+            ("d", "192.0.2.6"),
+        ] {
+            crowd.admit(name, peer);
+            crowd.asks(name);
+        }
+        crowd.admit("first probe", ONE);
+        crowd.admit("second probe", ONE);
+        assert_eq!(crowd.admit("late", OTHER), ["0"]);
         // Where nobody has asked the oldest one goes.
         let mut crowd = Crowd::new(2, 2);
         crowd.admit("a", ONE);
