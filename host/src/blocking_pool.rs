@@ -22,7 +22,7 @@ use crate::plugin::lower_priority;
 /// longer do.
 pub(crate) struct BlockingPool {
     work: Work,
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
 }
 
 /// The kind of work that a pool does.
@@ -88,15 +88,15 @@ impl Work {
     }
 }
 
-struct Shared {
-    desk: Mutex<Desk>,
+struct Inner {
+    queue: Mutex<Queue>,
     work: Condvar,
     /// Threads at most, with those that are lost.
     most: usize,
 }
 
 #[derive(Default)]
-struct Desk {
+struct Queue {
     waiting: VecDeque<Job>,
     /// What the threads are at.
     running: Vec<Caller>,
@@ -137,8 +137,8 @@ impl BlockingPool {
     pub(crate) fn with_most(work: Work, most: usize) -> Self {
         Self {
             work,
-            shared: Arc::new(Shared {
-                desk: Mutex::default(),
+            inner: Arc::new(Inner {
+                queue: Mutex::default(),
                 work: Condvar::new(),
                 most,
             }),
@@ -179,24 +179,24 @@ impl BlockingPool {
     }
 
     fn submit(&self, job: Job) -> Result<(), PoolError> {
-        let mut desk = self.shared.desk();
+        let mut queue = self.inner.queue();
         let name = &job.caller.name;
-        let mut running = desk.running.iter();
+        let mut running = queue.running.iter();
         if running.any(|caller| caller.name == *name && caller.is_gone()) {
             return Err(PoolError::Stuck(self.work));
         }
-        if desk.waiting.len() >= QUEUED {
-            desk.waiting.retain(|waiting| !waiting.caller.is_gone());
+        if queue.waiting.len() >= QUEUED {
+            queue.waiting.retain(|waiting| !waiting.caller.is_gone());
         }
-        if desk.waiting.len() >= QUEUED {
+        if queue.waiting.len() >= QUEUED {
             return Err(PoolError::Full(self.work));
         }
-        desk.waiting.push_back(job);
-        match self.staff(&mut desk) {
+        queue.waiting.push_back(job);
+        match self.staff(&mut queue) {
             // Those that there are will come to it.
-            Err(_) if desk.threads > desk.lost() => {}
+            Err(_) if queue.threads > queue.lost() => {}
             Err(source) => {
-                desk.waiting.pop_back();
+                queue.waiting.pop_back();
                 return Err(PoolError::Thread {
                     work: self.work,
                     source,
@@ -204,27 +204,27 @@ impl BlockingPool {
             }
             Ok(()) => {}
         }
-        self.shared.work.notify_one();
+        self.inner.work.notify_one();
         Ok(())
     }
 
     /// Starts a thread where more calls wait than threads, if there may be another one.
-    fn staff(&self, desk: &mut Desk) -> io::Result<()> {
-        let is_short = desk.waiting.len() > desk.idle;
-        if is_short && desk.threads < self.shared.most && desk.threads - desk.lost() < THREADS {
-            self.start(desk.threads)?;
-            desk.threads += 1;
+    fn staff(&self, queue: &mut Queue) -> io::Result<()> {
+        let is_short = queue.waiting.len() > queue.idle;
+        if is_short && queue.threads < self.inner.most && queue.threads - queue.lost() < THREADS {
+            self.start(queue.threads)?;
+            queue.threads += 1;
         }
         Ok(())
     }
 
     fn start(&self, number: usize) -> io::Result<()> {
-        let shared = Arc::clone(&self.shared);
+        let inner = Arc::clone(&self.inner);
         thread::Builder::new()
             .name(format!("{}-{number}", self.work.thread()))
             .spawn(move || {
                 lower_priority();
-                shared.serve();
+                inner.serve();
             })
             .map(drop)
     }
@@ -232,26 +232,26 @@ impl BlockingPool {
 
 impl Drop for BlockingPool {
     fn drop(&mut self) {
-        let mut desk = self.shared.desk();
-        desk.closed = true;
-        desk.waiting.clear();
-        self.shared.work.notify_all();
+        let mut queue = self.inner.queue();
+        queue.closed = true;
+        queue.waiting.clear();
+        self.inner.work.notify_all();
     }
 }
 
 impl fmt::Debug for BlockingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let desk = self.shared.desk();
+        let queue = self.inner.queue();
         f.debug_struct("BlockingPool")
             .field("work", &self.work)
-            .field("threads", &desk.threads)
-            .field("running", &desk.running.len())
-            .field("waiting", &desk.waiting.len())
+            .field("threads", &queue.threads)
+            .field("running", &queue.running.len())
+            .field("waiting", &queue.waiting.len())
             .finish()
     }
 }
 
-impl Desk {
+impl Queue {
     /// Threads at calls that nobody waits for any more.
     fn lost(&self) -> usize {
         let running = self.running.iter();
@@ -259,35 +259,38 @@ impl Desk {
     }
 }
 
-impl Shared {
+impl Inner {
     /// The life of a thread.
     fn serve(&self) {
-        let mut desk = self.desk();
-        while !desk.closed {
-            let Some(Job { caller, work }) = desk.waiting.pop_front() else {
-                desk.idle += 1;
-                desk = self.work.wait(desk).unwrap_or_else(PoisonError::into_inner);
-                desk.idle -= 1;
+        let mut queue = self.queue();
+        while !queue.closed {
+            let Some(Job { caller, work }) = queue.waiting.pop_front() else {
+                queue.idle += 1;
+                queue = self
+                    .work
+                    .wait(queue)
+                    .unwrap_or_else(PoisonError::into_inner);
+                queue.idle -= 1;
                 continue;
             };
             if caller.is_gone() {
                 continue;
             }
-            desk.running.push(caller.clone());
-            drop(desk);
+            queue.running.push(caller.clone());
+            drop(queue);
             work();
-            desk = self.desk();
-            desk.running.retain(|other| !other.is(&caller));
+            queue = self.queue();
+            queue.running.retain(|other| !other.is(&caller));
             // Somebody has taken the place of one that was lost and is back.
-            if desk.threads - desk.lost() > THREADS {
-                desk.threads -= 1;
+            if queue.threads - queue.lost() > THREADS {
+                queue.threads -= 1;
                 return;
             }
         }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -303,7 +306,7 @@ impl Drop for Waiting<'_> {
             gone.store(true, Ordering::Relaxed);
             // Where a thread was lost by that, others may wait for it. If none can be started now, the
             // next call tries it again.
-            let _ = self.pool.staff(&mut self.pool.shared.desk());
+            let _ = self.pool.staff(&mut self.pool.inner.queue());
         }
     }
 }

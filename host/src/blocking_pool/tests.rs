@@ -24,12 +24,12 @@ async fn hang(pool: &BlockingPool, name: &str) -> mpsc::Sender<()> {
 #[tokio::test]
 async fn answers_come_back_and_threads_start_as_they_are_needed() {
     let pool = BlockingPool::new(Work::Files);
-    assert_eq!(pool.shared.desk().threads, 0);
+    assert_eq!(pool.inner.queue().threads, 0);
     for number in 0..50 {
         assert_eq!(pool.run("a", move || number).await.unwrap(), number);
     }
     // An answer may come before its thread is back, so that the next call starts another.
-    let threads = pool.shared.desk().threads;
+    let threads = pool.inner.queue().threads;
     assert!((1..=THREADS).contains(&threads), "{pool:?}");
 }
 
@@ -60,11 +60,11 @@ async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back()
     }
     let answer = timeout(Duration::from_secs(20), pool.run("other", || 7)).await;
     assert_eq!(answer.expect("it is not kept waiting").unwrap(), 7);
-    assert!(pool.shared.desk().threads > 3 * THREADS, "{pool:?}");
+    assert!(pool.inner.queue().threads > 3 * THREADS, "{pool:?}");
 
     drop(hung);
     let back = async {
-        while pool.shared.desk().threads > THREADS {
+        while pool.inner.queue().threads > THREADS {
             tokio::task::yield_now().await;
         }
     };
@@ -87,7 +87,7 @@ async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
     for call in &mut calls {
         assert!(futures_lite::future::poll_once(call).await.is_none());
     }
-    while pool.shared.desk().running.len() < THREADS {
+    while pool.inner.queue().running.len() < THREADS {
         tokio::task::yield_now().await;
     }
     let name = "other";
@@ -106,7 +106,7 @@ async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
     for number in 0..MOST {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
-    assert_eq!(pool.shared.desk().threads, MOST);
+    assert_eq!(pool.inner.queue().threads, MOST);
 
     let made = Arc::new(AtomicUsize::new(0));
     for _ in 0..QUEUED + 10 {
