@@ -11,9 +11,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vitals_host::Host;
+use vitals_host::Reloader;
 use vitals_host::check::Digest;
 use vitals_host::config::Config;
-use vitals_host::reload::Reloader;
 
 use crate::pages::read_answer;
 

@@ -18,8 +18,8 @@ use jiff::Timestamp;
 
 pub use page::HealthPage;
 use round::FirstRound;
-use slot::Slot;
 pub use slot::{Before, CheckFacts, Expired, PluginFacts, Posted, Posting, Succession};
+use slot::{Order, Slot};
 
 use crate::check::{CheckName, Status, verdict};
 use crate::schedule::Placement;
@@ -38,15 +38,6 @@ pub struct Board {
     assembled: ArcSwapOption<HealthPage>,
     assembling: Mutex<()>,
     summed: ArcSwapOption<(u64, Status)>,
-}
-
-/// What [`Board::expire`] found.
-#[derive(Debug, Default)]
-pub struct Swept {
-    /// The results that are too old since this look.
-    pub expired: Vec<Expired>,
-    /// When the next one will be; nothing where none can.
-    pub next: Option<Instant>,
 }
 
 impl Board {
@@ -162,25 +153,33 @@ impl Board {
         self.round.over().await;
     }
 
-    /// Turns results that are too old into `unknown`, and answers which, and when to look again at the
-    /// latest. An `unhealthy` one stays: `unknown` never improves a verdict.
-    pub fn expire(&self, now: Instant) -> Swept {
+    /// Turns results that have become too old into `unknown`, and hands each to `tell` before the next
+    /// result of its check can be shown. An `unhealthy` one stays: `unknown` never improves a verdict.
+    /// Answers when the next result becomes too old; nothing where none can.
+    pub fn expire(&self, now: Instant, mut tell: impl FnMut(&Expired)) -> Option<Instant> {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        let mut swept = Swept::default();
-        for slot in slots.values() {
-            match slot.expire(now) {
-                slot::Expiry::Now(expired) => swept.expired.push(expired),
-                slot::Expiry::At(at) => {
-                    swept.next = Some(swept.next.map_or(at, |next| next.min(at)));
-                }
-                slot::Expiry::Never => {}
+        let expiries = slots
+            .values()
+            .filter_map(|slot| Some((slot.expires_at()?, slot)));
+        let (due, later): (Vec<_>, Vec<_>) = expiries.partition(|(at, _)| *at <= now);
+        let next = later.into_iter().map(|(at, _)| at).min();
+        let due: Vec<_> = due
+            .into_iter()
+            .map(|(_, slot)| slot.name().clone())
+            .collect();
+        drop(slots);
+        for name in due {
+            let order = self.order(&name);
+            let _in_order = order.lock();
+            let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+            let expired = slots.get(&name).and_then(|slot| slot.expire(now));
+            drop(slots);
+            if let Some(expired) = expired {
+                self.changed();
+                tell(&expired);
             }
         }
-        drop(slots);
-        if !swept.expired.is_empty() {
-            self.changed();
-        }
-        swept
+        next
     }
 
     /// The verdict over all checks; counted anew at most once per change.
@@ -244,10 +243,11 @@ impl Board {
         slots.get(name)?.facts_of(placement).cloned()
     }
 
-    /// What is shown of a check; nothing for an unknown name.
-    pub fn status(&self, name: &CheckName) -> Option<Status> {
+    /// The order in which what is shown of a check changes: whoever holds its lock over a change and
+    /// what is said of it says everything in that order.
+    pub(crate) fn order(&self, name: &CheckName) -> Order {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        slots.get(name).map(|slot| slot.status())
+        slots.get(name).map(|slot| slot.order()).unwrap_or_default()
     }
 
     /// Each check with its status, for metrics.
@@ -300,7 +300,7 @@ impl Board {
     }
 }
 
-/// The words for a result that is too old.
+/// The message that is shown with a result that is too old.
 pub(crate) use slot::STALE;
 
 /// How often results are looked at for their age where nothing says when to.

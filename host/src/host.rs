@@ -3,7 +3,6 @@
 mod background;
 mod builder;
 mod liveness;
-mod names;
 mod signs;
 
 use std::error::Error;
@@ -21,21 +20,18 @@ use tokio_util::task::TaskTracker;
 use self::background::Background;
 pub use self::builder::{HostBuilder, StartError};
 use self::liveness::Loops;
-pub(crate) use self::names::Names;
-pub use self::names::RegisterError;
 pub use self::signs::Signs;
 use crate::board::Board;
+use crate::catalog::{Names, RegisterError};
 use crate::check::{InvalidName, Status};
+use crate::events::Events;
 use crate::http::{self, AppState};
 use crate::metrics::{Metrics, ServiceMetrics};
 use crate::native::{IntoOutcome, NativeCheck};
-use crate::notify::Notifier;
 use crate::plugin::{Sandbox, Severity};
-use crate::recorder::FLUSH;
-use crate::reload::Reloader;
 use crate::schedule::Schedule;
 use crate::sentry::Sentry;
-use crate::watch::Notice;
+use crate::watch::{Notice, Reloader};
 
 /// A running host. Dropping it without [`Host::shutdown`] ends its runs where they are.
 pub struct Host {
@@ -44,7 +40,7 @@ pub struct Host {
     schedule: Arc<Schedule>,
     sandbox: Sandbox,
     sentry: Sentry,
-    notifier: Notifier,
+    events: Events,
     metrics: Metrics,
     state: AppState,
     notices: mpsc::UnboundedSender<Notice>,
@@ -195,7 +191,7 @@ impl Host {
         // What a stranger's file keeps busy must not hold the exit up.
         let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.kept()) };
         let _ = tokio::time::timeout(TASKS_TIME, rest).await;
-        tokio::join!(self.sentry.flush(FLUSH), self.notifier.shut_down(FLUSH));
+        self.events.flush(FLUSH).await;
         dropped
     }
 
@@ -221,5 +217,7 @@ impl std::fmt::Debug for Host {
     }
 }
 
+/// How long reports and notifications may take to be sent at shutdown.
+const FLUSH: Duration = Duration::from_secs(2);
 /// How long the host's own tasks may take to end.
 const TASKS_TIME: Duration = Duration::from_secs(1);

@@ -25,7 +25,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post};
-use bytes::Bytes;
 use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
@@ -34,9 +33,9 @@ pub(crate) use tools::ToolsPage;
 
 use crate::board::Board;
 use crate::config::{self, UnhealthyStatus};
+use crate::events::Events;
 use crate::metrics::Metrics;
-use crate::reload::Reloader;
-use crate::sentry::Sentry;
+use crate::watch::{CatalogPage, Reloader};
 use auth::{Access, Tokens};
 use finish::Finish;
 use names::Names;
@@ -44,12 +43,6 @@ use names::Names;
 /// What the pages read, made ready once; clones share it.
 #[derive(Clone)]
 pub(crate) struct AppState(Arc<Site>);
-
-/// What is loaded, for `GET /plugins`.
-pub(crate) trait Plugins: Send + Sync {
-    /// The whole answer, as JSON.
-    fn page(&self) -> Bytes;
-}
 
 /// How the host itself does, for `GET /health/live` and `GET /metrics`. No plugin can change the
 /// former.
@@ -70,11 +63,11 @@ pub(crate) trait Pulse: Send + Sync {
 /// What of the host the pages read and ask.
 pub(crate) struct Inside {
     pub(crate) board: Arc<Board>,
-    pub(crate) plugins: Arc<dyn Plugins>,
+    pub(crate) catalog: CatalogPage,
     pub(crate) tools: ToolsPage,
     pub(crate) pulse: Arc<dyn Pulse>,
     pub(crate) metrics: Metrics,
-    pub(crate) sentry: Sentry,
+    pub(crate) events: Events,
     pub(crate) reloader: Reloader,
     /// Cancelled when shutdown begins.
     pub(crate) closing: CancellationToken,
@@ -85,11 +78,11 @@ impl AppState {
     pub(crate) fn new(server: &config::Server, scraped: &config::Metrics, inside: Inside) -> Self {
         let Inside {
             board,
-            plugins,
+            catalog,
             tools,
             pulse,
             metrics,
-            sentry,
+            events,
             reloader,
             closing,
         } = inside;
@@ -103,11 +96,11 @@ impl AppState {
             tokens: Tokens::new(server, scraped),
             names: Arc::new(Names(server.hosts.clone())),
             tools,
-            plugins,
+            catalog,
             pulse,
             closing,
             metrics,
-            sentry,
+            events,
             reloader,
             scraping: Arc::default(),
         }))
@@ -117,7 +110,7 @@ impl AppState {
 /// Everything that the host's own server answers: [`router`], an error for any other path, and one
 /// for requests by a name that is not the host's.
 pub(crate) fn site(state: AppState) -> Router {
-    let finish = Finish::new("other", &state.0.metrics, &state.0.sentry);
+    let finish = Finish::new("other", &state.0.metrics, &state.0.events);
     let names = Arc::clone(&state.0.names);
     let refused = any(names::misdirected).layer(finish.clone());
     let refused = Router::new().fallback_service(refused.with_state(Arc::clone(&names)));
@@ -146,11 +139,11 @@ struct Site {
     tokens: Tokens,
     names: Arc<Names>,
     tools: ToolsPage,
-    plugins: Arc<dyn Plugins>,
+    catalog: CatalogPage,
     pulse: Arc<dyn Pulse>,
     closing: CancellationToken,
     metrics: Metrics,
-    sentry: Sentry,
+    events: Events,
     reloader: Reloader,
     /// One scrape at a time: with many checks it is work.
     scraping: Arc<tokio::sync::Mutex<()>>,
@@ -191,7 +184,7 @@ impl Routes {
     /// Places a page, and says for whom it is. Its fallback is for everybody.
     fn place(self, route: &'static str, access: Access, page: MethodRouter<Arc<Site>>) -> Self {
         let site = &self.site;
-        let finish = Finish::new(route, &site.metrics, &site.sentry);
+        let finish = Finish::new(route, &site.metrics, &site.events);
         let guard = from_fn_with_state((Arc::clone(site), access), auth::guard);
         Self {
             router: self

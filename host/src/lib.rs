@@ -28,6 +28,8 @@ pub mod board;
 mod catalog;
 pub mod check;
 pub mod config;
+mod event_log;
+mod events;
 #[doc(hidden)]
 pub mod fuzzing;
 mod host;
@@ -38,7 +40,7 @@ mod notify;
 mod outgoing;
 mod panics;
 pub mod plugin;
-mod recorder;
+mod publisher;
 mod regular_file;
 pub mod reload;
 pub mod schedule;
@@ -48,6 +50,8 @@ pub mod telemetry;
 mod watch;
 pub mod workbench;
 
+pub use catalog::RegisterError;
 pub use check::Outcome;
-pub use host::{Host, HostBuilder, RegisterError, Signs, StartError};
+pub use host::{Host, HostBuilder, Signs, StartError};
 pub use native::IntoOutcome;
+pub use watch::{Reloader, ShutDown};

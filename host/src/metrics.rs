@@ -15,6 +15,7 @@ mod moment;
 mod plugins;
 mod requests;
 mod service;
+mod sink;
 
 use std::fmt;
 use std::sync::Arc;

@@ -9,6 +9,7 @@ mod backoff;
 mod payload;
 mod queue;
 mod receiver;
+mod sink;
 mod site;
 mod standing;
 mod trouble;
@@ -29,10 +30,10 @@ use self::receiver::{Address, Mail, Receiver};
 use self::site::Site;
 use self::standing::{Change, Event, Found, Rules, Standings};
 use self::way::Destination;
-use crate::check::{CheckName, Status};
+use crate::check::CheckName;
 use crate::config::Config;
+use crate::events::Transition;
 use crate::metrics::Metrics;
-use crate::recorder::Turn;
 
 /// A way to those who are notified. Cheap to clone.
 #[derive(Clone)]
@@ -71,7 +72,7 @@ impl Notifier {
 
     /// Notifies by another configuration from here on, in the tokio runtime that this is called in.
     /// What waits for a receiver that stays is not lost; one that is named no more is tried once more.
-    pub(crate) fn set(&self, config: &Config, roots_changed: bool) {
+    fn set(&self, config: &Config, roots_changed: bool) {
         let now = Moment::now();
         let mut state = self.state();
         let state = &mut *state;
@@ -132,14 +133,9 @@ impl Notifier {
         }
     }
 
-    /// Takes in that a check has turned, or fails otherwise than before. `shown` says what is shown of it
-    /// at this moment: turns of one check can come from two threads, and which of them came last is
-    /// known there alone.
-    pub(crate) fn turned(&self, turn: &Turn<'_>, shown: impl FnOnce() -> Option<Status>) {
+    /// Takes in that a check has turned, or fails otherwise than before.
+    fn turned(&self, turn: &Transition<'_>) {
         let mut state = self.state();
-        if shown() != Some(turn.status) {
-            return;
-        }
         let State {
             standings, rules, ..
         } = &mut *state;
@@ -149,7 +145,7 @@ impl Notifier {
     }
 
     /// Takes in that a check is gone.
-    pub(crate) fn gone(&self, check: &CheckName) {
+    fn gone(&self, check: &CheckName) {
         let mut state = self.state();
         if let Some(change) = state.standings.gone(check, Timestamp::now()) {
             state.tell(&change);
@@ -158,7 +154,7 @@ impl Notifier {
 
     /// Tries once more what waits, until `patience` is over, and ends. What lasts is left to last: a
     /// host that is restarted goes on with it, and what one that is gone had said ends by itself.
-    pub(crate) async fn shut_down(&self, patience: Duration) {
+    async fn shut_down(&self, patience: Duration) {
         let receivers = std::mem::take(&mut self.state().receivers);
         let until = Instant::now() + patience;
         receivers.values().for_each(Receiver::begin_to_close);
@@ -219,7 +215,7 @@ fn destinations(config: &Config) -> BTreeMap<Address, Destination> {
     alertmanagers.chain(webhooks).collect()
 }
 
-fn found(turn: &Turn<'_>) -> Found {
+fn found(turn: &Transition<'_>) -> Found {
     let report = turn.report;
     let plugin = turn.facts.and_then(|facts| facts.plugin.as_ref());
     Found {

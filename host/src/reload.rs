@@ -1,13 +1,8 @@
-//! Looking at files and configuration now, and what came of it: for `POST /-/reload`, SIGHUP and
-//! `vitals reload`. Does nothing itself; the watcher does.
-
-use std::collections::BTreeSet;
+//! What a reload of configuration and plugin files came to: the answer to `POST /-/reload`.
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
 
 use crate::check::CheckName;
-use crate::watch::Notice;
 
 /// What a look at files and configuration found, and what became of it. The answer to
 /// `POST /-/reload`.
@@ -100,36 +95,5 @@ impl Reload {
     /// Whether nothing changed and nothing was refused.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
-    }
-}
-
-/// Asks a running host to look at files and configuration now. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Reloader {
-    notices: mpsc::UnboundedSender<Notice>,
-}
-
-/// The host has been shut down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the host is shutting down, and reloads nothing any more")]
-pub struct ShutDown;
-
-impl Reloader {
-    pub(crate) fn new(notices: mpsc::UnboundedSender<Notice>) -> Self {
-        Self { notices }
-    }
-
-    /// Looks now, waits until everything that was found has been loaded or refused, and answers
-    /// what changed. New files may give the checks of `accept_grants` more than the versions before
-    /// them did, this once. Dropping the future undoes nothing.
-    ///
-    /// # Errors
-    ///
-    /// The host has been shut down.
-    pub async fn reload(&self, accept_grants: BTreeSet<CheckName>) -> Result<Reload, ShutDown> {
-        let (answer, answered) = oneshot::channel();
-        let request = Notice::Reload(accept_grants, answer);
-        self.notices.send(request).map_err(|_| ShutDown)?;
-        answered.await.map_err(|_| ShutDown)
     }
 }

@@ -9,6 +9,7 @@ mod courier;
 mod event;
 mod losses;
 mod scrub;
+mod sink;
 mod trail;
 
 use std::borrow::Cow;
@@ -24,15 +25,14 @@ use sentry::types::Dsn;
 
 use self::budget::{Budget, Rate};
 use self::courier::Courier;
-pub(crate) use self::event::NotLoaded;
 use self::losses::Losses;
 use self::scrub::Scrubber;
 use self::trail::Trail;
 use crate::check::{CheckName, Digest, PluginName, Status};
 use crate::config::{Config, Secrets};
+use crate::events::{PluginRejected, Transition};
 use crate::metrics::Metrics;
 use crate::plugin::{ErrorTracker, GuestReport, RootsError, Severity};
-use crate::recorder::Turn;
 
 /// A way to Sentry, or none. Cheap to clone.
 #[derive(Clone, Default)]
@@ -115,7 +115,7 @@ impl Sentry {
 
     /// Takes in that the status of a check has turned. One that turned unhealthy is reported, after
     /// what led there: one event a turn, grouped by check and code.
-    pub(crate) fn turned(&self, turn: &Turn<'_>) {
+    pub(crate) fn turned(&self, turn: &Transition<'_>) {
         let Some(desk) = &self.0 else { return };
         if turn.status == Status::Unhealthy {
             desk.report(&desk.findings, turn.check.as_str(), || {
@@ -133,7 +133,7 @@ impl Sentry {
 
     /// Reports that a file does not serve as a plugin, unless that was the last thing to be told of
     /// that plugin.
-    pub(crate) fn not_loaded(&self, failure: &NotLoaded<'_>) {
+    pub(crate) fn not_loaded(&self, failure: &PluginRejected<'_>) {
         let Some(desk) = &self.0 else { return };
         let told = Told {
             digest: failure.digest,
@@ -187,7 +187,7 @@ impl Sentry {
     }
 
     /// Waits for events to leave, for at most `patience`.
-    pub(crate) async fn flush(&self, patience: Duration) {
+    async fn flush_within(&self, patience: Duration) {
         if let Some(desk) = &self.0
             && !desk.courier.flush(patience).await
         {

@@ -12,6 +12,7 @@ mod judge;
 mod load;
 mod look;
 mod reconfigure;
+mod reloader;
 mod reloads;
 mod settle;
 
@@ -35,23 +36,20 @@ use self::directory::DirectoryWatch;
 use self::disk::{Disk, NotDone};
 use self::judge::{Arrival, Trial};
 use self::load::Loader;
+pub use self::reloader::{Reloader, ShutDown};
 use self::reloads::Reloads;
 use self::settle::Settled;
 use crate::board::Board;
-use crate::catalog::{Catalog, ConfigurationPage, Excess, LibraryError};
+use crate::catalog::{Catalog, ConfigurationPage, Excess, LibraryError, Names};
 use crate::check::{CheckName, PluginName};
 use crate::config::Sources;
-use crate::host::Names;
-use crate::http::{Plugins, ToolsPage};
-use crate::metrics::Metrics;
+use crate::events::Event;
 use crate::native::NativeCheck;
-use crate::notify::Notifier;
 use crate::panics::panic_text;
 use crate::plugin::Sandbox;
-use crate::recorder::Recorder;
+use crate::publisher::Publisher;
 use crate::reload::Reload;
 use crate::schedule::Schedule;
-use crate::sentry::Sentry;
 
 /// What the watcher is told.
 #[derive(Debug)]
@@ -70,40 +68,52 @@ pub(crate) struct Rooms {
     pub(crate) sandbox: Sandbox,
     pub(crate) board: Arc<Board>,
     pub(crate) schedule: Arc<Schedule>,
-    pub(crate) recorder: Arc<Recorder>,
-    pub(crate) metrics: Metrics,
-    pub(crate) sentry: Sentry,
-    pub(crate) notifier: Notifier,
+    pub(crate) publisher: Arc<Publisher>,
     /// Which names native checks may have.
     pub(crate) names: Names,
-    /// What `GET /health/tools` shows.
-    pub(crate) tools: ToolsPage,
     /// Turned while the watcher does.
     pub(crate) beat: Arc<Beat>,
 }
 
 impl Rooms {
+    fn emit(&self, event: &Event<'_>) {
+        self.publisher.events.emit(event);
+    }
+
     /// Counts and reports that the host's own code panicked at a `place`.
     fn panicked(&self, place: &str) {
-        self.metrics.host_panic();
-        self.sentry.panicked(place, None, None);
+        self.emit(&Event::HostPanicked {
+            place,
+            check: None,
+            message: None,
+        });
     }
 }
 
-/// What `GET /plugins` shows of the catalog.
+/// What `GET /plugins` shows of the catalog. Clones share it.
+#[derive(Clone)]
 pub(crate) struct CatalogPage(Arc<ArcSwap<Bytes>>);
 
-impl Plugins for CatalogPage {
-    fn page(&self) -> Bytes {
+impl CatalogPage {
+    pub(crate) fn new(page: Bytes) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(page)))
+    }
+
+    /// The whole answer, as JSON.
+    pub(crate) fn page(&self) -> Bytes {
         Bytes::clone(&self.0.load())
+    }
+
+    fn set(&self, page: Bytes) {
+        self.0.store(Arc::new(page));
     }
 }
 
 /// The task that owns the catalog.
 pub(crate) struct Watcher {
     catalog: Catalog,
-    /// What `GET /plugins` shows, made when the catalog changes.
-    page: Arc<ArcSwap<Bytes>>,
+    /// Made when the catalog changes.
+    page: CatalogPage,
     rooms: Rooms,
     /// Says that something may have changed on the disk; holds one word, which stands for all.
     look_soon: mpsc::Sender<()>,
@@ -177,9 +187,7 @@ impl Watcher {
     ) -> Self {
         let (look_soon, looks) = mpsc::channel(1);
         Self {
-            page: Arc::new(ArcSwap::from_pointee(
-                catalog.page(&BTreeMap::new(), ConfigurationPage::default()),
-            )),
+            page: CatalogPage::new(catalog.page(&BTreeMap::new(), ConfigurationPage::default())),
             configuration: sources.map(|sources| Configuration::new(sources, catalog.config())),
             catalog,
             directory: DirectoryWatch::new(look_soon.clone()),
@@ -211,7 +219,7 @@ impl Watcher {
 
     /// What `GET /plugins` shows.
     pub(crate) fn page(&self) -> CatalogPage {
-        CatalogPage(Arc::clone(&self.page))
+        self.page.clone()
     }
 
     /// Watches until the host closes.
@@ -333,7 +341,7 @@ impl Watcher {
             }
             NotDone::Hangs { why, is_news } => {
                 if is_news {
-                    self.rooms.metrics.disk_hung();
+                    self.rooms.emit(&Event::FileSystemHung);
                 }
                 Some(why)
             }

@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vitals_host::config::{Argument, Config, Diagnostics, Environment, Sources};
 use vitals_host::plugin::Compiler;
-use vitals_host::reload::{Reload, Reloader};
 use vitals_host::{Host, HostBuilder};
+use vitals_host::{Reloader, reload::Reload};
 
 use crate::place::Place;
 use crate::tidy::tidy;

@@ -105,13 +105,6 @@ pub struct Expired {
     pub facts: Arc<CheckFacts>,
 }
 
-/// What [`Slot::expire`] found.
-pub(super) enum Expiry {
-    Now(Expired),
-    At(Instant),
-    Never,
-}
-
 /// What stands in a slot at one moment.
 pub(super) struct Snapshot {
     pub(super) status: Status,
@@ -120,9 +113,20 @@ pub(super) struct Snapshot {
     pub(super) bare: Bytes,
 }
 
+/// See [`Board::order`](super::Board::order). Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Order(Arc<Mutex<()>>);
+
+impl Order {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Slot {
     name: CheckName,
+    order: Order,
     placement: Placement,
     facts: Arc<CheckFacts>,
     /// Those of the placement before, whose run may still be going on.
@@ -158,6 +162,7 @@ impl Slot {
         let facts_before = before.map(|slot| (slot.placement, Arc::clone(&slot.facts)));
         Self {
             name,
+            order: before.map(Self::order).unwrap_or_default(),
             placement,
             facts,
             facts_before,
@@ -167,6 +172,11 @@ impl Slot {
 
     pub(super) fn name(&self) -> &CheckName {
         &self.name
+    }
+
+    /// The order of its changes, which later slots of the same check go on with.
+    pub(super) fn order(&self) -> Order {
+        self.order.clone()
     }
 
     pub(super) fn facts(&self) -> &CheckFacts {
@@ -230,34 +240,27 @@ impl Slot {
         posted
     }
 
-    pub(super) fn expire(&self, now: Instant) -> Expiry {
+    /// When its result becomes too old; nothing where that changes nothing.
+    pub(super) fn expires_at(&self) -> Option<Instant> {
+        self.lock().expires_at()
+    }
+
+    /// Turns its result into `unknown`, if it is too old.
+    pub(super) fn expire(&self, now: Instant) -> Option<Expired> {
         let mut current = self.lock();
-        let due = current
-            .posting
-            .as_ref()
-            .and_then(|posting| match posting.status {
-                Status::Unhealthy | Status::Unknown => None,
-                Status::Healthy | Status::Degraded => posting.stale_at,
-            });
-        match due {
-            Some(_) if current.stale => Expiry::Never,
-            Some(at) if at <= now => {
-                let expired = Expired {
-                    check: self.name.clone(),
-                    before: current.status(),
-                    facts: Arc::clone(&current.posted_under),
-                };
-                let posting = current.posting.take();
-                let facts = Arc::clone(&expired.facts);
-                *current = Current {
-                    failed_with: current.failed_with,
-                    ..Current::new(&self.name, posting, facts, true)
-                };
-                Expiry::Now(expired)
-            }
-            Some(at) => Expiry::At(at),
-            None => Expiry::Never,
-        }
+        current.expires_at().filter(|at| *at <= now)?;
+        let expired = Expired {
+            check: self.name.clone(),
+            before: current.status(),
+            facts: Arc::clone(&current.posted_under),
+        };
+        let posting = current.posting.take();
+        let facts = Arc::clone(&expired.facts);
+        *current = Current {
+            failed_with: current.failed_with,
+            ..Current::new(&self.name, posting, facts, true)
+        };
+        Some(expired)
     }
 
     /// Everything known of the check, as JSON.
@@ -318,6 +321,14 @@ impl Current {
         match &self.posting {
             Some(posting) => Fragment::of(name, posting, self.stale, authorized),
             None => Fragment::not_run(name, authorized),
+        }
+    }
+
+    fn expires_at(&self) -> Option<Instant> {
+        let posting = self.posting.as_ref().filter(|_| !self.stale)?;
+        match posting.status {
+            Status::Unhealthy | Status::Unknown => None,
+            Status::Healthy | Status::Degraded => posting.stale_at,
         }
     }
 

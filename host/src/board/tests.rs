@@ -123,17 +123,14 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
         placed.push(at_check);
         board.post(&name(check), posting(at_check, outcome, stale_at));
     }
-    assert_eq!(board.expire(now).next, stale_at);
+    let nothing = |expired: &Expired| panic!("{expired:?}");
+    assert_eq!(board.expire(now, nothing), stale_at);
     assert_eq!(page(&board)["checks"][1]["status"], "healthy");
-    let swept = board.expire(now + Duration::from_secs(1));
-    assert_eq!(swept.next, None);
-    let expired: Vec<_> = swept.expired.iter().collect();
-    assert!(
-        matches!(expired[..], [Expired { check, before: Status::Healthy, .. }] if *check == name("good")),
-        "{expired:?}"
-    );
-    let again = board.expire(now + Duration::from_secs(2));
-    assert!(again.expired.is_empty(), "once");
+    let mut expired = Vec::new();
+    let tell = |one: &Expired| expired.push((one.check.clone(), one.before));
+    assert_eq!(board.expire(now + Duration::from_secs(1), tell), None);
+    assert_eq!(expired, [(name("good"), Status::Healthy)]);
+    board.expire(now + Duration::from_secs(2), nothing);
     assert_eq!(page(&board)["checks"][1]["status"], "unknown");
     assert_eq!(page(&board)["checks"][0]["status"], "unhealthy");
     assert_eq!(board.health(), Status::Unhealthy);
@@ -257,7 +254,7 @@ fn placing_a_check_again_revives_no_result_that_is_too_old() {
     let now = Instant::now();
     let at = board.place(name("a"), facts(true));
     board.post(&name("a"), posting(at, Outcome::healthy(""), Some(now)));
-    board.expire(now);
+    board.expire(now, |_| ());
     board.place(name("a"), facts(true));
     assert_eq!(page(&board)["checks"][0]["status"], "unknown");
 }
@@ -278,14 +275,18 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
         posting(at, Outcome::healthy(""), Some(now + hour)),
     );
     board.place(name("a"), with(1_000));
-    assert!(board.expire(now).next.is_some_and(|next| next < now + hour));
-    board.expire(Instant::now() + Duration::from_millis(1_500));
+    assert!(
+        board
+            .expire(now, |_| ())
+            .is_some_and(|next| next < now + hour)
+    );
+    board.expire(Instant::now() + Duration::from_millis(1_500), |_| ());
     assert_eq!(page(&board)["checks"][0]["status"], "unknown");
     // And the other way round: it is not too old before its time.
     let at = board.place(name("b"), with(1_000));
     board.post(&name("b"), posting(at, Outcome::healthy(""), Some(now)));
     board.place(name("b"), with(3_600_000));
-    board.expire(now + Duration::from_mins(30));
+    board.expire(now + Duration::from_mins(30), |_| ());
     assert_eq!(page(&board)["checks"][1]["status"], "healthy");
 }
 

@@ -10,8 +10,8 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use vitals_host::Reloader;
 use vitals_host::config::{Argument, LogFormat, Origin, Supervision};
-use vitals_host::reload::Reloader;
 use vitals_host::supervisor::Supervisor;
 use vitals_host::{Host, telemetry};
 

@@ -13,21 +13,21 @@ use tokio_util::task::TaskTracker;
 use super::Host;
 use super::background::Background;
 use super::liveness::{Beats, Loops, sweep};
-use super::names::{Names, RegisterError};
 use crate::board::Board;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Names, RegisterError};
 use crate::check::CheckName;
 use crate::config::{Config, Environment, OutOfBounds, Sources};
+use crate::event_log::EventLog;
+use crate::events::{Events, Sink};
 use crate::http::{AppState, Inside, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::notify::Notifier;
 use crate::plugin::{Compiler, ErrorTracker, Sandbox, SandboxError, SandboxOptions, WASMTIME};
-use crate::recorder::Recorder;
-use crate::reload::Reloader;
+use crate::publisher::Publisher;
 use crate::schedule::{Results, Schedule};
 use crate::sentry::{NoReports, Sentry};
-use crate::watch::{Rooms, Watcher};
+use crate::watch::{Reloader, Rooms, Watcher};
 
 /// A host that is being set up.
 #[derive(Debug, Default)]
@@ -205,31 +205,33 @@ fn assemble(
     let board = Arc::new(Board::default());
     let closing = CancellationToken::new();
     metrics.config_reloaded(true, Timestamp::now());
-    let recorder = Arc::new(Recorder {
+    let tools = ToolsPage::new(&config.tools);
+    let events = Events::new([
+        Arc::new(metrics.clone()) as Arc<dyn Sink>,
+        Arc::new(EventLog),
+        Arc::new(sentry.clone()),
+        Arc::new(notifier),
+        Arc::new(tools.clone()),
+    ]);
+    let publisher = Arc::new(Publisher {
         board: Arc::clone(&board),
-        metrics: metrics.clone(),
-        sentry: sentry.clone(),
-        notifier: notifier.clone(),
+        events: events.clone(),
     });
     let schedule = Arc::new(Schedule::new(
         config.engine.max_runs as usize,
-        Arc::clone(&recorder) as Arc<dyn Results>,
+        Arc::clone(&publisher) as Arc<dyn Results>,
     ));
     let mut catalog = Catalog::new(Arc::clone(config), environment);
     for (name, check) in natives {
         catalog.register(name, check);
     }
-    let (beats, tools) = (Beats::default(), ToolsPage::new(&config.tools));
+    let beats = Beats::default();
     let rooms = Rooms {
         sandbox: sandbox.clone(),
         board: Arc::clone(&board),
         schedule: Arc::clone(&schedule),
-        recorder: Arc::clone(&recorder),
-        metrics: metrics.clone(),
-        sentry: sentry.clone(),
-        notifier: notifier.clone(),
+        publisher: Arc::clone(&publisher),
         names: names.clone(),
-        tools: tools.clone(),
         beat: Arc::clone(&beats.watcher),
     };
     let (notices, received) = mpsc::unbounded_channel();
@@ -237,11 +239,11 @@ fn assemble(
     let loops = Arc::new(Loops::new(sandbox.clone(), Arc::clone(&schedule), beats));
     let inside = Inside {
         board: Arc::clone(&board),
-        plugins: Arc::new(watcher.page()),
+        catalog: watcher.page(),
         tools,
         pulse: Arc::clone(&loops) as _,
         metrics: metrics.clone(),
-        sentry: sentry.clone(),
+        events: events.clone(),
         reloader: Reloader::new(notices.clone()),
         closing: closing.clone(),
     };
@@ -252,7 +254,7 @@ fn assemble(
     tasks.spawn(loops.beat_among_natives(stop.clone()));
     let watching = watcher.run(stop.clone());
     let sweeping = sweep(
-        recorder,
+        publisher,
         Arc::clone(&loops),
         Instant::now() + config.server.startup_grace,
         stop.clone(),
@@ -265,7 +267,7 @@ fn assemble(
         schedule,
         sandbox,
         sentry,
-        notifier,
+        events,
         metrics,
         state,
         notices,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::EXPIRY_SWEEP;
 use crate::http::Pulse;
 use crate::plugin::Sandbox;
-use crate::recorder::Recorder;
+use crate::publisher::Publisher;
 use crate::schedule::Schedule;
 use crate::watch::Beat;
 
@@ -105,23 +105,18 @@ async fn keep_beating(beat: Arc<Beat>, stop: CancellationToken) {
 
 /// Looks at the age of results, and ends the first round when its grace is over.
 pub(super) async fn sweep(
-    recorder: Arc<Recorder>,
+    publisher: Arc<Publisher>,
     loops: Arc<Loops>,
     grace_ends: Instant,
     stop: CancellationToken,
 ) {
-    let board = Arc::clone(&recorder.board);
     loop {
         let now = Instant::now();
         loops.beats.sweep.turn();
         if now >= grace_ends {
-            board.end_first_round();
+            publisher.board.end_first_round();
         }
-        let swept = board.expire(now);
-        for expired in &swept.expired {
-            recorder.expired(expired);
-        }
-        let next = swept.next.unwrap_or(now + EXPIRY_SWEEP);
+        let next = publisher.expire(now).unwrap_or(now + EXPIRY_SWEEP);
         let next = next.clamp(now + SHORTEST_SWEEP, now + EXPIRY_SWEEP);
         tokio::select! {
             () = tokio::time::sleep_until(next.into()) => {}

@@ -18,8 +18,8 @@ use tower::{Layer, Service};
 
 use super::answer;
 use crate::check::Text;
+use crate::events::{Event, Events};
 use crate::metrics::{Metrics, Requests, method};
-use crate::sentry::Sentry;
 
 /// Finishes the answers of one route.
 #[derive(Clone)]
@@ -28,18 +28,16 @@ pub(super) struct Finish(Arc<Route>);
 struct Route {
     path: &'static str,
     requests: Requests,
-    metrics: Metrics,
-    sentry: Sentry,
+    events: Events,
 }
 
 impl Finish {
-    pub(super) fn new(path: &'static str, metrics: &Metrics, sentry: &Sentry) -> Self {
+    pub(super) fn new(path: &'static str, metrics: &Metrics, events: &Events) -> Self {
         let requests = metrics.requests(path);
         Self(Arc::new(Route {
             path,
             requests,
-            metrics: metrics.clone(),
-            sentry: sentry.clone(),
+            events: events.clone(),
         }))
     }
 }
@@ -141,9 +139,11 @@ impl Route {
         let panic = message.map(|message| Text::line(message, PANIC_BYTES));
         let panic = panic.as_ref().map(Text::as_str);
         tracing::error!(page = self.path, panic, "the host panicked over a page");
-        self.metrics.host_panic();
-        let place = format!("over the page {}", self.path);
-        self.sentry.panicked(&place, None, message);
+        self.events.emit(&Event::HostPanicked {
+            place: &format!("over the page {}", self.path),
+            check: None,
+            message,
+        });
         answer::error(StatusCode::INTERNAL_SERVER_ERROR, PANICKED)
     }
 }
@@ -168,6 +168,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::events::Sink;
     use crate::metrics::Moment;
 
     /// A body that does not say how long it is.
@@ -200,10 +201,9 @@ mod tests {
             panic!("out of cheese");
         }
         let metrics = Metrics::enabled("1", "2");
-        let router = Router::new().route(
-            "/",
-            post(page).layer(Finish::new("/", &metrics, &Sentry::default())),
-        );
+        let events = Events::new([Arc::new(metrics.clone()) as Arc<dyn Sink>]);
+        let router =
+            Router::new().route("/", post(page).layer(Finish::new("/", &metrics, &events)));
         let (status, body) = ask(router, Body::empty()).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(body, format!(r#"{{"error":"{PANICKED}"}}"#));
@@ -223,7 +223,7 @@ mod tests {
         let metrics = Metrics::disabled();
         let router = Router::new().route(
             "/",
-            post(page).layer(Finish::new("/", &metrics, &Sentry::default())),
+            post(page).layer(Finish::new("/", &metrics, &Events::default())),
         );
         let longest = || vec![b'x'; BODY_BYTES];
         let (status, body) = ask(router.clone(), longest().into()).await;
@@ -245,7 +245,7 @@ mod tests {
     async fn nothing_is_measured_while_metrics_are_disabled() {
         assert!(Metrics::disabled().requests("/").begin().is_none());
         let router = Router::new().route("/", get(|| async {}));
-        let layered = router.layer(Finish::new("/", &Metrics::disabled(), &Sentry::default()));
+        let layered = router.layer(Finish::new("/", &Metrics::disabled(), &Events::default()));
         let (status, _) = ask(layered, Body::empty()).await;
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
     }

@@ -10,5 +10,5 @@ use super::{Site, answer};
 
 /// The plugins.
 pub(super) async fn plugins(State(site): State<Arc<Site>>) -> Response {
-    answer::json(StatusCode::OK, site.plugins.page())
+    answer::json(StatusCode::OK, site.catalog.page())
 }

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::{Site, answer};
 use crate::check::{CheckName, Text};
-use crate::reload::ShutDown;
+use crate::watch::ShutDown;
 
 /// What changed and what was refused, once all that was found has been loaded or refused. A client
 /// that goes away before undoes nothing.

@@ -15,6 +15,8 @@ use tower::ServiceExt;
 use super::*;
 use crate::check::Status;
 use crate::config::{Config, Details, Server};
+use crate::events::{ConfigurationApplied, Event, Sink as _};
+use crate::reload::CheckChanges;
 use rig::{FakePulse, Rig};
 
 fn guarded(token: Option<&str>) -> Server {
@@ -233,7 +235,14 @@ async fn tools_can_change() {
     let config: Config = "[tools]\nwiki = 'https://wiki.example.com'"
         .parse()
         .unwrap();
-    rig.tools.set(&config.tools);
+    rig.tools
+        .on(&Event::ConfigurationApplied(&ConfigurationApplied {
+            config: &config,
+            is_change: true,
+            changes: &CheckChanges::default(),
+            roots_changed: false,
+            path: None,
+        }));
     rig.get("/health/tools").await.is(
         200,
         r#"{"flower":null,"grafana":null,"prometheus":null,"wiki":"https://wiki.example.com"}"#,

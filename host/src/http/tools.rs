@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use super::{Site, answer};
 use crate::config::Tools;
+use crate::events::{Event, Sink};
 
 /// The whole answer, which a new configuration changes. Clones share it.
 #[derive(Clone)]
@@ -20,10 +21,13 @@ impl ToolsPage {
     pub(crate) fn new(tools: &Tools) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(body(tools))))
     }
+}
 
-    /// Shows these from here on.
-    pub(crate) fn set(&self, tools: &Tools) {
-        self.0.store(Arc::new(body(tools)));
+impl Sink for ToolsPage {
+    fn on(&self, event: &Event<'_>) {
+        if let Event::ConfigurationApplied(applied) = event {
+            self.0.store(Arc::new(body(&applied.config.tools)));
+        }
     }
 }
 

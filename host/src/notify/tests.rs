@@ -14,8 +14,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::*;
-use crate::check::{Outcome, RunReport};
+use crate::check::{Outcome, RunReport, Status};
 use crate::config::Root;
+use crate::events::Cause;
 use crate::metrics::Moment;
 
 /// A server that keeps what it is posted, and answers by what `answer` says of how often it was asked.
@@ -141,15 +142,16 @@ fn turn(notifier: &Notifier, check: &str, before: Option<Status>, status: Status
         Status::Degraded => Outcome::degraded(""),
         _ => Outcome::unhealthy("down"),
     };
-    let turn = Turn {
+    let turn = Transition {
         check: &check.parse().unwrap(),
         facts: None,
         before,
         status,
         report: &RunReport::answered(outcome, Duration::ZERO),
-        failures: 0,
+        consecutive_failures: 0,
+        cause: Cause::Run,
     };
-    notifier.turned(&turn, || Some(status));
+    notifier.turned(&turn);
 }
 
 fn fails_and_is_mended(notifier: &Notifier, check: &str) {
@@ -221,26 +223,6 @@ async fn of_more_than_can_wait_the_oldest_are_dropped_and_counted() {
     let text = metrics.encode(&Moment::default());
     let all = r#"vitals_notifications_dropped_total{receiver="webhook/ops"} 1200"#;
     assert!(text.contains(all), "{text}");
-}
-
-#[tokio::test]
-async fn a_turn_that_is_shown_no_more_is_not_told() {
-    let sink = Sink::new(|_| Some(StatusCode::OK));
-    let address = sink.start().await;
-    let notifier = notifier(&webhook(&format!("http://{address}/")));
-    let late = Turn {
-        check: &"a".parse().unwrap(),
-        facts: None,
-        before: None,
-        status: Status::Unhealthy,
-        report: &RunReport::answered(Outcome::unhealthy(""), Duration::ZERO),
-        failures: 1,
-    };
-    notifier.turned(&late, || Some(Status::Healthy));
-    // As that of a check that is gone.
-    notifier.turned(&late, || None);
-    fails_and_is_mended(&notifier, "b");
-    sink.eventually(&["b firing", "b resolved"]).await;
 }
 
 #[tokio::test]

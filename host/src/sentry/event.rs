@@ -7,19 +7,10 @@ use sentry::Level;
 use sentry::protocol::{Event, Exception, Frame, Stacktrace};
 
 use crate::check::{CheckName, Digest, PluginName, RunError, Text};
-use crate::plugin::{GuestReport, LoadError, Severity};
-use crate::recorder::Turn;
+use crate::events::{PluginRejected, Transition};
+use crate::plugin::{GuestReport, Severity};
 
-/// A file could not be loaded as a plugin, or was refused as its new version.
-pub(crate) struct NotLoaded<'t> {
-    pub(crate) plugin: &'t PluginName,
-    /// Its own version, where it got as far as to say it.
-    pub(crate) version: &'t str,
-    pub(crate) digest: Option<Digest>,
-    pub(crate) error: &'t LoadError,
-}
-
-pub(super) fn turned_unhealthy(turn: &Turn<'_>) -> Event<'static> {
+pub(super) fn turned_unhealthy(turn: &Transition<'_>) -> Event<'static> {
     let (check, report) = (turn.check, turn.report);
     let message = report.outcome.message();
     let message = format!("{check} is unhealthy: {message}");
@@ -39,23 +30,28 @@ pub(super) fn turned_unhealthy(turn: &Turn<'_>) -> Event<'static> {
     }
     let run_ms = u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX);
     event.extra.insert("run_ms".into(), run_ms.into());
-    event
-        .extra
-        .insert("consecutive_failures".into(), turn.failures.into());
+    event.extra.insert(
+        "consecutive_failures".into(),
+        turn.consecutive_failures.into(),
+    );
     if let Some(error) = error {
         add_run_error(&mut event, error, &message);
     }
     event
 }
 
-pub(super) fn not_loaded(failure: &NotLoaded<'_>) -> Event<'static> {
+pub(super) fn not_loaded(failure: &PluginRejected<'_>) -> Event<'static> {
     let (plugin, error) = (failure.plugin, failure.error);
     let message = format!("cannot load plugin {plugin}: {error}");
     let code = error.code();
     let mut event = event(Level::Error, &message, &["load", plugin.as_str(), code]);
     tag(&mut event, "plugin", plugin.as_str());
     tag(&mut event, "code", code);
-    tag_version(&mut event, failure.version, failure.digest);
+    tag_version(
+        &mut event,
+        failure.version.unwrap_or_default(),
+        failure.digest,
+    );
     if let Some(error) = error.run_error() {
         add_run_error(&mut event, error, &message);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
@@ -19,6 +20,7 @@ use super::*;
 use crate::board::{CheckFacts, PluginFacts};
 use crate::check::{Code, Outcome, RunError, RunReport, Text};
 use crate::config::Root;
+use crate::events::Cause;
 use crate::plugin::{LoadError, PluginIdentity};
 
 /// A server that keeps the events of the envelopes that it gets.
@@ -155,13 +157,14 @@ fn turn(sentry: &Sentry, check: &str, before: Status, status: Status, report: &R
         }),
         grants: Vec::new(),
     };
-    sentry.turned(&Turn {
+    sentry.turned(&Transition {
         check: &check.parse().unwrap(),
         facts: Some(&facts),
         before: Some(before),
         status,
         report,
-        failures: 3,
+        consecutive_failures: 3,
+        cause: Cause::Run,
     });
 }
 
@@ -258,11 +261,13 @@ async fn what_the_configuration_holds_secret_is_in_no_event() {
         check: "a".parse().unwrap(),
         error: Box::new(error),
     };
-    sentry.not_loaded(&NotLoaded {
+    sentry.not_loaded(&PluginRejected {
         plugin: &"a".parse().unwrap(),
-        version: both,
+        version: Some(both),
         digest: None,
+        active: None,
         error: &trial,
+        path: Path::new("a.wasm"),
     });
     sentry.panicked("over a page", None, Some(both));
     sentry.message(Severity::Info, both).unwrap();
@@ -296,11 +301,13 @@ async fn the_same_failure_to_load_is_told_once() {
     let sentry = sentry(sink.start().await, &Secrets::default());
     let plugin = "redis".parse().unwrap();
     let fail = |content: &[u8], error: &LoadError| {
-        sentry.not_loaded(&NotLoaded {
+        sentry.not_loaded(&PluginRejected {
             plugin: &plugin,
-            version: "",
+            version: None,
             digest: Some(Digest::of(content)),
+            active: None,
             error,
+            path: Path::new("redis.wasm"),
         });
     };
     fail(b"one", &LoadError::NotWasm);

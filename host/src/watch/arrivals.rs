@@ -11,6 +11,7 @@ use super::judge::{Arrival, Judged, judge};
 use super::load::{self, Load};
 use crate::catalog::{LoadOutcome, Restored, Shelf, Shelved, Stamp, Wanted};
 use crate::check::{CheckName, PluginName};
+use crate::events::Event;
 use crate::plugin::{LoadError, Plugin};
 use crate::reload::{PluginOutcome, PluginReload};
 
@@ -80,15 +81,11 @@ impl Watcher {
                     Some(Restored::Unchanged) => {}
                     Some(Restored::Moved) => self.unsettled = true,
                     Some(Restored::Mended) => {
-                        let digest = plugin.digest();
-                        let digest = digest.short();
-                        let version = &plugin.description().version;
-                        tracing::info!(
-                            plugin = %name, %version, %digest,
-                            "plugin that serves is back in its file"
-                        );
-                        self.rooms.metrics.plugin_restored(name);
-                        self.rooms.sentry.forget(name);
+                        self.rooms.emit(&Event::PluginRecovered {
+                            plugin: name,
+                            version: &plugin.description().version,
+                            digest: plugin.digest(),
+                        });
                         self.unsettled = true;
                     }
                 }

@@ -7,15 +7,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_lite::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::field::display;
 
 use super::Rooms;
 use super::directory::DEBOUNCE;
 use crate::blocking_pool::{BlockingPool, PoolError, Work};
 use crate::catalog::{LoadOutcome, Seen, Shelved, Stamp, Wanted};
-use crate::check::{Digest, PluginName, shown_path};
+use crate::check::{Digest, PluginName};
+use crate::events::{Event, PluginLoaded, PluginRejected};
 use crate::plugin::{LoadError, Plugin, Sandbox};
-use crate::sentry::NotLoaded;
 
 /// What loads have in common. Cheap to clone.
 #[derive(Clone)]
@@ -263,68 +262,38 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
     }
 }
 
-/// Says it, once for each change; `serving` is the version that does from here on.
+/// Emits it, once for each change; `active` is the version that is from here on.
 pub(super) fn report(
     wanted: &Wanted,
     shelved: Shelved,
     facts: &Facts,
-    serving: Option<Digest>,
+    active: Option<Digest>,
     rooms: &Rooms,
 ) {
-    let (plugin, path) = (&wanted.name, shown_path(&wanted.path));
-    let path = path.as_str();
-    let (metrics, sentry) = (&rooms.metrics, &rooms.sentry);
+    let (plugin, path) = (&wanted.name, wanted.path.as_path());
     if matches!(facts.error, Some(LoadError::Panic(_))) {
         rooms.panicked("while it loaded a plugin");
     }
-    let fail = |error: &LoadError| {
-        metrics.plugin_load_failed(plugin);
-        // A panic has been reported.
-        if !matches!(error, LoadError::Panic(_)) {
-            sentry.not_loaded(&NotLoaded {
-                plugin,
-                version: &facts.version,
-                digest: facts.digest,
-                error,
-            });
-        }
-    };
     match (shelved, facts.digest, &facts.error) {
         (Shelved::Loaded(generation), Some(digest), _) => {
-            let compile_ms = u64::try_from(facts.compile_time.as_millis()).unwrap_or(u64::MAX);
-            let (version, short) = (&facts.version, digest.short());
-            macro_rules! line {
-                ($words:literal) => {
-                    tracing::info!(
-                        %plugin, %version, digest = %short, generation, compile_ms, path, $words
-                    )
-                };
-            }
-            if generation == 1 {
-                line!("plugin loaded");
-            } else {
-                line!("plugin replaced");
-            }
-            metrics.plugin_loaded(plugin, version, digest, generation, facts.compile_time);
-            sentry.forget(plugin);
+            rooms.emit(&Event::PluginLoaded(&PluginLoaded {
+                plugin,
+                version: &facts.version,
+                digest,
+                generation,
+                compile_time: facts.compile_time,
+                path,
+            }));
         }
-        (Shelved::Failed, _, Some(error)) if error.is_of_host() => {
-            let serving = serving.map(|digest| display(digest.short()));
-            tracing::warn!(
-                %plugin, serving, code = error.code(), error = error.to_string(), path,
-                "plugin not loaded, the host lacks something"
-            );
-            fail(error);
-        }
-        (Shelved::Failed, _, Some(error)) => {
-            let version = Some(&facts.version).filter(|version| !version.is_empty());
-            let digest = facts.digest.map(|digest| display(digest.short()));
-            let serving = serving.map(|digest| display(digest.short()));
-            tracing::error!(
-                %plugin, version = version.map(display), digest, serving, code = error.code(),
-                error = error.to_string(), path, "plugin refused"
-            );
-            fail(error);
+        (Shelved::Failed, digest, Some(error)) => {
+            rooms.emit(&Event::PluginRejected(&PluginRejected {
+                plugin,
+                version: Some(facts.version.as_str()).filter(|version| !version.is_empty()),
+                digest,
+                active,
+                error,
+                path,
+            }));
         }
         _ => {}
     }

@@ -11,6 +11,7 @@ use super::judge::Arrival;
 use super::{FirstLook, Pace, Watcher, reloads};
 use crate::catalog::{Files, Source, Wanted, through};
 use crate::check::{CheckName, shown_path};
+use crate::events::Event;
 
 impl Watcher {
     /// Looks at the directories if one of them has come or gone, or is another one; or if they hung and
@@ -41,9 +42,7 @@ impl Watcher {
         self.report_library(&files);
         let taken = self.catalog.set_files(files);
         for plugin in &taken.gone {
-            tracing::info!(%plugin, "plugin is gone");
-            self.rooms.metrics.plugin_removed(plugin);
-            self.rooms.sentry.forget(plugin);
+            self.rooms.emit(&Event::PluginRemoved { plugin });
             self.reloads.record(&reloads::removed(plugin));
         }
         if pace == Pace::Now {
@@ -136,13 +135,13 @@ impl Watcher {
 
     /// A plugin comes from the other directory from here on: what runs then may be of somebody else.
     fn report_move(&mut self, wanted: &Wanted, before: Source) {
-        let (plugin, source, path) = (&wanted.name, wanted.source, shown_path(&wanted.path));
-        tracing::warn!(
-            %plugin, from = before.to_string(), to = source.to_string(), path = path.as_str(),
-            "plugin is taken from another directory"
-        );
-        let (from, to) = (before.to_string(), source.to_string());
-        self.rooms.sentry.plugin_moved(plugin, &from, &to);
+        let (from, to) = (before.to_string(), wanted.source.to_string());
+        self.rooms.emit(&Event::PluginMoved {
+            plugin: &wanted.name,
+            from: &from,
+            to: &to,
+            path: &wanted.path,
+        });
         self.unsettled = true;
     }
 

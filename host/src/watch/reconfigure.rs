@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::configuration::{Configuration, Found};
 use super::directory::DEBOUNCE;
-use super::{Pace, Watcher, settle};
-use crate::check::{CheckName, Text, shown_path};
+use super::{Pace, Watcher};
+use crate::check::CheckName;
 use crate::config::Config;
+use crate::events::{ConfigurationApplied, Event};
 use crate::reload::Reload;
 
 impl Watcher {
@@ -70,16 +70,10 @@ impl Watcher {
             }
             Found::Wrong(errors) => {
                 let path = self.configuration.as_ref().and_then(Configuration::path);
-                let path = path.map(|path| shown_path(&path));
-                let path = path.as_ref().map(Text::as_str);
-                for error in &errors {
-                    tracing::error!(
-                        path,
-                        error,
-                        "configuration refused, the one before it holds"
-                    );
-                }
-                self.rooms.metrics.config_reloaded(false, Timestamp::now());
+                self.rooms.emit(&Event::ConfigurationRejected {
+                    path: path.as_deref(),
+                    errors: &errors,
+                });
                 self.reloads.refused(&errors);
                 self.unsettled = true;
             }
@@ -97,18 +91,15 @@ impl Watcher {
         let config = Arc::new(config);
         let changes = self.catalog.apply(Arc::clone(&config), changed_roots);
         self.rooms.names.set(&config);
-        self.rooms.sentry.keep_secret(&config.secrets);
-        self.rooms.tools.set(&config.tools);
-        if !is_same {
-            self.rooms.notifier.set(&config, !changed_roots.is_empty());
-        }
-        self.rooms.metrics.config_reloaded(true, Timestamp::now());
-        if is_same {
-            tracing::debug!("configuration read again, it says the same");
-        } else {
-            let path = self.configuration.as_ref().and_then(Configuration::path);
-            settle::tell_of_changes(&changes, path.as_deref());
-        }
+        let path = self.configuration.as_ref().and_then(Configuration::path);
+        self.rooms
+            .emit(&Event::ConfigurationApplied(&ConfigurationApplied {
+                config: &config,
+                is_change: !is_same,
+                changes: &changes,
+                roots_changed: !changed_roots.is_empty(),
+                path: path.as_deref(),
+            }));
         if restart_needed != self.restart_needed && !restart_needed.is_empty() {
             let keys = restart_needed.join(", ");
             tracing::warn!(keys, "configuration needs a restart to be taken over");

@@ -1,25 +1,19 @@
 //! Brings schedule and board in line with the catalog, touching only what changed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::Watcher;
 use super::load::SETTINGS;
-use crate::board::{CheckFacts, PluginFacts, Posted, Posting};
+use crate::board::{CheckFacts, PluginFacts};
 use crate::catalog::{
     BIND_TIME, Bound, Catalog, ConfigurationPage, Failure, GuestCheck, Shelf, Standing, bind_all,
 };
-use crate::check::{
-    Breaker, CheckName, Code, RunError, RunReport, Status, Text, Thresholds, shown_path,
-};
+use crate::check::{CheckName, RunReport, Thresholds};
 use crate::config::CheckConfig;
+use crate::events::Cause;
 use crate::native::NativeCheck;
-use crate::recorder::Turn;
-use crate::reload::CheckChanges;
 use crate::schedule::{FinishedRun, Job, Placement, Probe, Successor, Timing};
 
 /// What a check was brought in line with.
@@ -48,31 +42,6 @@ impl Settled {
     }
 }
 
-/// One line for a configuration that was taken over.
-pub(super) fn tell_of_changes(changes: &CheckChanges, path: Option<&Path>) {
-    let CheckChanges {
-        added,
-        changed,
-        removed,
-    } = changes;
-    let names = |names: &[CheckName]| {
-        if names.is_empty() {
-            return None;
-        }
-        let mut shown: Vec<_> = names.iter().take(SHOWN).map(ToString::to_string).collect();
-        if names.len() > SHOWN {
-            shown.push(format!("{} more", names.len() - SHOWN));
-        }
-        Some(shown.join(", "))
-    };
-    let (added, changed, removed) = (names(added), names(changed), names(removed));
-    let path = path.map(shown_path);
-    let path = path.as_ref().map(Text::as_str);
-    tracing::info!(path, added, changed, removed, "configuration taken over");
-}
-
-/// How many names of checks a line shows.
-const SHOWN: usize = 20;
 /// How long the checks of one plugin may take to be bound before something must hang.
 const BIND_ALL_TIME: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
 
@@ -130,7 +99,7 @@ impl Watcher {
             ..ConfigurationPage::default()
         };
         let page = self.catalog.page(&standings, configuration);
-        self.page.store(Arc::new(page));
+        self.page.set(page);
         if self.first_look_ends() {
             for (check, (_, standing)) in &standings {
                 if let Standing::Absent(why) = standing {
@@ -213,18 +182,14 @@ impl Watcher {
         let mut jobs = Vec::with_capacity(successors.len());
         for (of_check, successor) in successors {
             let name = successor.job.name.clone();
-            let plugin = of_check.plugin.as_ref().map_or("", |plugin| &plugin.name);
-            self.rooms
-                .metrics
-                .check_placed(&name, plugin, of_check.critical);
             facts.insert(name, of_check);
             jobs.push(successor);
         }
         let runs = self.rooms.schedule.succeed(jobs).into_iter();
         let with_facts = |run: FinishedRun| Some((facts.remove(&run.check)?, run));
         self.rooms
-            .recorder
-            .succeeded(runs.filter_map(with_facts).collect());
+            .publisher
+            .promote(runs.filter_map(with_facts).collect());
     }
 
     fn place(
@@ -237,11 +202,7 @@ impl Watcher {
         if matches!(standing, Standing::Idle(_) | Standing::Absent(_)) {
             return None;
         }
-        let plugin = facts.plugin.as_ref().map_or("", |plugin| &plugin.name);
-        self.rooms
-            .metrics
-            .check_placed(name, plugin, facts.critical);
-        let placement = self.rooms.board.place(name.clone(), facts);
+        let placement = self.rooms.publisher.upsert(name, facts);
         match standing {
             Standing::Idle(_) | Standing::Absent(_) => None,
             Standing::Loading => {
@@ -265,10 +226,14 @@ impl Watcher {
             Standing::Failed(failure) => {
                 self.rooms.schedule.forget(name);
                 let shelf = check.plugin.as_ref().map(|name| self.catalog.shelf(name));
-                let (posted, report) = self.post_failure(name, placement, &failure);
                 // A file that can't be loaded was reported when it was not, once for all its checks.
-                let is_news = shelf.flatten().is_none_or(|shelf| shelf.good().is_some());
-                self.tell_of_failure(name, placement, posted, &report, is_news);
+                let cause = match shelf.flatten() {
+                    Some(shelf) if shelf.good().is_none() => Cause::PluginRejected,
+                    _ => Cause::NotRunnable,
+                };
+                let Failure { why, is_of_host } = &failure;
+                let publisher = &self.rooms.publisher;
+                publisher.not_runnable(name, placement, why, *is_of_host, cause);
                 Some(Ground::Failed(failure))
             }
         }
@@ -285,68 +250,10 @@ impl Watcher {
         self.rooms.schedule.follow(Arc::new(job));
     }
 
-    fn post_failure(
-        &self,
-        name: &CheckName,
-        placement: Placement,
-        failure: &Failure,
-    ) -> (Posted, Arc<RunReport>) {
-        let error = RunError::new(Code::Load, &failure.why);
-        let report = Arc::new(if failure.is_of_host {
-            RunReport::unknown(error, Duration::ZERO)
-        } else {
-            RunReport::failed(error, Duration::ZERO)
-        });
-        let posted = self.rooms.board.post(
-            name,
-            Posting {
-                placement,
-                status: report.outcome.status(),
-                report: Arc::clone(&report),
-                checked_at: Timestamp::now(),
-                consecutive_failures: 0,
-                breaker: Breaker::default(),
-                next_run: None,
-                stale_at: None,
-            },
-        );
-        (posted, report)
-    }
-
-    /// Says that nothing runs, or why nothing does from here on; reports it where it `is_news`.
-    fn tell_of_failure(
-        &self,
-        check: &CheckName,
-        placement: Placement,
-        posted: Posted,
-        report: &RunReport,
-        is_news: bool,
-    ) {
-        let before = match posted {
-            Posted::Refused => return,
-            Posted::After(before) => Some(before.status),
-            Posted::First => None,
-        };
-        let facts = self.rooms.board.facts(check, placement);
-        let status = report.outcome.status();
-        let turn = Turn {
-            check,
-            facts: facts.as_deref(),
-            before,
-            status,
-            report,
-            failures: 0,
-        };
-        let is_news = is_news && status == Status::Unhealthy && before != Some(status);
-        self.rooms.recorder.turned(&turn, is_news);
-    }
-
     fn forget(&mut self, name: &CheckName) {
         self.settled.remove(name);
         self.rooms.schedule.forget(name);
-        self.rooms.board.remove(name);
-        self.rooms.metrics.check_removed(name);
-        self.rooms.notifier.gone(name);
+        self.rooms.publisher.remove(name);
     }
 }
 

@@ -16,12 +16,11 @@ use tower::ServiceExt;
 use crate::board::{Board, CheckFacts, Posting};
 use crate::check::{Code, Outcome, OutcomeParts, RunError, RunReport, Status};
 use crate::config::{self, Server, Tools};
-use crate::http::{AppState, Inside, Plugins, Pulse, ToolsPage, site};
+use crate::events::{Events, Sink};
+use crate::http::{AppState, Inside, Pulse, ToolsPage, site};
 use crate::metrics::Metrics;
-use crate::reload::Reloader;
 use crate::schedule::Placement;
-use crate::sentry::Sentry;
-use crate::watch::Notice;
+use crate::watch::{CatalogPage, Notice, Reloader};
 
 pub(super) struct Rig {
     pub(super) board: Arc<Board>,
@@ -30,14 +29,6 @@ pub(super) struct Rig {
     pub(super) tools: ToolsPage,
     /// What the watcher of this site would be told; there is none.
     pub(super) notices: mpsc::UnboundedReceiver<Notice>,
-}
-
-struct FakePlugins;
-
-impl Plugins for FakePlugins {
-    fn page(&self) -> Bytes {
-        Bytes::from_static(br#"{"plugins":[]}"#)
-    }
 }
 
 pub(super) struct FakePulse(pub(super) Option<&'static str>);
@@ -81,11 +72,11 @@ impl Rig {
         let (told, notices) = mpsc::unbounded_channel();
         let inside = Inside {
             board: Arc::clone(&board),
-            plugins: Arc::new(FakePlugins),
+            catalog: CatalogPage::new(Bytes::from_static(br#"{"plugins":[]}"#)),
             tools: tools.clone(),
             pulse: Arc::new(pulse),
+            events: Events::new([Arc::new(metrics.clone()) as Arc<dyn Sink>]),
             metrics,
-            sentry: Sentry::default(),
             reloader: Reloader::new(told),
             closing: closing.clone(),
         };

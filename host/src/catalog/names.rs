@@ -27,7 +27,7 @@ pub enum RegisterError {
 pub(crate) struct Names(Arc<ArcSwap<BTreeSet<CheckName>>>);
 
 impl Names {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let names = Self::default();
         names.set(config);
         names
@@ -44,7 +44,7 @@ impl Names {
     }
 
     /// Reads the name of a native check.
-    pub(super) fn native(&self, text: &str) -> Result<CheckName, RegisterError> {
+    pub(crate) fn native(&self, text: &str) -> Result<CheckName, RegisterError> {
         let name: CheckName = text.parse()?;
         if self.0.load().contains(&name) {
             Err(RegisterError::Taken(name))
