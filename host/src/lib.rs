@@ -26,7 +26,6 @@
 mod blocking_pool;
 pub mod board;
 mod catalog;
-pub mod check;
 pub mod config;
 mod event_log;
 mod events;
@@ -42,7 +41,6 @@ mod panics;
 pub mod plugin;
 mod publisher;
 mod regular_file;
-pub mod reload;
 pub mod schedule;
 mod sentry;
 pub mod supervisor;
@@ -51,7 +49,9 @@ mod watch;
 pub mod workbench;
 
 pub use catalog::RegisterError;
-pub use check::Outcome;
+pub use vitals_model as check;
+pub use vitals_model::Outcome;
+pub use vitals_model::reload;
 pub use host::{Host, HostBuilder, Signs, StartError};
 pub use native::IntoOutcome;
 pub use watch::{Reloader, ShutDown};

@@ -285,7 +285,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "message",
         "messages of a mebibyte",
         &[edit(
-            "host/src/check/outcome.rs",
+            "host/model/src/outcome.rs",
             "const MESSAGE_BYTES: usize = 2 << 10;",
             "const MESSAGE_BYTES: usize = 1 << 20;",
         )],
@@ -294,7 +294,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "details",
         "a million details",
         &[edit(
-            "host/src/check/outcome.rs",
+            "host/model/src/outcome.rs",
             "const DETAILS: usize = 64;",
             "const DETAILS: usize = 1 << 20;",
         )],
@@ -303,7 +303,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "details-size",
         "details of a mebibyte",
         &[edit(
-            "host/src/check/outcome.rs",
+            "host/model/src/outcome.rs",
             "const DETAILS_BYTES: usize = 16 << 10;",
             "const DETAILS_BYTES: usize = 1 << 20;",
         )],
@@ -312,7 +312,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "measurements",
         "a million measurements",
         &[edit(
-            "host/src/check/outcome.rs",
+            "host/model/src/outcome.rs",
             "const MEASUREMENTS: usize = 32;",
             "const MEASUREMENTS: usize = 1 << 20;",
         )],
@@ -321,7 +321,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "measurement-names",
         "measurements of any name and value",
         &[edit(
-            "host/src/check/outcome.rs",
+            "host/model/src/outcome.rs",
             "if kept.len() < MEASUREMENTS && may_stand && fresh {",
             "if kept.len() < MEASUREMENTS && (may_stand || fresh) {",
         )],
@@ -330,7 +330,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "text-controls",
         "control characters and line breaks stay in texts",
         &[edit(
-            "host/src/check/text.rs",
+            "host/model/src/text.rs",
             "let breaks = character.is_control() || matches!(character, '\\u{2028}' | '\\u{2029}');",
             "let breaks = false;",
         )],
@@ -339,7 +339,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "text-marks",
         "marks that turn or hide text stay in it",
         &[edit(
-            "host/src/check/text.rs",
+            "host/model/src/text.rs",
             ".filter(|&character| !is_invisible(character))",
             ".filter(|&character| !is_invisible(character) || character != '\\0')",
         )],

@@ -117,7 +117,7 @@ impl InvalidName {
     }
 
     /// What would be one.
-    pub(crate) fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> &'static str {
         self.expected
     }
 }

@@ -116,7 +116,7 @@ impl RunError {
     }
 
     /// An error whose message is a line already.
-    pub(crate) fn of(code: Code, message: Text) -> Self {
+    pub fn of(code: Code, message: Text) -> Self {
         Self {
             code,
             message,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::CheckName;
+use crate::CheckName;
 
 /// What a look at files and configuration found, and what became of it. The answer to
 /// `POST /-/reload`.

@@ -1,11 +1,12 @@
-//! The pure values of a health check: names, status, what a run found, the verdict over many.
+//! The values of health checks: names, statuses, outcomes, and the verdict over many checks.
 //!
-//! Nothing in this room does I/O or keeps state of its own; every other room may use it.
+//! Nothing here does I/O or knows how a check is run; every other crate of the host may use it.
 
 mod breaker;
 mod hysteresis;
 mod name;
 mod outcome;
+pub mod reload;
 mod report;
 mod status;
 mod text;
@@ -16,5 +17,4 @@ pub use name::{CheckName, Digest, InvalidName, PluginName};
 pub use outcome::{Bound, Detail, DetailValue, Measurement, Outcome, OutcomeParts, Show};
 pub use report::{Busy, Code, Refusal, RunError, RunReport, Usage};
 pub use status::{Status, verdict};
-pub use text::Text;
-pub(crate) use text::shown_path;
+pub use text::{Text, shown_path};

@@ -40,7 +40,7 @@ impl Text {
     }
 
     /// All lines of `raw` as one clean line, nothing cut, and where in it each of them begins.
-    pub(crate) fn joined(raw: &str) -> (Self, Vec<usize>) {
+    pub fn joined(raw: &str) -> (Self, Vec<usize>) {
         let mut line = Line::new(raw.len());
         let mut starts = Vec::new();
         for piece in raw.split_inclusive('\n') {
@@ -62,7 +62,7 @@ impl Text {
 }
 
 /// A path as a line of the log shows it.
-pub(crate) fn shown_path(path: &Path) -> Text {
+pub fn shown_path(path: &Path) -> Text {
     Text::display(path.display(), PATH_BYTES)
 }
 
