@@ -179,7 +179,7 @@ fn as_nobody(place: &Place) -> Command {
 /// It has not been built.
 pub fn binary() -> PathBuf {
     let path = guests::built("VITALS_TEST_BIN", "debug/vitals");
-    let build = "cargo build -p vitals-host -p vitals-tests --bins";
+    let build = "cargo build -p vitals -p vitals-tests --bins";
     assert!(
         path.exists(),
         "there is no {}: run `cargo xtask test`, or `{build}`",

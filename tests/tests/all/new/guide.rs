@@ -95,8 +95,8 @@ fn the_scripts_of_the_guide_are_those_of_the_templates() {
 
 const GUIDE: &str = "docs/write-a-check.md";
 const SCRIPTS: [&str; 4] = [
-    "host/templates/js/check.js",
-    "host/templates/js/judge.js",
-    "host/templates/python/app.py",
-    "host/templates/python/judge.py",
+    "host/cli/templates/js/check.js",
+    "host/cli/templates/js/judge.js",
+    "host/cli/templates/python/app.py",
+    "host/cli/templates/python/judge.py",
 ];

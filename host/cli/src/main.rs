@@ -1,15 +1,15 @@
-//! The binary: arguments in, an exit status out. What it does stands in `cli` and in the library.
+//! The binary: arguments in, an exit status out. What it does is in `commands` and in the library.
 
-mod cli;
+mod commands;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let arguments = match cli::Arguments::try_parse() {
+    let arguments = match commands::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return cli::refuse(&error),
+        Err(error) => return commands::refuse(&error),
     };
     let arguments = match arguments.run_alone() {
         Ok(status) => return status,
@@ -28,6 +28,6 @@ fn main() -> ExitCode {
             runtime.shutdown_background();
             status
         }
-        Err(error) => cli::fail(&format!("cannot start the async runtime: {error}")),
+        Err(error) => commands::fail(&format!("cannot start the async runtime: {error}")),
     }
 }

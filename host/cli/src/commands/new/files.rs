@@ -108,9 +108,9 @@ fn lock(name: &str) -> String {
 static RUST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/rust");
 static JS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/js");
 static PYTHON: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/python");
-static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../sdk");
-const WORKSPACE: &str = include_str!("../../../../Cargo.toml");
-const LOCK: &str = include_str!("../../../../examples/check/Cargo.lock");
-const CONTRACT: &str = include_str!("../../../../wit/health.wit");
-const NPM_LOCK: &str = include_str!("../../../../tests/script-guests/js/package-lock.json");
-const REQUIREMENTS: &str = include_str!("../../../../tests/script-guests/python/requirements.txt");
+static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk");
+const WORKSPACE: &str = include_str!("../../../../../Cargo.toml");
+const LOCK: &str = include_str!("../../../../../examples/check/Cargo.lock");
+const CONTRACT: &str = include_str!("../../../../../wit/health.wit");
+const NPM_LOCK: &str = include_str!("../../../../../tests/script-guests/js/package-lock.json");
+const REQUIREMENTS: &str = include_str!("../../../../../tests/script-guests/python/requirements.txt");
