@@ -23,7 +23,6 @@
 //! A fact goes one way through the rooms: [`config`] → `catalog` → `schedule` → [`board`] → `http`,
 //! and only `plugin` knows that WebAssembly exists.
 
-mod blocking_pool;
 pub mod board;
 mod catalog;
 pub mod config;
@@ -37,10 +36,8 @@ pub mod metrics;
 mod native;
 mod notify;
 mod outgoing;
-mod panics;
 pub mod plugin;
 mod publisher;
-mod regular_file;
 pub mod schedule;
 mod sentry;
 pub mod supervisor;
@@ -49,9 +46,10 @@ mod watch;
 pub mod workbench;
 
 pub use catalog::RegisterError;
+pub use host::{Host, HostBuilder, Signs, StartError};
+pub use native::IntoOutcome;
+use vitals_io::{blocking_pool, regular_file};
 pub use vitals_model as check;
 pub use vitals_model::Outcome;
 pub use vitals_model::reload;
-pub use host::{Host, HostBuilder, Signs, StartError};
-pub use native::IntoOutcome;
 pub use watch::{Reloader, ShutDown};

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use futures_lite::FutureExt as _;
 
 use crate::check::{Code, Outcome, RunError, RunReport, Status};
-use crate::panics::panic_text;
 use crate::schedule::Probe;
+use vitals_io::panic_text;
 
 /// What a native check may answer: an [`Outcome`], or a `Result` of one, where an error is
 /// unhealthy with its text as message.

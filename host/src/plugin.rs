@@ -47,4 +47,3 @@ pub use metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};
 pub use run::Task;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
 pub use schema::{Binding, BindingError};
-pub(crate) use threads::lower_priority;

@@ -97,8 +97,10 @@ impl Publisher {
             next_run: None,
             stale_at: None,
         };
-        let Some(before) = shown_before(self.board.post(check, posting)) else {
-            return;
+        let before = match self.board.post(check, posting) {
+            Posted::First => None,
+            Posted::After(before) => Some(before),
+            Posted::Refused => return,
         };
         let facts = self.board.facts(check, placement);
         self.events.emit(&Event::Transition(&Transition {
@@ -136,8 +138,10 @@ impl Publisher {
 
     /// Emits what a published result has changed, if anything.
     fn emit_transition(&self, run: &FinishedRun, posted: Posted) {
-        let Some(before) = shown_before(posted) else {
-            return;
+        let before = match posted {
+            Posted::First => None,
+            Posted::After(before) => Some(before),
+            Posted::Refused => return,
         };
         let (report, status) = (&run.report, run.status);
         let code = report.error.as_ref().map(|error| error.code);
@@ -194,15 +198,6 @@ impl Results for Publisher {
             check: Some(check),
             message: Some(message),
         });
-    }
-}
-
-/// What a result stands after, if it was taken.
-fn shown_before(posted: Posted) -> Option<Option<Before>> {
-    match posted {
-        Posted::First => Some(None),
-        Posted::After(before) => Some(Some(before)),
-        Posted::Refused => None,
     }
 }
 

@@ -45,11 +45,11 @@ use crate::check::{CheckName, PluginName};
 use crate::config::Sources;
 use crate::events::Event;
 use crate::native::NativeCheck;
-use crate::panics::panic_text;
 use crate::plugin::Sandbox;
 use crate::publisher::Publisher;
 use crate::reload::Reload;
 use crate::schedule::Schedule;
+use vitals_io::panic_text;
 
 /// What the watcher is told.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Event, Sink};
 use crate::check::Text;
-use crate::panics::panic_text;
+use vitals_io::panic_text;
 
 /// Every sink of a host. Cheap to clone.
 #[derive(Clone, Default)]

@@ -179,9 +179,6 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// How much nicer a compilation is than what started it.
-const NICE: i32 = 10;
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,7 +25,7 @@ use crate::check::{
     RunReport, Status, Usage,
 };
 use crate::config::{Limits, Secrets};
-use crate::panics::panic_text;
+use vitals_io::panic_text;
 
 /// What a plugin is asked to do: one check, with what it is told and what it may do.
 #[derive(Clone, Debug)]

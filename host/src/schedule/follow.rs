@@ -15,7 +15,7 @@ use super::history::{History, in_phase};
 use super::phase::first_due;
 use super::{FinishedRun, Job, Opening, Shared, Skipped};
 use crate::check::{CheckName, Code, RunError, RunReport};
-use crate::panics::panic_text;
+use vitals_io::panic_text;
 
 /// A check that is followed, with all that is known of it from run to run.
 pub(super) struct Life {

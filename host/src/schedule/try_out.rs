@@ -11,7 +11,7 @@ use super::history::History;
 use super::phase::first_due;
 use super::{FinishedRun, Job, Opening, Probe, Schedule};
 use crate::check::{CheckName, Code, RunError, RunReport};
-use crate::panics::panic_text;
+use vitals_io::panic_text;
 
 /// A job that takes over with a run that it has made already.
 pub struct Successor {

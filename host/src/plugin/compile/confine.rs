@@ -9,7 +9,9 @@ use std::{fs, io};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{CompileLimits, NICE};
+use vitals_io::NICE;
+
+use super::CompileLimits;
 
 /// Lets go of what a program that embeds the host left open by mistake.
 ///

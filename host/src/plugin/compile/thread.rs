@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use vitals_io::lower_priority;
 use wasmtime::Engine;
 
 use super::frame::code_limit;
-use super::{Artifact, CompileError, NICE, names};
+use super::{Artifact, CompileError, names};
 use crate::check::Text;
 
 /// The one thread that compiles, while it does.
@@ -97,13 +98,6 @@ impl OwnThread {
             }),
         }
     }
-}
-
-/// On Linux a priority belongs to a thread. Where it can't be lowered this one competes with the
-/// rest.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
 }
 
 /// As much as a main thread has: the compiler is recursive where a file is nested.

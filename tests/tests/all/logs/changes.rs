@@ -110,11 +110,7 @@ async fn each_configuration_has_one_line() {
     let taken = so_many(&serving, "message", taken, 3).await;
     runs(&serving, "good", 3).await;
     let line = |level: &str, message: &str, target: &str| json!({ "level": level, "target": target, "message": message, "path": "vitals.toml" });
-    let told = line(
-        "INFO",
-        "configuration taken over",
-        "vitals_host::event_log",
-    );
+    let told = line("INFO", "configuration taken over", "vitals_host::event_log");
     let mut all = [told.clone(), told.clone(), told];
     all[0]["added"] = json!("new");
     all[0]["removed"] = json!("torn");

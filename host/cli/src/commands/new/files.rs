@@ -113,4 +113,5 @@ const WORKSPACE: &str = include_str!("../../../../../Cargo.toml");
 const LOCK: &str = include_str!("../../../../../examples/check/Cargo.lock");
 const CONTRACT: &str = include_str!("../../../../../wit/health.wit");
 const NPM_LOCK: &str = include_str!("../../../../../tests/script-guests/js/package-lock.json");
-const REQUIREMENTS: &str = include_str!("../../../../../tests/script-guests/python/requirements.txt");
+const REQUIREMENTS: &str =
+    include_str!("../../../../../tests/script-guests/python/requirements.txt");

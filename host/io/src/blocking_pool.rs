@@ -15,19 +15,19 @@ use std::{io, thread};
 
 use tokio::sync::oneshot;
 
-use crate::plugin::lower_priority;
+use crate::lower_priority;
 
 /// The threads for one kind of work: at most [`THREADS`] beside those that are lost, and a bounded number
 /// in all. They start with the first calls, and end when this is dropped; those that hang, when they no
 /// longer do.
-pub(crate) struct BlockingPool {
+pub struct BlockingPool {
     work: Work,
     inner: Arc<Inner>,
 }
 
 /// The kind of work that a pool does.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Work {
+pub enum Work {
     /// Calls to the file systems of the machine.
     Files,
     /// Verifying and reading the certificates of servers.
@@ -36,7 +36,7 @@ pub(crate) enum Work {
 
 /// Why a call was not made.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PoolError {
+pub enum PoolError {
     /// The caller has lost a thread, and gets no other until that is back.
     #[error("busy: {}", .0.stuck())]
     Stuck(Work),
@@ -129,12 +129,12 @@ impl Caller {
 
 impl BlockingPool {
     /// A pool without threads yet, for up to [`MOST`].
-    pub(crate) fn new(work: Work) -> Self {
+    pub fn new(work: Work) -> Self {
         Self::with_most(work, MOST)
     }
 
     /// A pool without threads yet. `most` counts those that are lost too.
-    pub(crate) fn with_most(work: Work, most: usize) -> Self {
+    pub fn with_most(work: Work, most: usize) -> Self {
         Self {
             work,
             inner: Arc::new(Inner {
@@ -149,7 +149,7 @@ impl BlockingPool {
     ///
     /// Dropping the future gives the answer up: a call that has not begun is not made then, one that
     /// has goes on without anybody who waits for it. A panic inside goes on in the caller.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub async fn run<T: Send + 'static>(
         &self,
         name: &str,
         work: impl FnOnce() -> T + Send + 'static,

@@ -12,11 +12,11 @@ use std::path::Path;
 use std::time::Instant;
 
 #[cfg(target_os = "linux")]
-pub(crate) use self::linux::{kernel_made, reopen};
+pub use self::linux::{kernel_made, reopen};
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
+pub enum ReadError {
     /// The system refused it.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -41,7 +41,7 @@ pub(crate) enum ReadError {
 
 impl ReadError {
     /// Whether it says something of the host, and nothing of the file.
-    pub(crate) fn is_of_host(&self) -> bool {
+    pub fn is_of_host(&self) -> bool {
         match self {
             Self::Io(error) => is_of_host(error),
             Self::Late => true,
@@ -51,7 +51,7 @@ impl ReadError {
 }
 
 /// Whether a call failed because the host or its machine lacks something, whatever it was about.
-pub(crate) fn is_of_host(error: &io::Error) -> bool {
+pub fn is_of_host(error: &io::Error) -> bool {
     use rustix::io::Errno;
     const LACKS: [Errno; 5] = [
         Errno::MFILE,
@@ -65,17 +65,17 @@ pub(crate) fn is_of_host(error: &io::Error) -> bool {
 }
 
 /// Opens a regular file that lies on a disk; the kernel makes up nothing of it. Blocks.
-pub(crate) fn open_stored(path: &Path) -> Result<File, ReadError> {
+pub fn open_stored(path: &Path) -> Result<File, ReadError> {
     open(path, false)
 }
 
 /// Reads a regular file of up to `limit` bytes, wherever it is. Blocks.
-pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     read_opened(open(path, true)?, limit, None)
 }
 
 /// Reads what was opened, of up to `limit` bytes; past `until` it reads no further. Blocks.
-pub(crate) fn read_opened(
+pub fn read_opened(
     mut file: File,
     limit: u64,
     until: Option<Instant>,
@@ -154,14 +154,14 @@ mod linux {
 
     /// Opens for reading what was found without opening it: that very file, whatever its path leads to
     /// by now. A lease of somebody else is no reason to wait.
-    pub(crate) fn reopen(found: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    pub fn reopen(found: &OwnedFd) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let path = format!("/proc/self/fd/{}", found.as_raw_fd());
         rustix::fs::open(path, flags, Mode::empty())
     }
 
     /// The kind of file system that a file is on, where the kernel makes it up.
-    pub(crate) fn kernel_made(found: &OwnedFd) -> rustix::io::Result<Option<FsWord>> {
+    pub fn kernel_made(found: &OwnedFd) -> rustix::io::Result<Option<FsWord>> {
         let kind = rustix::fs::fstatfs(found)?.f_type;
         Ok(KERNEL.contains(&kind).then_some(kind))
     }
