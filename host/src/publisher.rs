@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::board::{Before, Board, CheckFacts, Expired, Posted, Posting, STALE, Succession};
+use crate::board::{Board, CheckFacts, Expired, Posted, Posting, STALE, Succession};
 use crate::check::{Breaker, CheckName, Code, Outcome, RunError, RunReport, Status, Text};
 use crate::events::{Cause, Event, Events, Transition};
 use crate::schedule::{FinishedRun, Placement, Results, Skipped};
