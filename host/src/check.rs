@@ -3,6 +3,8 @@
 //! Nothing in this room does I/O or keeps state of its own; every other room may use it.
 
 mod breaker;
+mod guest_metrics;
+mod guest_report;
 mod hysteresis;
 mod name;
 mod outcome;
@@ -11,6 +13,8 @@ mod status;
 mod text;
 
 pub use breaker::{Breaker, BreakerTurn, Conduct, MOST_STRETCH, OPENS_AT};
+pub use guest_metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};
+pub use guest_report::{ErrorTracker, GuestReport, PluginIdentity, Severity};
 pub use hysteresis::{Hysteresis, Thresholds};
 pub use name::{CheckName, Digest, InvalidName, PluginName};
 pub use outcome::{Bound, Detail, DetailValue, Measurement, Outcome, OutcomeParts, Show};

@@ -28,10 +28,10 @@ pub(crate) use self::event::NotLoaded;
 use self::losses::Losses;
 use self::scrub::Scrubber;
 use self::trail::Trail;
-use crate::check::{CheckName, Digest, PluginName, Status};
+use crate::check::{CheckName, Digest, ErrorTracker, GuestReport, PluginName, Severity, Status};
 use crate::config::{Config, Secrets};
 use crate::metrics::Metrics;
-use crate::plugin::{ErrorTracker, GuestReport, RootsError, Severity};
+use crate::plugin::RootsError;
 use crate::recorder::Turn;
 
 /// A way to Sentry, or none. Cheap to clone.

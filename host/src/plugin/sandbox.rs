@@ -8,21 +8,19 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
 use super::admitted::AdmittedByDigest;
-use super::bindings::v0_1;
+use super::bindings;
 use super::cache::CodeCache;
-use super::capabilities::ErrorTracker;
 use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
 use super::egress::{self, Network, Roots, RootsError};
 use super::engine::{self, EpochClock, Ticking};
 use super::io_error;
-use super::metrics::GuestMetrics;
 use super::state::State;
 use super::threads::GuestThreads;
 use crate::blocking_pool::{BlockingPool, Work};
-use crate::check::Digest;
+use crate::check::{Digest, ErrorTracker, GuestMetrics};
 use crate::config::{Config, Root};
 
 /// Everything that guests share, made once for a host. Cheap to clone.
@@ -313,7 +311,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     egress::add_name_lookup_to_linker(l)?;
     egress::add_http_to_linker(l)?;
-    v0_1::Plugin::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    bindings::add_to_linker(l)?;
     Ok(linker)
 }
 

@@ -6,8 +6,8 @@ use std::error::Error;
 use sentry::Level;
 use sentry::protocol::{Event, Exception, Frame, Stacktrace};
 
-use crate::check::{CheckName, Digest, PluginName, RunError, Text};
-use crate::plugin::{GuestReport, LoadError, Severity};
+use crate::check::{CheckName, Digest, GuestReport, PluginName, RunError, Severity, Text};
+use crate::plugin::LoadError;
 use crate::recorder::Turn;
 
 /// A file could not be loaded as a plugin, or was refused as its new version.
