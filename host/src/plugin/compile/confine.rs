@@ -9,7 +9,7 @@ use std::{fs, io};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{CompileLimits, NICE};
+use super::limits::{CompileLimits, NICE};
 
 /// Lets go of what a program that embeds the host left open by mistake.
 ///

@@ -11,7 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use wasmtime::Engine;
 
 use super::frame::code_limit;
-use super::{Artifact, CompileError, NICE, names};
+use super::limits::NICE;
+use super::{Artifact, CompileError, names};
 use crate::check::Text;
 
 /// The one thread that compiles, while it does.
