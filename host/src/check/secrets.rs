@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::check::Text;
+use super::text::Text;
 
 /// Makes lines of texts that may have secrets in them: every verbatim copy of a secret of 6 bytes or
 /// more becomes `[redacted]`. Shorter ones are no secrets, and every text would be full of them.
