@@ -15,7 +15,7 @@ use std::{io, thread};
 
 use tokio::sync::oneshot;
 
-use crate::plugin::lower_priority;
+use crate::priority::lower_priority;
 
 /// The threads for one kind of work: at most [`THREADS`] beside those that are lost, and a bounded number
 /// in all. They start with the first calls, and end when this is dropped; those that hang, when they no

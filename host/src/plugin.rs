@@ -38,7 +38,6 @@ mod tls;
 pub use admission::Plugin;
 pub use compile::{CompileError, CompileJob, CompileLimits, Compiler};
 pub use describe::Description;
-pub use egress::{Roots, RootsError};
 pub use engine::WASMTIME;
 pub use grants::{
     AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark,
@@ -48,4 +47,3 @@ pub use load_error::LoadError;
 pub use run::Task;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
 pub use schema::{Binding, BindingError};
-pub(crate) use threads::lower_priority;

@@ -31,8 +31,8 @@ use self::trail::Trail;
 use crate::check::{CheckName, Digest, ErrorTracker, GuestReport, PluginName, Severity, Status};
 use crate::config::{Config, Secrets};
 use crate::metrics::Metrics;
-use crate::plugin::RootsError;
 use crate::recorder::Turn;
+use crate::trust::RootsError;
 
 /// A way to Sentry, or none. Cheap to clone.
 #[derive(Clone, Default)]

@@ -25,6 +25,7 @@ use crate::notify::Notifier;
 use crate::plugin::{Compiler, Sandbox, SandboxError, SandboxOptions, WASMTIME};
 use crate::recorder::Recorder;
 use crate::reload::Reloader;
+use crate::sandbox_options::sandbox_options;
 use crate::schedule::{Results, Schedule};
 use crate::sentry::{NoReports, Sentry};
 use crate::watch::{Rooms, Watcher};
@@ -154,7 +155,7 @@ impl HostBuilder {
         let options = SandboxOptions {
             compiler,
             metrics: metrics.of_guests(),
-            ..SandboxOptions::new(&config, Some(tracker))
+            ..sandbox_options(&config, Some(tracker))
         };
         // The address-space probe and the thread starts block for a moment.
         let sandbox = aside(move || Sandbox::new(options)).await?;

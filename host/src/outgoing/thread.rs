@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::plugin::lower_priority;
+use crate::priority::lower_priority;
 
 /// A task on a thread of its own, at lower priority. Dropping this ends the task where it waits next,
 /// and the thread with it.

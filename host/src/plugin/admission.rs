@@ -13,7 +13,7 @@ use super::bindings::{self, PluginPre};
 use super::call::{bounded, leftovers};
 use super::compile::{Artifact, CompileError, LoadedBytes};
 use super::describe::Description;
-use super::egress::{Egress, Roots, RootsError};
+use super::egress::Egress;
 use super::grants::Grants;
 use super::journal::{Journal, Origin};
 use super::load_error::LoadError;
@@ -24,8 +24,9 @@ use super::state::State;
 use super::{imports, shape};
 use crate::blocking_pool::PoolError;
 use crate::check::{CheckName, Digest, PluginIdentity, PluginName, Text, VersionMetrics};
-use crate::config::{Limits, Root, Secrets};
+use crate::check::{Limits, Root, Secrets};
 use crate::regular_file;
+use crate::trust::{Roots, RootsError};
 
 /// A plugin that passed the gate: compiled, linked and described, ready to be run by any number of
 /// checks.

@@ -11,8 +11,9 @@ use super::egress::KeptExceeded;
 use super::limiter::MemoryExceeded;
 use super::run_limits::RunLimits;
 use super::symbols::Symbols;
+use crate::check::Secrets;
 use crate::check::{Busy, Code, RunError, Text};
-use crate::config::{Secrets, shown_duration, shown_size};
+use crate::config::{shown_duration, shown_size};
 
 /// The deadline of the run passed while the guest was computing.
 #[derive(Clone, Copy, Debug, thiserror::Error)]

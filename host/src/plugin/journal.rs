@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
+use crate::check::Secrets;
 use crate::check::{
     CheckName, Digest, ErrorTracker, GuestReport, PluginIdentity, Severity, Text, VersionMetrics,
 };
-use crate::config::Secrets;
 
 /// Whose lines they are.
 #[derive(Clone, Debug)]

@@ -11,14 +11,15 @@ use wasmtime::Store;
 use super::admission::Plugin;
 use super::call::{Leftovers, bounded, leftovers};
 use super::contract::{CheckAnswer, CheckRequest};
-use super::egress::{Egress, Roots};
+use super::egress::Egress;
 use super::grants::Grants;
 use super::journal::{Journal, Origin};
 use super::run_limits::RunLimits;
 use super::state::State;
 use crate::check::{CheckName, Code, Outcome, OutcomeParts, RunError, RunReport, Status};
-use crate::config::{Limits, Secrets};
+use crate::check::{Limits, Secrets};
 use crate::panics::panic_text;
+use crate::trust::Roots;
 
 /// What a plugin is asked to do: one check, with what it is told and what it may do.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::Limits;
+use crate::check::Limits;
 
 /// The limits of one run as the sandbox arms them.
 #[derive(Clone, Debug)]

@@ -14,14 +14,15 @@ use super::admitted::AdmittedByDigest;
 use super::bindings;
 use super::cache::CodeCache;
 use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
-use super::egress::{self, Network, Roots, RootsError};
+use super::egress::{self, Network};
 use super::engine::{self, EpochClock, Ticking};
 use super::io_error;
 use super::state::State;
 use super::threads::GuestThreads;
 use crate::blocking_pool::{BlockingPool, Work};
+use crate::check::Root;
 use crate::check::{Digest, ErrorTracker, GuestMetrics};
-use crate::config::{Config, Root};
+use crate::trust::{Roots, RootsError};
 
 /// Everything that guests share, made once for a host. Cheap to clone.
 #[derive(Clone)]
@@ -80,21 +81,6 @@ pub enum SandboxError {
     /// The TLS roots could not be read.
     #[error(transparent)]
     Roots(#[from] RootsError),
-}
-
-impl SandboxOptions {
-    /// What a configuration asks for. Plugins are compiled in this process, and their metrics ignored.
-    pub fn new(config: &Config, tracker: Option<Arc<dyn ErrorTracker>>) -> Self {
-        Self {
-            max_runs: config.engine.max_runs as usize,
-            guest_threads: config.engine.guest_threads as usize,
-            cache_dir: config.plugins.cache_dir.clone(),
-            compiler: Compiler::default(),
-            roots: config.tls.roots.clone(),
-            tracker,
-            metrics: None,
-        }
-    }
 }
 
 impl Sandbox {

@@ -25,6 +25,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{unconstrained, yield_now};
 
 use self::queue::{Nanos, Queue};
+use crate::priority::lower_priority;
 
 /// A pool of guest threads; they end when it is dropped, and what still waits for one goes with
 /// them.
@@ -312,15 +313,6 @@ thread_local! {
     static TURN: RefCell<Option<Arc<Turn>>> = const { RefCell::new(None) };
 }
 
-/// On Linux a priority belongs to a thread. Where it can't be lowered guests run like the rest.
-pub(crate) fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
-}
-
-/// How much nicer a guest is than the host.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
 /// After so long without a pause a thread looks whether there is more to do than to compute.
 const LONG: Duration = Duration::from_micros(500);
 const NEVER: Nanos = Nanos::MAX;

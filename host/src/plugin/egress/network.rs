@@ -10,10 +10,10 @@ use tokio::time::timeout_at;
 
 use super::machine;
 use super::resolver::{Asked, ResolveError, Resolver, Source};
-use super::tls::{RootFiles, Roots, RootsError, SharedRoots};
 use crate::blocking_pool::{BlockingPool, Work};
-use crate::config::Root;
+use crate::check::Root;
 use crate::plugin::grants::Resolved;
+use crate::trust::{RootFiles, Roots, RootsError, SharedRoots};
 
 /// The host's own way out, made once.
 pub(in crate::plugin) struct Network {

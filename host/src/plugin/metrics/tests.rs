@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::*;
+use crate::check::Secrets;
 use crate::check::{CheckName, Digest, VersionMetrics};
-use crate::config::Secrets;
 use crate::plugin::journal::Origin;
 
 /// Keeps the samples that come as far as this.
