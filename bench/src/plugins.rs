@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 use vitals_host::config::{Config, Environment, Limits, Secrets};
-use vitals_host::plugin::{Compiler, Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
+use vitals_host::plugin::{Compiler, Grants, Plugin, Sandbox, Task};
 use vitals_host::workbench::{Plan, Workbench};
+use vitals_host::{Roots, sandbox_options};
 
 use crate::served::Served;
 use crate::table;
@@ -114,7 +115,7 @@ async fn of_runs(file: &Path, target: &Target) -> Result<Cost> {
 /// Of a plugin whose server is not here. It is run without the settings that it needs, and says so: that
 /// takes little more than its instance.
 async fn of_an_instance(file: &Path) -> Result<Cost> {
-    let sandbox = Sandbox::new(SandboxOptions::new(&uncached(None)?, None))?;
+    let sandbox = Sandbox::new(sandbox_options(&uncached(None)?, None))?;
     let plugin = Plugin::admit(&sandbox, "plugin".parse()?, Plugin::read(file)?).await?;
     let task = Arc::new(Task {
         check: "plugin".parse()?,

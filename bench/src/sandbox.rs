@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use vitals_host::config::{Config, Limits, Secrets};
-use vitals_host::plugin::{Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
+use vitals_host::plugin::{Grants, Plugin, Sandbox, Task};
+use vitals_host::{Roots, sandbox_options};
 
 use crate::clock::{cpu_time, since};
 
@@ -17,7 +18,7 @@ pub(crate) struct Loop {
 
 impl Loop {
     pub(crate) async fn new(guest: &Path) -> Result<Self> {
-        let options = SandboxOptions::new(&Config::default(), None);
+        let options = sandbox_options(&Config::default(), None);
         let sandbox = Sandbox::new(options)?;
         let bytes = Plugin::read(guest)?;
         let plugin = Plugin::admit(&sandbox, "empty".parse()?, bytes).await?;

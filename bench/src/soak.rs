@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 use vitals_host::check::Code;
 use vitals_host::config::{Config, Limits, Secrets};
-use vitals_host::plugin::{Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
+use vitals_host::plugin::{Grants, Plugin, Sandbox, Task};
+use vitals_host::{Roots, sandbox_options};
 
 use crate::table::{Bound, Row};
 
@@ -39,7 +40,7 @@ type Herd = Arc<[(Arc<Plugin>, Arc<Task>, Option<Code>)]>;
 
 /// Makes [`RUNS`] runs and compares resident memory at the end with that after a tenth of them.
 pub(crate) async fn row(guests: &Path) -> Result<Row> {
-    let mut options = SandboxOptions::new(&Config::default(), None);
+    let mut options = sandbox_options(&Config::default(), None);
     options.cache_dir = None;
     let sandbox = Sandbox::new(options)?;
     let mut herd = Vec::new();

@@ -17,7 +17,6 @@ mod notify;
 mod raw;
 mod resolve;
 mod schema;
-mod secrets;
 mod sections;
 mod settings;
 mod sources;
@@ -33,7 +32,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub use bounds::OutOfBounds;
-pub use checks::{Allow, CheckConfig, Defaults, Entry, Limits, Schedule, Settings};
+pub use checks::{Allow, CheckConfig, Defaults, Entry, Schedule, Settings};
 pub use diagnose::{Diagnostic, Diagnostics, Location};
 pub use difference::need_restart;
 pub use environment::{Environment, VARIABLES, Variable};
@@ -41,9 +40,8 @@ pub use hosts::HostPattern;
 pub(crate) use hosts::is_below;
 pub use notify::{Alertmanager, Notified, Notify, Webhook};
 pub use schema::json_schema;
-pub use secrets::Secrets;
 pub use sections::{
-    Details, Engine, LogFormat, Logging, Metrics, Plugins, Root, Sentry, Server, Tls, Tools,
+    Details, Engine, LogFormat, Logging, Metrics, Plugins, Sentry, Server, Tls, Tools,
     UnhealthyStatus,
 };
 pub use sources::{Argument, Sources};
@@ -51,6 +49,7 @@ pub use supervision::Supervision;
 pub(crate) use values::{shown_duration, shown_size};
 
 use crate::check::CheckName;
+pub use crate::check::{Limits, Root, Secrets};
 use crate::regular_file::{self, ReadError};
 use faults::Faults;
 use tree::Node;

@@ -29,8 +29,7 @@ pub(crate) use moment::Moment;
 pub(crate) use requests::{Requests, method};
 pub use service::{Counter, Gauge, Histogram, MetricError, ServiceMetrics};
 
-use crate::check::{CheckName, Digest, PluginName};
-use crate::plugin::{GuestMetrics, VersionMetrics};
+use crate::check::{CheckName, Digest, GuestMetrics, PluginName, VersionMetrics};
 use crate::schedule::{FinishedRun, Skipped};
 use checks::Checks;
 use guests::{Guests, Version};

@@ -13,9 +13,9 @@ use reqwest::Client;
 use reqwest::redirect::Policy;
 
 pub(crate) use self::thread::OutgoingThread;
+use crate::check::Root;
 use crate::check::Text;
-use crate::config::Root;
-use crate::plugin::{Roots, RootsError};
+use crate::trust::{Roots, RootsError};
 
 /// How long a server may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

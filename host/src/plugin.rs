@@ -7,9 +7,10 @@ mod admission;
 mod admitted;
 mod bindings;
 mod cache;
-mod capabilities;
+mod call;
 mod classify;
 mod compile;
+mod contract;
 mod describe;
 mod egress;
 mod engine;
@@ -18,11 +19,13 @@ pub(crate) mod fuzzing;
 pub(crate) mod grants;
 mod imports;
 mod io_error;
+mod journal;
 mod limiter;
 mod load_error;
 mod metrics;
 mod output;
 mod run;
+mod run_limits;
 mod sandbox;
 mod schema;
 mod shape;
@@ -33,17 +36,14 @@ mod threads;
 mod tls;
 
 pub use admission::Plugin;
-pub use capabilities::{ErrorTracker, GuestReport, PluginIdentity, Severity};
 pub use compile::{CompileError, CompileJob, CompileLimits, Compiler};
 pub use describe::Description;
-pub use egress::{Roots, RootsError};
 pub use engine::WASMTIME;
 pub use grants::{
     AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark,
     Origin, Target, Wanted,
 };
 pub use load_error::LoadError;
-pub use metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};
 pub use run::Task;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
 pub use schema::{Binding, BindingError};

@@ -28,11 +28,11 @@ use self::courier::Courier;
 use self::losses::Losses;
 use self::scrub::Scrubber;
 use self::trail::Trail;
-use crate::check::{CheckName, Digest, PluginName, Status};
+use crate::check::{CheckName, Digest, ErrorTracker, GuestReport, PluginName, Severity, Status};
 use crate::config::{Config, Secrets};
 use crate::events::{PluginRejected, Transition};
 use crate::metrics::Metrics;
-use crate::plugin::{ErrorTracker, GuestReport, RootsError, Severity};
+use crate::trust::RootsError;
 
 /// A way to Sentry, or none. Cheap to clone.
 #[derive(Clone, Default)]

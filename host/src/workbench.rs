@@ -19,6 +19,7 @@ use crate::config::{CheckConfig, Config, Entry, Environment, Settings};
 use crate::plugin::{
     Compiler, GrantError, LoadError, Plugin, Sandbox, SandboxError, SandboxOptions, Task, grants,
 };
+use crate::sandbox_options::sandbox_options;
 
 pub use bench::{Cost, Plan};
 
@@ -83,7 +84,7 @@ impl Workbench {
     ) -> Result<Self, SandboxError> {
         let options = SandboxOptions {
             compiler,
-            ..SandboxOptions::new(&config, None)
+            ..sandbox_options(&config, None)
         };
         let sandbox = Sandbox::new(options)?;
         Ok(Self {

@@ -3,18 +3,28 @@
 //! Nothing here does I/O or knows how a check is run; every other crate of the host may use it.
 
 mod breaker;
+mod guest_metrics;
+mod guest_report;
 mod hysteresis;
+mod limits;
 mod name;
 mod outcome;
 pub mod reload;
 mod report;
+mod root;
+mod secrets;
 mod status;
 mod text;
 
 pub use breaker::{Breaker, BreakerTurn, Conduct, MOST_STRETCH, OPENS_AT};
+pub use guest_metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};
+pub use guest_report::{ErrorTracker, GuestReport, PluginIdentity, Severity};
 pub use hysteresis::{Hysteresis, Thresholds};
+pub use limits::Limits;
 pub use name::{CheckName, Digest, InvalidName, PluginName};
 pub use outcome::{Bound, Detail, DetailValue, Measurement, Outcome, OutcomeParts, Show};
 pub use report::{Busy, Code, Refusal, RunError, RunReport, Usage};
+pub use root::Root;
+pub use secrets::Secrets;
 pub use status::{Status, verdict};
 pub use text::{Text, shown_path};

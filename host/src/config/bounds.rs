@@ -10,7 +10,8 @@ use super::notify::{exposed, wrong_header, wrong_label};
 use super::values::{
     Bounds, Count, LONGEST, MOST_TIMES, SHORTEST, server_of, shown_duration, shown_size, web_url,
 };
-use super::{Config, Engine, Limits, Notify, Plugins, Schedule, Server};
+use super::{Config, Engine, Notify, Plugins, Schedule, Server};
+use crate::check::Limits;
 
 /// A value of a configuration that no host can run under.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

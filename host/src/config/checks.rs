@@ -5,14 +5,11 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::diagnose::{Diagnostics, Location};
-use super::sections::Root;
-use super::values::{As, Count, LARGEST_NUMBER, Size};
-use crate::check::{Digest, PluginName};
+use super::values::{Count, LARGEST_NUMBER, Size};
+use crate::check::{Digest, Limits, PluginName, Root};
 
 /// The configuration of one check. Two are equal that say the same, wherever they stand.
 #[derive(Clone, Debug)]
@@ -70,36 +67,6 @@ pub struct Schedule {
     pub trial: bool,
     /// Whether the receivers of notifications are told when it turns.
     pub notify: bool,
-}
-
-/// What one run may use.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Fuel of one run; about one unit for each instruction of the guest. A run that uses it up ends
-    /// in `fuel`.
-    #[serde(with = "As::<Fuel>")]
-    #[schemars(with = "Fuel")]
-    pub fuel: u64,
-    /// Memory of one run, tables included, over the whole component. A run that wants more ends in
-    /// `memory`.
-    #[serde(with = "As::<Memory>")]
-    #[schemars(with = "Memory")]
-    pub memory: u64,
-    /// Bytes handed to the host in one call, results included. A run that hands over more ends in
-    /// `output`.
-    #[serde(with = "As::<Output>")]
-    #[schemars(with = "Output")]
-    pub output: u64,
-    /// Sockets made, peers sent datagrams, requests, TLS connections and names looked up in one run.
-    /// Beyond, the guest sees an error.
-    #[serde(with = "As::<Connections>")]
-    #[schemars(with = "Connections")]
-    pub connections: u32,
-    /// Body of one HTTP response. Beyond, the guest sees an error.
-    #[serde(with = "As::<HttpBody>")]
-    #[schemars(with = "HttpBody")]
-    pub http_body: u64,
 }
 
 /// What a check may reach besides the addresses that its settings grant. The entries are texts
@@ -303,18 +270,5 @@ impl Default for Schedule {
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            fuel: 500_000_000,
-            memory: 64 * MIB,
-            output: 2 * MIB,
-            connections: 64,
-            http_body: MIB,
-        }
-    }
-}
-
 const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;

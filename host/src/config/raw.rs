@@ -10,11 +10,11 @@ use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::checks::{Connections, Fuel, HttpBody, Limits, Memory, Output, Schedule};
+use super::checks::{Connections, Fuel, HttpBody, Memory, Output, Schedule};
 use super::notify::Notify;
-use super::sections::{Engine, Metrics, Plugins, Root, Sentry, Server, Tls};
+use super::sections::{Engine, Metrics, Plugins, Sentry, Server, Tls};
 use super::values::{As, PageUrl, Period, Times};
-use crate::check::{Digest, PluginName};
+use crate::check::{Digest, Limits, PluginName, Root};
 
 /// Configuration of vitals. In every string `${NAME}` is replaced by an environment variable and
 /// `${file:PATH}` by the contents of a file less one newline at the end; `$${` is a literal `${`.
@@ -87,7 +87,28 @@ pub(super) struct RawDefaults {
     /// Whether plugins of checks may lie in `plugins.dir`.
     pub(super) dir: bool,
     /// What one run may use.
-    pub(super) limits: Limits,
+    pub(super) limits: RawDefaultLimits,
+}
+
+/// What one run may use.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Limits")]
+pub(super) struct RawDefaultLimits {
+    /// Fuel of one run; about one unit for each instruction of the guest. A run that uses it up ends
+    /// in `fuel`.
+    pub(super) fuel: Fuel,
+    /// Memory of one run, tables included, over the whole component. A run that wants more ends in
+    /// `memory`.
+    pub(super) memory: Memory,
+    /// Bytes handed to the host in one call, results included. A run that hands over more ends in
+    /// `output`.
+    pub(super) output: Output,
+    /// Sockets made, peers sent datagrams, requests, TLS connections and names looked up in one run.
+    /// Beyond, the guest sees an error.
+    pub(super) connections: Connections,
+    /// Body of one HTTP response. Beyond, the guest sees an error.
+    pub(super) http_body: HttpBody,
 }
 
 /// One check.
@@ -222,7 +243,6 @@ impl Default for RawDefaults {
             notify,
             ..
         } = Schedule::default();
-        let limits = Limits::default();
         Self {
             interval,
             timeout,
@@ -233,7 +253,38 @@ impl Default for RawDefaults {
             trial,
             notify,
             dir: false,
-            limits,
+            limits: RawDefaultLimits::default(),
+        }
+    }
+}
+
+impl Default for RawDefaultLimits {
+    fn default() -> Self {
+        let Limits {
+            fuel,
+            memory,
+            output,
+            connections,
+            http_body,
+        } = Limits::default();
+        Self {
+            fuel: fuel.into(),
+            memory: memory.into(),
+            output: output.into(),
+            connections: connections.into(),
+            http_body: http_body.into(),
+        }
+    }
+}
+
+impl From<&RawDefaultLimits> for Limits {
+    fn from(raw: &RawDefaultLimits) -> Self {
+        Self {
+            fuel: raw.fuel.into(),
+            memory: raw.memory.into(),
+            output: raw.output.into(),
+            connections: raw.connections.into(),
+            http_body: raw.http_body.into(),
         }
     }
 }

@@ -116,7 +116,7 @@ fn defaults(raw: &RawDefaults, root: &Node, faults: &Faults) -> Defaults {
     );
     Defaults {
         schedule,
-        limits: raw.limits.clone(),
+        limits: (&raw.limits).into(),
         dir: raw.dir,
     }
 }
@@ -165,9 +165,9 @@ fn compare<'l>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::{CheckConfig, Limits};
-    use super::super::sections::Root;
+    use super::super::checks::CheckConfig;
     use super::*;
+    use crate::check::{Limits, Root};
 
     fn check(text: &str) -> CheckConfig {
         let config = text.parse::<Config>().expect("a configuration");

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hosts::HostPattern;
 use super::values::{self, As, Count, Period};
+use crate::check::Root;
 
 /// The server: where it listens and what it answers. A change needs a restart.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -139,17 +140,6 @@ pub(super) fn root_files(roots: &[Root]) -> impl Iterator<Item = &PathBuf> {
     })
 }
 
-/// A source of trusted root certificates: `system`, or the path of a PEM file.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(from = "PathBuf", into = "PathBuf")]
-#[schemars(with = "String", inline)]
-pub enum Root {
-    /// Those that the machine trusts.
-    System,
-    /// Those in a PEM file.
-    File(PathBuf),
-}
-
 /// The Prometheus metrics. A change needs a restart.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -265,25 +255,6 @@ impl Default for Tools {
     }
 }
 
-impl From<PathBuf> for Root {
-    fn from(path: PathBuf) -> Self {
-        if path.as_os_str() == SYSTEM {
-            Self::System
-        } else {
-            Self::File(path)
-        }
-    }
-}
-
-impl From<Root> for PathBuf {
-    fn from(root: Root) -> Self {
-        match root {
-            Root::System => SYSTEM.into(),
-            Root::File(path) => path,
-        }
-    }
-}
-
 mod unhealthy_status {
     use schemars::{Schema, SchemaGenerator, json_schema};
     use serde::de::{Error, Unexpected};
@@ -320,5 +291,4 @@ mod unhealthy_status {
     }
 }
 
-const SYSTEM: &str = "system";
 const ALWAYS_NAMED: [&str; 3] = ["flower", "grafana", "prometheus"];

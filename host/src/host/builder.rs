@@ -15,7 +15,7 @@ use super::background::Background;
 use super::liveness::{Beats, Loops, sweep};
 use crate::board::Board;
 use crate::catalog::{Catalog, Names, RegisterError};
-use crate::check::CheckName;
+use crate::check::{CheckName, ErrorTracker};
 use crate::config::{Config, Environment, OutOfBounds, Sources};
 use crate::event_log::EventLog;
 use crate::events::{Events, Sink};
@@ -23,8 +23,9 @@ use crate::http::{AppState, Inside, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::notify::Notifier;
-use crate::plugin::{Compiler, ErrorTracker, Sandbox, SandboxError, SandboxOptions, WASMTIME};
+use crate::plugin::{Compiler, Sandbox, SandboxError, SandboxOptions, WASMTIME};
 use crate::publisher::Publisher;
+use crate::sandbox_options::sandbox_options;
 use crate::schedule::{Results, Schedule};
 use crate::sentry::{NoReports, Sentry};
 use crate::watch::{Reloader, Rooms, Watcher};
@@ -154,7 +155,7 @@ impl HostBuilder {
         let options = SandboxOptions {
             compiler,
             metrics: metrics.of_guests(),
-            ..SandboxOptions::new(&config, Some(tracker))
+            ..sandbox_options(&config, Some(tracker))
         };
         // The address-space probe and the thread starts block for a moment.
         let sandbox = aside(move || Sandbox::new(options)).await?;

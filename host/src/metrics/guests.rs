@@ -13,8 +13,7 @@ use prometheus::proto::{MetricFamily, MetricType};
 
 use super::Recorder;
 use super::book::{Book, Clash, Kind, PARTS, Series, Shown, Wanted};
-use crate::check::{CheckName, PluginName};
-use crate::plugin::{NotTaken, Reading, Sample, VersionMetrics};
+use crate::check::{CheckName, NotTaken, PluginName, Reading, Sample, VersionMetrics};
 
 /// The versions that serve.
 #[derive(Debug, Default)]

@@ -9,23 +9,24 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::admitted::Admitted;
-use super::bindings::v0_1::PluginPre;
-use super::capabilities::{Journal, Origin, PluginIdentity};
+use super::bindings::{self, PluginPre};
+use super::call::{bounded, leftovers};
 use super::compile::{Artifact, CompileError, LoadedBytes};
 use super::describe::Description;
-use super::egress::{Egress, Roots, RootsError};
+use super::egress::Egress;
 use super::grants::Grants;
+use super::journal::{Journal, Origin};
 use super::load_error::LoadError;
-use super::metrics::VersionMetrics;
-use super::run::{RunLimits, bounded, leftovers};
+use super::run_limits::RunLimits;
 use super::sandbox::Sandbox;
 use super::schema::{BindingError, Schema};
 use super::state::State;
-use super::{bindings, imports, shape};
+use super::{imports, shape};
 use crate::blocking_pool::PoolError;
-use crate::check::{CheckName, Digest, PluginName, Text};
-use crate::config::{Limits, Root, Secrets};
+use crate::check::{CheckName, Digest, PluginIdentity, PluginName, Text, VersionMetrics};
+use crate::check::{Limits, Root, Secrets};
 use crate::regular_file;
+use crate::trust::{Roots, RootsError};
 
 /// A plugin that passed the gate: compiled, linked and described, ready to be run by any number of
 /// checks.
@@ -121,7 +122,8 @@ impl Plugin {
 
     /// The contract that it was built against: `vitals:health@0.1.0`.
     pub fn contract(&self) -> String {
-        format!("{}@{}", bindings::PACKAGE, bindings::VERSION)
+        let version = self.admitted.pre.version();
+        format!("{}@{}", bindings::PACKAGE, version.as_str())
     }
 
     /// What it imports.
@@ -162,7 +164,7 @@ impl Plugin {
         &self.sandbox
     }
 
-    pub(super) fn pre(&self) -> &PluginPre<State> {
+    pub(super) fn pre(&self) -> &PluginPre {
         &self.admitted.pre
     }
 
@@ -213,7 +215,7 @@ enum Prepared {
 /// A component that is linked to the host.
 struct Linked {
     digest: Digest,
-    pre: PluginPre<State>,
+    pre: PluginPre,
     imports: Vec<String>,
     code: LoadedBytes,
     /// How long it took to compile and load it, or to load it from the cache.
@@ -230,12 +232,12 @@ fn link(
     compile_time: Duration,
 ) -> Result<Linked, LoadError> {
     shape::check(component)?;
-    imports::check(component, sandbox.engine())?;
+    let version = imports::check(component, sandbox.engine())?;
     let types = |error: wasmtime::Error| LoadError::Types(error_text(&error));
     let pre = sandbox.linker().instantiate_pre(component).map_err(types)?;
     Ok(Linked {
         digest,
-        pre: PluginPre::new(pre).map_err(types)?,
+        pre: version.prepare(pre).map_err(types)?,
         imports: imports::imports(component, sandbox.engine()),
         code,
         compile_time,
@@ -366,7 +368,7 @@ async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
 /// schema.
 async fn describe(
     sandbox: &Sandbox,
-    pre: &PluginPre<State>,
+    pre: &PluginPre,
     digest: Digest,
 ) -> Result<(Description, String), LoadError> {
     let (here, pre) = (sandbox.clone(), pre.clone());
@@ -391,13 +393,7 @@ async fn describe(
         let ticking = here.ticking();
         let state = State::new(&limits, deadline, egress, nothing, files, journal, ticking);
         let mut store = here.store(state, &limits);
-        let answer = bounded(&mut store, &limits, async |store| {
-            let instance = pre.instantiate_async(&mut *store).await?;
-            instance
-                .vitals_health_health_check()
-                .call_describe(store)
-                .await
-        });
+        let answer = bounded(&mut store, &limits, async |store| pre.describe(store).await);
         let answer = answer.await;
         let State {
             journal, output, ..

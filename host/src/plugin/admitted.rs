@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use super::bindings::v0_1::PluginPre;
+use super::bindings::PluginPre;
 use super::compile::LoadedBytes;
 use super::describe::Description;
 use super::schema::Schema;
-use super::state::State;
 use crate::check::Digest;
 
 /// A component that is compiled, linked and described.
@@ -21,7 +20,7 @@ pub(super) struct Admitted {
     pub(super) imports: Vec<String>,
     /// How long it took to compile, or to load from the cache.
     pub(super) compile_time: Duration,
-    pub(super) pre: PluginPre<State>,
+    pub(super) pre: PluginPre,
     /// The place of its code among what is loaded.
     pub(super) _code: LoadedBytes,
 }

@@ -1,26 +1,98 @@
-//! The contract as Rust types, one module per version of it.
+//! The contract in all versions that this host speaks: one module with types and conversions for each.
 //!
-//! A version is frozen once it is released: the linker demands exactly equal types, so a later
-//! contract is a module beside this one, never a change of it.
+//! A version is frozen once it is released: the linker demands exactly equal types. A later contract is a
+//! module beside the others and an arm of [`ContractVersion`] and [`PluginPre`], never a change of one.
+//! Nothing outside of this directory names a version.
 
-/// `vitals:health@0.1.0`.
-pub(super) mod v0_1 {
-    wasmtime::component::bindgen!({
-        path: "../wit",
-        world: "plugin",
-        imports: {
-            "vitals:health/files": async | trappable,
-            "vitals:health/system": async | trappable,
-            "vitals:health/tls": async | trappable,
-            default: trappable,
-        },
-        exports: { default: async },
-        require_store_data_send: true,
-        with: { "vitals:health/tls.connection": crate::plugin::tls::Connection },
-    });
-}
+mod v0_1;
+
+use wasmtime::Store;
+use wasmtime::component::{InstancePre, Linker};
+
+use super::contract::{CheckAnswer, CheckRequest, RawDescription};
+use super::state::State;
 
 /// The package of the contract, without its version.
 pub(super) const PACKAGE: &str = "vitals:health";
-/// The version of the contract that this host speaks.
-pub(super) const VERSION: &str = "0.1.0";
+
+/// A version of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ContractVersion {
+    /// `vitals:health@0.1.0`.
+    V0_1,
+}
+
+impl ContractVersion {
+    /// All that this host speaks, the oldest first.
+    pub(super) const ALL: [Self; 1] = [Self::V0_1];
+
+    /// The version as the package has it: `0.1.0`.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::V0_1 => v0_1::VERSION,
+        }
+    }
+
+    /// The interfaces of the package that a component of this version may import.
+    pub(super) fn interfaces(self) -> &'static [&'static str] {
+        match self {
+            Self::V0_1 => v0_1::INTERFACES,
+        }
+    }
+
+    /// Prepares a component that exports this version.
+    pub(super) fn prepare(self, component: InstancePre<State>) -> wasmtime::Result<PluginPre> {
+        Ok(match self {
+            Self::V0_1 => PluginPre::V0_1(v0_1::PluginPre::new(component)?),
+        })
+    }
+}
+
+/// A linked component, ready for any number of instances.
+#[derive(Clone)]
+pub(super) enum PluginPre {
+    /// One of `vitals:health@0.1.0`.
+    V0_1(v0_1::PluginPre<State>),
+}
+
+impl PluginPre {
+    /// The version of the contract that it exports.
+    pub(super) fn version(&self) -> ContractVersion {
+        match self {
+            Self::V0_1(_) => ContractVersion::V0_1,
+        }
+    }
+
+    /// Makes an instance and calls nothing.
+    pub(super) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<()> {
+        match self {
+            Self::V0_1(plugin) => plugin.instantiate_async(store).await.map(drop),
+        }
+    }
+
+    /// Makes an instance and asks what it is.
+    pub(super) async fn describe(
+        &self,
+        store: &mut Store<State>,
+    ) -> wasmtime::Result<RawDescription> {
+        match self {
+            Self::V0_1(plugin) => v0_1::describe(plugin, store).await,
+        }
+    }
+
+    /// Makes an instance and has it check once.
+    pub(super) async fn check(
+        &self,
+        store: &mut Store<State>,
+        request: &CheckRequest<'_>,
+    ) -> wasmtime::Result<CheckAnswer> {
+        match self {
+            Self::V0_1(plugin) => v0_1::check(plugin, store, request).await,
+        }
+    }
+}
+
+/// Links what the host offers in each version.
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    v0_1::add_to_linker(linker)
+}

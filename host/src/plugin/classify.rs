@@ -9,11 +9,11 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use super::egress::KeptExceeded;
 use super::limiter::MemoryExceeded;
-use super::run::RunLimits;
+use super::run_limits::RunLimits;
 use super::symbols::Symbols;
-pub(super) use crate::check::Busy;
-use crate::check::{Code, RunError, Text};
-use crate::config::{Secrets, shown_duration, shown_size};
+use crate::check::Secrets;
+use crate::check::{Busy, Code, RunError, Text};
+use crate::config::{shown_duration, shown_size};
 
 /// The deadline of the run passed while the guest was computing.
 #[derive(Clone, Copy, Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ mod confine;
 mod error;
 mod frame;
 mod job;
+mod limits;
 mod loaded;
 mod memory;
 mod names;
@@ -19,7 +20,6 @@ mod thread;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
@@ -28,6 +28,7 @@ pub(super) use self::artifact::Artifact;
 use self::child::Program;
 pub use self::error::CompileError;
 pub use self::job::CompileJob;
+pub use self::limits::CompileLimits;
 pub(super) use self::loaded::{LoadedBytes, LoadedCode};
 use self::thread::OwnThread;
 
@@ -39,17 +40,6 @@ use self::thread::OwnThread;
 pub struct Compiler {
     program: Option<Program>,
     limits: CompileLimits,
-}
-
-/// What one compilation may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CompileLimits {
-    /// Processor time; also time by the clock, of which a child that the machine starves has five
-    /// times as much. Default: 60 s.
-    pub time: Duration,
-    /// Memory of the child process, in bytes; a thread of this process is not held to it. Default:
-    /// 2 GiB.
-    pub memory: u64,
 }
 
 impl Compiler {
@@ -82,15 +72,6 @@ impl Compiler {
     #[must_use]
     pub fn limits(self, limits: CompileLimits) -> Self {
         Self { limits, ..self }
-    }
-}
-
-impl Default for CompileLimits {
-    fn default() -> Self {
-        Self {
-            time: Duration::from_mins(1),
-            memory: 2 << 30,
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::bindings::v0_1::vitals::health::types;
+use super::contract::RawDescription;
 use crate::check::Text;
 
 /// What a plugin says about itself.
@@ -20,7 +20,7 @@ pub struct Description {
 
 impl Description {
     /// Holds what a guest said to the contract; the error names what does not.
-    pub(super) fn new(said: &types::Description) -> Result<Self, String> {
+    pub(super) fn new(said: &RawDescription) -> Result<Self, String> {
         if !is_code(&said.code) {
             let code = Text::line(&said.code, SHOWN_BYTES);
             return Err(format!(
@@ -84,8 +84,8 @@ const ANNOTATIONS: usize = 16;
 mod tests {
     use super::*;
 
-    fn said(code: &str, version: &str) -> types::Description {
-        types::Description {
+    fn said(code: &str, version: &str) -> RawDescription {
+        RawDescription {
             code: code.into(),
             version: version.into(),
             summary: "two\nlines".into(),

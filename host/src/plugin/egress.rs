@@ -9,6 +9,7 @@ mod body;
 mod budgeted;
 mod client;
 mod connect;
+mod fault;
 mod look_up;
 mod machine;
 mod network;
@@ -29,15 +30,15 @@ pub(super) use self::budgeted::BudgetedStream;
 pub(super) use self::connect::Unreached;
 pub(super) use self::look_up::add_name_lookup_to_linker;
 pub(super) use self::network::Network;
-use self::network::{Asked, ResolveError};
 pub(super) use self::requests::{KeptExceeded, add_http_to_linker};
+use self::resolver::{Asked, ResolveError};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
-pub(super) use self::tls::{Purpose, Shaken, Trouble, Unshaken, trouble, unprovable, verify};
-pub use self::tls::{Roots, RootsError};
+pub(super) use self::tls::{Purpose, Shaken, Trouble, Unshaken, trouble, verify};
 use super::grants::{Grants, Host, Kind, Peer, Refusal, Resolved};
 use crate::blocking_pool::PoolError;
+use crate::check::Secrets;
 use crate::check::{self, CheckName};
-use crate::config::Secrets;
+use crate::trust::Roots;
 
 /// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
 /// before a guest asks for it.

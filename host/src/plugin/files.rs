@@ -1,9 +1,10 @@
-//! `vitals:health/files`: granted files of the machine, read-only.
+//! Granted files of the machine, read-only.
 //!
 //! Every call is decided on twice, by the path as the guest wrote it and by the place that it leads
 //! to, and made on a small pool of threads, because a file system can hang. What a hard link leads to
 //! can't be told from the file itself: whoever can write into a granted directory decides what is in it.
 
+mod access_error;
 #[cfg(target_os = "linux")]
 mod place;
 #[cfg(target_os = "linux")]
@@ -11,37 +12,40 @@ mod reading;
 
 use std::path::{Component, Path, PathBuf};
 
-use super::bindings::v0_1::vitals::health::files::{self, FileError, Metadata};
+use self::access_error::AccessError;
+pub(super) use self::access_error::words;
+use super::contract::{FileError, Metadata};
 use super::grants::{Grants, Refusal};
 use super::state::State;
 use crate::check::Text;
 
-impl files::Host for State {
-    async fn stat(&mut self, path: String) -> wasmtime::Result<Result<Metadata, FileError>> {
-        Ok(self.on_file(&path, reading::stat).await)
+impl State {
+    /// What is known of a granted file or directory.
+    pub(super) async fn stat_file(&mut self, path: &str) -> Result<Metadata, FileError> {
+        self.on_file(path, reading::stat).await
     }
 
-    async fn read(
+    /// Up to `max` bytes of a granted file from `offset` on.
+    pub(super) async fn read_file(
         &mut self,
-        path: String,
+        path: &str,
         offset: u64,
         max: u32,
-    ) -> wasmtime::Result<Result<Vec<u8>, FileError>> {
+    ) -> Result<Vec<u8>, FileError> {
         let read = move |path: &Path, grants: &Grants| reading::read(path, grants, offset, max);
-        Ok(self.on_file(&path, read).await)
+        self.on_file(path, read).await
     }
 
-    async fn entries(&mut self, path: String) -> wasmtime::Result<Result<Vec<String>, FileError>> {
-        Ok(self.on_file(&path, reading::entries).await)
+    /// The names in a granted directory.
+    pub(super) async fn list_directory(&mut self, path: &str) -> Result<Vec<String>, FileError> {
+        self.on_file(path, reading::entries).await
     }
-}
 
-impl State {
     /// Does something with a file on the pool, if the path may be asked for at all.
     async fn on_file<T: Send + 'static>(
         &mut self,
         path: &str,
-        work: impl FnOnce(&Path, &Grants) -> Result<T, Trouble> + Send + 'static,
+        work: impl FnOnce(&Path, &Grants) -> Result<T, AccessError> + Send + 'static,
     ) -> Result<T, FileError> {
         let asked = plain(path).map_err(|why| FileError::Failed(why.to_owned()))?;
         if let Err(refusal) = self.grants.permit_file(&asked) {
@@ -50,15 +54,15 @@ impl State {
         let (grants, there) = (self.grants.clone(), asked.clone());
         let work = move || work(&there, &grants);
         let answer = self.files.run(self.journal.check().as_str(), work).await;
-        let trouble = match answer {
+        let error = match answer {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(trouble)) => trouble,
-            Err(error) => Trouble::Failed(error.to_string()),
+            Ok(Err(error)) => error,
+            Err(error) => AccessError::Failed(error.to_string()),
         };
-        Err(match trouble {
-            Trouble::Denied(refusal) => FileError::Denied(self.led_away(&asked, refusal)),
-            Trouble::NotFound => FileError::NotFound,
-            Trouble::Failed(why) => FileError::Failed(why),
+        Err(match error {
+            AccessError::Denied(refusal) => FileError::Denied(self.led_away(&asked, refusal)),
+            AccessError::NotFound => FileError::NotFound,
+            AccessError::Failed(why) => FileError::Failed(why),
         })
     }
 
@@ -72,47 +76,6 @@ impl State {
              where to)"
         )
     }
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-enum Trouble {
-    /// No grant covers the place that the path leads to.
-    Denied(Refusal),
-    /// The path is granted, and there is nothing.
-    NotFound,
-    /// Anything else, in words.
-    Failed(String),
-}
-
-impl Trouble {
-    fn failed(why: &str) -> Self {
-        Self::Failed(why.to_owned())
-    }
-}
-
-impl From<rustix::io::Errno> for Trouble {
-    fn from(error: rustix::io::Errno) -> Self {
-        use rustix::io::Errno;
-        match error {
-            Errno::NOENT | Errno::NOTDIR => Self::NotFound,
-            other => Self::Failed(words(other)),
-        }
-    }
-}
-
-/// An error of the system, for a person who runs a check.
-pub(super) fn words(error: rustix::io::Errno) -> String {
-    use rustix::io::Errno;
-    let words = match error {
-        Errno::ACCESS | Errno::PERM => "the host has no permission",
-        Errno::NAMETOOLONG => "the path is too long",
-        Errno::LOOP => "it has too many symlinks",
-        Errno::NOENT | Errno::NOTDIR => "there is no such file or directory",
-        Errno::NOSYS => "the kernel is too old: this needs Linux 5.6",
-        other => return std::io::Error::from(other).to_string(),
-    };
-    words.to_owned()
 }
 
 /// Reads a path as a grant is read, so that what is written in a configuration can be asked for as it
@@ -137,18 +100,18 @@ pub(super) fn plain(text: &str) -> Result<PathBuf, &'static str> {
 /// Elsewhere there is no way to open just what was looked at.
 #[cfg(not(target_os = "linux"))]
 mod reading {
-    use super::{Grants, Metadata, Path, Trouble};
+    use super::{AccessError, Grants, Metadata, Path};
 
-    pub(super) fn stat(_: &Path, _: &Grants) -> Result<Metadata, Trouble> {
-        Err(Trouble::failed(ELSEWHERE))
+    pub(super) fn stat(_: &Path, _: &Grants) -> Result<Metadata, AccessError> {
+        Err(AccessError::failed(ELSEWHERE))
     }
 
-    pub(super) fn read(_: &Path, _: &Grants, _: u64, _: u32) -> Result<Vec<u8>, Trouble> {
-        Err(Trouble::failed(ELSEWHERE))
+    pub(super) fn read(_: &Path, _: &Grants, _: u64, _: u32) -> Result<Vec<u8>, AccessError> {
+        Err(AccessError::failed(ELSEWHERE))
     }
 
-    pub(super) fn entries(_: &Path, _: &Grants) -> Result<Vec<String>, Trouble> {
-        Err(Trouble::failed(ELSEWHERE))
+    pub(super) fn entries(_: &Path, _: &Grants) -> Result<Vec<String>, AccessError> {
+        Err(AccessError::failed(ELSEWHERE))
     }
 
     const ELSEWHERE: &str = "the host reads files for plugins on Linux only";

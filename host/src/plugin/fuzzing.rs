@@ -10,8 +10,9 @@ use super::egress;
 use super::grants::{self, Channel, Grant, GrantError, Grants, Host, Peer, Resolved};
 use super::schema::{Binding, BindingError, Schema};
 use super::symbols::Symbols;
+use crate::check::Secrets;
 use crate::check::Text;
-use crate::config::Secrets;
+use crate::trust;
 
 /// Whether `grants` lets a check reach `host` at `port` where it leads to `address`: both halves of
 /// the decision, as a connection asks for them.
@@ -58,7 +59,7 @@ pub fn verify(chain: &[Vec<u8>], root: Vec<u8>) -> Verified {
     Verified {
         is_refused,
         untrusted,
-        shown: shown.chain(egress::unprovable(&chain[0])).collect(),
+        shown: shown.chain(trust::unprovable(&chain[0])).collect(),
     }
 }
 

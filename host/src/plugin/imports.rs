@@ -3,7 +3,7 @@
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::bindings::{PACKAGE, VERSION};
+use super::bindings::{ContractVersion, PACKAGE};
 use super::load_error::LoadError;
 use crate::check::Text;
 
@@ -18,33 +18,34 @@ pub(super) fn imports(component: &Component, engine: &Engine) -> Vec<String> {
     names
 }
 
-/// Whether the component exports the contract, and imports nothing that the host does not have.
-pub(super) fn check(component: &Component, engine: &Engine) -> Result<(), LoadError> {
+/// The version of the contract that the component exports. It must import nothing that the host does not
+/// have.
+pub(super) fn check(component: &Component, engine: &Engine) -> Result<ContractVersion, LoadError> {
     let exports: Vec<_> = component
         .component_type()
         .exports(engine)
         .map(|(name, _)| name.to_owned())
         .collect();
-    let contract = format!("{PACKAGE}/health-check@{VERSION}");
     let imports = imports(component, engine);
-    if let Some(other) = other_version(exports.iter().chain(&imports)) {
+    if let Some(other) = unknown_version(exports.iter().chain(&imports)) {
         return Err(LoadError::Contract {
             guest: other,
-            host: VERSION,
+            host: either(ContractVersion::ALL.map(|version| version.as_str().to_owned())),
         });
     }
-    if !exports.contains(&contract) {
+    let mut versions = ContractVersion::ALL.into_iter();
+    let Some(version) = versions.find(|version| exports.contains(&export(*version))) else {
         return Err(LoadError::AnotherWorld {
             exports: listed(&exports),
-            contract,
+            contract: either(ContractVersion::ALL.map(|version| format!("`{}`", export(version)))),
         });
-    }
+    };
     let unknown: Vec<_> = imports
         .into_iter()
-        .filter(|name| !is_offered(name))
+        .filter(|name| !is_offered(name, version))
         .collect();
     if unknown.is_empty() {
-        Ok(())
+        Ok(version)
     } else {
         Err(LoadError::Imports {
             names: listed(&unknown),
@@ -52,23 +53,39 @@ pub(super) fn check(component: &Component, engine: &Engine) -> Result<(), LoadEr
     }
 }
 
-/// A version of the contract other than the host's, if one is spoken of.
-fn other_version<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<String> {
+/// The interface that a component of a version exports.
+fn export(version: ContractVersion) -> String {
+    format!("{PACKAGE}/health-check@{}", version.as_str())
+}
+
+/// A version of the contract that the host does not speak, if a name has one.
+fn unknown_version<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<String> {
+    let is_known = |text| {
+        ContractVersion::ALL
+            .iter()
+            .any(|known| known.as_str() == text)
+    };
     let version = |name: &'a String| {
         let (interface, version) = name.split_once('@')?;
         let package = interface.split_once('/')?.0;
-        (package == PACKAGE && version != VERSION).then(|| Text::line(version, NAME_BYTES).into())
+        (package == PACKAGE && !is_known(version)).then(|| Text::line(version, NAME_BYTES).into())
     };
     names.find_map(version)
 }
 
-fn is_offered(name: &str) -> bool {
+fn either<const N: usize>(choices: [String; N]) -> String {
+    choices.join(" or ")
+}
+
+fn is_offered(name: &str, contract: ContractVersion) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     // No more than a number: what may follow it has no end.
     let patch = version.strip_prefix("0.2.");
     let is_known = patch.is_some_and(|patch| patch.parse::<u32>().is_ok());
     match interface.split_once('/') {
-        Some((PACKAGE, interface)) => OWN.contains(&interface),
+        Some((PACKAGE, interface)) => {
+            version == contract.as_str() && contract.interfaces().contains(&interface)
+        }
         _ => WASI.contains(&interface) && is_known,
     }
 }
@@ -91,8 +108,6 @@ fn listed(names: &[String]) -> String {
 
 /// How much of a name is shown.
 const NAME_BYTES: usize = 128;
-
-const OWN: &[&str] = &["types", "metrics", "reporting", "tls", "files", "system"];
 
 /// The interfaces of WASI 0.2 that the host links.
 const WASI: &[&str] = &[
@@ -133,16 +148,20 @@ mod tests {
 
     #[test]
     fn what_the_host_has_is_told_from_what_it_has_not() {
-        assert!(is_offered("wasi:http/types@0.2.9"));
-        assert!(is_offered("vitals:health/tls@0.1.0"));
+        assert!(is_offered("wasi:http/types@0.2.9", ContractVersion::ALL[0]));
+        assert!(is_offered(
+            "vitals:health/tls@0.1.0",
+            ContractVersion::ALL[0]
+        ));
         for foreign in [
+            "vitals:health/tls@0.2.0",
             "wasi:http/types@0.3.0",
             "wasi:http/types@0.2.0+longer",
             "wasi:keyvalue/store@0.2.0",
             "acme:x/y@1.0.0",
             "log",
         ] {
-            assert!(!is_offered(foreign), "{foreign}");
+            assert!(!is_offered(foreign, ContractVersion::ALL[0]), "{foreign}");
         }
     }
 
@@ -152,8 +171,8 @@ mod tests {
             "wasi:io/poll@0.2.3".to_owned(),
             "vitals:health/types@0.2.0".to_owned(),
         ];
-        assert_eq!(other_version(names.iter()).as_deref(), Some("0.2.0"));
-        assert_eq!(other_version(names[..1].iter()), None);
+        assert_eq!(unknown_version(names.iter()).as_deref(), Some("0.2.0"));
+        assert_eq!(unknown_version(names[..1].iter()), None);
     }
 
     #[test]
@@ -164,7 +183,7 @@ mod tests {
         assert!(listed.ends_with("…`, 1 more"), "{listed}");
         let other = format!("vitals:health/types@{}", "1".repeat(1 << 20));
         assert_eq!(
-            other_version([other].iter()).map(|version| version.len()),
+            unknown_version([other].iter()).map(|version| version.len()),
             Some(NAME_BYTES)
         );
     }

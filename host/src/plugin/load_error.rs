@@ -49,9 +49,7 @@ pub enum LoadError {
     #[error(transparent)]
     Compile(#[from] CompileError),
     /// The component exports no health check.
-    #[error(
-        "it is a component of another world: it exports {exports}, a check exports `{contract}`"
-    )]
+    #[error("it is a component of another world: it exports {exports}, a check exports {contract}")]
     AnotherWorld {
         /// What it exports.
         exports: String,
@@ -66,8 +64,8 @@ pub enum LoadError {
     Contract {
         /// The guest's version.
         guest: String,
-        /// The host's.
-        host: &'static str,
+        /// The host's, with `or` between them.
+        host: String,
     },
     /// The component imports something that the host does not have.
     #[error(

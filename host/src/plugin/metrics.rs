@@ -1,123 +1,20 @@
-//! The host's side of `vitals:health/metrics`: holds each call to the contract, cleans its texts and
-//! hands it on.
+//! Samples of a guest's metrics: holds each to the contract, cleans its texts and hands it on.
 //!
 //! It must not know how series are kept or where they are shown.
 
-use std::sync::Arc;
-
-use super::bindings::v0_1::vitals::health::metrics::{Host, Label, MetricsError};
-use super::capabilities::Journal;
-use super::state::State;
-use crate::check::{CheckName, PluginName, Text};
-
-/// Keeps what plugins count.
-pub trait GuestMetrics: Send + Sync {
-    /// Where a version of a plugin counts, from nothing on. Nobody sees it before it serves.
-    fn version(self: Arc<Self>, plugin: &PluginName) -> Arc<dyn VersionMetrics>;
-}
-
-/// What one version of a plugin counts.
-pub trait VersionMetrics: Send + Sync {
-    /// Takes a sample of a check.
-    ///
-    /// # Errors
-    ///
-    /// This version uses the metric otherwise, or the check has too many series.
-    fn take(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), NotTaken>;
-
-    /// The version serves from here on: it is shown in the place of the one before it.
-    fn serve(self: Arc<Self>);
-}
-
-/// One call of a guest, held to the contract.
-pub struct Sample<'a> {
-    /// The metric: a letter and at most 63 of `a-z`, `0-9` and `_`.
-    pub name: &'a str,
-    /// Makes the line for a person, which is wanted for the first sample of a metric alone.
-    pub help: &'a dyn Fn() -> Text,
-    /// Label names, as the metric's, and values of at most 128 bytes; in the order of the names.
-    pub labels: Vec<(String, Text)>,
-    /// The number.
-    pub reading: Reading<'a>,
-}
-
-/// What is to be done with a number, which is finite.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Reading<'a> {
-    /// Add it, which is not negative, to a counter.
-    Add(f64),
-    /// Set a gauge to it.
-    Set(f64),
-    /// Observe it in a histogram.
-    Observe {
-        /// The number.
-        value: f64,
-        /// Upper bounds in ascending order, at most 32; none for those of the host.
-        buckets: &'a [f64],
-    },
-}
-
-/// A sample was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
-    /// The metric is used otherwise; the text says how.
-    #[error("{0}")]
-    Conflict(String),
-    /// The check has as many series as it may.
-    #[error("the check has too many series")]
-    TooManySeries,
-}
-
-impl From<NotTaken> for MetricsError {
-    fn from(why: NotTaken) -> Self {
-        match why {
-            NotTaken::Conflict(how) => Self::Conflict(how),
-            NotTaken::TooManySeries => Self::TooManySeries,
-        }
-    }
-}
-
-type Taken = Result<(), MetricsError>;
-
-impl Host for State {
-    fn counter_add(
-        &mut self,
-        name: String,
-        help: String,
-        labels: Vec<Label>,
-        amount: f64,
-    ) -> wasmtime::Result<Taken> {
-        let reading = Reading::Add(amount);
-        Ok(self.journal.sample(&name, &help, &labels, reading))
-    }
-
-    fn gauge_set(
-        &mut self,
-        name: String,
-        help: String,
-        labels: Vec<Label>,
-        value: f64,
-    ) -> wasmtime::Result<Taken> {
-        let reading = Reading::Set(value);
-        Ok(self.journal.sample(&name, &help, &labels, reading))
-    }
-
-    fn histogram_observe(
-        &mut self,
-        name: String,
-        help: String,
-        labels: Vec<Label>,
-        buckets: Vec<f64>,
-        value: f64,
-    ) -> wasmtime::Result<Taken> {
-        let buckets = &buckets;
-        let reading = Reading::Observe { value, buckets };
-        Ok(self.journal.sample(&name, &help, &labels, reading))
-    }
-}
+use super::contract::{Label, MetricsError};
+use super::journal::Journal;
+use crate::check::{NotTaken, Reading, Sample, Text};
 
 impl Journal {
-    fn sample(&self, name: &str, help: &str, labels: &[Label], reading: Reading<'_>) -> Taken {
+    /// Takes a sample of the guest.
+    pub(super) fn sample(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[Label],
+        reading: Reading<'_>,
+    ) -> Result<(), MetricsError> {
         let Some(metrics) = self.metrics() else {
             return Ok(());
         };
@@ -131,7 +28,11 @@ impl Journal {
             labels,
             reading,
         };
-        Ok(metrics.take(self.check(), &sample)?)
+        let taken = metrics.take(self.check(), &sample);
+        taken.map_err(|why| match why {
+            NotTaken::Conflict(how) => MetricsError::Conflict(how),
+            NotTaken::TooManySeries => MetricsError::TooManySeries,
+        })
     }
 
     /// Holds a name to the contract. It is a text that leaves the host, too.

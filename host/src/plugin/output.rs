@@ -11,8 +11,8 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::check::Secrets;
 use crate::check::Text;
-use crate::config::Secrets;
 
 /// The last [`TAIL_BYTES`] of what a guest wrote to either stream.
 #[derive(Clone, Debug)]

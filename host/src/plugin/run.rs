@@ -1,30 +1,25 @@
 //! One run: a fresh store and instance, every limit armed, and whatever happens becomes a report.
 
-use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_lite::FutureExt as _;
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::Store;
 
 use super::admission::Plugin;
-use super::bindings::v0_1::vitals::health::types;
-use super::capabilities::{Journal, Origin};
-use super::classify::{Busy, DeadlinePassed, classify, timeout};
-use super::egress::{Egress, Roots};
+use super::call::{Leftovers, bounded, leftovers};
+use super::contract::{CheckAnswer, CheckRequest};
+use super::egress::Egress;
 use super::grants::Grants;
-use super::sandbox::Sandbox;
+use super::journal::{Journal, Origin};
+use super::run_limits::RunLimits;
 use super::state::State;
-use super::threads::due_at;
 use crate::check::{
-    Bound, CheckName, Code, Detail, DetailValue, Measurement, Outcome, OutcomeParts, RunError,
-    RunReport, Status, Usage,
+    CheckName, Code, Limits, Outcome, OutcomeParts, RunError, RunReport, Secrets, Status,
 };
-use crate::config::{Limits, Secrets};
+use crate::trust::Roots;
 use vitals_io::panic_text;
 
 /// What a plugin is asked to do: one check, with what it is told and what it may do.
@@ -44,39 +39,6 @@ pub struct Task {
     pub secrets: Arc<Secrets>,
     /// The roots that TLS connections of this check trust.
     pub roots: Roots,
-}
-
-/// The limits of one run as the sandbox arms them.
-#[derive(Clone, Debug)]
-pub(super) struct RunLimits {
-    pub(super) timeout: Duration,
-    pub(super) fuel: u64,
-    pub(super) memory: u64,
-    pub(super) output: u64,
-    pub(super) resources: usize,
-    pub(super) connections: u32,
-    pub(super) http_body: u64,
-}
-
-impl RunLimits {
-    pub(super) fn new(limits: &Limits, timeout: Duration) -> Self {
-        Self {
-            timeout,
-            fuel: limits.fuel,
-            memory: limits.memory,
-            output: limits.output,
-            resources: RESOURCES,
-            connections: limits.connections,
-            http_body: limits.http_body,
-        }
-    }
-}
-
-/// What a guest's answer cost, known however it ended.
-pub(super) struct Leftovers {
-    pub(super) usage: Usage,
-    pub(super) elapsed: Duration,
-    pub(super) state: State,
 }
 
 impl Plugin {
@@ -139,9 +101,9 @@ impl Plugin {
             let limits = RunLimits::new(&task.limits, task.timeout);
             let mut store = plugin.fresh_store(&task, &limits, started);
             let instance = bounded(&mut store, &limits, async |store| {
-                plugin.pre().instantiate_async(store).await
+                plugin.pre().instantiate(store).await
             });
-            instance.await.map(|_| started.elapsed())
+            instance.await.map(|()| started.elapsed())
         };
         let made = self.sandbox().threads().run(work).await;
         made.unwrap_or_else(|panic| {
@@ -154,18 +116,14 @@ impl Plugin {
         let started = Instant::now();
         let limits = RunLimits::new(&task.limits, task.timeout);
         let mut store = self.fresh_store(task, &limits, started);
-        let request = types::Request {
-            check: task.check.to_string(),
-            config: task.config.to_string(),
-            timeout_ms: u32::try_from(limits.timeout.as_millis()).unwrap_or(u32::MAX),
-            previous: previous.and_then(to_wire),
+        let request = CheckRequest {
+            check: &task.check,
+            config: &task.config,
+            timeout: limits.timeout,
+            previous,
         };
         let answer = bounded(&mut store, &limits, async |store| {
-            let instance = self.pre().instantiate_async(&mut *store).await?;
-            instance
-                .vitals_health_health_check()
-                .call_check(store, &request)
-                .await
+            self.pre().check(store, &request).await
         });
         let answer = answer.await;
         let left = leftovers(store, &limits, started);
@@ -204,98 +162,7 @@ impl Plugin {
     }
 }
 
-impl Sandbox {
-    /// A store with every limit armed, before any guest code runs in it.
-    pub(super) fn store(&self, state: State, limits: &RunLimits) -> Store<State> {
-        let mut store = Store::new(self.engine(), state);
-        store.limiter(|state| &mut state.limiter);
-        store
-            .set_fuel(limits.fuel)
-            .expect("the engine is configured to consume fuel");
-        store.set_hostcall_fuel(usize::try_from(limits.output).unwrap_or(usize::MAX));
-        store.set_max_component_handles(limits.resources);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|context| {
-            let state = context.data();
-            if Instant::now() >= state.deadline {
-                return Err(DeadlinePassed.into());
-            }
-            state.interrupted.store(true, Ordering::Relaxed);
-            Ok(UpdateDeadline::Yield(1))
-        });
-        store
-    }
-}
-
-/// Waits for guest code until the deadline of its store, and puts what ended it into words.
-///
-/// A guest whose time is over is not even resumed: ending it costs less than a slice of its time,
-/// and many may be over at once.
-pub(super) async fn bounded<T>(
-    store: &mut Store<State>,
-    limits: &RunLimits,
-    call: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
-) -> Result<T, RunError> {
-    let deadline = store.data().deadline;
-    let interrupted = Arc::clone(&store.data().interrupted);
-    let _due = due_at(deadline);
-    let mut computing_since = Instant::now();
-    let answer = {
-        let mut call = pin!(call(store));
-        let in_time = poll_fn(|context| {
-            let now = Instant::now();
-            if now >= deadline {
-                return Poll::Ready(None);
-            }
-            if !interrupted.swap(false, Ordering::Relaxed) {
-                computing_since = now;
-            }
-            call.as_mut().poll(context).map(Some)
-        });
-        let ended = tokio::time::timeout_at(deadline.into(), in_time).await;
-        ended.ok().flatten()
-    };
-    // Whoever waited for nearly all of the time, and computes a little at the end, has waited.
-    let computed = deadline.saturating_duration_since(computing_since);
-    let busy = if computed > limits.timeout / 10 {
-        Busy::Computing
-    } else {
-        Busy::Waiting
-    };
-    match answer {
-        Some(Ok(answer)) => Ok(answer),
-        Some(Err(error)) if error.is::<DeadlinePassed>() => Err(timeout(limits, busy)),
-        Some(Err(error)) => {
-            let State {
-                output, journal, ..
-            } = store.data();
-            Err(classify(&error, limits, &output.lines(), journal.secrets()))
-        }
-        None if interrupted.load(Ordering::Relaxed) => Err(timeout(limits, busy)),
-        None => Err(timeout(limits, Busy::Waiting)),
-    }
-}
-
-/// Takes a store apart after its run.
-pub(super) fn leftovers(store: Store<State>, limits: &RunLimits, started: Instant) -> Leftovers {
-    let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-    let memory_peak_bytes = store.data().limiter.peak();
-    let state = store.into_data();
-    Leftovers {
-        usage: Usage {
-            fuel,
-            memory_peak_bytes,
-        },
-        elapsed: started.elapsed(),
-        state,
-    }
-}
-
-fn report(
-    answer: Result<Result<types::Outcome, String>, RunError>,
-    left: Leftovers,
-    secrets: &Secrets,
-) -> RunReport {
+fn report(answer: Result<CheckAnswer, RunError>, left: Leftovers, secrets: &Secrets) -> RunReport {
     let Leftovers {
         usage,
         elapsed,
@@ -303,8 +170,7 @@ fn report(
     } = left;
     let show = |text: &str, max_bytes: usize| secrets.bounded(text, max_bytes);
     let mut report = match answer {
-        Ok(Ok(outcome)) => {
-            let (status, parts) = from_wire(outcome);
+        Ok(Ok((status, parts))) => {
             RunReport::answered(Outcome::shown(status, parts, &show), elapsed)
         }
         Ok(Err(message)) => {
@@ -331,53 +197,4 @@ fn report(
     report
 }
 
-fn from_wire(outcome: types::Outcome) -> (Status, OutcomeParts) {
-    let status = match outcome.status {
-        types::Status::Healthy => Status::Healthy,
-        types::Status::Degraded => Status::Degraded,
-        types::Status::Unhealthy => Status::Unhealthy,
-    };
-    let detail = |detail: types::Detail| {
-        let value = match detail.value {
-            types::Value::Text(text) => DetailValue::Text(text),
-            types::Value::Integer(number) => DetailValue::Integer(number),
-            types::Value::Decimal(number) => DetailValue::Decimal(number),
-            types::Value::Boolean(truth) => DetailValue::Boolean(truth),
-            types::Value::Json(document) => DetailValue::Json(document),
-        };
-        Detail {
-            key: detail.key,
-            value,
-        }
-    };
-    let bound = |bound: types::Bound| match bound {
-        types::Bound::Above(value) => Bound::Above(value),
-        types::Bound::Below(value) => Bound::Below(value),
-    };
-    let measurement = |measurement: types::Measurement| Measurement {
-        name: measurement.name,
-        value: measurement.value,
-        unit: measurement.unit,
-        degraded_at: measurement.degraded_at.map(bound),
-        unhealthy_at: measurement.unhealthy_at.map(bound),
-    };
-    let parts = OutcomeParts {
-        message: outcome.message,
-        details: outcome.details.into_iter().map(detail).collect(),
-        measurements: outcome.measurements.into_iter().map(measurement).collect(),
-    };
-    (status, parts)
-}
-
-fn to_wire(status: Status) -> Option<types::Status> {
-    match status {
-        Status::Healthy => Some(types::Status::Healthy),
-        Status::Degraded => Some(types::Status::Degraded),
-        Status::Unhealthy => Some(types::Status::Unhealthy),
-        Status::Unknown => None,
-    }
-}
-
-/// Streams, pollables and other handles that one run may hold.
-const RESOURCES: usize = 1_000;
 const PANIC_BYTES: usize = 1 << 10;

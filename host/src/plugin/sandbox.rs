@@ -8,22 +8,21 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
 use super::admitted::AdmittedByDigest;
-use super::bindings::v0_1;
+use super::bindings;
 use super::cache::CodeCache;
-use super::capabilities::ErrorTracker;
 use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
-use super::egress::{self, Network, Roots, RootsError};
+use super::egress::{self, Network};
 use super::engine::{self, EpochClock, Ticking};
 use super::io_error;
-use super::metrics::GuestMetrics;
 use super::state::State;
 use super::threads::GuestThreads;
 use crate::blocking_pool::{BlockingPool, Work};
-use crate::check::Digest;
-use crate::config::{Config, Root};
+use crate::check::Root;
+use crate::check::{Digest, ErrorTracker, GuestMetrics};
+use crate::trust::{Roots, RootsError};
 
 /// Everything that guests share, made once for a host. Cheap to clone.
 #[derive(Clone)]
@@ -82,21 +81,6 @@ pub enum SandboxError {
     /// The TLS roots could not be read.
     #[error(transparent)]
     Roots(#[from] RootsError),
-}
-
-impl SandboxOptions {
-    /// What a configuration asks for. Plugins are compiled in this process, and their metrics ignored.
-    pub fn new(config: &Config, tracker: Option<Arc<dyn ErrorTracker>>) -> Self {
-        Self {
-            max_runs: config.engine.max_runs as usize,
-            guest_threads: config.engine.guest_threads as usize,
-            cache_dir: config.plugins.cache_dir.clone(),
-            compiler: Compiler::default(),
-            roots: config.tls.roots.clone(),
-            tracker,
-            metrics: None,
-        }
-    }
 }
 
 impl Sandbox {
@@ -313,7 +297,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     egress::add_name_lookup_to_linker(l)?;
     egress::add_http_to_linker(l)?;
-    v0_1::Plugin::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    bindings::add_to_linker(l)?;
     Ok(linker)
 }
 

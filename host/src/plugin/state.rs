@@ -9,13 +9,13 @@ use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::capabilities::Journal;
 use super::egress::{Egress, EgressCtx, EgressView, NewSockets};
 use super::engine::Ticking;
 use super::grants::Grants;
+use super::journal::Journal;
 use super::limiter::MemoryLimiter;
 use super::output::OutputTail;
-use super::run::RunLimits;
+use super::run_limits::RunLimits;
 use crate::blocking_pool::BlockingPool;
 
 /// The data of a store. A fresh one for every run: nothing leaks from one to the next.

@@ -8,8 +8,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::check::Secrets;
 use crate::check::Text;
-use crate::config::Secrets;
 
 /// The names of one stack, which share a number of steps.
 pub(super) struct Symbols<'s> {

@@ -1,37 +1,35 @@
-//! `vitals:health/system`: granted facts about the machine that the host runs on.
+//! Granted facts about the machine that the host runs on.
 //!
 //! The machine, not the container: limits of control groups are left out. The calls are made on the pool
 //! for files, because the file systems that are asked can hang (`/proc` itself may be one in user space).
 
 use std::path::Path;
 
-use super::bindings::v0_1::vitals::health::system::{self, Disk, Load, Memory, SystemError};
+use super::contract::{Disk, Load, Memory, SystemError};
 use super::files::{plain, words};
 use super::grants::Refusal;
 use super::state::State;
 
-impl system::Host for State {
-    async fn disk_usage(&mut self, path: String) -> wasmtime::Result<Result<Disk, SystemError>> {
-        let path = match plain(&path) {
-            Ok(path) => path,
-            Err(why) => return Ok(Err(SystemError::Unavailable(why.to_owned()))),
-        };
-        let decision = self.grants.permit_disk(&path);
-        Ok(self.fact(decision, move || disk(&path)).await)
-    }
-
-    async fn memory_usage(&mut self) -> wasmtime::Result<Result<Memory, SystemError>> {
-        let decision = self.grants.permit_memory();
-        Ok(self.fact(decision, machine::memory).await)
-    }
-
-    async fn load_average(&mut self) -> wasmtime::Result<Result<Load, SystemError>> {
-        let decision = self.grants.permit_load();
-        Ok(self.fact(decision, machine::load).await)
-    }
-}
-
 impl State {
+    /// The usage of the file system that holds a granted path.
+    pub(super) async fn disk_usage_of(&mut self, path: &str) -> Result<Disk, SystemError> {
+        let path = plain(path).map_err(|why| SystemError::Unavailable(why.to_owned()))?;
+        let decision = self.grants.permit_disk(&path);
+        self.fact(decision, move || disk(&path)).await
+    }
+
+    /// The machine's memory, where that is granted.
+    pub(super) async fn machine_memory(&mut self) -> Result<Memory, SystemError> {
+        let decision = self.grants.permit_memory();
+        self.fact(decision, machine::memory).await
+    }
+
+    /// The machine's load, where that is granted.
+    pub(super) async fn machine_load(&mut self) -> Result<Load, SystemError> {
+        let decision = self.grants.permit_load();
+        self.fact(decision, machine::load).await
+    }
+
     async fn fact<T: Send + 'static>(
         &mut self,
         decision: Result<(), Refusal>,

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::NoReports;
 use super::losses::Losses;
-use crate::config::Root;
+use crate::check::Root;
 use crate::metrics::Metrics;
 use crate::outgoing::{self, AGENT, NoConnections, OutgoingThread, Patience};
 

@@ -6,9 +6,8 @@ use std::error::Error;
 use sentry::Level;
 use sentry::protocol::{Event, Exception, Frame, Stacktrace};
 
-use crate::check::{CheckName, Digest, PluginName, RunError, Text};
+use crate::check::{CheckName, Digest, GuestReport, PluginName, RunError, Severity, Text};
 use crate::events::{PluginRejected, Transition};
-use crate::plugin::{GuestReport, Severity};
 
 pub(super) fn turned_unhealthy(turn: &Transition<'_>) -> Event<'static> {
     let (check, report) = (turn.check, turn.report);
@@ -84,15 +83,15 @@ pub(super) fn panicked(
 /// What a guest reports, grouped by its text among those of the same check.
 pub(super) fn of_guest(report: &GuestReport<'_>) -> Event<'static> {
     let (check, plugin) = (report.check.as_str(), report.plugin);
-    let mut event = event(report.level.into(), report.message, &[BY_TEXT, check]);
+    let mut event = event(level(report.level), report.message, &[BY_TEXT, check]);
     tag(&mut event, "check", check);
     tag(&mut event, "plugin", plugin.name.as_str());
     tag_version(&mut event, &plugin.version, Some(plugin.digest));
     event
 }
 
-pub(super) fn message(level: Severity, message: &str) -> Event<'static> {
-    event(level.into(), message, &[BY_TEXT])
+pub(super) fn message(severity: Severity, message: &str) -> Event<'static> {
+    event(level(severity), message, &[BY_TEXT])
 }
 
 /// An error with its sources, of which the innermost stands first.
@@ -186,14 +185,12 @@ fn exception(error: &dyn Error) -> Exception {
     }
 }
 
-impl From<Severity> for Level {
-    fn from(severity: Severity) -> Self {
-        match severity {
-            Severity::Debug => Self::Debug,
-            Severity::Info => Self::Info,
-            Severity::Warning => Self::Warning,
-            Severity::Error => Self::Error,
-        }
+fn level(severity: Severity) -> Level {
+    match severity {
+        Severity::Debug => Level::Debug,
+        Severity::Info => Level::Info,
+        Severity::Warning => Level::Warning,
+        Severity::Error => Level::Error,
     }
 }
 

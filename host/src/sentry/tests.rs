@@ -18,10 +18,10 @@ use tokio_rustls::server::TlsStream;
 
 use super::*;
 use crate::board::{CheckFacts, PluginFacts};
-use crate::check::{Code, Outcome, RunError, RunReport, Text};
+use crate::check::{Code, Outcome, PluginIdentity, RunError, RunReport, Text};
 use crate::config::Root;
 use crate::events::Cause;
-use crate::plugin::{LoadError, PluginIdentity};
+use crate::plugin::LoadError;
 
 /// A server that keeps the events of the envelopes that it gets.
 #[derive(Clone, Default)]

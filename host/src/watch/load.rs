@@ -326,7 +326,7 @@ mod tests {
     use super::*;
     use crate::catalog::Source;
     use crate::config::Config;
-    use crate::plugin::SandboxOptions;
+    use crate::sandbox_options::sandbox_options;
 
     async fn loaded(loader: &Loader, wanted: &Wanted, seen: Seen) -> Load {
         loader.clone().load(wanted.clone(), seen).await
@@ -367,7 +367,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_has_not_changed_is_not_read_again() {
         let config = "[plugins]\ncache_dir = ''".parse::<Config>().unwrap();
-        let options = SandboxOptions::new(&config, None);
+        let options = sandbox_options(&config, None);
         let loader = Loader::new(Sandbox::new(options).unwrap());
         let dir = tempfile::tempdir().unwrap();
         let wanted = Wanted {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use vitals_host::check::{PluginName, RunReport, Status};
 use vitals_host::config::{Config, Limits, Secrets};
-use vitals_host::plugin::{Grants, LoadError, Plugin, Roots, Sandbox, SandboxOptions, Task};
+use vitals_host::plugin::{Grants, LoadError, Plugin, Sandbox, SandboxOptions, Task};
+use vitals_host::{Roots, sandbox_options};
 
 use super::laws::{self, SECRETS};
 
@@ -65,7 +66,7 @@ static ARENA: LazyLock<Arena> = LazyLock::new(|| {
         .expect("a configuration");
     let options = SandboxOptions {
         cache_dir: None,
-        ..SandboxOptions::new(&config, None)
+        ..sandbox_options(&config, None)
     };
     let sandbox = Sandbox::new(options).expect("a sandbox");
     Arena {

@@ -8,7 +8,8 @@ use fastrand::Rng;
 use tokio::task::JoinSet;
 use vitals_host::check::Status;
 use vitals_host::config::{Config, Limits, Secrets};
-use vitals_host::plugin::{Grant, Grants, Plugin, Roots, Sandbox, SandboxOptions, Task};
+use vitals_host::plugin::{Grant, Grants, Plugin, Sandbox, Task};
+use vitals_host::{Roots, sandbox_options};
 use vitals_tests::guests::{self, Guest};
 use vitals_tests::{Reply, Target, eventually};
 
@@ -62,7 +63,7 @@ impl Victim {
 #[expect(clippy::print_stderr, reason = "a figure for people")]
 async fn a_hundred_thousand_runs_dropped_anywhere_leave_nothing_behind() {
     let config = Config::default();
-    let mut options = SandboxOptions::new(&config, None);
+    let mut options = sandbox_options(&config, None);
     options.cache_dir = None;
     let sandbox = Sandbox::new(options).expect("a sandbox");
     let silent = Target::start(Reply::Silence);

@@ -54,6 +54,12 @@ fn only_the_plugin_room_names_wasmtime() {
 }
 
 #[test]
+fn only_the_bindings_name_a_version_of_the_contract() {
+    let lines = lines_with(&["v0_", "V0_"], &["host/src/plugin/bindings"]);
+    assert_eq!(lines, Vec::<String>::new());
+}
+
+#[test]
 fn only_the_config_room_reads_the_environment() {
     let lines = lines_with(
         &["env::var", "env::vars", "env::remove_var"],

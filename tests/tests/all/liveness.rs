@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use vitals_host::Outcome;
-use vitals_host::plugin::{ErrorTracker, GuestReport};
+use vitals_host::check::{ErrorTracker, GuestReport};
 use vitals_tests::{Mounted, TestHost, eventually, guests};
 
 /// A gate that is shut until it is opened. Who comes to it meanwhile keeps his thread.

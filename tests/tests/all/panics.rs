@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use vitals_host::Outcome;
-use vitals_host::plugin::{ErrorTracker, GuestReport};
+use vitals_host::check::{ErrorTracker, GuestReport};
 use vitals_tests::{Mounted, TestHost, eventually, guests};
 
 /// An error tracker that panics while it is told to.

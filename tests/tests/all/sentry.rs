@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use vitals_host::check::Severity;
 use vitals_host::config::Config;
-use vitals_host::plugin::Severity;
 use vitals_host::{Host, Outcome};
 use vitals_tests::{
     Bugsink, Digested, Reply, Serving, Target, TestHost, Vitals, eventually, guests,

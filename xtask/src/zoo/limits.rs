@@ -46,7 +46,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "deadline-computing",
         "nothing ends or interrupts a guest that computes",
         &[edit(
-            "host/src/plugin/run.rs",
+            "host/src/plugin/call.rs",
             "            if Instant::now() >= state.deadline {
                 return Err(DeadlinePassed.into());
             }
@@ -60,7 +60,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "deadline-waiting",
         "nothing ends a run that waits for the host",
         &[edit(
-            "host/src/plugin/run.rs",
+            "host/src/plugin/call.rs",
             "        let ended = tokio::time::timeout_at(deadline.into(), in_time).await;
         ended.ok().flatten()",
             "        in_time.await",
@@ -70,7 +70,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "fuel",
         "fuel without end",
         &[edit(
-            "host/src/plugin/run.rs",
+            "host/src/plugin/call.rs",
             ".set_fuel(limits.fuel)",
             ".set_fuel(u64::MAX)",
         )],
@@ -116,7 +116,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "output",
         "as many bytes in one call as a guest likes",
         &[edit(
-            "host/src/plugin/run.rs",
+            "host/src/plugin/call.rs",
             "store.set_hostcall_fuel(usize::try_from(limits.output).unwrap_or(usize::MAX));",
             "store.set_hostcall_fuel(usize::MAX);",
         )],
@@ -125,7 +125,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "handles",
         "as many handles as a guest likes",
         &[edit(
-            "host/src/plugin/run.rs",
+            "host/src/plugin/call.rs",
             "store.set_max_component_handles(limits.resources);",
             "store.set_max_component_handles(usize::MAX);",
         )],
@@ -135,7 +135,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "as many handles, and things of the host's behind them, as a guest likes",
         &[
             edit(
-                "host/src/plugin/run.rs",
+                "host/src/plugin/call.rs",
                 "store.set_max_component_handles(limits.resources);",
                 "store.set_max_component_handles(usize::MAX);",
             ),
@@ -213,7 +213,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "log-lines",
         "as many log lines as a guest likes",
         &[edit(
-            "host/src/plugin/capabilities.rs",
+            "host/src/plugin/journal.rs",
             "const LOG_LINES: u32 = 64;",
             "const LOG_LINES: u32 = u32::MAX;",
         )],
@@ -222,7 +222,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "log-line",
         "log lines of 64 KiB",
         &[edit(
-            "host/src/plugin/capabilities.rs",
+            "host/src/plugin/journal.rs",
             "const LINE_BYTES: usize = 2 << 10;",
             "const LINE_BYTES: usize = 64 << 10;",
         )],
@@ -231,7 +231,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "captures",
         "as many reports to the error tracker as a guest likes",
         &[edit(
-            "host/src/plugin/capabilities.rs",
+            "host/src/plugin/journal.rs",
             "const CAPTURES: u32 = 5;",
             "const CAPTURES: u32 = u32::MAX;",
         )],

@@ -2,7 +2,8 @@
 
 use super::compare;
 use crate::check::CheckName;
-use crate::config::checks::{Allow, CheckConfig, Defaults, Entry, Limits, Schedule, Settings};
+use crate::check::Limits;
+use crate::config::checks::{Allow, CheckConfig, Defaults, Entry, Schedule, Settings};
 use crate::config::decode::decode;
 use crate::config::diagnose::{Diagnostic, Location};
 use crate::config::faults::Faults;

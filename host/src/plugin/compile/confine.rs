@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use vitals_io::NICE;
 
-use super::CompileLimits;
+use super::limits::CompileLimits;
 
 /// Lets go of what a program that embeds the host left open by mistake.
 ///

@@ -9,7 +9,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 use wasmtime_wasi_http::Error;
 
-use super::client::fault;
+use super::fault::fault;
 
 /// A body that ends in an error once it is larger than `limit` or has stood still for `patience`.
 pub(super) struct BoundedBody {

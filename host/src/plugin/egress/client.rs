@@ -3,7 +3,6 @@
 //! One connection for each request, HTTP/1.1, no redirects, no proxy, no decompression: what the
 //! guest reads is what the server said. The guest's timeouts count, and never beyond its run.
 
-use std::error::Error as _;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -25,10 +24,10 @@ use wasmtime_wasi_http::{
 use super::body::BoundedBody;
 use super::budgeted::BudgetedStream;
 use super::connect::connect;
-use super::network::ResolveError;
+use super::fault::{HEADER_BYTES, fault, head_too_large, internal};
+use super::resolver::ResolveError;
 use super::tls::{Purpose, Unshaken};
 use super::{Egress, NoWay, tls};
-use crate::check::Text;
 use crate::plugin::grants::{Channel, Peer};
 
 impl WasiHttpHooks for Egress {
@@ -251,56 +250,7 @@ fn unshaken(unshaken: Unshaken) -> Error {
     }
 }
 
-fn internal(what: std::fmt::Arguments<'_>) -> Error {
-    Error::InternalError(Some(Text::display(what, WORDS_BYTES).into()))
-}
-
-/// What went wrong on a connection that stood, as `wasi:http` says it.
-pub(super) fn fault(error: &hyper::Error) -> Error {
-    if let Some(cause) = error
-        .source()
-        .and_then(|cause| cause.downcast_ref::<io::Error>())
-    {
-        return broken(cause);
-    }
-    if error.is_timeout() {
-        Error::HttpResponseTimeout
-    } else if error.is_incomplete_message() {
-        Error::HttpResponseIncomplete
-    } else if error.is_parse_too_large() {
-        head_too_large()
-    } else if error.is_closed() || error.is_canceled() {
-        Error::ConnectionTerminated
-    } else if error.is_user() {
-        internal(format_args!("the request was not sent in full: {error}"))
-    } else {
-        Error::HttpProtocolError
-    }
-}
-
-fn head_too_large() -> Error {
-    Error::HttpResponseHeaderSectionSize(u32::try_from(HEADER_BYTES).ok())
-}
-
-/// What an I/O error on a connection means.
-fn broken(error: &io::Error) -> Error {
-    match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    {
-        Some(error) => tls::fault(error),
-        None if error.kind() == io::ErrorKind::TimedOut => Error::ConnectionReadTimeout,
-        None if error.kind() == io::ErrorKind::UnexpectedEof => Error::HttpResponseIncomplete,
-        None => Error::ConnectionTerminated,
-    }
-}
-
 /// The shortest timeout that a guest can set.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// How much of a request's body a guest hands over at once.
 pub(super) const CHUNK_BYTES: usize = 64 << 10;
-/// How much of what went wrong is told.
-const WORDS_BYTES: usize = 512;
-/// The most that the status line and the headers of a response may take, with all informational
-/// responses before it.
-const HEADER_BYTES: usize = 64 << 10;

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
 
-use super::network::ResolveError;
+use super::resolver::ResolveError;
 use super::{Egress, NoWay};
 use crate::plugin::grants::{Peer, Resolved};
 

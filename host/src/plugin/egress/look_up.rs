@@ -17,7 +17,7 @@ use wasmtime_wasi::p2::bindings::sockets::network::{
 use wasmtime_wasi::p2::{DynPollable, Pollable, SocketError, subscribe};
 use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 
-use super::network::ResolveError;
+use super::resolver::ResolveError;
 use super::{Egress, EgressCtx, EgressView};
 use crate::plugin::grants::{Host, Refusal};
 

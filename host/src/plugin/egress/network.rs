@@ -3,18 +3,17 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 
 use super::machine;
-use super::resolver::{Resolver, Source};
-use super::tls::{RootFiles, Roots, RootsError, SharedRoots};
+use super::resolver::{Asked, ResolveError, Resolver, Source};
 use crate::blocking_pool::{BlockingPool, Work};
-use crate::check::CheckName;
-use crate::config::Root;
+use crate::check::Root;
 use crate::plugin::grants::Resolved;
+use crate::trust::{RootFiles, Roots, RootsError, SharedRoots};
 
 /// The host's own way out, made once.
 pub(in crate::plugin) struct Network {
@@ -84,26 +83,6 @@ impl fmt::Debug for Network {
             .field("roots", &self.roots)
             .finish_non_exhaustive()
     }
-}
-
-/// A name to look up.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    /// The name in canonical form.
-    pub(super) name: Arc<str>,
-    /// Whether it is this very name, to which the machine's search domains add nothing.
-    pub(super) is_absolute: bool,
-    /// The check that asks.
-    pub(super) check: CheckName,
-}
-
-/// A name that has no addresses for now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ResolveError {
-    /// There was no answer in time.
-    Timeout,
-    /// The resolver's reason.
-    Failed(String),
 }
 
 #[cfg(test)]

@@ -15,8 +15,27 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::network::{Asked, ResolveError};
 use crate::check::CheckName;
+
+/// A name to look up.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The name in canonical form.
+    pub(super) name: Arc<str>,
+    /// Whether it is this very name, to which the machine's search domains add nothing.
+    pub(super) is_absolute: bool,
+    /// The check that asks.
+    pub(super) check: CheckName,
+}
+
+/// A name that has no addresses for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ResolveError {
+    /// There was no answer in time.
+    Timeout,
+    /// The resolver's reason.
+    Failed(String),
+}
 
 /// The addresses of a name, or why there are none.
 pub(super) type Answer = Result<Vec<IpAddr>, ResolveError>;

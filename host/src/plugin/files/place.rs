@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, FileType, FsWord, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use super::Trouble;
+use super::access_error::AccessError;
 use crate::plugin::grants::Grants;
 use crate::regular_file::{kernel_made, reopen};
 
@@ -26,11 +26,11 @@ pub(super) struct Place {
 impl Place {
     /// Finds what `asked` leads to. It must be absolute and have no `..`, and be permitted as it is
     /// written.
-    pub(super) fn find(asked: &Path, grants: &Grants) -> Result<Self, Trouble> {
+    pub(super) fn find(asked: &Path, grants: &Grants) -> Result<Self, AccessError> {
         for _ in 0..TRIES {
             let leads = follow(asked)?;
             let resolve = |granted: &Path| follow(granted).ok();
-            let denied = Trouble::Denied;
+            let denied = AccessError::Denied;
             grants
                 .permit_place(asked, &leads, resolve)
                 .map_err(denied)?;
@@ -57,10 +57,12 @@ impl Place {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Trouble::failed("it changes faster than it can be opened"))
+        Err(AccessError::failed(
+            "it changes faster than it can be opened",
+        ))
     }
 
-    fn of(path: OwnedFd) -> Result<Self, Trouble> {
+    fn of(path: OwnedFd) -> Result<Self, AccessError> {
         let stat = rustix::fs::fstat(&path)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         let what = match kind {
@@ -70,7 +72,7 @@ impl Place {
             FileType::CharacterDevice | FileType::BlockDevice => "a device",
             _ => "something else",
         };
-        Err(Trouble::Failed(format!(
+        Err(AccessError::Failed(format!(
             "it is {what}: only regular files and directories can be read"
         )))
     }
@@ -86,10 +88,12 @@ impl Place {
     }
 
     /// Opens it for reading: the very file that was found, whatever its path leads to by now.
-    pub(super) fn open(&self) -> Result<OwnedFd, Trouble> {
+    pub(super) fn open(&self) -> Result<OwnedFd, AccessError> {
         match reopen(&self.path) {
             Ok(file) => Ok(file),
-            Err(Errno::NOENT) => Err(Trouble::failed("/proc is not mounted where the host runs")),
+            Err(Errno::NOENT) => Err(AccessError::failed(
+                "/proc is not mounted where the host runs",
+            )),
             Err(error) => Err(error.into()),
         }
     }
@@ -97,7 +101,7 @@ impl Place {
 
 /// Where an absolute path leads when every symlink in it is followed, as far as there is something:
 /// what is missing stays as it is written.
-pub(super) fn follow(path: &Path) -> Result<PathBuf, Trouble> {
+pub(super) fn follow(path: &Path) -> Result<PathBuf, AccessError> {
     let mut place = PathBuf::from("/");
     let mut steps = 0;
     // What is still to go, the next one last.
@@ -127,8 +131,8 @@ pub(super) fn follow(path: &Path) -> Result<PathBuf, Trouble> {
     Ok(place)
 }
 
-fn too_long() -> Trouble {
-    Trouble::failed("it has too many parts or symlinks")
+fn too_long() -> AccessError {
+    AccessError::failed("it has too many parts or symlinks")
 }
 
 /// The names in a path, the last one first.
@@ -148,9 +152,14 @@ fn path_only(place: &Path) -> rustix::io::Result<OwnedFd> {
 
 /// Decides on a place that the kernel makes up. It is not among the files of a directory above the
 /// place where it is mounted: a grant has to be one for a path inside.
-fn permit_kernel(asked: &Path, leads: &Path, kind: FsWord, grants: &Grants) -> Result<(), Trouble> {
+fn permit_kernel(
+    asked: &Path,
+    leads: &Path,
+    kind: FsWord,
+    grants: &Grants,
+) -> Result<(), AccessError> {
     if kind == PROC_SUPER_MAGIC && shows_memory(leads) {
-        return Err(Trouble::failed(
+        return Err(AccessError::failed(
             "it is what the kernel tells of a process or of its own memory, which no plugin may read",
         ));
     }
@@ -160,7 +169,7 @@ fn permit_kernel(asked: &Path, leads: &Path, kind: FsWord, grants: &Grants) -> R
     let resolve = |granted: &Path| follow(granted).ok().filter(inside);
     grants
         .permit_place(asked, leads, resolve)
-        .map_err(Trouble::Denied)
+        .map_err(AccessError::Denied)
 }
 
 /// Whether a path on `/proc` is that of a process or one of its threads, or of the memory of the

@@ -8,11 +8,13 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::Dir;
 use rustix::io::Errno;
 
+use super::access_error::{AccessError, words};
 use super::place::Place;
-use super::{Grants, Metadata, Trouble};
+use crate::plugin::contract::Metadata;
+use crate::plugin::grants::Grants;
 
 /// What is known of a file or directory.
-pub(super) fn stat(asked: &Path, grants: &Grants) -> Result<Metadata, Trouble> {
+pub(super) fn stat(asked: &Path, grants: &Grants) -> Result<Metadata, AccessError> {
     let place = Place::find(asked, grants)?;
     let stat = place.stat();
     Ok(Metadata {
@@ -28,10 +30,10 @@ pub(super) fn read(
     grants: &Grants,
     offset: u64,
     max: u32,
-) -> Result<Vec<u8>, Trouble> {
+) -> Result<Vec<u8>, AccessError> {
     let place = Place::find(asked, grants)?;
     if place.is_directory() {
-        return Err(Trouble::failed("it is a directory"));
+        return Err(AccessError::failed("it is a directory"));
     }
     let file = place.open()?;
     let max = usize::try_from(max).unwrap_or(READ_BYTES).min(READ_BYTES);
@@ -47,7 +49,7 @@ pub(super) fn read(
         match rustix::io::pread(&file, room, at) {
             Ok(0) => break,
             Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(Trouble::Failed(super::words(error))),
+            Err(error) => return Err(AccessError::Failed(words(error))),
         }
     }
     bytes.truncate(max);
@@ -55,10 +57,10 @@ pub(super) fn read(
 }
 
 /// The names in a directory, sorted; of more than [`NAMES`] those that the file system tells first.
-pub(super) fn entries(asked: &Path, grants: &Grants) -> Result<Vec<String>, Trouble> {
+pub(super) fn entries(asked: &Path, grants: &Grants) -> Result<Vec<String>, AccessError> {
     let place = Place::find(asked, grants)?;
     if !place.is_directory() {
-        return Err(Trouble::failed("it is no directory"));
+        return Err(AccessError::failed("it is no directory"));
     }
     let mut names = Vec::new();
     for entry in Dir::new(place.open()?)? {

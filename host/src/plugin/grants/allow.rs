@@ -1,60 +1,14 @@
 //! How the operator writes grants: the entries of a check's `allow` table, and the values of its
 //! configuration that a plugin's schema marks.
 
-use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
+use super::error::SHOWN_BYTES;
 use super::host::{Host, HostPattern, split_port};
-use super::{Channel, EntryError, Grant, GrantError, HostError, Mark, Origin, Target};
+use super::{AllowKey, Channel, EntryError, Grant, GrantError, HostError, Mark, Origin, Target};
 use crate::check::Text;
 
-/// The lists of an `allow` table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AllowKey {
-    /// `http`: URLs of a scheme, a host or wildcard, and a port where it is not the scheme's own.
-    Http,
-    /// `tcp`: hosts, wildcards or networks with a port.
-    Tcp,
-    /// `udp`: the same.
-    Udp,
-    /// `tls`: the same.
-    Tls,
-    /// `names`: names and wildcards.
-    Names,
-    /// `files`: absolute paths, each with what is below it.
-    Files,
-    /// `env`: names of variables.
-    Env,
-    /// `system`: `disk:` and an absolute path, which alone is granted; `memory`, `load`.
-    System,
-}
-
 impl AllowKey {
-    const ALL: [Self; 8] = [
-        Self::Http,
-        Self::Tcp,
-        Self::Udp,
-        Self::Tls,
-        Self::Names,
-        Self::Files,
-        Self::Env,
-        Self::System,
-    ];
-
-    /// The key as the configuration writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Tls => "tls",
-            Self::Names => "names",
-            Self::Files => "files",
-            Self::Env => "env",
-            Self::System => "system",
-        }
-    }
-
     fn target(self, entry: &str) -> Result<Target, EntryError> {
         match self {
             Self::Http => url_pattern(entry),
@@ -83,12 +37,6 @@ impl AllowKey {
             Self::Env => "the name of a variable, as in `TZ`",
             Self::System => "`disk:` and an absolute path, `memory` or `load`",
         }
-    }
-}
-
-impl fmt::Display for AllowKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -287,6 +235,3 @@ fn fact(text: &str) -> Result<Target, EntryError> {
         },
     }
 }
-
-/// How much of a wrong entry an error repeats.
-pub(super) const SHOWN_BYTES: usize = 120;

@@ -77,7 +77,7 @@ impl Grants {
 mod tests {
     use super::super::Grant;
     use super::*;
-    use crate::config::Secrets;
+    use crate::check::Secrets;
 
     fn grants(entries: &[(&str, &str)]) -> Grants {
         let read = |(key, entry): &(&str, &str)| Grant::allowed(key, entry).unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::host::{Host, HostError, HostPattern, split_port};
-use super::refusal::Kind;
+use super::kind::Kind;
 
 /// How a peer is spoken to. A grant for one channel gives nothing of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use super::*;
-use crate::config::Secrets;
+use crate::check::Secrets;
 
 fn grants(entries: &[(&str, &str)]) -> Grants {
     let entries = entries

@@ -1,11 +1,11 @@
 //! What of a guest's calls is handed on, and what it hears where it is not.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::*;
-use crate::check::Digest;
-use crate::config::Secrets;
-use crate::plugin::capabilities::Origin;
+use crate::check::Secrets;
+use crate::check::{CheckName, Digest, VersionMetrics};
+use crate::plugin::journal::Origin;
 
 /// Keeps the samples that come as far as this.
 #[derive(Default)]

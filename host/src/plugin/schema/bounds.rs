@@ -9,7 +9,6 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::applicators::{asks_again, in_place, inside, passes, reference, target};
-use super::footprint::MAX_VALIDATOR;
 use super::patterns::PatternError;
 use crate::check::Text;
 
@@ -232,6 +231,8 @@ const MAX_NESTING: usize = 64;
 const MAX_REACH: usize = 400;
 /// Bytes of a reference, which is read again at each value that it applies to.
 const MAX_REFERENCE: usize = 1 << 10;
+/// Bytes of a schema's validator, patterns aside.
+pub(super) const MAX_VALIDATOR: usize = 8 << 20;
 const SHOWN_BYTES: usize = 120;
 
 #[cfg(test)]

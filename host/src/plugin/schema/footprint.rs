@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::applicators::{asks_again, in_place, inside, is_applicator, is_map, reference, target};
-use super::bounds::Unbounded;
+use super::bounds::{MAX_VALIDATOR, Unbounded};
 use super::patterns::Patterns;
 
 /// About how many bytes of memory a value takes.
@@ -207,8 +207,6 @@ const EVALUATING: [&str; 7] = [
     "unevaluatedItems",
     "unevaluatedProperties",
 ];
-/// Bytes of a schema's validator, patterns aside.
-pub(super) const MAX_VALIDATOR: usize = 8 << 20;
 /// What one schema takes, its path aside.
 const SCHEMA: usize = 256;
 /// What one keyword, or one name that is remembered, takes besides.

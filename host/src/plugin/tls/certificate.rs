@@ -8,15 +8,15 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::tls;
 use crate::check::Text;
+use crate::plugin::contract::Certificate;
 
 /// What a certificate says of itself. Of one that can't be read `sha256` is there, and the rest is
 /// empty.
-pub(in crate::plugin) fn shown(certificate: &CertificateDer<'_>) -> tls::Certificate {
+pub(in crate::plugin) fn shown(certificate: &CertificateDer<'_>) -> Certificate {
     let sha256 = hex::encode(Sha256::digest(certificate));
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
-        return tls::Certificate {
+        return Certificate {
             subject: String::new(),
             issuer: String::new(),
             names: Vec::new(),
@@ -26,7 +26,7 @@ pub(in crate::plugin) fn shown(certificate: &CertificateDer<'_>) -> tls::Certifi
             sha256,
         };
     };
-    tls::Certificate {
+    Certificate {
         subject: line(parsed.subject(), SUBJECT_BYTES),
         issuer: line(parsed.issuer(), SUBJECT_BYTES),
         names: names(&parsed),

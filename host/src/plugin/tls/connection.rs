@@ -16,11 +16,11 @@ use tokio::time::timeout_at;
 use tokio_rustls::client::TlsStream;
 
 use super::certificate::shown;
-use super::tls;
+use crate::plugin::contract::{Certificate, Handshake, TlsError};
 use crate::plugin::egress::{BudgetedStream, Egress, Purpose, Shaken, Trouble, Unshaken, trouble};
 use crate::plugin::grants::Host;
 
-/// A connection of a guest.
+/// A connection of a guest. After any error but a timeout of a read it is closed.
 #[expect(
     unreachable_pub,
     reason = "the bindings of the contract name it where `pub(super)` can't follow"
@@ -35,17 +35,6 @@ enum Line {
     Closed,
 }
 
-/// Why an operation failed. After anything but a timeout of a read the connection is closed.
-#[derive(Debug)]
-pub(super) enum Broken {
-    /// It was not over in time.
-    Timeout,
-    /// The peer closed the connection, or it was closed here before.
-    Closed,
-    /// The reason, for a person.
-    Failed(String),
-}
-
 impl Connection {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self(Line::Plain(stream))
@@ -55,8 +44,12 @@ impl Connection {
     /// nothing at the end. A read that timed out has taken nothing, and can be tried again.
     ///
     /// A peer that ends the connection without the farewell of TLS may have been cut off: that is
-    /// [`Broken::Closed`], not the end.
-    pub(super) async fn read(&mut self, max: u32, until: Instant) -> Result<Vec<u8>, Broken> {
+    /// [`TlsError::Closed`], not the end.
+    pub(in crate::plugin) async fn read(
+        &mut self,
+        max: u32,
+        until: Instant,
+    ) -> Result<Vec<u8>, TlsError> {
         let line = &mut self.0;
         let max = usize::try_from(max).unwrap_or(usize::MAX).min(READ_BYTES);
         if max == 0 && !matches!(line, Line::Closed) {
@@ -71,12 +64,16 @@ impl Connection {
         match timeout_at(until.into(), reading).await {
             Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(error)) => Err(self.broke(&error)),
-            Err(_) => Err(Broken::Timeout),
+            Err(_) => Err(TlsError::Timeout),
         }
     }
 
     /// Writes all of it. One that timed out closes the connection: nobody knows how much went.
-    pub(super) async fn write(&mut self, bytes: &[u8], until: Instant) -> Result<(), Broken> {
+    pub(in crate::plugin) async fn write(
+        &mut self,
+        bytes: &[u8],
+        until: Instant,
+    ) -> Result<(), TlsError> {
         let line = &mut self.0;
         let mut rest = bytes;
         let writing = poll_fn(|context| {
@@ -93,7 +90,7 @@ impl Connection {
             Ok(Err(error)) => Err(self.broke(&error)),
             Err(_) => {
                 self.0 = Line::Closed;
-                Err(Broken::Timeout)
+                Err(TlsError::Timeout)
             }
         }
     }
@@ -105,13 +102,13 @@ impl Connection {
         host: &Host,
         verify: bool,
         until: Instant,
-    ) -> Result<tls::Handshake, Broken> {
+    ) -> Result<Handshake, TlsError> {
         let stream = match std::mem::replace(&mut self.0, Line::Closed) {
             Line::Plain(stream) => stream,
-            Line::Closed => return Err(Broken::Closed),
+            Line::Closed => return Err(TlsError::Closed),
             speaking @ Line::Tls(..) => {
                 self.0 = speaking;
-                return Err(Broken::Failed("the connection speaks TLS already".into()));
+                return Err(TlsError::Failed("the connection speaks TLS already".into()));
             }
         };
         let purpose = Purpose::Guest { insist: verify };
@@ -125,24 +122,24 @@ impl Connection {
         let showing = egress.examine(move || chain.iter().map(shown).collect());
         let chain = match timeout_at(until.into(), showing).await {
             Ok(Ok(chain)) => chain,
-            Ok(Err(error)) => return Err(Broken::Failed(error.to_string())),
-            Err(_) => return Err(Broken::Timeout),
+            Ok(Err(error)) => return Err(TlsError::Failed(error.to_string())),
+            Err(_) => return Err(TlsError::Timeout),
         };
         let handshake = handshake(stream.get_ref().1, chain, doubt);
         self.0 = Line::Tls(Box::new(stream));
         Ok(handshake)
     }
 
-    fn broke(&mut self, error: &io::Error) -> Broken {
+    fn broke(&mut self, error: &io::Error) -> TlsError {
         self.0 = Line::Closed;
         match trouble(error) {
-            Trouble::Closed => Broken::Closed,
-            Trouble::Failed(why) => Broken::Failed(why),
+            Trouble::Closed => TlsError::Closed,
+            Trouble::Failed(why) => TlsError::Failed(why),
         }
     }
 }
 
-impl From<Unshaken> for Broken {
+impl From<Unshaken> for TlsError {
     fn from(unshaken: Unshaken) -> Self {
         match unshaken {
             Unshaken::Timeout => Self::Timeout,
@@ -215,9 +212,9 @@ impl Line {
 
 fn handshake(
     session: &ClientConnection,
-    chain: Vec<tls::Certificate>,
+    chain: Vec<Certificate>,
     doubt: Option<String>,
-) -> tls::Handshake {
+) -> Handshake {
     let protocol = match session.protocol_version() {
         Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -227,7 +224,7 @@ fn handshake(
         .negotiated_cipher_suite()
         .and_then(|suite| suite.suite().as_str())
         .unwrap_or_default();
-    tls::Handshake {
+    Handshake {
         chain,
         protocol: protocol.to_owned(),
         // The registry of IANA has `TLS_` in front of the suites of 1.3 too.

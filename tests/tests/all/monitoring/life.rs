@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use vitals_host::Outcome;
-use vitals_host::plugin::{ErrorTracker, GuestReport};
+use vitals_host::check::{ErrorTracker, GuestReport};
 use vitals_tests::{
     Process, Prometheus, Reply, Serving, Target, TestHost, Vitals, eventually, guests,
 };

@@ -149,7 +149,7 @@ async fn what_is_no_tls_says_so() {
 #[tokio::test]
 async fn the_hosts_own_clients_hold_a_chain_to_the_same_bounds() {
     let connect = async |server: &Server, roots: &[Root]| {
-        let config = crate::plugin::Roots::read(roots).unwrap().client_config();
+        let config = crate::trust::Roots::read(roots).unwrap().client_config();
         let stream = TcpStream::connect(server.address).await.unwrap();
         let name = "web.test".try_into().unwrap();
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);

@@ -16,13 +16,13 @@ use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::verifier::Verifier;
-use super::words::{doubt, protocol_error, trouble, unlike_tls, unprovable, untrusted};
-use super::{Trouble, chain, server_name};
+use super::server_name;
+use super::words::{Trouble, trouble, unlike_tls, untrusted};
 use crate::blocking_pool::PoolError;
 use crate::plugin::egress::Egress;
 use crate::plugin::egress::budgeted::BudgetedStream;
 use crate::plugin::grants::Host;
+use crate::trust::{self, Verifier, doubt, protocol_error, unprovable};
 
 /// A connection that speaks TLS.
 #[derive(Debug)]
@@ -158,7 +158,7 @@ fn judge(
 ) -> Option<String> {
     let verified = match chain {
         [] => Err(Error::NoCertificatesPresented),
-        [leaf, rest @ ..] => chain::verify(leaf, rest, name, roots, UnixTime::now()),
+        [leaf, rest @ ..] => trust::verify(leaf, rest, name, roots, UnixTime::now()),
     };
     // A guest is told what it shows besides.
     let leaf = chain.first().filter(|_| purpose != Purpose::Https);
@@ -180,7 +180,7 @@ pub(in crate::plugin) fn verify(
     let name = ServerName::try_from("web.test").expect("it is a name");
     let refused = chain
         .split_first()
-        .map(|(leaf, rest)| chain::hold_to_bounds(leaf, rest));
+        .map(|(leaf, rest)| trust::hold_to_bounds(leaf, rest));
     let guest = Purpose::Guest { insist: false };
     (
         !matches!(refused, Some(Ok(()))),

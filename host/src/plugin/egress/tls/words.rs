@@ -1,16 +1,12 @@
 //! What goes wrong with TLS, in words for a person or as `wasi:http` says it.
 
-use std::fmt::Write as _;
 use std::io;
 
-use rustls::pki_types::CertificateDer;
-use rustls::{AlertDescription, CertificateError, InvalidMessage};
 use wasmtime_wasi_http::Error;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
-use x509_parser::public_key::PublicKey;
 
 use crate::check::Text;
 use crate::plugin::grants::Host;
+use crate::trust::protocol_error;
 
 /// What went wrong in the TLS protocol, as `wasi:http` says it.
 pub(in crate::plugin::egress) fn fault(error: &rustls::Error) -> Error {
@@ -75,167 +71,11 @@ pub(super) fn untrusted(host: &Host, reason: &str) -> String {
     format!("the certificate of {host} is not trusted: {reason}")
 }
 
-/// Why a chain is not trusted. `leaf` is its first certificate where that is at hand, `roots` the
-/// number of roots that there are.
-pub(super) fn doubt(
-    reason: &CertificateError,
-    leaf: Option<&CertificateDer<'_>>,
-    roots: usize,
-) -> String {
-    let mut words = match reason {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "it has expired".into()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet".into()
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "it is for another name".into()
-        }
-        CertificateError::UnknownIssuer if leaf.is_some_and(is_self_signed) => {
-            "it is self-signed, and not among the trusted roots".into()
-        }
-        CertificateError::UnknownIssuer => "its issuer is not among the trusted roots".into(),
-        CertificateError::BadSignature => "its issuer did not sign it".into(),
-        CertificateError::Revoked => "it was revoked".into(),
-        CertificateError::BadEncoding => "it cannot be read".into(),
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "it is not for servers".into()
-        }
-        CertificateError::UnhandledCriticalExtension => {
-            "it has a critical extension that is not understood".into()
-        }
-        CertificateError::Other(other) => match other.to_string().as_str() {
-            "CaUsedAsEndEntity" if leaf.is_some_and(is_self_signed) => {
-                "it is self-signed and marked as a certificate authority's, which a server's must \
-                 not be"
-                    .into()
-            }
-            "CaUsedAsEndEntity" => {
-                "it is marked as a certificate authority's, which a server's must not be".into()
-            }
-            other => in_words(other),
-        },
-        other => in_words(Text::display(other, REASON_BYTES).as_str()),
-    };
-    if roots == 0 {
-        words.push_str("; there are no trusted roots at all on the host's machine");
-    }
-    Text::line(&words, REASON_BYTES).into()
-}
-
-fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
-    X509Certificate::from_der(certificate).is_ok_and(|(_, certificate)| {
-        certificate.subject().as_raw() == certificate.issuer().as_raw()
-    })
-}
-
-/// Why the proof that a server holds the key of `leaf` failed, where that is no fault of the proof: the
-/// cryptography takes no RSA keys below 2048 bits.
-pub(in crate::plugin) fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
-    let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
-    match leaf.public_key().parsed() {
-        Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS => Some(format!(
-            "the server's certificate has an RSA key of {} bits, and the host takes none below \
-             {RSA_BITS}",
-            key.key_size()
-        )),
-        _ => None,
-    }
-}
-
-pub(super) fn protocol_error(error: &rustls::Error) -> String {
-    use rustls::Error;
-    let words = match error {
-        Error::AlertReceived(alert) => refusal(*alert),
-        Error::InvalidCertificate(CertificateError::BadSignature) => {
-            "the server does not hold the key of the certificate that it shows".to_owned()
-        }
-        Error::InvalidCertificate(reason) => {
-            format!(
-                "the server's certificate cannot be used: {}",
-                doubt(reason, None, usize::MAX)
-            )
-        }
-        Error::NoCertificatesPresented => "the server showed no certificate".to_owned(),
-        Error::PeerIncompatible(why) => format!(
-            "the server and the host have no common way to speak TLS: {}",
-            in_words(&format!("{why:?}"))
-        ),
-        Error::PeerMisbehaved(why) => {
-            format!(
-                "the server broke the protocol: {}",
-                in_words(&format!("{why:?}"))
-            )
-        }
-        Error::InvalidMessage(
-            InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
-        ) => "the server's certificates are larger than the 64 KiB that the host takes".to_owned(),
-        Error::InvalidMessage(why) => {
-            format!(
-                "what the server sent is not TLS: {}",
-                in_words(&format!("{why:?}"))
-            )
-        }
-        Error::PeerSentOversizedRecord => "the server sent a record that is too large".to_owned(),
-        Error::Other(why) => why.to_string(),
-        Error::DecryptError => "what the server sent cannot be decrypted".to_owned(),
-        Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
-            "the server sent a message out of turn".to_owned()
-        }
-        other => return Text::display(other, REASON_BYTES).into(),
-    };
-    Text::line(&words, REASON_BYTES).into()
-}
-
-/// What an alert of the server says (RFC 8446, section 6).
-fn refusal(alert: AlertDescription) -> String {
-    let name = in_words(&format!("{alert:?}"));
-    let mut words = format!(
-        "the server refused with the alert {} ({name})",
-        u8::from(alert)
-    );
-    match alert {
-        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
-            words.push_str(
-                "; it may have no cipher in common with the host, or want a certificate of the client",
-            );
-        }
-        AlertDescription::ProtocolVersion => {
-            words.push_str("; it has neither TLS 1.2 nor 1.3");
-        }
-        AlertDescription::UnrecognisedName => words.push_str("; it does not know that name"),
-        AlertDescription::CertificateRequired => {
-            words.push_str("; it wants a certificate of the client, and checks have none");
-        }
-        _ => {}
-    }
-    words
-}
-
-/// `NoCipherSuitesInCommon` as `no cipher suites in common`; a text that has spaces stays as it is.
-fn in_words(name: &str) -> String {
-    if name.contains(' ') {
-        return name.to_owned();
-    }
-    let mut words = String::with_capacity(name.len() + 8);
-    for (at, character) in name.char_indices() {
-        if character.is_ascii_uppercase() && at > 0 {
-            words.push(' ');
-        }
-        write!(words, "{}", character.to_ascii_lowercase()).ok();
-    }
-    words
-}
-
 const SHOWN_BYTES: usize = 48;
-const RSA_BITS: usize = 2048;
-const REASON_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use rustls::pki_types::pem::PemObject as _;
-    use rustls::{OtherError, PeerIncompatible, PeerMisbehaved};
+    use rustls::{AlertDescription, PeerIncompatible, PeerMisbehaved};
 
     use super::*;
 
@@ -278,26 +118,6 @@ mod tests {
     }
 
     #[test]
-    fn a_doubt_of_the_library_is_put_into_words() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("{0}")]
-        struct Named(&'static str);
-        let other = |name| CertificateError::Other(OtherError(std::sync::Arc::new(Named(name))));
-        assert_eq!(
-            doubt(&other("CaUsedAsEndEntity"), None, 1),
-            "it is marked as a certificate authority's, which a server's must not be"
-        );
-        assert_eq!(
-            doubt(&other("PathLenConstraintViolated"), None, 1),
-            "path len constraint violated"
-        );
-        assert_eq!(
-            doubt(&CertificateError::Revoked, None, 0),
-            "it was revoked; there are no trusted roots at all on the host's machine"
-        );
-    }
-
-    #[test]
     fn another_protocol_is_known_by_its_first_line() {
         for (opening, words) in [
             (
@@ -316,34 +136,4 @@ mod tests {
             assert!(ends_as_expected, "{opening:?}");
         }
     }
-
-    #[test]
-    fn a_key_that_is_too_short_is_no_fault_of_the_proof() {
-        let weak = CertificateDer::from_pem_slice(WEAK.as_bytes()).unwrap();
-        assert_eq!(
-            unprovable(&weak).as_deref(),
-            Some(
-                "the server's certificate has an RSA key of 1024 bits, and the host takes none \
-                 below 2048"
-            )
-        );
-        let good = rcgen::generate_simple_self_signed(["web.test".to_owned()]).unwrap();
-        assert_eq!(unprovable(good.cert.der()), None);
-    }
-
-    /// Made by `openssl req -x509 -newkey rsa:1024`; its key was thrown away.
-    const WEAK: &str = "\
------BEGIN CERTIFICATE-----
-MIICBDCCAW2gAwIBAgIUS4z4bewaqQUul92exeVUAE0nK9swDQYJKoZIhvcNAQEL
-BQAwFDESMBAGA1UEAwwJd2Vhay50ZXN0MB4XDTI2MTEyMDE0MjUxNloXDTM2MTEx
-NzE0MjUxNlowFDESMBAGA1UEAwwJd2Vhay50ZXN0MIGfMA0GCSqGSIb3DQEBAQUA
-A4GNADCBiQKBgQC0Sekq/o86hnnDR8q/cU+Vk8mnqZLQsRwxyX3Kdegv5atPCsaI
-3MknLuCWrUGvDOMVZm8vZ4tXzDpR+mMxKcb6AoLHk/liEhoZYxyeFw81pRj803V9
-S4/TMTa1UiilIXp5lCeqb/JVitU9WbOICQNN4yF+wIdaxgviIyW24G3mYwIDAQAB
-o1MwUTAdBgNVHQ4EFgQU4A9iOLXKD/te+2cVSx6Zw5lIdRUwHwYDVR0jBBgwFoAU
-4A9iOLXKD/te+2cVSx6Zw5lIdRUwDwYDVR0TAQH/BAUwAwEB/zANBgkqhkiG9w0B
-AQsFAAOBgQBShzFZf5/9SDObS9C4w//kRQMS7jNJDpyQuWrqfN2bjgB0fmwJo1m4
-U4k8wpCTWZwVFm8Votw7C+lVQ36/xBZN1g6+dhap1cmQfLCNhKmE3TForQyhsteO
-tFEgkQ5ON7r77Mfu97B9d8cnRnjemh1lIXiW6fV+LQz/JqogrHnARg==
------END CERTIFICATE-----";
 }

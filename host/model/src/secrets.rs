@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::check::Text;
+use super::text::Text;
 
 /// Makes lines of texts that may have secrets in them: every verbatim copy of a secret of 6 bytes or
 /// more becomes `[redacted]`. Shorter ones are no secrets, and every text would be full of them.
@@ -81,12 +81,12 @@ impl Secrets {
 
     /// These secrets and the shared ones of `others` besides.
     #[must_use]
-    pub(crate) fn and(&self, others: &Self) -> Self {
+    pub fn and(&self, others: &Self) -> Self {
         self.with(others.shared.texts())
     }
 
     /// Whether they were made of the same texts. What was added later is not looked at.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    pub fn is_same(&self, other: &Self) -> bool {
         self.shared.texts() == other.shared.texts()
     }
 
@@ -96,7 +96,7 @@ impl Secrets {
     }
 
     /// The length of the longest secret in bytes, as the configuration has it or cleaned.
-    pub(crate) fn longest(&self) -> usize {
+    pub fn longest(&self) -> usize {
         self.shared.longest.max(self.own.longest)
     }
 
@@ -126,13 +126,7 @@ impl Secrets {
     /// The lines of `raw`, of which the last `max_bytes` bytes are shown, and of each line at most
     /// `line_bytes`. A secret of many lines is found, too. Where `raw` is the end of a longer text,
     /// as much of its beginning is left out as can be a piece of a secret.
-    pub(crate) fn lines(
-        &self,
-        raw: &str,
-        is_end: bool,
-        max_bytes: usize,
-        line_bytes: usize,
-    ) -> Vec<Text> {
+    pub fn lines(&self, raw: &str, is_end: bool, max_bytes: usize, line_bytes: usize) -> Vec<Text> {
         let (clean, starts) = Text::joined(raw);
         let clean = clean.as_str();
         let covered = self.covered(clean);
@@ -164,7 +158,7 @@ impl Secrets {
     }
 
     /// Whether a text that is clean has a secret in it.
-    pub(crate) fn are_in(&self, clean: &str) -> bool {
+    pub fn are_in(&self, clean: &str) -> bool {
         !self.is_empty() && !self.covered(clean).is_empty()
     }
 

@@ -9,16 +9,15 @@
 use std::sync::Arc;
 
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, OtherError, RootCertStore};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::algorithms;
-
 /// Why a chain is not looked at.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ChainError {
+pub(crate) enum ChainError {
     /// It has too many certificates.
     #[error(
         "it came in a chain of {0} certificates, and the host takes at most {MAX_CERTIFICATES}"
@@ -42,7 +41,7 @@ impl From<ChainError> for Error {
 }
 
 /// Whether a chain, the server's own certificate first, is small enough to be verified.
-pub(super) fn hold_to_bounds(
+pub(crate) fn hold_to_bounds(
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
 ) -> Result<(), ChainError> {
@@ -58,7 +57,7 @@ pub(super) fn hold_to_bounds(
 }
 
 /// Verifies that a chain within its bounds leads to one of `roots`, and that it is for `name`.
-pub(super) fn verify(
+pub(crate) fn verify(
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
     name: &ServerName<'_>,
@@ -158,6 +157,11 @@ impl<'a> Link<'a> {
             _ => std::ptr::eq(self, other),
         }
     }
+}
+
+/// What signatures of certificates and handshakes may be made with.
+pub(super) fn algorithms() -> WebPkiSupportedAlgorithms {
+    ring::default_provider().signature_verification_algorithms
 }
 
 /// Certificates that a chain may have.

@@ -1,57 +1,13 @@
-//! The host's side of `vitals:health/reporting`: logs and reports, and what one run has said.
+//! What one run has said: log lines and reports, each counted against its cap.
 //!
 //! All of it is linked for every plugin; what a run may do is decided at the call.
 
 use std::sync::Arc;
 
-use super::bindings::v0_1::vitals::health::{reporting, types};
-use super::metrics::VersionMetrics;
-use super::state::State;
-use crate::check::{CheckName, Digest, PluginName, Text};
-use crate::config::Secrets;
-
-/// Takes reports of guests to an error tracker.
-pub trait ErrorTracker: Send + Sync {
-    /// Sends a report and answers the event's id; nothing where none was sent.
-    fn capture(&self, report: &GuestReport<'_>) -> Option<String>;
-}
-
-/// What a guest reports, and who it is.
-#[derive(Clone, Copy, Debug)]
-pub struct GuestReport<'r> {
-    /// The check that it runs for.
-    pub check: &'r CheckName,
-    /// The plugin that it is.
-    pub plugin: &'r PluginIdentity,
-    /// How bad it is.
-    pub level: Severity,
-    /// What it says: bounded, one line, without the secrets of the configuration.
-    pub message: &'r str,
-}
-
-/// Which plugin it is, down to the bytes of its file.
-#[derive(Debug)]
-pub struct PluginIdentity {
-    /// The name: the stem of the file.
-    pub name: PluginName,
-    /// What it says its version is; may be empty.
-    pub version: String,
-    /// Of the file.
-    pub digest: Digest,
-}
-
-/// How bad a log line or a report is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// For whoever debugs the plugin.
-    Debug,
-    /// Worth knowing.
-    Info,
-    /// Something is about to go wrong.
-    Warning,
-    /// Something went wrong.
-    Error,
-}
+use crate::check::Secrets;
+use crate::check::{
+    CheckName, Digest, ErrorTracker, GuestReport, PluginIdentity, Severity, Text, VersionMetrics,
+};
 
 /// Whose lines they are.
 #[derive(Clone, Debug)]
@@ -136,7 +92,7 @@ impl Journal {
         self.secrets.line(text, max_bytes)
     }
 
-    fn log(&mut self, level: Severity, message: &str) {
+    pub(super) fn log(&mut self, level: Severity, message: &str) {
         if self.lines == LOG_LINES {
             self.dropped = self.dropped.saturating_add(1);
             return;
@@ -185,7 +141,7 @@ impl Journal {
         }
     }
 
-    fn capture(&mut self, level: Severity, message: &str) -> Option<String> {
+    pub(super) fn capture(&mut self, level: Severity, message: &str) -> Option<String> {
         let Origin::Run(plugin) = &self.origin else {
             return None;
         };
@@ -200,34 +156,6 @@ impl Journal {
             level,
             message: self.clean(message, LINE_BYTES).as_str(),
         })
-    }
-}
-
-impl From<reporting::Level> for Severity {
-    fn from(level: reporting::Level) -> Self {
-        match level {
-            reporting::Level::Debug => Self::Debug,
-            reporting::Level::Info => Self::Info,
-            reporting::Level::Warning => Self::Warning,
-            reporting::Level::Error => Self::Error,
-        }
-    }
-}
-
-impl types::Host for State {}
-
-impl reporting::Host for State {
-    fn log(&mut self, level: reporting::Level, message: String) -> wasmtime::Result<()> {
-        self.journal.log(level.into(), &message);
-        Ok(())
-    }
-
-    fn capture(
-        &mut self,
-        level: reporting::Level,
-        message: String,
-    ) -> wasmtime::Result<Option<String>> {
-        Ok(self.journal.capture(level.into(), &message))
     }
 }
 

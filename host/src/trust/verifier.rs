@@ -1,8 +1,8 @@
 //! What the TLS library asks about a server: its chain, and the proof that it has the key.
 //!
 //! The bounds of a chain are kept in every handshake. Whether it is trusted is decided there too for
-//! the host's own clients, whose handshake is one step; a guest's handshake leaves it for afterwards,
-//! see `handshake.rs`. That the server has the key of its certificate is proved in every handshake.
+//! the host's own clients, whose handshake is one step; a guest's handshake leaves it for afterwards
+//! (`plugin/egress/tls/handshake.rs`). That the server has the key of its certificate is proved in every handshake.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,12 +11,12 @@ use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 
+use super::chain::{self, algorithms};
 use super::words::{doubt, protocol_error};
-use super::{algorithms, chain};
 
 /// Verifies the servers of one client, or the server of one handshake.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     /// What a chain has to lead to; nothing where that is verified later.
     roots: Option<Arc<RootCertStore>>,
     unproved: OnceLock<CertificateDer<'static>>,
@@ -24,7 +24,7 @@ pub(super) struct Verifier {
 
 impl Verifier {
     /// One that verifies all of it.
-    pub(super) fn complete(roots: Arc<RootCertStore>) -> Self {
+    pub(crate) fn complete(roots: Arc<RootCertStore>) -> Self {
         Self {
             roots: Some(roots),
             unproved: OnceLock::new(),
@@ -32,7 +32,7 @@ impl Verifier {
     }
 
     /// One that leaves [`chain::verify`] to whoever shakes hands.
-    pub(super) fn deferring() -> Self {
+    pub(crate) fn deferring() -> Self {
         Self {
             roots: None,
             unproved: OnceLock::new(),
@@ -40,7 +40,7 @@ impl Verifier {
     }
 
     /// The certificate whose key the server could not be shown to have.
-    pub(super) fn unproved(&self) -> Option<CertificateDer<'static>> {
+    pub(crate) fn unproved(&self) -> Option<CertificateDer<'static>> {
         self.unproved.get().cloned()
     }
 
