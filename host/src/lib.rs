@@ -25,7 +25,6 @@
 
 pub mod board;
 mod catalog;
-pub mod config;
 mod event_log;
 mod events;
 #[doc(hidden)]
@@ -52,6 +51,7 @@ pub use host::{Host, HostBuilder, Signs, StartError};
 pub use native::IntoOutcome;
 pub use sandbox_options::sandbox_options;
 pub use trust::{Roots, RootsError};
+pub use vitals_config as config;
 use vitals_io::{blocking_pool, regular_file};
 pub use vitals_model as check;
 pub use vitals_model::Outcome;

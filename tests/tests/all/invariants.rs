@@ -63,10 +63,10 @@ fn only_the_bindings_name_a_version_of_the_contract() {
 fn only_the_config_room_reads_the_environment() {
     let lines = lines_with(
         &["env::var", "env::vars", "env::remove_var"],
-        &["host/src/config"],
+        &["host/config/src"],
     );
     assert_eq!(lines, Vec::<String>::new());
-    let own = sources("host/src/config");
+    let own = sources("host/config/src");
     assert!(
         own.iter()
             .any(|(_, text)| text.contains("env::vars_os") || text.contains("env::var_os"))

@@ -232,7 +232,7 @@ pub(super) fn dsn<'de, D: Deserializer<'de>>(
 }
 
 /// A duration as the file would write it.
-pub(crate) fn shown_duration(duration: Duration) -> String {
+pub fn shown_duration(duration: Duration) -> String {
     let printer = SpanPrinter::new()
         .designator(Designator::Compact)
         .spacing(Spacing::BetweenUnits);
@@ -240,7 +240,7 @@ pub(crate) fn shown_duration(duration: Duration) -> String {
 }
 
 /// A size as the file would write it, in the largest unit that needs no fraction.
-pub(crate) fn shown_size(bytes: u64) -> String {
+pub fn shown_size(bytes: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     match units
         .iter()
@@ -325,7 +325,7 @@ pub(super) const LARGEST_NUMBER: u64 = i64::MAX as u64;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::Config;
 
     fn limits(written: &str) -> Result<u64, String> {
         let config = format!("[defaults.limits]\nmemory = {written}").parse::<Config>();

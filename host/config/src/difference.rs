@@ -7,7 +7,7 @@ use super::{Config, Engine, Metrics, Plugins, Sentry, Server};
 
 impl Config {
     /// Whether a host under `running` would do nothing else under this one, wherever its words stand.
-    pub(crate) fn says_the_same(&self, running: &Self) -> bool {
+    pub fn says_the_same(&self, running: &Self) -> bool {
         self.plugins == running.plugins
             && self.tls == running.tls
             && self.tools == running.tools
@@ -19,7 +19,7 @@ impl Config {
 
     /// This configuration as far as a host that runs under `running` can take it over, and the keys
     /// that it can't: those are left as they run, and need a restart.
-    pub(crate) fn taken_over(self, running: &Self) -> (Self, Vec<String>) {
+    pub fn taken_over(self, running: &Self) -> (Self, Vec<String>) {
         let differing = self
             .fixed(running)
             .into_iter()

@@ -6,12 +6,12 @@ use std::fmt;
 use serde::de::{Expected, Unexpected};
 
 use super::Decoder;
-use crate::config::diagnose::{nearest, quoted_list};
-use crate::config::tree::Value;
+use crate::diagnose::{nearest, quoted_list};
+use crate::tree::Value;
 
 /// Why reading stopped.
 #[derive(Debug)]
-pub(in crate::config) enum Stop {
+pub(crate) enum Stop {
     /// The value in hand is not what was expected.
     Unexpected { expected: String },
     /// The word in hand is none of those that are known.

@@ -167,7 +167,7 @@ fn compare<'l>(
 mod tests {
     use super::super::checks::CheckConfig;
     use super::*;
-    use crate::check::{Limits, Root};
+    use vitals_model::{Limits, Root};
 
     fn check(text: &str) -> CheckConfig {
         let config = text.parse::<Config>().expect("a configuration");

@@ -2,11 +2,11 @@
 
 use secrecy::ExposeSecret as _;
 
-use crate::check::PluginName;
-use crate::config::diagnose::Diagnostic;
-use crate::config::faults::Faults;
-use crate::config::notify::{Notify, wrong_header, wrong_label};
-use crate::config::tree::{Node, Way};
+use crate::diagnose::Diagnostic;
+use crate::faults::Faults;
+use crate::notify::{Notify, wrong_header, wrong_label};
+use crate::tree::{Node, Way};
+use vitals_model::PluginName;
 
 /// Reports what does not go together; what is wrong by itself was reported when it was read.
 pub(super) fn hold_together(notify: &Notify, root: &Node, faults: &Faults) {

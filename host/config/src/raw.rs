@@ -14,7 +14,7 @@ use super::checks::{Connections, Fuel, HttpBody, Memory, Output, Schedule};
 use super::notify::Notify;
 use super::sections::{Engine, Metrics, Plugins, Sentry, Server, Tls};
 use super::values::{As, PageUrl, Period, Times};
-use crate::check::{Digest, Limits, PluginName, Root};
+use vitals_model::{Digest, Limits, PluginName, Root};
 
 /// Configuration of vitals. In every string `${NAME}` is replaced by an environment variable and
 /// `${file:PATH}` by the contents of a file less one newline at the end; `$${` is a literal `${`.

@@ -146,7 +146,7 @@ impl Node {
     pub(super) fn shown(&self) -> String {
         match &self.value {
             _ if self.hidden => "a secret".to_owned(),
-            Value::Text(text) => format!("`{}`", crate::check::Text::line(text, SHOWN_BYTES)),
+            Value::Text(text) => format!("`{}`", vitals_model::Text::line(text, SHOWN_BYTES)),
             Value::Integer(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
             Value::Boolean(value) => value.to_string(),
@@ -191,7 +191,7 @@ impl fmt::Display for Way<'_> {
                     write!(
                         f,
                         "{:?}",
-                        crate::check::Text::line(key, SHOWN_BYTES).as_str()
+                        vitals_model::Text::line(key, SHOWN_BYTES).as_str()
                     )
                 }
             }

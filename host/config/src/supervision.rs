@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::diagnose::{Diagnostic, Location};
 use super::environment::{Environment, NOTIFY_SOCKET, WATCHDOG_PID, WATCHDOG_USEC};
 use super::faults::Faults;
-use crate::check::Text;
+use vitals_model::Text;
 
 /// What the service manager that started the process wants told. Set by its environment alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ fn number(environment: &Environment, name: &str, faults: &Faults) -> Option<u64>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Diagnostics, Sources};
+    use crate::{Config, Diagnostics, Sources};
 
     fn read(variables: &[(&str, &str)]) -> Result<Supervision, Diagnostics> {
         let sources = Sources {

@@ -11,7 +11,7 @@ use super::values::{
     Bounds, Count, LONGEST, MOST_TIMES, SHORTEST, server_of, shown_duration, shown_size, web_url,
 };
 use super::{Config, Engine, Notify, Plugins, Schedule, Server};
-use crate::check::Limits;
+use vitals_model::Limits;
 
 /// A value of a configuration that no host can run under.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

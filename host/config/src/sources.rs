@@ -10,7 +10,7 @@ use super::faults::Faults;
 use super::log_filter;
 use super::sections::{LogFormat, Logging};
 use super::tree::{Node, Value};
-use crate::check::Text;
+use vitals_model::Text;
 
 /// Where to read a configuration from. Kept by the host for reading it again.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ impl Sources {
     }
 
     /// The file that is read, or would be if there were one.
-    pub(crate) fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.choose().0
     }
 
@@ -140,7 +140,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::{Config, Diagnostics, Origin};
+    use crate::{Config, Diagnostics, Origin};
 
     fn parse(
         text: &str,

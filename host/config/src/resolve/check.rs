@@ -1,15 +1,15 @@
 //! Reads one `[checks.NAME]`, over what `[defaults]` says.
 
 use super::compare;
-use crate::check::CheckName;
-use crate::check::Limits;
-use crate::config::checks::{Allow, CheckConfig, Defaults, Entry, Schedule, Settings};
-use crate::config::decode::decode;
-use crate::config::diagnose::{Diagnostic, Location};
-use crate::config::faults::Faults;
-use crate::config::raw::{RawAllow, RawCheck, RawLimits};
-use crate::config::settings::settings;
-use crate::config::tree::{Node, Value, Way};
+use crate::checks::{Allow, CheckConfig, Defaults, Entry, Schedule, Settings};
+use crate::decode::decode;
+use crate::diagnose::{Diagnostic, Location};
+use crate::faults::Faults;
+use crate::raw::{RawAllow, RawCheck, RawLimits};
+use crate::settings::settings;
+use crate::tree::{Node, Value, Way};
+use vitals_model::CheckName;
+use vitals_model::Limits;
 
 /// Reads one `[checks.NAME]`.
 pub(super) struct CheckReader<'a> {

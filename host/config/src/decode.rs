@@ -286,7 +286,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use crate::config::Config;
+    use crate::Config;
 
     fn complaints(text: &str) -> Vec<String> {
         let found = text.parse::<Config>().expect_err("something is wrong");

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hosts::HostPattern;
 use super::values::{self, As, Count, Period};
-use crate::check::Root;
+use vitals_model::Root;
 
 /// The server: where it listens and what it answers. A change needs a restart.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -127,7 +127,7 @@ pub struct Tls {
 
 impl Tls {
     /// The PEM files among the roots.
-    pub(crate) fn root_files(&self) -> impl Iterator<Item = &PathBuf> {
+    pub fn root_files(&self) -> impl Iterator<Item = &PathBuf> {
         root_files(&self.roots)
     }
 }

@@ -98,8 +98,8 @@ fn below(way: &Way<'_>) -> String {
 mod tests {
     use serde_json::json;
 
-    use crate::check::CheckName;
-    use crate::config::Config;
+    use crate::Config;
+    use vitals_model::CheckName;
 
     use super::*;
 

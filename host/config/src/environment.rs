@@ -219,7 +219,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::config::{Config, Diagnostics, LogFormat, Logging, Sources};
+    use crate::{Config, Diagnostics, LogFormat, Logging, Sources};
 
     fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, Diagnostics> {
         let sources = Sources {

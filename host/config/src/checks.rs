@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::diagnose::{Diagnostics, Location};
 use super::values::{Count, LARGEST_NUMBER, Size};
-use crate::check::{Digest, Limits, PluginName, Root};
+use vitals_model::{Digest, Limits, PluginName, Root};
 
 /// The configuration of one check. Two are equal that say the same, wherever they stand.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::diagnose::{Diagnostic, Location};
 use super::environment::LOG;
-use crate::check::Text;
+use vitals_model::Text;
 
 /// What is wrong with a filter.
 pub(super) fn fault(filter: &str) -> Option<Diagnostic> {

@@ -1,6 +1,6 @@
 //! The configuration of the host: typed, validated, with every default filled in.
 //!
-//! The only room that reads the configuration file and the environment. It knows what a key is
+//! The only crate that reads the configuration file and the environment. It knows what a key is
 //! called and what it may say, and nothing of what the host does with it.
 
 mod bounds;
@@ -37,7 +37,7 @@ pub use diagnose::{Diagnostic, Diagnostics, Location};
 pub use difference::need_restart;
 pub use environment::{Environment, VARIABLES, Variable};
 pub use hosts::HostPattern;
-pub(crate) use hosts::is_below;
+pub use hosts::is_below;
 pub use notify::{Alertmanager, Notified, Notify, Webhook};
 pub use schema::json_schema;
 pub use sections::{
@@ -46,13 +46,13 @@ pub use sections::{
 };
 pub use sources::{Argument, Sources};
 pub use supervision::Supervision;
-pub(crate) use values::{shown_duration, shown_size};
+pub use values::{shown_duration, shown_size};
 
-use crate::check::CheckName;
-pub use crate::check::{Limits, Root, Secrets};
-use crate::regular_file::{self, ReadError};
 use faults::Faults;
 use tree::Node;
+use vitals_io::regular_file::{self, ReadError};
+use vitals_model::CheckName;
+pub use vitals_model::{Limits, Root, Secrets};
 
 /// The configuration of a host.
 ///
@@ -144,7 +144,7 @@ impl Config {
     }
 
     /// The PEM files of trusted roots that it names.
-    pub(crate) fn root_files(&self) -> BTreeSet<&PathBuf> {
+    pub fn root_files(&self) -> BTreeSet<&PathBuf> {
         let own = self.checks.values().filter_map(|it| it.roots.as_deref());
         let own = own.flat_map(sections::root_files);
         self.tls.root_files().chain(own).collect()

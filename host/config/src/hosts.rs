@@ -24,7 +24,7 @@ pub enum HostPattern {
 
 impl HostPattern {
     /// Whether `name` is meant, which is in lower case and without a dot at its end.
-    pub(crate) fn matches(&self, name: &str) -> bool {
+    pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Any => true,
             Self::Below(parent) => is_below(name, parent),
@@ -34,7 +34,7 @@ impl HostPattern {
 }
 
 /// Whether a name is one below another.
-pub(crate) fn is_below(name: &str, parent: &str) -> bool {
+pub fn is_below(name: &str, parent: &str) -> bool {
     let rest = name.strip_suffix(parent);
     rest.and_then(|rest| rest.strip_suffix('.'))
         .is_some_and(|rest| !rest.is_empty())
@@ -96,7 +96,7 @@ const EXPECTED: &str = "a host name without scheme and port: write for example \
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::Config;
 
     #[test]
     fn a_pattern_is_a_name_what_is_below_one_or_anything() {

@@ -11,8 +11,8 @@ use super::diagnose::{Diagnostic, Location};
 use super::environment::Environment;
 use super::faults::Faults;
 use super::tree::{Node, Value, Way};
-use crate::check::Text;
-use crate::regular_file::{self, ReadError};
+use vitals_io::regular_file::{self, ReadError};
+use vitals_model::Text;
 
 /// What expanding a file's strings came across.
 #[derive(Default)]
@@ -233,8 +233,8 @@ const SHOWN_BYTES: usize = 80;
 mod tests {
     use std::fs;
 
-    use crate::check::CheckName;
-    use crate::config::{Config, Diagnostics, Environment, Settings, Sources};
+    use crate::{Config, Diagnostics, Environment, Settings, Sources};
+    use vitals_model::CheckName;
 
     use super::*;
 
