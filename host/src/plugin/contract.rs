@@ -123,6 +123,7 @@ pub(super) struct Disk {
 
 /// The machine's memory.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the contract calls them so")]
 pub(super) struct Memory {
     pub(super) total_bytes: u64,
     pub(super) available_bytes: u64,

@@ -30,14 +30,16 @@ pub(super) fn check(component: &Component, engine: &Engine) -> Result<ContractVe
     if let Some(other) = unknown_version(exports.iter().chain(&imports)) {
         return Err(LoadError::Contract {
             guest: other,
-            host: either(ContractVersion::ALL.map(|version| version.as_str().to_owned())),
+            host: ContractVersion::ALL.map(ContractVersion::as_str).join(OR),
         });
     }
     let mut versions = ContractVersion::ALL.into_iter();
     let Some(version) = versions.find(|version| exports.contains(&export(*version))) else {
         return Err(LoadError::AnotherWorld {
             exports: listed(&exports),
-            contract: either(ContractVersion::ALL.map(|version| format!("`{}`", export(version)))),
+            contract: ContractVersion::ALL
+                .map(|version| format!("`{}`", export(version)))
+                .join(OR),
         });
     };
     let unknown: Vec<_> = imports
@@ -73,10 +75,6 @@ fn unknown_version<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<St
     names.find_map(version)
 }
 
-fn either<const N: usize>(choices: [String; N]) -> String {
-    choices.join(" or ")
-}
-
 fn is_offered(name: &str, contract: ContractVersion) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     // No more than a number: what may follow it has no end.
@@ -106,6 +104,8 @@ fn listed(names: &[String]) -> String {
     list.join(", ")
 }
 
+/// What stands between choices.
+const OR: &str = " or ";
 /// How much of a name is shown.
 const NAME_BYTES: usize = 128;
 
