@@ -1,9 +1,14 @@
 //! Rules of the architecture that the compiler does not hold: read from the sources themselves.
 
+mod module_graph;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use vitals_tests::{Vitals, guests};
+
+use module_graph::ModuleGraph;
 
 /// All files of Rust source below a directory of the repository, by their path in it.
 fn sources(directory: &str) -> Vec<(PathBuf, String)> {
@@ -49,8 +54,11 @@ fn lines_with(words: &[&str], rooms: &[&str]) -> Vec<String> {
 #[test]
 fn only_the_plugin_room_names_wasmtime() {
     // The version of the engine is a constant of that room, and a label of a metric.
-    let lines = lines_with(&["wasmtime::", "wasmtime_wasi"], &["host/src/plugin"]);
-    assert_eq!(lines, Vec::<String>::new());
+    for (file, path) in foreign(&graphs("host/src")) {
+        let is_engine = path.starts_with("wasmtime::") || path.starts_with("wasmtime_");
+        let is_known = !is_engine || is_in(file, "host/src/plugin");
+        assert!(is_known, "{} names {path}", file.display());
+    }
 }
 
 #[test]
@@ -75,80 +83,113 @@ fn only_the_config_room_reads_the_environment() {
 
 #[test]
 fn the_rooms_know_no_more_than_they_may() {
-    for (room, strangers) in [
+    let graphs = graphs("host/src");
+    for (room, crates, rooms) in [
         (
             "config",
-            &[
-                "axum",
-                "wasmtime",
-                "crate::plugin",
-                "crate::board",
-                "crate::schedule",
-                "crate::http",
-            ][..],
+            &["axum", "wasmtime"][..],
+            &["board", "http", "plugin", "schedule"][..],
         ),
+        ("check", &["axum", "std::fs", "tokio", "wasmtime"], &[]),
+        ("plugin", &["axum"], &[]),
         (
-            "check",
-            &[
-                "axum",
-                "wasmtime",
-                "tokio::",
-                "crate::config",
-                "crate::plugin",
-                "crate::board",
-                "std::fs",
-            ][..],
+            "schedule",
+            &["axum"],
+            &["board", "catalog", "http", "plugin"],
         ),
+        ("board", &["axum"], &["catalog", "http", "plugin"]),
+        ("http", &["wasmtime"], &["catalog", "plugin", "schedule"]),
+    ] {
+        let room = format!("host/src/{room}");
+        for (file, path) in foreign(&graphs) {
+            let is_one = |name: &&str| path.starts_with(&format!("{name}::"));
+            let is_known = !is_in(file, &room) || !crates.iter().any(is_one);
+            assert!(is_known, "{} names {path}", file.display());
+        }
+        for (file, import) in imports_from(&graphs, &room) {
+            let is_one = |other: &&str| is_in(import, &format!("host/src/{other}"));
+            let is_known = !rooms.iter().any(is_one);
+            assert!(is_known, "{} imports {}", file.display(), import.display());
+        }
+    }
+}
+
+#[test]
+fn the_sandbox_stands_on_what_could_be_crates_below_it() {
+    let graphs = graphs("host/src");
+    for (room, below) in [
+        ("check", &[][..]),
+        ("blocking_pool", &["priority"]),
+        ("trust", &["check", "regular_file"]),
         (
             "plugin",
             &[
-                "axum",
-                "crate::http",
-                "crate::schedule",
-                "crate::board",
-                "crate::catalog",
-            ][..],
-        ),
-        (
-            "schedule",
-            &[
-                "axum",
-                "crate::http",
-                "crate::plugin",
-                "crate::board",
-                "crate::catalog",
-            ][..],
-        ),
-        (
-            "board",
-            &["axum", "crate::http", "crate::plugin", "crate::catalog"][..],
-        ),
-        (
-            "http",
-            &[
-                "wasmtime",
-                "crate::plugin",
-                "crate::schedule",
-                "crate::catalog",
-            ][..],
+                "blocking_pool",
+                "check",
+                "config/values",
+                "panics",
+                "priority",
+                "regular_file",
+                "trust",
+            ],
         ),
     ] {
-        let others: Vec<_> = [
-            "config", "check", "plugin", "schedule", "board", "http", "catalog", "watch", "host",
-            "metrics",
-        ]
-        .into_iter()
-        .filter(|other| *other != room)
-        .map(|other| format!("host/src/{other}"))
-        .collect();
-        let others: Vec<_> = others.iter().map(String::as_str).collect();
-        let in_room = format!("host/src/{room}");
-        let lines: Vec<_> = lines_with(strangers, &others)
-            .into_iter()
-            .filter(|line| line.starts_with(&in_room))
-            .collect();
-        assert_eq!(lines, Vec::<String>::new(), "the room `{room}`");
+        for (file, import) in imports_from(&graphs, &format!("host/src/{room}")) {
+            let is_one = |other: &&str| is_in(import, &format!("host/src/{other}"));
+            let is_below = below.iter().any(is_one);
+            assert!(is_below, "{} imports {}", file.display(), import.display());
+        }
     }
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    for directory in WITHOUT_CIRCLES {
+        for graph in graphs(directory) {
+            for circle in graph.circles() {
+                let is_outside = circle.iter().all(|file| !is_in(file, directory));
+                assert!(is_outside, "{circle:#?}");
+            }
+        }
+    }
+}
+
+/// Where no two files import each other, however far around.
+const WITHOUT_CIRCLES: &[&str] = &["host/src/check", "host/src/plugin", "host/src/trust"];
+
+/// Whether a file is that of a module, or lies below it.
+fn is_in(file: &Path, module: &str) -> bool {
+    file.starts_with(module) || file == Path::new(&format!("{module}.rs"))
+}
+
+/// The graphs of the crates that a directory of sources belongs to: of the library, and of the binary.
+fn graphs(directory: &str) -> Vec<ModuleGraph> {
+    let (package, _) = directory.split_once("/src").expect("it is below `src`");
+    let source = format!("{package}/src");
+    let files: BTreeMap<_, _> = sources(&source).into_iter().collect();
+    let roots = ["lib.rs", "main.rs"].map(|root| Path::new(&source).join(root));
+    let roots = roots.iter().filter(|root| files.contains_key(*root));
+    roots.map(|root| ModuleGraph::of(root, &files)).collect()
+}
+
+/// The files of a module, each with what it imports from outside of the module.
+fn imports_from<'g>(graphs: &'g [ModuleGraph], module: &str) -> Vec<(&'g Path, &'g Path)> {
+    let mut found = Vec::new();
+    for (file, imports) in graphs.iter().flat_map(|graph| &graph.imports) {
+        let outside = imports.iter().filter(|_| is_in(file, module));
+        let outside = outside.filter(|import| !is_in(import, module));
+        found.extend(outside.map(|import| (file.as_path(), import.as_path())));
+    }
+    found
+}
+
+/// The files of crates, each with the paths in it that lead to other crates.
+fn foreign(graphs: &[ModuleGraph]) -> Vec<(&Path, &str)> {
+    let mut found = Vec::new();
+    for (file, paths) in graphs.iter().flat_map(|graph| &graph.foreign) {
+        found.extend(paths.iter().map(|path| (file.as_path(), path.as_str())));
+    }
+    found
 }
 
 #[test]
