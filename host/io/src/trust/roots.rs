@@ -15,8 +15,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::verifier::Verifier;
-use crate::check::Root;
 use crate::regular_file::{self, ReadError};
+use vitals_model::Root;
 
 /// A set of root certificates that connections trust. Cheap to clone; the default trusts nobody.
 #[derive(Clone, Default)]
@@ -31,33 +31,32 @@ struct RootSet {
 }
 
 /// What connections that trust a set are made with.
-pub(crate) struct Client {
+pub struct Client {
     /// That of HTTP/1.1 by a client that trusts it, whose handshake verifies the whole chain.
-    pub(crate) config: Arc<ClientConfig>,
+    pub config: Arc<ClientConfig>,
     /// The certificates of the set, the machine's among them.
-    pub(crate) roots: Arc<RootCertStore>,
+    pub roots: Arc<RootCertStore>,
 }
 
 impl Roots {
     /// Reads the PEM files among `roots`, for connections that are no check's.
-    pub(crate) fn read(roots: &[Root]) -> Result<Self, RootsError> {
+    pub fn read(roots: &[Root]) -> Result<Self, RootsError> {
         RootFiles::read(roots).map(|files| SharedRoots::default().of(files))
     }
 
     /// What a client of HTTP/1.1 that trusts them connects with. It verifies chains within the bounds
     /// that hold for guests' connections. Blocks, because the machine's roots may have to be read.
-    pub(crate) fn client_config(&self) -> ClientConfig {
+    pub fn client_config(&self) -> ClientConfig {
         ClientConfig::clone(&self.0.client().config)
     }
 
     /// Whether they are the same set in memory.
-    #[cfg(test)]
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What a connection of a guest is made with. Whoever gives up waiting leaves the reading to go on.
-    pub(crate) async fn client(&self) -> &Client {
+    pub async fn client(&self) -> &Client {
         if let Some(made) = self.0.client.get() {
             return made;
         }
@@ -70,9 +69,9 @@ impl Roots {
         self.0.client()
     }
 
-    /// Reads them now, which takes as long as `wait` does.
-    #[cfg(test)]
-    pub(crate) fn read_slowly(&self, wait: impl FnOnce()) {
+    /// Reads them now, which takes as long as `wait` does: for tests.
+    #[doc(hidden)]
+    pub fn read_slowly(&self, wait: impl FnOnce()) {
         self.0.client.get_or_init(|| {
             wait();
             self.0.make_client()
@@ -132,11 +131,11 @@ impl Client {
 
 /// The sets that are in use, so that checks with the same roots share them.
 #[derive(Default)]
-pub(crate) struct SharedRoots(Vec<Weak<RootSet>>);
+pub struct SharedRoots(Vec<Weak<RootSet>>);
 
 impl SharedRoots {
     /// A set of what was read; one that holds what another holds already is that other.
-    pub(crate) fn of(&mut self, files: RootFiles) -> Roots {
+    pub fn of(&mut self, files: RootFiles) -> Roots {
         let RootFiles {
             system,
             certificates,
@@ -157,14 +156,14 @@ impl SharedRoots {
 }
 
 /// What a list of roots says, with its files read.
-pub(crate) struct RootFiles {
+pub struct RootFiles {
     system: bool,
     certificates: Vec<CertificateDer<'static>>,
 }
 
 impl RootFiles {
     /// Reads the PEM files of a list. Blocks.
-    pub(crate) fn read(roots: &[Root]) -> Result<Self, RootsError> {
+    pub fn read(roots: &[Root]) -> Result<Self, RootsError> {
         let (mut system, mut certificates) = (false, Vec::new());
         for root in roots {
             match root {
@@ -202,7 +201,7 @@ pub enum RootsError {
 
 impl RootsError {
     /// Whether it is the host's own trouble, and says nothing of the file.
-    pub(crate) fn is_of_host(&self) -> bool {
+    pub fn is_of_host(&self) -> bool {
         matches!(self, Self::Read { source, .. } if regular_file::is_of_host(source))
     }
 }

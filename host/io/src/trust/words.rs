@@ -7,15 +7,11 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use crate::check::Text;
+use vitals_model::Text;
 
 /// Why a chain is not trusted. `leaf` is its first certificate where that is at hand, `roots` the
 /// number of roots that there are.
-pub(crate) fn doubt(
-    reason: &CertificateError,
-    leaf: Option<&CertificateDer<'_>>,
-    roots: usize,
-) -> String {
+pub fn doubt(reason: &CertificateError, leaf: Option<&CertificateDer<'_>>, roots: usize) -> String {
     let mut words = match reason {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "it has expired".into()
@@ -66,7 +62,7 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
 
 /// Why the proof that a server holds the key of `leaf` failed, where that is no fault of the proof: the
 /// cryptography takes no RSA keys below 2048 bits.
-pub(crate) fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
+pub fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
     let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
     match leaf.public_key().parsed() {
         Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS => Some(format!(
@@ -79,7 +75,7 @@ pub(crate) fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
 }
 
 /// What broke a handshake or a connection of TLS.
-pub(crate) fn protocol_error(error: &rustls::Error) -> String {
+pub fn protocol_error(error: &rustls::Error) -> String {
     use rustls::Error;
     let words = match error {
         Error::AlertReceived(alert) => refusal(*alert),

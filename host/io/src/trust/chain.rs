@@ -17,7 +17,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Why a chain is not looked at.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ChainError {
+pub enum ChainError {
     /// It has too many certificates.
     #[error(
         "it came in a chain of {0} certificates, and the host takes at most {MAX_CERTIFICATES}"
@@ -41,7 +41,7 @@ impl From<ChainError> for Error {
 }
 
 /// Whether a chain, the server's own certificate first, is small enough to be verified.
-pub(crate) fn hold_to_bounds(
+pub fn hold_to_bounds(
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
 ) -> Result<(), ChainError> {
@@ -57,7 +57,7 @@ pub(crate) fn hold_to_bounds(
 }
 
 /// Verifies that a chain within its bounds leads to one of `roots`, and that it is for `name`.
-pub(crate) fn verify(
+pub fn verify(
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
     name: &ServerName<'_>,

@@ -16,7 +16,7 @@ use super::words::{doubt, protocol_error};
 
 /// Verifies the servers of one client, or the server of one handshake.
 #[derive(Debug)]
-pub(crate) struct Verifier {
+pub struct Verifier {
     /// What a chain has to lead to; nothing where that is verified later.
     roots: Option<Arc<RootCertStore>>,
     unproved: OnceLock<CertificateDer<'static>>,
@@ -24,7 +24,7 @@ pub(crate) struct Verifier {
 
 impl Verifier {
     /// One that verifies all of it.
-    pub(crate) fn complete(roots: Arc<RootCertStore>) -> Self {
+    pub fn complete(roots: Arc<RootCertStore>) -> Self {
         Self {
             roots: Some(roots),
             unproved: OnceLock::new(),
@@ -32,7 +32,7 @@ impl Verifier {
     }
 
     /// One that leaves [`chain::verify`] to whoever shakes hands.
-    pub(crate) fn deferring() -> Self {
+    pub fn deferring() -> Self {
         Self {
             roots: None,
             unproved: OnceLock::new(),
@@ -40,7 +40,7 @@ impl Verifier {
     }
 
     /// The certificate whose key the server could not be shown to have.
-    pub(crate) fn unproved(&self) -> Option<CertificateDer<'static>> {
+    pub fn unproved(&self) -> Option<CertificateDer<'static>> {
         self.unproved.get().cloned()
     }
 

@@ -8,8 +8,8 @@ mod roots;
 mod verifier;
 mod words;
 
-pub(crate) use self::chain::{hold_to_bounds, verify};
-pub(crate) use self::roots::{RootFiles, SharedRoots};
+pub use self::chain::{hold_to_bounds, verify};
+pub use self::roots::{RootFiles, SharedRoots};
 pub use self::roots::{Roots, RootsError};
-pub(crate) use self::verifier::Verifier;
-pub(crate) use self::words::{doubt, protocol_error, unprovable};
+pub use self::verifier::Verifier;
+pub use self::words::{doubt, protocol_error, unprovable};
