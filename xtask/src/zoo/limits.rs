@@ -46,7 +46,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "deadline-computing",
         "nothing ends or interrupts a guest that computes",
         &[edit(
-            "host/src/plugin/call.rs",
+            "host/sandbox/src/call.rs",
             "            if Instant::now() >= state.deadline {
                 return Err(DeadlinePassed.into());
             }
@@ -60,7 +60,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "deadline-waiting",
         "nothing ends a run that waits for the host",
         &[edit(
-            "host/src/plugin/call.rs",
+            "host/sandbox/src/call.rs",
             "        let ended = tokio::time::timeout_at(deadline.into(), in_time).await;
         ended.ok().flatten()",
             "        in_time.await",
@@ -70,7 +70,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "fuel",
         "fuel without end",
         &[edit(
-            "host/src/plugin/call.rs",
+            "host/sandbox/src/call.rs",
             ".set_fuel(limits.fuel)",
             ".set_fuel(u64::MAX)",
         )],
@@ -79,7 +79,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "memory",
         "memory without end",
         &[edit(
-            "host/src/plugin/limiter.rs",
+            "host/sandbox/src/limiter.rs",
             "if asked > self.limit {",
             "if asked == usize::MAX {",
         )],
@@ -88,7 +88,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "memory-sum",
         "the limit holds for each memory by itself",
         &[edit(
-            "host/src/plugin/limiter.rs",
+            "host/sandbox/src/limiter.rs",
             "self.grow(desired.saturating_sub(current), desired, maximum)",
             "self.held = current;
         self.grow(desired.saturating_sub(current), desired, maximum)",
@@ -98,7 +98,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "memory-tables",
         "tables do not count as memory",
         &[edit(
-            "host/src/plugin/limiter.rs",
+            "host/sandbox/src/limiter.rs",
             "elements.saturating_mul(size_of::<usize>());",
             "elements.saturating_mul(0);",
         )],
@@ -107,7 +107,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "stack",
         "a stack of 8 MiB",
         &[edit(
-            "host/src/plugin/engine.rs",
+            "host/sandbox/src/engine.rs",
             "const WASM_STACK: usize = 512 << 10;",
             "const WASM_STACK: usize = 8 << 20;",
         )],
@@ -116,7 +116,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "output",
         "as many bytes in one call as a guest likes",
         &[edit(
-            "host/src/plugin/call.rs",
+            "host/sandbox/src/call.rs",
             "store.set_hostcall_fuel(usize::try_from(limits.output).unwrap_or(usize::MAX));",
             "store.set_hostcall_fuel(usize::MAX);",
         )],
@@ -125,7 +125,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "handles",
         "as many handles as a guest likes",
         &[edit(
-            "host/src/plugin/call.rs",
+            "host/sandbox/src/call.rs",
             "store.set_max_component_handles(limits.resources);",
             "store.set_max_component_handles(usize::MAX);",
         )],
@@ -135,12 +135,12 @@ pub(super) const LIMITS: &[Limit] = &[
         "as many handles, and things of the host's behind them, as a guest likes",
         &[
             edit(
-                "host/src/plugin/call.rs",
+                "host/sandbox/src/call.rs",
                 "store.set_max_component_handles(limits.resources);",
                 "store.set_max_component_handles(usize::MAX);",
             ),
             edit(
-                "host/src/plugin/state.rs",
+                "host/sandbox/src/state.rs",
                 "table.set_max_capacity(limits.resources.saturating_mul(2));",
                 "table.set_max_capacity(usize::MAX);",
             ),
@@ -150,7 +150,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "random",
         "as many random bytes in one call as wasmtime allows by itself, 64 MiB",
         &[edit(
-            "host/src/plugin/state.rs",
+            "host/sandbox/src/state.rs",
             "            .max_random_size(RANDOM_BYTES)\n",
             "            .max_random_size(RANDOM_BYTES << 6)\n",
         )],
@@ -159,7 +159,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "header-size",
         "headers as large as wasmtime allows by itself, 128 KiB",
         &[edit(
-            "host/src/plugin/state.rs",
+            "host/sandbox/src/state.rs",
             "http.set_field_size_limit(HEADER_BYTES);",
             "http.set_field_size_limit(HEADER_BYTES << 1);",
         )],
@@ -168,7 +168,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "kept",
         "headers, requests and bodies of one run without end",
         &[edit(
-            "host/src/plugin/egress/requests.rs",
+            "host/sandbox/src/egress/requests.rs",
             "const KEPT_OF_ANY: u64 = 4 << 20;",
             "const KEPT_OF_ANY: u64 = 1 << 40;",
         )],
@@ -177,7 +177,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "request-method",
         "methods of any length",
         &[edit(
-            "host/src/plugin/egress/requests.rs",
+            "host/sandbox/src/egress/requests.rs",
             "const MAX_METHOD: usize = 64;",
             "const MAX_METHOD: usize = usize::MAX;",
         )],
@@ -186,7 +186,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "request-authority",
         "authorities of any length",
         &[edit(
-            "host/src/plugin/egress/requests.rs",
+            "host/sandbox/src/egress/requests.rs",
             "const MAX_AUTHORITY: usize = 1 << 10;",
             "const MAX_AUTHORITY: usize = usize::MAX;",
         )],
@@ -195,7 +195,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "stdout",
         "all of standard output is kept",
         &[edit(
-            "host/src/plugin/output.rs",
+            "host/sandbox/src/output.rs",
             "const TAIL_BYTES: usize = 16 << 10;",
             "const TAIL_BYTES: usize = 64 << 20;",
         )],
@@ -204,7 +204,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "stdout-line",
         "a line of standard output may be as long as all of it",
         &[edit(
-            "host/src/plugin/output.rs",
+            "host/sandbox/src/output.rs",
             "const LINE_BYTES: usize = 2 << 10;",
             "const LINE_BYTES: usize = 2 << 20;",
         )],
@@ -213,7 +213,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "log-lines",
         "as many log lines as a guest likes",
         &[edit(
-            "host/src/plugin/journal.rs",
+            "host/sandbox/src/journal.rs",
             "const LOG_LINES: u32 = 64;",
             "const LOG_LINES: u32 = u32::MAX;",
         )],
@@ -222,7 +222,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "log-line",
         "log lines of 64 KiB",
         &[edit(
-            "host/src/plugin/journal.rs",
+            "host/sandbox/src/journal.rs",
             "const LINE_BYTES: usize = 2 << 10;",
             "const LINE_BYTES: usize = 64 << 10;",
         )],
@@ -231,7 +231,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "captures",
         "as many reports to the error tracker as a guest likes",
         &[edit(
-            "host/src/plugin/journal.rs",
+            "host/sandbox/src/journal.rs",
             "const CAPTURES: u32 = 5;",
             "const CAPTURES: u32 = u32::MAX;",
         )],
@@ -249,7 +249,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "metric-labels",
         "as many labels of a metric as a guest likes",
         &[edit(
-            "host/src/plugin/metrics.rs",
+            "host/sandbox/src/metrics.rs",
             "const LABELS: usize = 8;",
             "const LABELS: usize = usize::MAX;",
         )],
@@ -258,7 +258,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "metric-label-value",
         "labels of a mebibyte",
         &[edit(
-            "host/src/plugin/metrics.rs",
+            "host/sandbox/src/metrics.rs",
             "const VALUE_BYTES: usize = 128;",
             "const VALUE_BYTES: usize = 1 << 20;",
         )],
@@ -267,7 +267,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "metric-buckets",
         "as many buckets as a guest likes",
         &[edit(
-            "host/src/plugin/metrics.rs",
+            "host/sandbox/src/metrics.rs",
             "const BUCKETS: usize = 32;",
             "const BUCKETS: usize = usize::MAX;",
         )],
@@ -348,7 +348,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "connections",
         "as many connections and look-ups as a guest likes",
         &[edit(
-            "host/src/plugin/egress.rs",
+            "host/sandbox/src/egress.rs",
             "left.checked_sub(1)",
             "Some(left.wrapping_sub(1))",
         )],
@@ -357,7 +357,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "http-body",
         "bodies without end",
         &[edit(
-            "host/src/plugin/egress/body.rs",
+            "host/sandbox/src/egress/body.rs",
             "(self.seen > self.limit)",
             "(self.seen == u64::MAX)",
         )],
@@ -366,7 +366,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "http-response-headers",
         "answers with headers of a mebibyte",
         &[edit(
-            "host/src/plugin/egress/client.rs",
+            "host/sandbox/src/egress/client.rs",
             "builder.max_buf_size(HEADER_BYTES);",
             "builder.max_buf_size(HEADER_BYTES << 4);",
         )],
@@ -376,12 +376,12 @@ pub(super) const LIMITS: &[Limit] = &[
         "requests to whom a guest likes",
         &[
             edit(
-                "host/src/plugin/egress/client.rs",
+                "host/sandbox/src/egress/client.rs",
                 "        self.granted(self.0.grants.permit(&peer)).map_err(no_way)?;\n",
                 "",
             ),
             edit(
-                "host/src/plugin/egress.rs",
+                "host/sandbox/src/egress.rs",
                 "        self.granted(run.grants.permit(peer))?;\n",
                 "",
             ),
@@ -391,7 +391,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "http-addresses",
         "the addresses that a name leads to are not looked at",
         &[edit(
-            "host/src/plugin/egress.rs",
+            "host/sandbox/src/egress.rs",
             "match run.grants.permit_address(peer, resolved) {",
             "match run.grants.permit_address(peer, resolved).or(Ok(())) {",
         )],
@@ -400,7 +400,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "http-user",
         "a user may stand before the host",
         &[edit(
-            "host/src/plugin/egress/client.rs",
+            "host/sandbox/src/egress/client.rs",
             "Peer::parse(channel, authority.as_str())",
             "Peer::parse(channel, authority.as_str().rsplit('@').next().unwrap_or_default())",
         )],
@@ -409,7 +409,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "tcp-grants",
         "connections to whom a guest likes",
         &[edit(
-            "host/src/plugin/egress/sockets.rs",
+            "host/sandbox/src/egress/sockets.rs",
             "SocketAddrUse::TcpConnect => self.permit_peer(Channel::Tcp, address),",
             "SocketAddrUse::TcpConnect => Ok(()),",
         )],
@@ -418,7 +418,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "udp-grants",
         "datagrams to whom a guest likes",
         &[edit(
-            "host/src/plugin/egress/sockets.rs",
+            "host/sandbox/src/egress/sockets.rs",
             "SocketAddrUse::UdpSend => match self.permit_peer(Channel::Udp, address) {",
             "SocketAddrUse::UdpSend => match self.permit_peer(Channel::Udp, address).or(Ok(())) {",
         )],
@@ -428,12 +428,12 @@ pub(super) const LIMITS: &[Limit] = &[
         "guests bind and listen where they like",
         &[
             edit(
-                "host/src/plugin/egress/sockets.rs",
+                "host/sandbox/src/egress/sockets.rs",
                 "SocketAddrUse::TcpBind => only_unspecified(Kind::Tcp, address),",
                 "SocketAddrUse::TcpBind => Ok(()),",
             ),
             edit(
-                "host/src/plugin/egress/sockets.rs",
+                "host/sandbox/src/egress/sockets.rs",
                 "                Err(Refusal::never(Kind::Tcp, &what))",
                 "                Err(Refusal::never(Kind::Tcp, &what)).or(Ok(()))",
             ),
@@ -444,13 +444,13 @@ pub(super) const LIMITS: &[Limit] = &[
         "TLS to whom a guest likes",
         &[
             edit(
-                "host/src/plugin/egress/connect.rs",
+                "host/sandbox/src/egress/connect.rs",
                 "        self.granted(self.0.grants.permit(peer))
             .map_err(|no_way| self.unreached(no_way))?;\n",
                 "",
             ),
             edit(
-                "host/src/plugin/egress.rs",
+                "host/sandbox/src/egress.rs",
                 "        self.granted(run.grants.permit(peer))?;\n",
                 "",
             ),
@@ -460,7 +460,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "look-up-grants",
         "look-ups of any name",
         &[edit(
-            "host/src/plugin/egress/look_up.rs",
+            "host/sandbox/src/egress/look_up.rs",
             "        self.permitted(self.0.grants.permit_look_up(&host))?;\n",
             "",
         )],
@@ -469,7 +469,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "closed-addresses",
         "a network grants the closed addresses in it too",
         &[edit(
-            "host/src/plugin/grants.rs",
+            "host/sandbox/src/grants.rs",
             "HostPattern::Net(_) => reach != Reach::Closed && granted.covers(&literal),",
             "HostPattern::Net(_) => granted.covers(&literal),",
         )],
@@ -478,7 +478,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "loopback-by-name",
         "any granted name may lead to this machine",
         &[edit(
-            "host/src/plugin/grants.rs",
+            "host/sandbox/src/grants.rs",
             "Reach::Own => name.as_ref() == LOCALHOST,",
             "Reach::Own => name.as_ref() == LOCALHOST || reach == Reach::Own,",
         )],
@@ -487,7 +487,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "own-addresses",
         "of this machine's addresses only loopback is known",
         &[edit(
-            "host/src/plugin/egress/machine.rs",
+            "host/sandbox/src/egress/machine.rs",
             "address.is_loopback() || is_local_to_sockets(address) || route::is_local(address)",
             "address.is_loopback()",
         )],
@@ -496,7 +496,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "refusals",
         "as many refusals are kept as a guest makes",
         &[edit(
-            "host/src/plugin/egress.rs",
+            "host/sandbox/src/egress.rs",
             "const MAX_REFUSALS: usize = 16;",
             "const MAX_REFUSALS: usize = 1 << 16;",
         )],
@@ -505,7 +505,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "files-as-written",
         "a path is not held against the grants as it is written",
         &[edit(
-            "host/src/plugin/files.rs",
+            "host/sandbox/src/files.rs",
             "if let Err(refusal) = self.grants.permit_file(&asked) {",
             "if let Err(refusal) = self.grants.permit_file(&asked).or(Ok(())) {",
         )],
@@ -514,7 +514,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "files-as-they-lead",
         "the place that a path leads to is not held against the grants",
         &[edit(
-            "host/src/plugin/files/place.rs",
+            "host/sandbox/src/files/place.rs",
             "                .permit_place(asked, &leads, resolve)
                 .map_err(denied)?;",
             "                .permit_place(asked, &leads, resolve)
@@ -526,7 +526,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "files-kinds",
         "anything that has a path is read as a file",
         &[edit(
-            "host/src/plugin/files/place.rs",
+            "host/sandbox/src/files/place.rs",
             "FileType::RegularFile | FileType::Directory => return Ok(Self { path, stat, kind }),",
             "_ if stat.st_mode > 0 => return Ok(Self { path, stat, kind }),",
         )],
@@ -535,7 +535,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "files-size",
         "a read of 64 MiB",
         &[edit(
-            "host/src/plugin/files/reading.rs",
+            "host/sandbox/src/files/reading.rs",
             "const READ_BYTES: usize = 1 << 20;",
             "const READ_BYTES: usize = 64 << 20;",
         )],
@@ -544,7 +544,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "files-names",
         "all the names of a directory",
         &[edit(
-            "host/src/plugin/files/reading.rs",
+            "host/sandbox/src/files/reading.rs",
             "const NAMES: usize = 10_000;",
             "const NAMES: usize = 1 << 30;",
         )],
@@ -553,7 +553,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "system-grants",
         "the machine's figures for everybody",
         &[edit(
-            "host/src/plugin/system.rs",
+            "host/sandbox/src/system.rs",
             "if let Err(refusal) = decision {",
             "if let Err(refusal) = decision.or(Ok(())) {",
         )],
@@ -562,7 +562,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "file-size",
         "plugins of 2 GiB",
         &[edit(
-            "host/src/plugin/admission.rs",
+            "host/sandbox/src/admission.rs",
             "const MAX_BYTES: u64 = 64 << 20;",
             "const MAX_BYTES: u64 = 2 << 30;",
         )],
@@ -580,7 +580,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "imports",
         "unknown imports are left to the linker",
         &[edit(
-            "host/src/plugin/admission.rs",
+            "host/sandbox/src/admission.rs",
             "    imports::check(component, sandbox.engine())?;\n",
             "    let _ = imports::check(component, sandbox.engine());\n",
         )],
@@ -590,12 +590,12 @@ pub(super) const LIMITS: &[Limit] = &[
         "any number of memories and tables",
         &[
             edit(
-                "host/src/plugin/engine.rs",
+                "host/sandbox/src/engine.rs",
                 "const MAX_MEMORIES: u32 = 8;",
                 "const MAX_MEMORIES: u32 = 16;",
             ),
             edit(
-                "host/src/plugin/engine.rs",
+                "host/sandbox/src/engine.rs",
                 "const MAX_TABLES: u32 = 32;",
                 "const MAX_TABLES: u32 = 64;",
             ),
@@ -605,7 +605,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "instances",
         "any number of core instances",
         &[edit(
-            "host/src/plugin/engine.rs",
+            "host/sandbox/src/engine.rs",
             "const MAX_CORE_INSTANCES: u32 = 64;",
             "const MAX_CORE_INSTANCES: u32 = 128;",
         )],
@@ -614,7 +614,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "nesting",
         "components in each other without end",
         &[edit(
-            "host/src/plugin/shape.rs",
+            "host/sandbox/src/shape.rs",
             "const MAX_NESTING: u32 = 100;",
             "const MAX_NESTING: u32 = u32::MAX - 1;",
         )],
@@ -624,12 +624,12 @@ pub(super) const LIMITS: &[Limit] = &[
         "a gibibyte of compiled code of any file",
         &[
             edit(
-                "host/src/plugin/compile/frame.rs",
+                "host/sandbox/src/compile/frame.rs",
                 "const MAX_CODE: u64 = 128 << 20;",
                 "const MAX_CODE: u64 = 1 << 30;",
             ),
             edit(
-                "host/src/plugin/compile/frame.rs",
+                "host/sandbox/src/compile/frame.rs",
                 "const CODE_OF_ANY: u64 = 8 << 20;",
                 "const CODE_OF_ANY: u64 = 1 << 30;",
             ),
@@ -639,7 +639,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "outline",
         "as many components in an index as a file likes",
         &[edit(
-            "host/src/plugin/shape.rs",
+            "host/sandbox/src/shape.rs",
             "const MAX_INDEX: usize = 1000;",
             "const MAX_INDEX: usize = usize::MAX;",
         )],
@@ -648,7 +648,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "texts",
         "texts that are converted without an interruption",
         &[edit(
-            "host/src/plugin/shape.rs",
+            "host/sandbox/src/shape.rs",
             "has_slow_texts: has_components && has_compact_texts,",
             "has_slow_texts: has_components && has_compact_texts && false,",
         )],
@@ -657,7 +657,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "describe-time",
         "an hour for `describe`",
         &[edit(
-            "host/src/plugin/admission.rs",
+            "host/sandbox/src/admission.rs",
             "const DESCRIBE_TIME: Duration = Duration::from_secs(5);",
             "const DESCRIBE_TIME: Duration = Duration::from_secs(3600);",
         )],
@@ -666,7 +666,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "describe-code",
         "a plugin calls itself what it likes",
         &[edit(
-            "host/src/plugin/describe.rs",
+            "host/sandbox/src/describe.rs",
             "if !is_code(&said.code) {",
             "if !is_code(&said.code) && said.code == said.version {",
         )],
@@ -675,7 +675,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "describe-version",
         "a plugin has the version that it likes",
         &[edit(
-            "host/src/plugin/describe.rs",
+            "host/sandbox/src/describe.rs",
             "if !is_version(&said.version) {",
             "if !is_version(&said.version) && said.code == said.version {",
         )],
@@ -684,7 +684,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "schema-size",
         "schemas of a gibibyte",
         &[edit(
-            "host/src/plugin/schema.rs",
+            "host/sandbox/src/schema.rs",
             "const MAX_BYTES: usize = 64 << 10;",
             "const MAX_BYTES: usize = 1 << 30;",
         )],
@@ -693,7 +693,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "schema-depth",
         "schemas as deep as the parser of JSON takes them",
         &[edit(
-            "host/src/plugin/schema.rs",
+            "host/sandbox/src/schema.rs",
             "const MAX_DEPTH: usize = 32;",
             "const MAX_DEPTH: usize = 1 << 10;",
         )],
@@ -702,7 +702,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "schema-budget",
         "schemas that multiply to whatever they do",
         &[edit(
-            "host/src/plugin/schema.rs",
+            "host/sandbox/src/schema.rs",
             "        bounds::check(&document).map_err(|e| refuse(&e))?;\n",
             "        let _ = bounds::check(&document);\n",
         )],
@@ -711,7 +711,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "schema-walk",
         "schemas that multiply with the configuration",
         &[edit(
-            "host/src/plugin/schema/walk.rs",
+            "host/sandbox/src/schema/walk.rs",
             "const MAX_STEPS: usize = 50_000;",
             "const MAX_STEPS: usize = usize::MAX;",
         )],
@@ -721,12 +721,12 @@ pub(super) const LIMITS: &[Limit] = &[
         "patterns that look around themselves and back",
         &[
             edit(
-                "host/src/plugin/schema.rs",
+                "host/sandbox/src/schema.rs",
                 "    let patterns = PatternOptions::regex()\n",
                 "    let patterns = PatternOptions::fancy_regex()\n",
             ),
             edit(
-                "host/src/plugin/schema/patterns.rs",
+                "host/sandbox/src/schema/patterns.rs",
                 "        Err(_) => Err(syntax()),\n",
                 "        Err(_) => Ok(0),\n",
             ),
@@ -736,7 +736,7 @@ pub(super) const LIMITS: &[Limit] = &[
         "schema-pattern-size",
         "patterns of any size",
         &[edit(
-            "host/src/plugin/schema/patterns.rs",
+            "host/sandbox/src/schema/patterns.rs",
             "const MAX_COMPILED: usize = 2 << 20;",
             "const MAX_COMPILED: usize = 1 << 40;",
         )],

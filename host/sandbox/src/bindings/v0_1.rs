@@ -1,0 +1,164 @@
+//! `vitals:health@0.1.0`: its types, their conversions, and the calls into a guest.
+//!
+//! The modules below offer to guests what the world imports.
+
+mod files;
+mod metrics;
+mod reporting;
+mod system;
+mod tls;
+
+use wasmtime::Store;
+use wasmtime::component::{HasSelf, Linker};
+
+use self::generated::Plugin;
+pub(super) use self::generated::PluginPre;
+use self::generated::vitals::health::types;
+use crate::contract::{CheckAnswer, CheckRequest, RawDescription};
+use crate::state::State;
+use vitals_model::{Bound, Detail, DetailValue, Measurement, OutcomeParts, Status};
+
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "plugin",
+        imports: {
+            "vitals:health/files": async | trappable,
+            "vitals:health/system": async | trappable,
+            "vitals:health/tls": async | trappable,
+            default: trappable,
+        },
+        exports: { default: async },
+        require_store_data_send: true,
+        with: { "vitals:health/tls.connection": crate::tls::Connection },
+    });
+}
+
+/// The version as the package has it.
+pub(super) const VERSION: &str = "0.1.0";
+/// What a component may import of it.
+pub(super) const INTERFACES: &[&str] = &["types", "metrics", "reporting", "tls", "files", "system"];
+
+/// Links what the host offers.
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    Plugin::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+}
+
+/// Makes an instance and calls `describe`.
+pub(super) async fn describe(
+    plugin: &PluginPre<State>,
+    store: &mut Store<State>,
+) -> wasmtime::Result<RawDescription> {
+    let instance = plugin.instantiate_async(&mut *store).await?;
+    let plugin = instance.vitals_health_health_check();
+    Ok(plugin.call_describe(store).await?.into())
+}
+
+/// Makes an instance and calls `check`.
+pub(super) async fn check(
+    plugin: &PluginPre<State>,
+    store: &mut Store<State>,
+    request: &CheckRequest<'_>,
+) -> wasmtime::Result<CheckAnswer> {
+    let instance = plugin.instantiate_async(&mut *store).await?;
+    let plugin = instance.vitals_health_health_check();
+    let answer = plugin.call_check(store, &request.into()).await?;
+    Ok(answer.map(from_outcome))
+}
+
+impl types::Host for State {}
+
+impl From<&CheckRequest<'_>> for types::Request {
+    fn from(request: &CheckRequest<'_>) -> Self {
+        Self {
+            check: request.check.to_string(),
+            config: request.config.to_owned(),
+            timeout_ms: u32::try_from(request.timeout.as_millis()).unwrap_or(u32::MAX),
+            previous: request.previous.and_then(to_status),
+        }
+    }
+}
+
+impl From<types::Description> for RawDescription {
+    fn from(description: types::Description) -> Self {
+        let types::Description {
+            code,
+            version,
+            summary,
+            config_schema,
+            annotations,
+        } = description;
+        Self {
+            code,
+            version,
+            summary,
+            config_schema,
+            annotations,
+        }
+    }
+}
+
+fn from_outcome(outcome: types::Outcome) -> (Status, OutcomeParts) {
+    let status = match outcome.status {
+        types::Status::Healthy => Status::Healthy,
+        types::Status::Degraded => Status::Degraded,
+        types::Status::Unhealthy => Status::Unhealthy,
+    };
+    let parts = OutcomeParts {
+        message: outcome.message,
+        details: outcome.details.into_iter().map(Detail::from).collect(),
+        measurements: outcome
+            .measurements
+            .into_iter()
+            .map(Measurement::from)
+            .collect(),
+    };
+    (status, parts)
+}
+
+impl From<types::Detail> for Detail {
+    fn from(detail: types::Detail) -> Self {
+        let value = match detail.value {
+            types::Value::Text(text) => DetailValue::Text(text),
+            types::Value::Integer(number) => DetailValue::Integer(number),
+            types::Value::Decimal(number) => DetailValue::Decimal(number),
+            types::Value::Boolean(truth) => DetailValue::Boolean(truth),
+            types::Value::Json(document) => DetailValue::Json(document),
+        };
+        Self {
+            key: detail.key,
+            value,
+        }
+    }
+}
+
+impl From<types::Measurement> for Measurement {
+    fn from(measurement: types::Measurement) -> Self {
+        Self {
+            name: measurement.name,
+            value: measurement.value,
+            unit: measurement.unit,
+            degraded_at: measurement.degraded_at.map(Bound::from),
+            unhealthy_at: measurement.unhealthy_at.map(Bound::from),
+        }
+    }
+}
+
+impl From<types::Bound> for Bound {
+    fn from(bound: types::Bound) -> Self {
+        match bound {
+            types::Bound::Above(value) => Self::Above(value),
+            types::Bound::Below(value) => Self::Below(value),
+        }
+    }
+}
+
+/// A status as the contract has it, which knows no `unknown`.
+fn to_status(status: Status) -> Option<types::Status> {
+    match status {
+        Status::Healthy => Some(types::Status::Healthy),
+        Status::Degraded => Some(types::Status::Degraded),
+        Status::Unhealthy => Some(types::Status::Unhealthy),
+        Status::Unknown => None,
+    }
+}

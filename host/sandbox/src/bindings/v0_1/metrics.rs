@@ -1,0 +1,66 @@
+//! `vitals:health/metrics@0.1.0`.
+
+use super::generated::vitals::health::metrics::{Host, Label, MetricsError};
+use crate::contract;
+use crate::state::State;
+use vitals_model::Reading;
+
+type Taken = Result<(), MetricsError>;
+
+impl Host for State {
+    fn counter_add(
+        &mut self,
+        name: String,
+        help: String,
+        labels: Vec<Label>,
+        amount: f64,
+    ) -> wasmtime::Result<Taken> {
+        Ok(sample(self, &name, &help, labels, Reading::Add(amount)))
+    }
+
+    fn gauge_set(
+        &mut self,
+        name: String,
+        help: String,
+        labels: Vec<Label>,
+        value: f64,
+    ) -> wasmtime::Result<Taken> {
+        Ok(sample(self, &name, &help, labels, Reading::Set(value)))
+    }
+
+    fn histogram_observe(
+        &mut self,
+        name: String,
+        help: String,
+        labels: Vec<Label>,
+        buckets: Vec<f64>,
+        value: f64,
+    ) -> wasmtime::Result<Taken> {
+        let buckets = &buckets;
+        let reading = Reading::Observe { value, buckets };
+        Ok(sample(self, &name, &help, labels, reading))
+    }
+}
+
+fn sample(
+    state: &State,
+    name: &str,
+    help: &str,
+    labels: Vec<Label>,
+    reading: Reading<'_>,
+) -> Taken {
+    let label = |Label { name, value }| contract::Label { name, value };
+    let labels: Vec<_> = labels.into_iter().map(label).collect();
+    let taken = state.journal.sample(name, help, &labels, reading);
+    taken.map_err(MetricsError::from)
+}
+
+impl From<contract::MetricsError> for MetricsError {
+    fn from(error: contract::MetricsError) -> Self {
+        match error {
+            contract::MetricsError::Invalid(why) => Self::Invalid(why),
+            contract::MetricsError::Conflict(how) => Self::Conflict(how),
+            contract::MetricsError::TooManySeries => Self::TooManySeries,
+        }
+    }
+}

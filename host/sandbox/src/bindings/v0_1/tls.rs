@@ -1,0 +1,116 @@
+//! `vitals:health/tls@0.1.0`.
+
+use wasmtime::component::Resource;
+
+use super::generated::vitals::health::tls::{
+    Certificate, Handshake, Host, HostConnection, TlsError,
+};
+use crate::contract;
+use crate::state::State;
+use crate::tls::Connection;
+
+impl Host for State {}
+
+impl HostConnection for State {
+    async fn connect(
+        &mut self,
+        host: String,
+        port: u16,
+        timeout_ms: u32,
+    ) -> wasmtime::Result<Result<Resource<Connection>, TlsError>> {
+        match self.connect_tls(&host, port, timeout_ms).await {
+            Ok(connection) => Ok(Ok(self.table.push(connection)?)),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    async fn read(
+        &mut self,
+        connection: Resource<Connection>,
+        max: u32,
+        timeout_ms: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, TlsError>> {
+        let until = self.until(timeout_ms);
+        let read = self.table.get_mut(&connection)?.read(max, until).await;
+        Ok(read.map_err(TlsError::from))
+    }
+
+    async fn write(
+        &mut self,
+        connection: Resource<Connection>,
+        bytes: Vec<u8>,
+        timeout_ms: u32,
+    ) -> wasmtime::Result<Result<(), TlsError>> {
+        let until = self.until(timeout_ms);
+        let written = self.table.get_mut(&connection)?.write(&bytes, until).await;
+        Ok(written.map_err(TlsError::from))
+    }
+
+    async fn start_tls(
+        &mut self,
+        connection: Resource<Connection>,
+        server_name: String,
+        verify: bool,
+        timeout_ms: u32,
+    ) -> wasmtime::Result<Result<Handshake, TlsError>> {
+        let shaken = self.start_tls_on(&connection, &server_name, verify, timeout_ms);
+        let shaken = shaken.await?;
+        Ok(shaken.map(Handshake::from).map_err(TlsError::from))
+    }
+
+    async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+        self.table.delete(connection)?;
+        Ok(())
+    }
+}
+
+impl From<contract::Handshake> for Handshake {
+    fn from(handshake: contract::Handshake) -> Self {
+        let contract::Handshake {
+            chain,
+            protocol,
+            cipher,
+            verification_error,
+        } = handshake;
+        Self {
+            chain: chain.into_iter().map(Certificate::from).collect(),
+            protocol,
+            cipher,
+            verification_error,
+        }
+    }
+}
+
+impl From<contract::Certificate> for Certificate {
+    fn from(certificate: contract::Certificate) -> Self {
+        let contract::Certificate {
+            subject,
+            issuer,
+            names,
+            serial,
+            not_before,
+            not_after,
+            sha256,
+        } = certificate;
+        Self {
+            subject,
+            issuer,
+            names,
+            serial,
+            not_before,
+            not_after,
+            sha256,
+        }
+    }
+}
+
+impl From<contract::TlsError> for TlsError {
+    fn from(error: contract::TlsError) -> Self {
+        match error {
+            contract::TlsError::Denied(why) => Self::Denied(why),
+            contract::TlsError::Timeout => Self::Timeout,
+            contract::TlsError::Closed => Self::Closed,
+            contract::TlsError::Failed(why) => Self::Failed(why),
+        }
+    }
+}

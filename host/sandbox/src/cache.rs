@@ -1,0 +1,130 @@
+//! Compiled code on disk, so that a restart does not compile again what has not changed.
+//!
+//! Compiled code is native code: it is loaded only from a directory that belongs to this user and
+//! that nobody else may enter, and only if its bytes are those that were written for this file and
+//! this engine. The seal of an entry is a plain SHA-256, no signature: it finds damage and mix-ups.
+//! Against somebody who can write into the directory a key would not help, because he is this user
+//! and could read the key, or change this process itself.
+
+mod directory;
+mod seal;
+
+use std::path::Path;
+
+use wasmtime::Engine;
+
+use self::directory::{Directory, Name};
+use self::seal::Fingerprint;
+use super::compile::Artifact;
+use vitals_model::{Digest, shown_path};
+
+/// A directory of compiled plugins, of one engine. Every method blocks.
+#[derive(Debug)]
+pub(super) struct CodeCache {
+    directory: Directory,
+    engine: Fingerprint,
+    limit: u64,
+}
+
+impl CodeCache {
+    /// Opens the directory, making it where it is missing, and holds it to its size. Nothing, and a
+    /// line in the log, where it is not ours alone: then every start compiles.
+    pub(super) fn open(dir: &Path, engine: &Engine) -> Option<Self> {
+        Self::of(dir, Fingerprint::of(engine), MAX_BYTES)
+    }
+
+    fn of(dir: &Path, engine: Fingerprint, limit: u64) -> Option<Self> {
+        let cache = Self {
+            directory: Directory::new(dir),
+            engine,
+            limit,
+        };
+        match cache.directory.tidy(limit, None) {
+            Ok(()) => Some(cache),
+            Err(why) => {
+                let path = shown_path(cache.directory.path());
+                tracing::warn!(
+                    path = path.as_str(),
+                    error = why,
+                    "compiled code is not cached"
+                );
+                None
+            }
+        }
+    }
+
+    /// The compiled code of a file, if it is there and whole. What is there and is not whole is
+    /// removed.
+    pub(super) fn load(&self, digest: Digest) -> Option<Artifact> {
+        let name = self.name(digest);
+        let entry = match self.directory.read(name, self.limit) {
+            Ok(entry) => entry?,
+            Err(why) => {
+                self.drop_entry(name, &why);
+                return None;
+            }
+        };
+        let code = seal::open(entry, digest, &self.engine);
+        if code.is_none() {
+            self.drop_entry(name, "its bytes are not those that were written");
+        }
+        code.map(Artifact::vouched_for)
+    }
+
+    /// Whether there is an entry for a file, whole or not.
+    pub(super) fn has(&self, digest: Digest) -> bool {
+        self.directory.has(self.name(digest))
+    }
+
+    /// Removes an entry that the engine does not take.
+    pub(super) fn refuse(&self, digest: Digest, why: &wasmtime::Error) {
+        self.drop_entry(self.name(digest), &why.to_string());
+    }
+
+    /// Keeps compiled code, in the place of what other engines made of the same file. A failure
+    /// costs the next start a compilation, and nothing else.
+    pub(super) fn store(&self, digest: Digest, artifact: &Artifact) {
+        let code = artifact.code();
+        let seal = seal::seal(digest, &self.engine, code);
+        let size = (seal.len() + code.len()) as u64;
+        if size > self.limit {
+            return;
+        }
+        let name = self.name(digest);
+        let written = self.directory.write(name, &[&seal, code]);
+        let kept = written.and_then(|()| self.directory.tidy(self.limit, Some(name)));
+        if let Err(why) = kept {
+            let path = shown_path(self.directory.path());
+            tracing::warn!(
+                path = path.as_str(),
+                error = why,
+                "compiled code cannot be kept"
+            );
+        }
+    }
+
+    fn drop_entry(&self, name: Name, why: &str) {
+        let path = self.directory.path().join(name.to_string());
+        let path = shown_path(&path);
+        tracing::warn!(
+            path = path.as_str(),
+            error = why,
+            "cached code is removed and compiled again"
+        );
+        self.directory.remove(name);
+    }
+
+    fn name(&self, digest: Digest) -> Name {
+        Name {
+            digest: *digest.as_bytes(),
+            engine: self.engine.short(),
+        }
+    }
+}
+
+/// What may be kept: some hundred plugins in Rust, or some twenty in a language that brings its
+/// interpreter along. Those that were not loaded for longest go first.
+const MAX_BYTES: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! Why a run ended: `wasmtime::Error` in, a code with limit and words out.
+//!
+//! Errors are told apart by type. The two that wasmtime keeps private are told by their text, and
+//! the tests of the limits fail when a new version words them otherwise.
+
+use bytesize::ByteSize;
+use wasmtime::component::ResourceTableError;
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+
+use super::egress::KeptExceeded;
+use super::limiter::MemoryExceeded;
+use super::run_limits::RunLimits;
+use super::symbols::Symbols;
+use vitals_config::{shown_duration, shown_size};
+use vitals_model::Secrets;
+use vitals_model::{Busy, Code, RunError, Text};
+
+/// The deadline of the run passed while the guest was computing.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the deadline of the run has passed")]
+pub(super) struct DeadlinePassed;
+
+/// The error of a run that ran out of time.
+pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
+    let doing = match busy {
+        Busy::Computing => "computing",
+        Busy::Waiting => "waiting for a reply or a timer",
+    };
+    let limit = shown_duration(limits.timeout);
+    let message = format!("timed out after {limit} ({doing})");
+    RunError {
+        limit: Some(limit),
+        busy: Some(busy),
+        ..RunError::new(Code::Timeout, &message)
+    }
+}
+
+/// The error of a run that ended by an error of the sandbox, without secrets in its words.
+pub(super) fn classify(
+    error: &wasmtime::Error,
+    limits: &RunLimits,
+    output: &[Text],
+    secrets: &Secrets,
+) -> RunError {
+    if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
+        let (limit, asked) = (exceeded.limit as u64, exceeded.asked as u64);
+        let (limit, asked) = (size(limit), size(asked));
+        let message = format!("asked for {asked} of memory, the limit is {limit}");
+        let error = RunError::new(Code::Memory, &message);
+        return RunError {
+            limit: Some(limit),
+            asked: Some(asked),
+            ..error
+        };
+    }
+    if error.is::<DeadlinePassed>() {
+        return timeout(limits, Busy::Computing);
+    }
+    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+        let message = format!("the plugin ended itself with exit status {}", exit.0);
+        return RunError::new(Code::Exit, &with_panic(&message, output));
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return resources(limits);
+    }
+    if let Some(exceeded) = error.downcast_ref::<KeptExceeded>() {
+        let limit = size(exceeded.limit);
+        let message =
+            format!("handed the host more than {limit} of headers and requests in one run");
+        return RunError {
+            limit: Some(limit),
+            ..RunError::new(Code::Resources, &message)
+        };
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return RunError::new(Code::Full, "the host's pool of instances is used up");
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return trapped(*trap, error, limits, output, secrets);
+    }
+    // What is around the cause are the frames, as text, with names that the guest chose.
+    let cause = Text::display(error.root_cause(), CAUSE_BYTES);
+    if cause.as_str().contains(HOSTCALL_FUEL) {
+        let limit = size(limits.output);
+        let message = format!("handed more than {limit} to the host in one call");
+        return RunError {
+            limit: Some(limit),
+            ..RunError::new(Code::Output, &message)
+        };
+    }
+    if cause.as_str().contains(HANDLE_LIMIT) {
+        return resources(limits);
+    }
+    let message = secrets.line(&format!("trapped: {cause}"), CAUSE_BYTES);
+    RunError {
+        frames: frames(error, secrets),
+        ..RunError::new(Code::Trap, &with_panic(message.as_str(), output))
+    }
+}
+
+fn trapped(
+    trap: Trap,
+    error: &wasmtime::Error,
+    limits: &RunLimits,
+    output: &[Text],
+    secrets: &Secrets,
+) -> RunError {
+    match trap {
+        Trap::OutOfFuel => {
+            let limit = limits.fuel.to_string();
+            let message = format!("used up its fuel of {limit}");
+            RunError {
+                limit: Some(limit),
+                ..RunError::new(Code::Fuel, &message)
+            }
+        }
+        Trap::StackOverflow => {
+            let limit = size(super::engine::WASM_STACK as u64);
+            let message = format!("overflowed its stack of {limit}");
+            let error = RunError {
+                frames: frames(error, secrets),
+                ..RunError::new(Code::Stack, &message)
+            };
+            RunError {
+                limit: Some(limit),
+                ..error
+            }
+        }
+        Trap::Interrupt => timeout(limits, Busy::Computing),
+        _ => {
+            let message = with_panic(&format!("trapped: {trap}"), output);
+            RunError {
+                frames: frames(error, secrets),
+                ..RunError::new(Code::Trap, &message)
+            }
+        }
+    }
+}
+
+fn resources(limits: &RunLimits) -> RunError {
+    let limit = limits.resources.to_string();
+    let message = format!("held more than {limit} host resources (streams, pollables, handles)");
+    RunError {
+        limit: Some(limit),
+        ..RunError::new(Code::Resources, &message)
+    }
+}
+
+/// The message of a panic that a Rust guest wrote to its standard error, else `message`.
+fn with_panic(message: &str, output: &[Text]) -> String {
+    let Some(at) = output
+        .iter()
+        .rposition(|line| line.as_str().contains(PANICKED))
+    else {
+        return message.to_owned();
+    };
+    let lines = output[at + 1..].iter().map(Text::as_str);
+    let said: Vec<_> = lines
+        .take_while(|line| !line.starts_with("note: "))
+        .collect();
+    let place = output[at]
+        .as_str()
+        .split_once(PANICKED)
+        .map_or("", |(_, place)| place);
+    format!(
+        "panicked at {}: {}",
+        place.trim_end_matches(':'),
+        said.join(" ").trim()
+    )
+}
+
+fn frames(error: &wasmtime::Error, secrets: &Secrets) -> Vec<Text> {
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
+    let mut symbols = Symbols::new(secrets);
+    let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
+        Some(name) => symbols.show(name),
+        None => Text::display(format_args!("function {}", frame.func_index()), CAUSE_BYTES),
+    };
+    trace.frames().iter().take(MAX_FRAMES).map(name).collect()
+}
+
+/// A size as the configuration writes it; one that takes more digits than it is worth is rounded.
+fn size(bytes: u64) -> String {
+    let exact = shown_size(bytes);
+    if exact.len() > 7 || !exact.ends_with('B') {
+        ByteSize(bytes).to_string().replace(' ', "")
+    } else {
+        exact
+    }
+}
+
+const PANICKED: &str = "panicked at ";
+/// `HostcallFuelExhausted`, private in wasmtime 48.
+const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
+/// The cap of `Store::set_max_component_handles`, a bare message in wasmtime 48.
+const HANDLE_LIMIT: &str = "store handle limit exceeded";
+const CAUSE_BYTES: usize = 2 << 10;
+const MAX_FRAMES: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_on_standard_error_is_the_message() {
+        let output: Vec<_> = [
+            "starting",
+            "",
+            "thread 'main' (1) panicked at src/lib.rs:7:5:",
+            "queue is gone",
+            "note: run with `RUST_BACKTRACE=1`",
+        ]
+        .map(|line| Text::line(line, 100))
+        .into();
+        assert_eq!(
+            with_panic("trapped", &output),
+            "panicked at src/lib.rs:7:5: queue is gone"
+        );
+        assert_eq!(with_panic("trapped", &output[..1]), "trapped");
+    }
+
+    #[test]
+    fn sizes_read_as_the_configuration_writes_them() {
+        assert_eq!(size(64 << 20), "64MiB");
+        assert_eq!(size((64 << 20) + 65_536), "64.1MiB");
+        assert_eq!(size(8_454_952), "8.1MiB");
+    }
+}

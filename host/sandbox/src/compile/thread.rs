@@ -1,0 +1,170 @@
+//! Compilation in this process, for a program that names no `vitals`: on one thread, at lower
+//! priority. It can be given up but not ended; as long as it goes on nothing else is compiled.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use vitals_io::lower_priority;
+use wasmtime::Engine;
+
+use super::frame::code_limit;
+use super::{Artifact, CompileError, names};
+use vitals_model::Text;
+
+/// The one thread that compiles, while it does.
+#[derive(Debug, Default)]
+pub(super) struct OwnThread {
+    /// Whether a compilation goes on that was given up.
+    overdue: watch::Sender<bool>,
+    has_warned: AtomicBool,
+}
+
+impl OwnThread {
+    /// Waits until the thread is busy with something that was given up.
+    pub(super) async fn overdue(&self) {
+        let mut overdue = self.overdue.subscribe();
+        // The sender is here, in `self`.
+        let _ = overdue.wait_for(|overdue| *overdue).await;
+    }
+
+    /// Compiles `wasm`, and gives up after `limit`. The thread keeps the permit until it ends.
+    pub(super) async fn compile(
+        &self,
+        permit: OwnedSemaphorePermit,
+        engine: Engine,
+        limit: Duration,
+        wasm: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<Artifact, CompileError> {
+        if !self.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "plugins are compiled in this process: one that takes for ever keeps the thread, one \
+                 that takes all memory takes the program with it; `HostBuilder::compiler` names a \
+                 binary for it"
+            );
+        }
+        let (answer, mut answered) = oneshot::channel();
+        let overdue = self.overdue.clone();
+        let code_limit = code_limit(wasm.as_ref().len());
+        let work = move || {
+            lower_priority();
+            let compiled = AssertUnwindSafe(|| {
+                engine.precompile_component(&names::without_long_ones(wasm.as_ref()))
+            });
+            let compiled = std::panic::catch_unwind(compiled);
+            // Inside, so that nobody says that it is overdue after this.
+            overdue.send_modify(|overdue| {
+                *overdue = false;
+                // Who gave up does not listen any more.
+                let _ = answer.send(compiled);
+            });
+            drop(permit);
+        };
+        let started = thread::Builder::new()
+            .name("vitals-compile".into())
+            .stack_size(STACK)
+            .spawn(work);
+        started.map_err(|error| CompileError::Start {
+            program: "a thread".into(),
+            why: error.to_string(),
+        })?;
+        let in_time = tokio::time::timeout(limit, &mut answered).await;
+        let compiled = if let Ok(compiled) = in_time {
+            compiled.ok()
+        } else {
+            let mut late = Err(TryRecvError::Empty);
+            self.overdue.send_modify(|overdue| {
+                late = answered.try_recv();
+                *overdue = matches!(late, Err(TryRecvError::Empty));
+            });
+            if let Err(TryRecvError::Empty) = late {
+                return Err(CompileError::Time { limit });
+            }
+            late.ok()
+        };
+        match compiled {
+            Some(Ok(Ok(code))) if code.len() as u64 > code_limit => Err(CompileError::Code {
+                size: code.len() as u64,
+                limit: code_limit,
+            }),
+            Some(Ok(Ok(code))) => Ok(Artifact::vouched_for(code)),
+            Some(Ok(Err(error))) => Err(CompileError::refused(&error)),
+            Some(Err(_)) | None => Err(CompileError::Crashed {
+                how: "it panicked".into(),
+                said: Text::default(),
+            }),
+        }
+    }
+}
+
+/// As much as a main thread has: the compiler is recursive where a file is nested.
+const STACK: usize = 8 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::engine;
+
+    /// A component with a module of many functions that do nothing.
+    fn many_functions() -> Vec<u8> {
+        let section = |id: u8, body: &[u8]| {
+            let length = body.len();
+            let mut bytes = vec![id];
+            // Three bytes of LEB128, whether the value needs them or not.
+            bytes.extend([
+                low(length) | 0x80,
+                low(length >> 7) | 0x80,
+                low(length >> 14),
+            ]);
+            bytes.extend_from_slice(body);
+            bytes
+        };
+        let count = [low(FUNCTIONS) | 0x80, low(FUNCTIONS >> 7)];
+        let mut module = b"\0asm\x01\0\0\0".to_vec();
+        module.extend(section(1, &[1, 0x60, 0, 0]));
+        module.extend(section(3, &[&count[..], &[0; FUNCTIONS]].concat()));
+        module.extend(section(
+            10,
+            &[&count[..], &[2, 0, 0x0b].repeat(FUNCTIONS)].concat(),
+        ));
+        [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module)].concat()
+    }
+
+    fn low(value: usize) -> u8 {
+        value.to_le_bytes()[0] & 0x7f
+    }
+
+    const FUNCTIONS: usize = 2000;
+
+    #[tokio::test]
+    async fn what_is_given_up_keeps_the_thread_until_it_ends() {
+        let engine = engine::on_demand().unwrap();
+        let thread = OwnThread::default();
+        let turns = Arc::new(Semaphore::new(1));
+        let turn = || Arc::clone(&turns).acquire_owned();
+        let compile = async |limit| {
+            let permit = turn().await.unwrap();
+            thread
+                .compile(permit, engine.clone(), limit, many_functions())
+                .await
+                .map(|artifact| artifact.load(&engine).is_ok())
+        };
+        let limit = Duration::ZERO;
+        assert_eq!(compile(limit).await, Err(CompileError::Time { limit }));
+        thread.overdue().await;
+        assert_eq!(turns.available_permits(), 0, "nothing else is compiled");
+        assert_eq!(
+            compile(Duration::MAX).await,
+            Ok(true),
+            "it has its turn then"
+        );
+        assert!(!*thread.overdue.borrow());
+    }
+}

@@ -1,0 +1,116 @@
+//! What a plugin says about itself, held to the contract.
+
+use serde::Serialize;
+
+use super::contract::RawDescription;
+use vitals_model::Text;
+
+/// What a plugin says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Description {
+    /// Short and stable: `postgres`.
+    pub code: String,
+    /// The plugin's own version, semantic versioning, at most 32 long.
+    pub version: String,
+    /// One line for a person who looks for a check.
+    pub summary: Text,
+    /// Whatever else: author, licence, homepage.
+    pub annotations: Vec<(Text, Text)>,
+}
+
+impl Description {
+    /// Holds what a guest said to the contract; the error names what does not.
+    pub(super) fn new(said: &RawDescription) -> Result<Self, String> {
+        if !is_code(&said.code) {
+            let code = Text::line(&said.code, SHOWN_BYTES);
+            return Err(format!(
+                "it calls itself `{code}`: `describe` must give a code of 1 to 64 of a-z, 0-9 and \
+                 `-`, the first a letter"
+            ));
+        }
+        if !is_version(&said.version) {
+            let version = Text::line(&said.version, SHOWN_BYTES);
+            return Err(format!(
+                "its version is `{version}`: `describe` must give a semantic version of at most \
+                 {VERSION_BYTES} characters, for example 1.0.0"
+            ));
+        }
+        let pair = |(key, value): &(String, String)| {
+            (
+                Text::line(key, SHOWN_BYTES),
+                Text::line(value, ANNOTATION_BYTES),
+            )
+        };
+        Ok(Self {
+            code: said.code.clone(),
+            version: said.version.clone(),
+            summary: Text::line(&said.summary, SUMMARY_BYTES),
+            annotations: said
+                .annotations
+                .iter()
+                .take(ANNOTATIONS)
+                .map(pair)
+                .collect(),
+        })
+    }
+}
+
+fn is_code(text: &str) -> bool {
+    let tail = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=64).contains(&text.len())
+        && text.as_bytes()[0].is_ascii_lowercase()
+        && text.bytes().all(tail)
+}
+
+/// Semantic versioning 2.0.0: three numbers, then what may follow `-` or `+`.
+fn is_version(text: &str) -> bool {
+    let end = text.find(['-', '+']).unwrap_or(text.len());
+    let (core, rest) = text.split_at(end);
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let word = |b: u8| b.is_ascii_alphanumeric() || b"-+.".contains(&b);
+    text.len() <= VERSION_BYTES
+        && core.split('.').count() == 3
+        && core.split('.').all(number)
+        && rest.bytes().all(word)
+}
+
+const VERSION_BYTES: usize = 32;
+const SHOWN_BYTES: usize = 80;
+const SUMMARY_BYTES: usize = 256;
+const ANNOTATION_BYTES: usize = 256;
+const ANNOTATIONS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(code: &str, version: &str) -> RawDescription {
+        RawDescription {
+            code: code.into(),
+            version: version.into(),
+            summary: "two\nlines".into(),
+            config_schema: "{}".into(),
+            annotations: vec![("a\0".into(), "b".into())],
+        }
+    }
+
+    #[test]
+    fn a_description_is_held_to_the_contract() {
+        let description = Description::new(&said("my-check2", "1.2.3-rc.1+x")).unwrap();
+        assert_eq!(description.summary.as_str(), "two lines");
+        assert_eq!(description.annotations[0].0.as_str(), "a ");
+        for code in ["", "2x", "X", "a_b", &"x".repeat(65)] {
+            assert!(Description::new(&said(code, "1.0.0")).is_err(), "{code}");
+        }
+        for version in [
+            "",
+            "1.0",
+            "v1.0.0",
+            "1.0.0 beta",
+            "1.0.0\n",
+            &"1".repeat(33),
+        ] {
+            assert!(Description::new(&said("a", version)).is_err(), "{version}");
+        }
+    }
+}

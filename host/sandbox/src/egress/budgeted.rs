@@ -1,0 +1,196 @@
+//! A stream whose other side can't keep a thread to itself.
+//!
+//! The libraries for TLS and HTTP read for as long as there is something to read and nothing to hand
+//! on: records without data, informational heads, chunk sizes. A server that sends these without end
+//! would hold the guest thread beyond every deadline.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A stream that gives way after 4 KiB: it is pending then though it could go on, and has the task
+/// polled again. The next 4 KiB begin whenever it is pending, for whatever reason.
+#[derive(Debug)]
+pub(crate) struct BudgetedStream<S> {
+    stream: S,
+    left: usize,
+    received: Received,
+    opening: Vec<u8>,
+}
+
+/// How many bytes a stream has read so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Received(Arc<AtomicU64>);
+
+impl Received {
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl<S> BudgetedStream<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self {
+            stream,
+            left: BUDGET_BYTES,
+            received: Received::default(),
+            opening: Vec::new(),
+        }
+    }
+
+    /// What counts the bytes that it reads, wherever the stream goes.
+    pub(super) fn received(&self) -> Received {
+        self.received.clone()
+    }
+
+    /// The first bytes that came, at most 64.
+    pub(super) fn opening(&self) -> &[u8] {
+        &self.opening
+    }
+
+    fn is_spent(&mut self, context: &Context<'_>) -> bool {
+        let is_spent = self.left == 0;
+        if is_spent {
+            self.left = BUDGET_BYTES;
+            context.waker().wake_by_ref();
+        }
+        is_spent
+    }
+
+    fn spend(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes.max(OPERATION_BYTES));
+    }
+}
+
+impl BudgetedStream<TcpStream> {
+    /// Sends what can be sent without waiting.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.try_write(bytes)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for BudgetedStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_spent(context) {
+            return Poll::Pending;
+        }
+        let most = self.left.min(buffer.remaining());
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+        let ready = Pin::new(&mut self.stream).poll_read(context, &mut part);
+        let came = part.filled();
+        let count = came.len();
+        if self.opening.is_empty() {
+            self.opening.extend(came.iter().take(OPENING_BYTES));
+        }
+        buffer.advance(count);
+        match ready {
+            Poll::Ready(_) => self.spend(count),
+            Poll::Pending => self.left = BUDGET_BYTES,
+        }
+        self.received.0.fetch_add(count as u64, Ordering::Relaxed);
+        ready
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for BudgetedStream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.is_spent(context) {
+            return Poll::Pending;
+        }
+        let ready = Pin::new(&mut self.stream).poll_write(context, bytes);
+        match &ready {
+            Poll::Ready(count) => self.spend(*count.as_ref().unwrap_or(&0)),
+            Poll::Pending => self.left = BUDGET_BYTES,
+        }
+        ready
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// What is read and written until the stream gives way. That is 10 µs of work with most data, and a
+/// millisecond with the dearest, which are records of TLS that change its keys.
+const BUDGET_BYTES: usize = 4 << 10;
+/// What a read or a write costs at least.
+const OPERATION_BYTES: usize = 512;
+/// Enough to recognise another protocol by.
+const OPENING_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A stream that has `bytes` to read.
+    async fn stream(bytes: &[u8]) -> (BudgetedStream<TcpStream>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (ours, mut theirs) = (ours.unwrap(), theirs.unwrap().0);
+        theirs.write_all(bytes).await.unwrap();
+        // All of it is there to be read at once.
+        let mut there = vec![0; bytes.len()];
+        while ours.peek(&mut there).await.unwrap() < bytes.len() {}
+        (BudgetedStream::new(ours), theirs)
+    }
+
+    /// Reads until the stream is pending; how many bytes came, in how many reads.
+    async fn until_pending(stream: &mut BudgetedStream<TcpStream>, size: usize) -> (usize, usize) {
+        poll_fn(|context| {
+            let (mut bytes, mut reads) = (0, 0);
+            let mut space = vec![0; size];
+            loop {
+                let mut buffer = ReadBuf::new(&mut space);
+                match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
+                    Poll::Ready(read) => read.unwrap(),
+                    Poll::Pending => return Poll::Ready((bytes, reads)),
+                }
+                bytes += buffer.filled().len();
+                reads += 1;
+            }
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_never_runs_dry_gives_way() {
+        let (mut ours, _theirs) = stream(&[7; 10_000]).await;
+        assert_eq!(until_pending(&mut ours, 1 << 20).await.0, BUDGET_BYTES);
+        assert_eq!(until_pending(&mut ours, 1000).await.0, BUDGET_BYTES);
+        let rest = 10_000 - 2 * BUDGET_BYTES;
+        assert_eq!(until_pending(&mut ours, 1000).await.0, rest);
+        assert_eq!(ours.received().bytes(), 10_000);
+        assert_eq!(ours.opening(), [7; OPENING_BYTES]);
+    }
+
+    #[tokio::test]
+    async fn reads_count_however_little_they_bring() {
+        let (mut ours, _theirs) = stream(&[7; 100]).await;
+        let most = BUDGET_BYTES / OPERATION_BYTES;
+        assert_eq!(until_pending(&mut ours, 1).await, (most, most));
+        assert_eq!(until_pending(&mut ours, 1).await, (most, most));
+    }
+}

@@ -1,0 +1,256 @@
+//! The host's HTTP client, through which every request of a guest goes.
+//!
+//! One connection for each request, HTTP/1.1, no redirects, no proxy, no decompression: what the
+//! guest reads is what the server said. The guest's timeouts count, and never beyond its run.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use http::header::{CONNECTION, HOST, HeaderValue};
+use http::uri::{PathAndQuery, Scheme};
+use http::{Request, Response, Uri, Version};
+use http_body_util::BodyExt;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout_at;
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks,
+};
+
+use super::body::BoundedBody;
+use super::budgeted::BudgetedStream;
+use super::connect::connect;
+use super::fault::{HEADER_BYTES, fault, head_too_large, internal};
+use super::resolver::ResolveError;
+use super::tls::{Purpose, Unshaken};
+use super::{Egress, NoWay, tls};
+use crate::grants::{Channel, Peer};
+
+impl WasiHttpHooks for Egress {
+    /// The client sets it, from the host that was decided on.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    /// What is on its way out is in the host's memory, beside the guest's own: of each request no
+    /// more than two of these.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _reading: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Answer, Error>> + Send> {
+        let egress = self.clone();
+        Box::new(async move { egress.send(request, options.unwrap_or_default()).await })
+    }
+}
+
+/// A response, and the work on its connection that has to go on while its body is read. Dropping
+/// the work closes the connection.
+type Answer = (
+    Response<WasiBody>,
+    Box<dyn Future<Output = Result<(), Error>> + Send>,
+);
+
+impl Egress {
+    async fn send(
+        self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Result<Answer, Error> {
+        let peer = peer(request.uri())?;
+        self.granted(self.0.grants.permit(&peer)).map_err(no_way)?;
+        let request = on_the_wire(request, &peer)?;
+        let stream = self
+            .open(&peer, self.until(options.connect_timeout))
+            .await?;
+        let received = stream.received();
+
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(HEADER_BYTES);
+        let (mut sender, connection) = builder
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| fault(&error))?;
+        let mut connection = Some(connection);
+        let answered_by = self.until(options.first_byte_timeout);
+        let mut sending = std::pin::pin!(sender.send_request(request));
+        let answer = poll_fn(|context| {
+            if let Poll::Ready(response) = sending.as_mut().poll(context) {
+                return Poll::Ready(response.map_err(|error| fault(&error)));
+            }
+            if let Some(working) = &mut connection {
+                let ended = Pin::new(working).poll(context);
+                // The connection can end with the response in hand.
+                if let Poll::Ready(ended) = ended {
+                    connection = None;
+                    ended.map_err(|error| fault(&error))?;
+                }
+            }
+            match sending.as_mut().poll(context) {
+                Poll::Ready(response) => Poll::Ready(response.map_err(|error| fault(&error))),
+                // All that came belongs to the head, or to informational ones before it.
+                Poll::Pending if received.bytes() > HEADER_BYTES as u64 => {
+                    Poll::Ready(Err(head_too_large()))
+                }
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        let response = match timeout_at(answered_by.into(), answer).await {
+            Ok(response) => response?,
+            Err(_) => return Err(Error::HttpResponseTimeout),
+        };
+
+        let patience = self.until(options.between_bytes_timeout) - Instant::now();
+        let response = response.map(|body| {
+            BoundedBody::new(body, self.0.http_body, patience, self.0.deadline).boxed_unsync()
+        });
+        let work = async move {
+            // What goes wrong here, the body tells.
+            if let Some(connection) = connection {
+                connection.await.ok();
+            }
+            Ok(())
+        };
+        Ok((response, Box::new(work)))
+    }
+
+    /// A connection to a granted peer, with TLS where the scheme asks for it.
+    async fn open(
+        &self,
+        peer: &Peer,
+        until: Instant,
+    ) -> Result<BudgetedStream<Box<dyn Stream>>, Error> {
+        // Before the look-up, which costs the host something too.
+        if !self.spend_connection() {
+            return Err(Error::ConnectionLimitReached);
+        }
+        let addresses = self.addresses(peer, until).await.map_err(no_way)?;
+        let stream = connect(&addresses, until)
+            .await
+            .map_err(|error| unconnected(&error))?;
+        self.permit_connected(peer, &stream).map_err(no_way)?;
+        let stream: Box<dyn Stream> = match peer.channel {
+            Channel::Https => {
+                let shaken = self
+                    .shake_hands(stream, &peer.host, Purpose::Https, until)
+                    .await;
+                Box::new(shaken.map_err(unshaken)?.stream)
+            }
+            _ => Box::new(stream),
+        };
+        Ok(BudgetedStream::new(stream))
+    }
+
+    /// When a timeout that the guest wished for has passed: after 1 ms at the earliest, and not
+    /// after its run.
+    fn until(&self, wish: Option<Duration>) -> Instant {
+        let now = Instant::now();
+        let left = self.0.deadline.saturating_duration_since(now).max(SHORTEST);
+        now + wish.unwrap_or(left).clamp(SHORTEST, left)
+    }
+}
+
+/// What a request is sent over.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Whom a URI means. A user before the host is refused: it is where a host can be mistaken.
+fn peer(uri: &Uri) -> Result<Peer, Error> {
+    let channel = match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTP => Channel::Http,
+        Some(scheme) if *scheme == Scheme::HTTPS => Channel::Https,
+        _ => return Err(Error::HttpProtocolError),
+    };
+    let authority = uri.authority().ok_or(Error::HttpRequestUriInvalid)?;
+    Peer::parse(channel, authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)
+}
+
+/// The request as it is sent: the target is a path, whatever form the guest gave it, the `host` is
+/// the one that was decided on, and headers that belong to the connection are the client's.
+fn on_the_wire(request: Request<WasiBody>, peer: &Peer) -> Result<Request<WasiBody>, Error> {
+    let (mut parts, body) = request.into_parts();
+    // In whatever case: a server that is lenient about it would open a tunnel.
+    if parts.method.as_str().eq_ignore_ascii_case("CONNECT") {
+        return Err(Error::HttpRequestMethodInvalid);
+    }
+    let path = match parts.uri.path_and_query().map_or("", PathAndQuery::as_str) {
+        path if path.starts_with('/') => path.to_owned(),
+        path if path.is_empty() || path.starts_with('?') => format!("/{path}"),
+        _ => return Err(Error::HttpRequestUriInvalid),
+    };
+    parts.uri = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
+    parts.version = Version::HTTP_11;
+    for name in &DEFAULT_FORBIDDEN_HEADERS {
+        parts.headers.remove(name);
+    }
+    let host = HeaderValue::try_from(authority(peer)).map_err(|_| Error::HttpRequestUriInvalid)?;
+    parts.headers.insert(HOST, host);
+    parts
+        .headers
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(Request::from_parts(parts, body))
+}
+
+fn authority(peer: &Peer) -> String {
+    match (peer.channel.scheme(), &peer.host, peer.port) {
+        (Some((_, standard)), host, port) if port == standard => host.to_string(),
+        (_, host, port) => format!("{host}:{port}"),
+    }
+}
+
+/// Why there is no address to connect to, as `wasi:http` says it.
+fn no_way(no_way: NoWay) -> Error {
+    match no_way {
+        NoWay::Denied(_) => Error::HttpRequestDenied,
+        NoWay::Unresolved(ResolveError::Timeout) => Error::DnsTimeout,
+        NoWay::Unresolved(ResolveError::Failed(reason)) => Error::DnsError {
+            rcode: Some(reason),
+            info_code: None,
+        },
+    }
+}
+
+/// Why there is no connection, as `wasi:http` says it.
+fn unconnected(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+        io::ErrorKind::TimedOut => Error::ConnectionTimeout,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Error::DestinationIpUnroutable
+        }
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+            Error::ConnectionTerminated
+        }
+        // The host's own trouble: no sockets left, no permission.
+        _ => internal(format_args!("the host cannot connect: {error}")),
+    }
+}
+
+/// Why a connection does not speak TLS, as `wasi:http` says it.
+fn unshaken(unshaken: Unshaken) -> Error {
+    match unshaken {
+        Unshaken::Timeout => Error::ConnectionTimeout,
+        Unshaken::Closed => Error::ConnectionTerminated,
+        Unshaken::Failed(words)
+        | Unshaken::Protocol(
+            rustls::Error::InvalidCertificate(_) | rustls::Error::Other(_),
+            words,
+        ) => Error::InternalError(Some(words)),
+        Unshaken::Protocol(error, _) => tls::fault(&error),
+    }
+}
+
+/// The shortest timeout that a guest can set.
+const SHORTEST: Duration = Duration::from_millis(1);
+/// How much of a request's body a guest hands over at once.
+pub(super) const CHUNK_BYTES: usize = 64 << 10;

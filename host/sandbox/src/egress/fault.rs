@@ -1,0 +1,60 @@
+//! What goes wrong on a connection of HTTP, as `wasi:http` says it.
+
+use std::error::Error as _;
+use std::io;
+
+use wasmtime_wasi_http::Error;
+
+use super::tls;
+use vitals_model::Text;
+
+/// What went wrong on a connection that stood, as `wasi:http` says it.
+pub(super) fn fault(error: &hyper::Error) -> Error {
+    if let Some(cause) = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>())
+    {
+        return broken(cause);
+    }
+    if error.is_timeout() {
+        Error::HttpResponseTimeout
+    } else if error.is_incomplete_message() {
+        Error::HttpResponseIncomplete
+    } else if error.is_parse_too_large() {
+        head_too_large()
+    } else if error.is_closed() || error.is_canceled() {
+        Error::ConnectionTerminated
+    } else if error.is_user() {
+        internal(format_args!("the request was not sent in full: {error}"))
+    } else {
+        Error::HttpProtocolError
+    }
+}
+
+pub(super) fn head_too_large() -> Error {
+    Error::HttpResponseHeaderSectionSize(u32::try_from(HEADER_BYTES).ok())
+}
+
+/// What an I/O error on a connection means.
+fn broken(error: &io::Error) -> Error {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
+        Some(error) => tls::fault(error),
+        None if error.kind() == io::ErrorKind::TimedOut => Error::ConnectionReadTimeout,
+        None if error.kind() == io::ErrorKind::UnexpectedEof => Error::HttpResponseIncomplete,
+        None => Error::ConnectionTerminated,
+    }
+}
+
+/// Anything that `wasi:http` has no name for.
+pub(super) fn internal(what: std::fmt::Arguments<'_>) -> Error {
+    Error::InternalError(Some(Text::display(what, WORDS_BYTES).into()))
+}
+
+/// How much of what went wrong is told.
+const WORDS_BYTES: usize = 512;
+/// The most that the status line and the headers of a response may take, with all informational
+/// responses before it.
+pub(super) const HEADER_BYTES: usize = 64 << 10;

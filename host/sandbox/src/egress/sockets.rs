@@ -1,0 +1,210 @@
+//! Decisions on a guest's own sockets. They connect and send, to granted peers alone; nothing
+//! listens. Each socket counts against the run's connections from the moment that it is made,
+//! because from then on it holds a descriptor of the host's.
+
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+
+use wasmtime::component::{HasData, Linker, Resource};
+use wasmtime_wasi::p2::bindings::sockets::network::{
+    self, ErrorCode, HostNetwork, IpAddressFamily, Network,
+};
+use wasmtime_wasi::p2::bindings::sockets::{tcp_create_socket, udp_create_socket};
+use wasmtime_wasi::p2::{SocketError, TcpSocket, UdpSocket};
+use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView};
+
+use super::Egress;
+use crate::grants::{Channel, Host, Kind, Peer, Refusal, Resolved};
+
+/// What a decision on a socket is handed over in.
+type Decision = Pin<Box<dyn Future<Output = bool> + Send + Sync>>;
+
+impl Egress {
+    /// The check that every use of a socket address of the run has to pass.
+    pub(crate) fn socket_check(
+        &self,
+    ) -> impl Fn(SocketAddr, SocketAddrUse) -> Decision + Send + Sync + 'static {
+        let egress = self.clone();
+        move |address, purpose| {
+            if let SocketAddrUse::UdpReceive = purpose {
+                return receive(egress.is_open(Channel::Udp, address));
+            }
+            let permitted = egress.permit_socket(address, purpose);
+            Box::pin(std::future::ready(permitted))
+        }
+    }
+
+    fn permit_socket(&self, address: SocketAddr, purpose: SocketAddrUse) -> bool {
+        let decision = match purpose {
+            SocketAddrUse::TcpBind => only_unspecified(Kind::Tcp, address),
+            SocketAddrUse::UdpBind => only_unspecified(Kind::Udp, address),
+            SocketAddrUse::TcpConnect => self.permit_peer(Channel::Tcp, address),
+            SocketAddrUse::UdpSend => match self.permit_peer(Channel::Udp, address) {
+                Ok(()) => return self.spend_udp_peer(address),
+                refused => refused,
+            },
+            SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => {
+                let what = format!("listening on {address}");
+                Err(Refusal::never(Kind::Tcp, &what))
+            }
+            // Who sends something is no choice of the guest's: it is not told, and nothing is noted.
+            SocketAddrUse::UdpReceive => return self.is_open(Channel::Udp, address),
+        };
+        decision.map_err(|refusal| self.note(refusal)).is_ok()
+    }
+
+    /// An address is open if it is granted itself, or if a name that is granted at this port led
+    /// there in this run. Where neither is, the name is what the operator will know.
+    fn permit_peer(&self, channel: Channel, address: SocketAddr) -> Result<(), Refusal> {
+        if let SocketAddr::V6(scoped) = address
+            && scoped.scope_id() != 0
+        {
+            // Grants name no zone, and the address may be another machine in each.
+            let what = format!("a zone, as in {scoped}");
+            return Err(Refusal::never(channel.kind(), &what));
+        }
+        let grants = &self.0.grants;
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        let peer = |host| Peer {
+            channel,
+            host,
+            port,
+        };
+        let mut refused = match grants.permit(&peer(Host::Address(ip))) {
+            Ok(()) => return Ok(()),
+            Err(refusal) => refusal,
+        };
+        for (resolved, name) in self.answers_of(ip) {
+            let peer = peer(name);
+            match grants
+                .permit(&peer)
+                .and_then(|()| grants.permit_address(&peer, resolved))
+            {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refused = refusal,
+            }
+        }
+        Err(refused)
+    }
+
+    fn is_open(&self, channel: Channel, address: SocketAddr) -> bool {
+        self.permit_peer(channel, address).is_ok()
+    }
+
+    /// The peers of a run's datagrams are counted as connections are: each costs one when it is
+    /// sent to for the first time.
+    fn spend_udp_peer(&self, address: SocketAddr) -> bool {
+        if self.trail().udp_peers.contains(&address) {
+            return true;
+        }
+        let is_left = self.spend_connection();
+        if is_left {
+            self.trail().udp_peers.insert(address);
+        }
+        is_left
+    }
+
+    /// The look-ups of this run that answered an address, each with its name.
+    fn answers_of(&self, address: IpAddr) -> Vec<(Resolved, Host)> {
+        let trail = self.trail();
+        let led_here = trail
+            .answers
+            .iter()
+            .filter(|(answer, _)| answer.address == address);
+        led_here.cloned().collect()
+    }
+}
+
+/// Every connect and send is preceded by a bind to no address in particular; any other is the
+/// beginning of listening.
+fn only_unspecified(kind: Kind, address: SocketAddr) -> Result<(), Refusal> {
+    if address.ip().is_unspecified() && address.port() == 0 {
+        Ok(())
+    } else {
+        Err(Refusal::never(kind, &format!("binding to {address}")))
+    }
+}
+
+/// A datagram that came. One from elsewhere is dropped, and whoever waits for the next gives way
+/// first: a stranger who sends without end must not keep a thread.
+fn receive(is_open: bool) -> Decision {
+    Box::pin(async move {
+        if !is_open {
+            tokio::task::yield_now().await;
+        }
+        is_open
+    })
+}
+
+/// Links the making of sockets. The linker must not have the stock ones.
+pub(crate) fn add_new_sockets_to_linker<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> NewSockets<'_>,
+) -> wasmtime::Result<()> {
+    tcp_create_socket::add_to_linker::<T, HasNewSockets>(linker, view)?;
+    udp_create_socket::add_to_linker::<T, HasNewSockets>(linker, view)
+}
+
+struct HasNewSockets;
+
+impl HasData for HasNewSockets {
+    type Data<'a> = NewSockets<'a>;
+}
+
+/// What makes the sockets of a run, for as long as it has connections left.
+pub(crate) struct NewSockets<'a> {
+    /// The way out of the run.
+    pub(crate) egress: &'a Egress,
+    /// What makes them without a limit.
+    pub(crate) stock: WasiSocketsCtxView<'a>,
+}
+
+impl NewSockets<'_> {
+    fn spend(&self) -> Result<(), SocketError> {
+        if self.egress.spend_connection() {
+            Ok(())
+        } else {
+            Err(ErrorCode::NewSocketLimit.into())
+        }
+    }
+}
+
+impl tcp_create_socket::Host for NewSockets<'_> {
+    fn create_tcp_socket(
+        &mut self,
+        family: IpAddressFamily,
+    ) -> Result<Resource<TcpSocket>, SocketError> {
+        self.spend()?;
+        self.stock.create_tcp_socket(family)
+    }
+}
+
+impl udp_create_socket::Host for NewSockets<'_> {
+    async fn create_udp_socket(
+        &mut self,
+        family: IpAddressFamily,
+    ) -> Result<Resource<UdpSocket>, SocketError> {
+        self.spend()?;
+        self.stock.create_udp_socket(family).await
+    }
+}
+
+/// The bindings of new sockets ask for those of the network too; they are never linked from here.
+impl network::Host for NewSockets<'_> {
+    fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
+        self.stock.convert_error_code(error)
+    }
+
+    fn network_error_code(
+        &mut self,
+        error: Resource<wasmtime::Error>,
+    ) -> wasmtime::Result<Option<ErrorCode>> {
+        self.stock.network_error_code(error)
+    }
+}
+
+impl HostNetwork for NewSockets<'_> {
+    fn drop(&mut self, network: Resource<Network>) -> wasmtime::Result<()> {
+        HostNetwork::drop(&mut self.stock, network)
+    }
+}

@@ -1,0 +1,181 @@
+mod hostile;
+mod http;
+mod look_ups;
+mod own_machine;
+mod sockets;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::http::{HeaderMap, Request, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::*;
+use crate::grants::{Channel, Grant};
+use vitals_config::Root;
+
+/// A way out with everything that a test wants to be different from a run without limits.
+struct Way {
+    entries: Vec<(&'static str, String)>,
+    names: Vec<(&'static str, &'static [&'static str])>,
+    roots: Vec<Root>,
+    time: Duration,
+    connections: u32,
+    http_body: u64,
+}
+
+impl Way {
+    fn granted(key: &'static str, entry: impl Into<String>) -> Self {
+        Self {
+            entries: vec![(key, entry.into())],
+            names: Vec::new(),
+            roots: Vec::new(),
+            time: Duration::from_secs(10),
+            connections: 64,
+            http_body: 1 << 20,
+        }
+    }
+
+    fn and(mut self, key: &'static str, entry: impl Into<String>) -> Self {
+        self.entries.push((key, entry.into()));
+        self
+    }
+
+    fn open(self) -> Egress {
+        let network = Network::of_names(&self.roots, &self.names);
+        self.over(network)
+    }
+
+    /// Where the kernel is not asked which addresses are this machine's.
+    fn open_blind(self) -> Egress {
+        let network = Network::of_names(&self.roots, &self.names);
+        self.over(network.blind())
+    }
+
+    fn over(self, network: Network) -> Egress {
+        let entries = self
+            .entries
+            .iter()
+            .map(|(key, entry)| Grant::allowed(key, entry).unwrap());
+        let roots = network.roots(None).unwrap();
+        Egress::new(
+            Arc::new(network),
+            Arc::new(Grants::new(entries, |_| None)),
+            "orders-db".parse().unwrap(),
+            Instant::now() + self.time,
+            self.connections,
+            self.http_body,
+            roots,
+        )
+    }
+}
+
+impl Egress {
+    fn refused(&self) -> Vec<String> {
+        self.refusals(&Secrets::default())
+            .into_iter()
+            .map(|refusal| refusal.message.into())
+            .collect()
+    }
+}
+
+struct Answered {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+async fn send(
+    egress: &Egress,
+    request: Request<&'static str>,
+    options: Option<RequestOptions>,
+) -> Result<Answered, Error> {
+    let full = |body: &'static str| Full::new(Bytes::from(body));
+    let request: Request<WasiBody> =
+        request.map(|body| full(body).map_err(|never| match never {}).boxed_unsync());
+    let sending = egress
+        .clone()
+        .send_request(request, options, Box::new(async { Ok(()) }));
+    let (response, work) = Box::into_pin(sending).await?;
+    let work = tokio::spawn(Box::into_pin(work));
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await;
+    work.abort();
+    let body = String::from_utf8(body?.to_bytes().to_vec()).unwrap();
+    Ok(Answered {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    })
+}
+
+async fn get(egress: &Egress, uri: &str) -> Result<Answered, Error> {
+    send(egress, Request::get(uri).body("").unwrap(), None).await
+}
+
+/// What went wrong, as text: the error type does not compare.
+fn wrong(result: Result<Answered, Error>) -> String {
+    match result {
+        Ok(answered) => panic!("answered with {}: {}", answered.status, answered.body),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+/// A server on a port of its own, which does the same with every connection.
+async fn serve<F>(talk: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(talk(stream));
+        }
+    });
+    address
+}
+
+/// Reads a request up to the end of its headers.
+async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => break,
+        }
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// Answers every request with `answer`, as it stands.
+async fn answering(answer: impl Into<String>) -> SocketAddr {
+    let answer = answer.into();
+    serve(move |mut stream| {
+        let answer = answer.clone();
+        async move { reply(&mut stream, &answer).await }
+    })
+    .await
+}
+
+async fn reply(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: &str) {
+    head(stream).await;
+    // The client may be gone already; that is what some tests are about.
+    stream.write_all(answer.as_bytes()).await.ok();
+    stream.shutdown().await.ok();
+}
+
+fn timeouts(connect: u64, first_byte: u64, between_bytes: u64) -> RequestOptions {
+    let ms = |ms| Some(Duration::from_millis(ms));
+    RequestOptions {
+        connect_timeout: ms(connect),
+        first_byte_timeout: ms(first_byte),
+        between_bytes_timeout: ms(between_bytes),
+    }
+}

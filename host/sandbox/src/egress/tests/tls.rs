@@ -1,0 +1,239 @@
+use std::io::Write;
+
+use rcgen::{CertificateParams, DistinguishedName, KeyPair, date_time_ymd};
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::*;
+
+/// A server with a certificate of its own making, and the file that says to trust it.
+struct Server {
+    address: SocketAddr,
+    root: tempfile::NamedTempFile,
+}
+
+impl Server {
+    async fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
+        Self::showing(1, change).await
+    }
+
+    /// One that shows its certificate so often.
+    async fn showing(count: usize, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = CertificateParams::new(vec!["web.test".to_owned()]).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let config =
+            rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(
+                    vec![certificate.der().clone(); count],
+                    PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+                )
+                .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let address = serve(move |stream| {
+            let acceptor = acceptor.clone();
+            async move {
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    reply(
+                        &mut stream,
+                        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+                    )
+                    .await;
+                }
+            }
+        })
+        .await;
+        let mut root = tempfile::NamedTempFile::new().unwrap();
+        root.write_all(certificate.pem().as_bytes()).unwrap();
+        Self { address, root }
+    }
+
+    /// A way out that may reach the server as `name`.
+    fn way(&self, name: &'static str, roots: Vec<Root>) -> Way {
+        let port = self.address.port();
+        let names = vec![(name, &["127.0.0.1"][..])];
+        Way {
+            names,
+            roots,
+            ..Way::granted("http", format!("https://{name}:{port}"))
+        }
+        .and("http", format!("https://127.0.0.1:{port}"))
+    }
+
+    fn trusted(&self) -> Vec<Root> {
+        vec![Root::File(self.root.path().to_owned())]
+    }
+
+    async fn get(&self, name: &'static str, roots: Vec<Root>) -> Result<Answered, Error> {
+        let uri = format!("https://{name}:{}/", self.address.port());
+        get(&self.way(name, roots).open(), &uri).await
+    }
+}
+
+fn untrusted(name: &str, reason: &str) -> String {
+    format!("InternalError(Some(\"the certificate of {name} is not trusted: {reason}\"))")
+}
+
+#[tokio::test]
+async fn a_trusted_certificate_is_accepted() {
+    let server = Server::with(|_| {}).await;
+    assert_eq!(
+        server.get("web.test", server.trusted()).await.unwrap().body,
+        "ok"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_says_why() {
+    let server = Server::with(|_| {}).await;
+    let other = Server::with(|params| params.distinguished_name = DistinguishedName::new()).await;
+    assert_eq!(
+        wrong(server.get("web.test", other.trusted()).await),
+        untrusted("web.test", "its issuer is not among the trusted roots")
+    );
+    assert_eq!(
+        wrong(server.get("web.test", vec![]).await),
+        untrusted(
+            "web.test",
+            "its issuer is not among the trusted roots; there are no trusted roots at all on the \
+             host's machine"
+        )
+    );
+    assert_eq!(
+        wrong(server.get("other.test", server.trusted()).await),
+        untrusted("other.test", "it is for another name")
+    );
+    let expired = Server::with(|params| params.not_after = date_time_ymd(2020, 1, 1)).await;
+    assert_eq!(
+        wrong(expired.get("web.test", expired.trusted()).await),
+        untrusted("web.test", "it has expired")
+    );
+    let early = Server::with(|params| params.not_before = date_time_ymd(4000, 1, 1)).await;
+    assert_eq!(
+        wrong(early.get("web.test", early.trusted()).await),
+        untrusted("web.test", "it is not valid yet")
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_tls_says_so() {
+    let plain = serve(|mut stream| async move {
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .await
+            .ok();
+        while stream.read_u8().await.is_ok() {}
+    })
+    .await;
+    let egress = Way::granted("http", format!("https://{plain}")).open();
+    let uri = format!("https://{plain}/");
+    assert_eq!(wrong(get(&egress, &uri).await), "TlsProtocolError");
+
+    // Takes the connection and never shakes hands.
+    let tarpit = serve(|mut stream| async move { while stream.read_u8().await.is_ok() {} }).await;
+    let egress = Way::granted("http", format!("https://{tarpit}")).open();
+    let request = Request::get(format!("https://{tarpit}/")).body("").unwrap();
+    let started = Instant::now();
+    assert_eq!(
+        wrong(send(&egress, request, Some(timeouts(100, 9_000, 9_000))).await),
+        "ConnectionTimeout"
+    );
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn the_hosts_own_clients_hold_a_chain_to_the_same_bounds() {
+    let connect = async |server: &Server, roots: &[Root]| {
+        let config = vitals_io::trust::Roots::read(roots)
+            .unwrap()
+            .client_config();
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let name = "web.test".try_into().unwrap();
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
+        connecting
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    let long = Server::showing(17, |_| {}).await;
+    assert_eq!(
+        connect(&long, &long.trusted()).await.unwrap_err(),
+        "other error: the server's certificate is not trusted: it came in a chain of 17 \
+         certificates, and the host takes at most 16"
+    );
+    let short = Server::showing(16, |_| {}).await;
+    connect(&short, &short.trusted()).await.unwrap();
+    let names = (0..1000).map(|number| format!("{number}.test"));
+    let names = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
+    let other = Server::with(|params| params.subject_alt_names = names.subject_alt_names).await;
+    assert_eq!(
+        connect(&other, &other.trusted()).await.unwrap_err(),
+        "other error: the server's certificate is not trusted: it is for another name"
+    );
+}
+
+#[tokio::test]
+async fn certificates_are_examined_one_at_a_time_and_left_behind() {
+    let egress = Way::granted("http", "https://web.test").open();
+    let (go_on, held) = std::sync::mpsc::channel::<()>();
+    let mut first = Box::pin(egress.examine(move || held.recv().is_err()));
+    assert!(futures_lite::future::poll_once(&mut first).await.is_none());
+    let mut second = Box::pin(egress.examine(|| 2));
+    assert!(futures_lite::future::poll_once(&mut second).await.is_none());
+    drop(go_on);
+    assert!(first.await.unwrap());
+    assert_eq!(second.await.unwrap(), 2);
+
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let (go_on, held) = std::sync::mpsc::channel::<()>();
+    let hangs = egress.examine(move || {
+        begun.send(()).unwrap();
+        held.recv().is_err()
+    });
+    tokio::select! {
+        _ = hangs => panic!("it does not hang"),
+        begins = begins => begins.unwrap(),
+    }
+    assert_eq!(
+        egress.examine(|| 3).await.unwrap_err().to_string(),
+        "busy: certificates that a server showed to this check before are still being verified"
+    );
+    drop(go_on);
+    while egress.examine(|| 4).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn roots_are_read_when_they_are_set_and_shared() {
+    let network = Network::new(&[]).unwrap();
+    let server = Server::with(|_| {}).await;
+    let first = network.roots(Some(&server.trusted())).unwrap();
+    let second = network.roots(Some(&server.trusted())).unwrap();
+    assert!(first.is(&second));
+    assert!(!first.is(&network.roots(None).unwrap()));
+
+    let missing = Root::File("/nowhere/ca.pem".into());
+    let error = network.roots(Some(&[missing])).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "cannot read the TLS roots in /nowhere/ca.pem: No such file or directory (os error 2)"
+    );
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let error = network
+        .roots(Some(&[Root::File(empty.path().to_owned())]))
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot use the TLS roots in {}: it holds no certificate; it must hold certificates in \
+             PEM form",
+            empty.path().display()
+        )
+    );
+}

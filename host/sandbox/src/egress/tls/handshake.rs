@@ -1,0 +1,202 @@
+//! Handshakes for guests, in two steps: with the server, and then, on threads that may be lost, the
+//! verification of the chain that it showed.
+//!
+//! Nothing of the guest is sent, and nothing of the server handed on, before the second step. What
+//! can be let pass is its judgement alone.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustls::ClientConfig;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{Error, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::time::timeout_at;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::server_name;
+use super::words::{Trouble, trouble, unlike_tls, untrusted};
+use crate::egress::Egress;
+use crate::egress::budgeted::BudgetedStream;
+use crate::grants::Host;
+use vitals_io::blocking_pool::PoolError;
+use vitals_io::trust::{self, Verifier, doubt, protocol_error, unprovable};
+
+/// A connection that speaks TLS.
+#[derive(Debug)]
+pub(crate) struct Shaken {
+    /// The connection.
+    pub(crate) stream: TlsStream<BudgetedStream<TcpStream>>,
+    /// Why the server's chain is not trusted for the name; nothing where it is.
+    pub(crate) doubt: Option<String>,
+}
+
+/// Why a connection does not speak TLS. It is closed.
+#[derive(Debug)]
+pub(crate) enum Unshaken {
+    /// The handshake was not over in time.
+    Timeout,
+    /// The server closed the connection.
+    Closed,
+    /// The server broke the protocol or refused, with words for a person.
+    Protocol(Error, String),
+    /// The reason, for a person.
+    Failed(String),
+}
+
+/// What a handshake is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// HTTP/1.1 with a server that is trusted.
+    Https,
+    /// Whatever the guest will say. An untrusted chain ends the handshake, or is a
+    /// [`Shaken::doubt`].
+    Guest {
+        /// Whether it ends the handshake.
+        insist: bool,
+    },
+}
+
+impl Egress {
+    /// Shakes hands over a stream, with what the run's check trusts.
+    ///
+    /// The server is told `host` unless that is an address, and its chain is judged for it.
+    pub(crate) async fn shake_hands(
+        &self,
+        stream: TcpStream,
+        host: &Host,
+        purpose: Purpose,
+        until: Instant,
+    ) -> Result<Shaken, Unshaken> {
+        let shaking = self.shake_hands_in_time(stream, host, purpose);
+        match timeout_at(until.into(), shaking).await {
+            Ok(ended) => ended,
+            Err(_) => Err(Unshaken::Timeout),
+        }
+    }
+
+    async fn shake_hands_in_time(
+        &self,
+        stream: TcpStream,
+        host: &Host,
+        purpose: Purpose,
+    ) -> Result<Shaken, Unshaken> {
+        let name = server_name(host).map_err(|why| {
+            Unshaken::Failed(match purpose {
+                Purpose::Https => untrusted(host, why),
+                Purpose::Guest { .. } => format!("{host}: {why}"),
+            })
+        })?;
+        let client = self.0.roots.client().await;
+        let verifier = Arc::new(Verifier::deferring());
+        let mut config = ClientConfig::clone(&client.config);
+        if let Purpose::Guest { .. } = purpose {
+            config.alpn_protocols.clear();
+        }
+        // The server would get it before its chain is verified.
+        assert!(
+            !config.client_auth_cert_resolver.has_certs(),
+            "a certificate of the client"
+        );
+        config
+            .dangerous()
+            .set_certificate_verifier(Arc::clone(&verifier) as _);
+
+        let stream = BudgetedStream::new(stream);
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
+        let stream = match connecting.into_fallible().await {
+            Ok(stream) => stream,
+            Err((error, stream)) => {
+                return Err(match verifier.unproved() {
+                    Some(leaf) => self.unproved(error, leaf).await,
+                    None => unshaken(error, stream.opening()),
+                });
+            }
+        };
+        let chain = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .unwrap_or_default()
+            .to_vec();
+        let roots = Arc::clone(&client.roots);
+        let doubt = self
+            .examine(move || judge(&chain, &name, &roots, purpose))
+            .await?;
+        match doubt {
+            Some(doubt) if purpose != (Purpose::Guest { insist: false }) => {
+                Err(Unshaken::Failed(untrusted(host, &doubt)))
+            }
+            doubt => Ok(Shaken { stream, doubt }),
+        }
+    }
+
+    /// Why the proof failed that the server has the key of `leaf`.
+    async fn unproved(&self, error: io::Error, leaf: CertificateDer<'static>) -> Unshaken {
+        match self.examine(move || unprovable(&leaf)).await {
+            Ok(Some(words)) => Unshaken::Failed(words),
+            Ok(None) => unshaken(error, &[]),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl From<PoolError> for Unshaken {
+    fn from(error: PoolError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Why a chain is not trusted for a name.
+fn judge(
+    chain: &[CertificateDer<'_>],
+    name: &ServerName<'_>,
+    roots: &RootCertStore,
+    purpose: Purpose,
+) -> Option<String> {
+    let verified = match chain {
+        [] => Err(Error::NoCertificatesPresented),
+        [leaf, rest @ ..] => trust::verify(leaf, rest, name, roots, UnixTime::now()),
+    };
+    // A guest is told what it shows besides.
+    let leaf = chain.first().filter(|_| purpose != Purpose::Https);
+    match verified {
+        Ok(()) => None,
+        Err(Error::InvalidCertificate(reason)) => Some(doubt(&reason, leaf, roots.len())),
+        Err(other) => Some(protocol_error(&other)),
+    }
+}
+
+/// Whether a chain for `web.test` is beyond its bounds, and why it is not trusted where `root` is: for
+/// the fuzz target.
+pub(crate) fn verify(
+    chain: &[CertificateDer<'_>],
+    root: CertificateDer<'_>,
+) -> (bool, Option<String>) {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates([root.into_owned()]);
+    let name = ServerName::try_from("web.test").expect("it is a name");
+    let refused = chain
+        .split_first()
+        .map(|(leaf, rest)| trust::hold_to_bounds(leaf, rest));
+    let guest = Purpose::Guest { insist: false };
+    (
+        !matches!(refused, Some(Ok(()))),
+        judge(chain, &name, &roots, guest),
+    )
+}
+
+fn unshaken(error: io::Error, opening: &[u8]) -> Unshaken {
+    match trouble(&error) {
+        Trouble::Closed => Unshaken::Closed,
+        Trouble::Failed(words) => {
+            let words = unlike_tls(opening).unwrap_or(words);
+            match error.downcast::<Error>() {
+                Ok(error) => Unshaken::Protocol(error, words),
+                Err(_) => Unshaken::Failed(words),
+            }
+        }
+    }
+}

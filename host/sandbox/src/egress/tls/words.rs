@@ -1,0 +1,139 @@
+//! What goes wrong with TLS, in words for a person or as `wasi:http` says it.
+
+use std::io;
+
+use wasmtime_wasi_http::Error;
+
+use crate::grants::Host;
+use vitals_io::trust::protocol_error;
+use vitals_model::Text;
+
+/// What went wrong in the TLS protocol, as `wasi:http` says it.
+pub(in crate::egress) fn fault(error: &rustls::Error) -> Error {
+    match error {
+        rustls::Error::AlertReceived(alert) => Error::TlsAlertReceived {
+            alert_id: Some(u8::from(*alert)),
+            alert_message: Some(format!("{alert:?}")),
+        },
+        _ => Error::TlsProtocolError,
+    }
+}
+
+/// Why a connection broke.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The other side closed it.
+    Closed,
+    /// The reason.
+    Failed(String),
+}
+
+/// Why an operation on a connection failed.
+pub(crate) fn trouble(error: &io::Error) -> Trouble {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if let Some(error) = inner {
+        return Trouble::Failed(protocol_error(error));
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::WriteZero => Trouble::Closed,
+        _ => Trouble::Failed(format!("the connection broke: {error}")),
+    }
+}
+
+/// What came in place of TLS, if the first bytes are not a record of it. (The types of records of
+/// RFC 8446, section 5.1, from `change_cipher_spec` to `application_data`.)
+pub(super) fn unlike_tls(opening: &[u8]) -> Option<String> {
+    if (20..=23).contains(opening.first()?) {
+        return None;
+    }
+    let line = opening
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let readable = line
+        .iter()
+        .all(|byte| (b' '..=b'~').contains(byte) || *byte == b'\r');
+    Some(if readable && !line.is_empty() {
+        let line = Text::line(String::from_utf8_lossy(line).trim_end(), SHOWN_BYTES);
+        format!("the server does not speak TLS here: it began with `{line}`")
+    } else {
+        "the server does not speak TLS here".to_owned()
+    })
+}
+
+/// That a certificate is not trusted.
+pub(super) fn untrusted(host: &Host, reason: &str) -> String {
+    format!("the certificate of {host} is not trusted: {reason}")
+}
+
+const SHOWN_BYTES: usize = 48;
+
+#[cfg(test)]
+mod tests {
+    use rustls::{AlertDescription, PeerIncompatible, PeerMisbehaved};
+
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_reads_as_a_sentence() {
+        let broken = |error: rustls::Error| match trouble(&io::Error::other(error)) {
+            Trouble::Failed(words) => words,
+            Trouble::Closed => "closed".to_owned(),
+        };
+        for (error, words) in [
+            (
+                rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
+                "the server and the host have no common way to speak TLS: server does not support \
+                 tls12 or13",
+            ),
+            (
+                rustls::Error::PeerMisbehaved(PeerMisbehaved::TooManyEmptyFragments),
+                "the server broke the protocol: too many empty fragments",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+                "the server refused with the alert 116 (certificate required); it wants a \
+                 certificate of the client, and checks have none",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::ProtocolVersion),
+                "the server refused with the alert 70 (protocol version); it has neither TLS 1.2 \
+                 nor 1.3",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::InternalError),
+                "the server refused with the alert 80 (internal error)",
+            ),
+        ] {
+            assert_eq!(broken(error), words);
+        }
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
+            assert_eq!(trouble(&kind.into()), Trouble::Closed);
+        }
+    }
+
+    #[test]
+    fn another_protocol_is_known_by_its_first_line() {
+        for (opening, words) in [
+            (
+                &b"220 mail ESMTP\r\n250"[..],
+                Some("here: it began with `220 mail ESMTP`"),
+            ),
+            (b"\0\0\0\x0a", Some("the server does not speak TLS here")),
+            (b"\x16\x03\x03", None),
+            (b"", None),
+        ] {
+            let said = unlike_tls(opening);
+            assert_eq!(said.is_some(), words.is_some(), "{said:?}");
+            let ends_as_expected = said
+                .zip(words)
+                .is_none_or(|(said, words)| said.ends_with(words));
+            assert!(ends_as_expected, "{opening:?}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Why there is no answer about a file, before the guest is told.
+
+use crate::grants::Refusal;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum AccessError {
+    /// No grant covers the place that the path leads to.
+    Denied(Refusal),
+    /// The path is granted, and there is nothing.
+    NotFound,
+    /// Anything else, in words.
+    Failed(String),
+}
+
+impl AccessError {
+    pub(super) fn failed(why: &str) -> Self {
+        Self::Failed(why.to_owned())
+    }
+}
+
+impl From<rustix::io::Errno> for AccessError {
+    fn from(error: rustix::io::Errno) -> Self {
+        use rustix::io::Errno;
+        match error {
+            Errno::NOENT | Errno::NOTDIR => Self::NotFound,
+            other => Self::Failed(words(other)),
+        }
+    }
+}
+
+/// An error of the system, for a person who runs a check.
+pub(crate) fn words(error: rustix::io::Errno) -> String {
+    use rustix::io::Errno;
+    let words = match error {
+        Errno::ACCESS | Errno::PERM => "the host has no permission",
+        Errno::NAMETOOLONG => "the path is too long",
+        Errno::LOOP => "it has too many symlinks",
+        Errno::NOENT | Errno::NOTDIR => "there is no such file or directory",
+        Errno::NOSYS => "the kernel is too old: this needs Linux 5.6",
+        other => return std::io::Error::from(other).to_string(),
+    };
+    words.to_owned()
+}

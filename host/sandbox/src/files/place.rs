@@ -1,0 +1,250 @@
+//! From a path that a guest wrote to the file that may be read: symlinks are followed here, by
+//! hand, then the grants are asked, and what is opened is just what they were asked about.
+//!
+//! Nothing is opened for reading before it is known to be a regular file or a directory: to open a
+//! FIFO, a terminal or a tape is to do something to it.
+
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, FsWord, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use super::access_error::AccessError;
+use crate::grants::Grants;
+use vitals_io::regular_file::{kernel_made, reopen};
+
+/// A regular file or a directory that the grants cover, not opened for reading yet.
+pub(super) struct Place {
+    path: OwnedFd,
+    stat: Stat,
+    kind: FileType,
+}
+
+impl Place {
+    /// Finds what `asked` leads to. It must be absolute and have no `..`, and be permitted as it is
+    /// written.
+    pub(super) fn find(asked: &Path, grants: &Grants) -> Result<Self, AccessError> {
+        for _ in 0..TRIES {
+            let leads = follow(asked)?;
+            let resolve = |granted: &Path| follow(granted).ok();
+            let denied = AccessError::Denied;
+            grants
+                .permit_place(asked, &leads, resolve)
+                .map_err(denied)?;
+            let found = path_only(&leads);
+            // Where there is nothing the directory tells whose place it is.
+            let ground = match &found {
+                Ok(path) => kernel_made(path)?,
+                Err(_) => match leads
+                    .ancestors()
+                    .skip(1)
+                    .find_map(|near| path_only(near).ok())
+                {
+                    Some(near) => kernel_made(&near)?,
+                    None => None,
+                },
+            };
+            if let Some(ground) = ground {
+                permit_kernel(asked, &leads, ground, grants)?;
+            }
+            match found {
+                Ok(path) => return Self::of(path),
+                // It was replaced by another one between the look and this.
+                Err(_) if follow(asked)? != leads => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(AccessError::failed(
+            "it changes faster than it can be opened",
+        ))
+    }
+
+    fn of(path: OwnedFd) -> Result<Self, AccessError> {
+        let stat = rustix::fs::fstat(&path)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let what = match kind {
+            FileType::RegularFile | FileType::Directory => return Ok(Self { path, stat, kind }),
+            FileType::Fifo => "a FIFO",
+            FileType::Socket => "a socket",
+            FileType::CharacterDevice | FileType::BlockDevice => "a device",
+            _ => "something else",
+        };
+        Err(AccessError::Failed(format!(
+            "it is {what}: only regular files and directories can be read"
+        )))
+    }
+
+    /// What is known of it.
+    pub(super) fn stat(&self) -> &Stat {
+        &self.stat
+    }
+
+    /// Whether it is a directory.
+    pub(super) fn is_directory(&self) -> bool {
+        self.kind == FileType::Directory
+    }
+
+    /// Opens it for reading: the very file that was found, whatever its path leads to by now.
+    pub(super) fn open(&self) -> Result<OwnedFd, AccessError> {
+        match reopen(&self.path) {
+            Ok(file) => Ok(file),
+            Err(Errno::NOENT) => Err(AccessError::failed(
+                "/proc is not mounted where the host runs",
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Where an absolute path leads when every symlink in it is followed, as far as there is something:
+/// what is missing stays as it is written.
+pub(super) fn follow(path: &Path) -> Result<PathBuf, AccessError> {
+    let mut place = PathBuf::from("/");
+    let mut steps = 0;
+    // What is still to go, the next one last.
+    let mut ahead: Vec<_> = parts(path);
+    while let Some(part) = ahead.pop() {
+        steps += 1;
+        if steps > STEPS {
+            return Err(too_long());
+        }
+        if part == ".." {
+            place.pop();
+            continue;
+        }
+        place.push(&part);
+        if let Ok(target) = rustix::fs::readlinkat(CWD, &place, Vec::new()) {
+            let target = Path::new(OsStr::from_bytes(target.as_bytes()));
+            place.pop();
+            if target.is_absolute() {
+                place = PathBuf::from("/");
+            }
+            ahead.extend(parts(target));
+            if steps + ahead.len() > STEPS {
+                return Err(too_long());
+            }
+        }
+    }
+    Ok(place)
+}
+
+fn too_long() -> AccessError {
+    AccessError::failed("it has too many parts or symlinks")
+}
+
+/// The names in a path, the last one first.
+fn parts(path: &Path) -> Vec<std::ffi::OsString> {
+    let names = path.components().rev().filter_map(|part| match part {
+        Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
+    });
+    names.collect()
+}
+
+/// A handle on a place without symlinks that opens nothing.
+fn path_only(place: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    rustix::fs::openat2(CWD, place, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+}
+
+/// Decides on a place that the kernel makes up. It is not among the files of a directory above the
+/// place where it is mounted: a grant has to be one for a path inside.
+fn permit_kernel(
+    asked: &Path,
+    leads: &Path,
+    kind: FsWord,
+    grants: &Grants,
+) -> Result<(), AccessError> {
+    if kind == PROC_SUPER_MAGIC && shows_memory(leads) {
+        return Err(AccessError::failed(
+            "it is what the kernel tells of a process or of its own memory, which no plugin may read",
+        ));
+    }
+    let inside = |granted: &PathBuf| {
+        path_only(granted).and_then(|granted| kernel_made(&granted)) == Ok(Some(kind))
+    };
+    let resolve = |granted: &Path| follow(granted).ok().filter(inside);
+    grants
+        .permit_place(asked, leads, resolve)
+        .map_err(AccessError::Denied)
+}
+
+/// Whether a path on `/proc` is that of a process or one of its threads, or of the memory of the
+/// machine: there all secrets of the host are.
+fn shows_memory(path: &Path) -> bool {
+    let is_process = |part: &OsStr| part.as_bytes().iter().all(u8::is_ascii_digit);
+    path.iter()
+        .any(|part| is_process(part) || part == "kcore" || part == "vmcore")
+}
+
+/// How often a file that is replaced meanwhile is looked for again.
+const TRIES: usize = 8;
+/// Names and symlinks that one path may come to; to follow a path takes time that nobody limits.
+const STEPS: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn what_was_decided_on_is_not_opened_through_a_symlink_that_came_after() {
+        let place = tempfile::tempdir().unwrap();
+        let root = follow(place.path()).unwrap();
+        std::fs::create_dir(root.join("out")).unwrap();
+        std::fs::write(root.join("out/secret"), "").unwrap();
+        symlink("out", root.join("directory")).unwrap();
+        symlink("out/secret", root.join("file")).unwrap();
+        for path in ["directory/secret", "file"] {
+            let opened = path_only(&root.join(path));
+            assert_eq!(opened.unwrap_err(), Errno::LOOP, "{path}");
+        }
+        assert!(path_only(&root.join("out/secret")).is_ok());
+    }
+
+    #[test]
+    fn symlinks_are_followed_to_where_there_is_something_and_beyond() {
+        let place = tempfile::tempdir().unwrap();
+        let root = follow(place.path()).unwrap();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        symlink("../..", root.join("a/b/up")).unwrap();
+        symlink(root.join("a/b"), root.join("short")).unwrap();
+        symlink("nowhere/at/../all", root.join("dangling")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        for (path, leads) in [
+            ("a/b/up/a/b", "a/b"),
+            ("short/up/short", "a/b"),
+            ("short/nothing", "a/b/nothing"),
+            ("dangling/x", "nowhere/all/x"),
+        ] {
+            let found = follow(&root.join(path)).unwrap();
+            assert_eq!(found, root.join(leads), "{path}");
+        }
+        assert!(follow(&root.join("loop")).is_err());
+        assert_eq!(follow(Path::new("/../../..")).unwrap(), Path::new("/"));
+    }
+
+    #[test]
+    fn links_of_many_parts_are_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        // Each leads through itself, and leaves a thousand parts behind.
+        let link = dir.path().join("l");
+        std::os::unix::fs::symlink(format!("l/{}", "a/".repeat(1000)), &link).unwrap();
+        assert!(follow(&link).is_err());
+        assert!(follow(&dir.path().join("b/".repeat(STEPS - 20))).is_ok());
+    }
+
+    #[test]
+    fn the_memory_of_processes_and_of_the_machine_is_known_by_its_path() {
+        for path in ["/proc/1/environ", "/host/proc/7/task/8/mem", "/proc/kcore"] {
+            assert!(shows_memory(Path::new(path)), "{path}");
+        }
+        for path in ["/proc/mdstat", "/proc/sys/fs/file-nr", "/"] {
+            assert!(!shows_memory(Path::new(path)), "{path}");
+        }
+    }
+}

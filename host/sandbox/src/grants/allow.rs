@@ -1,0 +1,237 @@
+//! How the operator writes grants: the entries of a check's `allow` table, and the values of its
+//! configuration that a plugin's schema marks.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::error::SHOWN_BYTES;
+use super::host::{Host, HostPattern, split_port};
+use super::{AllowKey, Channel, EntryError, Grant, GrantError, HostError, Mark, Origin, Target};
+use vitals_model::Text;
+
+impl AllowKey {
+    fn target(self, entry: &str) -> Result<Target, EntryError> {
+        match self {
+            Self::Http => url_pattern(entry),
+            Self::Tcp => peer(Channel::Tcp, entry),
+            Self::Udp => peer(Channel::Udp, entry),
+            Self::Tls => peer(Channel::Tls, entry),
+            Self::Names => name(entry),
+            Self::Files => path(entry).map(Target::File),
+            Self::Env => variable(entry),
+            Self::System => fact(entry),
+        }
+    }
+
+    fn right(self) -> &'static str {
+        match self {
+            Self::Http => {
+                "scheme, host and where needed port, as in `https://*.example.com` or \
+                 `http://10.0.0.7:8080`"
+            }
+            Self::Tcp | Self::Udp | Self::Tls => {
+                "host and port, as in `db.internal:5432`, `*.example.com:443`, `10.0.0.0/8:5432` \
+                 or `[::1]:80`"
+            }
+            Self::Names => "a name, as in `example.com` or `*.example.com`",
+            Self::Files => "an absolute path, as in `/var/backups`",
+            Self::Env => "the name of a variable, as in `TZ`",
+            Self::System => "`disk:` and an absolute path, `memory` or `load`",
+        }
+    }
+}
+
+impl Grant {
+    /// Reads one entry of the list `key` of a check's `allow`.
+    pub fn allowed(key: &str, entry: &str) -> Result<Self, GrantError> {
+        let known = AllowKey::ALL
+            .into_iter()
+            .find(|known| known.as_str() == key);
+        let key = known.ok_or_else(|| GrantError::Key(Text::line(key, SHOWN_BYTES)))?;
+        match key.target(entry) {
+            Ok(target) => Ok(Self {
+                target,
+                origin: Origin::Allow,
+            }),
+            Err(why) => {
+                let entry = Text::line(entry, SHOWN_BYTES);
+                Err(GrantError::Entry {
+                    key,
+                    entry,
+                    why,
+                    right: key.right(),
+                })
+            }
+        }
+    }
+
+    /// Reads the value at `pointer` of a check's configuration, which the schema marks.
+    pub(super) fn written(
+        mark: Mark,
+        pointer: &str,
+        value: &serde_json::Value,
+    ) -> Result<Self, GrantError> {
+        let target = value
+            .as_str()
+            .ok_or(EntryError::NotText)
+            .and_then(|text| mark.target(text));
+        match target {
+            Ok(target) => Ok(Self {
+                target,
+                origin: Origin::Config(pointer.to_owned()),
+            }),
+            Err(why) => Err(GrantError::Value {
+                pointer: Text::line(pointer, SHOWN_BYTES),
+                why,
+                right: mark.right(),
+            }),
+        }
+    }
+}
+
+impl Mark {
+    fn target(self, text: &str) -> Result<Target, EntryError> {
+        match self {
+            Self::Http => url(text),
+            Self::Tcp => one_host(peer(Channel::Tcp, text)?),
+            Self::Udp => one_host(peer(Channel::Udp, text)?),
+            Self::Tls => one_host(peer(Channel::Tls, text)?),
+            Self::Name => one_host(name(text)?),
+            Self::File => path(text).map(Target::File),
+            Self::Disk => path(text).map(Target::Disk),
+        }
+    }
+
+    fn right(self) -> &'static str {
+        match self {
+            Self::Http => "a URL, as in `https://api.example.com/health`",
+            Self::Tcp | Self::Udp | Self::Tls => {
+                "host and port, as in `db.internal:5432` or `[::1]:80`"
+            }
+            Self::Name => "a name, as in `example.com`",
+            Self::File | Self::Disk => "an absolute path, as in `/var/backups`",
+        }
+    }
+}
+
+/// Scheme, host pattern and port; what else a URL can have is an error, because it would seem to
+/// narrow the grant and could not.
+fn url_pattern(text: &str) -> Result<Target, EntryError> {
+    let (scheme, rest) = text.split_once("://").ok_or(EntryError::Scheme)?;
+    let channel = channel(scheme)?;
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    if !matches!(path, "" | "/") {
+        return Err(EntryError::Path);
+    }
+    if authority.contains('@') {
+        return Err(EntryError::User);
+    }
+    let (host, port) = split_port(authority)?;
+    let hosts = HostPattern::parse(host)?;
+    let standard = channel.scheme().map(|(_, port)| port);
+    let port = port.or(standard).ok_or(HostError::NoPort)?;
+    Ok(Target::Peer {
+        channel,
+        hosts,
+        port,
+    })
+}
+
+/// A whole URL, of which scheme, host and port are granted. It has to mean the same host to
+/// everybody who reads it: what one parser drops or decodes and another does not is refused.
+fn url(text: &str) -> Result<Target, EntryError> {
+    let is_foul = |c: char| c == '\\' || c.is_control() || c.is_whitespace();
+    if text.contains(is_foul) {
+        return Err(EntryError::Foul);
+    }
+    let (scheme, rest) = text.split_once("://").ok_or(EntryError::Scheme)?;
+    let channel = channel(scheme)?;
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (host, port) = split_port(host)?;
+    let host = Host::parse(host)?;
+    let standard = channel.scheme().map(|(_, port)| port);
+    let port = port.or(standard).ok_or(HostError::NoPort)?;
+    let parsed = url::Url::parse(text).map_err(|_| EntryError::Scheme)?;
+    let read = parsed.host_str().ok_or(HostError::Empty)?;
+    if (Host::parse(read)?, parsed.port_or_known_default()) != (host.clone(), Some(port)) {
+        return Err(EntryError::Foul);
+    }
+    Ok(Target::Peer {
+        channel,
+        hosts: HostPattern::Exact(host),
+        port,
+    })
+}
+
+fn channel(scheme: &str) -> Result<Channel, EntryError> {
+    [Channel::Http, Channel::Https]
+        .into_iter()
+        .find(|channel| {
+            channel
+                .scheme()
+                .is_some_and(|(name, _)| name.eq_ignore_ascii_case(scheme))
+        })
+        .ok_or(EntryError::Scheme)
+}
+
+fn peer(channel: Channel, text: &str) -> Result<Target, EntryError> {
+    let (host, port) = split_port(text)?;
+    let hosts = HostPattern::parse(host)?;
+    let port = port.ok_or(HostError::NoPort)?;
+    Ok(Target::Peer {
+        channel,
+        hosts,
+        port,
+    })
+}
+
+fn name(text: &str) -> Result<Target, EntryError> {
+    match HostPattern::parse(text)? {
+        hosts @ (HostPattern::Exact(Host::Name(_)) | HostPattern::Below(_)) => {
+            Ok(Target::Name(hosts))
+        }
+        HostPattern::Exact(Host::Address(_)) | HostPattern::Net(_) => Err(EntryError::NotAName),
+    }
+}
+
+fn one_host(target: Target) -> Result<Target, EntryError> {
+    match &target {
+        Target::Peer {
+            hosts: HostPattern::Exact(_),
+            ..
+        }
+        | Target::Name(HostPattern::Exact(_)) => Ok(target),
+        _ => Err(EntryError::NotOneHost),
+    }
+}
+
+fn path(text: &str) -> Result<PathBuf, EntryError> {
+    let path = Path::new(text);
+    let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+    if !path.is_absolute() || text.contains('\0') || !path.components().all(plain) {
+        return Err(EntryError::NotAbsolute);
+    }
+    // Collected anew, so that `/a//b/` and `/a/b` are one path.
+    Ok(path.components().collect())
+}
+
+fn variable(text: &str) -> Result<Target, EntryError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let digit_first = text.starts_with(|first: char| first.is_ascii_digit());
+    if text.is_empty() || digit_first || !text.bytes().all(plain) {
+        return Err(EntryError::Variable);
+    }
+    Ok(Target::Env(text.into()))
+}
+
+fn fact(text: &str) -> Result<Target, EntryError> {
+    match text {
+        "memory" => Ok(Target::Memory),
+        "load" => Ok(Target::Load),
+        _ => match text.strip_prefix("disk:") {
+            Some(text) => path(text).map(Target::Disk),
+            None => Err(EntryError::Fact),
+        },
+    }
+}

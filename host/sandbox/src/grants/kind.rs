@@ -1,0 +1,68 @@
+//! The kinds of grants.
+
+use std::fmt;
+
+/// The kinds of grants. Their names stand in front of grants and refusals and are the label of the
+/// metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    /// HTTP requests by the host's client.
+    Http,
+    /// TCP connections of the guest.
+    Tcp,
+    /// UDP datagrams of the guest.
+    Udp,
+    /// TLS connections by the host.
+    Tls,
+    /// Look-ups of names.
+    Name,
+    /// Files of the machine.
+    File,
+    /// Environment variables of the host.
+    Env,
+    /// Facts about the machine.
+    System,
+}
+
+impl Kind {
+    /// The kind as grants, refusals and metrics spell it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Tls => "tls",
+            Self::Name => "name",
+            Self::File => "file",
+            Self::Env => "env",
+            Self::System => "system",
+        }
+    }
+
+    /// All kinds.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Http,
+        Self::Tcp,
+        Self::Udp,
+        Self::Tls,
+        Self::Name,
+        Self::File,
+        Self::Env,
+        Self::System,
+    ];
+
+    /// The key of the `allow` table that grants it.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Name => "names",
+            Self::File => "files",
+            kind => kind.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,176 @@
+//! Decisions on paths of the machine and on facts about it.
+//!
+//! A path is compared by its components, never as text: `/var/backups` covers `/var/backups/today`
+//! and not `/var/backups2`. Nothing here touches a file; where a path leads is told by who asks.
+
+use std::path::{Path, PathBuf};
+
+use super::{Grants, Kind, Refusal, Target};
+
+impl Grants {
+    /// Decides whether a guest may ask for a file at all: whether the path, as it is written, is
+    /// granted or lies below one that is. So no path is so much as looked at that the operator did
+    /// not name. This is half of the decision: [`Grants::permit_place`] is the other, on where the
+    /// path leads.
+    pub(crate) fn permit_file(&self, path: &Path) -> Result<(), Refusal> {
+        if self.files().any(|granted| path.starts_with(granted)) {
+            Ok(())
+        } else {
+            Err(Refusal::new(Kind::File, &path.to_string_lossy()))
+        }
+    }
+
+    /// Decides on the place that the path `asked`, already permitted, leads to when every symlink is
+    /// followed. `resolve` does the same to granted paths, which may be or hold symlinks too, and
+    /// answers nothing for one that does not count.
+    pub(crate) fn permit_place(
+        &self,
+        asked: &Path,
+        place: &Path,
+        mut resolve: impl FnMut(&Path) -> Option<PathBuf>,
+    ) -> Result<(), Refusal> {
+        // First those that have led here: another one may lie where nobody wants to look.
+        let (near, far) = self
+            .files()
+            .partition::<Vec<_>, _>(|granted| asked.starts_with(granted));
+        let mut granted = near.into_iter().chain(far);
+        if granted.any(|granted| resolve(granted).is_some_and(|root| place.starts_with(root))) {
+            Ok(())
+        } else {
+            Err(Refusal::of_place(asked, place))
+        }
+    }
+
+    /// Decides whether a guest may see how full the file system that holds a path is. A grant is for
+    /// one path: what lies below it may be another file system, and is not told to exist.
+    pub(crate) fn permit_disk(&self, path: &Path) -> Result<(), Refusal> {
+        self.permit_fact(&Target::Disk(path.to_owned()))
+    }
+
+    /// Decides whether a guest may see the machine's memory usage.
+    pub(crate) fn permit_memory(&self) -> Result<(), Refusal> {
+        self.permit_fact(&Target::Memory)
+    }
+
+    /// Decides whether a guest may see the machine's load.
+    pub(crate) fn permit_load(&self) -> Result<(), Refusal> {
+        self.permit_fact(&Target::Load)
+    }
+
+    fn permit_fact(&self, fact: &Target) -> Result<(), Refusal> {
+        if self.grants.iter().any(|grant| grant.target == *fact) {
+            Ok(())
+        } else {
+            Err(Refusal::new(fact.kind(), &fact.to_string()))
+        }
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        self.grants.iter().filter_map(|grant| match &grant.target {
+            Target::File(path) => Some(path.as_path()),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Grant;
+    use super::*;
+    use vitals_model::Secrets;
+
+    fn grants(entries: &[(&str, &str)]) -> Grants {
+        let read = |(key, entry): &(&str, &str)| Grant::allowed(key, entry).unwrap();
+        Grants::new(entries.iter().map(read), |_| None)
+    }
+
+    fn shown(decision: Result<(), Refusal>) -> String {
+        match decision {
+            Ok(()) => "granted".to_owned(),
+            Err(refusal) => {
+                let shown = refusal.shown(&"c".parse().unwrap(), &Secrets::default());
+                shown.message.into()
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_grants_itself_and_what_is_below_by_components() {
+        let grants = grants(&[("files", "/var/backups"), ("system", "disk:/srv")]);
+        for (path, granted) in [
+            ("/var/backups", true),
+            ("/var/backups/a/b", true),
+            ("/var/backups2", false),
+            ("/var/backup", false),
+            ("/var", false),
+            ("/", false),
+            ("/srv", false),
+        ] {
+            assert_eq!(
+                grants.permit_file(Path::new(path)).is_ok(),
+                granted,
+                "{path}"
+            );
+        }
+        assert_eq!(
+            shown(grants.permit_file(Path::new("/srv"))),
+            "denied: file /srv (add it to `allow.files` of check `c`)"
+        );
+    }
+
+    #[test]
+    fn the_root_grants_every_path() {
+        let grants = grants(&[("files", "/")]);
+        for path in ["/", "/a", "/a/b"] {
+            assert!(grants.permit_file(Path::new(path)).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn where_a_path_leads_is_decided_on_by_where_the_grants_lead() {
+        let grants = grants(&[("files", "/mnt/config"), ("files", "/data")]);
+        let asked = Path::new("/mnt/config/app.toml");
+        // As Kubernetes mounts: the granted path is a symlink itself.
+        let resolve = |path: &Path| match path.to_str() {
+            Some("/mnt/config") => Some(PathBuf::from("/volumes/1")),
+            _ => Some(path.to_owned()),
+        };
+        for (place, granted) in [
+            ("/volumes/1/app.toml", true),
+            ("/data/app.toml", true),
+            ("/volumes/10/app.toml", false),
+            ("/mnt/config/app.toml", false),
+            ("/etc/shadow", false),
+        ] {
+            let decision = grants.permit_place(asked, Path::new(place), resolve);
+            assert_eq!(decision.is_ok(), granted, "{place}");
+        }
+        assert_eq!(
+            shown(grants.permit_place(asked, Path::new("/etc/shadow"), resolve)),
+            "denied: file /etc/shadow, where /mnt/config/app.toml leads (add it to `allow.files` of \
+             check `c`)"
+        );
+        let nowhere = |_: &Path| None;
+        assert!(
+            grants
+                .permit_place(asked, Path::new("/data/x"), nowhere)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn facts_are_granted_one_by_one() {
+        let grants = grants(&[("system", "disk:/"), ("system", "memory")]);
+        assert_eq!(shown(grants.permit_disk(Path::new("/"))), "granted");
+        assert_eq!(shown(grants.permit_memory()), "granted");
+        assert_eq!(
+            shown(grants.permit_disk(Path::new("/home"))),
+            "denied: system disk:/home (add it to `allow.system` of check `c`)"
+        );
+        assert_eq!(
+            shown(grants.permit_load()),
+            "denied: system load (add it to `allow.system` of check `c`)"
+        );
+        assert!(grants.permit_file(Path::new("/")).is_err());
+    }
+}

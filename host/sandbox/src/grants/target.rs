@@ -1,0 +1,147 @@
+//! What a grant allows, and what a guest asks for, in words that compare.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::host::{Host, HostError, HostPattern, split_port};
+use super::kind::Kind;
+
+/// How a peer is spoken to. A grant for one channel gives nothing of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// HTTP without encryption, by the host's own client.
+    Http,
+    /// HTTP over TLS, by the host's own client.
+    Https,
+    /// The guest's own TCP sockets.
+    Tcp,
+    /// The guest's own UDP sockets.
+    Udp,
+    /// TCP and TLS by the host, `vitals:health/tls`.
+    Tls,
+}
+
+impl Channel {
+    /// The kind of grant that opens it.
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::Http | Self::Https => Kind::Http,
+            Self::Tcp => Kind::Tcp,
+            Self::Udp => Kind::Udp,
+            Self::Tls => Kind::Tls,
+        }
+    }
+
+    /// The scheme of a URL and the port that it stands for, where URLs name the channel.
+    pub(crate) fn scheme(self) -> Option<(&'static str, u16)> {
+        match self {
+            Self::Http => Some(("http", 80)),
+            Self::Https => Some(("https", 443)),
+            Self::Tcp | Self::Udp | Self::Tls => None,
+        }
+    }
+}
+
+/// What one grant allows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// Connections to hosts at one port.
+    Peer {
+        /// How they are spoken to.
+        channel: Channel,
+        /// Which hosts.
+        hosts: HostPattern,
+        /// At which port.
+        port: u16,
+    },
+    /// Looking up names, without connecting to where they lead.
+    Name(HostPattern),
+    /// Reading a file, or what lies below a directory.
+    File(PathBuf),
+    /// Seeing an environment variable of the host.
+    Env(Arc<str>),
+    /// Seeing the usage of the file system that holds a path, asked for by just that path.
+    Disk(PathBuf),
+    /// Seeing the machine's memory usage.
+    Memory,
+    /// Seeing the machine's load.
+    Load,
+}
+
+impl Target {
+    /// The kind of grant that it is.
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Peer { channel, .. } => channel.kind(),
+            Self::Name(_) => Kind::Name,
+            Self::File(_) => Kind::File,
+            Self::Env(_) => Kind::Env,
+            Self::Disk(_) | Self::Memory | Self::Load => Kind::System,
+        }
+    }
+}
+
+/// As the entry of an `allow` list.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer {
+                channel,
+                hosts,
+                port,
+            } => write_peer(f, *channel, hosts, *port),
+            Self::Name(hosts) => hosts.fmt(f),
+            Self::File(path) => path.display().fmt(f),
+            Self::Env(name) => f.write_str(name),
+            Self::Disk(path) => write!(f, "disk:{}", path.display()),
+            Self::Memory => f.write_str("memory"),
+            Self::Load => f.write_str("load"),
+        }
+    }
+}
+
+/// One host at one port, as somebody asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// How it is to be spoken to.
+    pub(crate) channel: Channel,
+    /// The host as it was named.
+    pub(crate) host: Host,
+    /// The port.
+    pub(crate) port: u16,
+}
+
+impl Peer {
+    /// Reads `host:port`; for a channel that URLs name the port may be missing.
+    pub(crate) fn parse(channel: Channel, text: &str) -> Result<Self, HostError> {
+        let (host, port) = split_port(text)?;
+        let standard = channel.scheme().map(|(_, port)| port);
+        let port = port.or(standard).ok_or(HostError::NoPort)?;
+        Ok(Self {
+            channel,
+            host: Host::parse(host)?,
+            port,
+        })
+    }
+}
+
+/// As the entry of an `allow` list that would grant it.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_peer(f, self.channel, &self.host, self.port)
+    }
+}
+
+fn write_peer(
+    f: &mut fmt::Formatter<'_>,
+    channel: Channel,
+    host: &dyn fmt::Display,
+    port: u16,
+) -> fmt::Result {
+    match channel.scheme() {
+        Some((scheme, standard)) if port == standard => write!(f, "{scheme}://{host}"),
+        Some((scheme, _)) => write!(f, "{scheme}://{host}:{port}"),
+        None => write!(f, "{host}:{port}"),
+    }
+}

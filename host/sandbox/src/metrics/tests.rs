@@ -1,0 +1,198 @@
+//! What of a guest's calls is handed on, and what it hears where it is not.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::*;
+use crate::journal::Origin;
+use vitals_model::Secrets;
+use vitals_model::{CheckName, Digest, VersionMetrics};
+
+/// Keeps the samples that come as far as this.
+#[derive(Default)]
+struct Seen(Mutex<Vec<String>>);
+
+impl VersionMetrics for Seen {
+    fn take(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), NotTaken> {
+        let labels: Vec<_> = sample
+            .labels
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let line = format!(
+            "{check} {} [{}] {:?} {}",
+            sample.name,
+            labels.join(","),
+            sample.reading,
+            (sample.help)()
+        );
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line);
+        Ok(())
+    }
+
+    fn serve(self: Arc<Self>) {}
+}
+
+fn label(name: &str, value: &str) -> Label {
+    Label {
+        name: name.into(),
+        value: value.into(),
+    }
+}
+
+fn journal(metrics: Option<Arc<dyn VersionMetrics>>) -> Journal {
+    let secrets = Arc::new(Secrets::new(["hunter2_the_secret"]));
+    let origin = Origin::Describe(Digest::of(b"a"));
+    Journal::new("a".parse().unwrap(), origin, secrets, None, metrics)
+}
+
+/// What came through of a call, or why nothing did.
+fn became(name: &str, help: &str, labels: &[Label], reading: Reading<'_>) -> String {
+    let seen = Arc::new(Seen::default());
+    let journal = journal(Some(Arc::clone(&seen) as _));
+    match journal.sample(name, help, labels, reading) {
+        Ok(()) => seen.0.lock().unwrap().concat(),
+        Err(MetricsError::Invalid(why)) => format!("invalid: {why}"),
+        Err(other) => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn texts_are_cleaned_and_labels_sorted() {
+    let labels = [
+        label("queue", "a\nb\u{202e}"),
+        label("by", "hunter2_the_secret"),
+        label("empty", ""),
+    ];
+    assert_eq!(
+        became(
+            "depth",
+            "Waits\r\nfor hunter2_the_secret.",
+            &labels,
+            Reading::Set(2.5)
+        ),
+        "a depth [by=[redacted],empty=,queue=a b] Set(2.5) Waits for [redacted]."
+    );
+    let help = "h".repeat(300);
+    let taken = became("depth", &help, &[], Reading::Add(0.0));
+    assert!(taken.ends_with(&format!("{}…", "h".repeat(253))), "{taken}");
+    let longest = label("queue", &"ä".repeat(64));
+    let taken = became("depth", "", &[longest], Reading::Add(0.0));
+    assert!(taken.contains(&"ä".repeat(64)), "{taken}");
+}
+
+#[test]
+fn names_are_held_to_the_contract() {
+    let set = |name: &str| became(name, "", &[], Reading::Set(1.0));
+    for good in ["a", "runs_total", "p99", "a__b", &"x".repeat(64)] {
+        assert!(set(good).starts_with(&format!("a {good} ")), "{good}");
+    }
+    for bad in [
+        "",
+        "9lives",
+        "_private",
+        "Upper",
+        "two words",
+        "a-b",
+        "a:b",
+        "ünits",
+        "a\n# TYPE b gauge",
+        &"x".repeat(65),
+    ] {
+        let why = set(bad);
+        assert!(
+            why.starts_with("invalid: `")
+                && why.contains("` is no name of a metric: it has 1 to 64"),
+            "{bad}: {why}"
+        );
+        assert!(!why.contains('\n'), "{why}");
+    }
+    assert_eq!(
+        set("of_hunter2_the_secret"),
+        "invalid: `of_[redacted]` has a secret of the configuration in it: name the metric otherwise"
+    );
+}
+
+#[test]
+fn labels_are_held_to_the_contract() {
+    let set = |labels: &[Label]| became("depth", "", labels, Reading::Set(1.0));
+    for name in ["", "__name__", "_x", "Queue", "a b", "hunter2_the_secret"] {
+        let why = set(&[label(name, "x")]);
+        assert!(why.starts_with("invalid: `"), "{name}: {why}");
+        assert!(!why.contains("hunter2"), "{why}");
+    }
+    for name in ["check", "le", "quantile"] {
+        assert_eq!(
+            set(&[label(name, "x")]),
+            format!("invalid: the label `{name}` is not the plugin's to set: use another name")
+        );
+    }
+    assert_eq!(
+        set(&[label("queue", &"x".repeat(129))]),
+        "invalid: the value of label `queue` has 129 bytes, 128 are the most: shorten it"
+    );
+    assert_eq!(
+        set(&[label("queue", "x"), label("by", "x"), label("queue", "y")]),
+        "invalid: the label `queue` stands there twice: leave one out"
+    );
+    let named = |number: usize| label(&format!("l{number}"), "x");
+    let eight: Vec<_> = (0..8).map(named).collect();
+    assert!(set(&eight).starts_with("a depth [l0=x,"), "{}", set(&eight));
+    let nine: Vec<_> = (0..9).map(named).collect();
+    assert_eq!(
+        set(&nine),
+        "invalid: there are 9 labels, 8 are the most: leave some out"
+    );
+}
+
+#[test]
+fn numbers_and_buckets_are_held_to_the_contract() {
+    fn taken(reading: Reading<'_>) -> String {
+        became("lag", "", &[], reading)
+    }
+    assert!(taken(Reading::Add(-1.0)).contains("-1 is negative: use a gauge"));
+    assert!(taken(Reading::Set(-1.0)).starts_with("a lag "));
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let buckets = &[][..];
+        for reading in [Reading::Set(value), Reading::Observe { value, buckets }] {
+            let why = taken(reading);
+            assert!(why.contains("is no finite number"), "{why}");
+        }
+    }
+    assert!(taken(Reading::Add(f64::NAN)).contains("NaN is no finite number"));
+    let observed = |buckets: &[f64]| {
+        taken(Reading::Observe {
+            value: 1.0,
+            buckets,
+        })
+    };
+    let many: Vec<f64> = (0..33_i32).map(f64::from).collect();
+    assert!(observed(&many[..32]).starts_with("a lag "));
+    assert!(observed(&[]).starts_with("a lag "));
+    for (buckets, why) in [
+        (&many[..], "there are 33 buckets, 32 are the most"),
+        (&[1.0, f64::INFINITY], "inf is no bound of a bucket"),
+        (&[f64::NAN], "NaN is no bound of a bucket"),
+        (&[2.0, 1.0], "the bucket 2 stands before 1: sort the bounds"),
+        (&[1.0, 1.0], "the bucket 1 stands before 1: sort the bounds"),
+    ] {
+        let said = observed(buckets);
+        assert!(
+            said.starts_with("invalid: ") && said.contains(why),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn without_metrics_every_call_is_accepted_and_ignored() {
+    let journal = journal(None);
+    let labels = [label("le", "x")];
+    assert!(
+        journal
+            .sample("Bad Name", "", &labels, Reading::Add(-1.0))
+            .is_ok()
+    );
+}

@@ -1,0 +1,161 @@
+//! A guest's standard output and error: the tail is kept, the rest dropped.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use vitals_model::Secrets;
+use vitals_model::Text;
+
+/// The last [`TAIL_BYTES`] of what a guest wrote to either stream.
+#[derive(Clone, Debug)]
+pub(super) struct OutputTail {
+    kept: Arc<Mutex<Kept>>,
+    secrets: Arc<Secrets>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: VecDeque<u8>,
+    /// Whether something came before.
+    cut: bool,
+}
+
+impl OutputTail {
+    /// An empty tail, of which `secrets` will not be shown.
+    pub(super) fn new(secrets: Arc<Secrets>) -> Self {
+        let kept = Arc::default();
+        Self { kept, secrets }
+    }
+
+    /// The lines that were kept, oldest first, each cleaned.
+    pub(super) fn lines(&self) -> Vec<Text> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.bytes.is_empty() {
+            return Vec::new();
+        }
+        let bytes: Vec<u8> = kept.bytes.iter().copied().collect();
+        let text = String::from_utf8_lossy(&bytes);
+        self.secrets.lines(&text, kept.cut, TAIL_BYTES, LINE_BYTES)
+    }
+
+    /// Keeps the tail, and before it as much as a secret may have that lies across its beginning.
+    fn push(&self, bytes: &[u8]) {
+        let room = TAIL_BYTES + self.secrets.longest();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let excess = (kept.bytes.len() + bytes.len()).saturating_sub(room);
+        kept.cut |= excess > 0;
+        let old = excess.min(kept.bytes.len());
+        kept.bytes.drain(..old);
+        kept.bytes.extend(&bytes[excess - old..]);
+    }
+}
+
+impl StdoutStream for OutputTail {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl IsTerminal for OutputTail {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl OutputStream for OutputTail {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.push(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE_BYTES)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for OutputTail {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for OutputTail {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.push(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+const TAIL_BYTES: usize = 16 << 10;
+const LINE_BYTES: usize = 2 << 10;
+/// What one write may hand over: GHSA-gqmc-89g8-p25r asks for at most 64 KiB.
+const WRITE_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_is_kept() {
+        let tail = OutputTail::new(Arc::default());
+        tail.push(&vec![b'x'; 3 * TAIL_BYTES]);
+        tail.push(b"\nlast \x1b[2Jwords");
+        let lines = tail.lines();
+        assert_eq!(lines.last().map(Text::as_str), Some("last [2Jwords"));
+        assert!(lines.iter().map(|line| line.as_str().len()).sum::<usize>() <= TAIL_BYTES);
+    }
+
+    #[test]
+    fn no_piece_of_a_secret_stays_where_the_tail_begins() {
+        let secret = "the quick brown fox";
+        for after in TAIL_BYTES - 2 * secret.len()..TAIL_BYTES + 2 * secret.len() {
+            let tail = OutputTail::new(Arc::new(Secrets::new([secret])));
+            let secret: String = secret.chars().flat_map(|c| [c, '\u{200b}']).collect();
+            tail.push(format!("before {secret}{}", ".".repeat(after)).as_bytes());
+            let lines = tail.lines();
+            let [line] = &lines[..] else {
+                panic!("{after}: {lines:?}");
+            };
+            let left = line.as_str().trim_end_matches(['.', '…']);
+            let is_piece = |left: &str| left.len() > 2 && secret.ends_with(left);
+            assert!(!is_piece(left) && !left.contains("fox"), "{after}: {left}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_across_writes_and_lines() {
+        let tail = OutputTail::new(Arc::new(Secrets::new(["first line\nlast"])));
+        for piece in ["<fir", "st\u{200b} li", "ne\r\nla", "\u{ad}st>"] {
+            tail.push(piece.as_bytes());
+        }
+        let lines: Vec<_> = tail.lines().into_iter().map(String::from).collect();
+        assert_eq!(lines, ["<[redacted]", ">"]);
+    }
+}

@@ -1,0 +1,317 @@
+//! The sandbox: one engine, one linker, the guest threads and the way out to the network.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+use super::admitted::AdmittedByDigest;
+use super::bindings;
+use super::cache::CodeCache;
+use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
+use super::egress::{self, Network};
+use super::engine::{self, EpochClock, Ticking};
+use super::io_error;
+use super::state::State;
+use super::threads::GuestThreads;
+use vitals_io::blocking_pool::{BlockingPool, Work};
+use vitals_io::trust::{Roots, RootsError};
+use vitals_model::Root;
+use vitals_model::{Digest, ErrorTracker, GuestMetrics};
+
+/// Everything that guests share, made once for a host. Cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    linker: Linker<State>,
+    clock: EpochClock,
+    threads: GuestThreads,
+    network: Arc<Network>,
+    files: Arc<BlockingPool>,
+    cache: Option<CodeCache>,
+    /// Compiled code that is being written to the cache.
+    keeping: TaskTracker,
+    admitted: AdmittedByDigest,
+    loaded: LoadedCode,
+    tracker: Option<Arc<dyn ErrorTracker>>,
+    metrics: Option<Arc<dyn GuestMetrics>>,
+    compilation: Compilation,
+    describes: Arc<Semaphore>,
+    bindings: Arc<Semaphore>,
+    /// Where plugins are held against their checks.
+    binding: BlockingPool,
+    /// Permits to wait for the cache's disk.
+    stores: Arc<Semaphore>,
+}
+
+/// How a sandbox is set up.
+pub struct SandboxOptions {
+    /// Runs at once that the instance pool has room for.
+    pub max_runs: usize,
+    /// Threads for guests; 0 is one per core.
+    pub guest_threads: usize,
+    /// Where compiled code is kept, if anywhere.
+    pub cache_dir: Option<PathBuf>,
+    /// Where plugins are compiled.
+    pub compiler: Compiler,
+    /// The roots that TLS connections of guests trust unless their check has its own.
+    pub roots: Vec<Root>,
+    /// Where reports of guests go.
+    pub tracker: Option<Arc<dyn ErrorTracker>>,
+    /// Where metrics of guests go; without it their calls are accepted and ignored.
+    pub metrics: Option<Arc<dyn GuestMetrics>>,
+}
+
+/// The sandbox could not be set up on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The engine refused its settings.
+    #[error("cannot set up the WebAssembly engine: {0}")]
+    Engine(String),
+    /// A thread could not be started.
+    #[error("cannot start a thread for guests: {0}; raise the limit on processes (ulimit -u)")]
+    Thread(#[source] io::Error),
+    /// The TLS roots could not be read.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+}
+
+impl Sandbox {
+    /// Sets the sandbox up, with threads of its own. Blocks for a moment.
+    pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
+        // Every call of a guest that fails makes an error. With RUST_BACKTRACE=1 each would walk the stack
+        // of the host and keep it, for as long as the guest keeps the error.
+        wasmtime::error::disable_backtrace();
+        let runs = options.max_runs + DESCRIBES;
+        let refuse = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
+        let engine = engine::build(runs).map_err(refuse)?;
+        let linker = linker(&engine).map_err(refuse)?;
+        let network = Network::new(&options.roots)?;
+        let threads = GuestThreads::start(options.guest_threads).map_err(SandboxError::Thread)?;
+        let mut relief = threads.relief();
+        let clock = EpochClock::start(&engine, move || relief.look());
+        Ok(Self(Arc::new(Shared {
+            clock: clock.map_err(SandboxError::Thread)?,
+            threads,
+            cache: options
+                .cache_dir
+                .and_then(|dir| CodeCache::open(&dir, &engine)),
+            network: Arc::new(network),
+            keeping: TaskTracker::new(),
+            admitted: AdmittedByDigest::default(),
+            loaded: LoadedCode::default(),
+            files: Arc::new(BlockingPool::new(Work::Files)),
+            tracker: options.tracker,
+            metrics: options.metrics,
+            compilation: Compilation::new(options.compiler),
+            describes: Arc::new(Semaphore::new(DESCRIBES)),
+            bindings: Arc::new(Semaphore::new(BINDINGS)),
+            binding: BlockingPool::with_most(Work::Files, BINDING_THREADS),
+            stores: Arc::new(Semaphore::new(STORES)),
+            engine,
+            linker,
+        })))
+    }
+
+    /// How often the epoch clock has ticked.
+    pub fn epoch_ticks(&self) -> u64 {
+        self.0.clock.ticks()
+    }
+
+    /// How long ago the epoch clock last ticked; above a second it stands still, and so does every
+    /// limit on the time of a guest that computes.
+    pub fn since_last_epoch_tick(&self) -> Duration {
+        self.0.clock.since_last_tick()
+    }
+
+    /// The roots that TLS connections of a check trust: its own where it has any, else the host's.
+    ///
+    /// # Errors
+    ///
+    /// A PEM file that holds no usable certificates.
+    pub fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
+        self.network().roots(own)
+    }
+
+    /// Polls `life` to its end on the guest threads. It keeps none of them.
+    pub fn live_among_guests(&self, life: impl Future<Output = ()> + Send + 'static) {
+        self.threads().run(life).detach();
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(super) fn linker(&self) -> &Linker<State> {
+        &self.0.linker
+    }
+
+    pub(super) fn threads(&self) -> &GuestThreads {
+        &self.0.threads
+    }
+
+    pub(super) fn network(&self) -> &Arc<Network> {
+        &self.0.network
+    }
+
+    /// The threads for blocking calls to file systems.
+    pub(super) fn files(&self) -> &Arc<BlockingPool> {
+        &self.0.files
+    }
+
+    pub(super) fn cache(&self) -> Option<&CodeCache> {
+        self.0.cache.as_ref()
+    }
+
+    /// What plugins there are, by digest.
+    pub(super) fn admitted(&self) -> &AdmittedByDigest {
+        &self.0.admitted
+    }
+
+    /// How much compiled code is loaded.
+    pub(super) fn loaded(&self) -> &LoadedCode {
+        &self.0.loaded
+    }
+
+    /// Puts compiled code into the cache, beside whoever waits for the plugin. Where many wait for the
+    /// disk already it is left out, and compiled again after a restart. Needs a tokio runtime.
+    pub(super) fn keep(&self, digest: Digest, artifact: Artifact) {
+        let Ok(permit) = Arc::clone(&self.0.stores).try_acquire_owned() else {
+            tracing::debug!(%digest, "compiled code is not cached, the disk is too slow");
+            return;
+        };
+        let here = self.clone();
+        self.0.keeping.spawn_blocking(move || {
+            let _permit = permit;
+            if let Some(cache) = here.cache() {
+                cache.store(digest, &artifact);
+            }
+        });
+    }
+
+    /// Waits until compiled code that is on its way to the cache is there.
+    pub async fn kept(&self) {
+        self.0.keeping.close();
+        self.0.keeping.wait().await;
+        self.0.keeping.reopen();
+    }
+
+    /// Whether a file of this digest would have to be compiled. Blocks.
+    pub fn has_code(&self, digest: Digest) -> bool {
+        let admitted = self.admitted().get(digest).is_some();
+        admitted || self.cache().is_some_and(|cache| cache.has(digest))
+    }
+
+    pub(super) fn tracker(&self) -> Option<&Arc<dyn ErrorTracker>> {
+        self.0.tracker.as_ref()
+    }
+
+    pub(super) fn metrics(&self) -> Option<&Arc<dyn GuestMetrics>> {
+        self.0.metrics.as_ref()
+    }
+
+    pub(super) fn compilation(&self) -> &Compilation {
+        &self.0.compilation
+    }
+
+    /// How many plugins may be compiled at once.
+    pub fn compilations_at_once(&self) -> usize {
+        self.0.compilation.at_once()
+    }
+
+    /// Bounds how many plugins are described at once.
+    pub(super) fn describes(&self) -> &Arc<Semaphore> {
+        &self.0.describes
+    }
+
+    /// Bounds how many plugins are held against their checks at once.
+    pub(super) fn binding(&self) -> &BlockingPool {
+        &self.0.binding
+    }
+
+    pub(super) fn bindings(&self) -> &Arc<Semaphore> {
+        &self.0.bindings
+    }
+
+    pub(super) fn ticking(&self) -> Ticking {
+        self.0.clock.run_begins()
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("clock", &self.0.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Links every interface that the host has. None of them gives authority by itself.
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sockets};
+    use wasmtime_wasi::{
+        WasiView,
+        cli::{WasiCli, WasiCliView as _},
+        clocks::{WasiClocks, WasiClocksView as _},
+        filesystem::{WasiFilesystem, WasiFilesystemView as _},
+        random::WasiRandom,
+        sockets::{WasiSockets, WasiSocketsView as _},
+    };
+
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    io_error::add_to_linker(l)?;
+    wasmtime_wasi_io::bindings::wasi::io::poll::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
+    wasmtime_wasi_io::bindings::wasi::io::streams::add_to_linker::<State, Io>(l, |t| {
+        t.ctx().table
+    })?;
+    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
+    filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
+    random::random::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
+    random::insecure::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
+    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
+    cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    egress::add_new_sockets_to_linker(l, State::new_sockets)?;
+    sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<State, WasiSockets>(l, &options, State::sockets)?;
+    sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
+    egress::add_name_lookup_to_linker(l)?;
+    egress::add_http_to_linker(l)?;
+    bindings::add_to_linker(l)?;
+    Ok(linker)
+}
+
+struct Io;
+
+impl wasmtime::component::HasData for Io {
+    type Data<'a> = &'a mut wasmtime::component::ResourceTable;
+}
+
+/// Plugins that are described at once, beside the runs.
+const DESCRIBES: usize = 2;
+/// Plugins that are held against their checks at once, each with a validator.
+const BINDINGS: usize = 2;
+/// Threads on which they are, with those that are lost to trusted roots on a disk that hangs.
+const BINDING_THREADS: usize = 16;
+/// Artifacts that may wait for the cache's disk at once, at most 128 MiB each.
+const STORES: usize = 8;

@@ -1,0 +1,151 @@
+//! Where a schema holds other schemas, and where its references lead.
+//!
+//! Knows the applicators of JSON Schema 2020-12 and the older ones that validation still obeys;
+//! knows nothing of values.
+
+use serde_json::{Map, Value};
+
+/// The schemas that `schema` applies to the value that it is itself applied to, its reference
+/// aside.
+pub(super) fn in_place(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    all_in(schema, &IN_PLACE)
+}
+
+/// The schemas that `schema` applies to what lies inside the value that it is itself applied to,
+/// the names of properties aside.
+pub(super) fn inside(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    all_in(schema, &INSIDE)
+}
+
+/// Whether a keyword holds other schemas, `propertyNames` aside.
+pub(super) fn is_applicator(keyword: &str) -> bool {
+    [&IN_PLACE, &INSIDE].iter().any(|known| {
+        known.lists.contains(&keyword)
+            || known.single.contains(&keyword)
+            || known.maps.contains(&keyword)
+    })
+}
+
+/// Whether the object of an applicator holds schemas by name, and is none itself.
+pub(super) fn is_map(applicator: &str) -> bool {
+    [&IN_PLACE, &INSIDE]
+        .iter()
+        .any(|known| known.maps.contains(&applicator))
+}
+
+/// Whether a schema asks which properties or items others have evaluated.
+pub(super) fn asks_again(schema: &Map<String, Value>) -> bool {
+    let keywords = ["unevaluatedProperties", "unevaluatedItems"];
+    keywords.iter().any(|keyword| schema.contains_key(*keyword))
+}
+
+/// How often validation goes through a schema that is applied in place at so many levels below one
+/// that asks what others have evaluated: once for itself, and once for each schema from there on
+/// that is asked, as that is validated first.
+pub(super) fn passes(levels: usize) -> usize {
+    levels + 2
+}
+
+/// The text of the reference of a schema, if it has one.
+pub(super) fn reference(schema: &Map<String, Value>) -> Option<&str> {
+    schema.get("$ref")?.as_str()
+}
+
+/// What a reference within `document` leads to: `#`, or `#` and a JSON pointer (RFC 6901) in which
+/// characters may be percent-encoded. Nothing for one that leads elsewhere or nowhere.
+pub(crate) fn target<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
+    let fragment = reference.strip_prefix('#')?;
+    document.pointer(&decoded(fragment)?)
+}
+
+/// Keywords that hold other schemas, by how they do.
+struct Applicators {
+    lists: &'static [&'static str],
+    single: &'static [&'static str],
+    maps: &'static [&'static str],
+}
+
+const IN_PLACE: Applicators = Applicators {
+    lists: &["allOf", "anyOf", "oneOf"],
+    single: &["not", "if", "then", "else"],
+    maps: &["dependentSchemas", "dependencies"],
+};
+
+const INSIDE: Applicators = Applicators {
+    lists: &["prefixItems", "items"],
+    single: &[
+        "items",
+        "additionalItems",
+        "contains",
+        "unevaluatedItems",
+        "additionalProperties",
+        "unevaluatedProperties",
+    ],
+    maps: &["properties", "patternProperties"],
+};
+
+fn all_in<'a>(
+    schema: &'a Map<String, Value>,
+    applicators: &'static Applicators,
+) -> impl Iterator<Item = &'a Value> {
+    let lists = applicators.lists.iter();
+    let lists = lists
+        .filter_map(|keyword| schema.get(*keyword)?.as_array())
+        .flatten();
+    let single = applicators.single.iter();
+    let single = single.filter_map(|keyword| schema.get(*keyword));
+    let maps = applicators.maps.iter();
+    let maps = maps
+        .filter_map(|keyword| schema.get(*keyword)?.as_object())
+        .flat_map(Map::values);
+    lists.chain(single).chain(maps)
+}
+
+/// Percent-encoding (RFC 3986, section 2.1) undone.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        (rest, bytes) = match (first, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16);
+                let byte = digit(high)? * 16 + digit(low)?;
+                bytes.push(u8::try_from(byte).ok()?);
+                (tail, bytes)
+            }
+            (b'%', _) => return None,
+            (byte, tail) => {
+                bytes.push(*byte);
+                (tail, bytes)
+            }
+        };
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn references_lead_to_places_within_the_document_alone() {
+        let document = json!({"$defs": {"a/b<ä>": {"here": true}, "list": [1, 2]}});
+        assert_eq!(target(&document, "#"), Some(&document));
+        for found in ["#/$defs/a~1b%3C%C3%A4%3e/here", "#/$defs/a~1b<ä>/here"] {
+            assert_eq!(target(&document, found), Some(&json!(true)), "{found}");
+        }
+        for nowhere in [
+            "",
+            "/$defs",
+            "#$defs",
+            "#/$defs/x",
+            "#/%",
+            "#/%zz",
+            "other#/$defs",
+        ] {
+            assert_eq!(target(&document, nowhere), None, "{nowhere}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What is wrong with a configuration, in words that are bounded before they are written: names,
+//! patterns and allowed values are the stranger's.
+
+use std::fmt::{self, Write as _};
+
+use jsonschema::ValidationError;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+
+use vitals_model::Text;
+
+/// One violation, with where it is and without the value, which may be a secret.
+pub(super) fn describe(error: &ValidationError<'_>) -> String {
+    let pointer = error.instance_path().as_str();
+    let inside = Inside(pointer);
+    let text = match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            let property = property.as_str().unwrap_or_default();
+            shown(&format_args!("`{property}` is missing{inside}"))
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let keys = List(unexpected, "`", ", ");
+            shown(&format_args!("the plugin knows no key {keys}{inside}"))
+        }
+        kind => shown(&Misfit(pointer, kind, error)),
+    };
+    text.into()
+}
+
+/// A text of a stranger as one line: clean, and written no further than it is shown.
+pub(super) fn shown(text: &dyn fmt::Display) -> Text {
+    let mut line = Bounded(String::new());
+    // An error says that the bound is reached.
+    let _ = write!(line, "{text}");
+    Text::line(&line.0, ERROR_BYTES)
+}
+
+/// A text that refuses to grow beyond its bound.
+struct Bounded(String);
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let room = MAX_WRITTEN - self.0.len();
+        let taken = piece.floor_char_boundary(room);
+        self.0.push_str(&piece[..taken]);
+        if taken < piece.len() {
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}
+
+/// A value that is not as it must be.
+struct Misfit<'a>(&'a str, &'a ValidationErrorKind, &'a ValidationError<'a>);
+
+impl fmt::Display for Misfit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(pointer, kind, error) = self;
+        match *pointer {
+            "" => f.write_str("the table ")?,
+            pointer => write!(f, "`{pointer}` ")?,
+        }
+        match kind {
+            ValidationErrorKind::Enum { options } => write!(f, "must be one of {options}"),
+            ValidationErrorKind::Type { kind } => match kind {
+                TypeKind::Single(kind) => write!(f, "must be of type {kind}"),
+                TypeKind::Multiple(kinds) => {
+                    let kinds: Vec<_> = kinds.iter().map(|kind| kind.to_string()).collect();
+                    write!(f, "must be of type {}", List(&kinds, "", " or "))
+                }
+            },
+            ValidationErrorKind::Minimum { limit } => write!(f, "must be at least {limit}"),
+            ValidationErrorKind::Maximum { limit } => write!(f, "must be at most {limit}"),
+            ValidationErrorKind::Pattern { pattern } => {
+                write!(f, "must match the pattern {pattern}")
+            }
+            _ => write!(f, "{}", error.masked_with("the value")),
+        }
+    }
+}
+
+/// Words, each in quotes, with something between them.
+struct List<'a>(&'a [String], &'static str, &'static str);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(words, quote, between) = self;
+        words.iter().enumerate().try_for_each(|(index, word)| {
+            let between = if index > 0 { between } else { "" };
+            write!(f, "{between}{quote}{word}{quote}")
+        })
+    }
+}
+
+/// Where something is missing or too much; nothing at the root.
+struct Inside<'a>(&'a str);
+
+impl fmt::Display for Inside<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => Ok(()),
+            pointer => write!(f, " in `{pointer}`"),
+        }
+    }
+}
+
+const ERROR_BYTES: usize = 512;
+/// More than is shown, as what is cleaned out of it makes it shorter.
+const MAX_WRITTEN: usize = 4 * ERROR_BYTES;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text without end, which counts how often it was asked for more.
+    struct Endless<'a>(&'a std::cell::Cell<usize>);
+
+    impl fmt::Display for Endless<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            loop {
+                self.0.set(self.0.get() + 1);
+                f.write_str("endless ")?;
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_written_no_further_than_it_is_shown() {
+        let written = std::cell::Cell::new(0);
+        let text = shown(&Endless(&written));
+        assert!(text.as_str().ends_with('…'), "{text}");
+        assert!(text.as_str().len() <= ERROR_BYTES);
+        assert!(written.get() <= MAX_WRITTEN, "{} pieces", written.get());
+    }
+}

@@ -1,0 +1,123 @@
+//! What belongs to one run inside its store: the WASI contexts, the limits, the egress.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::sockets::WasiSocketsCtxView;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::egress::{Egress, EgressCtx, EgressView, NewSockets};
+use super::engine::Ticking;
+use super::grants::Grants;
+use super::journal::Journal;
+use super::limiter::MemoryLimiter;
+use super::output::OutputTail;
+use super::run_limits::RunLimits;
+use vitals_io::blocking_pool::BlockingPool;
+
+/// The data of a store. A fresh one for every run: nothing leaks from one to the next.
+pub(super) struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    pub(super) table: ResourceTable,
+    pub(super) egress: Egress,
+    pub(super) limiter: MemoryLimiter,
+    pub(super) output: OutputTail,
+    pub(super) journal: Journal,
+    pub(super) grants: Arc<Grants>,
+    pub(super) files: Arc<BlockingPool>,
+    pub(super) deadline: Instant,
+    /// Whether the guest was computing when it last gave its thread away.
+    pub(super) interrupted: Arc<AtomicBool>,
+    /// Keeps the epoch clock at its pace.
+    _ticking: Ticking,
+}
+
+impl State {
+    pub(super) fn new(
+        limits: &RunLimits,
+        deadline: Instant,
+        egress: Egress,
+        grants: Arc<Grants>,
+        files: Arc<BlockingPool>,
+        journal: Journal,
+        ticking: Ticking,
+    ) -> Self {
+        let output = OutputTail::new(Arc::clone(journal.secrets()));
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(output.clone())
+            .stderr(output.clone())
+            .envs(grants.environment())
+            .max_random_size(RANDOM_BYTES)
+            .allow_tcp(true)
+            .allow_udp(true)
+            .socket_addr_check(egress.socket_check());
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADER_BYTES);
+        let mut table = ResourceTable::new();
+        // What a guest holds is counted as handles, in the store. Behind a handle there can be two
+        // entries: a timer and the pollable that waits for it.
+        table.set_max_capacity(limits.resources.saturating_mul(2));
+        Self {
+            wasi: wasi.build(),
+            http,
+            table,
+            egress,
+            limiter: MemoryLimiter::new(limits.memory),
+            output,
+            journal,
+            grants,
+            files,
+            deadline,
+            interrupted: Arc::default(),
+            _ticking: ticking,
+        }
+    }
+}
+
+impl State {
+    /// What makes the sockets of the run.
+    pub(super) fn new_sockets(&mut self) -> NewSockets<'_> {
+        NewSockets {
+            egress: &self.egress,
+            stock: WasiSocketsCtxView {
+                ctx: self.wasi.sockets(),
+                table: &mut self.table,
+            },
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.egress,
+        }
+    }
+}
+
+impl EgressView for State {
+    fn egress(&mut self) -> EgressCtx<'_> {
+        EgressCtx {
+            egress: &mut self.egress,
+            table: &mut self.table,
+        }
+    }
+}
+
+const RANDOM_BYTES: u64 = 1 << 20;
+const HEADER_BYTES: usize = 64 << 10;

@@ -1,0 +1,104 @@
+//! Connections of a guest that the host makes, and that can be turned into TLS.
+//!
+//! Each call takes its parameters apart, asks [`Egress`](super::egress::Egress) for what needs a grant,
+//! and leaves the rest to the [`Connection`]. Nothing here decides what may be reached.
+
+mod certificate;
+mod connection;
+
+use std::time::{Duration, Instant};
+
+use wasmtime::component::Resource;
+
+pub(super) use self::certificate::shown;
+#[expect(
+    unreachable_pub,
+    reason = "the bindings of the contract name it where `pub(super)` can't follow"
+)]
+pub use self::connection::Connection;
+use super::contract::{Handshake, TlsError};
+use super::egress::Unreached;
+use super::grants::{Channel, Host, HostError, Peer};
+use super::state::State;
+use vitals_model::Text;
+
+impl State {
+    /// When a call of the guest has to be over: at once for a timeout of 0, at its run's end for one
+    /// that goes beyond that.
+    ///
+    /// The run's end is told by whoever ends the run. A moment later it is told here too, so that no
+    /// wait is without an end of its own.
+    pub(super) fn until(&self, timeout_ms: u32) -> Instant {
+        let asked = Instant::now() + Duration::from_millis(timeout_ms.into());
+        if asked < self.deadline {
+            asked
+        } else {
+            self.deadline + AFTER_THE_RUN
+        }
+    }
+}
+
+impl State {
+    /// Connects to a granted peer.
+    pub(super) async fn connect_tls(
+        &mut self,
+        host: &str,
+        port: u16,
+        timeout_ms: u32,
+    ) -> Result<Connection, TlsError> {
+        let until = self.until(timeout_ms);
+        let stream = self.egress.dial(&peer(host, port)?, until).await?;
+        Ok(Connection::new(stream))
+    }
+
+    /// Shakes hands on a connection of the guest. The error outside is that it has no such connection.
+    pub(super) async fn start_tls_on(
+        &mut self,
+        connection: &Resource<Connection>,
+        server_name: &str,
+        verify: bool,
+        timeout_ms: u32,
+    ) -> wasmtime::Result<Result<Handshake, TlsError>> {
+        let until = self.until(timeout_ms);
+        let connection = self.table.get_mut(connection)?;
+        let host = match Host::parse(server_name) {
+            Ok(host) => host,
+            Err(error) => return Ok(Err(no_host(server_name, &error))),
+        };
+        let shaken = connection.start_tls(&self.egress, &host, verify, until);
+        Ok(shaken.await)
+    }
+}
+
+fn peer(host: &str, port: u16) -> Result<Peer, TlsError> {
+    let named = Host::parse(host).map_err(|error| no_host(host, &error))?;
+    if port == 0 {
+        return Err(no_host(&format!("{host}:0"), &HostError::Port));
+    }
+    Ok(Peer {
+        channel: Channel::Tls,
+        host: named,
+        port,
+    })
+}
+
+fn no_host(text: &str, error: &HostError) -> TlsError {
+    let shown = Text::line(text, SHOWN_BYTES);
+    TlsError::Failed(format!("`{shown}` cannot be used: {error}"))
+}
+
+impl From<Unreached> for TlsError {
+    fn from(unreached: Unreached) -> Self {
+        match unreached {
+            Unreached::Denied(why) => Self::Denied(why),
+            Unreached::Timeout => Self::Timeout,
+            Unreached::Closed => Self::Closed,
+            Unreached::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
+/// How long after its run a wait ends by itself.
+const AFTER_THE_RUN: Duration = Duration::from_secs(1);
+/// How much of a name that is none is shown.
+const SHOWN_BYTES: usize = 256;

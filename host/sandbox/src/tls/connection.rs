@@ -1,0 +1,229 @@
+//! One connection of a guest: plain at first, TLS once it was asked for, closed when it broke.
+//!
+//! It knows neither grants nor the contract's resources. What it can hold for its peer is bounded by
+//! the TLS library: 64 KiB of handshake, 16 KiB of data that was not asked for yet, 64 KiB to send.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use rustls::{ClientConnection, ProtocolVersion};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout_at;
+use tokio_rustls::client::TlsStream;
+
+use super::certificate::shown;
+use crate::contract::{Certificate, Handshake, TlsError};
+use crate::egress::{BudgetedStream, Egress, Purpose, Shaken, Trouble, Unshaken, trouble};
+use crate::grants::Host;
+
+/// A connection of a guest. After any error but a timeout of a read it is closed.
+#[expect(
+    unreachable_pub,
+    reason = "the bindings of the contract name it where `pub(super)` can't follow"
+)]
+#[derive(Debug)]
+pub struct Connection(Line);
+
+#[derive(Debug)]
+enum Line {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<BudgetedStream<TcpStream>>>),
+    Closed,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self(Line::Plain(stream))
+    }
+
+    /// Reads what there is, at most `max` bytes and never more than 64 KiB, as soon as there is any;
+    /// nothing at the end. A read that timed out has taken nothing, and can be tried again.
+    ///
+    /// A peer that ends the connection without the farewell of TLS may have been cut off: that is
+    /// [`TlsError::Closed`], not the end.
+    pub(crate) async fn read(&mut self, max: u32, until: Instant) -> Result<Vec<u8>, TlsError> {
+        let line = &mut self.0;
+        let max = usize::try_from(max).unwrap_or(usize::MAX).min(READ_BYTES);
+        if max == 0 && !matches!(line, Line::Closed) {
+            return Ok(Vec::new());
+        }
+        let mut bytes = Vec::with_capacity(max);
+        let reading = poll_fn(|context| {
+            let mut buffer = ReadBuf::uninit(bytes.spare_capacity_mut());
+            ready!(line.poll_read(context, &mut buffer))?;
+            Poll::Ready(io::Result::Ok(buffer.filled().to_vec()))
+        });
+        match timeout_at(until.into(), reading).await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(error)) => Err(self.broke(&error)),
+            Err(_) => Err(TlsError::Timeout),
+        }
+    }
+
+    /// Writes all of it. One that timed out closes the connection: nobody knows how much went.
+    pub(crate) async fn write(&mut self, bytes: &[u8], until: Instant) -> Result<(), TlsError> {
+        let line = &mut self.0;
+        let mut rest = bytes;
+        let writing = poll_fn(|context| {
+            while !rest.is_empty() {
+                match ready!(line.poll_write(context, rest))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    count => rest = &rest[count..],
+                }
+            }
+            line.poll_flush(context)
+        });
+        match timeout_at(until.into(), writing).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.broke(&error)),
+            Err(_) => {
+                self.0 = Line::Closed;
+                Err(TlsError::Timeout)
+            }
+        }
+    }
+
+    /// Shakes hands, once for a connection. One that does not come about closes it, however it ended.
+    pub(super) async fn start_tls(
+        &mut self,
+        egress: &Egress,
+        host: &Host,
+        verify: bool,
+        until: Instant,
+    ) -> Result<Handshake, TlsError> {
+        let stream = match std::mem::replace(&mut self.0, Line::Closed) {
+            Line::Plain(stream) => stream,
+            Line::Closed => return Err(TlsError::Closed),
+            speaking @ Line::Tls(..) => {
+                self.0 = speaking;
+                return Err(TlsError::Failed("the connection speaks TLS already".into()));
+            }
+        };
+        let purpose = Purpose::Guest { insist: verify };
+        let Shaken { stream, doubt } = egress.shake_hands(stream, host, purpose, until).await?;
+        let chain = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .unwrap_or_default()
+            .to_vec();
+        let showing = egress.examine(move || chain.iter().map(shown).collect());
+        let chain = match timeout_at(until.into(), showing).await {
+            Ok(Ok(chain)) => chain,
+            Ok(Err(error)) => return Err(TlsError::Failed(error.to_string())),
+            Err(_) => return Err(TlsError::Timeout),
+        };
+        let handshake = handshake(stream.get_ref().1, chain, doubt);
+        self.0 = Line::Tls(Box::new(stream));
+        Ok(handshake)
+    }
+
+    fn broke(&mut self, error: &io::Error) -> TlsError {
+        self.0 = Line::Closed;
+        match trouble(error) {
+            Trouble::Closed => TlsError::Closed,
+            Trouble::Failed(why) => TlsError::Failed(why),
+        }
+    }
+}
+
+impl From<Unshaken> for TlsError {
+    fn from(unshaken: Unshaken) -> Self {
+        match unshaken {
+            Unshaken::Timeout => Self::Timeout,
+            Unshaken::Closed => Self::Closed,
+            Unshaken::Protocol(_, why) | Unshaken::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
+/// Says farewell where TLS is spoken, as far as that goes without waiting: a peer is to see that
+/// nothing was cut off.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Line::Tls(stream) = &mut self.0 {
+            let (io, session) = stream.get_mut();
+            session.send_close_notify();
+            let mut sending = Sending(io);
+            while session.wants_write() {
+                match session.write_tls(&mut sending) {
+                    Ok(count) if count > 0 => {}
+                    _ => break,
+                }
+            }
+        }
+    }
+}
+
+/// Writes what goes without waiting.
+struct Sending<'a>(&'a BudgetedStream<TcpStream>);
+
+impl io::Write for Sending<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Line {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+fn handshake(
+    session: &ClientConnection,
+    chain: Vec<Certificate>,
+    doubt: Option<String>,
+) -> Handshake {
+    let protocol = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        _ => "",
+    };
+    let cipher = session
+        .negotiated_cipher_suite()
+        .and_then(|suite| suite.suite().as_str())
+        .unwrap_or_default();
+    Handshake {
+        chain,
+        protocol: protocol.to_owned(),
+        // The registry of IANA has `TLS_` in front of the suites of 1.3 too.
+        cipher: cipher.replacen("TLS13_", "TLS_", 1),
+        verification_error: doubt,
+    }
+}
+
+/// What one read answers with at most.
+const READ_BYTES: usize = 64 << 10;
