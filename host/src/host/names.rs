@@ -27,7 +27,7 @@ pub enum RegisterError {
 pub(crate) struct Names(Arc<ArcSwap<BTreeSet<CheckName>>>);
 
 impl Names {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let names = Self::default();
         names.set(config);
         names
