@@ -393,3 +393,6 @@ const BEAT: Duration = Duration::from_secs(1);
 /// How many notices, and how many arrivals, are taken in at once, so that a program that registers
 /// checks without end delays nobody.
 const MOST_NOTICES: usize = 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,15 @@
 //! The binary as a host: a process that is asked, told to end, and listened to.
 
+use std::collections::BTreeSet;
+use std::fs::DirEntry;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use crate::place::Place;
 use vitals_servers::Answer;
@@ -20,6 +23,13 @@ pub struct Serving {
     log: Arc<Mutex<Vec<String>>>,
     ear: Arc<Ear>,
     place: Place,
+}
+
+/// A host that can open only so much; it can open all that it could again when this is dropped.
+#[derive(Debug)]
+pub struct LimitedDescriptors {
+    process: Pid,
+    whole: Rlimit,
 }
 
 /// What reads the log.
@@ -219,6 +229,40 @@ impl Serving {
         (next(), next())
     }
 
+    /// Lets it have no more than so many further descriptors open at a time, until what is returned is
+    /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// It is not running any more, or has too many open.
+    pub async fn limit_descriptors(&self, further: usize) -> LimitedDescriptors {
+        // What is open for a moment only would be open to it afterwards.
+        let mut open = self.open_descriptors();
+        for _ in 0..MOMENTS {
+            tokio::time::sleep(MOMENT).await;
+            let still = self.open_descriptors();
+            open.retain(|descriptor| still.contains(descriptor));
+        }
+        let mut free = (0..).filter(|descriptor| !open.contains(descriptor));
+        let process = self.pid();
+        let limited = Rlimit {
+            current: free.nth(further),
+            maximum: self.descriptors().1.parse().ok(),
+        };
+        let whole = prlimit(Some(process), Resource::Nofile, limited);
+        LimitedDescriptors {
+            process,
+            whole: whole.expect("it is our own"),
+        }
+    }
+
+    fn open_descriptors(&self) -> BTreeSet<u64> {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        let name = |entry: std::io::Result<DirEntry>| entry.ok()?.file_name().into_string().ok();
+        let names = open.expect("it is running").filter_map(name);
+        names.filter_map(|name| name.parse().ok()).collect()
+    }
+
     /// Sends it SIGTERM.
     ///
     /// # Panics
@@ -268,8 +312,12 @@ impl Serving {
     }
 
     fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("it is running");
+    }
+
+    fn pid(&self) -> Pid {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process has a number"), signal).expect("it is running");
+        pid.expect("a process has a number")
     }
 
     /// Waits for it to end.
@@ -299,3 +347,14 @@ impl Drop for Serving {
         let _ = self.child.wait();
     }
 }
+
+impl Drop for LimitedDescriptors {
+    fn drop(&mut self) {
+        // The process may have ended.
+        let _ = prlimit(Some(self.process), Resource::Nofile, self.whole);
+    }
+}
+
+/// How often is looked what a process has open, and how long lies between two looks.
+const MOMENTS: u32 = 5;
+const MOMENT: Duration = Duration::from_millis(20);

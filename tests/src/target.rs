@@ -21,6 +21,8 @@ pub enum Reply {
     Silence,
     /// Answers a request with a body that comes one byte at a time, this long apart.
     Drip(Duration),
+    /// Answers a request with a body of 128 MiB that has no end then.
+    Endless,
 }
 
 impl Reply {
@@ -202,6 +204,15 @@ impl Shared {
                 while pause(&end, between) {
                     stream.write_all(b".")?;
                 }
+            }
+            Reply::Endless => {
+                self.read_head(&mut stream)?;
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+                let mebibyte = vec![b' '; 1 << 20];
+                for _ in 0..128 {
+                    stream.write_all(&mebibyte)?;
+                }
+                pause(&end, FOR_EVER);
             }
         }
         Ok(())

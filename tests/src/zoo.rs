@@ -9,6 +9,7 @@
     reason = "a list of animals is as long as there are animals"
 )]
 
+mod access;
 mod animal;
 mod clients;
 mod compilation;
@@ -20,6 +21,7 @@ mod host_work;
 mod house;
 mod http;
 mod keeper;
+mod library;
 mod lifting;
 mod load;
 mod memory;
@@ -27,6 +29,7 @@ mod output;
 mod receivers;
 mod resources;
 mod schemas;
+mod shortage;
 mod sockets;
 mod start;
 mod table;
@@ -84,5 +87,8 @@ pub fn catalogue() -> Vec<(Group, Vec<Animal>)> {
         (schemas::GROUP, schemas::animals()),
         (host_work::GROUP, host_work::animals()),
         (receivers::GROUP, receivers::animals()),
+        (library::GROUP, library::animals()),
+        (access::GROUP, access::animals()),
+        (shortage::GROUP, shortage::animals()),
     ]
 }

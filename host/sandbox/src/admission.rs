@@ -346,17 +346,25 @@ async fn aside<T: Send + 'static>(
     done.unwrap_or(Err(LoadError::Panic("it was compiled")))
 }
 
-/// Reads a schema off the async runtime's own threads, and gives up after a while. The permit is
-/// kept until the thread is done with it.
+/// Reads a schema off the async runtime's own threads, and gives up after a while.
 async fn read_schema(text: String, permit: OwnedSemaphorePermit) -> Result<Schema, LoadError> {
+    read_within(SCHEMA_TIME, permit, move || Schema::parse(&text)).await
+}
+
+/// Waits so long for a schema to be read. The permit is kept until the thread is done with it.
+async fn read_within(
+    time: Duration,
+    permit: OwnedSemaphorePermit,
+    read: impl FnOnce() -> Result<Schema, BindingError> + Send + 'static,
+) -> Result<Schema, LoadError> {
     let read = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        Schema::parse(&text)
+        read()
     });
-    match tokio::time::timeout(SCHEMA_TIME, read).await {
+    match tokio::time::timeout(time, read).await {
         Ok(Ok(schema)) => schema.map_err(LoadError::Schema),
         Ok(Err(_)) => Err(LoadError::Panic("its schema was read")),
-        Err(_) => Err(LoadError::Schema(BindingError::Time(SCHEMA_TIME))),
+        Err(_) => Err(LoadError::Schema(BindingError::Time(time))),
     }
 }
 
@@ -424,7 +432,38 @@ const TEXT_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
+    use crate::config::Config;
+    use crate::plugin::SandboxOptions;
+
+    #[tokio::test]
+    async fn schemas_that_take_too_long_are_given_up_and_no_more_than_two_are_read() {
+        let config = "[plugins]\ncache_dir = ''".parse::<Config>().unwrap();
+        let sandbox = Sandbox::new(SandboxOptions::new(&config, None)).unwrap();
+        let turns = sandbox.describes();
+        let brief = Duration::from_millis(10);
+        let mut held = Vec::new();
+        while let Ok(turn) = Arc::clone(turns).try_acquire_owned() {
+            let (release, released) = mpsc::channel::<()>();
+            held.push(release);
+            let read = move || {
+                // It comes by the end of the sender.
+                let _ = released.recv();
+                Schema::parse("{}")
+            };
+            let schema = read_within(brief, turn, read).await;
+            let error = LoadError::Schema(BindingError::Time(brief));
+            assert_eq!(schema.err(), Some(error));
+            assert!(held.len() <= 2, "no turn is free before a thread is");
+        }
+        held.pop();
+        let turn = acquire(turns).await;
+        let patiently = Duration::from_mins(1);
+        let schema = read_within(patiently, turn, || Schema::parse("{}")).await;
+        assert!(schema.is_ok(), "{schema:?}");
+    }
 
     #[test]
     fn files_of_other_kinds_are_refused_by_name() {

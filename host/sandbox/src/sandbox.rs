@@ -315,3 +315,29 @@ const BINDINGS: usize = 2;
 const BINDING_THREADS: usize = 16;
 /// Artifacts that may wait for the cache's disk at once, at most 128 MiB each.
 const STORES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::backtrace::{Backtrace, BacktraceStatus};
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn errors_keep_no_stack_of_the_host_where_others_do() {
+        if Backtrace::capture().status() != BacktraceStatus::Captured {
+            // A process decides once whether it keeps stacks: this is a question for another one.
+            let test = "plugin::sandbox::tests::errors_keep_no_stack_of_the_host_where_others_do";
+            let mut again = Command::new(std::env::current_exe().unwrap());
+            again.args(["--exact", test]).env("RUST_BACKTRACE", "1");
+            let ended = again.output().unwrap();
+            let said = String::from_utf8_lossy(&ended.stdout);
+            assert!(said.contains("test result: ok. 1 passed"), "{said}");
+            return;
+        }
+        let config = "[plugins]\ncache_dir = ''".parse::<Config>().unwrap();
+        let _sandbox = Sandbox::new(SandboxOptions::new(&config, None)).unwrap();
+        let error = format!("{:?}", wasmtime::Error::msg("of a guest"));
+        assert_eq!(error, "of a guest");
+    }
+}

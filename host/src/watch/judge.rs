@@ -64,15 +64,7 @@ pub(super) async fn judge(
     let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
     // A schema comes from a stranger: holding settings against it takes what it takes.
     let permit = plugin.binding_permit().await;
-    let fit = AssertUnwindSafe(plugin.bind_aside(|| candidate.fit())).catch_unwind();
-    let fit = match tokio::time::timeout(FIT_TIME, fit).await {
-        Ok(Ok(Ok(fit))) => fit,
-        Ok(Err(_)) => Err(LoadError::Panic("it was held against its checks")),
-        Ok(Ok(Err(PoolError::Stuck(_)))) | Err(_) => Err(LoadError::Unread(
-            "the trusted roots of its checks: the file system does not answer".into(),
-        )),
-        Ok(Ok(Err(error))) => Err(LoadError::Unread(error.to_string())),
-    };
+    let fit = fit_within(FIT_TIME, plugin.bind_aside(|| candidate.fit())).await;
     drop(permit);
     let verdict = match fit {
         Ok(fitting) => try_out(fitting, &schedule).await,
@@ -84,6 +76,22 @@ pub(super) async fn judge(
         plugin,
         revision,
         verdict,
+    }
+}
+
+/// Waits so long for a version to be held against its checks.
+async fn fit_within(
+    time: Duration,
+    fit: impl Future<Output = Result<Result<Fitting, LoadError>, PoolError>>,
+) -> Result<Fitting, LoadError> {
+    let fit = AssertUnwindSafe(fit).catch_unwind();
+    match tokio::time::timeout(time, fit).await {
+        Ok(Ok(Ok(fit))) => fit,
+        Ok(Err(_)) => Err(LoadError::Panic("it was held against its checks")),
+        Ok(Ok(Err(PoolError::Stuck(_)))) | Err(_) => Err(LoadError::Unread(
+            "the trusted roots of its checks: the file system does not answer".into(),
+        )),
+        Ok(Ok(Err(error))) => Err(LoadError::Unread(error.to_string())),
     }
 }
 
@@ -140,3 +148,19 @@ fn refuses(code: Code) -> bool {
 
 /// How long a version may take to be held against its checks before something must hang.
 const FIT_TIME: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn roots_on_a_disk_that_hangs_are_not_waited_for_without_end() {
+        let fit = fit_within(Duration::from_millis(10), pending());
+        let fit = tokio::time::timeout(Duration::from_mins(1), fit).await;
+        let error = fit.expect("it ends").err();
+        let error = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("the trusted roots"), "{error}");
+    }
+}

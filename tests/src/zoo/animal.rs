@@ -17,8 +17,8 @@ pub struct Group {
     pub name: &'static str,
     /// What is tried there, in one line.
     pub about: &'static str,
-    /// What its host is told besides, as lines of its configuration; what stands in braces is an
-    /// address of the world.
+    /// What its host is told besides or instead, as lines of its configuration; what stands in braces is
+    /// an address of the world.
     pub(super) host: &'static str,
 }
 
@@ -54,6 +54,24 @@ pub(super) enum Body {
     /// Clients of the host, and then a good guest whose result has to come and be seen in spite of
     /// them.
     Crowd(Crowd),
+    /// A guest that is dropped in under the name of a good one in the library, which is another
+    /// directory.
+    Impostor(Guest, Original),
+    /// A good guest in a host that can open hardly anything while another file comes.
+    Starved,
+    /// Requests as they are on the wire, which the host must refuse, and then a good guest.
+    Asks(fn() -> Vec<String>),
+}
+
+/// What becomes of the good guest in the library beside an impostor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Original {
+    /// It stays where it is.
+    Kept,
+    /// It is removed when the impostor is there.
+    Removed,
+    /// There never is one.
+    Missing,
 }
 
 /// What must become of it.

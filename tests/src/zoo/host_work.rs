@@ -7,6 +7,7 @@ mod artifacts;
 mod chains;
 mod connections;
 mod files;
+mod foreign_names;
 mod handles;
 mod heads;
 mod metrics;
@@ -37,6 +38,7 @@ pub(super) fn animals() -> Vec<Animal> {
         metrics::animals,
         artifacts::animals,
         own_addresses::animals,
+        foreign_names::animals,
     ]
     .into_iter()
     .flat_map(|animals| animals())

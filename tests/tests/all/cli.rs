@@ -341,3 +341,19 @@ async fn a_host_is_asked_by_plain_http_where_the_machine_trusts_nobody() {
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     }
 }
+
+#[tokio::test]
+async fn an_answer_without_end_is_read_to_a_bound() {
+    let endless = Target::start(Reply::Endless);
+    let (page, url) = (endless.url("/"), endless.url(""));
+    let ended = Vitals::new(["probe", "--timeout", "60", &page]).run();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    for command in ["plugins", "reload"] {
+        let ended = Vitals::new([command, "--url", &url])
+            .env("VITALS_ADMIN_TOKEN", "token-of-the-test")
+            .run();
+        assert_eq!(ended.status, Some(3), "{command}: {}", ended.stderr);
+        let is_no_page = ended.stderr.contains("answers is no page of a host");
+        assert!(is_no_page, "{command}: {}", ended.stderr);
+    }
+}

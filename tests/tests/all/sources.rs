@@ -3,7 +3,6 @@
 
 use std::fs;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 use vitals_host::check::Digest;
 use vitals_tests::{Serving, TestHost, TestHostBuilder, Vitals, eventually, guests};
@@ -122,6 +121,9 @@ async fn a_change_of_source_is_a_warning() {
     let serving = vitals.serve().await;
     let place = serving.place();
     for name in ["thing", "strict"] {
+        logged(&serving, &["check is healthy", &format!("plugin={name}")]).await;
+    }
+    for name in ["thing", "strict"] {
         let file = format!("plugins/{name}.wasm");
         place.write(&file, guests::EXAMPLE_CLOCK.bytes());
     }
@@ -225,9 +227,7 @@ async fn a_host_without_descriptors_says_nothing_of_the_plugin_and_stays_ready()
         .await;
     // Nobody has connected yet whose descriptor could come free.
     logged(&serving, &["check is healthy", "check=good"]).await;
-    let pid = Pid::from_raw(i32::try_from(serving.id()).unwrap()).unwrap();
-    let whole = prlimit(Some(pid), Resource::Nofile, one_more(&serving));
-    let whole = whole.expect("it is our own");
+    let limited = serving.limit_descriptors(1).await;
 
     // Enough to list a directory, and not to read a file.
     serving
@@ -253,7 +253,7 @@ async fn a_host_without_descriptors_says_nothing_of_the_plugin_and_stays_ready()
         ],
     )
     .await;
-    prlimit(Some(pid), Resource::Nofile, whole).expect("it is our own");
+    drop(limited);
 
     let check = page(&serving, "module:other").await;
     assert_eq!(
@@ -285,22 +285,4 @@ async fn a_host_without_descriptors_says_nothing_of_the_plugin_and_stays_ready()
 async fn page(serving: &Serving, check: &str) -> Value {
     let page = serving.get(&format!("/health/checks/{check}")).await;
     page.expect("it answers").json()
-}
-
-/// A limit under which a host can open one more descriptor at a time.
-fn one_more(serving: &Serving) -> Rlimit {
-    let open = fs::read_dir(format!("/proc/{}/fd", serving.id())).expect("it is running");
-    let open = open.map(|entry| {
-        entry
-            .expect("it is there")
-            .file_name()
-            .to_string_lossy()
-            .parse::<u64>()
-    });
-    let open: Vec<_> = open.collect::<Result<_, _>>().expect("they are numbers");
-    let free = (0..=open.len() as u64).find(|number| !open.contains(number));
-    Rlimit {
-        current: free.map(|free| free + 1),
-        maximum: serving.descriptors().1.parse().ok(),
-    }
 }

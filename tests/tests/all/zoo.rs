@@ -91,4 +91,7 @@ groups! {
     schemas: "schemas",
     what_the_host_does_with_it: "what the host does with it",
     receivers: "receivers",
+    library: "library",
+    access: "access",
+    shortage: "shortage",
 }

@@ -226,3 +226,27 @@ fn ended() -> impl Future<Output = ()> {
 
 /// Connections that wait to be accepted; the kernel may hold it to less (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_burst_of_clients_waits_to_be_accepted() {
+        raise_descriptors();
+        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut clients = Vec::new();
+        // More than a server has places for.
+        while clients.len() < 1_500 {
+            let client = TcpStream::connect_timeout(&address, Duration::from_secs(10));
+            let client = client.unwrap_or_else(|error| {
+                panic!("client {} does not get through: {error}", clients.len())
+            });
+            clients.push(client);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::animal::Animal;
+use super::super::animal::{Animal, Body};
 use super::super::descriptions::described;
 
 /// A guest with this schema.
@@ -49,13 +49,9 @@ pub(super) fn animals() -> Vec<Animal> {
         with("patterns-nested", "counted repetitions of counted repetitions", || {
             json!({"properties": many(1200, |n| json!({"pattern": format!("((a{{14}}){{14}}){{14}}{n}")}))})
         }).refused("come to more than"),
-        with("patterns-alternating", "patterns of a thousand alternatives", || {
-            let alternatives = |n: usize| (0..1000).map(|at| (at * 7 + n).to_string()).collect::<Vec<_>>().join("|");
-            json!({"properties": many(10, |n| json!({"pattern": alternatives(n)}))})
-        }).refused("at most 512"),
-        with("patterns-meet-texts", "a large pattern for a long text", || {
-            json!({"properties": {"a": {"allOf": vec![json!({"pattern": r"(?:\p{L}|b)*a\p{L}{15}c"}); 200]}}})
-        }).with(&format!("config = {{ a = '{}' }}", "abba".repeat(10_000))).refused("patterns are too large"),
+        with("patterns-meet-texts", "a large pattern for a long text, held against it two hundred times", || {
+            json!({"properties": {"a": {"allOf": vec![json!({"pattern": r"(?:\p{L}|b)*a\p{L}{15}\d"}); 200]}}})
+        }).with(&format!("config = {{ a = '{}' }}", restless(1_000_000))).refused("patterns are too large"),
         with("names-endless", "names held to a schema that holds names to it", || {
             json!({
                 "$ref": "#/$defs/a",
@@ -92,10 +88,36 @@ pub(super) fn animals() -> Vec<Animal> {
                 "$defs": {"e": {"enum": vec![json!({"": 0}); 3000]}},
             })
         }).with("config = { a = 1 }").refused("looks at more than 16 MiB"),
-        with("objects-many", "eight thousand objects in lists, which take a hundred times their text", || {
-            json!({"default": vec![json!({"": 0}); 8000]})
-        }).refused("4 MiB of memory"),
+        Animal::new("objects-many", "forty plugins with eight thousand objects in lists each, which take a hundred times their text")
+            .body(Body::Litter(objects))
+            .timeout(20_000)
+            .refused("4 MiB of memory"),
     ]
+}
+
+/// A text of `a` and `b` of which no part comes again soon, so that no matcher can remember much.
+fn restless(length: usize) -> String {
+    let mut bits = 1_u32;
+    let mut letter = || {
+        // Marsaglia, "Xorshift RNGs".
+        bits ^= bits << 13;
+        bits ^= bits >> 17;
+        bits ^= bits << 5;
+        if bits & 1 == 0 { 'a' } else { 'b' }
+    };
+    std::iter::repeat_with(&mut letter).take(length).collect()
+}
+
+/// Plugins of different schemas that are nothing but large in memory.
+fn objects() -> Vec<(String, Vec<u8>)> {
+    let plugin = |number: usize| {
+        let schema = json!({"default": vec![json!({"": 0}); 8000 - number]});
+        (
+            format!("objects-{number}"),
+            described("zoo", "1.0.0", &schema.to_string()),
+        )
+    };
+    (0..40).map(plugin).collect()
 }
 
 fn many(count: usize, schema: impl Fn(usize) -> Value) -> Value {

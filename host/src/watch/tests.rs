@@ -1,0 +1,151 @@
+//! The watcher on the runtime of a test: when it brings things in line, and what a panic leaves.
+
+use std::fs;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::config::{Config, Environment};
+use crate::plugin::SandboxOptions;
+use crate::reload::{PluginOutcome, Reloader};
+use crate::schedule::Results;
+
+/// A watcher of empty directories, on the runtime of the test.
+struct Watched {
+    dir: TempDir,
+    page: CatalogPage,
+    reloader: Reloader,
+    watcher: JoinHandle<()>,
+}
+
+impl Watched {
+    fn start() -> Self {
+        let dir = TempDir::new().unwrap();
+        let place = dir.path().display();
+        let config = format!(
+            "[plugins]\ndir = '{place}/plugins'\nlibrary = '{place}/library'\ncache_dir = ''\n\
+             rescan = '1h'"
+        );
+        for directory in ["plugins", "library"] {
+            fs::create_dir(dir.path().join(directory)).unwrap();
+        }
+        let config = Arc::new(config.parse::<Config>().unwrap());
+        let rooms = rooms(&config);
+        let catalog = Catalog::new(config, Environment::default());
+        let (notices, received) = mpsc::unbounded_channel();
+        let watcher = Watcher::new(catalog, None, rooms, received);
+        Self {
+            dir,
+            page: watcher.page(),
+            reloader: Reloader::new(notices),
+            watcher: tokio::spawn(watcher.run(CancellationToken::new())),
+        }
+    }
+
+    fn drop_in(&self, content: &str) {
+        fs::write(self.dir.path().join("plugins/thing.wasm"), content).unwrap();
+    }
+
+    /// What a look finds.
+    async fn look(&self) -> Reload {
+        let look = self.reloader.reload(BTreeSet::new());
+        let look = tokio::time::timeout(Duration::from_secs(30), look).await;
+        look.expect("somebody who asks is answered").unwrap()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+fn rooms(config: &Config) -> Rooms {
+    let metrics = Metrics::disabled();
+    let board = Arc::<Board>::default();
+    let sentry = Sentry::new(config, metrics.clone()).unwrap();
+    let notifier = Notifier::new(config, metrics.clone());
+    let recorder = Arc::new(Recorder {
+        board: Arc::clone(&board),
+        metrics: metrics.clone(),
+        sentry: sentry.clone(),
+        notifier: notifier.clone(),
+    });
+    let results = Arc::clone(&recorder) as Arc<dyn Results>;
+    Rooms {
+        sandbox: Sandbox::new(SandboxOptions::new(config, None)).unwrap(),
+        board,
+        schedule: Arc::new(Schedule::new(1, results)),
+        recorder,
+        metrics,
+        sentry,
+        notifier,
+        names: Names::new(config),
+        tools: ToolsPage::new(&config.tools),
+        beat: Arc::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_finds_what_was_there_brings_nothing_in_line() {
+    let watched = Watched::start();
+    watched.look().await;
+    let before = watched.page.page();
+    for _ in 0..3 {
+        assert!(watched.look().await.is_nothing());
+    }
+    let is_same = watched.page.page().as_ptr() == before.as_ptr();
+    assert!(is_same, "the page was made anew");
+    watched.drop_in("garbage");
+    watched.look().await;
+    assert_ne!(watched.page.page(), before);
+}
+
+/// A log that panics over the first line with these words.
+#[derive(Clone)]
+struct Brittle {
+    words: &'static str,
+    is_whole: Arc<AtomicBool>,
+}
+
+impl Write for Brittle {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let breaks = String::from_utf8_lossy(line).contains(self.words);
+        let is_first = breaks && self.is_whole.swap(false, Ordering::Relaxed);
+        assert!(!is_first, "the log broke");
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_panic_over_what_came_of_a_load_leaves_the_plugin_to_be_loaded_again() {
+    let log = Brittle {
+        words: "plugin refused",
+        is_whole: Arc::new(AtomicBool::new(true)),
+    };
+    let (writer, is_whole) = (log.clone(), log.is_whole);
+    let log = tracing_subscriber::fmt().with_writer(move || writer.clone());
+    // With one subscriber alone, a thread that has none would decide for all that nobody wants a line.
+    let _none = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+    let _log = tracing::subscriber::set_default(log.finish());
+    let watched = Watched::start();
+    watched.drop_in("garbage");
+    let found = watched.look().await;
+    assert!(!is_whole.load(Ordering::Relaxed), "{found:?}");
+    watched.drop_in("");
+    let found = watched.look().await;
+    let [thing] = found.plugins.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(thing.outcome, PluginOutcome::Refused);
+    let error = thing.error.as_deref().unwrap_or_default();
+    assert!(error.contains("the file is empty"), "{error}");
+}
