@@ -3,7 +3,9 @@
 //! Nothing in this room does I/O or keeps state of its own; every other room may use it.
 
 mod breaker;
+mod detail;
 mod hysteresis;
+mod measurement;
 mod name;
 mod outcome;
 mod report;
@@ -11,9 +13,11 @@ mod status;
 mod text;
 
 pub use breaker::{Breaker, BreakerTurn, Conduct, MOST_STRETCH, OPENS_AT};
+pub use detail::{Detail, DetailValue, Show};
 pub use hysteresis::{Hysteresis, Thresholds};
+pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds};
 pub use name::{CheckName, Digest, InvalidName, PluginName};
-pub use outcome::{Bound, Detail, DetailValue, Measurement, Outcome, OutcomeParts, Show};
+pub use outcome::{Outcome, OutcomeParts};
 pub use report::{Busy, Code, Refusal, RunError, RunReport, Usage};
 pub use status::{Status, verdict};
 pub use text::Text;

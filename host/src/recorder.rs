@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use self::line::log_turn;
 pub(crate) use self::turn::Turn;
 use crate::board::{Board, CheckFacts, Expired, Posted, Posting, STALE, Succession};
-use crate::check::{CheckName, Code, Outcome, RunReport, Status, Text};
+use crate::check::{CheckName, Code, Outcome, RunReport, Status};
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::schedule::{FinishedRun, Results, Skipped};
@@ -59,7 +59,7 @@ impl Recorder {
 
     /// Says that the result of a check has become too old.
     pub(crate) fn expired(&self, expired: &Expired) {
-        let outcome = Outcome::plain(Status::Unknown, Text::line(STALE, STALE.len()));
+        let outcome = Outcome::new(Status::Unknown, STALE);
         let turn = Turn {
             check: &expired.check,
             facts: Some(&expired.facts),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::board::{Board, CheckFacts, Posting};
-use crate::check::{Code, Outcome, OutcomeParts, RunError, RunReport, Status};
+use crate::check::{Code, Outcome, RunError, RunReport, Status};
 use crate::config::{self, Server, Tools};
 use crate::http::{AppState, Inside, Plugins, Pulse, ToolsPage, site};
 use crate::metrics::Metrics;
@@ -121,15 +121,11 @@ impl Rig {
     pub(super) fn post(&self, name: &str, status: Status) {
         let placement = self.place(name);
         let elapsed = Duration::from_micros(2_500);
-        let parts = OutcomeParts {
-            message: "Connection OK".into(),
-            ..OutcomeParts::default()
-        };
         let report = match status {
             Status::Unhealthy => {
                 RunReport::failed(RunError::new(Code::Timeout, "too slow"), elapsed)
             }
-            status => RunReport::answered(Outcome::new(status, parts), elapsed),
+            status => RunReport::answered(Outcome::new(status, "Connection OK"), elapsed),
         };
         let posting = Posting {
             placement,
