@@ -9,13 +9,17 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use self::forms::forms;
 use crate::check::Text;
+
+mod forms;
 
 /// Makes lines of texts that may have secrets in them: every verbatim copy of a secret of 6 bytes or
 /// more becomes `[redacted]`. Shorter ones are no secrets, and every text would be full of them.
 ///
 /// A text is cleaned first, then searched, then cut, in this order: what cleaning drops can't hide a
 /// secret, and no cut leaves a piece of one. The secrets themselves are cleaned in the same way.
+/// Of a secret with several lines the pieces that are secret by themselves become `[redacted]` too.
 ///
 /// Costs nothing while there are no secrets; else at most one look-up for each byte of the text, and
 /// comparisons with the secrets that begin as the text does there. Cheap to clone, and cheap to
@@ -232,15 +236,6 @@ impl Index {
     fn len(&self) -> usize {
         self.by_start.values().map(Vec::len).sum()
     }
-}
-
-/// The forms in which a secret can be met in a clean text: as one line, and each of its lines, which
-/// standard output may show one by one.
-fn forms(text: &str) -> Vec<String> {
-    let lines = [text].into_iter().chain(text.lines());
-    lines
-        .map(|line| Text::line(line, line.len()).as_str().trim().to_owned())
-        .collect()
 }
 
 /// A part of a clean text without what is covered; what begins before the part leaves no mark in it.
