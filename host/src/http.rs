@@ -29,6 +29,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use auth::Tokens;
 pub(crate) use server::serve;
 pub(crate) use tools::ToolsPage;
 
@@ -37,7 +38,7 @@ use crate::config::{self, UnhealthyStatus};
 use crate::metrics::Metrics;
 use crate::reload::Reloader;
 use crate::sentry::Sentry;
-use auth::{Access, Tokens};
+use auth::Access;
 use finish::Finish;
 use names::Names;
 
@@ -72,6 +73,7 @@ pub(crate) struct Inside {
     pub(crate) board: Arc<Board>,
     pub(crate) plugins: Arc<dyn Plugins>,
     pub(crate) tools: ToolsPage,
+    pub(crate) tokens: Tokens,
     pub(crate) pulse: Arc<dyn Pulse>,
     pub(crate) metrics: Metrics,
     pub(crate) sentry: Sentry,
@@ -81,12 +83,13 @@ pub(crate) struct Inside {
 }
 
 impl AppState {
-    /// What the pages read, answered as `server` says, and to whom it and `metrics` say.
-    pub(crate) fn new(server: &config::Server, scraped: &config::Metrics, inside: Inside) -> Self {
+    /// What the pages read, answered as `server` says.
+    pub(crate) fn new(server: &config::Server, inside: Inside) -> Self {
         let Inside {
             board,
             plugins,
             tools,
+            tokens,
             pulse,
             metrics,
             sentry,
@@ -100,7 +103,7 @@ impl AppState {
         Self(Arc::new(Site {
             board,
             unhealthy_status,
-            tokens: Tokens::new(server, scraped),
+            tokens,
             names: Arc::new(Names(server.hosts.clone())),
             tools,
             plugins,

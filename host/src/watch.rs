@@ -42,7 +42,7 @@ use crate::catalog::{Catalog, ConfigurationPage, Excess, LibraryError};
 use crate::check::{CheckName, PluginName};
 use crate::config::Sources;
 use crate::host::Names;
-use crate::http::{Plugins, ToolsPage};
+use crate::http::{Plugins, Tokens, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::NativeCheck;
 use crate::notify::Notifier;
@@ -78,6 +78,8 @@ pub(crate) struct Rooms {
     pub(crate) names: Names,
     /// What `GET /health/tools` shows.
     pub(crate) tools: ToolsPage,
+    /// The tokens that open pages.
+    pub(crate) tokens: Tokens,
     /// Turned while the watcher does.
     pub(crate) beat: Arc<Beat>,
 }

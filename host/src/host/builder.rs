@@ -18,7 +18,7 @@ use crate::board::Board;
 use crate::catalog::Catalog;
 use crate::check::CheckName;
 use crate::config::{Config, Environment, OutOfBounds, Sources};
-use crate::http::{AppState, Inside, ToolsPage};
+use crate::http::{AppState, Inside, Tokens, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::notify::Notifier;
@@ -220,6 +220,7 @@ fn assemble(
         catalog.register(name, check);
     }
     let (beats, tools) = (Beats::default(), ToolsPage::new(&config.tools));
+    let tokens = Tokens::new(config);
     let rooms = Rooms {
         sandbox: sandbox.clone(),
         board: Arc::clone(&board),
@@ -230,6 +231,7 @@ fn assemble(
         notifier: notifier.clone(),
         names: names.clone(),
         tools: tools.clone(),
+        tokens: tokens.clone(),
         beat: Arc::clone(&beats.watcher),
     };
     let (notices, received) = mpsc::unbounded_channel();
@@ -239,13 +241,14 @@ fn assemble(
         board: Arc::clone(&board),
         plugins: Arc::new(watcher.page()),
         tools,
+        tokens,
         pulse: Arc::clone(&loops) as _,
         metrics: metrics.clone(),
         sentry: sentry.clone(),
         reloader: Reloader::new(notices.clone()),
         closing: closing.clone(),
     };
-    let state = AppState::new(&config.server, &config.metrics, inside);
+    let state = AppState::new(&config.server, inside);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     loops.beat_among_guests(stop.clone());

@@ -99,6 +99,7 @@ impl Watcher {
         self.rooms.names.set(&config);
         self.rooms.sentry.keep_secret(&config.secrets);
         self.rooms.tools.set(&config.tools);
+        self.rooms.tokens.set(&config);
         if !is_same {
             self.rooms.notifier.set(&config, !changed_roots.is_empty());
         }

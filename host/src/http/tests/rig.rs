@@ -15,8 +15,8 @@ use tower::ServiceExt;
 
 use crate::board::{Board, CheckFacts, Posting};
 use crate::check::{Code, Outcome, RunError, RunReport, Status};
-use crate::config::{self, Server, Tools};
-use crate::http::{AppState, Inside, Plugins, Pulse, ToolsPage, site};
+use crate::config::{self, Config, Server, Tools};
+use crate::http::{AppState, Inside, Plugins, Pulse, Tokens, ToolsPage, site};
 use crate::metrics::Metrics;
 use crate::reload::Reloader;
 use crate::schedule::Placement;
@@ -78,18 +78,24 @@ impl Rig {
         let board = Arc::new(Board::default());
         let closing = CancellationToken::new();
         let tools = ToolsPage::new(&Tools::default());
+        let config = Config {
+            server: server.clone(),
+            metrics: scraped.clone(),
+            ..Config::default()
+        };
         let (told, notices) = mpsc::unbounded_channel();
         let inside = Inside {
             board: Arc::clone(&board),
             plugins: Arc::new(FakePlugins),
             tools: tools.clone(),
+            tokens: Tokens::new(&config),
             pulse: Arc::new(pulse),
             metrics,
             sentry: Sentry::default(),
             reloader: Reloader::new(told),
             closing: closing.clone(),
         };
-        let state = AppState::new(server, scraped, inside);
+        let state = AppState::new(server, inside);
         Self {
             board,
             closing,
