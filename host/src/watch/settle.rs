@@ -11,7 +11,7 @@ use super::Watcher;
 use super::load::SETTINGS;
 use crate::board::{CheckFacts, PluginFacts, Posted, Posting};
 use crate::catalog::{
-    BIND_TIME, Bound, Catalog, ConfigurationPage, Failure, GuestCheck, Shelf, Standing, bind_all,
+    BIND_TIME, Bound, Catalog, CheckError, ConfigurationPage, GuestCheck, Shelf, Standing, bind_all,
 };
 use crate::check::{
     Breaker, CheckName, Code, RunError, RunReport, Status, Text, Thresholds, shown_path,
@@ -32,7 +32,7 @@ enum Ground {
     Loading,
     Guest(Arc<GuestCheck>),
     Native(NativeCheck),
-    Failed(Failure),
+    Failed(CheckError),
 }
 
 impl Settled {
@@ -111,7 +111,7 @@ impl Watcher {
 
     fn take_bounds(&mut self, bounds: Vec<Bound>) {
         for bound in bounds {
-            if bound.panicked {
+            if bound.panicked() {
                 self.rooms.panicked(SETTINGS);
             }
             self.catalog.take_in(bound);
@@ -133,8 +133,9 @@ impl Watcher {
         self.page.store(Arc::new(page));
         if self.first_look_ends() {
             for (check, (_, standing)) in &standings {
-                if let Standing::Absent(why) = standing {
-                    tracing::warn!(%check, error = why, "native check is not registered");
+                if let Standing::Absent(error) = standing {
+                    let error = error.to_string();
+                    tracing::warn!(%check, error, "native check is not registered");
                 }
             }
         }
@@ -262,14 +263,14 @@ impl Watcher {
                 );
                 Some(Ground::Native(native))
             }
-            Standing::Failed(failure) => {
+            Standing::Failed(error) => {
                 self.rooms.schedule.forget(name);
                 let shelf = check.plugin.as_ref().map(|name| self.catalog.shelf(name));
-                let (posted, report) = self.post_failure(name, placement, &failure);
+                let (posted, report) = self.post_failure(name, placement, &error);
                 // A file that can't be loaded was reported when it was not, once for all its checks.
                 let is_news = shelf.flatten().is_none_or(|shelf| shelf.good().is_some());
                 self.tell_of_failure(name, placement, posted, &report, is_news);
-                Some(Ground::Failed(failure))
+                Some(Ground::Failed(error))
             }
         }
     }
@@ -289,10 +290,10 @@ impl Watcher {
         &self,
         name: &CheckName,
         placement: Placement,
-        failure: &Failure,
+        failure: &CheckError,
     ) -> (Posted, Arc<RunReport>) {
-        let error = RunError::new(Code::Load, &failure.why);
-        let report = Arc::new(if failure.is_of_host {
+        let error = RunError::new(Code::Load, &failure.to_string());
+        let report = Arc::new(if failure.is_of_host() {
             RunReport::unknown(error, Duration::ZERO)
         } else {
             RunReport::failed(error, Duration::ZERO)
