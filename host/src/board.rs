@@ -8,13 +8,14 @@ mod round;
 mod slot;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
 
 pub use page::HealthPage;
 use round::FirstRound;
@@ -44,7 +45,7 @@ impl Board {
     /// Adds a check, or changes what is known about it; its result stays. Results are posted for
     /// the placement that is answered.
     pub fn place(&self, name: CheckName, facts: CheckFacts) -> Placement {
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots.write();
         let placement = self.next_placement();
         let slot = Slot::new(
             name.clone(),
@@ -66,7 +67,7 @@ impl Board {
     /// Lets new placements of checks take over together with their first results: an answer shows
     /// all of them or none. Says of each what its result stands after.
     pub fn succeed(&self, successions: Vec<Succession>) -> Vec<Posted> {
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots.write();
         let take_over = |succession: Succession| {
             let Succession {
                 name,
@@ -90,11 +91,7 @@ impl Board {
 
     /// Takes a check off.
     pub fn remove(&self, name: &CheckName) {
-        let removed = self
-            .slots
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(name);
+        let removed = self.slots.write().remove(name);
         if removed.is_some() {
             self.changed();
             self.settle();
@@ -103,7 +100,7 @@ impl Board {
 
     /// Posts the newest result of a check, unless it comes too late.
     pub fn post(&self, name: &CheckName, posting: Posting) -> Posted {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = self.slots.read();
         let posted = slots
             .get(name)
             .map_or(Posted::Refused, |slot| slot.post(posting));
@@ -157,7 +154,7 @@ impl Board {
     /// result of its check can be shown. An `unhealthy` one stays: `unknown` never improves a verdict.
     /// Answers when the next result becomes too old; nothing where none can.
     pub fn expire(&self, now: Instant, mut tell: impl FnMut(&Expired)) -> Option<Instant> {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = self.slots.read();
         let expiries = slots
             .values()
             .filter_map(|slot| Some((slot.expires_at()?, slot)));
@@ -171,7 +168,7 @@ impl Board {
         for name in due {
             let order = self.order(&name);
             let _in_order = order.lock();
-            let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+            let slots = self.slots.read();
             let expired = slots.get(&name).and_then(|slot| slot.expire(now));
             drop(slots);
             if let Some(expired) = expired {
@@ -190,7 +187,7 @@ impl Board {
         {
             return summed.1;
         }
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = self.slots.read();
         let sum = verdict(
             slots
                 .values()
@@ -207,10 +204,7 @@ impl Board {
         if let Some(page) = self.current_page(now) {
             return page;
         }
-        let _one_at_a_time = self
-            .assembling
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.assembling.lock();
         if let Some(page) = self.current_page(now) {
             return page;
         }
@@ -221,7 +215,7 @@ impl Board {
             page.at(now)
         } else {
             let complete = self.directory_is_complete();
-            let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+            let slots = self.slots.read();
             HealthPage::assemble(changes, complete, slots.values().map(AsRef::as_ref), now)
         };
         let page = Arc::new(page);
@@ -231,7 +225,7 @@ impl Board {
 
     /// Everything known of one check, as JSON; nothing for an unknown name.
     pub fn check(&self, name: &str, authorized: bool) -> Option<Bytes> {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = self.slots.read();
         let slot = Arc::clone(slots.get(name)?);
         drop(slots);
         Some(slot.page(authorized))
@@ -239,20 +233,20 @@ impl Board {
 
     /// What is known of the placement of a check whose result was posted just now.
     pub fn facts(&self, name: &CheckName, placement: Placement) -> Option<Arc<CheckFacts>> {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = self.slots.read();
         slots.get(name)?.facts_of(placement).cloned()
     }
 
     /// The order in which what is shown of a check changes: whoever holds its lock over a change and
     /// what is said of it says everything in that order.
     pub(crate) fn order(&self, name: &CheckName) -> Order {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = self.slots.read();
         slots.get(name).map(|slot| slot.order()).unwrap_or_default()
     }
 
     /// Each check with its status, for metrics.
     pub fn statuses(&self) -> Vec<(CheckName, Status)> {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = self.slots.read();
         slots
             .values()
             .map(|slot| (slot.name().clone(), slot.status()))
@@ -261,7 +255,7 @@ impl Board {
 
     /// How many checks have each status.
     pub fn counts(&self) -> HashMap<Status, usize> {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = self.slots.read();
         let mut counts = HashMap::new();
         for slot in slots.values() {
             *counts.entry(slot.status()).or_default() += 1;
@@ -293,7 +287,7 @@ impl Board {
         if !self.round.waits_for_results() {
             return;
         }
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = self.slots.read();
         if slots.values().all(|slot| slot.has_result()) {
             self.round.end();
         }

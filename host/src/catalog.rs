@@ -6,6 +6,7 @@
 mod apply;
 mod baseline;
 mod candidate;
+mod check_error;
 mod files;
 mod names;
 mod page;
@@ -22,6 +23,7 @@ use apply::Said;
 use baseline::Given;
 use candidate::RefusedUnder;
 pub(crate) use candidate::{Candidate, Fitting, Revision};
+pub(crate) use check_error::{BindError, CheckError, NotRegistered};
 use files::Misnamed;
 pub(crate) use files::{Excess, Files, LibraryError, through};
 use files::{Keep, PluginFile};
@@ -32,8 +34,8 @@ pub(crate) use page::ConfigurationPage;
 use serde::Serialize;
 pub(crate) use shelf::{LoadOutcome, Seen, Shelf};
 pub(crate) use stamp::Stamp;
-pub(crate) use standing::{BIND_TIME, Bound, Failure, GuestCheck, Standing, Unbound, bind_all};
-use standing::{BindFailure, Binder};
+use standing::Binder;
+pub(crate) use standing::{BIND_TIME, Bound, GuestCheck, Standing, Unbound, bind_all};
 
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::{CheckConfig, Config, Environment};
@@ -190,7 +192,7 @@ impl Catalog {
         // A look is the time to try again what may have come right by itself. And a plugin that is gone
         // is not kept by the checks that were bound to it: its code can be large.
         self.bound
-            .retain(|_, bound| !bound.may_pass && !gone.contains(bound.plugin.name()));
+            .retain(|_, bound| !bound.may_pass() && !gone.contains(bound.plugin.name()));
         Taken {
             is_change: self.files != before || self.bound.len() != bound || !gone.is_empty(),
             gone: gone.into_iter().collect(),
@@ -378,7 +380,7 @@ impl Catalog {
         let misnamed = self.files.misnamed().iter();
         for file in misnamed.filter(|_| self.config.plugins.auto) {
             let name = file.stand_in(|name| standings.contains_key(name));
-            let standing = Standing::Failed(file.message.clone().into());
+            let standing = Standing::Failed(CheckError::Misnamed(file.message.clone()));
             standings.insert(
                 name.clone(),
                 (Arc::clone(&self.said.unconfigured), standing),
@@ -418,7 +420,7 @@ impl Catalog {
         name: &CheckName,
         check: &CheckConfig,
         plugin: &Plugin,
-    ) -> Result<Task, BindFailure> {
+    ) -> Result<Task, BindError> {
         self.binder.bind(name, check, plugin)
     }
 

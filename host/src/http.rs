@@ -28,6 +28,7 @@ use axum::routing::{MethodRouter, any, get, post};
 use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use auth::Tokens;
 pub(crate) use server::serve;
 pub(crate) use tools::ToolsPage;
 
@@ -36,7 +37,7 @@ use crate::config::{self, UnhealthyStatus};
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::watch::{CatalogPage, Reloader};
-use auth::{Access, Tokens};
+use auth::Access;
 use finish::Finish;
 use names::Names;
 
@@ -65,6 +66,7 @@ pub(crate) struct Inside {
     pub(crate) board: Arc<Board>,
     pub(crate) catalog: CatalogPage,
     pub(crate) tools: ToolsPage,
+    pub(crate) tokens: Tokens,
     pub(crate) pulse: Arc<dyn Pulse>,
     pub(crate) metrics: Metrics,
     pub(crate) events: Events,
@@ -74,12 +76,13 @@ pub(crate) struct Inside {
 }
 
 impl AppState {
-    /// What the pages read, answered as `server` says, and to whom it and `metrics` say.
-    pub(crate) fn new(server: &config::Server, scraped: &config::Metrics, inside: Inside) -> Self {
+    /// What the pages read, answered as `server` says.
+    pub(crate) fn new(server: &config::Server, inside: Inside) -> Self {
         let Inside {
             board,
             catalog,
             tools,
+            tokens,
             pulse,
             metrics,
             events,
@@ -93,7 +96,7 @@ impl AppState {
         Self(Arc::new(Site {
             board,
             unhealthy_status,
-            tokens: Tokens::new(server, scraped),
+            tokens,
             names: Arc::new(Names(server.hosts.clone())),
             tools,
             catalog,

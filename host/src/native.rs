@@ -28,7 +28,7 @@ impl IntoOutcome for Outcome {
 
 impl<E: Display> IntoOutcome for Result<Outcome, E> {
     fn into_outcome(self) -> Outcome {
-        self.unwrap_or_else(|error| Outcome::unhealthy(&format!("{error:#}")))
+        self.unwrap_or_else(|error| Outcome::unhealthy(format!("{error:#}")))
     }
 }
 

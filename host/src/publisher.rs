@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::board::{Board, CheckFacts, Expired, Posted, Posting, STALE, Succession};
-use crate::check::{Breaker, CheckName, Code, Outcome, RunError, RunReport, Status, Text};
+use crate::check::{Breaker, CheckName, Code, Outcome, RunError, RunReport, Status};
 use crate::events::{Cause, Event, Events, Transition};
 use crate::schedule::{FinishedRun, Placement, Results, Skipped};
 
@@ -124,7 +124,7 @@ impl Publisher {
     }
 
     fn emit_expired(&self, expired: &Expired) {
-        let outcome = Outcome::plain(Status::Unknown, Text::line(STALE, STALE.len()));
+        let outcome = Outcome::new(Status::Unknown, STALE);
         self.events.emit(&Event::Transition(&Transition {
             check: &expired.check,
             facts: Some(&expired.facts),

@@ -14,9 +14,10 @@ mod try_out;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -197,7 +198,7 @@ impl Schedule {
     /// already the new job takes its place: a run in flight ends as it began, and what was counted
     /// of the check lives on.
     pub fn follow(&self, job: Arc<Job>) {
-        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut checks = self.checks.lock();
         if let Some(known) = checks.followed.get(&job.name) {
             let before = known.job.send_replace(job);
             // What it drops may be a stranger's code.
@@ -244,7 +245,7 @@ impl Schedule {
 
     /// Follows a check no longer; a run in flight ends without a result.
     pub fn forget(&self, name: &CheckName) {
-        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut checks = self.checks.lock();
         checks.leaving.retain(|_, ended| !ended.is_cancelled());
         let Some(known) = checks.followed.remove(name) else {
             return;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::catalog::{Catalog, Failure, Files, LoadOutcome, Standing, Wanted};
+use crate::catalog::{Catalog, Files, LoadOutcome, Standing, Wanted};
 use crate::check::{CheckName, Digest, PluginName, RunReport, Text};
 use crate::config::{CheckConfig, Config, Entry, Environment, Settings};
 use crate::plugin::{
@@ -103,12 +103,10 @@ impl Workbench {
         let directory = directory.into_iter().chain(excess).collect::<Vec<_>>();
         let checks = self.catalog.standings().into_iter();
         let failed = checks.filter_map(|(name, (_, standing))| match standing {
-            Standing::Failed(failure) if failure.why.contains(&format!("check `{name}`")) => {
-                Some(failure.why)
-            }
-            Standing::Failed(failure) => Some(format!("check `{name}`: {}", failure.why)),
+            Standing::Failed(error) if error.names_check() => Some(error.to_string()),
+            Standing::Failed(error) => Some(format!("check `{name}`: {error}")),
             // No program registers anything here, and none does when the command serves.
-            Standing::Absent(why) => Some(why),
+            Standing::Absent(error) => Some(error.to_string()),
             _ => None,
         });
         directory.into_iter().chain(failed).collect()
@@ -121,7 +119,7 @@ impl Workbench {
         checks
             .filter_map(|(name, (_, standing))| match standing {
                 Standing::Guest(guest) => Some((name, Ok(guest.shown_grants()))),
-                Standing::Idle(needs) => Some((name, Err(needs))),
+                Standing::Idle(error) => Some((name, Err(error.to_string()))),
                 Standing::Native(_)
                 | Standing::Loading
                 | Standing::Absent(_)
@@ -143,9 +141,9 @@ impl Workbench {
         let mut standings = self.catalog.standings();
         match standings.remove(name).map(|(_, standing)| standing) {
             Some(Standing::Guest(guest)) => Ok(guest.plugin.run(guest.task(), None).await),
-            Some(
-                Standing::Failed(Failure { why, .. }) | Standing::Idle(why) | Standing::Absent(why),
-            ) => Err(NotRun(why)),
+            Some(Standing::Failed(error)) => Err(NotRun(error.to_string())),
+            Some(Standing::Idle(error)) => Err(NotRun(error.to_string())),
+            Some(Standing::Absent(error)) => Err(NotRun(error.to_string())),
             Some(Standing::Native(_) | Standing::Loading) | None => {
                 let disabled = config.checks.get(name).is_some_and(|check| !check.enabled);
                 let known: Vec<_> = standings.keys().map(|name| format!("`{name}`")).collect();

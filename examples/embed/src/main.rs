@@ -11,6 +11,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use tokio::net::{TcpListener, TcpStream};
+use vitals_host::check::count;
 use vitals_host::config::Config;
 use vitals_host::metrics::Counter;
 use vitals_host::{Host, Outcome};
@@ -23,6 +24,9 @@ const CONFIG: &str = r#"
     interval = "5s"
 "#;
 
+/// As many orders may wait.
+const MANY: usize = 100;
+
 /// What the service is about.
 #[derive(Default)]
 struct Shop {
@@ -31,10 +35,12 @@ struct Shop {
 
 impl Shop {
     fn look(&self) -> Outcome {
-        match self.waiting.load(Ordering::Relaxed) {
-            waiting @ 0..=100 => Outcome::healthy("").detail("waiting", waiting),
-            waiting => Outcome::degraded("more than 100 orders wait").detail("waiting", waiting),
-        }
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        let outcome = match waiting {
+            0..=MANY => Outcome::healthy(""),
+            _ => Outcome::degraded(format!("more than {MANY} orders wait")),
+        };
+        outcome.measure(count("orders_waiting", waiting).degraded_above(MANY))
     }
 }
 

@@ -14,6 +14,7 @@ impl Config {
             && self.notify == running.notify
             && self.defaults == running.defaults
             && self.checks == running.checks
+            && self.tokens() == running.tokens()
             && self.secrets.is_same(&running.secrets)
     }
 
@@ -25,10 +26,18 @@ impl Config {
             .into_iter()
             .filter(|(_, differs)| *differs);
         let keys = differing.map(|(key, _)| key.to_owned()).collect();
+        let still_used = exposed(running.sentry.dsn.as_ref());
         let taken_over = Self {
-            server: running.server.clone(),
+            secrets: self.secrets.after(&running.secrets, still_used),
+            server: Server {
+                admin_token: self.server.admin_token,
+                ..running.server.clone()
+            },
             engine: running.engine.clone(),
-            metrics: running.metrics.clone(),
+            metrics: Metrics {
+                token: self.metrics.token,
+                ..running.metrics.clone()
+            },
             sentry: running.sentry.clone(),
             plugins: Plugins {
                 cache_dir: running.plugins.cache_dir.clone(),
@@ -41,6 +50,11 @@ impl Config {
         (taken_over, keys)
     }
 
+    /// The tokens that open pages.
+    fn tokens(&self) -> [Option<&str>; 2] {
+        [&self.server.admin_token, &self.metrics.token].map(|token| exposed(token.as_ref()))
+    }
+
     /// The keys that a running host can't take over, each with whether it differs.
     fn fixed(&self, running: &Self) -> Vec<Fixed> {
         let Engine {
@@ -48,14 +62,12 @@ impl Config {
             guest_threads,
         } = &running.engine;
         let threads = self.engine.guest_threads != *guest_threads;
-        let Metrics { enabled, token } = &running.metrics;
-        let metrics_token = exposed(self.metrics.token.as_ref()) != exposed(token.as_ref());
+        let Metrics { enabled, token: _ } = &running.metrics;
         let cache_dir = self.plugins.cache_dir != running.plugins.cache_dir;
         let mut fixed = self.server.fixed(&running.server).to_vec();
         fixed.push(("engine.max_runs", self.engine.max_runs != *max_runs));
         fixed.push(("engine.guest_threads", threads));
         fixed.push(("metrics.enabled", self.metrics.enabled != *enabled));
-        fixed.push(("metrics.token", metrics_token));
         fixed.extend(self.sentry.fixed(&running.sentry));
         fixed.push(("plugins.cache_dir", cache_dir));
         fixed
@@ -73,23 +85,21 @@ pub fn need_restart() -> Vec<&'static str> {
 type Fixed = (&'static str, bool);
 
 impl Server {
-    fn fixed(&self, other: &Self) -> [Fixed; 7] {
+    fn fixed(&self, other: &Self) -> [Fixed; 6] {
         let Self {
             listen,
             unhealthy_status,
             details,
-            admin_token,
+            admin_token: _,
             hosts,
             startup_grace,
             shutdown_grace,
         } = other;
         let status = self.unhealthy_status != *unhealthy_status;
-        let token = exposed(self.admin_token.as_ref()) != exposed(admin_token.as_ref());
         [
             ("server.listen", self.listen != *listen),
             ("server.unhealthy_status", status),
             ("server.details", self.details != *details),
-            ("server.admin_token", token),
             ("server.hosts", self.hosts != *hosts),
             ("server.startup_grace", self.startup_grace != *startup_grace),
             (
@@ -143,16 +153,58 @@ mod tests {
         let (taken_over, keys) = newer.taken_over(&running);
         assert_eq!(
             keys.join(" "),
-            "server.listen server.unhealthy_status server.details server.admin_token \
-             server.hosts server.startup_grace server.shutdown_grace engine.max_runs engine.guest_threads \
-             metrics.enabled metrics.token sentry.dsn sentry.environment sentry.release plugins.cache_dir"
+            "server.listen server.unhealthy_status server.details server.hosts \
+             server.startup_grace server.shutdown_grace engine.max_runs engine.guest_threads \
+             metrics.enabled sentry.dsn sentry.environment sentry.release plugins.cache_dir"
         );
         assert_eq!(taken_over.server.listen, running.server.listen);
         assert_eq!(taken_over.engine, running.engine);
         assert_eq!(taken_over.plugins.cache_dir, None);
         assert_eq!(taken_over.plugins.dir, std::path::Path::new("d"));
         assert!(taken_over.tools.0.contains_key("wiki"));
+        assert_eq!(
+            taken_over.tokens(),
+            [Some("token-two"), Some("token-three")]
+        );
         assert_eq!(taken_over.checks.len(), 1);
+    }
+
+    #[test]
+    fn a_token_that_is_too_short_to_be_redacted_is_a_difference_too() {
+        let [one, other] = ["a", "b"].map(|token| {
+            let text = format!("[server]\nadmin_token = '{token}'");
+            config(&text)
+        });
+        assert!(one.secrets.is_same(&other.secrets));
+        assert!(!one.says_the_same(&other));
+    }
+
+    #[test]
+    fn secrets_of_the_configuration_before_and_those_in_use_stay_secret() {
+        let text = |token: &str, key: &str| {
+            format!(
+                "[server]\nadmin_token = '{token}'\n[sentry]\ndsn = 'https://{key}@sentry.test/1'"
+            )
+        };
+        let first = config(&text("token-one", "key-one"));
+        let shown = |config: &Config| {
+            let all = "token-one token-two token-three key-one@sentry";
+            let all = all.replace("key-one@sentry", "https://key-one@sentry.test/1");
+            String::from(config.secrets.line(&all, 1000))
+        };
+        let (second, _) = config(&text("token-two", "key-two")).taken_over(&first);
+        assert_eq!(
+            shown(&second),
+            "[redacted] [redacted] token-three [redacted]"
+        );
+        // Reading it again is no other configuration.
+        let (second, _) = config(&text("token-two", "key-two")).taken_over(&second);
+        assert_eq!(
+            shown(&second),
+            "[redacted] [redacted] token-three [redacted]"
+        );
+        let (third, _) = config(&text("token-three", "key-two")).taken_over(&second);
+        assert_eq!(shown(&third), "token-one [redacted] [redacted] [redacted]");
     }
 
     #[test]

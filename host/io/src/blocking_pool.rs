@@ -9,10 +9,11 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use crate::lower_priority;
@@ -266,10 +267,7 @@ impl Inner {
         while !queue.closed {
             let Some(Job { caller, work }) = queue.waiting.pop_front() else {
                 queue.idle += 1;
-                queue = self
-                    .work
-                    .wait(queue)
-                    .unwrap_or_else(PoisonError::into_inner);
+                self.work.wait(&mut queue);
                 queue.idle -= 1;
                 continue;
             };
@@ -290,7 +288,7 @@ impl Inner {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 }
 

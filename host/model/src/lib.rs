@@ -3,10 +3,12 @@
 //! Nothing here does I/O or knows how a check is run; every other crate of the host may use it.
 
 mod breaker;
+mod detail;
 mod guest_metrics;
 mod guest_report;
 mod hysteresis;
 mod limits;
+mod measurement;
 mod name;
 mod outcome;
 pub mod reload;
@@ -17,12 +19,14 @@ mod status;
 mod text;
 
 pub use breaker::{Breaker, BreakerTurn, Conduct, MOST_STRETCH, OPENS_AT};
+pub use detail::{Detail, DetailValue, Show};
 pub use guest_metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};
 pub use guest_report::{ErrorTracker, GuestReport, PluginIdentity, Severity};
 pub use hysteresis::{Hysteresis, Thresholds};
 pub use limits::Limits;
+pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds};
 pub use name::{CheckName, Digest, InvalidName, PluginName};
-pub use outcome::{Bound, Detail, DetailValue, Measurement, Outcome, OutcomeParts, Show};
+pub use outcome::{Outcome, OutcomeParts};
 pub use report::{Busy, Code, Refusal, RunError, RunReport, Usage};
 pub use root::Root;
 pub use secrets::Secrets;

@@ -1,26 +1,42 @@
 //! What a run found out, held to the bounds that every answer keeps.
+//!
+//! Guests and native checks come in by different doors, which end in the same bounds. Values of details
+//! and measurements have files of their own.
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value, json};
 
-use super::{Status, Text};
+use super::detail::{DETAILS_BYTES, Show};
+use super::{Detail, DetailValue, Measurement, Status, Text};
 
 /// What a run found out: a status, one line for a person, details and measurements.
 ///
-/// Bounds (message 2 KiB, 64 details in 16 KiB, 32 measurements) are applied when it is made, and
-/// [`Outcome::truncated`] names what they cut.
+/// The bounds hold however it is made, and [`Outcome::truncated`] names the parts that they cut: a
+/// message of 2 KiB; 64 details, 16 KiB of JSON together, with keys of 128 bytes and texts of 4 KiB;
+/// 32 measurements.
+///
+/// ```
+/// use vitals_host::Outcome;
+/// use vitals_host::check::{Status, ratio};
+///
+/// let outcome = Outcome::degraded("2 of 3 replicas answer")
+///     .detail("missing", "c")
+///     .measure(ratio("replicas_up", 2.0 / 3.0).degraded_below(1));
+/// assert_eq!(outcome.status(), Status::Degraded);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     status: Status,
     message: Text,
     details: Map<String, Value>,
+    /// What the entries take as JSON.
+    details_bytes: usize,
     measurements: Vec<Measurement>,
     truncated: Vec<&'static str>,
 }
 
-/// The unchecked parts of an outcome, as a guest or a native check gives them.
+/// The unchecked parts of an outcome, as a guest gives them.
 #[derive(Clone, Debug, Default)]
 pub struct OutcomeParts {
     /// One line for a person.
@@ -31,128 +47,62 @@ pub struct OutcomeParts {
     pub measurements: Vec<Measurement>,
 }
 
-/// One entry of the diagnostic data.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Detail {
-    /// The key, cut to 128 bytes.
-    pub key: String,
-    /// The value.
-    pub value: DetailValue,
-}
-
-/// A value of the diagnostic data.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DetailValue {
-    /// A text.
-    Text(String),
-    /// A whole number.
-    Integer(i64),
-    /// A number; one that is not finite becomes null.
-    Decimal(f64),
-    /// True or false.
-    Boolean(bool),
-    /// A JSON document; what does not parse is kept as text.
-    Json(String),
-}
-
-/// A number that the check observed, with the bounds that it was judged by.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Measurement {
-    /// Snake case: `[a-z0-9_]`, at most 64 long.
-    pub name: String,
-    /// The value, finite.
-    pub value: f64,
-    /// A base unit (`seconds`, `bytes`, `ratio`), at most 16 of `[a-z0-9_]`; empty for a count.
-    pub unit: String,
-    /// Where the watched thing counts as degraded.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub degraded_at: Option<Bound>,
-    /// Where the watched thing counts as unhealthy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unhealthy_at: Option<Bound>,
-}
-
-/// A side of a value that is bad.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Bound {
-    /// Bad when the value is greater.
-    Above(f64),
-    /// Bad when the value is smaller.
-    Below(f64),
-}
-
-/// Makes a clean line of at most so many bytes of a text, and says whether something was cut off.
-pub type Show<'s> = dyn Fn(&str, usize) -> (Text, bool) + 's;
-
 impl Outcome {
-    /// An outcome of a status and a line.
-    pub fn plain(status: Status, message: Text) -> Self {
-        Self {
-            status,
-            message,
-            details: Map::new(),
-            measurements: Vec::new(),
-            truncated: Vec::new(),
-        }
+    /// An outcome of any status; [`Outcome::healthy`] and the others are shorter.
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
+        Self::with_message(status, &message.into(), &Text::bounded)
     }
 
     /// A healthy outcome; the message may be empty.
-    pub fn healthy(message: &str) -> Self {
-        Self::plain(Status::Healthy, Text::line(message, MESSAGE_BYTES))
+    pub fn healthy(message: impl Into<String>) -> Self {
+        Self::new(Status::Healthy, message)
     }
 
     /// A degraded outcome.
-    pub fn degraded(message: &str) -> Self {
-        Self::plain(Status::Degraded, Text::line(message, MESSAGE_BYTES))
+    pub fn degraded(message: impl Into<String>) -> Self {
+        Self::new(Status::Degraded, message)
     }
 
     /// An unhealthy outcome.
-    pub fn unhealthy(message: &str) -> Self {
-        Self::plain(Status::Unhealthy, Text::line(message, MESSAGE_BYTES))
+    pub fn unhealthy(message: impl Into<String>) -> Self {
+        Self::new(Status::Unhealthy, message)
     }
 
-    /// Adds one entry of diagnostic data. Beyond 64 entries it is left out, and said so.
+    /// Adds an entry to the diagnostic data: a text, a number, a boolean or any JSON. Of a repeated
+    /// key the last one counts.
     #[must_use]
-    pub fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
-        if self.details.len() < DETAILS {
-            self.details.insert(
-                Text::line(key, KEY_BYTES).into(),
-                clean_json(value.into(), &Text::bounded),
-            );
-        } else {
-            self.was_cut(true, "details");
-        }
+    pub fn detail(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        let (key, is_cut) = Text::bounded(&key.into(), KEY_BYTES);
+        self.was_cut(is_cut, "details");
+        self.add_detail(key.into(), value.into().into(), &Text::bounded);
         self
     }
 
-    /// Holds `parts` to the bounds.
-    pub fn new(status: Status, parts: OutcomeParts) -> Self {
-        Self::shown(status, parts, &Text::bounded)
+    /// Adds a number that was observed. Of a repeated name the first one counts.
+    #[must_use]
+    pub fn measure(mut self, measurement: Measurement) -> Self {
+        self.add_measurement(measurement, &Text::bounded);
+        self
     }
 
-    /// Like [`Outcome::new`], with each text made a line by `show`: for what must not be shown.
+    /// Holds what a guest gave to the bounds. Each text becomes a line by `show`, which leaves out what
+    /// must not be shown.
     pub fn shown(status: Status, parts: OutcomeParts, show: &Show<'_>) -> Self {
-        let mut truncated = Vec::new();
-        let (message, cut) = show(&parts.message, MESSAGE_BYTES);
-        if cut {
-            truncated.push("message");
+        let mut outcome = Self::with_message(status, &parts.message, show);
+        outcome.was_cut(parts.details.len() > 16 * DETAILS, "details");
+        let mut last = BTreeMap::new();
+        for detail in parts.details.into_iter().take(16 * DETAILS) {
+            let (key, is_cut) = show(&detail.key, KEY_BYTES);
+            outcome.was_cut(is_cut, "details");
+            last.insert(String::from(key), detail.value);
         }
-        let (details, cut) = bound_details(parts.details, show);
-        if cut {
-            truncated.push("details");
+        for (key, value) in last {
+            outcome.add_detail(key, value, show);
         }
-        let (measurements, cut) = bound_measurements(parts.measurements, show);
-        if cut {
-            truncated.push("measurements");
+        for measurement in parts.measurements {
+            outcome.add_measurement(measurement, show);
         }
-        Self {
-            status,
-            message,
-            details,
-            measurements,
-            truncated,
-        }
+        outcome
     }
 
     /// What the run found the watched thing to be.
@@ -180,136 +130,69 @@ impl Outcome {
         &self.truncated
     }
 
-    fn was_cut(&mut self, cut: bool, part: &'static str) {
-        if cut && !self.truncated.contains(&part) {
+    fn with_message(status: Status, message: &str, show: &Show<'_>) -> Self {
+        let (message, is_cut) = show(message, MESSAGE_BYTES);
+        let mut outcome = Self {
+            status,
+            message,
+            details: Map::new(),
+            details_bytes: "{}".len(),
+            measurements: Vec::new(),
+            truncated: Vec::new(),
+        };
+        outcome.was_cut(is_cut, "message");
+        outcome
+    }
+
+    /// Adds an entry with a key that is a line already, if it fits.
+    fn add_detail(&mut self, key: String, value: DetailValue, show: &Show<'_>) {
+        if let Some(replaced) = self.details.remove(&key) {
+            self.details_bytes -= entry_bytes(&key, &replaced);
+        }
+        let (value, is_cut) = value.shown(show);
+        let bytes = self.details_bytes + entry_bytes(&key, &value);
+        let fits = self.details.len() < DETAILS && bytes <= DETAILS_BYTES;
+        self.was_cut(is_cut || !fits, "details");
+        if fits {
+            self.details_bytes = bytes;
+            self.details.insert(key, value);
+        }
+    }
+
+    /// Adds a valid measurement, if there is room. One whose name is there already is left out,
+    /// because two would be one series with two values; so is one whose name or unit may not be shown,
+    /// because no metric can carry it.
+    fn add_measurement(&mut self, measurement: Measurement, show: &Show<'_>) {
+        let is_shown = |word: &str| show(word, word.len()).0.as_str() == word;
+        let is_kept = self.measurements.len() < MEASUREMENTS
+            && measurement.is_valid()
+            && is_shown(&measurement.name)
+            && is_shown(&measurement.unit)
+            && !self
+                .measurements
+                .iter()
+                .any(|other| other.name == measurement.name);
+        self.was_cut(!is_kept, "measurements");
+        if is_kept {
+            self.measurements.push(measurement);
+        }
+    }
+
+    fn was_cut(&mut self, is_cut: bool, part: &'static str) {
+        if is_cut && !self.truncated.contains(&part) {
             self.truncated.push(part);
         }
     }
 }
 
-fn bound_details(given: Vec<Detail>, show: &Show<'_>) -> (Map<String, Value>, bool) {
-    let mut last = BTreeMap::new();
-    let mut truncated = given.len() > 16 * DETAILS;
-    for detail in given.into_iter().take(16 * DETAILS) {
-        let (key, cut) = show(&detail.key, KEY_BYTES);
-        truncated |= cut;
-        last.insert(String::from(key), detail.value);
-    }
-    let mut details = Map::new();
-    let mut bytes = 0;
-    for (key, value) in last {
-        let (value, cut) = detail_json(value, show);
-        truncated |= cut;
-        let size = key.len() + json_bytes(&value);
-        if details.len() == DETAILS || bytes + size > DETAILS_BYTES {
-            truncated = true;
-            continue;
-        }
-        bytes += size;
-        details.insert(key, value);
-    }
-    (details, truncated)
-}
-
-fn detail_json(value: DetailValue, show: &Show<'_>) -> (Value, bool) {
-    match value {
-        DetailValue::Text(text) => text_json(&text, show),
-        DetailValue::Integer(number) => (number.into(), false),
-        DetailValue::Decimal(number) => (
-            Number::from_f64(number).map_or(Value::Null, Value::Number),
-            false,
-        ),
-        DetailValue::Boolean(truth) => (truth.into(), false),
-        DetailValue::Json(document) if document.len() > DETAILS_BYTES => text_json(&document, show),
-        DetailValue::Json(document) => match serde_json::from_str(&document) {
-            Ok(parsed) => (clean_json(parsed, show), false),
-            Err(_) => text_json(&document, show),
-        },
-    }
-}
-
-fn text_json(text: &str, show: &Show<'_>) -> (Value, bool) {
-    let (text, cut) = show(text, DETAILS_BYTES / 4);
-    (Value::String(text.into()), cut)
-}
-
-/// Strings inside a guest's JSON are a guest's texts too, once its escapes are read. (Depth is bounded
-/// by the parser.)
-fn clean_json(value: Value, show: &Show<'_>) -> Value {
-    let clean = |text: &str| String::from(show(text, DETAILS_BYTES).0);
-    match value {
-        Value::String(text) => Value::String(clean(&text)),
-        Value::Array(items) => items
-            .into_iter()
-            .map(|item| clean_json(item, show))
-            .collect(),
-        Value::Object(map) => map
-            .into_iter()
-            .map(|(key, value)| (clean(&key), clean_json(value, show)))
-            .collect(),
-        other => other,
-    }
-}
-
-fn json_bytes(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => 2 + items.iter().map(|item| json_bytes(item) + 1).sum::<usize>(),
-        Value::Object(map) => {
-            2 + map
-                .iter()
-                .map(|(key, value)| key.len() + 4 + json_bytes(value))
-                .sum::<usize>()
-        }
-        Value::Null | Value::Bool(_) => 5,
-        Value::Number(_) => 20,
-    }
-}
-
-/// Keeps the valid ones, up to the bound; of a repeated name the first, because two would be one
-/// series with two values. A name or unit that may not be shown can't be one that a metric carries.
-fn bound_measurements(given: Vec<Measurement>, show: &Show<'_>) -> (Vec<Measurement>, bool) {
-    let mut kept: Vec<Measurement> = Vec::with_capacity(given.len().min(MEASUREMENTS));
-    let mut truncated = false;
-    let is_shown = |word: &str| show(word, word.len()).0.as_str() == word;
-    for measurement in given {
-        let fresh = !kept.iter().any(|other| other.name == measurement.name);
-        let Measurement { name, unit, .. } = &measurement;
-        let may_stand = measurement.is_valid() && is_shown(name) && is_shown(unit);
-        if kept.len() < MEASUREMENTS && may_stand && fresh {
-            kept.push(measurement);
-        } else {
-            truncated = true;
-        }
-    }
-    (kept, truncated)
-}
-
-impl Measurement {
-    fn is_valid(&self) -> bool {
-        let word = |text: &str, max| {
-            text.len() <= max
-                && text
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        };
-        let finite = |bound: Option<Bound>| match bound {
-            Some(Bound::Above(value) | Bound::Below(value)) => value.is_finite(),
-            None => true,
-        };
-        !self.name.is_empty()
-            && word(&self.name, 64)
-            && word(&self.unit, 16)
-            && self.value.is_finite()
-            && finite(self.degraded_at)
-            && finite(self.unhealthy_at)
-    }
+/// The bytes of `"key":value,` as JSON.
+fn entry_bytes(key: &str, value: &Value) -> usize {
+    json!(key).to_string().len() + value.to_string().len() + ":,".len()
 }
 
 const MESSAGE_BYTES: usize = 2 << 10;
 const KEY_BYTES: usize = 128;
 const DETAILS: usize = 64;
-const DETAILS_BYTES: usize = 16 << 10;
 const MEASUREMENTS: usize = 32;
 
 #[cfg(test)]
@@ -317,6 +200,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{count, seconds};
 
     fn detail(key: &str, value: DetailValue) -> Detail {
         Detail {
@@ -325,23 +209,16 @@ mod tests {
         }
     }
 
-    fn measurement(name: &str, value: f64) -> Measurement {
-        let unit = "seconds".into();
-        Measurement {
-            name: name.into(),
-            value,
-            unit,
-            degraded_at: None,
-            unhealthy_at: None,
-        }
+    fn outcome(parts: OutcomeParts) -> Outcome {
+        Outcome::shown(Status::Healthy, parts, &Text::bounded)
     }
 
-    fn outcome(parts: OutcomeParts) -> Outcome {
-        Outcome::new(Status::Healthy, parts)
+    fn json_bytes(outcome: &Outcome) -> usize {
+        serde_json::to_string(outcome.details()).unwrap().len()
     }
 
     #[test]
-    fn of_a_repeated_key_the_last_one_counts() {
+    fn of_a_repeated_key_of_a_guest_the_last_one_counts() {
         let details = vec![
             detail("a", DetailValue::Integer(1)),
             detail("a", DetailValue::Text("two".into())),
@@ -363,9 +240,7 @@ mod tests {
         let details = (0..65)
             .map(|n| detail(&n.to_string(), DetailValue::Integer(n)))
             .collect();
-        let measurements = (0..33)
-            .map(|n| measurement(&format!("m{n}"), 0.5))
-            .collect();
+        let measurements = (0..33).map(|n| count(format!("m{n}"), 0.5)).collect();
         let outcome = outcome(OutcomeParts {
             message: "x".repeat(3000),
             details,
@@ -378,32 +253,132 @@ mod tests {
     }
 
     #[test]
-    fn all_details_together_stay_within_their_bytes() {
-        let details = (0..10)
-            .map(|n| detail(&n.to_string(), DetailValue::Text("x".repeat(4000))))
-            .collect();
-        let outcome = outcome(OutcomeParts {
-            details,
-            ..OutcomeParts::default()
+    fn all_details_together_stay_within_their_bytes_as_json() {
+        for piece in ["x", "\"", "\\"] {
+            let text = piece.repeat(4000);
+            let details = (0..10)
+                .map(|n| detail(&n.to_string(), DetailValue::Text(text.clone())))
+                .collect();
+            let given = outcome(OutcomeParts {
+                details,
+                ..OutcomeParts::default()
+            });
+            let built = (0..10).fold(Outcome::healthy(""), |outcome, n| {
+                outcome.detail(n.to_string(), text.as_str())
+            });
+            assert!(!built.details().is_empty());
+            for outcome in [given, built] {
+                assert!(json_bytes(&outcome) <= 16 << 10, "{piece}");
+                assert_eq!(outcome.truncated(), ["details"], "{piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_builder_is_given_is_cut_and_said_so() {
+        let long = "x".repeat(20_000);
+        let whole = Outcome::healthy("fine").detail("a", "x".repeat(4 << 10));
+        assert!(whole.truncated().is_empty());
+        for outcome in [
+            Outcome::healthy("").detail("a", long.as_str()),
+            Outcome::healthy("").detail(long.as_str(), 1),
+            Outcome::healthy("").detail("a", vec![long.as_str()]),
+            Outcome::healthy("").detail("a", json!({ long.as_str(): null })),
+            Outcome::healthy("").detail("a", vec![7; 10_000]),
+            (0..65).fold(Outcome::healthy(""), |outcome, n| {
+                outcome.detail(n.to_string(), n)
+            }),
+        ] {
+            assert_eq!(outcome.truncated(), ["details"]);
+            assert!(outcome.details().len() <= DETAILS);
+            assert!(outcome.details().keys().all(|key| key.len() <= KEY_BYTES));
+            assert!(json_bytes(&outcome) <= DETAILS_BYTES);
+        }
+        let outcome = Outcome::new(Status::Degraded, long.as_str());
+        assert_eq!(outcome.truncated(), ["message"]);
+        assert_eq!(outcome.message().as_str().len(), MESSAGE_BYTES);
+        let outcome = (0..33).fold(Outcome::healthy(""), |outcome, n| {
+            outcome.measure(count(format!("m{n}"), n))
         });
-        assert!(serde_json::to_string(outcome.details()).unwrap().len() <= 16 << 10);
-        assert_eq!(outcome.truncated(), ["details"]);
+        assert_eq!(outcome.truncated(), ["measurements"]);
+        assert_eq!(outcome.measurements().len(), MEASUREMENTS);
+    }
+
+    #[test]
+    fn a_repeated_key_replaces_where_there_is_no_room_for_another() {
+        let full = (0..64).fold(Outcome::healthy(""), |outcome, n| {
+            outcome.detail(n.to_string(), n)
+        });
+        let replaced = full.detail("0", "new");
+        assert_eq!(replaced.details()["0"], "new");
+        assert!(replaced.truncated().is_empty());
+
+        let full = (0..4).fold(Outcome::healthy(""), |outcome, n| {
+            outcome.detail(n.to_string(), "x".repeat(4_000))
+        });
+        let replaced = full.detail("0", "y".repeat(4_000)).detail("1", "z");
+        assert!(replaced.truncated().is_empty());
+        let more = replaced.detail("more", "x".repeat(3_000));
+        assert!(more.truncated().is_empty());
+    }
+
+    #[test]
+    fn the_builder_and_a_guest_say_the_same_by_the_same_values() {
+        let built = Outcome::degraded("slow")
+            .detail("text", "a\nb")
+            .detail("whole", -1)
+            .detail("large", u64::MAX)
+            .detail("part", 0.5)
+            .detail("truth", true)
+            .detail("nothing", Value::Null)
+            .detail("document", json!({"x\n": ["y\u{202e}"]}))
+            .measure(count("good", 1));
+        let details = vec![
+            detail("text", DetailValue::Text("a\nb".into())),
+            detail("whole", DetailValue::Integer(-1)),
+            detail("large", DetailValue::Json(u64::MAX.to_string())),
+            detail("part", DetailValue::Decimal(0.5)),
+            detail("truth", DetailValue::Boolean(true)),
+            detail("nothing", DetailValue::Decimal(f64::NAN)),
+            detail(
+                "document",
+                DetailValue::Json(r#"{"x\n":["y\u202e"]}"#.into()),
+            ),
+        ];
+        let parts = OutcomeParts {
+            message: "slow".into(),
+            details,
+            measurements: vec![count("good", 1)],
+        };
+        let given = Outcome::shown(Status::Degraded, parts, &Text::bounded);
+        assert_eq!(built, given);
     }
 
     #[test]
     fn measurements_that_no_metric_could_carry_are_left_out() {
-        let measurements = vec![
-            measurement("good", 1.0),
-            measurement("good", 2.0),
-            measurement("nan", f64::NAN),
-            measurement("Bad Name", 1.0),
-            measurement("", 1.0),
+        let given = [
+            seconds("good", 1),
+            seconds("good", 2),
+            count("nan", f64::NAN),
+            count("bound", 1).degraded_above(f64::INFINITY),
+            count("Bad Name", 1),
+            count("", 1),
+            Measurement {
+                unit: "per second".into(),
+                ..count("unit", 1)
+            },
         ];
+        for measurement in given[1..].iter().cloned() {
+            let outcome = Outcome::healthy("").measure(seconds("good", 1));
+            let outcome = outcome.measure(measurement);
+            assert_eq!(outcome.measurements(), [seconds("good", 1)]);
+            assert_eq!(outcome.truncated(), ["measurements"]);
+        }
         let outcome = outcome(OutcomeParts {
-            measurements,
+            measurements: given.to_vec(),
             ..OutcomeParts::default()
         });
-        assert_eq!(outcome.measurements(), [measurement("good", 1.0)]);
+        assert_eq!(outcome.measurements(), [seconds("good", 1)]);
     }
 
     /// Shows `hunter2` nowhere.
@@ -423,12 +398,12 @@ mod tests {
                 detail("b", DetailValue::Text("<hunter2>".into())),
             ],
             measurements: vec![
-                measurement("hunter2", 1.0),
+                count("hunter2", 1),
                 Measurement {
                     unit: "hunter2".into(),
-                    ..measurement("unit", 1.0)
+                    ..count("unit", 1)
                 },
-                measurement("fine", 1.0),
+                count("fine", 1),
             ],
         };
         let shown = Outcome::shown(Status::Healthy, parts, &masked);
@@ -437,7 +412,7 @@ mod tests {
             Value::Object(shown.details().clone()),
             json!({"a-[redacted]": {"[redacted]": ["[redacted]!"]}, "b": "<[redacted]>"})
         );
-        assert_eq!(shown.measurements(), [measurement("fine", 1.0)]);
+        assert_eq!(shown.measurements(), [count("fine", 1)]);
         assert_eq!(shown.truncated(), ["measurements"]);
     }
 

@@ -215,7 +215,7 @@ impl RunReport {
     }
 
     fn ended(status: Status, error: RunError, elapsed: Duration) -> Self {
-        let outcome = Outcome::plain(status, error.message.clone());
+        let outcome = Outcome::new(status, error.message.as_str());
         Self {
             error: Some(error),
             ..Self::answered(outcome, elapsed)

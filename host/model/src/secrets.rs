@@ -9,13 +9,17 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use self::forms::forms;
 use super::text::Text;
+
+mod forms;
 
 /// Makes lines of texts that may have secrets in them: every verbatim copy of a secret of 6 bytes or
 /// more becomes `[redacted]`. Shorter ones are no secrets, and every text would be full of them.
 ///
 /// A text is cleaned first, then searched, then cut, in this order: what cleaning drops can't hide a
 /// secret, and no cut leaves a piece of one. The secrets themselves are cleaned in the same way.
+/// Of a secret with several lines the pieces that are secret by themselves become `[redacted]` too.
 ///
 /// Costs nothing while there are no secrets; else at most one look-up for each byte of the text, and
 /// comparisons with the secrets that begin as the text does there. Cheap to clone, and cheap to
@@ -26,6 +30,8 @@ pub struct Secrets {
     shared: Arc<Index>,
     /// What [`Secrets::with`] added; none of it is among the shared ones.
     own: Arc<Index>,
+    /// Those of the configuration before, which texts may still have.
+    former: Arc<Index>,
 }
 
 /// The secrets by their beginnings.
@@ -42,15 +48,9 @@ struct Index {
 impl Secrets {
     /// The secrets among `texts`: those that are long enough.
     pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
-        let mut shared = Index::default();
-        for text in texts.into_iter().flat_map(|text| forms(text.as_ref())) {
-            if !shared.contains(&text) {
-                shared.insert(&text);
-            }
-        }
         Self {
-            shared: Arc::new(shared),
-            own: Arc::default(),
+            shared: Arc::new(Index::new(texts)),
+            ..Self::default()
         }
     }
 
@@ -65,8 +65,8 @@ impl Secrets {
             }
         }
         Self {
-            shared: Arc::clone(&self.shared),
             own,
+            ..self.clone()
         }
     }
 
@@ -74,8 +74,28 @@ impl Secrets {
     #[must_use]
     pub fn under(&self, shared: &Self) -> Self {
         Self {
-            shared: Arc::clone(&shared.shared),
             own: Arc::clone(&self.own),
+            ..shared.clone()
+        }
+    }
+
+    /// These secrets, the shared ones of the configuration that they replace, and those that are
+    /// `still_used` although they are no more in it.
+    #[must_use]
+    pub fn after<'t>(
+        &self,
+        replaced: &'t Self,
+        still_used: impl IntoIterator<Item = &'t str>,
+    ) -> Self {
+        let former = if self.is_same(replaced) {
+            Arc::clone(&replaced.former)
+        } else {
+            let former = replaced.shared.texts().into_iter().chain(still_used);
+            Arc::new(Index::new(former))
+        };
+        Self {
+            former,
+            ..self.clone()
         }
     }
 
@@ -92,12 +112,17 @@ impl Secrets {
 
     /// Whether there is nothing to take out.
     pub fn is_empty(&self) -> bool {
-        self.shared.by_start.is_empty() && self.own.by_start.is_empty()
+        self.parts().iter().all(|part| part.by_start.is_empty())
     }
 
     /// The length of the longest secret in bytes, as the configuration has it or cleaned.
     pub fn longest(&self) -> usize {
-        self.shared.longest.max(self.own.longest)
+        let lengths = self.parts().map(|part| part.longest);
+        lengths.into_iter().max().unwrap_or_default()
+    }
+
+    fn parts(&self) -> [&Index; 3] {
+        [&self.shared, &self.own, &self.former]
     }
 
     /// What may be shown of `raw`: one clean line of at most `max_bytes` bytes without secrets. Where
@@ -182,12 +207,22 @@ impl Secrets {
 
     /// The length of the longest secret with which `rest` starts.
     fn longest_at(&self, window: &[u8], rest: &[u8]) -> Option<usize> {
-        let shared = self.shared.longest_at(window, rest);
-        shared.max(self.own.longest_at(window, rest))
+        let lengths = self.parts().map(|part| part.longest_at(window, rest));
+        lengths.into_iter().max().flatten()
     }
 }
 
 impl Index {
+    fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
+        let mut index = Self::default();
+        for text in texts.into_iter().flat_map(|text| forms(text.as_ref())) {
+            if !index.contains(&text) {
+                index.insert(&text);
+            }
+        }
+        index
+    }
+
     fn texts(&self) -> BTreeSet<&str> {
         let texts = self.by_start.values().flatten();
         texts.map(ExposeSecret::expose_secret).collect()
@@ -228,15 +263,6 @@ impl Index {
     }
 }
 
-/// The forms in which a secret can be met in a clean text: as one line, and each of its lines, which
-/// standard output may show one by one.
-fn forms(text: &str) -> Vec<String> {
-    let lines = [text].into_iter().chain(text.lines());
-    lines
-        .map(|line| Text::line(line, line.len()).as_str().trim().to_owned())
-        .collect()
-}
-
 /// A part of a clean text without what is covered; what begins before the part leaves no mark in it.
 fn without(clean: &str, covered: &[Range<usize>], part: Range<usize>) -> String {
     let mut line = String::with_capacity(part.len());
@@ -260,7 +286,8 @@ fn without(clean: &str, covered: &[Range<usize>], part: Range<usize>) -> String 
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secrets({})", self.shared.len() + self.own.len())
+        let count: usize = self.parts().map(Index::len).iter().sum();
+        write!(f, "Secrets({count})")
     }
 }
 

@@ -435,13 +435,11 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::config::Config;
-    use crate::plugin::SandboxOptions;
+    use crate::sandbox::SandboxOptions;
 
     #[tokio::test]
     async fn schemas_that_take_too_long_are_given_up_and_no_more_than_two_are_read() {
-        let config = "[plugins]\ncache_dir = ''".parse::<Config>().unwrap();
-        let sandbox = Sandbox::new(SandboxOptions::new(&config, None)).unwrap();
+        let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
         let turns = sandbox.describes();
         let brief = Duration::from_millis(10);
         let mut held = Vec::new();

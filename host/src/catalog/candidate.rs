@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::baseline::Baseline;
 use super::standing::{Bound, GuestCheck, Standing, Unbound, bind_all};
-use super::{Catalog, Source};
+use super::{BindError, Catalog, Source};
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::CheckConfig;
 use crate::plugin::{LoadError, Plugin};
@@ -142,15 +142,17 @@ impl Candidate {
         for bound in &bounds {
             let is_running = self.running.contains(&bound.name);
             let why = match &bound.standing {
-                Standing::Failed(failure) if is_running || self.serves && !is_tried => &failure.why,
-                Standing::Idle(why) if is_running => why,
+                Standing::Failed(error) if is_running || self.serves && !is_tried => {
+                    error.to_string()
+                }
+                Standing::Idle(error) if is_running => error.to_string(),
                 _ => continue,
             };
             return Err(LoadError::Unfit {
                 check: bound.name.clone(),
-                why: why.clone(),
-                may_pass: bound.may_pass,
-                is_of_host: bound.is_of_host,
+                why,
+                may_pass: bound.may_pass(),
+                is_of_host: bound.error().is_some_and(BindError::is_of_host),
             });
         }
         self.baseline.hold(&self.plugin, &self.accepted)?;
@@ -178,6 +180,6 @@ impl Fitting {
 
     /// Whether the host's own code panicked while a check was bound.
     pub(crate) fn panics(&self) -> usize {
-        self.bounds.iter().filter(|bound| bound.panicked).count()
+        self.bounds.iter().filter(|bound| bound.panicked()).count()
     }
 }

@@ -86,7 +86,7 @@ impl Catalog {
             };
             let grants = match standing {
                 Standing::Idle(needs) => {
-                    idle.insert(plugin.clone(), needs.clone());
+                    idle.insert(plugin.clone(), needs.to_string());
                     continue;
                 }
                 Standing::Guest(guest) => guest.shown_grants(),

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
-use super::{Catalog, Shelf, Source};
-use crate::check::{CheckName, PluginName, RunReport, Status};
+use super::{BindError, Catalog, CheckError, NotRegistered, Shelf, Source};
+use crate::check::{CheckName, PluginName, RunReport, Status, Text};
 use crate::config::{CheckConfig, Config, Environment, Location, Root, Secrets, Settings};
 use crate::native::NativeCheck;
 use crate::plugin::grants::{self, Grants};
@@ -30,28 +30,11 @@ pub(crate) enum Standing {
     /// Its plugin is being loaded for the first time.
     Loading,
     /// The configuration has it for a native check, and none of its name is registered.
-    Absent(String),
+    Absent(NotRegistered),
     /// Nothing runs, and this is why: code `load`.
-    Failed(Failure),
+    Failed(CheckError),
     /// The plugin was dropped in and needs a configuration first; it is no check yet.
-    Idle(String),
-}
-
-/// Why a check can't run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) why: String,
-    /// Whether it is the host's own trouble, and says nothing of plugin or configuration.
-    pub(crate) is_of_host: bool,
-}
-
-impl From<String> for Failure {
-    fn from(why: String) -> Self {
-        Self {
-            why,
-            is_of_host: false,
-        }
-    }
+    Idle(BindError),
 }
 
 /// A plugin bound to the configuration and grants of one check.
@@ -120,12 +103,6 @@ pub(crate) struct Bound {
     pub(super) check: Arc<CheckConfig>,
     pub(super) plugin: Arc<Plugin>,
     pub(super) standing: Standing,
-    /// Whether it may come out otherwise the next time, although nothing here has changed.
-    pub(super) may_pass: bool,
-    /// Whether it is the host's own trouble that the check can't run.
-    pub(super) is_of_host: bool,
-    /// Whether the host's own code panicked over it.
-    pub(crate) panicked: bool,
 }
 
 impl Catalog {
@@ -138,11 +115,10 @@ impl Catalog {
         let Some(plugin) = &check.plugin else {
             return Ok(match self.natives.get(name) {
                 Some(native) => Standing::Native(native.clone()),
-                None => Standing::Absent(format!(
-                    "check `{name}` ({}) has no `plugin`, and no native check of this name is \
-                     registered: add `plugin = \"…\"`",
-                    check.location
-                )),
+                None => Standing::Absent(NotRegistered {
+                    check: name.clone(),
+                    location: check.location.clone(),
+                }),
             });
         };
         let shelf = self.shelves.get(plugin);
@@ -155,10 +131,7 @@ impl Catalog {
             let shelf = shelf.filter(|shelf| shelf.source() == source);
             let failed = shelf.and_then(|shelf| Some((shelf, shelf.error()?)));
             return Ok(failed.map_or(Standing::Loading, |(shelf, error)| {
-                Standing::Failed(Failure {
-                    why: load_failure(plugin.as_str(), shelf, error, check),
-                    is_of_host: error.is_of_host(),
-                })
+                Standing::Failed(load_error(plugin, shelf, error, check))
             }));
         };
         match self.bound.get(name) {
@@ -167,36 +140,46 @@ impl Catalog {
         }
     }
 
-    /// Why there is no file for a check, and what to do.
-    fn no_file(&self, name: &CheckName, check: &CheckConfig, plugin: &PluginName) -> Failure {
-        let (dir, library) = (self.files.dir().display(), self.files.library().display());
-        let cannot = format!("cannot load plugin `{plugin}`");
+    /// Why there is no file for a check.
+    fn no_file(&self, name: &CheckName, check: &CheckConfig, plugin: &PluginName) -> CheckError {
+        let (check_name, plugin) = (name.clone(), plugin.clone());
+        let (dir, library) = (self.files.dir(), self.files.library());
         let takes_dir = Source::Dir.serves(check);
-        let error = self.files.error().filter(|_| takes_dir);
-        let error = error.map(|error| (error.to_string(), error.is_of_host));
-        let library_error = self.files.library_error();
-        let library_error = library_error.map(|error| (error.to_string(), error.is_of_host));
-        if let Some((why, is_of_host)) = error.or(library_error) {
-            let why = format!("{cannot}: {why}");
-            return Failure { why, is_of_host };
+        if let Some(error) = self.files.error().filter(|_| takes_dir) {
+            let error = error.clone();
+            return CheckError::Directory { plugin, error };
         }
-        let why = if self.files.is_one_directory() {
-            format!("{cannot}: there is no {plugin}.wasm in {library}")
-        } else if takes_dir {
-            format!("{cannot}: there is no {plugin}.wasm in {dir} or {library}")
-        } else if self.files.dropped_in(plugin).is_some() {
-            format!(
-                "{cannot} for check `{name}`: it is in {dir} alone, and a check of the configuration \
-                 takes its plugin from the library {library}: write `dir = true` in `[checks.{name}]`, \
-                 or move {plugin}.wasm to {library}"
-            )
+        if let Some(error) = self.files.library_error() {
+            let error = error.clone();
+            return CheckError::Library { plugin, error };
+        }
+        let directories = if self.files.is_one_directory() {
+            Some(library.display().to_string())
         } else {
-            format!(
-                "{cannot}: there is no {plugin}.wasm in {library}; with `dir = true` in \
-                 `[checks.{name}]` it may be in {dir} as well"
-            )
+            takes_dir.then(|| format!("{} or {}", dir.display(), library.display()))
         };
-        why.into()
+        if let Some(directories) = directories {
+            return CheckError::NoFile {
+                plugin,
+                directories,
+            };
+        }
+        let (dir, library) = (dir.to_owned(), library.to_owned());
+        if self.files.dropped_in(&plugin).is_some() {
+            CheckError::InDirAlone {
+                check: check_name,
+                plugin,
+                library,
+                dir,
+            }
+        } else {
+            CheckError::NotInLibrary {
+                check: check_name,
+                plugin,
+                library,
+                dir,
+            }
+        }
     }
 
     /// A check that is to be bound to a version of its plugin.
@@ -216,6 +199,25 @@ impl Catalog {
 }
 
 impl Bound {
+    /// Why it can't run, if it can't.
+    pub(super) fn error(&self) -> Option<&BindError> {
+        match &self.standing {
+            Standing::Failed(error) => error.bind_error(),
+            Standing::Idle(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the host's own code panicked over it.
+    pub(crate) fn panicked(&self) -> bool {
+        matches!(self.error(), Some(BindError::Panicked))
+    }
+
+    /// Whether it may come out otherwise the next time, although nothing here has changed.
+    pub(super) fn may_pass(&self) -> bool {
+        self.error().is_some_and(BindError::may_pass)
+    }
+
     fn is_of(&self, plugin: &Arc<Plugin>, check: &Arc<CheckConfig>) -> bool {
         let says_the_same = Arc::ptr_eq(&self.check, check) || self.check == *check;
         Arc::ptr_eq(&self.plugin, plugin) && says_the_same
@@ -276,9 +278,7 @@ impl Unbound {
 
     /// What comes of it where it could not be bound: that is tried again at the next look.
     pub(crate) fn given_up(&self, why: &str) -> Bound {
-        self.bound(Err(BindFailure::Host(format!(
-            "its settings could not be looked at: {why}; the host tries again at the next look"
-        ))))
+        self.bound(Err(BindError::GivenUp(self.binder.shown(why))))
     }
 
     /// Binds it. Blocks.
@@ -286,50 +286,33 @@ impl Unbound {
         let bind = || self.binder.bind(&self.name, &self.check, &self.plugin);
         // One plugin's schema must not take the other checks down with it.
         let task = catch_unwind(AssertUnwindSafe(bind));
-        let panicked = task.is_err();
-        let task = task.unwrap_or_else(|_| {
-            let why = "the host panicked while it held the settings against the schema";
-            Err(BindFailure::Host(why.into()))
-        });
-        Bound {
-            panicked,
-            ..self.bound(task)
-        }
+        self.bound(task.unwrap_or(Err(BindError::Panicked)))
     }
 
     /// Does not bind it: others of its plugin took too long.
     fn give_up(&self) -> Bound {
-        self.bound(Err(BindFailure::Other(format!(
-            "holding its checks against its `config-schema` takes more than {BIND_TIME:?} together"
-        ))))
+        self.bound(Err(BindError::TooSlow(BIND_TIME)))
     }
 
-    fn bound(&self, task: Result<Task, BindFailure>) -> Bound {
-        let is_of_host = matches!(task, Err(BindFailure::Host(_)));
-        let may_pass = matches!(task, Err(BindFailure::Passing(_) | BindFailure::Host(_)));
+    fn bound(&self, task: Result<Task, BindError>) -> Bound {
         let dropped_in = !self.binder.config.checks.contains_key(&self.name);
         let standing = match task {
             Ok(task) => Standing::Guest(Arc::new(GuestCheck {
                 plugin: Arc::clone(&self.plugin),
                 task: ArcSwap::from_pointee(task),
             })),
-            Err(BindFailure::Config(why)) if dropped_in => Standing::Idle(why),
-            Err(failure) => {
-                let (name, plugin) = (&self.name, self.plugin.name());
-                Standing::Failed(Failure {
-                    why: format!("cannot run check `{name}` with plugin `{plugin}`: {failure}"),
-                    is_of_host,
-                })
-            }
+            Err(error @ BindError::Config(_)) if dropped_in => Standing::Idle(error),
+            Err(error) => Standing::Failed(CheckError::Bind {
+                check: self.name.clone(),
+                plugin: self.plugin.name().clone(),
+                error,
+            }),
         };
         Bound {
             name: self.name.clone(),
             check: Arc::clone(&self.check),
             plugin: Arc::clone(&self.plugin),
             standing,
-            may_pass,
-            is_of_host,
-            panicked: false,
         }
     }
 }
@@ -342,17 +325,7 @@ impl Binder {
         name: &CheckName,
         check: &CheckConfig,
         plugin: &Plugin,
-    ) -> Result<Task, BindFailure> {
-        self.bind_unredacted(name, check, plugin)
-            .map_err(|failure| failure.redacted(&self.config.secrets))
-    }
-
-    fn bind_unredacted(
-        &self,
-        name: &CheckName,
-        check: &CheckConfig,
-        plugin: &Plugin,
-    ) -> Result<Task, BindFailure> {
+    ) -> Result<Task, BindError> {
         if let Some(wanted) = check.sha256
             && wanted != plugin.digest()
         {
@@ -360,41 +333,35 @@ impl Binder {
                 found: plugin.digest(),
                 wanted,
             };
-            return Err(BindFailure::Other(error.to_string()));
+            return Err(BindError::File(error));
         }
         let settings = check.settings.as_ref().map_err(|found| {
-            BindFailure::Other(
-                found
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join("; "),
-            )
+            let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+            BindError::Settings(self.shown(&found.join("; ")))
         })?;
         let binding = plugin
             .schema()
             .bind(&settings.values)
             .map_err(|error| match error {
-                BindingError::Config(_) => {
-                    BindFailure::Config(match check.location {
-                        // Nothing was written, and nothing can be said of where.
-                        Location::Program => error.to_string(),
-                        _ => format!("{error} ({})", check.location),
-                    })
-                }
+                BindingError::Config(_) => BindError::Config(match check.location {
+                    // Nothing was written, and nothing can be said of where.
+                    Location::Program => self.shown(&error.to_string()),
+                    _ => self.shown(&format!("{error} ({})", check.location)),
+                }),
                 BindingError::Schema(_) | BindingError::Time(_) => {
-                    BindFailure::Other(error.to_string())
+                    BindError::Schema(self.shown(&error.to_string()))
                 }
             })?;
         let grants = self.grants(check, plugin, settings)?;
         let roots = check.roots.as_ref().unwrap_or(&self.config.tls.roots);
         let roots = plugin.roots(Some(roots));
-        // A file that can't be read now may be there at the next look.
         let roots = roots.map_err(|error| {
-            let of_host = error
-                .is_of_host()
-                .then(|| BindFailure::Host(error.to_string()));
-            of_host.unwrap_or_else(|| BindFailure::Passing(error.to_string()))
+            let shown = self.shown(&error.to_string());
+            if error.is_of_host() {
+                BindError::RootsUnread(shown)
+            } else {
+                BindError::Roots(shown)
+            }
         })?;
         let secrets = self.config.secrets.with(&binding.secrets);
         Ok(Task {
@@ -413,8 +380,8 @@ impl Binder {
         check: &CheckConfig,
         plugin: &Plugin,
         settings: &Settings,
-    ) -> Result<Grants, BindFailure> {
-        let refuse = |error: grants::GrantError| BindFailure::Other(error.to_string());
+    ) -> Result<Grants, BindError> {
+        let refuse = |error: grants::GrantError| BindError::Grant(self.shown(&error.to_string()));
         let config = Value::Object(settings.values.clone());
         let mut granted = grants::marks(plugin.schema().document(), &config).map_err(refuse)?;
         for (key, entries) in check.allow.kinds() {
@@ -423,53 +390,36 @@ impl Binder {
                     .map_err(|error| {
                         error.showing(self.config.secrets.line(&entry.text, GRANT_BYTES).as_str())
                     })
-                    .map_err(|error| BindFailure::Other(format!("{error} ({})", entry.location)))?;
+                    .map_err(|error| format!("{error} ({})", entry.location))
+                    .map_err(|error| BindError::Grant(self.shown(&error)))?;
                 granted.push(grant);
             }
         }
         let variable = |name: &str| self.environment.text(name).ok().flatten();
         Ok(Grants::new(granted, variable))
     }
-}
 
-/// Why a plugin and a check do not come together.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BindFailure {
-    /// The configuration does not satisfy the schema.
-    #[error("{0}")]
-    Config(String),
-    /// Something outside the host, which may come right by itself.
-    #[error("{0}")]
-    Passing(String),
-    /// The host's own trouble, which may pass.
-    #[error("{0}; the host lacks something, and tries again at the next look")]
-    Host(String),
-    /// Anything else.
-    #[error("{0}")]
-    Other(String),
-}
-
-impl BindFailure {
-    fn redacted(self, secrets: &Secrets) -> Self {
-        let clean = |why: String| secrets.line(&why, FAILURE_BYTES).into();
-        match self {
-            Self::Config(why) => Self::Config(clean(why)),
-            Self::Passing(why) => Self::Passing(clean(why)),
-            Self::Host(why) => Self::Host(clean(why)),
-            Self::Other(why) => Self::Other(clean(why)),
-        }
+    /// The words of an error without secrets of the configuration.
+    fn shown(&self, error: &str) -> Text {
+        self.config.secrets.line(error, ERROR_BYTES)
     }
 }
 
-fn load_failure(plugin: &str, shelf: &Shelf, error: &LoadError, check: &CheckConfig) -> String {
-    let path = shelf.path().display();
-    match (error, check.sha256) {
-        // Of several checks that ask for a file each hears of the one that it asks for.
-        (&LoadError::Digest { found, .. }, Some(wanted)) => {
-            let error = LoadError::Digest { found, wanted };
-            format!("cannot load plugin `{plugin}` from {path}: {error}")
-        }
-        _ => format!("cannot load plugin `{plugin}` from {path}: {error}"),
+/// Why the file of a plugin does not serve a check.
+fn load_error(
+    plugin: &PluginName,
+    shelf: &Shelf,
+    error: &LoadError,
+    check: &CheckConfig,
+) -> CheckError {
+    CheckError::Load {
+        plugin: plugin.clone(),
+        path: shelf.path().clone(),
+        error: match (error, check.sha256) {
+            // Of several checks that ask for a file each hears of the one that it asks for.
+            (&LoadError::Digest { found, .. }, Some(wanted)) => LoadError::Digest { found, wanted },
+            _ => error.clone(),
+        },
     }
 }
 
@@ -477,7 +427,7 @@ fn load_failure(plugin: &str, shelf: &Shelf, error: &LoadError, check: &CheckCon
 pub(crate) const BIND_TIME: Duration = Duration::from_secs(30);
 /// Room for the longest path, and what stands before it.
 const GRANT_BYTES: usize = 8 << 10;
-const FAILURE_BYTES: usize = 8 << 10;
+const ERROR_BYTES: usize = 8 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -491,20 +441,27 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_in_the_words_of_a_failure() {
+    fn no_secret_is_in_the_words_of_an_error() {
         let secret = "db.internal/hunter2/".repeat(20);
-        let secrets = Secrets::new([&secret]);
-        let failure = |why: String| BindFailure::Other(why).redacted(&secrets).to_string();
+        let config = Config {
+            secrets: Secrets::new([&secret]),
+            ..Config::default()
+        };
+        let binder = Binder {
+            config: Arc::new(config),
+            environment: Environment::default(),
+        };
+        let shown = |error: &str| String::from(binder.shown(error));
         assert_eq!(
-            failure(format!("cannot read {secret}")),
+            shown(&format!("cannot read {secret}")),
             "cannot read [redacted]"
         );
 
         // An error shows the beginning of an entry, in which the secret would not be found.
         let error = grants::Grant::allowed("tcp", &secret).unwrap_err();
-        assert!(failure(error.to_string()).contains("hunter2"));
+        assert!(shown(&error.to_string()).contains("hunter2"));
         let error = error
-            .showing(secrets.line(&secret, GRANT_BYTES).as_str())
+            .showing(binder.config.secrets.line(&secret, GRANT_BYTES).as_str())
             .to_string();
         assert!(
             error.contains("`[redacted]`") && !error.contains("hunter2"),

@@ -19,7 +19,7 @@ use crate::check::{CheckName, ErrorTracker};
 use crate::config::{Config, Environment, OutOfBounds, Sources};
 use crate::event_log::EventLog;
 use crate::events::{Events, Sink};
-use crate::http::{AppState, Inside, ToolsPage};
+use crate::http::{AppState, Inside, Tokens, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::notify::Notifier;
@@ -207,12 +207,14 @@ fn assemble(
     let closing = CancellationToken::new();
     metrics.config_reloaded(true, Timestamp::now());
     let tools = ToolsPage::new(&config.tools);
+    let tokens = Tokens::new(config);
     let events = Events::new([
         Arc::new(metrics.clone()) as Arc<dyn Sink>,
         Arc::new(EventLog),
         Arc::new(sentry.clone()),
         Arc::new(notifier),
         Arc::new(tools.clone()),
+        Arc::new(tokens.clone()),
     ]);
     let publisher = Arc::new(Publisher {
         board: Arc::clone(&board),
@@ -242,13 +244,14 @@ fn assemble(
         board: Arc::clone(&board),
         catalog: watcher.page(),
         tools,
+        tokens,
         pulse: Arc::clone(&loops) as _,
         metrics: metrics.clone(),
         events: events.clone(),
         reloader: Reloader::new(notices.clone()),
         closing: closing.clone(),
     };
-    let state = AppState::new(&config.server, &config.metrics, inside);
+    let state = AppState::new(&config.server, inside);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     loops.beat_among_guests(stop.clone());

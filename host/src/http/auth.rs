@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,7 +13,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{Site, answer};
-use crate::config::{self, Details};
+use crate::config::{Config, Details};
+use crate::events::{Event, Sink};
 
 /// Who may ask for a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +29,13 @@ pub(super) enum Access {
     Admin,
 }
 
-/// The tokens of the configuration. Keeps digests of them, so that comparison takes the same time
+/// The tokens that open pages, which a new configuration changes, all at once. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Tokens(Arc<ArcSwap<Expected>>);
+
+/// The tokens of one configuration. Keeps digests of them, so that comparison takes the same time
 /// whatever was sent, its length included.
-pub(super) struct Tokens {
+struct Expected {
     details: Details,
     admin: Option<[u8; 32]>,
     metrics: Option<[u8; 32]>,
@@ -52,14 +58,19 @@ pub(super) enum Token {
     Metrics,
 }
 
-impl Tokens {
-    pub(super) fn new(server: &config::Server, metrics: &config::Metrics) -> Self {
-        let digest = |token: &SecretString| Sha256::digest(token.expose_secret().as_bytes()).into();
-        Self {
-            details: server.details,
-            admin: server.admin_token.as_ref().map(digest),
-            metrics: metrics.token.as_ref().map(digest),
+/// Takes the tokens of another configuration: each request is judged by the one set or the other.
+impl Sink for Tokens {
+    fn on(&self, event: &Event<'_>) {
+        if let Event::ConfigurationApplied(applied) = event {
+            self.0.store(Arc::new(Expected::new(applied.config)));
         }
+    }
+}
+
+impl Tokens {
+    /// Those of a configuration.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(Expected::new(config))))
     }
 
     /// Whether messages and details are shown to who sent these headers.
@@ -68,7 +79,26 @@ impl Tokens {
     }
 
     /// Lets through whom `access` is for, and says why others may not.
-    pub(super) fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), Refused> {
+    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), Refused> {
+        self.0.load().admit(access, headers)
+    }
+}
+
+impl Expected {
+    fn new(
+        Config {
+            server, metrics, ..
+        }: &Config,
+    ) -> Self {
+        let digest = |token: &SecretString| Sha256::digest(token.expose_secret().as_bytes()).into();
+        Self {
+            details: server.details,
+            admin: server.admin_token.as_ref().map(digest),
+            metrics: metrics.token.as_ref().map(digest),
+        }
+    }
+
+    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), Refused> {
         let is_open = self.details == Details::Always;
         let (token, expected) = match access {
             Access::Public => return Ok(()),
@@ -141,11 +171,11 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 const SCHEME: &[u8] = b"Bearer ";
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 const CLOSED: &str = "this is closed to everybody: it needs the admin token and none is \
-                      configured; set `admin_token` under `[server]`, or VITALS_ADMIN_TOKEN, and \
+                      configured; set `admin_token` under `[server]`, or VITALS_ADMIN_TOKEN and \
                       restart the host";
 const METRICS_CLOSED: &str = "this is closed to everybody: it needs the metrics token or the admin \
                               token, and neither is configured; set `token` under `[metrics]`, or \
-                              VITALS_METRICS_TOKEN, and restart the host";
+                              VITALS_METRICS_TOKEN and restart the host";
 const WRONG_TOKEN: &str = "this needs the admin token: send it as `Authorization: Bearer`";
 const WRONG_METRICS_TOKEN: &str =
     "this needs the metrics token or the admin token: send it as `Authorization: Bearer`";
@@ -160,16 +190,11 @@ mod tests {
     }
 
     fn tokens(details: Details, admin: Option<&str>, metrics: Option<&str>) -> Tokens {
-        let server = config::Server {
-            details,
-            admin_token: admin.map(SecretString::from),
-            ..config::Server::default()
-        };
-        let metrics = config::Metrics {
-            token: metrics.map(SecretString::from),
-            ..config::Metrics::default()
-        };
-        Tokens::new(&server, &metrics)
+        let mut config = Config::default();
+        config.server.details = details;
+        config.server.admin_token = admin.map(SecretString::from);
+        config.metrics.token = metrics.map(SecretString::from);
+        Tokens::new(&config)
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! check leaves no series behind, and 10,000 checks take little more memory than their numbers.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
 use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily};
 
 use super::family::{self, number, seconds, truth};
@@ -48,9 +49,9 @@ impl Checks {
     /// Answers the plugin that the check ran on before, if that was another one.
     pub(super) fn place(&self, check: &CheckName, plugin: &str, critical: bool) -> Option<String> {
         let plugin = plugin.to_owned();
-        let mut placed = self.placed.write().unwrap_or_else(PoisonError::into_inner);
+        let mut placed = self.placed.write();
         if let Some(known) = placed.get(check) {
-            let mut numbers = known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut numbers = known.lock();
             let is_other = numbers.plugin != plugin;
             let before = std::mem::replace(&mut numbers.plugin, plugin);
             numbers.critical = critical;
@@ -66,10 +67,10 @@ impl Checks {
 
     /// Answers the plugin that the check ran on.
     pub(super) fn remove(&self, check: &CheckName) -> Option<String> {
-        let mut placed = self.placed.write().unwrap_or_else(PoisonError::into_inner);
+        let mut placed = self.placed.write();
         let removed = placed.remove(check)?;
         drop(placed);
-        let mut numbers = removed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = removed.lock();
         Some(std::mem::take(&mut numbers.plugin))
     }
 
@@ -81,28 +82,25 @@ impl Checks {
         plugin: &PluginName,
         work: impl FnOnce() -> T,
     ) -> Option<T> {
-        let placed = self.placed.read().unwrap_or_else(PoisonError::into_inner);
+        let placed = self.placed.read();
         let numbers = placed.get(check)?;
-        let numbers = numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbers = numbers.lock();
         let runs_on_it = numbers.plugin == plugin.as_str();
         drop(numbers);
         runs_on_it.then(work)
     }
 
     pub(super) fn finish(&self, run: &FinishedRun, at: Timestamp) {
-        let placed = self.placed.read().unwrap_or_else(PoisonError::into_inner);
+        let placed = self.placed.read();
         let Some(numbers) = placed.get(&run.check).cloned() else {
             return;
         };
         drop(placed);
-        numbers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .finish(run, at);
+        numbers.lock().finish(run, at);
     }
 
     pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
-        let placed = self.placed.read().unwrap_or_else(PoisonError::into_inner);
+        let placed = self.placed.read();
         let checks: Vec<_> = placed
             .iter()
             .map(|(name, all)| (name.clone(), all.clone()))
@@ -110,7 +108,7 @@ impl Checks {
         drop(placed);
         let mut series = Series::default();
         for (name, numbers) in checks {
-            let numbers = numbers.lock().unwrap_or_else(PoisonError::into_inner);
+            let numbers = numbers.lock();
             series.add(name.as_str(), &numbers);
         }
         series.families()

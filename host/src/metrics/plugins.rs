@@ -1,9 +1,9 @@
 //! What is counted of each plugin.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use prometheus::proto::MetricFamily;
 
 use super::family::{self, number, truth};
@@ -107,7 +107,7 @@ impl Plugins {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PluginName, Numbers>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Metrics of the service that the host runs in, beside the host's own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus::proto::MetricFamily;
 
 use super::book::{Book, Clash, Kind, Series, Wanted};
@@ -166,7 +167,7 @@ impl ServiceMetrics {
             labels: &labels,
             buckets,
         };
-        let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut book = book.lock();
         let found = book.find(&wanted)?;
         if book.buckets(name).is_some_and(|known| known != buckets) {
             let problem = format!("`{name}` has other buckets already: give the same each time");
@@ -227,7 +228,7 @@ pub(super) struct Kept(Arc<Mutex<Book>>);
 
 impl Kept {
     pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
-        let book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = self.0.lock();
         let shown = book.shown();
         drop(book);
         shown.into_iter().map(|shown| shown.family(""))

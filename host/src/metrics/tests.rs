@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::check::{
-    Breaker, Code, Conduct, Measurement, Outcome, OutcomeParts, RunError, RunReport, Status, Usage,
-};
+use crate::check::{Breaker, Code, Conduct, Outcome, RunError, RunReport, Status, Usage, seconds};
 
 fn enabled() -> Metrics {
     Metrics::enabled("0.1.0", "48.0.8")
@@ -17,25 +15,12 @@ fn name(text: &str) -> CheckName {
 }
 
 fn guest_report() -> RunReport {
-    let measurement = Measurement {
-        name: "lag".into(),
-        value: 1.5,
-        unit: "seconds".into(),
-        degraded_at: None,
-        unhealthy_at: None,
-    };
-    let parts = OutcomeParts {
-        measurements: vec![measurement],
-        ..OutcomeParts::default()
-    };
+    let outcome = Outcome::healthy("").measure(seconds("lag", 1.5));
     let usage = Usage {
         fuel: 1_000,
         memory_peak_bytes: 65_536,
     };
-    let report = RunReport::answered(
-        Outcome::new(Status::Healthy, parts),
-        Duration::from_millis(3),
-    );
+    let report = RunReport::answered(outcome, Duration::from_millis(3));
     RunReport { usage, ..report }
 }
 

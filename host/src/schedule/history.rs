@@ -1,9 +1,9 @@
 //! What is known of a check from run to run, whichever of its jobs made them. The loop of the check
 //! and whoever tries a new job of its out share it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tracing::field::display;
 
 use super::phase::next_due;
@@ -82,7 +82,7 @@ impl History {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tries a new job of a check out, and lets many take over at one moment.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_lite::FutureExt as _;
@@ -27,7 +27,7 @@ impl Schedule {
     /// followed; nothing comes of it where it is forgotten meanwhile, or the schedule ends.
     pub async fn try_out(&self, name: &CheckName, probe: Arc<dyn Probe>) -> Option<RunReport> {
         let (history, stop) = {
-            let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+            let checks = self.checks.lock();
             match checks.followed.get(name) {
                 Some(followed) => (Arc::clone(&followed.history), followed.stop.clone()),
                 None => (Arc::default(), self.shared.closing.clone()),
@@ -65,7 +65,7 @@ impl Schedule {
     }
 
     fn take_over(&self, Successor { mut job, report }: Successor) -> Option<FinishedRun> {
-        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let checks = self.checks.lock();
         let followed = checks.followed.get(&job.name)?;
         let timing = job.timing;
         let due = first_due(&job.name, timing.interval, Instant::now());

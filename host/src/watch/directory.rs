@@ -7,10 +7,11 @@ mod quiet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use notify::event::{Event, EventKind, ModifyKind};
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -122,8 +123,7 @@ impl DirectoryWatch {
     }
 
     fn lock(&self) -> MutexGuard<'_, Watching> {
-        let watching = self.watching.lock();
-        watching.unwrap_or_else(PoisonError::into_inner)
+        self.watching.lock()
     }
 }
 
@@ -262,7 +262,7 @@ fn lose(watched: &Watched, path: &Path) {
 }
 
 fn lock(watched: &Watched) -> MutexGuard<'_, BTreeMap<PathBuf, Root>> {
-    watched.lock().unwrap_or_else(PoisonError::into_inner)
+    watched.lock()
 }
 
 /// Why a directory can't be watched, and what to do.

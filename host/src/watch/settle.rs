@@ -8,7 +8,7 @@ use super::Watcher;
 use super::load::SETTINGS;
 use crate::board::{CheckFacts, PluginFacts};
 use crate::catalog::{
-    BIND_TIME, Bound, Catalog, ConfigurationPage, Failure, GuestCheck, Shelf, Standing, bind_all,
+    BIND_TIME, Bound, Catalog, CheckError, ConfigurationPage, GuestCheck, Shelf, Standing, bind_all,
 };
 use crate::check::{CheckName, RunReport, Thresholds};
 use crate::config::CheckConfig;
@@ -26,7 +26,7 @@ enum Ground {
     Loading,
     Guest(Arc<GuestCheck>),
     Native(NativeCheck),
-    Failed(Failure),
+    Failed(CheckError),
 }
 
 impl Settled {
@@ -80,7 +80,7 @@ impl Watcher {
 
     fn take_bounds(&mut self, bounds: Vec<Bound>) {
         for bound in bounds {
-            if bound.panicked {
+            if bound.panicked() {
                 self.rooms.panicked(SETTINGS);
             }
             self.catalog.take_in(bound);
@@ -102,8 +102,9 @@ impl Watcher {
         self.page.set(page);
         if self.first_look_ends() {
             for (check, (_, standing)) in &standings {
-                if let Standing::Absent(why) = standing {
-                    tracing::warn!(%check, error = why, "native check is not registered");
+                if let Standing::Absent(error) = standing {
+                    let error = error.to_string();
+                    tracing::warn!(%check, error, "native check is not registered");
                 }
             }
         }
@@ -223,7 +224,7 @@ impl Watcher {
                 );
                 Some(Ground::Native(native))
             }
-            Standing::Failed(failure) => {
+            Standing::Failed(error) => {
                 self.rooms.schedule.forget(name);
                 let shelf = check.plugin.as_ref().map(|name| self.catalog.shelf(name));
                 // A file that can't be loaded was reported when it was not, once for all its checks.
@@ -231,10 +232,10 @@ impl Watcher {
                     Some(shelf) if shelf.good().is_none() => Cause::PluginRejected,
                     _ => Cause::NotRunnable,
                 };
-                let Failure { why, is_of_host } = &failure;
+                let (why, is_of_host) = (error.to_string(), error.is_of_host());
                 let publisher = &self.rooms.publisher;
-                publisher.not_runnable(name, placement, why, *is_of_host, cause);
-                Some(Ground::Failed(failure))
+                publisher.not_runnable(name, placement, &why, is_of_host, cause);
+                Some(Ground::Failed(error))
             }
         }
     }

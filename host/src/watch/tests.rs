@@ -10,8 +10,10 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::config::{Config, Environment};
+use crate::event_log::EventLog;
+use crate::events::{Events, Sink};
 use crate::plugin::SandboxOptions;
-use crate::reload::{PluginOutcome, Reloader};
+use crate::reload::PluginOutcome;
 use crate::schedule::Results;
 
 /// A watcher of empty directories, on the runtime of the test.
@@ -65,27 +67,18 @@ impl Drop for Watched {
 }
 
 fn rooms(config: &Config) -> Rooms {
-    let metrics = Metrics::disabled();
     let board = Arc::<Board>::default();
-    let sentry = Sentry::new(config, metrics.clone()).unwrap();
-    let notifier = Notifier::new(config, metrics.clone());
-    let recorder = Arc::new(Recorder {
+    let publisher = Arc::new(Publisher {
         board: Arc::clone(&board),
-        metrics: metrics.clone(),
-        sentry: sentry.clone(),
-        notifier: notifier.clone(),
+        events: Events::new([Arc::new(EventLog) as Arc<dyn Sink>]),
     });
-    let results = Arc::clone(&recorder) as Arc<dyn Results>;
+    let results = Arc::clone(&publisher) as Arc<dyn Results>;
     Rooms {
-        sandbox: Sandbox::new(SandboxOptions::new(config, None)).unwrap(),
+        sandbox: Sandbox::new(SandboxOptions::default()).unwrap(),
         board,
         schedule: Arc::new(Schedule::new(1, results)),
-        recorder,
-        metrics,
-        sentry,
-        notifier,
+        publisher,
         names: Names::new(config),
-        tools: ToolsPage::new(&config.tools),
         beat: Arc::default(),
     }
 }

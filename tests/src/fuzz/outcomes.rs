@@ -28,10 +28,29 @@ fn run(input: &[u8]) {
     let Ok((status, parts)) = outcome(&mut choices) else {
         return;
     };
-    laws::bounded(&Outcome::new(status, parts.clone()));
+    laws::bounded(&built(status, parts.clone()));
     let secrets = Secrets::new(SECRETS);
     let outcome = Outcome::shown(status, parts, &|text, most| secrets.bounded(text, most));
     laws::reported(RunReport::answered(outcome, Duration::from_millis(1)));
+}
+
+/// What a native check makes of the same parts.
+fn built(status: Status, parts: OutcomeParts) -> Outcome {
+    let outcome = Outcome::new(status, parts.message);
+    let outcome = parts.details.into_iter().fold(outcome, |outcome, detail| {
+        let value: serde_json::Value = match detail.value {
+            DetailValue::Text(text) => text.into(),
+            DetailValue::Integer(number) => number.into(),
+            DetailValue::Decimal(number) => number.into(),
+            DetailValue::Boolean(truth) => truth.into(),
+            DetailValue::Json(document) => {
+                serde_json::from_str(&document).unwrap_or_else(|_| document.into())
+            }
+        };
+        outcome.detail(detail.key, value)
+    });
+    let measurements = parts.measurements.into_iter();
+    measurements.fold(outcome, Outcome::measure)
 }
 
 fn outcome(choices: &mut Unstructured<'_>) -> Result<(Status, OutcomeParts)> {

@@ -185,6 +185,19 @@ fn validate_says_what_serve_would_complain_of() {
 }
 
 #[test]
+fn validate_names_the_check_also_where_a_path_reads_like_one() {
+    let config = "[plugins]\nlibrary = 'check `late`'\n[checks.late]\nplugin = 'bad'";
+    let vitals = Vitals::new(["validate"]).config(config);
+    let library = vitals.place().path().join("check `late`");
+    fs::create_dir(library).unwrap();
+    vitals.place().write("check `late`/bad.wasm", b"garbage");
+    let ended = vitals.run();
+    assert_eq!(ended.status, Some(2), "{}", shown(&ended));
+    let named = "check `late`: cannot load plugin `bad` from check `late`/bad.wasm";
+    assert!(ended.stderr.contains(named), "{}", shown(&ended));
+}
+
+#[test]
 fn inspect_says_what_a_file_is() {
     let ended = Vitals::new(["inspect", "plugins/tcp.wasm"])
         .plugin("tcp", guests::TCP)

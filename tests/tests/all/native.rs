@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
-use vitals_host::check::Status;
+use vitals_host::check::{Status, seconds};
 use vitals_host::{Host, Outcome};
 use vitals_tests::{Mounted, TestHost, eventually, guests};
 
@@ -38,7 +38,9 @@ async fn a_native_check_stands_beside_the_plugins() {
         .plugin("hello", guests::HELLO)
         .with(|host| {
             host.check("database", || async {
-                Outcome::degraded("slow").detail("rows", 7)
+                Outcome::degraded("slow")
+                    .detail("rows", 7)
+                    .measure(seconds("lag", Duration::from_millis(1_500)).degraded_above(1))
             })
             .check("queue", || async { Err::<Outcome, _>("no such queue") })
         })
@@ -50,6 +52,10 @@ async fn a_native_check_stands_beside_the_plugins() {
         (&json!("degraded"), &json!("slow"))
     );
     assert_eq!(check["details"], json!({ "rows": 7 }));
+    assert_eq!(
+        check["result"]["measurements"],
+        json!([{ "name": "lag", "value": 1.5, "unit": "seconds", "degraded_at": { "above": 1.0 } }])
+    );
     assert_eq!(
         (&check["interval_ms"], &check["critical"]),
         (&json!(15_000), &json!(false))

@@ -177,13 +177,18 @@ async fn a_file_that_a_value_comes_from_counts_as_the_configuration() {
 async fn a_new_secret_is_redacted_in_checks_that_stay_as_they_are() {
     let before = saying("teller", "hunter2-hunter2");
     let host = reloading(&before).env("PASSWORD", "hunter2-hunter2");
-    let host = host.start().await;
+    let host = host.env("OTHER", "another secret").start().await;
     with_message(&host, "teller", "hunter2-hunter2").await;
     let user = "[checks.user]\nplugin = 'thing'\nconfig = { message = '${PASSWORD}' }\n";
     let often = before.replace("config", "interval = '5s'\nconfig");
     host.reconfigure(&format!("{HOURLY}{often}{user}"));
     with_message(&host, "teller", "[redacted]").await;
-    host.reconfigure(&format!("{HOURLY}{often}"));
+    // Texts may have it still; the next secret takes its place.
+    let later = saying("later", "hunter2-hunter2");
+    host.reconfigure(&format!("{HOURLY}{often}{later}"));
+    with_message(&host, "later", "[redacted]").await;
+    let user = user.replace("PASSWORD", "OTHER");
+    host.reconfigure(&format!("{HOURLY}{often}{user}"));
     with_message(&host, "teller", "hunter2-hunter2").await;
 }
 

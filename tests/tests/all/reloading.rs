@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use regex_lite::Regex;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use serde_json::{Value, json};
-use vitals_tests::{Finished, Reply, Serving, Target, Vitals, eventually, guests};
+use vitals_tests::{Finished, Place, Reply, Serving, Target, Vitals, eventually, guests};
 
 const TOKEN: &str = "token-of-the-admin";
 const BEARER: (&str, &str) = ("authorization", "Bearer token-of-the-admin");
@@ -167,6 +167,55 @@ async fn the_command_reload_asks_the_host_of_the_configuration() {
     let ended = command(&["--format", "json"]).await;
     let reload: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!(reload["plugins"], json!([]), "{reload:#}");
+}
+
+#[tokio::test]
+async fn a_rotated_token_counts_after_a_reload_and_the_old_one_no_more() {
+    let vitals = Vitals::new(["serve"]).plugin("settings", guests::SETTINGS);
+    let write = |place: &Place, token: &str| {
+        ["admin", "metrics"].map(|name| place.write(name, format!("{name}-{token}\n")))
+    };
+    let [admin, metrics] = write(vitals.place(), "token-one");
+    let config = format!(
+        "[server]\nlisten = '127.0.0.1:0'\ndetails = 'authorized'\nadmin_token = '${{file:{}}}'\n\
+         [metrics]\nenabled = true\ntoken = '${{file:{}}}'\n\
+         [checks.teller]\nplugin = 'settings'\ndir = true\ninterval = '1s'\ntimeout = '1s'\n\
+         config = {{ name = 'admin-token-one' }}",
+        admin.display(),
+        metrics.display()
+    );
+    let serving = vitals.config(&config).serve().await;
+    let ask = async |path: &str, token: &str| {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        serving.ask("GET", path, &headers).await
+    };
+    let opened = async |token: &str| {
+        let plugins = ask("/plugins", &format!("admin-{token}")).await;
+        let metrics = ask("/metrics", &format!("metrics-{token}")).await;
+        [plugins.status, metrics.status]
+    };
+    assert_eq!(opened("token-one").await, [200, 200]);
+    assert_eq!(opened("token-two").await, [401, 401]);
+    write(serving.place(), "token-two");
+    serving.hang_up();
+    let said = eventually_logged(&serving).await;
+    assert_eq!(opened("token-two").await, [200, 200], "{said}");
+    assert_eq!(opened("token-one").await, [401, 401], "{said}");
+
+    // What is let in no more is no text to be shown yet.
+    let run = async || {
+        let check = ask("/health/checks/teller", "admin-token-two").await.json();
+        (check["checked_at"].clone(), check["message"].clone())
+    };
+    let before = run().await;
+    let message = eventually("the check runs again", async || {
+        let (checked_at, message) = run().await;
+        let is_another = !checked_at.is_null() && checked_at != before.0;
+        is_another.then_some(message).ok_or("not yet".to_owned())
+    })
+    .await;
+    assert_eq!(message, "[redacted] with token ");
 }
 
 #[tokio::test]

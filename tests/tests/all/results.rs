@@ -191,7 +191,7 @@ async fn a_secret_of_many_lines_leaves_the_host_in_no_text() {
         .place()
         .write("key", "-----BEGIN KEY-----\nQUJD7741\n-----END KEY-----\n");
     let config = format!(
-        "[checks.a]\nplugin = 'settings'\nconfig = {{ name = 'n', token = '${{file:{}}}' }}",
+        "[checks.a]\nplugin = 'settings'\nconfig = {{ name = '-----BEGIN KEY-----', token = '${{file:{}}}' }}",
         file.display()
     );
     let host = builder
@@ -203,6 +203,12 @@ async fn a_secret_of_many_lines_leaves_the_host_in_no_text() {
     assert!(
         text.contains("[redacted]") && !text.contains("7741"),
         "{text}"
+    );
+    // What any other key begins with, too, is no secret.
+    let check = host.check("a").await;
+    assert_eq!(
+        check["message"],
+        "-----BEGIN KEY----- with token [redacted]"
     );
 }
 

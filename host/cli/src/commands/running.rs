@@ -131,7 +131,7 @@ impl Door {
             ),
             StatusCode::UNAUTHORIZED => format!(
                 "the host at {url} does not take this token; set {TOKEN}, or `server.admin_token` \
-                 in the configuration, to the one that the host was started with"
+                 in the configuration, to the one that the host runs with"
             ),
             StatusCode::FORBIDDEN => format!("the host at {url} refuses: {reason}"),
             StatusCode::NOT_FOUND => format!(

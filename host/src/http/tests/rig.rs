@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::board::{Board, CheckFacts, Posting};
-use crate::check::{Code, Outcome, OutcomeParts, RunError, RunReport, Status};
-use crate::config::{self, Server, Tools};
+use crate::check::{Code, Outcome, RunError, RunReport, Status};
+use crate::config::{self, Config, Server, Tools};
 use crate::events::{Events, Sink};
-use crate::http::{AppState, Inside, Pulse, ToolsPage, site};
+use crate::http::{AppState, Inside, Pulse, Tokens, ToolsPage, site};
 use crate::metrics::Metrics;
 use crate::schedule::Placement;
 use crate::watch::{CatalogPage, Notice, Reloader};
@@ -69,18 +69,24 @@ impl Rig {
         let board = Arc::new(Board::default());
         let closing = CancellationToken::new();
         let tools = ToolsPage::new(&Tools::default());
+        let config = Config {
+            server: server.clone(),
+            metrics: scraped.clone(),
+            ..Config::default()
+        };
         let (told, notices) = mpsc::unbounded_channel();
         let inside = Inside {
             board: Arc::clone(&board),
             catalog: CatalogPage::new(Bytes::from_static(br#"{"plugins":[]}"#)),
             tools: tools.clone(),
+            tokens: Tokens::new(&config),
             pulse: Arc::new(pulse),
             events: Events::new([Arc::new(metrics.clone()) as Arc<dyn Sink>]),
             metrics,
             reloader: Reloader::new(told),
             closing: closing.clone(),
         };
-        let state = AppState::new(server, scraped, inside);
+        let state = AppState::new(server, inside);
         Self {
             board,
             closing,
@@ -112,15 +118,11 @@ impl Rig {
     pub(super) fn post(&self, name: &str, status: Status) {
         let placement = self.place(name);
         let elapsed = Duration::from_micros(2_500);
-        let parts = OutcomeParts {
-            message: "Connection OK".into(),
-            ..OutcomeParts::default()
-        };
         let report = match status {
             Status::Unhealthy => {
                 RunReport::failed(RunError::new(Code::Timeout, "too slow"), elapsed)
             }
-            status => RunReport::answered(Outcome::new(status, parts), elapsed),
+            status => RunReport::answered(Outcome::new(status, "Connection OK"), elapsed),
         };
         let posting = Posting {
             placement,

@@ -9,9 +9,10 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -69,7 +70,7 @@ impl Unrest {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Paths) -> T) -> T {
-        let mut paths = self.0.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paths = self.0.paths.lock();
         work(&mut paths)
     }
 }
