@@ -233,7 +233,8 @@ fn link(
     compile_time: Duration,
 ) -> Result<Linked, LoadError> {
     shape::check(component)?;
-    let version = imports::check(component, sandbox.engine())?;
+    let version = imports::contract(component, sandbox.engine())?;
+    imports::check(component, sandbox.engine(), version)?;
     let types = |error: wasmtime::Error| LoadError::Types(error_text(&error));
     let pre = sandbox.linker().instantiate_pre(component).map_err(types)?;
     Ok(Linked {

@@ -18,9 +18,12 @@ pub(super) fn imports(component: &Component, engine: &Engine) -> Vec<String> {
     names
 }
 
-/// The version of the contract that the component exports. It must import nothing that the host does not
-/// have.
-pub(super) fn check(component: &Component, engine: &Engine) -> Result<ContractVersion, LoadError> {
+/// The version of the contract that a component exports. It must speak of no version that the host does
+/// not speak.
+pub(super) fn contract(
+    component: &Component,
+    engine: &Engine,
+) -> Result<ContractVersion, LoadError> {
     let exports: Vec<_> = component
         .component_type()
         .exports(engine)
@@ -34,20 +37,27 @@ pub(super) fn check(component: &Component, engine: &Engine) -> Result<ContractVe
         });
     }
     let mut versions = ContractVersion::ALL.into_iter();
-    let Some(version) = versions.find(|version| exports.contains(&export(*version))) else {
-        return Err(LoadError::AnotherWorld {
-            exports: listed(&exports),
-            contract: ContractVersion::ALL
-                .map(|version| format!("`{}`", export(version)))
-                .join(OR),
-        });
-    };
-    let unknown: Vec<_> = imports
+    let exported = versions.find(|version| exports.contains(&export(*version)));
+    exported.ok_or_else(|| LoadError::AnotherWorld {
+        exports: listed(&exports),
+        contract: ContractVersion::ALL
+            .map(|version| format!("`{}`", export(version)))
+            .join(OR),
+    })
+}
+
+/// Whether a component of a version imports nothing that the host does not have.
+pub(super) fn check(
+    component: &Component,
+    engine: &Engine,
+    version: ContractVersion,
+) -> Result<(), LoadError> {
+    let unknown: Vec<_> = imports(component, engine)
         .into_iter()
         .filter(|name| !is_offered(name, version))
         .collect();
     if unknown.is_empty() {
-        Ok(version)
+        Ok(())
     } else {
         Err(LoadError::Imports {
             names: listed(&unknown),

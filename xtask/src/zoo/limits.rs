@@ -581,8 +581,8 @@ pub(super) const LIMITS: &[Limit] = &[
         "unknown imports are left to the linker",
         &[edit(
             "host/sandbox/src/admission.rs",
-            "    imports::check(component, sandbox.engine())?;\n",
-            "    let _ = imports::check(component, sandbox.engine());\n",
+            "    imports::check(component, sandbox.engine(), version)?;\n",
+            "    let _ = imports::check(component, sandbox.engine(), version);\n",
         )],
     ),
     limit(
