@@ -70,7 +70,8 @@ impl Notifier {
     }
 
     /// Notifies by another configuration from here on, in the tokio runtime that this is called in.
-    /// What waits for a receiver that stays is not lost; one that is named no more is tried once more.
+    /// What waits for a receiver that stays is not lost. One that is named no more is tried once more,
+    /// and goes on as before where it is named again meanwhile.
     pub(crate) fn set(&self, config: &Config, roots_changed: bool) {
         let now = Moment::now();
         let mut state = self.state();
@@ -81,28 +82,28 @@ impl Notifier {
             state.tell_webhooks(&change);
         }
         let mut wanted = destinations(config);
-        let is_gone = |address: &Address| !wanted.contains_key(address);
-        for (_, receiver) in state
-            .receivers
-            .extract_if(.., |address, _| is_gone(address))
-        {
-            receiver.with_mail(|mail| {
-                if let Mail::Alerts(alerts) = mail {
-                    // Nobody speaks of them there any more.
-                    alerts.end_all(now);
-                }
-            });
-            receiver.leave();
+        for (address, receiver) in &mut state.receivers {
+            if receiver.is_active() && !wanted.contains_key(address) {
+                receiver.with_mail(|mail| {
+                    if let Mail::Alerts(alerts) = mail {
+                        // Nobody speaks of them there any more.
+                        alerts.end_all(now);
+                    }
+                });
+                self.retire(address.clone(), receiver);
+            }
         }
         let manner = Manner {
             labels: config.notify.alertmanager.labels.clone(),
             resend: config.notify.alertmanager.resend,
             site: state.site.clone(),
         };
-        for (address, receiver) in &state.receivers {
-            if let Some(destination) = wanted.remove(address) {
-                receiver.redirect(destination, roots_changed);
-            }
+        for (address, receiver) in &mut state.receivers {
+            let Some(destination) = wanted.remove(address) else {
+                continue;
+            };
+            receiver.redirect(destination, roots_changed);
+            receiver.revive();
             receiver.with_mail(|mail| {
                 if let Mail::Alerts(alerts) = mail {
                     alerts.adopt(manner.clone(), state.standings.firing(), now);
@@ -156,12 +157,38 @@ impl Notifier {
         }
     }
 
+    /// Lets a receiver hear the last, which the configuration names no more, and removes it.
+    fn retire(&self, address: Address, receiver: &mut Receiver) {
+        let at = tokio::time::Instant::now() + RETIRE_TIMEOUT;
+        let drained = receiver.retire(at);
+        let desk = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout_at(at, drained).await;
+            if let Some(desk) = desk.upgrade() {
+                Self(desk).remove_retired(&address);
+            }
+        });
+    }
+
+    /// Removes a receiver, unless it was revived.
+    fn remove_retired(&self, address: &Address) {
+        let mut state = self.state();
+        let retired = state.receivers.get(address);
+        if retired.is_some_and(Receiver::is_retired)
+            && let Some(receiver) = state.receivers.remove(address)
+        {
+            receiver.end();
+            // Still under the lock: a new receiver of this name has series of its own.
+            self.0.metrics.receiver_removed(&address.to_string());
+        }
+    }
+
     /// Tries once more what waits, until `patience` is over, and ends. What lasts is left to last: a
     /// host that is restarted goes on with it, and what one that is gone had said ends by itself.
     pub(crate) async fn shut_down(&self, patience: Duration) {
         let receivers = std::mem::take(&mut self.state().receivers);
         let until = Instant::now() + patience;
-        receivers.values().for_each(Receiver::begin_to_close);
+        receivers.values().for_each(Receiver::drain);
         for receiver in receivers.into_values() {
             let left = until.saturating_duration_since(Instant::now());
             receiver.close(left).await;
@@ -178,7 +205,8 @@ impl State {
         self.tell_webhooks(change);
         let now = Moment::now();
         let told = (change.event != Event::Resolved).then_some((&change.found, change.told));
-        for receiver in self.receivers.values() {
+        let active = self.receivers.values();
+        for receiver in active.filter(|receiver| receiver.is_active()) {
             receiver.with_mail(|mail| {
                 if let Mail::Alerts(alerts) = mail {
                     alerts.set(&change.found.check, told, now);
@@ -193,7 +221,7 @@ impl State {
         }
         let mut body: Option<Bytes> = None;
         for (address, receiver) in &self.receivers {
-            if matches!(address, Address::Webhook(_)) {
+            if matches!(address, Address::Webhook(_)) && receiver.is_active() {
                 let body = body.get_or_insert_with(|| {
                     self.numbers += 1;
                     let id = format!("{:016x}-{}", self.origin, self.numbers);
@@ -241,6 +269,9 @@ impl std::fmt::Debug for Notifier {
         write!(f, "Notifier({receivers})")
     }
 }
+
+/// How long a receiver that the configuration names no more has to hear the last.
+const RETIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_lite::FutureExt as _;
 use tokio::sync::{Notify as Bell, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
 use super::alerts::{Alerts, Moment, Next};
 use super::backoff::{Backoff, random};
@@ -33,8 +33,8 @@ pub(super) enum Address {
 pub(super) struct Receiver {
     shared: Arc<Shared>,
     way: watch::Sender<Arc<Way>>,
-    /// From here on what waits is tried once more, and that is all.
-    closing: CancellationToken,
+    /// Set while the configuration does not name it: when it ends at the latest.
+    retires_at: Option<Instant>,
     thread: OutgoingThread,
 }
 
@@ -44,6 +44,18 @@ struct Shared {
     bell: Bell,
     trouble: Mutex<Trouble>,
     metrics: Metrics,
+    phase: watch::Sender<Phase>,
+}
+
+/// What the task does with what waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Delivers it, for as long as it takes.
+    Open,
+    /// Tries each request once more, up to the first that fails.
+    Draining,
+    /// Nothing, until the phase is another one.
+    Drained,
 }
 
 /// What waits.
@@ -56,7 +68,7 @@ pub(super) enum Mail {
 struct Postman {
     shared: Arc<Shared>,
     way: watch::Receiver<Arc<Way>>,
-    closing: CancellationToken,
+    phase: watch::Receiver<Phase>,
     backoff: Backoff,
 }
 
@@ -78,20 +90,20 @@ impl Receiver {
             bell: Bell::new(),
             trouble: Mutex::default(),
             metrics,
+            phase: watch::Sender::new(Phase::Open),
         });
         shared.show_waiting();
         let (way, followed) = watch::channel(Way::new(destination));
-        let closing = CancellationToken::new();
         let postman = Postman {
-            shared: Arc::clone(&shared),
             way: followed,
-            closing: closing.clone(),
+            phase: shared.phase.subscribe(),
+            shared: Arc::clone(&shared),
             backoff: Backoff::default(),
         };
         Ok(Self {
             shared,
             way,
-            closing,
+            retires_at: None,
             thread: OutgoingThread::start(postman.run())?,
         })
     }
@@ -129,35 +141,58 @@ impl Receiver {
         });
     }
 
-    /// From here on what waits is tried once more, and that is all.
-    pub(super) fn begin_to_close(&self) {
-        self.closing.cancel();
+    /// Whether the configuration names it.
+    pub(super) fn is_active(&self) -> bool {
+        self.retires_at.is_none()
     }
 
-    /// Tries once more what waits, until `patience` is over.
+    /// Drains until `at`, unless it is revived before; the future ends when it is drained or revived.
+    pub(super) fn retire(&mut self, at: Instant) -> impl Future<Output = ()> + Send + 'static {
+        self.retires_at = Some(at);
+        self.drain();
+        self.shared.drained()
+    }
+
+    /// Delivers again, where it had to retire.
+    pub(super) fn revive(&mut self) {
+        if self.retires_at.take().is_some() {
+            self.shared.phase.send_replace(Phase::Open);
+        }
+    }
+
+    /// Whether it had to retire, and is drained or has had its time.
+    pub(super) fn is_retired(&self) -> bool {
+        let is_drained = *self.shared.phase.borrow() == Phase::Drained;
+        self.retires_at
+            .is_some_and(|at| is_drained || at <= Instant::now())
+    }
+
+    /// From here on each request that waits is tried once more, up to the first that fails.
+    pub(super) fn drain(&self) {
+        self.shared.phase.send_if_modified(|phase| {
+            let is_open = *phase == Phase::Open;
+            if is_open {
+                *phase = Phase::Draining;
+            }
+            is_open
+        });
+    }
+
+    /// Waits until it is drained, or until `patience` is over, and ends it.
     pub(super) async fn close(self, patience: Duration) {
-        let Self {
-            shared,
-            closing,
-            thread,
-            way,
-        } = self;
-        closing.cancel();
-        thread.join(patience).await;
-        drop(way);
+        self.drain();
+        let _ = tokio::time::timeout(patience, self.shared.drained()).await;
+        self.end();
+    }
+
+    /// Ends it; what waits is lost.
+    pub(super) fn end(self) {
+        let Self { shared, thread, .. } = self;
+        drop(thread);
         let left = shared.waiting();
         if left > 0 {
             shared.dropped(left);
         }
-    }
-
-    /// Takes leave of a receiver that the configuration names no more.
-    pub(super) fn leave(self) {
-        tokio::spawn(async move {
-            let shared = Arc::clone(&self.shared);
-            self.close(FAREWELL).await;
-            shared.metrics.receiver_removed(&shared.address.to_string());
-        });
     }
 }
 
@@ -168,6 +203,15 @@ impl Shared {
 
     fn trouble(&self) -> MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends when nothing is to be drained any more.
+    fn drained(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut phase = self.phase.subscribe();
+        async move {
+            // It can't change any more where the receiver is gone.
+            let _ = phase.wait_for(|phase| *phase != Phase::Draining).await;
+        }
     }
 
     fn waiting(&self) -> usize {
@@ -226,9 +270,6 @@ impl Postman {
             self.shared.metrics.host_panic();
             self.shared.metrics.notified(&receiver, "failed");
             self.shared.mail().ended(true);
-            if self.closing.is_cancelled() {
-                return;
-            }
             let wait = self.backoff.next(random());
             self.pause(wait).await;
         }
@@ -240,16 +281,29 @@ impl Postman {
             match next {
                 Next::Post(body) => {
                     if let Some(wait) = self.post(body).await {
-                        if self.closing.is_cancelled() {
-                            return;
-                        }
                         self.pause(wait).await;
                     }
                 }
-                Next::Wait(_) if self.closing.is_cancelled() => return,
+                Next::Wait(_) if self.is_draining() => self.stay_drained().await,
                 Next::Wait(until) => self.rest(until).await,
             }
         }
+    }
+
+    fn is_draining(&self) -> bool {
+        *self.phase.borrow() != Phase::Open
+    }
+
+    /// Says that it is drained, and waits until it is revived.
+    async fn stay_drained(&mut self) {
+        self.shared.phase.send_if_modified(|phase| {
+            let is_draining = *phase == Phase::Draining;
+            if is_draining {
+                *phase = Phase::Drained;
+            }
+            is_draining
+        });
+        let _ = self.phase.wait_for(|phase| *phase != Phase::Drained).await;
     }
 
     /// Makes one request; answers how long to wait before it is made once more, where it has to be.
@@ -284,15 +338,18 @@ impl Postman {
 
     /// Waits before a request is made once more. Another way is tried at once.
     async fn pause(&mut self, wait: Duration) {
+        if self.is_draining() {
+            return self.stay_drained().await;
+        }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             Ok(()) = self.way.changed() => self.backoff.reset(),
-            () = self.closing.cancelled() => {}
+            _ = self.phase.changed() => {}
         }
     }
 
     /// Waits until there may be something to do.
-    async fn rest(&self, until: Option<tokio::time::Instant>) {
+    async fn rest(&mut self, until: Option<Instant>) {
         let due = async {
             match until {
                 Some(until) => tokio::time::sleep_until(until).await,
@@ -302,7 +359,7 @@ impl Postman {
         tokio::select! {
             () = due => {}
             () = self.shared.bell.notified() => {}
-            () = self.closing.cancelled() => {}
+            _ = self.phase.changed() => {}
         }
     }
 }
@@ -320,9 +377,6 @@ impl fmt::Display for Address {
         }
     }
 }
-
-/// How long one that the configuration names no more has to hear the last.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
