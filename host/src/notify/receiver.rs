@@ -17,7 +17,7 @@ use super::backoff::{Backoff, random};
 use super::queue::Queue;
 use super::trouble::Trouble;
 use super::way::{Destination, Failure, Way};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, ReceiverMetrics, Requested};
 use crate::outgoing::OutgoingThread;
 
 /// Who is told.
@@ -43,7 +43,8 @@ struct Shared {
     mail: Mutex<Mail>,
     bell: Bell,
     trouble: Mutex<Trouble>,
-    metrics: Metrics,
+    metrics: ReceiverMetrics,
+    of_host: Metrics,
     phase: watch::Sender<Phase>,
 }
 
@@ -85,14 +86,15 @@ impl Receiver {
         metrics: Metrics,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
+            metrics: metrics.receiver(&address.to_string()),
+            of_host: metrics,
             address,
             mail: Mutex::new(mail),
             bell: Bell::new(),
             trouble: Mutex::default(),
-            metrics,
             phase: watch::Sender::new(Phase::Open),
         });
-        shared.show_waiting();
+        shared.metrics.waiting(shared.waiting());
         let (way, followed) = watch::channel(Way::new(destination));
         let postman = Postman {
             way: followed,
@@ -110,8 +112,10 @@ impl Receiver {
 
     /// Changes what waits, and has it brought there.
     pub(super) fn with_mail(&self, change: impl FnOnce(&mut Mail)) {
-        change(&mut self.shared.mail());
-        self.shared.show_waiting();
+        let mut mail = self.shared.mail();
+        change(&mut mail);
+        self.shared.metrics.waiting(mail.len());
+        drop(mail);
         self.shared.bell.notify_one();
     }
 
@@ -218,16 +222,16 @@ impl Shared {
         self.mail().len()
     }
 
-    fn show_waiting(&self) {
-        let waiting = self.waiting();
-        self.metrics
-            .notifications_waiting(&self.address.to_string(), waiting);
+    /// The request under way has come to its end, or is to be made once more.
+    fn ended(&self, once_more: bool) {
+        let mut mail = self.mail();
+        mail.ended(once_more);
+        self.metrics.waiting(mail.len());
     }
 
     fn dropped(&self, count: usize) {
-        let address = self.address.to_string();
-        self.metrics.notifications_dropped(&address, count);
-        self.trouble().dropped(&address, count);
+        self.metrics.dropped(count);
+        self.trouble().dropped(&self.address.to_string(), count);
     }
 }
 
@@ -267,9 +271,9 @@ impl Postman {
                 receiver,
                 "the host panicked while it delivered notifications, they are tried again"
             );
-            self.shared.metrics.host_panic();
-            self.shared.metrics.notified(&receiver, "failed");
-            self.shared.mail().ended(true);
+            self.shared.of_host.host_panic();
+            self.shared.metrics.requested(Requested::Failed);
+            self.shared.ended(true);
             let wait = self.backoff.next(random());
             self.pause(wait).await;
         }
@@ -311,28 +315,30 @@ impl Postman {
         let way = Arc::clone(&self.way.borrow_and_update());
         let posted = way.post(body).await;
         let is_to_be_tried = matches!(posted, Err(Failure::Later(..)));
-        self.shared.mail().ended(is_to_be_tried);
-        self.shared.show_waiting();
+        self.shared.ended(is_to_be_tried);
         let address = self.shared.address.to_string();
         let (result, wait) = match posted {
             Ok(()) => {
                 self.shared.trouble().over(&address);
-                ("sent", None)
+                (Requested::Sent, None)
             }
             Err(Failure::Refused(why)) => {
                 self.shared.trouble().refused(&address, &why);
-                ("refused", None)
+                (Requested::Refused, None)
             }
             Err(Failure::Later(why, pause)) => {
                 self.shared.trouble().failed(&address, &why);
                 let wait = self.backoff.next(random());
-                ("failed", Some(pause.map_or(wait, |pause| pause.max(wait))))
+                (
+                    Requested::Failed,
+                    Some(pause.map_or(wait, |pause| pause.max(wait))),
+                )
             }
         };
         if wait.is_none() {
             self.backoff.reset();
         }
-        self.shared.metrics.notified(&address, result);
+        self.shared.metrics.requested(result);
         wait
     }
 

@@ -1,5 +1,6 @@
 //! Alerts through time, as an Alertmanager is sent them.
 
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -249,4 +250,73 @@ fn who_is_due_soon_goes_along() {
     assert_eq!(sent.shown(), ["b critical 240"]);
     sent.later(Duration::from_secs(50));
     assert_eq!(sent.shown(), ["a critical 240", "b critical 240"]);
+}
+
+/// Something that happens to alerts.
+#[derive(Clone, Debug)]
+enum Step {
+    Fires(u8, Status),
+    Ends(u8),
+    OtherLabels(bool),
+    Posted,
+    Ended { once_more: bool },
+    Later(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let status = prop_oneof![Just(Status::Unhealthy), Just(Status::Degraded)];
+    prop_oneof![
+        4 => (0..5_u8, status).prop_map(|(check, status)| Step::Fires(check, status)),
+        2 => (0..5_u8).prop_map(Step::Ends),
+        1 => any::<bool>().prop_map(Step::OtherLabels),
+        3 => Just(Step::Posted),
+        3 => any::<bool>().prop_map(|once_more| Step::Ended { once_more }),
+        2 => (0..1000_u64).prop_map(Step::Later),
+    ]
+}
+
+impl Sent {
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Fires(check, status) => {
+                self.fire(&found(&format!("check-{check}"), true, ""), *status);
+            }
+            Step::Ends(check) => self.end(&format!("check-{check}")),
+            Step::OtherLabels(are_other) => {
+                let labels = "[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'";
+                let manner = manner(if *are_other { labels } else { "" });
+                self.alerts.adopt(manner, std::iter::empty(), self.now);
+            }
+            Step::Posted => drop(self.posted()),
+            Step::Ended { once_more } => self.alerts.ended(*once_more, self.now),
+            Step::Later(seconds) => self.later(Duration::from_secs(*seconds)),
+        }
+    }
+}
+
+proptest! {
+    /// What is kept beside the alerts, so that none has to be looked for, is what a search would find.
+    #[test]
+    fn what_is_counted_and_sorted_beside_the_alerts_is_true_of_them(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut sent = Sent::new();
+        for step in &steps {
+            sent.take(step);
+            let Alerts { alerts, of_checks, due, news, .. } = &sent.alerts;
+            prop_assert_eq!(*news, alerts.values().filter(|alert| alert.is_news).count());
+            let all = alerts.iter().map(|(number, alert)| (alert.due, *number));
+            prop_assert_eq!(due, &all.collect::<BTreeSet<_>>());
+            let of_check = |check: &CheckName| -> Vec<_> {
+                let all = alerts.iter().filter(|(_, alert)| alert.check == *check);
+                all.map(|(number, _)| *number).collect()
+            };
+            prop_assert_eq!(of_checks.values().map(Vec::len).sum::<usize>(), alerts.len());
+            for (check, numbers) in of_checks {
+                let mut numbers = numbers.clone();
+                numbers.sort_unstable();
+                prop_assert_eq!(numbers, of_check(check));
+            }
+        }
+    }
 }
