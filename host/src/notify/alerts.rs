@@ -31,7 +31,7 @@ pub(super) struct Manner {
 #[derive(Debug)]
 pub(super) struct Alerts {
     manner: Manner,
-    alerts: BTreeMap<Number, Alert>,
+    all: BTreeMap<Number, Alert>,
     of_checks: BTreeMap<CheckName, Vec<Number>>,
     /// When each is to be sent.
     due: BTreeSet<(Instant, Number)>,
@@ -100,7 +100,7 @@ impl Alerts {
     pub(super) fn new(manner: Manner) -> Self {
         Self {
             manner,
-            alerts: BTreeMap::new(),
+            all: BTreeMap::new(),
             of_checks: BTreeMap::new(),
             due: BTreeSet::new(),
             news: 0,
@@ -132,14 +132,13 @@ impl Alerts {
                     }
                     self.insert(number, alert);
                 }
-                // It begins anew.
-                (true, Some(_)) => {}
                 (false, Some(_)) => self.insert(number, alert),
                 (false, None) if alert.was_sent => {
                     alert.end(now);
                     self.add(alert);
                 }
-                (false, None) => {}
+                // It begins anew, or ends before anybody could know of it.
+                (true, Some(_)) | (false, None) => {}
             }
         }
         if let Some(next) = next {
@@ -187,12 +186,12 @@ impl Alerts {
         let due = self.due.range(..=(horizon, Number::MAX));
         (self.under_way).extend(due.take(MOST_AT_ONCE).map(|&(_, number)| number));
         for number in &self.under_way {
-            if let Some(alert) = self.alerts.get_mut(number) {
+            if let Some(alert) = self.all.get_mut(number) {
                 alert.was_sent = true;
             }
         }
         let sent = self.under_way.iter();
-        let sent = sent.filter_map(|number| self.alerts.get(number));
+        let sent = sent.filter_map(|number| self.all.get(number));
         let posted: Vec<_> = sent
             .map(|alert| Posted {
                 labels: &alert.labels,
@@ -230,7 +229,7 @@ impl Alerts {
     /// When the first one is due; those that ended long ago are let go of on the way there.
     fn first_due(&mut self, now: Moment) -> Option<Instant> {
         while let Some(&(due, number)) = self.due.first() {
-            let alert = self.alerts.get(&number);
+            let alert = self.all.get(&number);
             if due > now.instant || !alert.is_some_and(|alert| alert.is_over(now)) {
                 return Some(due);
             }
@@ -250,11 +249,11 @@ impl Alerts {
         of_check.push(number);
         self.due.insert((alert.due, number));
         self.news += usize::from(alert.is_news);
-        self.alerts.insert(number, alert);
+        self.all.insert(number, alert);
     }
 
     fn remove(&mut self, number: Number) -> Option<Alert> {
-        let alert = self.alerts.remove(&number)?;
+        let alert = self.all.remove(&number)?;
         self.news -= usize::from(alert.is_news);
         self.due.remove(&(alert.due, number));
         if let Some(of_check) = self.of_checks.get_mut(&alert.check) {

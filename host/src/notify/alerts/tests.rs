@@ -303,15 +303,15 @@ proptest! {
         let mut sent = Sent::new();
         for step in &steps {
             sent.take(step);
-            let Alerts { alerts, of_checks, due, news, .. } = &sent.alerts;
-            prop_assert_eq!(*news, alerts.values().filter(|alert| alert.is_news).count());
-            let all = alerts.iter().map(|(number, alert)| (alert.due, *number));
-            prop_assert_eq!(due, &all.collect::<BTreeSet<_>>());
+            let Alerts { all, of_checks, due, news, .. } = &sent.alerts;
+            prop_assert_eq!(*news, all.values().filter(|alert| alert.is_news).count());
+            let of_all = all.iter().map(|(number, alert)| (alert.due, *number));
+            prop_assert_eq!(due, &of_all.collect::<BTreeSet<_>>());
             let of_check = |check: &CheckName| -> Vec<_> {
-                let all = alerts.iter().filter(|(_, alert)| alert.check == *check);
-                all.map(|(number, _)| *number).collect()
+                let of_it = all.iter().filter(|(_, alert)| alert.check == *check);
+                of_it.map(|(number, _)| *number).collect()
             };
-            prop_assert_eq!(of_checks.values().map(Vec::len).sum::<usize>(), alerts.len());
+            prop_assert_eq!(of_checks.values().map(Vec::len).sum::<usize>(), all.len());
             for (check, numbers) in of_checks {
                 let mut numbers = numbers.clone();
                 numbers.sort_unstable();
