@@ -6,10 +6,10 @@
 
 mod alerts;
 mod backoff;
+mod instance;
 mod payload;
 mod queue;
 mod receiver;
-mod site;
 mod standing;
 mod trouble;
 mod way;
@@ -21,13 +21,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use self::alerts::{Alerts, Manner, Moment};
+use self::alerts::{AlertTemplate, Alerts, Moment};
 use self::backoff::random;
+use self::instance::InstanceInfo;
 use self::payload::payload;
 use self::queue::Queue;
 use self::receiver::{Address, Mail, Receiver};
-use self::site::Site;
-use self::standing::{Change, Event, Found, Rules, Standings};
+use self::standing::{Change, Event, LastResult, Rules, Standings};
 use self::way::Destination;
 use crate::check::{CheckName, Status};
 use crate::config::Config;
@@ -36,9 +36,9 @@ use crate::recorder::Turn;
 
 /// A way to those who are notified. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Notifier(Arc<Desk>);
+pub(crate) struct Notifier(Arc<Inner>);
 
-struct Desk {
+struct Inner {
     metrics: Metrics,
     state: Mutex<State>,
 }
@@ -46,7 +46,7 @@ struct Desk {
 #[derive(Default)]
 struct State {
     rules: Rules,
-    site: Site,
+    instance: InstanceInfo,
     standings: Standings,
     receivers: BTreeMap<Address, Receiver>,
     /// What the notifications of this host are numbered after.
@@ -61,7 +61,7 @@ impl Notifier {
             origin: random(),
             ..State::default()
         };
-        let notifier = Self(Arc::new(Desk {
+        let notifier = Self(Arc::new(Inner {
             metrics,
             state: Mutex::new(state),
         }));
@@ -77,7 +77,7 @@ impl Notifier {
         let mut state = self.state();
         let state = &mut *state;
         state.rules = Rules::new(config);
-        state.site = Site::new(&config.notify);
+        state.instance = InstanceInfo::new(&config.notify);
         for change in state.standings.reconsider(&state.rules, now.time) {
             state.tell_webhooks(&change);
         }
@@ -93,10 +93,10 @@ impl Notifier {
                 self.retire(address.clone(), receiver);
             }
         }
-        let manner = Manner {
+        let template = AlertTemplate {
             labels: config.notify.alertmanager.labels.clone(),
             resend: config.notify.alertmanager.resend,
-            site: state.site.clone(),
+            instance: state.instance.clone(),
         };
         for (address, receiver) in &mut state.receivers {
             let Some(destination) = wanted.remove(address) else {
@@ -106,7 +106,7 @@ impl Notifier {
             receiver.revive();
             receiver.with_mail(|mail| {
                 if let Mail::Alerts(alerts) = mail {
-                    alerts.adopt(manner.clone(), state.standings.firing(), now);
+                    alerts.adopt(template.clone(), state.standings.firing(), now);
                 }
             });
         }
@@ -114,8 +114,8 @@ impl Notifier {
             let mail = match address {
                 Address::Webhook(_) => Mail::Queue(Queue::default()),
                 Address::Alertmanager(_) => {
-                    let mut alerts = Alerts::new(manner.clone());
-                    alerts.adopt(manner.clone(), state.standings.firing(), now);
+                    let mut alerts = Alerts::new(template.clone());
+                    alerts.adopt(template.clone(), state.standings.firing(), now);
                     Mail::Alerts(alerts)
                 }
             };
@@ -161,11 +161,11 @@ impl Notifier {
     fn retire(&self, address: Address, receiver: &mut Receiver) {
         let at = tokio::time::Instant::now() + RETIRE_TIMEOUT;
         let drained = receiver.retire(at);
-        let desk = Arc::downgrade(&self.0);
+        let inner = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             let _ = tokio::time::timeout_at(at, drained).await;
-            if let Some(desk) = desk.upgrade() {
-                Self(desk).remove_retired(&address);
+            if let Some(inner) = inner.upgrade() {
+                Self(inner).remove_retired(&address);
             }
         });
     }
@@ -225,7 +225,7 @@ impl State {
                 let body = body.get_or_insert_with(|| {
                     self.numbers += 1;
                     let id = format!("{:016x}-{}", self.origin, self.numbers);
-                    payload(change, &id, &self.site)
+                    payload(change, &id, &self.instance)
                 });
                 receiver.put(body.clone());
             }
@@ -247,10 +247,10 @@ fn destinations(config: &Config) -> BTreeMap<Address, Destination> {
     alertmanagers.chain(webhooks).collect()
 }
 
-fn found(turn: &Turn<'_>) -> Found {
+fn found(turn: &Turn<'_>) -> LastResult {
     let report = turn.report;
     let plugin = turn.facts.and_then(|facts| facts.plugin.as_ref());
-    Found {
+    LastResult {
         check: turn.check.clone(),
         plugin: plugin.map(|plugin| plugin.name.clone()),
         version: plugin.and_then(|plugin| plugin.version.clone()),

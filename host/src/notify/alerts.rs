@@ -14,23 +14,23 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::instance::InstanceInfo;
 use super::payload::milliseconds;
-use super::site::Site;
-use super::standing::{Found, Told};
+use super::standing::{ActiveAlert, LastResult};
 use crate::check::{CheckName, Status};
 
 /// What alerts have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Manner {
+pub(super) struct AlertTemplate {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) resend: Duration,
-    pub(super) site: Site,
+    pub(super) instance: InstanceInfo,
 }
 
 /// The alerts of one Alertmanager. What a change or a request costs does not grow with their number.
 #[derive(Debug)]
 pub(super) struct Alerts {
-    manner: Manner,
+    template: AlertTemplate,
     all: BTreeMap<Number, Alert>,
     of_checks: BTreeMap<CheckName, Vec<Number>>,
     /// When each is to be sent.
@@ -97,9 +97,9 @@ impl Moment {
 }
 
 impl Alerts {
-    pub(super) fn new(manner: Manner) -> Self {
+    pub(super) fn new(template: AlertTemplate) -> Self {
         Self {
-            manner,
+            template,
             all: BTreeMap::new(),
             of_checks: BTreeMap::new(),
             due: BTreeSet::new(),
@@ -113,7 +113,7 @@ impl Alerts {
     pub(super) fn set(
         &mut self,
         check: &CheckName,
-        told: Option<(&Arc<Found>, Told)>,
+        told: Option<(&Arc<LastResult>, ActiveAlert)>,
         now: Moment,
     ) {
         let mut next = told.map(|(found, told)| self.alert(found, told, now));
@@ -146,14 +146,14 @@ impl Alerts {
         }
     }
 
-    /// Takes in all that is so, and another manner of saying it.
+    /// Takes in all that is so, and another template.
     pub(super) fn adopt<'f>(
         &mut self,
-        manner: Manner,
-        firing: impl Iterator<Item = (&'f Arc<Found>, Told)>,
+        template: AlertTemplate,
+        firing: impl Iterator<Item = (&'f Arc<LastResult>, ActiveAlert)>,
         now: Moment,
     ) {
-        self.manner = manner;
+        self.template = template;
         let mut quiet: BTreeSet<_> = self.of_checks.keys().cloned().collect();
         for (found, told) in firing {
             quiet.remove(&found.check);
@@ -166,7 +166,7 @@ impl Alerts {
 
     /// Takes in that none of it is said here any more.
     pub(super) fn end_all(&mut self, now: Moment) {
-        self.adopt(self.manner.clone(), std::iter::empty(), now);
+        self.adopt(self.template.clone(), std::iter::empty(), now);
     }
 
     /// What is due; it is under way from here on.
@@ -179,10 +179,10 @@ impl Alerts {
             return Next::Wait(Some(first));
         }
         let ends_at = (now.time)
-            .checked_add(self.manner.resend.saturating_mul(ROUNDS_TO_LAST))
+            .checked_add(self.template.resend.saturating_mul(ROUNDS_TO_LAST))
             .unwrap_or(Timestamp::MAX);
         // Alerts that are due soon go along.
-        let horizon = now.instant + self.manner.resend / 4;
+        let horizon = now.instant + self.template.resend / 4;
         let due = self.due.range(..=(horizon, Number::MAX));
         (self.under_way).extend(due.take(MOST_AT_ONCE).map(|&(_, number)| number));
         for number in &self.under_way {
@@ -215,7 +215,7 @@ impl Alerts {
             // One that has changed since has another number, and is due.
             if let Some(mut alert) = self.remove(number) {
                 alert.is_news = false;
-                alert.due = now.instant + self.manner.resend;
+                alert.due = now.instant + self.template.resend;
                 self.insert(number, alert);
             }
         }
@@ -266,12 +266,12 @@ impl Alerts {
     }
 
     /// An alert that begins.
-    fn alert(&self, found: &Found, told: Told, now: Moment) -> Alert {
+    fn alert(&self, found: &LastResult, told: ActiveAlert, now: Moment) -> Alert {
         Alert {
             check: found.check.clone(),
             labels: self.labels(found, told),
             annotations: annotations(found, told),
-            url: self.manner.site.page_of(&found.check),
+            url: self.template.instance.page_of(&found.check),
             starts_at: told.turned,
             ends_at: None,
             due: now.instant,
@@ -281,7 +281,7 @@ impl Alerts {
     }
 
     /// What an alert is known by: nothing that can change while it lasts.
-    fn labels(&self, found: &Found, told: Told) -> BTreeMap<String, String> {
+    fn labels(&self, found: &LastResult, told: ActiveAlert) -> BTreeMap<String, String> {
         let name = match told.status {
             Status::Unhealthy => "VitalsCheckUnhealthy",
             Status::Unknown => "VitalsCheckUnknown",
@@ -292,11 +292,16 @@ impl Alerts {
             ("check", found.check.as_str()),
             ("plugin", found.plugin.as_deref().unwrap_or_default()),
             ("severity", told.severity(found.critical)),
-            ("instance", &self.manner.site.instance),
+            ("instance", &self.template.instance.name),
         ];
         let own = own.into_iter().filter(|(_, value)| !value.is_empty());
         let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        self.manner.labels.clone().into_iter().chain(own).collect()
+        self.template
+            .labels
+            .clone()
+            .into_iter()
+            .chain(own)
+            .collect()
     }
 }
 
@@ -315,7 +320,7 @@ impl Alert {
     }
 }
 
-fn annotations(found: &Found, told: Told) -> BTreeMap<&'static str, String> {
+fn annotations(found: &LastResult, told: ActiveAlert) -> BTreeMap<&'static str, String> {
     let (check, status) = (&found.check, told.status);
     let code = found.code.map_or("", |code| code.as_str());
     let all = [

@@ -138,8 +138,8 @@ fn guest_reports(sentry: &Sentry, check: &str, message: &str) -> Option<String> 
 }
 
 async fn flushed(sentry: &Sentry) {
-    let desk = sentry.0.as_ref().unwrap();
-    assert!(desk.courier.flush(Duration::from_secs(30)).await);
+    let inner = sentry.0.as_ref().unwrap();
+    assert!(inner.courier.flush(Duration::from_secs(30)).await);
 }
 
 fn turn(sentry: &Sentry, check: &str, before: Status, status: Status, report: &RunReport) {
@@ -410,12 +410,12 @@ async fn a_server_that_never_answers_holds_nobody_up() {
         sentry.message(Severity::Error, "x");
     }
     assert!(taken > 0);
-    let desk = sentry.0.as_ref().unwrap();
+    let inner = sentry.0.as_ref().unwrap();
     assert!(
-        !desk.courier.flush(Duration::from_millis(100)).await,
+        !inner.courier.flush(Duration::from_millis(100)).await,
         "the first is still under way"
     );
-    assert!(desk.losses.take() > 0);
+    assert!(inner.losses.take() > 0);
 }
 
 #[tokio::test]

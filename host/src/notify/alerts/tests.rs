@@ -13,18 +13,18 @@ struct Sent {
     now: Moment,
 }
 
-fn manner(text: &str) -> Manner {
+fn template(text: &str) -> AlertTemplate {
     let config = format!("[notify]\ninstance = 'eu-1'\nexternal_url = 'http://v.test'\n{text}");
     let notify = config.parse::<Config>().expect("a configuration").notify;
-    Manner {
+    AlertTemplate {
         labels: notify.alertmanager.labels.clone(),
         resend: notify.alertmanager.resend,
-        site: Site::new(&notify),
+        instance: InstanceInfo::new(&notify),
     }
 }
 
-fn found(check: &str, critical: bool, message: &str) -> Arc<Found> {
-    Arc::new(Found {
+fn found(check: &str, critical: bool, message: &str) -> Arc<LastResult> {
+    Arc::new(LastResult {
         check: check.parse().expect("a name"),
         plugin: Some("http".into()),
         version: None,
@@ -40,7 +40,7 @@ fn found(check: &str, critical: bool, message: &str) -> Arc<Found> {
 impl Sent {
     fn new() -> Self {
         Self {
-            alerts: Alerts::new(manner("")),
+            alerts: Alerts::new(template("")),
             now: Moment {
                 instant: Instant::now(),
                 time: "2026-01-27T10:30:00Z".parse().expect("a time"),
@@ -53,15 +53,15 @@ impl Sent {
         self.now.time += time;
     }
 
-    fn told(&self, status: Status) -> Told {
-        Told {
+    fn told(&self, status: Status) -> ActiveAlert {
+        ActiveAlert {
             status,
             since: self.now.time,
             turned: self.now.time,
         }
     }
 
-    fn fire(&mut self, found: &Arc<Found>, status: Status) {
+    fn fire(&mut self, found: &Arc<LastResult>, status: Status) {
         let told = self.told(status);
         self.alerts.set(&found.check, Some((found, told)), self.now);
     }
@@ -112,7 +112,7 @@ impl Sent {
 #[test]
 fn an_alert_says_what_is_wrong_where_and_until_when_to_believe_it() {
     let mut sent = Sent::new();
-    let team = manner("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
+    let team = template("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
     sent.alerts.adopt(team, std::iter::empty(), sent.now);
     sent.fire(&found("orders", true, "no answer"), Status::Unhealthy);
     assert_eq!(sent.alerts.len(), 1);
@@ -208,7 +208,7 @@ fn another_manner_ends_what_was_said_in_the_one_before() {
     sent.fire(&found("b", true, ""), Status::Unhealthy);
     sent.delivered();
     let told = sent.told(Status::Unhealthy);
-    let other = manner("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
+    let other = template("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
     sent.alerts
         .adopt(other.clone(), [(&a, told)].into_iter(), sent.now);
     assert_eq!(
@@ -284,8 +284,8 @@ impl Sent {
             Step::Ends(check) => self.end(&format!("check-{check}")),
             Step::OtherLabels(are_other) => {
                 let labels = "[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'";
-                let manner = manner(if *are_other { labels } else { "" });
-                self.alerts.adopt(manner, std::iter::empty(), self.now);
+                let template = template(if *are_other { labels } else { "" });
+                self.alerts.adopt(template, std::iter::empty(), self.now);
             }
             Step::Posted => drop(self.posted()),
             Step::Ended { once_more } => self.alerts.ended(*once_more, self.now),
