@@ -28,6 +28,7 @@ pub mod board;
 mod catalog;
 pub mod check;
 pub mod config;
+mod delivery;
 #[doc(hidden)]
 pub mod fuzzing;
 mod host;

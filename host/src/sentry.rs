@@ -1,15 +1,14 @@
 //! Reports of failures to Sentry. A value that is handed down; without a DSN nothing leaves.
 //!
 //! Whoever reports never waits: an event is made, counted against a [`RateLimiter`], cleaned of secrets
-//! and handed to the [`Courier`]. Of the crate `sentry` only the protocol is used: no hub, no panic
+//! and handed to the [`Transport`]. Of the crate `sentry` only the protocol is used: no hub, no panic
 //! hook, no integrations.
 
 mod breadcrumbs;
-mod courier;
 mod event;
-mod losses;
 mod rate_limiter;
 mod scrub;
+mod transport;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,13 +22,13 @@ use sentry::protocol::{ClientSdkInfo, Event};
 use sentry::types::Dsn;
 
 use self::breadcrumbs::Breadcrumbs;
-use self::courier::Courier;
 pub(crate) use self::event::NotLoaded;
-use self::losses::Losses;
 use self::rate_limiter::{Rate, RateLimiter};
 use self::scrub::Scrubber;
+use self::transport::{Transport, left_out};
 use crate::check::{CheckName, Digest, PluginName, Status};
 use crate::config::{Config, Secrets};
+use crate::delivery::DropCounter;
 use crate::metrics::Metrics;
 use crate::plugin::{ErrorTracker, GuestReport, RootsError, Severity};
 use crate::recorder::Turn;
@@ -40,12 +39,12 @@ pub(crate) struct Sentry(Option<Arc<Inner>>);
 
 /// Where reports are made, counted and sent.
 struct Inner {
-    courier: Courier,
+    transport: Transport,
     release: String,
     environment: String,
     scrubber: ArcSwap<Scrubber>,
     breadcrumbs: Breadcrumbs,
-    losses: Arc<Losses>,
+    dropped: Arc<DropCounter>,
     /// For what the host found.
     findings: RateLimiter,
     /// For what guests report. Apart, so that a noisy one can't use up what failures need.
@@ -89,15 +88,15 @@ impl Sentry {
         let dsn = dsn.expose_secret().parse::<Dsn>();
         let dsn = dsn.map_err(|error| NoReports::Dsn(error.to_string()))?;
         let release = config.release.clone();
-        let losses = Arc::new(Losses::default());
+        let dropped = Arc::new(DropCounter::default());
         let now = Instant::now();
         Ok(Self(Some(Arc::new(Inner {
-            courier: Courier::new(&dsn, roots, Arc::clone(&losses), metrics)?,
+            transport: Transport::new(&dsn, roots, Arc::clone(&dropped), metrics)?,
             release: release.unwrap_or_else(|| RELEASE.into()),
             environment: config.environment.clone(),
             scrubber: ArcSwap::from_pointee(Scrubber::new(secrets)),
             breadcrumbs: Breadcrumbs::default(),
-            losses,
+            dropped,
             findings: RateLimiter::new(OF_ALL, OF_EACH_SOURCE, now),
             of_guests: RateLimiter::new(OF_ALL, OF_EACH_GUEST, now),
             of_program: RateLimiter::new(OF_ALL, OF_ALL, now),
@@ -189,7 +188,7 @@ impl Sentry {
     /// Waits for events to leave, for at most `patience`.
     pub(crate) async fn flush(&self, patience: Duration) {
         if let Some(inner) = &self.0
-            && !inner.courier.flush(patience).await
+            && !inner.transport.flush(patience).await
         {
             tracing::warn!(?patience, "not all reports to Sentry could be sent");
         }
@@ -205,7 +204,7 @@ impl Inner {
         event: impl FnOnce() -> Event<'static>,
     ) -> Option<String> {
         if !rate_limiter.take(source, Instant::now()) {
-            self.losses.count("there are too many of them");
+            left_out(&self.dropped, 1, "there are too many of them");
             return None;
         }
         let mut event = event();
@@ -218,13 +217,14 @@ impl Inner {
             packages: Vec::new(),
         }));
         event.breadcrumbs.values = self.breadcrumbs.so_far();
-        let lost = self.losses.take();
+        let lost = self.dropped.take();
         if lost > 0 {
             event.extra.insert("left_out_before".into(), lost.into());
         }
         self.scrubber.load().scrub(&mut event);
         let id = event.event_id.simple().to_string();
-        self.courier.send(event).then_some(id)
+        self.transport.send(event);
+        Some(id)
     }
 }
 

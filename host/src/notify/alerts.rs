@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -18,6 +17,7 @@ use super::instance::InstanceInfo;
 use super::payload::milliseconds;
 use super::standing::{ActiveAlert, LastResult};
 use crate::check::{CheckName, Status};
+use crate::delivery::{Moment, Next, Outbox};
 
 /// What alerts have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,21 +60,6 @@ struct Alert {
     was_sent: bool,
 }
 
-/// One and the same moment by both clocks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    pub(super) instant: Instant,
-    pub(super) time: Timestamp,
-}
-
-/// What is to be done next.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    Post(Bytes),
-    /// Nothing before this moment.
-    Wait(Option<Instant>),
-}
-
 /// An alert as the API takes it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -85,15 +70,6 @@ struct Posted<'a> {
     ends_at: Timestamp,
     #[serde(rename = "generatorURL", skip_serializing_if = "Option::is_none")]
     generator_url: Option<&'a str>,
-}
-
-impl Moment {
-    pub(super) fn now() -> Self {
-        Self {
-            instant: Instant::now(),
-            time: Timestamp::now(),
-        }
-    }
 }
 
 impl Alerts {
@@ -167,63 +143,6 @@ impl Alerts {
     /// Takes in that none of it is said here any more.
     pub(super) fn end_all(&mut self, now: Moment) {
         self.adopt(self.template.clone(), std::iter::empty(), now);
-    }
-
-    /// What is due; it is under way from here on.
-    pub(super) fn next(&mut self, now: Moment) -> Next {
-        self.under_way.clear();
-        let Some(first) = self.first_due(now) else {
-            return Next::Wait(None);
-        };
-        if first > now.instant {
-            return Next::Wait(Some(first));
-        }
-        let ends_at = (now.time)
-            .checked_add(self.template.resend.saturating_mul(ROUNDS_TO_LAST))
-            .unwrap_or(Timestamp::MAX);
-        // Alerts that are due soon go along.
-        let horizon = now.instant + self.template.resend / 4;
-        let due = self.due.range(..=(horizon, Number::MAX));
-        (self.under_way).extend(due.take(MOST_AT_ONCE).map(|&(_, number)| number));
-        for number in &self.under_way {
-            if let Some(alert) = self.all.get_mut(number) {
-                alert.was_sent = true;
-            }
-        }
-        let sent = self.under_way.iter();
-        let sent = sent.filter_map(|number| self.all.get(number));
-        let posted: Vec<_> = sent
-            .map(|alert| Posted {
-                labels: &alert.labels,
-                annotations: &alert.annotations,
-                starts_at: milliseconds(alert.starts_at),
-                ends_at: milliseconds(alert.ends_at.unwrap_or(ends_at)),
-                generator_url: alert.url.as_deref(),
-            })
-            .collect();
-        let body = serde_json::to_vec(&posted).expect("alerts have string keys only");
-        Next::Post(body.into())
-    }
-
-    /// What was under way has come to its end, or is to be tried once more.
-    pub(super) fn ended(&mut self, once_more: bool, now: Moment) {
-        let under_way = std::mem::take(&mut self.under_way);
-        if once_more {
-            return;
-        }
-        for number in under_way {
-            // One that has changed since has another number, and is due.
-            if let Some(mut alert) = self.remove(number) {
-                alert.is_news = false;
-                alert.due = now.instant + self.template.resend;
-                self.insert(number, alert);
-            }
-        }
-    }
-
-    /// How many have something to say that has not arrived.
-    pub(super) fn len(&self) -> usize {
-        self.news
     }
 
     /// When the first one is due; those that ended long ago are let go of on the way there.
@@ -302,6 +221,62 @@ impl Alerts {
             .into_iter()
             .chain(own)
             .collect()
+    }
+}
+
+impl Outbox for Alerts {
+    fn next(&mut self, now: Moment) -> Next {
+        self.under_way.clear();
+        let Some(first) = self.first_due(now) else {
+            return Next::Wait(None);
+        };
+        if first > now.instant {
+            return Next::Wait(Some(first));
+        }
+        let ends_at = (now.time)
+            .checked_add(self.template.resend.saturating_mul(ROUNDS_TO_LAST))
+            .unwrap_or(Timestamp::MAX);
+        // Alerts that are due soon go along.
+        let horizon = now.instant + self.template.resend / 4;
+        let due = self.due.range(..=(horizon, Number::MAX));
+        (self.under_way).extend(due.take(MOST_AT_ONCE).map(|&(_, number)| number));
+        for number in &self.under_way {
+            if let Some(alert) = self.all.get_mut(number) {
+                alert.was_sent = true;
+            }
+        }
+        let sent = self.under_way.iter();
+        let sent = sent.filter_map(|number| self.all.get(number));
+        let posted: Vec<_> = sent
+            .map(|alert| Posted {
+                labels: &alert.labels,
+                annotations: &alert.annotations,
+                starts_at: milliseconds(alert.starts_at),
+                ends_at: milliseconds(alert.ends_at.unwrap_or(ends_at)),
+                generator_url: alert.url.as_deref(),
+            })
+            .collect();
+        let body = serde_json::to_vec(&posted).expect("alerts have string keys only");
+        Next::Post(body.into())
+    }
+
+    fn ended(&mut self, once_more: bool, now: Moment) {
+        let under_way = std::mem::take(&mut self.under_way);
+        if once_more {
+            return;
+        }
+        for number in under_way {
+            // One that has changed since has another number, and is due.
+            if let Some(mut alert) = self.remove(number) {
+                alert.is_news = false;
+                alert.due = now.instant + self.template.resend;
+                self.insert(number, alert);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.news
     }
 }
 
