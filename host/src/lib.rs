@@ -25,6 +25,7 @@
 
 pub mod board;
 mod catalog;
+mod delivery;
 mod event_log;
 mod events;
 #[doc(hidden)]

@@ -13,6 +13,7 @@ mod guests;
 mod host;
 mod moment;
 mod plugins;
+mod receiver;
 mod requests;
 mod service;
 mod sink;
@@ -26,6 +27,7 @@ use prometheus::TextEncoder;
 
 pub use family::{FAMILIES, Family};
 pub(crate) use moment::Moment;
+pub(crate) use receiver::{ReceiverMetrics, Requested};
 pub(crate) use requests::{Requests, method};
 pub use service::{Counter, Gauge, Histogram, MetricError, ServiceMetrics};
 
@@ -179,24 +181,12 @@ impl Metrics {
         }
     }
 
-    /// A request with notifications has come to its end.
-    pub(crate) fn notified(&self, receiver: &str, result: &'static str) {
-        if let Some(recorder) = &self.0 {
-            recorder.host.notified(receiver, result);
-        }
-    }
-
-    /// So many notifications were lost.
-    pub(crate) fn notifications_dropped(&self, receiver: &str, count: usize) {
-        if let Some(recorder) = &self.0 {
-            recorder.host.notifications_dropped(receiver, count);
-        }
-    }
-
-    /// So many notifications wait for a receiver, which has all its series from here on.
-    pub(crate) fn notifications_waiting(&self, receiver: &str, count: usize) {
-        if let Some(recorder) = &self.0 {
-            recorder.host.notifications_waiting(receiver, count);
+    /// Where what becomes of the notifications of a receiver is counted. It has all its series from here
+    /// on.
+    pub(crate) fn receiver(&self, receiver: &str) -> ReceiverMetrics {
+        match &self.0 {
+            Some(recorder) => recorder.host.receiver(receiver),
+            None => ReceiverMetrics::ignored(),
         }
     }
 

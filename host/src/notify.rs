@@ -5,41 +5,36 @@
 //! there. A value that is handed down; without receivers nothing leaves.
 
 mod alerts;
-mod backoff;
+mod instance;
 mod payload;
-mod queue;
 mod receiver;
 mod sink;
-mod site;
 mod standing;
-mod trouble;
-mod way;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use self::alerts::{Alerts, Manner, Moment};
-use self::backoff::random;
+use self::alerts::{AlertTemplate, Alerts};
+use self::instance::InstanceInfo;
 use self::payload::payload;
-use self::queue::Queue;
-use self::receiver::{Address, Mail, Receiver};
-use self::site::Site;
-use self::standing::{Change, Event, Found, Rules, Standings};
-use self::way::Destination;
+use self::receiver::{Notifications, Receiver, ReceiverId};
+use self::standing::{Change, Event, LastResult, Rules, Standings};
 use crate::check::CheckName;
 use crate::config::Config;
+use crate::delivery::{Moment, Queue, Target, random};
 use crate::events::Transition;
 use crate::metrics::Metrics;
 
 /// A way to those who are notified. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Notifier(Arc<Desk>);
+pub(crate) struct Notifier(Arc<Inner>);
 
-struct Desk {
+struct Inner {
     metrics: Metrics,
     state: Mutex<State>,
 }
@@ -47,9 +42,9 @@ struct Desk {
 #[derive(Default)]
 struct State {
     rules: Rules,
-    site: Site,
+    instance: InstanceInfo,
     standings: Standings,
-    receivers: BTreeMap<Address, Receiver>,
+    receivers: BTreeMap<ReceiverId, Receiver>,
     /// What the notifications of this host are numbered after.
     origin: u64,
     numbers: u64,
@@ -62,7 +57,7 @@ impl Notifier {
             origin: random(),
             ..State::default()
         };
-        let notifier = Self(Arc::new(Desk {
+        let notifier = Self(Arc::new(Inner {
             metrics,
             state: Mutex::new(state),
         }));
@@ -71,61 +66,55 @@ impl Notifier {
     }
 
     /// Notifies by another configuration from here on, in the tokio runtime that this is called in.
-    /// What waits for a receiver that stays is not lost; one that is named no more is tried once more.
+    /// What waits for a receiver that stays is not lost. One that is named no more is tried once more,
+    /// and goes on as before where it is named again meanwhile.
     fn set(&self, config: &Config, roots_changed: bool) {
         let now = Moment::now();
         let mut state = self.state();
         let state = &mut *state;
         state.rules = Rules::new(config);
-        state.site = Site::new(&config.notify);
+        state.instance = InstanceInfo::new(&config.notify);
         for change in state.standings.reconsider(&state.rules, now.time) {
             state.tell_webhooks(&change);
         }
-        let mut wanted = destinations(config);
-        let is_gone = |address: &Address| !wanted.contains_key(address);
-        for (_, receiver) in state
-            .receivers
-            .extract_if(.., |address, _| is_gone(address))
-        {
-            receiver.with_mail(|mail| {
-                if let Mail::Alerts(alerts) = mail {
-                    // Nobody speaks of them there any more.
-                    alerts.end_all(now);
-                }
-            });
-            receiver.leave();
+        let mut wanted = targets(config);
+        for (id, receiver) in &mut state.receivers {
+            if receiver.is_active() && !wanted.contains_key(id) {
+                // The host says nothing of them there any more.
+                receiver.with_alerts(|alerts| alerts.end_all(now));
+                self.retire(id.clone(), receiver);
+            }
         }
-        let manner = Manner {
+        let template = AlertTemplate {
             labels: config.notify.alertmanager.labels.clone(),
             resend: config.notify.alertmanager.resend,
-            site: state.site.clone(),
+            instance: state.instance.clone(),
         };
-        for (address, receiver) in &state.receivers {
-            if let Some(destination) = wanted.remove(address) {
-                receiver.redirect(destination, roots_changed);
-            }
-            receiver.with_mail(|mail| {
-                if let Mail::Alerts(alerts) = mail {
-                    alerts.adopt(manner.clone(), state.standings.firing(), now);
-                }
+        for (id, receiver) in &mut state.receivers {
+            let Some(target) = wanted.remove(id) else {
+                continue;
+            };
+            receiver.activate(target, roots_changed);
+            receiver.with_alerts(|alerts| {
+                alerts.adopt(template.clone(), state.standings.firing(), now);
             });
         }
-        for (address, destination) in wanted {
-            let mail = match address {
-                Address::Webhook(_) => Mail::Queue(Queue::default()),
-                Address::Alertmanager(_) => {
-                    let mut alerts = Alerts::new(manner.clone());
-                    alerts.adopt(manner.clone(), state.standings.firing(), now);
-                    Mail::Alerts(alerts)
+        for (id, target) in wanted {
+            let notifications = match id {
+                ReceiverId::Webhook(_) => Notifications::Webhook(Queue::new(MOST_WAITING)),
+                ReceiverId::Alertmanager(_) => {
+                    let mut alerts = Alerts::new(template.clone());
+                    alerts.adopt(template.clone(), state.standings.firing(), now);
+                    Notifications::Alertmanager(alerts)
                 }
             };
             let metrics = self.0.metrics.clone();
-            match Receiver::start(address.clone(), mail, destination, metrics) {
+            match Receiver::start(&id, notifications, target, metrics) {
                 Ok(receiver) => {
-                    state.receivers.insert(address, receiver);
+                    state.receivers.insert(id, receiver);
                 }
                 Err(error) => tracing::error!(
-                    receiver = address.to_string(),
+                    receiver = id.to_string(),
                     error = error.to_string(),
                     "receiver is not notified, no thread can be started for it"
                 ),
@@ -152,16 +141,42 @@ impl Notifier {
         }
     }
 
+    /// Lets a receiver hear the last, which the configuration names no more, and removes it.
+    fn retire(&self, id: ReceiverId, receiver: &mut Receiver) {
+        let at = Instant::now() + RETIRE_TIMEOUT;
+        let drained = receiver.retire(at);
+        let inner = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout_at(at, drained).await;
+            if let Some(inner) = inner.upgrade() {
+                Self(inner).remove_retired(&id);
+            }
+        });
+    }
+
+    /// Removes a receiver, unless it was revived.
+    fn remove_retired(&self, id: &ReceiverId) {
+        let mut state = self.state();
+        let retired = state.receivers.get(id);
+        if retired.is_some_and(Receiver::is_retired)
+            && let Some(receiver) = state.receivers.remove(id)
+        {
+            receiver.end();
+            // Still under the lock: a new receiver of this name has series of its own.
+            self.0.metrics.receiver_removed(&id.to_string());
+        }
+    }
+
     /// Tries once more what waits, until `patience` is over, and ends. What lasts is left to last: a
     /// host that is restarted goes on with it, and what one that is gone had said ends by itself.
     async fn shut_down(&self, patience: Duration) {
         let receivers = std::mem::take(&mut self.state().receivers);
         let until = Instant::now() + patience;
-        receivers.values().for_each(Receiver::begin_to_close);
-        for receiver in receivers.into_values() {
-            let left = until.saturating_duration_since(Instant::now());
-            receiver.close(left).await;
+        let drained: Vec<_> = receivers.values().map(Receiver::drain).collect();
+        for drained in drained {
+            let _ = tokio::time::timeout_at(until, drained).await;
         }
+        receivers.into_values().for_each(Receiver::end);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -174,12 +189,9 @@ impl State {
         self.tell_webhooks(change);
         let now = Moment::now();
         let told = (change.event != Event::Resolved).then_some((&change.found, change.told));
-        for receiver in self.receivers.values() {
-            receiver.with_mail(|mail| {
-                if let Mail::Alerts(alerts) = mail {
-                    alerts.set(&change.found.check, told, now);
-                }
-            });
+        let active = self.receivers.values();
+        for receiver in active.filter(|receiver| receiver.is_active()) {
+            receiver.with_alerts(|alerts| alerts.set(&change.found.check, told, now));
         }
     }
 
@@ -188,37 +200,37 @@ impl State {
             return;
         }
         let mut body: Option<Bytes> = None;
-        for (address, receiver) in &self.receivers {
-            if matches!(address, Address::Webhook(_)) {
+        for (id, receiver) in &self.receivers {
+            if matches!(id, ReceiverId::Webhook(_)) && receiver.is_active() {
                 let body = body.get_or_insert_with(|| {
                     self.numbers += 1;
                     let id = format!("{:016x}-{}", self.origin, self.numbers);
-                    payload(change, &id, &self.site)
+                    payload(change, &id, &self.instance)
                 });
-                receiver.put(body.clone());
+                receiver.push(body.clone());
             }
         }
     }
 }
 
 /// Each receiver that a configuration names.
-fn destinations(config: &Config) -> BTreeMap<Address, Destination> {
+fn targets(config: &Config) -> BTreeMap<ReceiverId, Target> {
     let (notify, roots) = (&config.notify, &config.tls.roots);
     let alertmanagers = notify.alertmanager.urls.iter().map(|url| {
-        let destination = Destination::alertmanager(url, notify, roots);
-        (Address::Alertmanager(url.clone()), destination)
+        let target = receiver::alertmanager(url, notify, roots);
+        (ReceiverId::Alertmanager(url.clone()), target)
     });
     let webhooks = notify.webhooks.iter().map(|(name, webhook)| {
-        let destination = Destination::webhook(webhook, notify, roots);
-        (Address::Webhook(name.clone()), destination)
+        let target = receiver::webhook(webhook, notify, roots);
+        (ReceiverId::Webhook(name.clone()), target)
     });
     alertmanagers.chain(webhooks).collect()
 }
 
-fn found(turn: &Transition<'_>) -> Found {
+fn found(turn: &Transition<'_>) -> LastResult {
     let report = turn.report;
     let plugin = turn.facts.and_then(|facts| facts.plugin.as_ref());
-    Found {
+    LastResult {
         check: turn.check.clone(),
         plugin: plugin.map(|plugin| plugin.name.clone()),
         version: plugin.and_then(|plugin| plugin.version.clone()),
@@ -237,6 +249,11 @@ impl std::fmt::Debug for Notifier {
         write!(f, "Notifier({receivers})")
     }
 }
+
+/// How many messages may wait for one webhook.
+const MOST_WAITING: usize = 1024;
+/// How long a receiver that the configuration names no more has to hear the last.
+const RETIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

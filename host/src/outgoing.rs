@@ -34,12 +34,18 @@ pub(crate) enum NoConnections {
     Client(String),
 }
 
-/// A client that follows no redirects. Servers of `https` URLs have to be ones that `roots` trust; none
+/// A client that follows no redirects and uses no proxy. Servers of `https` URLs have to be ones that `roots` trust; none
 /// are needed otherwise, so that a machine without roots can reach a server beside it still. Blocks
 /// while they are read.
 pub(crate) fn client(roots: Option<&[Root]>, patience: Patience) -> Result<Client, NoConnections> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it takes no proxy from the environment"
+    )]
     let client = Client::builder()
         .user_agent(AGENT)
+        // What the configuration names is reached straight.
+        .no_proxy()
         .redirect(Policy::none())
         // The server chooses the version otherwise, and HTTP/2 has more to bound.
         .http1_only()

@@ -1,16 +1,15 @@
 //! Reports of failures to Sentry. A value that is handed down; without a DSN nothing leaves.
 //!
-//! Whoever reports never waits: an event is made, counted against a [`Budget`], cleaned of secrets
-//! and handed to the [`Courier`]. Of the crate `sentry` only the protocol is used: no hub, no panic
+//! Whoever reports never waits: an event is made, counted against a [`RateLimiter`], cleaned of secrets
+//! and handed to the [`Transport`]. Of the crate `sentry` only the protocol is used: no hub, no panic
 //! hook, no integrations.
 
-mod budget;
-mod courier;
+mod breadcrumbs;
 mod event;
-mod losses;
+mod rate_limiter;
 mod scrub;
 mod sink;
-mod trail;
+mod transport;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,41 +22,41 @@ use secrecy::ExposeSecret as _;
 use sentry::protocol::{ClientSdkInfo, Event};
 use sentry::types::Dsn;
 
-use self::budget::{Budget, Rate};
-use self::courier::Courier;
-use self::losses::Losses;
+use self::breadcrumbs::Breadcrumbs;
+use self::rate_limiter::{Rate, RateLimiter};
 use self::scrub::Scrubber;
-use self::trail::Trail;
+use self::transport::{Transport, left_out};
 use crate::check::{CheckName, Digest, ErrorTracker, GuestReport, PluginName, Severity, Status};
 use crate::config::{Config, Secrets};
+use crate::delivery::DropCounter;
 use crate::events::{PluginRejected, Transition};
 use crate::metrics::Metrics;
 use crate::trust::RootsError;
 
 /// A way to Sentry, or none. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Sentry(Option<Arc<Desk>>);
+pub(crate) struct Sentry(Option<Arc<Inner>>);
 
 /// Where reports are made, counted and sent.
-struct Desk {
-    courier: Courier,
+struct Inner {
+    transport: Transport,
     release: String,
     environment: String,
     scrubber: ArcSwap<Scrubber>,
-    trail: Trail,
-    losses: Arc<Losses>,
+    breadcrumbs: Breadcrumbs,
+    dropped: Arc<DropCounter>,
     /// For what the host found.
-    findings: Budget,
+    findings: RateLimiter,
     /// For what guests report. Apart, so that a noisy one can't use up what failures need.
-    of_guests: Budget,
+    of_guests: RateLimiter,
     /// For what the program around the host reports.
-    of_program: Budget,
+    of_program: RateLimiter,
     /// Why the newest file of a plugin does not serve, where that was told.
-    told: Mutex<BTreeMap<PluginName, Told>>,
+    told: Mutex<BTreeMap<PluginName, LoadFailure>>,
 }
 
 #[derive(PartialEq, Eq)]
-struct Told {
+struct LoadFailure {
     digest: Option<Digest>,
     error: String,
 }
@@ -89,123 +88,123 @@ impl Sentry {
         let dsn = dsn.expose_secret().parse::<Dsn>();
         let dsn = dsn.map_err(|error| NoReports::Dsn(error.to_string()))?;
         let release = config.release.clone();
-        let losses = Arc::new(Losses::default());
+        let dropped = Arc::new(DropCounter::default());
         let now = Instant::now();
-        Ok(Self(Some(Arc::new(Desk {
-            courier: Courier::new(&dsn, roots, Arc::clone(&losses), metrics)?,
+        Ok(Self(Some(Arc::new(Inner {
+            transport: Transport::new(&dsn, roots, Arc::clone(&dropped), metrics)?,
             release: release.unwrap_or_else(|| RELEASE.into()),
             environment: config.environment.clone(),
             scrubber: ArcSwap::from_pointee(Scrubber::new(secrets)),
-            trail: Trail::default(),
-            losses,
-            findings: Budget::new(OF_ALL, OF_EACH_SOURCE, now),
-            of_guests: Budget::new(OF_ALL, OF_EACH_GUEST, now),
-            of_program: Budget::new(OF_ALL, OF_ALL, now),
+            breadcrumbs: Breadcrumbs::default(),
+            dropped,
+            findings: RateLimiter::new(OF_ALL, OF_EACH_SOURCE, now),
+            of_guests: RateLimiter::new(OF_ALL, OF_EACH_GUEST, now),
+            of_program: RateLimiter::new(OF_ALL, OF_ALL, now),
             told: Mutex::default(),
         }))))
     }
 
     /// Takes in the secrets of another configuration.
     pub(crate) fn keep_secret(&self, secrets: &Secrets) {
-        let Some(desk) = &self.0 else { return };
-        if let Some(next) = desk.scrubber.load().followed_by(secrets) {
-            desk.scrubber.store(Arc::new(next));
+        let Some(inner) = &self.0 else { return };
+        if let Some(next) = inner.scrubber.load().followed_by(secrets) {
+            inner.scrubber.store(Arc::new(next));
         }
     }
 
     /// Takes in that the status of a check has turned. One that turned unhealthy is reported, after
     /// what led there: one event a turn, grouped by check and code.
     pub(crate) fn turned(&self, turn: &Transition<'_>) {
-        let Some(desk) = &self.0 else { return };
+        let Some(inner) = &self.0 else { return };
         if turn.status == Status::Unhealthy {
-            desk.report(&desk.findings, turn.check.as_str(), || {
+            inner.report(&inner.findings, turn.check.as_str(), || {
                 event::turned_unhealthy(turn)
             });
         }
         // A host that starts would push everything else out.
         if turn.before.is_some() || turn.status != Status::Healthy {
             let message = turn.report.outcome.message();
-            let message = desk.scrubber.load().clean(message.as_str());
-            let crumb = trail::transition(turn.check, turn.before, turn.status, &message);
-            desk.trail.record(crumb);
+            let message = inner.scrubber.load().clean(message.as_str());
+            let crumb = breadcrumbs::transition(turn.check, turn.before, turn.status, &message);
+            inner.breadcrumbs.record(crumb);
         }
     }
 
     /// Reports that a file does not serve as a plugin, unless that was the last thing to be told of
     /// that plugin.
     pub(crate) fn not_loaded(&self, failure: &PluginRejected<'_>) {
-        let Some(desk) = &self.0 else { return };
-        let told = Told {
+        let Some(inner) = &self.0 else { return };
+        let told = LoadFailure {
             digest: failure.digest,
             error: failure.error.to_string(),
         };
         let plugin = failure.plugin;
-        let mut all = desk.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = inner.told.lock().unwrap_or_else(PoisonError::into_inner);
         if all.get(plugin) == Some(&told) {
             return;
         }
         all.insert(plugin.clone(), told);
         drop(all);
-        desk.report(&desk.findings, &format!("plugin {plugin}"), || {
+        inner.report(&inner.findings, &format!("plugin {plugin}"), || {
             event::not_loaded(failure)
         });
     }
 
     /// Reports that a plugin comes from another directory from here on.
     pub(crate) fn plugin_moved(&self, plugin: &PluginName, from: &str, to: &str) {
-        let Some(desk) = &self.0 else { return };
-        desk.report(&desk.findings, &format!("plugin {plugin} moved"), || {
+        let Some(inner) = &self.0 else { return };
+        inner.report(&inner.findings, &format!("plugin {plugin} moved"), || {
             event::plugin_moved(plugin, from, to)
         });
     }
 
     /// Takes in that a plugin serves, or is gone: what fails from here on is news.
     pub(crate) fn forget(&self, plugin: &PluginName) {
-        let Some(desk) = &self.0 else { return };
-        let mut told = desk.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(inner) = &self.0 else { return };
+        let mut told = inner.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.remove(plugin);
     }
 
     /// Reports that the host's own code panicked at a `place`, in words that are the same each time.
     pub(crate) fn panicked(&self, place: &str, check: Option<&CheckName>, what: Option<&str>) {
-        let Some(desk) = &self.0 else { return };
-        desk.report(&desk.findings, &format!("panic {place}"), || {
+        let Some(inner) = &self.0 else { return };
+        inner.report(&inner.findings, &format!("panic {place}"), || {
             event::panicked(place, check, what)
         });
     }
 
     /// Sends a message of the program around the host.
     pub(crate) fn message(&self, level: Severity, message: &str) -> Option<String> {
-        let desk = self.0.as_ref()?;
-        desk.report(&desk.of_program, "", || event::message(level, message))
+        let inner = self.0.as_ref()?;
+        inner.report(&inner.of_program, "", || event::message(level, message))
     }
 
     /// Sends an error of the program around the host, with its sources.
     pub(crate) fn error(&self, error: &dyn Error) -> Option<String> {
-        let desk = self.0.as_ref()?;
-        desk.report(&desk.of_program, "", || event::error(error))
+        let inner = self.0.as_ref()?;
+        inner.report(&inner.of_program, "", || event::error(error))
     }
 
     /// Waits for events to leave, for at most `patience`.
     async fn flush_within(&self, patience: Duration) {
-        if let Some(desk) = &self.0
-            && !desk.courier.flush(patience).await
+        if let Some(inner) = &self.0
+            && !inner.transport.flush(patience).await
         {
             tracing::warn!(?patience, "not all reports to Sentry could be sent");
         }
     }
 }
 
-impl Desk {
+impl Inner {
     /// Sends an event if `source` has one left, and answers its id.
     fn report(
         &self,
-        budget: &Budget,
+        rate_limiter: &RateLimiter,
         source: &str,
         event: impl FnOnce() -> Event<'static>,
     ) -> Option<String> {
-        if !budget.take(source, Instant::now()) {
-            self.losses.count("there are too many of them");
+        if !rate_limiter.take(source, Instant::now()) {
+            left_out(&self.dropped, 1, "there are too many of them");
             return None;
         }
         let mut event = event();
@@ -217,21 +216,22 @@ impl Desk {
             integrations: Vec::new(),
             packages: Vec::new(),
         }));
-        event.breadcrumbs.values = self.trail.so_far();
-        let lost = self.losses.take();
+        event.breadcrumbs.values = self.breadcrumbs.so_far();
+        let lost = self.dropped.take();
         if lost > 0 {
             event.extra.insert("left_out_before".into(), lost.into());
         }
         self.scrubber.load().scrub(&mut event);
         let id = event.event_id.simple().to_string();
-        self.courier.send(event).then_some(id)
+        self.transport.send(event);
+        Some(id)
     }
 }
 
 impl ErrorTracker for Sentry {
     fn capture(&self, report: &GuestReport<'_>) -> Option<String> {
-        let desk = self.0.as_ref()?;
-        desk.report(&desk.of_guests, report.check.as_str(), || {
+        let inner = self.0.as_ref()?;
+        inner.report(&inner.of_guests, report.check.as_str(), || {
             event::of_guest(report)
         })
     }
@@ -244,7 +244,7 @@ impl std::fmt::Debug for Sentry {
 }
 
 const RELEASE: &str = concat!("vitals@", env!("CARGO_PKG_VERSION"));
-/// What one budget lets out of all its sources together.
+/// What one limiter lets out of all its sources together.
 const OF_ALL: Rate = Rate {
     burst: 30,
     per_minute: 30,

@@ -11,6 +11,7 @@ use prometheus::{
 };
 
 use super::family::{self, Family};
+use super::receiver::{ReceiverMetrics, Requested};
 use super::requests::Requests;
 use crate::schedule::Skipped;
 
@@ -92,31 +93,23 @@ impl Host {
         self.disk_hangs.inc();
     }
 
-    pub(super) fn notified(&self, receiver: &str, result: &'static str) {
-        self.notifications
-            .with_label_values(&[receiver, result])
-            .inc();
-    }
-
-    pub(super) fn notifications_dropped(&self, receiver: &str, count: usize) {
-        let dropped = self.dropped.with_label_values(&[receiver]);
-        dropped.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
-    }
-
-    pub(super) fn notifications_waiting(&self, receiver: &str, count: usize) {
-        let waiting = self.waiting.with_label_values(&[receiver]);
-        waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
-        // They are there from the first, so that growth is seen.
-        self.notifications_dropped(receiver, 0);
-        for result in ["sent", "failed", "refused"] {
-            self.notifications.with_label_values(&[receiver, result]);
-        }
+    pub(super) fn receiver(&self, receiver: &str) -> ReceiverMetrics {
+        let requests = Requested::ALL.map(|result| {
+            let labels = [receiver, result.as_str()];
+            self.notifications.with_label_values(&labels)
+        });
+        ReceiverMetrics::counted(
+            requests,
+            self.dropped.with_label_values(&[receiver]),
+            self.waiting.with_label_values(&[receiver]),
+        )
     }
 
     pub(super) fn receiver_removed(&self, receiver: &str) {
-        // What was never counted is not there.
-        for result in ["sent", "failed", "refused"] {
-            let _ = self.notifications.remove_label_values(&[receiver, result]);
+        for result in Requested::ALL {
+            let labels = [receiver, result.as_str()];
+            // What was never counted is not there.
+            let _ = self.notifications.remove_label_values(&labels);
         }
         let _ = self.dropped.remove_label_values(&[receiver]);
         let _ = self.waiting.remove_label_values(&[receiver]);

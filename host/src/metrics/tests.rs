@@ -266,9 +266,7 @@ fn while_disabled_every_call_is_accepted_and_ignored() {
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
     metrics.runs_skipped(Skipped::Full, 1);
     metrics.host_panic();
-    metrics.notified("webhook/a", "sent");
-    metrics.notifications_waiting("webhook/a", 1);
-    metrics.notifications_dropped("webhook/a", 1);
+    metrics.receiver("webhook/a").dropped(1);
     assert!(!metrics.is_enabled());
     assert_eq!(metrics.encode(&Moment::default()), "");
 }
@@ -276,9 +274,10 @@ fn while_disabled_every_call_is_accepted_and_ignored() {
 #[test]
 fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
     let metrics = enabled();
-    metrics.notifications_waiting("webhook/a", 2);
-    metrics.notified("webhook/a", "sent");
-    metrics.notifications_dropped("webhook/a", 3);
+    let receiver = metrics.receiver("webhook/a");
+    receiver.waiting(2);
+    receiver.requested(Requested::Sent);
+    receiver.dropped(3);
     let shown = |metrics: &Metrics| {
         let text = metrics.encode(&Moment::default());
         let lines = text.lines().filter(|line| line.starts_with("vitals_notif"));
@@ -293,6 +292,9 @@ fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
     ];
     assert_eq!(shown(&metrics), expected);
     metrics.receiver_removed("webhook/a");
+    assert!(shown(&metrics).is_empty());
+    // A request that ends later brings nothing back.
+    receiver.requested(Requested::Sent);
     assert!(shown(&metrics).is_empty());
 }
 
@@ -327,7 +329,7 @@ fn every_family_is_there_once_with_its_help_and_the_labels_it_declares() {
     metrics
         .requests("/health")
         .answered("GET", http::StatusCode::OK, Duration::ZERO);
-    metrics.notifications_waiting("webhook/a", 0);
+    metrics.receiver("webhook/a");
     let statuses = vec![(name("a"), Status::Healthy)];
     let text = metrics.encode(&Moment {
         statuses,

@@ -5,42 +5,48 @@
 //! said ends by itself. One that has ended is sent for a while too, for an Alertmanager that was down.
 //! Prometheus does the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::instance::InstanceInfo;
 use super::payload::milliseconds;
-use super::site::Site;
-use super::standing::{Found, Told};
+use super::standing::{ActiveAlert, LastResult};
 use crate::check::{CheckName, Status};
+use crate::delivery::{Moment, Next, Outbox};
 
 /// What alerts have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Manner {
+pub(super) struct AlertTemplate {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) resend: Duration,
-    pub(super) site: Site,
+    pub(super) instance: InstanceInfo,
 }
 
-/// The alerts of one Alertmanager.
+/// The alerts of one Alertmanager. What a change or a request costs does not grow with their number.
 #[derive(Debug)]
 pub(super) struct Alerts {
-    manner: Manner,
-    of_checks: BTreeMap<CheckName, Vec<Alert>>,
-    /// The numbers of those under way.
-    under_way: Vec<u64>,
-    numbers: u64,
+    template: AlertTemplate,
+    all: BTreeMap<Number, Alert>,
+    of_checks: BTreeMap<CheckName, Vec<Number>>,
+    /// When each is to be sent.
+    due: BTreeSet<(Instant, Number)>,
+    /// How many are news.
+    news: usize,
+    under_way: Vec<Number>,
+    numbers: Number,
 }
+
+/// Of one state of an alert and no other: one that changes has another number.
+type Number = u64;
 
 #[derive(Debug)]
 struct Alert {
-    /// Of this and no other state of it.
-    number: u64,
+    check: CheckName,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<&'static str, String>,
     url: Option<String>,
@@ -52,21 +58,6 @@ struct Alert {
     is_news: bool,
     /// Whether somebody may know of it.
     was_sent: bool,
-}
-
-/// One and the same moment by both clocks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    pub(super) instant: Instant,
-    pub(super) time: Timestamp,
-}
-
-/// What is to be done next.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    Post(Bytes),
-    /// Nothing before this moment.
-    Wait(Option<Instant>),
 }
 
 /// An alert as the API takes it.
@@ -81,20 +72,14 @@ struct Posted<'a> {
     generator_url: Option<&'a str>,
 }
 
-impl Moment {
-    pub(super) fn now() -> Self {
-        Self {
-            instant: Instant::now(),
-            time: Timestamp::now(),
-        }
-    }
-}
-
 impl Alerts {
-    pub(super) fn new(manner: Manner) -> Self {
+    pub(super) fn new(template: AlertTemplate) -> Self {
         Self {
-            manner,
+            template,
+            all: BTreeMap::new(),
             of_checks: BTreeMap::new(),
+            due: BTreeSet::new(),
+            news: 0,
             under_way: Vec::new(),
             numbers: 0,
         }
@@ -104,62 +89,50 @@ impl Alerts {
     pub(super) fn set(
         &mut self,
         check: &CheckName,
-        told: Option<(&Arc<Found>, Told)>,
+        told: Option<(&Arc<LastResult>, ActiveAlert)>,
         now: Moment,
     ) {
-        let labels = told.map(|(found, told)| self.labels(found, told));
-        let mut numbers = self.numbers;
-        let alerts = self.of_checks.entry(check.clone()).or_default();
-        for alert in &mut *alerts {
-            let is_other = labels.as_ref() != Some(&alert.labels);
-            if is_other && alert.ends_at.is_none() {
-                numbers += 1;
-                alert.end(now, numbers);
+        let mut next = told.map(|(found, told)| self.alert(found, told, now));
+        for number in self.of_checks.get(check).cloned().unwrap_or_default() {
+            let Some(mut alert) = self.remove(number) else {
+                continue;
+            };
+            let is_same = next
+                .as_ref()
+                .is_some_and(|next| next.labels == alert.labels);
+            match (is_same, alert.ends_at) {
+                // It says what is so with its next round.
+                (true, None) => {
+                    if let Some(next) = next.take() {
+                        (alert.annotations, alert.url) = (next.annotations, next.url);
+                    }
+                    self.insert(number, alert);
+                }
+                (false, Some(_)) => self.insert(number, alert),
+                (false, None) if alert.was_sent => {
+                    alert.end(now);
+                    self.add(alert);
+                }
+                // It begins anew, or ends before anybody could know of it.
+                (true, Some(_)) | (false, None) => {}
             }
         }
-        alerts.retain(|alert| alert.was_sent || alert.ends_at.is_none());
-        if let (Some((found, told)), Some(labels)) = (told, labels) {
-            let annotations = annotations(found, told);
-            let url = self.manner.site.page_of(check);
-            match alerts.iter_mut().find(|alert| alert.labels == labels) {
-                // It is the same one, and says so with its next round.
-                Some(alert) if alert.ends_at.is_none() => {
-                    (alert.annotations, alert.url) = (annotations, url);
-                }
-                _ => {
-                    numbers += 1;
-                    alerts.retain(|alert| alert.labels != labels);
-                    alerts.push(Alert {
-                        number: numbers,
-                        labels,
-                        annotations,
-                        url,
-                        starts_at: told.turned,
-                        ends_at: None,
-                        due: now.instant,
-                        is_news: true,
-                        was_sent: false,
-                    });
-                }
-            }
+        if let Some(next) = next {
+            self.add(next);
         }
-        if alerts.is_empty() {
-            self.of_checks.remove(check);
-        }
-        self.numbers = numbers;
     }
 
-    /// Takes in all that is so, and another manner of saying it.
+    /// Takes in all that is so, and another template.
     pub(super) fn adopt<'f>(
         &mut self,
-        manner: Manner,
-        firing: impl Iterator<Item = (&'f Arc<Found>, Told)>,
+        template: AlertTemplate,
+        firing: impl Iterator<Item = (&'f Arc<LastResult>, ActiveAlert)>,
         now: Moment,
     ) {
-        self.manner = manner;
-        let mut quiet: Vec<_> = self.of_checks.keys().cloned().collect();
+        self.template = template;
+        let mut quiet: BTreeSet<_> = self.of_checks.keys().cloned().collect();
         for (found, told) in firing {
-            quiet.retain(|check| *check != found.check);
+            quiet.remove(&found.check);
             self.set(&found.check, Some((found, told)), now);
         }
         for check in quiet {
@@ -169,83 +142,65 @@ impl Alerts {
 
     /// Takes in that none of it is said here any more.
     pub(super) fn end_all(&mut self, now: Moment) {
-        self.adopt(self.manner.clone(), std::iter::empty(), now);
+        self.adopt(self.template.clone(), std::iter::empty(), now);
     }
 
-    /// What is due; it is under way from here on.
-    pub(super) fn next(&mut self, now: Moment) -> Next {
-        self.forget_old(now);
-        let ends_at = (now.time)
-            .checked_add(self.manner.resend.saturating_mul(ROUNDS_TO_LAST))
-            .unwrap_or(Timestamp::MAX);
-        let mut posted = Vec::new();
-        let mut next: Option<Instant> = None;
-        self.under_way.clear();
-        let mut alerts = self.of_checks.values().flatten();
-        let is_round = alerts.any(|alert| alert.due <= now.instant);
-        // Who is due soon goes along.
-        let due = now.instant
-            + if is_round {
-                self.manner.resend / 4
-            } else {
-                Duration::ZERO
-            };
-        for alert in self.of_checks.values_mut().flatten() {
-            if alert.due > due || posted.len() == MOST_AT_ONCE {
-                next = Some(next.map_or(alert.due, |next| next.min(alert.due)));
-                continue;
+    /// When the first one is due; those that ended long ago are let go of on the way there.
+    fn first_due(&mut self, now: Moment) -> Option<Instant> {
+        while let Some(&(due, number)) = self.due.first() {
+            let alert = self.all.get(&number);
+            if due > now.instant || !alert.is_some_and(|alert| alert.is_over(now)) {
+                return Some(due);
             }
-            alert.was_sent = true;
-            self.under_way.push(alert.number);
-            posted.push(Posted {
-                labels: &alert.labels,
-                annotations: &alert.annotations,
-                starts_at: milliseconds(alert.starts_at),
-                ends_at: milliseconds(alert.ends_at.unwrap_or(ends_at)),
-                generator_url: alert.url.as_deref(),
-            });
+            self.remove(number);
         }
-        if posted.is_empty() {
-            return Next::Wait(next);
-        }
-        let body = serde_json::to_vec(&posted).expect("alerts have string keys only");
-        Next::Post(body.into())
+        None
     }
 
-    /// What was under way has come to its end, or is to be tried once more.
-    pub(super) fn ended(&mut self, once_more: bool, now: Moment) {
-        let under_way = std::mem::take(&mut self.under_way);
-        if once_more {
-            return;
-        }
-        for alert in self.of_checks.values_mut().flatten() {
-            // One that has changed since has another number, and is due.
-            if under_way.contains(&alert.number) {
-                alert.is_news = false;
-                alert.due = now.instant + self.manner.resend;
+    /// Adds a state of an alert that nobody knows of yet.
+    fn add(&mut self, alert: Alert) {
+        self.numbers += 1;
+        self.insert(self.numbers, alert);
+    }
+
+    fn insert(&mut self, number: Number, alert: Alert) {
+        let of_check = self.of_checks.entry(alert.check.clone()).or_default();
+        of_check.push(number);
+        self.due.insert((alert.due, number));
+        self.news += usize::from(alert.is_news);
+        self.all.insert(number, alert);
+    }
+
+    fn remove(&mut self, number: Number) -> Option<Alert> {
+        let alert = self.all.remove(&number)?;
+        self.news -= usize::from(alert.is_news);
+        self.due.remove(&(alert.due, number));
+        if let Some(of_check) = self.of_checks.get_mut(&alert.check) {
+            of_check.retain(|other| *other != number);
+            if of_check.is_empty() {
+                self.of_checks.remove(&alert.check);
             }
         }
+        Some(alert)
     }
 
-    /// How many have something to say that has not arrived.
-    pub(super) fn len(&self) -> usize {
-        let alerts = self.of_checks.values().flatten();
-        alerts.filter(|alert| alert.is_news).count()
-    }
-
-    /// Lets go of what has ended long ago.
-    fn forget_old(&mut self, now: Moment) {
-        self.of_checks.retain(|_, alerts| {
-            alerts.retain(|alert| {
-                let since = alert.ends_at.map(|ended| now.time.duration_since(ended));
-                alert.is_news || since.is_none_or(|since| since.unsigned_abs() < TOLD_AFTER_END)
-            });
-            !alerts.is_empty()
-        });
+    /// An alert that begins.
+    fn alert(&self, found: &LastResult, told: ActiveAlert, now: Moment) -> Alert {
+        Alert {
+            check: found.check.clone(),
+            labels: self.labels(found, told),
+            annotations: annotations(found, told),
+            url: self.template.instance.page_of(&found.check),
+            starts_at: told.turned,
+            ends_at: None,
+            due: now.instant,
+            is_news: true,
+            was_sent: false,
+        }
     }
 
     /// What an alert is known by: nothing that can change while it lasts.
-    fn labels(&self, found: &Found, told: Told) -> BTreeMap<String, String> {
+    fn labels(&self, found: &LastResult, told: ActiveAlert) -> BTreeMap<String, String> {
         let name = match told.status {
             Status::Unhealthy => "VitalsCheckUnhealthy",
             Status::Unknown => "VitalsCheckUnknown",
@@ -256,25 +211,91 @@ impl Alerts {
             ("check", found.check.as_str()),
             ("plugin", found.plugin.as_deref().unwrap_or_default()),
             ("severity", told.severity(found.critical)),
-            ("instance", &self.manner.site.instance),
+            ("instance", &self.template.instance.name),
         ];
         let own = own.into_iter().filter(|(_, value)| !value.is_empty());
         let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        self.manner.labels.clone().into_iter().chain(own).collect()
+        self.template
+            .labels
+            .clone()
+            .into_iter()
+            .chain(own)
+            .collect()
+    }
+}
+
+impl Outbox for Alerts {
+    fn next(&mut self, now: Moment) -> Next {
+        self.under_way.clear();
+        let Some(first) = self.first_due(now) else {
+            return Next::Wait(None);
+        };
+        if first > now.instant {
+            return Next::Wait(Some(first));
+        }
+        let ends_at = (now.time)
+            .checked_add(self.template.resend.saturating_mul(ROUNDS_TO_LAST))
+            .unwrap_or(Timestamp::MAX);
+        // Alerts that are due soon go along.
+        let horizon = now.instant + self.template.resend / 4;
+        let due = self.due.range(..=(horizon, Number::MAX));
+        (self.under_way).extend(due.take(MOST_AT_ONCE).map(|&(_, number)| number));
+        for number in &self.under_way {
+            if let Some(alert) = self.all.get_mut(number) {
+                alert.was_sent = true;
+            }
+        }
+        let sent = self.under_way.iter();
+        let sent = sent.filter_map(|number| self.all.get(number));
+        let posted: Vec<_> = sent
+            .map(|alert| Posted {
+                labels: &alert.labels,
+                annotations: &alert.annotations,
+                starts_at: milliseconds(alert.starts_at),
+                ends_at: milliseconds(alert.ends_at.unwrap_or(ends_at)),
+                generator_url: alert.url.as_deref(),
+            })
+            .collect();
+        let body = serde_json::to_vec(&posted).expect("alerts have string keys only");
+        Next::Post(body.into())
+    }
+
+    fn ended(&mut self, once_more: bool, now: Moment) {
+        let under_way = std::mem::take(&mut self.under_way);
+        if once_more {
+            return;
+        }
+        for number in under_way {
+            // One that has changed since has another number, and is due.
+            if let Some(mut alert) = self.remove(number) {
+                alert.is_news = false;
+                alert.due = now.instant + self.template.resend;
+                self.insert(number, alert);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.news
     }
 }
 
 impl Alert {
-    fn end(&mut self, now: Moment, number: u64) {
-        self.number = number;
+    fn end(&mut self, now: Moment) {
         // One that ends before it starts is refused.
         self.ends_at = Some(now.time.max(self.starts_at));
         self.due = now.instant;
         self.is_news = true;
     }
+
+    /// Whether its end has been told for long enough.
+    fn is_over(&self, now: Moment) -> bool {
+        let since = self.ends_at.map(|ended| now.time.duration_since(ended));
+        !self.is_news && since.is_some_and(|since| since.unsigned_abs() >= TOLD_AFTER_END)
+    }
 }
 
-fn annotations(found: &Found, told: Told) -> BTreeMap<&'static str, String> {
+fn annotations(found: &LastResult, told: ActiveAlert) -> BTreeMap<&'static str, String> {
     let (check, status) = (&found.check, told.status);
     let code = found.code.map_or("", |code| code.as_str());
     let all = [

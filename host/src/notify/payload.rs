@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::site::Site;
+use super::instance::InstanceInfo;
 use super::standing::{Cause, Change, Event};
 use crate::check::{Code, Status};
 
@@ -34,7 +34,7 @@ struct Payload<'a> {
 }
 
 /// The body of a request.
-pub(super) fn payload(change: &Change, id: &str, site: &Site) -> Bytes {
+pub(super) fn payload(change: &Change, id: &str, instance: &InstanceInfo) -> Bytes {
     let Change {
         event,
         cause,
@@ -61,8 +61,8 @@ pub(super) fn payload(change: &Change, id: &str, site: &Site) -> Bytes {
         details: &found.details,
         since: milliseconds(told.since),
         at: milliseconds(*at),
-        instance: &site.instance,
-        url: site.page_of(&found.check),
+        instance: &instance.name,
+        url: instance.page_of(&found.check),
     };
     serde_json::to_vec(&payload)
         .expect("a payload has string keys only")

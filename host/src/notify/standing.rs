@@ -23,7 +23,7 @@ pub(super) struct Rules {
 
 /// What was found of a check when it last turned.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct LastResult {
     pub(super) check: CheckName,
     pub(super) plugin: Option<String>,
     /// That of the plugin.
@@ -42,13 +42,13 @@ pub(super) struct Standings(BTreeMap<CheckName, Standing>);
 
 #[derive(Debug)]
 struct Standing {
-    found: Arc<Found>,
-    told: Option<Told>,
+    found: Arc<LastResult>,
+    told: Option<ActiveAlert>,
 }
 
 /// What was told of a check, and has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct ActiveAlert {
     pub(super) status: Status,
     /// Since when there is anything to tell.
     pub(super) since: Timestamp,
@@ -66,9 +66,9 @@ pub(super) struct Change {
     /// What is shown; nothing where the check is gone.
     pub(super) to: Option<Status>,
     /// What is told from here on, or was until now.
-    pub(super) told: Told,
+    pub(super) told: ActiveAlert,
     pub(super) at: Timestamp,
-    pub(super) found: Arc<Found>,
+    pub(super) found: Arc<LastResult>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -95,9 +95,9 @@ pub(super) enum Cause {
 
 enum Verdict {
     Fires,
-    Rests,
+    Resolves,
     /// As it was.
-    Stays,
+    Unchanged,
 }
 
 impl Rules {
@@ -126,11 +126,11 @@ impl Rules {
             Status::Unknown => Some(Notified::Unknown),
         };
         match notified {
-            _ if !is_told => Verdict::Rests,
+            _ if !is_told => Verdict::Resolves,
             Some(notified) if self.on.contains(&notified) => Verdict::Fires,
             // Of what nothing is known, it is not known that it is well again either.
-            Some(Notified::Unknown) => Verdict::Stays,
-            _ => Verdict::Rests,
+            Some(Notified::Unknown) => Verdict::Unchanged,
+            _ => Verdict::Resolves,
         }
     }
 }
@@ -139,7 +139,7 @@ impl Standings {
     /// Takes in that a check has turned, or fails otherwise than before; answers what is to be told.
     pub(super) fn turned(
         &mut self,
-        found: Found,
+        found: LastResult,
         from: Option<Status>,
         rules: &Rules,
     ) -> Option<Change> {
@@ -150,13 +150,13 @@ impl Standings {
             .and_then(|standing| standing.told);
         let found = Arc::new(found);
         let (told, event) = match (rules.judge(&found.check, status), before) {
-            (Verdict::Fires, None) => (Some(Told::new(status, at)), Some(Event::Firing)),
+            (Verdict::Fires, None) => (Some(ActiveAlert::new(status, at)), Some(Event::Firing)),
             (Verdict::Fires, Some(told)) if told.status == status => {
                 (Some(told), Some(Event::Restated))
             }
             (Verdict::Fires, Some(told)) => (Some(told.turned(status, at)), Some(Event::Firing)),
-            (Verdict::Rests, told) => (None, told.map(|_| Event::Resolved)),
-            (Verdict::Stays, told) => (told, None),
+            (Verdict::Resolves, told) => (None, told.map(|_| Event::Resolved)),
+            (Verdict::Unchanged, told) => (told, None),
         };
         if told.is_some() || status != Status::Healthy {
             let found = Arc::clone(&found);
@@ -197,16 +197,16 @@ impl Standings {
             }
             let status = standing.found.status;
             let judged = match (rules.judge(check, status), standing.told) {
-                (Verdict::Stays, Some(told)) => rules.judge(check, told.status),
+                (Verdict::Unchanged, Some(told)) => rules.judge(check, told.status),
                 (verdict, _) => verdict,
             };
             let (told, event) = match (judged, standing.told) {
                 (Verdict::Fires, None) => {
-                    let told = Told::new(status, standing.found.at);
+                    let told = ActiveAlert::new(status, standing.found.at);
                     standing.told = Some(told);
                     (told, Event::Firing)
                 }
-                (Verdict::Rests, Some(told)) => {
+                (Verdict::Resolves, Some(told)) => {
                     standing.told = None;
                     (told, Event::Resolved)
                 }
@@ -226,13 +226,13 @@ impl Standings {
     }
 
     /// All that was told and has not ended.
-    pub(super) fn firing(&self) -> impl Iterator<Item = (&Arc<Found>, Told)> {
+    pub(super) fn firing(&self) -> impl Iterator<Item = (&Arc<LastResult>, ActiveAlert)> {
         let all = self.0.values();
         all.filter_map(|standing| Some((&standing.found, standing.told?)))
     }
 }
 
-impl Told {
+impl ActiveAlert {
     fn new(status: Status, at: Timestamp) -> Self {
         Self {
             status,

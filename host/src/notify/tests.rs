@@ -91,6 +91,12 @@ impl Sink {
         kept.iter().map(turn).collect()
     }
 
+    async fn asked(&self, times: usize) {
+        while self.asked.load(Ordering::Acquire) < times {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     async fn eventually(&self, expected: &[&str]) {
         let arrived = async {
             while self.turns() != expected {
@@ -238,9 +244,7 @@ async fn what_waits_when_the_host_ends_is_tried_once_more() {
     let notifier = notifier(&webhook(&format!("http://{address}/")));
     fails_and_is_mended(&notifier, "a");
     // It waits longer each time; the end comes in the middle.
-    while sink.asked.load(Ordering::Acquire) < 3 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    sink.asked(3).await;
     notifier.shut_down(Duration::from_secs(10)).await;
     assert_eq!(sink.turns(), ["a firing", "a resolved"]);
 }
@@ -268,4 +272,77 @@ async fn a_receiver_over_tls_is_one_that_the_roots_of_the_configuration_trust() 
     notifier.set(&config, false);
     sink.eventually(&["a firing", "a resolved", "b firing"])
         .await;
+}
+
+/// Takes everything, the first only after a while.
+async fn slow_at_first(sink: &Sink) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let sink = sink.clone();
+    let take = move |body: String| {
+        let sink = sink.clone();
+        async move {
+            if sink.asked.fetch_add(1, Ordering::AcqRel) == 0 {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            let body = serde_json::from_str(&body).unwrap();
+            sink.kept.lock().unwrap().push(body);
+        }
+    };
+    let router = Router::new().fallback(post(take));
+    tokio::spawn(async { axum::serve(listener, router).await });
+    address
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_taken_out_and_put_back_keeps_its_order_and_its_series() {
+    let sink = Sink::new(|_| None);
+    let address = slow_at_first(&sink).await;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let with = webhook(&format!("http://{address}/")).parse().unwrap();
+    let metrics = Metrics::enabled("1", "2");
+    let notifier = Notifier::new(&with, metrics.clone());
+    turn(&notifier, "a", None, Status::Unhealthy);
+    sink.asked(1).await;
+    notifier.set(&Config::default(), false);
+    // It is not named, and not told.
+    turn(&notifier, "b", None, Status::Unhealthy);
+    notifier.set(&with, false);
+    turn(&notifier, "c", None, Status::Unhealthy);
+    sink.eventually(&["a firing", "c firing"]).await;
+    notifier.shut_down(Duration::from_secs(20)).await;
+    let text = metrics.encode(&Moment::default());
+    for line in [
+        r#"vitals_notifications_total{receiver="webhook/ops",result="sent"} 2"#,
+        r#"vitals_notifications_waiting{receiver="webhook/ops"} 0"#,
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_was_taken_out_hears_the_last_though_the_host_ends_and_then_has_no_series() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (one, other) = (Sink::new(|_| None), Sink::new(|_| None));
+    for (sink, ends) in [(one, true), (other, false)] {
+        let address = slow_at_first(&sink).await;
+        let with = webhook(&format!("http://{address}/")).parse().unwrap();
+        let metrics = Metrics::enabled("1", "2");
+        let notifier = Notifier::new(&with, metrics.clone());
+        turn(&notifier, "a", None, Status::Unhealthy);
+        notifier.set(&Config::default(), false);
+        if ends {
+            notifier.shut_down(Duration::from_secs(20)).await;
+            assert_eq!(sink.turns(), ["a firing"]);
+            continue;
+        }
+        sink.eventually(&["a firing"]).await;
+        let removed = async {
+            while metrics.encode(&Moment::default()).contains("webhook/ops") {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let patience = Duration::from_secs(20);
+        assert!(tokio::time::timeout(patience, removed).await.is_ok());
+    }
 }

@@ -17,6 +17,10 @@ impl PanicsFirst {
     /// A client that looks names up by it.
     pub(crate) fn client() -> Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it takes no proxy from the environment"
+        )]
         let client = Client::builder().tls_certs_only([]).no_proxy();
         let client = client.dns_resolver(Arc::new(Self::default()));
         client.build().expect("a client")

@@ -9,7 +9,6 @@
 use std::future::Future;
 use std::io;
 use std::thread;
-use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -20,7 +19,6 @@ use vitals_io::lower_priority;
 /// and the thread with it.
 #[derive(Debug)]
 pub(crate) struct OutgoingThread {
-    ended: CancellationToken,
     _abort: DropGuard,
 }
 
@@ -36,10 +34,9 @@ impl OutgoingThread {
             .max_blocking_threads(LOOK_UPS)
             .enable_all()
             .build()?;
-        let (ended, abort) = (CancellationToken::new(), CancellationToken::new());
-        let (at_end, aborted) = (ended.clone().drop_guard(), abort.clone());
+        let abort = CancellationToken::new();
+        let aborted = abort.clone();
         let work = move || {
-            let _at_end = at_end;
             lower_priority();
             runtime.block_on(async {
                 tokio::select! {
@@ -53,15 +50,8 @@ impl OutgoingThread {
         };
         thread::Builder::new().name(NAME.to_owned()).spawn(work)?;
         Ok(Self {
-            ended,
             _abort: abort.drop_guard(),
         })
-    }
-
-    /// Waits for the end of the task, and ends it when `patience` is over.
-    pub(crate) async fn join(self, patience: Duration) {
-        // One that keeps its thread busy ends later, and nobody waits for that.
-        let _ = tokio::time::timeout(patience, self.ended.cancelled()).await;
     }
 }
 
@@ -72,40 +62,48 @@ const LOOK_UPS: usize = 4;
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+    use std::time::Duration;
 
     use super::*;
 
+    /// A task and what says that it has ended.
+    fn told_of(task: impl Future<Output = ()>) -> (impl Future<Output = ()>, CancellationToken) {
+        let ended = CancellationToken::new();
+        let at_end = ended.clone().drop_guard();
+        let task = async move {
+            let _at_end = at_end;
+            task.await;
+        };
+        (task, ended)
+    }
+
+    async fn ends(ended: &CancellationToken) -> bool {
+        let patience = Duration::from_secs(20);
+        let ended = tokio::time::timeout(patience, ended.cancelled()).await;
+        ended.is_ok()
+    }
+
     #[tokio::test]
-    async fn a_task_that_keeps_its_thread_delays_neither_another_nor_the_end() {
+    async fn a_task_that_keeps_its_thread_delays_no_other() {
         let (go_on, told) = mpsc::channel::<()>();
-        let busy = OutgoingThread::start(async move {
+        let (busy, busy_ended) = told_of(async move {
             // The end of the test tells it too.
             let _ = told.recv();
-        })
-        .unwrap();
+        });
+        let _busy = OutgoingThread::start(busy).unwrap();
         for _ in 0..8 {
-            let quick =
-                OutgoingThread::start(tokio::time::sleep(Duration::from_millis(1))).unwrap();
-            let ended = quick.ended.clone();
-            quick.join(Duration::from_secs(20)).await;
-            assert!(ended.is_cancelled());
+            let (quick, ended) = told_of(tokio::time::sleep(Duration::from_millis(1)));
+            let _quick = OutgoingThread::start(quick).unwrap();
+            assert!(ends(&ended).await);
         }
-        let ended = busy.ended.clone();
-        busy.join(Duration::from_millis(1)).await;
-        assert!(!ended.is_cancelled());
+        assert!(!busy_ended.is_cancelled());
         drop(go_on);
     }
 
     #[tokio::test]
     async fn a_task_ends_when_it_is_dropped() {
-        let thread = OutgoingThread::start(std::future::pending()).unwrap();
-        let ended = thread.ended.clone();
-        drop(thread);
-        let patience = Duration::from_secs(20);
-        assert!(
-            tokio::time::timeout(patience, ended.cancelled())
-                .await
-                .is_ok()
-        );
+        let (task, ended) = told_of(std::future::pending());
+        drop(OutgoingThread::start(task).unwrap());
+        assert!(ends(&ended).await);
     }
 }

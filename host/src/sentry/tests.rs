@@ -139,9 +139,13 @@ fn guest_reports(sentry: &Sentry, check: &str, message: &str) -> Option<String> 
     })
 }
 
+async fn flush(sentry: &Sentry) -> bool {
+    let inner = sentry.0.as_ref().unwrap();
+    inner.transport.flush(Duration::from_secs(30)).await
+}
+
 async fn flushed(sentry: &Sentry) {
-    let desk = sentry.0.as_ref().unwrap();
-    assert!(desk.courier.flush(Duration::from_secs(30)).await);
+    assert!(flush(sentry).await);
 }
 
 fn turn(sentry: &Sentry, check: &str, before: Status, status: Status, report: &RunReport) {
@@ -417,12 +421,12 @@ async fn a_server_that_never_answers_holds_nobody_up() {
         sentry.message(Severity::Error, "x");
     }
     assert!(taken > 0);
-    let desk = sentry.0.as_ref().unwrap();
+    let inner = sentry.0.as_ref().unwrap();
     assert!(
-        !desk.courier.flush(Duration::from_millis(100)).await,
+        !inner.transport.flush(Duration::from_millis(100)).await,
         "the first is still under way"
     );
-    assert!(desk.losses.take() > 0);
+    assert!(inner.dropped.take() > 0);
 }
 
 #[tokio::test]
@@ -440,15 +444,23 @@ async fn a_server_that_refuses_costs_the_event_and_is_left_alone_when_it_says_so
     }
     flushed(&sentry).await;
     assert_eq!(asked.load(Ordering::Relaxed), 1);
-    assert_eq!(sentry.0.as_ref().unwrap().losses.take(), 3);
+    assert_eq!(sentry.0.as_ref().unwrap().dropped.take(), 3);
+}
 
+#[tokio::test]
+async fn a_server_that_is_down_gets_the_event_when_it_is_back() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = nobody.local_addr().unwrap();
     drop(nobody);
-    let sentry = self::sentry(address, &Secrets::default());
+    let sentry = sentry(address, &Secrets::default());
     sentry.message(Severity::Error, "x").unwrap();
-    flushed(&sentry).await;
-    assert_eq!(sentry.0.as_ref().unwrap().losses.take(), 1);
+    assert!(!flush(&sentry).await);
+    let sink = Sink::default();
+    let listener = TcpListener::bind(address).await.unwrap();
+    let router = sink.router();
+    tokio::spawn(async { axum::serve(listener, router).await });
+    assert_eq!(sink.after(&sentry).await.len(), 1);
+    assert_eq!(sentry.0.as_ref().unwrap().dropped.take(), 0);
 }
 
 #[tokio::test]
@@ -469,8 +481,8 @@ async fn a_server_over_tls_is_one_that_the_roots_of_the_configuration_trust() {
     config.tls.roots = vec![Root::System];
     let suspicious = Sentry::new(&config, Metrics::disabled()).unwrap();
     suspicious.message(Severity::Error, "not seen").unwrap();
-    assert_eq!(sink.after(&suspicious).await.len(), 1);
-    assert_eq!(suspicious.0.as_ref().unwrap().losses.take(), 1);
+    assert!(!flush(&suspicious).await);
+    assert_eq!(sink.events().len(), 1);
 
     config.tls.roots = vec![Root::File(directory.path().join("none.pem"))];
     let error = Sentry::new(&config, Metrics::disabled())

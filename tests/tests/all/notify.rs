@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod hostile;
+mod proxy;
 mod webhook;
 
 use std::sync::{Arc, Mutex, PoisonError};

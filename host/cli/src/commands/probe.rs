@@ -34,6 +34,10 @@ impl Probe {
     }
 
     async fn ask(&self) -> Result<(reqwest::StatusCode, String), reqwest::Error> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it takes no proxy from the environment"
+        )]
         let mut client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

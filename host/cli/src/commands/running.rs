@@ -101,6 +101,10 @@ impl Door {
         patience: Option<Duration>,
     ) -> Result<(StatusCode, String), reqwest::Error> {
         // A redirect would take the token to somebody else.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it takes no proxy from the environment"
+        )]
         let mut client = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -1,5 +1,6 @@
 //! Alerts through time, as an Alertmanager is sent them.
 
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -12,18 +13,18 @@ struct Sent {
     now: Moment,
 }
 
-fn manner(text: &str) -> Manner {
+fn template(text: &str) -> AlertTemplate {
     let config = format!("[notify]\ninstance = 'eu-1'\nexternal_url = 'http://v.test'\n{text}");
     let notify = config.parse::<Config>().expect("a configuration").notify;
-    Manner {
+    AlertTemplate {
         labels: notify.alertmanager.labels.clone(),
         resend: notify.alertmanager.resend,
-        site: Site::new(&notify),
+        instance: InstanceInfo::new(&notify),
     }
 }
 
-fn found(check: &str, critical: bool, message: &str) -> Arc<Found> {
-    Arc::new(Found {
+fn found(check: &str, critical: bool, message: &str) -> Arc<LastResult> {
+    Arc::new(LastResult {
         check: check.parse().expect("a name"),
         plugin: Some("http".into()),
         version: None,
@@ -39,7 +40,7 @@ fn found(check: &str, critical: bool, message: &str) -> Arc<Found> {
 impl Sent {
     fn new() -> Self {
         Self {
-            alerts: Alerts::new(manner("")),
+            alerts: Alerts::new(template("")),
             now: Moment {
                 instant: Instant::now(),
                 time: "2026-01-27T10:30:00Z".parse().expect("a time"),
@@ -52,15 +53,15 @@ impl Sent {
         self.now.time += time;
     }
 
-    fn told(&self, status: Status) -> Told {
-        Told {
+    fn told(&self, status: Status) -> ActiveAlert {
+        ActiveAlert {
             status,
             since: self.now.time,
             turned: self.now.time,
         }
     }
 
-    fn fire(&mut self, found: &Arc<Found>, status: Status) {
+    fn fire(&mut self, found: &Arc<LastResult>, status: Status) {
         let told = self.told(status);
         self.alerts.set(&found.check, Some((found, told)), self.now);
     }
@@ -111,7 +112,7 @@ impl Sent {
 #[test]
 fn an_alert_says_what_is_wrong_where_and_until_when_to_believe_it() {
     let mut sent = Sent::new();
-    let team = manner("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
+    let team = template("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
     sent.alerts.adopt(team, std::iter::empty(), sent.now);
     sent.fire(&found("orders", true, "no answer"), Status::Unhealthy);
     assert_eq!(sent.alerts.len(), 1);
@@ -207,7 +208,7 @@ fn another_manner_ends_what_was_said_in_the_one_before() {
     sent.fire(&found("b", true, ""), Status::Unhealthy);
     sent.delivered();
     let told = sent.told(Status::Unhealthy);
-    let other = manner("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
+    let other = template("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
     sent.alerts
         .adopt(other.clone(), [(&a, told)].into_iter(), sent.now);
     assert_eq!(
@@ -249,4 +250,73 @@ fn who_is_due_soon_goes_along() {
     assert_eq!(sent.shown(), ["b critical 240"]);
     sent.later(Duration::from_secs(50));
     assert_eq!(sent.shown(), ["a critical 240", "b critical 240"]);
+}
+
+/// Something that happens to alerts.
+#[derive(Clone, Debug)]
+enum Step {
+    Fires(u8, Status),
+    Ends(u8),
+    OtherLabels(bool),
+    Posted,
+    Ended { once_more: bool },
+    Later(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let status = prop_oneof![Just(Status::Unhealthy), Just(Status::Degraded)];
+    prop_oneof![
+        4 => (0..5_u8, status).prop_map(|(check, status)| Step::Fires(check, status)),
+        2 => (0..5_u8).prop_map(Step::Ends),
+        1 => any::<bool>().prop_map(Step::OtherLabels),
+        3 => Just(Step::Posted),
+        3 => any::<bool>().prop_map(|once_more| Step::Ended { once_more }),
+        2 => (0..1000_u64).prop_map(Step::Later),
+    ]
+}
+
+impl Sent {
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Fires(check, status) => {
+                self.fire(&found(&format!("check-{check}"), true, ""), *status);
+            }
+            Step::Ends(check) => self.end(&format!("check-{check}")),
+            Step::OtherLabels(are_other) => {
+                let labels = "[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'";
+                let template = template(if *are_other { labels } else { "" });
+                self.alerts.adopt(template, std::iter::empty(), self.now);
+            }
+            Step::Posted => drop(self.posted()),
+            Step::Ended { once_more } => self.alerts.ended(*once_more, self.now),
+            Step::Later(seconds) => self.later(Duration::from_secs(*seconds)),
+        }
+    }
+}
+
+proptest! {
+    /// What is kept beside the alerts, so that none has to be looked for, is what a search would find.
+    #[test]
+    fn what_is_counted_and_sorted_beside_the_alerts_is_true_of_them(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut sent = Sent::new();
+        for step in &steps {
+            sent.take(step);
+            let Alerts { all, of_checks, due, news, .. } = &sent.alerts;
+            prop_assert_eq!(*news, all.values().filter(|alert| alert.is_news).count());
+            let of_all = all.iter().map(|(number, alert)| (alert.due, *number));
+            prop_assert_eq!(due, &of_all.collect::<BTreeSet<_>>());
+            let of_check = |check: &CheckName| -> Vec<_> {
+                let of_it = all.iter().filter(|(_, alert)| alert.check == *check);
+                of_it.map(|(number, _)| *number).collect()
+            };
+            prop_assert_eq!(of_checks.values().map(Vec::len).sum::<usize>(), all.len());
+            for (check, numbers) in of_checks {
+                let mut numbers = numbers.clone();
+                numbers.sort_unstable();
+                prop_assert_eq!(numbers, of_check(check));
+            }
+        }
+    }
 }

@@ -26,7 +26,7 @@ impl Trail {
 
     fn turn(&mut self, status: Status) -> String {
         self.second += 1;
-        let found = Found {
+        let found = LastResult {
             check: "a".parse().expect("a name"),
             plugin: None,
             version: None,

@@ -13,7 +13,7 @@ pub(super) struct Rate {
 }
 
 /// What may leave. A source that has used up its own part takes nothing from the others.
-pub(super) struct Budget {
+pub(super) struct RateLimiter {
     of_each: Rate,
     buckets: Mutex<Buckets>,
 }
@@ -31,7 +31,7 @@ struct Bucket {
     filled: Instant,
 }
 
-impl Budget {
+impl RateLimiter {
     pub(super) fn new(of_all: Rate, of_each: Rate, now: Instant) -> Self {
         let buckets = Buckets {
             all: Bucket::full(of_all, now),
@@ -104,46 +104,50 @@ mod tests {
         per_minute: 1,
     };
 
-    fn taken(budget: &Budget, source: &str, times: usize, now: Instant) -> usize {
-        (0..times).filter(|_| budget.take(source, now)).count()
+    fn taken(rate_limiter: &RateLimiter, source: &str, times: usize, now: Instant) -> usize {
+        (0..times)
+            .filter(|_| rate_limiter.take(source, now))
+            .count()
     }
 
     #[test]
     fn a_source_that_has_used_up_its_part_takes_nothing_from_others() {
         let now = Instant::now();
-        let budget = Budget::new(OF_ALL, OF_EACH, now);
-        assert_eq!(taken(&budget, "flapping", 1000, now), 3);
-        assert_eq!(taken(&budget, "other", 1000, now), 3);
+        let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
+        assert_eq!(taken(&rate_limiter, "flapping", 1000, now), 3);
+        assert_eq!(taken(&rate_limiter, "other", 1000, now), 3);
     }
 
     #[test]
     fn all_sources_together_are_bounded() {
         let now = Instant::now();
-        let budget = Budget::new(OF_ALL, OF_EACH, now);
+        let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
         let sources = (0..100).map(|number| format!("source {number}"));
-        let taken = sources.filter(|source| budget.take(source, now)).count();
+        let taken = sources
+            .filter(|source| rate_limiter.take(source, now))
+            .count();
         assert_eq!(taken, 10);
     }
 
     #[test]
     fn it_fills_again_up_to_the_burst() {
         let now = Instant::now();
-        let budget = Budget::new(OF_ALL, OF_EACH, now);
-        taken(&budget, "a", 10, now);
+        let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
+        taken(&rate_limiter, "a", 10, now);
         let later = now + Duration::from_mins(1);
-        assert_eq!(taken(&budget, "a", 10, later), 1);
+        assert_eq!(taken(&rate_limiter, "a", 10, later), 1);
         let much_later = now + Duration::from_hours(1);
-        assert_eq!(taken(&budget, "a", 10, much_later), 3);
+        assert_eq!(taken(&rate_limiter, "a", 10, much_later), 3);
     }
 
     #[test]
     fn sources_of_long_ago_are_not_kept() {
         let mut now = Instant::now();
-        let budget = Budget::new(OF_ALL, OF_EACH, now);
+        let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
         for number in 0..10_000 {
-            budget.take(&format!("source {number}"), now);
+            rate_limiter.take(&format!("source {number}"), now);
             now += Duration::from_secs(10);
         }
-        assert!(budget.buckets.lock().unwrap().each.len() < 30);
+        assert!(rate_limiter.buckets.lock().unwrap().each.len() < 30);
     }
 }

@@ -28,7 +28,7 @@ impl Backoff {
 }
 
 /// Any number.
-pub(super) fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     // Each has keys of its own.
     RandomState::new().hash_one(0)
 }

@@ -10,9 +10,9 @@ use crate::check::{CheckName, Status, Text};
 
 /// The last [`LENGTH`] transitions.
 #[derive(Debug, Default)]
-pub(super) struct Trail(Mutex<VecDeque<Breadcrumb>>);
+pub(super) struct Breadcrumbs(Mutex<VecDeque<Breadcrumb>>);
 
-impl Trail {
+impl Breadcrumbs {
     pub(super) fn record(&self, crumb: Breadcrumb) {
         let mut crumbs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if crumbs.len() == LENGTH {

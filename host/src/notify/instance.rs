@@ -7,19 +7,19 @@ use crate::config::Notify;
 
 /// The host as notifications name it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Site {
-    pub(super) instance: String,
+pub(super) struct InstanceInfo {
+    pub(super) name: String,
     external_url: Option<String>,
 }
 
-impl Site {
+impl InstanceInfo {
     pub(super) fn new(notify: &Notify) -> Self {
         let of_machine = || {
             let machine = rustix::system::uname();
             machine.nodename().to_string_lossy().into_owned()
         };
         Self {
-            instance: notify.instance.clone().unwrap_or_else(of_machine),
+            name: notify.instance.clone().unwrap_or_else(of_machine),
             external_url: notify.external_url.clone(),
         }
     }

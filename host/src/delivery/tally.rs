@@ -1,0 +1,63 @@
+//! What is remembered of failures, so that the log has a line for the first of them and not for each.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Counts messages that were lost.
+#[derive(Debug, Default)]
+pub(crate) struct DropCounter(Mutex<Dropped>);
+
+#[derive(Debug, Default)]
+struct Dropped {
+    unlogged: usize,
+    unreported: usize,
+    logged_at: Option<Instant>,
+}
+
+impl DropCounter {
+    /// Counts so many more. Answers how many there were since the last line of the log, where another
+    /// line is due.
+    pub(crate) fn count(&self, count: usize) -> Option<usize> {
+        let mut dropped = lock(&self.0);
+        dropped.unlogged += count;
+        dropped.unreported += count;
+        let now = Instant::now();
+        let is_due = |last: Instant| now.duration_since(last) >= BETWEEN_LINES;
+        dropped.logged_at.is_none_or(is_due).then(|| {
+            dropped.logged_at = Some(now);
+            std::mem::take(&mut dropped.unlogged)
+        })
+    }
+
+    /// How many there were since this was last asked.
+    pub(crate) fn take(&self) -> usize {
+        std::mem::take(&mut lock(&self.0).unreported)
+    }
+}
+
+/// The failure that the log was last told of, unless a message has arrived since.
+#[derive(Debug, Default)]
+pub(crate) struct FailureLog(Mutex<Option<String>>);
+
+impl FailureLog {
+    /// Whether a failure is another one than the last.
+    pub(crate) fn is_news(&self, why: &str) -> bool {
+        let mut logged = lock(&self.0);
+        let is_news = logged.as_deref() != Some(why);
+        if is_news {
+            *logged = Some(why.to_owned());
+        }
+        is_news
+    }
+
+    /// A message has arrived. Answers whether that ends a failure.
+    pub(crate) fn is_over(&self) -> bool {
+        lock(&self.0).take().is_some()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const BETWEEN_LINES: Duration = Duration::from_mins(1);
