@@ -39,29 +39,29 @@ impl fmt::Display for Address {
 
 /// Splits a host from its port. The host keeps its brackets and is not read; the port may be missing.
 pub fn split_port(text: &str) -> Result<(&str, Option<u16>), HostError> {
-    let (host, port) = match text.rfind(']') {
-        Some(end) => {
-            let (host, rest) = text.split_at(end + 1);
-            match rest.strip_prefix(':') {
-                None if !rest.is_empty() => return Err(HostError::Port),
-                port => (host, port),
-            }
-        }
-        None => match text.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
+    let bytes = text.as_bytes();
+    // What is before the last bracket is of the host, colons included.
+    let bracket = bytes
+        .iter()
+        .rposition(|byte| *byte == b']')
+        .map_or(0, |at| at + 1);
+    let colon = bytes[bracket..].iter().rposition(|byte| *byte == b':');
+    let (host, port) = match colon.map(|colon| bracket + colon) {
+        Some(colon) => (&text[..colon], Some(&text[colon + 1..])),
+        None => (text, None),
     };
-    if host.contains(':') && !host.starts_with('[') {
+    if bracket > 0 && host.len() > bracket {
+        return Err(HostError::Port);
+    }
+    if host.as_bytes().contains(&b':') && !host.starts_with('[') {
         return Err(HostError::Brackets);
     }
-    match port {
+    match port.map(|port| (port, port.parse())) {
         None => Ok((host, None)),
-        // The digits alone: `str::parse` would take a sign.
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => match digits.parse() {
-            Ok(port) if port > 0 => Ok((host, Some(port))),
-            _ => Err(HostError::Port),
-        },
+        // `str::parse` takes a sign.
+        Some((port, Ok(number))) if number > 0 && !port.starts_with('+') => {
+            Ok((host, Some(number)))
+        }
         Some(_) => Err(HostError::Port),
     }
 }

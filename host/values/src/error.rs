@@ -9,7 +9,9 @@ use std::fmt;
 /// cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueError {
-    text: String,
+    /// The beginning of a long text.
+    text: Box<str>,
+    is_cut: bool,
     kind: &'static Kind,
     problem: &'static str,
 }
@@ -24,12 +26,10 @@ pub(crate) struct Kind {
 
 impl ValueError {
     pub(crate) fn new(kind: &'static Kind, text: &str, problem: &'static str) -> Self {
-        let text = match text.char_indices().nth(SHOWN_CHARS) {
-            Some((end, _)) => [&text[..end], "…"].concat(),
-            None => text.to_owned(),
-        };
+        let end = text.floor_char_boundary(SHOWN_BYTES);
         Self {
-            text,
+            text: text[..end].into(),
+            is_cut: end < text.len(),
             kind,
             problem,
         }
@@ -43,15 +43,12 @@ impl ValueError {
 
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            text,
-            kind,
-            problem,
-        } = self;
-        let Kind { name, examples } = kind;
+        let Self { text, problem, .. } = self;
+        let Kind { name, examples } = self.kind;
+        let dots = if self.is_cut { "…" } else { "" };
         write!(
             f,
-            "`{text}` is not {name}: {problem}; write it like {examples}"
+            "`{text}{dots}` is not {name}: {problem}; write it like {examples}"
         )
     }
 }
@@ -59,4 +56,4 @@ impl fmt::Display for ValueError {
 impl Error for ValueError {}
 
 /// How much of a text an error repeats.
-const SHOWN_CHARS: usize = 60;
+const SHOWN_BYTES: usize = 60;

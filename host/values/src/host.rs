@@ -35,7 +35,7 @@ impl Host {
     /// The host as resolvers and TLS name it: an IPv6 address without brackets.
     pub fn without_brackets(&self) -> String {
         match self {
-            Self::Name(name) => name.as_ref().to_owned(),
+            Self::Name(name) => name.as_ref().into(),
             Self::Address(address) => address.to_string(),
         }
     }
@@ -48,14 +48,18 @@ impl FromStr for Host {
         if text.len() > MAX_TEXT {
             return Err(HostError::Name);
         }
-        if text.contains('%') {
+        let bytes = text.as_bytes();
+        if bytes.contains(&b'%') {
             return Err(HostError::Zone);
         }
-        let inner = text
-            .strip_prefix('[')
-            .and_then(|text| text.strip_suffix(']'));
-        if inner.is_some() || text.contains(':') {
-            let address: Result<Ipv6Addr, _> = inner.unwrap_or(text).parse();
+        let is_bracketed = matches!(bytes, [b'[', .., b']']);
+        if is_bracketed || bytes.contains(&b':') {
+            let inner = if is_bracketed {
+                &text[1..text.len() - 1]
+            } else {
+                text
+            };
+            let address: Result<Ipv6Addr, _> = inner.parse();
             let address = address.map_err(|_| HostError::Ipv6)?;
             return Ok(Self::Address(address.to_canonical()));
         }
@@ -66,12 +70,13 @@ impl FromStr for Host {
         if name.is_empty() {
             return Err(HostError::Empty);
         }
-        if ends_in_number(name) {
+        let labels = || name.as_bytes().split(|byte| *byte == b'.');
+        if labels().next_back().is_some_and(is_number) {
             let address: Result<Ipv4Addr, _> = name.parse();
             let address = address.map_err(|_| HostError::Ipv4)?;
             return Ok(Self::Address(address.into()));
         }
-        if name.len() > MAX_NAME || !name.split('.').all(is_label) {
+        if name.len() > MAX_NAME || !labels().all(is_label) {
             return Err(HostError::Name);
         }
         Ok(Self::Name(name.to_ascii_lowercase().into()))
@@ -142,20 +147,19 @@ impl fmt::Display for HostError {
 
 impl std::error::Error for HostError {}
 
-/// Whether the URL standard takes a name for an IPv4 address: its last label is a number, decimal or
-/// hexadecimal.
-fn ends_in_number(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    let hexadecimal = last
-        .strip_prefix("0x")
-        .or_else(|| last.strip_prefix("0X"))
-        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    hexadecimal || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
+/// Whether a label is a number, decimal or hexadecimal. A name that ends in one is an IPv4 address to
+/// the URL standard.
+fn is_number(label: &[u8]) -> bool {
+    match label {
+        [] => false,
+        [b'0', b'x' | b'X', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        digits => digits.iter().all(u8::is_ascii_digit),
+    }
 }
 
-fn is_label(label: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    (1..=63).contains(&label.len()) && label.bytes().all(is_plain)
+fn is_label(label: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    (1..=63).contains(&label.len()) && label.iter().all(is_plain)
 }
 
 /// The longest name that DNS can carry, RFC 1035 section 2.3.4, as text without the dot at its end.

@@ -11,27 +11,32 @@ pub(crate) struct Number {
 
 impl Number {
     /// The number at the beginning of a text, and what follows it.
-    pub(crate) fn at_start(text: &str) -> Option<(Self, &str)> {
-        let (digits, rest) = split_digits(text);
-        let (decimals, rest) = match rest.strip_prefix('.') {
-            Some(rest) => split_digits(rest),
-            None => ("", rest),
-        };
-        if digits.is_empty() && decimals.is_empty() {
-            return None;
+    pub(crate) fn at_start(text: &[u8]) -> Option<(Self, &[u8])> {
+        let (mut whole, mut billionths) = (0_u64, 0);
+        // What the next decimal is worth; nothing before the point.
+        let mut worth = None;
+        let mut has_digits = false;
+        let mut rest = text;
+        while let [byte, after @ ..] = rest {
+            let digit = match byte {
+                b'0'..=b'9' => u64::from(byte - b'0'),
+                b'.' if worth.is_none() => {
+                    worth = Some(BILLION / 10);
+                    rest = after;
+                    continue;
+                }
+                _ => break,
+            };
+            if let Some(worth) = &mut worth {
+                billionths += digit * *worth;
+                *worth /= 10;
+            } else {
+                whole = whole.saturating_mul(10).saturating_add(digit);
+            }
+            has_digits = true;
+            rest = after;
         }
-        let whole = digits.bytes().fold(0_u64, |whole, digit| {
-            whole
-                .saturating_mul(10)
-                .saturating_add(u64::from(digit - b'0'))
-        });
-        let mut billionths = 0;
-        let mut worth = BILLION / 10;
-        for digit in decimals.bytes() {
-            billionths += u64::from(digit - b'0') * worth;
-            worth /= 10;
-        }
-        Some((Self { whole, billionths }, rest))
+        has_digits.then_some((Self { whole, billionths }, rest))
     }
 
     /// The decimals times `unit`, rounded down. No product leaves 64 bits: `unit` is at most 2^60.
@@ -39,11 +44,6 @@ impl Number {
         let (billions, rest) = (unit / BILLION, unit % BILLION);
         self.billionths * billions + self.billionths * rest / BILLION
     }
-}
-
-fn split_digits(text: &str) -> (&str, &str) {
-    let end = text.bytes().take_while(u8::is_ascii_digit).count();
-    text.split_at(end)
 }
 
 pub(crate) const BILLION: u64 = 1_000_000_000;

@@ -39,6 +39,24 @@ impl Size {
     pub const fn bytes(self) -> u64 {
         self.0
     }
+
+    /// For a person: with one decimal of the largest unit of 1,024 that it has, `64.1MiB`. It may read
+    /// back as another size.
+    pub fn rounded(self) -> String {
+        let (power, unit) = WRITTEN
+            .into_iter()
+            .find(|(power, _)| self.0 >> power > 0)
+            .unwrap_or((0, "B"));
+        let whole = self.0 >> power;
+        // At most ten times 2^60, which 64 bits hold.
+        let tenths = ((self.0 - (whole << power)) * 10 + (1 << power) / 2) >> power;
+        let (whole, tenths) = (whole + tenths / 10, tenths % 10);
+        if tenths == 0 {
+            format!("{whole}{unit}")
+        } else {
+            format!("{whole}.{tenths}{unit}")
+        }
+    }
 }
 
 impl FromStr for Size {
@@ -65,13 +83,12 @@ fn read(text: &str) -> Result<u64, &'static str> {
     if is_too_long(text) {
         return Err(TOO_LONG);
     }
-    let text = text.trim_ascii();
-    if text.is_empty() {
-        return Err("it is empty");
-    }
-    let text = text.strip_prefix('+').unwrap_or(text);
+    let text = match text.as_bytes().trim_ascii() {
+        [] => return Err("it is empty"),
+        [b'+', text @ ..] | text => text,
+    };
     let (number, unit) = Number::at_start(text).ok_or("it does not begin with a number")?;
-    let unit = bytes_of(unit.trim_ascii_start().as_bytes())
+    let unit = bytes_of(unit.trim_ascii_start())
         .ok_or("its unit is none of `B`, `KiB`, `MiB`, `GiB`, `TiB`, `KB`, `MB`, `GB` and `TB`")?;
     Ok(number
         .whole
@@ -218,6 +235,22 @@ mod tests {
             (u64::MAX, "18446744073709551615B"),
         ] {
             assert_eq!(Size(bytes).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_rounded_size_has_one_decimal() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (1_023, "1023B"),
+            (64 << 20, "64MiB"),
+            ((64 << 20) + 65_536, "64.1MiB"),
+            (8_454_952, "8.1MiB"),
+            ((1 << 20) - 1, "1024KiB"),
+            (u64::MAX, "16EiB"),
+        ] {
+            assert_eq!(Size(bytes).rounded(), text);
+            assert!(text.parse::<Size>().is_ok());
         }
     }
 
