@@ -48,7 +48,6 @@ pub use sections::{
 };
 pub use sources::{Argument, Sources};
 pub use supervision::Supervision;
-pub(crate) use values::{shown_duration, shown_size};
 
 use crate::check::CheckName;
 use crate::regular_file::{self, ReadError};

@@ -40,7 +40,7 @@ pub use egress::{Roots, RootsError};
 pub use engine::WASMTIME;
 pub use grants::{
     AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark,
-    Origin, Target, Wanted,
+    Origin, Target, Wanted, parse_host,
 };
 pub use load_error::LoadError;
 pub use metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};

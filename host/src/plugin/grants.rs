@@ -15,16 +15,19 @@ mod target;
 
 use std::fmt;
 
+use ipnet::IpNet;
+
 use self::address::Reach;
 pub(super) use self::address::Resolved;
 pub use self::allow::AllowKey;
-pub use self::host::{Host, HostError, HostPattern};
+pub use self::host::{HostPattern, parse_host};
 pub use self::marks::{Mark, Wanted};
 pub(crate) use self::marks::{marks, wanted};
 pub(super) use self::refusal::{Kind, Refusal};
 pub(super) use self::target::Peer;
 pub use self::target::{Channel, Target};
 use crate::check::Text;
+pub use vitals_values::{Host, HostError};
 
 /// What one check may reach, fixed for as long as its configuration and plugin stay the same.
 ///
@@ -305,6 +308,18 @@ pub enum EntryError {
     /// The host or port.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// A `*` that is not all of the first label of a name.
+    #[error("`*` can only stand for all names below one, as in `*.example.com`")]
+    Wildcard,
+    /// No network in CIDR notation.
+    #[error("its host is not a network in CIDR notation, as `10.0.0.0/8` is")]
+    Net,
+    /// A network with bits set behind its prefix.
+    #[error("the network starts elsewhere: `{0}`")]
+    NetBits(IpNet),
+    /// A network of IPv4-mapped IPv6 addresses.
+    #[error("it is a network of IPv4 addresses in IPv6 notation; write it as IPv4")]
+    NetMapped,
     /// A URL of another scheme, or no URL.
     #[error("it is no `http` or `https` URL")]
     Scheme,

@@ -19,7 +19,7 @@ use self::connection::Broken;
 pub use self::connection::Connection;
 use super::bindings::v0_1::vitals::health::tls;
 use super::egress::Unreached;
-use super::grants::{Channel, Host, HostError, Peer};
+use super::grants::{Channel, HostError, Peer, parse_host};
 use super::state::State;
 use crate::check::Text;
 
@@ -91,9 +91,9 @@ impl tls::HostConnection for State {
     ) -> wasmtime::Result<Result<tls::Handshake, tls::TlsError>> {
         let until = self.until(timeout_ms);
         let connection = self.table.get_mut(&connection)?;
-        let host = match Host::parse(&server_name) {
+        let host = match parse_host(&server_name) {
             Ok(host) => host,
-            Err(error) => return Ok(Err(no_host(&server_name, &error))),
+            Err(error) => return Ok(Err(no_host(&server_name, error))),
         };
         let shaken = connection.start_tls(&self.egress, &host, verify, until);
         Ok(shaken.await.map_err(tls::TlsError::from))
@@ -106,9 +106,9 @@ impl tls::HostConnection for State {
 }
 
 fn peer(host: &str, port: u16) -> Result<Peer, tls::TlsError> {
-    let named = Host::parse(host).map_err(|error| no_host(host, &error))?;
+    let named = parse_host(host).map_err(|error| no_host(host, error))?;
     if port == 0 {
-        return Err(no_host(&format!("{host}:0"), &HostError::Port));
+        return Err(no_host(&format!("{host}:0"), HostError::Port));
     }
     Ok(Peer {
         channel: Channel::Tls,
@@ -117,7 +117,7 @@ fn peer(host: &str, port: u16) -> Result<Peer, tls::TlsError> {
     })
 }
 
-fn no_host(text: &str, error: &HostError) -> tls::TlsError {
+fn no_host(text: &str, error: HostError) -> tls::TlsError {
     let shown = Text::line(text, SHOWN_BYTES);
     tls::TlsError::Failed(format!("`{shown}` cannot be used: {error}"))
 }

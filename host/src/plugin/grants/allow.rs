@@ -4,8 +4,10 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-use super::host::{Host, HostPattern, split_port};
-use super::{Channel, EntryError, Grant, GrantError, HostError, Mark, Origin, Target};
+use vitals_values::{Host, HostError, split_port};
+
+use super::host::{HostPattern, parse_host};
+use super::{Channel, EntryError, Grant, GrantError, Mark, Origin, Target};
 use crate::check::Text;
 
 /// The lists of an `allow` table.
@@ -201,12 +203,12 @@ fn url(text: &str) -> Result<Target, EntryError> {
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
     let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
     let (host, port) = split_port(host)?;
-    let host = Host::parse(host)?;
+    let host = parse_host(host)?;
     let standard = channel.scheme().map(|(_, port)| port);
     let port = port.or(standard).ok_or(HostError::NoPort)?;
     let parsed = url::Url::parse(text).map_err(|_| EntryError::Scheme)?;
     let read = parsed.host_str().ok_or(HostError::Empty)?;
-    if (Host::parse(read)?, parsed.port_or_known_default()) != (host.clone(), Some(port)) {
+    if (parse_host(read)?, parsed.port_or_known_default()) != (host.clone(), Some(port)) {
         return Err(EntryError::Foul);
     }
     Ok(Target::Peer {

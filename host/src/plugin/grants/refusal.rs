@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::host::Host;
+use super::Host;
 use super::target::Peer;
 use crate::check::{self, CheckName, Text};
 use crate::config::Secrets;
