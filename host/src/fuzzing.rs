@@ -4,25 +4,14 @@
 //! decides anything; it only leads in and out.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::board::{Board, CheckFacts, Posting};
 use crate::check::{Breaker, CheckName, RunReport};
-use crate::config;
 pub use crate::plugin::fuzzing::{Verified, bind, reaches, symbols, verify, written};
-
-/// A duration as the configuration would write it.
-pub fn shown_duration(duration: Duration) -> String {
-    config::shown_duration(duration)
-}
-
-/// A size as the configuration would write it.
-pub fn shown_size(bytes: u64) -> String {
-    config::shown_size(bytes)
-}
 
 /// What `/health` and `/health/checks/{name}` answer of a report, with the token and without.
 pub fn answers(name: &CheckName, report: RunReport) -> Vec<Bytes> {

@@ -88,7 +88,7 @@ impl Probe for NativeProbe {
                     RunReport::failed(RunError::new(Code::Panic, &message), started.elapsed())
                 }
                 Err(_) => {
-                    let limit = crate::config::shown_duration(timeout);
+                    let limit = vitals_values::duration_text(timeout);
                     let message = format!("timed out after {limit}");
                     let error = RunError::new(Code::Timeout, &message);
                     let error = RunError {

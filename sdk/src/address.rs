@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::host::{bracketed, parse_host, parse_port};
+use vitals_values::ValueError;
 
 /// `host:port`, the host a name, an IPv4 address, or an IPv6 address in brackets.
 ///
@@ -33,19 +33,13 @@ impl Address {
 }
 
 impl FromStr for Address {
-    type Err = AddressError;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        let wrong = |problem: String| AddressError {
-            text: text.to_owned(),
-            problem,
-        };
-        let (host, port) = text
-            .rsplit_once(':')
-            .ok_or_else(|| wrong("it has no port".to_owned()))?;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let address: vitals_values::Address = text.parse()?;
         Ok(Self {
-            host: parse_host(host).map_err(wrong)?,
-            port: parse_port(port).map_err(wrong)?,
+            host: address.host.without_brackets(),
+            port: address.port,
         })
     }
 }
@@ -56,34 +50,11 @@ impl fmt::Display for Address {
     }
 }
 
-/// The text is not an address.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an address: {problem}; write it like `db.internal:5432` or `[::1]:5432`")]
-pub struct AddressError {
-    text: String,
-    problem: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_needs_host_and_port() {
-        for text in [
-            "example.com",
-            ":80",
-            "example.com:",
-            "example.com:0",
-            "::1:80",
-            "a:b:80",
-        ] {
-            assert!(text.parse::<Address>().is_err(), "{text}");
-        }
-        assert_eq!(
-            "example.com".parse::<Address>().unwrap_err().to_string(),
-            "`example.com` is not an address: it has no port; write it like `db.internal:5432` or \
-             `[::1]:5432`"
-        );
+/// The host as it stands before a port: an IPv6 address in brackets.
+pub(crate) fn bracketed(host: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
     }
 }

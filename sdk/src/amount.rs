@@ -186,6 +186,7 @@ mod tests {
             (u64::MAX, "16384 PiB"),
         ] {
             assert_eq!(bytes_text(bytes), text);
+            assert!(text.parse::<crate::Size>().is_ok());
         }
     }
 
@@ -204,6 +205,7 @@ mod tests {
             (259_200_000, "3 d"),
         ] {
             assert_eq!(span_text(Duration::from_millis(milliseconds)), text);
+            assert!(crate::parse_duration(text).is_ok());
         }
         assert!(!span_text(Duration::MAX).is_empty());
     }

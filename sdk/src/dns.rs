@@ -7,9 +7,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use vitals_values::duration_text;
+
 use crate::backend;
 use crate::deadline::Limit;
-use crate::duration::duration_text;
 
 /// The addresses of a name, within `timeout`; `Duration::MAX` leaves it to the run's deadline, which holds in
 /// any case. Outside of the host the machine takes what it takes.

@@ -130,16 +130,14 @@ mod address;
 mod amount;
 mod backend;
 mod deadline;
-mod duration;
+mod elapsed;
 mod error;
-mod host;
 mod judged;
 mod measurement;
 mod outcome;
 mod pending;
 mod plugin;
 mod request;
-mod size;
 mod text;
 mod thresholds;
 mod url;
@@ -158,21 +156,21 @@ pub mod testing;
 pub mod tls;
 pub mod udp;
 
-pub use address::{Address, AddressError};
+pub use address::Address;
 pub use amount::{bytes_text, share_text, span_text};
 #[doc(inline)]
 pub use config::Config;
 pub use deadline::Deadline;
-pub use duration::{DurationError, parse_duration};
 pub use error::{Context, Error, Result};
 pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds};
 pub use outcome::{Outcome, Status};
 pub use request::Request;
-pub use size::{Size, SizeError};
 pub use text::shortened;
 pub use thresholds::Thresholds;
 pub use url::{Url, UrlError};
 pub use vitals_sdk_macros::{Config, health_check};
+#[doc(inline)]
+pub use vitals_values::{Size, ValueError, parse_duration};
 
 /// A JSON value: of a detail, of a JSON document, of a settings field without a fixed shape.
 pub use serde_json::Value;

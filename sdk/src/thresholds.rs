@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use crate::duration::{duration_text, elapsed_milliseconds, elapsed_text};
+use vitals_values::duration_text;
+
+use crate::elapsed::{elapsed_milliseconds, elapsed_text};
 use crate::{Measurement, Outcome, Status};
 
 /// Beyond which times something is degraded or unhealthy. A bound that is not set judges nothing; a time

@@ -6,7 +6,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::host::{bracketed, parse_host, parse_port};
+use vitals_values::{Host, HostError, split_port};
+
+use crate::address::bracketed;
 
 /// An absolute URL with a host: `https://user:password@example.com:8443/health?deep=1`.
 ///
@@ -159,27 +161,15 @@ impl FromStr for Url {
                 (Some((encoded(user, b""), encoded(password, b":"))), place)
             }
         };
-        let bracket = place.rfind(']').map_or(0, |end| end + 1);
-        let (host, port) = match place[bracket..].rfind(':') {
-            None => (place, None),
-            Some(colon) => (
-                &place[..bracket + colon],
-                Some(&place[bracket + colon + 1..]),
-            ),
-        };
+        let (host, port) = host_and_port(place).map_err(|error| wrong(error.as_str()))?;
         let scheme = scheme.to_ascii_lowercase();
-        let host = parse_host(host).map_err(UrlError)?;
-        let port = match port {
-            None | Some("") => None,
-            Some(port) => Some(parse_port(port).map_err(UrlError)?),
-        }
-        .filter(|port| Some(*port) != default_port(&scheme));
+        let port = port.filter(|port| Some(*port) != default_port(&scheme));
         let (path, query) = split_query(rest);
         let query = query.map(|query| encoded(query, b"?/"));
         Ok(Self {
             scheme,
             user,
-            host,
+            host: host.without_brackets(),
             port,
             path: normal_path(path),
             query,
@@ -209,6 +199,15 @@ impl fmt::Debug for Url {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not a URL like `https://example.com/health`: {0}")]
 pub struct UrlError(String);
+
+/// Host and port, which may be missing after its colon too.
+fn host_and_port(text: &str) -> Result<(Host, Option<u16>), HostError> {
+    let before_colon = text.strip_suffix(':');
+    match split_port(before_colon.unwrap_or(text))? {
+        (_, Some(_)) if before_colon.is_some() => Err(HostError::Port),
+        (host, port) => Ok((host.parse()?, port)),
+    }
+}
 
 fn has_scheme(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| {
@@ -358,6 +357,9 @@ mod tests {
             "http://a\\@b/",
             "mailto:a@b",
             "http://127.1/",
+            "http://::1/",
+            "http://::1:80/",
+            "http://a:80:/",
         ] {
             assert!(text.parse::<Url>().is_err(), "{text}");
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use vitals_sdk::prelude::*;
+use vitals_values::{DURATION_PATTERN, MAX_CHARS};
 
 /// What to look at.
 ///
@@ -100,7 +101,7 @@ fn the_schema_says_all_that_the_settings_do() {
             },
             "slow_after": {
                 "type": "string",
-                "pattern": "^[0-9]{1,9}(us|ms|s|m|h|d)( ?[0-9]{1,9}(us|ms|s|m|h|d)){0,5}$",
+                "pattern": DURATION_PATTERN, "maxLength": MAX_CHARS,
                 "x-vitals-type": "duration",
                 "default": "2s",
             },
@@ -143,7 +144,7 @@ fn the_schema_says_all_that_the_settings_do() {
                                     "value": { "type": "string" },
                                     "ttl": {
                                         "type": "string",
-                                        "pattern": "^[0-9]{1,9}(us|ms|s|m|h|d)( ?[0-9]{1,9}(us|ms|s|m|h|d)){0,5}$",
+                                        "pattern": DURATION_PATTERN, "maxLength": MAX_CHARS,
                                         "x-vitals-type": "duration",
                                         "default": "1h",
                                     },
@@ -262,8 +263,9 @@ fn what_is_wrong_is_named_by_its_path() {
         ),
         (
             "slow_after",
-            json!("2 s"),
-            "`slow_after`: `2 s` is not a duration; write it like `2s`, `500ms` or `1m 30s`",
+            json!("2 x"),
+            "`slow_after`: `2 x` is not a duration: its unit is none of `d`, `h`, `m`, `s`, `ms`, \
+             `us` and `ns`; write it like `30s`, `1.5s` or `1m 30s`",
         ),
     ] {
         assert_eq!(wrong(key, value), error);

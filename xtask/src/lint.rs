@@ -40,6 +40,8 @@ pub(crate) fn run_all() -> Result<()> {
             "-p",
             "vitals-sdk",
             "-p",
+            "vitals-values",
+            "-p",
             TEST_GUESTS,
             "--lib",
             "--examples",

@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
+use vitals_values::{Size, duration_text};
 
 use super::checks::{Connections, Fuel, HttpBody, Memory, Output};
 use super::notify::{exposed, wrong_header, wrong_label};
-use super::values::{
-    Bounds, Count, LONGEST, MOST_TIMES, SHORTEST, server_of, shown_duration, shown_size, web_url,
-};
+use super::values::{Bounds, Count, LONGEST, MOST_TIMES, SHORTEST, server_of, web_url};
 use super::{Config, Engine, Notify, Plugins, Schedule, Server};
 use vitals_model::Limits;
 
@@ -129,8 +128,8 @@ fn not_above(at: &str, timeout: Duration, other: &str, limit: Duration) -> Resul
     }
     Err(OutOfBounds {
         key: format!("{at}.timeout"),
-        found: shown_duration(timeout),
-        expected: format!("at most its `{other}` ({})", shown_duration(limit)),
+        found: duration_text(timeout),
+        expected: format!("at most its `{other}` ({})", duration_text(limit)),
     })
 }
 
@@ -153,10 +152,10 @@ fn period(key: &str, found: Duration) -> Result<(), OutOfBounds> {
     if (SHORTEST..=LONGEST).contains(&found) {
         return Ok(());
     }
-    let (shortest, longest) = (shown_duration(SHORTEST), shown_duration(LONGEST));
+    let (shortest, longest) = (duration_text(SHORTEST), duration_text(LONGEST));
     Err(OutOfBounds {
         key: key.to_owned(),
-        found: shown_duration(found),
+        found: duration_text(found),
         expected: format!("a duration from {shortest} to {longest}"),
     })
 }
@@ -166,7 +165,7 @@ fn number<B: Bounds>(key: &str, found: impl Into<u64>) -> Result<(), OutOfBounds
 }
 
 fn size<B: Bounds>(key: &str, found: u64) -> Result<(), OutOfBounds> {
-    within::<B>(key, found, shown_size)
+    within::<B>(key, found, |bytes| Size::of_bytes(bytes).to_string())
 }
 
 fn within<B: Bounds>(

@@ -326,8 +326,9 @@ grafana = "nowhere"
             "vitals.toml:6: unknown key `port` in `[server]`: known are `listen`, \
              `unhealthy_status`, `details`, `admin_token`, `hosts`, `startup_grace` and \
              `shutdown_grace`",
-            "vitals.toml:9: `defaults.interval` is `5 sconds`, which is not a duration: write for \
-             example \"30s\" or \"1m 30s\"",
+            "vitals.toml:9: `defaults.interval` is `5 sconds`, which is not a duration from 1ms to \
+             24h: write for example \"30s\" or \"1m 30s\" (its unit is none of `d`, `h`, `m`, `s`, \
+             `ms`, `us` and `ns`)",
             "vitals.toml:10: `defaults.critical` is `yes`, which is not `true` or `false`",
             "vitals.toml:11: `defaults.fall` is 0, which is not a whole number from 1 to 1000",
             "vitals.toml:12: `defaults.limits.fuel` is -1, which is not a whole number from 1",
@@ -368,8 +369,8 @@ grafana = "nowhere"
         assert_eq!(
             complaints("[defaults]\ninterval = 30"),
             [
-                "vitals.toml:2: `defaults.interval` is 30, which is not a duration: write for example \
-             \"30s\" or \"1m 30s\""
+                "vitals.toml:2: `defaults.interval` is 30, which is not a duration from 1ms to 24h: \
+                 write for example \"30s\" or \"1m 30s\""
             ]
         );
     }

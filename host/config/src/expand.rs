@@ -421,8 +421,8 @@ mod tests {
         let found = parse(text, Environment::fixed([("I", "Top Secret")])).expect_err("wrong");
         assert_eq!(
             found.to_string(),
-            "vitals.toml:2: `defaults.interval` is a secret, which is not a duration: write for \
-             example \"30s\" or \"1m 30s\"\n\
+            "vitals.toml:2: `defaults.interval` is a secret, which is not a duration from 1ms to \
+             24h: write for example \"30s\" or \"1m 30s\" (a number is missing)\n\
              vitals.toml:4: `checks.a.plugin` is a secret that cannot be used"
         );
     }

@@ -3,11 +3,13 @@
 //! Knows names only; where a request names the host is for the server to know.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
+use vitals_values::Host;
 
 /// A name, all names below one, or any name at all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -44,23 +46,18 @@ impl FromStr for HostPattern {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let text = text.to_ascii_lowercase();
         if text == "*" {
             return Ok(Self::Any);
         }
         let parent = text.strip_prefix("*.");
-        let name = parent.unwrap_or(&text);
-        let is_label = |label: &str| {
-            let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-            !label.is_empty() && label.bytes().all(is_usual)
-        };
-        if name.len() > LONGEST_NAME || !name.split('.').all(is_label) {
-            return Err(());
+        match (parent, parent.unwrap_or(text).parse()) {
+            (Some(_), Ok(Host::Name(parent))) => Ok(Self::Below(parent.to_string())),
+            // An IPv4 address has the form of a name, and is known without being listed.
+            (None, Ok(host @ (Host::Name(_) | Host::Address(IpAddr::V4(_))))) => {
+                Ok(Self::Name(host.to_string()))
+            }
+            _ => Err(()),
         }
-        Ok(match parent {
-            Some(parent) => Self::Below(parent.to_owned()),
-            None => Self::Name(text),
-        })
     }
 }
 
@@ -88,8 +85,6 @@ impl From<HostPattern> for String {
     }
 }
 
-/// The longest name that DNS has.
-const LONGEST_NAME: usize = 253;
 const EXPECTED: &str = "a host name without scheme and port: write for example \
                         \"vitals.example.com\", \"*.example.com\", or \"*\" for any";
 
@@ -112,6 +107,8 @@ mod tests {
         }
         assert!(matches("*", "anything.test"));
         assert!(matches("my_stack_vitals", "my_stack_vitals"));
+        assert!(matches("vitals.example.com.", "vitals.example.com"));
+        assert!(matches("10.0.0.1", "10.0.0.1"));
     }
 
     #[test]
@@ -126,6 +123,7 @@ mod tests {
             "a..b",
             ".",
             "[::1]",
+            "127.1",
         ] {
             let error = format!("[server]\nhosts = ['{bad}']").parse::<Config>();
             let error = error.expect_err(bad).to_string();

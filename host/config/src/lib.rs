@@ -46,7 +46,6 @@ pub use sections::{
 };
 pub use sources::{Argument, Sources};
 pub use supervision::Supervision;
-pub use values::{shown_duration, shown_size};
 
 use faults::Faults;
 use tree::Node;

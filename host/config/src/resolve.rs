@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use vitals_values::duration_text;
 
 use super::checks::{Defaults, Schedule};
 use super::decode::decode;
@@ -18,7 +19,7 @@ use super::faults::Faults;
 use super::raw::{RawDefaults, RawFile};
 use super::sections::{Plugins, Tools};
 use super::tree::{Node, Way};
-use super::values::{PageUrl, shown_duration};
+use super::values::PageUrl;
 use super::{Config, Secrets};
 use check::CheckReader;
 
@@ -145,8 +146,8 @@ fn compare<'l>(
         let Some(location) = own(key).or_else(|| own(other)) else {
             return;
         };
-        let (shown, from_key) = (shown_duration(above), from(key));
-        let (limit, from_other) = (shown_duration(below), from(other));
+        let (shown, from_key) = (duration_text(above), from(key));
+        let (limit, from_other) = (duration_text(below), from(other));
         faults.add(Diagnostic {
             location: location.clone(),
             key: format!("{way}.{key}"),

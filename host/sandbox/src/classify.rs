@@ -3,7 +3,7 @@
 //! Errors are told apart by type. The two that wasmtime keeps private are told by their text, and
 //! the tests of the limits fail when a new version words them otherwise.
 
-use bytesize::ByteSize;
+use vitals_values::{Size, duration_text};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
@@ -11,9 +11,7 @@ use super::egress::KeptExceeded;
 use super::limiter::MemoryExceeded;
 use super::run_limits::RunLimits;
 use super::symbols::Symbols;
-use vitals_config::{shown_duration, shown_size};
-use vitals_model::Secrets;
-use vitals_model::{Busy, Code, RunError, Text};
+use vitals_model::{Busy, Code, RunError, Secrets, Text};
 
 /// The deadline of the run passed while the guest was computing.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -26,7 +24,7 @@ pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
         Busy::Computing => "computing",
         Busy::Waiting => "waiting for a reply or a timer",
     };
-    let limit = shown_duration(limits.timeout);
+    let limit = duration_text(limits.timeout);
     let message = format!("timed out after {limit} ({doing})");
     RunError {
         limit: Some(limit),
@@ -183,9 +181,10 @@ fn frames(error: &wasmtime::Error, secrets: &Secrets) -> Vec<Text> {
 
 /// A size as the configuration writes it; one that takes more digits than it is worth is rounded.
 fn size(bytes: u64) -> String {
-    let exact = shown_size(bytes);
-    if exact.len() > 7 || !exact.ends_with('B') {
-        ByteSize(bytes).to_string().replace(' ', "")
+    let size = Size::of_bytes(bytes);
+    let exact = size.to_string();
+    if exact.len() > 7 {
+        size.rounded()
     } else {
         exact
     }

@@ -22,13 +22,14 @@ pub(super) use self::address::Resolved;
 pub use self::allow_key::AllowKey;
 pub use self::error::{EntryError, GrantError};
 pub use self::grant::{Grant, Origin};
-pub use self::host::{Host, HostError, HostPattern};
+pub use self::host::{HostPattern, parse_host};
 pub(super) use self::kind::Kind;
 pub use self::marks::{Mark, Wanted};
 pub use self::marks::{marks, wanted};
 pub(super) use self::refusal::Refusal;
 pub(super) use self::target::Peer;
 pub use self::target::{Channel, Target};
+pub use vitals_values::{Host, HostError};
 
 /// What one check may reach, fixed for as long as its configuration and plugin stay the same.
 ///

@@ -129,7 +129,7 @@ impl Schema {
                 return Err(BindingError::Config(vec![NOT_TOLD.to_owned()]));
             }
             let violations = validator.iter_errors(&config).take(MAX_VIOLATIONS);
-            let violations = violations.map(|error| violation::describe(&error));
+            let violations = violations.map(|error| violation::describe(&error, &self.document));
             return Err(BindingError::Config(violations.collect()));
         }
         Ok(Binding {
@@ -231,6 +231,24 @@ mod tests {
         assert!(error.contains("only references within itself"), "{error}");
         let error = refused(r#"{"$ref": "file:///etc/passwd"}"#);
         assert!(error.contains("only references within itself"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_a_named_type_is_asked_for_by_that_name() {
+        let duration = json!({"pattern": "^[0-9]+s$", "x-vitals-type": "duration"});
+        let schema = schema(&json!({
+            "properties": {"a": duration, "b": {"$ref": "#/$defs/b"}, "c": {"pattern": "^c$"}},
+            "$defs": {"b": {"items": duration}},
+        }));
+        let config = json!({"a": "soon", "b": ["1s", "soon"], "c": "d"});
+        let error = schema.bind(&object(&config)).unwrap_err().to_string();
+        for expected in [
+            "`/a` must be a duration: write for example `30s` or `1m 30s`",
+            "`/b/1` must be a duration: write for example `30s` or `1m 30s`",
+            "`/c` must match the pattern ^c$",
+        ] {
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) use self::certificate::shown;
 pub use self::connection::Connection;
 use super::contract::{Handshake, TlsError};
 use super::egress::Unreached;
-use super::grants::{Channel, Host, HostError, Peer};
+use super::grants::{Channel, HostError, Peer, parse_host};
 use super::state::State;
 use vitals_model::Text;
 
@@ -61,9 +61,9 @@ impl State {
     ) -> wasmtime::Result<Result<Handshake, TlsError>> {
         let until = self.until(timeout_ms);
         let connection = self.table.get_mut(connection)?;
-        let host = match Host::parse(server_name) {
+        let host = match parse_host(server_name) {
             Ok(host) => host,
-            Err(error) => return Ok(Err(no_host(server_name, &error))),
+            Err(error) => return Ok(Err(no_host(server_name, error))),
         };
         let shaken = connection.start_tls(&self.egress, &host, verify, until);
         Ok(shaken.await)
@@ -71,9 +71,9 @@ impl State {
 }
 
 fn peer(host: &str, port: u16) -> Result<Peer, TlsError> {
-    let named = Host::parse(host).map_err(|error| no_host(host, &error))?;
+    let named = parse_host(host).map_err(|error| no_host(host, error))?;
     if port == 0 {
-        return Err(no_host(&format!("{host}:0"), &HostError::Port));
+        return Err(no_host(&format!("{host}:0"), HostError::Port));
     }
     Ok(Peer {
         channel: Channel::Tls,
@@ -82,7 +82,7 @@ fn peer(host: &str, port: u16) -> Result<Peer, TlsError> {
     })
 }
 
-fn no_host(text: &str, error: &HostError) -> TlsError {
+fn no_host(text: &str, error: HostError) -> TlsError {
     let shown = Text::line(text, SHOWN_BYTES);
     TlsError::Failed(format!("`{shown}` cannot be used: {error}"))
 }

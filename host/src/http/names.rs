@@ -3,7 +3,6 @@
 //! A web page can lead its own name to this host's address (DNS rebinding), and its visitor's browser
 //! then reads what is answered as if it were of the page. The browser sends the page's name, though.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,6 +13,7 @@ use http::StatusCode;
 use http::header::{HOST, HeaderValue};
 use http::uri::Authority;
 use tower::ServiceExt;
+use vitals_values::Host;
 
 use super::answer;
 use crate::check::Text;
@@ -76,17 +76,15 @@ impl Names {
         if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':')) {
             return false;
         }
-        let host = authority.host().to_ascii_lowercase();
-        if let Some(address) = host.strip_prefix('[') {
-            return address
-                .strip_suffix(']')
-                .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+        match authority.host().parse() {
+            Ok(Host::Address(_)) => true,
+            Ok(Host::Name(name)) => {
+                &*name == LOCALHOST
+                    || is_below(&name, LOCALHOST)
+                    || self.0.iter().any(|pattern| pattern.matches(&name))
+            }
+            Err(_) => false,
         }
-        let name = host.strip_suffix('.').unwrap_or(&host);
-        name.parse::<Ipv4Addr>().is_ok()
-            || name == LOCALHOST
-            || is_below(name, LOCALHOST)
-            || self.0.iter().any(|pattern| pattern.matches(name))
     }
 }
 

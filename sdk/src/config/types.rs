@@ -8,10 +8,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use vitals_values::{
+    DURATION_PATTERN, MAX_CHARS, SIZE_PATTERN, Size, duration_text, parse_duration,
+};
 
 use super::{Config, ConfigError, Definitions, Schema};
-use crate::duration::{PATTERN, duration_text, parse_duration};
-use crate::{Address, Url};
+use crate::{Address, Quantity, Url};
 
 /// What can be granted by being written down: one text, or an `Option` or a `Vec` of such.
 #[diagnostic::on_unimplemented(
@@ -142,7 +144,8 @@ impl Config for String {
 impl Config for Duration {
     fn schema(_: &mut Definitions) -> Schema {
         Schema::of_type("string")
-            .with("pattern", PATTERN)
+            .with("pattern", DURATION_PATTERN)
+            .with("maxLength", MAX_CHARS)
             .called("duration")
     }
 
@@ -152,6 +155,49 @@ impl Config for Duration {
 
     fn to_value(&self) -> Value {
         duration_text(*self).into()
+    }
+}
+
+/// `5GiB`, or a number of bytes: see [`Size`].
+impl Config for Size {
+    fn schema(_: &mut Definitions) -> Schema {
+        Schema::anything()
+            .with("type", vec!["string", "integer"])
+            .with("minimum", 0)
+            .with("pattern", SIZE_PATTERN)
+            .with("maxLength", MAX_CHARS)
+            .called("size")
+    }
+
+    fn read(value: Value) -> Result<Self, ConfigError> {
+        if value.is_string() {
+            return parsed(value);
+        }
+        // To JSON Schema `1.0` is an integer.
+        let of_integral = |number: f64| {
+            let is_count = number >= 0.0 && number.fract() == 0.0;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is whole and not negative; beyond its range it is the largest size"
+            )]
+            is_count.then_some(number as u64)
+        };
+        value
+            .as_u64()
+            .or_else(|| value.as_f64().and_then(of_integral))
+            .map(Self::of_bytes)
+            .ok_or_else(|| ConfigError::expected("a size", &value))
+    }
+
+    fn to_value(&self) -> Value {
+        self.to_string().into()
+    }
+}
+
+impl Quantity for Size {
+    fn quantity(self) -> f64 {
+        self.bytes().quantity()
     }
 }
 

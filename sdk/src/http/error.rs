@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use vitals_values::duration_text;
+
 use super::Method;
 use crate::Url;
-use crate::duration::duration_text;
 
 /// A request that got no answer: `cannot get https://example.com/: connection refused`. The URL is shown
 /// without user, password and query.

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 
+use vitals_values::duration_text;
+
 use crate::Address;
 use crate::deadline::Limit;
-use crate::duration::duration_text;
 
 /// A connection that did not come about, or broke: `cannot connect to db:5432: connection refused`.
 #[derive(Debug)]

@@ -4,9 +4,10 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use vitals_values::duration_text;
+
 use crate::Address;
 use crate::deadline::Limit;
-use crate::duration::duration_text;
 
 /// An operation on a connection that failed: `cannot start TLS with db:5432: the certificate of db is not
 /// trusted: it has expired`.

@@ -1,5 +1,5 @@
 //! Answers with its own settings, so that a test sees what became of a configuration on its way:
-//! defaults, nesting, durations, secrets.
+//! defaults, nesting, durations, sizes, addresses, secrets.
 
 use vitals_sdk::prelude::*;
 
@@ -14,6 +14,10 @@ struct Settings {
     /// A time with a default.
     #[config(default = "1m 30s")]
     patience: Duration,
+    /// An amount of bytes.
+    room: Option<Size>,
+    /// A host and a port.
+    address: Option<Address>,
     /// A text that is nobody's business.
     #[config(secret)]
     token: Option<String>,
@@ -62,6 +66,11 @@ fn check(settings: Settings, request: &Request) -> Outcome {
         .detail("check", request.check())
         .detail("retries", settings.retries)
         .detail("patience_ms", json!(settings.patience.as_millis()))
+        .detail("room_bytes", json!(settings.room.map(Size::bytes)))
+        .detail(
+            "address",
+            json!(settings.address.map(|address| address.to_string())),
+        )
         .detail("token", token)
         .detail(
             "pool",

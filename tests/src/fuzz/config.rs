@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use vitals_host::config::{Config, Diagnostics, Environment, Location, Schedule, Sources};
-use vitals_host::fuzzing::{shown_duration, shown_size};
+use vitals_values::{Size, duration_text};
 
 use super::{Target, laws};
 use crate::guests;
@@ -119,14 +119,14 @@ fn accepted(config: &Config) {
 }
 
 fn same_duration(duration: Duration) {
-    let shown = shown_duration(duration);
+    let shown = duration_text(duration);
     let read = format!("[plugins]\nrescan = \"{shown}\"").parse::<Config>();
     let read = read.unwrap_or_else(|error| panic!("{duration:?} is shown as {shown}: {error}"));
     assert_eq!(read.plugins.rescan, duration, "shown as {shown}");
 }
 
 fn same_memory(bytes: u64) {
-    let shown = shown_size(bytes);
+    let shown = Size::of_bytes(bytes);
     let read = format!("[defaults.limits]\nmemory = \"{shown}\"").parse::<Config>();
     let read = read.unwrap_or_else(|error| panic!("{bytes} bytes are shown as {shown}: {error}"));
     assert_eq!(read.defaults.limits.memory, bytes, "shown as {shown}");

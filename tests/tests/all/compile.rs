@@ -75,7 +75,7 @@ async fn a_gigantic_compilation_is_ended() {
     let host = builder.start().await;
     assert_eq!(
         refused(&host, "bomb").await,
-        "to compile it takes more than 64.0 MiB of memory: build it smaller (optimised for size, \
+        "to compile it takes more than 64MiB of memory: build it smaller (optimised for size, \
          stripped), or leave it out"
     );
 }

@@ -45,6 +45,7 @@ mod system;
 mod tls;
 mod trials;
 mod udp;
+mod values;
 mod watching;
 mod widening;
 mod zoo;

@@ -94,7 +94,9 @@ fn the_written_crate_stands_alone_with_the_sdk_of_the_repository() {
         .iter()
         .filter_map(|(path, text)| Some((path.strip_prefix("vendor/vitals-sdk/")?, text)));
     let vendored: BTreeMap<_, _> = vendored.collect();
-    let sdk = files_below(&guests::root().join("sdk"));
+    let mut sdk = files_below(&guests::root().join("sdk"));
+    let values = files_below(&guests::root().join("host/values")).into_iter();
+    sdk.extend(values.map(|(path, text)| (format!("values/{path}"), text)));
     let sdk: BTreeMap<_, _> = sdk
         .iter()
         .map(|(path, text)| (path.as_str(), text))
@@ -103,7 +105,9 @@ fn the_written_crate_stands_alone_with_the_sdk_of_the_repository() {
     let names =
         |files: &BTreeMap<&str, &String>| files.keys().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(names(&vendored), names(&sdk), "build the binary anew");
-    assert!(sdk.contains_key("wit/health.wit") && sdk.contains_key("macros/src/lib.rs"));
+    for file in ["wit/health.wit", "macros/src/lib.rs", "values/src/lib.rs"] {
+        assert!(sdk.contains_key(file), "{file}");
+    }
     for (path, text) in sdk {
         let is_same = path.ends_with("Cargo.toml") || text == vendored[path];
         assert!(

@@ -129,13 +129,13 @@ async fn settings_reach_the_guest_as_they_are_written() {
     let host = host.start().await;
     let one = host.check("one").await;
     let expected = json!({
-        "check": "one", "retries": 3, "patience_ms": 90_000, "token": "",
+        "check": "one", "retries": 3, "patience_ms": 90_000, "room_bytes": null, "address": null, "token": "",
         "pool": { "size": 10, "mode": "Eager" }, "tags": ["a", "b"],
     });
     assert_eq!(one["details"], expected);
     let two = host.check("two").await;
     let expected = json!({
-        "check": "two", "retries": 7, "patience_ms": 250, "token": "",
+        "check": "two", "retries": 7, "patience_ms": 250, "room_bytes": null, "address": null, "token": "",
         "pool": { "size": 2, "mode": "Lazy" }, "tags": [],
     });
     assert_eq!(

@@ -843,11 +843,11 @@ async fn connections_count_and_names_that_are_none_are_refused() {
     assert_eq!(
         said,
         [
-            "failed: `a/b` cannot be used: its host is no valid name",
-            "failed: `example.com:0` cannot be used: its port is no number from 1 to 65535",
+            "failed: `a/b` cannot be used: its host is not a valid name",
+            "failed: `example.com:0` cannot be used: its port is not a number from 1 to 65535",
             "connected",
-            "failed: `a/b` cannot be used: its host is no valid name",
-            "failed: `*` cannot be used: its host is no valid name",
+            "failed: `a/b` cannot be used: its host is not a valid name",
+            "failed: `*` cannot be used: its host is not a valid name",
         ]
     );
 

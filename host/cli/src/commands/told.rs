@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value};
 use vitals_host::workbench::AdHoc;
+use vitals_values::parse_duration;
 
 #[derive(Debug, Args)]
 pub(super) struct Told {
@@ -43,10 +44,11 @@ impl Told {
     }
 }
 
+/// Reads a duration that is not zero.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().map(Duration::try_from);
-    match parsed {
-        Ok(Ok(duration)) if !duration.is_zero() => Ok(duration),
-        _ => Err("write for example 500ms or 5s".into()),
+    match parse_duration(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        Ok(_) => Err("it is zero; write for example 500ms or 5s".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
+use vitals_values::duration_text;
 
-use super::{
-    Count, LARGEST_NUMBER, LONGEST, MOST_TIMES, PageUrl, Period, SHORTEST, Size, Times,
-    shown_duration, shown_size,
-};
+use super::{Count, LARGEST_NUMBER, LONGEST, MOST_TIMES, PageUrl, Period, SHORTEST, Size, Times};
 
 macro_rules! written_as {
     ($written:ty $([$($bounds:tt)*])?, $plain:ty, $into:expr, $from:expr) => {
@@ -49,7 +47,7 @@ written_as!(
 
 impl Serialize for Period {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&shown_duration(self.0))
+        serializer.serialize_str(&duration_text(self.0))
     }
 }
 
@@ -67,7 +65,7 @@ impl<const MIN: u64, const MAX: u64> Serialize for Count<MIN, MAX> {
 
 impl<const MIN: u64, const MAX: u64> Serialize for Size<MIN, MAX> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&shown_size(self.0))
+        serializer.collect_str(&vitals_values::Size::of_bytes(self.0))
     }
 }
 
@@ -115,13 +113,18 @@ inline_schema!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], "Count", match 
 });
 inline_schema!(Size<MIN, MAX> [const MIN: u64, const MAX: u64], "Size", json_schema!({
     "type": ["string", "integer"], "minimum": MIN, "maximum": MAX, "examples": ["64MiB"],
-    TYPE: format!("size, {} to {}", shown_size(MIN), shown_size(MAX)),
+    TYPE: size_type(MIN, MAX),
 }));
 
 /// What a text means that the types of JSON Schema can't say, in the words of the documents.
 const TYPE: &str = "x-vitals-type";
 
 fn duration_type() -> String {
-    let (shortest, longest) = (shown_duration(SHORTEST), shown_duration(LONGEST));
+    let (shortest, longest) = (duration_text(SHORTEST), duration_text(LONGEST));
     format!("duration, {shortest} to {longest}")
+}
+
+fn size_type(min: u64, max: u64) -> String {
+    let [min, max] = [min, max].map(vitals_values::Size::of_bytes);
+    format!("size, {min} to {max}")
 }

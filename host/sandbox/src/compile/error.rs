@@ -5,8 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use rustix::io::Errno;
+use vitals_values::Size;
 
 use vitals_model::Text;
 
@@ -40,7 +40,7 @@ pub enum CompileError {
     #[error(
         "to compile it takes more than {} of memory: build it smaller (optimised for size, \
          stripped), or leave it out",
-        ByteSize::b(*.limit)
+        Size::of_bytes(*.limit).rounded()
     )]
     Memory {
         /// What is allowed, in bytes.
@@ -60,7 +60,8 @@ pub enum CompileError {
     #[error(
         "its code has {}, and of {} for all plugins together {} are taken: remove plugins, or build \
          them smaller; it is tried again later",
-        ByteSize::b(*.size), ByteSize::b(*.limit), ByteSize::b(*.held)
+        Size::of_bytes(*.size).rounded(), Size::of_bytes(*.limit).rounded(),
+        Size::of_bytes(*.held).rounded()
     )]
     NoRoom {
         /// How many bytes of code it has.

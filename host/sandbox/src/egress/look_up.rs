@@ -19,7 +19,7 @@ use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 
 use super::resolver::ResolveError;
 use super::{Egress, EgressCtx, EgressView};
-use crate::grants::{Host, Refusal};
+use crate::grants::{Host, Refusal, parse_host};
 
 /// Links the look-up of names. The linker must not have the stock one.
 pub(crate) fn add_name_lookup_to_linker<T: EgressView + 'static>(
@@ -80,7 +80,7 @@ impl Pollable for LookUp {
 impl Egress {
     /// Starts a look-up, or answers at once: an address is its own answer.
     pub(super) fn look_up(&self, name: &str) -> Result<LookUp, ErrorCode> {
-        let host = Host::parse(name).map_err(|_| ErrorCode::InvalidArgument)?;
+        let host = parse_host(name).map_err(|_| ErrorCode::InvalidArgument)?;
         if let Host::Address(address) = host {
             return Ok(Ok(vec![address]).into());
         }

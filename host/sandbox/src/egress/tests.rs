@@ -18,7 +18,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::*;
 use crate::grants::{Channel, Grant};
-use vitals_config::Root;
+use vitals_model::Root;
 
 /// A way out with everything that a test wants to be different from a run without limits.
 struct Way {

@@ -28,7 +28,7 @@ mod tests {
 
     use super::*;
     use crate::egress::{Egress, Network};
-    use crate::grants::Grants;
+    use crate::grants::{Grants, parse_host};
     use vitals_io::trust::Roots;
 
     #[tokio::test]
@@ -47,7 +47,7 @@ mod tests {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
-        let host = Host::parse("web.test").unwrap();
+        let host = parse_host("web.test").unwrap();
         let until = Instant::now() + Duration::from_millis(100);
         let egress = Egress::new(
             Arc::new(Network::new(&[]).unwrap()),

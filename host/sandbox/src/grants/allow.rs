@@ -3,10 +3,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::error::SHOWN_BYTES;
-use super::host::{Host, HostPattern, split_port};
-use super::{AllowKey, Channel, EntryError, Grant, GrantError, HostError, Mark, Origin, Target};
 use vitals_model::Text;
+use vitals_values::{Host, HostError, split_port};
+
+use super::error::SHOWN_BYTES;
+use super::host::{HostPattern, parse_host};
+use super::{AllowKey, Channel, EntryError, Grant, GrantError, Mark, Origin, Target};
 
 impl AllowKey {
     fn target(self, entry: &str) -> Result<Target, EntryError> {
@@ -149,12 +151,12 @@ fn url(text: &str) -> Result<Target, EntryError> {
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
     let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
     let (host, port) = split_port(host)?;
-    let host = Host::parse(host)?;
+    let host = parse_host(host)?;
     let standard = channel.scheme().map(|(_, port)| port);
     let port = port.or(standard).ok_or(HostError::NoPort)?;
     let parsed = url::Url::parse(text).map_err(|_| EntryError::Scheme)?;
     let read = parsed.host_str().ok_or(HostError::Empty)?;
-    if (Host::parse(read)?, parsed.port_or_known_default()) != (host.clone(), Some(port)) {
+    if (parse_host(read)?, parsed.port_or_known_default()) != (host.clone(), Some(port)) {
         return Err(EntryError::Foul);
     }
     Ok(Target::Peer {

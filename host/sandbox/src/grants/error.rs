@@ -1,8 +1,9 @@
 //! Why something can't be granted.
 
 use super::allow_key::AllowKey;
-use super::host::HostError;
+use ipnet::IpNet;
 use vitals_model::Text;
+use vitals_values::HostError;
 
 /// A grant that can't be given as it is written, or a schema that asks for grants in a way that is
 /// not understood.
@@ -80,6 +81,18 @@ pub enum EntryError {
     /// The host or port.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// A `*` that is not all of the first label of a name.
+    #[error("`*` can only stand for all names below one, as in `*.example.com`")]
+    Wildcard,
+    /// No network in CIDR notation.
+    #[error("its host is not a network in CIDR notation, as `10.0.0.0/8` is")]
+    Net,
+    /// A network with bits set behind its prefix.
+    #[error("the network starts elsewhere: `{0}`")]
+    NetBits(IpNet),
+    /// A network of IPv4-mapped IPv6 addresses.
+    #[error("it is a network of IPv4 addresses in IPv6 notation; write it as IPv4")]
+    NetMapped,
     /// A URL of another scheme, or no URL.
     #[error("it is no `http` or `https` URL")]
     Scheme,

@@ -1,80 +1,44 @@
-//! Hosts in one canonical form: names and addresses, and the patterns that grants write.
+//! Hosts as guests and operators name them, and the patterns that grants write.
 //!
-//! Every host that a configuration, an `allow` entry or a guest names passes through
-//! [`Host::parse`], so that two spellings of one host are equal and no spelling means two hosts.
-//! What is granted is none of this file's business.
+//! Every host that a configuration, an `allow` entry or a guest names passes through [`parse_host`],
+//! so that two spellings of one host are equal and no spelling means two hosts. What is granted is
+//! none of this file's business.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use vitals_values::{Host, HostError};
 
+use super::EntryError;
 use super::address::effective;
 
-/// A host in canonical form: lower case and ASCII, without a trailing dot, an IPv4 address written
-/// in any of the ways of the URL standard as that address, an IPv4-mapped one as IPv4.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Host {
-    /// A name that has to be resolved.
-    Name(Arc<str>),
-    /// An address.
-    Address(IpAddr),
-}
-
-impl Host {
-    /// Reads a name or an address; an IPv6 address with or without brackets.
-    pub fn parse(text: &str) -> Result<Self, HostError> {
-        // The URL standard decodes percent signs in hosts; with them out there is one way less to
-        // write a name. They are also how a zone is written.
-        if text.contains('%') {
-            return Err(HostError::Zone);
-        }
-        // To bring a text into canonical form takes longer the longer it is, and a guest may write
-        // megabytes.
-        if text.len() > MAX_TEXT {
-            return Err(HostError::Name);
-        }
-        let inner = text
-            .strip_prefix('[')
-            .and_then(|text| text.strip_suffix(']'));
-        if inner.is_some() || text.contains(':') {
-            let address = inner.unwrap_or(text).parse::<Ipv6Addr>();
-            let address = address.map_err(|_| HostError::Ipv6)?;
-            return Ok(Self::Address(address.to_canonical()));
-        }
-        // The dot at the end goes when it is known that this is a name: `1..` is one, by the URL
-        // standard, and `1.` an address.
-        match url::Host::parse(text) {
-            Ok(url::Host::Domain(name)) => Self::name(name.strip_suffix('.').unwrap_or(&name)),
-            Ok(url::Host::Ipv4(address)) => Ok(Self::Address(address.into())),
-            Ok(url::Host::Ipv6(address)) => Ok(Self::Address(address.to_canonical())),
-            Err(url::ParseError::EmptyHost) => Err(HostError::Empty),
-            Err(url::ParseError::InvalidIpv4Address) => Err(HostError::Ipv4),
-            Err(_) => Err(HostError::Name),
-        }
+/// Reads a host in any spelling of the URL standard: a name in any script, an IPv4 address in
+/// decimal, octal or hexadecimal parts, an IPv6 address with or without brackets.
+///
+/// A guest may name a host in each of these ways. What it means is then read by the grammar of
+/// [`Host`], which has one spelling.
+pub fn parse_host(text: &str) -> Result<Host, HostError> {
+    // The URL standard decodes percent signs in hosts; with them out there is one way less to
+    // write a name. They are also how a zone is written.
+    if text.contains('%') {
+        return Err(HostError::Zone);
     }
-
-    fn name(name: &str) -> Result<Self, HostError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(plain);
-        if name.is_empty() {
-            return Err(HostError::Empty);
-        }
-        if name.len() > MAX_NAME || !name.split('.').all(label) {
-            return Err(HostError::Name);
-        }
-        Ok(Self::Name(name.into()))
+    // To bring a text into canonical form takes longer the longer it is, and a guest may write
+    // megabytes.
+    if text.len() > MAX_TEXT {
+        return Err(HostError::Name);
     }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => f.write_str(name),
-            Self::Address(IpAddr::V4(address)) => address.fmt(f),
-            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
-        }
+    if text.starts_with('[') || text.contains(':') {
+        return text.parse();
+    }
+    match url::Host::parse(text) {
+        Ok(url::Host::Domain(name)) => name.parse(),
+        Ok(url::Host::Ipv4(address)) => Ok(Host::Address(address.into())),
+        Ok(url::Host::Ipv6(address)) => Ok(Host::Address(address.to_canonical())),
+        Err(url::ParseError::EmptyHost) => Err(HostError::Empty),
+        Err(url::ParseError::InvalidIpv4Address) => Err(HostError::Ipv4),
+        Err(_) => Err(HostError::Name),
     }
 }
 
@@ -91,36 +55,36 @@ pub enum HostPattern {
 
 impl HostPattern {
     /// Reads a host, `*.` and a name, or a network in CIDR notation.
-    pub(super) fn parse(text: &str) -> Result<Self, HostError> {
+    pub(super) fn parse(text: &str) -> Result<Self, EntryError> {
         if let Some(name) = text.strip_prefix("*.") {
-            return match Host::parse(name)? {
+            return match parse_host(name)? {
                 Host::Name(name) => Ok(Self::Below(name)),
-                Host::Address(_) => Err(HostError::Wildcard),
+                Host::Address(_) => Err(EntryError::Wildcard),
             };
         }
         if text.contains('*') {
-            return Err(HostError::Wildcard);
+            return Err(EntryError::Wildcard);
         }
         if text.contains('/') {
             return Self::net(text);
         }
-        Host::parse(text).map(Self::Exact)
+        Ok(Self::Exact(parse_host(text)?))
     }
 
-    fn net(text: &str) -> Result<Self, HostError> {
+    fn net(text: &str) -> Result<Self, EntryError> {
         let inner = text
             .strip_prefix('[')
             .and_then(|text| text.strip_suffix(']'));
-        let net: IpNet = inner.unwrap_or(text).parse().map_err(|_| HostError::Net)?;
+        let net: IpNet = inner.unwrap_or(text).parse().map_err(|_| EntryError::Net)?;
         if net.trunc() != net {
-            return Err(HostError::NetBits(net.trunc()));
+            return Err(EntryError::NetBits(net.trunc()));
         }
         match net {
             // A network of one address is that address, and then counts as written.
             _ if net.prefix_len() == net.max_prefix_len() => {
                 Ok(Self::Exact(Host::Address(net.addr().to_canonical())))
             }
-            IpNet::V6(net) if net.addr().to_ipv4_mapped().is_some() => Err(HostError::NetMapped),
+            IpNet::V6(net) if net.addr().to_ipv4_mapped().is_some() => Err(EntryError::NetMapped),
             _ => Ok(Self::Net(net)),
         }
     }
@@ -152,85 +116,16 @@ impl fmt::Display for HostPattern {
     }
 }
 
-/// Why a text names no host, or no host and port.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HostError {
-    /// There is no host.
-    #[error("it names no host")]
-    Empty,
-    /// A percent sign, with which an IPv6 zone or an encoded character is written.
-    #[error("it has a percent sign; zones and encoded characters are not taken")]
-    Zone,
-    /// Colons, but no IPv6 address.
-    #[error("its host is no IPv6 address")]
-    Ipv6,
-    /// It ends in a number, as only IPv4 addresses do.
-    #[error("its host ends in a number and is no IPv4 address")]
-    Ipv4,
-    /// No name that DNS could hold.
-    #[error("its host is no valid name")]
-    Name,
-    /// A `*` that is not all of the first label of a name.
-    #[error("`*` can only stand for all names below one, as in `*.example.com`")]
-    Wildcard,
-    /// No network in CIDR notation.
-    #[error("its host is no network in CIDR notation, as `10.0.0.0/8` is")]
-    Net,
-    /// A network with bits set behind its prefix.
-    #[error("the network starts elsewhere: `{0}`")]
-    NetBits(IpNet),
-    /// A network of IPv4-mapped IPv6 addresses.
-    #[error("it is a network of IPv4 addresses in IPv6 notation; write it as IPv4")]
-    NetMapped,
-    /// No port.
-    #[error("it has no port")]
-    NoPort,
-    /// A port that is none.
-    #[error("its port is no number from 1 to 65535")]
-    Port,
-    /// An IPv6 address before a port without brackets.
-    #[error("an IPv6 address stands in brackets before its port, as in `[::1]:80`")]
-    Brackets,
-}
-
-/// Splits `host:port` at the colon; the host keeps its brackets, the port may be missing.
-pub(super) fn split_port(text: &str) -> Result<(&str, Option<u16>), HostError> {
-    let (host, port) = match text.rfind(']') {
-        Some(end) => (&text[..=end], text[end + 1..].strip_prefix(':')),
-        None => match text.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
-    };
-    if host.len() + port.map_or(0, |port| port.len() + 1) != text.len() {
-        return Err(HostError::Port);
-    }
-    if host.contains(':') && !host.starts_with('[') {
-        return Err(HostError::Brackets);
-    }
-    match port {
-        None => Ok((host, None)),
-        // The digits alone: `str::parse` would take a sign.
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => match digits.parse() {
-            Ok(port) if port > 0 => Ok((host, Some(port))),
-            _ => Err(HostError::Port),
-        },
-        Some(_) => Err(HostError::Port),
-    }
-}
-
-/// The longest name that DNS can carry, RFC 1035 section 2.3.4, as text without the final dot.
-const MAX_NAME: usize = 253;
-/// What a name can take before it is in canonical form: four bytes a character, and a final dot of
-/// three.
-const MAX_TEXT: usize = 4 * MAX_NAME + 3;
+/// What a name can take before it is in canonical form: four bytes for each of the 253 characters
+/// that DNS can carry, and a final dot of three.
+const MAX_TEXT: usize = 4 * 253 + 3;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn canonical(text: &str) -> String {
-        match Host::parse(text) {
+        match parse_host(text) {
             Ok(host) => host.to_string(),
             Err(error) => format!("{error:?}"),
         }
@@ -288,11 +183,11 @@ mod tests {
 
     #[test]
     fn names_are_as_long_as_dns_takes_them() {
-        assert!(Host::parse(&"a".repeat(63)).is_ok());
-        assert_eq!(Host::parse(&"a".repeat(64)), Err(HostError::Name));
+        assert!(parse_host(&"a".repeat(63)).is_ok());
+        assert_eq!(parse_host(&"a".repeat(64)), Err(HostError::Name));
         // Labels of one character and their dots, the last of which does not count.
-        assert!(Host::parse(&"a.".repeat(127)).is_ok());
-        assert_eq!(Host::parse(&"a.".repeat(128)), Err(HostError::Name));
+        assert!(parse_host(&"a.".repeat(127)).is_ok());
+        assert_eq!(parse_host(&"a.".repeat(128)), Err(HostError::Name));
     }
 
     #[test]
@@ -323,7 +218,7 @@ mod tests {
         ] {
             let found = HostPattern::parse(pattern)
                 .unwrap()
-                .covers(&Host::parse(host).unwrap());
+                .covers(&parse_host(host).unwrap());
             assert_eq!(found, covered, "{pattern} {host}");
         }
     }
@@ -331,33 +226,19 @@ mod tests {
     #[test]
     fn patterns_that_make_no_sense_say_why() {
         for (pattern, error) in [
-            ("*", HostError::Wildcard),
-            ("*.", HostError::Empty),
-            ("www.*.com", HostError::Wildcard),
-            ("*.*.com", HostError::Name),
-            ("*.10.0.0.1", HostError::Wildcard),
-            ("10.0.0.0/33", HostError::Net),
+            ("*", EntryError::Wildcard),
+            ("*.", HostError::Empty.into()),
+            ("www.*.com", EntryError::Wildcard),
+            ("*.*.com", HostError::Name.into()),
+            ("*.10.0.0.1", EntryError::Wildcard),
+            ("10.0.0.0/33", EntryError::Net),
             (
                 "10.1.0.0/8",
-                HostError::NetBits("10.0.0.0/8".parse().unwrap()),
+                EntryError::NetBits("10.0.0.0/8".parse().unwrap()),
             ),
-            ("[::ffff:10.0.0.0/104]", HostError::NetMapped),
+            ("[::ffff:10.0.0.0/104]", EntryError::NetMapped),
         ] {
             assert_eq!(HostPattern::parse(pattern), Err(error), "{pattern}");
-        }
-    }
-
-    #[test]
-    fn ports_are_split_off() {
-        assert_eq!(split_port("a:1"), Ok(("a", Some(1))));
-        assert_eq!(split_port("a"), Ok(("a", None)));
-        assert_eq!(split_port("[::1]:80"), Ok(("[::1]", Some(80))));
-        assert_eq!(split_port("[::1]"), Ok(("[::1]", None)));
-        assert_eq!(split_port("::1"), Err(HostError::Brackets));
-        for bad in [
-            "a:", "a:0", "a:65536", "a:+1", "a:x", "a:*", "[::1]80", "[::1]:",
-        ] {
-            assert_eq!(split_port(bad), Err(HostError::Port), "{bad}");
         }
     }
 }

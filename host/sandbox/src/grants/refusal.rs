@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::host::Host;
+use super::Host;
 use super::kind::Kind;
 use super::target::Peer;
 use vitals_model::Secrets;

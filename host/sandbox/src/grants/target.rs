@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::host::{Host, HostError, HostPattern, split_port};
+use vitals_values::{Host, HostError, split_port};
+
+use super::host::{HostPattern, parse_host};
 use super::kind::Kind;
 
 /// How a peer is spoken to. A grant for one channel gives nothing of another.
@@ -120,7 +122,7 @@ impl Peer {
         let port = port.or(standard).ok_or(HostError::NoPort)?;
         Ok(Self {
             channel,
-            host: Host::parse(host)?,
+            host: parse_host(host)?,
             port,
         })
     }

@@ -5,11 +5,13 @@ use std::fmt::{self, Write as _};
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
+use serde_json::Value;
 
 use vitals_model::Text;
 
-/// One violation, with where it is and without the value, which may be a secret.
-pub(super) fn describe(error: &ValidationError<'_>) -> String {
+/// One violation of the schema `document`, with where it is and without the value, which may be a
+/// secret.
+pub(super) fn describe(error: &ValidationError<'_>, document: &Value) -> String {
     let pointer = error.instance_path().as_str();
     let inside = Inside(pointer);
     let text = match error.kind() {
@@ -21,9 +23,31 @@ pub(super) fn describe(error: &ValidationError<'_>) -> String {
             let keys = List(unexpected, "`", ", ");
             shown(&format_args!("the plugin knows no key {keys}{inside}"))
         }
+        ValidationErrorKind::Pattern { .. } if let Some(name) = type_name(error, document) => {
+            shown(&format_args!(
+                "`{pointer}` must be a {name}{}",
+                example(name)
+            ))
+        }
         kind => shown(&Misfit(pointer, kind, error)),
     };
     text.into()
+}
+
+/// What the schema calls the value in which an error lies: a pattern tells people little.
+fn type_name<'a>(error: &ValidationError<'_>, document: &'a Value) -> Option<&'a str> {
+    let (schema, _keyword) = error.schema_path().as_str().rsplit_once('/')?;
+    document.pointer(schema)?.get("x-vitals-type")?.as_str()
+}
+
+/// How the types of the SDK are written.
+fn example(type_name: &str) -> &'static str {
+    match type_name {
+        "duration" => ": write for example `30s` or `1m 30s`",
+        "size" => ": write for example `64MiB` or a number of bytes",
+        "`host:port`" => ": write for example `db.internal:5432` or `[::1]:5432`",
+        _ => "",
+    }
 }
 
 /// A text of a stranger as one line: clean, and written no further than it is shown.

@@ -19,19 +19,22 @@ pub(super) fn rust(name: &str) -> Result<Vec<File>, toml::de::Error> {
     let mut files = renamed(&RUST, name);
     files.push(File::new("Cargo.lock", lock(name)));
     let crates = manifest::Workspace::of(WORKSPACE)?;
-    for file in all(&SDK) {
-        let within = file.path().to_string_lossy();
-        // Its own tests need what a check does not.
-        if within.starts_with("tests/") {
-            continue;
-        }
-        let path = format!("vendor/vitals-sdk/{within}");
-        files.push(match file.contents_utf8() {
-            Some(text) if within.ends_with("Cargo.toml") => {
-                File::new(path, crates.standing_alone(text)?)
+    // The manifest of the SDK, standing alone, names what it depends on by a path within its directory.
+    for (vendored, directory) in [(&SDK, "vitals-sdk"), (&VALUES, "vitals-sdk/values")] {
+        for file in all(vendored) {
+            let within = file.path().to_string_lossy();
+            // Its own tests need what a check does not.
+            if within.starts_with("tests/") {
+                continue;
             }
-            _ => File::new(path, file.contents()),
-        });
+            let path = format!("vendor/{directory}/{within}");
+            files.push(match file.contents_utf8() {
+                Some(text) if within.ends_with("Cargo.toml") => {
+                    File::new(path, crates.standing_alone(text)?)
+                }
+                _ => File::new(path, file.contents()),
+            });
+        }
     }
     Ok(files)
 }
@@ -109,6 +112,7 @@ static RUST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/rust");
 static JS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/js");
 static PYTHON: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/python");
 static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk");
+static VALUES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../values");
 const WORKSPACE: &str = include_str!("../../../../../Cargo.toml");
 const LOCK: &str = include_str!("../../../../../examples/check/Cargo.lock");
 const CONTRACT: &str = include_str!("../../../../../wit/health.wit");
