@@ -1,7 +1,7 @@
 //! Reports of failures to Sentry. A value that is handed down; without a DSN nothing leaves.
 //!
 //! Whoever reports never waits: an event is made, counted against a [`RateLimiter`], cleaned of secrets
-//! and handed to the [`Transport`]. Of the crate `sentry` only the protocol is used: no hub, no panic
+//! and handed to the [`Transport`]. Of Sentry's own crates only the protocol is used: no hub, no panic
 //! hook, no integrations.
 
 mod breadcrumbs;
@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use secrecy::ExposeSecret as _;
-use sentry::protocol::{ClientSdkInfo, Event};
-use sentry::types::Dsn;
+use sentry_types::Dsn;
+use sentry_types::protocol::v7::{ClientSdkInfo, Event};
 
 use self::breadcrumbs::Breadcrumbs;
 use self::rate_limiter::{Rate, RateLimiter};

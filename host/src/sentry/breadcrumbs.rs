@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use sentry::Level;
-use sentry::protocol::{Breadcrumb, Value};
+use sentry_types::protocol::v7::{Breadcrumb, Level, Value};
 
 use crate::check::{CheckName, Status, Text};
 

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 
-use sentry::Level;
-use sentry::protocol::{Event, Exception, Frame, Stacktrace};
+use sentry_types::protocol::v7::{Event, Exception, Frame, Level, Stacktrace};
 
 use crate::check::{CheckName, Digest, GuestReport, PluginName, RunError, Severity, Text};
 use crate::events::{PluginRejected, Transition};
@@ -172,7 +171,9 @@ fn frame(function: &Text) -> Frame {
 
 fn exception(error: &dyn Error) -> Exception {
     let debug = Text::display(format_args!("{error:?}"), TYPE_BYTES);
-    let ty = sentry::parse_type_from_debug(debug.as_str());
+    // A derived `Debug` begins with the name of the type.
+    let ends = [' ', '(', '{', '\r', '\n'];
+    let ty = debug.as_str().split(ends).next().unwrap_or_default();
     let is_name = |ty: &str| {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_:<>".contains(&byte);
         ty.starts_with(|first: char| first.is_ascii_alphabetic()) && ty.bytes().all(is_part)

@@ -1,6 +1,6 @@
 //! Takes secrets out of everything that an event says.
 
-use sentry::protocol::{Event, Exception, Value};
+use sentry_types::protocol::v7::{Event, Exception, Value};
 
 use crate::config::Secrets;
 

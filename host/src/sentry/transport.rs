@@ -4,11 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use jiff::Timestamp;
-use sentry::protocol::{Envelope, Event};
-use sentry::transports::{RateLimiter, RateLimitingCategory};
-use sentry::types::{Dsn, Scheme};
+use sentry_types::protocol::v7::{Envelope, Event};
+use sentry_types::{Dsn, Scheme};
 
 use super::NoReports;
 use crate::config::Root;
@@ -99,19 +98,16 @@ impl Endpoint for Server {
     fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
         let header = |name: &str| headers.get(name)?.to_str().ok();
         let why = format!("the server answers {status}");
-        let mut limiter = RateLimiter::new();
-        if let Some(limits) = header("x-sentry-rate-limits") {
-            limiter.update_from_sentry_header(limits);
-        } else if matches!(status.as_u16(), 408 | 502..=504) {
+        let quiet = if let Some(limits) = header("x-sentry-rate-limits") {
+            limited(limits)
+        } else {
             let pause = retry_after(headers, Timestamp::now());
-            return Err(Failure::Later(why, pause));
-        } else if let Some(seconds) = header(RETRY_AFTER.as_str()) {
-            limiter.update_from_retry_after(seconds);
-        } else if status == StatusCode::TOO_MANY_REQUESTS {
-            limiter.update_from_429();
-        }
-        let quiet = limiter.is_disabled(RateLimitingCategory::Error);
-        *self.quiet_until() = quiet.map(|time| Instant::now() + time.min(LONGEST_QUIET));
+            if matches!(status.as_u16(), 408 | 502..=504) {
+                return Err(Failure::Later(why, pause));
+            }
+            pause.or((status == StatusCode::TOO_MANY_REQUESTS).then_some(QUIET_AFTER_429))
+        };
+        *self.quiet_until() = quiet.map(|time| Instant::now() + time);
         if status.is_success() {
             Ok(())
         } else {
@@ -154,6 +150,22 @@ impl Endpoint for Server {
     }
 }
 
+/// For how long the server wants no errors, by its rate limits: groups of `seconds:categories:scope`,
+/// in which no category stands for all of them.
+fn limited(limits: &str) -> Option<Duration> {
+    let times = limits.split(',').filter_map(|group| {
+        let mut parts = group.trim().split(':');
+        let seconds = parts.next()?.parse::<f64>().ok()?;
+        let mut categories = parts.next()?.split(';');
+        let is_meant = categories.any(|category| matches!(category, "" | "error"));
+        let seconds = seconds.clamp(0.0, LONGEST_QUIET.as_secs_f64());
+        Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|_| is_meant)
+    });
+    times.max()
+}
+
 /// Counts reports that do not leave, and logs that once in a while.
 pub(super) fn left_out(dropped: &DropCounter, count: usize, why: &str) {
     if let Some(reports) = dropped.count(count) {
@@ -174,6 +186,8 @@ impl From<NoConnections> for NoReports {
 const MOST_WAITING: usize = 64;
 /// For so long the server is left alone that asks for more.
 const LONGEST_QUIET: Duration = Duration::from_hours(1);
+/// By the protocol, where the server does not say how long.
+const QUIET_AFTER_429: Duration = Duration::from_mins(1);
 /// How long the server may take with one event.
 const PATIENCE: Patience = Patience {
     connecting: Duration::from_secs(3),
@@ -210,6 +224,15 @@ mod tests {
             (200, limits("60:transaction:organization"), ("taken", false)),
             (503, retry, ("kept", false)),
             (503, limits("60::organization"), ("lost", true)),
+            (
+                200,
+                limits("60:transaction:key, 2700:default;error:organization:quota"),
+                ("taken", true),
+            ),
+            (200, limits("0:error:key"), ("taken", false)),
+            (200, limits("NaN:error:key"), ("taken", false)),
+            (200, limits("1e300:error:key"), ("taken", true)),
+            (200, limits("soon"), ("taken", false)),
             (429, retry, ("lost", true)),
             (429, None, ("lost", true)),
             (400, None, ("lost", false)),
