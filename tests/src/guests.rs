@@ -79,16 +79,10 @@ pub const TEXT: Guest = test("text");
 pub const WANTS_CONFIG: Guest = test("wants-config");
 /// Imports an interface that no host has, with the whole contract beside it.
 pub const WANTS_THING: Guest = test("wants-thing");
-/// Its schema is no JSON.
-pub const BAD_SCHEMA: Guest = test("bad-schema");
-/// Its schema refers to others.
-pub const REMOTE_SCHEMA: Guest = test("remote-schema");
 /// Has the host keep requests for it in `describe`.
 pub const FILL_DESCRIBE: Guest = test("fill-describe");
 /// Loops in `describe`.
 pub const SPIN_DESCRIBE: Guest = test("spin-describe");
-/// Loops while it is instantiated.
-pub const SPIN_START: Guest = test("spin-start");
 /// Hostile on the network, as `does` tells.
 pub const ZOO_NET: Guest = test("zoo-net");
 /// Hostile without a network, as `does` tells.
