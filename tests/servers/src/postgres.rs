@@ -10,7 +10,8 @@ use std::process::Command;
 use rustix::process::{Signal, geteuid};
 
 use crate::{
-    Authority, Identity, NOBODY, Server, cannot_run, eventually, installed, program, unprivileged,
+    Authority, Identity, NOBODY, Server, cannot_run, eventually, fed, installed, program,
+    unprivileged,
 };
 
 /// A running PostgreSQL with a certificate for 127.0.0.1, and these who may log in over TCP, each with the
@@ -49,18 +50,19 @@ impl Postgres {
             fs::write(directory.join("data/pg_hba.conf"), HBA).expect("it is there");
         })
         .await;
-        for user in ["vitals", "hashed", "clear", "secured"] {
+        let users = ["vitals", "hashed", "clear", "secured"].map(|user| {
             let encryption = if user == "hashed" {
                 "md5"
             } else {
                 "scram-sha-256"
             };
-            postgres.sql(&format!(
-                "SET password_encryption = '{encryption}'; CREATE ROLE {user} LOGIN PASSWORD '{}'",
+            format!(
+                "SET password_encryption = '{encryption}'; CREATE ROLE {user} LOGIN PASSWORD '{}';\n\
+                 CREATE DATABASE {user} OWNER {user};\n",
                 Self::PASSWORD
-            ));
-            postgres.sql(&format!("CREATE DATABASE {user} OWNER {user}"));
-        }
+            )
+        });
+        postgres.sql(&users.concat());
         postgres
     }
 
@@ -134,7 +136,7 @@ impl Postgres {
         &self.authority
     }
 
-    /// Has its superuser say something, and answers what comes back.
+    /// Has its superuser say something, each statement by itself, and answers what comes back.
     ///
     /// # Panics
     ///
@@ -147,9 +149,9 @@ impl Postgres {
     fn ask(&self, sql: &str) -> Result<String, String> {
         let mut psql = tool("psql");
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", ADMIN]);
-        psql.args(["-p", &self.address().port().to_string(), "-c", sql, "-h"]);
+        psql.args(["-p", &self.address().port().to_string(), "-h"]);
         psql.arg(self.directory());
-        let output = psql.output().expect("it comes with the server");
+        let output = fed(&mut psql, sql);
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         } else {
