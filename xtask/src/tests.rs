@@ -17,8 +17,8 @@ use crate::workspace;
 
 #[derive(clap::Args)]
 pub(crate) struct Test {
-    /// Install nothing: leave out the tests that need more than Rust and a C compiler, and the tests
-    /// of documentation.
+    /// Install nothing and take less time: leave out the tests with a line in tests/needs.txt, and the
+    /// tests of documentation.
     #[arg(long)]
     quick: bool,
     /// Run the tests whose names contain one of these; what only others need is not installed.
