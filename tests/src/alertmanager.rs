@@ -1,18 +1,15 @@
 //! Alertmanager: the real one, with nothing in its memory.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::net::SocketAddr;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use vitals_servers::{Process, installed};
 
 /// A running Alertmanager; killed when this is dropped.
 #[derive(Debug)]
 pub struct Alertmanager {
-    server: Child,
-    address: SocketAddr,
+    server: Process,
     _directory: TempDir,
 }
 
@@ -50,58 +47,27 @@ impl Alertmanager {
             TempDir::with_prefix("vitals-alertmanager-").expect("cannot make a directory");
         let file = directory.path().join("alertmanager.yml");
         std::fs::write(&file, config).expect("the directory was made a moment ago");
-        let mut command = Command::new("prometheus-alertmanager");
+        let mut command = installed("prometheus-alertmanager", "prometheus-alertmanager");
         command
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.path={}", directory.path().display()))
             .arg(format!("--web.listen-address={address}"))
             // No cluster, and no port for one.
-            .args(["--cluster.listen-address=", "--log.format=json"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut server = command.spawn().unwrap_or_else(|error| {
-            panic!(
-                "cannot run `prometheus-alertmanager`: {error}; type `apt-get install \
-                 prometheus-alertmanager` as root"
-            )
-        });
-        let stderr = server.stderr.take().expect("it is piped");
-        let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-        let mut said = Vec::new();
-        let address = lines.by_ref().find_map(|line| {
-            let address = listening(&line);
-            said.push(line);
-            address
-        });
-        let address = address.unwrap_or_else(|| panic!("it does not come up: {said:#?}"));
-        // Or it would block once the pipe is full.
-        thread::spawn(move || lines.for_each(drop));
+            .arg("--cluster.listen-address=");
         Self {
-            server,
-            address,
+            server: Process::start(&mut command),
             _directory: directory,
         }
     }
 
-    /// A port on which nobody listens yet.
-    ///
-    /// # Panics
-    ///
-    /// There is none.
-    pub fn free_address() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.local_addr().expect("it is bound")
-    }
-
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// The alerts that it has, also those that it tells nobody of.
@@ -110,17 +76,9 @@ impl Alertmanager {
     ///
     /// It does not answer.
     pub async fn alerts(&self) -> Result<Vec<Value>, String> {
-        let answer = vitals_servers::get(self.address, "/api/v2/alerts").await?;
+        let answer = vitals_servers::get(self.address(), "/api/v2/alerts").await?;
         let alerts = answer.json();
         alerts.as_array().cloned().ok_or(answer.body)
-    }
-}
-
-impl Drop for Alertmanager {
-    fn drop(&mut self) {
-        // It may have ended; there is nobody to tell of it.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 
@@ -131,10 +89,4 @@ fn passing_on(receiver: &str) -> String {
          repeat_interval: 24h }}\n\
          receivers:\n- {{ name: test, webhook_configs: [ {{ url: '{receiver}', send_resolved: true }} ] }}\n"
     )
-}
-
-fn listening(line: &str) -> Option<SocketAddr> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    let listens = line["msg"] == "Listening on";
-    listens.then(|| line["address"].as_str()?.parse().ok())?
 }

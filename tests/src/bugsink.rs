@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use vitals_servers::tool;
 
 use crate::guests;
 
@@ -117,13 +118,7 @@ fn digested(mut event: Value) -> Digested {
 
 /// A script in the environment that bugsink is installed in.
 fn python(directory: &Path, script: &str) -> Command {
-    let python = guests::target().join("tools/bugsink/bin/python");
-    assert!(
-        python.exists(),
-        "there is no {}: run `cargo xtask guests`",
-        python.display()
-    );
-    let mut command = Command::new(python);
+    let mut command = Command::new(tool("bugsink", "bin/python"));
     command
         .arg(scripts().join(script))
         .current_dir(directory)

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use vitals_servers::hold_to_need;
+
 use crate::place::Place;
 
 /// What is set up before a process starts in it. Loopback is there from the first.
@@ -64,6 +66,9 @@ impl EnclosedNetwork {
 
     /// The program in it, as a command that takes its arguments.
     pub(crate) fn enclose(&self, program: &Path, place: &Place) -> Command {
+        if !self.is_shared {
+            hold_to_need("iproute2");
+        }
         let hosts = place.write("hosts", &self.hosts);
         let script = format!(
             "set -e\n{}mount --bind \"$1\" /etc/hosts\nshift\nexec \"$@\"\n",

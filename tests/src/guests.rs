@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use vitals_servers::hold_to_need;
+
 use crate::zoo;
 
-/// A guest that `cargo xtask guests` builds.
+/// A guest that `cargo xtask` builds.
 #[derive(Clone, Copy, Debug)]
 pub struct Guest {
     name: &'static str,
@@ -15,6 +17,7 @@ pub struct Guest {
 #[derive(Clone, Copy, Debug)]
 enum Directory {
     Tests,
+    Scripts,
     Plugins,
 }
 
@@ -79,16 +82,10 @@ pub const TEXT: Guest = test("text");
 pub const WANTS_CONFIG: Guest = test("wants-config");
 /// Imports an interface that no host has, with the whole contract beside it.
 pub const WANTS_THING: Guest = test("wants-thing");
-/// Its schema is no JSON.
-pub const BAD_SCHEMA: Guest = test("bad-schema");
-/// Its schema refers to others.
-pub const REMOTE_SCHEMA: Guest = test("remote-schema");
 /// Has the host keep requests for it in `describe`.
 pub const FILL_DESCRIBE: Guest = test("fill-describe");
 /// Loops in `describe`.
 pub const SPIN_DESCRIBE: Guest = test("spin-describe");
-/// Loops while it is instantiated.
-pub const SPIN_START: Guest = test("spin-start");
 /// Hostile on the network, as `does` tells.
 pub const ZOO_NET: Guest = test("zoo-net");
 /// Hostile without a network, as `does` tells.
@@ -96,11 +93,11 @@ pub const ZOO_LOCAL: Guest = test("zoo-local");
 /// The check of `examples/check`, built as its README says.
 pub const EXAMPLE_CLOCK: Guest = test("example-clock");
 /// A check in Python.
-pub const PYTHON_EXPIRY: Guest = test("python-expiry");
+pub const PYTHON_EXPIRY: Guest = script("python-expiry");
 /// A check in JavaScript, with the small engine of that language.
-pub const JS_QUOTA: Guest = test("js-quota");
+pub const JS_QUOTA: Guest = script("js-quota");
 /// The same with the large one, of a browser.
-pub const JS_QUOTA_STARLINGMONKEY: Guest = test("js-quota-starlingmonkey");
+pub const JS_QUOTA_STARLINGMONKEY: Guest = script("js-quota-starlingmonkey");
 /// The first-party plugin `celery`.
 pub const CELERY: Guest = plugin("celery");
 /// The first-party plugin `disk`.
@@ -135,6 +132,14 @@ const fn test(name: &'static str) -> Guest {
     }
 }
 
+/// One whose language has to be installed.
+const fn script(name: &'static str) -> Guest {
+    Guest {
+        name,
+        directory: Directory::Scripts,
+    }
+}
+
 const fn plugin(name: &'static str) -> Guest {
     Guest {
         name,
@@ -147,16 +152,20 @@ impl Guest {
     ///
     /// # Panics
     ///
-    /// It has not been built.
+    /// It has not been built, or the running test does not say that it needs it.
     pub fn path(self) -> PathBuf {
         let directory = match self.directory {
             Directory::Tests => built("VITALS_TEST_GUESTS", "test-guests"),
+            Directory::Scripts => {
+                hold_to_need(self.name);
+                built("VITALS_TEST_GUESTS", "test-guests")
+            }
             Directory::Plugins => built("VITALS_TEST_PLUGINS", "plugins"),
         };
         let path = directory.join(format!("{}.wasm", self.name));
         assert!(
             path.exists(),
-            "there is no {}: run `cargo xtask guests`",
+            "there is no {}: `cargo xtask test NAME` builds what a test needs",
             path.display()
         );
         path

@@ -6,28 +6,23 @@ use anyhow::Result;
 
 use crate::command::{cargo, run};
 use crate::guests::{self, STEPS_FOR_TESTS};
-use crate::install::Permission;
-use crate::servers;
+use crate::needs;
 use crate::step::{Steps, note};
-use crate::tests::{self, with_fixtures};
+use crate::tests::with_fixtures;
 use crate::workspace;
 
 /// Builds what the benchmarks need and runs them.
 pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
     let mut steps = Steps::new(STEPS_FOR_TESTS + 2);
-    guests::all_for_tests(&mut steps, Permission::Given)?;
+    guests::all_for_tests(&mut steps)?;
     steps.step("what checks look at, and are compared with", || {
         let wanted = |name: &str| args.is_empty() || args.iter().any(|part| part == name);
-        // All that it costs is rows of the table.
-        let try_to = |install: fn(Permission) -> Result<()>| {
-            install(Permission::Given).unwrap_or_else(|error| note(&format!("{error:#}")));
-        };
-        if wanted("plugins") {
-            try_to(servers::install);
-            try_to(tests::install_celery);
-        }
-        if wanted("checkers") {
-            try_to(servers::install_checkers);
+        for (name, needs) in NEEDS {
+            if wanted(name) {
+                // All that it costs is rows of the table.
+                let met = needs::meet(&needs.iter().copied().collect());
+                met.unwrap_or_else(|error| note(&format!("{error:#}")));
+            }
         }
         Ok(())
     })?;
@@ -43,3 +38,26 @@ pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
         run(with_fixtures(&mut bench))
     })
 }
+
+/// What some of the benchmarks need.
+const NEEDS: [(&str, &[&str]); 3] = [
+    (
+        "plugins",
+        &[
+            "nginx-light",
+            "nsd",
+            "postfix",
+            "libsasl2-modules",
+            "sasl2-bin",
+            "postgresql",
+            "prometheus",
+            "redis-server",
+            "celery",
+        ],
+    ),
+    (
+        "checkers",
+        &["monitoring-plugins-basic", "prometheus-blackbox-exporter"],
+    ),
+    ("reload", &["js-quota", "python-expiry"]),
+];

@@ -94,34 +94,42 @@ pub(crate) fn succeeds(program: &str, args: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Runs a command and answers what it wrote to standard output, without the last line break;
-/// nothing where there is no such program.
+/// Runs a program and answers what it wrote to standard output, without the last line break; nothing
+/// where there is no such program.
 ///
 /// # Errors
 ///
 /// It fails, or can't be started for another reason than that it does not exist.
 pub(crate) fn output(program: &str, args: &[&str]) -> Result<Option<String>> {
-    let mut command = command(program);
-    command.args(args).stderr(Stdio::inherit());
-    let output = match command.output() {
-        Ok(output) => output,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot run `{}`", shown(&command)));
-        }
-    };
+    output_of(command(program).args(args))
+        .map(Some)
+        .or_else(|error| {
+            let cause = error.downcast_ref::<io::Error>();
+            let is_absent = cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound);
+            if is_absent { Ok(None) } else { Err(error) }
+        })
+}
+
+/// Runs a command and answers what it wrote to standard output, without the last line break.
+///
+/// # Errors
+///
+/// It can't be started, or it fails: see [`Failed`].
+pub(crate) fn output_of(command: &mut Command) -> Result<String> {
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run `{}`", shown(command)))?;
     if !output.status.success() {
         return Err(Failed {
-            command: shown(&command),
+            command: shown(command),
             status: output.status.code(),
         }
         .into());
     }
-    Ok(Some(
-        String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned(),
-    ))
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned())
 }
 
 /// The exit code of a verb that ended with `error`: that of the program that failed, else 1.
@@ -132,14 +140,19 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         .map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// A command as a person would type it.
+/// A command as a person would type it, but for what would fill a screen.
 fn shown(command: &Command) -> String {
-    std::iter::once(command.get_program())
+    let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(OsStr::to_string_lossy)
-        .collect::<Vec<_>>()
-        .join(" ")
+        .collect();
+    match words.get(..MOST_WORDS) {
+        Some(first) => format!("{} …", first.join(" ")),
+        None => words.join(" "),
+    }
 }
+
+const MOST_WORDS: usize = 40;
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,6 @@ use vitals_values::parse_duration;
 
 use crate::command::{command, run};
 use crate::guests;
-use crate::install::Permission;
 use crate::step::Steps;
 use crate::tests::{native, with_fixtures};
 use crate::workspace;
@@ -37,7 +36,7 @@ impl Fuzz {
     /// Builds what the targets need and runs them.
     pub(crate) fn run(&self) -> Result<()> {
         let mut steps = Steps::new(guests::STEPS_FOR_TESTS + 2);
-        guests::all_for_tests(&mut steps, Permission::Given)?;
+        guests::all_for_tests(&mut steps)?;
         steps.step("the host and the fuzz targets", || {
             run(native("build").args(["--bin", "vitals", "--bin", "vitals-fuzz"]))
         })?;

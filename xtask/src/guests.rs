@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::command::{cargo, run};
-use crate::install::{self, Permission, TARGET};
+use crate::install::{self, TARGET};
 use crate::scripts;
 use crate::step::Steps;
 use crate::workspace;
@@ -20,7 +20,7 @@ use crate::workspace;
 pub(crate) const TEST_GUESTS: &str = "vitals-test-guests";
 
 /// How many steps [`all_for_tests`] counts.
-pub(crate) const STEPS_FOR_TESTS: u32 = 6;
+pub(crate) const STEPS_FOR_TESTS: u32 = 3;
 
 /// The check that a user copies, in a workspace of its own.
 pub(crate) const EXAMPLE_MANIFEST: &str = "examples/check/Cargo.toml";
@@ -58,8 +58,8 @@ pub(crate) fn plugins_and_one(steps: &mut Steps, guest: &str) -> Result<PathBuf>
     })
 }
 
-/// Builds the plugins and all guests of the tests, in [`STEPS_FOR_TESTS`] steps.
-pub(crate) fn all_for_tests(steps: &mut Steps, permission: Permission) -> Result<()> {
+/// Builds the plugins and all guests of the tests in Rust, in [`STEPS_FOR_TESTS`] steps.
+pub(crate) fn all_for_tests(steps: &mut Steps) -> Result<()> {
     steps.step("the wasm32-wasip2 target", install::guest_target)?;
     steps.step("plugins and test guests in Rust", || {
         build(Examples::All)?;
@@ -77,11 +77,6 @@ pub(crate) fn all_for_tests(steps: &mut Steps, permission: Permission) -> Result
         let built = example_build_dir().join(TARGET).join("release/clock.wasm");
         workspace::copy_if_changed(&built, &file_in(&test_guests_dir(), EXAMPLE_GUEST))
     })?;
-    for guest in &scripts::GUESTS {
-        steps.step(&format!("test guest in {}", guest.language), || {
-            guest.build(&file_in(&test_guests_dir(), guest.name), permission)
-        })?;
-    }
     let others = scripts::GUESTS.iter().map(|guest| guest.name);
     let mut names = test_guests()?;
     names.extend(others.chain([EXAMPLE_GUEST]).map(str::to_owned));

@@ -14,15 +14,6 @@ use crate::step::note;
 /// The compilation target of every guest in Rust.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
-/// Whether a verb may install Debian packages.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Permission {
-    /// It may, where the user is root.
-    Given,
-    /// It may not.
-    Refused,
-}
-
 /// Adds the compilation target of the guests to the toolchain, where it is missing.
 ///
 /// # Errors
@@ -50,8 +41,8 @@ pub(crate) fn guest_target() -> Result<()> {
     run(command("rustup").args(["target", "add", TARGET]))
 }
 
-/// Makes sure of what Debian packages bring: where `present` says no, installs them if that is
-/// permitted, the user is root and there is `apt-get`.
+/// Makes sure of what Debian packages bring: where `present` says no, installs them if the user is root
+/// and there is `apt-get`.
 ///
 /// # Errors
 ///
@@ -59,15 +50,13 @@ pub(crate) fn guest_target() -> Result<()> {
 pub(crate) fn debian_packages(
     needed_for: &str,
     packages: &[&str],
-    permission: Permission,
     present: impl Fn() -> bool,
 ) -> Result<()> {
     if present() {
         return Ok(());
     }
-    let list = packages.join(" ");
-    if permission == Permission::Given && is_root()? && succeeds("apt-get", &["--version"]) {
-        note(&format!("apt-get install -y {list}"));
+    if is_root()? && succeeds("apt-get", &["--version"]) {
+        note(&format!("apt-get install -y {}", packages.join(" ")));
         let _services = NoServices::begin()?;
         let install = || {
             run(command("apt-get")
@@ -84,9 +73,14 @@ pub(crate) fn debian_packages(
     if present() {
         return Ok(());
     }
-    bail!(
-        "cannot find what is needed for {needed_for}: type `apt-get install {list}` as root, or your system's equivalent"
-    );
+    bail!(missing(needed_for, packages));
+}
+
+fn missing(needed_for: &str, packages: &[&str]) -> String {
+    format!(
+        "cannot find what is needed for {needed_for}: type `apt-get install {}` as root, or your system's equivalent",
+        packages.join(" ")
+    )
 }
 
 /// While it lives, packages that are installed start no services: Debian's `invoke-rc.d` asks this
@@ -129,15 +123,8 @@ mod tests {
 
     #[test]
     fn a_missing_package_is_an_error_that_says_what_to_type() {
-        let error = debian_packages(
-            "the probes",
-            &["gadget", "widget"],
-            Permission::Refused,
-            || false,
-        )
-        .unwrap_err();
         assert_eq!(
-            error.to_string(),
+            missing("the probes", &["gadget", "widget"]),
             "cannot find what is needed for the probes: type `apt-get install gadget widget` as root, or your \
              system's equivalent"
         );
@@ -145,12 +132,6 @@ mod tests {
 
     #[test]
     fn what_is_present_is_not_installed() {
-        debian_packages(
-            "the probes",
-            &["no-such-package"],
-            Permission::Given,
-            || true,
-        )
-        .unwrap();
+        debian_packages("the probes", &["no-such-package"], || true).unwrap();
     }
 }

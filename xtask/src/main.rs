@@ -12,8 +12,8 @@ mod fuzz;
 mod guests;
 mod install;
 mod lint;
+mod needs;
 mod scripts;
-mod servers;
 mod step;
 mod tests;
 mod workspace;
@@ -38,16 +38,11 @@ struct Cli {
 enum Verb {
     /// Build all that is needed and run the host with the checks of `examples/demo`.
     Demo(demo::Demo),
-    /// Build all that is needed and run every test.
-    Test {
-        /// Handed to `cargo test`: a filter, or `--test NAME`; behind `--`, options of the tests.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
+    /// Build and install what the tests need, and run them all or those that are named.
+    Test(tests::Test),
     /// Build the first-party plugins into `target/plugins`.
     Plugins,
-    /// Build the guests of the tests, script guests included, into `target/test-guests`, and install
-    /// what else the tests need.
+    /// Build the guests of the tests in Rust into `target/test-guests`.
     Guests,
     /// Check format, lints, documentation and, where `cargo-deny` is installed, dependencies.
     Lint,
@@ -72,16 +67,9 @@ enum Verb {
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Demo(demo) => demo.run(),
-        Verb::Test { args } => tests::run_all(&args),
+        Verb::Test(test) => test.run(),
         Verb::Plugins => guests::plugins(&mut Steps::new(2)),
-        Verb::Guests => {
-            let mut steps = Steps::new(guests::STEPS_FOR_TESTS + 4);
-            guests::all_for_tests(&mut steps, install::Permission::Refused)
-                .and_then(|()| tests::bugsink(&mut steps, install::Permission::Refused))
-                .and_then(|()| tests::celery(&mut steps, install::Permission::Refused))
-                .and_then(|()| tests::deployers(&mut steps, install::Permission::Refused))
-                .and_then(|()| tests::grafana(&mut steps, install::Permission::Refused))
-        }
+        Verb::Guests => guests::all_for_tests(&mut Steps::new(guests::STEPS_FOR_TESTS)),
         Verb::Lint => lint::run_all(),
         Verb::Bench { args } => bench::run_all(&args),
         Verb::Chaos(chaos) => chaos.run(),
@@ -107,23 +95,5 @@ mod command_line {
     #[test]
     fn it_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn what_follows_a_verb_reaches_cargo_as_it_is() {
-        for (line, expected) in [
-            (&["xtask", "test"][..], &[][..]),
-            (&["xtask", "test", "--", "reload"], &["reload"]),
-            (
-                &["xtask", "test", "reload", "--", "--nocapture"],
-                &["reload", "--", "--nocapture"],
-            ),
-            (&["xtask", "test", "--test", "all"], &["--test", "all"]),
-        ] {
-            let Verb::Test { args } = Cli::parse_from(line).verb else {
-                panic!("{line:?} is another verb");
-            };
-            assert_eq!(args, expected);
-        }
     }
 }

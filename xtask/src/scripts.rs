@@ -13,7 +13,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::command::{command, output, run, succeeds};
-use crate::install::{Permission, debian_packages};
+use crate::guests::test_guests_dir;
+use crate::install::debian_packages;
 use crate::step::note;
 use crate::workspace;
 
@@ -26,7 +27,7 @@ pub(crate) struct ScriptGuest {
     /// What it is made of, in the root of the repository; the last ones pin the tool.
     inputs: &'static [&'static str],
     /// Installs the tool; answers the command that builds the guest, but for its output.
-    tool: fn(Permission) -> Result<Command>,
+    tool: fn() -> Result<Command>,
 }
 
 /// All of them. One source is a guest of both engines for JavaScript: `QuickJS`, which is small, and
@@ -67,35 +68,34 @@ pub(crate) const GUESTS: [ScriptGuest; 3] = [
 ];
 
 impl ScriptGuest {
-    /// Builds the guest into `file`, unless the file is there and was built from the same inputs.
+    /// Builds the guest into the directory of the guests of the tests, unless it is there and was built
+    /// from the same inputs.
     ///
     /// # Errors
     ///
     /// The language is not installed and can't be, or its tool could not be fetched or fails.
-    pub(crate) fn build(&self, file: &Path, permission: Permission) -> Result<()> {
+    pub(crate) fn build(&self) -> Result<()> {
+        let file = test_guests_dir().join(format!("{}.wasm", self.name));
         let state = fingerprint(workspace::root(), self.inputs)?;
         let stamp = tools_dir().join(format!("{}.inputs", self.name));
         if file.exists() && fs::read_to_string(&stamp).is_ok_and(|built_from| built_from == state) {
-            note("up to date");
             return Ok(());
         }
         let built = tools_dir().join(format!("{}.wasm", self.name));
-        run((self.tool)(permission)?.arg("-o").arg(&built))?;
-        workspace::copy_if_changed(&built, file)?;
+        run((self.tool)()?.arg("-o").arg(&built))?;
+        workspace::copy_if_changed(&built, &file)?;
         workspace::write_if_changed(&stamp, state.as_bytes())
     }
 }
 
 /// Python's tool, in a virtual environment of its own.
-fn componentize_py(permission: Permission) -> Result<Command> {
-    let source = workspace::root().join("tests/script-guests/python");
-    let requirements = source.join("requirements.txt");
-    let environment =
-        virtual_environment("venv", "the Python test guest", &requirements, permission)?;
+fn componentize_py() -> Result<Command> {
+    let environment = virtual_environment("venv", "tests/script-guests/python/requirements.txt")?;
 
     // A copy, since the tool leaves compiled files beside the source.
+    let source = workspace::root().join("tests/script-guests/python/app.py");
     let app = tools_dir().join("python-app");
-    workspace::copy_if_changed(&source.join("app.py"), &app.join("app.py"))?;
+    workspace::copy_if_changed(&source, &app.join("app.py"))?;
     let mut build = command(environment.join("bin/componentize-py"));
     build
         .args(["--quiet", "-d", "wit", "-w", "plugin"])
@@ -105,8 +105,8 @@ fn componentize_py(permission: Permission) -> Result<Command> {
 }
 
 /// JavaScript's tool, with its `QuickJS` backend.
-fn jco(permission: Permission) -> Result<Command> {
-    let mut build = command(of_npm("js", permission)?.join("jco"));
+fn jco() -> Result<Command> {
+    let mut build = command(of_npm("js")?.join("jco"));
     build.arg("componentize");
     of_javascript(&mut build);
     build
@@ -118,8 +118,8 @@ fn jco(permission: Permission) -> Result<Command> {
 
 /// The one for `StarlingMonkey`, apart from the other, whose packages `vitals new` hands to authors. It imports
 /// `preview2-shim` without asking for it.
-fn componentize_js(permission: Permission) -> Result<Command> {
-    let mut build = command(of_npm("starlingmonkey", permission)?.join("componentize-js"));
+fn componentize_js() -> Result<Command> {
+    let mut build = command(of_npm("starlingmonkey")?.join("componentize-js"));
     of_javascript(&mut build);
     // The check needs none of it.
     build.arg("--disable");
@@ -138,30 +138,24 @@ fn of_javascript(build: &mut Command) {
 }
 
 /// Installs what a directory of `tests/script-guests` pins; answers the directory of its programs.
-fn of_npm(name: &str, permission: Permission) -> Result<PathBuf> {
-    let source = workspace::root().join("tests/script-guests").join(name);
-    let directory = node_packages(name, "the JavaScript test guests", &source, permission)?;
+fn of_npm(name: &str) -> Result<PathBuf> {
+    let directory = node_packages(name, &format!("tests/script-guests/{name}"))?;
     Ok(directory.join("node_modules/.bin"))
 }
 
-/// Installs Python packages into a virtual environment of their own in `target/tools`; answers its
-/// directory.
+/// Installs the Python packages that a file of the repository pins into a virtual environment of their
+/// own in `target/tools`; answers its directory.
 ///
 /// # Errors
 ///
 /// Python is not installed and can't be, or the packages could not be fetched.
-pub(crate) fn virtual_environment(
-    name: &str,
-    needed_for: &str,
-    requirements: &Path,
-    permission: Permission,
-) -> Result<PathBuf> {
+pub(crate) fn virtual_environment(name: &str, requirements: &str) -> Result<PathBuf> {
     let environment = tools_dir().join(name);
-    once(&environment, &[requirements.to_owned()], || {
+    let requirements = workspace::root().join(requirements);
+    once(&environment, std::slice::from_ref(&requirements), || {
         debian_packages(
-            &format!("{needed_for} (python3 with venv)"),
+            &format!("{name} (python3 with venv)"),
             &["python3-venv"],
-            permission,
             || succeeds("python3", &["-c", "import venv, ensurepip"]),
         )?;
         run(command("python3")
@@ -169,30 +163,25 @@ pub(crate) fn virtual_environment(
             .arg(&environment))?;
         run(command(environment.join("bin/pip"))
             .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(requirements))
+            .arg(&requirements))
     })?;
     Ok(environment)
 }
 
-/// Installs the npm packages that `source` pins into a directory of their own in `target/tools`;
-/// answers that.
+/// Installs the npm packages that a directory of the repository pins into a directory of their own in
+/// `target/tools`; answers that.
 ///
 /// # Errors
 ///
 /// npm is not installed and can't be, or the packages could not be fetched.
-pub(crate) fn node_packages(
-    name: &str,
-    needed_for: &str,
-    source: &Path,
-    permission: Permission,
-) -> Result<PathBuf> {
+pub(crate) fn node_packages(name: &str, source: &str) -> Result<PathBuf> {
     let directory = tools_dir().join(name);
+    let source = workspace::root().join(source);
     let pins = ["package.json", "package-lock.json"].map(|name| source.join(name));
     once(&directory, &pins, || {
         debian_packages(
-            &format!("{needed_for} (npm with Node.js 18 or newer)"),
+            &format!("{name} (npm with Node.js 18 or newer)"),
             &["npm"],
-            permission,
             || succeeds("npm", &["--version"]) && node_major().is_some_and(|major| major >= 18),
         )?;
         for pin in &pins {

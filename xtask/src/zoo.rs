@@ -12,7 +12,6 @@ use clap::Args;
 
 use crate::command::{command, run};
 use crate::guests::{self, STEPS_FOR_TESTS};
-use crate::install::Permission;
 use crate::step::{self, Steps};
 use crate::tests::{native, with_fixtures};
 use crate::workspace;
@@ -39,7 +38,7 @@ impl Zoo {
             1
         };
         let mut steps = Steps::new(STEPS_FOR_TESTS + 1 + more);
-        guests::all_for_tests(&mut steps, Permission::Given)?;
+        guests::all_for_tests(&mut steps)?;
         steps.step("the host and its keeper", || {
             run(native("build").args(["--bin", "vitals", "--bin", "vitals-zoo"]))
         })?;

@@ -14,7 +14,7 @@ impl Guest for Component {
             "type": "object",
             "additionalProperties": false,
             "properties": {
-                "case": { "enum": ["valid", "invalid", "many"], "default": "valid" }
+                "case": { "enum": ["valid", "invalid"], "default": "valid" }
             }
         }"#;
         types::Description {
@@ -25,9 +25,7 @@ impl Guest for Component {
 
     fn check(request: types::Request) -> Result<types::Outcome, String> {
         // The host has held the configuration against the schema.
-        let (details, measurements) = if request.config.contains("\"many\"") {
-            many()
-        } else if request.config.contains("\"invalid\"") {
+        let (details, measurements) = if request.config.contains("\"invalid\"") {
             invalid()
         } else {
             valid()
@@ -86,16 +84,6 @@ fn invalid() -> (Vec<Detail>, Vec<Measurement>) {
         measurement("twice", 1.0, ""),
         measurement("twice", 2.0, ""),
     ];
-    (details, measurements)
-}
-
-fn many() -> (Vec<Detail>, Vec<Measurement>) {
-    let details = (0..100)
-        .map(|number| text(&format!("detail_{number:02}"), "x".repeat(400)))
-        .collect();
-    let measurements = (0..40_u8)
-        .map(|number| measurement(&format!("number_{number:02}"), number.into(), ""))
-        .collect();
     (details, measurements)
 }
 

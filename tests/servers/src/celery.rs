@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::Server;
+use crate::installed::root;
+use crate::{Server, installed, tool};
 
 /// A broker and a Flower with the user `ops` and the password `secret`, and workers that come and go.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Celery {
     /// They are not installed, or do not come up.
     pub async fn start() -> Self {
         let broker = Server::start("broker", |_, address| {
-            let mut command = Command::new("redis-server");
+            let mut command = installed("redis-server", "redis-server");
             command.args(["--port", &address.port().to_string(), "--save", ""]);
             command.args(["--bind", &address.ip().to_string()]);
             command
@@ -117,13 +118,7 @@ fn celery(broker: SocketAddr) -> Command {
 
 /// A program of the environment that Celery is installed in.
 fn of_tools(name: &str, broker: SocketAddr) -> Command {
-    let program = root().join("target/tools/celery/bin").join(name);
-    assert!(
-        program.exists(),
-        "there is no {}: run `cargo xtask guests`",
-        program.display()
-    );
-    let mut command = Command::new(program);
+    let mut command = Command::new(tool("celery", &format!("bin/{name}")));
     command
         .env("PYTHONPATH", scripts())
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -133,11 +128,4 @@ fn of_tools(name: &str, broker: SocketAddr) -> Command {
 
 fn scripts() -> PathBuf {
     root().join("tests/celery")
-}
-
-/// The root of the repository.
-fn root() -> &'static Path {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = package.ancestors().nth(2);
-    root.expect("the package stands in `tests`")
 }

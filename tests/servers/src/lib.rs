@@ -1,13 +1,15 @@
 //! Real servers for checks to look at: those of the distribution, each in a directory and on a port of
 //! its own, stopped and started again as a test wants it.
 //!
-//! A file below says how one of them is started; `cargo xtask test` and `cargo xtask bench` install them. A crate
+//! A file below says how one of them is started; `cargo xtask test` and `cargo xtask bench` install them,
+//! for tests that say in `tests/needs.txt` that they need them. A crate
 //! of its own, for tests and benchmarks: it must not know the host.
 
 mod answer;
 mod celery;
 mod certificates;
 mod eventually;
+mod installed;
 mod nginx;
 mod nsd;
 mod postfix;
@@ -33,12 +35,14 @@ pub use answer::{Answer, ask, get};
 pub use celery::Celery;
 pub use certificates::{Authority, Identity};
 pub use eventually::{DEADLINE, eventually};
+use installed::cannot_run;
+pub use installed::{fed, hold_to_need, installed, tool};
 pub use nginx::nginx;
 pub use nsd::nsd;
 pub use postfix::{POSTFIX_USER, postfix};
 pub use postgres::Postgres;
 pub use process::Process;
-pub use prometheus::{Prometheus, Series};
+pub use prometheus::{Prometheus, Series, check_metrics};
 pub use redis::Redis;
 
 /// A server in a directory and on a port of its own. Ended when it is dropped.
@@ -148,10 +152,8 @@ impl Server {
             // Its children end with it.
             .process_group(0);
         let name = self.name;
-        let child = command.spawn().unwrap_or_else(|error| {
-            let program = command.get_program().display();
-            panic!("cannot run `{program}`: {error}; `cargo xtask test` installs it as root")
-        });
+        let child = command.spawn();
+        let child = child.unwrap_or_else(|error| cannot_run(&command, &error));
         self.child = Some(child);
         let address = self.address;
         eventually(&format!("{name} takes connections"), async || {

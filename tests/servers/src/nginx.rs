@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{certificate, program};
+use crate::{certificate, installed, program};
 
 /// Starts it. `root.pem` in its directory is who signed its certificate, for `shop.test` and
 /// 127.0.0.1, which is made at the first start.
@@ -21,7 +21,7 @@ pub fn nginx(directory: &Path, address: SocketAddr) -> Command {
     );
     let file = directory.join("nginx.conf");
     fs::write(&file, config).expect("the directory is there");
-    let mut command = Command::new(program("nginx", &["/usr/sbin"]));
+    let mut command = installed("nginx-light", program("nginx", &["/usr/sbin"]));
     command
         .args(["-e", "stderr", "-c"])
         .arg(file)

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::program;
+use crate::{installed, program};
 
 /// Starts it with the zone `example.test` and one of addresses, over UDP and TCP.
 pub fn nsd(directory: &Path, address: SocketAddr) -> Command {
@@ -27,7 +27,7 @@ pub fn nsd(directory: &Path, address: SocketAddr) -> Command {
              zone:\n name: 2.0.192.in-addr.arpa\n zonefile: 2.0.192.in-addr.arpa\n"
         ),
     );
-    let mut command = Command::new(program("nsd", &["/usr/sbin"]));
+    let mut command = installed("nsd", program("nsd", &["/usr/sbin"]));
     command.args(["-d", "-c"]).arg(directory.join("nsd.conf"));
     command
 }

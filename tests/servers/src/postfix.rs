@@ -1,14 +1,13 @@
 //! Postfix, with TLS and sign-in, in a directory of its own. Its master insists on being root.
 
 use std::fs;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use rustix::process::geteuid;
 
-use crate::{certificate, program};
+use crate::{certificate, fed, hold_to_need, installed, program};
 
 /// Who may sign in to it, and with what.
 pub const POSTFIX_USER: (&str, &str) = ("monitor", "hunter2-0815");
@@ -20,15 +19,14 @@ pub fn postfix(directory: &Path, address: SocketAddr) -> Command {
         geteuid().is_root(),
         "Postfix runs as root alone: run the tests as root, in a container"
     );
+    hold_to_need("libsasl2-modules");
     if !directory.join("main.cf").exists() {
         certificate(directory, "mail.test");
         lay_out(directory, address);
     }
     // In the foreground, and without a session of its own, so that all of it ends with the test.
-    let mut command = Command::new(program(
-        "master",
-        &["/usr/lib/postfix/sbin", "/usr/libexec/postfix"],
-    ));
+    let master = program("master", &["/usr/lib/postfix/sbin", "/usr/libexec/postfix"]);
+    let mut command = installed("postfix", master);
     command.arg("-c").arg(directory).arg("-d");
     command
 }
@@ -68,20 +66,13 @@ fn lay_out(directory: &Path, address: SocketAddr) {
         fs::write(directory.join(name), text).expect("a file");
     }
     let (user, password) = POSTFIX_USER;
-    let mut asked = Command::new(program("saslpasswd2", &["/usr/sbin"]))
+    let mut command = installed("sasl2-bin", program("saslpasswd2", &["/usr/sbin"]));
+    command
         .args(["-c", "-p", "-u", "example.test", "-f"])
         .arg(directory.join("sasldb2"))
-        .arg(user)
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("cannot run `saslpasswd2`: `cargo xtask test` installs it as root");
-    let mut input = asked.stdin.take().expect("it is piped");
-    input.write_all(password.as_bytes()).expect("it reads");
-    drop(input);
-    assert!(
-        asked.wait().expect("it ends").success(),
-        "`saslpasswd2` failed"
-    );
+        .arg(user);
+    let added = fed(&mut command, password);
+    assert!(added.status.success(), "{command:?}: {added:?}");
     // Its servers are another user, who has to come in here and to write there.
     let given = Command::new("chown")
         .arg("-R")

@@ -4,12 +4,15 @@ use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use rustix::process::{Signal, geteuid};
 
-use crate::{Authority, Identity, NOBODY, Server, eventually, program, unprivileged};
+use crate::{
+    Authority, Identity, NOBODY, Server, cannot_run, eventually, fed, installed, program,
+    unprivileged,
+};
 
 /// A running PostgreSQL with a certificate for 127.0.0.1, and these who may log in over TCP, each with the
 /// password [`PASSWORD`](Postgres::PASSWORD):
@@ -39,7 +42,7 @@ impl Postgres {
         let authority = Authority::new("PostgreSQL's Root");
         let identity = authority.identity(&["127.0.0.1"], |_| {});
         let postgres = Self::start_with(authority.pem(), &identity, |directory, _| {
-            let mut initdb = Command::new(tool("initdb"));
+            let mut initdb = tool("initdb");
             initdb.args(["-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C"]);
             // Less to write than with its 16 MB.
             initdb.args(["--no-sync", "--no-instructions", "--wal-segsize=1"]);
@@ -47,18 +50,19 @@ impl Postgres {
             fs::write(directory.join("data/pg_hba.conf"), HBA).expect("it is there");
         })
         .await;
-        for user in ["vitals", "hashed", "clear", "secured"] {
+        let users = ["vitals", "hashed", "clear", "secured"].map(|user| {
             let encryption = if user == "hashed" {
                 "md5"
             } else {
                 "scram-sha-256"
             };
-            postgres.sql(&format!(
-                "SET password_encryption = '{encryption}'; CREATE ROLE {user} LOGIN PASSWORD '{}'",
+            format!(
+                "SET password_encryption = '{encryption}'; CREATE ROLE {user} LOGIN PASSWORD '{}';\n\
+                 CREATE DATABASE {user} OWNER {user};\n",
                 Self::PASSWORD
-            ));
-            postgres.sql(&format!("CREATE DATABASE {user} OWNER {user}"));
-        }
+            )
+        });
+        postgres.sql(&users.concat());
         postgres
     }
 
@@ -72,7 +76,7 @@ impl Postgres {
         let identity = authority.identity(&["127.0.0.1"], |_| {});
         let primary = self.address();
         Self::start_with(authority.pem(), &identity, move |directory, _| {
-            let mut backup = Command::new(tool("pg_basebackup"));
+            let mut backup = tool("pg_basebackup");
             backup.args([
                 "-h",
                 &primary.ip().to_string(),
@@ -108,7 +112,7 @@ impl Postgres {
                 private(directory, "server.key", &key);
                 prepare(directory, address);
             }
-            let mut command = Command::new(tool("postgres"));
+            let mut command = tool("postgres");
             command.args(["-D", "data", "-p", &address.port().to_string(), "-h"]);
             command
                 .arg(address.ip().to_string())
@@ -132,7 +136,7 @@ impl Postgres {
         &self.authority
     }
 
-    /// Has its superuser say something, and answers what comes back.
+    /// Has its superuser say something, each statement by itself, and answers what comes back.
     ///
     /// # Panics
     ///
@@ -143,11 +147,11 @@ impl Postgres {
     }
 
     fn ask(&self, sql: &str) -> Result<String, String> {
-        let mut psql = Command::new(tool("psql"));
+        let mut psql = tool("psql");
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", ADMIN]);
-        psql.args(["-p", &self.address().port().to_string(), "-c", sql, "-h"]);
+        psql.args(["-p", &self.address().port().to_string(), "-h"]);
         psql.arg(self.directory());
-        let output = psql.output().expect("it comes with the server");
+        let output = fed(&mut psql, sql);
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         } else {
@@ -171,14 +175,14 @@ impl DerefMut for Postgres {
 }
 
 /// Debian has the newest version's in a directory of its own.
-fn tool(name: &str) -> PathBuf {
+fn tool(name: &str) -> Command {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let mut directories: Vec<String> = versions
         .filter_map(|version| Some(version.ok()?.path().join("bin").to_str()?.to_owned()))
         .collect();
     directories.sort_by(|a, b| b.cmp(a));
     let directories: Vec<&str> = directories.iter().map(String::as_str).collect();
-    program(name, &directories)
+    installed("postgresql", program(name, &directories))
 }
 
 /// Writes a file that nobody else may read, as the server insists.
@@ -192,14 +196,10 @@ fn private(directory: &Path, name: &str, content: &str) {
 }
 
 fn run(command: &mut Command, directory: &Path) {
-    let program = PathBuf::from(command.get_program());
-    let program = program.display();
     let mut command = unprivileged(std::mem::replace(command, Command::new("true")), directory);
     let output = command.current_dir(directory).output();
-    let output = output.unwrap_or_else(|error| {
-        panic!("cannot run `{program}`: {error}; `cargo xtask test` installs it as root")
-    });
-    assert!(output.status.success(), "{program}: {output:?}");
+    let output = output.unwrap_or_else(|error| cannot_run(&command, &error));
+    assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
 const ADMIN: &str = "postgres";

@@ -8,6 +8,8 @@ use std::thread;
 
 use serde_json::Value;
 
+use crate::{cannot_run, installed};
+
 /// A running process that listens; killed when this is dropped.
 #[derive(Debug)]
 pub struct Process {
@@ -23,7 +25,8 @@ impl Process {
     /// It is not installed, or does not come up.
     pub fn node_exporter() -> Self {
         Self::start(
-            Command::new("prometheus-node-exporter").arg("--web.listen-address=127.0.0.1:0"),
+            installed("prometheus-node-exporter", "prometheus-node-exporter")
+                .arg("--web.listen-address=127.0.0.1:0"),
         )
     }
 
@@ -32,16 +35,14 @@ impl Process {
     /// # Panics
     ///
     /// It is not installed, or does not come up.
-    pub(crate) fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let command = command
             .arg("--log.format=json")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| {
-            let program = command.get_program().display();
-            panic!("cannot run `{program}`: {error}; `cargo xtask test` installs it as root")
-        });
+        let child = command.spawn();
+        let mut child = child.unwrap_or_else(|error| cannot_run(command, &error));
         let stderr = child.stderr.take().expect("it is piped");
         let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
         let mut said = Vec::new();

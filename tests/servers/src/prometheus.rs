@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Command;
 use std::time::SystemTime;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use url::form_urlencoded::byte_serialize;
 
-use crate::answer;
 use crate::process::Process;
+use crate::{answer, fed, installed};
 
 /// A running Prometheus; killed when this is dropped.
 #[derive(Debug)]
@@ -54,7 +53,7 @@ impl Prometheus {
     /// It is not installed, or does not come up.
     pub fn configured(directory: TempDir, listen: SocketAddr) -> Self {
         let path = directory.path().display();
-        let mut command = Command::new("prometheus");
+        let mut command = installed("prometheus", "prometheus");
         command
             .arg(format!("--config.file={path}/prometheus.yml"))
             .arg(format!("--storage.tsdb.path={path}/data"))
@@ -138,6 +137,22 @@ impl Prometheus {
             return Err(answer.body);
         }
         Ok(answer.json()["data"].take())
+    }
+}
+
+/// What `promtool check metrics` says of a page; nothing where all is well.
+///
+/// # Panics
+///
+/// It is not installed.
+pub fn check_metrics(page: &str) -> String {
+    let mut promtool = installed("prometheus", "promtool");
+    let ended = fed(promtool.args(["check", "metrics"]), page);
+    let said = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    if ended.status.success() {
+        said
+    } else {
+        format!("{said}{}", ended.status)
     }
 }
 

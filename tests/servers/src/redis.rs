@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Identity, Server};
+use crate::{Identity, Server, installed};
 
 /// A running Redis that keeps nothing on disk.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Redis {
     /// It could not.
     pub fn say(&self, words: &[&str]) -> String {
         let port = self.address().port().to_string();
-        let output = Command::new("redis-cli")
+        let output = installed("redis-server", "redis-cli")
             .args(["-p", &port])
             .args(words)
             .output()
@@ -87,7 +87,7 @@ impl Redis {
 }
 
 fn command(directory: &Path, address: SocketAddr) -> Command {
-    let mut command = Command::new("redis-server");
+    let mut command = installed("redis-server", "redis-server");
     command.args(["--bind", &address.ip().to_string(), "--save", ""]);
     command.arg("--dir").arg(directory);
     command

@@ -16,13 +16,14 @@ pub(super) fn animals() -> Vec<Animal> {
             .wat()
             .tireless()
             .timeout(150)
-            .times_out("computing")
+            .times_out("timed out after 150ms (computing)")
             .limit("150ms"),
         new("loop-out-of-fuel", "loops without a call, with little fuel")
             .wat_of("loop")
             .with("limits = { fuel = 1_000_000 }")
             .ends("fuel")
             .limit("1000000")
+            .message("used up its fuel of 1000000")
             .fact("/result/fuel", Is::Equal(1_000_000.into())),
         new(
             "loop-default-fuel",
@@ -77,7 +78,8 @@ pub(super) fn animals() -> Vec<Animal> {
             .tireless()
             .with("config = { calls = 4_000_000_000 }")
             .timeout(200)
-            .times_out(""),
+            .times_out("timed out after 200ms")
+            .limit("200ms"),
         new("loop-in-rust", "an endless loop in Rust")
             .built(guests::SPIN)
             .tireless()
@@ -90,6 +92,7 @@ pub(super) fn animals() -> Vec<Animal> {
         new("recurse-in-rust", "calls itself, in Rust")
             .built(guests::RECURSE)
             .ends("stack")
+            .message("overflowed its stack of 512KiB")
             .limit("512KiB"),
         new("trap-unreachable", "executes `unreachable`")
             .wat()
@@ -128,7 +131,8 @@ pub(super) fn animals() -> Vec<Animal> {
             .built(guests::SLEEP)
             .with("config = { time = '1h' }")
             .timeout(150)
-            .times_out("waiting"),
+            .times_out("timed out after 150ms (waiting for a reply or a timer)")
+            .limit("150ms"),
         new("sleep-in-pieces", "waits a millisecond, again and again")
             .built(guests::SLEEP)
             .with("config = { time = '1ms', times = 4_000_000_000 }")
@@ -164,13 +168,15 @@ pub(super) fn animals() -> Vec<Animal> {
         new("abort", "aborts")
             .built(guests::STATUS)
             .with("config = { fail = 'trap' }")
-            .ends("trap"),
+            .ends("trap")
+            .fact("/error/limit", Is::Missing)
+            .fact("/error/frames/0", Is::Containing("function".to_owned())),
         new("panic", "panics, with a message")
             .built(guests::STATUS)
             .with("config = { fail = 'panic', message = 'no queue' }")
             .ends("trap")
-            .message("panicked at")
-            .message("no queue"),
+            .message("panicked at ")
+            .message(": no queue"),
         new(
             "panic-foul",
             "panics with a message of line breaks, terminal codes and marks that turn text around",

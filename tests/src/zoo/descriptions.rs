@@ -14,7 +14,7 @@ pub(super) fn animals() -> Vec<Animal> {
     vec![
         new("describe-spins", "loops in `describe`")
             .wat()
-            .refused("used up its fuel"),
+            .refused("its `describe` failed: used up its fuel"),
         new("describe-waits", "waits for an hour in `describe`")
             .wat()
             .refused("timed out after 5s"),

@@ -336,6 +336,12 @@ pub(super) fn animals() -> Vec<Animal> {
         .with("config = { url = 'http://{redirect}/', follow_redirects = 3 }")
         .ends("denied")
         .fact(
+            "/error/message",
+            Is::Containing(
+                "denied: http http://169.254.169.254 (add it to `allow.http` of check `".into(),
+            ),
+        )
+        .fact(
             "/result/refusals/0/message",
             Is::Containing("169.254.169.254".into()),
         ),

@@ -25,15 +25,18 @@ pub(super) fn animals() -> Vec<Animal> {
         Animal::new(name, does).body(Body::Litter(files))
     };
     vec![
-        made("file-empty", "an empty file", Vec::new).refused("the file is empty"),
-        made("file-core", "a core module", || guests::wat("core")).refused("it is a core module"),
-        made("file-precompiled", "native code that was compiled before", precompiled).refused("precompiled artifact"),
-        made("file-elf", "a program of this machine", || b"\x7fELF\x02\x01\x01\0".repeat(1000)).refused("no WebAssembly file"),
+        made("file-empty", "an empty file", Vec::new).refused("the file is empty; if it is being written, it is read again when that is done"),
+        made("file-core", "a core module", || guests::wat("core"))
+            .refused("it is a core module, vitals runs components: build it for `wasm32-wasip2` instead of `wasm32-wasip1` or `wasm32-unknown-unknown`"),
+        made("file-precompiled", "native code that was compiled before", precompiled)
+            .refused("it is a precompiled artifact; vitals compiles plugins itself: give it the .wasm file"),
+        made("file-elf", "a program of this machine", || b"\x7fELF\x02\x01\x01\0".repeat(1000))
+            .refused("it is no WebAssembly file: build it with `cargo build --target wasm32-wasip2`"),
         made("file-noise", "noise behind the head of a component", || {
             let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
             bytes.extend((0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]));
             bytes
-        }).refused("does not compile"),
+        }).refused("it does not compile: "),
         litter("file-truncated", "a good plugin, cut off at each KiB", truncated).refused(""),
         placed("file-large", "a file of 64 MiB and a byte", |path| sparse(path, (64 << 20) + 1)).refused("67108865 bytes"),
         placed("file-1gib", "a file of a gibibyte", |path| sparse(path, 1 << 30)).refused("1073741824 bytes"),
@@ -46,7 +49,8 @@ pub(super) fn animals() -> Vec<Animal> {
             }
             bytes
         }).timeout(20_000).survives("healthy"),
-        placed("file-directory", "a directory with the name of a plugin", |path| fs::create_dir(path).expect("made")).refused("not a regular file"),
+        placed("file-directory", "a directory with the name of a plugin", |path| fs::create_dir(path).expect("made"))
+            .refused("cannot read it: it is not a regular file"),
         placed("file-pipe", "a pipe with the name of a plugin", world::fifo).refused("not a regular file"),
         placed("file-device", "a link to a device that never ends", |path| link("/dev/zero", path)).refused("not a regular file"),
         placed("file-passwd", "a link to a file that is no plugin", |path| link("/etc/passwd", path)).refused("no WebAssembly file"),
@@ -56,14 +60,17 @@ pub(super) fn animals() -> Vec<Animal> {
         }).refused("cannot read it"),
         placed("file-link", "a link to a good plugin", |path| link(guests::HELLO.path().to_str().expect("it is text"), path))
             .timeout(20_000).survives("healthy"),
-        litter("file-names", "good plugins with names that none can have", odd_names).refused("rename the file").clean(),
+        litter("file-names", "good plugins with names that none can have", odd_names)
+            .refused("is no name of a plugin: write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit; rename the file").clean(),
         new("file-pinned", "another file than the configuration wants").wat_of("loop")
-            .with(&format!("sha256 = '{}'", "5f".repeat(32))).refused("the configuration asks for"),
+            .with(&format!("sha256 = '{}'", "5f".repeat(32))).refused("the configuration asks for 5f5f5f"),
         new("file-trickles", "a good plugin that is written over a while").body(Body::Trickle(guests::HELLO)).timeout(20_000).survives("healthy").message("hello"),
         new("file-replaced", "replaced a hundred times within a second").body(Body::Series(replacements)).timeout(20_000).survives("healthy").message("hello"),
-        made("world-none", "a component that exports nothing", || guests::wat("empty-component")).refused("another world"),
-        made("world-types", "a contract with other types", || guests::wat("other-types")).refused("do not fit this host"),
-        made("world-newer", "a contract of a newer version", || guests::wat("other-version")).refused("0.9.0"),
+        made("world-none", "a component that exports nothing", || guests::wat("empty-component"))
+            .refused("it is a component of another world: it exports nothing, a check exports `vitals:health/health-check@0.1.0`"),
+        made("world-types", "a contract with other types", || guests::wat("other-types")).refused("its interfaces do not fit this host: "),
+        made("world-newer", "a contract of a newer version", || guests::wat("other-version"))
+            .refused("it is built against vitals:health@0.9.0, this host speaks 0.1.0: build it with the SDK of this host's version, or update the host"),
         made("world-older", "imports of an older contract", || {
             good_with("(import \"vitals:health/reporting@0.0.1\" (instance))")
         }).refused("0.0.1"),
@@ -73,7 +80,9 @@ pub(super) fn animals() -> Vec<Animal> {
         made("world-wasi-types", "an import of WASI with other types", || {
             good_with("(import \"wasi:clocks/monotonic-clock@0.2.0\" (instance (export \"now\" (func (result string)))))")
         }).refused("do not fit this host"),
-        made("world-unknown", "an import that nobody offers", || guests::wat("unknown-import")).refused(""),
+        made("world-unknown", "an import that nobody offers", || {
+            good_with("(import \"acme:thing/api@1.0.0\" (instance (export \"ping\" (func (result string)))))")
+        }).refused("it imports `acme:thing/api@1.0.0`, which vitals does not offer: a plugin may import vitals:health and WASI 0.2 (cli, clocks, filesystem, http, io, random, sockets)"),
         made("world-many", "ten thousand imports", || {
             let mut imports = String::new();
             for number in 0..10_000 {

@@ -39,6 +39,7 @@ pub(super) fn animals() -> Vec<Animal> {
             .with("limits = { memory = '8MiB' }\nconfig = { mebibytes = 200 }")
             .ends("memory")
             .limit("8MiB")
+            .asked("8.1MiB")
             .fact("/result/memory_peak_bytes", Is::AtMost(8_388_608.0))
             .fact("/result/memory_peak_bytes", Is::AtLeast(4_194_304.0)),
         new("fill-below", "takes 40 MiB, which it may")
@@ -114,11 +115,12 @@ pub(super) fn animals() -> Vec<Animal> {
             .timeout(2000)
             .ends("resources")
             .limit("1000"),
-        new("leak-below", "keeps 400 timers, which it may")
+        new("leak-below", "keeps 980 timers, which it may")
             .built(guests::LEAK)
-            .with("config = { pollables = 400 }")
+            .with("config = { pollables = 980 }")
             .timeout(2000)
-            .survives("healthy"),
+            .survives("healthy")
+            .message("kept 980"),
     ]
 }
 

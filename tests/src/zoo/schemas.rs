@@ -24,11 +24,13 @@ pub(super) fn animals() -> Vec<Animal> {
     let exploding = "{\"properties\":{\"a\":{\"pattern\":\"^(a+)+$\"}}}";
     let long = format!("config = {{ a = '{}!' }}", "a".repeat(50_000));
     vec![
-        with("schema-none", "a schema that is no JSON", || "{ this is no schema".into()).refused("not usable"),
+        with("schema-none", "a schema that is no JSON", || "{ this is no schema".into())
+            .refused("its `config-schema` is not usable: key must be a string at line 1 column 3"),
         with("schema-list", "a schema that is a list", || "[]".into()).refused("must be a JSON object"),
         with("schema-bad", "a schema with a type that there is not", || r#"{"type":"strin"}"#.into()).refused("not usable"),
         with("schema-remote", "a schema that refers to a server", || r#"{"$ref":"http://127.0.0.1:1/s.json"}"#.into()).refused("only references within itself"),
-        with("schema-file", "a schema that refers to a file", || r#"{"$ref":"file:///etc/passwd"}"#.into()).refused("only references within itself"),
+        with("schema-file", "a schema that refers to a file", || r#"{"$ref":"file:///etc/passwd"}"#.into())
+            .refused("its `config-schema` is not usable: it refers to file:///etc/passwd; only references within itself are allowed: `#` and a JSON pointer"),
         with("schema-base", "a schema that says it is elsewhere, further in", || {
             r##"{"$defs":{"a":{"$id":"http://127.0.0.1:1/","$ref":"s.json"}},"$ref":"#/$defs/a"}"##.into()
         }).refused("not usable"),

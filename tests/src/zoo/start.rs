@@ -13,7 +13,7 @@ pub(super) fn animals() -> Vec<Animal> {
     vec![
         new("start-spins", "loops while it is instantiated")
             .wat()
-            .refused("used up its fuel"),
+            .refused("its `describe` failed: used up its fuel"),
         new(
             "start-spins-nested",
             "the second of its nested instances loops",

@@ -1,4 +1,5 @@
-//! Files that are no plugins: each is refused by name with what to do, and harms nothing else.
+//! Files that are no plugins, and directories that are not there. Most files that are refused are cases
+//! of the hostile-guest suite (`tests/src/zoo/load.rs`).
 
 use std::fs;
 
@@ -34,11 +35,6 @@ fn check<'a>(health: &'a Value, name: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn an_empty_file() {
-    assert_snapshot!(refused([]).await, @"cannot load plugin `bad` from <dir>/plugins/bad.wasm: the file is empty; if it is being written, it is read again when that is done");
-}
-
-#[tokio::test]
 async fn a_truncated_file() {
     let whole = guests::HELLO.bytes();
     for length in [9, 1000, whole.len() / 2, whole.len() - 1] {
@@ -53,123 +49,12 @@ async fn a_truncated_file() {
 }
 
 #[tokio::test]
-async fn random_bytes() {
-    // A generator that always says the same, by Marsaglia.
-    let mut state = 2_463_534_242_u32;
-    let mut random = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state.to_le_bytes()[0]
-    };
-    let mut bytes: Vec<u8> = (0..100_000).map(|_| random()).collect();
-    assert_snapshot!(refused(bytes.clone()).await);
-    // The same behind the head of a component.
-    bytes[..8].copy_from_slice(b"\0asm\x0d\0\x01\0");
-    let why = refused(bytes).await;
-    assert!(why.contains("it does not compile: "), "{why}");
-}
-
-#[tokio::test]
 async fn a_damaged_file() {
     let mut bytes = guests::HELLO.bytes();
     let middle = bytes.len() / 2;
     bytes[middle..middle + 64].fill(0xff);
     let why = refused(bytes).await;
     assert!(why.contains("it does not compile: "), "{why}");
-}
-
-#[tokio::test]
-async fn a_core_module() {
-    assert_snapshot!(refused(guests::wat("core")).await);
-}
-
-#[tokio::test]
-async fn a_precompiled_artifact() {
-    let engine = wasmtime::Engine::default();
-    let component = wasmtime::component::Component::new(&engine, guests::wat("empty-component"));
-    let artifact = component
-        .and_then(|component| component.serialize())
-        .expect("it compiles");
-    assert_snapshot!(refused(artifact).await);
-}
-
-#[tokio::test]
-async fn a_component_of_another_world() {
-    assert_snapshot!(refused(guests::wat("empty-component")).await);
-}
-
-#[tokio::test]
-async fn a_component_with_other_types() {
-    let why = refused(guests::wat("other-types")).await;
-    assert!(
-        why.contains("its interfaces do not fit this host: "),
-        "{why}"
-    );
-}
-
-#[tokio::test]
-async fn a_component_of_another_version_of_the_contract() {
-    assert_snapshot!(refused(guests::wat("other-version")).await);
-}
-
-#[tokio::test]
-async fn an_import_that_the_host_does_not_have() {
-    assert_snapshot!(refused(guests::WANTS_THING).await);
-}
-
-#[tokio::test]
-async fn a_schema_that_is_no_schema() {
-    assert_snapshot!(refused(guests::BAD_SCHEMA).await);
-}
-
-#[tokio::test]
-async fn a_schema_that_refers_to_somewhere_else() {
-    assert_snapshot!(refused(guests::REMOTE_SCHEMA).await);
-}
-
-#[tokio::test]
-async fn a_directory_with_the_name_of_a_plugin() {
-    let builder = TestHost::builder().plugin("good", guests::HELLO);
-    fs::create_dir(builder.place().plugins().join("bad.wasm")).unwrap();
-    let host = builder.start().await;
-    let health = host.health().await;
-    assert_eq!(check(&health, "module:good")["status"], "healthy");
-    let why = check(&health, "module:bad")["message"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    assert_snapshot!(host.tidy(&why));
-}
-
-#[tokio::test]
-async fn a_name_that_no_plugin_can_have() {
-    let builder = TestHost::builder().plugin("Bad Name", guests::HELLO);
-    let host = builder.plugin("good", guests::HELLO).start().await;
-    let health = host.health().await;
-    assert_eq!(check(&health, "module:good")["status"], "healthy");
-    let bad = check(&health, "module:bad-name");
-    assert_eq!(
-        (&bad["status"], &bad["error"]["code"]),
-        (&"unhealthy".into(), &"load".into())
-    );
-    assert_snapshot!(host.tidy(bad["message"].as_str().unwrap_or_default()));
-}
-
-#[tokio::test]
-async fn a_file_that_is_not_the_one_that_was_asked_for() {
-    let config = format!(
-        "[checks.pinned]\nplugin = 'hello'\nsha256 = '{}'",
-        "5f".repeat(32)
-    );
-    let builder = TestHost::builder()
-        .plugin("hello", guests::HELLO)
-        .config(&config);
-    let host = builder.start().await;
-    let health = host.health().await;
-    let pinned = check(&health, "pinned");
-    assert_eq!(pinned["error"]["code"], "load", "{health:#}");
-    assert_snapshot!(host.tidy(pinned["message"].as_str().unwrap_or_default()));
 }
 
 #[tokio::test]

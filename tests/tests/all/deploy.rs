@@ -11,14 +11,14 @@ mod systemd;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use vitals_host::config::Config;
 use vitals_host::plugin::CompileLimits;
+use vitals_tests::servers::{fed, tool};
 use vitals_tests::{Finished, Vitals, guests};
 
 /// A copy of `deploy/`, to be broken.
@@ -57,18 +57,7 @@ impl Tree {
 
 /// Runs a program to its end, with a text to read.
 fn run(command: &mut Command, input: &str) -> Finished {
-    let program = command.get_program().display().to_string();
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program}: {error}; `cargo xtask test` installs it"));
-    let mut stdin = child.stdin.take().expect("it is piped");
-    // Who wants no input may have ended already.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
+    let output = fed(command, input);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Finished {
         status: output.status.code(),
@@ -79,19 +68,11 @@ fn run(command: &mut Command, input: &str) -> Finished {
 
 /// The documents of a text in YAML.
 fn yaml(text: &str) -> Vec<Value> {
-    let python = tool("kubernetes/bin/python");
+    let python = tool("kubernetes", "bin/python");
     let script = guests::root().join("tests/deploy/read_yaml.py");
     let read = run(Command::new(python).arg(script), text);
     assert_eq!(read.status, Some(0), "{}", read.stderr);
     serde_json::from_str(&read.stdout).expect("it prints JSON")
-}
-
-/// A program that `cargo xtask test` has installed.
-fn tool(path: &str) -> PathBuf {
-    let tool = guests::target().join("tools").join(path);
-    let hint = "run `cargo xtask guests`, which installs it";
-    assert!(tool.exists(), "there is no {}: {hint}", tool.display());
-    tool
 }
 
 /// A directory with the secrets of the compose file.

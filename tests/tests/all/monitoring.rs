@@ -14,6 +14,8 @@ mod shipped;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use vitals_tests::servers::{fed, installed};
+
 use self::shipped::{Dashboard, Rules, copy, directory};
 
 #[test]
@@ -111,19 +113,19 @@ fn what_is_broken_is_red() {
 }
 
 fn promtool(directory: &Path, words: &[&str]) -> Output {
-    run(Command::new("promtool").current_dir(directory).args(words))
+    run(installed("prometheus", "promtool")
+        .current_dir(directory)
+        .args(words))
 }
 
 fn amtool(words: &[&str]) -> Output {
-    run(Command::new("amtool").current_dir(directory()).args(words))
+    run(installed("prometheus-alertmanager", "amtool")
+        .current_dir(directory())
+        .args(words))
 }
 
 fn run(command: &mut Command) -> Output {
-    let output = command.output();
-    let program = command.get_program().display();
-    output.unwrap_or_else(|error| {
-        panic!("cannot run `{program}`: {error}; `cargo xtask test` installs it as root")
-    })
+    fed(command, "")
 }
 
 /// What a tool said that had nothing against it.

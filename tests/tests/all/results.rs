@@ -94,30 +94,6 @@ async fn what_no_answer_could_carry_is_left_out_or_mended() {
 }
 
 #[tokio::test]
-async fn too_many_details_and_measurements_are_cut_and_said_to_be() {
-    let config = "[checks.many]\nplugin = 'measure'\nconfig = { case = 'many' }";
-    let host = TestHost::builder()
-        .library("measure", guests::MEASURE)
-        .config(config);
-    let host = host.start().await;
-    let check = host.check("many").await;
-    let details = check["details"].as_object().unwrap();
-    let bytes = serde_json::to_string(details).unwrap().len();
-    assert!(
-        (30..=64).contains(&details.len()) && bytes <= 16 << 10,
-        "{bytes} bytes"
-    );
-    assert_eq!(
-        check["result"]["measurements"].as_array().unwrap().len(),
-        32
-    );
-    assert_eq!(
-        check["result"]["truncated"],
-        json!(["details", "measurements"])
-    );
-}
-
-#[tokio::test]
 async fn settings_reach_the_guest_as_they_are_written() {
     let config = "[checks.one]\nplugin = 'settings'\nconfig = { name = 'one', tags = ['a', 'b'] }\n\
                   [checks.two]\nplugin = 'settings'\n\

@@ -150,15 +150,3 @@ async fn what_a_stranger_sends_never_reaches_the_guest() {
     // What came from elsewhere is nothing that the guest did.
     assert_eq!(refusals(&silent), "");
 }
-
-#[tokio::test]
-async fn sockets_are_counted_as_connections_are() {
-    let server = Datagrams::echo();
-    let config = format!(
-        "limits = {{ connections = 10 }}\nconfig = {{ address = '{}', sockets = 100 }}",
-        server.address
-    );
-    let check = check(&config).await;
-    // One for the first socket, one for its peer.
-    assert_eq!(check["details"]["sockets"], 8, "{check:#}");
-}

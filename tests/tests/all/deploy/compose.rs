@@ -1,11 +1,11 @@
 //! `deploy/docker-compose.yml`: what compose makes of it.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use vitals_tests::guests;
+use vitals_tests::servers::installed;
 
 use super::{Tree, run, yaml};
 
@@ -13,7 +13,7 @@ use super::{Tree, run, yaml};
 fn config(directory: &Path, password: Option<&str>) -> Result<Value, String> {
     // What somebody's own `.env` says is not for here.
     let nothing = NamedTempFile::new().expect("an empty file");
-    let mut command = Command::new("docker-compose");
+    let mut command = installed("docker-compose", "docker-compose");
     command
         .current_dir(directory)
         .arg("--env-file")

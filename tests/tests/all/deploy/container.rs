@@ -9,7 +9,7 @@ use std::process::Command;
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
-use vitals_tests::servers::NOBODY;
+use vitals_tests::servers::{NOBODY, installed};
 use vitals_tests::{Finished, Place, Serving, binary, eventually, guests};
 
 use super::{Tree, run};
@@ -111,7 +111,7 @@ impl Root {
 
     /// Starts what the image starts, in the root, under a configuration.
     fn start(&self) -> Serving {
-        let mut command = Command::new("bwrap");
+        let mut command = installed("bubblewrap", "bwrap");
         command
             .args([
                 "--unshare-user",

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 
+use vitals_tests::servers::installed;
 use vitals_tests::{Place, Serving, binary, eventually, guests};
 
 use super::{Tree, run};
@@ -11,7 +11,7 @@ use super::{Tree, run};
 /// The calls in a set of systemd's, with those of the sets in it.
 fn calls(set: &str) -> BTreeSet<String> {
     let said = run(
-        Command::new("systemd-analyze").args(["syscall-filter", set]),
+        installed("systemd", "systemd-analyze").args(["syscall-filter", set]),
         "",
     );
     assert_eq!(said.status, Some(0), "{set}: {}", said.stderr);
@@ -57,7 +57,7 @@ async fn the_filter_lets_the_host_and_its_compiling_child_work() {
         "vitals.toml",
         "[server]\nlisten = '127.0.0.1:0'\n[plugins]\ncache_dir = 'code'",
     );
-    let mut command = Command::new("strace");
+    let mut command = installed("strace", "strace");
     command
         // Beside the host and not above it, so that signals reach it. Calls that come by the thousand and
         // are in every filter are left out.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use vitals_host::config::{Config, VARIABLES};
 use vitals_tests::binary;
+use vitals_tests::servers::installed;
 
 use super::{Tree, run};
 
@@ -22,7 +23,7 @@ fn complaints(tree: &Tree) -> Vec<String> {
     let binary = binary();
     let program = binary.to_str().expect("a text");
     fs::write(&unit, text.replace("/usr/bin/vitals", program)).expect("a copy can be written");
-    let mut command = Command::new("systemd-analyze");
+    let mut command = installed("systemd", "systemd-analyze");
     command.args(["verify", "--man=no"]).arg(&unit);
     let said = run(&mut command, "");
     let mut lines: Vec<_> = said.stderr.lines().map(str::to_owned).collect();
@@ -34,7 +35,7 @@ fn complaints(tree: &Tree) -> Vec<String> {
 
 /// The version of systemd that is here.
 fn version() -> u32 {
-    let said = run(Command::new("systemd-analyze").arg("--version"), "").stdout;
+    let said = run(installed("systemd", "systemd-analyze").arg("--version"), "").stdout;
     let version = said.split_whitespace().nth(1);
     version
         .and_then(|version| version.parse().ok())
@@ -104,7 +105,7 @@ fn what_is_broken_in_the_unit_is_refused() {
 /// Whether the unit exposes less than it may: 1.2 of 10 by systemd 252, where a bare service has 9.6;
 /// other versions count a little differently.
 fn is_confined(tree: &Tree) -> Result<(), String> {
-    let mut command = Command::new("systemd-analyze");
+    let mut command = installed("systemd", "systemd-analyze");
     command
         .args(["security", "--offline=true", "--no-pager", "--threshold=15"])
         .arg(tree.path(UNIT));

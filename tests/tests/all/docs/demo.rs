@@ -2,10 +2,11 @@
 //! does what it says.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::process::Command;
 
 use serde_json::Value;
+use vitals_tests::servers::free_address;
 use vitals_tests::{Serving, Vitals, eventually, guests};
 
 use super::markdown::Part;
@@ -152,10 +153,4 @@ fn is(health: &Value, name: &str, status: &str) -> bool {
 
 async fn status(serving: &Serving, path: &str) -> u16 {
     serving.get(path).await.expect("an answer").status
-}
-
-/// An address that nobody listens on at this moment.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound")
 }

@@ -1,10 +1,8 @@
 //! Metrics of the service that the host runs in, and the whole page as Prometheus's own tool reads it.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use vitals_host::metrics::MetricError;
 use vitals_tests::guests::{MEASURE, METRICS, TCP_CONNECT};
+use vitals_tests::servers::check_metrics;
 use vitals_tests::{Mounted, Reply, Target, TestHost};
 
 use super::value;
@@ -68,30 +66,6 @@ async fn a_service_in_a_host_without_metrics_need_not_know() {
     host.shutdown().await;
 }
 
-/// Runs `promtool check metrics` over a page.
-fn promtool(page: &str) -> String {
-    let started = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut promtool = started.unwrap_or_else(|error| {
-        panic!("cannot run `promtool`: {error}; type `apt-get install prometheus` as root")
-    });
-    let mut input = promtool.stdin.take().expect("it is a pipe");
-    input.write_all(page.as_bytes()).expect("it reads");
-    drop(input);
-    let ended = promtool.wait_with_output().expect("it ends");
-    let said = [ended.stdout, ended.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    if ended.status.success() {
-        said
-    } else {
-        format!("{}\n{said}", ended.status)
-    }
-}
-
 #[tokio::test]
 async fn promtool_has_nothing_to_say_about_the_whole_page() {
     let target = Target::start(Reply::Silence);
@@ -133,8 +107,8 @@ async fn promtool_has_nothing_to_say_about_the_whole_page() {
             "{family}\n{page}"
         );
     }
-    assert_eq!(promtool(&page), "", "of\n{page}");
+    assert_eq!(check_metrics(&page), "", "of\n{page}");
     // It would say something.
-    assert!(!promtool("# TYPE a counter\na 1\n").is_empty());
+    assert!(!check_metrics("# TYPE a counter\na 1\n").is_empty());
     host.shutdown().await;
 }

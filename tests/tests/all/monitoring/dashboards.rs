@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 use vitals_tests::guests;
+use vitals_tests::servers::tool;
 
 use super::shipped::{self, Dashboard, directory, list, string};
 use super::{fails, passes, run};
@@ -77,7 +78,7 @@ fn the_dashboards_are_what_the_types_of_grafana_say() {
 /// What TypeScript says of the dashboards in a directory.
 fn types(dashboards: &Path) -> Output {
     let script = guests::root().join("tests/grafana/types.mjs");
-    let tools = guests::target().join("tools/grafana");
+    let tools = tool("grafana", "");
     run(Command::new("node").arg(script).arg(dashboards).arg(tools))
 }
 

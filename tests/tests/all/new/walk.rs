@@ -1,7 +1,7 @@
 //! The way of a new author: `vitals new`, then what the README of the new check says to type, with the
 //! check's own line in `/health` at its end.
 //!
-//! Tools that `cargo xtask guests` has installed are not installed again, and a crate is built where the
+//! Tools that `cargo xtask test` has installed are not installed again, and a crate is built where the
 //! example was, which has the same dependencies.
 
 use std::fs;
@@ -9,6 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use vitals_tests::servers::hold_to_need;
 use vitals_tests::{Shell, TestHost, Vitals, guests};
 
 use crate::docs::markdown::{Code, Part};
@@ -18,6 +19,8 @@ struct Way {
     lang: &'static str,
     /// What the command line is, and what stands in the guide.
     first: &'static str,
+    /// The guest of the tests for which its tools were installed, if they have to be.
+    need: Option<&'static str>,
     /// What is there already: the path in the check's directory, and in `target`.
     there: [&'static str; 2],
     /// The lines that bring it.
@@ -28,6 +31,7 @@ struct Way {
 const RUST: Way = Way {
     lang: "rust",
     first: "vitals new my-check",
+    need: None,
     there: ["target", "examples"],
     brought: &[],
     built: "target/wasm32-wasip2/release/my_check.wasm",
@@ -36,6 +40,7 @@ const RUST: Way = Way {
 const JS: Way = Way {
     lang: "js",
     first: "vitals new my-check --lang js",
+    need: Some("js-quota"),
     there: ["node_modules", "tools/js/node_modules"],
     brought: &["npm install"],
     built: "my-check.wasm",
@@ -44,6 +49,7 @@ const JS: Way = Way {
 const PYTHON: Way = Way {
     lang: "python",
     first: "vitals new my-check --lang python",
+    need: Some("python-expiry"),
     there: [".venv", "tools/venv"],
     brought: &[
         "python3 -m venv .venv",
@@ -83,11 +89,14 @@ impl Way {
         let check = shell.within("my-check");
         let lock = || fs::read_to_string(check.directory().join("Cargo.lock")).ok();
         let lock_as_written = lock();
+        if let Some(need) = self.need {
+            hold_to_need(need);
+        }
         let [there, kept] = self.there;
         let kept = guests::target().join(kept);
         assert!(
             kept.exists(),
-            "there is no {}: run `cargo xtask guests`",
+            "there is no {}: run `cargo xtask test new`",
             kept.display()
         );
         symlink(kept, check.directory().join(there)).expect("the desk can be written");

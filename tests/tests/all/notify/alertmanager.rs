@@ -1,10 +1,8 @@
 //! A real Alertmanager, and what it passes on.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 use vitals_host::check::Status;
+use vitals_tests::servers::{check_metrics, free_address};
 use vitals_tests::{Alertmanager, Inbox, Serving, TestHost, Vitals, eventually, guests};
 
 use super::{OFTEN, Patient, so_many, value};
@@ -38,18 +36,7 @@ fn moment(time: &Value) -> String {
 }
 
 fn is_clean(metrics: &str) {
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it comes with the package prometheus");
-    let mut stdin = promtool.stdin.take().expect("it is piped");
-    stdin.write_all(metrics.as_bytes()).expect("it reads all");
-    drop(stdin);
-    let ended = promtool.wait_with_output().expect("it ends");
-    let said = String::from_utf8_lossy(&ended.stderr);
+    let said = check_metrics(metrics);
     let of_ours: Vec<_> = said
         .lines()
         .filter(|line| line.contains("vitals_notifications"))
@@ -166,7 +153,7 @@ async fn what_a_host_had_said_that_is_gone_ends_by_itself() {
 #[tokio::test]
 async fn an_alertmanager_that_comes_later_is_told_what_is_so() {
     let inbox = Inbox::start().await;
-    let address = Alertmanager::free_address();
+    let address = free_address();
     let host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
         .config(&format!(
             "[metrics]\nenabled = true\n[notify.alertmanager]\nurls = ['http://{address}']\n\
@@ -204,7 +191,7 @@ async fn each_of_several_gets_every_alert_and_one_that_is_down_holds_up_no_other
     let (one, other) = (Inbox::start().await, Inbox::start().await);
     let first = Alertmanager::notifying(&one.url("/"));
     let second = Alertmanager::notifying(&other.url("/"));
-    let nobody = Alertmanager::free_address();
+    let nobody = free_address();
     let patient = Patient::new(Status::Unhealthy);
     let builder = TestHost::builder().config(&format!(
         "{OFTEN}[notify.alertmanager]\nurls = ['http://{nobody}', '{}', '{}']\n\

@@ -5,7 +5,8 @@ use std::time::Duration;
 use insta::{Settings, assert_json_snapshot};
 use serde_json::Value;
 use vitals_host::check::Status;
-use vitals_tests::{Alertmanager, Inbox, Reception, TestHost, Vitals, eventually, guests};
+use vitals_tests::servers::free_address;
+use vitals_tests::{Inbox, Reception, TestHost, Vitals, eventually, guests};
 
 use super::{OFTEN, Patient, so_many, value};
 use crate::docs::markdown::{Part, ticked};
@@ -186,7 +187,7 @@ async fn one_that_never_answers_holds_up_neither_another_nor_checks_nor_the_end(
 #[tokio::test]
 async fn what_is_refused_is_said_and_not_sent_once_more_and_no_secret_gets_out() {
     let inbox = Inbox::receiving(Reception::Answers(401)).await;
-    let nobody = Alertmanager::free_address();
+    let nobody = free_address();
     let host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
         .env("TOKEN", "hunter2-token")
         .env("VITALS_LOG", "trace")

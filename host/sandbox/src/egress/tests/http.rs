@@ -1,4 +1,4 @@
-use ::http::{Method, Uri};
+use ::http::Uri;
 use tokio::sync::oneshot;
 
 use super::*;
@@ -58,15 +58,6 @@ async fn what_is_not_granted_is_denied_and_noted_once() {
     let expected =
         format!("denied: http http://{server} (add it to `allow.http` of check `orders-db`)");
     assert_eq!(egress.refused(), [expected]);
-}
-
-#[tokio::test]
-async fn refusals_are_capped() {
-    let egress = Way::granted("http", "http://10.0.0.1").open();
-    for port in 1001..1100 {
-        wrong(get(&egress, &format!("http://10.0.0.1:{port}")).await);
-    }
-    assert_eq!(egress.refusals(&Secrets::default()).len(), 16);
 }
 
 #[tokio::test]
@@ -163,35 +154,6 @@ async fn uris_that_mean_two_hosts_are_refused() {
         wrong(send(&egress, request, None).await),
         "HttpRequestDenied"
     );
-}
-
-#[tokio::test]
-async fn the_client_is_no_tunnel() {
-    let server = answering("HTTP/1.1 200 OK\r\n\r\n").await;
-    let egress = Way::granted("http", format!("http://{server}")).open();
-    let uri = format!("http://{server}/");
-    let request = Request::builder()
-        .method(Method::CONNECT)
-        .uri(&uri)
-        .body("")
-        .unwrap();
-    assert_eq!(
-        wrong(send(&egress, request, None).await),
-        "HttpRequestMethodInvalid"
-    );
-}
-
-#[tokio::test]
-async fn a_redirect_is_an_answer() {
-    let server = answering(
-        "HTTP/1.1 302 Found\r\nlocation: http://10.0.0.1/\r\ncontent-length: 5\r\n\r\nthere",
-    )
-    .await;
-    let egress = Way::granted("http", format!("http://{server}")).open();
-    let answered = get(&egress, &format!("http://{server}")).await.unwrap();
-    assert_eq!(answered.status, 302);
-    assert_eq!(answered.headers["location"], "http://10.0.0.1/");
-    assert_eq!(answered.body, "there");
 }
 
 #[tokio::test]
@@ -304,33 +266,6 @@ async fn slow_servers_meet_the_timeouts_of_the_guest() {
         "{:?}",
         started.elapsed()
     );
-}
-
-#[tokio::test]
-async fn nothing_outlasts_the_run() {
-    let pieces = &["HTTP/1.1 200 OK\r\n\r\n", "x"];
-    let dripping = dripping(pieces, Duration::from_millis(10)).await;
-    for options in [None, Some(timeouts(u64::MAX, u64::MAX, u64::MAX))] {
-        let granted = Way::granted("http", format!("http://{dripping}"));
-        let egress = Way {
-            time: Duration::from_millis(150),
-            ..granted
-        }
-        .open();
-        let request = Request::get(format!("http://{dripping}/"))
-            .body("")
-            .unwrap();
-        let started = Instant::now();
-        assert_eq!(
-            wrong(send(&egress, request, options).await),
-            "ConnectionReadTimeout"
-        );
-        assert!(
-            started.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            started.elapsed()
-        );
-    }
 }
 
 #[tokio::test]
