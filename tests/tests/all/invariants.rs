@@ -33,7 +33,7 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
 /// The lines of code, comments and tests left out, that hold one of `words`, outside of `rooms`.
 fn lines_with(words: &[&str], rooms: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    for (path, text) in sources("host/src") {
+    for (path, text) in sources("host") {
         let inside =
             |room: &&str| path.starts_with(room) || path == Path::new(&format!("{room}.rs"));
         let tests = path
@@ -51,24 +51,87 @@ fn lines_with(words: &[&str], rooms: &[&str]) -> Vec<String> {
     found
 }
 
+/// The crates below `host/`, and which of the others each may depend on.
+const CRATES: &[(&str, &str, &[&str])] = &[
+    ("host/values", "vitals-values", &[]),
+    ("host/model", "vitals-model", &[]),
+    ("host/io", "vitals-io", &["vitals-model"]),
+    (
+        "host/config",
+        "vitals-config",
+        &["vitals-io", "vitals-model", "vitals-values"],
+    ),
+    (
+        "host/sandbox",
+        "vitals-sandbox",
+        &["vitals-io", "vitals-model", "vitals-values"],
+    ),
+    (
+        "host",
+        "vitals-host",
+        &[
+            "vitals-config",
+            "vitals-io",
+            "vitals-model",
+            "vitals-sandbox",
+            "vitals-values",
+        ],
+    ),
+    ("host/cli", "vitals", &["vitals-host", "vitals-values"]),
+];
+
+/// The names of what a crate depends on, on any machine, its tests left out.
+fn dependencies(directory: &str) -> Vec<String> {
+    let path = guests::root().join(directory).join("Cargo.toml");
+    let manifest = fs::read_to_string(&path).expect("a manifest");
+    let manifest: toml::Table = manifest.parse().expect("it is TOML");
+    let targets = manifest.get("target").and_then(toml::Value::as_table);
+    let tables = targets.into_iter().flat_map(toml::Table::values);
+    tables
+        .filter_map(toml::Value::as_table)
+        .chain([&manifest])
+        .filter_map(|table| table.get("dependencies")?.as_table())
+        .flat_map(toml::Table::keys)
+        .cloned()
+        .collect()
+}
+
 #[test]
-fn only_the_plugin_room_names_wasmtime() {
-    // The version of the engine is a constant of that room, and a label of a metric.
-    for (file, path) in foreign(&graphs("host/src")) {
-        let is_engine = path.starts_with("wasmtime::") || path.starts_with("wasmtime_");
-        let is_known = !is_engine || is_in(file, "host/src/plugin");
-        assert!(is_known, "{} names {path}", file.display());
+fn crates_depend_in_one_direction() {
+    for (directory, name, below) in CRATES {
+        for dependency in dependencies(directory) {
+            let is_ours = CRATES.iter().any(|(_, other, _)| *other == dependency);
+            let is_below = below.contains(&dependency.as_str());
+            assert!(!is_ours || is_below, "{name} depends on {dependency}");
+        }
     }
 }
 
 #[test]
+fn only_the_sandbox_depends_on_wasmtime_and_only_the_host_on_axum() {
+    for (directory, name, _) in CRATES {
+        for dependency in dependencies(directory) {
+            let is_engine = dependency.starts_with("wasmtime");
+            assert!(
+                !is_engine || *name == "vitals-sandbox",
+                "{name}: {dependency}"
+            );
+            assert!(dependency != "axum" || *name == "vitals-host", "{name}");
+        }
+    }
+    let model = dependencies("host/model");
+    let has_runtime = model.iter().any(|name| name == "tokio");
+    assert!(!has_runtime, "the model does no I/O: {model:?}");
+}
+
+#[test]
 fn only_the_bindings_name_a_version_of_the_contract() {
-    let lines = lines_with(&["v0_", "V0_"], &["host/src/plugin/bindings"]);
+    let lines = lines_with(&["v0_", "V0_"], &["host/sandbox/src/bindings"]);
     assert_eq!(lines, Vec::<String>::new());
 }
 
 #[test]
-fn only_the_config_room_reads_the_environment() {
+fn only_the_configuration_reads_the_environment() {
     let lines = lines_with(
         &["env::var", "env::vars", "env::remove_var"],
         &["host/config/src"],
@@ -82,62 +145,29 @@ fn only_the_config_room_reads_the_environment() {
 }
 
 #[test]
-fn the_rooms_know_no_more_than_they_may() {
+fn modules_of_the_host_import_in_one_direction() {
     let graphs = graphs("host/src");
-    for (room, crates, rooms) in [
-        (
-            "config",
-            &["axum", "wasmtime"][..],
-            &["board", "http", "plugin", "schedule"][..],
-        ),
-        ("check", &["axum", "std::fs", "tokio", "wasmtime"], &[]),
-        ("plugin", &["axum"], &[]),
+    for (module, others) in [
         (
             "schedule",
-            &["axum"],
-            &["board", "catalog", "http", "plugin"],
+            &["board", "catalog", "events", "http", "metrics", "watch"][..],
         ),
-        ("board", &["axum"], &["catalog", "http", "plugin"]),
-        ("http", &["wasmtime"], &["catalog", "plugin", "schedule"]),
-    ] {
-        let room = format!("host/src/{room}");
-        for (file, path) in foreign(&graphs) {
-            let is_one = |name: &&str| path.starts_with(&format!("{name}::"));
-            let is_known = !is_in(file, &room) || !crates.iter().any(is_one);
-            assert!(is_known, "{} names {path}", file.display());
-        }
-        for (file, import) in imports_from(&graphs, &room) {
-            let is_one = |other: &&str| is_in(import, &format!("host/src/{other}"));
-            let is_known = !rooms.iter().any(is_one);
-            assert!(is_known, "{} imports {}", file.display(), import.display());
-        }
-    }
-}
-
-#[test]
-fn the_sandbox_stands_on_what_could_be_crates_below_it() {
-    let graphs = graphs("host/src");
-    for (room, below) in [
-        ("check", &[][..]),
-        ("blocking_pool", &["priority"]),
-        ("trust", &["check", "regular_file"]),
+        ("board", &["catalog", "events", "http", "metrics", "watch"]),
         (
-            "plugin",
-            &[
-                "blocking_pool",
-                "check",
-                "config/values",
-                "panics",
-                "priority",
-                "regular_file",
-                "trust",
-            ],
+            "events",
+            &["http", "metrics", "notify", "sentry", "event_log", "watch"],
         ),
+        (
+            "watch",
+            &["http", "metrics", "notify", "sentry", "event_log"],
+        ),
+        ("http", &["catalog", "notify", "schedule", "sentry"]),
     ] {
-        for (file, import) in imports_from(&graphs, &format!("host/src/{room}")) {
+        let module = format!("host/src/{module}");
+        for (file, import) in imports_from(&graphs, &module) {
             let is_one = |other: &&str| is_in(import, &format!("host/src/{other}"));
-            let is_below = below.iter().any(is_one);
-            assert!(is_below, "{} imports {}", file.display(), import.display());
+            let is_known = !others.iter().any(is_one);
+            assert!(is_known, "{} imports {}", file.display(), import.display());
         }
     }
 }
@@ -146,28 +176,29 @@ fn the_sandbox_stands_on_what_could_be_crates_below_it() {
 fn no_files_import_each_other_in_a_circle() {
     for directory in WITHOUT_CIRCLES {
         for graph in graphs(directory) {
-            for circle in graph.circles() {
-                let is_outside = circle.iter().all(|file| !is_in(file, directory));
-                assert!(is_outside, "{circle:#?}");
-            }
+            let circles = graph.circles();
+            assert!(circles.is_empty(), "{circles:#?}");
         }
     }
 }
 
-/// Where no two files import each other, however far around.
-const WITHOUT_CIRCLES: &[&str] = &["host/src/check", "host/src/plugin", "host/src/trust"];
+/// The crates in which no two files import each other, however far around.
+const WITHOUT_CIRCLES: &[&str] = &[
+    "host/io/src",
+    "host/model/src",
+    "host/sandbox/src",
+    "host/values/src",
+];
 
 /// Whether a file is that of a module, or lies below it.
 fn is_in(file: &Path, module: &str) -> bool {
     file.starts_with(module) || file == Path::new(&format!("{module}.rs"))
 }
 
-/// The graphs of the crates that a directory of sources belongs to: of the library, and of the binary.
+/// The graphs of the crates in a directory of sources: of the library, and of the binary.
 fn graphs(directory: &str) -> Vec<ModuleGraph> {
-    let (package, _) = directory.split_once("/src").expect("it is below `src`");
-    let source = format!("{package}/src");
-    let files: BTreeMap<_, _> = sources(&source).into_iter().collect();
-    let roots = ["lib.rs", "main.rs"].map(|root| Path::new(&source).join(root));
+    let files: BTreeMap<_, _> = sources(directory).into_iter().collect();
+    let roots = ["lib.rs", "main.rs"].map(|root| Path::new(directory).join(root));
     let roots = roots.iter().filter(|root| files.contains_key(*root));
     roots.map(|root| ModuleGraph::of(root, &files)).collect()
 }
@@ -179,15 +210,6 @@ fn imports_from<'g>(graphs: &'g [ModuleGraph], module: &str) -> Vec<(&'g Path, &
         let outside = imports.iter().filter(|_| is_in(file, module));
         let outside = outside.filter(|import| !is_in(import, module));
         found.extend(outside.map(|import| (file.as_path(), import.as_path())));
-    }
-    found
-}
-
-/// The files of crates, each with the paths in it that lead to other crates.
-fn foreign(graphs: &[ModuleGraph]) -> Vec<(&Path, &str)> {
-    let mut found = Vec::new();
-    for (file, paths) in graphs.iter().flat_map(|graph| &graph.foreign) {
-        found.extend(paths.iter().map(|path| (file.as_path(), path.as_str())));
     }
     found
 }
@@ -216,7 +238,7 @@ fn the_engine_is_the_one_of_the_lock_file() {
     let (locked, _) = after.split_once('"').expect("a version");
     assert_eq!(vitals_host::plugin::WASMTIME, locked);
     let engine =
-        fs::read_to_string(guests::root().join("host/src/plugin/engine.rs")).expect("a file");
+        fs::read_to_string(guests::root().join("host/sandbox/src/engine.rs")).expect("a file");
     assert!(
         engine.contains(&format!("\"{locked}-vitals-\"")),
         "compiled code is cached by this version"

@@ -147,7 +147,7 @@ fn the_messages_in_the_docs_are_those_of_the_code() {
         .filter(|message| !message.contains('…'))
         .collect();
     assert!(messages.len() > 30, "{messages:#?}");
-    let code = sources(&guests::root().join("host/src"));
+    let code = sources(&guests::root().join("host"));
     for message in messages {
         assert!(code.contains(&format!("\"{message}\"")), "{message}");
     }

@@ -111,7 +111,7 @@ async fn every_path_on_the_page_is_answered() {
 #[test]
 fn the_messages_on_the_page_are_those_of_the_host() {
     let mut sources = String::new();
-    read(&guests::root().join("host/src"), &mut sources);
+    read(&guests::root().join("host"), &mut sources);
     let trouble = Part::of(PAGE).section("What to look at when …");
     let mut messages = 0;
     for row in &trouble.tables()[0] {

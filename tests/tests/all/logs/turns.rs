@@ -64,7 +64,7 @@ async fn each_check_has_one_line_for_each_time_that_it_turns() {
     serving.ended().await;
     so_many(&serving, "message", "vitals is down", 1).await;
     let mut life = lines(&serving);
-    life.retain(|line| line["target"] == "vitals::cli::serve");
+    life.retain(|line| line["target"] == "vitals::commands::serve");
     let life: Vec<_> = life.iter().map(|line| &line["message"]).collect();
     assert_eq!(
         life,
