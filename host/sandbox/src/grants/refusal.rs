@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Host;
 use super::kind::Kind;
 use super::target::Peer;
 use vitals_model::Secrets;
 use vitals_model::{self, CheckName, Text};
+use vitals_values::Host;
 
 /// One thing that was asked for and that no grant covers. Two are equal if the operator would have
 /// to write the same to grant them.
