@@ -59,7 +59,7 @@ enum Verb {
     },
     /// Build all that is needed and change the files of a running host at random, as long as is said.
     Chaos(chaos::Chaos),
-    /// Build all that is needed and try inputs on the fuzz targets, as long as is said.
+    /// Fuzz what takes bytes from outside, guided by coverage.
     Fuzz(fuzz::Fuzz),
     /// Build all that is needed and let the hostile guests of the zoo loose, for a table of what
     /// became of them.
