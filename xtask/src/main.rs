@@ -12,6 +12,7 @@ mod fuzz;
 mod guests;
 mod install;
 mod lint;
+mod mutants;
 mod scripts;
 mod servers;
 mod step;
@@ -61,6 +62,8 @@ enum Verb {
     Chaos(chaos::Chaos),
     /// Fuzz what takes bytes from outside, guided by coverage.
     Fuzz(fuzz::Fuzz),
+    /// Change the sandbox in one place at a time, and tell which changes no test notices.
+    Mutants(mutants::Mutants),
     /// Build all that is needed and let the hostile guests of the zoo loose, for a table of what
     /// became of them.
     Zoo(zoo::Zoo),
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         Verb::Bench { args } => bench::run_all(&args),
         Verb::Chaos(chaos) => chaos.run(),
         Verb::Fuzz(fuzz) => fuzz.run(),
+        Verb::Mutants(mutants) => mutants.run(),
         Verb::Zoo(zoo) => zoo.run(),
         Verb::Announce(announce) => announce.run(),
     };
