@@ -50,9 +50,13 @@ enum Verb {
     /// Build the guests of the tests, script guests included, into `target/test-guests`, and install
     /// what else the tests need.
     Guests,
-    /// Check format, lints, documentation and, where `cargo-deny` is installed, dependencies.
-    Lint,
-    /// Build all that is needed and run the benchmarks.
+    /// Check format, lints, documentation and dependencies.
+    Lint {
+        /// Check dependencies against the database of security advisories too, which is on GitHub.
+        #[arg(long)]
+        advisories: bool,
+    },
+    /// Build all that is needed and run the benchmarks, or with `inner` those of inner functions.
     Bench {
         /// Handed to the benchmarks.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -85,7 +89,7 @@ fn main() -> ExitCode {
                 .and_then(|()| tests::deployers(&mut steps, install::Permission::Refused))
                 .and_then(|()| tests::grafana(&mut steps, install::Permission::Refused))
         }
-        Verb::Lint => lint::run_all(),
+        Verb::Lint { advisories } => lint::run_all(advisories),
         Verb::Bench { args } => bench::run_all(&args),
         Verb::Chaos(chaos) => chaos.run(),
         Verb::Fuzz(fuzz) => fuzz.run(),
