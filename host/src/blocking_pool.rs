@@ -8,11 +8,24 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::{io, thread};
+use std::sync::{Arc, PoisonError};
 
+#[cfg(not(loom))]
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    sync::{Condvar, Mutex, MutexGuard},
+    thread,
+};
+
+// In `tests/models`, which tries all orders in which the threads can take their steps.
+#[cfg(loom)]
+use loom::{
+    sync::atomic::{AtomicBool, Ordering},
+    sync::{Condvar, Mutex, MutexGuard},
+    thread,
+};
 use tokio::sync::oneshot;
 
 use crate::plugin::lower_priority;
@@ -320,5 +333,7 @@ const MOST: usize = 64;
 /// Calls that wait at most. A run waits for one at a time.
 const QUEUED: usize = 1 << 10;
 
+#[cfg(not(loom))]
 #[cfg(test)]
+#[path = "blocking_pool/tests.rs"]
 mod tests;
