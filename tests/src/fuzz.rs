@@ -1,65 +1,101 @@
-//! Fuzz targets, each a plain `fn(&[u8])` that panics where a law is broken, and what drives them.
+//! Fuzz targets: each takes bytes from outside, and panics where a law is broken.
 //!
-//! Bounded and seeded in the tests (`tests/tests/all/fuzz.rs`), as long as one likes by `cargo xtask
-//! fuzz`. There is no feedback from coverage: good inputs and a dictionary lead the mutations
-//! instead, and the same seed makes the same inputs on every machine.
+//! libFuzzer drives them in `fuzz/`, guided by coverage; the ordinary tests drive them with their
+//! seeds and with inputs made of these (`tests/tests/all/fuzz.rs`). A target must not know by whom it
+//! is driven.
 
 mod answers;
 mod arena;
-mod campaign;
 mod chains;
 mod components;
 mod config;
 mod contract;
-mod corpus;
 mod gate;
 mod hosts;
 mod laws;
-mod mutate;
 mod outcomes;
 mod schemas;
-mod shrink;
 mod symbols;
 
-use std::time::Duration;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-pub use campaign::{Budget, Campaign, Failure, Summary};
+use vitals_host::check::Digest;
 
-/// One thing that takes bytes from strangers.
+pub use answers::TARGET as ANSWERS;
+pub use chains::TARGET as CHAINS;
+pub use components::TARGET as COMPONENTS;
+pub use config::TARGET as CONFIG;
+pub use gate::TARGET as GATE;
+pub use hosts::TARGET as HOSTS;
+pub use outcomes::TARGET as OUTCOMES;
+pub use schemas::TARGET as SCHEMAS;
+pub use symbols::TARGET as SYMBOLS;
+
+use crate::guests;
+
+/// A function that takes bytes from outside, and what is needed to try it.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// What the command line calls it.
+    /// The name of the target in `fuzz/`.
     pub name: &'static str,
-    /// What it looks at, for a person.
-    pub about: &'static str,
-    /// Panics where a law is broken.
-    pub run: fn(&[u8]),
-    /// Good inputs, to be mutated.
-    pub seeds: fn() -> Vec<Vec<u8>>,
-    /// Words that inputs of its kind are made of.
-    pub dictionary: &'static [&'static [u8]],
-    /// The longest input in bytes.
-    pub longest: usize,
-    /// How long one input may take at most, on a machine that is busy with other things.
-    pub patience: Duration,
-    /// How many inputs the tests try.
-    pub cases: u64,
+    /// How many made-up inputs the ordinary tests try.
+    pub cases: u32,
+    run: fn(&[u8]),
+    seeds: fn() -> Vec<Vec<u8>>,
+    time_limit: Duration,
 }
 
-/// All targets, by name.
-pub const TARGETS: [Target; 9] = [
-    answers::TARGET,
-    chains::TARGET,
-    components::TARGET,
-    config::TARGET,
-    gate::TARGET,
-    hosts::TARGET,
-    outcomes::TARGET,
-    schemas::TARGET,
-    symbols::TARGET,
-];
+impl Target {
+    /// Runs one input.
+    ///
+    /// # Panics
+    ///
+    /// A law is broken, or the input takes longer than the time limit of the target, which leaves
+    /// room for a busy machine.
+    pub fn check(&self, input: &[u8]) {
+        let started = Instant::now();
+        (self.run)(input);
+        let elapsed = started.elapsed();
+        assert!(
+            elapsed <= self.time_limit,
+            "the input took {elapsed:?}, more than {:?}",
+            self.time_limit
+        );
+    }
 
-/// The target of a name.
-pub fn target(name: &str) -> Option<Target> {
-    TARGETS.into_iter().find(|target| target.name == name)
+    /// Inputs to start from: those that the target makes, and the files in `fuzz/seeds/<name>`,
+    /// among them each input that once failed.
+    pub fn seeds(&self) -> Vec<Vec<u8>> {
+        let files = guests::root().join("fuzz/seeds").join(self.name);
+        let mut seeds = (self.seeds)();
+        if files.exists() {
+            seeds.extend(contents(&files));
+        }
+        seeds
+    }
+
+    /// Adds the seeds to the corpus of libFuzzer, `fuzz/corpus/<name>`.
+    pub fn add_seeds_to_corpus(&self) {
+        let corpus = guests::root().join("fuzz/corpus").join(self.name);
+        fs::create_dir_all(&corpus).expect("the corpus can be written");
+        for seed in self.seeds() {
+            let file = corpus.join(Digest::of(&seed).short());
+            fs::write(file, seed).expect("the corpus can be written");
+        }
+    }
+}
+
+/// The files of a directory, in the order of their names.
+fn contents(directory: &Path) -> Vec<Vec<u8>> {
+    let entries = fs::read_dir(directory).expect("the directory can be read");
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("the directory can be read").path())
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|file| fs::read(file).expect("a seed can be read"))
+        .collect()
 }

@@ -50,9 +50,6 @@ pub enum Patience {
     Busy,
     /// Nothing else runs: a deadline is held to 15 ms.
     Quiet,
-    /// The host is known to lack something: a deadline is held to a second, and what does not come
-    /// soon is not waited for.
-    Hasty,
 }
 
 impl Patience {
@@ -60,7 +57,7 @@ impl Patience {
     /// its own length.
     fn overrun_ms(self, is_bulk: bool) -> f64 {
         match (self, is_bulk) {
-            (Self::Busy | Self::Hasty, _) => 1000.0,
+            (Self::Busy, _) => 1000.0,
             (Self::Quiet, false) => 15.0,
             // About half a millisecond for each of the 64 MiB of memory.
             (Self::Quiet, true) => 15.0 + 32.0,

@@ -1,88 +1,125 @@
-//! `cargo xtask fuzz`: campaigns of the fuzz targets, as long as one likes.
+//! `cargo xtask fuzz`: coverage-guided fuzzing with cargo-fuzz, for as long as one likes.
 //!
-//! What the targets are and do is `tests/src/fuzz.rs`'s to know.
+//! What the targets do is known to `tests/src/fuzz.rs` alone.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use vitals_values::parse_duration;
 
-use crate::command::{command, run};
+use crate::command::{command, run, succeeds};
 use crate::guests;
+use crate::install;
 use crate::step::Steps;
-use crate::tests::{native, with_fixtures};
+use crate::tests::with_fixtures;
 use crate::workspace;
 
-/// How long, from which seed, and of what.
+/// Which targets, and for how long.
 #[derive(Args)]
 pub(crate) struct Fuzz {
     /// The targets; all of them, one after the other, where none is named.
     targets: Vec<String>,
-    /// How long each target goes on: `90s`, `10m` or `2h`.
-    #[arg(long = "for", value_name = "DURATION", default_value = "1m", value_parser = parse_duration)]
-    time: Duration,
-    /// Determines the inputs.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Try this input alone, as the report of a failure says.
-    #[arg(long, value_name = "FILE")]
+    /// How long each target is fuzzed.
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    seconds: u64,
+    /// Run this input alone, for example one that libFuzzer wrote to `fuzz/artifacts`.
+    #[arg(long, value_name = "FILE", requires = "targets")]
     input: Option<PathBuf>,
 }
 
 impl Fuzz {
-    /// Builds what the targets need and runs them.
+    /// Installs cargo-fuzz where it is missing, builds the targets with instrumentation and runs them.
     pub(crate) fn run(&self) -> Result<()> {
-        let mut steps = Steps::new(guests::STEPS_FOR_TESTS + 2);
+        let mut steps = Steps::new(guests::STEPS_FOR_TESTS + 3);
         guests::all_for_tests(&mut steps)?;
-        steps.step("the host and the fuzz targets", || {
-            run(native("build").args(["--bin", "vitals", "--bin", "vitals-fuzz"]))
+        let cargo_fuzz = steps.step("cargo-fuzz and a C++ compiler", || {
+            let is_there = || succeeds("c++", &["--version"]);
+            install::debian_packages("libFuzzer", &["g++"], is_there)?;
+            install::cargo_tool("cargo-fuzz", "0.13.2")
         })?;
-        steps.step("fuzz targets", || {
-            let mut fuzz = command(workspace::target().join("debug/vitals-fuzz"));
-            fuzz.args(self.arguments());
-            run(with_fixtures(&mut fuzz))
+        steps.step("fuzz targets, with instrumentation", || {
+            // The versions of the host, so that what is fuzzed is what is released.
+            let lock = workspace::root().join("Cargo.lock");
+            workspace::copy_if_changed(&lock, &workspace::root().join("fuzz/Cargo.lock"))?;
+            run(&mut fuzz(&cargo_fuzz, "build"))
+        })?;
+        steps.step("fuzzing", || {
+            let all = all()?;
+            let targets = if self.targets.is_empty() {
+                &all
+            } else {
+                &self.targets
+            };
+            let mut failed = Vec::new();
+            for target in targets {
+                if !all.contains(target) {
+                    bail!(
+                        "there is no fuzz target `{target}`: there are {}",
+                        all.join(", ")
+                    );
+                }
+                if run(with_fixtures(&mut self.command(&cargo_fuzz, target))).is_err() {
+                    failed.push(target.as_str());
+                }
+            }
+            if failed.is_empty() {
+                return Ok(());
+            }
+            bail!(
+                "fuzzing found an input that breaks a law of {}: mend it, and move the input from \
+                 fuzz/artifacts to fuzz/seeds",
+                failed.join(", ")
+            )
         })
     }
 
-    fn arguments(&self) -> Vec<OsString> {
-        let (seconds, seed) = (self.time.as_secs().to_string(), self.seed.to_string());
-        let mut arguments: Vec<OsString> = ["--seconds", &seconds, "--seed", &seed]
-            .map(OsString::from)
-            .into();
+    fn command(&self, cargo_fuzz: &Path, target: &str) -> Command {
+        let mut command = fuzz(cargo_fuzz, "run");
+        command.arg(target);
         if let Some(file) = &self.input {
-            // Named as seen from where the command was typed.
-            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-            arguments.extend(["--input".into(), file.into()]);
+            // Relative to where the command was typed.
+            command.arg(std::path::absolute(file).unwrap_or_else(|_| file.clone()));
+            return command;
         }
-        arguments.extend(self.targets.iter().map(OsString::from));
-        arguments
+        command.args(["--", "-print_final_stats=1"]);
+        command.arg(format!("-max_total_time={}", self.seconds));
+        command.arg(format!("-max_len={MAX_INPUT_BYTES}"));
+        command.arg(format!("-timeout={TIMEOUT_SECONDS}"));
+        let dictionary = workspace::root().join(format!("fuzz/dictionaries/{target}.dict"));
+        if dictionary.exists() {
+            command.arg(format!("-dict={}", dictionary.display()));
+        }
+        command
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_program_is_told_what_was_typed() {
-        let fuzz = Fuzz {
-            targets: vec!["hosts".to_owned()],
-            time: Duration::from_mins(1),
-            seed: 7,
-            input: Some("/tmp/x".into()),
-        };
-        let expected = [
-            "--seconds",
-            "60",
-            "--seed",
-            "7",
-            "--input",
-            "/tmp/x",
-            "hosts",
-        ];
-        assert_eq!(fuzz.arguments(), expected);
-    }
+/// A `cargo fuzz` command. Without a sanitizer, which needs a nightly compiler and looks for mistakes
+/// of unsafe code, which the host does not have.
+fn fuzz(cargo_fuzz: &Path, verb: &str) -> Command {
+    let mut command = command(cargo_fuzz);
+    command
+        .args([
+            "fuzz",
+            verb,
+            "--sanitizer=none",
+            "--no-cfg-fuzzing",
+            "--target-dir",
+        ])
+        .arg(workspace::target().join("fuzz"));
+    command
 }
+
+/// The names of all targets.
+fn all() -> Result<Vec<String>> {
+    let directory = workspace::root().join("fuzz/fuzz_targets");
+    let files = workspace::files_with_extension(&directory, "rs")?;
+    let name = |file: &PathBuf| Some(file.file_stem()?.to_str()?.to_owned());
+    let names: Option<Vec<_>> = files.iter().map(name).collect();
+    names.context("a fuzz target has a name that is not UTF-8")
+}
+
+/// Above every bound on sizes that a target tests.
+const MAX_INPUT_BYTES: u32 = 256 << 10;
+/// An input that takes longer never ends: the time limits of the targets are shorter.
+const TIMEOUT_SECONDS: u32 = 120;

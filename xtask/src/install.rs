@@ -1,15 +1,17 @@
-//! What the machine itself must have: the compilation target of the guests, and Debian packages.
+//! What the machine itself must have: the compilation target of the guests, Debian packages, and
+//! tools that cargo installs.
 //!
 //! It must not know who needs them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::command::{command, output, run, succeeds};
+use crate::command::{cargo, command, output, run, succeeds};
 use crate::step::note;
+use crate::workspace;
 
 /// The compilation target of every guest in Rust.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
@@ -39,6 +41,22 @@ pub(crate) fn guest_target() -> Result<()> {
     }
     note(&format!("rustup target add {TARGET}"));
     run(command("rustup").args(["target", "add", TARGET]))
+}
+
+/// Installs this version of a tool from crates.io into `target/tools`, where it is missing, and
+/// answers the path of its program.
+///
+/// # Errors
+///
+/// It could not be installed.
+pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
+    let root = workspace::target().join("tools");
+    run(cargo("install")
+        .args(["--quiet", "--locked", "--root"])
+        .arg(&root)
+        .args(["--version", version, name]))
+    .with_context(|| format!("cannot install {name} {version} from crates.io"))?;
+    Ok(root.join("bin").join(name))
 }
 
 /// Makes sure of what Debian packages bring: where `present` says no, installs them if the user is root

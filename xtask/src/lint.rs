@@ -2,14 +2,16 @@
 
 use anyhow::Result;
 
-use crate::command::{cargo, run, succeeds};
+use crate::command::{cargo, command, run};
 use crate::guests::{EXAMPLE_MANIFEST, TEST_GUESTS, build_dir, example_build_dir, plugin_packages};
 use crate::install::{self, TARGET};
-use crate::step::{Steps, note};
+use crate::scripts;
+use crate::step::Steps;
 use crate::tests::native;
 
-/// Runs every check; the first that fails ends it.
-pub(crate) fn run_all() -> Result<()> {
+/// Runs every check; the first that fails ends it. The database of advisories is on GitHub and changes
+/// without a commit here, so that it is asked only `with_advisories`.
+pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
     let mut steps = Steps::new(6);
     steps.step("the wasm32-wasip2 target", install::guest_target)?;
     steps.step("format", || {
@@ -56,11 +58,19 @@ pub(crate) fn run_all() -> Result<()> {
             .env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     steps.step("dependencies", || {
-        if succeeds("cargo-deny", &["--version"]) {
-            run(cargo("deny").arg("check"))
-        } else {
-            note("not checked: type `cargo install cargo-deny` to have them checked");
-            Ok(())
+        let tools = scripts::virtual_environment("lint", "xtask/lint-requirements.txt")?;
+        let mut deny = command(tools.join("bin/cargo-deny"));
+        deny.args([
+            "check",
+            "--hide-inclusion-graph",
+            "bans",
+            "licenses",
+            "sources",
+        ]);
+        if with_advisories {
+            deny.arg("advisories");
         }
+        run(&mut deny)?;
+        run(&mut command(tools.join("bin/cargo-shear")))
     })
 }

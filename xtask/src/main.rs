@@ -12,6 +12,7 @@ mod fuzz;
 mod guests;
 mod install;
 mod lint;
+mod mutants;
 mod needs;
 mod scripts;
 mod step;
@@ -44,9 +45,13 @@ enum Verb {
     Plugins,
     /// Build the guests of the tests in Rust into `target/test-guests`.
     Guests,
-    /// Check format, lints, documentation and, where `cargo-deny` is installed, dependencies.
-    Lint,
-    /// Build all that is needed and run the benchmarks.
+    /// Check format, lints, documentation and dependencies.
+    Lint {
+        /// Check dependencies against the database of security advisories too, which is on GitHub.
+        #[arg(long)]
+        advisories: bool,
+    },
+    /// Build all that is needed and run the benchmarks, or with `inner` those of inner functions.
     Bench {
         /// Handed to the benchmarks.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -54,8 +59,10 @@ enum Verb {
     },
     /// Build all that is needed and change the files of a running host at random, as long as is said.
     Chaos(chaos::Chaos),
-    /// Build all that is needed and try inputs on the fuzz targets, as long as is said.
+    /// Fuzz what takes bytes from outside, guided by coverage.
     Fuzz(fuzz::Fuzz),
+    /// Change the sandbox in one place at a time, and tell which changes no test notices.
+    Mutants(mutants::Mutants),
     /// Build all that is needed and let the hostile guests of the zoo loose, for a table of what
     /// became of them.
     Zoo(zoo::Zoo),
@@ -70,10 +77,11 @@ fn main() -> ExitCode {
         Verb::Test(test) => test.run(),
         Verb::Plugins => guests::plugins(&mut Steps::new(2)),
         Verb::Guests => guests::all_for_tests(&mut Steps::new(guests::STEPS_FOR_TESTS)),
-        Verb::Lint => lint::run_all(),
+        Verb::Lint { advisories } => lint::run_all(advisories),
         Verb::Bench { args } => bench::run_all(&args),
         Verb::Chaos(chaos) => chaos.run(),
         Verb::Fuzz(fuzz) => fuzz.run(),
+        Verb::Mutants(mutants) => mutants.run(),
         Verb::Zoo(zoo) => zoo.run(),
         Verb::Announce(announce) => announce.run(),
     };

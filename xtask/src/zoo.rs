@@ -2,9 +2,6 @@
 //!
 //! It builds what `vitals-zoo` needs and starts it; what the guests do, it must not know.
 
-mod limits;
-mod short;
-
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -22,29 +19,18 @@ pub(crate) struct Zoo {
     /// Hold deadlines to a second only: for a machine that others use.
     #[arg(long)]
     busy: bool,
-    /// Take limits out of the host instead, one at a time, and write down which animals notice.
-    #[arg(long, conflicts_with = "busy")]
-    short: bool,
-    /// Groups or animals, with `--short` limits; all of them if none is named.
+    /// Groups or animals; all of them if none is named.
     names: Vec<String>,
 }
 
 impl Zoo {
     /// Builds, lets loose, and, where all were, writes the page of the docs.
     pub(crate) fn run(&self) -> Result<()> {
-        let more = if self.short {
-            short::steps(&self.names)
-        } else {
-            1
-        };
-        let mut steps = Steps::new(STEPS_FOR_TESTS + 1 + more);
+        let mut steps = Steps::new(STEPS_FOR_TESTS + 2);
         guests::all_for_tests(&mut steps)?;
         steps.step("the host and its keeper", || {
             run(native("build").args(["--bin", "vitals", "--bin", "vitals-zoo"]))
         })?;
-        if self.short {
-            return short::run_all(&mut steps, &self.names);
-        }
         let page = page();
         steps.step("the zoo", || {
             let mut zoo = command(workspace::target().join("debug/vitals-zoo"));
@@ -65,9 +51,4 @@ impl Zoo {
 /// The page of the docs that tells what was seen.
 fn page() -> PathBuf {
     workspace::root().join("docs/zoo.md")
-}
-
-/// The page of the docs that tells who notices when a limit is missing.
-fn short_page() -> PathBuf {
-    workspace::root().join("docs/zoo-short.md")
 }

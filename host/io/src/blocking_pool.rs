@@ -8,12 +8,24 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::{io, thread};
+use std::sync::{Arc, PoisonError};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    sync::{Condvar, Mutex, MutexGuard},
+    thread,
+};
+
+// In `tests/models`, which tries all orders in which the threads can take their steps.
+#[cfg(loom)]
+use loom::{
+    sync::atomic::{AtomicBool, Ordering},
+    sync::{Condvar, Mutex, MutexGuard},
+    thread,
+};
 use tokio::sync::oneshot;
 
 use crate::lower_priority;
@@ -267,7 +279,10 @@ impl Inner {
         while !queue.closed {
             let Some(Job { caller, work }) = queue.waiting.pop_front() else {
                 queue.idle += 1;
-                self.work.wait(&mut queue);
+                queue = self
+                    .work
+                    .wait(queue)
+                    .unwrap_or_else(PoisonError::into_inner);
                 queue.idle -= 1;
                 continue;
             };
@@ -288,7 +303,7 @@ impl Inner {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock()
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -318,5 +333,7 @@ const MOST: usize = 64;
 /// Calls that wait at most. A run waits for one at a time.
 const QUEUED: usize = 1 << 10;
 
+#[cfg(not(loom))]
 #[cfg(test)]
+#[path = "blocking_pool/tests.rs"]
 mod tests;

@@ -1,7 +1,9 @@
 //! The one engine for guest code: its settings, the pooling allocator, and the epoch thread.
 
+mod pace;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,8 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, ModuleVersionStrategy,
     PoolingAllocationConfig, WasmBacktraceDetails,
 };
+
+use self::pace::Pace;
 
 /// Builds the engine with room for `runs` at once.
 ///
@@ -117,11 +121,7 @@ struct Shared {
     started: Instant,
     ticks: AtomicU64,
     last_tick_ms: AtomicU64,
-    runs: AtomicUsize,
-    /// Runs that have begun since the last tick.
-    begun: AtomicUsize,
-    /// Whether the clock takes its time, because nothing has run for a tick.
-    dozing: AtomicBool,
+    pace: Pace,
 }
 
 /// Held while a guest runs, so that the clock keeps its pace.
@@ -138,9 +138,7 @@ impl EpochClock {
             started: Instant::now(),
             ticks: AtomicU64::new(0),
             last_tick_ms: AtomicU64::new(0),
-            runs: AtomicUsize::new(0),
-            begun: AtomicUsize::new(0),
-            dozing: AtomicBool::new(false),
+            pace: Pace::new(),
         });
         let engine = engine.weak();
         let clock = Arc::clone(&shared);
@@ -150,7 +148,8 @@ impl EpochClock {
                 drop(engine);
                 clock.ticked();
                 each_tick();
-                thread::park_timeout(clock.pace());
+                let dozes = clock.pace.may_doze();
+                thread::park_timeout(if dozes { IDLE_TICK } else { TICK });
             }
         };
         let thread = thread::Builder::new()
@@ -164,10 +163,8 @@ impl EpochClock {
 
     /// Keeps the clock at its pace until the guard is dropped.
     pub(super) fn run_begins(&self) -> Ticking {
-        self.shared.runs.fetch_add(1, Ordering::SeqCst);
-        self.shared.begun.fetch_add(1, Ordering::SeqCst);
         // To wake a thread costs as much as a short run; one that is awake sees the run by itself.
-        if self.shared.dozing.swap(false, Ordering::SeqCst) {
+        if self.shared.pace.begin_run() {
             self.thread.unpark();
         }
         Ticking(Arc::clone(&self.shared))
@@ -186,17 +183,6 @@ impl EpochClock {
 }
 
 impl Shared {
-    /// How long until the next tick: short while anything runs or has run since the last one.
-    fn pace(&self) -> Duration {
-        let quiet = || self.runs.load(Ordering::SeqCst) == 0;
-        if self.begun.swap(0, Ordering::SeqCst) > 0 || !quiet() {
-            return TICK;
-        }
-        self.dozing.store(true, Ordering::SeqCst);
-        // A run that began before the line above has not seen it.
-        if quiet() { IDLE_TICK } else { TICK }
-    }
-
     fn ticked(&self) {
         let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_tick_ms.store(now, Ordering::Relaxed);
@@ -206,7 +192,7 @@ impl Shared {
 
 impl Drop for Ticking {
     fn drop(&mut self) {
-        self.0.runs.fetch_sub(1, Ordering::AcqRel);
+        self.0.pace.end_run();
     }
 }
 

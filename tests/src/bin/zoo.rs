@@ -1,7 +1,7 @@
 //! Lets the zoo loose and prints what was seen: started by `cargo xtask zoo`, which builds all that it
 //! needs.
 //!
-//! `vitals-zoo [--busy | --hasty] [--table FILE] [--red FILE] [NAME]...`: with names, only the groups and
+//! `vitals-zoo [--busy] [--table FILE] [NAME]...`: with names, only the groups and
 //! animals of these names. It fails where anything is not as it must be.
 
 #![expect(
@@ -13,10 +13,8 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 use vitals_tests::zoo::{Animal, Group, GroupReport, Patience, catalogue, table, visit};
 
@@ -24,7 +22,6 @@ use vitals_tests::zoo::{Animal, Group, GroupReport, Patience, catalogue, table, 
 struct Order {
     patience: Patience,
     table: Option<PathBuf>,
-    red: Option<PathBuf>,
     names: Vec<String>,
 }
 
@@ -37,63 +34,44 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let (mut reports, mut red) = (Vec::new(), Vec::new());
-    // More than one at a time only where nothing is measured.
-    let at_once = match order.patience {
-        Patience::Hasty => Arc::new(Semaphore::new(AT_ONCE)),
-        Patience::Busy | Patience::Quiet => Arc::new(Semaphore::new(1)),
-    };
+    let (mut reports, mut is_red) = (Vec::new(), false);
     let local = LocalSet::new();
-    let visits: Vec<_> = order
-        .chosen()
-        .into_iter()
-        .map(|(group, animals)| {
-            let (at_once, patience) = (Arc::clone(&at_once), order.patience);
-            // Apart, so that a host in which nothing works is red and not the end of the visit.
-            let visit = local.spawn_local(async move {
-                let _turn = at_once.acquire().await;
-                let (count, started) = (animals.len(), Instant::now());
-                let report = visit(group, animals, patience).await;
-                let seconds = started.elapsed().as_secs_f64();
-                eprintln!("{}: {count} animals in {seconds:.1} s", group.name);
+    for (group, animals) in order.chosen() {
+        // A task of its own, so that a host in which nothing works is red and not the end of the visit.
+        let visit = local.spawn_local(async move {
+            let (count, started) = (animals.len(), Instant::now());
+            let report = visit(group, animals, order.patience).await;
+            let seconds = started.elapsed().as_secs_f64();
+            eprintln!("{}: {count} animals in {seconds:.1} s", group.name);
+            report
+        });
+        match local.run_until(visit).await {
+            Ok(report) => {
                 for fault in report.faults() {
                     eprintln!("  red: {fault}");
+                    is_red = true;
                 }
-                report
-            });
-            (group, visit)
-        })
-        .collect();
-    for (group, visit) in visits {
-        match local.run_until(visit).await {
-            Ok(report) => reports.push(report),
+                reports.push(report);
+            }
             Err(error) => {
                 eprintln!("  red: {} as a whole: {error}", group.name);
-                red.push(format!("({})", group.name));
+                is_red = true;
             }
         }
     }
     let page = page(&reports);
     println!("{page}");
-    red.extend(reports.iter().flat_map(GroupReport::red));
-    let lines = |names: &[String]| names.iter().flat_map(|name| [name, "\n"]).collect();
-    for (file, text) in [(&order.table, page), (&order.red, lines(&red))] {
-        if let Some(file) = file
-            && let Err(error) = fs::write(file, text)
-        {
-            eprintln!("error: cannot write {}: {error}", file.display());
-            return ExitCode::from(2);
-        }
+    if let Some(file) = &order.table
+        && let Err(error) = fs::write(file, page)
+    {
+        eprintln!("error: cannot write {}: {error}", file.display());
+        return ExitCode::from(2);
     }
-    if reports.is_empty() && red.is_empty() {
+    if reports.is_empty() && !is_red {
         eprintln!("error: there is no group and no animal of this name");
         return ExitCode::from(2);
     }
-    if red.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    ExitCode::from(u8::from(is_red))
 }
 
 impl Order {
@@ -101,19 +79,15 @@ impl Order {
         let mut order = Self {
             patience: Patience::Quiet,
             table: None,
-            red: None,
             names: Vec::new(),
         };
         while let Some(argument) = arguments.next() {
-            let mut file = || {
-                let file = arguments.next().map(PathBuf::from);
-                file.ok_or_else(|| format!("`{argument}` needs a file"))
-            };
             match argument.as_str() {
                 "--busy" => order.patience = Patience::Busy,
-                "--hasty" => order.patience = Patience::Hasty,
-                "--table" => order.table = Some(file()?),
-                "--red" => order.red = Some(file()?),
+                "--table" => {
+                    let file = arguments.next().ok_or("`--table` needs a file")?;
+                    order.table = Some(file.into());
+                }
                 option if option.starts_with('-') => return Err(format!("no option `{option}`")),
                 _ => order.names.push(argument),
             }
@@ -168,13 +142,12 @@ fn page(reports: &[GroupReport]) -> String {
     )
 }
 
-/// Groups that are let loose at once by who is in haste.
-const AT_ONCE: usize = 3;
 const HEAD: &str = "# The zoo
 
 Hostile guests and inputs, each let loose in a `vitals serve` beside a good neighbour that runs ten
 times a second. What must become of each is asserted; so is that nothing went on for more than 15 ms
 after its deadline, that the neighbour's results and schedule stayed as they were, that
 `/health/live` answered, and that the host held no more memory afterwards than before. This page is
-written by `cargo xtask zoo`; `zoo-short.md` says which guests notice when a limit is taken out.
+written by `cargo xtask zoo`. `cargo xtask mutants` shows whether the guests notice when a limit does
+not hold.
 ";

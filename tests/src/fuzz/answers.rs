@@ -9,30 +9,12 @@ use vitals_host::plugin::Plugin;
 use super::contract::{IMAGE, Stranger};
 use super::{Target, arena, contract};
 
-pub(super) const TARGET: Target = Target {
+/// Bytes in the place of a guest's result, through a run.
+pub const TARGET: Target = Target {
     name: "answers",
-    about: "bytes in the place of a guest's result, through a run",
     run,
     seeds,
-    dictionary: &[
-        b"hunter",
-        b"hunterhunted",
-        b"geheimnisvoll",
-        b"{\"a\":[\"hunt\\u0065r\"]}",
-        b"hunt\xe2\x80\x8ber",
-        b"\xe2\x80\xae",
-        b"\x1b[31m",
-        b"\r\n",
-        b"\0\0\x01\0",
-        b"\0\x01\x01\0",
-        b"\xff\xff\xff\xff",
-        b"\xf0\x9f\x92\xa5",
-        b"\xed\xa0\x80",
-        b"\0\0\0\0\0\0\xf8\x7f",
-        b"\0\0\0\0\0\0\xf0\xff",
-    ],
-    longest: 64 << 10,
-    patience: Duration::from_secs(20),
+    time_limit: Duration::from_secs(20),
     cases: 1_500,
 };
 

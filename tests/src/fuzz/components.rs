@@ -10,14 +10,12 @@ use wasm_smith::{Component, Config, Module};
 use super::contract::Stranger;
 use super::{Target, arena, contract};
 
-pub(super) const TARGET: Target = Target {
+/// Generated components through admission; what loads is run once.
+pub const TARGET: Target = Target {
     name: "components",
-    about: "generated components through the gate; what loads is run once",
     run,
     seeds,
-    dictionary: &[],
-    longest: 8 << 10,
-    patience: Duration::from_secs(70),
+    time_limit: Duration::from_secs(70),
     cases: 60,
 };
 

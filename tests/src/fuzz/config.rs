@@ -10,50 +10,12 @@ use vitals_values::{Size, duration_text};
 use super::{Target, laws};
 use crate::guests;
 
-pub(super) const TARGET: Target = Target {
+/// Texts as `vitals.toml`.
+pub const TARGET: Target = Target {
     name: "config",
-    about: "texts as vitals.toml",
     run,
     seeds,
-    dictionary: &[
-        b"\"30s\"",
-        b"\"1m 30s\"",
-        b"\"0.5ms\"",
-        b"\"24h\"",
-        b"\"86400s 1ns\"",
-        b"\"1.000000001s\"",
-        b"\"64MiB\"",
-        b"\"1.5 kB\"",
-        b"\"16EiB\"",
-        b"18446744073709551615",
-        b"-1",
-        b"1e400",
-        b"nan",
-        b"0x7f",
-        b"true",
-        b"${FUZZ_SECRET}",
-        b"${FUZZ_EMPTY}",
-        b"$${",
-        b"${file:/etc/hostname}",
-        b"${file:",
-        b"[checks.a]\n",
-        b"[[checks]]\n",
-        b"checks.\"b.c\".",
-        b"plugin = \"p\"\n",
-        b"native = true\n",
-        b"[defaults.limits]\n",
-        b"allow = { tcp = [\"a:1\"] }\n",
-        b"config = { a = [1, {b = 2}] }\n",
-        b"1979-05-27T07:32:00Z",
-        b"'''",
-        b"\"\"\"",
-        b"\xef\xbb\xbf",
-        b"\xe2\x80\xae",
-        b"\\u202e",
-        b"\\u0000",
-    ],
-    longest: 16 << 10,
-    patience: Duration::from_secs(10),
+    time_limit: Duration::from_secs(10),
     cases: 3_000,
 };
 

@@ -12,14 +12,12 @@ use vitals_host::config::Secrets;
 use super::Target;
 use super::laws::{self, SECRETS};
 
-pub(super) const TARGET: Target = Target {
+/// Parts of an outcome, held to the bounds and shown.
+pub const TARGET: Target = Target {
     name: "outcomes",
-    about: "parts of an outcome, held to the bounds and shown",
     run,
     seeds,
-    dictionary: super::answers::TARGET.dictionary,
-    longest: 8 << 10,
-    patience: Duration::from_secs(10),
+    time_limit: Duration::from_secs(10),
     cases: 800,
 };
 

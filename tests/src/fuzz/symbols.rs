@@ -9,48 +9,12 @@ use vitals_host::fuzzing::symbols;
 use super::Target;
 use super::laws::{self, SECRETS};
 
-pub(super) const TARGET: Target = Target {
+/// Names of functions on a stack, mangled or not.
+pub const TARGET: Target = Target {
     name: "symbols",
-    about: "names of functions on a stack, mangled or not",
     run,
     seeds,
-    dictionary: &[
-        b"_R",
-        b"_ZN",
-        b"Nt",
-        b"Nv",
-        b"NCC",
-        b"C0",
-        b"C1a",
-        b"Cs1_",
-        b"0",
-        b"6hunter",
-        b"hunt\xe2\x80\x8ber",
-        b"I",
-        b"E",
-        b"T",
-        b"B_",
-        b"B0_",
-        b"B1_",
-        b"B4_",
-        b"TB0_B0_E",
-        b"MC0",
-        b"XC0",
-        b"Y",
-        b"FG0_EuE",
-        b"DG0_",
-        b"L_",
-        b"Kj1_",
-        b"KRe6869_",
-        b"u5_abcd",
-        b"$LT$",
-        b"$u202e$",
-        b"..",
-        b".llvm.0123",
-        b"17h0123456789abcdefE",
-    ],
-    longest: 2 << 10,
-    patience: Duration::from_secs(5),
+    time_limit: Duration::from_secs(5),
     cases: 10_000,
 };
 

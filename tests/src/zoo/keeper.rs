@@ -49,17 +49,6 @@ pub struct Sighting {
 }
 
 impl GroupReport {
-    /// The names of the animals of which something is not as it must be, and the group's own where
-    /// the host is not.
-    pub fn red(&self) -> Vec<String> {
-        let animals = self.sightings.iter().filter(|it| !it.faults.is_empty());
-        let mut red: Vec<_> = animals.map(|it| it.animal.clone()).collect();
-        if !self.faults.is_empty() {
-            red.push(format!("({})", self.group.name));
-        }
-        red
-    }
-
     /// What is wrong, one line each.
     pub fn faults(&self) -> Vec<String> {
         let of_animal = |it: &Sighting| {
@@ -86,13 +75,7 @@ pub async fn visit(group: Group, animals: Vec<Animal>, patience: Patience) -> Gr
         slowest_neighbour_ms: 0.0,
         faults: Vec::new(),
     };
-    let mut lost = 0;
     for animal in &animals {
-        if patience == Patience::Hasty && lost >= LOST_ENOUGH {
-            let fault = format!("{} and what follows was not let loose", animal.name);
-            report.faults.push(fault);
-            return report;
-        }
         let seen = house.watch(animal).await;
         report.slowest_neighbour_ms = report.slowest_neighbour_ms.max(house.slowest_neighbour());
         report.peak = report.peak.max(house.peak());
@@ -103,7 +86,6 @@ pub async fn visit(group: Group, animals: Vec<Animal>, patience: Patience) -> Gr
             sighting.faults.push(fault);
         }
         if is_lost || !house.is_alive() {
-            lost += 1;
             // What it left behind would be blamed on the next one.
             house = House::open(group, &animals, &world, patience).await;
             before = house.resident();
@@ -193,7 +175,5 @@ fn reason(message: &str) -> String {
 const MOST_KEPT: i64 = 64 << 20;
 /// How long that may take.
 const GIVEN_BACK: Duration = Duration::from_secs(5);
-/// After so many animals that nothing came of, a hasty keeper has seen enough of a group.
-const LOST_ENOUGH: u32 = 3;
 /// Characters of a reason that the table shows.
 const SHOWN: usize = 90;

@@ -76,7 +76,7 @@ fn merge(table: &mut Table, other: Table) {
 impl Patience {
     pub(super) fn neighbour_interval(self) -> Duration {
         match self {
-            Self::Busy | Self::Hasty => Duration::from_secs(1),
+            Self::Busy => Duration::from_secs(1),
             Self::Quiet => Duration::from_millis(100),
         }
     }
@@ -85,7 +85,7 @@ impl Patience {
     /// which is nothing.
     pub(super) fn neighbour_latency_ms(self) -> f64 {
         match self {
-            Self::Busy | Self::Hasty => 1000.0,
+            Self::Busy => 1000.0,
             Self::Quiet => 50.0,
         }
     }
@@ -93,7 +93,7 @@ impl Patience {
     /// How long `/health/live` may take.
     pub(super) fn slowest_probe(self) -> Duration {
         match self {
-            Self::Busy | Self::Hasty => Duration::from_secs(2),
+            Self::Busy => Duration::from_secs(2),
             Self::Quiet => Duration::from_millis(200),
         }
     }
@@ -129,7 +129,6 @@ impl Patience {
         time + match self {
             Self::Busy => Duration::from_secs(30),
             Self::Quiet => Duration::from_secs(12),
-            Self::Hasty => Duration::from_secs(6),
         }
     }
 }
