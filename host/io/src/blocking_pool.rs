@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::lower_priority;
 
-/// The threads for one kind of work: at most [`THREADS`] beside those that are lost, and a bounded number
+/// The threads for one kind of work: at most four beside those that are lost, and a bounded number
 /// in all. They start with the first calls, and end when this is dropped; those that hang, when they no
 /// longer do.
 pub struct BlockingPool {
@@ -141,7 +141,7 @@ impl Caller {
 }
 
 impl BlockingPool {
-    /// A pool without threads yet, for up to [`MOST`].
+    /// A pool of at most 64 threads, of which none has started yet.
     pub fn new(work: Work) -> Self {
         Self::with_most(work, MOST)
     }
