@@ -171,7 +171,7 @@ pub(super) const CONFIG: Variable = Variable {
 pub(super) const LOG: Variable = Variable {
     name: "VITALS_LOG",
     key: None,
-    about: "what to log: a level, or directives such as `info,vitals_host::plugin=debug`",
+    about: "what to log: a level, or directives such as `info,vitals_sandbox=debug`",
 };
 
 /// The variable that sets the format of the log.

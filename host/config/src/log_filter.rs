@@ -40,7 +40,7 @@ mod tests {
             "WARN",
             "off",
             "info,vitals::guest=off",
-            "warn,vitals_host::plugin=debug",
+            "warn,vitals_sandbox=debug",
             "info,[{check=hello}]=debug",
         ] {
             assert_eq!(fault(filter), None, "{filter}");
