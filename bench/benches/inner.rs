@@ -10,7 +10,7 @@ use std::time::Duration;
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
 use vitals_host::Outcome;
-use vitals_host::board::{Board, CheckFacts, Posting};
+use vitals_host::board::{Board, CheckFacts, CheckResult};
 use vitals_host::check::{Breaker, CheckName, RunReport, Text};
 use vitals_host::config::Secrets;
 use vitals_host::fuzzing::reaches;
@@ -35,18 +35,18 @@ fn main() {
 fn page_of_the_board(bencher: Bencher, checks: u64) {
     let board = Board::default();
     let mut postings = (0..checks).map(|number| {
-        let (name, posting) = posting(&board, number);
-        board.post(&name, posting.clone());
-        (name, posting)
+        let (name, check_result) = check_result(&board, number);
+        board.publish(&name, check_result.clone());
+        (name, check_result)
     });
     let (name, first) = postings.next().expect("there is a check");
     postings.for_each(drop);
     bencher
-        .with_inputs(|| board.post(&name, first.clone()))
+        .with_inputs(|| board.publish(&name, first.clone()))
         .bench_local_values(|_| board.page(Timestamp::UNIX_EPOCH).body(true));
 }
 
-fn posting(board: &Board, number: u64) -> (CheckName, Posting) {
+fn check_result(board: &Board, number: u64) -> (CheckName, CheckResult) {
     let name: CheckName = format!("check-{number}").parse().expect("a name");
     let facts = CheckFacts {
         critical: true,
@@ -56,8 +56,8 @@ fn posting(board: &Board, number: u64) -> (CheckName, Posting) {
         grants: vec!["tcp db.internal:5432".to_owned()],
     };
     let outcome = Outcome::healthy("Connection OK").detail("latency_ms", 12);
-    let posting = Posting {
-        placement: board.place(name.clone(), facts),
+    let check_result = CheckResult {
+        job_generation: board.upsert(name.clone(), facts),
         status: outcome.status(),
         report: Arc::new(RunReport::answered(outcome, Duration::from_millis(12))),
         checked_at: Timestamp::UNIX_EPOCH,
@@ -66,7 +66,7 @@ fn posting(board: &Board, number: u64) -> (CheckName, Posting) {
         next_run: None,
         stale_at: None,
     };
-    (name, posting)
+    (name, check_result)
 }
 
 /// A message of a guest, cleaned and cut.

@@ -19,11 +19,11 @@ use parking_lot::{Mutex, RwLock};
 
 pub use page::HealthPage;
 use round::FirstRound;
-pub use slot::{Before, CheckFacts, Expired, PluginFacts, Posted, Posting, Succession};
+pub use slot::{Before, CheckFacts, CheckResult, Expired, PluginFacts, Promotion, Published};
 use slot::{Order, Slot};
 
 use crate::check::{CheckName, Status, verdict};
-use crate::schedule::Placement;
+use crate::schedule::JobGeneration;
 
 /// The latest result of each check.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub struct Board {
     slots: RwLock<BTreeMap<CheckName, Arc<Slot>>>,
     /// Counts changes; what was assembled at another count is out of date.
     changes: AtomicU64,
-    placements: AtomicU64,
+    job_generations: AtomicU64,
     directory_unreadable: AtomicBool,
     /// Whether files in the plugins directory are left out, or it can't be read.
     directory_incomplete: AtomicBool,
@@ -42,51 +42,51 @@ pub struct Board {
 }
 
 impl Board {
-    /// Adds a check, or changes what is known about it; its result stays. Results are posted for
-    /// the placement that is answered.
-    pub fn place(&self, name: CheckName, facts: CheckFacts) -> Placement {
+    /// Adds a check, or changes what is known about it; its result stays. Results are published for
+    /// the job_generation that is answered.
+    pub fn upsert(&self, name: CheckName, facts: CheckFacts) -> JobGeneration {
         let mut slots = self.slots.write();
-        let placement = self.next_placement();
+        let job_generation = self.next_job_generation();
         let slot = Slot::new(
             name.clone(),
-            placement,
+            job_generation,
             facts,
             slots.get(&name).map(AsRef::as_ref),
         );
         slots.insert(name, Arc::new(slot));
         drop(slots);
         self.changed();
-        placement
+        job_generation
     }
 
-    /// A placement of a check that is to come: greater than all before it.
-    pub fn next_placement(&self) -> Placement {
-        Placement(self.placements.fetch_add(1, Ordering::AcqRel) + 1)
+    /// A job_generation of a check that is to come: greater than all before it.
+    pub fn next_job_generation(&self) -> JobGeneration {
+        JobGeneration(self.job_generations.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
-    /// Lets new placements of checks take over together with their first results: an answer shows
+    /// Lets new job_generations of checks take over together with their first results: an answer shows
     /// all of them or none. Says of each what its result stands after.
-    pub fn succeed(&self, successions: Vec<Succession>) -> Vec<Posted> {
+    pub fn promote(&self, promotions: Vec<Promotion>) -> Vec<Published> {
         let mut slots = self.slots.write();
-        let take_over = |succession: Succession| {
-            let Succession {
+        let take_over = |promotion: Promotion| {
+            let Promotion {
                 name,
                 facts,
-                posting,
-            } = succession;
+                result,
+            } = promotion;
             let before = slots.get(&name).map(AsRef::as_ref);
-            let slot = Slot::new(name.clone(), posting.placement, facts, before);
-            let posted = slot.post(posting);
+            let slot = Slot::new(name.clone(), result.job_generation, facts, before);
+            let published = slot.publish(result);
             slots.insert(name, Arc::new(slot));
-            posted
+            published
         };
-        let posted: Vec<_> = successions.into_iter().map(take_over).collect();
+        let published: Vec<_> = promotions.into_iter().map(take_over).collect();
         drop(slots);
         self.changed();
-        if posted.contains(&Posted::First) {
+        if published.contains(&Published::First) {
             self.settle();
         }
-        posted
+        published
     }
 
     /// Takes a check off.
@@ -99,20 +99,20 @@ impl Board {
     }
 
     /// Posts the newest result of a check, unless it comes too late.
-    pub fn post(&self, name: &CheckName, posting: Posting) -> Posted {
+    pub fn publish(&self, name: &CheckName, result: CheckResult) -> Published {
         let slots = self.slots.read();
-        let posted = slots
+        let published = slots
             .get(name)
-            .map_or(Posted::Refused, |slot| slot.post(posting));
+            .map_or(Published::Refused, |slot| slot.publish(result));
         drop(slots);
-        if posted == Posted::Refused {
-            return posted;
+        if published == Published::Refused {
+            return published;
         }
         self.changed();
-        if posted == Posted::First {
+        if published == Published::First {
             self.settle();
         }
-        posted
+        published
     }
 
     /// Says whether the plugins directory can be read, and whether all files in it count: while not, the
@@ -231,10 +231,14 @@ impl Board {
         Some(slot.page(authorized))
     }
 
-    /// What is known of the placement of a check whose result was posted just now.
-    pub fn facts(&self, name: &CheckName, placement: Placement) -> Option<Arc<CheckFacts>> {
+    /// What is known of the job_generation of a check whose result was published just now.
+    pub fn facts(
+        &self,
+        name: &CheckName,
+        job_generation: JobGeneration,
+    ) -> Option<Arc<CheckFacts>> {
         let slots = self.slots.read();
-        slots.get(name)?.facts_of(placement).cloned()
+        slots.get(name)?.facts_of(job_generation).cloned()
     }
 
     /// The order in which what is shown of a check changes: whoever holds its lock over a change and

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::board::{Board, CheckFacts, Posting};
+use crate::board::{Board, CheckFacts, CheckResult};
 use crate::check::{Breaker, CheckName, RunReport};
 pub use crate::plugin::fuzzing::{Verified, bind, reaches, symbols, verify, written};
 
@@ -23,8 +23,8 @@ pub fn answers(name: &CheckName, report: RunReport) -> Vec<Bytes> {
         plugin: None,
         grants: Vec::new(),
     };
-    let posting = Posting {
-        placement: board.place(name.clone(), facts),
+    let check_result = CheckResult {
+        job_generation: board.upsert(name.clone(), facts),
         status: report.outcome.status(),
         report: Arc::new(report),
         checked_at: Timestamp::UNIX_EPOCH,
@@ -33,7 +33,7 @@ pub fn answers(name: &CheckName, report: RunReport) -> Vec<Bytes> {
         breaker: Breaker::default(),
         stale_at: None::<Instant>,
     };
-    board.post(name, posting);
+    board.publish(name, check_result);
     let page = board.page(Timestamp::UNIX_EPOCH);
     [true, false]
         .into_iter()

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::board::{Board, CheckFacts, Expired, Posted, Posting, STALE, Succession};
+use crate::board::{Board, CheckFacts, CheckResult, Expired, Promotion, Published, STALE};
 use crate::check::{Breaker, CheckName, Code, Outcome, RunError, RunReport, Status};
 use crate::events::{Cause, Event, Events, Transition};
-use crate::schedule::{FinishedRun, Placement, Results, Skipped};
+use crate::schedule::{FinishedRun, JobGeneration, Results, Skipped};
 
 /// Publishes results to the board and to every sink.
 pub(crate) struct Publisher {
@@ -21,13 +21,13 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Adds a check, or changes what is known about it. Results are published for the placement that is
+    /// Adds a check, or changes what is known about it. Results are published for the job_generation that is
     /// answered.
-    pub(crate) fn upsert(&self, check: &CheckName, facts: CheckFacts) -> Placement {
+    pub(crate) fn upsert(&self, check: &CheckName, facts: CheckFacts) -> JobGeneration {
         let order = self.board.order(check);
         let _in_order = order.lock();
         self.emit_upserted(check, &facts);
-        self.board.place(check.clone(), facts)
+        self.board.upsert(check.clone(), facts)
     }
 
     /// Removes a check and its result.
@@ -38,7 +38,7 @@ impl Publisher {
         self.events.emit(&Event::CheckRemoved { check });
     }
 
-    /// Shows new placements of checks together with the results of their first runs, all at one moment.
+    /// Shows new job_generations of checks together with the results of their first runs, all at one moment.
     pub(crate) fn promote(&self, runs: Vec<(CheckFacts, FinishedRun)>) {
         let checked_at = Timestamp::now();
         let runs: BTreeMap<_, _> = runs
@@ -48,7 +48,7 @@ impl Publisher {
         // In the order of their names, so that no two callers can wait for each other.
         let orders: Vec<_> = runs.keys().map(|check| self.board.order(check)).collect();
         let _in_order: Vec<_> = orders.iter().map(|order| order.lock()).collect();
-        let mut successions = Vec::with_capacity(runs.len());
+        let mut promotions = Vec::with_capacity(runs.len());
         let mut finished = Vec::with_capacity(runs.len());
         for (name, (facts, run)) in runs {
             self.emit_upserted(&name, &facts);
@@ -56,16 +56,16 @@ impl Publisher {
                 run: &run,
                 checked_at,
             });
-            successions.push(Succession {
+            promotions.push(Promotion {
                 name,
                 facts,
-                posting: posting(&run, checked_at),
+                result: result(&run, checked_at),
             });
             finished.push(run);
         }
-        let posted = self.board.succeed(successions);
-        for (run, posted) in finished.iter().zip(posted) {
-            self.emit_transition(run, posted);
+        let published = self.board.promote(promotions);
+        for (run, published) in finished.iter().zip(published) {
+            self.emit_transition(run, published);
         }
     }
 
@@ -74,7 +74,7 @@ impl Publisher {
     pub(crate) fn not_runnable(
         &self,
         check: &CheckName,
-        placement: Placement,
+        job_generation: JobGeneration,
         why: &str,
         is_of_host: bool,
         cause: Cause,
@@ -87,8 +87,8 @@ impl Publisher {
         });
         let order = self.board.order(check);
         let _in_order = order.lock();
-        let posting = Posting {
-            placement,
+        let result = CheckResult {
+            job_generation,
             status: report.outcome.status(),
             report: Arc::clone(&report),
             checked_at: Timestamp::now(),
@@ -97,12 +97,12 @@ impl Publisher {
             next_run: None,
             stale_at: None,
         };
-        let before = match self.board.post(check, posting) {
-            Posted::First => None,
-            Posted::After(before) => Some(before),
-            Posted::Refused => return,
+        let before = match self.board.publish(check, result) {
+            Published::First => None,
+            Published::After(before) => Some(before),
+            Published::Refused => return,
         };
-        let facts = self.board.facts(check, placement);
+        let facts = self.board.facts(check, job_generation);
         self.events.emit(&Event::Transition(&Transition {
             check,
             facts: facts.as_deref(),
@@ -137,11 +137,11 @@ impl Publisher {
     }
 
     /// Emits what a published result has changed, if anything.
-    fn emit_transition(&self, run: &FinishedRun, posted: Posted) {
-        let before = match posted {
-            Posted::First => None,
-            Posted::After(before) => Some(before),
-            Posted::Refused => return,
+    fn emit_transition(&self, run: &FinishedRun, published: Published) {
+        let before = match published {
+            Published::First => None,
+            Published::After(before) => Some(before),
+            Published::Refused => return,
         };
         let (report, status) = (&run.report, run.status);
         let code = report.error.as_ref().map(|error| error.code);
@@ -153,7 +153,7 @@ impl Publisher {
         if !has_changed && !fails_otherwise {
             return;
         }
-        let facts = self.board.facts(&run.check, run.placement);
+        let facts = self.board.facts(&run.check, run.job_generation);
         self.events.emit(&Event::Transition(&Transition {
             check: &run.check,
             facts: facts.as_deref(),
@@ -176,8 +176,8 @@ impl Results for Publisher {
             run: &run,
             checked_at,
         });
-        let posted = self.board.post(&run.check, posting(&run, checked_at));
-        self.emit_transition(&run, posted);
+        let published = self.board.publish(&run.check, result(&run, checked_at));
+        self.emit_transition(&run, published);
     }
 
     fn waited(&self, _check: &CheckName, time: Duration) {
@@ -202,10 +202,10 @@ impl Results for Publisher {
 }
 
 /// A result as the board takes it.
-fn posting(run: &FinishedRun, checked_at: Timestamp) -> Posting {
+fn result(run: &FinishedRun, checked_at: Timestamp) -> CheckResult {
     let until_next = run.next_due.saturating_duration_since(Instant::now());
-    Posting {
-        placement: run.placement,
+    CheckResult {
+        job_generation: run.job_generation,
         status: run.status,
         report: Arc::clone(&run.report),
         checked_at,
@@ -273,8 +273,8 @@ mod tests {
             plugin: None,
             grants: Vec::new(),
         };
-        let placement = publisher.upsert(&check, facts);
-        publisher.not_runnable(&check, placement, "why", false, Cause::NotRunnable);
+        let job_generation = publisher.upsert(&check, facts);
+        publisher.not_runnable(&check, job_generation, "why", false, Cause::NotRunnable);
         let removed = sink.removed.lock().unwrap().take().unwrap();
         removed.recv().unwrap();
         assert_eq!(*sink.seen.lock().unwrap(), ["transition", "removed"]);

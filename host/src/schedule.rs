@@ -9,7 +9,7 @@
 mod follow;
 mod history;
 mod phase;
-mod try_out;
+mod trial_run;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -24,9 +24,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::check::{Breaker, CheckName, RunReport, Status, Thresholds};
-use follow::Life;
+use follow::CheckLoop;
 use history::History;
-pub use try_out::Successor;
+pub use trial_run::JobPromotion;
 
 /// A run of a check, in whatever way it is made.
 pub trait Probe: Send + Sync {
@@ -37,8 +37,8 @@ pub trait Probe: Send + Sync {
     /// of its own has its loop there too, because the way from thread to thread and back costs more
     /// than a short run. Without such it lives in the tokio runtime that this is called in, which is
     /// the one that the schedule was made in.
-    fn take_in(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        tokio::spawn(life);
+    fn spawn_loop(&self, check_loop: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        tokio::spawn(check_loop);
     }
 }
 
@@ -86,7 +86,7 @@ pub struct FinishedRun {
     /// The check.
     pub check: CheckName,
     /// The job of the check that was run.
-    pub placement: Placement,
+    pub job_generation: JobGeneration,
     /// What the run found and cost.
     pub report: Arc<RunReport>,
     /// The status to show, after `fall` and `rise`.
@@ -106,18 +106,18 @@ pub struct Job {
     /// Its name.
     pub name: CheckName,
     /// Tells this job of the check from earlier ones, in its results.
-    pub placement: Placement,
+    pub job_generation: JobGeneration,
     /// When and how long it runs.
     pub timing: Timing,
     /// How it runs.
     pub probe: Arc<dyn Probe>,
     /// Its first run, where that has been made before it takes over; else it begins at once.
-    pub opening: Option<Opening>,
+    pub first_run: Option<FirstRun>,
 }
 
 /// What follows from a first run that was made beside the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opening {
+pub struct FirstRun {
     /// The next moment that is in phase.
     due: Instant,
     /// When the next run is due.
@@ -126,7 +126,7 @@ pub struct Opening {
 
 /// Tells the jobs that a check has had apart; a later one is greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Placement(pub u64);
+pub struct JobGeneration(pub u64);
 
 /// When a check runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +197,7 @@ impl Schedule {
     /// Follows a check from now on: runs it at once and then in its time. Where the name is followed
     /// already the new job takes its place: a run in flight ends as it began, and what was counted
     /// of the check lives on.
-    pub fn follow(&self, job: Arc<Job>) {
+    pub fn upsert(&self, job: Arc<Job>) {
         let mut checks = self.checks.lock();
         if let Some(known) = checks.followed.get(&job.name) {
             let before = known.job.send_replace(job);
@@ -213,16 +213,16 @@ impl Schedule {
         let (sender, receiver) = watch::channel(job);
         let history = Arc::<History>::default();
         let shared = Arc::clone(&self.shared);
-        let mut life = Life::new(shared, Arc::clone(&history), receiver, stop.clone());
+        let mut check_loop = CheckLoop::new(shared, Arc::clone(&history), receiver, stop.clone());
         let at_end = ended.clone().drop_guard();
-        let life = async move {
+        let check_loop = async move {
             let _at_end = at_end;
             // Removed or not: whoever follows waits for this loop alone, not for the ones before it.
             if let Some(before) = before {
                 before.cancelled().await;
             }
-            life.live().await;
-            life.end();
+            check_loop.live().await;
+            check_loop.end();
         };
         checks.followed.insert(
             name,
@@ -234,17 +234,17 @@ impl Schedule {
             },
         );
         drop(checks);
-        self.take_in(&*probe, life);
+        self.spawn_loop(&*probe, check_loop);
     }
 
     /// Hands a loop over to where it lives, whoever calls.
-    fn take_in(&self, probe: &dyn Probe, life: impl Future<Output = ()> + Send + 'static) {
+    fn spawn_loop(&self, probe: &dyn Probe, check_loop: impl Future<Output = ()> + Send + 'static) {
         let _at_home = self.home.enter();
-        probe.take_in(Box::pin(self.tasks.track_future(life)));
+        probe.spawn_loop(Box::pin(self.tasks.track_future(check_loop)));
     }
 
     /// Follows a check no longer; a run in flight ends without a result.
-    pub fn forget(&self, name: &CheckName) {
+    pub fn remove(&self, name: &CheckName) {
         let mut checks = self.checks.lock();
         checks.leaving.retain(|_, ended| !ended.is_cancelled());
         let Some(known) = checks.followed.remove(name) else {

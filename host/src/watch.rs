@@ -145,7 +145,7 @@ pub(crate) struct Watcher {
     restart_needed: Vec<String>,
     reloads: Reloads,
     /// First runs of new versions that are not on the board yet.
-    openings: BTreeMap<CheckName, Trial>,
+    trials: BTreeMap<CheckName, Trial>,
     settled: BTreeMap<CheckName, Settled>,
     /// Whether anything has changed since schedule and board were brought in line.
     unsettled: bool,
@@ -209,7 +209,7 @@ impl Watcher {
             again: BTreeMap::new(),
             restart_needed: Vec::new(),
             reloads: Reloads::default(),
-            openings: BTreeMap::new(),
+            trials: BTreeMap::new(),
             settled: BTreeMap::new(),
             unsettled: false,
             settle_at: Instant::now(),
@@ -264,7 +264,7 @@ impl Watcher {
             Some(arrival) = self.arrivals.join_next_with_id() => self.joined(arrival),
             () = tokio::time::sleep_until(self.settle_at), if self.unsettled => {}
         }
-        if !self.openings.is_empty() {
+        if !self.trials.is_empty() {
             // Before anything else is heard: the runs that were made count for what holds now.
             self.settle().await;
         }
@@ -277,7 +277,7 @@ impl Watcher {
             self.joined(arrival);
         }
         // Of many plugins that come one after another the most time goes to taking them in.
-        if self.unsettled && (!self.openings.is_empty() || Instant::now() >= self.settle_at) {
+        if self.unsettled && (!self.trials.is_empty() || Instant::now() >= self.settle_at) {
             let started = Instant::now();
             self.settle().await;
             self.unsettled = false;

@@ -54,7 +54,7 @@ impl Plugin {
     }
 
     /// Like [`Plugin::run`], on the thread that polls it: for a loop that
-    /// [`Plugin::live_among_guests`] took in.
+    /// [`Plugin::spawn_on_guest_runtime`] took in.
     pub async fn run_here(&self, task: &Task, previous: Option<Status>) -> RunReport {
         let ran = AssertUnwindSafe(self.run_bare(task, previous))
             .catch_unwind()
@@ -63,7 +63,7 @@ impl Plugin {
     }
 
     /// Polls `life` to its end on the guest threads.
-    pub fn live_among_guests(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    pub fn spawn_on_guest_runtime(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
         let plugin = self.name().clone();
         let contained = async move {
             if let Err(panic) = AssertUnwindSafe(life).catch_unwind().await {

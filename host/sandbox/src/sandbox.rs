@@ -156,7 +156,7 @@ impl Sandbox {
     }
 
     /// Polls `life` to its end on the guest threads. It keeps none of them.
-    pub fn live_among_guests(&self, life: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn_on_guest_runtime(&self, life: impl Future<Output = ()> + Send + 'static) {
         self.threads().run(life).detach();
     }
 

@@ -13,7 +13,7 @@ use super::page::seconds;
 use crate::check::{
     Breaker, CheckName, Code, Digest, Measurement, Refusal, RunError, RunReport, Status, Text,
 };
-use crate::schedule::Placement;
+use crate::schedule::JobGeneration;
 
 /// What is known about a check besides its results.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,11 +43,11 @@ pub struct PluginFacts {
     pub generation: u64,
 }
 
-/// A result as it is posted.
+/// A result as it is published.
 #[derive(Clone, Debug)]
-pub struct Posting {
-    /// The placement of the check that the result is of.
-    pub placement: Placement,
+pub struct CheckResult {
+    /// The job_generation of the check that the result is of.
+    pub job_generation: JobGeneration,
     /// The status to show, after `fall` and `rise`.
     pub status: Status,
     /// What the run found and cost.
@@ -64,25 +64,25 @@ pub struct Posting {
     pub stale_at: Option<Instant>,
 }
 
-/// A new placement of a check, with its first result.
+/// A new job_generation of a check, with its first result.
 #[derive(Clone, Debug)]
-pub struct Succession {
+pub struct Promotion {
     /// The check.
     pub name: CheckName,
     /// What is known of it from here on.
     pub facts: CheckFacts,
-    /// The result; it is of the new placement.
-    pub posting: Posting,
+    /// The result; it is of the new job_generation.
+    pub result: CheckResult,
 }
 
-/// What became of a result that was posted.
+/// What became of a result that was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Posted {
+pub enum Published {
     /// It is the first of its check.
     First,
     /// It stands where this stood.
     After(Before),
-    /// It came too late: the check has been taken off, or a later placement of it has a result.
+    /// It came too late: the check has been taken off, or a later job_generation of it has a result.
     Refused,
 }
 
@@ -102,7 +102,7 @@ pub struct Expired {
     pub check: CheckName,
     /// The status that was shown before.
     pub before: Status,
-    /// What was known of the check when it was posted.
+    /// What was known of the check when it was published.
     pub facts: Arc<CheckFacts>,
 }
 
@@ -128,18 +128,18 @@ impl Order {
 pub(super) struct Slot {
     name: CheckName,
     order: Order,
-    placement: Placement,
+    job_generation: JobGeneration,
     facts: Arc<CheckFacts>,
-    /// Those of the placement before, whose run may still be going on.
-    facts_before: Option<(Placement, Arc<CheckFacts>)>,
+    /// Those of the job_generation before, whose run may still be going on.
+    facts_before: Option<(JobGeneration, Arc<CheckFacts>)>,
     current: Mutex<Current>,
 }
 
 #[derive(Clone, Debug)]
 struct Current {
-    posting: Option<Posting>,
-    /// What was known of the check when the run that posted began.
-    posted_under: Arc<CheckFacts>,
+    result: Option<CheckResult>,
+    /// What was known of the check when the run that published began.
+    published_under: Arc<CheckFacts>,
     /// How the last run ended that did not find the watched thing healthy, if not by an answer.
     failed_with: Option<Code>,
     stale: bool,
@@ -151,7 +151,7 @@ impl Slot {
     /// The place of a check; the result that stands in the place `before` stays.
     pub(super) fn new(
         name: CheckName,
-        placement: Placement,
+        job_generation: JobGeneration,
         facts: CheckFacts,
         before: Option<&Self>,
     ) -> Self {
@@ -160,11 +160,11 @@ impl Slot {
             None => Current::new(&name, None, Arc::clone(&facts), false),
             Some(before) => before.lock().clone().due_now(&facts),
         };
-        let facts_before = before.map(|slot| (slot.placement, Arc::clone(&slot.facts)));
+        let facts_before = before.map(|slot| (slot.job_generation, Arc::clone(&slot.facts)));
         Self {
             name,
             order: before.map(Self::order).unwrap_or_default(),
-            placement,
+            job_generation,
             facts,
             facts_before,
             current: Mutex::new(current),
@@ -184,11 +184,11 @@ impl Slot {
         &self.facts
     }
 
-    /// Those of this placement or the one before it.
-    pub(super) fn facts_of(&self, placement: Placement) -> Option<&Arc<CheckFacts>> {
+    /// Those of this job_generation or the one before it.
+    pub(super) fn facts_of(&self, job_generation: JobGeneration) -> Option<&Arc<CheckFacts>> {
         match &self.facts_before {
-            _ if placement == self.placement => Some(&self.facts),
-            Some((before, facts)) if *before == placement => Some(facts),
+            _ if job_generation == self.job_generation => Some(&self.facts),
+            Some((before, facts)) if *before == job_generation => Some(facts),
             _ => None,
         }
     }
@@ -198,7 +198,7 @@ impl Slot {
     }
 
     pub(super) fn has_result(&self) -> bool {
-        self.lock().posting.is_some()
+        self.lock().result.is_some()
     }
 
     /// What stands here at one moment.
@@ -214,31 +214,31 @@ impl Slot {
     }
 
     /// Posts a result, unless it comes too late.
-    pub(super) fn post(&self, posting: Posting) -> Posted {
+    pub(super) fn publish(&self, result: CheckResult) -> Published {
         let mut current = self.lock();
-        let newest = current.posting.as_ref().map(|posting| posting.placement);
-        let Some(facts) = self.facts_of(posting.placement) else {
-            return Posted::Refused;
+        let newest = current.result.as_ref().map(|result| result.job_generation);
+        let Some(facts) = self.facts_of(result.job_generation) else {
+            return Published::Refused;
         };
-        if newest.is_some_and(|newest| newest > posting.placement) {
-            return Posted::Refused;
+        if newest.is_some_and(|newest| newest > result.job_generation) {
+            return Published::Refused;
         }
-        let posted = match &current.posting {
-            None => Posted::First,
-            Some(_) => Posted::After(Before {
+        let published = match &current.result {
+            None => Published::First,
+            Some(_) => Published::After(Before {
                 status: current.status(),
                 code: current.failed_with,
             }),
         };
-        let failed_with = match posting.report.outcome.status() {
+        let failed_with = match result.report.outcome.status() {
             Status::Healthy => current.failed_with,
-            _ => posting.report.error.as_ref().map(|error| error.code),
+            _ => result.report.error.as_ref().map(|error| error.code),
         };
         *current = Current {
             failed_with,
-            ..Current::new(&self.name, Some(posting), Arc::clone(facts), false)
+            ..Current::new(&self.name, Some(result), Arc::clone(facts), false)
         };
-        posted
+        published
     }
 
     /// When its result becomes too old; nothing where that changes nothing.
@@ -253,13 +253,13 @@ impl Slot {
         let expired = Expired {
             check: self.name.clone(),
             before: current.status(),
-            facts: Arc::clone(&current.posted_under),
+            facts: Arc::clone(&current.published_under),
         };
-        let posting = current.posting.take();
+        let result = current.result.take();
         let facts = Arc::clone(&expired.facts);
         *current = Current {
             failed_with: current.failed_with,
-            ..Current::new(&self.name, posting, facts, true)
+            ..Current::new(&self.name, result, facts, true)
         };
         Some(expired)
     }
@@ -269,11 +269,11 @@ impl Slot {
         let current = self.lock();
         let page = CheckPage {
             check: current.fragment(&self.name, authorized),
-            facts: Facts::new(&self.facts, &current.posted_under, authorized),
+            facts: Facts::new(&self.facts, &current.published_under, authorized),
             result: current
-                .posting
+                .result
                 .as_ref()
-                .map(|posting| ResultPage::new(posting, &self.facts, authorized)),
+                .map(|result| ResultPage::new(result, &self.facts, authorized)),
         };
         serde_json::to_vec(&page)
             .expect("a page has string keys only")
@@ -288,13 +288,13 @@ impl Slot {
 impl Current {
     fn new(
         name: &CheckName,
-        posting: Option<Posting>,
-        posted_under: Arc<CheckFacts>,
+        result: Option<CheckResult>,
+        published_under: Arc<CheckFacts>,
         stale: bool,
     ) -> Self {
         let mut current = Self {
-            posting,
-            posted_under,
+            result,
+            published_under,
             failed_with: None,
             stale,
             full: Bytes::new(),
@@ -307,35 +307,35 @@ impl Current {
 
     /// The same result of a check that runs at once from here on, in its new time.
     fn due_now(mut self, facts: &CheckFacts) -> Self {
-        if let Some(posting) = &mut self.posting
-            && let Some(stale_at) = &mut posting.stale_at
+        if let Some(result) = &mut self.result
+            && let Some(stale_at) = &mut result.stale_at
         {
             let patience = facts.timeout_ms.saturating_add(facts.interval_ms);
             *stale_at = Instant::now() + Duration::from_millis(patience);
-            posting.next_run = Some(Timestamp::now());
-            posting.breaker = Breaker::default();
+            result.next_run = Some(Timestamp::now());
+            result.breaker = Breaker::default();
         }
         self
     }
 
     fn fragment<'a>(&'a self, name: &'a CheckName, authorized: bool) -> Fragment<'a> {
-        match &self.posting {
-            Some(posting) => Fragment::of(name, posting, self.stale, authorized),
+        match &self.result {
+            Some(result) => Fragment::of(name, result, self.stale, authorized),
             None => Fragment::not_run(name, authorized),
         }
     }
 
     fn expires_at(&self) -> Option<Instant> {
-        let posting = self.posting.as_ref().filter(|_| !self.stale)?;
-        match posting.status {
+        let result = self.result.as_ref().filter(|_| !self.stale)?;
+        match result.status {
             Status::Unhealthy | Status::Unknown => None,
-            Status::Healthy | Status::Degraded => posting.stale_at,
+            Status::Healthy | Status::Degraded => result.stale_at,
         }
     }
 
     fn status(&self) -> Status {
-        match &self.posting {
-            Some(posting) if !self.stale => posting.status,
+        match &self.result {
+            Some(result) if !self.stale => result.status,
             _ => Status::Unknown,
         }
     }
@@ -362,9 +362,9 @@ enum ErrorFragment<'a> {
 }
 
 impl<'a> Fragment<'a> {
-    fn of(name: &'a CheckName, posting: &'a Posting, stale: bool, authorized: bool) -> Self {
-        let outcome = &posting.report.outcome;
-        let error = posting.report.error.as_ref().map(|error| {
+    fn of(name: &'a CheckName, result: &'a CheckResult, stale: bool, authorized: bool) -> Self {
+        let outcome = &result.report.outcome;
+        let error = result.report.error.as_ref().map(|error| {
             if authorized {
                 ErrorFragment::Full(error)
             } else {
@@ -376,20 +376,20 @@ impl<'a> Fragment<'a> {
             status: if stale {
                 Status::Unknown
             } else {
-                posting.status
+                result.status
             },
             message: match (authorized, stale) {
                 (false, _) => "",
                 (true, true) => STALE,
                 (true, false) => outcome.message().as_str(),
             },
-            latency_ms: milliseconds(posting.report.elapsed),
+            latency_ms: milliseconds(result.report.elapsed),
             details: if authorized {
                 outcome.details()
             } else {
                 &NO_DETAILS
             },
-            checked_at: Some(seconds(posting.checked_at)),
+            checked_at: Some(seconds(result.checked_at)),
             error,
         }
     }
@@ -435,12 +435,12 @@ struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// What holds of the check now, with the plugin that made the result.
-    fn new(facts: &'a CheckFacts, posted_under: &'a CheckFacts, authorized: bool) -> Self {
+    fn new(facts: &'a CheckFacts, published_under: &'a CheckFacts, authorized: bool) -> Self {
         Self {
             critical: facts.critical,
             interval_ms: facts.interval_ms,
             timeout_ms: facts.timeout_ms,
-            plugin: posted_under.plugin.as_ref().filter(|_| authorized),
+            plugin: published_under.plugin.as_ref().filter(|_| authorized),
             grants: authorized.then_some(&facts.grants),
         }
     }
@@ -481,8 +481,8 @@ struct OpenResult<'a> {
 }
 
 impl<'a> ResultPage<'a> {
-    fn new(posting: &'a Posting, facts: &CheckFacts, authorized: bool) -> Self {
-        let report = &posting.report;
+    fn new(result: &'a CheckResult, facts: &CheckFacts, authorized: bool) -> Self {
+        let report = &result.report;
         let open = || OpenResult {
             message: report.outcome.message(),
             measurements: report.outcome.measurements(),
@@ -492,17 +492,17 @@ impl<'a> ResultPage<'a> {
             dropped_log_lines: report.dropped_log_lines,
         };
         let breaker = BreakerPage {
-            open: posting.breaker.is_open(),
-            runs: posting.breaker.runs_in_a_row(),
+            open: result.breaker.is_open(),
+            runs: result.breaker.runs_in_a_row(),
             interval_ms: facts
                 .interval_ms
-                .saturating_mul(posting.breaker.stretch().into()),
+                .saturating_mul(result.breaker.stretch().into()),
         };
         Self {
             status: report.outcome.status(),
             breaker,
-            consecutive_failures: posting.consecutive_failures,
-            next_run: posting.next_run.map(seconds),
+            consecutive_failures: result.consecutive_failures,
+            next_run: result.next_run.map(seconds),
             fuel: report.usage.fuel,
             memory_peak_bytes: report.usage.memory_peak_bytes,
             open: authorized.then(open),

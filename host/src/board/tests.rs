@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Before, Board, CheckFacts, Expired, PluginFacts, Posted, Posting, Succession};
+use super::{Before, Board, CheckFacts, CheckResult, Expired, PluginFacts, Promotion, Published};
 use crate::check::{Breaker, CheckName, Code, Conduct, Outcome, RunError, RunReport, Status};
-use crate::schedule::Placement;
+use crate::schedule::JobGeneration;
 
 fn name(text: &str) -> CheckName {
     text.parse().unwrap()
@@ -22,9 +22,13 @@ fn facts(critical: bool) -> CheckFacts {
     }
 }
 
-fn posting(placement: Placement, outcome: Outcome, stale_at: Option<Instant>) -> Posting {
-    Posting {
-        placement,
+fn result(
+    job_generation: JobGeneration,
+    outcome: Outcome,
+    stale_at: Option<Instant>,
+) -> CheckResult {
+    CheckResult {
+        job_generation,
         status: outcome.status(),
         report: Arc::new(RunReport::answered(outcome, Duration::from_micros(2500))),
         checked_at: "2026-01-27T10:29:58.7Z".parse().unwrap(),
@@ -43,11 +47,11 @@ fn page(board: &Board) -> Value {
 #[test]
 fn the_answer_is_as_the_design_writes_it() {
     let board = Board::default();
-    board.place(name("module:billing"), facts(true));
-    let at_database = board.place(name("database"), facts(true));
-    board.post(
+    board.upsert(name("module:billing"), facts(true));
+    let at_database = board.upsert(name("database"), facts(true));
+    board.publish(
         &name("database"),
-        posting(at_database, Outcome::healthy("Connection OK"), None),
+        result(at_database, Outcome::healthy("Connection OK"), None),
     );
     let now: Timestamp = "2026-01-27T10:30:00.9Z".parse().unwrap();
     let body = board.page(now).body(true);
@@ -66,7 +70,7 @@ fn the_answer_is_as_the_design_writes_it() {
 #[test]
 fn the_answer_is_assembled_once_for_a_change_and_once_for_a_second() {
     let board = Board::default();
-    let at_a = board.place(name("a"), facts(true));
+    let at_a = board.upsert(name("a"), facts(true));
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     let first = board.page(at("2026-01-27T10:30:00.1Z"));
     assert!(Arc::ptr_eq(
@@ -75,7 +79,7 @@ fn the_answer_is_assembled_once_for_a_change_and_once_for_a_second() {
     ));
     let later = board.page(at("2026-01-27T10:30:01Z"));
     assert!(!Arc::ptr_eq(&first, &later));
-    board.post(&name("a"), posting(at_a, Outcome::degraded("slow"), None));
+    board.publish(&name("a"), result(at_a, Outcome::degraded("slow"), None));
     assert_eq!(
         board.page(at("2026-01-27T10:30:01Z")).health(),
         Status::Degraded
@@ -85,13 +89,13 @@ fn the_answer_is_assembled_once_for_a_change_and_once_for_a_second() {
 #[test]
 fn what_only_some_may_see_is_left_out_for_others() {
     let board = Board::default();
-    let at_a = board.place(name("a"), facts(true));
+    let at_a = board.upsert(name("a"), facts(true));
     let report = RunReport::failed(RunError::new(Code::Fuel, "why"), Duration::ZERO);
-    let posting = Posting {
+    let result = CheckResult {
         report: Arc::new(report),
-        ..posting(at_a, Outcome::unhealthy("x"), None)
+        ..result(at_a, Outcome::unhealthy("x"), None)
     };
-    board.post(&name("a"), posting);
+    board.publish(&name("a"), result);
     let now = Timestamp::now();
     let bare: Value = serde_json::from_slice(&board.page(now).body(false)).unwrap();
     assert_eq!(bare["checks"][0]["message"], "");
@@ -119,9 +123,9 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
         ("good", Outcome::healthy("fine")),
         ("bad", Outcome::unhealthy("broken")),
     ] {
-        let at_check = board.place(name(check), facts(true));
+        let at_check = board.upsert(name(check), facts(true));
         placed.push(at_check);
-        board.post(&name(check), posting(at_check, outcome, stale_at));
+        board.publish(&name(check), result(at_check, outcome, stale_at));
     }
     let nothing = |expired: &Expired| panic!("{expired:?}");
     assert_eq!(board.expire(now, nothing), stale_at);
@@ -136,9 +140,9 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
     assert_eq!(board.health(), Status::Unhealthy);
     let statuses = board.statuses();
     assert_eq!(statuses[1], (name("good"), Status::Unknown));
-    board.post(
+    board.publish(
         &name("good"),
-        posting(placed[0], Outcome::healthy("again"), None),
+        result(placed[0], Outcome::healthy("again"), None),
     );
     assert_eq!(page(&board)["checks"][1]["status"], "healthy");
 }
@@ -146,13 +150,13 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
 #[test]
 fn the_first_round_waits_for_every_check_that_there_is_at_start() {
     let board = Board::default();
-    let at_a = board.place(name("a"), facts(true));
-    board.post(&name("a"), posting(at_a, Outcome::healthy(""), None));
+    let at_a = board.upsert(name("a"), facts(true));
+    board.publish(&name("a"), result(at_a, Outcome::healthy(""), None));
     assert!(
         !board.first_round_is_over(),
         "there may be more checks to come"
     );
-    board.place(name("b"), facts(true));
+    board.upsert(name("b"), facts(true));
     board.all_placed();
     assert!(!board.first_round_is_over());
     board.remove(&name("b"));
@@ -176,13 +180,10 @@ fn an_unreadable_directory_is_at_best_degraded() {
 #[test]
 fn placing_a_check_again_keeps_its_result() {
     let board = Board::default();
-    let at_a = board.place(name("a"), facts(true));
-    board.post(
-        &name("a"),
-        posting(at_a, Outcome::unhealthy("broken"), None),
-    );
+    let at_a = board.upsert(name("a"), facts(true));
+    board.publish(&name("a"), result(at_a, Outcome::unhealthy("broken"), None));
     assert_eq!(board.health(), Status::Unhealthy);
-    board.place(name("a"), facts(false));
+    board.upsert(name("a"), facts(false));
     assert_eq!(board.health(), Status::Degraded);
     assert_eq!(page(&board)["checks"][0]["message"], "broken");
 }
@@ -190,35 +191,35 @@ fn placing_a_check_again_keeps_its_result() {
 #[test]
 fn a_late_result_of_an_earlier_placement_changes_nothing() {
     let board = Board::default();
-    let first = board.place(name("a"), facts(true));
-    board.post(&name("a"), posting(first, Outcome::healthy("one"), None));
-    let second = board.place(name("a"), facts(true));
+    let first = board.upsert(name("a"), facts(true));
+    board.publish(&name("a"), result(first, Outcome::healthy("one"), None));
+    let second = board.upsert(name("a"), facts(true));
     // The run that was going on may still end, until the new one has.
     assert_ne!(
-        board.post(&name("a"), posting(first, Outcome::healthy("two"), None)),
-        Posted::Refused
+        board.publish(&name("a"), result(first, Outcome::healthy("two"), None)),
+        Published::Refused
     );
     assert_ne!(
-        board.post(
+        board.publish(
             &name("a"),
-            posting(second, Outcome::unhealthy("three"), None)
+            result(second, Outcome::unhealthy("three"), None)
         ),
-        Posted::Refused
+        Published::Refused
     );
     assert_eq!(
-        board.post(&name("a"), posting(first, Outcome::healthy("four"), None)),
-        Posted::Refused
+        board.publish(&name("a"), result(first, Outcome::healthy("four"), None)),
+        Published::Refused
     );
     assert_eq!(page(&board)["checks"][0]["message"], "three");
     board.remove(&name("a"));
     assert_eq!(
-        board.post(&name("a"), posting(second, Outcome::healthy("five"), None)),
-        Posted::Refused
+        board.publish(&name("a"), result(second, Outcome::healthy("five"), None)),
+        Published::Refused
     );
-    board.place(name("a"), facts(true));
+    board.upsert(name("a"), facts(true));
     assert_eq!(
-        board.post(&name("a"), posting(second, Outcome::healthy("six"), None)),
-        Posted::Refused
+        board.publish(&name("a"), result(second, Outcome::healthy("six"), None)),
+        Published::Refused
     );
 }
 
@@ -238,13 +239,13 @@ fn a_page_names_the_plugin_that_made_the_result() {
         let page: Value = serde_json::from_slice(&board.check("a", true).unwrap()).unwrap();
         page["plugin"]["version"].clone()
     };
-    let first = board.place(name("a"), with("1.0.0"));
-    board.post(&name("a"), posting(first, Outcome::healthy(""), None));
-    let second = board.place(name("a"), with("2.0.0"));
+    let first = board.upsert(name("a"), with("1.0.0"));
+    board.publish(&name("a"), result(first, Outcome::healthy(""), None));
+    let second = board.upsert(name("a"), with("2.0.0"));
     assert_eq!(shown(&board), "1.0.0");
-    board.post(&name("a"), posting(first, Outcome::healthy(""), None));
+    board.publish(&name("a"), result(first, Outcome::healthy(""), None));
     assert_eq!(shown(&board), "1.0.0");
-    board.post(&name("a"), posting(second, Outcome::healthy(""), None));
+    board.publish(&name("a"), result(second, Outcome::healthy(""), None));
     assert_eq!(shown(&board), "2.0.0");
 }
 
@@ -252,10 +253,10 @@ fn a_page_names_the_plugin_that_made_the_result() {
 fn placing_a_check_again_revives_no_result_that_is_too_old() {
     let board = Board::default();
     let now = Instant::now();
-    let at = board.place(name("a"), facts(true));
-    board.post(&name("a"), posting(at, Outcome::healthy(""), Some(now)));
+    let at = board.upsert(name("a"), facts(true));
+    board.publish(&name("a"), result(at, Outcome::healthy(""), Some(now)));
     board.expire(now, |_| ());
-    board.place(name("a"), facts(true));
+    board.upsert(name("a"), facts(true));
     assert_eq!(page(&board)["checks"][0]["status"], "unknown");
 }
 
@@ -269,12 +270,12 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
     let now = Instant::now();
     let hour = Duration::from_hours(1);
     // What came of a long interval does not stand for as long once the interval is short.
-    let at = board.place(name("a"), with(3_600_000));
-    board.post(
+    let at = board.upsert(name("a"), with(3_600_000));
+    board.publish(
         &name("a"),
-        posting(at, Outcome::healthy(""), Some(now + hour)),
+        result(at, Outcome::healthy(""), Some(now + hour)),
     );
-    board.place(name("a"), with(1_000));
+    board.upsert(name("a"), with(1_000));
     assert!(
         board
             .expire(now, |_| ())
@@ -283,9 +284,9 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
     board.expire(Instant::now() + Duration::from_millis(1_500), |_| ());
     assert_eq!(page(&board)["checks"][0]["status"], "unknown");
     // And the other way round: it is not too old before its time.
-    let at = board.place(name("b"), with(1_000));
-    board.post(&name("b"), posting(at, Outcome::healthy(""), Some(now)));
-    board.place(name("b"), with(3_600_000));
+    let at = board.upsert(name("b"), with(1_000));
+    board.publish(&name("b"), result(at, Outcome::healthy(""), Some(now)));
+    board.upsert(name("b"), with(3_600_000));
     board.expire(now + Duration::from_mins(30), |_| ());
     assert_eq!(page(&board)["checks"][1]["status"], "healthy");
 }
@@ -293,24 +294,24 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
 #[test]
 fn an_open_breaker_is_shown_and_closes_when_the_check_is_placed_anew() {
     let board = Board::default();
-    let at = board.place(name("a"), facts(true));
+    let at = board.upsert(name("a"), facts(true));
     let mut breaker = Breaker::default();
     for _ in 0..4 {
         breaker.observe(Conduct::Foul);
     }
     let stale_at = Some(Instant::now() + Duration::from_mins(1));
-    let posting = Posting {
+    let result = CheckResult {
         breaker,
-        ..posting(at, Outcome::unhealthy("trapped"), stale_at)
+        ..result(at, Outcome::unhealthy("trapped"), stale_at)
     };
-    board.post(&name("a"), posting);
+    board.publish(&name("a"), result);
     let shown = || -> Value {
         let page: Value = serde_json::from_slice(&board.check("a", false).unwrap()).unwrap();
         page["result"]["breaker"].clone()
     };
     let open = serde_json::json!({"open": true, "runs": 4, "interval_ms": 4_000});
     assert_eq!(shown(), open);
-    board.place(name("a"), facts(true));
+    board.upsert(name("a"), facts(true));
     let closed = serde_json::json!({"open": false, "runs": 0, "interval_ms": 1_000});
     assert_eq!(shown(), closed);
 }
@@ -318,24 +319,24 @@ fn an_open_breaker_is_shown_and_closes_when_the_check_is_placed_anew() {
 #[test]
 fn new_placements_take_over_together_with_their_results() {
     let board = Board::default();
-    let old = board.place(name("a"), facts(true));
+    let old = board.upsert(name("a"), facts(true));
     let outcome = Outcome::unhealthy("old");
-    board.post(&name("a"), posting(old, outcome, None));
-    let succession = |check: &str| Succession {
+    board.publish(&name("a"), result(old, outcome, None));
+    let promotion = |check: &str| Promotion {
         name: name(check),
         facts: facts(true),
-        posting: posting(board.next_placement(), Outcome::healthy("new"), None),
+        result: result(board.next_job_generation(), Outcome::healthy("new"), None),
     };
-    let posted = board.succeed(vec![succession("a"), succession("b")]);
+    let published = board.promote(vec![promotion("a"), promotion("b")]);
     let after = Before {
         status: Status::Unhealthy,
         code: None,
     };
-    assert_eq!(posted, [Posted::After(after), Posted::First]);
+    assert_eq!(published, [Published::After(after), Published::First]);
     let page = page(&board);
     assert_eq!(page["status"], "healthy");
     assert_eq!(page["checks"][0]["message"], "new");
-    // A run of the placement before was still going on.
-    let late = posting(old, Outcome::unhealthy("late"), None);
-    assert_eq!(board.post(&name("a"), late), Posted::Refused);
+    // A run of the job_generation before was still going on.
+    let late = result(old, Outcome::unhealthy("late"), None);
+    assert_eq!(board.publish(&name("a"), late), Published::Refused);
 }

@@ -75,8 +75,8 @@ impl Probe for GuestCheck {
         Box::pin(async move { plugin.run_here(&task, previous).await })
     }
 
-    fn take_in(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        self.plugin.live_among_guests(life);
+    fn spawn_loop(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        self.plugin.spawn_on_guest_runtime(life);
     }
 }
 

@@ -46,7 +46,8 @@ impl Loops {
     /// it up, because they share their threads.
     pub(super) fn beat_among_guests(&self, stop: CancellationToken) {
         let beat = Arc::clone(&self.beats.guests);
-        self.sandbox.live_among_guests(keep_beating(beat, stop));
+        self.sandbox
+            .spawn_on_guest_runtime(keep_beating(beat, stop));
     }
 
     /// Turns until the host closes, beside the loops of native checks: it stands still when they do.

@@ -26,7 +26,7 @@ fn guest_report() -> RunReport {
 
 fn run(check: &str, status: Status, report: RunReport) -> FinishedRun {
     FinishedRun {
-        placement: crate::schedule::Placement::default(),
+        job_generation: crate::schedule::JobGeneration::default(),
         check: name(check),
         report: Arc::new(report),
         status,

@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::history::{History, in_phase};
 use super::phase::first_due;
-use super::{FinishedRun, Job, Opening, Shared, Skipped};
+use super::{FinishedRun, FirstRun, Job, Shared, Skipped};
 use crate::check::{CheckName, Code, RunError, RunReport};
 use vitals_io::panic_text;
 
 /// A check that is followed, with all that is known of it from run to run.
-pub(super) struct Life {
+pub(super) struct CheckLoop {
     shared: Arc<Shared>,
     history: Arc<History>,
     job: watch::Receiver<Arc<Job>>,
@@ -33,7 +33,7 @@ pub(super) struct Life {
     had_no_room: bool,
 }
 
-impl Life {
+impl CheckLoop {
     pub(super) fn new(
         shared: Arc<Shared>,
         history: Arc<History>,
@@ -83,7 +83,7 @@ impl Life {
                 changed = self.job.changed() => changed.ok()?,
                 () = self.stop.cancelled() => return None,
             }
-            if !self.take_opened_in() {
+            if !self.take_promoted_job() {
                 return Some(());
             }
         }
@@ -111,7 +111,7 @@ impl Life {
         // A trial run of a new version may have taken its time.
         self.count_missed(asked.elapsed());
         let slot = self.slot(&shared).await?;
-        if self.take_opened_in() {
+        if self.take_promoted_job() {
             return Some(());
         }
         self.take_job_in();
@@ -182,9 +182,9 @@ impl Life {
 
     /// Takes in a job that has come, if it has made its first run already: the next one is made when
     /// that is due.
-    fn take_opened_in(&mut self) -> bool {
+    fn take_promoted_job(&mut self) -> bool {
         let job = Arc::clone(&self.job.borrow());
-        let Some(Opening { due, next }) = job.opening else {
+        let Some(FirstRun { due, next }) = job.first_run else {
             return false;
         };
         if Arc::ptr_eq(&job, &self.current) {
@@ -255,14 +255,14 @@ impl Life {
         // been run already stands above this one.
         let is_new = self.job.has_changed().unwrap_or(false);
         let coming = Arc::clone(&self.job.borrow());
-        if is_new && coming.opening.is_some() {
+        if is_new && coming.first_run.is_some() {
             return;
         }
         let counted = self.history.count(&self.current, &report, self.due);
         self.next = if is_new { Instant::now() } else { counted.next };
         self.shared.results.finished(FinishedRun {
             check: self.current.name.clone(),
-            placement: self.current.placement,
+            job_generation: self.current.job_generation,
             report: Arc::new(report),
             status: counted.status,
             consecutive_failures: counted.consecutive_failures,

@@ -2,7 +2,7 @@
 
 mod breaker;
 mod panics;
-mod try_out;
+mod trial_run;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -100,10 +100,10 @@ fn job(name: &str, interval: Duration, probe: Arc<dyn Probe>) -> Arc<Job> {
     };
     Arc::new(Job {
         name: name.parse().unwrap(),
-        placement: Placement::default(),
+        job_generation: JobGeneration::default(),
         timing,
         probe,
-        opening: None,
+        first_run: None,
     })
 }
 
@@ -120,7 +120,7 @@ async fn eventually(what: &str, mut come: impl FnMut() -> bool) {
 async fn a_check_runs_at_once_and_then_at_a_fixed_rate() {
     let (schedule, mut finished, _) = schedule(8);
     let interval = Duration::from_millis(20);
-    schedule.follow(job("a", interval, Arc::new(Sleeper::new(Duration::ZERO))));
+    schedule.upsert(job("a", interval, Arc::new(Sleeper::new(Duration::ZERO))));
     let first = finished.recv().await.unwrap();
     assert_eq!(first.stale_at, first.next_due + 2 * interval);
     let mut due = first.next_due;
@@ -143,7 +143,7 @@ async fn no_more_run_at_once_than_there_are_slots() {
     let sleeper = Arc::new(Sleeper::new(Duration::from_millis(20)));
     for number in 0..9 {
         let probe = Arc::clone(&sleeper) as Arc<dyn Probe>;
-        schedule.follow(job(&format!("a{number}"), Duration::from_mins(1), probe));
+        schedule.upsert(job(&format!("a{number}"), Duration::from_mins(1), probe));
     }
     for _ in 0..9 {
         let run = finished.recv().await.unwrap();
@@ -157,10 +157,10 @@ async fn no_more_run_at_once_than_there_are_slots() {
 async fn a_run_that_finds_no_slot_is_left_out_and_counted() {
     let (schedule, mut finished, collect) = schedule(1);
     let hog = Arc::new(Sleeper::new(Duration::from_millis(200)));
-    schedule.follow(job("hog", Duration::from_secs(1000), Arc::clone(&hog) as _));
+    schedule.upsert(job("hog", Duration::from_secs(1000), Arc::clone(&hog) as _));
     eventually("a run of the hog", || hog.began.load(Ordering::SeqCst) == 1).await;
     let quick = Arc::new(Sleeper::new(Duration::ZERO));
-    schedule.follow(job("quick", Duration::from_millis(20), quick));
+    schedule.upsert(job("quick", Duration::from_millis(20), quick));
     let run = finished.recv().await.unwrap();
     assert_eq!(run.check.as_str(), "hog");
     assert!(collect.skipped.lock().unwrap().contains(&Skipped::Busy));
@@ -172,7 +172,7 @@ async fn a_run_that_finds_no_slot_is_left_out_and_counted() {
 async fn a_run_that_takes_so_long_that_others_were_due_counts_them_as_late() {
     let (schedule, mut finished, collect) = schedule(8);
     let slow = Arc::new(Sleeper::new(Duration::from_millis(100)));
-    schedule.follow(job("slow", Duration::from_millis(20), slow));
+    schedule.upsert(job("slow", Duration::from_millis(20), slow));
     finished.recv().await.unwrap();
     let skipped = collect.skipped.lock().unwrap();
     let late = skipped.iter().filter(|it| **it == Skipped::Late).count();
@@ -183,10 +183,10 @@ async fn a_run_that_takes_so_long_that_others_were_due_counts_them_as_late() {
 async fn a_new_job_takes_the_place_of_the_old_at_once() {
     let (schedule, mut finished, _) = schedule(8);
     let hour = Duration::from_hours(1);
-    schedule.follow(job("a", hour, Arc::new(Sleeper::new(Duration::ZERO))));
+    schedule.upsert(job("a", hour, Arc::new(Sleeper::new(Duration::ZERO))));
     finished.recv().await.unwrap();
     let next = Arc::new(Sleeper::new(Duration::from_millis(1)));
-    schedule.follow(job("a", hour, Arc::clone(&next) as _));
+    schedule.upsert(job("a", hour, Arc::clone(&next) as _));
     finished.recv().await.unwrap();
     assert_eq!(next.began.load(Ordering::SeqCst), 1);
 }
@@ -195,16 +195,16 @@ async fn a_new_job_takes_the_place_of_the_old_at_once() {
 async fn a_check_that_is_forgotten_runs_no_more_and_leaves_no_result() {
     let (schedule, mut finished, _) = schedule(8);
     let sleeper = Arc::new(Sleeper::new(Duration::from_millis(50)));
-    schedule.follow(job(
+    schedule.upsert(job(
         "a",
         Duration::from_millis(50),
         Arc::clone(&sleeper) as _,
     ));
     eventually("a run", || sleeper.began.load(Ordering::SeqCst) == 1).await;
-    schedule.forget(&"a".parse().unwrap());
+    schedule.remove(&"a".parse().unwrap());
     eventually("an empty slot", || schedule.in_flight() == 0).await;
     let other = Arc::new(Sleeper::new(Duration::from_millis(200)));
-    schedule.follow(job("other", Duration::from_mins(1), other));
+    schedule.upsert(job("other", Duration::from_mins(1), other));
     assert_eq!(finished.recv().await.unwrap().check.as_str(), "other");
     assert_eq!(sleeper.began.load(Ordering::SeqCst), 1);
 }
@@ -214,7 +214,7 @@ async fn shutdown_gives_runs_in_flight_their_grace() {
     for (grace, dropped, results) in [(10_000, 0, 1), (20, 1, 0)] {
         let (schedule, mut finished, _) = schedule(8);
         let sleeper = Arc::new(Sleeper::new(Duration::from_millis(500)));
-        schedule.follow(job("a", Duration::from_secs(10), Arc::clone(&sleeper) as _));
+        schedule.upsert(job("a", Duration::from_secs(10), Arc::clone(&sleeper) as _));
         eventually("a run", || sleeper.began.load(Ordering::SeqCst) == 1).await;
         assert_eq!(
             schedule.shutdown(Duration::from_millis(grace)).await,
@@ -272,13 +272,13 @@ async fn who_asked_first_gets_the_slot_however_long_the_others_can_wait() {
     let hog = || Arc::new(Sleeper::new(Duration::from_millis(150)));
     let long = Duration::from_hours(1);
     let first = hog();
-    schedule.follow(job("hog0", long, Arc::clone(&first) as _));
+    schedule.upsert(job("hog0", long, Arc::clone(&first) as _));
     eventually("a run of the first", || {
         first.began.load(Ordering::SeqCst) == 1
     })
     .await;
     // It gives up several times before the slot is free, and is still the first in line.
-    schedule.follow(job(
+    schedule.upsert(job(
         "quick",
         Duration::from_millis(20),
         scripted(|_| healthy()),
@@ -286,7 +286,7 @@ async fn who_asked_first_gets_the_slot_however_long_the_others_can_wait() {
     let skips = || collect.skipped.lock().unwrap().len();
     eventually("a run that was left out", || skips() >= 1).await;
     for number in 1..4 {
-        schedule.follow(job(&format!("hog{number}"), long, hog()));
+        schedule.upsert(job(&format!("hog{number}"), long, hog()));
     }
     let mut order = Vec::new();
     for _ in 0..3 {
@@ -319,7 +319,7 @@ async fn a_run_that_the_host_has_no_room_for_is_left_out() {
         0 => ended_by(Code::Full),
         _ => healthy(),
     };
-    schedule.follow(job("a", BRIEF, scripted(make)));
+    schedule.upsert(job("a", BRIEF, scripted(make)));
     assert_eq!(finished.recv().await.unwrap().status, Status::Healthy);
     assert_eq!(*collect.skipped.lock().unwrap(), [Skipped::Full]);
     assert!(collect.panicked.lock().unwrap().is_empty());
@@ -351,12 +351,12 @@ async fn a_check_that_goes_and_comes_back_does_not_overlap_itself() {
     let sleeper = Arc::new(Sleeper::new(Duration::from_millis(200)));
     let blocker = || Arc::new(Blocker(Arc::clone(&sleeper))) as Arc<dyn Probe>;
     let name = "a".parse().unwrap();
-    schedule.follow(job("a", Duration::from_mins(1), blocker()));
+    schedule.upsert(job("a", Duration::from_mins(1), blocker()));
     eventually("a run", || sleeper.began.load(Ordering::SeqCst) == 1).await;
     // Twice: the second one waits for a loop that never came to a run of its own.
     for _ in 0..2 {
-        schedule.forget(&name);
-        schedule.follow(job("a", Duration::from_mins(1), blocker()));
+        schedule.remove(&name);
+        schedule.upsert(job("a", Duration::from_mins(1), blocker()));
     }
     let run = finished.recv().await.unwrap();
     assert_eq!(run.status, Status::Healthy);

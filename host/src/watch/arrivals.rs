@@ -177,7 +177,7 @@ impl Watcher {
                 self.tell(&wanted, shelved, &facts);
                 if matches!(shelved, Shelved::Loaded(_)) {
                     let trials = passed.trials.into_iter();
-                    self.openings
+                    self.trials
                         .extend(trials.map(|trial| (trial.check.clone(), trial)));
                 }
             }

@@ -67,7 +67,7 @@ pub(super) async fn judge(
     let fit = fit_within(FIT_TIME, plugin.bind_aside(|| candidate.fit())).await;
     drop(permit);
     let verdict = match fit {
-        Ok(fitting) => try_out(fitting, &schedule).await,
+        Ok(fitting) => trial_run(fitting, &schedule).await,
         Err(error) => Err(error),
     };
     Judged {
@@ -97,13 +97,13 @@ async fn fit_within(
 
 /// Makes a run of each check. One that a limit ended, or that broke down, refuses the version; what
 /// it says of the watched thing never does.
-async fn try_out(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed, LoadError> {
+async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed, LoadError> {
     let mut runs = JoinSet::new();
     for (name, guest) in fitting.trials() {
         let schedule = Arc::clone(schedule);
         runs.spawn(async move {
             let probe = Arc::clone(&guest) as Arc<dyn Probe>;
-            let report = schedule.try_out(&name, probe).await;
+            let report = schedule.trial_run(&name, probe).await;
             (name, guest, report)
         });
     }

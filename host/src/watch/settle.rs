@@ -14,7 +14,7 @@ use crate::check::{CheckName, RunReport, Thresholds};
 use crate::config::CheckConfig;
 use crate::events::Cause;
 use crate::native::NativeCheck;
-use crate::schedule::{FinishedRun, Job, Placement, Probe, Successor, Timing};
+use crate::schedule::{FinishedRun, Job, JobGeneration, JobPromotion, Probe, Timing};
 
 /// What a check was brought in line with.
 pub(super) struct Settled {
@@ -120,8 +120,8 @@ impl Watcher {
         for name in gone {
             self.forget(&name);
         }
-        let mut openings = std::mem::take(&mut self.openings);
-        let mut successors = Vec::new();
+        let mut trials = std::mem::take(&mut self.trials);
+        let mut promotions = Vec::new();
         for (name, (check, standing)) in standings {
             self.rooms.beat.turn();
             let settled = self.settled.get(&name);
@@ -130,14 +130,14 @@ impl Watcher {
             }
             let facts = check_facts(&self.catalog, &check, &standing);
             let runs_on = settled.map(|settled| &settled.on);
-            let opening = openings.remove(&name);
+            let first_run = trials.remove(&name);
             if let (Standing::Guest(guest), Some(Ground::Guest(_)), Some(trial)) =
-                (&standing, runs_on, opening)
+                (&standing, runs_on, first_run)
                 // The configuration may have changed since.
                 && Arc::ptr_eq(guest, &trial.guest)
             {
-                let successor = self.successor(&name, &check, guest, trial.report);
-                successors.push((facts, successor));
+                let promotion = self.promotion(&name, &check, guest, trial.report);
+                promotions.push((facts, promotion));
                 let on = Ground::Guest(Arc::clone(guest));
                 self.settled.insert(name, Settled { check, on });
                 continue;
@@ -149,44 +149,44 @@ impl Watcher {
             );
             if lives_elsewhere {
                 // The loops of guests' checks live on the guest threads, those of others do not.
-                self.rooms.schedule.forget(&name);
+                self.rooms.schedule.remove(&name);
             }
             if let Some(on) = self.place(&name, &check, standing, facts) {
                 self.settled.insert(name, Settled { check, on });
             }
         }
-        self.let_succeed(successors);
+        self.let_succeed(promotions);
     }
 
-    fn successor(
+    fn promotion(
         &self,
         name: &CheckName,
         check: &CheckConfig,
         guest: &Arc<GuestCheck>,
         report: RunReport,
-    ) -> Successor {
-        let placement = self.rooms.board.next_placement();
+    ) -> JobPromotion {
+        let job_generation = self.rooms.board.next_job_generation();
         let probe = Arc::clone(guest) as Arc<dyn Probe>;
-        Successor {
-            job: job(name, placement, check, probe),
+        JobPromotion {
+            job: job(name, job_generation, check, probe),
             report,
         }
     }
 
     /// Lets new versions take over with the runs that were made of them, all at one moment: no answer
     /// shows one check of a plugin as the old version found it, and another as the new one did.
-    fn let_succeed(&self, successors: Vec<(CheckFacts, Successor)>) {
-        if successors.is_empty() {
+    fn let_succeed(&self, promotions: Vec<(CheckFacts, JobPromotion)>) {
+        if promotions.is_empty() {
             return;
         }
         let mut facts = BTreeMap::new();
-        let mut jobs = Vec::with_capacity(successors.len());
-        for (of_check, successor) in successors {
-            let name = successor.job.name.clone();
+        let mut jobs = Vec::with_capacity(promotions.len());
+        for (of_check, promotion) in promotions {
+            let name = promotion.job.name.clone();
             facts.insert(name, of_check);
-            jobs.push(successor);
+            jobs.push(promotion);
         }
-        let runs = self.rooms.schedule.succeed(jobs).into_iter();
+        let runs = self.rooms.schedule.promote(jobs).into_iter();
         let with_facts = |run: FinishedRun| Some((facts.remove(&run.check)?, run));
         self.rooms
             .publisher
@@ -203,29 +203,29 @@ impl Watcher {
         if matches!(standing, Standing::Idle(_) | Standing::Absent(_)) {
             return None;
         }
-        let placement = self.rooms.publisher.upsert(name, facts);
+        let job_generation = self.rooms.publisher.upsert(name, facts);
         match standing {
             Standing::Idle(_) | Standing::Absent(_) => None,
             Standing::Loading => {
-                self.rooms.schedule.forget(name);
+                self.rooms.schedule.remove(name);
                 Some(Ground::Loading)
             }
             Standing::Guest(guest) => {
                 let probe = Arc::clone(&guest) as Arc<dyn Probe>;
-                self.follow(name, placement, check, probe);
+                self.follow(name, job_generation, check, probe);
                 Some(Ground::Guest(guest))
             }
             Standing::Native(native) => {
                 self.follow(
                     name,
-                    placement,
+                    job_generation,
                     check,
                     Arc::new(native.probe(check.schedule.timeout)),
                 );
                 Some(Ground::Native(native))
             }
             Standing::Failed(error) => {
-                self.rooms.schedule.forget(name);
+                self.rooms.schedule.remove(name);
                 let shelf = check.plugin.as_ref().map(|name| self.catalog.shelf(name));
                 // A file that can't be loaded was reported when it was not, once for all its checks.
                 let cause = match shelf.flatten() {
@@ -234,7 +234,7 @@ impl Watcher {
                 };
                 let (why, is_of_host) = (error.to_string(), error.is_of_host());
                 let publisher = &self.rooms.publisher;
-                publisher.not_runnable(name, placement, &why, is_of_host, cause);
+                publisher.not_runnable(name, job_generation, &why, is_of_host, cause);
                 Some(Ground::Failed(error))
             }
         }
@@ -243,22 +243,27 @@ impl Watcher {
     fn follow(
         &self,
         name: &CheckName,
-        placement: Placement,
+        job_generation: JobGeneration,
         check: &CheckConfig,
         probe: Arc<dyn Probe>,
     ) {
-        let job = job(name, placement, check, probe);
-        self.rooms.schedule.follow(Arc::new(job));
+        let job = job(name, job_generation, check, probe);
+        self.rooms.schedule.upsert(Arc::new(job));
     }
 
     fn forget(&mut self, name: &CheckName) {
         self.settled.remove(name);
-        self.rooms.schedule.forget(name);
+        self.rooms.schedule.remove(name);
         self.rooms.publisher.remove(name);
     }
 }
 
-fn job(name: &CheckName, placement: Placement, check: &CheckConfig, probe: Arc<dyn Probe>) -> Job {
+fn job(
+    name: &CheckName,
+    job_generation: JobGeneration,
+    check: &CheckConfig,
+    probe: Arc<dyn Probe>,
+) -> Job {
     let schedule = &check.schedule;
     let timing = Timing {
         interval: schedule.interval,
@@ -270,11 +275,11 @@ fn job(name: &CheckName, placement: Placement, check: &CheckConfig, probe: Arc<d
         },
     };
     Job {
-        placement,
+        job_generation,
         name: name.clone(),
         timing,
         probe,
-        opening: None,
+        first_run: None,
     }
 }
 

@@ -13,13 +13,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::board::{Board, CheckFacts, Posting};
+use crate::board::{Board, CheckFacts, CheckResult};
 use crate::check::{Code, Outcome, RunError, RunReport, Status};
 use crate::config::{self, Config, Server, Tools};
 use crate::events::{Events, Sink};
 use crate::http::{AppState, Inside, Pulse, Tokens, ToolsPage, site};
 use crate::metrics::Metrics;
-use crate::schedule::Placement;
+use crate::schedule::JobGeneration;
 use crate::watch::{CatalogPage, Notice, Reloader};
 
 pub(super) struct Rig {
@@ -104,7 +104,7 @@ impl Rig {
         rig
     }
 
-    pub(super) fn place(&self, name: &str) -> Placement {
+    pub(super) fn place(&self, name: &str) -> JobGeneration {
         let facts = CheckFacts {
             critical: true,
             interval_ms: 30_000,
@@ -112,11 +112,11 @@ impl Rig {
             plugin: None,
             grants: vec!["tcp db.internal:5432".into()],
         };
-        self.board.place(name.parse().unwrap(), facts)
+        self.board.upsert(name.parse().unwrap(), facts)
     }
 
     pub(super) fn post(&self, name: &str, status: Status) {
-        let placement = self.place(name);
+        let job_generation = self.place(name);
         let elapsed = Duration::from_micros(2_500);
         let report = match status {
             Status::Unhealthy => {
@@ -124,8 +124,8 @@ impl Rig {
             }
             status => RunReport::answered(Outcome::new(status, "Connection OK"), elapsed),
         };
-        let posting = Posting {
-            placement,
+        let check_result = CheckResult {
+            job_generation,
             status,
             report: Arc::new(report),
             checked_at: "2026-01-27T10:29:58.9Z".parse().unwrap(),
@@ -134,7 +134,7 @@ impl Rig {
             next_run: None,
             stale_at: None,
         };
-        self.board.post(&name.parse().unwrap(), posting);
+        self.board.publish(&name.parse().unwrap(), check_result);
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {

@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn foul_runs_stretch_the_interval_and_keep_the_phase() {
     let (schedule, mut finished, _) = schedule(8);
-    schedule.follow(job("a", BRIEF, scripted(|_| ended_by(Code::Trap))));
+    schedule.upsert(job("a", BRIEF, scripted(|_| ended_by(Code::Trap))));
     let mut last: Option<(FinishedRun, Instant)> = None;
     for stretch in [1, 1, 2, 4, 8, 10, 10] {
         let run = finished.recv().await.unwrap();
@@ -31,7 +31,7 @@ async fn a_good_run_closes_the_breaker() {
         4 => RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO),
         _ => ended_by(Code::Fuel),
     };
-    schedule.follow(job("a", BRIEF, scripted(make)));
+    schedule.upsert(job("a", BRIEF, scripted(make)));
     for stretch in [1, 1, 2, 4, 1, 1, 1, 2] {
         let run = finished.recv().await.unwrap();
         assert_eq!(run.breaker.stretch(), stretch, "{run:#?}");
@@ -52,7 +52,7 @@ async fn slow_dependencies_bad_results_and_the_hosts_own_trouble_open_no_breaker
         },
     ] {
         let (schedule, mut finished, _) = schedule(8);
-        schedule.follow(job("a", BRIEF, scripted(make)));
+        schedule.upsert(job("a", BRIEF, scripted(make)));
         for _ in 0..7 {
             let run = finished.recv().await.unwrap();
             assert!(!run.breaker.is_open(), "{run:#?}");
@@ -64,14 +64,14 @@ async fn slow_dependencies_bad_results_and_the_hosts_own_trouble_open_no_breaker
 async fn a_new_job_closes_the_breaker_and_runs_at_once() {
     let (schedule, mut finished, _) = schedule(8);
     let interval = Duration::from_millis(300);
-    schedule.follow(job("a", interval, scripted(|_| timed_out(Busy::Computing))));
+    schedule.upsert(job("a", interval, scripted(|_| timed_out(Busy::Computing))));
     let open = loop {
         let run = finished.recv().await.unwrap();
         if run.breaker.stretch() == 8 {
             break run;
         }
     };
-    schedule.follow(job("a", interval, scripted(|_| ended_by(Code::Trap))));
+    schedule.upsert(job("a", interval, scripted(|_| ended_by(Code::Trap))));
     let run = finished.recv().await.unwrap();
     assert!(Instant::now() < open.next_due, "it did not run at once");
     assert_eq!(run.breaker.runs_in_a_row(), 1, "another one's runs count");
@@ -95,12 +95,12 @@ async fn the_retry_interval_does_not_undercut_an_open_breaker() {
         },
         ..plain.timing
     };
-    schedule.follow(Arc::new(Job {
+    schedule.upsert(Arc::new(Job {
         name: plain.name.clone(),
-        placement: plain.placement,
+        job_generation: plain.job_generation,
         timing,
         probe: Arc::clone(&plain.probe),
-        opening: None,
+        first_run: None,
     }));
     for number in 0..6 {
         let run = finished.recv().await.unwrap();

@@ -10,10 +10,10 @@ async fn a_probe_that_panics_makes_the_check_unknown_and_goes_on_when_due() {
         1 => RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO),
         _ => healthy(),
     };
-    schedule.follow(job("a", BRIEF, scripted(make)));
+    schedule.upsert(job("a", BRIEF, scripted(make)));
     let neighbour = Arc::new(Sleeper::new(Duration::ZERO));
     let first = finished.recv().await.unwrap();
-    schedule.follow(job("b", BRIEF, Arc::clone(&neighbour) as _));
+    schedule.upsert(job("b", BRIEF, Arc::clone(&neighbour) as _));
     let error = first.report.error.clone().expect("it failed");
     assert_eq!((first.status, error.code), (Status::Unknown, Code::Host));
     assert!(error.message.as_str().contains("in the probe"), "{error:?}");
@@ -84,8 +84,8 @@ async fn results_that_panic_cost_a_check_one_run_each_and_no_other_anything() {
         panics: AtomicUsize::new(0),
     });
     let schedule = Schedule::new(2, Arc::clone(&brittle) as _);
-    schedule.follow(job("broken", BRIEF, scripted(|_| healthy())));
-    schedule.follow(job("good", BRIEF, scripted(|_| healthy())));
+    schedule.upsert(job("broken", BRIEF, scripted(|_| healthy())));
+    schedule.upsert(job("good", BRIEF, scripted(|_| healthy())));
     eventually("several panics", || {
         brittle.panics.load(Ordering::SeqCst) >= 4
     })

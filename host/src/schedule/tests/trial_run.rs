@@ -25,22 +25,22 @@ fn message(run: &FinishedRun) -> &str {
     run.report.outcome.message().as_str()
 }
 
-fn successor(
+fn promotion(
     name: &str,
     interval: Duration,
     probe: Arc<dyn Probe>,
     report: RunReport,
-) -> Successor {
+) -> JobPromotion {
     let job = job(name, interval, probe);
     let job = Arc::into_inner(job).expect("nobody else has it");
-    Successor { job, report }
+    JobPromotion { job, report }
 }
 
 #[tokio::test]
 async fn a_trial_run_is_counted_by_nobody_and_waits_for_a_run_in_flight() {
     let (schedule, mut finished, _) = schedule(8);
     let old = Arc::new(Sleeper::new(Duration::from_millis(50)));
-    schedule.follow(job("a", Duration::from_hours(1), Arc::clone(&old) as _));
+    schedule.upsert(job("a", Duration::from_hours(1), Arc::clone(&old) as _));
     eventually("a run", || old.began.load(Ordering::SeqCst) == 1).await;
     let new = Arc::new(Sleeper {
         // Both count into the same.
@@ -49,7 +49,7 @@ async fn a_trial_run_is_counted_by_nobody_and_waits_for_a_run_in_flight() {
         ..Sleeper::new(Duration::from_millis(1))
     });
     let a = "a".parse().unwrap();
-    let report = schedule.try_out(&a, Arc::clone(&new) as _).await;
+    let report = schedule.trial_run(&a, Arc::clone(&new) as _).await;
     let report = report.expect("it is followed");
     assert_eq!(report.outcome.status(), Status::Healthy);
     assert_eq!(old.most.load(Ordering::SeqCst), 1, "they overlapped");
@@ -63,11 +63,11 @@ async fn a_trial_run_is_counted_by_nobody_and_waits_for_a_run_in_flight() {
 #[tokio::test]
 async fn runs_that_a_trial_run_holds_up_are_counted_as_late() {
     let (schedule, mut finished, collect) = schedule(8);
-    schedule.follow(job("a", Duration::from_millis(20), Arc::new(Says("old"))));
+    schedule.upsert(job("a", Duration::from_millis(20), Arc::new(Says("old"))));
     finished.recv().await.unwrap();
     let new = Arc::new(Sleeper::new(Duration::from_millis(200)));
     let a = "a".parse().unwrap();
-    assert!(schedule.try_out(&a, new).await.is_some());
+    assert!(schedule.trial_run(&a, new).await.is_some());
     eventually("late runs", || {
         let skipped = collect.skipped.lock().unwrap();
         skipped.iter().filter(|it| **it == Skipped::Late).count() >= 5
@@ -79,13 +79,18 @@ async fn runs_that_a_trial_run_holds_up_are_counted_as_late() {
 async fn a_check_that_is_not_followed_can_be_tried_and_one_that_is_forgotten_ends() {
     let (schedule, _finished, _) = schedule(8);
     let a = "a".parse().unwrap();
-    assert!(schedule.try_out(&a, Arc::new(Says("new"))).await.is_some());
+    assert!(
+        schedule
+            .trial_run(&a, Arc::new(Says("new")))
+            .await
+            .is_some()
+    );
     let old = Arc::new(Sleeper::new(Duration::from_hours(1)));
-    schedule.follow(job("a", Duration::from_hours(1), Arc::clone(&old) as _));
+    schedule.upsert(job("a", Duration::from_hours(1), Arc::clone(&old) as _));
     eventually("a run", || old.began.load(Ordering::SeqCst) == 1).await;
-    let (tried, ()) = tokio::join!(schedule.try_out(&a, Arc::new(Says("new"))), async {
+    let (tried, ()) = tokio::join!(schedule.trial_run(&a, Arc::new(Says("new"))), async {
         tokio::task::yield_now().await;
-        schedule.forget(&a);
+        schedule.remove(&a);
     });
     assert!(tried.is_none(), "it was forgotten meanwhile");
 }
@@ -95,32 +100,37 @@ async fn a_trial_run_takes_a_slot() {
     let (schedule, _finished, _) = schedule(1);
     let hog = Arc::new(Sleeper::new(Duration::from_hours(1)));
     let hour = Duration::from_hours(1);
-    schedule.follow(job("a", hour, Arc::new(Says("old"))));
-    schedule.follow(job("hog", hour, Arc::clone(&hog) as _));
+    schedule.upsert(job("a", hour, Arc::new(Says("old"))));
+    schedule.upsert(job("hog", hour, Arc::clone(&hog) as _));
     eventually("a run of the hog", || hog.began.load(Ordering::SeqCst) == 1).await;
     let a = "a".parse().unwrap();
-    let tried = schedule.try_out(&a, Arc::new(Says("new")));
+    let tried = schedule.trial_run(&a, Arc::new(Says("new")));
     let tried = tokio::time::timeout(Duration::from_millis(50), tried).await;
     assert!(tried.is_err(), "there was no slot for it");
-    schedule.forget(&"hog".parse().unwrap());
-    assert!(schedule.try_out(&a, Arc::new(Says("new"))).await.is_some());
+    schedule.remove(&"hog".parse().unwrap());
+    assert!(
+        schedule
+            .trial_run(&a, Arc::new(Says("new")))
+            .await
+            .is_some()
+    );
 }
 
 #[tokio::test]
 async fn jobs_take_over_with_the_runs_that_they_have_made() {
     let (schedule, mut finished, _) = schedule(8);
     let interval = Duration::from_millis(200);
-    schedule.follow(job("a", interval, Arc::new(Says("old"))));
+    schedule.upsert(job("a", interval, Arc::new(Says("old"))));
     let old = finished.recv().await.unwrap();
     assert_eq!(message(&old), "old");
-    let opening = RunReport::answered(Outcome::healthy("opening"), Duration::ZERO);
-    let new = successor("a", interval, Arc::new(Says("new")), opening.clone());
-    let stranger = successor("b", interval, Arc::new(Says("new")), opening);
-    let runs = schedule.succeed(vec![new, stranger]);
+    let first_run = RunReport::answered(Outcome::healthy("first_run"), Duration::ZERO);
+    let new = promotion("a", interval, Arc::new(Says("new")), first_run.clone());
+    let stranger = promotion("b", interval, Arc::new(Says("new")), first_run);
+    let runs = schedule.promote(vec![new, stranger]);
     let [run] = &runs[..] else {
         panic!("one of them is followed: {runs:?}");
     };
-    assert_eq!((run.check.as_str(), message(run)), ("a", "opening"));
+    assert_eq!((run.check.as_str(), message(run)), ("a", "first_run"));
     let next = finished.recv().await.unwrap();
     assert_eq!(message(&next), "new");
     let late = Instant::now().saturating_duration_since(run.next_due);
@@ -137,11 +147,11 @@ async fn what_was_counted_lives_on_when_a_job_takes_over() {
     let (schedule, mut finished, _) = schedule(8);
     let failing = |text: &str| RunReport::answered(Outcome::unhealthy(text), Duration::ZERO);
     let hour = Duration::from_hours(1);
-    schedule.follow(job("a", hour, Arc::new(Fails)));
+    schedule.upsert(job("a", hour, Arc::new(Fails)));
     assert_eq!(finished.recv().await.unwrap().consecutive_failures, 1);
-    let new = successor("a", hour, Arc::new(Fails), failing("opening"));
-    assert_eq!(schedule.succeed(vec![new])[0].consecutive_failures, 2);
-    schedule.follow(job("a", hour, Arc::new(Fails)));
+    let new = promotion("a", hour, Arc::new(Fails), failing("first_run"));
+    assert_eq!(schedule.promote(vec![new])[0].consecutive_failures, 2);
+    schedule.upsert(job("a", hour, Arc::new(Fails)));
     assert_eq!(finished.recv().await.unwrap().consecutive_failures, 3);
 }
 
@@ -150,13 +160,13 @@ async fn the_result_of_a_run_in_flight_comes_too_late_for_a_job_that_has_run() {
     let (schedule, mut finished, _) = schedule(8);
     let old = Arc::new(Sleeper::new(Duration::from_millis(50)));
     let hour = Duration::from_hours(1);
-    schedule.follow(job("a", hour, Arc::clone(&old) as _));
+    schedule.upsert(job("a", hour, Arc::clone(&old) as _));
     eventually("a run", || old.running.load(Ordering::SeqCst) == 1).await;
-    let opening = RunReport::answered(Outcome::healthy("opening"), Duration::ZERO);
-    let new = successor("a", hour, Arc::new(Says("new")), opening);
-    assert_eq!(schedule.succeed(vec![new]).len(), 1);
+    let first_run = RunReport::answered(Outcome::healthy("first_run"), Duration::ZERO);
+    let new = promotion("a", hour, Arc::new(Says("new")), first_run);
+    assert_eq!(schedule.promote(vec![new]).len(), 1);
     eventually("its end", || schedule.in_flight() == 0).await;
-    schedule.follow(job("a", hour, Arc::new(Says("newest"))));
+    schedule.upsert(job("a", hour, Arc::new(Says("newest"))));
     let run = finished.recv().await.unwrap();
     assert_eq!(message(&run), "newest");
 }

@@ -9,13 +9,13 @@ use tokio::sync::oneshot;
 
 use super::history::History;
 use super::phase::first_due;
-use super::{FinishedRun, Job, Opening, Probe, Schedule};
+use super::{FinishedRun, FirstRun, Job, Probe, Schedule};
 use crate::check::{CheckName, Code, RunError, RunReport};
 use vitals_io::panic_text;
 
 /// A job that takes over with a run that it has made already.
-pub struct Successor {
-    /// The job; its opening is set when it takes over.
+pub struct JobPromotion {
+    /// The job; its first_run is set when it takes over.
     pub job: Job,
     /// What its first run found.
     pub report: RunReport,
@@ -25,7 +25,7 @@ impl Schedule {
     /// Makes one run of a check with `probe` in place of its job, beside its schedule: in a slot, and
     /// never while another run of the check goes on. Nothing is counted. The check need not be
     /// followed; nothing comes of it where it is forgotten meanwhile, or the schedule ends.
-    pub async fn try_out(&self, name: &CheckName, probe: Arc<dyn Probe>) -> Option<RunReport> {
+    pub async fn trial_run(&self, name: &CheckName, probe: Arc<dyn Probe>) -> Option<RunReport> {
         let (history, stop) = {
             let checks = self.checks.lock();
             match checks.followed.get(name) {
@@ -52,19 +52,19 @@ impl Schedule {
                 report = run => { let _ = answer.send(report); }
             }
         };
-        self.take_in(&*probe, trial);
+        self.spawn_loop(&*probe, trial);
         answered.await.ok()
     }
 
     /// Lets jobs take over that have made their first run: counts it, and answers what it came to,
     /// for all of them to be shown together. The next run of each is made when that is due. One
     /// whose check is followed no longer is left out.
-    pub fn succeed(&self, successors: Vec<Successor>) -> Vec<FinishedRun> {
-        let take_over = |successor| self.take_over(successor);
-        successors.into_iter().filter_map(take_over).collect()
+    pub fn promote(&self, promotions: Vec<JobPromotion>) -> Vec<FinishedRun> {
+        let take_over = |promotion| self.take_over(promotion);
+        promotions.into_iter().filter_map(take_over).collect()
     }
 
-    fn take_over(&self, Successor { mut job, report }: Successor) -> Option<FinishedRun> {
+    fn take_over(&self, JobPromotion { mut job, report }: JobPromotion) -> Option<FinishedRun> {
         let checks = self.checks.lock();
         let followed = checks.followed.get(&job.name)?;
         let timing = job.timing;
@@ -72,10 +72,10 @@ impl Schedule {
         followed.history.forgive(&job);
         let counted = followed.history.count(&job, &report, due);
         let next = counted.next;
-        job.opening = Some(Opening { due, next });
+        job.first_run = Some(FirstRun { due, next });
         let run = FinishedRun {
             check: job.name.clone(),
-            placement: job.placement,
+            job_generation: job.job_generation,
             report: Arc::new(report),
             status: counted.status,
             consecutive_failures: counted.consecutive_failures,
