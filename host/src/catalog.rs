@@ -7,12 +7,12 @@ mod apply;
 mod baseline;
 mod candidate;
 mod check_error;
+mod check_state;
 mod files;
 mod names;
 mod page;
-mod shelf;
+mod plugin_entry;
 mod stamp;
-mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,6 +24,8 @@ use baseline::Given;
 use candidate::RefusedUnder;
 pub(crate) use candidate::{Candidate, Fitting, Revision};
 pub(crate) use check_error::{BindError, CheckError, NotRegistered};
+use check_state::Binder;
+pub(crate) use check_state::{BIND_TIME, Bound, CheckState, GuestCheck, Unbound, bind_all};
 use files::Misnamed;
 pub(crate) use files::{Excess, Files, LibraryError, through};
 use files::{Keep, PluginFile};
@@ -31,11 +33,9 @@ use jiff::Timestamp;
 pub(crate) use names::Names;
 pub use names::RegisterError;
 pub(crate) use page::ConfigurationPage;
+pub(crate) use plugin_entry::{LoadOutcome, PluginEntry, Seen};
 use serde::Serialize;
-pub(crate) use shelf::{LoadOutcome, Seen, Shelf};
 pub(crate) use stamp::Stamp;
-use standing::Binder;
-pub(crate) use standing::{BIND_TIME, Bound, GuestCheck, Standing, Unbound, bind_all};
 
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::{CheckConfig, Config, Environment};
@@ -49,7 +49,7 @@ pub(crate) struct Catalog {
     binder: Binder,
     said: Said,
     files: Files,
-    shelves: BTreeMap<PluginName, Shelf>,
+    entries: BTreeMap<PluginName, PluginEntry>,
     /// Under what each check last ran, also where its plugin's file is gone: who takes a file away
     /// and puts another there has not put in a first version.
     given: BTreeMap<CheckName, Given>,
@@ -64,7 +64,7 @@ pub(crate) struct Catalog {
 }
 
 /// What every check stands on, with its configuration.
-pub(crate) type Standings = BTreeMap<CheckName, (Arc<CheckConfig>, Standing)>;
+pub(crate) type CheckStates = BTreeMap<CheckName, (Arc<CheckConfig>, CheckState)>;
 
 /// A plugin file that a check is to run on, or that may run by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,9 +130,9 @@ impl Wanted {
     }
 }
 
-/// What changed when a load was shelved.
+/// What changed when a load was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shelved {
+pub(crate) enum Recorded {
     /// A version was loaded; the number counts the versions of this plugin.
     Loaded(u64),
     /// The file can't be loaded.
@@ -145,7 +145,7 @@ pub(crate) enum Shelved {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restored {
     /// It could not be loaded, or was refused.
-    Mended,
+    Recovered,
     /// It lay in the other directory.
     Moved,
     /// The same.
@@ -163,7 +163,7 @@ impl Catalog {
             },
             config,
             files: Files::default(),
-            shelves: BTreeMap::new(),
+            entries: BTreeMap::new(),
             given: BTreeMap::new(),
             refused: BTreeMap::new(),
             revision: Revision::default(),
@@ -184,9 +184,9 @@ impl Catalog {
         let files = files.after(&self.files);
         let before = std::mem::replace(&mut self.files, files);
         let is_gone = |name: &&PluginName| self.file(name).is_none();
-        let gone: BTreeSet<_> = self.shelves.keys().filter(is_gone).cloned().collect();
+        let gone: BTreeSet<_> = self.entries.keys().filter(is_gone).cloned().collect();
         for name in &gone {
-            self.shelves.remove(name);
+            self.entries.remove(name);
         }
         let bound = self.bound.len();
         // A look is the time to try again what may have come right by itself. And a plugin that is gone
@@ -280,41 +280,41 @@ impl Catalog {
         })
     }
 
-    /// The shelf of a plugin.
-    pub(crate) fn shelf(&self, name: &PluginName) -> Option<&Shelf> {
-        self.shelves.get(name)
+    /// The entry of a plugin.
+    pub(crate) fn entry(&self, name: &PluginName) -> Option<&PluginEntry> {
+        self.entries.get(name)
     }
 
     /// Says that a file is being loaded, and answers where the one before it lay if that was in the other
     /// directory.
     pub(crate) fn begin(&mut self, wanted: &Wanted) -> Option<Source> {
-        let shelf = self.shelves.entry(wanted.name.clone()).or_default();
-        shelf.begin(wanted.path.clone(), wanted.source)
+        let entry = self.entries.entry(wanted.name.clone()).or_default();
+        entry.begin(wanted.path.clone(), wanted.source)
     }
 
     /// Takes in what became of loading a file; `stamp` is the one it had, if that was settled.
-    pub(crate) fn shelve(
+    pub(crate) fn record_load(
         &mut self,
         wanted: &Wanted,
         outcome: LoadOutcome,
         stamp: Option<Stamp>,
         now: Timestamp,
-    ) -> Shelved {
+    ) -> Recorded {
         let (name, source) = (&wanted.name, wanted.source);
-        let Some(shelf) = self.shelves.get_mut(name) else {
-            return Shelved::Unchanged;
+        let Some(entry) = self.entries.get_mut(name) else {
+            return Recorded::Unchanged;
         };
         let refused = match &outcome {
             LoadOutcome::Failed(digest, error) if error.depends_on_configuration() => *digest,
             _ => None,
         };
-        let shelved = shelf.put(source, outcome, stamp, now);
+        let recorded = entry.put(source, outcome, stamp, now);
         match refused {
             Some(digest) => self.remember_refusal(name, source, digest),
-            None if shelved != Shelved::Unchanged => drop(self.refused.remove(name)),
+            None if recorded != Recorded::Unchanged => drop(self.refused.remove(name)),
             None => {}
         }
-        shelved
+        recorded
     }
 
     /// Takes in that the file of a plugin is the version that serves, if it is: somebody put it back,
@@ -325,13 +325,13 @@ impl Catalog {
         source: Source,
         stamp: Option<Stamp>,
     ) -> Option<Restored> {
-        let shelf = self.shelves.get_mut(plugin.name())?;
-        let good = shelf.good()?;
+        let entry = self.entries.get_mut(plugin.name())?;
+        let good = entry.active()?;
         if good.digest() != plugin.digest() {
             return None;
         }
         self.refused.remove(plugin.name());
-        Some(shelf.restore(source, stamp))
+        Some(entry.restore(source, stamp))
     }
 
     /// Lets a version that fits its checks take over.
@@ -341,15 +341,15 @@ impl Catalog {
         fitting: Fitting,
         stamp: Option<Stamp>,
         now: Timestamp,
-    ) -> Shelved {
+    ) -> Recorded {
         let Fitting { plugin, bounds, .. } = fitting;
-        let shelved = self.shelve(wanted, LoadOutcome::Loaded(plugin), stamp, now);
-        if matches!(shelved, Shelved::Loaded(_)) {
+        let recorded = self.record_load(wanted, LoadOutcome::Loaded(plugin), stamp, now);
+        if matches!(recorded, Recorded::Loaded(_)) {
             for bound in bounds {
                 self.take_in(bound);
             }
         }
-        shelved
+        recorded
     }
 
     /// Adds a native check, or replaces the one of that name.
@@ -365,43 +365,40 @@ impl Catalog {
     /// What every check stands on now: those of the configuration, native ones, and those of
     /// plugins that were dropped in. A check whose plugin is the one it was bound to before is not
     /// bound again; one that is bound now takes its time.
-    pub(crate) fn standings(&mut self) -> Standings {
-        let mut standings = Standings::new();
+    pub(crate) fn states(&mut self) -> CheckStates {
+        let mut states = CheckStates::new();
         for (name, check) in self.checks() {
-            let standing = self.standing(&name, &check).unwrap_or_else(|unbound| {
+            let state = self.state(&name, &check).unwrap_or_else(|unbound| {
                 let bound = unbound.bind();
-                let standing = bound.standing.clone();
+                let state = bound.state.clone();
                 self.take_in(bound);
-                standing
+                state
             });
-            standings.entry(name).or_insert((check, standing));
+            states.entry(name).or_insert((check, state));
         }
         self.stand_ins.clear();
         let misnamed = self.files.misnamed().iter();
         for file in misnamed.filter(|_| self.config.plugins.auto) {
-            let name = file.stand_in(|name| standings.contains_key(name));
-            let standing = Standing::Failed(CheckError::Misnamed(file.message.clone()));
-            standings.insert(
-                name.clone(),
-                (Arc::clone(&self.said.unconfigured), standing),
-            );
+            let name = file.stand_in(|name| states.contains_key(name));
+            let state = CheckState::Failed(CheckError::Misnamed(file.message.clone()));
+            states.insert(name.clone(), (Arc::clone(&self.said.unconfigured), state));
             self.stand_ins.insert(name, file.clone());
         }
-        self.bound.retain(|name, _| standings.contains_key(name));
-        standings
+        self.bound.retain(|name, _| states.contains_key(name));
+        states
     }
 
     /// The checks that are yet to be bound, for somebody who has the time.
     pub(crate) fn unbound(&self) -> Vec<Unbound> {
         let checks = self.checks().into_iter();
         checks
-            .filter_map(|(name, check)| self.standing(&name, &check).err())
+            .filter_map(|(name, check)| self.state(&name, &check).err())
             .collect()
     }
 
     /// Takes in what came of binding a check.
     pub(crate) fn take_in(&mut self, bound: Bound) {
-        if matches!(bound.standing, Standing::Guest(_))
+        if matches!(bound.state, CheckState::Guest(_))
             && self.said.configured.contains_key(&bound.name)
         {
             let given = Given {

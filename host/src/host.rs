@@ -1,9 +1,9 @@
-//! The host: puts the rooms together, starts them, and takes them down in order.
+//! The host: puts the services together, starts them, and takes them down in order.
 
 mod background;
 mod builder;
 mod liveness;
-mod signs;
+mod status;
 
 use std::error::Error;
 use std::future::Future;
@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use self::background::Background;
 pub use self::builder::{HostBuilder, StartError};
 use self::liveness::Loops;
-pub use self::signs::Signs;
+pub use self::status::HostStatus;
 use crate::board::Board;
 use crate::catalog::{Names, RegisterError};
 use crate::check::{InvalidName, Severity, Status};
@@ -31,7 +31,7 @@ use crate::native::{IntoOutcome, NativeCheck};
 use crate::plugin::Sandbox;
 use crate::schedule::Schedule;
 use crate::sentry::Sentry;
-use crate::watch::{Notice, Reloader};
+use crate::watch::{Command, Reloader};
 
 /// A running host. Dropping it without [`Host::shutdown`] ends its runs where they are.
 pub struct Host {
@@ -43,7 +43,7 @@ pub struct Host {
     events: Events,
     metrics: Metrics,
     state: AppState,
-    notices: mpsc::UnboundedSender<Notice>,
+    commands: mpsc::UnboundedSender<Command>,
     names: Names,
     shutdown_grace: Duration,
     /// From here on the host is not ready.
@@ -87,7 +87,7 @@ impl Host {
         R: IntoOutcome,
     {
         let name = self.names.native(name)?;
-        self.tell(Notice::Register(name, NativeCheck::new(check)));
+        self.tell(Command::Register(name, NativeCheck::new(check)));
         Ok(())
     }
 
@@ -97,13 +97,13 @@ impl Host {
     ///
     /// A name that no check can have.
     pub fn unregister(&self, name: &str) -> Result<(), InvalidName> {
-        self.tell(Notice::Unregister(name.parse()?));
+        self.tell(Command::Unregister(name.parse()?));
         Ok(())
     }
 
     /// What asks this host to look at files and configuration now.
     pub fn reloader(&self) -> Reloader {
-        Reloader::new(self.notices.clone())
+        Reloader::new(self.commands.clone())
     }
 
     /// Where the service around the host counts: `GET /metrics` shows that with the host's own.
@@ -117,8 +117,8 @@ impl Host {
     }
 
     /// What tells how this host does, for whoever supervises the process.
-    pub fn signs(&self) -> Signs {
-        Signs::new(Arc::clone(&self.board), Arc::clone(&self.loops) as _)
+    pub fn status(&self) -> HostStatus {
+        HostStatus::new(Arc::clone(&self.board), Arc::clone(&self.loops) as _)
     }
 
     /// Waits until the first round is over: each check has a result, or `startup_grace` has passed.
@@ -195,9 +195,9 @@ impl Host {
         dropped
     }
 
-    fn tell(&self, notice: Notice) {
+    fn tell(&self, command: Command) {
         // The watcher ends after the host alone.
-        let _ = self.notices.send(notice);
+        let _ = self.commands.send(command);
     }
 }
 

@@ -6,12 +6,12 @@
 mod answer;
 mod auth;
 mod check;
-mod finish;
 mod health;
 mod live;
 mod metrics;
 mod names;
 mod not_found;
+mod page_layer;
 mod plugins;
 mod ready;
 mod reload;
@@ -38,8 +38,8 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::watch::{CatalogPage, Reloader};
 use auth::Access;
-use finish::Finish;
 use names::Names;
+use page_layer::PageLayer;
 
 /// What the pages read, made ready once; clones share it.
 #[derive(Clone)]
@@ -47,9 +47,9 @@ pub(crate) struct AppState(Arc<Site>);
 
 /// How the host itself does, for `GET /health/live` and `GET /metrics`. No plugin can change the
 /// former.
-pub(crate) trait Pulse: Send + Sync {
+pub(crate) trait HostStats: Send + Sync {
     /// The name of a loop of the host that stands still.
-    fn standing_still(&self) -> Option<&'static str>;
+    fn stalled_loop(&self) -> Option<&'static str>;
 
     /// Runs that are being made.
     fn runs_in_flight(&self) -> usize;
@@ -62,12 +62,12 @@ pub(crate) trait Pulse: Send + Sync {
 }
 
 /// What of the host the pages read and ask.
-pub(crate) struct Inside {
+pub(crate) struct PageDeps {
     pub(crate) board: Arc<Board>,
     pub(crate) catalog: CatalogPage,
     pub(crate) tools: ToolsPage,
     pub(crate) tokens: Tokens,
-    pub(crate) pulse: Arc<dyn Pulse>,
+    pub(crate) stats: Arc<dyn HostStats>,
     pub(crate) metrics: Metrics,
     pub(crate) events: Events,
     pub(crate) reloader: Reloader,
@@ -77,13 +77,13 @@ pub(crate) struct Inside {
 
 impl AppState {
     /// What the pages read, answered as `server` says.
-    pub(crate) fn new(server: &config::Server, inside: Inside) -> Self {
-        let Inside {
+    pub(crate) fn new(server: &config::Server, inside: PageDeps) -> Self {
+        let PageDeps {
             board,
             catalog,
             tools,
             tokens,
-            pulse,
+            stats,
             metrics,
             events,
             reloader,
@@ -100,7 +100,7 @@ impl AppState {
             names: Arc::new(Names(server.hosts.clone())),
             tools,
             catalog,
-            pulse,
+            stats,
             closing,
             metrics,
             events,
@@ -113,7 +113,7 @@ impl AppState {
 /// Everything that the host's own server answers: [`router`], an error for any other path, and one
 /// for requests by a name that is not the host's.
 pub(crate) fn site(state: AppState) -> Router {
-    let finish = Finish::new("other", &state.0.metrics, &state.0.events);
+    let finish = PageLayer::new("other", &state.0.metrics, &state.0.events);
     let names = Arc::clone(&state.0.names);
     let refused = any(names::misdirected).layer(finish.clone());
     let refused = Router::new().fallback_service(refused.with_state(Arc::clone(&names)));
@@ -143,7 +143,7 @@ struct Site {
     names: Arc<Names>,
     tools: ToolsPage,
     catalog: CatalogPage,
-    pulse: Arc<dyn Pulse>,
+    stats: Arc<dyn HostStats>,
     closing: CancellationToken,
     metrics: Metrics,
     events: Events,
@@ -187,7 +187,7 @@ impl Routes {
     /// Places a page, and says for whom it is. Its fallback is for everybody.
     fn place(self, route: &'static str, access: Access, page: MethodRouter<Arc<Site>>) -> Self {
         let site = &self.site;
-        let finish = Finish::new(route, &site.metrics, &site.events);
+        let finish = PageLayer::new(route, &site.metrics, &site.events);
         let guard = from_fn_with_state((Arc::clone(site), access), auth::guard);
         Self {
             router: self

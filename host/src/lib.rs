@@ -20,7 +20,7 @@
 //! # }
 //! ```
 //!
-//! A fact goes one way through the rooms: [`config`] → `catalog` → `schedule` → [`board`] → `http`,
+//! A fact goes one way through the services: [`config`] → `catalog` → `schedule` → [`board`] → `http`,
 //! and only `plugin` knows that WebAssembly exists.
 
 pub mod board;
@@ -46,7 +46,7 @@ mod watch;
 pub mod workbench;
 
 pub use catalog::RegisterError;
-pub use host::{Host, HostBuilder, Signs, StartError};
+pub use host::{Host, HostBuilder, HostStatus, StartError};
 pub use native::IntoOutcome;
 pub use sandbox_options::sandbox_options;
 pub use vitals_config as config;

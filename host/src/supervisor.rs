@@ -17,7 +17,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::net::UnixDatagram;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::Signs;
+use crate::HostStatus;
 use crate::config::Supervision;
 
 /// Tells the service manager how the host does; tells nobody where there is none. Cheap to clone.
@@ -70,16 +70,16 @@ impl Supervisor {
         self.tell("STOPPING=1").await;
     }
 
-    /// Says how the checks are whenever that changes, and gives the signs of life that the watchdog
+    /// Says how the checks are whenever that changes, and gives the heartbeats that the watchdog
     /// wants while each of the host's own loops turns. Returns at once where nobody listens, else
     /// never.
-    pub async fn keep_told(&self, signs: Signs) {
+    pub async fn keep_told(&self, status: HostStatus) {
         if self.socket.is_some() {
-            tokio::join!(self.feed(&signs), self.describe(&signs));
+            tokio::join!(self.feed(&status), self.describe(&status));
         }
     }
 
-    async fn feed(&self, signs: &Signs) {
+    async fn feed(&self, status: &HostStatus) {
         let Some(watchdog) = self.watchdog else {
             return;
         };
@@ -89,25 +89,25 @@ impl Supervisor {
         let mut stood_still = None;
         loop {
             ticks.tick().await;
-            let standing_still = signs.standing_still();
-            match standing_still {
+            let stalled_loop = status.stalled_loop();
+            match stalled_loop {
                 None => self.tell("WATCHDOG=1").await,
-                Some(name) if standing_still != stood_still => {
+                Some(name) if stalled_loop != stood_still => {
                     tracing::error!(r#loop = name, "watchdog is not fed, a loop stands still");
                 }
                 Some(_) => {}
             }
-            stood_still = standing_still;
+            stood_still = stalled_loop;
         }
     }
 
-    async fn describe(&self, signs: &Signs) {
+    async fn describe(&self, status: &HostStatus) {
         let mut ticks = interval(STATUS_PAUSE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = String::new();
         loop {
             ticks.tick().await;
-            let summary = signs.summary();
+            let summary = status.summary();
             if summary != told {
                 self.tell(&format!("STATUS={summary}")).await;
                 told = summary;
@@ -151,7 +151,7 @@ fn address(socket: &OsStr) -> Result<SocketAddr, NoSocket> {
 
 /// How often the status is looked at.
 const STATUS_PAUSE: Duration = Duration::from_secs(1);
-/// A watchdog that wants signs more often than a timer can give them gets as many as it can.
+/// A watchdog that wants heartbeats more often than a timer can give them gets as many as it can.
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
 /// How long a message may wait for room in the service manager's queue.
 const PATIENCE: Duration = Duration::from_secs(1);

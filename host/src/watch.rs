@@ -4,17 +4,17 @@
 //! nothing here decides what is healthy.
 
 mod arrivals;
-mod beat;
 mod configuration;
 mod directory;
 mod disk;
+mod heartbeat;
 mod judge;
 mod load;
 mod look;
+mod reconcile;
 mod reconfigure;
 mod reloader;
 mod reloads;
-mod settle;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -30,15 +30,15 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::beat::Beat;
 use self::configuration::Configuration;
 use self::directory::DirectoryWatch;
 use self::disk::{Disk, NotDone};
+pub(crate) use self::heartbeat::Heartbeat;
 use self::judge::{Arrival, Trial};
 use self::load::Loader;
+use self::reconcile::Applied;
 pub use self::reloader::{Reloader, ShutDown};
 use self::reloads::Reloads;
-use self::settle::Settled;
 use crate::board::Board;
 use crate::catalog::{Catalog, ConfigurationPage, Excess, LibraryError, Names};
 use crate::check::{CheckName, PluginName};
@@ -53,7 +53,7 @@ use vitals_io::panic_text;
 
 /// What the watcher is told.
 #[derive(Debug)]
-pub(crate) enum Notice {
+pub(crate) enum Command {
     /// A native check comes, or replaces the one of its name.
     Register(CheckName, NativeCheck),
     /// A native check goes.
@@ -64,7 +64,7 @@ pub(crate) enum Notice {
 }
 
 /// What the watcher keeps in line.
-pub(crate) struct Rooms {
+pub(crate) struct Services {
     pub(crate) sandbox: Sandbox,
     pub(crate) board: Arc<Board>,
     pub(crate) schedule: Arc<Schedule>,
@@ -72,10 +72,10 @@ pub(crate) struct Rooms {
     /// Which names native checks may have.
     pub(crate) names: Names,
     /// Turned while the watcher does.
-    pub(crate) beat: Arc<Beat>,
+    pub(crate) beat: Arc<Heartbeat>,
 }
 
-impl Rooms {
+impl Services {
     fn emit(&self, event: &Event<'_>) {
         self.publisher.events.emit(event);
     }
@@ -114,13 +114,13 @@ pub(crate) struct Watcher {
     catalog: Catalog,
     /// Made when the catalog changes.
     page: CatalogPage,
-    rooms: Rooms,
+    services: Services,
     /// Says that something may have changed on the disk; holds one word, which stands for all.
     look_soon: mpsc::Sender<()>,
     looks: mpsc::Receiver<()>,
-    notices: mpsc::UnboundedReceiver<Notice>,
-    /// Notices that were taken in and are not heeded yet.
-    heard: VecDeque<Notice>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    /// Commands that were taken in and are not heeded yet.
+    queued_commands: VecDeque<Command>,
     is_look_due: bool,
     directory: DirectoryWatch,
     /// The directories that links among the plugin files lead through.
@@ -146,11 +146,11 @@ pub(crate) struct Watcher {
     reloads: Reloads,
     /// First runs of new versions that are not on the board yet.
     trials: BTreeMap<CheckName, Trial>,
-    settled: BTreeMap<CheckName, Settled>,
+    applied: BTreeMap<CheckName, Applied>,
     /// Whether anything has changed since schedule and board were brought in line.
-    unsettled: bool,
+    needs_reconciling: bool,
     /// When that is done at the earliest, unless somebody waits for it.
-    settle_at: Instant,
+    reconcile_at: Instant,
     first_look: FirstLook,
 }
 
@@ -178,12 +178,12 @@ struct Clock {
 }
 
 impl Watcher {
-    /// A watcher that is told by the other end of `notices`.
+    /// A watcher that is told by the other end of `commands`.
     pub(crate) fn new(
         catalog: Catalog,
         sources: Option<Sources>,
-        rooms: Rooms,
-        notices: mpsc::UnboundedReceiver<Notice>,
+        services: Services,
+        commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
         let (look_soon, looks) = mpsc::channel(1);
         Self {
@@ -194,15 +194,15 @@ impl Watcher {
             linked: DirectoryWatch::new(look_soon.clone()),
             look_soon,
             looks,
-            notices,
-            heard: VecDeque::new(),
+            commands,
+            queued_commands: VecDeque::new(),
             is_look_due: false,
             disk: Disk::new(),
             library_error: None,
             excess: None,
             passed_over: BTreeSet::new(),
-            loader: Loader::new(rooms.sandbox.clone()),
-            rooms,
+            loader: Loader::new(services.sandbox.clone()),
+            services,
             arrivals: JoinSet::new(),
             tasks: HashMap::new(),
             loading: BTreeMap::new(),
@@ -210,9 +210,9 @@ impl Watcher {
             restart_needed: Vec::new(),
             reloads: Reloads::default(),
             trials: BTreeMap::new(),
-            settled: BTreeMap::new(),
-            unsettled: false,
-            settle_at: Instant::now(),
+            applied: BTreeMap::new(),
+            needs_reconciling: false,
+            reconcile_at: Instant::now(),
             first_look: FirstLook::Awaited,
         }
     }
@@ -234,7 +234,7 @@ impl Watcher {
                     // What was being taken in may be of a plugin that somebody waits for.
                     let loading = &self.loading;
                     self.reloads.wait_only_for(|name| loading.contains_key(name));
-                    self.unsettled = true;
+                    self.needs_reconciling = true;
                 },
             }
         }
@@ -249,62 +249,64 @@ impl Watcher {
             panic = panic.as_str(),
             "the host panicked while it looked after the plugins"
         );
-        self.rooms.panicked("while it looked after the plugins");
+        self.services.panicked("while it looked after the plugins");
     }
 
     /// Takes in all that there is to take in, then brings schedule and board in line once.
     async fn turn(&mut self, clock: &mut Clock) {
-        self.rooms.beat.turn();
-        let mut notices = Vec::new();
+        self.services.beat.turn();
+        let mut commands = Vec::new();
         tokio::select! {
             _ = clock.rescan.tick() => self.is_look_due = true,
-            _ = clock.beat.tick() => self.glance().await,
+            _ = clock.beat.tick() => self.poll_directories().await,
             Some(()) = self.looks.recv() => self.is_look_due = true,
-            _ = self.notices.recv_many(&mut notices, MOST_NOTICES) => self.heard.extend(notices),
+            _ = self.commands.recv_many(&mut commands, MOST_COMMANDS) => self.queued_commands.extend(commands),
             Some(arrival) = self.arrivals.join_next_with_id() => self.joined(arrival),
-            () = tokio::time::sleep_until(self.settle_at), if self.unsettled => {}
+            () = tokio::time::sleep_until(self.reconcile_at), if self.needs_reconciling => {}
         }
         if !self.trials.is_empty() {
-            // Before anything else is heard: the runs that were made count for what holds now.
-            self.settle().await;
+            // Before anything else is queued_commands: the runs that were made count for what holds now.
+            self.reconcile().await;
         }
-        self.heed().await;
-        for _ in 0..MOST_NOTICES {
+        self.handle_commands().await;
+        for _ in 0..MOST_COMMANDS {
             let Some(arrival) = self.arrivals.try_join_next_with_id() else {
                 break;
             };
-            self.rooms.beat.turn();
+            self.services.beat.turn();
             self.joined(arrival);
         }
         // Of many plugins that come one after another the most time goes to taking them in.
-        if self.unsettled && (!self.trials.is_empty() || Instant::now() >= self.settle_at) {
+        if self.needs_reconciling
+            && (!self.trials.is_empty() || Instant::now() >= self.reconcile_at)
+        {
             let started = Instant::now();
-            self.settle().await;
-            self.unsettled = false;
-            let pause = (started.elapsed() * SETTLE_SHARE).min(BEAT);
-            self.settle_at = Instant::now() + pause;
+            self.reconcile().await;
+            self.needs_reconciling = false;
+            let pause = (started.elapsed() * RECONCILE_SHARE).min(BEAT);
+            self.reconcile_at = Instant::now() + pause;
         }
-        if !self.unsettled {
+        if !self.needs_reconciling {
             self.reloads.answer(std::time::Instant::now());
             self.end_first_look();
         }
         clock.keep(self.catalog.config().plugins.rescan);
     }
 
-    /// Heeds what was heard. A program's own code may panic in it, where a check of its is dropped:
-    /// that costs the one notice.
-    async fn heed(&mut self) {
-        while let Some(notice) = self.heard.pop_front() {
-            match notice {
-                Notice::Register(name, check) => {
-                    self.unsettled = true;
+    /// Heeds what was queued_commands. A program's own code may panic in it, where a check of its is dropped:
+    /// that costs the one command.
+    async fn handle_commands(&mut self) {
+        while let Some(command) = self.queued_commands.pop_front() {
+            match command {
+                Command::Register(name, check) => {
+                    self.needs_reconciling = true;
                     self.catalog.register(name, check);
                 }
-                Notice::Unregister(name) => {
-                    self.unsettled = true;
+                Command::Unregister(name) => {
+                    self.needs_reconciling = true;
                     self.catalog.unregister(&name);
                 }
-                Notice::Reload(accepted, answer) => self.reload(accepted, answer).await,
+                Command::Reload(accepted, answer) => self.reload(accepted, answer).await,
             }
         }
         if self.is_look_due {
@@ -332,7 +334,7 @@ impl Watcher {
         what: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Option<String>> {
-        let beat = &self.rooms.beat;
+        let beat = &self.services.beat;
         let done = self.disk.call(patience, what, beat, work).await;
         done.map_err(|not_done| match not_done {
             NotDone::Panicked(panic) => {
@@ -341,7 +343,7 @@ impl Watcher {
             }
             NotDone::Hangs { why, is_news } => {
                 if is_news {
-                    self.rooms.emit(&Event::FileSystemHung);
+                    self.services.emit(&Event::FileSystemHung);
                 }
                 Some(why)
             }
@@ -357,7 +359,7 @@ impl Watcher {
     fn end_first_look(&mut self) {
         if self.first_look_ends() {
             self.first_look = FirstLook::Over;
-            self.rooms.board.all_placed();
+            self.services.board.all_placed();
         }
     }
 }
@@ -386,13 +388,13 @@ fn interval(period: Duration, first: Duration) -> Interval {
 
 /// How much longer it takes until schedule and board are brought in line once more than it took the last
 /// time: hardly anything where there are few checks.
-const SETTLE_SHARE: u32 = 9;
+const RECONCILE_SHARE: u32 = 9;
 const PANIC_BYTES: usize = 1 << 10;
 /// From one beat of the watcher to the next.
 const BEAT: Duration = Duration::from_secs(1);
-/// How many notices, and how many arrivals, are taken in at once, so that a program that registers
+/// How many commands, and how many arrivals, are taken in at once, so that a program that registers
 /// checks without end delays nobody.
-const MOST_NOTICES: usize = 1024;
+const MOST_COMMANDS: usize = 1024;
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::catalog::{Catalog, Files, LoadOutcome, Standing, Wanted};
+use crate::catalog::{Catalog, CheckState, Files, LoadOutcome, Wanted};
 use crate::check::{CheckName, Digest, PluginName, RunReport, Text};
 use crate::config::{CheckConfig, Config, Entry, Environment, Settings};
 use crate::plugin::{
@@ -101,12 +101,12 @@ impl Workbench {
         let directory = files.error().map(ToString::to_string);
         let excess = files.excess().map(|excess| excess.to_string());
         let directory = directory.into_iter().chain(excess).collect::<Vec<_>>();
-        let checks = self.catalog.standings().into_iter();
-        let failed = checks.filter_map(|(name, (_, standing))| match standing {
-            Standing::Failed(error) if error.names_check() => Some(error.to_string()),
-            Standing::Failed(error) => Some(format!("check `{name}`: {error}")),
+        let checks = self.catalog.states().into_iter();
+        let failed = checks.filter_map(|(name, (_, state))| match state {
+            CheckState::Failed(error) if error.names_check() => Some(error.to_string()),
+            CheckState::Failed(error) => Some(format!("check `{name}`: {error}")),
             // No program registers anything here, and none does when the command serves.
-            Standing::Absent(error) => Some(error.to_string()),
+            CheckState::NotRegistered(error) => Some(error.to_string()),
             _ => None,
         });
         directory.into_iter().chain(failed).collect()
@@ -115,15 +115,15 @@ impl Workbench {
     /// Each check with what it may reach, and each idle plugin with what it needs; after
     /// [`Workbench::problems`].
     pub fn summary(&mut self) -> Vec<(CheckName, Result<Vec<String>, String>)> {
-        let checks = self.catalog.standings().into_iter();
+        let checks = self.catalog.states().into_iter();
         checks
-            .filter_map(|(name, (_, standing))| match standing {
-                Standing::Guest(guest) => Some((name, Ok(guest.shown_grants()))),
-                Standing::Idle(error) => Some((name, Err(error.to_string()))),
-                Standing::Native(_)
-                | Standing::Loading
-                | Standing::Absent(_)
-                | Standing::Failed(_) => None,
+            .filter_map(|(name, (_, state))| match state {
+                CheckState::Guest(guest) => Some((name, Ok(guest.shown_grants()))),
+                CheckState::NeedsConfig(error) => Some((name, Err(error.to_string()))),
+                CheckState::Native(_)
+                | CheckState::Loading
+                | CheckState::NotRegistered(_)
+                | CheckState::Failed(_) => None,
             })
             .collect()
     }
@@ -138,15 +138,15 @@ impl Workbench {
         let dropped_in = |plugin: &PluginName| CheckName::module(plugin) == *name;
         self.load(|plugin| named.as_ref() == Some(plugin) || dropped_in(plugin))
             .await;
-        let mut standings = self.catalog.standings();
-        match standings.remove(name).map(|(_, standing)| standing) {
-            Some(Standing::Guest(guest)) => Ok(guest.plugin.run(guest.task(), None).await),
-            Some(Standing::Failed(error)) => Err(NotRun(error.to_string())),
-            Some(Standing::Idle(error)) => Err(NotRun(error.to_string())),
-            Some(Standing::Absent(error)) => Err(NotRun(error.to_string())),
-            Some(Standing::Native(_) | Standing::Loading) | None => {
+        let mut states = self.catalog.states();
+        match states.remove(name).map(|(_, state)| state) {
+            Some(CheckState::Guest(guest)) => Ok(guest.plugin.run(guest.task(), None).await),
+            Some(CheckState::Failed(error)) => Err(NotRun(error.to_string())),
+            Some(CheckState::NeedsConfig(error)) => Err(NotRun(error.to_string())),
+            Some(CheckState::NotRegistered(error)) => Err(NotRun(error.to_string())),
+            Some(CheckState::Native(_) | CheckState::Loading) | None => {
                 let disabled = config.checks.get(name).is_some_and(|check| !check.enabled);
-                let known: Vec<_> = standings.keys().map(|name| format!("`{name}`")).collect();
+                let known: Vec<_> = states.keys().map(|name| format!("`{name}`")).collect();
                 Err(NotRun(match (disabled, known.is_empty()) {
                     (true, _) => format!("check `{name}` is not enabled: set `enabled = true`"),
                     (false, true) => format!("there is no check `{name}`; there are none at all"),
@@ -254,7 +254,7 @@ impl Workbench {
                 }
             };
             self.catalog
-                .shelve(&wanted, outcome, None, Timestamp::now());
+                .record_load(&wanted, outcome, None, Timestamp::now());
         }
         self.sandbox.kept().await;
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Catalog, Standing};
+use super::{Catalog, CheckState};
 use crate::check::{CheckName, PluginName};
 use crate::config::{CheckConfig, Config};
 use crate::reload::CheckChanges;
@@ -68,12 +68,11 @@ impl Catalog {
         self.config = config;
         self.revision.0 += 1;
         self.bound.retain(|_, bound| {
-            matches!(bound.standing, Standing::Guest(_))
-                && !bound.trusts(changed_roots, other_roots)
+            matches!(bound.state, CheckState::Guest(_)) && !bound.trusts(changed_roots, other_roots)
         });
         if other_secrets {
             for bound in self.bound.values() {
-                if let Standing::Guest(guest) = &bound.standing {
+                if let CheckState::Guest(guest) = &bound.state {
                     guest.renew_secrets(&self.config.secrets);
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::baseline::Baseline;
-use super::standing::{Bound, GuestCheck, Standing, Unbound, bind_all};
+use super::check_state::{Bound, CheckState, GuestCheck, Unbound, bind_all};
 use super::{BindError, Catalog, Source};
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::CheckConfig;
@@ -58,13 +58,13 @@ impl Catalog {
         accepted: &BTreeSet<CheckName>,
     ) -> Candidate {
         let name = plugin.name();
-        let shelf = self.shelves.get(name);
+        let entry = self.entries.get(name);
         let checks = self.checks_on(name, source);
         let runs = |name: &CheckName| {
             let bound = self.bound.get(name);
-            bound.is_some_and(|bound| matches!(bound.standing, Standing::Guest(_)))
+            bound.is_some_and(|bound| matches!(bound.state, CheckState::Guest(_)))
         };
-        let serves = shelf.is_some_and(|shelf| shelf.good().is_some());
+        let serves = entry.is_some_and(|entry| entry.active().is_some());
         let names = checks.iter().map(|(name, _)| name);
         let running = names.filter(|name| serves && runs(name)).cloned().collect();
         let mut accepted = accepted.clone();
@@ -108,16 +108,16 @@ impl Catalog {
     /// Files that are to be looked at once more, because what they were refused for may hold no
     /// longer.
     pub(crate) fn forget_refusals(&mut self) {
-        for shelf in self.shelves.values_mut() {
-            shelf.retry_if(LoadError::depends_on_configuration);
+        for entry in self.entries.values_mut() {
+            entry.retry_if(LoadError::depends_on_configuration);
         }
     }
 
     /// Files whose failure may pass are to be loaded once more at the next look, however long they were
     /// to rest.
     pub(crate) fn retry_failures(&mut self) {
-        for shelf in self.shelves.values_mut() {
-            shelf.retry_if(LoadError::may_pass);
+        for entry in self.entries.values_mut() {
+            entry.retry_if(LoadError::may_pass);
         }
     }
 }
@@ -137,15 +137,15 @@ impl Candidate {
     /// that a check which runs now would not run on, and one that no check could try. Blocks.
     pub(crate) fn fit(self) -> Result<Fitting, LoadError> {
         let bounds = bind_all(self.checks);
-        let fits = |bound: &Bound| matches!(bound.standing, Standing::Guest(_));
+        let fits = |bound: &Bound| matches!(bound.state, CheckState::Guest(_));
         let is_tried = bounds.iter().any(fits);
         for bound in &bounds {
             let is_running = self.running.contains(&bound.name);
-            let why = match &bound.standing {
-                Standing::Failed(error) if is_running || self.serves && !is_tried => {
+            let why = match &bound.state {
+                CheckState::Failed(error) if is_running || self.serves && !is_tried => {
                     error.to_string()
                 }
-                Standing::Idle(error) if is_running => error.to_string(),
+                CheckState::NeedsConfig(error) if is_running => error.to_string(),
                 _ => continue,
             };
             return Err(LoadError::Unfit {
@@ -169,8 +169,8 @@ impl Fitting {
     /// does not say otherwise.
     pub(crate) fn trials(&self) -> Vec<(CheckName, Arc<GuestCheck>)> {
         let bounds = self.bounds.iter();
-        let trial = |bound: &Bound| match &bound.standing {
-            Standing::Guest(guest) if self.serves && bound.check.schedule.trial => {
+        let trial = |bound: &Bound| match &bound.state {
+            CheckState::Guest(guest) if self.serves && bound.check.schedule.trial => {
                 Some((bound.name.clone(), Arc::clone(guest)))
             }
             _ => None,

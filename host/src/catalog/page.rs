@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::files::Misnamed;
-use super::{Catalog, Excess, Shelf, Source, Standing, Standings};
+use super::{Catalog, CheckState, CheckStates, Excess, PluginEntry, Source};
 use crate::check::{CheckName, Digest, PluginName, Text};
 use crate::config::Origin;
 
@@ -77,23 +77,23 @@ struct CheckPage {
 
 impl Catalog {
     /// The answer to `GET /plugins`.
-    pub(crate) fn page(&self, standings: &Standings, configuration: ConfigurationPage) -> Bytes {
+    pub(crate) fn page(&self, states: &CheckStates, configuration: ConfigurationPage) -> Bytes {
         let mut idle: BTreeMap<PluginName, String> = BTreeMap::new();
         let mut checks: BTreeMap<PluginName, Vec<_>> = BTreeMap::new();
-        for (name, (check, standing)) in standings {
+        for (name, (check, state)) in states {
             let Some(plugin) = &check.plugin else {
                 continue;
             };
-            let grants = match standing {
-                Standing::Idle(needs) => {
+            let grants = match state {
+                CheckState::NeedsConfig(needs) => {
                     idle.insert(plugin.clone(), needs.to_string());
                     continue;
                 }
-                Standing::Guest(guest) => guest.shown_grants(),
-                Standing::Native(_)
-                | Standing::Loading
-                | Standing::Absent(_)
-                | Standing::Failed(_) => Vec::new(),
+                CheckState::Guest(guest) => guest.shown_grants(),
+                CheckState::Native(_)
+                | CheckState::Loading
+                | CheckState::NotRegistered(_)
+                | CheckState::Failed(_) => Vec::new(),
             };
             let check = CheckPage {
                 name: name.clone(),
@@ -101,36 +101,36 @@ impl Catalog {
             };
             checks.entry(plugin.clone()).or_default().push(check);
         }
-        let plugin = |(name, shelf): (&PluginName, &Shelf)| {
-            let good = shelf.good();
+        let plugin = |(name, entry): (&PluginName, &PluginEntry)| {
+            let good = entry.active();
             let needs = idle.remove(name);
             PluginPage {
                 name: String::from(name.clone()),
-                state: match (good, shelf.error(), &needs) {
+                state: match (good, entry.error(), &needs) {
                     (Some(_), _, Some(_)) => State::Idle,
                     (Some(_), _, None) => State::Loaded,
                     (None, Some(_), _) => State::Failed,
                     (None, None, _) => State::Loading,
                 },
-                source: shelf.source(),
-                path: shelf.path().display().to_string(),
+                source: entry.source(),
+                path: entry.path().display().to_string(),
                 code: good.map(|plugin| plugin.description().code.clone()),
                 version: good.map(|plugin| plugin.description().version.clone()),
                 summary: good.map(|plugin| plugin.description().summary.to_string()),
                 digest: good.map(|plugin| plugin.digest()),
                 size_bytes: good.map(|plugin| plugin.size()),
-                generation: shelf.generation(),
-                loaded_at: shelf
+                generation: entry.generation(),
+                loaded_at: entry
                     .since()
                     .and_then(|at| Timestamp::from_second(at.as_second()).ok()),
                 compile_ms: good.map(|plugin| plugin.compile_time().as_secs_f64() * 1e3),
                 checks: checks.remove(name).unwrap_or_default(),
-                last_error: shelf.error().map(ToString::to_string),
+                last_error: entry.error().map(ToString::to_string),
                 needs,
             }
         };
         let misnamed = self.stand_ins.iter().map(PluginPage::misnamed);
-        let plugins = self.shelves.iter().map(plugin).chain(misnamed).collect();
+        let plugins = self.entries.iter().map(plugin).chain(misnamed).collect();
         let error = self.files.error().map(ToString::to_string);
         let readable = error.is_none();
         let excess = self.files.excess();

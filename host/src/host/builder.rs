@@ -12,14 +12,14 @@ use tokio_util::task::TaskTracker;
 
 use super::Host;
 use super::background::Background;
-use super::liveness::{Beats, Loops, sweep};
+use super::liveness::{Heartbeats, Loops, sweep};
 use crate::board::Board;
 use crate::catalog::{Catalog, Names, RegisterError};
 use crate::check::{CheckName, ErrorTracker};
 use crate::config::{Config, Environment, OutOfBounds, Sources};
 use crate::event_log::EventLog;
 use crate::events::{Events, Sink};
-use crate::http::{AppState, Inside, Tokens, ToolsPage};
+use crate::http::{AppState, PageDeps, Tokens, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::notify::Notifier;
@@ -28,7 +28,7 @@ use crate::publisher::Publisher;
 use crate::sandbox_options::sandbox_options;
 use crate::schedule::{Results, Schedule};
 use crate::sentry::{NoReports, Sentry};
-use crate::watch::{Reloader, Rooms, Watcher};
+use crate::watch::{Reloader, Services, Watcher};
 
 /// A host that is being set up.
 #[derive(Debug, Default)]
@@ -228,8 +228,8 @@ fn assemble(
     for (name, check) in natives {
         catalog.register(name, check);
     }
-    let beats = Beats::default();
-    let rooms = Rooms {
+    let beats = Heartbeats::default();
+    let services = Services {
         sandbox: sandbox.clone(),
         board: Arc::clone(&board),
         schedule: Arc::clone(&schedule),
@@ -237,18 +237,18 @@ fn assemble(
         names: names.clone(),
         beat: Arc::clone(&beats.watcher),
     };
-    let (notices, received) = mpsc::unbounded_channel();
-    let watcher = Watcher::new(catalog, sources, rooms, received);
+    let (commands, received) = mpsc::unbounded_channel();
+    let watcher = Watcher::new(catalog, sources, services, received);
     let loops = Arc::new(Loops::new(sandbox.clone(), Arc::clone(&schedule), beats));
-    let inside = Inside {
+    let inside = PageDeps {
         board: Arc::clone(&board),
         catalog: watcher.page(),
         tools,
         tokens,
-        pulse: Arc::clone(&loops) as _,
+        stats: Arc::clone(&loops) as _,
         metrics: metrics.clone(),
         events: events.clone(),
-        reloader: Reloader::new(notices.clone()),
+        reloader: Reloader::new(commands.clone()),
         closing: closing.clone(),
     };
     let state = AppState::new(&config.server, inside);
@@ -274,7 +274,7 @@ fn assemble(
         events,
         metrics,
         state,
-        notices,
+        commands,
         names,
         shutdown_grace: config.server.shutdown_grace,
         closing,

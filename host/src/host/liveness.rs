@@ -7,33 +7,33 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::board::EXPIRY_SWEEP;
-use crate::http::Pulse;
+use crate::http::HostStats;
 use crate::plugin::Sandbox;
 use crate::publisher::Publisher;
 use crate::schedule::Schedule;
-use crate::watch::Beat;
+use crate::watch::Heartbeat;
 
 /// The loops that must turn.
 pub(super) struct Loops {
     sandbox: Sandbox,
     schedule: Arc<Schedule>,
-    beats: Beats,
+    beats: Heartbeats,
 }
 
 /// When those that live on tasks last turned.
 #[derive(Debug, Default)]
-pub(super) struct Beats {
+pub(super) struct Heartbeats {
     /// The runtime that the host was started in, where the loops of native checks live.
-    schedule: Arc<Beat>,
+    schedule: Arc<Heartbeat>,
     /// The guest threads, where the loops of guests' checks live.
-    guests: Arc<Beat>,
+    guests: Arc<Heartbeat>,
     /// The sweep over old results.
-    sweep: Arc<Beat>,
-    pub(super) watcher: Arc<Beat>,
+    sweep: Arc<Heartbeat>,
+    pub(super) watcher: Arc<Heartbeat>,
 }
 
 impl Loops {
-    pub(super) fn new(sandbox: Sandbox, schedule: Arc<Schedule>, beats: Beats) -> Self {
+    pub(super) fn new(sandbox: Sandbox, schedule: Arc<Schedule>, beats: Heartbeats) -> Self {
         Self {
             sandbox,
             schedule,
@@ -59,10 +59,10 @@ impl Loops {
     }
 }
 
-impl Beats {
+impl Heartbeats {
     /// The first of the loops that has not turned for too long at the moment `now`; one that others
     /// depend on comes before them.
-    fn standing_still(&self, since_epoch: Duration, now: Instant) -> Option<&'static str> {
+    fn stalled_loop(&self, since_epoch: Duration, now: Instant) -> Option<&'static str> {
         let loops = [
             ("epoch", since_epoch),
             ("schedule", self.schedule.since(now)),
@@ -75,10 +75,10 @@ impl Beats {
     }
 }
 
-impl Pulse for Loops {
-    fn standing_still(&self) -> Option<&'static str> {
+impl HostStats for Loops {
+    fn stalled_loop(&self) -> Option<&'static str> {
         let since_epoch = self.sandbox.since_last_epoch_tick();
-        self.beats.standing_still(since_epoch, Instant::now())
+        self.beats.stalled_loop(since_epoch, Instant::now())
     }
 
     fn runs_in_flight(&self) -> usize {
@@ -94,7 +94,7 @@ impl Pulse for Loops {
     }
 }
 
-async fn keep_beating(beat: Arc<Beat>, stop: CancellationToken) {
+async fn keep_beating(beat: Arc<Heartbeat>, stop: CancellationToken) {
     loop {
         beat.turn();
         tokio::select! {
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn each_loop_whose_beat_is_withheld_is_named_until_it_goes_on() {
-        let beats = Beats::default();
+        let beats = Heartbeats::default();
         let all = [&beats.schedule, &beats.guests, &beats.sweep, &beats.watcher];
         let mut now = Instant::now();
         let names = ["schedule", "guests", "sweep", "watcher"];
@@ -145,18 +145,18 @@ mod tests {
                 beat.turn_at(now);
             }
             now += STILL + Duration::from_secs(1);
-            assert!(beats.standing_still(Duration::ZERO, now).is_some());
+            assert!(beats.stalled_loop(Duration::ZERO, now).is_some());
             for (number, beat) in all.iter().enumerate() {
                 if number != withheld {
                     beat.turn_at(now);
                 }
             }
-            assert_eq!(beats.standing_still(Duration::ZERO, now), Some(name));
+            assert_eq!(beats.stalled_loop(Duration::ZERO, now), Some(name));
             all[withheld].turn_at(now);
-            assert_eq!(beats.standing_still(Duration::ZERO, now), None);
+            assert_eq!(beats.stalled_loop(Duration::ZERO, now), None);
         }
         let long = STILL + Duration::from_millis(1);
-        assert_eq!(beats.standing_still(long, now), Some("epoch"));
-        assert_eq!(beats.standing_still(STILL, now), None);
+        assert_eq!(beats.stalled_loop(long, now), Some("epoch"));
+        assert_eq!(beats.stalled_loop(STILL, now), None);
     }
 }

@@ -11,7 +11,7 @@ use super::{Site, answer};
 
 /// 200 while every loop turns; else 503 with the one that stands still.
 pub(super) async fn live(State(site): State<Arc<Site>>) -> Response {
-    match site.pulse.standing_still() {
+    match site.stats.stalled_loop() {
         None => answer::json(StatusCode::OK, r#"{"status":"alive"}"#),
         Some(name) => {
             let body = json!({"status": "stalled", "loop": name});

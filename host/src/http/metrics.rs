@@ -39,9 +39,9 @@ impl Site {
             health,
             ready: self.is_ready(health),
             directory_readable: self.board.directory_is_readable(),
-            runs_in_flight: self.pulse.runs_in_flight(),
-            max_runs: self.pulse.max_runs(),
-            epoch_ticks: self.pulse.epoch_ticks(),
+            runs_in_flight: self.stats.runs_in_flight(),
+            max_runs: self.stats.max_runs(),
+            epoch_ticks: self.stats.epoch_ticks(),
         }
     }
 }

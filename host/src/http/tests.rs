@@ -17,7 +17,7 @@ use crate::check::Status;
 use crate::config::{Config, Details, Server};
 use crate::events::{ConfigurationApplied, Event, Sink as _};
 use crate::reload::CheckChanges;
-use rig::{FakePulse, Rig};
+use rig::{FakeStats, Rig};
 
 fn guarded(token: Option<&str>) -> Server {
     let admin_token = token.map(Into::into);
@@ -176,7 +176,7 @@ async fn live_names_the_loop_that_stands_still() {
         .is(200, r#"{"status":"alive"}"#);
     let rig = Rig::with(
         &Server::default(),
-        FakePulse(Some("epoch")),
+        FakeStats(Some("epoch")),
         Metrics::disabled(),
     );
     rig.get("/health/live")
@@ -264,7 +264,7 @@ async fn metrics_say_how_to_enable_them() {
 async fn metrics_show_the_moment_and_what_was_asked() {
     let rig = Rig::with(
         &Server::default(),
-        FakePulse(None),
+        FakeStats(None),
         Metrics::enabled("0.1.0", "48.0.8"),
     );
     rig.post("database", Status::Unhealthy);

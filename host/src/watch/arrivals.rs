@@ -9,7 +9,7 @@ use tokio::task::{Id, JoinError};
 use super::Watcher;
 use super::judge::{Arrival, Judged, judge};
 use super::load::{self, Load};
-use crate::catalog::{LoadOutcome, Restored, Shelf, Shelved, Stamp, Wanted};
+use crate::catalog::{LoadOutcome, PluginEntry, Recorded, Restored, Stamp, Wanted};
 use crate::check::{CheckName, PluginName};
 use crate::events::Event;
 use crate::plugin::{LoadError, Plugin};
@@ -79,14 +79,14 @@ impl Watcher {
                         });
                     }
                     Some(Restored::Unchanged) => {}
-                    Some(Restored::Moved) => self.unsettled = true,
-                    Some(Restored::Mended) => {
-                        self.rooms.emit(&Event::PluginRecovered {
+                    Some(Restored::Moved) => self.needs_reconciling = true,
+                    Some(Restored::Recovered) => {
+                        self.services.emit(&Event::PluginRecovered {
                             plugin: name,
                             version: &plugin.description().version,
                             digest: plugin.digest(),
                         });
-                        self.unsettled = true;
+                        self.needs_reconciling = true;
                     }
                 }
             }
@@ -114,7 +114,7 @@ impl Watcher {
                 let is_due = is_there && self.again.contains_key(&wanted.name);
                 // It was away for a moment.
                 if !(is_unread && is_due) {
-                    self.shelve(&wanted, outcome, stamp);
+                    self.record_load(&wanted, outcome, stamp);
                 }
             }
         }
@@ -143,7 +143,7 @@ impl Watcher {
             plugin,
         } = to_judge;
         let candidate = self.catalog.candidate(plugin, wanted.source, accepted);
-        let schedule = Arc::clone(&self.rooms.schedule);
+        let schedule = Arc::clone(&self.services.schedule);
         let name = wanted.name.clone();
         let judged = judge(wanted, stamp, candidate, schedule);
         let judged = self.arrivals.spawn(async { Arrival::Judged(judged.await) });
@@ -164,18 +164,18 @@ impl Watcher {
                 let refusal = LoadOutcome::Failed(Some(plugin.digest()), error);
                 let facts = load::facts(&refusal).of(&plugin);
                 let now = Timestamp::now();
-                let shelved = self.catalog.shelve(&wanted, refusal, stamp, now);
-                self.tell(&wanted, shelved, &facts);
+                let recorded = self.catalog.record_load(&wanted, refusal, stamp, now);
+                self.tell(&wanted, recorded, &facts);
             }
             Ok(passed) => {
                 for _ in 0..passed.fitting.panics() {
-                    self.rooms.panicked(load::SETTINGS);
+                    self.services.panicked(load::SETTINGS);
                 }
                 let facts = load::facts(&LoadOutcome::Loaded(plugin));
                 let now = Timestamp::now();
-                let shelved = self.catalog.install(&wanted, passed.fitting, stamp, now);
-                self.tell(&wanted, shelved, &facts);
-                if matches!(shelved, Shelved::Loaded(_)) {
+                let recorded = self.catalog.install(&wanted, passed.fitting, stamp, now);
+                self.tell(&wanted, recorded, &facts);
+                if matches!(recorded, Recorded::Loaded(_)) {
                     let trials = passed.trials.into_iter();
                     self.trials
                         .extend(trials.map(|trial| (trial.check.clone(), trial)));
@@ -184,45 +184,45 @@ impl Watcher {
         }
     }
 
-    fn shelve(&mut self, wanted: &Wanted, outcome: LoadOutcome, stamp: Option<Stamp>) {
+    fn record_load(&mut self, wanted: &Wanted, outcome: LoadOutcome, stamp: Option<Stamp>) {
         let facts = load::facts(&outcome);
         let now = Timestamp::now();
-        let shelved = self.catalog.shelve(wanted, outcome, stamp, now);
-        self.tell(wanted, shelved, &facts);
+        let recorded = self.catalog.record_load(wanted, outcome, stamp, now);
+        self.tell(wanted, recorded, &facts);
     }
 
-    fn tell(&mut self, wanted: &Wanted, shelved: Shelved, facts: &load::Facts) {
-        let shelf = self.catalog.shelf(&wanted.name);
-        let serving = shelf.and_then(|shelf| Some(shelf.good()?.digest()));
-        load::report(wanted, shelved, facts, serving, &self.rooms);
-        self.unsettled |= shelved != Shelved::Unchanged;
-        let outcome = match shelved {
-            Shelved::Loaded(_) => PluginOutcome::Loaded,
-            Shelved::Failed => PluginOutcome::Refused,
-            Shelved::Unchanged => return,
+    fn tell(&mut self, wanted: &Wanted, recorded: Recorded, facts: &load::Facts) {
+        let entry = self.catalog.entry(&wanted.name);
+        let serving = entry.and_then(|entry| Some(entry.active()?.digest()));
+        load::report(wanted, recorded, facts, serving, &self.services);
+        self.needs_reconciling |= recorded != Recorded::Unchanged;
+        let outcome = match recorded {
+            Recorded::Loaded(_) => PluginOutcome::Loaded,
+            Recorded::Failed => PluginOutcome::Refused,
+            Recorded::Unchanged => return,
         };
-        if let Some(shelf) = self.catalog.shelf(&wanted.name) {
+        if let Some(entry) = self.catalog.entry(&wanted.name) {
             self.reloads
-                .record(&reload_of(&wanted.name, shelf, outcome));
+                .record(&reload_of(&wanted.name, entry, outcome));
         }
     }
 
     /// What there is to say of a plugin whose newest file does not serve.
     pub(super) fn refused(&self, name: &PluginName) -> Option<PluginReload> {
-        let shelf = self.catalog.shelf(name)?;
-        shelf.error()?;
-        Some(reload_of(name, shelf, PluginOutcome::Refused))
+        let entry = self.catalog.entry(name)?;
+        entry.error()?;
+        Some(reload_of(name, entry, PluginOutcome::Refused))
     }
 }
 
-fn reload_of(name: &PluginName, shelf: &Shelf, outcome: PluginOutcome) -> PluginReload {
-    let good = shelf.good();
+fn reload_of(name: &PluginName, entry: &PluginEntry, outcome: PluginOutcome) -> PluginReload {
+    let good = entry.active();
     PluginReload {
         name: name.to_string(),
         outcome,
         version: good.map(|plugin| plugin.description().version.clone()),
         digest: good.map(|plugin| plugin.digest().to_string()),
-        generation: shelf.generation(),
-        error: shelf.error().map(ToString::to_string),
+        generation: entry.generation(),
+        error: entry.error().map(ToString::to_string),
     }
 }

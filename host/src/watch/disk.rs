@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_lite::FutureExt as _;
 use tokio::time::Instant;
 
-use super::{BEAT, Beat};
+use super::{BEAT, Heartbeat};
 use crate::blocking_pool::{BlockingPool, PoolError, Work};
 
 /// Threads for the disk, and what hangs there.
@@ -51,7 +51,7 @@ impl Disk {
         &mut self,
         patience: Duration,
         what: &str,
-        beat: &Beat,
+        beat: &Heartbeat,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, NotDone> {
         let call = AssertUnwindSafe(self.pool.run(what, work)).catch_unwind();
@@ -107,7 +107,7 @@ mod tests {
     async fn what_hangs_is_given_up_and_asked_again_once_it_answers() {
         let mut disk = Disk::new();
         let (brief, long) = (Duration::from_millis(50), Duration::from_mins(1));
-        let beat = Beat::default();
+        let beat = Heartbeat::default();
         let (release, held) = mpsc::channel::<()>();
         let hung = disk.call(brief, "it", &beat, move || held.recv()).await;
         assert!(matches!(hung, Err(NotDone::Hangs { is_news: true, .. })));
@@ -126,7 +126,7 @@ mod tests {
     async fn the_loop_beats_while_it_waits() {
         let mut disk = Disk::new();
         let patience = BEAT + Duration::from_millis(100);
-        let beat = Beat::default();
+        let beat = Heartbeat::default();
         let (_release, held) = mpsc::channel::<()>();
         let started = std::time::Instant::now();
         let hung = disk.call(patience, "it", &beat, move || held.recv()).await;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_lite::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Rooms;
+use super::Services;
 use super::directory::DEBOUNCE;
 use crate::blocking_pool::{BlockingPool, PoolError, Work};
-use crate::catalog::{LoadOutcome, Seen, Shelved, Stamp, Wanted};
+use crate::catalog::{LoadOutcome, Recorded, Seen, Stamp, Wanted};
 use crate::check::{Digest, PluginName};
 use crate::events::{Event, PluginLoaded, PluginRejected};
 use crate::plugin::{LoadError, Plugin, Sandbox};
@@ -265,18 +265,18 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
 /// Emits it, once for each change; `active` is the version that is from here on.
 pub(super) fn report(
     wanted: &Wanted,
-    shelved: Shelved,
+    recorded: Recorded,
     facts: &Facts,
     active: Option<Digest>,
-    rooms: &Rooms,
+    services: &Services,
 ) {
     let (plugin, path) = (&wanted.name, wanted.path.as_path());
     if matches!(facts.error, Some(LoadError::Panic(_))) {
-        rooms.panicked("while it loaded a plugin");
+        services.panicked("while it loaded a plugin");
     }
-    match (shelved, facts.digest, &facts.error) {
-        (Shelved::Loaded(generation), Some(digest), _) => {
-            rooms.emit(&Event::PluginLoaded(&PluginLoaded {
+    match (recorded, facts.digest, &facts.error) {
+        (Recorded::Loaded(generation), Some(digest), _) => {
+            services.emit(&Event::PluginLoaded(&PluginLoaded {
                 plugin,
                 version: &facts.version,
                 digest,
@@ -285,8 +285,8 @@ pub(super) fn report(
                 path,
             }));
         }
-        (Shelved::Failed, digest, Some(error)) => {
-            rooms.emit(&Event::PluginRejected(&PluginRejected {
+        (Recorded::Failed, digest, Some(error)) => {
+            services.emit(&Event::PluginRejected(&PluginRejected {
                 plugin,
                 version: Some(facts.version.as_str()).filter(|version| !version.is_empty()),
                 digest,

@@ -16,7 +16,7 @@ use crate::events::Event;
 impl Watcher {
     /// Looks at the directories if one of them has come or gone, or is another one; or if they hung and
     /// do no longer.
-    pub(super) async fn glance(&mut self) {
+    pub(super) async fn poll_directories(&mut self) {
         let directory = self.directory.clone();
         let hung = self.disk.hangs(DIRECTORIES);
         let is_another = self
@@ -42,7 +42,7 @@ impl Watcher {
         self.report_library(&files);
         let taken = self.catalog.set_files(files);
         for plugin in &taken.gone {
-            self.rooms.emit(&Event::PluginRemoved { plugin });
+            self.services.emit(&Event::PluginRemoved { plugin });
             self.reloads.record(&reloads::removed(plugin));
         }
         if pace == Pace::Now {
@@ -50,10 +50,10 @@ impl Watcher {
         }
         self.report_passed_over();
         for wanted in self.catalog.wanted() {
-            self.rooms.beat.turn();
+            self.services.beat.turn();
             self.begin(wanted, accepted.clone());
         }
-        self.unsettled |= taken.is_change || self.first_look == FirstLook::Awaited;
+        self.needs_reconciling |= taken.is_change || self.first_look == FirstLook::Awaited;
         if self.first_look == FirstLook::Awaited {
             self.first_look = FirstLook::Loading;
         }
@@ -114,9 +114,9 @@ impl Watcher {
             return;
         }
         let name = wanted.name.clone();
-        let shelf = self.catalog.shelf(&name);
-        let seen = shelf
-            .map(|shelf| shelf.seen(Timestamp::now()))
+        let entry = self.catalog.entry(&name);
+        let seen = entry
+            .map(|entry| entry.seen(Timestamp::now()))
             .unwrap_or_default();
         let stamp = wanted.stamp;
         let stamp = stamp.filter(|stamp| stamp.is_settled(SystemTime::now()));
@@ -136,13 +136,13 @@ impl Watcher {
     /// A plugin comes from the other directory from here on: what runs then may be of somebody else.
     fn report_move(&mut self, wanted: &Wanted, before: Source) {
         let (from, to) = (before.to_string(), wanted.source.to_string());
-        self.rooms.emit(&Event::PluginMoved {
+        self.services.emit(&Event::PluginMoved {
             plugin: &wanted.name,
             from: &from,
             to: &to,
             path: &wanted.path,
         });
-        self.unsettled = true;
+        self.needs_reconciling = true;
     }
 
     /// Says of which plugins a file in the plugins directory is not used, because checks that don't say
@@ -161,7 +161,7 @@ impl Watcher {
     fn report_directory(&mut self, files: &Files) {
         let path = shown_path(&self.catalog.config().plugins.dir);
         let path = path.as_str();
-        let was_readable = self.rooms.board.directory_is_readable();
+        let was_readable = self.services.board.directory_is_readable();
         match files.error() {
             Some(error) if was_readable => tracing::error!(
                 path,
@@ -189,7 +189,9 @@ impl Watcher {
             (None, Some(_)) => tracing::info!(path, "plugins directory is small enough again"),
             _ => {}
         }
-        self.rooms.board.set_directory(readable, excess.is_none());
+        self.services
+            .board
+            .set_directory(readable, excess.is_none());
         self.excess = excess;
     }
 

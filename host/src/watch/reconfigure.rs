@@ -70,12 +70,12 @@ impl Watcher {
             }
             Found::Wrong(errors) => {
                 let path = self.configuration.as_ref().and_then(Configuration::path);
-                self.rooms.emit(&Event::ConfigurationRejected {
+                self.services.emit(&Event::ConfigurationRejected {
                     path: path.as_deref(),
                     errors: &errors,
                 });
                 self.reloads.refused(&errors);
-                self.unsettled = true;
+                self.needs_reconciling = true;
             }
             Found::Another(config, changed_roots) => self.apply(*config, &changed_roots),
         }
@@ -90,9 +90,9 @@ impl Watcher {
             && config.says_the_same(&running);
         let config = Arc::new(config);
         let changes = self.catalog.apply(Arc::clone(&config), changed_roots);
-        self.rooms.names.set(&config);
+        self.services.names.set(&config);
         let path = self.configuration.as_ref().and_then(Configuration::path);
-        self.rooms
+        self.services
             .emit(&Event::ConfigurationApplied(&ConfigurationApplied {
                 config: &config,
                 is_change: !is_same,
@@ -108,7 +108,7 @@ impl Watcher {
             self.reloads.applied(&changes, &restart_needed);
         }
         self.restart_needed = restart_needed;
-        self.unsettled = true;
+        self.needs_reconciling = true;
     }
 }
 

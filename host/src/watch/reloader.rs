@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Notice;
+use super::Command;
 use crate::check::CheckName;
 use crate::reload::Reload;
 
 /// Asks a running host to look at files and configuration now. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reloader {
-    notices: mpsc::UnboundedSender<Notice>,
+    commands: mpsc::UnboundedSender<Command>,
 }
 
 /// The host has been shut down.
@@ -20,8 +20,8 @@ pub struct Reloader {
 pub struct ShutDown;
 
 impl Reloader {
-    pub(crate) fn new(notices: mpsc::UnboundedSender<Notice>) -> Self {
-        Self { notices }
+    pub(crate) fn new(commands: mpsc::UnboundedSender<Command>) -> Self {
+        Self { commands }
     }
 
     /// Looks now, waits until everything that was found has been loaded or refused, and answers
@@ -33,8 +33,8 @@ impl Reloader {
     /// The host has been shut down.
     pub async fn reload(&self, accept_grants: BTreeSet<CheckName>) -> Result<Reload, ShutDown> {
         let (answer, answered) = oneshot::channel();
-        let request = Notice::Reload(accept_grants, answer);
-        self.notices.send(request).map_err(|_| ShutDown)?;
+        let request = Command::Reload(accept_grants, answer);
+        self.commands.send(request).map_err(|_| ShutDown)?;
         answered.await.map_err(|_| ShutDown)
     }
 }

@@ -36,14 +36,14 @@ impl Watched {
             fs::create_dir(dir.path().join(directory)).unwrap();
         }
         let config = Arc::new(config.parse::<Config>().unwrap());
-        let rooms = rooms(&config);
+        let services = services(&config);
         let catalog = Catalog::new(config, Environment::default());
-        let (notices, received) = mpsc::unbounded_channel();
-        let watcher = Watcher::new(catalog, None, rooms, received);
+        let (commands, received) = mpsc::unbounded_channel();
+        let watcher = Watcher::new(catalog, None, services, received);
         Self {
             dir,
             page: watcher.page(),
-            reloader: Reloader::new(notices),
+            reloader: Reloader::new(commands),
             watcher: tokio::spawn(watcher.run(CancellationToken::new())),
         }
     }
@@ -66,14 +66,14 @@ impl Drop for Watched {
     }
 }
 
-fn rooms(config: &Config) -> Rooms {
+fn services(config: &Config) -> Services {
     let board = Arc::<Board>::default();
     let publisher = Arc::new(Publisher {
         board: Arc::clone(&board),
         events: Events::new([Arc::new(EventLog) as Arc<dyn Sink>]),
     });
     let results = Arc::clone(&publisher) as Arc<dyn Results>;
-    Rooms {
+    Services {
         sandbox: Sandbox::new(SandboxOptions::default()).unwrap(),
         board,
         schedule: Arc::new(Schedule::new(1, results)),

@@ -170,7 +170,7 @@ async fn the_watchdog_is_fed_only_while_the_loops_of_the_host_turn() {
         socket: Some(OsString::from(&path)),
         watchdog: Some(Duration::from_millis(200)),
     });
-    let signs = host.signs();
+    let signs = host.status();
     let supervisor = supervisor.expect("a socket");
     let telling = tokio::spawn(async move { supervisor.keep_told(signs).await });
     manager.has("WATCHDOG=1", 3).await;
@@ -184,8 +184,8 @@ async fn the_watchdog_is_fed_only_while_the_loops_of_the_host_turn() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         match manager.count("WATCHDOG=1") - before {
-            0 if host.signs().standing_still() == Some("guests") => Ok(()),
-            fed => Err(format!("{fed} times in a second, {:?}", host.signs())),
+            0 if host.status().stalled_loop() == Some("guests") => Ok(()),
+            fed => Err(format!("{fed} times in a second, {:?}", host.status())),
         }
     })
     .await;

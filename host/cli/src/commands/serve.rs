@@ -80,11 +80,11 @@ impl Serve {
         let telling = tokio::spawn(log.tell_of_lost());
         let reloading = tokio::spawn(hangups.reload(host.reloader(), supervisor.clone()));
         let supervised = tokio::spawn({
-            let (supervisor, signs) = (supervisor.clone(), host.signs());
+            let (supervisor, status) = (supervisor.clone(), host.status());
             async move {
                 // The socket is bound: who connects from here on is answered.
                 supervisor.ready().await;
-                supervisor.keep_told(signs).await;
+                supervisor.keep_told(status).await;
             }
         });
         let ended = async {

@@ -13,7 +13,7 @@ fn both() -> Rig {
         ..config::Metrics::default()
     };
     let metrics = Metrics::enabled("1", "2");
-    let rig = Rig::scraped(&guarded(Some("admin")), &scraped, FakePulse(None), metrics);
+    let rig = Rig::scraped(&guarded(Some("admin")), &scraped, FakeStats(None), metrics);
     rig.post("database", Status::Healthy);
     rig.board.all_placed();
     rig
@@ -83,7 +83,7 @@ async fn no_page_answers_by_a_name_that_is_not_the_hosts() {
         hosts: vec!["vitals.example.com".parse().unwrap()],
         ..Server::default()
     };
-    let rig = Rig::with(&server, FakePulse(None), Metrics::enabled("1", "2"));
+    let rig = Rig::with(&server, FakeStats(None), Metrics::enabled("1", "2"));
     rig.board.all_placed();
     for path in ["/health", "/plugins", "/health/live", "/-/reload", "/else"] {
         let answer = rig.send(by_name(path, "rebound.test:8000")).await;

@@ -12,17 +12,17 @@ use super::rig::Rig;
 use crate::check::CheckName;
 use crate::config::Server;
 use crate::reload::Reload;
-use crate::watch::Notice;
+use crate::watch::Command;
 
 #[tokio::test]
 async fn a_reload_is_asked_for_and_waited_for() {
     let mut rig = Rig::new(&guarded(Some("s3cret")));
-    let mut notices = replace(&mut rig.notices, mpsc::unbounded_channel().1);
+    let mut commands = replace(&mut rig.commands, mpsc::unbounded_channel().1);
     let path = "/-/reload?accept_grants=orders-db&accept_grants=module:billing";
     let mut asking = std::pin::pin!(rig.ask(Method::POST, path, Some(bearer("s3cret"))));
     let early = tokio::time::timeout(Duration::from_millis(20), asking.as_mut()).await;
     assert!(early.is_err(), "answered before the reload was over");
-    let Some(Notice::Reload(accepted, answer)) = notices.recv().await else {
+    let Some(Command::Reload(accepted, answer)) = commands.recv().await else {
         panic!("nobody was asked");
     };
     let accepted: Vec<_> = accepted.iter().map(CheckName::as_str).collect();
@@ -62,7 +62,7 @@ async fn a_reload_needs_the_token_whatever_is_shown_to_everybody() {
         assert_eq!(answer.headers[WWW_AUTHENTICATE], "Bearer");
     }
     for rig in [&mut closed, &mut open] {
-        assert!(rig.notices.try_recv().is_err(), "a reload was asked for");
+        assert!(rig.commands.try_recv().is_err(), "a reload was asked for");
     }
 }
 
@@ -86,7 +86,7 @@ async fn a_reload_says_what_is_wrong_with_its_request() {
         let text = r#"{"error":"this changes something, and answers POST only"}"#;
         answer.is(405, if is_head { "" } else { text });
     }
-    assert!(rig.notices.try_recv().is_err(), "a reload was asked for");
+    assert!(rig.commands.try_recv().is_err(), "a reload was asked for");
 }
 
 #[tokio::test]
@@ -98,13 +98,13 @@ async fn a_host_that_ends_reloads_nothing() {
         .ask(Method::POST, "/-/reload", Some(bearer("s3cret")))
         .await;
     answer.is(503, body);
-    assert!(rig.notices.try_recv().is_err(), "a reload was asked for");
+    assert!(rig.commands.try_recv().is_err(), "a reload was asked for");
     // It ends while the reload is going on.
     let mut rig = Rig::new(&guarded(Some("s3cret")));
-    let mut notices = replace(&mut rig.notices, mpsc::unbounded_channel().1);
+    let mut commands = replace(&mut rig.commands, mpsc::unbounded_channel().1);
     let asking = rig.ask(Method::POST, "/-/reload", Some(bearer("s3cret")));
     let (answer, ()) = tokio::join!(asking, async {
-        drop(notices.recv().await);
+        drop(commands.recv().await);
     });
     answer.is(503, body);
 }

@@ -17,10 +17,10 @@ use crate::board::{Board, CheckFacts, CheckResult};
 use crate::check::{Code, Outcome, RunError, RunReport, Status};
 use crate::config::{self, Config, Server, Tools};
 use crate::events::{Events, Sink};
-use crate::http::{AppState, Inside, Pulse, Tokens, ToolsPage, site};
+use crate::http::{AppState, HostStats, PageDeps, Tokens, ToolsPage, site};
 use crate::metrics::Metrics;
 use crate::schedule::JobGeneration;
-use crate::watch::{CatalogPage, Notice, Reloader};
+use crate::watch::{CatalogPage, Command, Reloader};
 
 pub(super) struct Rig {
     pub(super) board: Arc<Board>,
@@ -28,13 +28,13 @@ pub(super) struct Rig {
     pub(super) state: AppState,
     pub(super) tools: ToolsPage,
     /// What the watcher of this site would be told; there is none.
-    pub(super) notices: mpsc::UnboundedReceiver<Notice>,
+    pub(super) commands: mpsc::UnboundedReceiver<Command>,
 }
 
-pub(super) struct FakePulse(pub(super) Option<&'static str>);
+pub(super) struct FakeStats(pub(super) Option<&'static str>);
 
-impl Pulse for FakePulse {
-    fn standing_still(&self) -> Option<&'static str> {
+impl HostStats for FakeStats {
+    fn stalled_loop(&self) -> Option<&'static str> {
         self.0
     }
 
@@ -53,17 +53,17 @@ impl Pulse for FakePulse {
 
 impl Rig {
     pub(super) fn new(server: &Server) -> Self {
-        Self::with(server, FakePulse(None), Metrics::disabled())
+        Self::with(server, FakeStats(None), Metrics::disabled())
     }
 
-    pub(super) fn with(server: &Server, pulse: FakePulse, metrics: Metrics) -> Self {
-        Self::scraped(server, &config::Metrics::default(), pulse, metrics)
+    pub(super) fn with(server: &Server, stats: FakeStats, metrics: Metrics) -> Self {
+        Self::scraped(server, &config::Metrics::default(), stats, metrics)
     }
 
     pub(super) fn scraped(
         server: &Server,
         scraped: &config::Metrics,
-        pulse: FakePulse,
+        stats: FakeStats,
         metrics: Metrics,
     ) -> Self {
         let board = Arc::new(Board::default());
@@ -74,13 +74,13 @@ impl Rig {
             metrics: scraped.clone(),
             ..Config::default()
         };
-        let (told, notices) = mpsc::unbounded_channel();
-        let inside = Inside {
+        let (told, commands) = mpsc::unbounded_channel();
+        let inside = PageDeps {
             board: Arc::clone(&board),
             catalog: CatalogPage::new(Bytes::from_static(br#"{"plugins":[]}"#)),
             tools: tools.clone(),
             tokens: Tokens::new(&config),
-            pulse: Arc::new(pulse),
+            stats: Arc::new(stats),
             events: Events::new([Arc::new(metrics.clone()) as Arc<dyn Sink>]),
             metrics,
             reloader: Reloader::new(told),
@@ -92,7 +92,7 @@ impl Rig {
             closing,
             state,
             tools,
-            notices,
+            commands,
         }
     }
 

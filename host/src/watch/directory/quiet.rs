@@ -1,4 +1,4 @@
-//! Waiting for quiet: when a path that was heard of has rested long enough for the watcher to look.
+//! Waiting for quiet: when a path that was queued_commands of has rested long enough for the watcher to look.
 //!
 //! Each path waits for itself, so that one that is written without end delays no other. Knows
 //! nothing of what the events mean.
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 /// How long a path must rest before it is looked at.
 pub(in crate::watch) const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// What was heard of and not told yet. Cheap to clone.
+/// What was queued_commands of and not told yet. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unrest(Arc<Heard>);
 
@@ -178,12 +178,12 @@ mod tests {
                 .tell(move || sender.send(()).unwrap_or_default()),
         );
         for _ in 0..3 {
-            let heard = Instant::now();
+            let queued_commands = Instant::now();
             unrest.hear(Path::new("a"));
             unrest.hear(Path::new("a"));
             assert!(unrest.holds(Path::new("a")) && !unrest.holds(Path::new("b")));
             told.recv().await.unwrap();
-            assert!(heard.elapsed() >= DEBOUNCE);
+            assert!(queued_commands.elapsed() >= DEBOUNCE);
             assert!(told.try_recv().is_err() && !unrest.holds(Path::new("a")));
         }
     }

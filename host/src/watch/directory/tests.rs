@@ -13,16 +13,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Here {
     place: tempfile::TempDir,
     watch: DirectoryWatch,
-    notices: mpsc::Receiver<()>,
+    commands: mpsc::Receiver<()>,
 }
 
 impl Here {
     fn new() -> Self {
-        let (sender, notices) = mpsc::channel(1);
+        let (sender, commands) = mpsc::channel(1);
         Self {
             place: tempfile::tempdir().unwrap(),
             watch: DirectoryWatch::new(sender),
-            notices,
+            commands,
         }
     }
 
@@ -36,20 +36,20 @@ impl Here {
     }
 
     async fn told(&mut self) {
-        let told = tokio::time::timeout(PATIENCE, self.notices.recv()).await;
+        let told = tokio::time::timeout(PATIENCE, self.commands.recv()).await;
         assert!(matches!(told, Ok(Some(()))), "{told:?}");
     }
 
-    /// Writes a file into each directory, and asks whether exactly those of `heard` are told of.
-    async fn is_told_of(&mut self, dirs: &[&str], heard: &[&str]) {
+    /// Writes a file into each directory, and asks whether exactly those of `queued_commands` are told of.
+    async fn is_told_of(&mut self, dirs: &[&str], queued_commands: &[&str]) {
         for dir in dirs {
             fs::write(self.dir(dir).join("a.wasm"), "").unwrap();
-            if heard.contains(dir) {
+            if queued_commands.contains(dir) {
                 self.told().await;
             } else {
                 // Nothing else is told, so the next thing is what is done here.
                 tokio::time::sleep(2 * DEBOUNCE).await;
-                assert!(self.notices.try_recv().is_err(), "{dir} is not watched");
+                assert!(self.commands.try_recv().is_err(), "{dir} is not watched");
             }
         }
     }
@@ -71,7 +71,7 @@ async fn a_directory_that_is_replaced_is_watched_again_even_under_the_old_inode(
         fs::create_dir(here.dir("plugins")).unwrap();
         here.told().await;
         assert!(here.watch.is_another(), "it went");
-        while here.notices.try_recv().is_ok() {}
+        while here.commands.try_recv().is_ok() {}
     }
 }
 
@@ -97,7 +97,7 @@ async fn two_ways_to_one_directory_are_one_watch_until_both_are_gone() {
     symlink("real", here.dir("link")).unwrap();
     here.ensure(&["link", "real"]);
     here.is_told_of(&["real"], &["real"]).await;
-    assert!(here.notices.try_recv().is_err(), "it is told once");
+    assert!(here.commands.try_recv().is_err(), "it is told once");
     for left in ["real", "link"] {
         here.ensure(&[left]);
         here.is_told_of(&["real"], &["real"]).await;
@@ -135,7 +135,7 @@ async fn a_directory_that_went_takes_the_watches_below_it_along() {
     here.told().await;
     assert!(here.watch.is_another(), "it is as it was, but unwatched");
     here.ensure(&all);
-    while here.notices.try_recv().is_ok() {}
+    while here.commands.try_recv().is_ok() {}
     here.is_told_of(&all, &all).await;
 }
 
@@ -151,7 +151,7 @@ async fn reading_is_no_change() {
         fs::read_dir(here.dir("plugins")).unwrap().count();
     }
     tokio::time::sleep(3 * DEBOUNCE).await;
-    assert!(here.notices.try_recv().is_err());
+    assert!(here.commands.try_recv().is_err());
     here.is_told_of(&["plugins"], &["plugins"]).await;
 }
 
@@ -166,8 +166,8 @@ async fn a_file_is_restless_until_it_is_told_of() {
     fs::remove_file(&file).unwrap();
     while !here.watch.is_restless(&file) {
         assert!(
-            here.notices.try_recv().is_err(),
-            "it was told and never heard"
+            here.commands.try_recv().is_err(),
+            "it was told and never queued_commands"
         );
         tokio::task::yield_now().await;
     }

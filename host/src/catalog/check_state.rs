@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
-use super::{BindError, Catalog, CheckError, NotRegistered, Shelf, Source};
+use super::{BindError, Catalog, CheckError, NotRegistered, PluginEntry, Source};
 use crate::check::{CheckName, PluginName, RunReport, Status, Text};
 use crate::config::{CheckConfig, Config, Environment, Location, Root, Secrets, Settings};
 use crate::native::NativeCheck;
@@ -22,7 +22,7 @@ use crate::schedule::Probe;
 
 /// What a check stands on.
 #[derive(Clone, Debug)]
-pub(crate) enum Standing {
+pub(crate) enum CheckState {
     /// A plugin that can run it.
     Guest(Arc<GuestCheck>),
     /// A native check.
@@ -30,11 +30,11 @@ pub(crate) enum Standing {
     /// Its plugin is being loaded for the first time.
     Loading,
     /// The configuration has it for a native check, and none of its name is registered.
-    Absent(NotRegistered),
+    NotRegistered(NotRegistered),
     /// Nothing runs, and this is why: code `load`.
     Failed(CheckError),
     /// The plugin was dropped in and needs a configuration first; it is no check yet.
-    Idle(BindError),
+    NeedsConfig(BindError),
 }
 
 /// A plugin bound to the configuration and grants of one check.
@@ -102,40 +102,40 @@ pub(crate) struct Bound {
     pub(super) name: CheckName,
     pub(super) check: Arc<CheckConfig>,
     pub(super) plugin: Arc<Plugin>,
-    pub(super) standing: Standing,
+    pub(super) state: CheckState,
 }
 
 impl Catalog {
     /// What a check stands on now, or what has to be bound before that is known.
-    pub(super) fn standing(
+    pub(super) fn state(
         &self,
         name: &CheckName,
         check: &Arc<CheckConfig>,
-    ) -> Result<Standing, Unbound> {
+    ) -> Result<CheckState, Unbound> {
         let Some(plugin) = &check.plugin else {
             return Ok(match self.natives.get(name) {
-                Some(native) => Standing::Native(native.clone()),
-                None => Standing::Absent(NotRegistered {
+                Some(native) => CheckState::Native(native.clone()),
+                None => CheckState::NotRegistered(NotRegistered {
                     check: name.clone(),
                     location: check.location.clone(),
                 }),
             });
         };
-        let shelf = self.shelves.get(plugin);
-        let good = shelf.and_then(|shelf| shelf.good_from(|source| source.serves(check)));
+        let entry = self.entries.get(plugin);
+        let good = entry.and_then(|entry| entry.good_from(|source| source.serves(check)));
         let Some(good) = good else {
             let file = self.file(plugin).filter(|(source, _)| source.serves(check));
             let Some((source, _)) = file else {
-                return Ok(Standing::Failed(self.no_file(name, check, plugin)));
+                return Ok(CheckState::Failed(self.no_file(name, check, plugin)));
             };
-            let shelf = shelf.filter(|shelf| shelf.source() == source);
-            let failed = shelf.and_then(|shelf| Some((shelf, shelf.error()?)));
-            return Ok(failed.map_or(Standing::Loading, |(shelf, error)| {
-                Standing::Failed(load_error(plugin, shelf, error, check))
+            let entry = entry.filter(|entry| entry.source() == source);
+            let failed = entry.and_then(|entry| Some((entry, entry.error()?)));
+            return Ok(failed.map_or(CheckState::Loading, |(entry, error)| {
+                CheckState::Failed(load_error(plugin, entry, error, check))
             }));
         };
         match self.bound.get(name) {
-            Some(bound) if bound.is_of(good, check) => Ok(bound.standing.clone()),
+            Some(bound) if bound.is_of(good, check) => Ok(bound.state.clone()),
             _ => Err(self.unbound_to(name, check, good)),
         }
     }
@@ -201,9 +201,9 @@ impl Catalog {
 impl Bound {
     /// Why it can't run, if it can't.
     pub(super) fn error(&self) -> Option<&BindError> {
-        match &self.standing {
-            Standing::Failed(error) => error.bind_error(),
-            Standing::Idle(error) => Some(error),
+        match &self.state {
+            CheckState::Failed(error) => error.bind_error(),
+            CheckState::NeedsConfig(error) => Some(error),
             _ => None,
         }
     }
@@ -296,13 +296,13 @@ impl Unbound {
 
     fn bound(&self, task: Result<Task, BindError>) -> Bound {
         let dropped_in = !self.binder.config.checks.contains_key(&self.name);
-        let standing = match task {
-            Ok(task) => Standing::Guest(Arc::new(GuestCheck {
+        let state = match task {
+            Ok(task) => CheckState::Guest(Arc::new(GuestCheck {
                 plugin: Arc::clone(&self.plugin),
                 task: ArcSwap::from_pointee(task),
             })),
-            Err(error @ BindError::Config(_)) if dropped_in => Standing::Idle(error),
-            Err(error) => Standing::Failed(CheckError::Bind {
+            Err(error @ BindError::Config(_)) if dropped_in => CheckState::NeedsConfig(error),
+            Err(error) => CheckState::Failed(CheckError::Bind {
                 check: self.name.clone(),
                 plugin: self.plugin.name().clone(),
                 error,
@@ -312,7 +312,7 @@ impl Unbound {
             name: self.name.clone(),
             check: Arc::clone(&self.check),
             plugin: Arc::clone(&self.plugin),
-            standing,
+            state,
         }
     }
 }
@@ -408,13 +408,13 @@ impl Binder {
 /// Why the file of a plugin does not serve a check.
 fn load_error(
     plugin: &PluginName,
-    shelf: &Shelf,
+    entry: &PluginEntry,
     error: &LoadError,
     check: &CheckConfig,
 ) -> CheckError {
     CheckError::Load {
         plugin: plugin.clone(),
-        path: shelf.path().clone(),
+        path: entry.path().clone(),
         error: match (error, check.sha256) {
             // Of several checks that ask for a file each hears of the one that it asks for.
             (&LoadError::Digest { found, .. }, Some(wanted)) => LoadError::Digest { found, wanted },

@@ -8,7 +8,8 @@ use super::Watcher;
 use super::load::SETTINGS;
 use crate::board::{CheckFacts, PluginFacts};
 use crate::catalog::{
-    BIND_TIME, Bound, Catalog, CheckError, ConfigurationPage, GuestCheck, Shelf, Standing, bind_all,
+    BIND_TIME, Bound, Catalog, CheckError, CheckState, ConfigurationPage, GuestCheck, PluginEntry,
+    bind_all,
 };
 use crate::check::{CheckName, RunReport, Thresholds};
 use crate::config::CheckConfig;
@@ -17,25 +18,25 @@ use crate::native::NativeCheck;
 use crate::schedule::{FinishedRun, Job, JobGeneration, JobPromotion, Probe, Timing};
 
 /// What a check was brought in line with.
-pub(super) struct Settled {
+pub(super) struct Applied {
     check: Arc<CheckConfig>,
-    on: Ground,
+    on: Runner,
 }
 
-enum Ground {
+enum Runner {
     Loading,
     Guest(Arc<GuestCheck>),
     Native(NativeCheck),
     Failed(CheckError),
 }
 
-impl Settled {
-    fn is(&self, check: &CheckConfig, standing: &Standing) -> bool {
-        let same = match (&self.on, standing) {
-            (Ground::Loading, Standing::Loading) => true,
-            (Ground::Guest(one), Standing::Guest(other)) => Arc::ptr_eq(one, other),
-            (Ground::Native(one), Standing::Native(other)) => one.is(other),
-            (Ground::Failed(one), Standing::Failed(other)) => one == other,
+impl Applied {
+    fn is(&self, check: &CheckConfig, state: &CheckState) -> bool {
+        let same = match (&self.on, state) {
+            (Runner::Loading, CheckState::Loading) => true,
+            (Runner::Guest(one), CheckState::Guest(other)) => Arc::ptr_eq(one, other),
+            (Runner::Native(one), CheckState::Native(other)) => one.is(other),
+            (Runner::Failed(one), CheckState::Failed(other)) => one == other,
             _ => false,
         };
         same && *self.check == *check
@@ -81,7 +82,7 @@ impl Watcher {
     fn take_bounds(&mut self, bounds: Vec<Bound>) {
         for bound in bounds {
             if bound.panicked() {
-                self.rooms.panicked(SETTINGS);
+                self.services.panicked(SETTINGS);
             }
             self.catalog.take_in(bound);
         }
@@ -89,70 +90,70 @@ impl Watcher {
 
     /// Follows every check that can run, shows every one that can't, and forgets those that are
     /// gone.
-    pub(super) async fn settle(&mut self) {
+    pub(super) async fn reconcile(&mut self) {
         self.bind().await;
-        let mut standings = self.catalog.standings();
+        let mut states = self.catalog.states();
         let configuration = self.configuration.as_ref();
         let configuration = ConfigurationPage {
             errors: configuration.map_or(Vec::new(), |it| it.errors().to_vec()),
             restart_needed: self.restart_needed.clone(),
             ..ConfigurationPage::default()
         };
-        let page = self.catalog.page(&standings, configuration);
+        let page = self.catalog.page(&states, configuration);
         self.page.set(page);
         if self.first_look_ends() {
-            for (check, (_, standing)) in &standings {
-                if let Standing::Absent(error) = standing {
+            for (check, (_, state)) in &states {
+                if let CheckState::NotRegistered(error) = state {
                     let error = error.to_string();
                     tracing::warn!(%check, error, "native check is not registered");
                 }
             }
         }
         let config = Arc::clone(self.catalog.config());
-        standings.retain(|name, (_, standing)| match standing {
-            Standing::Idle(_) | Standing::Absent(_) => false,
+        states.retain(|name, (_, state)| match state {
+            CheckState::NeedsConfig(_) | CheckState::NotRegistered(_) => false,
             // One that was dropped in is no check before it is known to be a plugin.
-            Standing::Loading => config.checks.contains_key(name),
-            Standing::Guest(_) | Standing::Native(_) | Standing::Failed(_) => true,
+            CheckState::Loading => config.checks.contains_key(name),
+            CheckState::Guest(_) | CheckState::Native(_) | CheckState::Failed(_) => true,
         });
-        let is_gone = |name: &&CheckName| !standings.contains_key(*name);
-        let gone: Vec<_> = self.settled.keys().filter(is_gone).cloned().collect();
+        let is_gone = |name: &&CheckName| !states.contains_key(*name);
+        let gone: Vec<_> = self.applied.keys().filter(is_gone).cloned().collect();
         for name in gone {
             self.forget(&name);
         }
         let mut trials = std::mem::take(&mut self.trials);
         let mut promotions = Vec::new();
-        for (name, (check, standing)) in standings {
-            self.rooms.beat.turn();
-            let settled = self.settled.get(&name);
-            if settled.is_some_and(|settled| settled.is(&check, &standing)) {
+        for (name, (check, state)) in states {
+            self.services.beat.turn();
+            let applied = self.applied.get(&name);
+            if applied.is_some_and(|applied| applied.is(&check, &state)) {
                 continue;
             }
-            let facts = check_facts(&self.catalog, &check, &standing);
-            let runs_on = settled.map(|settled| &settled.on);
+            let facts = check_facts(&self.catalog, &check, &state);
+            let runs_on = applied.map(|applied| &applied.on);
             let first_run = trials.remove(&name);
-            if let (Standing::Guest(guest), Some(Ground::Guest(_)), Some(trial)) =
-                (&standing, runs_on, first_run)
+            if let (CheckState::Guest(guest), Some(Runner::Guest(_)), Some(trial)) =
+                (&state, runs_on, first_run)
                 // The configuration may have changed since.
                 && Arc::ptr_eq(guest, &trial.guest)
             {
                 let promotion = self.promotion(&name, &check, guest, trial.report);
                 promotions.push((facts, promotion));
-                let on = Ground::Guest(Arc::clone(guest));
-                self.settled.insert(name, Settled { check, on });
+                let on = Runner::Guest(Arc::clone(guest));
+                self.applied.insert(name, Applied { check, on });
                 continue;
             }
             let lives_elsewhere = matches!(
-                (runs_on, &standing),
-                (Some(Ground::Native(_)), Standing::Guest(_))
-                    | (Some(Ground::Guest(_)), Standing::Native(_))
+                (runs_on, &state),
+                (Some(Runner::Native(_)), CheckState::Guest(_))
+                    | (Some(Runner::Guest(_)), CheckState::Native(_))
             );
             if lives_elsewhere {
                 // The loops of guests' checks live on the guest threads, those of others do not.
-                self.rooms.schedule.remove(&name);
+                self.services.schedule.remove(&name);
             }
-            if let Some(on) = self.place(&name, &check, standing, facts) {
-                self.settled.insert(name, Settled { check, on });
+            if let Some(on) = self.place(&name, &check, state, facts) {
+                self.applied.insert(name, Applied { check, on });
             }
         }
         self.let_succeed(promotions);
@@ -165,7 +166,7 @@ impl Watcher {
         guest: &Arc<GuestCheck>,
         report: RunReport,
     ) -> JobPromotion {
-        let job_generation = self.rooms.board.next_job_generation();
+        let job_generation = self.services.board.next_job_generation();
         let probe = Arc::clone(guest) as Arc<dyn Probe>;
         JobPromotion {
             job: job(name, job_generation, check, probe),
@@ -186,9 +187,9 @@ impl Watcher {
             facts.insert(name, of_check);
             jobs.push(promotion);
         }
-        let runs = self.rooms.schedule.promote(jobs).into_iter();
+        let runs = self.services.schedule.promote(jobs).into_iter();
         let with_facts = |run: FinishedRun| Some((facts.remove(&run.check)?, run));
-        self.rooms
+        self.services
             .publisher
             .promote(runs.filter_map(with_facts).collect());
     }
@@ -197,45 +198,48 @@ impl Watcher {
         &self,
         name: &CheckName,
         check: &CheckConfig,
-        standing: Standing,
+        state: CheckState,
         facts: CheckFacts,
-    ) -> Option<Ground> {
-        if matches!(standing, Standing::Idle(_) | Standing::Absent(_)) {
+    ) -> Option<Runner> {
+        if matches!(
+            state,
+            CheckState::NeedsConfig(_) | CheckState::NotRegistered(_)
+        ) {
             return None;
         }
-        let job_generation = self.rooms.publisher.upsert(name, facts);
-        match standing {
-            Standing::Idle(_) | Standing::Absent(_) => None,
-            Standing::Loading => {
-                self.rooms.schedule.remove(name);
-                Some(Ground::Loading)
+        let job_generation = self.services.publisher.upsert(name, facts);
+        match state {
+            CheckState::NeedsConfig(_) | CheckState::NotRegistered(_) => None,
+            CheckState::Loading => {
+                self.services.schedule.remove(name);
+                Some(Runner::Loading)
             }
-            Standing::Guest(guest) => {
+            CheckState::Guest(guest) => {
                 let probe = Arc::clone(&guest) as Arc<dyn Probe>;
                 self.follow(name, job_generation, check, probe);
-                Some(Ground::Guest(guest))
+                Some(Runner::Guest(guest))
             }
-            Standing::Native(native) => {
+            CheckState::Native(native) => {
                 self.follow(
                     name,
                     job_generation,
                     check,
                     Arc::new(native.probe(check.schedule.timeout)),
                 );
-                Some(Ground::Native(native))
+                Some(Runner::Native(native))
             }
-            Standing::Failed(error) => {
-                self.rooms.schedule.remove(name);
-                let shelf = check.plugin.as_ref().map(|name| self.catalog.shelf(name));
+            CheckState::Failed(error) => {
+                self.services.schedule.remove(name);
+                let entry = check.plugin.as_ref().map(|name| self.catalog.entry(name));
                 // A file that can't be loaded was reported when it was not, once for all its checks.
-                let cause = match shelf.flatten() {
-                    Some(shelf) if shelf.good().is_none() => Cause::PluginRejected,
+                let cause = match entry.flatten() {
+                    Some(entry) if entry.active().is_none() => Cause::PluginRejected,
                     _ => Cause::NotRunnable,
                 };
                 let (why, is_of_host) = (error.to_string(), error.is_of_host());
-                let publisher = &self.rooms.publisher;
+                let publisher = &self.services.publisher;
                 publisher.not_runnable(name, job_generation, &why, is_of_host, cause);
-                Some(Ground::Failed(error))
+                Some(Runner::Failed(error))
             }
         }
     }
@@ -248,13 +252,13 @@ impl Watcher {
         probe: Arc<dyn Probe>,
     ) {
         let job = job(name, job_generation, check, probe);
-        self.rooms.schedule.upsert(Arc::new(job));
+        self.services.schedule.upsert(Arc::new(job));
     }
 
     fn forget(&mut self, name: &CheckName) {
-        self.settled.remove(name);
-        self.rooms.schedule.remove(name);
-        self.rooms.publisher.remove(name);
+        self.applied.remove(name);
+        self.services.schedule.remove(name);
+        self.services.publisher.remove(name);
     }
 }
 
@@ -283,17 +287,17 @@ fn job(
     }
 }
 
-fn check_facts(catalog: &Catalog, check: &CheckConfig, standing: &Standing) -> CheckFacts {
+fn check_facts(catalog: &Catalog, check: &CheckConfig, state: &CheckState) -> CheckFacts {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let guest = match standing {
-        Standing::Guest(guest) => Some(guest),
+    let guest = match state {
+        CheckState::Guest(guest) => Some(guest),
         _ => None,
     };
     let plugin = check.plugin.as_ref().map(|name| PluginFacts {
         name: name.to_string(),
         version: guest.map(|guest| guest.plugin.description().version.clone()),
         digest: guest.map(|guest| guest.plugin.digest()),
-        generation: catalog.shelf(name).map_or(0, Shelf::generation),
+        generation: catalog.entry(name).map_or(0, PluginEntry::generation),
     });
     let grants = guest.map(|guest| guest.shown_grants());
     CheckFacts {

@@ -23,7 +23,7 @@ use crate::metrics::{Metrics, Requests, method};
 
 /// Finishes the answers of one route.
 #[derive(Clone)]
-pub(super) struct Finish(Arc<Route>);
+pub(super) struct PageLayer(Arc<Route>);
 
 struct Route {
     path: &'static str,
@@ -31,7 +31,7 @@ struct Route {
     events: Events,
 }
 
-impl Finish {
+impl PageLayer {
     pub(super) fn new(path: &'static str, metrics: &Metrics, events: &Events) -> Self {
         let requests = metrics.requests(path);
         Self(Arc::new(Route {
@@ -42,11 +42,11 @@ impl Finish {
     }
 }
 
-impl<S> Layer<S> for Finish {
-    type Service = Finished<S>;
+impl<S> Layer<S> for PageLayer {
+    type Service = PageService<S>;
 
-    fn layer(&self, page: S) -> Finished<S> {
-        Finished {
+    fn layer(&self, page: S) -> PageService<S> {
+        PageService {
             page,
             route: Arc::clone(&self.0),
         }
@@ -55,25 +55,25 @@ impl<S> Layer<S> for Finish {
 
 /// A page whose answers are finished.
 #[derive(Clone)]
-pub(super) struct Finished<S> {
+pub(super) struct PageService<S> {
     page: S,
     route: Arc<Route>,
 }
 
-impl<S> Service<Request> for Finished<S>
+impl<S> Service<Request> for PageService<S>
 where
     S: Service<Request, Response = Response>,
     S::Future: Unpin,
 {
     type Response = Response;
     type Error = S::Error;
-    type Future = Finishing<S::Future>;
+    type Future = PageFuture<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.page.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Finishing<S::Future> {
+    fn call(&mut self, request: Request) -> PageFuture<S::Future> {
         let route = Arc::clone(&self.route);
         let begun = route.requests.begin();
         let method = method(request.method());
@@ -85,7 +85,7 @@ where
             let limited = |body| Body::new(Limited::new(body, BODY_BYTES));
             Some(self.page.call(request.map(limited)))
         };
-        Finishing {
+        PageFuture {
             page,
             route,
             begun,
@@ -95,7 +95,7 @@ where
 }
 
 /// An answer in the making.
-pub(super) struct Finishing<F> {
+pub(super) struct PageFuture<F> {
     /// Nothing where the request is refused for its size.
     page: Option<F>,
     route: Arc<Route>,
@@ -103,7 +103,7 @@ pub(super) struct Finishing<F> {
     method: &'static str,
 }
 
-impl<F, E> Future for Finishing<F>
+impl<F, E> Future for PageFuture<F>
 where
     F: Future<Output = Result<Response, E>> + Unpin,
 {
@@ -202,8 +202,10 @@ mod tests {
         }
         let metrics = Metrics::enabled("1", "2");
         let events = Events::new([Arc::new(metrics.clone()) as Arc<dyn Sink>]);
-        let router =
-            Router::new().route("/", post(page).layer(Finish::new("/", &metrics, &events)));
+        let router = Router::new().route(
+            "/",
+            post(page).layer(PageLayer::new("/", &metrics, &events)),
+        );
         let (status, body) = ask(router, Body::empty()).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(body, format!(r#"{{"error":"{PANICKED}"}}"#));
@@ -223,7 +225,7 @@ mod tests {
         let metrics = Metrics::disabled();
         let router = Router::new().route(
             "/",
-            post(page).layer(Finish::new("/", &metrics, &Events::default())),
+            post(page).layer(PageLayer::new("/", &metrics, &Events::default())),
         );
         let longest = || vec![b'x'; BODY_BYTES];
         let (status, body) = ask(router.clone(), longest().into()).await;
@@ -245,7 +247,11 @@ mod tests {
     async fn nothing_is_measured_while_metrics_are_disabled() {
         assert!(Metrics::disabled().requests("/").begin().is_none());
         let router = Router::new().route("/", get(|| async {}));
-        let layered = router.layer(Finish::new("/", &Metrics::disabled(), &Events::default()));
+        let layered = router.layer(PageLayer::new(
+            "/",
+            &Metrics::disabled(),
+            &Events::default(),
+        ));
         let (status, _) = ask(layered, Body::empty()).await;
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
     }

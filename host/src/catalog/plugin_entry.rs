@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Restored, Shelved, Source, Stamp};
+use super::{Recorded, Restored, Source, Stamp};
 use crate::check::Digest;
 use crate::plugin::{LoadError, Plugin};
 
 /// The place of one plugin.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf {
+pub(crate) struct PluginEntry {
     path: PathBuf,
     source: Source,
     good: Option<Arc<Plugin>>,
@@ -76,14 +76,14 @@ pub(crate) enum LoadOutcome {
     Unchanged,
 }
 
-impl Shelf {
+impl PluginEntry {
     /// The file that it is loaded from.
     pub(crate) fn path(&self) -> &PathBuf {
         &self.path
     }
 
     /// The version that serves.
-    pub(crate) fn good(&self) -> Option<&Arc<Plugin>> {
+    pub(crate) fn active(&self) -> Option<&Arc<Plugin>> {
         self.good.as_ref()
     }
 
@@ -128,7 +128,7 @@ impl Shelf {
         self.retry = None;
         let was_elsewhere = std::mem::replace(&mut self.good_source, source) != source;
         match self.error.take() {
-            Some(_) => Restored::Mended,
+            Some(_) => Restored::Recovered,
             None if was_elsewhere => Restored::Moved,
             None => Restored::Unchanged,
         }
@@ -163,7 +163,7 @@ impl Shelf {
         outcome: LoadOutcome,
         stamp: Option<Stamp>,
         now: Timestamp,
-    ) -> Shelved {
+    ) -> Recorded {
         match outcome {
             LoadOutcome::Unchanged => {
                 // It may be due once more since it was begun to be looked at: then its stamp must
@@ -171,7 +171,7 @@ impl Shelf {
                 if self.seen.digest.is_some() {
                     self.seen.stamp = stamp;
                 }
-                Shelved::Unchanged
+                Recorded::Unchanged
             }
             LoadOutcome::Failed(digest, error) => {
                 self.retry = match digest {
@@ -190,9 +190,9 @@ impl Shelf {
                 self.seen = seen;
                 self.error = Some(error);
                 if news {
-                    Shelved::Failed
+                    Recorded::Failed
                 } else {
-                    Shelved::Unchanged
+                    Recorded::Unchanged
                 }
             }
             LoadOutcome::Loaded(plugin) => {
@@ -205,7 +205,7 @@ impl Shelf {
                 plugin.serve();
                 self.good_source = source;
                 self.good = Some(plugin);
-                Shelved::Loaded(self.generation)
+                Recorded::Loaded(self.generation)
             }
         }
     }
@@ -223,13 +223,13 @@ mod tests {
 
     const START: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn failed(shelf: &mut Shelf, error: LoadError) -> Shelved {
-        failed_at(shelf, error, START)
+    fn failed(entry: &mut PluginEntry, error: LoadError) -> Recorded {
+        failed_at(entry, error, START)
     }
 
-    fn failed_at(shelf: &mut Shelf, error: LoadError, now: Timestamp) -> Shelved {
+    fn failed_at(entry: &mut PluginEntry, error: LoadError, now: Timestamp) -> Recorded {
         let outcome = LoadOutcome::Failed(Some(Digest::of(b"")), error);
-        shelf.put(Source::Dir, outcome, None, now)
+        entry.put(Source::Dir, outcome, None, now)
     }
 
     fn timeout() -> LoadError {
@@ -238,37 +238,37 @@ mod tests {
 
     #[test]
     fn a_failure_that_lies_in_the_file_is_final() {
-        let mut shelf = Shelf::default();
-        assert_eq!(failed(&mut shelf, LoadError::Empty), Shelved::Failed);
-        assert_eq!(shelf.seen(START).digest, Some(Digest::of(b"")));
-        assert_eq!(failed(&mut shelf, LoadError::Empty), Shelved::Unchanged);
+        let mut entry = PluginEntry::default();
+        assert_eq!(failed(&mut entry, LoadError::Empty), Recorded::Failed);
+        assert_eq!(entry.seen(START).digest, Some(Digest::of(b"")));
+        assert_eq!(failed(&mut entry, LoadError::Empty), Recorded::Unchanged);
     }
 
     #[test]
     fn a_failure_that_may_pass_is_tried_again_and_told_once() {
         for code in [Code::Timeout, Code::Host, Code::Full] {
-            let mut shelf = Shelf::default();
+            let mut entry = PluginEntry::default();
             let error = LoadError::Describe(Box::new(RunError::new(code, "busy")));
-            assert_eq!(failed(&mut shelf, error.clone()), Shelved::Failed);
+            assert_eq!(failed(&mut entry, error.clone()), Recorded::Failed);
             let later = START + SHORTEST_PAUSE;
-            assert_eq!(shelf.seen(later).digest, None);
-            assert_eq!(failed_at(&mut shelf, error, later), Shelved::Unchanged);
+            assert_eq!(entry.seen(later).digest, None);
+            assert_eq!(failed_at(&mut entry, error, later), Recorded::Unchanged);
         }
         let error = LoadError::Describe(Box::new(RunError::new(Code::Fuel, "endless")));
-        let mut shelf = Shelf::default();
-        failed(&mut shelf, error);
-        assert!(shelf.seen(START).digest.is_some(), "the guest is to blame");
+        let mut entry = PluginEntry::default();
+        failed(&mut entry, error);
+        assert!(entry.seen(START).digest.is_some(), "the guest is to blame");
     }
 
     #[test]
     fn a_file_that_fails_again_and_again_rests_longer_each_time() {
-        let (mut shelf, mut now) = (Shelf::default(), START);
+        let (mut entry, mut now) = (PluginEntry::default(), START);
         let mut pauses = Vec::new();
         for _ in 0..10 {
-            failed_at(&mut shelf, timeout(), now);
+            failed_at(&mut entry, timeout(), now);
             let rests = |seconds: &i64| {
                 let later = now + SignedDuration::from_secs(*seconds);
-                shelf.seen(later).digest.is_some()
+                entry.seen(later).digest.is_some()
             };
             let pause = (0..10_000).find(|seconds| !rests(seconds)).unwrap();
             now += SignedDuration::from_secs(pause);
@@ -277,17 +277,17 @@ mod tests {
         assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
         // Other content is another file.
         let outcome = LoadOutcome::Failed(Some(Digest::of(b"other")), timeout());
-        shelf.put(Source::Dir, outcome, None, now);
-        assert!(shelf.seen(now + SHORTEST_PAUSE).digest.is_none());
+        entry.put(Source::Dir, outcome, None, now);
+        assert!(entry.seen(now + SHORTEST_PAUSE).digest.is_none());
     }
 
     #[test]
     fn a_file_rests_no_longer_because_the_clock_was_set_back() {
-        let mut shelf = Shelf::default();
-        failed(&mut shelf, timeout());
-        assert!(shelf.seen(START).digest.is_some());
+        let mut entry = PluginEntry::default();
+        failed(&mut entry, timeout());
+        assert!(entry.seen(START).digest.is_some());
         assert!(
-            shelf
+            entry
                 .seen(START - SignedDuration::from_secs(1))
                 .digest
                 .is_none()
@@ -296,24 +296,24 @@ mod tests {
 
     #[test]
     fn a_file_that_could_not_be_read_is_read_at_the_next_look() {
-        let mut shelf = Shelf::default();
+        let mut entry = PluginEntry::default();
         let outcome = LoadOutcome::Failed(None, LoadError::Read("a disk that hangs".into()));
-        shelf.put(Source::Dir, outcome, None, START);
-        assert!(shelf.seen(START).digest.is_none() && shelf.seen(START).stamp.is_none());
+        entry.put(Source::Dir, outcome, None, START);
+        assert!(entry.seen(START).digest.is_none() && entry.seen(START).stamp.is_none());
     }
 
     #[test]
     fn what_is_to_be_loaded_once_more_is_not_unchanged_because_it_was_being_looked_at() {
         let file = std::env::current_exe().unwrap();
         let stamp = Stamp::of(&file).unwrap();
-        let mut shelf = Shelf::default();
-        failed(&mut shelf, LoadError::Empty);
-        shelf.retry_if(|_| true);
+        let mut entry = PluginEntry::default();
+        failed(&mut entry, LoadError::Empty);
+        entry.retry_if(|_| true);
         let now = Timestamp::UNIX_EPOCH;
-        shelf.put(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
-        assert_eq!(shelf.seen(START).stamp, None);
-        failed(&mut shelf, LoadError::Empty);
-        shelf.put(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
-        assert_eq!(shelf.seen(START).stamp, Some(stamp));
+        entry.put(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
+        assert_eq!(entry.seen(START).stamp, None);
+        failed(&mut entry, LoadError::Empty);
+        entry.put(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
+        assert_eq!(entry.seen(START).stamp, Some(stamp));
     }
 }

@@ -6,23 +6,23 @@ use std::sync::Arc;
 
 use crate::board::Board;
 use crate::check::Status;
-use crate::http::Pulse;
+use crate::http::HostStats;
 
 /// What tells how a host does. Cheap to clone, and no hold on the host.
 #[derive(Clone)]
-pub struct Signs {
+pub struct HostStatus {
     board: Arc<Board>,
-    pulse: Arc<dyn Pulse>,
+    stats: Arc<dyn HostStats>,
 }
 
-impl Signs {
-    pub(super) fn new(board: Arc<Board>, pulse: Arc<dyn Pulse>) -> Self {
-        Self { board, pulse }
+impl HostStatus {
+    pub(super) fn new(board: Arc<Board>, stats: Arc<dyn HostStats>) -> Self {
+        Self { board, stats }
     }
 
     /// The name of a loop of the host that stands still: what `/health/live` answers by.
-    pub fn standing_still(&self) -> Option<&'static str> {
-        self.pulse.standing_still()
+    pub fn stalled_loop(&self) -> Option<&'static str> {
+        self.stats.stalled_loop()
     }
 
     /// The checks in one line: `7 checks: 6 healthy, 1 unhealthy`.
@@ -42,11 +42,11 @@ impl Signs {
     }
 }
 
-impl fmt::Debug for Signs {
+impl fmt::Debug for HostStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signs")
+        f.debug_struct("HostStatus")
             .field("summary", &self.summary())
-            .field("standing_still", &self.standing_still())
+            .field("stalled_loop", &self.stalled_loop())
             .finish()
     }
 }

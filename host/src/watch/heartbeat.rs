@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 /// When a loop last turned.
 #[derive(Debug)]
-pub(crate) struct Beat {
+pub(crate) struct Heartbeat {
     started: Instant,
     last_ms: AtomicU64,
 }
 
-impl Beat {
+impl Heartbeat {
     /// The loop turns now.
     pub(crate) fn turn(&self) {
         self.turn_at(Instant::now());
@@ -31,7 +31,7 @@ impl Beat {
     }
 }
 
-impl Default for Beat {
+impl Default for Heartbeat {
     fn default() -> Self {
         Self {
             started: Instant::now(),
