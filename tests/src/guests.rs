@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use vitals_servers::hold_to_need;
 
-use crate::zoo;
+use crate::hostile;
 
 /// A guest that `cargo xtask` builds.
 #[derive(Clone, Copy, Debug)]
@@ -87,9 +87,9 @@ pub const FILL_DESCRIBE: Guest = test("fill-describe");
 /// Loops in `describe`.
 pub const SPIN_DESCRIBE: Guest = test("spin-describe");
 /// Hostile on the network, as `does` tells.
-pub const ZOO_NET: Guest = test("zoo-net");
+pub const HOSTILE_NET: Guest = test("hostile-net");
 /// Hostile without a network, as `does` tells.
-pub const ZOO_LOCAL: Guest = test("zoo-local");
+pub const HOSTILE_LOCAL: Guest = test("hostile-local");
 /// The check of `examples/check`, built as its README says.
 pub const EXAMPLE_CLOCK: Guest = test("example-clock");
 /// A check in Python.
@@ -245,7 +245,7 @@ pub fn tiny(message: &str) -> Vec<u8> {
              (data (i32.const 136) "\00\02\00\00\{length:02x}\00\00\00")
              (data (i32.const 512) "{message}"))"#
     );
-    zoo::made(&body)
+    hostile::made(&body)
 }
 
 /// A component or module that a test writes as text.

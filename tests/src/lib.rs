@@ -7,7 +7,7 @@ pub mod bomb;
 pub mod chaos;
 pub mod fuzz;
 pub mod guests;
-pub mod zoo;
+pub mod hostile;
 
 mod alertmanager;
 mod bugsink;

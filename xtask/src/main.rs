@@ -10,6 +10,7 @@ mod command;
 mod demo;
 mod fuzz;
 mod guests;
+mod hostile;
 mod install;
 mod lint;
 mod mutants;
@@ -18,7 +19,6 @@ mod scripts;
 mod step;
 mod tests;
 mod workspace;
-mod zoo;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -63,9 +63,9 @@ enum Verb {
     Fuzz(fuzz::Fuzz),
     /// Change the sandbox in one place at a time, and tell which changes no test notices.
     Mutants(mutants::Mutants),
-    /// Build all that is needed and let the hostile guests of the zoo loose, for a table of what
-    /// became of them.
-    Zoo(zoo::Zoo),
+    /// Build all that is needed, run the hostile-guest suite, and write a table of what became of each
+    /// case.
+    Hostile(hostile::Hostile),
     /// Wait for the first answer of a host and say what to try; started by `demo`.
     #[command(hide = true)]
     Announce(demo::Announce),
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
         Verb::Chaos(chaos) => chaos.run(),
         Verb::Fuzz(fuzz) => fuzz.run(),
         Verb::Mutants(mutants) => mutants.run(),
-        Verb::Zoo(zoo) => zoo.run(),
+        Verb::Hostile(hostile) => hostile.run(),
         Verb::Announce(announce) => announce.run(),
     };
     match result {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use fastrand::Rng;
 use vitals_host::check::Digest;
 
-use crate::{guests, zoo};
+use crate::{guests, hostile};
 
 /// A version of a plugin; no two files that are written have the same, unless they are meant to be
 /// twins. A later one is greater.
@@ -85,7 +85,7 @@ impl Foundry {
             .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
         let make = |answer, description| {
             let text = text.replace("{answer}", answer);
-            zoo::made(&text.replace("{description}", description))
+            hostile::made(&text.replace("{description}", description))
         };
         let (well, described) = ("(i32.const 224)", "(i32.const 160)");
         Self {

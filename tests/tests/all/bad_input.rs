@@ -1,5 +1,5 @@
 //! Files that are no plugins, and directories that are not there. Most files that are refused are cases
-//! of the hostile-guest suite (`tests/src/zoo/load.rs`).
+//! of the hostile-guest suite (`tests/src/hostile/load.rs`).
 
 use std::fs;
 

@@ -1,5 +1,5 @@
 //! Limits that show in what a run answers: bodies, connections, output. Those that end a run are cases of
-//! the hostile-guest suite (`tests/src/zoo`).
+//! the hostile-guest suite (`tests/src/hostile`).
 
 use serde_json::Value;
 use vitals_tests::{Reply, Target, TestHost, eventually, guests};

@@ -40,7 +40,7 @@ fn asking(check: &str, name: &str, allow: &[&str]) -> String {
         .map(|host| format!("http://{host}:8080"))
         .collect();
     format!(
-        "[checks.{check}]\nplugin = 'zoo-net'\nallow.http = {allow:?}\n\
+        "[checks.{check}]\nplugin = 'hostile-net'\nallow.http = {allow:?}\n\
          config = {{ does = 'http', authority = '{name}:8080', path = '/health/live' }}\n"
     )
 }
@@ -48,7 +48,7 @@ fn asking(check: &str, name: &str, allow: &[&str]) -> String {
 /// A check that looks a name up and connects to where it leads, with sockets of its own.
 fn connecting(check: &str, name: &str, address: IpAddr) -> String {
     format!(
-        "[checks.{check}]\nplugin = 'zoo-net'\n\
+        "[checks.{check}]\nplugin = 'hostile-net'\n\
          allow = {{ names = ['{name}'], tcp = ['{name}:8080'] }}\n\
          config = {{ does = 'look-up', at = '{name}', then = '{address}:8080' }}\n"
     )
@@ -60,7 +60,7 @@ async fn looking_at_itself(checks: &str) -> Serving {
     );
     Vitals::new(["serve"])
         .config(&config)
-        .plugin("zoo-net", guests::ZOO_NET)
+        .plugin("hostile-net", guests::HOSTILE_NET)
         .enclosed(network())
         .serve()
         .await

@@ -1,0 +1,44 @@
+//! Files that are dropped in under the name of a plugin of the library, to be given its settings.
+
+use super::case::{Body, Group, HostileCase, Original};
+use crate::guests;
+
+pub(super) const GROUP: Group = Group {
+    name: "library",
+    about: "Files in the plugins directory under the names of plugins in the library. No check of the \
+            configuration runs on one, and none is given the settings of such a check, a secret among \
+            them.",
+    host: "[plugins]\nlibrary = 'library'\n",
+};
+
+pub(super) fn cases() -> Vec<HostileCase> {
+    let impostor = |name: &str, does: &'static str, original| {
+        let config = "config = { does = 'tell', mark = \"\\u200b\", secret = '${HUNTER}' }";
+        HostileCase::new(name, does)
+            .body(Body::Impostor(guests::HOSTILE_LOCAL, original))
+            .timeout(3000)
+            .with(config)
+    };
+    let in_vain = "a check of the configuration takes its plugin from the library";
+    vec![
+        impostor(
+            "impostor",
+            "is dropped in beside the library's, to tell the secret that it is given",
+            Original::Kept,
+        )
+        .survives("healthy")
+        .message("hostile"),
+        impostor(
+            "impostor-stays",
+            "is dropped in beside the library's, which is removed then",
+            Original::Removed,
+        )
+        .refused(in_vain),
+        impostor(
+            "impostor-alone",
+            "is dropped in where the library has none",
+            Original::Missing,
+        )
+        .refused(in_vain),
+    ]
+}

@@ -1,0 +1,162 @@
+//! Files that are no plugins, or that cost more to look at than they should.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use super::case::{Body, Group, HostileCase};
+use super::{frame, world};
+use crate::guests;
+
+pub(super) const GROUP: Group = Group {
+    name: "files of plugins",
+    about: "What lies in the plugins directory is read, judged and compiled at nobody's cost but its own.",
+    host: "",
+};
+
+pub(super) fn cases() -> Vec<HostileCase> {
+    let new = HostileCase::new;
+    let made = |name: &str, does: &'static str, make: fn() -> Vec<u8>| {
+        HostileCase::new(name, does).made(make)
+    };
+    let placed = |name: &str, does: &'static str, place: fn(&Path)| {
+        HostileCase::new(name, does).body(Body::Placed(place))
+    };
+    let litter = |name: &str, does: &'static str, files: fn() -> Vec<(String, Vec<u8>)>| {
+        HostileCase::new(name, does).body(Body::Litter(files))
+    };
+    vec![
+        made("file-empty", "an empty file", Vec::new).refused("the file is empty; if it is being written, it is read again when that is done"),
+        made("file-core", "a core module", || guests::wat("core"))
+            .refused("it is a core module, vitals runs components: build it for `wasm32-wasip2` instead of `wasm32-wasip1` or `wasm32-unknown-unknown`"),
+        made("file-precompiled", "native code that was compiled before", precompiled)
+            .refused("it is a precompiled artifact; vitals compiles plugins itself: give it the .wasm file"),
+        made("file-elf", "a program of this machine", || b"\x7fELF\x02\x01\x01\0".repeat(1000))
+            .refused("it is no WebAssembly file: build it with `cargo build --target wasm32-wasip2`"),
+        made("file-noise", "noise behind the head of a component", || {
+            let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+            bytes.extend((0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]));
+            bytes
+        }).refused("it does not compile: "),
+        litter("file-truncated", "a good plugin, cut off at each KiB", truncated).refused(""),
+        placed("file-large", "a file of 64 MiB and a byte", |path| sparse(path, (64 << 20) + 1)).refused("67108865 bytes"),
+        placed("file-1gib", "a file of a gibibyte", |path| sparse(path, 1 << 30)).refused("1073741824 bytes"),
+        made("file-zeroes", "64 MiB of custom sections", || {
+            let mut bytes = guests::HELLO.bytes();
+            // A custom section of 8 MiB less its head, seven times.
+            for _ in 0..7 {
+                bytes.extend(b"\x00\xfc\xff\xff\x03\x01x");
+                bytes.extend(vec![0; (8 << 20) - 6]);
+            }
+            bytes
+        }).timeout(20_000).survives("healthy"),
+        placed("file-directory", "a directory with the name of a plugin", |path| fs::create_dir(path).expect("made"))
+            .refused("cannot read it: it is not a regular file"),
+        placed("file-pipe", "a pipe with the name of a plugin", world::fifo).refused("not a regular file"),
+        placed("file-device", "a link to a device that never ends", |path| link("/dev/zero", path)).refused("not a regular file"),
+        placed("file-passwd", "a link to a file that is no plugin", |path| link("/etc/passwd", path)).refused("no WebAssembly file"),
+        placed("file-circle", "a link that leads to itself", |path| {
+            let name = path.file_name().expect("it has one").to_owned();
+            link(Path::new(&name).to_str().expect("it is text"), path);
+        }).refused("cannot read it"),
+        placed("file-link", "a link to a good plugin", |path| link(guests::HELLO.path().to_str().expect("it is text"), path))
+            .timeout(20_000).survives("healthy"),
+        litter("file-names", "good plugins with names that none can have", odd_names)
+            .refused("is no name of a plugin: write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit; rename the file").clean(),
+        new("file-pinned", "another file than the configuration wants").wat_of("loop")
+            .with(&format!("sha256 = '{}'", "5f".repeat(32))).refused("the configuration asks for 5f5f5f"),
+        new("file-trickles", "a good plugin that is written over a while").body(Body::Trickle(guests::HELLO)).timeout(20_000).survives("healthy").message("hello"),
+        new("file-replaced", "replaced a hundred times within a second").body(Body::Series(replacements)).timeout(20_000).survives("healthy").message("hello"),
+        made("world-none", "a component that exports nothing", || guests::wat("empty-component"))
+            .refused("it is a component of another world: it exports nothing, a check exports `vitals:health/health-check@0.1.0`"),
+        made("world-types", "a contract with other types", || guests::wat("other-types")).refused("its interfaces do not fit this host: "),
+        made("world-newer", "a contract of a newer version", || guests::wat("other-version"))
+            .refused("it is built against vitals:health@0.9.0, this host speaks 0.1.0: build it with the SDK of this host's version, or update the host"),
+        made("world-older", "imports of an older contract", || {
+            good_with("(import \"vitals:health/reporting@0.0.1\" (instance))")
+        }).refused("0.0.1"),
+        made("world-wasi-newer", "imports of a WASI that is still to come", || {
+            good_with("(import \"wasi:clocks/monotonic-clock@0.3.0\" (instance))")
+        }).refused("wasi:clocks/monotonic-clock@0.3.0"),
+        made("world-wasi-types", "an import of WASI with other types", || {
+            good_with("(import \"wasi:clocks/monotonic-clock@0.2.0\" (instance (export \"now\" (func (result string)))))")
+        }).refused("do not fit this host"),
+        made("world-unknown", "an import that nobody offers", || {
+            good_with("(import \"acme:thing/api@1.0.0\" (instance (export \"ping\" (func (result string)))))")
+        }).refused("it imports `acme:thing/api@1.0.0`, which vitals does not offer: a plugin may import vitals:health and WASI 0.2 (cli, clocks, filesystem, http, io, random, sockets)"),
+        made("world-many", "ten thousand imports", || {
+            let mut imports = String::new();
+            for number in 0..10_000 {
+                writeln!(imports, "(import \"acme:n{number}/api\" (instance))").expect("memory takes it");
+            }
+            good_with(&imports)
+        }).refused(""),
+        made("world-core", "an import of a core module", || good_with("(import \"m\" (core module))")).refused(""),
+    ]
+}
+
+/// A good guest, but for what stands before it.
+pub(super) const GOOD: &str =
+    "(core module $module\n  ;; + memory realloc describe post healthy well\n)\n";
+
+/// A good guest with something before it.
+pub(super) fn good_with(before: &str) -> Vec<u8> {
+    frame::made(&format!("{before}\n{GOOD}"))
+}
+
+fn precompiled() -> Vec<u8> {
+    let engine = wasmtime::Engine::default();
+    let component = wasmtime::component::Component::new(&engine, guests::wat("empty-component"));
+    let artifact = component.and_then(|component| component.serialize());
+    artifact.expect("it compiles")
+}
+
+fn truncated() -> Vec<(String, Vec<u8>)> {
+    let whole = guests::HELLO.bytes();
+    let lengths = (1..whole.len())
+        .step_by(1 << 10)
+        .chain([4, 8, 9, whole.len() - 1]);
+    let cut = |length: usize| (format!("cut-{length}"), whole[..length].to_vec());
+    lengths.map(cut).collect()
+}
+
+/// Names that no plugin can have; none of them is text that could be shown as it is.
+fn odd_names() -> Vec<(String, Vec<u8>)> {
+    let names = [
+        "Bad Name",
+        "\u{1b}[2J\u{202e}",
+        "line\nbreak",
+        "-dash",
+        "ünicode",
+        "a;rm -rf",
+        "$(id)",
+        "%2e%2e",
+        "\u{200b}",
+        "x".repeat(200).leak(),
+    ];
+    names
+        .map(|name| (name.to_owned(), guests::HELLO.bytes()))
+        .into()
+}
+
+/// A hundred files, every other one broken, the last one good.
+fn replacements() -> Vec<Vec<u8>> {
+    let good = guests::HELLO.bytes();
+    let other = frame::made(GOOD);
+    let broken = good[..good.len() / 2].to_vec();
+    let kinds = [other, broken];
+    let mut files: Vec<_> = (0..99).map(|number| kinds[number % 2].clone()).collect();
+    files.push(good);
+    files
+}
+
+fn sparse(path: &Path, size: u64) {
+    let unfinished = path.with_extension("unfinished");
+    let made = fs::File::create(&unfinished).and_then(|file| file.set_len(size));
+    made.and_then(|()| fs::rename(&unfinished, path))
+        .expect("the file can be made");
+}
+
+fn link(to: &str, path: &Path) {
+    std::os::unix::fs::symlink(to, path).expect("a link can be made");
+}

@@ -1,0 +1,26 @@
+//! Receivers of notifications that are dear to the host: what it sends must hold up nothing else.
+
+use super::case::{Group, HostileCase};
+use crate::guests;
+
+pub(super) const GROUP: Group = Group {
+    name: "receivers",
+    about: "Webhooks whose certificates and answers are dear to the host. What goes out has threads of its \
+            own: `/health/live` and the neighbour are as quick as ever while it is delivered and retried.",
+    host: "[notify]\ntimeout = '2s'\n\
+           [notify.webhooks.long]\nurl = 'https://{chain-long}/'\n\
+           [notify.webhooks.tangled]\nurl = 'https://{chain-tangled}/'\n\
+           [notify.webhooks.hints]\nurl = 'http://{hints}/'\n\
+           [notify.webhooks.hints-tls]\nurl = 'https://{hints-tls}/'\n",
+};
+
+pub(super) fn cases() -> Vec<HostileCase> {
+    let does = "turns unhealthy, of which four webhooks are notified that answer as they must not";
+    vec![
+        HostileCase::new("webhooks", does)
+            .built(guests::STATUS)
+            .with("config = { fail = 'panic' }")
+            .ends("trap")
+            .lingers(8),
+    ]
+}

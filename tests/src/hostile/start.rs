@@ -1,0 +1,64 @@
+//! Guests that misbehave while they are instantiated.
+
+use super::case::{Group, HostileCase};
+
+pub(super) const GROUP: Group = Group {
+    name: "start functions",
+    about: "What runs before `describe` and `check` is under the same limits.",
+    host: "",
+};
+
+pub(super) fn cases() -> Vec<HostileCase> {
+    let new = HostileCase::new;
+    vec![
+        new("start-spins", "loops while it is instantiated")
+            .wat()
+            .refused("its `describe` failed: used up its fuel"),
+        new(
+            "start-spins-nested",
+            "the second of its nested instances loops",
+        )
+        .wat()
+        .refused("used up its fuel"),
+        new("start-traps", "traps while it is instantiated")
+            .wat()
+            .refused("unreachable"),
+        new(
+            "start-recurses",
+            "uses up its stack while it is instantiated",
+        )
+        .wat()
+        .refused("overflowed its stack"),
+        new(
+            "start-outside-data",
+            "writes outside its memory while it is instantiated",
+        )
+        .wat()
+        .refused("out of bounds"),
+        new(
+            "start-burns-fuel",
+            "works while it is instantiated, more than its check may",
+        )
+        .wat_of("start-burns")
+        .with("limits = { fuel = 1_000_000 }")
+        .timeout(2000)
+        .ends("fuel")
+        .limit("1000000"),
+        new(
+            "start-burns-time",
+            "works while it is instantiated, longer than its check may",
+        )
+        .wat_of("start-burns")
+        .endless_fuel()
+        .timeout(20)
+        .times_out("computing"),
+        new(
+            "start-grows",
+            "takes memory while it is instantiated, more than its check may",
+        )
+        .wat()
+        .with("limits = { memory = '16MiB' }")
+        .ends("memory")
+        .limit("16MiB"),
+    ]
+}
