@@ -177,7 +177,7 @@ fn no_files_import_each_other_in_a_circle() {
     for directory in WITHOUT_CIRCLES {
         for graph in graphs(directory) {
             let circles = graph.circles();
-            assert!(circles.is_empty(), "{circles:#?}");
+            assert!(circles.is_empty(), "{directory}: {circles:#?}");
         }
     }
 }
