@@ -167,6 +167,7 @@ impl Publisher {
 }
 
 impl Results for Publisher {
+    /// Publishes the result of a run: on the board, and to every sink.
     fn finished(&self, run: FinishedRun) {
         let checked_at = Timestamp::now();
         let order = self.board.order(&run.check);

@@ -194,9 +194,9 @@ impl Schedule {
         }
     }
 
-    /// Follows a check from now on: runs it at once and then in its time. Where the name is followed
-    /// already the new job takes its place: a run in flight ends as it began, and what was counted
-    /// of the check lives on.
+    /// Schedules a check: runs it at once and then at its interval. Where the name is scheduled already
+    /// the new job takes its place: a run in flight ends as it began, and what was counted of the check
+    /// stays.
     pub fn upsert(&self, job: Arc<Job>) {
         let mut checks = self.checks.lock();
         if let Some(known) = checks.followed.get(&job.name) {

@@ -215,6 +215,26 @@ fn imports_from<'g>(graphs: &'g [ModuleGraph], module: &str) -> Vec<(&'g Path, &
 }
 
 #[test]
+fn the_searches_that_the_guide_names_find_what_it_says() {
+    let guide = fs::read_to_string(guests::root().join("CONTRIBUTING.md")).expect("a file");
+    let (_, section) = guide.split_once("## Where to find").expect("a section");
+    let (section, _) = section.split_once("\n## ").expect("another section");
+    let rows = section.lines().filter(|line| line.contains("`git grep "));
+    let mut searches = 0;
+    for row in rows {
+        let (_, search) = row.split_once("`git grep \"").expect("a search");
+        let (words, rest) = search.split_once("\" host`").expect("in the host");
+        let expected = rest.split('`').nth(1).expect("a file");
+        let found = sources("host");
+        let found = found.iter().filter(|(_, text)| text.contains(words));
+        let found: Vec<_> = found.map(|(path, _)| path.as_path()).collect();
+        assert_eq!(found, [Path::new(expected)], "{words}");
+        searches += 1;
+    }
+    assert_eq!(searches, 4, "{section}");
+}
+
+#[test]
 fn the_sdk_has_the_contract_as_it_is() {
     let read = |path: &str| fs::read_to_string(guests::root().join(path)).expect("a file");
     assert!(
