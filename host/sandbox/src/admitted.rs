@@ -2,8 +2,10 @@
 //! and shared by the plugins whose files are of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::bindings::PluginPre;
 use super::compile::LoadedBytes;
@@ -32,13 +34,13 @@ pub(super) struct AdmittedByDigest(Mutex<HashMap<Digest, Weak<Admitted>>>);
 impl AdmittedByDigest {
     /// What is known of a file, if some plugin is of it.
     pub(super) fn get(&self, digest: Digest) -> Option<Arc<Admitted>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.0.lock();
         known.get(&digest)?.upgrade()
     }
 
     /// Shares what became of a file; where another of its digest came first, that one is the answer.
     pub(super) fn share(&self, admitted: Admitted) -> Arc<Admitted> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         known.retain(|_, admitted| admitted.strong_count() > 0);
         if let Some(first) = known.get(&admitted.digest).and_then(Weak::upgrade) {
             return first;

@@ -20,10 +20,11 @@ mod tls;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use parking_lot::{Mutex, MutexGuard};
 use wasmtime::component::ResourceTable;
 
 pub(super) use self::budgeted::BudgetedStream;
@@ -216,7 +217,7 @@ impl Egress {
     }
 
     fn trail(&self) -> MutexGuard<'_, Trail> {
-        self.0.trail.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.trail.lock()
     }
 }
 

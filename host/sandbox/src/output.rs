@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
@@ -37,7 +38,7 @@ impl OutputTail {
 
     /// The lines that were kept, oldest first, each cleaned.
     pub(super) fn lines(&self) -> Vec<Text> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock();
         if kept.bytes.is_empty() {
             return Vec::new();
         }
@@ -49,7 +50,7 @@ impl OutputTail {
     /// Keeps the tail, and before it as much as a secret may have that lies across its beginning.
     fn push(&self, bytes: &[u8]) {
         let room = TAIL_BYTES + self.secrets.longest();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         let excess = (kept.bytes.len() + bytes.len()).saturating_sub(room);
         kept.cut |= excess > 0;
         let old = excess.min(kept.bytes.len());

@@ -13,10 +13,11 @@ mod violation;
 mod walk;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 pub(super) use self::applicators::target;
@@ -102,10 +103,7 @@ impl Schema {
     /// The validator, which is built anew unless somebody holds it: whoever binds many checks holds
     /// it meanwhile. Blocks.
     pub fn validator(&self) -> Result<Arc<Validator>, BindingError> {
-        let mut held = self
-            .validator
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.validator.lock();
         if let Some(validator) = held.upgrade() {
             return Ok(validator);
         }
@@ -359,7 +357,7 @@ mod tests {
     fn the_validator_lives_while_somebody_holds_it() {
         let schema = schema(&json!({"properties": {"a": {"pattern": "^[a-z]+$"}}}));
         assert!(schema.bind(&Map::new()).is_ok());
-        assert_eq!(schema.validator.lock().unwrap().strong_count(), 0);
+        assert_eq!(schema.validator.lock().strong_count(), 0);
         let held = schema.validator().unwrap();
         assert!(Arc::ptr_eq(&held, &schema.validator().unwrap()));
     }

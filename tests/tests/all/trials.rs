@@ -196,8 +196,11 @@ async fn a_reload_answers_what_was_loaded_refused_and_removed() {
         "{refused:?}"
     );
     assert_eq!(refused.generation, 1);
-    // It has been answered, so it is there.
-    assert_eq!(host.check("module:new").await["message"], "flip");
+    // It has been answered, so the check exists; its first run follows at once.
+    assert_eq!(host.check("module:new").await["plugin"]["name"], "new");
+    let has_run = |check: &Value| check["message"] == "flip";
+    host.eventually_check("module:new", "it has run", has_run)
+        .await;
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::time::timeout_at;
 
 use super::machine;
@@ -47,7 +48,7 @@ impl Network {
             Some(own) => {
                 // Before the lock: a file that hangs must not hold up those that trust others.
                 let files = RootFiles::read(own)?;
-                let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut shared = self.shared.lock();
                 Ok(shared.of(files))
             }
         }

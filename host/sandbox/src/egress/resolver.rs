@@ -8,11 +8,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs as _};
-use std::panic::catch_unwind;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use vitals_model::CheckName;
@@ -161,7 +162,7 @@ impl Resolver {
 
     /// The places of a check, shared by all its runs.
     fn share(&self, check: &CheckName) -> Arc<Semaphore> {
-        let mut shares = self.0.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shares = self.0.shares.lock();
         if let Some(share) = shares.get(check).and_then(Weak::upgrade) {
             return share;
         }
@@ -186,13 +187,13 @@ impl Desk {
 
 impl Shared {
     fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.desk.lock()
     }
 
     /// The life of one thread.
     fn work(&self) {
         while let Some(question) = self.next() {
-            let answer = catch_unwind(|| self.source.ask(&question));
+            let answer = catch_unwind(AssertUnwindSafe(|| self.source.ask(&question)));
             let answer = answer.unwrap_or_else(|_| {
                 Err(ResolveError::Failed("the host's resolver panicked".into()))
             });
@@ -219,9 +220,7 @@ impl Shared {
                 desk.asking.remove(&question);
             }
             desk.idle += 1;
-            let woken = self.news.wait_timeout(desk, PATIENCE);
-            let (again, waited) = woken.unwrap_or_else(PoisonError::into_inner);
-            desk = again;
+            let waited = self.news.wait_for(&mut desk, PATIENCE);
             desk.idle -= 1;
             if waited.timed_out() && desk.queue.is_empty() {
                 desk.threads -= 1;

@@ -1,6 +1,8 @@
 //! What of a guest's calls is handed on, and what it hears where it is not.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::*;
 use crate::journal::Origin;
@@ -25,10 +27,7 @@ impl VersionMetrics for Seen {
             sample.reading,
             (sample.help)()
         );
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(line);
+        self.0.lock().push(line);
         Ok(())
     }
 
@@ -53,7 +52,7 @@ fn became(name: &str, help: &str, labels: &[Label], reading: Reading<'_>) -> Str
     let seen = Arc::new(Seen::default());
     let journal = journal(Some(Arc::clone(&seen) as _));
     match journal.sample(name, help, labels, reading) {
-        Ok(()) => seen.0.lock().unwrap().concat(),
+        Ok(()) => seen.0.lock().concat(),
         Err(MetricsError::Invalid(why)) => format!("invalid: {why}"),
         Err(other) => format!("{other:?}"),
     }
