@@ -17,8 +17,8 @@ use super::{Detail, DetailValue, Measurement, Status, Text};
 /// 32 measurements.
 ///
 /// ```
-/// use vitals_host::Outcome;
-/// use vitals_host::check::{Status, ratio};
+/// use vitals_model::Outcome;
+/// use vitals_model::{Status, ratio};
 ///
 /// let outcome = Outcome::degraded("2 of 3 replicas answer")
 ///     .detail("missing", "c")

@@ -106,7 +106,7 @@ impl DirectoryWatch {
     }
 
     /// Whether any of the directories has come, gone or been replaced since they were last ensured.
-    /// For a poll_directories now and then: no event tells of a directory that comes. Blocks.
+    /// For a poll now and then: no event tells of a directory that comes. Blocks.
     pub(super) fn is_another(&self) -> bool {
         let watching = self.lock();
         let is_lost = watching.roots().values().any(|root| root.is_gone);
@@ -213,11 +213,10 @@ impl Found {
 }
 
 impl Events {
-    /// Begins to listen, and to tell of what was queued_commands once it has rested.
+    /// Begins to listen, and to tell of what was heard once it has rested.
     fn new(watched: &Watched, unrest: &Unrest, look: &mpsc::Sender<()>) -> notify::Result<Self> {
-        let (queued_commands, watched) = (unrest.clone(), Arc::clone(watched));
-        let watcher =
-            notify::recommended_watcher(move |event| hear(&queued_commands, &watched, event))?;
+        let (heard, watched) = (unrest.clone(), Arc::clone(watched));
+        let watcher = notify::recommended_watcher(move |event| hear(&heard, &watched, event))?;
         let look = look.clone();
         let telling = tokio::spawn(unrest.clone().tell(move || {
             // Where a word waits it stands for this one too; nobody listens only at the shutdown.

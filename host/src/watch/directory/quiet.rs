@@ -1,4 +1,4 @@
-//! Waiting for quiet: when a path that was queued_commands of has rested long enough for the watcher to look.
+//! Waiting for quiet: when a path that was heard of has rested long enough for the watcher to look.
 //!
 //! Each path waits for itself, so that one that is written without end delays no other. Knows
 //! nothing of what the events mean.
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 /// How long a path must rest before it is looked at.
 pub(in crate::watch) const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// What was queued_commands of and not told yet. Cheap to clone.
+/// What was heard of and not told yet. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unrest(Arc<Heard>);
 
