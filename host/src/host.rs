@@ -1,4 +1,4 @@
-//! The host: puts the services together, starts them, and takes them down in order.
+//! The host: puts the parts together, starts them, and takes them down in order.
 
 mod background;
 mod builder;

@@ -20,7 +20,7 @@
 //! # }
 //! ```
 //!
-//! A fact goes one way through the services: [`config`] → `catalog` → `schedule` → [`board`] → `http`,
+//! A fact goes one way through the modules: [`config`] → `catalog` → `schedule` → [`board`] → `http`,
 //! and only `plugin` knows that WebAssembly exists.
 
 pub mod board;

@@ -1,6 +1,6 @@
 //! What goes out to Prometheus: a value that is handed down, never a global.
 //!
-//! Other services tell it what happened; what holds at the moment of a scrape comes with the scrape.
+//! Events tell it what happened; what holds at the moment of a scrape comes with the scrape.
 //! It knows nothing of endpoints, plugins or schedules beyond their names. While metrics are
 //! disabled every call is accepted and ignored.
 //!

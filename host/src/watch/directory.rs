@@ -30,7 +30,7 @@ pub(super) struct DirectoryWatch {
 }
 
 struct Watching {
-    /// What is told of, once for all that comes before it is queued_commands.
+    /// What is told of, once for all that comes before it is heard.
     look: mpsc::Sender<()>,
     /// Where that is told from: directories are looked at on threads of no runtime.
     runtime: Handle,
@@ -55,7 +55,7 @@ enum Found {
     Absent,
     /// Its events come, under its own path or under another that leads to it.
     Watched(Identity),
-    /// No events come: a poll_directories can at least tell by its clock when an entry comes or goes.
+    /// No events come: a poll can at least tell by its clock when an entry comes or goes.
     Unwatched(Version),
 }
 

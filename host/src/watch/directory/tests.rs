@@ -40,11 +40,11 @@ impl Here {
         assert!(matches!(told, Ok(Some(()))), "{told:?}");
     }
 
-    /// Writes a file into each directory, and asks whether exactly those of `queued_commands` are told of.
-    async fn is_told_of(&mut self, dirs: &[&str], queued_commands: &[&str]) {
+    /// Writes a file into each directory, and asks whether exactly those of `heard` are told of.
+    async fn is_told_of(&mut self, dirs: &[&str], heard: &[&str]) {
         for dir in dirs {
             fs::write(self.dir(dir).join("a.wasm"), "").unwrap();
-            if queued_commands.contains(dir) {
+            if heard.contains(dir) {
                 self.told().await;
             } else {
                 // Nothing else is told, so the next thing is what is done here.
@@ -167,7 +167,7 @@ async fn a_file_is_restless_until_it_is_told_of() {
     while !here.watch.is_restless(&file) {
         assert!(
             here.commands.try_recv().is_err(),
-            "it was told and never queued_commands"
+            "it was told and never heard"
         );
         tokio::task::yield_now().await;
     }
