@@ -1,6 +1,6 @@
 //! What is loaded now: the plugins with their generations, and what each check stands on.
 //!
-//! Failed loads are kept as values beside the version that still serves. This room loads and binds;
+//! Failed loads are kept as values beside the version that still serves. This module loads and binds;
 //! it runs no check and shows nothing.
 
 mod apply;

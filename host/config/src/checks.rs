@@ -70,7 +70,7 @@ pub struct Schedule {
 }
 
 /// What a check may reach besides the addresses that its settings grant. The entries are texts
-/// here; what they mean is the plugin room's to say.
+/// here; what they mean is the sandbox's to say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allow {
     /// Origins of URLs: `https://*.example.com`.

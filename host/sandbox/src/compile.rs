@@ -3,7 +3,7 @@
 //! A compiler is a large program that reads a stranger's bytes. It runs in a child process of the
 //! binary `vitals` (`child.rs` is the host's side, `job.rs` and `confine.rs` are the child's); a
 //! program that embeds the host and names no binary compiles on a thread of its own (`thread.rs`).
-//! This room must not know what the code does, nor where it is kept.
+//! This module must not know what the code does, nor where it is kept.
 
 mod artifact;
 mod child;

@@ -1,4 +1,4 @@
-//! Ways for the fuzz targets to what this room keeps to itself: decisions of grants, schemas, names of
+//! Ways for the fuzz targets to what this crate keeps to itself: decisions of grants, schemas, names of
 //! functions, and the certificates of servers.
 
 use std::net::IpAddr;

@@ -1,6 +1,7 @@
 //! One look at one directory: which of its plugin files count, however many there are.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -31,7 +32,24 @@ pub(super) struct Listing {
 
 /// Lists the `.wasm` files of a directory. Hidden ones are left out: editors and copies make them. What
 /// it holds in memory is bounded, however many there are.
+///
+/// A directory that is replaced while it is read would be seen half removed: it is read again then.
 pub(super) fn list(dir: &Path, keep: &Keep) -> io::Result<Listing> {
+    for _ in 0..MOST_READS {
+        let before = identity(dir)?;
+        let listing = read(dir, keep)?;
+        if identity(dir)? == before {
+            return Ok(listing);
+        }
+    }
+    Err(io::Error::other("it is replaced each time it is read"))
+}
+
+fn identity(dir: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(dir).map(|it| (it.dev(), it.ino()))
+}
+
+fn read(dir: &Path, keep: &Keep) -> io::Result<Listing> {
     let mut listing = Listing::default();
     let (mut kept, mut known) = (BTreeSet::new(), BTreeSet::new());
     let mut others = Lowest::new(MOST_FILES);
@@ -146,5 +164,7 @@ pub(super) const MOST_MISNAMED: usize = 64;
 /// How many directories are watched because links lead through them, give or take one link: what changes
 /// in others is seen at the next rescan.
 const MOST_LINK_DIRECTORIES: usize = 256;
+/// How often a directory is read that is replaced meanwhile.
+const MOST_READS: usize = 3;
 /// How many links Linux follows on the way to one file.
 const MOST_LINKS: usize = 40;

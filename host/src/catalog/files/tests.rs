@@ -1,4 +1,6 @@
 use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use super::*;
 
@@ -51,6 +53,42 @@ fn links_are_followed_through_every_directory_that_they_pass() {
     let leads = ["nowhere", "plugins"].map(at);
     let after = Files::look(&plugins, &keep()).after(&seen);
     assert_eq!(through(&after.links()), BTreeSet::from(leads));
+}
+
+#[test]
+fn a_directory_that_is_replaced_is_never_seen_half_removed() {
+    const FILES: usize = 40;
+    let place = tempfile::tempdir().unwrap();
+    let at = |path: &str| place.path().join(path);
+    let fill = |dir: &Path| {
+        fs::create_dir(dir).unwrap();
+        for number in 0..FILES {
+            fs::write(dir.join(format!("plugin-{number}.wasm")), "").unwrap();
+        }
+    };
+    fill(&at("plugins"));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                fill(&at("new"));
+                fs::rename(at("plugins"), at("old")).unwrap();
+                fs::rename(at("new"), at("plugins")).unwrap();
+                fs::remove_dir_all(at("old")).unwrap();
+            }
+        });
+        for _ in 0..2_000 {
+            // It is away for a moment, and then an error.
+            if let Ok(listing) = list(&at("plugins"), &keep()) {
+                let found = listing.files.len();
+                if found < FILES {
+                    is_over.store(true, Ordering::Relaxed);
+                    panic!("{found} files of {FILES}");
+                }
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]
