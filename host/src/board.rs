@@ -43,7 +43,7 @@ pub struct Board {
 
 impl Board {
     /// Adds a check, or changes what is known about it; its result stays. Results are published for
-    /// the job_generation that is answered.
+    /// the job generation that is answered.
     pub fn upsert(&self, name: CheckName, facts: CheckFacts) -> JobGeneration {
         let mut slots = self.slots.write();
         let job_generation = self.next_job_generation();
@@ -59,12 +59,12 @@ impl Board {
         job_generation
     }
 
-    /// A job_generation of a check that is to come: greater than all before it.
+    /// A job generation of a check that is to come: greater than all before it.
     pub fn next_job_generation(&self) -> JobGeneration {
         JobGeneration(self.job_generations.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
-    /// Lets new job_generations of checks take over together with their first results: an answer shows
+    /// Lets new job generations of checks take over together with their first results: an answer shows
     /// all of them or none. Says of each what its result stands after.
     pub fn promote(&self, promotions: Vec<Promotion>) -> Vec<Published> {
         let mut slots = self.slots.write();
@@ -231,7 +231,7 @@ impl Board {
         Some(slot.page(authorized))
     }
 
-    /// What is known of the job_generation of a check whose result was published just now.
+    /// What is known of the job generation of a check whose result was published just now.
     pub fn facts(
         &self,
         name: &CheckName,

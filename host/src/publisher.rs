@@ -21,7 +21,7 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Adds a check, or changes what is known about it. Results are published for the job_generation that is
+    /// Adds a check, or changes what is known about it. Results are published for the job generation that is
     /// answered.
     pub(crate) fn upsert(&self, check: &CheckName, facts: CheckFacts) -> JobGeneration {
         let order = self.board.order(check);
@@ -38,7 +38,7 @@ impl Publisher {
         self.events.emit(&Event::CheckRemoved { check });
     }
 
-    /// Shows new job_generations of checks together with the results of their first runs, all at one moment.
+    /// Shows new job generations of checks together with the results of their first runs, all at one moment.
     pub(crate) fn promote(&self, runs: Vec<(CheckFacts, FinishedRun)>) {
         let checked_at = Timestamp::now();
         let runs: BTreeMap<_, _> = runs

@@ -293,7 +293,7 @@ impl Watcher {
         clock.keep(self.catalog.config().plugins.rescan);
     }
 
-    /// Heeds what was queued_commands. A program's own code may panic in it, where a check of its is dropped:
+    /// Heeds what was heard. A program's own code may panic in it, where a check of its is dropped:
     /// that costs the one command.
     async fn handle_commands(&mut self) {
         while let Some(command) = self.queued_commands.pop_front() {

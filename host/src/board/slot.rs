@@ -46,7 +46,7 @@ pub struct PluginFacts {
 /// A result as it is published.
 #[derive(Clone, Debug)]
 pub struct CheckResult {
-    /// The job_generation of the check that the result is of.
+    /// The job generation of the check that the result is of.
     pub job_generation: JobGeneration,
     /// The status to show, after `fall` and `rise`.
     pub status: Status,
@@ -64,14 +64,14 @@ pub struct CheckResult {
     pub stale_at: Option<Instant>,
 }
 
-/// A new job_generation of a check, with its first result.
+/// A new job generation of a check, with its first result.
 #[derive(Clone, Debug)]
 pub struct Promotion {
     /// The check.
     pub name: CheckName,
     /// What is known of it from here on.
     pub facts: CheckFacts,
-    /// The result; it is of the new job_generation.
+    /// The result; it is of the new job generation.
     pub result: CheckResult,
 }
 
@@ -82,7 +82,7 @@ pub enum Published {
     First,
     /// It stands where this stood.
     After(Before),
-    /// It came too late: the check has been taken off, or a later job_generation of it has a result.
+    /// It came too late: the check has been taken off, or a later job generation of it has a result.
     Refused,
 }
 
@@ -130,7 +130,7 @@ pub(super) struct Slot {
     order: Order,
     job_generation: JobGeneration,
     facts: Arc<CheckFacts>,
-    /// Those of the job_generation before, whose run may still be going on.
+    /// Those of the job generation before, whose run may still be going on.
     facts_before: Option<(JobGeneration, Arc<CheckFacts>)>,
     current: Mutex<Current>,
 }
@@ -184,7 +184,7 @@ impl Slot {
         &self.facts
     }
 
-    /// Those of this job_generation or the one before it.
+    /// Those of this job generation or the one before it.
     pub(super) fn facts_of(&self, job_generation: JobGeneration) -> Option<&Arc<CheckFacts>> {
         match &self.facts_before {
             _ if job_generation == self.job_generation => Some(&self.facts),

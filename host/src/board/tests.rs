@@ -336,7 +336,7 @@ fn new_placements_take_over_together_with_their_results() {
     let page = page(&board);
     assert_eq!(page["status"], "healthy");
     assert_eq!(page["checks"][0]["message"], "new");
-    // A run of the job_generation before was still going on.
+    // A run of the job generation before was still going on.
     let late = result(old, Outcome::unhealthy("late"), None);
     assert_eq!(board.publish(&name("a"), late), Published::Refused);
 }

@@ -15,7 +15,7 @@ use vitals_io::panic_text;
 
 /// A job that takes over with a run that it has made already.
 pub struct JobPromotion {
-    /// The job; its first_run is set when it takes over.
+    /// The job; its first run is set when it takes over.
     pub job: Job,
     /// What its first run found.
     pub report: RunReport,
