@@ -3,24 +3,30 @@
 mod bench;
 mod check;
 mod compile;
+mod configuration;
+mod format;
 mod inspect;
 mod new;
+mod output;
 mod plugins;
 mod probe;
 mod reload;
 mod report;
 mod running;
 mod serve;
+mod status;
 mod told;
 mod validate;
 mod wrapped;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use vitals_host::config::{Argument, Config, Sources};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+pub(crate) use output::fail;
+use output::print;
+use status::{CONFIGURATION, NOT_RUN};
 
 /// Runs health checks that nobody has to trust: WebAssembly components, in a sandbox, on a
 /// schedule.
@@ -67,16 +73,6 @@ enum Verb {
     Schema,
 }
 
-/// How an answer is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Lines for a person.
-    #[default]
-    Text,
-    /// One JSON document.
-    Json,
-}
-
 impl Arguments {
     /// Runs the verb that is for a process of its own, without a thread or anything else beside it;
     /// hands the others back.
@@ -110,23 +106,6 @@ impl Arguments {
     }
 }
 
-/// Reads the configuration; on failure all that is wrong has been said.
-fn load(file: Option<PathBuf>, arguments: Vec<Argument>) -> Result<(Config, Sources), ExitCode> {
-    let sources = Sources {
-        arguments,
-        ..Sources::process(file)
-    };
-    match Config::load(&sources) {
-        Ok(config) => Ok((config, sources)),
-        Err(found) => {
-            for diagnostic in &found {
-                complain(&diagnostic.to_string());
-            }
-            Err(ExitCode::from(CONFIGURATION))
-        }
-    }
-}
-
 /// Says what is wrong with the command line. Where it asks for a check or a running host, the exit
 /// status is that of what was not done: 2 would say that the check is unhealthy, or something refused.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
@@ -143,31 +122,6 @@ pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
         _ => ExitCode::from(CONFIGURATION),
     }
 }
-
-/// Ends in exit status 1 after saying why.
-pub(crate) fn fail(why: &str) -> ExitCode {
-    complain(why);
-    ExitCode::FAILURE
-}
-
-fn complain(why: &str) {
-    // Where nobody reads standard error there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "vitals: {why}");
-}
-
-fn print(text: &str) {
-    // A reader that has gone away (`| head`) is no failure.
-    let _ = writeln!(std::io::stdout(), "{text}");
-}
-
-/// The exit status of a check or a benchmark that could not be run.
-const NOT_RUN: u8 = 3;
-/// The exit status where a running host could not be asked.
-const NOT_ASKED: u8 = 3;
-/// The exit status of a reload that refused something.
-const REFUSED: u8 = 2;
-/// The exit status for a configuration that can't be used.
-const CONFIGURATION: u8 = 2;
 
 #[cfg(test)]
 mod tests {

@@ -2,17 +2,17 @@
 //! other.
 
 mod check;
+mod compare;
 mod notify;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use vitals_values::duration_text;
+use vitals_model::Secrets;
 
 use super::checks::{Defaults, Schedule};
+use super::config::Config;
 use super::decode::decode;
-use super::diagnose::{Diagnostic, Location};
 use super::environment::Environment;
 use super::expand::Expansion;
 use super::faults::Faults;
@@ -20,8 +20,8 @@ use super::raw::{RawDefaults, RawFile};
 use super::sections::{Plugins, Tools};
 use super::tree::{Node, Way};
 use super::values::PageUrl;
-use super::{Config, Secrets};
 use check::CheckReader;
+use compare::compare;
 
 /// Reads the configuration out of `root`. What is wrong goes to `faults`; the answer counts only
 /// where that is nothing.
@@ -122,50 +122,10 @@ fn defaults(raw: &RawDefaults, root: &Node, faults: &Faults) -> Defaults {
     }
 }
 
-/// Reports what in a schedule does not go together, unless `[defaults]` alone is to blame.
-fn compare<'l>(
-    schedule: &Schedule,
-    whose: &str,
-    way: &str,
-    own: &dyn Fn(&str) -> Option<&'l Location>,
-    inherited: &dyn Fn(&str) -> Option<&'l Location>,
-    faults: &Faults,
-) {
-    let Schedule {
-        interval,
-        timeout,
-        retry_interval,
-        ..
-    } = schedule;
-    let from = |key: &str| match (own(key), inherited(key)) {
-        (Some(_), _) => "",
-        (None, Some(_)) => ", from `[defaults]`",
-        (None, None) => ", the default",
-    };
-    let report = |key: &str, above: Duration, other: &str, below: Duration| {
-        let Some(location) = own(key).or_else(|| own(other)) else {
-            return;
-        };
-        let (shown, from_key) = (duration_text(above), from(key));
-        let (limit, from_other) = (duration_text(below), from(other));
-        faults.add(Diagnostic {
-            location: location.clone(),
-            key: format!("{way}.{key}"),
-            message: format!(
-                "`{key}` ({shown}{from_key}) {whose} is above its `{other}` ({limit}{from_other})"
-            ),
-            remedy: format!("write a `{key}` of at most {limit}, or a longer `{other}`"),
-        });
-    };
-    if timeout > interval {
-        report("timeout", *timeout, "interval", *interval);
-    } else if timeout > retry_interval {
-        report("timeout", *timeout, "retry_interval", *retry_interval);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::checks::CheckConfig;
     use super::*;
     use vitals_model::{Limits, Root};

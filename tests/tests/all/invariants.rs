@@ -184,6 +184,8 @@ fn no_files_import_each_other_in_a_circle() {
 
 /// The crates in which no two files import each other, however far around.
 const WITHOUT_CIRCLES: &[&str] = &[
+    "host/cli/src",
+    "host/config/src",
     "host/io/src",
     "host/model/src",
     "host/sandbox/src",

@@ -13,8 +13,12 @@ use serde_json::{Value, json};
 use vitals_host::telemetry;
 use vitals_host::workbench::{Cost, Plan, Workbench};
 
+use super::compile;
+use super::configuration::load;
+use super::format::Format;
+use super::output::{complain, print};
+use super::status::NOT_RUN;
 use super::told::{Told, duration};
-use super::{Format, NOT_RUN, compile, complain, load, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {

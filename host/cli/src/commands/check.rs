@@ -8,9 +8,12 @@ use vitals_host::check::{CheckName, RunReport, Status};
 use vitals_host::telemetry;
 use vitals_host::workbench::{NotRun, Workbench};
 
+use super::compile;
+use super::configuration::load;
+use super::output::{complain, print};
 use super::report::Format;
+use super::status::NOT_RUN;
 use super::told::Told;
-use super::{NOT_RUN, compile, complain, load, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {

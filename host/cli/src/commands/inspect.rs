@@ -8,8 +8,11 @@ use clap::Args;
 use vitals_host::workbench::settings::{self, Row};
 use vitals_host::workbench::{Inspection, Workbench};
 
+use super::compile;
+use super::configuration::load;
+use super::format::Format;
+use super::output::{fail, print};
 use super::wrapped::wrapped;
-use super::{Format, compile, fail, load, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {

@@ -15,7 +15,8 @@ use clap::{Args, ValueEnum};
 use vitals_host::check::PluginName;
 
 use self::files::File;
-use super::{CONFIGURATION, complain, fail, print};
+use super::output::{complain, fail, print};
+use super::status::CONFIGURATION;
 
 #[derive(Debug, Args)]
 pub(crate) struct New {

@@ -11,9 +11,11 @@ use reqwest::Method;
 use serde::Deserialize;
 use vitals_host::check::Text;
 
+use super::format::Format;
+use super::output::{complain, print};
 use super::running::Running;
+use super::status::NOT_ASKED;
 use super::wrapped::wrapped;
-use super::{Format, NOT_ASKED, complain, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Plugins {

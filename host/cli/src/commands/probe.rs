@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use vitals_host::check::Text;
 
-use super::{fail, print};
+use super::output::{fail, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Probe {

@@ -8,8 +8,10 @@ use reqwest::Method;
 use vitals_host::check::{CheckName, Text};
 use vitals_host::reload::{ConfigurationState, PluginOutcome, PluginReload, Reload};
 
+use super::format::Format;
+use super::output::{complain, print};
 use super::running::Running;
-use super::{Format, NOT_ASKED, REFUSED, complain, print};
+use super::status::{NOT_ASKED, REFUSED};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReloadNow {

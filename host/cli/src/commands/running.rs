@@ -14,7 +14,7 @@ use url::Url;
 use vitals_host::check::Text;
 use vitals_host::config::Sources;
 
-use super::load;
+use super::configuration::load;
 use super::probe::{innermost, text};
 
 /// Where a command finds the host that it is about.

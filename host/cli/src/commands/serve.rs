@@ -15,7 +15,9 @@ use vitals_host::config::{Argument, LogFormat, Origin, Supervision};
 use vitals_host::supervisor::Supervisor;
 use vitals_host::{Host, telemetry};
 
-use super::{compile, fail, load, reload};
+use super::configuration::load;
+use super::output::fail;
+use super::{compile, reload};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {

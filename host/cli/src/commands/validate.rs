@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 use vitals_host::workbench::Workbench;
 
-use super::{CONFIGURATION, compile, complain, fail, load, print};
+use super::compile;
+use super::configuration::load;
+use super::output::{complain, fail, print};
+use super::status::CONFIGURATION;
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {}

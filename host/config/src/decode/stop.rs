@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
-use super::Decoder;
 use crate::diagnose::{nearest, quoted_list};
-use crate::tree::Value;
+use crate::faults::Faults;
+use crate::tree::{Node, Value, Way};
 
 /// Why reading stopped.
 #[derive(Debug)]
@@ -23,9 +23,8 @@ pub(crate) enum Stop {
 }
 
 impl Stop {
-    /// Notes the fault at the value in hand.
-    pub(super) fn locate(self, at: Decoder<'_>) -> Self {
-        let Decoder { node, way, faults } = at;
+    /// Notes the fault at the value in hand, `node`.
+    pub(super) fn locate(self, node: &Node, way: &Way<'_>, faults: &Faults) -> Self {
         let shown = node.shown();
         let (message, remedy) = match self {
             Self::Noted => return Self::Noted,

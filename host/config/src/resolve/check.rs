@@ -1,6 +1,6 @@
 //! Reads one `[checks.NAME]`, over what `[defaults]` says.
 
-use super::compare;
+use super::compare::compare;
 use crate::checks::{Allow, CheckConfig, Defaults, Entry, Schedule, Settings};
 use crate::decode::decode;
 use crate::diagnose::{Diagnostic, Location};

@@ -1,0 +1,260 @@
+//! A node of the tree as serde reads it: the items and entries at fault are left out, and unknown
+//! keys are noted.
+
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::stop::Stop;
+use crate::diagnose::Location;
+use crate::faults::Faults;
+use crate::tree::{Node, Table, Value, Way};
+
+/// Hands one node to serde.
+#[derive(Clone, Copy)]
+pub(super) struct Decoder<'n> {
+    pub(super) node: &'n Node,
+    pub(super) way: &'n Way<'n>,
+    pub(super) faults: &'n Faults,
+}
+
+impl<'n> Decoder<'n> {
+    /// Notes why reading stopped at the node in hand.
+    pub(super) fn note(self, stop: Stop) -> Stop {
+        stop.locate(self.node, self.way, self.faults)
+    }
+
+    /// Whether the text can stand for a number or a boolean: the environment and the command line
+    /// have no other way to write one.
+    fn bare_text(&self) -> Option<&'n str> {
+        match (&self.node.value, &self.node.location) {
+            (Value::Text(text), Location::Variable(_) | Location::Argument(_)) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn number(&self) -> Option<i128> {
+        match &self.node.value {
+            Value::Integer(number) => Some(*number),
+            _ => self.bare_text()?.trim().parse().ok(),
+        }
+    }
+
+    fn boolean(&self) -> Option<bool> {
+        if let Value::Boolean(value) = self.node.value {
+            return Some(value);
+        }
+        match self.bare_text()?.trim().to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "on" => Some(true),
+            "0" | "false" | "no" | "off" => Some(false),
+            _ => None,
+        }
+    }
+
+    fn table(&self) -> Result<&'n Table, Stop> {
+        match self.node.table() {
+            Some(table) => Ok(table),
+            None => expected("a table"),
+        }
+    }
+
+    fn entries<'de, V: Visitor<'de>>(
+        &self,
+        table: &'n Table,
+        visitor: V,
+    ) -> Result<V::Value, Stop> {
+        visitor.visit_map(Entries {
+            rest: table.iter(),
+            entry: None,
+            parent: *self,
+        })
+    }
+}
+
+impl<'de> Deserializer<'de> for Decoder<'_> {
+    type Error = Stop;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        match &self.node.value {
+            Value::Text(text) | Value::Datetime(text) => visitor.visit_str(text),
+            Value::Integer(number) => match (u64::try_from(*number), i64::try_from(*number)) {
+                (Ok(number), _) => visitor.visit_u64(number),
+                (_, Ok(number)) => visitor.visit_i64(number),
+                _ => expected("a number of 64 bits"),
+            },
+            Value::Float(number) => visitor.visit_f64(*number),
+            Value::Boolean(value) => visitor.visit_bool(*value),
+            Value::List(_) => self.deserialize_seq(visitor),
+            Value::Table(table) => self.entries(table, visitor),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        match self.boolean() {
+            Some(value) => visitor.visit_bool(value),
+            None => expected("`true` or `false`"),
+        }
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        match self.number().map(u64::try_from) {
+            Some(Ok(number)) => visitor.visit_u64(number),
+            _ => expected("a whole number from 0"),
+        }
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        self.deserialize_u64(visitor)
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        match &self.node.value {
+            Value::Text(text) => visitor.visit_str(text),
+            _ => expected("a string"),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Stop> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Stop> {
+        match &self.node.value {
+            Value::Text(text) => {
+                let word: StrDeserializer<'_, Stop> = text.as_str().into_deserializer();
+                visitor.visit_enum(word)
+            }
+            _ => expected("a string"),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        match &self.node.value {
+            Value::List(items) => visitor.visit_seq(Items {
+                rest: items.iter().enumerate(),
+                parent: self,
+            }),
+            _ => expected("a list"),
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+        self.entries(self.table()?, visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Stop> {
+        let table = self.table()?;
+        for (key, node) in table
+            .iter()
+            .filter(|(key, _)| !fields.contains(&key.as_str()))
+        {
+            self.faults.unknown_key(node, self.way, key, fields);
+        }
+        self.entries(table, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u128 f32 f64 char bytes byte_buf unit unit_struct tuple
+        tuple_struct identifier ignored_any
+    }
+}
+
+fn expected<T>(what: &str) -> Result<T, Stop> {
+    Err(Stop::Unexpected {
+        expected: what.to_owned(),
+    })
+}
+
+/// The items of a list that have no fault.
+struct Items<'n> {
+    rest: std::iter::Enumerate<std::slice::Iter<'n, Node>>,
+    parent: Decoder<'n>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = Stop;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Stop> {
+        let Decoder { way, faults, .. } = self.parent;
+        let Some((index, node)) = self.rest.find(|(_, node)| !faults.has(node)) else {
+            return Ok(None);
+        };
+        let decoder = Decoder {
+            node,
+            way: &Way::Item(way, index),
+            faults,
+        };
+        seed.deserialize(decoder)
+            .map(Some)
+            .map_err(|stop| decoder.note(stop))
+    }
+}
+
+/// The entries of a table that have no fault.
+struct Entries<'n> {
+    rest: std::collections::btree_map::Iter<'n, String, Node>,
+    entry: Option<(&'n str, &'n Node)>,
+    parent: Decoder<'n>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Stop;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Stop> {
+        let faults = self.parent.faults;
+        let Some((key, node)) = self.rest.find(|(_, node)| !faults.has(node)) else {
+            return Ok(None);
+        };
+        self.entry = Some((key, node));
+        let decoder = Decoder {
+            node,
+            way: &Way::Key(self.parent.way, key),
+            faults,
+        };
+        let key: StrDeserializer<'_, Stop> = key.as_str().into_deserializer();
+        seed.deserialize(key)
+            .map(Some)
+            .map_err(|stop| decoder.note(stop))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Stop> {
+        let Some((key, node)) = self.entry.take() else {
+            return expected("a key before its value");
+        };
+        let way = Way::Key(self.parent.way, key);
+        let decoder = Decoder {
+            node,
+            way: &way,
+            faults: self.parent.faults,
+        };
+        seed.deserialize(decoder).map_err(|stop| decoder.note(stop))
+    }
+}

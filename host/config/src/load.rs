@@ -1,0 +1,248 @@
+//! Reads a configuration: the file, what the environment and the command line put over it, and the
+//! steps from there to typed values. What the steps do is known in their own modules.
+
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use vitals_io::regular_file::{self, ReadError};
+
+use super::config::{Config, Origin};
+use super::diagnose::Diagnostics;
+use super::faults::Faults;
+use super::sources::{self, Sources};
+use super::supervision::Supervision;
+use super::tree::Node;
+use super::{expand, notify, resolve};
+
+impl Config {
+    /// Reads the configuration that `sources` lead to. The command line counts above the
+    /// environment, that above the file, and that above the defaults.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once: a file that cannot be read or is not TOML, unknown keys,
+    /// wrong types, values out of bounds. What is wrong within the `config` of a check stands in
+    /// [`CheckConfig::settings`](super::CheckConfig::settings) instead, and the others are none the
+    /// worse.
+    pub fn load(sources: &Sources) -> Result<Self, Diagnostics> {
+        let faults = Faults::default();
+        let (file, explicit) = sources.choose();
+        let text = match read_text(&file) {
+            Ok(text) => Some(text),
+            // A name that leads nowhere, as a dangling link does, is still a file that somebody meant.
+            Err(error) if explicit || file.symlink_metadata().is_ok() => {
+                let message = format!("cannot read the configuration: {error}");
+                faults.report_at(sources::whole(&file), String::new(), message);
+                None
+            }
+            Err(_) => None,
+        };
+        Self::read(
+            text.as_deref().map(|text| (text, file.as_path())),
+            sources,
+            faults,
+        )
+    }
+
+    /// Reads a configuration from the text of a file, `name`, under the environment and command line
+    /// of `sources`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn parse(text: &str, name: &Path, sources: &Sources) -> Result<Self, Diagnostics> {
+        Self::read(Some((text, name)), sources, Faults::default())
+    }
+
+    fn read(
+        text: Option<(&str, &Path)>,
+        sources: &Sources,
+        faults: Faults,
+    ) -> Result<Self, Diagnostics> {
+        let mut root = match text {
+            Some((text, name)) => Node::parse(text, &Arc::from(name))?,
+            None => Node::empty(),
+        };
+        sources.overlay(&mut root, &faults);
+        let expansion = expand::expand(&mut root, &sources.environment, &faults);
+        root.hide(&["server", "admin_token"]);
+        root.hide(&["metrics", "token"]);
+        root.hide(&["sentry", "dsn"]);
+        notify::hide(&mut root);
+        let config = Self {
+            logging: sources.logging(&faults),
+            supervision: Supervision::read(&sources.environment, &faults),
+            origin: text.map_or(Origin::Defaults, |(_, name)| Origin::File(name.to_owned())),
+            ..resolve::resolve(&root, expansion, &sources.environment, &faults)
+        };
+        match Diagnostics::gather(faults.into_found()) {
+            Some(found) => Err(found),
+            None => Ok(config),
+        }
+    }
+}
+
+/// Reads the text of a file under an empty environment.
+impl FromStr for Config {
+    type Err = Diagnostics;
+
+    fn from_str(text: &str) -> Result<Self, Diagnostics> {
+        Self::parse(text, Path::new(sources::DEFAULT_FILE), &Sources::default())
+    }
+}
+
+/// Reads the configuration file, which may be a pipe that somebody writes it into.
+fn read_text(file: &Path) -> Result<String, ReadError> {
+    let bytes = match regular_file::read(file, LARGEST_FILE) {
+        Err(ReadError::NotRegular) => std::fs::read(file)?,
+        read => read?,
+    };
+    let text = String::from_utf8(bytes);
+    text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8").into())
+}
+
+/// No configuration is larger.
+const LARGEST_FILE: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use vitals_model::Root;
+
+    use super::*;
+    use crate::sections::{Details, Engine, Plugins, Server};
+
+    #[test]
+    fn a_file_with_every_key_says_what_it_says() {
+        let digest = "5f".repeat(32);
+        let text = format!(
+            r#"
+[server]
+listen = "[::1]:9000"
+unhealthy_status = 503
+details = "authorized"
+admin_token = "token-of-the-admin"
+startup_grace = "61s"
+shutdown_grace = "11s"
+[plugins]
+dir = "here"
+library = "there"
+auto = false
+cache_dir = "cache"
+rescan = "31s"
+[engine]
+max_runs = 65
+guest_threads = 1
+[tls]
+roots = ["system", "ca.pem"]
+[metrics]
+enabled = true
+[sentry]
+dsn = "https://key@sentry.example.com/1"
+environment = "production"
+release = "1.2.3"
+[tools]
+grafana = "http://grafana.example.com:3000"
+wiki = "https://wiki.example.com"
+[checks.orders-db]
+plugin = "postgres"
+interval = "15s"
+sha256 = "{digest}"
+enabled = false
+config = {{ address = "db.internal:5432" }}
+"#
+        );
+        let config: Config = text.parse().expect("a configuration");
+        let Server {
+            listen,
+            unhealthy_status,
+            details,
+            startup_grace,
+            shutdown_grace,
+            ..
+        } = config.server;
+        assert_eq!(listen.to_string(), "[::1]:9000");
+        assert_eq!(
+            (unhealthy_status.code(), details),
+            (503, Details::Authorized)
+        );
+        let graces = [startup_grace, shutdown_grace].map(|grace| grace.as_secs());
+        assert_eq!(graces, [61, 11]);
+        let plugins = Plugins {
+            dir: "here".into(),
+            library: "there".into(),
+            auto: false,
+            cache_dir: Some("cache".into()),
+            rescan: Duration::from_secs(31),
+        };
+        assert_eq!(config.plugins, plugins);
+        let engine = Engine {
+            max_runs: 65,
+            guest_threads: 1,
+        };
+        assert_eq!(config.engine, engine);
+        assert_eq!(
+            config.tls.roots,
+            [Root::System, Root::File("ca.pem".into())]
+        );
+        assert!(config.metrics.enabled);
+        assert_eq!(config.sentry.environment, "production");
+        assert_eq!(config.sentry.release.as_deref(), Some("1.2.3"));
+        let tools: Vec<_> = config
+            .tools
+            .0
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_deref()))
+            .collect();
+        assert_eq!(
+            tools,
+            [
+                ("flower", None),
+                ("grafana", Some("http://grafana.example.com:3000")),
+                ("prometheus", None),
+                ("wiki", Some("https://wiki.example.com")),
+            ]
+        );
+        let check = config.checks.get("orders-db").expect("the check");
+        assert_eq!(
+            check.plugin.as_ref().map(ToString::to_string).as_deref(),
+            Some("postgres")
+        );
+        assert_eq!(check.sha256.map(|sha256| sha256.to_string()), Some(digest));
+        assert!(!check.enabled);
+        assert_eq!(config.origin.to_string(), "vitals.toml");
+        assert!(config.secrets.are_in("token-of-the-admin"));
+    }
+
+    #[test]
+    fn names_and_the_token_of_metrics_are_read() {
+        let text = "[server]\nhosts = ['Vitals', '*.example.com', '*']\n\
+                    [metrics]\ntoken = 'token-of-prometheus'";
+        let config: Config = text.parse().expect("a configuration");
+        let hosts: Vec<_> = config
+            .server
+            .hosts
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(hosts, ["vitals", "*.example.com", "*"]);
+        assert!(config.metrics.token.is_some());
+        assert!(config.secrets.are_in("token-of-prometheus"));
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        let empty: Config = "".parse().expect("a configuration");
+        let default = Config {
+            origin: empty.origin.clone(),
+            ..Config::default()
+        };
+        assert_eq!(format!("{empty:?}"), format!("{default:?}"));
+        assert_eq!(default.server.startup_grace, Duration::from_mins(1));
+        assert_eq!(default.plugins.library, Path::new("/usr/lib/vitals"));
+        assert_eq!(default.defaults.limits.memory, 64 << 20);
+    }
+}

@@ -1,0 +1,51 @@
+//! Holds the durations of a schedule against each other, whether a check or `[defaults]` says them.
+
+use std::time::Duration;
+
+use vitals_values::duration_text;
+
+use crate::checks::Schedule;
+use crate::diagnose::{Diagnostic, Location};
+use crate::faults::Faults;
+
+/// Reports what in a schedule does not go together, unless `[defaults]` alone is to blame.
+pub(super) fn compare<'l>(
+    schedule: &Schedule,
+    whose: &str,
+    way: &str,
+    own: &dyn Fn(&str) -> Option<&'l Location>,
+    inherited: &dyn Fn(&str) -> Option<&'l Location>,
+    faults: &Faults,
+) {
+    let Schedule {
+        interval,
+        timeout,
+        retry_interval,
+        ..
+    } = schedule;
+    let from = |key: &str| match (own(key), inherited(key)) {
+        (Some(_), _) => "",
+        (None, Some(_)) => ", from `[defaults]`",
+        (None, None) => ", the default",
+    };
+    let report = |key: &str, above: Duration, other: &str, below: Duration| {
+        let Some(location) = own(key).or_else(|| own(other)) else {
+            return;
+        };
+        let (shown, from_key) = (duration_text(above), from(key));
+        let (limit, from_other) = (duration_text(below), from(other));
+        faults.add(Diagnostic {
+            location: location.clone(),
+            key: format!("{way}.{key}"),
+            message: format!(
+                "`{key}` ({shown}{from_key}) {whose} is above its `{other}` ({limit}{from_other})"
+            ),
+            remedy: format!("write a `{key}` of at most {limit}, or a longer `{other}`"),
+        });
+    };
+    if timeout > interval {
+        report("timeout", *timeout, "interval", *interval);
+    } else if timeout > retry_interval {
+        report("timeout", *timeout, "retry_interval", *retry_interval);
+    }
+}
