@@ -6,7 +6,6 @@
 //!
 //! A program that embeds the host has metrics of its own through [`ServiceMetrics`].
 
-mod book;
 mod checks;
 mod family;
 mod guests;
@@ -14,7 +13,9 @@ mod host;
 mod moment;
 mod plugins;
 mod receiver;
+mod registry;
 mod requests;
+mod series_table;
 mod service;
 mod sink;
 
@@ -31,38 +32,19 @@ pub(crate) use receiver::{ReceiverMetrics, Requested};
 pub(crate) use requests::{Requests, method};
 pub use service::{Counter, Gauge, Histogram, MetricError, ServiceMetrics};
 
-use crate::check::{CheckName, Digest, GuestMetrics, PluginName, VersionMetrics};
+use crate::check::{CheckName, Digest, GuestMetrics, PluginName};
 use crate::schedule::{FinishedRun, Skipped};
-use checks::Checks;
-use guests::{Guests, Version};
-use host::Host;
-use plugins::Plugins;
-use service::Kept;
+use registry::Registry;
 
 /// The metrics of a host; clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Metrics(Option<Arc<Recorder>>);
-
-struct Recorder {
-    checks: Checks,
-    plugins: Plugins,
-    guests: Guests,
-    service: Kept,
-    host: Host,
-}
+pub(crate) struct Metrics(Option<Arc<Registry>>);
 
 impl Metrics {
     /// Metrics that are kept. `version` is the host's own, `wasmtime` that of its engine. Until
     /// [`Metrics::config_reloaded`] is told otherwise, no configuration has been taken over.
     pub(crate) fn enabled(version: &str, wasmtime: &str) -> Self {
-        let host = Host::new(version, wasmtime);
-        Self(Some(Arc::new(Recorder {
-            checks: Checks::default(),
-            plugins: Plugins::default(),
-            guests: Guests::default(),
-            service: Kept::default(),
-            host,
-        })))
+        Self(Some(Arc::new(Registry::new(version, wasmtime))))
     }
 
     /// Metrics that are not kept.
@@ -77,54 +59,54 @@ impl Metrics {
 
     /// Where plugins count; nothing while metrics are disabled.
     pub(crate) fn of_guests(&self) -> Option<Arc<dyn GuestMetrics>> {
-        let recorder = self.0.as_ref()?;
-        Some(Arc::clone(recorder) as _)
+        let registry = self.0.as_ref()?;
+        Some(Arc::clone(&registry.guests) as _)
     }
 
     /// Where the service around the host counts.
     pub(crate) fn of_service(&self) -> ServiceMetrics {
-        ServiceMetrics::new(self.0.as_ref().map(|recorder| &recorder.service))
+        ServiceMetrics::new(self.0.as_ref().map(|registry| &registry.service))
     }
 
     /// A check is there from now on, or what is known about it has changed; its counts stay, and
     /// its breaker closes.
     /// `plugin` is empty for a native check.
     pub(crate) fn check_placed(&self, check: &CheckName, plugin: &str, critical: bool) {
-        if let Some(recorder) = &self.0
-            && let Some(before) = recorder.checks.place(check, plugin, critical)
+        if let Some(registry) = &self.0
+            && let Some(before) = registry.checks.place(check, plugin, critical)
         {
-            recorder.guests.forget(&before, check);
+            registry.guests.forget(&before, check);
         }
     }
 
     /// A check is gone, and with it all its series.
     pub(crate) fn check_removed(&self, check: &CheckName) {
-        if let Some(recorder) = &self.0
-            && let Some(plugin) = recorder.checks.remove(check)
+        if let Some(registry) = &self.0
+            && let Some(plugin) = registry.checks.remove(check)
         {
-            recorder.guests.forget(&plugin, check);
+            registry.guests.forget(&plugin, check);
         }
     }
 
     /// A run is over. A check that has not been placed, or has been removed meanwhile, is not
     /// counted.
     pub(crate) fn run_finished(&self, run: &FinishedRun, checked_at: Timestamp) {
-        if let Some(recorder) = &self.0 {
-            recorder.checks.finish(run, checked_at);
+        if let Some(registry) = &self.0 {
+            registry.checks.finish(run, checked_at);
         }
     }
 
     /// A run waited so long for a slot, whether it got one or not.
     pub(crate) fn run_waited(&self, time: Duration) {
-        if let Some(recorder) = &self.0 {
-            recorder.host.run_waited(time);
+        if let Some(registry) = &self.0 {
+            registry.host.run_waited(time);
         }
     }
 
     /// `count` runs that were due were not made.
     pub(crate) fn runs_skipped(&self, reason: Skipped, count: u64) {
-        if let Some(recorder) = &self.0 {
-            recorder.host.runs_skipped(reason, count);
+        if let Some(registry) = &self.0 {
+            registry.host.runs_skipped(reason, count);
         }
     }
 
@@ -138,8 +120,8 @@ impl Metrics {
         generation: u64,
         compile: Duration,
     ) {
-        if let Some(recorder) = &self.0 {
-            recorder
+        if let Some(registry) = &self.0 {
+            registry
                 .plugins
                 .loaded(plugin, version, digest, generation, compile);
         }
@@ -147,37 +129,37 @@ impl Metrics {
 
     /// A version of a plugin could not be loaded; one loaded before still counts as loaded.
     pub(crate) fn plugin_load_failed(&self, plugin: &PluginName) {
-        if let Some(recorder) = &self.0 {
-            recorder.plugins.load_failed(plugin);
+        if let Some(registry) = &self.0 {
+            registry.plugins.load_failed(plugin);
         }
     }
 
     /// The file of a plugin is again the version that is loaded.
     pub(crate) fn plugin_restored(&self, plugin: &PluginName) {
-        if let Some(recorder) = &self.0 {
-            recorder.plugins.restored(plugin);
+        if let Some(registry) = &self.0 {
+            registry.plugins.restored(plugin);
         }
     }
 
     /// A plugin is gone, and with it all its series.
     pub(crate) fn plugin_removed(&self, plugin: &PluginName) {
-        if let Some(recorder) = &self.0 {
-            recorder.plugins.remove(plugin);
-            recorder.guests.remove(plugin);
+        if let Some(registry) = &self.0 {
+            registry.plugins.remove(plugin);
+            registry.guests.remove(plugin);
         }
     }
 
     /// A panic of the host's own code was contained.
     pub(crate) fn host_panic(&self) {
-        if let Some(recorder) = &self.0 {
-            recorder.host.panicked();
+        if let Some(registry) = &self.0 {
+            registry.host.panicked();
         }
     }
 
     /// A file system did not answer, and nothing waits for it any more.
     pub(crate) fn disk_hung(&self) {
-        if let Some(recorder) = &self.0 {
-            recorder.host.disk_hung();
+        if let Some(registry) = &self.0 {
+            registry.host.disk_hung();
         }
     }
 
@@ -185,29 +167,29 @@ impl Metrics {
     /// on.
     pub(crate) fn receiver(&self, receiver: &str) -> ReceiverMetrics {
         match &self.0 {
-            Some(recorder) => recorder.host.receiver(receiver),
+            Some(registry) => registry.host.receiver(receiver),
             None => ReceiverMetrics::ignored(),
         }
     }
 
     /// A receiver of notifications is gone, and with it all its series.
     pub(crate) fn receiver_removed(&self, receiver: &str) {
-        if let Some(recorder) = &self.0 {
-            recorder.host.receiver_removed(receiver);
+        if let Some(registry) = &self.0 {
+            registry.host.receiver_removed(receiver);
         }
     }
 
     /// The configuration has been read again, and taken over or refused.
     pub(crate) fn config_reloaded(&self, successful: bool, at: Timestamp) {
-        if let Some(recorder) = &self.0 {
-            recorder.host.config_reloaded(successful, at);
+        if let Some(registry) = &self.0 {
+            registry.host.config_reloaded(successful, at);
         }
     }
 
     /// Where the requests of one endpoint are counted.
     pub(crate) fn requests(&self, endpoint: &'static str) -> Requests {
         match &self.0 {
-            Some(recorder) => recorder.host.requests(endpoint),
+            Some(registry) => registry.host.requests(endpoint),
             None => Requests::ignored(),
         }
     }
@@ -215,14 +197,10 @@ impl Metrics {
     /// All of them in the Prometheus text format 0.0.4; empty while metrics are disabled. Takes a
     /// few microseconds for each check, so not for a thread that others wait for.
     pub(crate) fn encode(&self, moment: &Moment) -> String {
-        let Some(recorder) = &self.0 else {
+        let Some(registry) = &self.0 else {
             return String::new();
         };
-        let mut families = recorder.host.families();
-        families.extend(recorder.checks.families());
-        families.extend(recorder.plugins.families());
-        families.extend(recorder.guests.families());
-        families.extend(recorder.service.families());
+        let mut families = registry.families();
         families.extend(moment.families());
         families.sort_by(|one, other| one.name().cmp(other.name()));
         let mut text = String::new();
@@ -233,12 +211,6 @@ impl Metrics {
             );
         }
         text
-    }
-}
-
-impl GuestMetrics for Recorder {
-    fn version(self: Arc<Self>, plugin: &PluginName) -> Arc<dyn VersionMetrics> {
-        Arc::new(Version::new(plugin, Arc::downgrade(&self)))
     }
 }
 

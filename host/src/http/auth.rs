@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Site, answer};
+use super::answer;
 use crate::config::{Config, Details};
 use crate::events::{Event, Sink};
 
@@ -128,11 +128,11 @@ impl Expected {
 
 /// Hands a request on to its page where the access of the route lets it.
 pub(super) async fn guard(
-    State((site, access)): State<(Arc<Site>, Access)>,
+    State((tokens, access)): State<(Tokens, Access)>,
     request: Request,
     page: Next,
 ) -> Response {
-    match site.tokens.admit(access, request.headers()) {
+    match tokens.admit(access, request.headers()) {
         Ok(()) => page.run(request).await,
         Err(refused) => refused.into_response(),
     }

@@ -7,12 +7,13 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{Site, answer};
+use super::answer;
+use super::state::PageState;
 use crate::check::Text;
 
 /// One check, or 404. Does not wait for the first round: a check without a result says so.
 pub(super) async fn check(
-    State(site): State<Arc<Site>>,
+    State(state): State<Arc<PageState>>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
@@ -20,8 +21,8 @@ pub(super) async fn check(
         let text = "the name of a check is UTF-8; `/health` lists them";
         return answer::error(StatusCode::NOT_FOUND, text);
     };
-    let authorized = site.tokens.shows_details(request.headers());
-    let Some(page) = site.board.check(&name, authorized) else {
+    let authorized = state.tokens.shows_details(request.headers());
+    let Some(page) = state.board.check(&name, authorized) else {
         let name = Text::line(&name, SHOWN_BYTES);
         let text = format!("there is no check `{name}`; `/health` lists them");
         return answer::error(StatusCode::NOT_FOUND, &text);

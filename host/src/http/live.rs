@@ -7,11 +7,12 @@ use axum::response::Response;
 use http::StatusCode;
 use serde_json::json;
 
-use super::{Site, answer};
+use super::answer;
+use super::state::PageState;
 
 /// 200 while every loop turns; else 503 with the one that stands still.
-pub(super) async fn live(State(site): State<Arc<Site>>) -> Response {
-    match site.stats.stalled_loop() {
+pub(super) async fn live(State(state): State<Arc<PageState>>) -> Response {
+    match state.stats.stalled_loop() {
         None => answer::json(StatusCode::OK, r#"{"status":"alive"}"#),
         Some(name) => {
             let body = json!({"status": "stalled", "loop": name});

@@ -7,19 +7,20 @@ use axum::response::Response;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
-use super::{Site, answer};
+use super::answer;
+use super::state::PageState;
 use crate::metrics::Moment;
 
 /// The metrics, or 404 and how to enable them. Written on a thread where nobody waits, because
 /// with thousands of checks it takes a while.
-pub(super) async fn metrics(State(site): State<Arc<Site>>) -> Response {
-    if !site.metrics.is_enabled() {
+pub(super) async fn metrics(State(state): State<Arc<PageState>>) -> Response {
+    if !state.metrics.is_enabled() {
         return answer::error(StatusCode::NOT_FOUND, DISABLED);
     }
     // Goes along, because the work goes on when the client goes away.
-    let alone = Arc::clone(&site.scraping).lock_owned().await;
+    let alone = Arc::clone(&state.scraping).lock_owned().await;
     let scrape = move || {
-        let text = site.metrics.encode(&site.moment());
+        let text = state.metrics.encode(&state.moment());
         drop(alone);
         text
     };
@@ -30,7 +31,7 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>) -> Response {
     response
 }
 
-impl Site {
+impl PageState {
     /// What holds now and is not counted.
     fn moment(&self) -> Moment {
         let health = self.board.health();

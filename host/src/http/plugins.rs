@@ -6,9 +6,10 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{Site, answer};
+use super::answer;
+use super::state::PageState;
 
 /// The plugins.
-pub(super) async fn plugins(State(site): State<Arc<Site>>) -> Response {
-    answer::json(StatusCode::OK, site.catalog.page())
+pub(super) async fn plugins(State(state): State<Arc<PageState>>) -> Response {
+    answer::json(StatusCode::OK, state.catalog.page())
 }

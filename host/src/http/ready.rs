@@ -6,14 +6,15 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{Site, answer};
+use super::answer;
+use super::state::PageState;
 use crate::check::Status;
 
 /// 200 when ready; 503 while a critical check is unhealthy, before the first round is over, and
 /// from the moment that shutdown begins.
-pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
-    let health = site.board.health();
-    let (status, word) = if site.is_ready(health) {
+pub(super) async fn ready(State(state): State<Arc<PageState>>) -> Response {
+    let health = state.board.health();
+    let (status, word) = if state.is_ready(health) {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
@@ -24,7 +25,7 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
     )
 }
 
-impl Site {
+impl PageState {
     /// Whether the host is ready while the verdict is `health`.
     pub(super) fn is_ready(&self, health: Status) -> bool {
         health != Status::Unhealthy

@@ -10,21 +10,22 @@ use axum::response::Response;
 use http::StatusCode;
 use url::form_urlencoded;
 
-use super::{Site, answer};
+use super::answer;
+use super::state::PageState;
 use crate::check::{CheckName, Text};
 use crate::watch::ShutDown;
 
 /// What changed and what was refused, once all that was found has been loaded or refused. A client
 /// that goes away before undoes nothing.
-pub(super) async fn reload(State(site): State<Arc<Site>>, request: Request) -> Response {
+pub(super) async fn reload(State(state): State<Arc<PageState>>, request: Request) -> Response {
     let accept_grants = match accept_grants(request.uri().query().unwrap_or_default()) {
         Ok(checks) => checks,
         Err(why) => return answer::error(StatusCode::BAD_REQUEST, &why),
     };
-    if site.closing.is_cancelled() {
+    if state.closing.is_cancelled() {
         return shut_down();
     }
-    match site.reloader.reload(accept_grants).await {
+    match state.reloader.reload(accept_grants).await {
         Ok(reload) => {
             let body = serde_json::to_vec(&reload);
             answer::json(StatusCode::OK, body.expect("its keys are strings"))

@@ -6,16 +6,19 @@ mod rig;
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
+use axum::routing::get;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::*;
 use crate::check::Status;
-use crate::config::{Config, Details, Server};
+use crate::config::{self, Config, Details, Server, UnhealthyStatus};
 use crate::events::{ConfigurationApplied, Event, Sink as _};
+use crate::metrics::Metrics;
 use crate::reload::CheckChanges;
 use rig::{FakeStats, Rig};
 

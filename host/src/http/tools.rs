@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::{Site, answer};
+use super::answer;
 use crate::config::Tools;
 use crate::events::{Event, Sink};
 
@@ -32,8 +32,8 @@ impl Sink for ToolsPage {
 }
 
 /// Each tool with its URL, null where none is set.
-pub(super) async fn tools(State(site): State<Arc<Site>>) -> Response {
-    let body = Bytes::clone(&site.tools.0.load());
+pub(super) async fn tools(State(page): State<ToolsPage>) -> Response {
+    let body = Bytes::clone(&page.0.load());
     answer::json(StatusCode::OK, body)
 }
 

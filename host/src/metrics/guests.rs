@@ -1,7 +1,7 @@
-//! What plugins count: each version of each plugin in a book of its own.
+//! What plugins count: each version of each plugin in a table of its own.
 //!
-//! A version counts in its own book from its first run on, also while it is tried out; shown is the
-//! book of the version that serves. So nothing of a run in flight comes into the book of the next
+//! A version counts in its own table from its first run on, also while it is tried out; shown is the
+//! table of the version that serves. So nothing of a run in flight comes into the table of the next
 //! version, and each version defines its metrics anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,13 +12,18 @@ use parking_lot::{Mutex, MutexGuard};
 use prometheus::Counter;
 use prometheus::proto::{MetricFamily, MetricType};
 
-use super::Recorder;
-use super::book::{Book, Clash, Kind, PARTS, Series, Shown, Wanted};
-use crate::check::{CheckName, NotTaken, PluginName, Reading, Sample, VersionMetrics};
+use super::checks::Checks;
+use super::series_table::{Clash, Kind, PARTS, Series, SeriesTable, Shown, Wanted};
+use crate::check::{
+    CheckName, GuestMetrics, NotTaken, PluginName, Reading, Sample, VersionMetrics,
+};
 
 /// The versions that serve.
-#[derive(Debug, Default)]
-pub(super) struct Guests(Mutex<Serving>);
+#[derive(Debug)]
+pub(super) struct Guests {
+    checks: Arc<Checks>,
+    serving: Mutex<Serving>,
+}
 
 #[derive(Debug, Default)]
 struct Serving {
@@ -28,15 +33,15 @@ struct Serving {
 }
 
 /// What one version of a plugin counts.
-pub(super) struct Version {
+struct Version {
     plugin: PluginName,
-    room: Weak<Recorder>,
+    guests: Weak<Guests>,
     pages: Mutex<Pages>,
 }
 
 #[derive(Default)]
 struct Pages {
-    book: Book,
+    table: SeriesTable,
     /// What each check has.
     used: HashMap<CheckName, Used>,
 }
@@ -50,6 +55,14 @@ struct Used {
 }
 
 impl Guests {
+    /// No version serves yet. `checks` says on which plugin a check runs.
+    pub(super) fn new(checks: Arc<Checks>) -> Self {
+        Self {
+            checks,
+            serving: Mutex::default(),
+        }
+    }
+
     /// A plugin is gone, and with it all that it counted.
     pub(super) fn remove(&self, plugin: &PluginName) {
         let mut serving = self.lock();
@@ -74,7 +87,7 @@ impl Guests {
         let versions: Vec<_> = self.lock().versions.values().cloned().collect();
         let mut merged = Merged::default();
         for version in versions {
-            let shown = version.lock().book.shown();
+            let shown = version.lock().table.shown();
             let prefix = prefix(&version.plugin);
             for family in shown.into_iter().map(|shown: Shown| shown.family(&prefix)) {
                 let name = family.name().to_owned();
@@ -101,19 +114,21 @@ impl Guests {
     }
 
     fn lock(&self) -> MutexGuard<'_, Serving> {
-        self.0.lock()
+        self.serving.lock()
+    }
+}
+
+impl GuestMetrics for Guests {
+    fn version(self: Arc<Self>, plugin: &PluginName) -> Arc<dyn VersionMetrics> {
+        Arc::new(Version {
+            plugin: plugin.clone(),
+            guests: Arc::downgrade(&self),
+            pages: Mutex::default(),
+        })
     }
 }
 
 impl Version {
-    pub(super) fn new(plugin: &PluginName, room: Weak<Recorder>) -> Self {
-        Self {
-            plugin: plugin.clone(),
-            room,
-            pages: Mutex::default(),
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock()
     }
@@ -121,11 +136,11 @@ impl Version {
 
 impl VersionMetrics for Version {
     fn take(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), NotTaken> {
-        let Some(room) = self.room.upgrade() else {
+        let Some(guests) = self.guests.upgrade() else {
             return Ok(());
         };
         // A run that is still going on when its check is gone leaves nothing behind.
-        let taken = room.checks.while_it_runs_on(check, &self.plugin, || {
+        let taken = guests.checks.while_it_runs_on(check, &self.plugin, || {
             self.lock().series(&self.plugin, check, sample)
         });
         let Some(series) = taken.transpose()? else {
@@ -143,17 +158,17 @@ impl VersionMetrics for Version {
     }
 
     fn serve(self: Arc<Self>) {
-        let Some(room) = self.room.upgrade() else {
+        let Some(guests) = self.guests.upgrade() else {
             return;
         };
         // A check that was tried out can have gone since.
         let mut tried: BTreeSet<_> = self.lock().used.keys().cloned().collect();
         tried.retain(|check| {
-            let runs_on_it = room.checks.while_it_runs_on(check, &self.plugin, || ());
+            let runs_on_it = guests.checks.while_it_runs_on(check, &self.plugin, || ());
             runs_on_it.is_some()
         });
         self.lock().forget(|check| tried.contains(check));
-        room.guests.serve(self);
+        guests.serve(self);
     }
 }
 
@@ -179,10 +194,10 @@ impl Pages {
             labels: &labels,
             buckets,
         };
-        if let Some(series) = self.book.find(&wanted)? {
+        if let Some(series) = self.table.find(&wanted)? {
             return Ok(series);
         }
-        let bytes = self.book.exposed_bytes(&wanted, prefix(plugin).len());
+        let bytes = self.table.exposed_bytes(&wanted, prefix(plugin).len());
         let used = self.used.entry(check.clone()).or_default();
         if used.series == SERIES || used.bytes + bytes > EXPOSED_BYTES {
             return Err(NotTaken::TooManySeries);
@@ -197,13 +212,13 @@ impl Pages {
                 said
             }
         };
-        Ok(self.book.add(&wanted, help))
+        Ok(self.table.add(&wanted, help))
     }
 
     fn forget(&mut self, stays: impl Fn(&CheckName) -> bool) {
         self.used.retain(|check, _| stays(check));
         let used = &self.used;
-        self.book.retain(|check| used.contains_key(check));
+        self.table.retain(|check| used.contains_key(check));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use prometheus::proto::MetricFamily;
 
-use super::book::{Book, Clash, Kind, Series, Wanted};
+use super::series_table::{Clash, Kind, Series, SeriesTable, Wanted};
 
 /// Metrics of the service around a host, which `GET /metrics` shows with the host's own. Cheap to
 /// clone.
@@ -30,7 +30,7 @@ use super::book::{Book, Clash, Kind, Series, Wanted};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct ServiceMetrics(Option<Arc<Mutex<Book>>>);
+pub struct ServiceMetrics(Option<Arc<Mutex<SeriesTable>>>);
 
 /// A number that only grows. Clones count together.
 #[derive(Clone, Debug)]
@@ -153,7 +153,7 @@ impl ServiceMetrics {
         kind: Kind,
         buckets: &[f64],
     ) -> Result<Option<Series>, MetricError> {
-        let Some(book) = &self.0 else {
+        let Some(table) = &self.0 else {
             return Ok(None);
         };
         let labels = valid(name, help, labels)?;
@@ -167,13 +167,13 @@ impl ServiceMetrics {
             labels: &labels,
             buckets,
         };
-        let mut book = book.lock();
-        let found = book.find(&wanted)?;
-        if book.buckets(name).is_some_and(|known| known != buckets) {
+        let mut table = table.lock();
+        let found = table.find(&wanted)?;
+        if table.buckets(name).is_some_and(|known| known != buckets) {
             let problem = format!("`{name}` has other buckets already: give the same each time");
             return Err(MetricError::Conflict(problem));
         }
-        let add = || book.add(&wanted, || help.to_owned());
+        let add = || table.add(&wanted, || help.to_owned());
         Ok(Some(found.unwrap_or_else(add)))
     }
 }
@@ -224,13 +224,13 @@ impl Histogram {
 
 /// What a service has defined.
 #[derive(Debug, Default)]
-pub(super) struct Kept(Arc<Mutex<Book>>);
+pub(super) struct Kept(Arc<Mutex<SeriesTable>>);
 
 impl Kept {
     pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
-        let book = self.0.lock();
-        let shown = book.shown();
-        drop(book);
+        let table = self.0.lock();
+        let shown = table.shown();
+        drop(table);
         shown.into_iter().map(|shown| shown.family(""))
     }
 }

@@ -14,7 +14,7 @@ use prometheus::{Counter, Gauge, Histogram, HistogramOpts, Opts};
 
 /// Metrics by their names.
 #[derive(Debug, Default)]
-pub(super) struct Book(BTreeMap<String, Entry>);
+pub(super) struct SeriesTable(BTreeMap<String, Entry>);
 
 /// A series that is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ struct Entry {
     series: BTreeMap<Arc<[String]>, Series>,
 }
 
-impl Book {
+impl SeriesTable {
     /// The series, if it is there.
     pub(super) fn find(&self, wanted: &Wanted<'_>) -> Result<Option<Series>, Clash> {
         let Some(entry) = self.0.get(wanted.name) else {
@@ -100,7 +100,7 @@ impl Book {
         Ok(entry.series.get(values.as_slice()).cloned())
     }
 
-    /// The most bytes of text that a series takes which [`Book::find`] did not find. `prefix` is the length
+    /// The most bytes of text that a series takes which [`SeriesTable::find`] did not find. `prefix` is the length
     /// of what its name is exposed behind.
     pub(super) fn exposed_bytes(&self, wanted: &Wanted<'_>, prefix: usize) -> usize {
         let entry = self.0.get(wanted.name);
@@ -127,7 +127,7 @@ impl Book {
         head + NUMBER + parts + buckets.sum::<usize>()
     }
 
-    /// Adds a series that [`Book::find`] did not find. Help and buckets count where it is the first
+    /// Adds a series that [`SeriesTable::find`] did not find. Help and buckets count where it is the first
     /// one of its metric.
     pub(super) fn add(&mut self, wanted: &Wanted<'_>, help: impl FnOnce() -> String) -> Series {
         let entry = self.0.entry(wanted.name.to_owned());
@@ -159,7 +159,7 @@ impl Book {
         });
     }
 
-    /// What is there, for somebody who makes text of it without keeping others from the book.
+    /// What is there, for somebody who makes text of it without keeping others from the table.
     pub(super) fn shown(&self) -> Vec<Shown> {
         let shown = |(name, entry): (&String, &Entry)| Shown {
             name: name.clone(),
@@ -339,10 +339,10 @@ mod tests {
         }
     }
 
-    fn add(book: &mut Book, wanted: Wanted<'_>) -> Result<(), String> {
-        match book.find(&wanted) {
+    fn add(table: &mut SeriesTable, wanted: Wanted<'_>) -> Result<(), String> {
+        match table.find(&wanted) {
             Ok(Some(_)) => {}
-            Ok(None) => drop(book.add(&wanted, || "Help.".to_owned())),
+            Ok(None) => drop(table.add(&wanted, || "Help.".to_owned())),
             Err(clash) => return Err(clash.to_string()),
         }
         Ok(())
@@ -350,13 +350,13 @@ mod tests {
 
     #[test]
     fn what_contradicts_is_told_with_what_to_do() {
-        let mut book = Book::default();
-        add(&mut book, wanted("a", Kind::Counter, &[("x", "1")])).unwrap();
-        add(&mut book, wanted("a", Kind::Counter, &[("x", "2")])).unwrap();
-        add(&mut book, wanted("h", Kind::Histogram, &[])).unwrap();
-        add(&mut book, wanted("i_sum", Kind::Gauge, &[])).unwrap();
+        let mut table = SeriesTable::default();
+        add(&mut table, wanted("a", Kind::Counter, &[("x", "1")])).unwrap();
+        add(&mut table, wanted("a", Kind::Counter, &[("x", "2")])).unwrap();
+        add(&mut table, wanted("h", Kind::Histogram, &[])).unwrap();
+        add(&mut table, wanted("i_sum", Kind::Gauge, &[])).unwrap();
         let mut clash =
-            |name, kind, labels| add(&mut book, wanted(name, kind, labels)).unwrap_err();
+            |name, kind, labels| add(&mut table, wanted(name, kind, labels)).unwrap_err();
         assert_eq!(
             clash("a", Kind::Gauge, &[("x", "1")]),
             "`a` is a counter already, and no gauge: use another name"
@@ -379,22 +379,22 @@ mod tests {
 
     #[test]
     fn label_values_are_told_apart_one_by_one() {
-        let mut book = Book::default();
+        let mut table = SeriesTable::default();
         for (x, y) in [("a", "bc"), ("ab", "c"), ("abc", "")] {
-            add(&mut book, wanted("a", Kind::Gauge, &[("x", x), ("y", y)])).unwrap();
+            add(&mut table, wanted("a", Kind::Gauge, &[("x", x), ("y", y)])).unwrap();
         }
-        let family = book.shown().remove(0).family("");
+        let family = table.shown().remove(0).family("");
         assert_eq!(family.get_metric().len(), 3);
     }
 
     #[test]
     fn a_metric_goes_with_its_last_series() {
-        let mut book = Book::default();
-        add(&mut book, wanted("a", Kind::Gauge, &[("check", "one")])).unwrap();
-        add(&mut book, wanted("a", Kind::Gauge, &[("check", "two")])).unwrap();
-        book.retain(|check| check != "one");
-        assert!(add(&mut book, wanted("a", Kind::Counter, &[("check", "one")])).is_err());
-        book.retain(|check| check != "two");
-        add(&mut book, wanted("a", Kind::Counter, &[("check", "one")])).unwrap();
+        let mut table = SeriesTable::default();
+        add(&mut table, wanted("a", Kind::Gauge, &[("check", "one")])).unwrap();
+        add(&mut table, wanted("a", Kind::Gauge, &[("check", "two")])).unwrap();
+        table.retain(|check| check != "one");
+        assert!(add(&mut table, wanted("a", Kind::Counter, &[("check", "one")])).is_err());
+        table.retain(|check| check != "two");
+        add(&mut table, wanted("a", Kind::Counter, &[("check", "one")])).unwrap();
     }
 }
