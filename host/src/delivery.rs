@@ -2,85 +2,36 @@
 //! and a thread. Knows neither what the messages say nor who is told what became of them.
 
 mod backoff;
+mod endpoint;
 mod outbox;
 mod queue;
 mod sender;
+mod state;
 mod tally;
 mod task;
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
-use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 pub(crate) use self::backoff::random;
+pub(crate) use self::endpoint::Endpoint;
 pub(crate) use self::outbox::{Moment, Next, Outbox};
 pub(crate) use self::queue::Queue;
-pub(crate) use self::sender::{Failure, HttpSender, SignIn, Target, judge, retry_after, roots_for};
+pub(crate) use self::sender::{Failure, HttpSender, SignIn, Target, retry_after, roots_for};
+use self::state::{DeliveryState, Phase};
 pub(crate) use self::tally::{DropCounter, FailureLog};
 use self::task::DeliveryTask;
 use crate::metrics::Metrics;
 use crate::outgoing::OutgoingThread;
 
-/// The server at the other end: what its answers mean, and what is counted and logged of it.
-pub(crate) trait Endpoint: Send + Sync + 'static {
-    /// Judges an answer.
-    fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
-        judge(status, headers, Timestamp::now())
-    }
-
-    /// Why no message may be sent at present; one that is due is refused then.
-    fn closed(&self) -> Option<String> {
-        None
-    }
-
-    /// Counts the messages that wait.
-    fn waiting(&self, _count: usize) {}
-
-    /// A message has arrived.
-    fn delivered(&self);
-
-    /// A message did not arrive, and is sent once more.
-    fn retried(&self, why: &str);
-
-    /// A message was refused, and is lost.
-    fn refused(&self, why: &str);
-
-    /// Messages were lost, because they were not taken in time.
-    fn dropped(&self, count: usize);
-
-    /// The host panicked over a message, which is sent once more. The panic is counted already.
-    fn panicked(&self);
-}
-
 /// The delivery to one server. Its task runs on a thread of its own, and ends when this is dropped.
 pub(crate) struct Delivery<O, E> {
-    shared: Arc<Shared<O, E>>,
+    state: Arc<DeliveryState<O, E>>,
     sender: watch::Sender<Arc<HttpSender>>,
     thread: OutgoingThread,
-}
-
-struct Shared<O, E> {
-    outbox: Mutex<O>,
-    /// Rings when the outbox has changed.
-    changed: Notify,
-    endpoint: E,
-    metrics: Metrics,
-    phase: watch::Sender<Phase>,
-}
-
-/// What the task does with the messages that wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Delivers them, for as long as it takes.
-    Open,
-    /// Sends each message once more, up to the first that does not arrive.
-    Draining,
-    /// Nothing, until the phase is another one.
-    Drained,
 }
 
 impl<O: Outbox, E: Endpoint> Delivery<O, E> {
@@ -96,17 +47,11 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
         metrics: Metrics,
     ) -> io::Result<Self> {
         endpoint.waiting(outbox.len());
-        let shared = Arc::new(Shared {
-            outbox: Mutex::new(outbox),
-            changed: Notify::new(),
-            endpoint,
-            metrics,
-            phase: watch::Sender::new(Phase::Open),
-        });
+        let state = Arc::new(DeliveryState::new(outbox, endpoint, metrics));
         let (sender, followed) = watch::channel(Arc::new(sender));
-        let task = DeliveryTask::new(Arc::clone(&shared), followed);
+        let task = DeliveryTask::new(Arc::clone(&state), followed);
         Ok(Self {
-            shared,
+            state,
             sender,
             thread: OutgoingThread::start(task.run())?,
         })
@@ -114,16 +59,16 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
 
     /// The server at the other end.
     pub(crate) fn endpoint(&self) -> &E {
-        &self.shared.endpoint
+        &self.state.endpoint
     }
 
     /// Changes what waits, and wakes the task. The change answers how many messages it dropped.
     pub(crate) fn with_outbox(&self, change: impl FnOnce(&mut O) -> usize) {
-        let dropped = self.shared.change(change);
+        let dropped = self.state.change(change);
         if dropped > 0 {
-            self.shared.endpoint.dropped(dropped);
+            self.state.endpoint.dropped(dropped);
         }
-        self.shared.changed.notify_one();
+        self.state.changed.notify_one();
     }
 
     /// Delivers to another target from here on, if it is one. Where roots have changed, connections over
@@ -142,8 +87,8 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
     /// From here on each message that waits is sent once more, up to the first that does not arrive. The
     /// future ends when that is done, or is called off.
     pub(crate) fn drain(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.shared.move_on(Phase::Open, Phase::Draining);
-        let mut phase = self.shared.phase.subscribe();
+        self.state.move_on(Phase::Open, Phase::Draining);
+        let mut phase = self.state.phase.subscribe();
         async move {
             // It can't change any more where the delivery is gone.
             let _ = phase.wait_for(|phase| *phase != Phase::Draining).await;
@@ -152,12 +97,12 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
 
     /// Whether it was drained and nothing has been delivered since.
     pub(crate) fn is_drained(&self) -> bool {
-        *self.shared.phase.borrow() == Phase::Drained
+        *self.state.phase.borrow() == Phase::Drained
     }
 
     /// Delivers as before.
     pub(crate) fn reopen(&self) {
-        self.shared.phase.send_replace(Phase::Open);
+        self.state.phase.send_replace(Phase::Open);
     }
 
     /// Drains for at most `patience`, then delivers as before; answers how many messages still wait.
@@ -165,42 +110,17 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
         // What is left then waits on.
         let _ = tokio::time::timeout(patience, self.drain()).await;
         self.reopen();
-        self.shared.outbox().len()
+        self.state.outbox().len()
     }
 
     /// Ends it; messages that wait are lost.
     pub(crate) fn end(self) {
-        let Self { shared, thread, .. } = self;
+        let Self { state, thread, .. } = self;
         drop(thread);
-        let left = shared.outbox().len();
+        let left = state.outbox().len();
         if left > 0 {
-            shared.endpoint.dropped(left);
+            state.endpoint.dropped(left);
         }
-    }
-}
-
-impl<O: Outbox, E: Endpoint> Shared<O, E> {
-    fn outbox(&self) -> MutexGuard<'_, O> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut O) -> T) -> T {
-        let mut outbox = self.outbox();
-        let changed = change(&mut outbox);
-        // Under the lock, so that the last change is the one that is shown.
-        self.endpoint.waiting(outbox.len());
-        changed
-    }
-
-    /// Changes the phase where it is `from`.
-    fn move_on(&self, from: Phase, to: Phase) {
-        self.phase.send_if_modified(|phase| {
-            let is_there = *phase == from;
-            if is_there {
-                *phase = to;
-            }
-            is_there
-        });
     }
 }
 

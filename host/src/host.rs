@@ -56,11 +56,6 @@ pub struct Host {
 }
 
 impl Host {
-    /// Begins to set a host up.
-    pub fn builder() -> HostBuilder {
-        HostBuilder::default()
-    }
-
     /// Every page, to be served or mounted in somebody's own service.
     pub fn router(&self) -> Router {
         http::router(self.state.clone())

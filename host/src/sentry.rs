@@ -5,6 +5,7 @@
 //! hook, no integrations.
 
 mod breadcrumbs;
+mod error;
 mod event;
 mod rate_limiter;
 mod scrub;
@@ -23,6 +24,7 @@ use sentry_types::Dsn;
 use sentry_types::protocol::v7::{ClientSdkInfo, Event};
 
 use self::breadcrumbs::Breadcrumbs;
+pub(crate) use self::error::NoReports;
 use self::rate_limiter::{Rate, RateLimiter};
 use self::scrub::Scrubber;
 use self::transport::{Transport, left_out};
@@ -31,7 +33,6 @@ use crate::config::{Config, Secrets};
 use crate::delivery::DropCounter;
 use crate::events::{PluginRejected, Transition};
 use crate::metrics::Metrics;
-use crate::trust::RootsError;
 
 /// A way to Sentry, or none. Cheap to clone.
 #[derive(Clone, Default)]
@@ -59,20 +60,6 @@ struct Inner {
 struct LoadFailure {
     digest: Option<Digest>,
     error: String,
-}
-
-/// Reports can't be sent as the configuration says.
-#[derive(Debug, thiserror::Error)]
-pub enum NoReports {
-    /// The DSN of the configuration is none.
-    #[error("cannot use the Sentry DSN: {0}; write for example https://key@sentry.example.com/1")]
-    Dsn(String),
-    /// The certificates that the server would be trusted by can't be read.
-    #[error("cannot set up connections to Sentry: {0}")]
-    Roots(#[from] RootsError),
-    /// There is no way to make connections.
-    #[error("cannot set up connections to Sentry: {0}")]
-    Connections(String),
 }
 
 impl Sentry {

@@ -10,21 +10,25 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::backoff::{Backoff, random};
-use super::{Endpoint, Failure, HttpSender, Moment, Next, Outbox, Phase, Shared};
+use super::state::{DeliveryState, Phase};
+use super::{Endpoint, Failure, HttpSender, Moment, Next, Outbox};
 
 /// Sends what is due to the server of the sender.
 pub(super) struct DeliveryTask<O, E> {
-    shared: Arc<Shared<O, E>>,
+    state: Arc<DeliveryState<O, E>>,
     sender: watch::Receiver<Arc<HttpSender>>,
     phase: watch::Receiver<Phase>,
     backoff: Backoff,
 }
 
 impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
-    pub(super) fn new(shared: Arc<Shared<O, E>>, sender: watch::Receiver<Arc<HttpSender>>) -> Self {
+    pub(super) fn new(
+        state: Arc<DeliveryState<O, E>>,
+        sender: watch::Receiver<Arc<HttpSender>>,
+    ) -> Self {
         Self {
-            phase: shared.phase.subscribe(),
-            shared,
+            phase: state.phase.subscribe(),
+            state,
             sender,
             backoff: Backoff::default(),
         }
@@ -37,8 +41,8 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
             .await
             .is_err()
         {
-            self.shared.metrics.host_panic();
-            self.shared.endpoint.panicked();
+            self.state.metrics.host_panic();
+            self.state.endpoint.panicked();
             self.ended(true);
             let wait = self.backoff.next(random());
             self.pause(wait).await;
@@ -47,7 +51,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
 
     async fn deliver(&mut self) {
         loop {
-            let next = self.shared.outbox().next(Moment::now());
+            let next = self.state.outbox().next(Moment::now());
             match next {
                 Next::Post(body) => {
                     if let Some(wait) = self.post(body).await {
@@ -62,7 +66,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
 
     /// Makes one request. Answers how long to wait before it is made once more, where it has to be.
     async fn post(&mut self, body: Bytes) -> Option<Duration> {
-        let endpoint = &self.shared.endpoint;
+        let endpoint = &self.state.endpoint;
         let sender = Arc::clone(&self.sender.borrow_and_update());
         let posted = match endpoint.closed() {
             Some(why) => Err(Failure::Refused(why)),
@@ -86,7 +90,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
     }
 
     fn ended(&self, once_more: bool) {
-        self.shared
+        self.state
             .change(|outbox| outbox.ended(once_more, Moment::now()));
     }
 
@@ -96,7 +100,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
 
     /// Says that it is drained, and waits until the phase is another one.
     async fn stay_drained(&mut self) {
-        self.shared.move_on(Phase::Draining, Phase::Drained);
+        self.state.move_on(Phase::Draining, Phase::Drained);
         // The phase is there for as long as this is.
         let _ = self.phase.wait_for(|phase| *phase != Phase::Drained).await;
     }
@@ -123,7 +127,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
         };
         tokio::select! {
             () = due => {}
-            () = self.shared.changed.notified() => {}
+            () = self.state.changed.notified() => {}
             _ = self.phase.changed() => {}
         }
     }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::HeaderMap;
+
 use super::*;
 use crate::metrics;
 use crate::outgoing::Patience;

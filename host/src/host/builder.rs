@@ -65,6 +65,13 @@ pub enum StartError {
     Sentry(#[from] NoReports),
 }
 
+impl Host {
+    /// Begins to set a host up.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+}
+
 impl HostBuilder {
     /// Takes a configuration; without one it is that of an empty file.
     #[must_use]

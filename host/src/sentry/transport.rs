@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use sentry_types::protocol::v7::{Envelope, Event};
 use sentry_types::{Dsn, Scheme};
 
-use super::NoReports;
+use super::error::NoReports;
 use crate::config::Root;
 use crate::delivery::{
     Delivery, DropCounter, Endpoint, Failure, FailureLog, HttpSender, Queue, SignIn, Target,
     retry_after,
 };
 use crate::metrics::Metrics;
-use crate::outgoing::{AGENT, NoConnections, Patience};
+use crate::outgoing::{AGENT, Patience};
 
 /// Where events are handed in. The caller never waits.
 pub(super) struct Transport(Delivery<Queue, Server>);
@@ -170,15 +170,6 @@ fn limited(limits: &str) -> Option<Duration> {
 pub(super) fn left_out(dropped: &DropCounter, count: usize, why: &str) {
     if let Some(reports) = dropped.count(count) {
         tracing::warn!(reports, error = why, "reports to Sentry are left out");
-    }
-}
-
-impl From<NoConnections> for NoReports {
-    fn from(error: NoConnections) -> Self {
-        match error {
-            NoConnections::Roots(error) => Self::Roots(error),
-            NoConnections::Client(error) => Self::Connections(error),
-        }
     }
 }
 
