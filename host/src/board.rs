@@ -3,7 +3,10 @@
 //! Each check's JSON fragment is made when its result changes; the whole answer at most once per
 //! change, when somebody asks. Nothing here runs anything, and reading never waits for a run.
 
+mod check_page;
+mod fragment;
 mod page;
+mod posting;
 mod round;
 mod slot;
 
@@ -18,8 +21,8 @@ use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 
 pub use page::HealthPage;
+pub use posting::{Before, CheckFacts, CheckResult, Expired, PluginFacts, Promotion, Published};
 use round::FirstRound;
-pub use slot::{Before, CheckFacts, CheckResult, Expired, PluginFacts, Promotion, Published};
 use slot::{Order, Slot};
 
 use crate::check::{CheckName, Status, verdict};
@@ -299,7 +302,7 @@ impl Board {
 }
 
 /// The message that is shown with a result that is too old.
-pub(crate) use slot::STALE;
+pub(crate) use fragment::STALE;
 
 /// How often results are looked at for their age where nothing says when to.
 pub const EXPIRY_SWEEP: Duration = Duration::from_millis(500);

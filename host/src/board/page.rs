@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::fragment::seconds;
 use super::slot::Slot;
 use crate::check::{Status, verdict};
 
@@ -93,11 +94,6 @@ pub(super) fn at_best(verdict: Status, directory_complete: bool) -> Status {
         Status::Healthy if !directory_complete => Status::Degraded,
         verdict => verdict,
     }
-}
-
-/// A moment as answers show it: RFC 3339, UTC, whole seconds.
-pub(super) fn seconds(moment: Timestamp) -> Timestamp {
-    Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }
 
 fn tail<'a>(fragments: impl Iterator<Item = &'a Bytes>) -> Bytes {

@@ -1,110 +1,17 @@
 //! The place of one check on the board.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
-use serde::Serialize;
-use serde_json::{Map, Value};
 
-use super::page::seconds;
-use crate::check::{
-    Breaker, CheckName, Code, Digest, Measurement, Refusal, RunError, RunReport, Status, Text,
-};
+use super::check_page::CheckPage;
+use super::fragment::Fragment;
+use super::posting::{Before, CheckFacts, CheckResult, Expired, Published};
+use crate::check::{Breaker, CheckName, Code, Status};
 use crate::schedule::JobGeneration;
-
-/// What is known about a check besides its results.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CheckFacts {
-    /// Whether it makes the host unready while unhealthy.
-    pub critical: bool,
-    /// How often it runs, in milliseconds.
-    pub interval_ms: u64,
-    /// How long one run may take, in milliseconds.
-    pub timeout_ms: u64,
-    /// What runs it; nothing for a native check.
-    pub plugin: Option<PluginFacts>,
-    /// What it may reach, as the operator would write it.
-    pub grants: Vec<String>,
-}
-
-/// The plugin behind a check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PluginFacts {
-    /// The name: the stem of its file.
-    pub name: String,
-    /// Its own version; nothing while no version of it could be loaded.
-    pub version: Option<String>,
-    /// SHA-256 of its file.
-    pub digest: Option<Digest>,
-    /// How many versions of it this host has loaded.
-    pub generation: u64,
-}
-
-/// A result as it is published.
-#[derive(Clone, Debug)]
-pub struct CheckResult {
-    /// The job generation of the check that the result is of.
-    pub job_generation: JobGeneration,
-    /// The status to show, after `fall` and `rise`.
-    pub status: Status,
-    /// What the run found and cost.
-    pub report: Arc<RunReport>,
-    /// When the run ended.
-    pub checked_at: Timestamp,
-    /// Failing runs in a row.
-    pub consecutive_failures: u32,
-    /// By how much the interval is stretched.
-    pub breaker: Breaker,
-    /// When it is due again; nothing where it does not run.
-    pub next_run: Option<Timestamp>,
-    /// From when on the result is too old to stand; never where nothing runs.
-    pub stale_at: Option<Instant>,
-}
-
-/// A new job generation of a check, with its first result.
-#[derive(Clone, Debug)]
-pub struct Promotion {
-    /// The check.
-    pub name: CheckName,
-    /// What is known of it from here on.
-    pub facts: CheckFacts,
-    /// The result; it is of the new job generation.
-    pub result: CheckResult,
-}
-
-/// What became of a result that was published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Published {
-    /// It is the first of its check.
-    First,
-    /// It stands where this stood.
-    After(Before),
-    /// It came too late: the check has been taken off, or a later job generation of it has a result.
-    Refused,
-}
-
-/// What a result stands after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Before {
-    /// The status that was shown.
-    pub status: Status,
-    /// How the last run ended that did not find the watched thing healthy, if not by an answer.
-    pub code: Option<Code>,
-}
-
-/// A result that has become too old.
-#[derive(Clone, Debug)]
-pub struct Expired {
-    /// The check.
-    pub check: CheckName,
-    /// The status that was shown before.
-    pub before: Status,
-    /// What was known of the check when it was published.
-    pub facts: Arc<CheckFacts>,
-}
 
 /// What stands in a slot at one moment.
 pub(super) struct Snapshot {
@@ -267,17 +174,10 @@ impl Slot {
     /// Everything known of the check, as JSON.
     pub(super) fn page(&self, authorized: bool) -> Bytes {
         let current = self.lock();
-        let page = CheckPage {
-            check: current.fragment(&self.name, authorized),
-            facts: Facts::new(&self.facts, &current.published_under, authorized),
-            result: current
-                .result
-                .as_ref()
-                .map(|result| ResultPage::new(result, &self.facts, authorized)),
-        };
-        serde_json::to_vec(&page)
-            .expect("a page has string keys only")
-            .into()
+        let check = current.fragment(&self.name, authorized);
+        let (facts, published_under) = (&self.facts, &current.published_under);
+        let result = current.result.as_ref();
+        CheckPage::new(check, facts, published_under, result, authorized).to_json()
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
@@ -340,181 +240,3 @@ impl Current {
         }
     }
 }
-
-/// One entry of `checks` in `GET /health`.
-#[derive(Serialize)]
-struct Fragment<'a> {
-    name: &'a str,
-    status: Status,
-    message: &'a str,
-    latency_ms: f64,
-    details: &'a Map<String, Value>,
-    checked_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorFragment<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ErrorFragment<'a> {
-    Full(&'a RunError),
-    Bare { code: Code },
-}
-
-impl<'a> Fragment<'a> {
-    fn of(name: &'a CheckName, result: &'a CheckResult, stale: bool, authorized: bool) -> Self {
-        let outcome = &result.report.outcome;
-        let error = result.report.error.as_ref().map(|error| {
-            if authorized {
-                ErrorFragment::Full(error)
-            } else {
-                ErrorFragment::Bare { code: error.code }
-            }
-        });
-        Self {
-            name: name.as_str(),
-            status: if stale {
-                Status::Unknown
-            } else {
-                result.status
-            },
-            message: match (authorized, stale) {
-                (false, _) => "",
-                (true, true) => STALE,
-                (true, false) => outcome.message().as_str(),
-            },
-            latency_ms: milliseconds(result.report.elapsed),
-            details: if authorized {
-                outcome.details()
-            } else {
-                &NO_DETAILS
-            },
-            checked_at: Some(seconds(result.checked_at)),
-            error,
-        }
-    }
-
-    fn not_run(name: &'a CheckName, authorized: bool) -> Self {
-        Self {
-            name: name.as_str(),
-            status: Status::Unknown,
-            message: if authorized { NOT_RUN } else { "" },
-            latency_ms: 0.0,
-            details: &NO_DETAILS,
-            checked_at: None,
-            error: None,
-        }
-    }
-
-    fn to_json(&self) -> Bytes {
-        serde_json::to_vec(self)
-            .expect("a fragment has string keys only")
-            .into()
-    }
-}
-
-/// `GET /health/checks/{name}`.
-#[derive(Serialize)]
-struct CheckPage<'a> {
-    #[serde(flatten)]
-    check: Fragment<'a>,
-    #[serde(flatten)]
-    facts: Facts<'a>,
-    result: Option<ResultPage<'a>>,
-}
-
-#[derive(Serialize)]
-struct Facts<'a> {
-    critical: bool,
-    interval_ms: u64,
-    timeout_ms: u64,
-    plugin: Option<&'a PluginFacts>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grants: Option<&'a [String]>,
-}
-
-impl<'a> Facts<'a> {
-    /// What holds of the check now, with the plugin that made the result.
-    fn new(facts: &'a CheckFacts, published_under: &'a CheckFacts, authorized: bool) -> Self {
-        Self {
-            critical: facts.critical,
-            interval_ms: facts.interval_ms,
-            timeout_ms: facts.timeout_ms,
-            plugin: published_under.plugin.as_ref().filter(|_| authorized),
-            grants: authorized.then_some(&facts.grants),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct ResultPage<'a> {
-    /// What the last run itself found, before `fall` and `rise`.
-    status: Status,
-    consecutive_failures: u32,
-    next_run: Option<Timestamp>,
-    breaker: BreakerPage,
-    fuel: u64,
-    memory_peak_bytes: u64,
-    #[serde(flatten)]
-    open: Option<OpenResult<'a>>,
-}
-
-/// Whether the check runs less often than it should, and why.
-#[derive(Serialize)]
-struct BreakerPage {
-    open: bool,
-    /// Runs in a row that broke a limit.
-    runs: u32,
-    /// The interval in force.
-    interval_ms: u64,
-}
-
-/// What only those may see who may see messages.
-#[derive(Serialize)]
-struct OpenResult<'a> {
-    message: &'a Text,
-    measurements: &'a [Measurement],
-    truncated: &'a [&'static str],
-    refusals: &'a [Refusal],
-    output: &'a [Text],
-    dropped_log_lines: u32,
-}
-
-impl<'a> ResultPage<'a> {
-    fn new(result: &'a CheckResult, facts: &CheckFacts, authorized: bool) -> Self {
-        let report = &result.report;
-        let open = || OpenResult {
-            message: report.outcome.message(),
-            measurements: report.outcome.measurements(),
-            truncated: report.outcome.truncated(),
-            refusals: &report.refusals,
-            output: &report.output,
-            dropped_log_lines: report.dropped_log_lines,
-        };
-        let breaker = BreakerPage {
-            open: result.breaker.is_open(),
-            runs: result.breaker.runs_in_a_row(),
-            interval_ms: facts
-                .interval_ms
-                .saturating_mul(result.breaker.stretch().into()),
-        };
-        Self {
-            status: report.outcome.status(),
-            breaker,
-            consecutive_failures: result.consecutive_failures,
-            next_run: result.next_run.map(seconds),
-            fuel: report.usage.fuel,
-            memory_peak_bytes: report.usage.memory_peak_bytes,
-            open: authorized.then(open),
-        }
-    }
-}
-
-/// Milliseconds, to the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-static NO_DETAILS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
-const NOT_RUN: &str = "not run yet";
-pub(crate) const STALE: &str = "the last result is too old: the check has not run since";
