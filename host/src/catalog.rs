@@ -5,6 +5,7 @@
 
 mod apply;
 mod baseline;
+mod binding;
 mod candidate;
 mod check_error;
 mod check_state;
@@ -12,35 +13,36 @@ mod files;
 mod names;
 mod page;
 mod plugin_entry;
+mod said;
 mod stamp;
+mod standing;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use apply::Said;
 use baseline::Given;
-use candidate::RefusedUnder;
-pub(crate) use candidate::{Candidate, Fitting, Revision};
+use binding::Binder;
+pub(crate) use binding::{BIND_TIME, Bound, Unbound, bind_all};
+pub(crate) use candidate::{Candidate, Fitting};
 pub(crate) use check_error::{BindError, CheckError, NotRegistered};
-use check_state::Binder;
-pub(crate) use check_state::{BIND_TIME, Bound, CheckState, GuestCheck, Unbound, bind_all};
-use files::Misnamed;
+pub(crate) use check_state::{CheckState, CheckStates, GuestCheck};
 pub(crate) use files::{Excess, Files, LibraryError, through};
-use files::{Keep, PluginFile};
+use files::{Keep, Misnamed, PluginFile};
 use jiff::Timestamp;
 pub(crate) use names::Names;
 pub use names::RegisterError;
 pub(crate) use page::ConfigurationPage;
-pub(crate) use plugin_entry::{LoadOutcome, PluginEntry, Seen};
-use serde::Serialize;
+pub(crate) use plugin_entry::{LoadOutcome, PluginEntry, Recorded, Restored, Seen};
+pub(crate) use said::Revision;
+use said::{RefusedUnder, Said};
 pub(crate) use stamp::Stamp;
+pub(crate) use wanted::{Source, Wanted};
 
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::{CheckConfig, Config, Environment};
 use crate::native::NativeCheck;
-use crate::plugin::{LoadError, Plugin, Task};
+use crate::plugin::{Plugin, Task};
 
 /// What is loaded, under one configuration.
 #[derive(Debug)]
@@ -63,51 +65,6 @@ pub(crate) struct Catalog {
     stand_ins: BTreeMap<CheckName, Misnamed>,
 }
 
-/// What every check stands on, with its configuration.
-pub(crate) type CheckStates = BTreeMap<CheckName, (Arc<CheckConfig>, CheckState)>;
-
-/// A plugin file that a check is to run on, or that may run by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) name: PluginName,
-    pub(crate) path: PathBuf,
-    pub(crate) source: Source,
-    /// The stamp of the file when it was found, where that was told without following a link.
-    pub(crate) stamp: Option<Stamp>,
-    /// Whether a check of the configuration names the plugin.
-    pub(crate) is_named: bool,
-    /// The only content that a check would run, where each of the plugin's checks asks for one.
-    pub(crate) pinned: Option<BTreeSet<Digest>>,
-}
-
-/// The directory in which the file of a plugin lies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Source {
-    /// The plugins directory: whoever can write there decides what is in it.
-    Dir,
-    /// The library.
-    #[default]
-    Library,
-}
-
-impl Source {
-    /// Whether a check may run on a file from there. One that asks for a file by its digest gets no
-    /// other, wherever it lies.
-    pub(crate) fn serves(self, check: &CheckConfig) -> bool {
-        self == Self::Library || check.dir || check.sha256.is_some()
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dir => "plugins directory",
-            Self::Library => "library",
-        })
-    }
-}
-
 /// What a look at the directories changed.
 #[derive(Debug)]
 pub(crate) struct Taken {
@@ -115,41 +72,6 @@ pub(crate) struct Taken {
     pub(crate) gone: Vec<PluginName>,
     /// Whether anything is not as it was.
     pub(crate) is_change: bool,
-}
-
-impl Wanted {
-    /// Refuses a file that no check would run, before any of its code is looked at.
-    pub(crate) fn accept(&self, found: Digest) -> Result<(), LoadError> {
-        let Some(pinned) = &self.pinned else {
-            return Ok(());
-        };
-        match pinned.first() {
-            Some(&wanted) if !pinned.contains(&found) => Err(LoadError::Digest { found, wanted }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What changed when a load was recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Recorded {
-    /// A version was loaded; the number counts the versions of this plugin.
-    Loaded(u64),
-    /// The file can't be loaded.
-    Failed,
-    /// The file is the one that was looked at before.
-    Unchanged,
-}
-
-/// What a file was that is the version that serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Restored {
-    /// It could not be loaded, or was refused.
-    Recovered,
-    /// It lay in the other directory.
-    Moved,
-    /// The same.
-    Unchanged,
 }
 
 impl Catalog {
@@ -332,24 +254,6 @@ impl Catalog {
         }
         self.refused.remove(plugin.name());
         Some(entry.restore(source, stamp))
-    }
-
-    /// Lets a version that fits its checks take over.
-    pub(crate) fn install(
-        &mut self,
-        wanted: &Wanted,
-        fitting: Fitting,
-        stamp: Option<Stamp>,
-        now: Timestamp,
-    ) -> Recorded {
-        let Fitting { plugin, bounds, .. } = fitting;
-        let recorded = self.record_load(wanted, LoadOutcome::Loaded(plugin), stamp, now);
-        if matches!(recorded, Recorded::Loaded(_)) {
-            for bound in bounds {
-                self.take_in(bound);
-            }
-        }
-        recorded
     }
 
     /// Adds a native check, or replaces the one of that name.

@@ -4,47 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::said::Said;
 use super::{Catalog, CheckState};
-use crate::check::{CheckName, PluginName};
+use crate::check::CheckName;
 use crate::config::{CheckConfig, Config};
 use crate::reload::CheckChanges;
-
-/// What a configuration says of checks, for the catalog.
-#[derive(Debug)]
-pub(super) struct Said {
-    /// The checks of the configuration that are enabled.
-    pub(super) configured: BTreeMap<CheckName, Arc<CheckConfig>>,
-    /// What holds for a native check that the configuration does not name.
-    pub(super) unconfigured: Arc<CheckConfig>,
-    /// The checks of each plugin among those that are enabled.
-    pub(super) by_plugin: BTreeMap<PluginName, Vec<CheckName>>,
-    /// The plugins that checks of the configuration run on, or would if they were enabled.
-    pub(super) named: BTreeSet<PluginName>,
-}
-
-impl Said {
-    pub(super) fn new(config: &Config) -> Self {
-        let enabled = config.checks.iter().filter(|(_, check)| check.enabled);
-        let plugins = config.checks.values();
-        let mut by_plugin: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (name, check) in enabled.clone() {
-            if let Some(plugin) = &check.plugin {
-                by_plugin
-                    .entry(plugin.clone())
-                    .or_default()
-                    .push(name.clone());
-            }
-        }
-        Self {
-            by_plugin,
-            configured: enabled
-                .map(|(name, check)| (name.clone(), Arc::new(check.clone())))
-                .collect(),
-            unconfigured: Arc::new(CheckConfig::native(&config.defaults)),
-            named: plugins.filter_map(|check| check.plugin.clone()).collect(),
-        }
-    }
-}
 
 impl Catalog {
     /// Stands under another configuration from here on, and answers which checks it changes. Checks

@@ -5,12 +5,11 @@
 //! and the schema comes with the file. So a file whose marks would open more is refused, and the
 //! version before it serves on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Catalog;
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::{CheckConfig, Secrets};
 use crate::plugin::grants::{self, Grant};
@@ -31,28 +30,28 @@ pub(super) struct Given {
     pub(super) check: Arc<CheckConfig>,
 }
 
-impl Catalog {
-    /// What a new version of a plugin is held against: the checks that say what they said when they
-    /// last ran on it. For one that says something else the operator has looked at its configuration.
-    /// A plugin whose file was away for a while is held against the version before that.
-    pub(super) fn baseline(
-        &self,
+impl Baseline {
+    /// What a new version of a plugin is held against: those of its checks that say what they said when
+    /// they last ran on it, which is what `given` tells. For one that says something else the operator
+    /// has looked at its configuration. A plugin whose file was away for a while is held against the
+    /// version before that.
+    pub(super) fn new(
         plugin: &PluginName,
         checks: &[(CheckName, Arc<CheckConfig>)],
-    ) -> Baseline {
-        let given = |(name, check): &(CheckName, Arc<CheckConfig>)| {
-            let given = self.given.get(name)?;
+        given: &BTreeMap<CheckName, Given>,
+        secrets: &Secrets,
+    ) -> Self {
+        let of_check = |(name, check): &(CheckName, Arc<CheckConfig>)| {
+            let given = given.get(name)?;
             let is_same = given.plugin == *plugin && given.check == *check;
             is_same.then(|| (name.clone(), given.clone()))
         };
-        Baseline {
-            checks: checks.iter().filter_map(given).collect(),
-            secrets: self.config.secrets.clone(),
+        Self {
+            checks: checks.iter().filter_map(of_check).collect(),
+            secrets: secrets.clone(),
         }
     }
-}
 
-impl Baseline {
     /// Refuses a version that would give a check more than the one before it did, unless the check
     /// is among those for which the operator `accepted` it. A check that asks for this very content
     /// by its digest has accepted it. Blocks.

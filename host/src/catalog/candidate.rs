@@ -1,12 +1,16 @@
 //! A new version of a plugin before it serves: held against every check that uses it, under the
 //! newest configuration. It takes over as a whole, or not at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::baseline::Baseline;
-use super::check_state::{Bound, CheckState, GuestCheck, Unbound, bind_all};
-use super::{BindError, Catalog, Source};
+use super::binding::{Bound, Unbound, bind_all};
+use super::check_state::{CheckState, GuestCheck};
+use super::said::{RefusedUnder, Revision};
+use super::{BindError, Catalog, LoadOutcome, Recorded, Source, Stamp, Wanted};
 use crate::check::{CheckName, Digest, PluginName};
 use crate::config::CheckConfig;
 use crate::plugin::{LoadError, Plugin};
@@ -31,21 +35,10 @@ pub(crate) struct Candidate {
 #[derive(Debug)]
 pub(crate) struct Fitting {
     pub(crate) plugin: Arc<Plugin>,
-    pub(super) bounds: Vec<Bound>,
+    bounds: Vec<Bound>,
     /// Whether another version serves.
     serves: bool,
 }
-
-/// What checks of a plugin said when a file was refused for what they say.
-#[derive(Debug)]
-pub(super) struct RefusedUnder {
-    digest: Digest,
-    checks: BTreeMap<CheckName, Arc<CheckConfig>>,
-}
-
-/// Counts the configurations that a catalog has stood under.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Revision(pub(super) u64);
 
 impl Catalog {
     /// A version that could be loaded, to be held against its checks. `accepted` names checks for
@@ -80,7 +73,7 @@ impl Catalog {
         let unbound =
             |(name, check): (CheckName, Arc<CheckConfig>)| self.unbound_to(&name, &check, &plugin);
         Candidate {
-            baseline: self.baseline(name, &checks),
+            baseline: Baseline::new(name, &checks, &self.given, &self.config.secrets),
             checks: checks.into_iter().map(unbound).collect(),
             serves,
             running,
@@ -88,6 +81,24 @@ impl Catalog {
             revision: self.revision,
             plugin,
         }
+    }
+
+    /// Lets a version that fits its checks take over.
+    pub(crate) fn install(
+        &mut self,
+        wanted: &Wanted,
+        fitting: Fitting,
+        stamp: Option<Stamp>,
+        now: Timestamp,
+    ) -> Recorded {
+        let Fitting { plugin, bounds, .. } = fitting;
+        let recorded = self.record_load(wanted, LoadOutcome::Loaded(plugin), stamp, now);
+        if matches!(recorded, Recorded::Loaded(_)) {
+            for bound in bounds {
+                self.take_in(bound);
+            }
+        }
+        recorded
     }
 
     /// Which of the configurations it stands under.

@@ -1,8 +1,9 @@
 //! What lies in the plugins directory and in the library. Only names and paths; no file is opened.
 
 mod listing;
+mod plugin_file;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use self::listing::{Keep, through};
 use self::listing::{MOST_FILES, MOST_MISNAMED, list};
-use super::Stamp;
-use crate::check::{CheckName, InvalidName, PluginName, Text};
+use self::plugin_file::PluginFiles;
+pub(crate) use self::plugin_file::{Misnamed, PluginFile};
+use crate::check::PluginName;
 use crate::config::Plugins;
 use crate::regular_file::is_of_host;
 
@@ -35,27 +37,6 @@ pub(crate) struct Files {
     library_links: BTreeSet<PathBuf>,
     error: Option<DirectoryError>,
     library_error: Option<LibraryError>,
-}
-
-type PluginFiles = BTreeMap<PluginName, PluginFile>;
-
-/// The file of a plugin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PluginFile {
-    pub(super) path: PathBuf,
-    /// Where it is no link: what is behind one can take long to look at.
-    pub(super) stamp: Option<Stamp>,
-}
-
-/// A file whose name no plugin can have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Misnamed {
-    /// The file.
-    pub(super) path: PathBuf,
-    /// What it would be called.
-    pub(super) stem: String,
-    /// What is wrong, and what to do.
-    pub(super) message: String,
 }
 
 /// The library is there and can't be read. What was loaded from it keeps running.
@@ -276,55 +257,11 @@ impl Files {
     }
 }
 
-impl Misnamed {
-    fn new(path: PathBuf, why: &InvalidName) -> Self {
-        // Whoever can put a file here chooses its name: it has line breaks, or worse.
-        let shown = Text::line(&path.display().to_string(), SHOWN_BYTES);
-        let message = format!("cannot load {shown}: {why}; rename the file");
-        let stem = path.file_stem().unwrap_or_default();
-        Self {
-            stem: stem.to_string_lossy().into_owned(),
-            path,
-            message,
-        }
-    }
-
-    /// The name of a check that can stand for the file, which is none of those that are taken.
-    pub(super) fn stand_in(&self, is_taken: impl Fn(&CheckName) -> bool) -> CheckName {
-        let first = stand_in(&self.stem, "");
-        let others = (2_u64..).map(|number| stand_in(&self.stem, &format!("-{number}")));
-        let mut names = std::iter::once(first).chain(others);
-        let free = names.find(|name| !is_taken(name));
-        free.expect("there are more numbers than names")
-    }
-}
-
 /// Whether two paths lead to one directory.
 fn is_one(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
     one == other || identity(one).is_some_and(|one| identity(other) == Some(one))
 }
-
-/// A name that a check may have, as near to `stem` as it can be, with `suffix` behind it.
-fn stand_in(stem: &str, suffix: &str) -> CheckName {
-    let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-    let mut near: String = stem
-        .to_ascii_lowercase()
-        .chars()
-        .map(|c| if valid(c) { c } else { '-' })
-        .take(NAME_CHARACTERS - 1 - suffix.len())
-        .collect();
-    near.push_str(suffix);
-    let plugin = format!("x{near}");
-    let near = near.trim_start_matches(['.', '_', '-']);
-    let plugin = near.parse().or_else(|_| plugin.parse::<PluginName>());
-    CheckName::module(&plugin.expect("it was made of valid characters"))
-}
-
-/// The longest name that a plugin may have.
-const NAME_CHARACTERS: usize = 64;
-/// How much of a path is shown that no plugin can have.
-const SHOWN_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Recorded, Restored, Source, Stamp};
+use super::{Source, Stamp};
 use crate::check::Digest;
 use crate::plugin::{LoadError, Plugin};
 
@@ -73,6 +73,28 @@ pub(crate) enum LoadOutcome {
     /// It can't be one; the digest is that of its content, where it could be read.
     Failed(Option<Digest>, LoadError),
     /// Its content is the one that was looked at before.
+    Unchanged,
+}
+
+/// What changed when a load was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// A version was loaded; the number counts the versions of this plugin.
+    Loaded(u64),
+    /// The file can't be loaded.
+    Failed,
+    /// The file is the one that was looked at before.
+    Unchanged,
+}
+
+/// What a file was that is the version that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restored {
+    /// It could not be loaded, or was refused.
+    Recovered,
+    /// It lay in the other directory.
+    Moved,
+    /// The same.
     Unchanged,
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::{Misnamed, PluginFile, PluginFiles};
+use super::plugin_file::{Misnamed, PluginFile, PluginFiles};
 use crate::catalog::Stamp;
 use crate::check::PluginName;
 

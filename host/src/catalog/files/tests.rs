@@ -2,7 +2,9 @@ use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use super::plugin_file::stand_in;
 use super::*;
+use crate::catalog::Stamp;
 
 fn keep() -> Keep {
     Keep {
