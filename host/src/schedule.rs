@@ -8,14 +8,16 @@
 
 mod follow;
 mod history;
+mod job;
 mod phase;
+mod results;
+mod shared;
 mod trial_run;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -23,123 +25,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::check::{Breaker, CheckName, RunReport, Status, Thresholds};
+use crate::check::CheckName;
 use follow::CheckLoop;
 use history::History;
+pub use job::{FirstRun, Job, JobGeneration, Probe, Timing};
+pub use results::{FinishedRun, Results, Skipped};
+use shared::Shared;
 pub use trial_run::JobPromotion;
-
-/// A run of a check, in whatever way it is made.
-pub trait Probe: Send + Sync {
-    /// Makes one run. `previous` is what the last one found. Dropping the future ends the run.
-    fn run(&self, previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>>;
-
-    /// Takes in the loop that makes the runs, and polls it to its end. A check that runs on threads
-    /// of its own has its loop there too, because the way from thread to thread and back costs more
-    /// than a short run. Without such it lives in the tokio runtime that this is called in, which is
-    /// the one that the schedule was made in.
-    fn spawn_loop(&self, check_loop: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        tokio::spawn(check_loop);
-    }
-}
-
-/// Where results go.
-pub trait Results: Send + Sync {
-    /// Takes the result of a run.
-    fn finished(&self, run: FinishedRun);
-
-    /// A due run waited so long for a slot, and got one or gave up.
-    fn waited(&self, check: &CheckName, time: Duration);
-
-    /// `count` runs that were due were not made.
-    fn skipped(&self, check: &CheckName, reason: Skipped, count: u64);
-
-    /// The host's own code panicked in a run of the check, or over its result, and said `what`. That
-    /// was contained, and told in the log.
-    fn panicked(&self, check: &CheckName, what: &str);
-}
-
-/// Why a due run was not made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Skipped {
-    /// No slot came free before the next one was due.
-    Busy,
-    /// It had a slot, and the host still had no room for it.
-    Full,
-    /// The machine was so busy, or the run before it took so long, that the next one was due.
-    Late,
-}
-
-impl Skipped {
-    /// The word that metrics use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Busy => "busy",
-            Self::Full => "full",
-            Self::Late => "late",
-        }
-    }
-}
-
-/// A run that is over, and what the check's status is after it.
-#[derive(Clone, Debug)]
-pub struct FinishedRun {
-    /// The check.
-    pub check: CheckName,
-    /// The job of the check that was run.
-    pub job_generation: JobGeneration,
-    /// What the run found and cost.
-    pub report: Arc<RunReport>,
-    /// The status to show, after `fall` and `rise`.
-    pub status: Status,
-    /// Failing runs in a row.
-    pub consecutive_failures: u32,
-    /// By how much the interval is stretched from here on.
-    pub breaker: Breaker,
-    /// When the next run is due.
-    pub next_due: Instant,
-    /// From when on the result is too old: next due time, timeout and interval together.
-    pub stale_at: Instant,
-}
-
-/// One check as the schedule sees it.
-pub struct Job {
-    /// Its name.
-    pub name: CheckName,
-    /// Tells this job of the check from earlier ones, in its results.
-    pub job_generation: JobGeneration,
-    /// When and how long it runs.
-    pub timing: Timing,
-    /// How it runs.
-    pub probe: Arc<dyn Probe>,
-    /// Its first run, where that has been made before it takes over; else it begins at once.
-    pub first_run: Option<FirstRun>,
-}
-
-/// What follows from a first run that was made beside the schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FirstRun {
-    /// The next moment that is in phase.
-    due: Instant,
-    /// When the next run is due.
-    next: Instant,
-}
-
-/// Tells the jobs that a check has had apart; a later one is greater.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct JobGeneration(pub u64);
-
-/// When a check runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// From one run to the next.
-    pub interval: Duration,
-    /// How long one run may take.
-    pub timeout: Duration,
-    /// From one run to the next while `fall` or `rise` is being counted.
-    pub retry_interval: Duration,
-    /// How many runs it takes for the status to turn.
-    pub thresholds: Thresholds,
-}
 
 /// Runs many checks, each in its own time.
 pub struct Schedule {
@@ -148,16 +40,6 @@ pub struct Schedule {
     tasks: TaskTracker,
     /// Where the loops of checks live that have no threads of their own.
     home: Handle,
-}
-
-struct Shared {
-    slots: Semaphore,
-    capacity: usize,
-    results: Arc<dyn Results>,
-    /// From here on no run begins.
-    closing: CancellationToken,
-    /// From here on runs in flight are dropped.
-    aborting: CancellationToken,
 }
 
 #[derive(Default)]

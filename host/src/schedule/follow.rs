@@ -12,8 +12,10 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::history::{History, in_phase};
+use super::job::{FirstRun, Job};
 use super::phase::first_due;
-use super::{FinishedRun, FirstRun, Job, Shared, Skipped};
+use super::results::{FinishedRun, Skipped};
+use super::shared::Shared;
 use crate::check::{CheckName, Code, RunError, RunReport};
 use vitals_io::panic_text;
 

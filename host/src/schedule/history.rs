@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 use tracing::field::display;
 
+use super::job::{Job, Timing};
 use super::phase::next_due;
-use super::{Job, Timing};
 use crate::check::{Breaker, BreakerTurn, CheckName, Hysteresis, RunReport, Status};
 
 /// The history of one check.

@@ -4,14 +4,15 @@ mod breaker;
 mod panics;
 mod trial_run;
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::check::{Busy, Code, Outcome, RunError};
+use crate::check::{Busy, Code, Outcome, RunError, RunReport, Status, Thresholds};
 
 /// A check that takes a while, and counts itself.
 struct Sleeper {
