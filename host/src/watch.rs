@@ -3,7 +3,9 @@
 //! One task owns the catalog. Compilation happens beside it, so that a slow plugin delays nobody;
 //! nothing here decides what is healthy.
 
+mod applied;
 mod arrivals;
+mod command;
 mod configuration;
 mod directory;
 mod disk;
@@ -11,10 +13,12 @@ mod heartbeat;
 mod judge;
 mod load;
 mod look;
+mod pace;
 mod reconcile;
 mod reconfigure;
 mod reloader;
 mod reloads;
+mod services;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -25,70 +29,29 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_lite::FutureExt as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use self::applied::Applied;
+pub(crate) use self::command::Command;
 use self::configuration::Configuration;
 use self::directory::DirectoryWatch;
 use self::disk::{Disk, NotDone};
+use self::heartbeat::BEAT;
 pub(crate) use self::heartbeat::Heartbeat;
 use self::judge::{Arrival, Trial};
 use self::load::Loader;
-use self::reconcile::Applied;
+use self::pace::Pace;
 pub use self::reloader::{Reloader, ShutDown};
 use self::reloads::Reloads;
-use crate::board::Board;
-use crate::catalog::{Catalog, ConfigurationPage, Excess, LibraryError, Names};
+pub(crate) use self::services::Services;
+use crate::catalog::{Catalog, ConfigurationPage, Excess, LibraryError};
 use crate::check::{CheckName, PluginName};
 use crate::config::Sources;
 use crate::events::Event;
-use crate::native::NativeCheck;
-use crate::plugin::Sandbox;
-use crate::publisher::Publisher;
-use crate::reload::Reload;
-use crate::schedule::Schedule;
 use vitals_io::panic_text;
-
-/// What the watcher is told.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// A native check comes, or replaces the one of its name.
-    Register(CheckName, NativeCheck),
-    /// A native check goes.
-    Unregister(CheckName),
-    /// Files and configuration are to be looked at now, with the checks whose grants may be widened,
-    /// and where to answer.
-    Reload(BTreeSet<CheckName>, oneshot::Sender<Reload>),
-}
-
-/// What the watcher keeps in line.
-pub(crate) struct Services {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) board: Arc<Board>,
-    pub(crate) schedule: Arc<Schedule>,
-    pub(crate) publisher: Arc<Publisher>,
-    /// Which names native checks may have.
-    pub(crate) names: Names,
-    /// Turned while the watcher does.
-    pub(crate) beat: Arc<Heartbeat>,
-}
-
-impl Services {
-    fn emit(&self, event: &Event<'_>) {
-        self.publisher.events.emit(event);
-    }
-
-    /// Counts and reports that the host's own code panicked at a `place`.
-    fn panicked(&self, place: &str) {
-        self.emit(&Event::HostPanicked {
-            place,
-            check: None,
-            message: None,
-        });
-    }
-}
 
 /// What `GET /plugins` shows of the catalog. Clones share it.
 #[derive(Clone)]
@@ -160,15 +123,6 @@ enum FirstLook {
     /// The directories were looked at; what was found is loading.
     Loading,
     Over,
-}
-
-/// How a look takes what it finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
-    /// What somebody may still be writing, or has moved away for a moment, gets its time.
-    Patient,
-    /// Somebody waits for what comes of the files as they are now.
-    Now,
 }
 
 /// When the watcher turns without being told to.
@@ -390,8 +344,6 @@ fn interval(period: Duration, first: Duration) -> Interval {
 /// time: hardly anything where there are few checks.
 const RECONCILE_SHARE: u32 = 9;
 const PANIC_BYTES: usize = 1 << 10;
-/// From one beat of the watcher to the next.
-const BEAT: Duration = Duration::from_secs(1);
 /// How many commands, and how many arrivals, are taken in at once, so that a program that registers
 /// checks without end delays nobody.
 const MOST_COMMANDS: usize = 1024;

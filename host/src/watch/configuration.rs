@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Pace;
 use super::directory::DEBOUNCE;
+use super::pace::Pace;
 use crate::catalog::Stamp;
 use crate::check::{CheckName, Digest};
 use crate::config::{Config, Origin, Sources};

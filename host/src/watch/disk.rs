@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_lite::FutureExt as _;
 use tokio::time::Instant;
 
-use super::{BEAT, Heartbeat};
+use super::heartbeat::{BEAT, Heartbeat};
 use crate::blocking_pool::{BlockingPool, PoolError, Work};
 
 /// Threads for the disk, and what hangs there.

@@ -39,3 +39,6 @@ impl Default for Heartbeat {
         }
     }
 }
+
+/// From one beat of the watcher to the next.
+pub(super) const BEAT: Duration = Duration::from_secs(1);

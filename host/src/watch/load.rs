@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_lite::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Services;
 use super::directory::DEBOUNCE;
+use super::services::Services;
 use crate::blocking_pool::{BlockingPool, PoolError, Work};
 use crate::catalog::{LoadOutcome, Recorded, Seen, Stamp, Wanted};
 use crate::check::{Digest, PluginName};

@@ -5,43 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Watcher;
+use super::applied::{Applied, Runner};
 use super::load::SETTINGS;
 use crate::board::{CheckFacts, PluginFacts};
 use crate::catalog::{
-    BIND_TIME, Bound, Catalog, CheckError, CheckState, ConfigurationPage, GuestCheck, PluginEntry,
-    bind_all,
+    BIND_TIME, Bound, Catalog, CheckState, ConfigurationPage, GuestCheck, PluginEntry, bind_all,
 };
 use crate::check::{CheckName, RunReport, Thresholds};
 use crate::config::CheckConfig;
 use crate::events::Cause;
-use crate::native::NativeCheck;
 use crate::schedule::{FinishedRun, Job, JobGeneration, JobPromotion, Probe, Timing};
-
-/// What a check was brought in line with.
-pub(super) struct Applied {
-    check: Arc<CheckConfig>,
-    on: Runner,
-}
-
-enum Runner {
-    Loading,
-    Guest(Arc<GuestCheck>),
-    Native(NativeCheck),
-    Failed(CheckError),
-}
-
-impl Applied {
-    fn is(&self, check: &CheckConfig, state: &CheckState) -> bool {
-        let same = match (&self.on, state) {
-            (Runner::Loading, CheckState::Loading) => true,
-            (Runner::Guest(one), CheckState::Guest(other)) => Arc::ptr_eq(one, other),
-            (Runner::Native(one), CheckState::Native(other)) => one.is(other),
-            (Runner::Failed(one), CheckState::Failed(other)) => one == other,
-            _ => false,
-        };
-        same && *self.check == *check
-    }
-}
 
 /// How long the checks of one plugin may take to be bound before something must hang.
 const BIND_ALL_TIME: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Command;
+use super::command::Command;
 use crate::check::CheckName;
 use crate::reload::Reload;
 

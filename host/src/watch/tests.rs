@@ -9,12 +9,15 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::board::Board;
+use crate::catalog::Names;
 use crate::config::{Config, Environment};
 use crate::event_log::EventLog;
 use crate::events::{Events, Sink};
-use crate::plugin::SandboxOptions;
-use crate::reload::PluginOutcome;
-use crate::schedule::Results;
+use crate::plugin::{Sandbox, SandboxOptions};
+use crate::publisher::Publisher;
+use crate::reload::{PluginOutcome, Reload};
+use crate::schedule::{Results, Schedule};
 
 /// A watcher of empty directories, on the runtime of the test.
 struct Watched {
