@@ -184,6 +184,7 @@ fn no_files_import_each_other_in_a_circle() {
 
 /// The crates in which no two files import each other, however far around.
 const WITHOUT_CIRCLES: &[&str] = &[
+    "host/src",
     "host/cli/src",
     "host/config/src",
     "host/io/src",
