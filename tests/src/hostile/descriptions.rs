@@ -53,11 +53,11 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .made(|| described(&"x".repeat(100_000), "1.0.0", "{}"))
             .refused("it calls itself"),
         new("version-foul", "a version of two lines")
-            .made(|| described("hostile", "1.0.0\n2.0.0", "{}"))
+            .made(|| described("bad", "1.0.0\n2.0.0", "{}"))
             .refused("its version is")
             .clean(),
         new("version-long", "a version of a thousand digits")
-            .made(|| described("hostile", &"1".repeat(1000), "{}"))
+            .made(|| described("bad", &"1".repeat(1000), "{}"))
             .refused("its version is"),
     ]
 }
@@ -69,7 +69,7 @@ pub(super) fn described(code: &str, version: &str, schema: &str) -> Vec<u8> {
         bytes.iter().map(escape).collect()
     };
     let (mut at, mut data, mut record) = (0x1000_u32, String::new(), String::new());
-    for text in [code, version, "hostile", schema] {
+    for text in [code, version, "bad", schema] {
         let long = u32::try_from(text.len()).expect("texts are short");
         data.push_str(&escaped(text.as_bytes()));
         record.extend([at, long].map(|number| escaped(&number.to_le_bytes())));

@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             Original::Kept,
         )
         .survives("healthy")
-        .message("hostile"),
+        .message("bad"),
         impostor(
             "impostor-stays",
             "is dropped in beside the library's, which is removed then",

@@ -17,7 +17,7 @@ fn with(
     does: &'static str,
     schema: impl Fn() -> String + Send + Sync + 'static,
 ) -> HostileCase {
-    HostileCase::new(name, does).made(move || described("hostile", "1.0.0", &schema()))
+    HostileCase::new(name, does).made(move || described("bad", "1.0.0", &schema()))
 }
 
 pub(super) fn cases() -> Vec<HostileCase> {

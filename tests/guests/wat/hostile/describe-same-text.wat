@@ -2,7 +2,7 @@
 (core module $module
   (memory (export "memory") 32)
   ;; + realloc post healthy well
-  (data (i32.const 16) "hostile1.0.0{}")
+  (data (i32.const 16) "bad1.0.0{}")
   (data (i32.const 64)
     "\10\00\00\00\03\00\00\00" "\13\00\00\00\05\00\00\00" "\10\00\00\00\03\00\00\00" "\18\00\00\00\02\00\00\00"
     "\00\00\10\00\90\01\00\00")

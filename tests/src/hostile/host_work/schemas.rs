@@ -14,7 +14,7 @@ fn with(
     HostileCase::new(name, does).made(move || {
         let text = schema().to_string();
         assert!(text.len() <= 64 << 10, "a schema of {} bytes", text.len());
-        described("hostile", "1.0.0", &text)
+        described("bad", "1.0.0", &text)
     })
 }
 
@@ -114,7 +114,7 @@ fn objects() -> Vec<(String, Vec<u8>)> {
         let schema = json!({"default": vec![json!({"": 0}); 8000 - number]});
         (
             format!("objects-{number}"),
-            described("hostile", "1.0.0", &schema.to_string()),
+            described("bad", "1.0.0", &schema.to_string()),
         )
     };
     (0..40).map(plugin).collect()
