@@ -87,7 +87,7 @@ impl Board {
         drop(slots);
         self.changed();
         if published.contains(&Published::First) {
-            self.settle();
+            self.end_first_round_if_complete();
         }
         published
     }
@@ -97,7 +97,7 @@ impl Board {
         let removed = self.slots.write().remove(name);
         if removed.is_some() {
             self.changed();
-            self.settle();
+            self.end_first_round_if_complete();
         }
     }
 
@@ -113,7 +113,7 @@ impl Board {
         }
         self.changed();
         if published == Published::First {
-            self.settle();
+            self.end_first_round_if_complete();
         }
         published
     }
@@ -133,7 +133,7 @@ impl Board {
     /// when each of them has a result.
     pub fn all_placed(&self) {
         self.round.all_placed();
-        self.settle();
+        self.end_first_round_if_complete();
     }
 
     /// Ends the first round, come what may.
@@ -290,7 +290,7 @@ impl Board {
     }
 
     /// Ends the first round if nothing is waited for any more.
-    fn settle(&self) {
+    fn end_first_round_if_complete(&self) {
         if !self.round.waits_for_results() {
             return;
         }

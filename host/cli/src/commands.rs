@@ -1,5 +1,6 @@
 //! The command line: what each verb is told, and which exit status it ends in.
 
+mod ad_hoc;
 mod bench;
 mod check;
 mod compile;
@@ -15,7 +16,6 @@ mod report;
 mod running;
 mod serve;
 mod status;
-mod told;
 mod validate;
 mod wrapped;
 

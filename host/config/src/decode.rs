@@ -10,14 +10,14 @@ mod stop;
 use serde::de::DeserializeOwned;
 
 use super::faults::Faults;
-use super::tree::{Node, Way};
+use super::tree::{KeyPath, Node};
 use decoder::Decoder;
 
 /// Reads a value from `node`. What is wrong with it or within it goes to `faults` and counts as not
 /// written; nothing is answered where that leaves no value.
 pub(super) fn decode<T: DeserializeOwned>(
     node: &Node,
-    way: &Way<'_>,
+    way: &KeyPath<'_>,
     faults: &Faults,
 ) -> Option<T> {
     while !faults.has(node) {

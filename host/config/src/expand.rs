@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::diagnose::{Diagnostic, Location};
 use super::environment::Environment;
 use super::faults::Faults;
-use super::tree::{Node, Value, Way};
+use super::tree::{KeyPath, Node, Value};
 use vitals_io::regular_file::{self, ReadError};
 use vitals_model::Text;
 
@@ -35,7 +35,7 @@ pub(super) fn expand(root: &mut Node, environment: &Environment, faults: &Faults
         in_allow: false,
         done: Expansion::default(),
     };
-    walk.node(root, &Way::Top);
+    walk.node(root, &KeyPath::Top);
     walk.done
 }
 
@@ -50,7 +50,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn node(&mut self, node: &mut Node, way: &Way<'_>) {
+    fn node(&mut self, node: &mut Node, way: &KeyPath<'_>) {
         let from_file = matches!(node.location, Location::Line { .. });
         match &mut node.value {
             Value::Text(text) if from_file && text.contains("${") => match self.text(text) {
@@ -66,7 +66,7 @@ impl Walk<'_> {
                     }
                     *text = expanded;
                 }
-                Err(Trouble { message, remedy }) => {
+                Err(ExpandError { message, remedy }) => {
                     let message = format!("`{way}` {message}");
                     match &self.config_of {
                         None => self.faults.report(node, way, message, remedy),
@@ -90,24 +90,24 @@ impl Walk<'_> {
             },
             Value::List(items) => {
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.node(item, &Way::Item(way, index));
+                    self.node(item, &KeyPath::Item(way, index));
                 }
             }
             Value::Table(table) => {
                 for (key, node) in table {
                     let enters = self.config_of.is_none();
-                    if let Way::Key(Way::Key(Way::Top, "checks"), check) = way {
+                    if let KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), check) = way {
                         match key.as_str() {
                             "config" => self.config_of = Some((*check).to_owned()),
                             "allow" => self.in_allow = enters,
                             _ => {}
                         }
                     }
-                    self.node(node, &Way::Key(way, key));
+                    self.node(node, &KeyPath::Key(way, key));
                     if enters {
                         self.config_of = None;
                     }
-                    if matches!(way, Way::Key(Way::Key(Way::Top, "checks"), _)) {
+                    if matches!(way, KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), _)) {
                         self.in_allow = false;
                     }
                 }
@@ -116,7 +116,7 @@ impl Walk<'_> {
         }
     }
 
-    fn text(&mut self, text: &str) -> Result<Expanded, Trouble> {
+    fn text(&mut self, text: &str) -> Result<Expanded, ExpandError> {
         let mut expanded = Expanded {
             text: String::with_capacity(text.len()),
             parts: Vec::new(),
@@ -129,7 +129,7 @@ impl Walk<'_> {
                 expanded.text.push_str("${");
                 rest = after;
             } else if let Some(after) = rest.strip_prefix("${") {
-                let (reference, after) = after.split_once('}').ok_or_else(|| Trouble {
+                let (reference, after) = after.split_once('}').ok_or_else(|| ExpandError {
                     message: "has a `${` without a `}`".to_owned(),
                     remedy: "write `$${` for a literal `${`".to_owned(),
                 })?;
@@ -146,29 +146,29 @@ impl Walk<'_> {
         Ok(expanded)
     }
 
-    fn resolve(&mut self, reference: &str) -> Result<String, Trouble> {
+    fn resolve(&mut self, reference: &str) -> Result<String, ExpandError> {
         if let Some(path) = reference.strip_prefix("file:") {
             let path = Path::new(path);
             self.done.files.insert(path.to_owned());
-            return read(path).map_err(|error| Trouble {
+            return read(path).map_err(|error| ExpandError {
                 message: format!("needs file {}, which cannot be read", path.display()),
                 remedy: error.to_string(),
             });
         }
         if !is_variable(reference) {
             let shown = Text::line(reference, SHOWN_BYTES);
-            return Err(Trouble {
+            return Err(ExpandError {
                 message: format!("has `${{{shown}}}`, which names no variable"),
                 remedy: "write `${NAME}`, `${file:PATH}`, or `$${` for a literal `${`".to_owned(),
             });
         }
         match self.environment.text(reference) {
             Ok(Some(text)) => Ok(text),
-            Ok(None) => Err(Trouble {
+            Ok(None) => Err(ExpandError {
                 message: format!("needs environment variable {reference}, which is not set"),
                 remedy: "set it, or write `$${` for a literal `${`".to_owned(),
             }),
-            Err(_) => Err(Trouble {
+            Err(_) => Err(ExpandError {
                 message: format!("needs environment variable {reference}, which is not UTF-8"),
                 remedy: "take it from a file with `${file:PATH}`, or set another value".to_owned(),
             }),
@@ -178,15 +178,21 @@ impl Walk<'_> {
 
 /// Whether it is what the receiver of a webhook wants to see. The tokens for Alertmanagers are
 /// secrets wherever they come from.
-fn is_of_webhook(way: &Way<'_>) -> bool {
+fn is_of_webhook(way: &KeyPath<'_>) -> bool {
     matches!(
         way,
-        Way::Key(
-            Way::Key(Way::Key(Way::Key(Way::Top, "notify"), "webhooks"), _),
+        KeyPath::Key(
+            KeyPath::Key(
+                KeyPath::Key(KeyPath::Key(KeyPath::Top, "notify"), "webhooks"),
+                _
+            ),
             "url"
-        ) | Way::Key(
-            Way::Key(
-                Way::Key(Way::Key(Way::Key(Way::Top, "notify"), "webhooks"), _),
+        ) | KeyPath::Key(
+            KeyPath::Key(
+                KeyPath::Key(
+                    KeyPath::Key(KeyPath::Key(KeyPath::Top, "notify"), "webhooks"),
+                    _
+                ),
                 "headers"
             ),
             _
@@ -199,7 +205,7 @@ struct Expanded {
     parts: Vec<String>,
 }
 
-struct Trouble {
+struct ExpandError {
     message: String,
     remedy: String,
 }

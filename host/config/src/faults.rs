@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::ptr;
 
 use super::diagnose::{Diagnostic, Location, nearest, quoted_list};
-use super::tree::{Node, Way};
+use super::tree::{KeyPath, Node};
 
 /// The faults found so far, and the nodes that have one: those are not looked at again.
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub(super) struct Faults {
 
 impl Faults {
     /// Reports a fault of `node`; a second one of the same node is dropped.
-    pub(super) fn report(&self, node: &Node, way: &Way<'_>, message: String, remedy: String) {
+    pub(super) fn report(&self, node: &Node, way: &KeyPath<'_>, message: String, remedy: String) {
         if self.nodes.borrow_mut().insert(ptr::from_ref(node)) {
             self.add(Diagnostic {
                 location: node.location.clone(),
@@ -28,17 +28,17 @@ impl Faults {
     }
 
     /// Reports that no key of this name is known in `table`.
-    pub(super) fn unknown_key(&self, node: &Node, table: &Way<'_>, key: &str, known: &[&str]) {
+    pub(super) fn unknown_key(&self, node: &Node, table: &KeyPath<'_>, key: &str, known: &[&str]) {
         let place = match table {
-            Way::Top => String::new(),
-            Way::Key(..) | Way::Item(..) => format!(" in `[{table}]`"),
+            KeyPath::Top => String::new(),
+            KeyPath::Key(..) | KeyPath::Item(..) => format!(" in `[{table}]`"),
         };
         let remedy = match nearest(key, known) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("known are {}", quoted_list(known)),
         };
-        let way = Way::Key(table, key);
-        let shown = Way::Key(&Way::Top, key).to_string();
+        let way = KeyPath::Key(table, key);
+        let shown = KeyPath::Key(&KeyPath::Top, key).to_string();
         self.report(node, &way, format!("unknown key `{shown}`{place}"), remedy);
     }
 

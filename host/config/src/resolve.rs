@@ -18,7 +18,7 @@ use super::expand::Expansion;
 use super::faults::Faults;
 use super::raw::{RawDefaults, RawFile};
 use super::sections::{Plugins, Tools};
-use super::tree::{Node, Way};
+use super::tree::{KeyPath, Node};
 use super::values::PageUrl;
 use check::CheckReader;
 use compare::compare;
@@ -31,7 +31,7 @@ pub(super) fn resolve(
     environment: &Environment,
     faults: &Faults,
 ) -> Config {
-    let file: RawFile = decode(root, &Way::Top, faults).unwrap_or_default();
+    let file: RawFile = decode(root, &KeyPath::Top, faults).unwrap_or_default();
     let defaults = defaults(&file.defaults, root, faults);
     let mut checks = BTreeMap::new();
     if let Some(tables) = root.find(&["checks"]).and_then(Node::table) {

@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::checks::Settings;
 use super::diagnose::{Diagnostic, Diagnostics};
-use super::tree::{Node, Value, Way};
+use super::tree::{KeyPath, Node, Value};
 
 /// Turns the `config` table at `way` into settings. `found` is what is wrong with it already.
 ///
@@ -13,7 +13,7 @@ use super::tree::{Node, Value, Way};
 /// `found`, and every value that JSON has no way to write.
 pub(super) fn settings(
     config: &Node,
-    way: &Way<'_>,
+    way: &KeyPath<'_>,
     found: Vec<Diagnostic>,
 ) -> Result<Settings, Diagnostics> {
     let mut reader = Reader {
@@ -21,7 +21,7 @@ pub(super) fn settings(
         settings: Settings::default(),
         found,
     };
-    let json = reader.json(config, &Way::Top);
+    let json = reader.json(config, &KeyPath::Top);
     if let Json::Object(values) = json {
         reader.settings.values = values;
     }
@@ -33,14 +33,14 @@ pub(super) fn settings(
 
 struct Reader<'a> {
     /// The way from the top of the file to the table.
-    above: &'a Way<'a>,
+    above: &'a KeyPath<'a>,
     settings: Settings,
     found: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
     /// The JSON of a node; `way` starts at the table.
-    fn json(&mut self, node: &Node, way: &Way<'_>) -> Json {
+    fn json(&mut self, node: &Node, way: &KeyPath<'_>) -> Json {
         let pointer = way.pointer();
         if node.hidden {
             self.settings.secrets.insert(pointer.clone());
@@ -56,18 +56,18 @@ impl Reader<'_> {
             Value::List(items) => items
                 .iter()
                 .enumerate()
-                .map(|(index, item)| self.json(item, &Way::Item(way, index)))
+                .map(|(index, item)| self.json(item, &KeyPath::Item(way, index)))
                 .collect(),
             Value::Table(table) => {
                 let entry = |(key, node): (&String, &Node)| {
-                    (key.clone(), self.json(node, &Way::Key(way, key)))
+                    (key.clone(), self.json(node, &KeyPath::Key(way, key)))
                 };
                 Json::Object(table.iter().map(entry).collect::<Map<_, _>>())
             }
         }
     }
 
-    fn number(&mut self, node: &Node, way: &Way<'_>, number: Option<Number>) -> Json {
+    fn number(&mut self, node: &Node, way: &KeyPath<'_>, number: Option<Number>) -> Json {
         number.map_or_else(
             || {
                 let key = format!("{}{}", self.above, below(way));
@@ -85,7 +85,7 @@ impl Reader<'_> {
 }
 
 /// A way as it goes on after another one.
-fn below(way: &Way<'_>) -> String {
+fn below(way: &KeyPath<'_>) -> String {
     let text = way.to_string();
     if text.is_empty() || text.starts_with('[') {
         text

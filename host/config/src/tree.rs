@@ -38,10 +38,10 @@ pub(super) enum Value {
 
 /// The way to a node from the top of the file.
 #[derive(Clone, Copy)]
-pub(super) enum Way<'w> {
+pub(super) enum KeyPath<'w> {
     Top,
-    Key(&'w Way<'w>, &'w str),
-    Item(&'w Way<'w>, usize),
+    Key(&'w KeyPath<'w>, &'w str),
+    Item(&'w KeyPath<'w>, usize),
 }
 
 impl Node {
@@ -157,7 +157,7 @@ impl Node {
     }
 }
 
-impl Way<'_> {
+impl KeyPath<'_> {
     /// As a JSON pointer (RFC 6901).
     pub(super) fn pointer(&self) -> String {
         match self {
@@ -175,7 +175,7 @@ impl Way<'_> {
 }
 
 /// As TOML writes it: `checks.orders-db."a b"[2]`.
-impl fmt::Display for Way<'_> {
+impl fmt::Display for KeyPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Top => Ok(()),
@@ -347,10 +347,10 @@ mod tests {
 
     #[test]
     fn ways_read_as_toml_and_as_json_pointers() {
-        let top = Way::Top;
-        let checks = Way::Key(&top, "checks");
-        let odd = Way::Key(&checks, "a/b ~");
-        let item = Way::Item(&odd, 2);
+        let top = KeyPath::Top;
+        let checks = KeyPath::Key(&top, "checks");
+        let odd = KeyPath::Key(&checks, "a/b ~");
+        let item = KeyPath::Item(&odd, 2);
         assert_eq!(item.to_string(), "checks.\"a/b ~\"[2]");
         assert_eq!(item.pointer(), "/checks/a~1b ~0/2");
     }

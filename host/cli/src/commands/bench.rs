@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use vitals_host::telemetry;
 use vitals_host::workbench::{Cost, Plan, Workbench};
 
+use super::ad_hoc::{AdHocOptions, duration};
 use super::compile;
 use super::configuration::load;
 use super::format::Format;
 use super::output::{complain, print};
 use super::status::NOT_RUN;
-use super::told::{Told, duration};
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
@@ -26,7 +26,7 @@ pub(crate) struct Bench {
     #[arg(value_name = "FILE.wasm")]
     path: PathBuf,
     #[command(flatten)]
-    told: Told,
+    told: AdHocOptions,
     /// At most so many runs.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,

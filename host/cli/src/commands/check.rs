@@ -8,12 +8,12 @@ use vitals_host::check::{CheckName, RunReport, Status};
 use vitals_host::telemetry;
 use vitals_host::workbench::{NotRun, Workbench};
 
+use super::ad_hoc::AdHocOptions;
 use super::compile;
 use super::configuration::load;
 use super::output::{complain, print};
 use super::report::Format;
 use super::status::NOT_RUN;
-use super::told::Told;
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
@@ -21,7 +21,7 @@ pub(crate) struct Check {
     #[arg(value_name = "NAME or FILE.wasm")]
     what: String,
     #[command(flatten)]
-    told: Told,
+    told: AdHocOptions,
     /// How to print the result.
     #[arg(long, value_enum, default_value_t)]
     format: Format,

@@ -8,13 +8,13 @@ use serde::forward_to_deserialize_any;
 use super::stop::Stop;
 use crate::diagnose::Location;
 use crate::faults::Faults;
-use crate::tree::{Node, Table, Value, Way};
+use crate::tree::{KeyPath, Node, Table, Value};
 
 /// Hands one node to serde.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'n> {
     pub(super) node: &'n Node,
-    pub(super) way: &'n Way<'n>,
+    pub(super) way: &'n KeyPath<'n>,
     pub(super) faults: &'n Faults,
 }
 
@@ -206,7 +206,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         };
         let decoder = Decoder {
             node,
-            way: &Way::Item(way, index),
+            way: &KeyPath::Item(way, index),
             faults,
         };
         seed.deserialize(decoder)
@@ -236,7 +236,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         self.entry = Some((key, node));
         let decoder = Decoder {
             node,
-            way: &Way::Key(self.parent.way, key),
+            way: &KeyPath::Key(self.parent.way, key),
             faults,
         };
         let key: StrDeserializer<'_, Stop> = key.as_str().into_deserializer();
@@ -249,7 +249,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         let Some((key, node)) = self.entry.take() else {
             return expected("a key before its value");
         };
-        let way = Way::Key(self.parent.way, key);
+        let way = KeyPath::Key(self.parent.way, key);
         let decoder = Decoder {
             node,
             way: &way,

@@ -7,7 +7,7 @@ use serde::de::{Expected, Unexpected};
 
 use crate::diagnose::{nearest, quoted_list};
 use crate::faults::Faults;
-use crate::tree::{Node, Value, Way};
+use crate::tree::{KeyPath, Node, Value};
 
 /// Why reading stopped.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Stop {
 
 impl Stop {
     /// Notes the fault at the value in hand, `node`.
-    pub(super) fn locate(self, node: &Node, way: &Way<'_>, faults: &Faults) -> Self {
+    pub(super) fn locate(self, node: &Node, way: &KeyPath<'_>, faults: &Faults) -> Self {
         let shown = node.shown();
         let (message, remedy) = match self {
             Self::Noted => return Self::Noted,

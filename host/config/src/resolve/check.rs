@@ -7,7 +7,7 @@ use crate::diagnose::{Diagnostic, Location};
 use crate::faults::Faults;
 use crate::raw::{RawAllow, RawCheck, RawLimits};
 use crate::settings::settings;
-use crate::tree::{Node, Value, Way};
+use crate::tree::{KeyPath, Node, Value};
 use vitals_model::CheckName;
 use vitals_model::Limits;
 
@@ -28,8 +28,8 @@ impl CheckReader<'_> {
         let Self {
             name, node, faults, ..
         } = *self;
-        let checks = Way::Key(&Way::Top, "checks");
-        let way = Way::Key(&checks, name);
+        let checks = KeyPath::Key(&KeyPath::Top, "checks");
+        let way = KeyPath::Key(&checks, name);
         let name = self.name(&way);
         let before = faults.count();
         let raw: RawCheck = decode(node, &way, faults)?;
@@ -40,7 +40,7 @@ impl CheckReader<'_> {
         }
         let config = node.find(&["config"]).filter(|_| raw.config.is_some());
         let settings = match config {
-            Some(config) => settings(config, &Way::Key(&way, "config"), found),
+            Some(config) => settings(config, &KeyPath::Key(&way, "config"), found),
             None => Ok(Settings::default()),
         };
         let check = CheckConfig {
@@ -59,7 +59,7 @@ impl CheckReader<'_> {
     }
 
     /// The check's name, where it is one for the file.
-    fn name(&self, way: &Way<'_>) -> Option<CheckName> {
+    fn name(&self, way: &KeyPath<'_>) -> Option<CheckName> {
         let Self {
             name, node, faults, ..
         } = *self;
@@ -99,7 +99,7 @@ impl CheckReader<'_> {
     }
 
     /// Holds the keys of a check against each other.
-    fn hold_together(&self, raw: &RawCheck, schedule: &Schedule, way: &Way<'_>, root: &Node) {
+    fn hold_together(&self, raw: &RawCheck, schedule: &Schedule, way: &KeyPath<'_>, root: &Node) {
         let Self {
             name, node, faults, ..
         } = *self;
@@ -119,7 +119,7 @@ impl CheckReader<'_> {
                         "`{key}` of check `{name}` is for a plugin, and the check names none"
                     );
                     let remedy = "write `plugin = \"…\"`, or take it away".to_owned();
-                    faults.report(node, &Way::Key(way, key), message, remedy);
+                    faults.report(node, &KeyPath::Key(way, key), message, remedy);
                 }
             }
         }

@@ -26,13 +26,13 @@ pub(super) struct Program {
 }
 
 /// An answer that was read to its end.
-struct Answer {
+struct CompilerReply {
     head: Head,
     body: Vec<u8>,
 }
 
 /// Why there is no answer.
-enum Silence {
+enum ReplyError {
     /// The pipe ended first; how the child ended says why.
     Ended,
     /// What came is no answer.
@@ -117,10 +117,10 @@ pub(super) async fn compile(
             let answer = answer.ok_or_else(|| no_answer("its digest is wrong".into()))?;
             heard(answer, program, limits)
         }
-        Ok(_) | Err(Silence::Ended) if !status.success() => Err(crashed(status, said, limits)),
-        Ok(_) | Err(Silence::Ended) => Err(no_answer("it ended without an answer".into())),
-        Err(Silence::Garbage(what)) => Err(no_answer(what)),
-        Err(Silence::TooLarge(size, limit)) => Err(CompileError::Code { size, limit }),
+        Ok(_) | Err(ReplyError::Ended) if !status.success() => Err(crashed(status, said, limits)),
+        Ok(_) | Err(ReplyError::Ended) => Err(no_answer("it ended without an answer".into())),
+        Err(ReplyError::Garbage(what)) => Err(no_answer(what)),
+        Err(ReplyError::TooLarge(size, limit)) => Err(CompileError::Code { size, limit }),
     }
 }
 
@@ -157,7 +157,7 @@ async fn in_time<T>(
 async fn converse(
     child: &mut Child,
     wasm: &[u8],
-) -> io::Result<(Result<Answer, Silence>, ExitStatus, Text)> {
+) -> io::Result<(Result<CompilerReply, ReplyError>, ExitStatus, Text)> {
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) = pipes else {
         return Err(io::Error::other("it has no pipes"));
@@ -169,7 +169,10 @@ async fn converse(
     };
     let answered = async {
         let answer = read_answer(&mut stdout, wasm.len()).await;
-        if matches!(answer, Err(Silence::Garbage(_) | Silence::TooLarge(..))) {
+        if matches!(
+            answer,
+            Err(ReplyError::Garbage(_) | ReplyError::TooLarge(..))
+        ) {
             child.start_kill()?;
         }
         io::Result::Ok((answer, child.wait().await?))
@@ -186,24 +189,27 @@ async fn ask(to: &mut (impl AsyncWrite + Unpin), wasm: &[u8]) -> io::Result<()> 
 }
 
 /// Reads the answer about a file of `file` bytes.
-async fn read_answer(from: &mut (impl AsyncRead + Unpin), file: usize) -> Result<Answer, Silence> {
+async fn read_answer(
+    from: &mut (impl AsyncRead + Unpin),
+    file: usize,
+) -> Result<CompilerReply, ReplyError> {
     let mut head = [0; HEAD];
-    let ended = |_| Silence::Ended;
+    let ended = |_| ReplyError::Ended;
     from.read_exact(&mut head).await.map_err(ended)?;
     let head = Head::parse(&head);
-    let head = head.ok_or_else(|| Silence::Garbage("it begins with something else".into()))?;
+    let head = head.ok_or_else(|| ReplyError::Garbage("it begins with something else".into()))?;
     let limit = head.word.limit(file);
     if head.length > limit {
-        return Err(Silence::TooLarge(head.length, limit));
+        return Err(ReplyError::TooLarge(head.length, limit));
     }
     let mut body = Vec::new();
     let read = from.take(head.length).read_to_end(&mut body).await;
     if read.map_err(ended)? as u64 != head.length {
-        return Err(Silence::Ended);
+        return Err(ReplyError::Ended);
     }
     match from.read(&mut [0]).await {
-        Ok(0) => Ok(Answer { head, body }),
-        _ => Err(Silence::Garbage("something follows its answer".into())),
+        Ok(0) => Ok(CompilerReply { head, body }),
+        _ => Err(ReplyError::Garbage("something follows its answer".into())),
     }
 }
 
@@ -220,7 +226,7 @@ async fn tail(from: &mut (impl AsyncRead + Unpin)) -> Text {
 
 /// What the child said.
 fn heard(
-    answer: Answer,
+    answer: CompilerReply,
     program: &Program,
     limits: &CompileLimits,
 ) -> Result<Artifact, CompileError> {

@@ -72,7 +72,7 @@ pub enum CompileError {
         limit: u64,
     },
     /// The compiler crashed.
-    #[error("the compiler crashed over it ({how}){}; please report that with the file", Said(.said))]
+    #[error("the compiler crashed over it ({how}){}; please report that with the file", CompilerOutput(.said))]
     Crashed {
         /// How it ended: a signal, an exit status.
         how: String,
@@ -87,7 +87,7 @@ pub enum CompileError {
     /// The compiler gave no answer that could be one.
     #[error(
         "{} did not answer as a compiler ({what}){}; it has to be the binary `vitals` of version \
-         {}", .program.display(), Said(.said), env!("CARGO_PKG_VERSION")
+         {}", .program.display(), CompilerOutput(.said), env!("CARGO_PKG_VERSION")
     )]
     Answer {
         /// The program.
@@ -176,9 +176,9 @@ impl CompileError {
 }
 
 /// What a process wrote to standard error, where it wrote anything.
-struct Said<'a>(&'a Text);
+struct CompilerOutput<'a>(&'a Text);
 
-impl std::fmt::Display for Said<'_> {
+impl std::fmt::Display for CompilerOutput<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() {
             return Ok(());

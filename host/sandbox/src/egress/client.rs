@@ -47,7 +47,7 @@ impl WasiHttpHooks for Egress {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _reading: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Result<Answer, Error>> + Send> {
+    ) -> Box<dyn Future<Output = Result<OpenResponse, Error>> + Send> {
         let egress = self.clone();
         Box::new(async move { egress.send(request, options.unwrap_or_default()).await })
     }
@@ -55,7 +55,7 @@ impl WasiHttpHooks for Egress {
 
 /// A response, and the work on its connection that has to go on while its body is read. Dropping
 /// the work closes the connection.
-type Answer = (
+type OpenResponse = (
     Response<WasiBody>,
     Box<dyn Future<Output = Result<(), Error>> + Send>,
 );
@@ -65,7 +65,7 @@ impl Egress {
         self,
         request: Request<WasiBody>,
         options: RequestOptions,
-    ) -> Result<Answer, Error> {
+    ) -> Result<OpenResponse, Error> {
         let peer = peer(request.uri())?;
         self.granted(self.0.grants.permit(&peer)).map_err(no_way)?;
         let request = on_the_wire(request, &peer)?;

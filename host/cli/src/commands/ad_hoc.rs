@@ -8,7 +8,7 @@ use vitals_host::workbench::AdHoc;
 use vitals_values::parse_duration;
 
 #[derive(Debug, Args)]
-pub(super) struct Told {
+pub(super) struct AdHocOptions {
     /// For a file: its settings, a JSON object.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     settings: String,
@@ -21,7 +21,7 @@ pub(super) struct Told {
     timeout: Option<Duration>,
 }
 
-impl Told {
+impl AdHocOptions {
     pub(super) fn is_nothing(&self) -> bool {
         self.settings == "{}" && self.allow.is_empty() && self.timeout.is_none()
     }
