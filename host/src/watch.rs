@@ -82,7 +82,7 @@ pub(crate) struct Watcher {
     look_soon: mpsc::Sender<()>,
     looks: mpsc::Receiver<()>,
     commands: mpsc::UnboundedReceiver<Command>,
-    /// Commands that were taken in and are not heeded yet.
+    /// Commands that were received and are not handled yet.
     queued_commands: VecDeque<Command>,
     is_look_due: bool,
     directory: DirectoryWatch,
@@ -219,7 +219,7 @@ impl Watcher {
             () = tokio::time::sleep_until(self.reconcile_at), if self.needs_reconciling => {}
         }
         if !self.trials.is_empty() {
-            // Before anything else is queued_commands: the runs that were made count for what holds now.
+            // Before anything else is handled: the runs that were made count for what holds now.
             self.reconcile().await;
         }
         self.handle_commands().await;
@@ -247,7 +247,7 @@ impl Watcher {
         clock.keep(self.catalog.config().plugins.rescan);
     }
 
-    /// Heeds what was heard. A program's own code may panic in it, where a check of its is dropped:
+    /// Handles queued commands. A program's own code may panic in it, where a check of its is dropped:
     /// that costs the one command.
     async fn handle_commands(&mut self) {
         while let Some(command) = self.queued_commands.pop_front() {

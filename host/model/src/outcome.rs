@@ -1,6 +1,6 @@
 //! What a run found out, held to the bounds that every answer keeps.
 //!
-//! Guests and native checks come in by different doors, which end in the same bounds. Values of details
+//! Guests and native checks are built in two ways, which end in the same bounds. Values of details
 //! and measurements have files of their own.
 
 use std::collections::BTreeMap;

@@ -62,11 +62,11 @@ impl Plugin {
         ran.unwrap_or_else(|panic| self.panicked(task, panic.as_ref()))
     }
 
-    /// Polls `life` to its end on the guest threads.
-    pub fn spawn_on_guest_runtime(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    /// Polls `task` to its end on the guest threads.
+    pub fn spawn_on_guest_runtime(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
         let plugin = self.name().clone();
         let contained = async move {
-            if let Err(panic) = AssertUnwindSafe(life).catch_unwind().await {
+            if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
                 let what = panic_text(panic.as_ref());
                 tracing::error!(
                     %plugin, panic = what,

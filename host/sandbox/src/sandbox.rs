@@ -155,9 +155,9 @@ impl Sandbox {
         self.network().roots(own)
     }
 
-    /// Polls `life` to its end on the guest threads. It keeps none of them.
-    pub fn spawn_on_guest_runtime(&self, life: impl Future<Output = ()> + Send + 'static) {
-        self.threads().run(life).detach();
+    /// Polls `task` to its end on the guest threads. It keeps none of them.
+    pub fn spawn_on_guest_runtime(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.threads().run(task).detach();
     }
 
     pub(super) fn engine(&self) -> &Engine {

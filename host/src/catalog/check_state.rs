@@ -80,8 +80,8 @@ impl Probe for GuestCheck {
         Box::pin(async move { plugin.run_here(&task, previous).await })
     }
 
-    fn spawn_loop(&self, life: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        self.plugin.spawn_on_guest_runtime(life);
+    fn spawn_loop(&self, check_loop: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        self.plugin.spawn_on_guest_runtime(check_loop);
     }
 }
 

@@ -27,7 +27,7 @@ pub trait Results: Send + Sync {
 pub enum Skipped {
     /// No slot came free before the next one was due.
     Busy,
-    /// It had a slot, and the host still had no room for it.
+    /// It had a permit, and the host still had no room for it.
     Full,
     /// The machine was so busy, or the run before it took so long, that the next one was due.
     Late,

@@ -40,5 +40,5 @@ impl Default for Heartbeat {
     }
 }
 
-/// From one beat of the watcher to the next.
+/// From one heartbeat of the watcher to the next.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
