@@ -38,6 +38,7 @@ mod watchdog;
 mod world;
 
 pub use case::{Group, HostileCase};
+pub use frame::guest;
 pub(crate) use frame::made;
 pub use frame::written;
 pub use runner::{GroupReport, Sighting, run_group};

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// # Panics
 ///
 /// There is no such file, or it is no WebAssembly text.
-pub(super) fn guest(name: &str) -> Vec<u8> {
+pub fn guest(name: &str) -> Vec<u8> {
     let body = read(&format!("{name}.wat"));
     component(&body).unwrap_or_else(|error| panic!("cannot use hostile/{name}.wat: {error}"))
 }

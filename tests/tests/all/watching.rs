@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vitals_host::check::Digest;
 use vitals_host::config::Config;
 use vitals_host::{Host, Outcome};
-use vitals_tests::{Mounted, TestHost, Vitals, eventually, guests};
+use vitals_tests::{Mounted, TestHost, Vitals, eventually, guests, hostile};
 
 fn check<'a>(health: &'a Value, name: &str) -> Option<&'a Value> {
     let checks = health["checks"].as_array().expect("checks");
@@ -131,19 +131,20 @@ async fn a_plugin_that_is_loading_for_the_first_time_is_no_check_yet() {
 
 #[tokio::test]
 async fn a_file_that_goes_and_comes_back_while_it_is_loaded_is_no_failure() {
-    let mut builder = TestHost::builder();
-    // These keep the gate busy for a while, and the one behind them waits.
-    for number in 0..40 {
-        builder = builder.plugin(&format!("busy-{number}"), guests::SPIN_DESCRIBE);
-    }
-    let host = builder.plugin("slow", guests::HELLO).start().await;
-    let state = async |expected: Option<&str>| {
-        let what = format!("`slow` is {expected:?}");
+    // Each of these takes one of the two places for a `describe` for five seconds.
+    let waits = hostile::guest("describe-waits");
+    let host = TestHost::builder()
+        .plugin("first", waits.clone())
+        .plugin("second", waits)
+        .start()
+        .await;
+    let state = async |name: &str, expected: Option<&str>| {
+        let what = format!("`{name}` is {expected:?}");
         eventually(&what, async || {
             let page = host.get("/plugins").await.json();
             let plugins = page["plugins"].as_array().expect("a list").iter();
-            let mut slow = plugins.filter(|plugin| plugin["name"] == "slow");
-            if slow.next().and_then(|slow| slow["state"].as_str()) == expected {
+            let mut named = plugins.filter(|plugin| plugin["name"] == name);
+            if named.next().and_then(|plugin| plugin["state"].as_str()) == expected {
                 Ok(())
             } else {
                 Err(format!("{page:#}"))
@@ -151,9 +152,12 @@ async fn a_file_that_goes_and_comes_back_while_it_is_loaded_is_no_failure() {
         })
         .await;
     };
-    state(Some("loading")).await;
+    state("first", Some("loading")).await;
+    state("second", Some("loading")).await;
+    host.drop_in("slow", guests::HELLO);
+    state("slow", Some("loading")).await;
     host.take_out("slow");
-    state(None).await;
+    state("slow", None).await;
     host.drop_in("slow", guests::HELLO);
     let runs = |check: &Value| {
         assert_ne!(check["status"], "unhealthy", "{check:#}");
