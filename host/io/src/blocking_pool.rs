@@ -143,11 +143,11 @@ impl Caller {
 impl BlockingPool {
     /// A pool of at most 64 threads, of which none has started yet.
     pub fn new(work: Work) -> Self {
-        Self::with_most(work, MOST)
+        Self::with_max_threads(work, MOST)
     }
 
     /// A pool without threads yet. `most` counts those that are lost too.
-    pub fn with_most(work: Work, most: usize) -> Self {
+    pub fn with_max_threads(work: Work, most: usize) -> Self {
         Self {
             work,
             inner: Arc::new(Inner {

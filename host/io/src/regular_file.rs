@@ -41,9 +41,9 @@ pub enum ReadError {
 
 impl ReadError {
     /// Whether it says something of the host, and nothing of the file.
-    pub fn is_of_host(&self) -> bool {
+    pub fn is_host_error(&self) -> bool {
         match self {
-            Self::Io(error) => is_of_host(error),
+            Self::Io(error) => is_host_error(error),
             Self::Late => true,
             Self::NotRegular | Self::KernelMade | Self::TooLarge { .. } => false,
         }
@@ -51,7 +51,7 @@ impl ReadError {
 }
 
 /// Whether a call failed because the host or its machine lacks something, whatever it was about.
-pub fn is_of_host(error: &io::Error) -> bool {
+pub fn is_host_error(error: &io::Error) -> bool {
     use rustix::io::Errno;
     const LACKS: [Errno; 5] = [
         Errno::MFILE,
@@ -239,7 +239,7 @@ mod tests {
         let file = || open_stored(&path).unwrap();
         let past = Instant::now();
         let late = read_opened(file(), 2, Some(past)).unwrap_err();
-        assert!(matches!(late, ReadError::Late) && late.is_of_host());
+        assert!(matches!(late, ReadError::Late) && late.is_host_error());
         let ahead = Instant::now() + Duration::from_mins(1);
         assert_eq!(read_opened(file(), 2, Some(ahead)).unwrap(), b"it");
     }
@@ -249,12 +249,15 @@ mod tests {
         use rustix::io::Errno;
         for lack in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
             assert!(
-                ReadError::from(io::Error::from(lack)).is_of_host(),
+                ReadError::from(io::Error::from(lack)).is_host_error(),
                 "{lack}"
             );
         }
         for own in [Errno::NOENT, Errno::ACCESS, Errno::IO, Errno::ISDIR] {
-            assert!(!ReadError::from(io::Error::from(own)).is_of_host(), "{own}");
+            assert!(
+                !ReadError::from(io::Error::from(own)).is_host_error(),
+                "{own}"
+            );
         }
     }
 }

@@ -10,14 +10,14 @@ use wasmtime::component::Component;
 
 use super::admitted::Admitted;
 use super::bindings::{self, PluginPre};
-use super::call::{bounded, leftovers};
+use super::call::{finish_store, until_deadline};
 use super::compile::{Artifact, CompileError, LoadedBytes};
 use super::describe::Description;
 use super::egress::Egress;
 use super::grants::Grants;
-use super::journal::{Journal, Origin};
 use super::load_error::LoadError;
 use super::run_limits::RunLimits;
+use super::run_log::{Origin, RunLog};
 use super::sandbox::Sandbox;
 use super::schema::{BindingError, Schema};
 use super::state::State;
@@ -153,7 +153,7 @@ impl Plugin {
 
     /// Holds it against its checks, on a thread that may be lost: the trusted roots of a check lie in
     /// files. A panic inside goes on here.
-    pub async fn bind_aside<T: Send + 'static>(
+    pub async fn bind_on_pool<T: Send + 'static>(
         &self,
         bind: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
@@ -397,18 +397,18 @@ async fn describe(
             Roots::default(),
         );
         let (origin, secrets) = (Origin::Describe(digest), Arc::new(Secrets::default()));
-        let journal = Journal::new(nobody, origin, secrets, None, None);
+        let run_log = RunLog::new(nobody, origin, secrets, None, None);
         let deadline = started + DESCRIBE_TIME;
         let files = Arc::clone(here.files());
         let ticking = here.ticking();
-        let state = State::new(&limits, deadline, egress, nothing, files, journal, ticking);
+        let state = State::new(&limits, deadline, egress, nothing, files, run_log, ticking);
         let mut store = here.store(state, &limits);
-        let answer = bounded(&mut store, &limits, async |store| pre.describe(store).await);
+        let answer = until_deadline(&mut store, &limits, async |store| pre.describe(store).await);
         let answer = answer.await;
         let State {
-            journal, output, ..
-        } = leftovers(store, &limits, started).state;
-        journal.close(&output.lines());
+            run_log, output, ..
+        } = finish_store(store, &limits, started).state;
+        run_log.close(&output.lines());
         answer
     };
     let said = match sandbox.threads().run(work).await {

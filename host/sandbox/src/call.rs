@@ -19,7 +19,7 @@ use super::threads::due_at;
 use vitals_model::{Busy, RunError, Usage};
 
 /// What a guest's answer cost, known however it ended.
-pub(super) struct Leftovers {
+pub(super) struct FinishedStore {
     pub(super) usage: Usage,
     pub(super) elapsed: Duration,
     pub(super) state: State,
@@ -52,7 +52,7 @@ impl Sandbox {
 ///
 /// A guest whose time is over is not even resumed: ending it costs less than a slice of its time,
 /// and many may be over at once.
-pub(super) async fn bounded<T>(
+pub(super) async fn until_deadline<T>(
     store: &mut Store<State>,
     limits: &RunLimits,
     call: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
@@ -88,9 +88,9 @@ pub(super) async fn bounded<T>(
         Some(Err(error)) if error.is::<DeadlinePassed>() => Err(timeout(limits, busy)),
         Some(Err(error)) => {
             let State {
-                output, journal, ..
+                output, run_log, ..
             } = store.data();
-            Err(classify(&error, limits, &output.lines(), journal.secrets()))
+            Err(classify(&error, limits, &output.lines(), run_log.secrets()))
         }
         None if interrupted.load(Ordering::Relaxed) => Err(timeout(limits, busy)),
         None => Err(timeout(limits, Busy::Waiting)),
@@ -98,11 +98,15 @@ pub(super) async fn bounded<T>(
 }
 
 /// Takes a store apart after its run.
-pub(super) fn leftovers(store: Store<State>, limits: &RunLimits, started: Instant) -> Leftovers {
+pub(super) fn finish_store(
+    store: Store<State>,
+    limits: &RunLimits,
+    started: Instant,
+) -> FinishedStore {
     let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     let memory_peak_bytes = store.data().limiter.peak();
     let state = store.into_data();
-    Leftovers {
+    FinishedStore {
         usage: Usage {
             fuel,
             memory_peak_bytes,

@@ -81,7 +81,7 @@ pub(super) struct Compilation {
     place: Place,
     limits: CompileLimits,
     permits: Arc<Semaphore>,
-    at_once: usize,
+    max_parallel: usize,
 }
 
 #[derive(Debug)]
@@ -93,24 +93,24 @@ enum Place {
 impl Compilation {
     pub(super) fn new(compiler: Compiler) -> Self {
         let Compiler { program, limits } = compiler;
-        let (place, at_once) = match program {
+        let (place, max_parallel) = match program {
             Some(program) => {
-                let at_once = children_at_once(cores(), memory::allowed(), limits.memory);
-                (Place::Child(program), at_once)
+                let max_parallel = children_at_once(cores(), memory::allowed(), limits.memory);
+                (Place::Child(program), max_parallel)
             }
             None => (Place::Here(OwnThread::default()), 1),
         };
         Self {
             place,
             limits,
-            permits: Arc::new(Semaphore::new(at_once)),
-            at_once,
+            permits: Arc::new(Semaphore::new(max_parallel)),
+            max_parallel,
         }
     }
 
     /// How many compilations there may be at once.
-    pub(super) fn at_once(&self) -> usize {
-        self.at_once
+    pub(super) fn max_parallel(&self) -> usize {
+        self.max_parallel
     }
 
     /// Waits for its turn.
@@ -166,13 +166,14 @@ mod tests {
 
     #[test]
     fn there_are_as_many_compilations_as_cores_and_memory_allow() {
-        let at_once = |cores, gibibytes: u64| children_at_once(cores, gibibytes << 30, 2 << 30);
-        assert_eq!(at_once(1, 64), 2);
-        assert_eq!(at_once(8, 64), 4);
-        assert_eq!(at_once(64, 64), 8);
-        assert_eq!(at_once(64, 16), 5);
-        assert_eq!(at_once(64, 6), 2);
-        assert_eq!(at_once(64, 3), 1);
-        assert_eq!(at_once(1, 1), 1);
+        let max_parallel =
+            |cores, gibibytes: u64| children_at_once(cores, gibibytes << 30, 2 << 30);
+        assert_eq!(max_parallel(1, 64), 2);
+        assert_eq!(max_parallel(8, 64), 4);
+        assert_eq!(max_parallel(64, 64), 8);
+        assert_eq!(max_parallel(64, 16), 5);
+        assert_eq!(max_parallel(64, 6), 2);
+        assert_eq!(max_parallel(64, 3), 1);
+        assert_eq!(max_parallel(1, 1), 1);
     }
 }

@@ -53,7 +53,7 @@ impl State {
         }
         let (grants, there) = (self.grants.clone(), asked.clone());
         let work = move || work(&there, &grants);
-        let answer = self.files.run(self.journal.check().as_str(), work).await;
+        let answer = self.files.run(self.run_log.check().as_str(), work).await;
         let error = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,

@@ -117,9 +117,9 @@ pub enum LoadError {
         /// Why it would not.
         why: String,
         /// Whether that lies in something outside, which may come right by itself.
-        may_pass: bool,
+        is_transient: bool,
         /// Whether it is the host's own trouble.
-        is_of_host: bool,
+        is_host_error: bool,
     },
     /// The trial run of a check was ended by a limit, or broke down.
     #[error(
@@ -175,24 +175,24 @@ impl LoadError {
 
     /// Whether it is the host's own trouble (it has no descriptors, processes or time left), and says
     /// nothing of the file.
-    pub fn is_of_host(&self) -> bool {
+    pub fn is_host_error(&self) -> bool {
         match self {
             Self::Unread(_) | Self::Panic(_) => true,
-            Self::Compile(error) => error.is_of_host(),
+            Self::Compile(error) => error.is_host_error(),
             Self::Describe(error) => matches!(error.code, Code::Host | Code::Full),
-            Self::Unfit { is_of_host, .. } => *is_of_host,
+            Self::Unfit { is_host_error, .. } => *is_host_error,
             _ => false,
         }
     }
 
     /// Whether the same file may be loaded at another time: what failed was not in it.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
-            _ if self.is_of_host() => true,
+            _ if self.is_host_error() => true,
             // Loading is refused in the same way where memory is short.
             Self::Read(_) | Self::Compile(CompileError::Unfit(_)) => true,
             Self::Describe(error) => error.code == Code::Timeout,
-            Self::Unfit { may_pass, .. } => *may_pass,
+            Self::Unfit { is_transient, .. } => *is_transient,
             // Who waits for somebody else may be answered the next time.
             Self::Trial { error, .. } => error.conduct() != Conduct::Foul,
             _ => false,
@@ -212,7 +212,7 @@ impl From<ReadError> for LoadError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::TooLarge { size, limit } => Self::TooLarge { size, limit },
-            error if error.is_of_host() => Self::Unread(error.to_string()),
+            error if error.is_host_error() => Self::Unread(error.to_string()),
             error => Self::Read(error.to_string()),
         }
     }

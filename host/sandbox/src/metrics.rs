@@ -3,10 +3,10 @@
 //! It must not know how series are kept or where they are shown.
 
 use super::contract::{Label, MetricsError};
-use super::journal::Journal;
+use super::run_log::RunLog;
 use vitals_model::{NotTaken, Reading, Sample, Text};
 
-impl Journal {
+impl RunLog {
     /// Takes a sample of the guest.
     pub(super) fn sample(
         &self,

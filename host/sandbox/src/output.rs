@@ -18,44 +18,45 @@ use vitals_model::Text;
 /// The last [`TAIL_BYTES`] of what a guest wrote to either stream.
 #[derive(Clone, Debug)]
 pub(super) struct OutputTail {
-    kept: Arc<Mutex<Kept>>,
+    buffer: Arc<Mutex<TailBuffer>>,
     secrets: Arc<Secrets>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct TailBuffer {
     bytes: VecDeque<u8>,
     /// Whether something came before.
-    cut: bool,
+    is_truncated: bool,
 }
 
 impl OutputTail {
     /// An empty tail, of which `secrets` will not be shown.
     pub(super) fn new(secrets: Arc<Secrets>) -> Self {
-        let kept = Arc::default();
-        Self { kept, secrets }
+        let buffer = Arc::default();
+        Self { buffer, secrets }
     }
 
     /// The lines that were kept, oldest first, each cleaned.
     pub(super) fn lines(&self) -> Vec<Text> {
-        let kept = self.kept.lock();
-        if kept.bytes.is_empty() {
+        let buffer = self.buffer.lock();
+        if buffer.bytes.is_empty() {
             return Vec::new();
         }
-        let bytes: Vec<u8> = kept.bytes.iter().copied().collect();
+        let bytes: Vec<u8> = buffer.bytes.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
-        self.secrets.lines(&text, kept.cut, TAIL_BYTES, LINE_BYTES)
+        self.secrets
+            .lines(&text, buffer.is_truncated, TAIL_BYTES, LINE_BYTES)
     }
 
     /// Keeps the tail, and before it as much as a secret may have that lies across its beginning.
     fn push(&self, bytes: &[u8]) {
         let room = TAIL_BYTES + self.secrets.longest();
-        let mut kept = self.kept.lock();
-        let excess = (kept.bytes.len() + bytes.len()).saturating_sub(room);
-        kept.cut |= excess > 0;
-        let old = excess.min(kept.bytes.len());
-        kept.bytes.drain(..old);
-        kept.bytes.extend(&bytes[excess - old..]);
+        let mut buffer = self.buffer.lock();
+        let excess = (buffer.bytes.len() + bytes.len()).saturating_sub(room);
+        buffer.is_truncated |= excess > 0;
+        let old = excess.min(buffer.bytes.len());
+        buffer.bytes.drain(..old);
+        buffer.bytes.extend(&bytes[excess - old..]);
     }
 }
 

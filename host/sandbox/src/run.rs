@@ -9,12 +9,12 @@ use futures_lite::FutureExt as _;
 use wasmtime::Store;
 
 use super::admission::Plugin;
-use super::call::{Leftovers, bounded, leftovers};
+use super::call::{FinishedStore, finish_store, until_deadline};
 use super::contract::{CheckAnswer, CheckRequest};
 use super::egress::Egress;
 use super::grants::Grants;
-use super::journal::{Journal, Origin};
 use super::run_limits::RunLimits;
+use super::run_log::{Origin, RunLog};
 use super::state::State;
 use vitals_io::panic_text;
 use vitals_io::trust::Roots;
@@ -47,19 +47,19 @@ impl Plugin {
     /// Whatever the guest does ends in a report, within the task's timeout. Dropping the future
     /// ends the run.
     pub async fn run(self: &Arc<Self>, task: Arc<Task>, previous: Option<Status>) -> RunReport {
-        let (plugin, of) = (Arc::clone(self), Arc::clone(&task));
-        let work = async move { plugin.run_bare(&task, previous).await };
-        let ran = self.sandbox().threads().run(work).await;
-        ran.unwrap_or_else(|panic| self.panicked(&of, panic.as_ref()))
+        let (plugin, panicking_task) = (Arc::clone(self), Arc::clone(&task));
+        let work = async move { plugin.run_uncontained(&task, previous).await };
+        let outcome = self.sandbox().threads().run(work).await;
+        outcome.unwrap_or_else(|panic| self.panicked(&panicking_task, panic.as_ref()))
     }
 
     /// Like [`Plugin::run`], on the thread that polls it: for a loop that
     /// [`Plugin::spawn_on_guest_runtime`] took in.
     pub async fn run_here(&self, task: &Task, previous: Option<Status>) -> RunReport {
-        let ran = AssertUnwindSafe(self.run_bare(task, previous))
+        let outcome = AssertUnwindSafe(self.run_uncontained(task, previous))
             .catch_unwind()
             .await;
-        ran.unwrap_or_else(|panic| self.panicked(task, panic.as_ref()))
+        outcome.unwrap_or_else(|panic| self.panicked(task, panic.as_ref()))
     }
 
     /// Polls `task` to its end on the guest threads.
@@ -92,24 +92,24 @@ impl Plugin {
     ///
     /// What a run would end in that goes no further.
     pub async fn instantiate(self: &Arc<Self>, task: Arc<Task>) -> Result<Duration, RunError> {
-        let (plugin, of) = (Arc::clone(self), Arc::clone(&task));
+        let (plugin, panicking_task) = (Arc::clone(self), Arc::clone(&task));
         let work = async move {
             let started = Instant::now();
             let limits = RunLimits::new(&task.limits, task.timeout);
             let mut store = plugin.fresh_store(&task, &limits, started);
-            let instance = bounded(&mut store, &limits, async |store| {
+            let instance = until_deadline(&mut store, &limits, async |store| {
                 plugin.pre().instantiate(store).await
             });
             instance.await.map(|()| started.elapsed())
         };
-        let made = self.sandbox().threads().run(work).await;
-        made.unwrap_or_else(|panic| {
-            let report = self.panicked(&of, panic.as_ref());
+        let instantiated = self.sandbox().threads().run(work).await;
+        instantiated.unwrap_or_else(|panic| {
+            let report = self.panicked(&panicking_task, panic.as_ref());
             Err(report.error.expect("a panic is an error"))
         })
     }
 
-    async fn run_bare(&self, task: &Task, previous: Option<Status>) -> RunReport {
+    async fn run_uncontained(&self, task: &Task, previous: Option<Status>) -> RunReport {
         let started = Instant::now();
         let limits = RunLimits::new(&task.limits, task.timeout);
         let mut store = self.fresh_store(task, &limits, started);
@@ -119,12 +119,12 @@ impl Plugin {
             timeout: limits.timeout,
             previous,
         };
-        let answer = bounded(&mut store, &limits, async |store| {
+        let answer = until_deadline(&mut store, &limits, async |store| {
             self.pre().check(store, &request).await
         });
         let answer = answer.await;
-        let left = leftovers(store, &limits, started);
-        report(answer, left, &task.secrets)
+        let finished = finish_store(store, &limits, started);
+        report(answer, finished, &task.secrets)
     }
 
     /// A store for one run that began at `started`.
@@ -143,7 +143,7 @@ impl Plugin {
         let (check, metrics) = (task.check.clone(), self.metrics().cloned());
         let origin = Origin::Run(Arc::clone(self.identity()));
         let secrets = Arc::clone(&task.secrets);
-        let journal = Journal::new(check, origin, secrets, tracker, metrics);
+        let run_log = RunLog::new(check, origin, secrets, tracker, metrics);
         let grants = Arc::clone(&task.grants);
         let deadline = started + limits.timeout;
         let state = State::new(
@@ -152,19 +152,23 @@ impl Plugin {
             egress,
             grants,
             Arc::clone(sandbox.files()),
-            journal,
+            run_log,
             sandbox.ticking(),
         );
         sandbox.store(state, limits)
     }
 }
 
-fn report(answer: Result<CheckAnswer, RunError>, left: Leftovers, secrets: &Secrets) -> RunReport {
-    let Leftovers {
+fn report(
+    answer: Result<CheckAnswer, RunError>,
+    finished: FinishedStore,
+    secrets: &Secrets,
+) -> RunReport {
+    let FinishedStore {
         usage,
         elapsed,
         state,
-    } = left;
+    } = finished;
     let show = |text: &str, max_bytes: usize| secrets.bounded(text, max_bytes);
     let mut report = match answer {
         Ok(Ok((status, parts))) => {
@@ -182,9 +186,9 @@ fn report(answer: Result<CheckAnswer, RunError>, left: Leftovers, secrets: &Secr
     report.usage = usage;
     report.refusals = state.egress.refusals(secrets);
     report.denied = state.egress.denied();
-    report.dropped_log_lines = state.journal.dropped();
+    report.dropped_log_lines = state.run_log.dropped();
     report.output = state.output.lines();
-    state.journal.close(&report.output);
+    state.run_log.close(&report.output);
     if report.error.is_none()
         && report.outcome.status() != Status::Healthy
         && let Some(refusal) = report.refusals.first()

@@ -128,7 +128,7 @@ impl Sandbox {
             compilation: Compilation::new(options.compiler),
             describes: Arc::new(Semaphore::new(DESCRIBES)),
             bindings: Arc::new(Semaphore::new(BINDINGS)),
-            binding: BlockingPool::with_most(Work::Files, BINDING_THREADS),
+            binding: BlockingPool::with_max_threads(Work::Files, BINDING_THREADS),
             stores: Arc::new(Semaphore::new(STORES)),
             engine,
             linker,
@@ -237,8 +237,8 @@ impl Sandbox {
     }
 
     /// How many plugins may be compiled at once.
-    pub fn compilations_at_once(&self) -> usize {
-        self.0.compilation.at_once()
+    pub fn max_compilations(&self) -> usize {
+        self.0.compilation.max_parallel()
     }
 
     /// Bounds how many plugins are described at once.

@@ -12,10 +12,10 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::egress::{Egress, EgressCtx, EgressView, NewSockets};
 use super::engine::Ticking;
 use super::grants::Grants;
-use super::journal::Journal;
 use super::limiter::MemoryLimiter;
 use super::output::OutputTail;
 use super::run_limits::RunLimits;
+use super::run_log::RunLog;
 use vitals_io::blocking_pool::BlockingPool;
 
 /// The data of a store. A fresh one for every run: nothing leaks from one to the next.
@@ -26,7 +26,7 @@ pub(super) struct State {
     pub(super) egress: Egress,
     pub(super) limiter: MemoryLimiter,
     pub(super) output: OutputTail,
-    pub(super) journal: Journal,
+    pub(super) run_log: RunLog,
     pub(super) grants: Arc<Grants>,
     pub(super) files: Arc<BlockingPool>,
     pub(super) deadline: Instant,
@@ -43,10 +43,10 @@ impl State {
         egress: Egress,
         grants: Arc<Grants>,
         files: Arc<BlockingPool>,
-        journal: Journal,
+        run_log: RunLog,
         ticking: Ticking,
     ) -> Self {
-        let output = OutputTail::new(Arc::clone(journal.secrets()));
+        let output = OutputTail::new(Arc::clone(run_log.secrets()));
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(output.clone())
             .stderr(output.clone())
@@ -68,7 +68,7 @@ impl State {
             egress,
             limiter: MemoryLimiter::new(limits.memory),
             output,
-            journal,
+            run_log,
             grants,
             files,
             deadline,

@@ -38,7 +38,7 @@ impl State {
         if let Err(refusal) = decision {
             return Err(SystemError::Denied(self.egress.refuse(refusal)));
         }
-        match self.files.run(self.journal.check().as_str(), look).await {
+        match self.files.run(self.run_log.check().as_str(), look).await {
             Ok(answer) => answer.map_err(SystemError::Unavailable),
             Err(error) => Err(SystemError::Unavailable(error.to_string())),
         }

@@ -56,8 +56,8 @@ impl Bound {
     }
 
     /// Whether it may come out otherwise the next time, although nothing here has changed.
-    pub(super) fn may_pass(&self) -> bool {
-        self.error().is_some_and(BindError::may_pass)
+    pub(super) fn is_transient(&self) -> bool {
+        self.error().is_some_and(BindError::is_transient)
     }
 
     pub(super) fn is_of(&self, plugin: &Arc<Plugin>, check: &Arc<CheckConfig>) -> bool {
@@ -198,7 +198,7 @@ impl Binder {
         let roots = plugin.roots(Some(roots));
         let roots = roots.map_err(|error| {
             let shown = self.shown(&error.to_string());
-            if error.is_of_host() {
+            if error.is_host_error() {
                 BindError::RootsUnread(shown)
             } else {
                 BindError::Roots(shown)

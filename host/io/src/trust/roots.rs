@@ -201,8 +201,8 @@ pub enum RootsError {
 
 impl RootsError {
     /// Whether it is the host's own trouble, and says nothing of the file.
-    pub fn is_of_host(&self) -> bool {
-        matches!(self, Self::Read { source, .. } if regular_file::is_of_host(source))
+    pub fn is_host_error(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if regular_file::is_host_error(source))
     }
 }
 

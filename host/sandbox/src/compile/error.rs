@@ -154,7 +154,7 @@ impl CompileError {
 
     /// Whether it is the host's own trouble: what failed was not in the file, and the same file may be
     /// compiled at another time.
-    pub fn is_of_host(&self) -> bool {
+    pub fn is_host_error(&self) -> bool {
         match self {
             Self::Starved { .. }
             | Self::Killed

@@ -63,7 +63,7 @@ mod tests {
         let large = loaded.reserve(2 << 30).unwrap();
         let full = loaded.reserve(1).unwrap_err();
         assert!(matches!(full, CompileError::NoRoom { size: 1, .. }));
-        assert!(full.is_of_host());
+        assert!(full.is_host_error());
         drop(large);
         let _first = loaded.reserve(1 << 30).unwrap();
         let _second = loaded.reserve(1 << 30).unwrap();

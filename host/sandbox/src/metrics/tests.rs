@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::journal::Origin;
+use crate::run_log::Origin;
 use vitals_model::Secrets;
 use vitals_model::{CheckName, Digest, VersionMetrics};
 
@@ -41,17 +41,17 @@ fn label(name: &str, value: &str) -> Label {
     }
 }
 
-fn journal(metrics: Option<Arc<dyn VersionMetrics>>) -> Journal {
+fn run_log(metrics: Option<Arc<dyn VersionMetrics>>) -> RunLog {
     let secrets = Arc::new(Secrets::new(["hunter2_the_secret"]));
     let origin = Origin::Describe(Digest::of(b"a"));
-    Journal::new("a".parse().unwrap(), origin, secrets, None, metrics)
+    RunLog::new("a".parse().unwrap(), origin, secrets, None, metrics)
 }
 
 /// What came through of a call, or why nothing did.
 fn became(name: &str, help: &str, labels: &[Label], reading: Reading<'_>) -> String {
     let seen = Arc::new(Seen::default());
-    let journal = journal(Some(Arc::clone(&seen) as _));
-    match journal.sample(name, help, labels, reading) {
+    let run_log = run_log(Some(Arc::clone(&seen) as _));
+    match run_log.sample(name, help, labels, reading) {
         Ok(()) => seen.0.lock().concat(),
         Err(MetricsError::Invalid(why)) => format!("invalid: {why}"),
         Err(other) => format!("{other:?}"),
@@ -187,10 +187,10 @@ fn numbers_and_buckets_are_held_to_the_contract() {
 
 #[test]
 fn without_metrics_every_call_is_accepted_and_ignored() {
-    let journal = journal(None);
+    let run_log = run_log(None);
     let labels = [label("le", "x")];
     assert!(
-        journal
+        run_log
             .sample("Bad Name", "", &labels, Reading::Add(-1.0))
             .is_ok()
     );

@@ -19,16 +19,16 @@ pub(super) enum Origin {
 }
 
 /// A line of a guest, with whose it is and one field besides.
-macro_rules! line {
-    ($journal:expr, $level:ident, $field:ident, $words:literal) => {{
-        let plugin = $journal.plugin();
+macro_rules! log_line {
+    ($run_log:expr, $level:ident, $field:ident, $words:literal) => {{
+        let plugin = $run_log.plugin();
         let version = plugin.map(|plugin| &plugin.version);
         tracing::$level!(
             target: TARGET,
-            check = plugin.map(|_| display(&$journal.check)),
+            check = plugin.map(|_| display(&$run_log.check)),
             plugin = plugin.map(|plugin| display(&plugin.name)),
             version = version.filter(|version| !version.is_empty()).map(display),
-            digest = %$journal.digest().short(),
+            digest = %$run_log.digest().short(),
             $field,
             $words
         )
@@ -36,18 +36,18 @@ macro_rules! line {
 }
 
 /// What one run has said: log lines and reports, each counted against its cap.
-pub(super) struct Journal {
+pub(super) struct RunLog {
     check: CheckName,
     origin: Origin,
     secrets: Arc<Secrets>,
     tracker: Option<Arc<dyn ErrorTracker>>,
     metrics: Option<Arc<dyn VersionMetrics>>,
-    lines: u32,
+    logged_lines: u32,
     dropped: u32,
     captures: u32,
 }
 
-impl Journal {
+impl RunLog {
     pub(super) fn new(
         check: CheckName,
         origin: Origin,
@@ -61,7 +61,7 @@ impl Journal {
             secrets,
             tracker,
             metrics,
-            lines: 0,
+            logged_lines: 0,
             dropped: 0,
             captures: 0,
         }
@@ -93,31 +93,31 @@ impl Journal {
     }
 
     pub(super) fn log(&mut self, level: Severity, message: &str) {
-        if self.lines == LOG_LINES {
+        if self.logged_lines == MAX_LOG_LINES {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.lines += 1;
-        let said = self.clean(message, LINE_BYTES);
+        self.logged_lines += 1;
+        let said = self.clean(message, MAX_LINE_BYTES);
         let said = said.as_str();
         match level {
-            Severity::Debug => line!(self, debug, said, "guest says"),
-            Severity::Info => line!(self, info, said, "guest says"),
-            Severity::Warning => line!(self, warn, said, "guest says"),
-            Severity::Error => line!(self, error, said, "guest says"),
+            Severity::Debug => log_line!(self, debug, said, "guest says"),
+            Severity::Info => log_line!(self, info, said, "guest says"),
+            Severity::Warning => log_line!(self, warn, said, "guest says"),
+            Severity::Error => log_line!(self, error, said, "guest says"),
         }
     }
 
     /// Logs what is left to log once the run is over: the last lines of its standard output and error,
     /// for whoever wants to see them, and how much was left out.
     pub(super) fn close(&self, output: &[Text]) {
-        for line in &output[output.len().saturating_sub(OUTPUT_LINES)..] {
+        for line in &output[output.len().saturating_sub(MAX_OUTPUT_LINES)..] {
             let written = line.as_str();
-            line!(self, debug, written, "guest writes");
+            log_line!(self, debug, written, "guest writes");
         }
         if self.dropped > 0 {
             let dropped = self.dropped;
-            line!(
+            log_line!(
                 self,
                 warn,
                 dropped,
@@ -146,7 +146,7 @@ impl Journal {
             return None;
         };
         let tracker = self.tracker.as_ref()?;
-        if self.captures == CAPTURES {
+        if self.captures == MAX_CAPTURES {
             return None;
         }
         self.captures += 1;
@@ -154,14 +154,14 @@ impl Journal {
             check: &self.check,
             plugin,
             level,
-            message: self.clean(message, LINE_BYTES).as_str(),
+            message: self.clean(message, MAX_LINE_BYTES).as_str(),
         })
     }
 }
 
 /// Lines of guests, whatever the host's own say: `VITALS_LOG=info,vitals::guest=off` goes without.
 const TARGET: &str = "vitals::guest";
-const LINE_BYTES: usize = 2 << 10;
-const LOG_LINES: u32 = 64;
-const OUTPUT_LINES: usize = 64;
-const CAPTURES: u32 = 5;
+const MAX_LINE_BYTES: usize = 2 << 10;
+const MAX_LOG_LINES: u32 = 64;
+const MAX_OUTPUT_LINES: usize = 64;
+const MAX_CAPTURES: u32 = 5;
