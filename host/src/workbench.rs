@@ -224,7 +224,7 @@ impl Workbench {
         let name = name.map_err(|error| LoadError::Read(format!("{error}; rename the file")))?;
         let bytes = Plugin::read(path)?;
         let admitted = Plugin::admit(&self.sandbox, name, bytes).await;
-        self.sandbox.kept().await;
+        self.sandbox.flush_cache().await;
         admitted
     }
 
@@ -256,6 +256,6 @@ impl Workbench {
             self.catalog
                 .record_load(&wanted, outcome, None, Timestamp::now());
         }
-        self.sandbox.kept().await;
+        self.sandbox.flush_cache().await;
     }
 }

@@ -50,7 +50,7 @@ impl Plugin {
             let digest = Digest::of(bytes.as_ref());
             Ok((bytes, digest))
         };
-        let (bytes, digest) = aside(hash).await?;
+        let (bytes, digest) = run_blocking(hash).await?;
         Self::admit_known(sandbox, name, bytes, digest).await
     }
 
@@ -61,11 +61,11 @@ impl Plugin {
         bytes: impl AsRef<[u8]> + Send + 'static,
         digest: Digest,
     ) -> Result<Arc<Self>, LoadError> {
-        kind(bytes.as_ref())?;
+        check_file_kind(bytes.as_ref())?;
         let size = bytes.as_ref().len() as u64;
         let admitted = match prepare(sandbox, bytes, digest).await? {
             Prepared::InUse(admitted) => admitted,
-            Prepared::New(linked) => look_into(sandbox, linked, size).await?,
+            Prepared::New(linked) => describe_and_insert(sandbox, linked, size).await?,
         };
         let metrics = sandbox.metrics().cloned();
         let metrics = metrics.map(|metrics| metrics.version(&name));
@@ -90,9 +90,9 @@ impl Plugin {
     }
 
     /// Like [`Plugin::read`], but reads no further past a moment.
-    pub fn read_until(path: &Path, until: Option<Instant>) -> Result<Vec<u8>, LoadError> {
+    pub fn read_until(path: &Path, deadline: Option<Instant>) -> Result<Vec<u8>, LoadError> {
         let file = regular_file::open_stored(path)?;
-        Ok(regular_file::read_opened(file, MAX_BYTES, until)?)
+        Ok(regular_file::read_opened(file, MAX_BYTES, deadline)?)
     }
 
     /// The name: the stem of the file.
@@ -148,7 +148,7 @@ impl Plugin {
 
     /// Waits until it may be held against its checks: what that takes, few do at once.
     pub async fn binding_permit(&self) -> OwnedSemaphorePermit {
-        acquire(self.sandbox.bindings()).await
+        acquire_permit(self.sandbox.bind_permits()).await
     }
 
     /// Holds it against its checks, on a thread that may be lost: the trusted roots of a check lie in
@@ -157,7 +157,7 @@ impl Plugin {
         &self,
         bind: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
-        let pool = self.sandbox.binding();
+        let pool = self.sandbox.bind_pool();
         pool.run(self.name().as_str(), bind).await
     }
 
@@ -188,7 +188,7 @@ impl std::fmt::Debug for Plugin {
 }
 
 /// What the first bytes say the file is.
-fn kind(bytes: &[u8]) -> Result<(), LoadError> {
+fn check_file_kind(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(LoadError::TooLarge {
             size: bytes.len() as u64,
@@ -247,14 +247,14 @@ fn link(
 }
 
 /// Describes a component.
-async fn look_into(
+async fn describe_and_insert(
     sandbox: &Sandbox,
     linked: Linked,
     size: u64,
 ) -> Result<Arc<Admitted>, LoadError> {
-    let permit = acquire(sandbox.describes()).await;
+    let permit = acquire_permit(sandbox.describe_permits()).await;
     let (description, schema) = describe(sandbox, &linked.pre, linked.digest).await?;
-    let schema = read_schema(schema, permit).await?;
+    let schema = parse_schema(schema, permit).await?;
     let Linked {
         digest,
         pre,
@@ -262,7 +262,7 @@ async fn look_into(
         code,
         compile_time,
     } = linked;
-    Ok(sandbox.admitted().share(Admitted {
+    Ok(sandbox.admitted().insert(Admitted {
         imports,
         digest,
         size,
@@ -281,35 +281,35 @@ async fn prepare(
     bytes: impl AsRef<[u8]> + Send + 'static,
     digest: Digest,
 ) -> Result<Prepared, LoadError> {
-    let here = sandbox.clone();
-    let (bytes, there) = aside(move || {
+    let handle = sandbox.clone();
+    let (bytes, known) = run_blocking(move || {
         shape::check_instances(bytes.as_ref())?;
-        if let Some(admitted) = here.admitted().get(digest) {
+        if let Some(admitted) = handle.admitted().get(digest) {
             return Ok((bytes, Some(Prepared::InUse(admitted))));
         }
         let started = Instant::now();
-        let Some((component, code)) = cached(&here, digest)? else {
+        let Some((component, code)) = cached(&handle, digest)? else {
             return Ok((bytes, None));
         };
-        let linked = link(&here, digest, &component, code, started.elapsed())?;
+        let linked = link(&handle, digest, &component, code, started.elapsed())?;
         Ok((bytes, Some(Prepared::New(linked))))
     })
     .await?;
-    if let Some(there) = there {
-        return Ok(there);
+    if let Some(known) = known {
+        return Ok(known);
     }
     let compilation = sandbox.compilation();
     let permit = compilation.permit().await?;
     let started = Instant::now();
     let artifact = compilation.compile(permit, sandbox.engine(), bytes);
     let artifact = artifact.await?;
-    let here = sandbox.clone();
-    let linked = aside(move || {
-        let (component, code) = load(&here, &artifact)?;
+    let handle = sandbox.clone();
+    let linked = run_blocking(move || {
+        let (component, code) = load(&handle, &artifact)?;
         let component = component.map_err(|error| CompileError::unfit(&error))?;
         let compile_time = started.elapsed();
-        here.keep(digest, artifact);
-        link(&here, digest, &component, code, compile_time)
+        handle.store_in_cache(digest, artifact);
+        link(&handle, digest, &component, code, compile_time)
     });
     Ok(Prepared::New(linked.await?))
 }
@@ -340,7 +340,7 @@ fn load(
 }
 
 /// Does what blocks off the async runtime's own threads.
-async fn aside<T: Send + 'static>(
+async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
     let done = tokio::task::spawn_blocking(work).await;
@@ -348,12 +348,12 @@ async fn aside<T: Send + 'static>(
 }
 
 /// Reads a schema off the async runtime's own threads, and gives up after a while.
-async fn read_schema(text: String, permit: OwnedSemaphorePermit) -> Result<Schema, LoadError> {
-    read_within(SCHEMA_TIME, permit, move || Schema::parse(&text)).await
+async fn parse_schema(text: String, permit: OwnedSemaphorePermit) -> Result<Schema, LoadError> {
+    parse_schema_within(SCHEMA_TIME, permit, move || Schema::parse(&text)).await
 }
 
 /// Waits so long for a schema to be read. The permit is kept until the thread is done with it.
-async fn read_within(
+async fn parse_schema_within(
     time: Duration,
     permit: OwnedSemaphorePermit,
     read: impl FnOnce() -> Result<Schema, BindingError> + Send + 'static,
@@ -369,7 +369,7 @@ async fn read_within(
     }
 }
 
-async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+async fn acquire_permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     let permit = Arc::clone(semaphore).acquire_owned().await;
     permit.expect("the semaphore is never closed")
 }
@@ -381,28 +381,30 @@ async fn describe(
     pre: &PluginPre,
     digest: Digest,
 ) -> Result<(Description, String), LoadError> {
-    let (here, pre) = (sandbox.clone(), pre.clone());
+    let (handle, pre) = (sandbox.clone(), pre.clone());
     let work = async move {
         let started = Instant::now();
         let limits = RunLimits::new(&Limits::default(), DESCRIBE_TIME);
-        let nobody: CheckName = "describe".parse().expect("it is a valid name");
-        let nothing = Arc::new(Grants::default());
+        let describe_name: CheckName = "describe".parse().expect("it is a valid name");
+        let no_grants = Arc::new(Grants::default());
         let egress = Egress::new(
-            Arc::clone(here.network()),
-            Arc::clone(&nothing),
-            nobody.clone(),
+            Arc::clone(handle.network()),
+            Arc::clone(&no_grants),
+            describe_name.clone(),
             started + DESCRIBE_TIME,
             0,
             0,
             Roots::default(),
         );
         let (origin, secrets) = (Origin::Describe(digest), Arc::new(Secrets::default()));
-        let run_log = RunLog::new(nobody, origin, secrets, None, None);
+        let run_log = RunLog::new(describe_name, origin, secrets, None, None);
         let deadline = started + DESCRIBE_TIME;
-        let files = Arc::clone(here.files());
-        let ticking = here.ticking();
-        let state = State::new(&limits, deadline, egress, nothing, files, run_log, ticking);
-        let mut store = here.store(state, &limits);
+        let files = Arc::clone(handle.files());
+        let tick_guard = handle.tick_guard();
+        let state = State::new(
+            &limits, deadline, egress, no_grants, files, run_log, tick_guard,
+        );
+        let mut store = handle.store(state, &limits);
         let answer = until_deadline(&mut store, &limits, async |store| pre.describe(store).await);
         let answer = answer.await;
         let State {
@@ -411,13 +413,13 @@ async fn describe(
         run_log.close(&output.lines());
         answer
     };
-    let said = match sandbox.threads().run(work).await {
-        Ok(Ok(said)) => said,
+    let raw = match sandbox.threads().run(work).await {
+        Ok(Ok(raw)) => raw,
         Ok(Err(error)) => return Err(LoadError::Describe(Box::new(error))),
         Err(_) => return Err(LoadError::Panic("its `describe` ran")),
     };
-    let description = Description::new(&said).map_err(LoadError::Description)?;
-    Ok((description, said.config_schema))
+    let description = Description::new(&raw).map_err(LoadError::Description)?;
+    Ok((description, raw.config_schema))
 }
 
 fn error_text(error: &wasmtime::Error) -> Text {
@@ -441,10 +443,10 @@ mod tests {
     #[tokio::test]
     async fn schemas_that_take_too_long_are_given_up_and_no_more_than_two_are_read() {
         let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
-        let turns = sandbox.describes();
+        let permits = sandbox.describe_permits();
         let brief = Duration::from_millis(10);
         let mut held = Vec::new();
-        while let Ok(turn) = Arc::clone(turns).try_acquire_owned() {
+        while let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
             let (release, released) = mpsc::channel::<()>();
             held.push(release);
             let read = move || {
@@ -452,24 +454,27 @@ mod tests {
                 let _ = released.recv();
                 Schema::parse("{}")
             };
-            let schema = read_within(brief, turn, read).await;
+            let schema = parse_schema_within(brief, permit, read).await;
             let error = LoadError::Schema(BindingError::Time(brief));
             assert_eq!(schema.err(), Some(error));
             assert!(held.len() <= 2, "no turn is free before a thread is");
         }
         held.pop();
-        let turn = acquire(turns).await;
+        let permit = acquire_permit(permits).await;
         let patiently = Duration::from_mins(1);
-        let schema = read_within(patiently, turn, || Schema::parse("{}")).await;
+        let schema = parse_schema_within(patiently, permit, || Schema::parse("{}")).await;
         assert!(schema.is_ok(), "{schema:?}");
     }
 
     #[test]
     fn files_of_other_kinds_are_refused_by_name() {
-        assert_eq!(kind(b""), Err(LoadError::Empty));
-        assert_eq!(kind(b"\0asm"), Err(LoadError::NotWasm));
-        assert_eq!(kind(b"#!/bin/sh\n"), Err(LoadError::NotWasm));
-        assert_eq!(kind(b"\0asm\x01\0\0\0"), Err(LoadError::CoreModule));
-        assert_eq!(kind(b"\0asm\x0d\0\x01\0"), Ok(()));
+        assert_eq!(check_file_kind(b""), Err(LoadError::Empty));
+        assert_eq!(check_file_kind(b"\0asm"), Err(LoadError::NotWasm));
+        assert_eq!(check_file_kind(b"#!/bin/sh\n"), Err(LoadError::NotWasm));
+        assert_eq!(
+            check_file_kind(b"\0asm\x01\0\0\0"),
+            Err(LoadError::CoreModule)
+        );
+        assert_eq!(check_file_kind(b"\0asm\x0d\0\x01\0"), Ok(()));
     }
 }

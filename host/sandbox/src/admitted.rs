@@ -39,7 +39,7 @@ impl AdmittedByDigest {
     }
 
     /// Shares what became of a file; where another of its digest came first, that one is the answer.
-    pub(super) fn share(&self, admitted: Admitted) -> Arc<Admitted> {
+    pub(super) fn insert(&self, admitted: Admitted) -> Arc<Admitted> {
         let mut known = self.0.lock();
         known.retain(|_, admitted| admitted.strong_count() > 0);
         if let Some(first) = known.get(&admitted.digest).and_then(Weak::upgrade) {

@@ -15,7 +15,7 @@ use super::classify::{DeadlinePassed, classify, timeout};
 use super::run_limits::RunLimits;
 use super::sandbox::Sandbox;
 use super::state::State;
-use super::threads::due_at;
+use super::threads::with_deadline;
 use vitals_model::{Busy, RunError, Usage};
 
 /// What a guest's answer cost, known however it ended.
@@ -41,7 +41,7 @@ impl Sandbox {
             if Instant::now() >= state.deadline {
                 return Err(DeadlinePassed.into());
             }
-            state.interrupted.store(true, Ordering::Relaxed);
+            state.was_computing.store(true, Ordering::Relaxed);
             Ok(UpdateDeadline::Yield(1))
         });
         store
@@ -58,8 +58,8 @@ pub(super) async fn until_deadline<T>(
     call: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
 ) -> Result<T, RunError> {
     let deadline = store.data().deadline;
-    let interrupted = Arc::clone(&store.data().interrupted);
-    let _due = due_at(deadline);
+    let was_computing = Arc::clone(&store.data().was_computing);
+    let _guard = with_deadline(deadline);
     let mut computing_since = Instant::now();
     let answer = {
         let mut call = pin!(call(store));
@@ -68,13 +68,13 @@ pub(super) async fn until_deadline<T>(
             if now >= deadline {
                 return Poll::Ready(None);
             }
-            if !interrupted.swap(false, Ordering::Relaxed) {
+            if !was_computing.swap(false, Ordering::Relaxed) {
                 computing_since = now;
             }
             call.as_mut().poll(context).map(Some)
         });
-        let ended = tokio::time::timeout_at(deadline.into(), in_time).await;
-        ended.ok().flatten()
+        let result = tokio::time::timeout_at(deadline.into(), in_time).await;
+        result.ok().flatten()
     };
     // Whoever waited for nearly all of the time, and computes a little at the end, has waited.
     let computed = deadline.saturating_duration_since(computing_since);
@@ -92,7 +92,7 @@ pub(super) async fn until_deadline<T>(
             } = store.data();
             Err(classify(&error, limits, &output.lines(), run_log.secrets()))
         }
-        None if interrupted.load(Ordering::Relaxed) => Err(timeout(limits, busy)),
+        None if was_computing.load(Ordering::Relaxed) => Err(timeout(limits, busy)),
         None => Err(timeout(limits, Busy::Waiting)),
     }
 }

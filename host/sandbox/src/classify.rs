@@ -41,7 +41,7 @@ pub(super) fn classify(
     secrets: &Secrets,
 ) -> RunError {
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
-        let (limit, asked) = (exceeded.limit as u64, exceeded.asked as u64);
+        let (limit, asked) = (exceeded.limit as u64, exceeded.requested as u64);
         let (limit, asked) = (size(limit), size(asked));
         let message = format!("asked for {asked} of memory, the limit is {limit}");
         let error = RunError::new(Code::Memory, &message);

@@ -1,6 +1,6 @@
 //! The one engine for guest code: its settings, the pooling allocator, and the epoch thread.
 
-mod pace;
+mod idle_detector;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use wasmtime::{
     PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
-use self::pace::Pace;
+use self::idle_detector::IdleDetector;
 
 /// Builds the engine with room for `runs` at once.
 ///
@@ -21,7 +21,7 @@ use self::pace::Pace;
 pub(super) fn build(runs: usize) -> wasmtime::Result<Engine> {
     if has_address_space_for_a_pool() {
         let mut config = settings()?;
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(runs)));
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool_config(runs)));
         match Engine::new(&config) {
             Ok(engine) => return Ok(engine),
             Err(error) => {
@@ -37,12 +37,12 @@ pub(super) fn build(runs: usize) -> wasmtime::Result<Engine> {
             "instance pool cannot be reserved, every run is slower"
         );
     }
-    on_demand()
+    build_without_pool()
 }
 
 /// Builds an engine that reserves nothing, for compiling: what it compiles, [`build`]'s engine runs,
 /// because where instances come from is no matter of compiled code.
-pub(super) fn on_demand() -> wasmtime::Result<Engine> {
+pub(super) fn build_without_pool() -> wasmtime::Result<Engine> {
     Engine::new(&settings()?)
 }
 
@@ -62,10 +62,11 @@ fn settings() -> wasmtime::Result<Config> {
 
 /// Sized so that every run can hold as much as one may: no guest can use up what others need. The
 /// slots are reserved address space; memory is used as it is touched.
-fn pool(runs: usize) -> PoolingAllocationConfig {
+fn pool_config(runs: usize) -> PoolingAllocationConfig {
     let count = |factor: usize| u32::try_from(runs.saturating_mul(factor)).unwrap_or(u32::MAX);
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(count(1))
+    let mut pool_config = PoolingAllocationConfig::new();
+    pool_config
+        .total_component_instances(count(1))
         .total_core_instances(count(MAX_CORE_INSTANCES as usize))
         .total_memories(count(MAX_MEMORIES as usize).min(MEMORY_SLOTS))
         .total_tables(count(MAX_TABLES as usize))
@@ -86,7 +87,7 @@ fn pool(runs: usize) -> PoolingAllocationConfig {
         // purged of its modules; it comes back later, with an image that keeps all of their code.
         .decommit_batch_size(1)
         .pagemap_scan(Enabled::Auto);
-    pool
+    pool_config
 }
 
 /// Tries to reserve the address space of about a thousand memories, as `wasmtime serve` does: where
@@ -112,21 +113,21 @@ fn has_address_space_for_a_pool() -> bool {
 /// second while none does.
 #[derive(Debug)]
 pub(super) struct EpochClock {
-    shared: Arc<Shared>,
+    state: Arc<ClockState>,
     thread: Thread,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct ClockState {
     started: Instant,
     ticks: AtomicU64,
     last_tick_ms: AtomicU64,
-    pace: Pace,
+    idle_detector: IdleDetector,
 }
 
 /// Held while a guest runs, so that the clock keeps its pace.
 #[derive(Debug)]
-pub(super) struct Ticking(Arc<Shared>);
+pub(super) struct TickGuard(Arc<ClockState>);
 
 impl EpochClock {
     /// Starts the thread. It calls `each_tick` too.
@@ -134,65 +135,65 @@ impl EpochClock {
         engine: &Engine,
         mut each_tick: impl FnMut() + Send + 'static,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let state = Arc::new(ClockState {
             started: Instant::now(),
             ticks: AtomicU64::new(0),
             last_tick_ms: AtomicU64::new(0),
-            pace: Pace::new(),
+            idle_detector: IdleDetector::new(),
         });
         let engine = engine.weak();
-        let clock = Arc::clone(&shared);
+        let clock = Arc::clone(&state);
         let body = move || {
             while let Some(engine) = engine.upgrade() {
                 engine.increment_epoch();
                 drop(engine);
-                clock.ticked();
+                clock.record_tick();
                 each_tick();
-                let dozes = clock.pace.may_doze();
-                thread::park_timeout(if dozes { IDLE_TICK } else { TICK });
+                let is_idle = clock.idle_detector.try_idle();
+                thread::park_timeout(if is_idle { IDLE_TICK } else { TICK });
             }
         };
         let thread = thread::Builder::new()
             .name("vitals-epoch".into())
             .spawn(body)?;
         Ok(Self {
-            shared,
+            state,
             thread: thread.thread().clone(),
         })
     }
 
     /// Keeps the clock at its pace until the guard is dropped.
-    pub(super) fn run_begins(&self) -> Ticking {
+    pub(super) fn keep_ticking(&self) -> TickGuard {
         // To wake a thread costs as much as a short run; one that is awake sees the run by itself.
-        if self.shared.pace.begin_run() {
+        if self.state.idle_detector.run_started() {
             self.thread.unpark();
         }
-        Ticking(Arc::clone(&self.shared))
+        TickGuard(Arc::clone(&self.state))
     }
 
     /// How often the clock has ticked.
     pub(super) fn ticks(&self) -> u64 {
-        self.shared.ticks.load(Ordering::Relaxed)
+        self.state.ticks.load(Ordering::Relaxed)
     }
 
     /// How long ago it last did. A healthy clock never lets a second pass.
     pub(super) fn since_last_tick(&self) -> Duration {
-        let last = Duration::from_millis(self.shared.last_tick_ms.load(Ordering::Relaxed));
-        self.shared.started.elapsed().saturating_sub(last)
+        let last = Duration::from_millis(self.state.last_tick_ms.load(Ordering::Relaxed));
+        self.state.started.elapsed().saturating_sub(last)
     }
 }
 
-impl Shared {
-    fn ticked(&self) {
+impl ClockState {
+    fn record_tick(&self) {
         let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_tick_ms.store(now, Ordering::Relaxed);
         self.ticks.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-impl Drop for Ticking {
+impl Drop for TickGuard {
     fn drop(&mut self) {
-        self.0.pace.end_run();
+        self.0.idle_detector.run_ended();
     }
 }
 
@@ -231,9 +232,9 @@ pub(super) const CODE_VERSION: &str = concat!("48.0.8-vitals-", env!("CARGO_PKG_
 mod tests {
     use super::*;
 
-    fn eventually(what: &str, mut come: impl FnMut() -> bool) {
+    fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         let patience = Instant::now() + Duration::from_secs(10);
-        while !come() {
+        while !condition() {
             assert!(Instant::now() < patience, "{what} never came about");
             thread::yield_now();
         }
@@ -243,7 +244,7 @@ mod tests {
     fn a_clock_whose_thread_has_ended_is_seen_to_stand_still() {
         let engine = Engine::new(&settings().unwrap()).unwrap();
         let clock = EpochClock::start(&engine, || ()).unwrap();
-        let _running = clock.run_begins();
+        let _running = clock.keep_ticking();
         eventually("several ticks", || clock.ticks() > 3);
         // The thread ends with its engine.
         drop(engine);

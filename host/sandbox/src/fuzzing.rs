@@ -30,7 +30,7 @@ pub fn reaches(grants: &Grants, channel: Channel, host: &Host, port: u16, addres
 }
 
 /// What a check's `config` grants whose one value is `text`, marked with `mark` by the schema.
-pub fn written(mark: &str, text: &str) -> Result<Vec<Grant>, GrantError> {
+pub fn granted_by(mark: &str, text: &str) -> Result<Vec<Grant>, GrantError> {
     let schema = json!({"properties": {"value": {"x-vitals-grant": mark}}});
     grants::marks(&schema, &json!({"value": text}))
 }

@@ -9,27 +9,27 @@ use super::engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
     limit: usize,
-    held: usize,
+    used: usize,
 }
 
 /// The guest asked for more memory than it may have; ends the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("asked for {asked} bytes of memory in all, the limit is {limit}")]
+#[error("asked for {requested} bytes of memory in all, the limit is {limit}")]
 pub(super) struct MemoryExceeded {
     pub(super) limit: usize,
-    pub(super) asked: usize,
+    pub(super) requested: usize,
 }
 
 impl MemoryLimiter {
     pub(super) fn new(limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self { limit, held: 0 }
+        Self { limit, used: 0 }
     }
 
     /// The most that was held at a time, in bytes.
     pub(super) fn peak(&self) -> u64 {
         // A run gives nothing back before its end.
-        self.held as u64
+        self.used as u64
     }
 
     /// Counts a growth, or ends the run. One beyond the `maximum` of its memory or table fails, and is
@@ -44,18 +44,18 @@ impl MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let asked = self.held.saturating_add(by);
-        if asked > self.limit {
+        let requested = self.used.saturating_add(by);
+        if requested > self.limit {
             return Err(MemoryExceeded {
                 limit: self.limit,
-                asked,
+                requested,
             }
             .into());
         }
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        self.held = asked;
+        self.used = requested;
         Ok(true)
     }
 }
@@ -109,7 +109,7 @@ mod tests {
             exceeded,
             Some(&MemoryExceeded {
                 limit: 1000,
-                asked: 1020
+                requested: 1020
             })
         );
         assert_eq!(limiter.peak(), 920);

@@ -67,9 +67,9 @@ impl Plugin {
         let plugin = self.name().clone();
         let contained = async move {
             if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
-                let what = panic_text(panic.as_ref());
+                let panic_message = panic_text(panic.as_ref());
                 tracing::error!(
-                    %plugin, panic = what,
+                    %plugin, panic = panic_message,
                     "the host panicked in the loop of a check, which has ended"
                 );
             }
@@ -79,10 +79,10 @@ impl Plugin {
 
     fn panicked(&self, task: &Task, panic: &(dyn std::any::Any + Send)) -> RunReport {
         // It may quote what the guest said, or the settings.
-        let what = task.secrets.line(panic_text(panic), PANIC_BYTES);
+        let panic_message = task.secrets.line(panic_text(panic), PANIC_BYTES);
         let (check, plugin) = (&task.check, self.name());
-        tracing::error!(%check, %plugin, panic = what.as_str(), "the host panicked inside a run");
-        let message = format!("the host panicked inside the run: {what}");
+        tracing::error!(%check, %plugin, panic = panic_message.as_str(), "the host panicked inside a run");
+        let message = format!("the host panicked inside the run: {panic_message}");
         RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
     }
 
@@ -153,7 +153,7 @@ impl Plugin {
             grants,
             Arc::clone(sandbox.files()),
             run_log,
-            sandbox.ticking(),
+            sandbox.tick_guard(),
         );
         sandbox.store(state, limits)
     }

@@ -15,7 +15,7 @@ use super::bindings;
 use super::cache::CodeCache;
 use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
 use super::egress::{self, Network};
-use super::engine::{self, EpochClock, Ticking};
+use super::engine::{self, EpochClock, TickGuard};
 use super::io_error;
 use super::state::State;
 use super::threads::GuestThreads;
@@ -26,9 +26,9 @@ use vitals_model::{Digest, ErrorTracker, GuestMetrics};
 
 /// Everything that guests share, made once for a host. Cheap to clone.
 #[derive(Clone)]
-pub struct Sandbox(Arc<Shared>);
+pub struct Sandbox(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     engine: Engine,
     linker: Linker<State>,
     clock: EpochClock,
@@ -37,18 +37,18 @@ struct Shared {
     files: Arc<BlockingPool>,
     cache: Option<CodeCache>,
     /// Compiled code that is being written to the cache.
-    keeping: TaskTracker,
+    cache_writes: TaskTracker,
     admitted: AdmittedByDigest,
     loaded: LoadedCode,
     tracker: Option<Arc<dyn ErrorTracker>>,
     metrics: Option<Arc<dyn GuestMetrics>>,
     compilation: Compilation,
-    describes: Arc<Semaphore>,
-    bindings: Arc<Semaphore>,
+    describe_permits: Arc<Semaphore>,
+    bind_permits: Arc<Semaphore>,
     /// Where plugins are held against their checks.
-    binding: BlockingPool,
+    bind_pool: BlockingPool,
     /// Permits to wait for the cache's disk.
-    stores: Arc<Semaphore>,
+    cache_write_permits: Arc<Semaphore>,
 }
 
 /// How a sandbox is set up.
@@ -104,32 +104,32 @@ impl Sandbox {
         // Every call of a guest that fails makes an error. With RUST_BACKTRACE=1 each would walk the stack
         // of the host and keep it, for as long as the guest keeps the error.
         wasmtime::error::disable_backtrace();
-        let runs = options.max_runs + DESCRIBES;
-        let refuse = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let engine = engine::build(runs).map_err(refuse)?;
-        let linker = linker(&engine).map_err(refuse)?;
+        let runs = options.max_runs + MAX_DESCRIBES;
+        let engine_error = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
+        let engine = engine::build(runs).map_err(engine_error)?;
+        let linker = linker(&engine).map_err(engine_error)?;
         let network = Network::new(&options.roots)?;
         let threads = GuestThreads::start(options.guest_threads).map_err(SandboxError::Thread)?;
-        let mut relief = threads.relief();
-        let clock = EpochClock::start(&engine, move || relief.look());
-        Ok(Self(Arc::new(Shared {
+        let mut stall_guard = threads.stall_guard();
+        let clock = EpochClock::start(&engine, move || stall_guard.check());
+        Ok(Self(Arc::new(Inner {
             clock: clock.map_err(SandboxError::Thread)?,
             threads,
             cache: options
                 .cache_dir
                 .and_then(|dir| CodeCache::open(&dir, &engine)),
             network: Arc::new(network),
-            keeping: TaskTracker::new(),
+            cache_writes: TaskTracker::new(),
             admitted: AdmittedByDigest::default(),
             loaded: LoadedCode::default(),
             files: Arc::new(BlockingPool::new(Work::Files)),
             tracker: options.tracker,
             metrics: options.metrics,
             compilation: Compilation::new(options.compiler),
-            describes: Arc::new(Semaphore::new(DESCRIBES)),
-            bindings: Arc::new(Semaphore::new(BINDINGS)),
-            binding: BlockingPool::with_max_threads(Work::Files, BINDING_THREADS),
-            stores: Arc::new(Semaphore::new(STORES)),
+            describe_permits: Arc::new(Semaphore::new(MAX_DESCRIBES)),
+            bind_permits: Arc::new(Semaphore::new(MAX_BINDINGS)),
+            bind_pool: BlockingPool::with_max_threads(Work::Files, MAX_BIND_THREADS),
+            cache_write_permits: Arc::new(Semaphore::new(MAX_CACHE_WRITES)),
             engine,
             linker,
         })))
@@ -197,25 +197,25 @@ impl Sandbox {
 
     /// Puts compiled code into the cache, beside whoever waits for the plugin. Where many wait for the
     /// disk already it is left out, and compiled again after a restart. Needs a tokio runtime.
-    pub(super) fn keep(&self, digest: Digest, artifact: Artifact) {
-        let Ok(permit) = Arc::clone(&self.0.stores).try_acquire_owned() else {
+    pub(super) fn store_in_cache(&self, digest: Digest, artifact: Artifact) {
+        let Ok(permit) = Arc::clone(&self.0.cache_write_permits).try_acquire_owned() else {
             tracing::debug!(%digest, "compiled code is not cached, the disk is too slow");
             return;
         };
-        let here = self.clone();
-        self.0.keeping.spawn_blocking(move || {
+        let sandbox = self.clone();
+        self.0.cache_writes.spawn_blocking(move || {
             let _permit = permit;
-            if let Some(cache) = here.cache() {
+            if let Some(cache) = sandbox.cache() {
                 cache.store(digest, &artifact);
             }
         });
     }
 
     /// Waits until compiled code that is on its way to the cache is there.
-    pub async fn kept(&self) {
-        self.0.keeping.close();
-        self.0.keeping.wait().await;
-        self.0.keeping.reopen();
+    pub async fn flush_cache(&self) {
+        self.0.cache_writes.close();
+        self.0.cache_writes.wait().await;
+        self.0.cache_writes.reopen();
     }
 
     /// Whether a file of this digest would have to be compiled. Blocks.
@@ -242,21 +242,21 @@ impl Sandbox {
     }
 
     /// Bounds how many plugins are described at once.
-    pub(super) fn describes(&self) -> &Arc<Semaphore> {
-        &self.0.describes
+    pub(super) fn describe_permits(&self) -> &Arc<Semaphore> {
+        &self.0.describe_permits
     }
 
     /// Bounds how many plugins are held against their checks at once.
-    pub(super) fn binding(&self) -> &BlockingPool {
-        &self.0.binding
+    pub(super) fn bind_pool(&self) -> &BlockingPool {
+        &self.0.bind_pool
     }
 
-    pub(super) fn bindings(&self) -> &Arc<Semaphore> {
-        &self.0.bindings
+    pub(super) fn bind_permits(&self) -> &Arc<Semaphore> {
+        &self.0.bind_permits
     }
 
-    pub(super) fn ticking(&self) -> Ticking {
-        self.0.clock.run_begins()
+    pub(super) fn tick_guard(&self) -> TickGuard {
+        self.0.clock.keep_ticking()
     }
 }
 
@@ -283,8 +283,10 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
     io_error::add_to_linker(l)?;
-    wasmtime_wasi_io::bindings::wasi::io::poll::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
-    wasmtime_wasi_io::bindings::wasi::io::streams::add_to_linker::<State, Io>(l, |t| {
+    wasmtime_wasi_io::bindings::wasi::io::poll::add_to_linker::<State, IoTable>(l, |t| {
+        t.ctx().table
+    })?;
+    wasmtime_wasi_io::bindings::wasi::io::streams::add_to_linker::<State, IoTable>(l, |t| {
         t.ctx().table
     })?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
@@ -316,20 +318,20 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     Ok(linker)
 }
 
-struct Io;
+struct IoTable;
 
-impl wasmtime::component::HasData for Io {
+impl wasmtime::component::HasData for IoTable {
     type Data<'a> = &'a mut wasmtime::component::ResourceTable;
 }
 
 /// Plugins that are described at once, beside the runs.
-const DESCRIBES: usize = 2;
+const MAX_DESCRIBES: usize = 2;
 /// Plugins that are held against their checks at once, each with a validator.
-const BINDINGS: usize = 2;
+const MAX_BINDINGS: usize = 2;
 /// Threads on which they are, with those that are lost to trusted roots on a disk that hangs.
-const BINDING_THREADS: usize = 16;
+const MAX_BIND_THREADS: usize = 16;
 /// Artifacts that may wait for the cache's disk at once, at most 128 MiB each.
-const STORES: usize = 8;
+const MAX_CACHE_WRITES: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::egress::{Egress, EgressCtx, EgressView, NewSockets};
-use super::engine::Ticking;
+use super::engine::TickGuard;
 use super::grants::Grants;
 use super::limiter::MemoryLimiter;
 use super::output::OutputTail;
@@ -31,9 +31,9 @@ pub(super) struct State {
     pub(super) files: Arc<BlockingPool>,
     pub(super) deadline: Instant,
     /// Whether the guest was computing when it last gave its thread away.
-    pub(super) interrupted: Arc<AtomicBool>,
+    pub(super) was_computing: Arc<AtomicBool>,
     /// Keeps the epoch clock at its pace.
-    _ticking: Ticking,
+    _tick_guard: TickGuard,
 }
 
 impl State {
@@ -44,7 +44,7 @@ impl State {
         grants: Arc<Grants>,
         files: Arc<BlockingPool>,
         run_log: RunLog,
-        ticking: Ticking,
+        tick_guard: TickGuard,
     ) -> Self {
         let output = OutputTail::new(Arc::clone(run_log.secrets()));
         let mut wasi = WasiCtxBuilder::new();
@@ -72,8 +72,8 @@ impl State {
             grants,
             files,
             deadline,
-            interrupted: Arc::default(),
-            _ticking: ticking,
+            was_computing: Arc::default(),
+            _tick_guard: tick_guard,
         }
     }
 }

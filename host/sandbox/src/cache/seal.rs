@@ -79,14 +79,14 @@ mod tests {
     fn the_engine_of_a_compiling_child_is_that_of_the_host() {
         // Instances from a pool, where this machine has the address space, or on demand.
         let host = engine::build(4).unwrap();
-        let child = engine::on_demand().unwrap();
+        let child = engine::build_without_pool().unwrap();
         assert_eq!(Fingerprint::of(&host), Fingerprint::of(&child));
     }
 
     #[test]
     fn other_settings_are_another_engine() {
         let other = Engine::new(wasmtime::Config::new().consume_fuel(true)).unwrap();
-        let ours = engine::on_demand().unwrap();
+        let ours = engine::build_without_pool().unwrap();
         assert_ne!(Fingerprint::of(&ours), Fingerprint::of(&other));
     }
 }

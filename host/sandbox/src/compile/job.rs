@@ -51,7 +51,8 @@ impl CompileJob {
         end_with_the_host().map_err(|error| confine(format!("cannot watch the host: {error}")))?;
         confine::stay_alone().map_err(confine)?;
         let wasm = names::without_long_ones(&wasm);
-        let compiled = engine::on_demand().and_then(|engine| engine.precompile_component(&wasm));
+        let compiled =
+            engine::build_without_pool().and_then(|engine| engine.precompile_component(&wasm));
         compiled.map_err(|error| {
             let no_memory = error.downcast_ref::<OutOfMemory>().is_some();
             let word = if no_memory {

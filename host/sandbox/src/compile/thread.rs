@@ -145,7 +145,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_given_up_keeps_the_thread_until_it_ends() {
-        let engine = engine::on_demand().unwrap();
+        let engine = engine::build_without_pool().unwrap();
         let thread = OwnThread::default();
         let turns = Arc::new(Semaphore::new(1));
         let turn = || Arc::clone(&turns).acquire_owned();

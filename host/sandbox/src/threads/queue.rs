@@ -12,20 +12,20 @@ pub(super) type Nanos = u64;
 
 /// What waits for a thread.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
-    waiting: BTreeMap<Place, Waiting<T>>,
+pub(super) struct FairQueue<T> {
+    waiting: BTreeMap<Position, Waiting<T>>,
     /// Those that have a deadline, in its order.
-    due: BTreeSet<(Nanos, Place)>,
+    deadlines: BTreeSet<(Nanos, Position)>,
     /// What the last one in turn had used.
-    level: Nanos,
+    baseline: Nanos,
     /// Tells those apart that have used the same, in their order.
-    tickets: u64,
+    last_ticket: u64,
 }
 
 /// Who has used less stands in front; of two that have used the same, who came first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    used: Nanos,
+struct Position {
+    run_time: Nanos,
     ticket: u64,
 }
 
@@ -35,51 +35,51 @@ struct Waiting<T> {
     deadline: Option<Nanos>,
 }
 
-impl<T> Queue<T> {
+impl<T> FairQueue<T> {
     pub(super) fn new() -> Self {
         Self {
             waiting: BTreeMap::new(),
-            due: BTreeSet::new(),
-            level: 0,
-            tickets: 0,
+            deadlines: BTreeSet::new(),
+            baseline: 0,
+            last_ticket: 0,
         }
     }
 
-    /// Lets `work` wait that has used `used` so far and is overdue from `deadline` on. Answers what
+    /// Lets `work` wait that has used `run_time` so far and is overdue from `deadline` on. Answers what
     /// counts as used from now on: whoever has slept for long is not owed all that time.
-    pub(super) fn push(&mut self, work: T, used: Nanos, deadline: Option<Nanos>) -> Nanos {
-        let used = used.max(self.level.saturating_sub(CREDIT));
-        self.tickets += 1;
-        let place = Place {
-            used,
-            ticket: self.tickets,
+    pub(super) fn push(&mut self, work: T, run_time: Nanos, deadline: Option<Nanos>) -> Nanos {
+        let run_time = run_time.max(self.baseline.saturating_sub(MAX_CREDIT));
+        self.last_ticket += 1;
+        let position = Position {
+            run_time,
+            ticket: self.last_ticket,
         };
         if let Some(deadline) = deadline {
-            self.due.insert((deadline, place));
+            self.deadlines.insert((deadline, position));
         }
-        self.waiting.insert(place, Waiting { work, deadline });
-        used
+        self.waiting.insert(position, Waiting { work, deadline });
+        run_time
     }
 
     /// Whose turn it is at `now`.
     pub(super) fn pop(&mut self, now: Nanos) -> Option<T> {
-        if let Some(&(deadline, place)) = self.due.first()
+        if let Some(&(deadline, position)) = self.deadlines.first()
             && deadline <= now
         {
-            self.due.pop_first();
-            return self.waiting.remove(&place).map(|waiting| waiting.work);
+            self.deadlines.pop_first();
+            return self.waiting.remove(&position).map(|waiting| waiting.work);
         }
-        let (place, Waiting { work, deadline }) = self.waiting.pop_first()?;
+        let (position, Waiting { work, deadline }) = self.waiting.pop_first()?;
         if let Some(deadline) = deadline {
-            self.due.remove(&(deadline, place));
+            self.deadlines.remove(&(deadline, position));
         }
-        self.level = self.level.max(place.used);
+        self.baseline = self.baseline.max(position.run_time);
         Some(work)
     }
 
     /// Takes out all that waits.
     pub(super) fn drain(&mut self) -> Vec<T> {
-        self.due.clear();
+        self.deadlines.clear();
         let waiting = std::mem::take(&mut self.waiting);
         waiting.into_values().map(|waiting| waiting.work).collect()
     }
@@ -87,7 +87,7 @@ impl<T> Queue<T> {
 
 /// How far ahead of those that compute somebody may be who has slept: some slices, so that a run of
 /// many short waits stays in front, and no more, so that it can't save up turns.
-const CREDIT: Nanos = 5_000_000;
+const MAX_CREDIT: Nanos = 5_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -96,60 +96,60 @@ mod tests {
     const MS: Nanos = 1_000_000;
 
     /// Whoever is named gets `slice` each time, and waits again.
-    fn turns(
-        queue: &mut Queue<&'static str>,
-        used: &mut BTreeMap<&'static str, Nanos>,
+    fn run_slices(
+        queue: &mut FairQueue<&'static str>,
+        run_time: &mut BTreeMap<&'static str, Nanos>,
         count: usize,
     ) -> Vec<&'static str> {
-        let mut seen = Vec::new();
+        let mut order = Vec::new();
         for _ in 0..count {
             let name = queue.pop(0).expect("somebody waits");
-            seen.push(name);
-            let before = used.get(name).copied().unwrap_or_default();
+            order.push(name);
+            let before = run_time.get(name).copied().unwrap_or_default();
             let now = queue.push(name, before + MS, None);
-            used.insert(name, now);
+            run_time.insert(name, now);
         }
-        seen
+        order
     }
 
     #[test]
     fn those_that_compute_take_turns() {
-        let (mut queue, mut used) = (Queue::new(), BTreeMap::new());
+        let (mut queue, mut run_time) = (FairQueue::new(), BTreeMap::new());
         for name in ["a", "b", "c"] {
             queue.push(name, 0, None);
         }
         assert_eq!(
-            turns(&mut queue, &mut used, 7),
+            run_slices(&mut queue, &mut run_time, 7),
             ["a", "b", "c", "a", "b", "c", "a"]
         );
     }
 
     #[test]
     fn one_that_has_waited_goes_before_those_that_compute() {
-        let (mut queue, mut used) = (Queue::new(), BTreeMap::new());
+        let (mut queue, mut run_time) = (FairQueue::new(), BTreeMap::new());
         for name in ["a", "b"] {
             queue.push(name, 0, None);
         }
-        turns(&mut queue, &mut used, 100);
+        run_slices(&mut queue, &mut run_time, 100);
         queue.push("sleeper", 0, None);
         assert_eq!(queue.pop(0), Some("sleeper"));
     }
 
     #[test]
     fn whoever_has_slept_is_not_owed_all_that_time() {
-        let (mut queue, mut used) = (Queue::new(), BTreeMap::new());
+        let (mut queue, mut run_time) = (FairQueue::new(), BTreeMap::new());
         queue.push("a", 0, None);
-        turns(&mut queue, &mut used, 1000);
+        run_slices(&mut queue, &mut run_time, 1000);
         let now = queue.push("sleeper", 0, None);
-        used.insert("sleeper", now);
-        let seen = turns(&mut queue, &mut used, 40);
-        let of_a = seen.iter().filter(|name| **name == "a").count();
-        assert!((15..=20).contains(&of_a), "{seen:?}");
+        run_time.insert("sleeper", now);
+        let order = run_slices(&mut queue, &mut run_time, 40);
+        let of_a = order.iter().filter(|name| **name == "a").count();
+        assert!((15..=20).contains(&of_a), "{order:?}");
     }
 
     #[test]
     fn the_overdue_go_first_and_the_longest_overdue_before_them() {
-        let mut queue = Queue::new();
+        let mut queue = FairQueue::new();
         queue.push("fresh", 0, Some(100));
         queue.push("late", 50 * MS, Some(20));
         queue.push("later", 50 * MS, Some(30));
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_overdue_cost_nobody_their_place() {
-        let mut queue = Queue::new();
+        let mut queue = FairQueue::new();
         queue.push("late", 50 * MS, Some(0));
         assert_eq!(queue.pop(1), Some("late"));
         // Had the level risen with it, this one would count as having used as much.
@@ -172,12 +172,12 @@ mod tests {
 
     #[test]
     fn nothing_of_those_in_turn_stays_behind() {
-        let mut queue = Queue::new();
+        let mut queue = FairQueue::new();
         for round in 0..1000 {
             queue.push("spinner", round * MS, Some(Nanos::MAX));
             assert_eq!(queue.pop(0), Some("spinner"));
         }
-        assert!(queue.waiting.is_empty() && queue.due.is_empty());
+        assert!(queue.waiting.is_empty() && queue.deadlines.is_empty());
         queue.push("left", 0, Some(7));
         assert_eq!(queue.drain(), ["left"]);
         assert_eq!(queue.pop(Nanos::MAX), None);

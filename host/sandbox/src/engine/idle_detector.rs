@@ -10,49 +10,49 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// What runs and the clock tell each other.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct IdleDetector {
     runs: AtomicUsize,
     /// Runs that have begun since the last tick.
-    begun: AtomicUsize,
+    started: AtomicUsize,
     /// Whether the clock takes its time, because nothing has run for a tick.
-    dozing: AtomicBool,
+    is_idle: AtomicBool,
 }
 
-impl Pace {
+impl IdleDetector {
     pub(super) fn new() -> Self {
         Self {
             runs: AtomicUsize::new(0),
-            begun: AtomicUsize::new(0),
-            dozing: AtomicBool::new(false),
+            started: AtomicUsize::new(0),
+            is_idle: AtomicBool::new(false),
         }
     }
 
     /// Counts a run that begins. Answers whether the clock dozes and has to be woken.
-    pub(super) fn begin_run(&self) -> bool {
+    pub(super) fn run_started(&self) -> bool {
         self.runs.fetch_add(1, Ordering::Relaxed);
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        // With the one in `may_doze`: this run sees that the clock dozes, or the clock sees this run.
+        self.started.fetch_add(1, Ordering::Relaxed);
+        // With the one in `try_idle`: this run sees that the clock dozes, or the clock sees this run.
         fence(Ordering::SeqCst);
-        self.dozing.swap(false, Ordering::Relaxed)
+        self.is_idle.swap(false, Ordering::Relaxed)
     }
 
     /// Counts a run that has ended.
-    pub(super) fn end_run(&self) {
+    pub(super) fn run_ended(&self) {
         self.runs.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Asked by the clock after each tick. It may not doze while anything runs or has run since the last
     /// tick.
-    pub(super) fn may_doze(&self) -> bool {
-        if self.begun.swap(0, Ordering::Relaxed) > 0 || self.is_busy() {
+    pub(super) fn try_idle(&self) -> bool {
+        if self.started.swap(0, Ordering::Relaxed) > 0 || self.has_runs() {
             return false;
         }
-        self.dozing.store(true, Ordering::Relaxed);
+        self.is_idle.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        !self.is_busy()
+        !self.has_runs()
     }
 
-    fn is_busy(&self) -> bool {
+    fn has_runs(&self) -> bool {
         self.runs.load(Ordering::Relaxed) > 0
     }
 }
