@@ -4,12 +4,12 @@
 //! for.
 
 mod chain;
+mod messages;
 mod roots;
 mod verifier;
-mod words;
 
-pub use self::chain::{hold_to_bounds, verify};
+pub use self::chain::{check_size, verify};
+pub use self::messages::{protocol_error, verification_error, weak_key_error};
 pub use self::roots::{RootFiles, SharedRoots};
 pub use self::roots::{Roots, RootsError};
 pub use self::verifier::Verifier;
-pub use self::words::{doubt, protocol_error, unprovable};

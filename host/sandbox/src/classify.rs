@@ -7,7 +7,7 @@ use vitals_values::{Size, duration_text};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
-use super::egress::KeptExceeded;
+use super::egress::RetainedBytesExceeded;
 use super::limiter::MemoryExceeded;
 use super::run_limits::RunLimits;
 use super::symbols::Symbols;
@@ -61,7 +61,7 @@ pub(super) fn classify(
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         return resources(limits);
     }
-    if let Some(exceeded) = error.downcast_ref::<KeptExceeded>() {
+    if let Some(exceeded) = error.downcast_ref::<RetainedBytesExceeded>() {
         let limit = size(exceeded.limit);
         let message =
             format!("handed the host more than {limit} of headers and requests in one run");

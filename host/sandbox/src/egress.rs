@@ -9,9 +9,9 @@ mod body;
 mod budgeted;
 mod client;
 mod connect;
-mod fault;
-mod look_up;
-mod machine;
+mod http_error;
+mod local_address;
+mod name_lookup;
 mod network;
 mod requests;
 mod resolver;
@@ -28,14 +28,16 @@ use parking_lot::{Mutex, MutexGuard};
 use wasmtime::component::ResourceTable;
 
 pub(super) use self::budgeted::BudgetedStream;
-pub(super) use self::connect::Unreached;
-pub(super) use self::look_up::add_name_lookup_to_linker;
+pub(super) use self::connect::DialError;
+pub(super) use self::name_lookup::add_name_lookup_to_linker;
 pub(super) use self::network::Network;
-pub(super) use self::requests::{KeptExceeded, add_http_to_linker};
-use self::resolver::{Asked, ResolveError};
+pub(super) use self::requests::{RetainedBytesExceeded, add_http_to_linker};
+use self::resolver::{LookupRequest, ResolveError};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
-pub(super) use self::tls::{Purpose, Shaken, Trouble, Unshaken, trouble, verify};
-use super::grants::{Grants, Host, Kind, Peer, Refusal, Resolved};
+pub(super) use self::tls::{
+    ConnectionError, HandshakeError, Purpose, TlsSession, connection_error, verify,
+};
+use super::grants::{Grants, Host, Kind, Peer, Refusal, ResolvedAddress};
 use vitals_io::blocking_pool::PoolError;
 use vitals_io::trust::Roots;
 use vitals_model::Secrets;
@@ -44,9 +46,9 @@ use vitals_model::{self, CheckName};
 /// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
 /// before a guest asks for it.
 #[derive(Clone)]
-pub(super) struct Egress(Arc<Run>);
+pub(super) struct Egress(Arc<Inner>);
 
-struct Run {
+struct Inner {
     network: Arc<Network>,
     grants: Arc<Grants>,
     check: CheckName,
@@ -54,24 +56,24 @@ struct Run {
     connections: u32,
     connections_left: AtomicU32,
     /// Bytes that the host keeps for the run, or has kept.
-    kept: AtomicU64,
+    retained_bytes: AtomicU64,
     http_body: u64,
     roots: Roots,
-    trail: Mutex<Trail>,
+    activity: Mutex<Activity>,
     /// Held while certificates are examined for the run.
-    examining: tokio::sync::Mutex<()>,
+    certificate_lock: tokio::sync::Mutex<()>,
 }
 
 /// What happened on the way out.
 #[derive(Default)]
-struct Trail {
+struct Activity {
     refusals: Vec<Refusal>,
     /// How often something was refused, by kind, in the order of [`Kind::ALL`].
     denied: [u64; Kind::ALL.len()],
     /// Where datagrams were sent to.
     udp_peers: BTreeSet<SocketAddr>,
     /// Addresses that look-ups answered, each with the name that was asked for.
-    answers: Vec<(Resolved, Host)>,
+    answers: Vec<(ResolvedAddress, Host)>,
 }
 
 impl Egress {
@@ -88,25 +90,25 @@ impl Egress {
         http_body: u64,
         roots: Roots,
     ) -> Self {
-        Self(Arc::new(Run {
+        Self(Arc::new(Inner {
             network,
             grants,
             check,
             deadline,
             connections,
             connections_left: AtomicU32::new(connections),
-            kept: AtomicU64::new(0),
+            retained_bytes: AtomicU64::new(0),
             http_body,
             roots,
-            trail: Mutex::default(),
-            examining: tokio::sync::Mutex::default(),
+            activity: Mutex::default(),
+            certificate_lock: tokio::sync::Mutex::default(),
         }))
     }
 
     /// What was refused so far, each thing once, at most 16 of them, without `secrets`.
     pub(super) fn refusals(&self, secrets: &Secrets) -> Vec<vitals_model::Refusal> {
-        let trail = self.trail();
-        trail
+        let activity = self.activity();
+        activity
             .refusals
             .iter()
             .map(|refusal| refusal.shown(&self.0.check, secrets))
@@ -115,37 +117,37 @@ impl Egress {
 
     /// How often this run was refused something, by the kind of grant that it lacked.
     pub(super) fn denied(&self) -> Vec<(&'static str, u64)> {
-        let denied = self.trail().denied;
+        let denied = self.activity().denied;
         let counts = Kind::ALL.into_iter().map(Kind::as_str).zip(denied);
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
     /// Notes a refusal, and answers the words for it to the guest.
     pub(super) fn refuse(&self, refusal: Refusal) -> String {
-        let message = self.words(&refusal);
-        self.note(refusal);
+        let message = self.denial_message(&refusal);
+        self.record_denial(refusal);
         message
     }
 
     /// What the guest is told of a refusal; its own words are no secret to it.
-    fn words(&self, refusal: &Refusal) -> String {
+    fn denial_message(&self, refusal: &Refusal) -> String {
         let shown = refusal.shown(&self.0.check, &Secrets::default());
         shown.message.into()
     }
 
-    fn note(&self, refusal: Refusal) {
-        let trail = &mut *self.trail();
+    fn record_denial(&self, refusal: Refusal) {
+        let activity = &mut *self.activity();
         let kind = refusal.kind();
-        for (count, _) in trail
+        for (count, _) in activity
             .denied
             .iter_mut()
             .zip(Kind::ALL)
-            .filter(|(_, one)| *one == kind)
+            .filter(|(_, this_kind)| *this_kind == kind)
         {
             *count += 1;
         }
-        if trail.refusals.len() < MAX_REFUSALS && !trail.refusals.contains(&refusal) {
-            trail.refusals.push(refusal);
+        if activity.refusals.len() < MAX_REFUSALS && !activity.refusals.contains(&refusal) {
+            activity.refusals.push(refusal);
         }
     }
 
@@ -154,11 +156,11 @@ impl Egress {
     ///
     /// Nothing interrupts such work. Dropping the future gives its answer up, and the check gets no
     /// other thread until it has ended.
-    pub(super) async fn examine<T: Send + 'static>(
+    pub(super) async fn run_with_certificates<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
-        let _turn = self.0.examining.lock().await;
+        let _turn = self.0.certificate_lock.lock().await;
         self.0
             .network
             .certificates()
@@ -167,7 +169,7 @@ impl Egress {
     }
 
     /// Takes one connection from the budget; `false` where none is left.
-    fn spend_connection(&self) -> bool {
+    fn take_connection(&self) -> bool {
         let left = &self.0.connections_left;
         left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(1)
@@ -176,12 +178,20 @@ impl Egress {
     }
 
     /// Where a granted peer can be connected to: the addresses, decided on one by one.
-    async fn addresses(&self, peer: &Peer, until: Instant) -> Result<Vec<SocketAddr>, NoWay> {
+    async fn addresses(
+        &self,
+        peer: &Peer,
+        deadline: Instant,
+    ) -> Result<Vec<SocketAddr>, AddressError> {
         let run = &self.0;
-        self.granted(run.grants.permit(peer))?;
+        self.record_if_denied(run.grants.permit(peer))?;
         let found = match &peer.host {
             Host::Address(address) => return Ok(vec![SocketAddr::new(*address, peer.port)]),
-            Host::Name(name) => run.network.resolve(self.asked(name), until).await?,
+            Host::Name(name) => {
+                run.network
+                    .resolve(self.lookup_request(name), deadline)
+                    .await?
+            }
         };
         let mut open = Vec::with_capacity(found.len());
         let mut refused = None;
@@ -193,7 +203,7 @@ impl Egress {
         }
         match refused {
             // What one address lacks is no loss where the name has another.
-            Some(refusal) if open.is_empty() => self.granted(Err(refusal)).map(|()| open),
+            Some(refusal) if open.is_empty() => self.record_if_denied(Err(refusal)).map(|()| open),
             _ => Ok(open),
         }
     }
@@ -201,36 +211,36 @@ impl Egress {
     /// How a name that was permitted is looked up. One that the operator wrote may be short for
     /// another, as it is everywhere on the machine; one that only a wildcard covers is a guest's
     /// word, and no search domain makes another name of it.
-    fn asked(&self, name: &Arc<str>) -> Asked {
-        Asked {
+    fn lookup_request(&self, name: &Arc<str>) -> LookupRequest {
+        LookupRequest {
             name: Arc::clone(name),
             is_absolute: !self.0.grants.is_written(&Host::Name(Arc::clone(name))),
             check: self.0.check.clone(),
         }
     }
 
-    fn granted(&self, decision: Result<(), Refusal>) -> Result<(), NoWay> {
+    fn record_if_denied(&self, decision: Result<(), Refusal>) -> Result<(), AddressError> {
         decision.map_err(|refusal| {
-            self.note(refusal.clone());
-            NoWay::Denied(refusal)
+            self.record_denial(refusal.clone());
+            AddressError::Denied(refusal)
         })
     }
 
-    fn trail(&self) -> MutexGuard<'_, Trail> {
-        self.0.trail.lock()
+    fn activity(&self) -> MutexGuard<'_, Activity> {
+        self.0.activity.lock()
     }
 }
 
 /// Why a peer has no address to connect to.
 #[derive(Debug)]
-enum NoWay {
+enum AddressError {
     /// No grant covers it; the refusal was noted.
     Denied(Refusal),
     /// Its name could not be resolved.
     Unresolved(ResolveError),
 }
 
-impl From<ResolveError> for NoWay {
+impl From<ResolveError> for AddressError {
     fn from(error: ResolveError) -> Self {
         Self::Unresolved(error)
     }

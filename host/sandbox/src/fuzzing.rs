@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use serde_json::{Map, Value, json};
 
 use super::egress;
-use super::grants::{self, Channel, Grant, GrantError, Grants, Host, Peer, Resolved};
+use super::grants::{self, Channel, Grant, GrantError, Grants, Host, Peer, ResolvedAddress};
 use super::schema::{Binding, BindingError, Schema};
 use super::symbols::Symbols;
 use vitals_io::trust;
@@ -25,7 +25,7 @@ pub fn reaches(grants: &Grants, channel: Channel, host: &Host, port: u16, addres
     };
     grants.permit(&peer).is_ok()
         && grants
-            .permit_address(&peer, Resolved::elsewhere(address))
+            .permit_address(&peer, ResolvedAddress::assumed_remote(address))
             .is_ok()
 }
 
@@ -52,14 +52,14 @@ pub fn verify(chain: &[Vec<u8>], root: Vec<u8>) -> Verified {
     let chain: Vec<_> = chain.collect();
     let (is_refused, untrusted) = egress::verify(&chain, root.into());
     let shown = chain.iter().take(16).flat_map(|der| {
-        let shown = super::tls::shown(der);
+        let shown = super::tls::describe_certificate(der);
         let texts = [shown.subject, shown.issuer, shown.serial, shown.sha256];
         texts.into_iter().chain(shown.names)
     });
     Verified {
         is_refused,
         untrusted,
-        shown: shown.chain(trust::unprovable(&chain[0])).collect(),
+        shown: shown.chain(trust::weak_key_error(&chain[0])).collect(),
     }
 }
 

@@ -18,7 +18,7 @@ mod refusal;
 mod target;
 
 use self::address::Reach;
-pub(super) use self::address::Resolved;
+pub(super) use self::address::ResolvedAddress;
 pub use self::allow_key::AllowKey;
 pub use self::error::{EntryError, GrantError};
 pub use self::grant::{Grant, Origin};
@@ -86,7 +86,9 @@ impl Grants {
     /// [`Grants::permit_address`] is the other, for each address that it leads to.
     pub(super) fn permit(&self, peer: &Peer) -> Result<(), Refusal> {
         match peer.host {
-            Host::Address(address) => self.permit_address(peer, Resolved::elsewhere(address)),
+            Host::Address(address) => {
+                self.permit_address(peer, ResolvedAddress::assumed_remote(address))
+            }
             Host::Name(_)
                 if self
                     .patterns(peer)
@@ -99,7 +101,11 @@ impl Grants {
     }
 
     /// Decides on an address that `peer`, already permitted, leads to or is.
-    pub(super) fn permit_address(&self, peer: &Peer, resolved: Resolved) -> Result<(), Refusal> {
+    pub(super) fn permit_address(
+        &self,
+        peer: &Peer,
+        resolved: ResolvedAddress,
+    ) -> Result<(), Refusal> {
         let literal = Host::Address(resolved.address);
         let reach = resolved.reach();
         let granted = self.patterns(peer).any(|granted| match granted {
@@ -124,7 +130,7 @@ impl Grants {
 
     /// Decides whether a guest may look up a name. Grants of `tcp` and `udp` allow it, so that a
     /// guest can use its sockets; those of `http` and `tls` do not, because there the host resolves.
-    pub(super) fn permit_look_up(&self, name: &Host) -> Result<(), Refusal> {
+    pub(super) fn permit_lookup(&self, name: &Host) -> Result<(), Refusal> {
         if self.names(name) || self.sockets(name).next().is_some() {
             return Ok(());
         }
@@ -133,7 +139,11 @@ impl Grants {
 
     /// Decides whether the answer to a look-up that was permitted may show an address: any for a
     /// granted name, else those that a granted port may be reached at.
-    pub(super) fn permit_answer(&self, name: &Host, resolved: Resolved) -> Result<(), Refusal> {
+    pub(super) fn permit_answer(
+        &self,
+        name: &Host,
+        resolved: ResolvedAddress,
+    ) -> Result<(), Refusal> {
         if self.names(name) {
             return Ok(());
         }

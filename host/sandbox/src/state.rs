@@ -83,7 +83,7 @@ impl State {
     pub(super) fn new_sockets(&mut self) -> NewSockets<'_> {
         NewSockets {
             egress: &self.egress,
-            stock: WasiSocketsCtxView {
+            inner: WasiSocketsCtxView {
                 ctx: self.wasi.sockets(),
                 table: &mut self.table,
             },

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-pub(super) use self::certificate::shown;
+pub(super) use self::certificate::describe_certificate;
 #[expect(
     unreachable_pub,
     reason = "the bindings of the contract name it where `pub(super)` can't follow"
 )]
 pub use self::connection::Connection;
 use super::contract::{Handshake, TlsError};
-use super::egress::Unreached;
+use super::egress::DialError;
 use super::grants::{Channel, HostError, Peer, parse_host};
 use super::state::State;
 use vitals_model::Text;
@@ -28,12 +28,12 @@ impl State {
     ///
     /// The run's end is told by whoever ends the run. A moment later it is told here too, so that no
     /// wait is without an end of its own.
-    pub(super) fn until(&self, timeout_ms: u32) -> Instant {
+    pub(super) fn deadline_after(&self, timeout_ms: u32) -> Instant {
         let asked = Instant::now() + Duration::from_millis(timeout_ms.into());
         if asked < self.deadline {
             asked
         } else {
-            self.deadline + AFTER_THE_RUN
+            self.deadline + GRACE_AFTER_RUN
         }
     }
 }
@@ -46,8 +46,8 @@ impl State {
         port: u16,
         timeout_ms: u32,
     ) -> Result<Connection, TlsError> {
-        let until = self.until(timeout_ms);
-        let stream = self.egress.dial(&peer(host, port)?, until).await?;
+        let deadline = self.deadline_after(timeout_ms);
+        let stream = self.egress.dial(&peer(host, port)?, deadline).await?;
         Ok(Connection::new(stream))
     }
 
@@ -59,21 +59,21 @@ impl State {
         verify: bool,
         timeout_ms: u32,
     ) -> wasmtime::Result<Result<Handshake, TlsError>> {
-        let until = self.until(timeout_ms);
+        let deadline = self.deadline_after(timeout_ms);
         let connection = self.table.get_mut(connection)?;
         let host = match parse_host(server_name) {
             Ok(host) => host,
-            Err(error) => return Ok(Err(no_host(server_name, error))),
+            Err(error) => return Ok(Err(host_error(server_name, error))),
         };
-        let shaken = connection.start_tls(&self.egress, &host, verify, until);
-        Ok(shaken.await)
+        let session = connection.start_tls(&self.egress, &host, verify, deadline);
+        Ok(session.await)
     }
 }
 
 fn peer(host: &str, port: u16) -> Result<Peer, TlsError> {
-    let named = parse_host(host).map_err(|error| no_host(host, error))?;
+    let named = parse_host(host).map_err(|error| host_error(host, error))?;
     if port == 0 {
-        return Err(no_host(&format!("{host}:0"), HostError::Port));
+        return Err(host_error(&format!("{host}:0"), HostError::Port));
     }
     Ok(Peer {
         channel: Channel::Tls,
@@ -82,23 +82,23 @@ fn peer(host: &str, port: u16) -> Result<Peer, TlsError> {
     })
 }
 
-fn no_host(text: &str, error: HostError) -> TlsError {
+fn host_error(text: &str, error: HostError) -> TlsError {
     let shown = Text::line(text, SHOWN_BYTES);
     TlsError::Failed(format!("`{shown}` cannot be used: {error}"))
 }
 
-impl From<Unreached> for TlsError {
-    fn from(unreached: Unreached) -> Self {
-        match unreached {
-            Unreached::Denied(why) => Self::Denied(why),
-            Unreached::Timeout => Self::Timeout,
-            Unreached::Closed => Self::Closed,
-            Unreached::Failed(why) => Self::Failed(why),
+impl From<DialError> for TlsError {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Denied(why) => Self::Denied(why),
+            DialError::Timeout => Self::Timeout,
+            DialError::Closed => Self::Closed,
+            DialError::Failed(why) => Self::Failed(why),
         }
     }
 }
 
 /// How long after its run a wait ends by itself.
-const AFTER_THE_RUN: Duration = Duration::from_secs(1);
+const GRACE_AFTER_RUN: Duration = Duration::from_secs(1);
 /// How much of a name that is none is shown.
 const SHOWN_BYTES: usize = 256;

@@ -41,7 +41,7 @@ impl From<ChainError> for Error {
 }
 
 /// Whether a chain, the server's own certificate first, is small enough to be verified.
-pub fn hold_to_bounds(
+pub fn check_size(
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
 ) -> Result<(), ChainError> {
@@ -64,9 +64,9 @@ pub fn verify(
     roots: &RootCertStore,
     now: UnixTime,
 ) -> Result<(), Error> {
-    hold_to_bounds(leaf, intermediates)?;
+    check_size(leaf, intermediates)?;
     let parsed = ParsedCertificate::try_from(leaf)?;
-    if !is_searchable(leaf, intermediates) {
+    if !is_search_bounded(leaf, intermediates) {
         return Err(ChainError::Steps.into());
     }
     verify_server_cert_signed_by_trust_anchor(
@@ -83,30 +83,34 @@ pub fn verify(
 ///
 /// It takes as many steps here as it does in the verifier where every certificate may issue others,
 /// and none leads to a root.
-fn is_searchable(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> bool {
+fn is_search_bounded(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> bool {
     // What the verifier can't parse it passes over.
     let parsable = |der: &&CertificateDer<'_>| ParsedCertificate::try_from(*der).is_ok();
     let links = intermediates.iter().filter(parsable).map(Link::of);
     let links: Vec<Link<'_>> = links.collect();
-    let mut left = MAX_STEPS;
-    search(&mut vec![&Link::of(leaf)], &links, &mut left)
+    let mut remaining = MAX_STEPS;
+    count_steps(&mut vec![&Link::of(leaf)], &links, &mut remaining)
 }
 
-fn search<'a>(path: &mut Vec<&'a Link<'a>>, links: &'a [Link<'a>], left: &mut u32) -> bool {
+fn count_steps<'a>(
+    path: &mut Vec<&'a Link<'a>>,
+    links: &'a [Link<'a>],
+    remaining: &mut u32,
+) -> bool {
     for link in links {
         let is_next = path.last().is_some_and(|last| last.may_be_issued_by(link));
         if !is_next || path.iter().any(|other| other.is(link)) {
             continue;
         }
-        let Some(fewer) = left.checked_sub(1) else {
+        let Some(fewer) = remaining.checked_sub(1) else {
             return false;
         };
-        *left = fewer;
+        *remaining = fewer;
         if path.len() <= MAX_INTERMEDIATES {
             path.push(link);
-            let is_searchable = search(path, links, left);
+            let is_search_bounded = count_steps(path, links, remaining);
             path.pop();
-            if !is_searchable {
+            if !is_search_bounded {
                 return false;
             }
         }
@@ -217,7 +221,7 @@ mod tests {
         let mut copied = vec![linked("leaf", "x")];
         copied.extend(vec![linked("x", "x"); 10]);
         copied.extend(vec![CertificateDer::from(&b"none"[..]); 5]);
-        assert!(is_searchable(&copied[0], &copied[1..]));
+        assert!(is_search_bounded(&copied[0], &copied[1..]));
         // As many as servers send where authorities have signed each other.
         let mut crossed = vec![linked("leaf", "a")];
         for (subject, issuer) in [
@@ -230,7 +234,7 @@ mod tests {
         ] {
             crossed.push(linked(subject, issuer));
         }
-        assert!(is_searchable(&crossed[0], &crossed[1..]));
+        assert!(is_search_bounded(&crossed[0], &crossed[1..]));
     }
 
     #[test]
@@ -241,15 +245,15 @@ mod tests {
             let (subject, issuer) = (layer.to_string(), (layer + 1).to_string());
             layers.extend((0..2).map(|_| linked(&subject, &issuer)));
         }
-        assert!(is_searchable(&layers[0], &layers[1..]));
+        assert!(is_search_bounded(&layers[0], &layers[1..]));
         layers.push(linked("6", "7"));
-        assert!(!is_searchable(&layers[0], &layers[1..]));
+        assert!(!is_search_bounded(&layers[0], &layers[1..]));
     }
 
     #[test]
     fn a_chain_is_held_to_its_bounds() {
         let one = CertificateDer::from(vec![0; MAX_BYTES / 2]);
-        let held = |rest: &[CertificateDer<'_>]| hold_to_bounds(&one, rest);
+        let held = |rest: &[CertificateDer<'_>]| check_size(&one, rest);
         assert_eq!(held(std::slice::from_ref(&one)), Ok(()));
         assert_eq!(
             held(&[one.clone(), CertificateDer::from(vec![0])]),
@@ -257,10 +261,10 @@ mod tests {
         );
         let small = CertificateDer::from(vec![0]);
         let mut many = vec![small.clone(); MAX_CERTIFICATES - 1];
-        assert_eq!(hold_to_bounds(&small, &many), Ok(()));
+        assert_eq!(check_size(&small, &many), Ok(()));
         many.push(small.clone());
         assert_eq!(
-            hold_to_bounds(&small, &many),
+            check_size(&small, &many),
             Err(ChainError::Certificates(MAX_CERTIFICATES + 1))
         );
     }

@@ -51,7 +51,7 @@ impl Roots {
     }
 
     /// Whether they are the same set in memory.
-    pub fn is(&self, other: &Self) -> bool {
+    pub fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
@@ -71,7 +71,7 @@ impl Roots {
 
     /// Reads them now, which takes as long as `wait` does: for tests.
     #[doc(hidden)]
-    pub fn read_slowly(&self, wait: impl FnOnce()) {
+    pub fn read_with_delay(&self, wait: impl FnOnce()) {
         self.0.client.get_or_init(|| {
             wait();
             self.0.make_client()
@@ -96,14 +96,14 @@ impl RootSet {
     fn make_client(&self) -> Client {
         let mut store = RootCertStore::empty();
         if self.system {
-            let found = rustls_native_certs::load_native_certs();
-            for error in &found.errors {
+            let parsed = rustls_native_certs::load_native_certs();
+            for error in &parsed.errors {
                 tracing::warn!(
                     error = error.to_string(),
                     "some of the machine's root certificates cannot be read"
                 );
             }
-            store.add_parsable_certificates(found.certs);
+            store.add_parsable_certificates(parsed.certs);
         }
         store.add_parsable_certificates(self.certificates.iter().cloned());
         Client::new(store)
@@ -118,7 +118,9 @@ impl Client {
             .with_safe_default_protocol_versions()
             .expect("ring has what TLS 1.2 and 1.3 need")
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier::complete(Arc::clone(&roots))))
+            .with_custom_certificate_verifier(Arc::new(Verifier::with_chain_check(Arc::clone(
+                &roots,
+            ))))
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
@@ -211,26 +213,26 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
         path: path.to_owned(),
         reason,
     };
-    let pem = regular_file::read(path, LARGEST_PEM).map_err(|error| RootsError::Read {
+    let pem = regular_file::read(path, MAX_PEM_BYTES).map_err(|error| RootsError::Read {
         path: path.to_owned(),
         source: match error {
             ReadError::Io(error) => error,
             error => io::Error::other(error),
         },
     })?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let found = found.map_err(|error| content(error.to_string()))?;
-    if found.is_empty() {
+    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let parsed = parsed.map_err(|error| content(error.to_string()))?;
+    if parsed.is_empty() {
         return Err(content("it holds no certificate".to_owned()));
     }
     let mut store = RootCertStore::empty();
-    for certificate in &found {
+    for certificate in &parsed {
         store
             .add(certificate.clone())
             .map_err(|error| content(error.to_string()))?;
     }
-    Ok(found)
+    Ok(parsed)
 }
 
 /// What a file of trusted roots may come to.
-const LARGEST_PEM: u64 = 16 << 20;
+const MAX_PEM_BYTES: u64 = 16 << 20;

@@ -89,12 +89,12 @@ fn an_entry_that_is_no_file_of_ours_is_removed() {
     let cache = cache(dir.path(), "one", 1000).unwrap();
     keep(&cache, "a", b"code of a");
     let path = path(&cache, "a");
-    let elsewhere = dir.path().join("elsewhere");
-    fs::rename(&path, &elsewhere).unwrap();
-    symlink(&elsewhere, &path).unwrap();
+    let assumed_remote = dir.path().join("elsewhere");
+    fs::rename(&path, &assumed_remote).unwrap();
+    symlink(&assumed_remote, &path).unwrap();
     assert_eq!(kept(&cache, "a"), None, "a symbolic link");
     assert!(fs::symlink_metadata(&path).is_err());
-    assert!(elsewhere.exists(), "what it led to is left alone");
+    assert!(assumed_remote.exists(), "what it led to is left alone");
 
     keep(&cache, "a", b"code of a");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();

@@ -18,16 +18,16 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub(crate) struct BudgetedStream<S> {
     stream: S,
-    left: usize,
-    received: Received,
-    opening: Vec<u8>,
+    budget: usize,
+    received: ByteCounter,
+    first_bytes: Vec<u8>,
 }
 
 /// How many bytes a stream has read so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Received(Arc<AtomicU64>);
+pub(super) struct ByteCounter(Arc<AtomicU64>);
 
-impl Received {
+impl ByteCounter {
     pub(super) fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -37,33 +37,33 @@ impl<S> BudgetedStream<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
-            left: BUDGET_BYTES,
-            received: Received::default(),
-            opening: Vec::new(),
+            budget: BUDGET_BYTES,
+            received: ByteCounter::default(),
+            first_bytes: Vec::new(),
         }
     }
 
     /// What counts the bytes that it reads, wherever the stream goes.
-    pub(super) fn received(&self) -> Received {
+    pub(super) fn received(&self) -> ByteCounter {
         self.received.clone()
     }
 
     /// The first bytes that came, at most 64.
-    pub(super) fn opening(&self) -> &[u8] {
-        &self.opening
+    pub(super) fn first_bytes(&self) -> &[u8] {
+        &self.first_bytes
     }
 
-    fn is_spent(&mut self, context: &Context<'_>) -> bool {
-        let is_spent = self.left == 0;
-        if is_spent {
-            self.left = BUDGET_BYTES;
+    fn should_yield(&mut self, context: &Context<'_>) -> bool {
+        let should_yield = self.budget == 0;
+        if should_yield {
+            self.budget = BUDGET_BYTES;
             context.waker().wake_by_ref();
         }
-        is_spent
+        should_yield
     }
 
-    fn spend(&mut self, bytes: usize) {
-        self.left = self.left.saturating_sub(bytes.max(OPERATION_BYTES));
+    fn charge(&mut self, bytes: usize) {
+        self.budget = self.budget.saturating_sub(bytes.max(OPERATION_BYTES));
     }
 }
 
@@ -80,21 +80,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for BudgetedStream<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.is_spent(context) {
+        if self.should_yield(context) {
             return Poll::Pending;
         }
-        let most = self.left.min(buffer.remaining());
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+        let max = self.budget.min(buffer.remaining());
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(max));
         let ready = Pin::new(&mut self.stream).poll_read(context, &mut part);
-        let came = part.filled();
-        let count = came.len();
-        if self.opening.is_empty() {
-            self.opening.extend(came.iter().take(OPENING_BYTES));
+        let filled = part.filled();
+        let count = filled.len();
+        if self.first_bytes.is_empty() {
+            self.first_bytes.extend(filled.iter().take(MAX_FIRST_BYTES));
         }
         buffer.advance(count);
         match ready {
-            Poll::Ready(_) => self.spend(count),
-            Poll::Pending => self.left = BUDGET_BYTES,
+            Poll::Ready(_) => self.charge(count),
+            Poll::Pending => self.budget = BUDGET_BYTES,
         }
         self.received.0.fetch_add(count as u64, Ordering::Relaxed);
         ready
@@ -107,13 +107,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BudgetedStream<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.is_spent(context) {
+        if self.should_yield(context) {
             return Poll::Pending;
         }
         let ready = Pin::new(&mut self.stream).poll_write(context, bytes);
         match &ready {
-            Poll::Ready(count) => self.spend(*count.as_ref().unwrap_or(&0)),
-            Poll::Pending => self.left = BUDGET_BYTES,
+            Poll::Ready(count) => self.charge(*count.as_ref().unwrap_or(&0)),
+            Poll::Pending => self.budget = BUDGET_BYTES,
         }
         ready
     }
@@ -133,7 +133,7 @@ const BUDGET_BYTES: usize = 4 << 10;
 /// What a read or a write costs at least.
 const OPERATION_BYTES: usize = 512;
 /// Enough to recognise another protocol by.
-const OPENING_BYTES: usize = 64;
+const MAX_FIRST_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -183,14 +183,14 @@ mod tests {
         let rest = 10_000 - 2 * BUDGET_BYTES;
         assert_eq!(until_pending(&mut ours, 1000).await.0, rest);
         assert_eq!(ours.received().bytes(), 10_000);
-        assert_eq!(ours.opening(), [7; OPENING_BYTES]);
+        assert_eq!(ours.first_bytes(), [7; MAX_FIRST_BYTES]);
     }
 
     #[tokio::test]
     async fn reads_count_however_little_they_bring() {
         let (mut ours, _theirs) = stream(&[7; 100]).await;
-        let most = BUDGET_BYTES / OPERATION_BYTES;
-        assert_eq!(until_pending(&mut ours, 1).await, (most, most));
-        assert_eq!(until_pending(&mut ours, 1).await, (most, most));
+        let max = BUDGET_BYTES / OPERATION_BYTES;
+        assert_eq!(until_pending(&mut ours, 1).await, (max, max));
+        assert_eq!(until_pending(&mut ours, 1).await, (max, max));
     }
 }

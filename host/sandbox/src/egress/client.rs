@@ -24,10 +24,10 @@ use wasmtime_wasi_http::{
 use super::body::BoundedBody;
 use super::budgeted::BudgetedStream;
 use super::connect::connect;
-use super::fault::{HEADER_BYTES, fault, head_too_large, internal};
+use super::http_error::{MAX_HEAD_BYTES, from_hyper, head_too_large, internal};
 use super::resolver::ResolveError;
-use super::tls::{Purpose, Unshaken};
-use super::{Egress, NoWay, tls};
+use super::tls::{HandshakeError, Purpose};
+use super::{AddressError, Egress, tls};
 use crate::grants::{Channel, Peer};
 
 impl WasiHttpHooks for Egress {
@@ -66,52 +66,53 @@ impl Egress {
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<OpenResponse, Error> {
-        let peer = peer(request.uri())?;
-        self.granted(self.0.grants.permit(&peer)).map_err(no_way)?;
-        let request = on_the_wire(request, &peer)?;
+        let peer = parse_peer(request.uri())?;
+        self.record_if_denied(self.0.grants.permit(&peer))
+            .map_err(address_error)?;
+        let request = wire_request(request, &peer)?;
         let stream = self
-            .open(&peer, self.until(options.connect_timeout))
+            .connect_peer(&peer, self.deadline_for(options.connect_timeout))
             .await?;
         let received = stream.received();
 
         let mut builder = http1::Builder::new();
-        builder.max_buf_size(HEADER_BYTES);
+        builder.max_buf_size(MAX_HEAD_BYTES);
         let (mut sender, connection) = builder
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| fault(&error))?;
+            .map_err(|error| from_hyper(&error))?;
         let mut connection = Some(connection);
-        let answered_by = self.until(options.first_byte_timeout);
+        let first_byte_deadline = self.deadline_for(options.first_byte_timeout);
         let mut sending = std::pin::pin!(sender.send_request(request));
-        let answer = poll_fn(|context| {
+        let response = poll_fn(|context| {
             if let Poll::Ready(response) = sending.as_mut().poll(context) {
-                return Poll::Ready(response.map_err(|error| fault(&error)));
+                return Poll::Ready(response.map_err(|error| from_hyper(&error)));
             }
-            if let Some(working) = &mut connection {
-                let ended = Pin::new(working).poll(context);
+            if let Some(pending_connection) = &mut connection {
+                let ended = Pin::new(pending_connection).poll(context);
                 // The connection can end with the response in hand.
                 if let Poll::Ready(ended) = ended {
                     connection = None;
-                    ended.map_err(|error| fault(&error))?;
+                    ended.map_err(|error| from_hyper(&error))?;
                 }
             }
             match sending.as_mut().poll(context) {
-                Poll::Ready(response) => Poll::Ready(response.map_err(|error| fault(&error))),
+                Poll::Ready(response) => Poll::Ready(response.map_err(|error| from_hyper(&error))),
                 // All that came belongs to the head, or to informational ones before it.
-                Poll::Pending if received.bytes() > HEADER_BYTES as u64 => {
+                Poll::Pending if received.bytes() > MAX_HEAD_BYTES as u64 => {
                     Poll::Ready(Err(head_too_large()))
                 }
                 Poll::Pending => Poll::Pending,
             }
         });
-        let response = match timeout_at(answered_by.into(), answer).await {
+        let response = match timeout_at(first_byte_deadline.into(), response).await {
             Ok(response) => response?,
             Err(_) => return Err(Error::HttpResponseTimeout),
         };
 
-        let patience = self.until(options.between_bytes_timeout) - Instant::now();
+        let idle_timeout = self.deadline_for(options.between_bytes_timeout) - Instant::now();
         let response = response.map(|body| {
-            BoundedBody::new(body, self.0.http_body, patience, self.0.deadline).boxed_unsync()
+            BoundedBody::new(body, self.0.http_body, idle_timeout, self.0.deadline).boxed_unsync()
         });
         let work = async move {
             // What goes wrong here, the body tells.
@@ -124,26 +125,30 @@ impl Egress {
     }
 
     /// A connection to a granted peer, with TLS where the scheme asks for it.
-    async fn open(
+    async fn connect_peer(
         &self,
         peer: &Peer,
-        until: Instant,
+        deadline: Instant,
     ) -> Result<BudgetedStream<Box<dyn Stream>>, Error> {
         // Before the look-up, which costs the host something too.
-        if !self.spend_connection() {
+        if !self.take_connection() {
             return Err(Error::ConnectionLimitReached);
         }
-        let addresses = self.addresses(peer, until).await.map_err(no_way)?;
-        let stream = connect(&addresses, until)
+        let addresses = self
+            .addresses(peer, deadline)
             .await
-            .map_err(|error| unconnected(&error))?;
-        self.permit_connected(peer, &stream).map_err(no_way)?;
+            .map_err(address_error)?;
+        let stream = connect(&addresses, deadline)
+            .await
+            .map_err(|error| connect_error(&error))?;
+        self.permit_connected(peer, &stream)
+            .map_err(address_error)?;
         let stream: Box<dyn Stream> = match peer.channel {
             Channel::Https => {
-                let shaken = self
-                    .shake_hands(stream, &peer.host, Purpose::Https, until)
+                let session = self
+                    .tls_handshake(stream, &peer.host, Purpose::Https, deadline)
                     .await;
-                Box::new(shaken.map_err(unshaken)?.stream)
+                Box::new(session.map_err(handshake_error)?.stream)
             }
             _ => Box::new(stream),
         };
@@ -152,10 +157,14 @@ impl Egress {
 
     /// When a timeout that the guest wished for has passed: after 1 ms at the earliest, and not
     /// after its run.
-    fn until(&self, wish: Option<Duration>) -> Instant {
+    fn deadline_for(&self, timeout: Option<Duration>) -> Instant {
         let now = Instant::now();
-        let left = self.0.deadline.saturating_duration_since(now).max(SHORTEST);
-        now + wish.unwrap_or(left).clamp(SHORTEST, left)
+        let left = self
+            .0
+            .deadline
+            .saturating_duration_since(now)
+            .max(MIN_TIMEOUT);
+        now + timeout.unwrap_or(left).clamp(MIN_TIMEOUT, left)
     }
 }
 
@@ -165,7 +174,7 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Whom a URI means. A user before the host is refused: it is where a host can be mistaken.
-fn peer(uri: &Uri) -> Result<Peer, Error> {
+fn parse_peer(uri: &Uri) -> Result<Peer, Error> {
     let channel = match uri.scheme() {
         Some(scheme) if *scheme == Scheme::HTTP => Channel::Http,
         Some(scheme) if *scheme == Scheme::HTTPS => Channel::Https,
@@ -177,7 +186,7 @@ fn peer(uri: &Uri) -> Result<Peer, Error> {
 
 /// The request as it is sent: the target is a path, whatever form the guest gave it, the `host` is
 /// the one that was decided on, and headers that belong to the connection are the client's.
-fn on_the_wire(request: Request<WasiBody>, peer: &Peer) -> Result<Request<WasiBody>, Error> {
+fn wire_request(request: Request<WasiBody>, peer: &Peer) -> Result<Request<WasiBody>, Error> {
     let (mut parts, body) = request.into_parts();
     // In whatever case: a server that is lenient about it would open a tunnel.
     if parts.method.as_str().eq_ignore_ascii_case("CONNECT") {
@@ -209,11 +218,11 @@ fn authority(peer: &Peer) -> String {
 }
 
 /// Why there is no address to connect to, as `wasi:http` says it.
-fn no_way(no_way: NoWay) -> Error {
-    match no_way {
-        NoWay::Denied(_) => Error::HttpRequestDenied,
-        NoWay::Unresolved(ResolveError::Timeout) => Error::DnsTimeout,
-        NoWay::Unresolved(ResolveError::Failed(reason)) => Error::DnsError {
+fn address_error(address_error: AddressError) -> Error {
+    match address_error {
+        AddressError::Denied(_) => Error::HttpRequestDenied,
+        AddressError::Unresolved(ResolveError::Timeout) => Error::DnsTimeout,
+        AddressError::Unresolved(ResolveError::Failed(reason)) => Error::DnsError {
             rcode: Some(reason),
             info_code: None,
         },
@@ -221,7 +230,7 @@ fn no_way(no_way: NoWay) -> Error {
 }
 
 /// Why there is no connection, as `wasi:http` says it.
-fn unconnected(error: &io::Error) -> Error {
+fn connect_error(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
         io::ErrorKind::TimedOut => Error::ConnectionTimeout,
@@ -237,20 +246,20 @@ fn unconnected(error: &io::Error) -> Error {
 }
 
 /// Why a connection does not speak TLS, as `wasi:http` says it.
-fn unshaken(unshaken: Unshaken) -> Error {
-    match unshaken {
-        Unshaken::Timeout => Error::ConnectionTimeout,
-        Unshaken::Closed => Error::ConnectionTerminated,
-        Unshaken::Failed(words)
-        | Unshaken::Protocol(
+fn handshake_error(handshake_error: HandshakeError) -> Error {
+    match handshake_error {
+        HandshakeError::Timeout => Error::ConnectionTimeout,
+        HandshakeError::Closed => Error::ConnectionTerminated,
+        HandshakeError::Failed(text)
+        | HandshakeError::Protocol(
             rustls::Error::InvalidCertificate(_) | rustls::Error::Other(_),
-            words,
-        ) => Error::InternalError(Some(words)),
-        Unshaken::Protocol(error, _) => tls::fault(&error),
+            text,
+        ) => Error::InternalError(Some(text)),
+        HandshakeError::Protocol(error, _) => tls::http_error(&error),
     }
 }
 
 /// The shortest timeout that a guest can set.
-const SHORTEST: Duration = Duration::from_millis(1);
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 /// How much of a request's body a guest hands over at once.
 pub(super) const CHUNK_BYTES: usize = 64 << 10;

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::time::timeout_at;
 
-use super::machine;
-use super::resolver::{Asked, ResolveError, Resolver, Source};
-use crate::grants::Resolved;
+use super::local_address;
+use super::resolver::{LookupRequest, ResolveError, Resolver, Source};
+use crate::grants::ResolvedAddress;
 use vitals_io::blocking_pool::{BlockingPool, Work};
 use vitals_io::trust::{RootFiles, Roots, RootsError, SharedRoots};
 use vitals_model::Root;
@@ -20,7 +20,7 @@ use vitals_model::Root;
 pub(crate) struct Network {
     resolver: Resolver,
     /// Whether an address is one of this machine's own.
-    is_own: fn(IpAddr) -> bool,
+    is_local: fn(IpAddr) -> bool,
     roots: Roots,
     shared: Mutex<SharedRoots>,
     certificates: BlockingPool,
@@ -33,7 +33,7 @@ impl Network {
         let mut shared = SharedRoots::default();
         Ok(Self {
             resolver: Resolver::new(Source::System),
-            is_own: machine::is_own,
+            is_local: local_address::is_local,
             roots: shared.of(RootFiles::read(roots)?),
             shared: Mutex::new(shared),
             certificates: BlockingPool::new(Work::Certificates),
@@ -59,22 +59,22 @@ impl Network {
         &self.certificates
     }
 
-    /// Resolves a name in at most 10 seconds, and never later than `until`. The kernel says of each
+    /// Resolves a name in at most 10 seconds, and never later than `deadline`. The kernel says of each
     /// address whether it is this machine's.
     pub(super) async fn resolve(
         &self,
-        asked: Asked,
-        until: Instant,
-    ) -> Result<Vec<Resolved>, ResolveError> {
-        let until = until.min(Instant::now() + LOOK_UP_TIME);
-        let answer = timeout_at(until.into(), self.resolver.ask(asked)).await;
-        let mut found = answer.map_err(|_| ResolveError::Timeout)??;
-        found.truncate(MAX_ADDRESSES);
-        if found.is_empty() {
+        lookup_request: LookupRequest,
+        deadline: Instant,
+    ) -> Result<Vec<ResolvedAddress>, ResolveError> {
+        let deadline = deadline.min(Instant::now() + LOOKUP_TIMEOUT);
+        let answer = timeout_at(deadline.into(), self.resolver.resolve(lookup_request)).await;
+        let mut addresses = answer.map_err(|_| ResolveError::Timeout)??;
+        addresses.truncate(MAX_ADDRESSES);
+        if addresses.is_empty() {
             return Err(ResolveError::Failed("the name has no address".to_owned()));
         }
-        let resolved = |address| Resolved::new(address, self.is_own);
-        Ok(found.into_iter().map(resolved).collect())
+        let resolved = |address| ResolvedAddress::new(address, self.is_local);
+        Ok(addresses.into_iter().map(resolved).collect())
     }
 }
 
@@ -89,7 +89,7 @@ impl fmt::Debug for Network {
 #[cfg(test)]
 impl Network {
     /// A network that knows the names of a list and no others.
-    pub(super) fn of_names(roots: &[Root], names: &[(&'static str, &[&str])]) -> Self {
+    pub(super) fn with_names(roots: &[Root], names: &[(&'static str, &[&str])]) -> Self {
         let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
         let list = names
             .iter()
@@ -102,20 +102,20 @@ impl Network {
     }
 
     /// One that takes no address for this machine's.
-    pub(super) fn blind(self) -> Self {
+    pub(super) fn without_local_check(self) -> Self {
         Self {
-            is_own: |_| false,
+            is_local: |_| false,
             ..self
         }
     }
 
     /// How many questions were put to the list.
-    pub(super) fn look_ups(&self) -> usize {
-        self.resolver.asked()
+    pub(super) fn lookups(&self) -> usize {
+        self.resolver.query_count()
     }
 }
 
 /// The longest that anybody waits for one.
-const LOOK_UP_TIME: Duration = Duration::from_secs(10);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Addresses of one name that are looked at.
 const MAX_ADDRESSES: usize = 64;

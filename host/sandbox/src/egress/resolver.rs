@@ -20,7 +20,7 @@ use vitals_model::CheckName;
 
 /// A name to look up.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct LookupRequest {
     /// The name in canonical form.
     pub(super) name: Arc<str>,
     /// Whether it is this very name, to which the machine's search domains add nothing.
@@ -39,43 +39,43 @@ pub(super) enum ResolveError {
 }
 
 /// The addresses of a name, or why there are none.
-pub(super) type Answer = Result<Vec<IpAddr>, ResolveError>;
+pub(super) type LookupResult = Result<Vec<IpAddr>, ResolveError>;
 
 /// The threads that ask. Cheap to clone; they end by themselves when there is nothing to ask.
 #[derive(Clone)]
-pub(super) struct Resolver(Arc<Shared>);
+pub(super) struct Resolver(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     source: Source,
-    desk: Mutex<Desk>,
+    state: Mutex<QueueState>,
     /// Told when there is a question.
-    news: Condvar,
-    shares: Mutex<HashMap<CheckName, Weak<Semaphore>>>,
+    work_available: Condvar,
+    check_permits: Mutex<HashMap<CheckName, Weak<Semaphore>>>,
 }
 
 /// What is asked, and who does it.
 #[derive(Default)]
-struct Desk {
-    queue: VecDeque<Question>,
+struct QueueState {
+    queue: VecDeque<Query>,
     /// Those that wait for an answer, also to questions that a thread is busy with.
-    asking: HashMap<Question, Asking>,
+    pending: HashMap<Query, PendingQuery>,
     threads: usize,
     idle: usize,
     #[cfg(test)]
-    asked: usize,
+    query_count: usize,
 }
 
 /// What is asked of the system.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Question {
+struct Query {
     name: Arc<str>,
     is_absolute: bool,
 }
 
-struct Asking {
-    waiting: Vec<oneshot::Sender<Answer>>,
+struct PendingQuery {
+    waiters: Vec<oneshot::Sender<LookupResult>>,
     /// The place in the share of the check that asked first.
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// Who knows addresses.
@@ -89,141 +89,140 @@ pub(super) enum Source {
 
 impl Resolver {
     pub(super) fn new(source: Source) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(Inner {
             source,
-            desk: Mutex::default(),
-            news: Condvar::new(),
-            shares: Mutex::default(),
+            state: Mutex::default(),
+            work_available: Condvar::new(),
+            check_permits: Mutex::default(),
         }))
     }
 
     /// Asks for the addresses of a name, as soon as there is a thread for it and the check has a
     /// place left. Whoever does not want to wait that long drops the future; the question goes on.
-    pub(super) async fn ask(&self, asked: Asked) -> Answer {
-        let share = self.share(&asked.check);
-        let question = Question {
-            name: asked.name,
-            is_absolute: asked.is_absolute,
+    pub(super) async fn resolve(&self, request: LookupRequest) -> LookupResult {
+        let permits = self.permits_of(&request.check);
+        let query = Query {
+            name: request.name,
+            is_absolute: request.is_absolute,
         };
-        let joined = self.0.desk().join(&question);
+        let joined = self.0.state().join(&query);
         let answer = if let Some(answer) = joined {
             answer
         } else {
-            let place = share.acquire_owned().await;
-            let place = place.expect("the semaphore is never closed");
-            self.put(question, place)
+            let permit = permits.acquire_owned().await;
+            let permit = permit.expect("the semaphore is never closed");
+            self.enqueue(query, permit)
                 .map_err(|error| ResolveError::Failed(format!("the host has no thread: {error}")))?
         };
-        let gone = || Err(ResolveError::Failed("the look-up was lost".to_owned()));
-        answer.await.unwrap_or_else(|_| gone())
+        let lost = || Err(ResolveError::Failed("the look-up was lost".to_owned()));
+        answer.await.unwrap_or_else(|_| lost())
     }
 
     /// Puts a question to the threads.
-    fn put(
+    fn enqueue(
         &self,
-        question: Question,
-        place: OwnedSemaphorePermit,
-    ) -> io::Result<oneshot::Receiver<Answer>> {
-        let mut desk = self.0.desk();
+        query: Query,
+        permit: OwnedSemaphorePermit,
+    ) -> io::Result<oneshot::Receiver<LookupResult>> {
+        let mut state = self.0.state();
         // It may have been asked while this one waited for its place.
-        if let Some(answer) = desk.join(&question) {
+        if let Some(answer) = state.join(&query) {
             return Ok(answer);
         }
-        let (tell, answer) = oneshot::channel();
-        if desk.idle <= desk.queue.len() && desk.threads < THREADS {
-            let shared = Arc::clone(&self.0);
+        let (sender, answer) = oneshot::channel();
+        if state.idle <= state.queue.len() && state.threads < MAX_THREADS {
+            let inner = Arc::clone(&self.0);
             let thread = thread::Builder::new().name("vitals-resolver".to_owned());
-            match thread.spawn(move || shared.work()) {
-                Ok(_) => desk.threads += 1,
-                Err(error) if desk.threads == 0 => return Err(error),
+            match thread.spawn(move || inner.run_worker()) {
+                Ok(_) => state.threads += 1,
+                Err(error) if state.threads == 0 => return Err(error),
                 // Those that are there will come to it.
                 Err(_) => {}
             }
         }
-        let asking = Asking {
-            waiting: vec![tell],
-            _place: place,
+        let pending = PendingQuery {
+            waiters: vec![sender],
+            _permit: permit,
         };
-        desk.asking.insert(question.clone(), asking);
+        state.pending.insert(query.clone(), pending);
         #[cfg(test)]
         {
-            desk.asked += 1;
+            state.query_count += 1;
         }
-        desk.queue.push_back(question);
-        self.0.news.notify_one();
+        state.queue.push_back(query);
+        self.0.work_available.notify_one();
         Ok(answer)
     }
 
     /// How many questions there were.
     #[cfg(test)]
-    pub(super) fn asked(&self) -> usize {
-        self.0.desk().asked
+    pub(super) fn query_count(&self) -> usize {
+        self.0.state().query_count
     }
 
     /// The places of a check, shared by all its runs.
-    fn share(&self, check: &CheckName) -> Arc<Semaphore> {
-        let mut shares = self.0.shares.lock();
-        if let Some(share) = shares.get(check).and_then(Weak::upgrade) {
-            return share;
+    fn permits_of(&self, check: &CheckName) -> Arc<Semaphore> {
+        let mut check_permits = self.0.check_permits.lock();
+        if let Some(permits) = check_permits.get(check).and_then(Weak::upgrade) {
+            return permits;
         }
-        shares.retain(|_, share| share.strong_count() > 0);
-        let share = Arc::new(Semaphore::new(SHARE));
-        shares.insert(check.clone(), Arc::downgrade(&share));
-        share
+        check_permits.retain(|_, permits| permits.strong_count() > 0);
+        let permits = Arc::new(Semaphore::new(MAX_PER_CHECK));
+        check_permits.insert(check.clone(), Arc::downgrade(&permits));
+        permits
     }
 }
 
-impl Desk {
+impl QueueState {
     /// Waits for the answer to a question that is being asked already.
-    fn join(&mut self, question: &Question) -> Option<oneshot::Receiver<Answer>> {
-        let asking = self.asking.get_mut(question)?;
-        let (tell, answer) = oneshot::channel();
+    fn join(&mut self, query: &Query) -> Option<oneshot::Receiver<LookupResult>> {
+        let pending = self.pending.get_mut(query)?;
+        let (sender, answer) = oneshot::channel();
         // Those that have given up are not kept for as long as the system takes.
-        asking.waiting.retain(|tell| !tell.is_closed());
-        asking.waiting.push(tell);
+        pending.waiters.retain(|sender| !sender.is_closed());
+        pending.waiters.push(sender);
         Some(answer)
     }
 }
 
-impl Shared {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock()
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock()
     }
 
     /// The life of one thread.
-    fn work(&self) {
-        while let Some(question) = self.next() {
-            let answer = catch_unwind(AssertUnwindSafe(|| self.source.ask(&question)));
+    fn run_worker(&self) {
+        while let Some(query) = self.next() {
+            let answer = catch_unwind(AssertUnwindSafe(|| self.source.resolve(&query)));
             let answer = answer.unwrap_or_else(|_| {
                 Err(ResolveError::Failed("the host's resolver panicked".into()))
             });
-            let asking = self.desk().asking.remove(&question);
-            for tell in asking.into_iter().flat_map(|asking| asking.waiting) {
+            let pending = self.state().pending.remove(&query);
+            for sender in pending.into_iter().flat_map(|pending| pending.waiters) {
                 // Whoever has stopped waiting is not told.
-                tell.send(answer.clone()).ok();
+                sender.send(answer.clone()).ok();
             }
         }
     }
 
     /// The next question that somebody still waits for. Nothing where the thread is to end.
-    fn next(&self) -> Option<Question> {
-        let mut desk = self.desk();
+    fn next(&self) -> Option<Query> {
+        let mut state = self.state();
         loop {
-            while let Some(question) = desk.queue.pop_front() {
-                let is_wanted = desk
-                    .asking
-                    .get(&question)
-                    .is_some_and(|asking| asking.waiting.iter().any(|tell| !tell.is_closed()));
+            while let Some(query) = state.queue.pop_front() {
+                let is_wanted = state.pending.get(&query).is_some_and(|pending| {
+                    pending.waiters.iter().any(|sender| !sender.is_closed())
+                });
                 if is_wanted {
-                    return Some(question);
+                    return Some(query);
                 }
-                desk.asking.remove(&question);
+                state.pending.remove(&query);
             }
-            desk.idle += 1;
-            let waited = self.news.wait_for(&mut desk, PATIENCE);
-            desk.idle -= 1;
-            if waited.timed_out() && desk.queue.is_empty() {
-                desk.threads -= 1;
+            state.idle += 1;
+            let waited = self.work_available.wait_for(&mut state, IDLE_TIMEOUT);
+            state.idle -= 1;
+            if waited.timed_out() && state.queue.is_empty() {
+                state.threads -= 1;
                 return None;
             }
         }
@@ -231,13 +230,13 @@ impl Shared {
 }
 
 impl Source {
-    fn ask(&self, question: &Question) -> Answer {
+    fn resolve(&self, query: &Query) -> LookupResult {
         match self {
             Self::System => {
-                let name = if question.is_absolute {
-                    format!("{}.", question.name)
+                let name = if query.is_absolute {
+                    format!("{}.", query.name)
                 } else {
-                    question.name.to_string()
+                    query.name.to_string()
                 };
                 match (name.as_str(), 0).to_socket_addrs() {
                     Ok(found) => Ok(found.map(|address| address.ip().to_canonical()).collect()),
@@ -249,7 +248,7 @@ impl Source {
                 }
             }
             #[cfg(test)]
-            Self::List(list) => match list.iter().find(|(known, _)| *known == &*question.name) {
+            Self::List(list) => match list.iter().find(|(known, _)| *known == &*query.name) {
                 Some((_, addresses)) if addresses.is_empty() => loop {
                     thread::park();
                 },
@@ -261,12 +260,12 @@ impl Source {
 }
 
 /// Questions at a time.
-const THREADS: usize = 64;
+const MAX_THREADS: usize = 64;
 /// Questions of one check at a time, those that its ended runs left behind included. Sixteen checks
 /// whose names nobody answers would have to come together to leave no thread for others.
-const SHARE: usize = 4;
+const MAX_PER_CHECK: usize = 4;
 /// How long a thread waits for a question before it ends.
-const PATIENCE: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -274,8 +273,8 @@ mod tests {
 
     use super::*;
 
-    fn asked(name: &str, check: &str) -> Asked {
-        Asked {
+    fn request(name: &str, check: &str) -> LookupRequest {
+        LookupRequest {
             name: name.into(),
             is_absolute: false,
             check: check.parse().unwrap(),
@@ -290,14 +289,14 @@ mod tests {
 
     /// Asks and gives up while nothing was answered.
     async fn left_behind(resolver: &Resolver, name: &str, check: &str) {
-        let asking = resolver.ask(asked(name, check));
-        let waited = tokio::time::timeout(Duration::from_millis(50), asking).await;
+        let pending = resolver.resolve(request(name, check));
+        let waited = tokio::time::timeout(Duration::from_millis(50), pending).await;
         assert!(waited.is_err(), "{name} was answered");
     }
 
-    async fn answer(resolver: &Resolver, name: &str, check: &str) -> Option<Answer> {
-        let asking = resolver.ask(asked(name, check));
-        tokio::time::timeout(Duration::from_secs(2), asking)
+    async fn answer(resolver: &Resolver, name: &str, check: &str) -> Option<LookupResult> {
+        let pending = resolver.resolve(request(name, check));
+        tokio::time::timeout(Duration::from_secs(2), pending)
             .await
             .ok()
     }
@@ -310,8 +309,8 @@ mod tests {
             left_behind(&resolver, name, "tarpit").await;
         }
         assert_eq!(
-            resolver.0.desk().threads,
-            SHARE,
+            resolver.0.state().threads,
+            MAX_PER_CHECK,
             "the fifth question has no thread"
         );
         assert_eq!(answer(&resolver, "known", "tarpit").await, None);
@@ -325,31 +324,35 @@ mod tests {
         for check in 0..20 {
             left_behind(&resolver, "slow", &format!("check-{check}")).await;
         }
-        let desk = resolver.0.desk();
-        assert_eq!((desk.threads, desk.asking.len()), (1, 1));
+        let state = resolver.0.state();
+        assert_eq!((state.threads, state.pending.len()), (1, 1));
     }
 
     #[tokio::test]
     async fn there_are_only_so_many_threads() {
-        let names: Vec<&'static str> = (0..THREADS + 10)
+        let names: Vec<&'static str> = (0..MAX_THREADS + 10)
             .map(|number| &*Box::leak(format!("silent-{number}").into_boxed_str()))
             .collect();
         let resolver = resolver(Vec::leak(names.clone()));
-        let asking: Vec<_> = names
+        let pending: Vec<_> = names
             .iter()
             .map(|name| {
                 let resolver = resolver.clone();
                 let (name, check) = ((*name).to_owned(), format!("of-{name}"));
-                tokio::spawn(async move { resolver.ask(asked(&name, &check)).await })
+                tokio::spawn(async move { resolver.resolve(request(&name, &check)).await })
             })
             .collect();
-        let until = Instant::now() + Duration::from_secs(10);
-        while resolver.0.desk().queue.len() != 10 {
-            assert!(Instant::now() < until, "{}", resolver.0.desk().queue.len());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while resolver.0.state().queue.len() != 10 {
+            assert!(
+                Instant::now() < deadline,
+                "{}",
+                resolver.0.state().queue.len()
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        assert_eq!(resolver.0.desk().threads, THREADS);
-        for task in asking {
+        assert_eq!(resolver.0.state().threads, MAX_THREADS);
+        for task in pending {
             task.abort();
         }
     }

@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::{SocketError, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView};
 
 use super::Egress;
-use crate::grants::{Channel, Host, Kind, Peer, Refusal, Resolved};
+use crate::grants::{Channel, Host, Kind, Peer, Refusal, ResolvedAddress};
 
 /// What a decision on a socket is handed over in.
 type Decision = Pin<Box<dyn Future<Output = bool> + Send + Sync>>;
@@ -27,7 +27,7 @@ impl Egress {
         let egress = self.clone();
         move |address, purpose| {
             if let SocketAddrUse::UdpReceive = purpose {
-                return receive(egress.is_open(Channel::Udp, address));
+                return receive_decision(egress.is_granted(Channel::Udp, address));
             }
             let permitted = egress.permit_socket(address, purpose);
             Box::pin(std::future::ready(permitted))
@@ -40,7 +40,7 @@ impl Egress {
             SocketAddrUse::UdpBind => only_unspecified(Kind::Udp, address),
             SocketAddrUse::TcpConnect => self.permit_peer(Channel::Tcp, address),
             SocketAddrUse::UdpSend => match self.permit_peer(Channel::Udp, address) {
-                Ok(()) => return self.spend_udp_peer(address),
+                Ok(()) => return self.take_udp_peer(address),
                 refused => refused,
             },
             SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => {
@@ -48,9 +48,11 @@ impl Egress {
                 Err(Refusal::never(Kind::Tcp, &what))
             }
             // Who sends something is no choice of the guest's: it is not told, and nothing is noted.
-            SocketAddrUse::UdpReceive => return self.is_open(Channel::Udp, address),
+            SocketAddrUse::UdpReceive => return self.is_granted(Channel::Udp, address),
         };
-        decision.map_err(|refusal| self.note(refusal)).is_ok()
+        decision
+            .map_err(|refusal| self.record_denial(refusal))
+            .is_ok()
     }
 
     /// An address is open if it is granted itself, or if a name that is granted at this port led
@@ -87,31 +89,31 @@ impl Egress {
         Err(refused)
     }
 
-    fn is_open(&self, channel: Channel, address: SocketAddr) -> bool {
+    fn is_granted(&self, channel: Channel, address: SocketAddr) -> bool {
         self.permit_peer(channel, address).is_ok()
     }
 
     /// The peers of a run's datagrams are counted as connections are: each costs one when it is
     /// sent to for the first time.
-    fn spend_udp_peer(&self, address: SocketAddr) -> bool {
-        if self.trail().udp_peers.contains(&address) {
+    fn take_udp_peer(&self, address: SocketAddr) -> bool {
+        if self.activity().udp_peers.contains(&address) {
             return true;
         }
-        let is_left = self.spend_connection();
-        if is_left {
-            self.trail().udp_peers.insert(address);
+        let has_connection = self.take_connection();
+        if has_connection {
+            self.activity().udp_peers.insert(address);
         }
-        is_left
+        has_connection
     }
 
     /// The look-ups of this run that answered an address, each with its name.
-    fn answers_of(&self, address: IpAddr) -> Vec<(Resolved, Host)> {
-        let trail = self.trail();
-        let led_here = trail
+    fn answers_of(&self, address: IpAddr) -> Vec<(ResolvedAddress, Host)> {
+        let activity = self.activity();
+        let answers = activity
             .answers
             .iter()
             .filter(|(answer, _)| answer.address == address);
-        led_here.cloned().collect()
+        answers.cloned().collect()
     }
 }
 
@@ -127,12 +129,12 @@ fn only_unspecified(kind: Kind, address: SocketAddr) -> Result<(), Refusal> {
 
 /// A datagram that came. One from elsewhere is dropped, and whoever waits for the next gives way
 /// first: a stranger who sends without end must not keep a thread.
-fn receive(is_open: bool) -> Decision {
+fn receive_decision(is_granted: bool) -> Decision {
     Box::pin(async move {
-        if !is_open {
+        if !is_granted {
             tokio::task::yield_now().await;
         }
-        is_open
+        is_granted
     })
 }
 
@@ -156,12 +158,12 @@ pub(crate) struct NewSockets<'a> {
     /// The way out of the run.
     pub(crate) egress: &'a Egress,
     /// What makes them without a limit.
-    pub(crate) stock: WasiSocketsCtxView<'a>,
+    pub(crate) inner: WasiSocketsCtxView<'a>,
 }
 
 impl NewSockets<'_> {
-    fn spend(&self) -> Result<(), SocketError> {
-        if self.egress.spend_connection() {
+    fn take_connection(&self) -> Result<(), SocketError> {
+        if self.egress.take_connection() {
             Ok(())
         } else {
             Err(ErrorCode::NewSocketLimit.into())
@@ -174,8 +176,8 @@ impl tcp_create_socket::Host for NewSockets<'_> {
         &mut self,
         family: IpAddressFamily,
     ) -> Result<Resource<TcpSocket>, SocketError> {
-        self.spend()?;
-        self.stock.create_tcp_socket(family)
+        self.take_connection()?;
+        self.inner.create_tcp_socket(family)
     }
 }
 
@@ -184,27 +186,27 @@ impl udp_create_socket::Host for NewSockets<'_> {
         &mut self,
         family: IpAddressFamily,
     ) -> Result<Resource<UdpSocket>, SocketError> {
-        self.spend()?;
-        self.stock.create_udp_socket(family).await
+        self.take_connection()?;
+        self.inner.create_udp_socket(family).await
     }
 }
 
 /// The bindings of new sockets ask for those of the network too; they are never linked from here.
 impl network::Host for NewSockets<'_> {
     fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
-        self.stock.convert_error_code(error)
+        self.inner.convert_error_code(error)
     }
 
     fn network_error_code(
         &mut self,
         error: Resource<wasmtime::Error>,
     ) -> wasmtime::Result<Option<ErrorCode>> {
-        self.stock.network_error_code(error)
+        self.inner.network_error_code(error)
     }
 }
 
 impl HostNetwork for NewSockets<'_> {
     fn drop(&mut self, network: Resource<Network>) -> wasmtime::Result<()> {
-        HostNetwork::drop(&mut self.stock, network)
+        HostNetwork::drop(&mut self.inner, network)
     }
 }

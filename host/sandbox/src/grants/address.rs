@@ -23,36 +23,37 @@ pub(super) enum Reach {
 
 /// An address that a name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Resolved {
+pub(crate) struct ResolvedAddress {
     /// The address.
     pub(crate) address: IpAddr,
     /// Whether the kernel says that it, or an address that traffic to it may end up at, is one of this
     /// machine's own.
-    pub(crate) is_own: bool,
+    pub(crate) is_local: bool,
 }
 
-impl Resolved {
+impl ResolvedAddress {
     /// An address that the kernel was not asked about.
-    pub(crate) fn elsewhere(address: IpAddr) -> Self {
-        let is_own = false;
-        Self { address, is_own }
+    pub(crate) fn assumed_remote(address: IpAddr) -> Self {
+        let is_local = false;
+        Self { address, is_local }
     }
 
-    /// An address, of which `is_own` is asked wherever traffic to it may end up.
-    pub(crate) fn new(address: IpAddr, is_own: impl Fn(IpAddr) -> bool) -> Self {
+    /// An address, of which `is_local` is asked wherever traffic to it may end up.
+    pub(crate) fn new(address: IpAddr, is_local: impl Fn(IpAddr) -> bool) -> Self {
         let effective = effective(address);
         let carried = match effective {
             IpAddr::V4(_) => Vec::new(),
             IpAddr::V6(address) => carried(address),
         };
-        let is_own = is_own(effective) || carried.into_iter().any(|inner| is_own(inner.into()));
-        Self { address, is_own }
+        let is_local =
+            is_local(effective) || carried.into_iter().any(|inner| is_local(inner.into()));
+        Self { address, is_local }
     }
 
     /// Where it leads.
     pub(super) fn reach(self) -> Reach {
         let reach = reach(self.address);
-        if self.is_own {
+        if self.is_local {
             reach.max(Reach::Own)
         } else {
             reach
@@ -336,7 +337,7 @@ mod tests {
     #[test]
     fn an_address_is_own_in_whatever_it_is_wrapped() {
         let own: IpAddr = "93.184.216.34".parse().unwrap();
-        for (address, is_own) in [
+        for (address, is_local) in [
             ("93.184.216.34", true),
             ("::ffff:93.184.216.34", true),
             ("64:ff9b::93.184.216.34", true),
@@ -346,11 +347,11 @@ mod tests {
             ("93.184.216.35", false),
             ("2002:5db8:d823::1", false),
         ] {
-            let resolved = Resolved::new(address.parse().unwrap(), |asked| asked == own);
-            assert_eq!(resolved.is_own, is_own, "{address}");
-            assert_eq!(resolved.reach() == Reach::Own, is_own, "{address}");
+            let resolved = ResolvedAddress::new(address.parse().unwrap(), |asked| asked == own);
+            assert_eq!(resolved.is_local, is_local, "{address}");
+            assert_eq!(resolved.reach() == Reach::Own, is_local, "{address}");
         }
-        let closed = Resolved::new("169.254.169.254".parse().unwrap(), |_| true);
+        let closed = ResolvedAddress::new("169.254.169.254".parse().unwrap(), |_| true);
         assert_eq!(closed.reach(), Reach::Closed, "it is closed whoever has it");
     }
 

@@ -78,7 +78,7 @@ fn may_connect(grants: &Grants, host: &Host, address: IpAddr) -> bool {
     };
     grants.permit(&peer).is_ok()
         && grants
-            .permit_address(&peer, Resolved::elsewhere(address))
+            .permit_address(&peer, ResolvedAddress::assumed_remote(address))
             .is_ok()
 }
 

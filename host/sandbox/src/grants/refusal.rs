@@ -19,7 +19,7 @@ pub(crate) struct Refusal {
     /// The granted name or path that led there, where one did.
     through: Option<Arc<str>>,
     /// Whether it is an address of this machine to which a name led.
-    is_own: bool,
+    is_local: bool,
     /// Whether no grant could allow it.
     is_final: bool,
 }
@@ -32,7 +32,7 @@ impl Refusal {
             kind,
             what: Text::line(what, KEPT_BYTES),
             through: None,
-            is_own: false,
+            is_local: false,
             is_final: false,
         }
     }
@@ -45,8 +45,8 @@ impl Refusal {
         }
     }
 
-    /// A refusal of an address that `peer` leads to or is; `is_own` where it is one of this machine.
-    pub(super) fn of_address(peer: &Peer, address: Host, is_own: bool) -> Self {
+    /// A refusal of an address that `peer` leads to or is; `is_local` where it is one of this machine.
+    pub(super) fn of_address(peer: &Peer, address: Host, is_local: bool) -> Self {
         let through = match &peer.host {
             Host::Name(name) => Some(Arc::clone(name)),
             Host::Address(_) => None,
@@ -56,7 +56,7 @@ impl Refusal {
             ..peer.clone()
         };
         Self {
-            is_own: is_own && through.is_some(),
+            is_local: is_local && through.is_some(),
             through,
             ..Self::new(peer.channel.kind(), &what.to_string())
         }
@@ -81,7 +81,7 @@ impl Refusal {
             kind,
             what,
             through,
-            is_own,
+            is_local,
             is_final,
         } = self;
         let what = secrets.line(what.as_str(), WHAT_BYTES);
@@ -90,11 +90,11 @@ impl Refusal {
             format!(", where {name} leads")
         });
         let mut through = through.unwrap_or_default();
-        if *is_own {
+        if *is_local {
             through.push_str(": this machine itself, which no name but `localhost` opens");
         }
         let or = match kind {
-            _ if *is_own => ", or write it in place of the name",
+            _ if *is_local => ", or write it in place of the name",
             Kind::Name => ", or to `allow.tcp` or `allow.udp` with its port",
             _ => "",
         };

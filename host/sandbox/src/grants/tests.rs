@@ -27,7 +27,12 @@ fn peer(channel: Channel, host: &str, port: u16) -> Peer {
 fn decide(grants: &Grants, peer: &Peer, address: &str) -> Result<(), String> {
     grants
         .permit(peer)
-        .and_then(|()| grants.permit_address(peer, Resolved::elsewhere(address.parse().unwrap())))
+        .and_then(|()| {
+            grants.permit_address(
+                peer,
+                ResolvedAddress::assumed_remote(address.parse().unwrap()),
+            )
+        })
         .map_err(|refusal| shown(&refusal))
 }
 
@@ -206,7 +211,7 @@ fn look_ups_are_granted_by_names_and_sockets_alone() {
         ("elsewhere", false),
     ] {
         assert_eq!(
-            grants.permit_look_up(&parse_host(name).unwrap()).is_ok(),
+            grants.permit_lookup(&parse_host(name).unwrap()).is_ok(),
             granted,
             "{name}"
         );
@@ -217,7 +222,10 @@ fn look_ups_are_granted_by_names_and_sockets_alone() {
         ("a.example.org", "127.0.0.1", true),
     ] {
         let name = parse_host(name).unwrap();
-        let answer = grants.permit_answer(&name, Resolved::elsewhere(address.parse().unwrap()));
+        let answer = grants.permit_answer(
+            &name,
+            ResolvedAddress::assumed_remote(address.parse().unwrap()),
+        );
         assert_eq!(answer.is_ok(), shown, "{name} {address}");
     }
     // A name to look up is not a host to connect to.
@@ -241,9 +249,9 @@ fn an_own_address_is_open_to_localhost_and_to_addresses_alone() {
             (PRIVATE, "10.0.0.0/8"),
             ("2001:db8::1", "[2001:db8::/32]"),
         ] {
-            let resolved = Resolved {
+            let resolved = ResolvedAddress {
                 address: address.parse().unwrap(),
-                is_own: true,
+                is_local: true,
             };
             let peer = peer(Channel::Tcp, host, 5432);
             let decided = |entries: &[(&str, &str)]| {
@@ -308,7 +316,7 @@ fn refusals_say_what_to_write() {
         );
     }
     let name = grants
-        .permit_look_up(&parse_host("elsewhere").unwrap())
+        .permit_lookup(&parse_host("elsewhere").unwrap())
         .unwrap_err();
     assert_eq!(
         shown(&name),

@@ -303,15 +303,15 @@ mod tests {
 
     #[test]
     fn references_and_bases_elsewhere_are_refused() {
-        for elsewhere in [
+        for assumed_remote in [
             "other.json",
             "",
             "json-schema:///#/$defs/a",
             "#anchor",
             "#/$defs/b",
         ] {
-            let schema = json!({"items": {"$ref": elsewhere}, "$defs": {"a": {}}});
-            let refused = Unbounded::Elsewhere(Text::line(elsewhere, SHOWN_BYTES));
+            let schema = json!({"items": {"$ref": assumed_remote}, "$defs": {"a": {}}});
+            let refused = Unbounded::Elsewhere(Text::line(assumed_remote, SHOWN_BYTES));
             assert_eq!(check(&schema), Err(refused));
         }
         for keyword in ["$id", "$schema", "$dynamicRef", "$recursiveRef"] {

@@ -13,7 +13,7 @@ use vitals_model::Text;
 
 /// What a certificate says of itself. Of one that can't be read `sha256` is there, and the rest is
 /// empty.
-pub(crate) fn shown(certificate: &CertificateDer<'_>) -> Certificate {
+pub(crate) fn describe_certificate(certificate: &CertificateDer<'_>) -> Certificate {
     let sha256 = hex::encode(Sha256::digest(certificate));
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return Certificate {
@@ -27,8 +27,8 @@ pub(crate) fn shown(certificate: &CertificateDer<'_>) -> Certificate {
         };
     };
     Certificate {
-        subject: line(parsed.subject(), SUBJECT_BYTES),
-        issuer: line(parsed.issuer(), SUBJECT_BYTES),
+        subject: text_line(parsed.subject(), SUBJECT_BYTES),
+        issuer: text_line(parsed.issuer(), SUBJECT_BYTES),
         names: names(&parsed),
         serial: serial(parsed.raw_serial()),
         not_before: parsed.validity().not_before.timestamp(),
@@ -43,7 +43,7 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     };
     let names = names.value.general_names.iter();
     let names = names.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(line(name, NAME_BYTES)),
+        GeneralName::DNSName(name) => Some(text_line(name, NAME_BYTES)),
         GeneralName::IPAddress(address) => ip(address).map(|address| address.to_string()),
         _ => None,
     });
@@ -65,7 +65,7 @@ fn serial(octets: &[u8]) -> String {
     hex::encode(&number[..number.len().min(SERIAL_BYTES)])
 }
 
-fn line(text: impl std::fmt::Display, bytes: usize) -> String {
+fn text_line(text: impl std::fmt::Display, bytes: usize) -> String {
     Text::display(text, bytes).into()
 }
 
@@ -103,7 +103,7 @@ mod tests {
                 .distinguished_name
                 .push(DnType::OrganizationName, "Orders");
         });
-        let shown = shown(&der);
+        let shown = describe_certificate(&der);
         assert_eq!(shown.subject, "CN=a b, O=Orders");
         assert_eq!(shown.issuer, shown.subject);
         assert_eq!(
@@ -126,14 +126,14 @@ mod tests {
                 .distinguished_name
                 .push(DnType::CommonName, "x".repeat(5000));
         });
-        let shown = shown(&der);
+        let shown = describe_certificate(&der);
         assert_eq!(shown.names.len(), NAMES);
         assert!(shown.subject.len() <= SUBJECT_BYTES && shown.subject.ends_with('…'));
     }
 
     #[test]
     fn a_certificate_that_cannot_be_read_has_its_hash() {
-        let shown = shown(&CertificateDer::from(b"none".to_vec()));
+        let shown = describe_certificate(&CertificateDer::from(b"none".to_vec()));
         assert_eq!(shown.sha256, hex::encode(Sha256::digest(b"none")));
         assert_eq!((shown.subject.as_str(), shown.not_after), ("", 0));
     }
@@ -152,10 +152,20 @@ mod tests {
             ] {
                 let mut bytes = whole.to_vec();
                 bytes[at] = damage;
-                assert_eq!(shown(&CertificateDer::from(bytes)).sha256.len(), 64);
+                assert_eq!(
+                    describe_certificate(&CertificateDer::from(bytes))
+                        .sha256
+                        .len(),
+                    64
+                );
             }
             let cut = whole[..at].to_vec();
-            assert_eq!(shown(&CertificateDer::from(cut)).sha256.len(), 64);
+            assert_eq!(
+                describe_certificate(&CertificateDer::from(cut))
+                    .sha256
+                    .len(),
+                64
+            );
         }
     }
 }

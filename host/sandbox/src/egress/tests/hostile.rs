@@ -3,10 +3,10 @@
 use super::*;
 
 /// What came of asking a server that answers with `answer`, as it stands, and then closes.
-async fn asked(answer: &str) -> String {
+async fn response_to(answer: &str) -> String {
     let server = answering(answer).await;
-    let granted = Way::granted("http", format!("http://{server}"));
-    let egress = Way {
+    let granted = EgressBuilder::granted("http", format!("http://{server}"));
+    let egress = EgressBuilder {
         http_body: 1000,
         time: Duration::from_secs(5),
         ..granted
@@ -120,7 +120,7 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
     ];
     let mut found = Vec::new();
     for (answer, _) in &rows {
-        found.push(asked(answer).await);
+        found.push(response_to(answer).await);
     }
     let wanted: Vec<_> = rows.iter().map(|(_, expected)| *expected).collect();
     assert_eq!(found, wanted);
@@ -146,10 +146,10 @@ async fn what_has_no_end_is_ended() {
         ("x", "HttpProtocolError"),
     ] {
         let server = endless(piece).await;
-        let egress = Way::granted("http", format!("http://{server}")).open();
+        let egress = EgressBuilder::granted("http", format!("http://{server}")).open();
         let request = Request::get(format!("http://{server}/")).body("").unwrap();
         let started = Instant::now();
-        let found = wrong(send(&egress, request, Some(timeouts(500, 500, 500))).await);
+        let found = error_of(send(&egress, request, Some(timeouts(500, 500, 500))).await);
         assert_eq!(found, expected, "{piece}");
         assert!(started.elapsed() < Duration::from_secs(3), "{piece}");
     }
@@ -159,9 +159,9 @@ async fn what_has_no_end_is_ended() {
         while stream.write_all(&[b'x'; 1024]).await.is_ok() {}
     })
     .await;
-    let egress = Way::granted("http", format!("http://{server}")).open();
+    let egress = EgressBuilder::granted("http", format!("http://{server}")).open();
     assert_eq!(
-        wrong(get(&egress, &format!("http://{server}/")).await),
+        error_of(get(&egress, &format!("http://{server}/")).await),
         "HttpResponseBodySize(Some(1048576))"
     );
 }
@@ -183,7 +183,7 @@ async fn targets_of_every_form_go_to_the_host_that_was_decided_on() {
         stream.write_all(answer.as_bytes()).await.ok();
     })
     .await;
-    let egress = Way::granted("http", format!("http://{server}")).open();
+    let egress = EgressBuilder::granted("http", format!("http://{server}")).open();
     for (method, target, line) in [
         ("GET", "", "GET / HTTP/1.1 (1)"),
         ("GET", "?a=b", "GET /?a=b HTTP/1.1 (1)"),
@@ -212,7 +212,7 @@ async fn targets_of_every_form_go_to_the_host_that_was_decided_on() {
     for method in ["CONNECT", "connect", "Connect"] {
         let uri = format!("http://{server}/");
         let request = Request::builder().method(method).uri(uri).body("").unwrap();
-        let found = wrong(send(&egress, request, None).await);
+        let found = error_of(send(&egress, request, None).await);
         assert_eq!(found, "HttpRequestMethodInvalid", "{method}");
     }
     // What `http` takes for no target never gets this far.
@@ -224,7 +224,7 @@ async fn targets_of_every_form_go_to_the_host_that_was_decided_on() {
 
 #[tokio::test]
 async fn authorities_that_are_odd_are_refused_or_denied() {
-    let egress = Way::granted("http", "http://allowed").open();
+    let egress = EgressBuilder::granted("http", "http://allowed").open();
     let mut found = Vec::new();
     let authorities = [
         "allowed@evil",
@@ -255,7 +255,7 @@ async fn authorities_that_are_odd_are_refused_or_denied() {
         let Ok(request) = Request::get(format!("http://{authority}/")).body("") else {
             continue;
         };
-        let error = wrong(send(&egress, request, None).await);
+        let error = error_of(send(&egress, request, None).await);
         let is_refused = matches!(&*error, "HttpRequestUriInvalid" | "HttpRequestDenied");
         assert!(is_refused, "{authority}: {error}");
         found.push(error);
@@ -276,11 +276,11 @@ async fn authorities_that_are_odd_are_refused_or_denied() {
 #[tokio::test]
 async fn a_look_up_for_a_request_is_paid_for_before_it_is_made() {
     let names = vec![("slow.test", &[][..])];
-    let egress = Way {
+    let egress = EgressBuilder {
         names,
         connections: 1,
         time: Duration::from_millis(300),
-        ..Way::granted("http", "http://slow.test")
+        ..EgressBuilder::granted("http", "http://slow.test")
     }
     .open();
     let first = get(&egress, "http://slow.test/");
@@ -288,8 +288,8 @@ async fn a_look_up_for_a_request_is_paid_for_before_it_is_made() {
         tokio::task::yield_now().await;
         get(&egress, "http://slow.test/").await
     });
-    assert_eq!(wrong(first), "DnsTimeout");
-    assert_eq!(wrong(second), "ConnectionLimitReached");
+    assert_eq!(error_of(first), "DnsTimeout");
+    assert_eq!(error_of(second), "ConnectionLimitReached");
 }
 
 #[tokio::test]
@@ -297,10 +297,10 @@ async fn a_name_is_looked_up_once_for_each_request_and_not_again_to_connect() {
     // One answer is decided on and connected to: there is no second look-up that could say other.
     let server = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let names = vec![("two.test", &["169.254.169.254", "127.0.0.1"][..])];
-    let way = Way::granted("http", format!("http://two.test:{}", server.port()))
+    let builder = EgressBuilder::granted("http", format!("http://two.test:{}", server.port()))
         .and("http", format!("http://127.0.0.1:{}", server.port()));
-    let egress = Way { names, ..way }.open();
+    let egress = EgressBuilder { names, ..builder }.open();
     let uri = format!("http://two.test:{}/", server.port());
     assert_eq!(get(&egress, &uri).await.unwrap().status, 200);
-    assert_eq!(egress.0.network.look_ups(), 1);
+    assert_eq!(egress.0.network.lookups(), 1);
 }

@@ -9,12 +9,12 @@ use super::tls;
 use vitals_model::Text;
 
 /// What went wrong on a connection that stood, as `wasi:http` says it.
-pub(super) fn fault(error: &hyper::Error) -> Error {
+pub(super) fn from_hyper(error: &hyper::Error) -> Error {
     if let Some(cause) = error
         .source()
         .and_then(|cause| cause.downcast_ref::<io::Error>())
     {
-        return broken(cause);
+        return from_io(cause);
     }
     if error.is_timeout() {
         Error::HttpResponseTimeout
@@ -32,16 +32,16 @@ pub(super) fn fault(error: &hyper::Error) -> Error {
 }
 
 pub(super) fn head_too_large() -> Error {
-    Error::HttpResponseHeaderSectionSize(u32::try_from(HEADER_BYTES).ok())
+    Error::HttpResponseHeaderSectionSize(u32::try_from(MAX_HEAD_BYTES).ok())
 }
 
 /// What an I/O error on a connection means.
-fn broken(error: &io::Error) -> Error {
+fn from_io(error: &io::Error) -> Error {
     match error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>())
     {
-        Some(error) => tls::fault(error),
+        Some(error) => tls::http_error(error),
         None if error.kind() == io::ErrorKind::TimedOut => Error::ConnectionReadTimeout,
         None if error.kind() == io::ErrorKind::UnexpectedEof => Error::HttpResponseIncomplete,
         None => Error::ConnectionTerminated,
@@ -49,12 +49,12 @@ fn broken(error: &io::Error) -> Error {
 }
 
 /// Anything that `wasi:http` has no name for.
-pub(super) fn internal(what: std::fmt::Arguments<'_>) -> Error {
-    Error::InternalError(Some(Text::display(what, WORDS_BYTES).into()))
+pub(super) fn internal(message: std::fmt::Arguments<'_>) -> Error {
+    Error::InternalError(Some(Text::display(message, MAX_MESSAGE_BYTES).into()))
 }
 
 /// How much of what went wrong is told.
-const WORDS_BYTES: usize = 512;
+const MAX_MESSAGE_BYTES: usize = 512;
 /// The most that the status line and the headers of a response may take, with all informational
 /// responses before it.
-pub(super) const HEADER_BYTES: usize = 64 << 10;
+pub(super) const MAX_HEAD_BYTES: usize = 64 << 10;

@@ -11,8 +11,12 @@ use vitals_model::Text;
 
 /// Why a chain is not trusted. `leaf` is its first certificate where that is at hand, `roots` the
 /// number of roots that there are.
-pub fn doubt(reason: &CertificateError, leaf: Option<&CertificateDer<'_>>, roots: usize) -> String {
-    let mut words = match reason {
+pub fn verification_error(
+    reason: &CertificateError,
+    leaf: Option<&CertificateDer<'_>>,
+    roots: usize,
+) -> String {
+    let mut text = match reason {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "it has expired".into()
         }
@@ -44,14 +48,14 @@ pub fn doubt(reason: &CertificateError, leaf: Option<&CertificateDer<'_>>, roots
             "CaUsedAsEndEntity" => {
                 "it is marked as a certificate authority's, which a server's must not be".into()
             }
-            other => in_words(other),
+            other => split_words(other),
         },
-        other => in_words(Text::display(other, REASON_BYTES).as_str()),
+        other => split_words(Text::display(other, MAX_TEXT_BYTES).as_str()),
     };
     if roots == 0 {
-        words.push_str("; there are no trusted roots at all on the host's machine");
+        text.push_str("; there are no trusted roots at all on the host's machine");
     }
-    Text::line(&words, REASON_BYTES).into()
+    Text::line(&text, MAX_TEXT_BYTES).into()
 }
 
 fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
@@ -62,12 +66,12 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
 
 /// Why the proof that a server holds the key of `leaf` failed, where that is no fault of the proof: the
 /// cryptography takes no RSA keys below 2048 bits.
-pub fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
+pub fn weak_key_error(leaf: &CertificateDer<'_>) -> Option<String> {
     let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
     match leaf.public_key().parsed() {
-        Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS => Some(format!(
+        Ok(PublicKey::RSA(key)) if key.key_size() < MIN_RSA_BITS => Some(format!(
             "the server's certificate has an RSA key of {} bits, and the host takes none below \
-             {RSA_BITS}",
+             {MIN_RSA_BITS}",
             key.key_size()
         )),
         _ => None,
@@ -77,90 +81,90 @@ pub fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
 /// What broke a handshake or a connection of TLS.
 pub fn protocol_error(error: &rustls::Error) -> String {
     use rustls::Error;
-    let words = match error {
-        Error::AlertReceived(alert) => refusal(*alert),
+    let text = match error {
+        Error::AlertReceived(alert) => alert_text(*alert),
         Error::InvalidCertificate(CertificateError::BadSignature) => {
             "the server does not hold the key of the certificate that it shows".to_owned()
         }
         Error::InvalidCertificate(reason) => {
             format!(
                 "the server's certificate cannot be used: {}",
-                doubt(reason, None, usize::MAX)
+                verification_error(reason, None, usize::MAX)
             )
         }
         Error::NoCertificatesPresented => "the server showed no certificate".to_owned(),
-        Error::PeerIncompatible(why) => format!(
+        Error::PeerIncompatible(reason) => format!(
             "the server and the host have no common way to speak TLS: {}",
-            in_words(&format!("{why:?}"))
+            split_words(&format!("{reason:?}"))
         ),
-        Error::PeerMisbehaved(why) => {
+        Error::PeerMisbehaved(reason) => {
             format!(
                 "the server broke the protocol: {}",
-                in_words(&format!("{why:?}"))
+                split_words(&format!("{reason:?}"))
             )
         }
         Error::InvalidMessage(
             InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
         ) => "the server's certificates are larger than the 64 KiB that the host takes".to_owned(),
-        Error::InvalidMessage(why) => {
+        Error::InvalidMessage(reason) => {
             format!(
                 "what the server sent is not TLS: {}",
-                in_words(&format!("{why:?}"))
+                split_words(&format!("{reason:?}"))
             )
         }
         Error::PeerSentOversizedRecord => "the server sent a record that is too large".to_owned(),
-        Error::Other(why) => why.to_string(),
+        Error::Other(reason) => reason.to_string(),
         Error::DecryptError => "what the server sent cannot be decrypted".to_owned(),
         Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
             "the server sent a message out of turn".to_owned()
         }
-        other => return Text::display(other, REASON_BYTES).into(),
+        other => return Text::display(other, MAX_TEXT_BYTES).into(),
     };
-    Text::line(&words, REASON_BYTES).into()
+    Text::line(&text, MAX_TEXT_BYTES).into()
 }
 
 /// What an alert of the server says (RFC 8446, section 6).
-fn refusal(alert: AlertDescription) -> String {
-    let name = in_words(&format!("{alert:?}"));
-    let mut words = format!(
+fn alert_text(alert: AlertDescription) -> String {
+    let name = split_words(&format!("{alert:?}"));
+    let mut text = format!(
         "the server refused with the alert {} ({name})",
         u8::from(alert)
     );
     match alert {
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
-            words.push_str(
+            text.push_str(
                 "; it may have no cipher in common with the host, or want a certificate of the client",
             );
         }
         AlertDescription::ProtocolVersion => {
-            words.push_str("; it has neither TLS 1.2 nor 1.3");
+            text.push_str("; it has neither TLS 1.2 nor 1.3");
         }
-        AlertDescription::UnrecognisedName => words.push_str("; it does not know that name"),
+        AlertDescription::UnrecognisedName => text.push_str("; it does not know that name"),
         AlertDescription::CertificateRequired => {
-            words.push_str("; it wants a certificate of the client, and checks have none");
+            text.push_str("; it wants a certificate of the client, and checks have none");
         }
         _ => {}
     }
-    words
+    text
 }
 
 /// `NoCipherSuitesInCommon` as `no cipher suites in common`; a text that has spaces stays as it is.
-fn in_words(name: &str) -> String {
+fn split_words(name: &str) -> String {
     if name.contains(' ') {
         return name.to_owned();
     }
-    let mut words = String::with_capacity(name.len() + 8);
+    let mut text = String::with_capacity(name.len() + 8);
     for (at, character) in name.char_indices() {
         if character.is_ascii_uppercase() && at > 0 {
-            words.push(' ');
+            text.push(' ');
         }
-        write!(words, "{}", character.to_ascii_lowercase()).ok();
+        write!(text, "{}", character.to_ascii_lowercase()).ok();
     }
-    words
+    text
 }
 
-const RSA_BITS: usize = 2048;
-const REASON_BYTES: usize = 512;
+const MIN_RSA_BITS: usize = 2048;
+const MAX_TEXT_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -176,15 +180,15 @@ mod tests {
         struct Named(&'static str);
         let other = |name| CertificateError::Other(OtherError(std::sync::Arc::new(Named(name))));
         assert_eq!(
-            doubt(&other("CaUsedAsEndEntity"), None, 1),
+            verification_error(&other("CaUsedAsEndEntity"), None, 1),
             "it is marked as a certificate authority's, which a server's must not be"
         );
         assert_eq!(
-            doubt(&other("PathLenConstraintViolated"), None, 1),
+            verification_error(&other("PathLenConstraintViolated"), None, 1),
             "path len constraint violated"
         );
         assert_eq!(
-            doubt(&CertificateError::Revoked, None, 0),
+            verification_error(&CertificateError::Revoked, None, 0),
             "it was revoked; there are no trusted roots at all on the host's machine"
         );
     }
@@ -193,14 +197,14 @@ mod tests {
     fn a_key_that_is_too_short_is_no_fault_of_the_proof() {
         let weak = CertificateDer::from_pem_slice(WEAK.as_bytes()).unwrap();
         assert_eq!(
-            unprovable(&weak).as_deref(),
+            weak_key_error(&weak).as_deref(),
             Some(
                 "the server's certificate has an RSA key of 1024 bits, and the host takes none \
                  below 2048"
             )
         );
         let good = rcgen::generate_simple_self_signed(["web.test".to_owned()]).unwrap();
-        assert_eq!(unprovable(good.cert.der()), None);
+        assert_eq!(weak_key_error(good.cert.der()), None);
     }
 
     /// Made by `openssl req -x509 -newkey rsa:1024`; its key was thrown away.

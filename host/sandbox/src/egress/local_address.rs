@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 
 /// Whether what is sent to `address` comes to this machine, by any of its interfaces or routes.
-pub(super) fn is_own(address: IpAddr) -> bool {
+pub(super) fn is_local(address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_loopback() || is_local_to_sockets(address) || route::is_local(address)
 }
@@ -41,55 +41,60 @@ mod route {
 
     pub(super) fn is_local(address: IpAddr) -> bool {
         // An error: the kernel can't be asked, or has no route.
-        kind_of(address).is_ok_and(|kind| LOCAL.contains(&kind))
+        route_type(address).is_ok_and(|route_type| LOCAL_TYPES.contains(&route_type))
     }
 
     /// The type of the route, of `RTN_UNICAST` and so on.
-    fn kind_of(address: IpAddr) -> io::Result<u8> {
+    fn route_type(address: IpAddr) -> io::Result<u8> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         // Its protocol 0 is `NETLINK_ROUTE`.
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
         let kernel = SocketAddrNetlink::new(0, 0);
-        sendto(&socket, &question(address), SendFlags::empty(), &kernel)?;
+        sendto(
+            &socket,
+            &get_route_request(address),
+            SendFlags::empty(),
+            &kernel,
+        )?;
         let mut answer = [0; 64];
         recv(&socket, &mut answer, RecvFlags::TRUNC)?;
-        let kind = u16::from_ne_bytes([answer[4], answer[5]]);
-        if kind == NEW_ROUTE {
-            Ok(answer[HEADER + KIND])
+        let route_type = u16::from_ne_bytes([answer[4], answer[5]]);
+        if route_type == NEW_ROUTE {
+            Ok(answer[HEADER + TYPE_OFFSET])
         } else {
             Err(io::Errno::HOSTUNREACH)
         }
     }
 
     /// `RTM_GETROUTE`: header, `rtmsg`, and the address as its one attribute.
-    fn question(address: IpAddr) -> Vec<u8> {
+    fn get_route_request(address: IpAddr) -> Vec<u8> {
         let (family, octets) = match address {
             IpAddr::V4(address) => (AddressFamily::INET, address.octets().to_vec()),
             IpAddr::V6(address) => (AddressFamily::INET6, address.octets().to_vec()),
         };
         let narrow = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
-        let mut question = Vec::with_capacity(HEADER + ROUTE + ATTRIBUTE + octets.len());
+        let mut get_route_request = Vec::with_capacity(HEADER + ROUTE + ATTRIBUTE + octets.len());
         let length = narrow(HEADER + ROUTE + ATTRIBUTE + octets.len());
-        question.extend(u32::from(length).to_ne_bytes());
-        question.extend(GET_ROUTE.to_ne_bytes());
-        question.extend(REQUEST.to_ne_bytes());
-        question.extend([0; 8]);
-        question.extend([
+        get_route_request.extend(u32::from(length).to_ne_bytes());
+        get_route_request.extend(GET_ROUTE.to_ne_bytes());
+        get_route_request.extend(REQUEST.to_ne_bytes());
+        get_route_request.extend([0; 8]);
+        get_route_request.extend([
             u8::try_from(family.as_raw()).unwrap_or_default(),
             narrow(octets.len() * 8),
         ]);
-        question.extend([0; ROUTE - 2]);
-        question.extend(u16::from(narrow(ATTRIBUTE + octets.len())).to_ne_bytes());
-        question.extend(DESTINATION.to_ne_bytes());
-        question.extend(octets);
-        question
+        get_route_request.extend([0; ROUTE - 2]);
+        get_route_request.extend(u16::from(narrow(ATTRIBUTE + octets.len())).to_ne_bytes());
+        get_route_request.extend(DESTINATION.to_ne_bytes());
+        get_route_request.extend(octets);
+        get_route_request
     }
 
     /// Sizes of `nlmsghdr`, `rtmsg` and `rtattr`, and where the type is in `rtmsg`.
     const HEADER: usize = 16;
     const ROUTE: usize = 12;
     const ATTRIBUTE: usize = 4;
-    const KIND: usize = 7;
+    const TYPE_OFFSET: usize = 7;
     /// `RTM_NEWROUTE`, `RTM_GETROUTE`, `NLM_F_REQUEST` and `RTA_DST`.
     const NEW_ROUTE: u16 = 24;
     const GET_ROUTE: u16 = 26;
@@ -97,7 +102,7 @@ mod route {
     const DESTINATION: u16 = 1;
     /// `RTN_LOCAL`, `RTN_BROADCAST`, `RTN_ANYCAST` and `RTN_MULTICAST`: what is sent there comes here
     /// too.
-    const LOCAL: [u8; 4] = [2, 3, 4, 5];
+    const LOCAL_TYPES: [u8; 4] = [2, 3, 4, 5];
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -118,18 +123,19 @@ const ANY_PORT: u16 = 9;
 ///
 /// It has none.
 #[cfg(test)]
-pub(super) fn address_of_this_machine() -> IpAddr {
+pub(super) fn non_loopback_address() -> IpAddr {
     // Where packets to somewhere else would come from.
-    let elsewhere = [
+    let assumed_remote = [
         ("0.0.0.0:0", "198.51.100.1:9"),
         ("[::]:0", "[2001:db8::1]:9"),
     ];
-    let mut own = elsewhere.into_iter().filter_map(|(from, to)| {
+    let mut local = assumed_remote.into_iter().filter_map(|(from, to)| {
         let socket = UdpSocket::bind(from).ok()?;
         socket.connect(to).ok()?;
         Some(socket.local_addr().ok()?.ip())
     });
-    own.next()
+    local
+        .next()
         .expect("this machine has a way out: give it an address and a default route")
 }
 
@@ -139,16 +145,16 @@ mod tests {
 
     #[test]
     fn the_kernel_knows_which_addresses_are_this_machines() {
-        let own = address_of_this_machine();
+        let local = non_loopback_address();
         for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-            assert!(is_own(address.parse().unwrap()), "{address}");
+            assert!(is_local(address.parse().unwrap()), "{address}");
         }
-        assert!(is_own(own), "{own}");
-        assert!(is_local_to_sockets(own), "{own}");
+        assert!(is_local(local), "{local}");
+        assert!(is_local_to_sockets(local), "{local}");
         for address in ["198.51.100.1", "1.1.1.1", "2001:db8::1", "2606:4700::1111"] {
-            assert!(!is_own(address.parse().unwrap()), "{address}");
+            assert!(!is_local(address.parse().unwrap()), "{address}");
         }
         #[cfg(target_os = "linux")]
-        assert!(route::is_local(own) && !route::is_local("198.51.100.1".parse().unwrap()));
+        assert!(route::is_local(local) && !route::is_local("198.51.100.1".parse().unwrap()));
     }
 }
