@@ -326,7 +326,7 @@ fn cached(
         return Ok(None);
     };
     let (component, code) = load(sandbox, &artifact)?;
-    let component = component.inspect_err(|why| cache.refuse(digest, why));
+    let component = component.inspect_err(|why| cache.reject(digest, why));
     Ok(component.ok().map(|component| (component, code)))
 }
 

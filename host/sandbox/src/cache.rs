@@ -13,7 +13,7 @@ use std::path::Path;
 
 use wasmtime::Engine;
 
-use self::directory::{Directory, Name};
+use self::directory::{Directory, EntryName};
 use self::seal::Fingerprint;
 use super::compile::Artifact;
 use vitals_model::{Digest, shown_path};
@@ -30,22 +30,22 @@ impl CodeCache {
     /// Opens the directory, making it where it is missing, and holds it to its size. Nothing, and a
     /// line in the log, where it is not ours alone: then every start compiles.
     pub(super) fn open(dir: &Path, engine: &Engine) -> Option<Self> {
-        Self::of(dir, Fingerprint::of(engine), MAX_BYTES)
+        Self::with_limit(dir, Fingerprint::of(engine), MAX_BYTES)
     }
 
-    fn of(dir: &Path, engine: Fingerprint, limit: u64) -> Option<Self> {
+    fn with_limit(dir: &Path, engine: Fingerprint, limit: u64) -> Option<Self> {
         let cache = Self {
             directory: Directory::new(dir),
             engine,
             limit,
         };
-        match cache.directory.tidy(limit, None) {
+        match cache.directory.evict(limit, None) {
             Ok(()) => Some(cache),
-            Err(why) => {
+            Err(reason) => {
                 let path = shown_path(cache.directory.path());
                 tracing::warn!(
                     path = path.as_str(),
-                    error = why,
+                    error = reason,
                     "compiled code is not cached"
                 );
                 None
@@ -59,16 +59,16 @@ impl CodeCache {
         let name = self.name(digest);
         let entry = match self.directory.read(name, self.limit) {
             Ok(entry) => entry?,
-            Err(why) => {
-                self.drop_entry(name, &why);
+            Err(reason) => {
+                self.remove_entry(name, &reason);
                 return None;
             }
         };
         let code = seal::open(entry, digest, &self.engine);
         if code.is_none() {
-            self.drop_entry(name, "its bytes are not those that were written");
+            self.remove_entry(name, "its bytes are not those that were written");
         }
-        code.map(Artifact::vouched_for)
+        code.map(Artifact::from_trusted_source)
     }
 
     /// Whether there is an entry for a file, whole or not.
@@ -77,8 +77,8 @@ impl CodeCache {
     }
 
     /// Removes an entry that the engine does not take.
-    pub(super) fn refuse(&self, digest: Digest, why: &wasmtime::Error) {
-        self.drop_entry(self.name(digest), &why.to_string());
+    pub(super) fn reject(&self, digest: Digest, reason: &wasmtime::Error) {
+        self.remove_entry(self.name(digest), &reason.to_string());
     }
 
     /// Keeps compiled code, in the place of what other engines made of the same file. A failure
@@ -92,30 +92,30 @@ impl CodeCache {
         }
         let name = self.name(digest);
         let written = self.directory.write(name, &[&seal, code]);
-        let kept = written.and_then(|()| self.directory.tidy(self.limit, Some(name)));
-        if let Err(why) = kept {
+        let kept = written.and_then(|()| self.directory.evict(self.limit, Some(name)));
+        if let Err(reason) = kept {
             let path = shown_path(self.directory.path());
             tracing::warn!(
                 path = path.as_str(),
-                error = why,
+                error = reason,
                 "compiled code cannot be kept"
             );
         }
     }
 
-    fn drop_entry(&self, name: Name, why: &str) {
+    fn remove_entry(&self, name: EntryName, reason: &str) {
         let path = self.directory.path().join(name.to_string());
         let path = shown_path(&path);
         tracing::warn!(
             path = path.as_str(),
-            error = why,
+            error = reason,
             "cached code is removed and compiled again"
         );
         self.directory.remove(name);
     }
 
-    fn name(&self, digest: Digest) -> Name {
-        Name {
+    fn name(&self, digest: Digest) -> EntryName {
+        EntryName {
             digest: *digest.as_bytes(),
             engine: self.engine.short(),
         }

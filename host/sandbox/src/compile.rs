@@ -30,7 +30,7 @@ pub use self::error::CompileError;
 pub use self::job::CompileJob;
 pub use self::limits::CompileLimits;
 pub(super) use self::loaded::{LoadedBytes, LoadedCode};
-use self::thread::OwnThread;
+use self::thread::CompilerThread;
 
 /// Where plugins are compiled, and within which limits.
 ///
@@ -78,30 +78,30 @@ impl Compiler {
 /// The compiler of one sandbox: bounds how many compilations there are at once.
 #[derive(Debug)]
 pub(super) struct Compilation {
-    place: Place,
+    backend: Backend,
     limits: CompileLimits,
     permits: Arc<Semaphore>,
     max_parallel: usize,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Backend {
     Child(Program),
-    Here(OwnThread),
+    Thread(CompilerThread),
 }
 
 impl Compilation {
     pub(super) fn new(compiler: Compiler) -> Self {
         let Compiler { program, limits } = compiler;
-        let (place, max_parallel) = match program {
+        let (backend, max_parallel) = match program {
             Some(program) => {
-                let max_parallel = children_at_once(cores(), memory::allowed(), limits.memory);
-                (Place::Child(program), max_parallel)
+                let max_parallel = max_children(cores(), memory::limit(), limits.memory);
+                (Backend::Child(program), max_parallel)
             }
-            None => (Place::Here(OwnThread::default()), 1),
+            None => (Backend::Thread(CompilerThread::default()), 1),
         };
         Self {
-            place,
+            backend,
             limits,
             permits: Arc::new(Semaphore::new(max_parallel)),
             max_parallel,
@@ -116,12 +116,12 @@ impl Compilation {
     /// Waits for its turn.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, CompileError> {
         let permit = Arc::clone(&self.permits).acquire_owned();
-        match &self.place {
-            Place::Child(_) => Ok(permit.await.expect("the semaphore is never closed")),
-            Place::Here(thread) => tokio::select! {
+        match &self.backend {
+            Backend::Child(_) => Ok(permit.await.expect("the semaphore is never closed")),
+            Backend::Thread(thread) => tokio::select! {
                 biased;
                 permit = permit => Ok(permit.expect("the semaphore is never closed")),
-                () = thread.overdue() => Err(CompileError::Busy),
+                () = thread.wait_until_overdue() => Err(CompileError::Busy),
             },
         }
     }
@@ -133,13 +133,13 @@ impl Compilation {
         engine: &Engine,
         wasm: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Artifact, CompileError> {
-        match &self.place {
-            Place::Child(program) => {
-                let made = child::compile(program, &self.limits, wasm.as_ref()).await;
+        match &self.backend {
+            Backend::Child(program) => {
+                let artifact = child::compile(program, &self.limits, wasm.as_ref()).await;
                 drop(permit);
-                made
+                artifact
             }
-            Place::Here(thread) => {
+            Backend::Thread(thread) => {
                 let limit = self.limits.time;
                 thread.compile(permit, engine.clone(), limit, wasm).await
             }
@@ -150,7 +150,7 @@ impl Compilation {
 /// Half of the cores, so that a change of many plugins leaves room for the checks. Two at least: one
 /// file that takes all its time does not hold up the next one. Eight at most, and no more than
 /// take two thirds of the memory together, so that they never end the host; but always one.
-fn children_at_once(cores: usize, memory: u64, each: u64) -> usize {
+fn max_children(cores: usize, memory: u64, each: u64) -> usize {
     let fitting = (memory / 3 * 2).checked_div(each).unwrap_or(u64::MAX);
     let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
     (cores / 2).clamp(2, 8).min(fitting).max(1)
@@ -166,8 +166,7 @@ mod tests {
 
     #[test]
     fn there_are_as_many_compilations_as_cores_and_memory_allow() {
-        let max_parallel =
-            |cores, gibibytes: u64| children_at_once(cores, gibibytes << 30, 2 << 30);
+        let max_parallel = |cores, gibibytes: u64| max_children(cores, gibibytes << 30, 2 << 30);
         assert_eq!(max_parallel(1, 64), 2);
         assert_eq!(max_parallel(8, 64), 4);
         assert_eq!(max_parallel(64, 64), 8);

@@ -14,7 +14,7 @@ pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     pub(super) fn of(engine: &Engine) -> Self {
-        let mut hasher = Stable(Sha256::new());
+        let mut hasher = Sha256Hasher(Sha256::new());
         // Whatever wasmtime's own cache goes by; `ModuleVersionStrategy::Custom` with both versions
         // is part of it. Of the processor it has the features, by which code is chosen.
         engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -33,9 +33,9 @@ impl Fingerprint {
 }
 
 /// A hasher that says the same in every process.
-struct Stable(Sha256);
+struct Sha256Hasher(Sha256);
 
-impl Hasher for Stable {
+impl Hasher for Sha256Hasher {
     fn write(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
@@ -47,9 +47,9 @@ impl Hasher for Stable {
 }
 
 /// The seal of an entry; stands before its code.
-pub(super) fn seal(digest: Digest, engine: &Fingerprint, code: &[u8]) -> [u8; SEAL] {
+pub(super) fn seal(digest: Digest, engine: &Fingerprint, code: &[u8]) -> [u8; SEAL_BYTES] {
     let mut hasher = Sha256::new();
-    hasher.update(MARK);
+    hasher.update(MAGIC);
     hasher.update(digest.as_bytes());
     hasher.update(engine.0);
     hasher.update(code);
@@ -58,17 +58,17 @@ pub(super) fn seal(digest: Digest, engine: &Fingerprint, code: &[u8]) -> [u8; SE
 
 /// The code of an entry, if its seal is right.
 pub(super) fn open(mut entry: Vec<u8>, digest: Digest, engine: &Fingerprint) -> Option<Vec<u8>> {
-    let (found, code) = entry.split_first_chunk::<SEAL>()?;
+    let (found, code) = entry.split_first_chunk::<SEAL_BYTES>()?;
     if *found != seal(digest, engine, code) {
         return None;
     }
-    entry.drain(..SEAL);
+    entry.drain(..SEAL_BYTES);
     Some(entry)
 }
 
-const SEAL: usize = 32;
+const SEAL_BYTES: usize = 32;
 /// Of this layout.
-const MARK: &[u8] = b"vitals code 1\0";
+const MAGIC: &[u8] = b"vitals code 1\0";
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 
 fn cache(dir: &Path, engine: &str, limit: u64) -> Option<CodeCache> {
-    CodeCache::of(dir, Fingerprint::named(engine), limit)
+    CodeCache::with_limit(dir, Fingerprint::named(engine), limit)
 }
 
 fn private() -> TempDir {
@@ -23,7 +23,7 @@ fn kept(cache: &CodeCache, file: &str) -> Option<Vec<u8>> {
 }
 
 fn keep(cache: &CodeCache, file: &str, code: &[u8]) {
-    let artifact = Artifact::vouched_for(code.to_vec());
+    let artifact = Artifact::from_trusted_source(code.to_vec());
     cache.store(Digest::of(file.as_bytes()), &artifact);
 }
 
@@ -49,7 +49,7 @@ fn what_was_kept_is_there_for_the_same_file_and_engine() {
 fn an_entry_that_is_damaged_cut_short_or_swapped_is_removed() {
     let dir = private();
     let cache = cache(dir.path(), "one", 1000).unwrap();
-    let spoil: [&dyn Fn(&Path); 5] = [
+    let corrupt: [&dyn Fn(&Path); 5] = [
         &|path| {
             let mut bytes = fs::read(path).unwrap();
             *bytes.last_mut().unwrap() ^= 1;
@@ -71,12 +71,12 @@ fn an_entry_that_is_damaged_cut_short_or_swapped_is_removed() {
             fs::write(path, [&entry[..], b"code"].concat()).unwrap();
         },
     ];
-    for (number, spoil) in spoil.iter().enumerate() {
+    for (number, corrupt) in corrupt.iter().enumerate() {
         keep(&cache, "a", b"code of a");
         keep(&cache, "b", b"code of b");
         let path = path(&cache, "a");
         assert!(kept(&cache, "a").is_some());
-        spoil(&path);
+        corrupt(&path);
         assert_eq!(kept(&cache, "a"), None, "{number}");
         assert!(!path.exists(), "{number}");
         assert_eq!(kept(&cache, "b"), Some(b"code of b".to_vec()), "{number}");
@@ -142,14 +142,14 @@ fn what_was_not_used_for_longest_goes_first() {
     let dir = private();
     // Each has 32 bytes of seal and 100 of code.
     let cache = cache(dir.path(), "one", 3 * 132).unwrap();
-    let used = |file: &str, ago: u64| {
+    let last_used = |file: &str, ago: u64| {
         let moment = SystemTime::now() - Duration::from_secs(ago);
         let file = fs::File::open(path(&cache, file)).unwrap();
         file.set_modified(moment).unwrap();
     };
     for (file, ago) in [("a", 30), ("b", 20), ("c", 10)] {
         keep(&cache, file, &[0; 100]);
-        used(file, ago);
+        last_used(file, ago);
     }
     assert!(kept(&cache, "a").is_some(), "that is a use");
     keep(&cache, "d", &[0; 100]);

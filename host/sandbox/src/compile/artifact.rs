@@ -11,7 +11,7 @@ pub(crate) struct Artifact(Vec<u8>);
 
 impl Artifact {
     /// Takes bytes that one of the three sources vouches for.
-    pub(crate) fn vouched_for(code: Vec<u8>) -> Self {
+    pub(crate) fn from_trusted_source(code: Vec<u8>) -> Self {
         Self(code)
     }
 

@@ -61,23 +61,23 @@ pub enum CompileError {
         "its code has {}, and of {} for all plugins together {} are taken: remove plugins, or build \
          them smaller; it is tried again later",
         Size::of_bytes(*.size).rounded(), Size::of_bytes(*.limit).rounded(),
-        Size::of_bytes(*.held).rounded()
+        Size::of_bytes(*.loaded).rounded()
     )]
     NoRoom {
         /// How many bytes of code it has.
         size: u64,
         /// How many bytes the others have.
-        held: u64,
+        loaded: u64,
         /// What is allowed for all of them.
         limit: u64,
     },
     /// The compiler crashed.
-    #[error("the compiler crashed over it ({how}){}; please report that with the file", CompilerOutput(.said))]
+    #[error("the compiler crashed over it ({how}){}; please report that with the file", StderrSuffix(.stderr))]
     Crashed {
         /// How it ended: a signal, an exit status.
         how: String,
         /// The end of what it wrote to standard error.
-        said: Text,
+        stderr: Text,
     },
     /// The compiler was killed from outside.
     #[error(
@@ -86,24 +86,24 @@ pub enum CompileError {
     Killed,
     /// The compiler gave no answer that could be one.
     #[error(
-        "{} did not answer as a compiler ({what}){}; it has to be the binary `vitals` of version \
-         {}", .program.display(), CompilerOutput(.said), env!("CARGO_PKG_VERSION")
+        "{} did not answer as a compiler ({reason}){}; it has to be the binary `vitals` of version \
+         {}", .program.display(), StderrSuffix(.stderr), env!("CARGO_PKG_VERSION")
     )]
-    Answer {
+    BadReply {
         /// The program.
         program: PathBuf,
         /// What was wrong with its answer.
-        what: String,
+        reason: String,
         /// The end of what it wrote to standard error.
-        said: Text,
+        stderr: Text,
     },
     /// The compiler could not be started.
-    #[error("cannot start {} to compile it: {why}", .program.display())]
+    #[error("cannot start {} to compile it: {reason}", .program.display())]
     Start {
         /// The program.
         program: PathBuf,
         /// Why not.
-        why: String,
+        reason: String,
     },
     /// The compiler could not take its limits on, and compiles nothing without.
     #[error("the compiler could not confine itself: {0}")]
@@ -158,7 +158,7 @@ impl CompileError {
         match self {
             Self::Starved { .. }
             | Self::Killed
-            | Self::Answer { .. }
+            | Self::BadReply { .. }
             | Self::Start { .. }
             | Self::Confine(_)
             | Self::Version { .. }
@@ -176,9 +176,9 @@ impl CompileError {
 }
 
 /// What a process wrote to standard error, where it wrote anything.
-struct CompilerOutput<'a>(&'a Text);
+struct StderrSuffix<'a>(&'a Text);
 
-impl std::fmt::Display for CompilerOutput<'_> {
+impl std::fmt::Display for StderrSuffix<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() {
             return Ok(());

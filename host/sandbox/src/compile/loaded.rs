@@ -35,9 +35,9 @@ impl LoadedCode {
                 bytes,
                 sum: Arc::clone(&self.0),
             }),
-            Err(held) => Err(CompileError::NoRoom {
+            Err(loaded) => Err(CompileError::NoRoom {
                 size: bytes,
-                held,
+                loaded,
                 limit: MAX_LOADED,
             }),
         }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Component, Path};
 
 /// The bytes that this process may take with its children.
-pub(super) fn allowed() -> u64 {
+pub(super) fn limit() -> u64 {
     let info = rustix::system::sysinfo();
     let machine = u64::from(info.mem_unit).saturating_mul(info.totalram);
     let group = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -59,6 +59,6 @@ mod tests {
 
     #[test]
     fn some_memory_is_always_allowed() {
-        assert!(allowed() > 1 << 20);
+        assert!(limit() > 1 << 20);
     }
 }
