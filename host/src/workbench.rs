@@ -192,7 +192,8 @@ impl Workbench {
         let plugin = self.admit(path).await?;
         let said = plugin.description();
         let schema = Value::clone(plugin.schema().document());
-        let wants = grants::wanted(&schema).map_err(|e| LoadError::Description(e.to_string()))?;
+        let wants = grants::marked_properties(&schema)
+            .map_err(|e| LoadError::Description(e.to_string()))?;
         let wants = wants
             .into_iter()
             .map(|wanted| (wanted.pointer, wanted.mark.to_string()));

@@ -51,15 +51,15 @@ pub enum Work {
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
     /// The caller has lost a thread, and gets no other until that is back.
-    #[error("busy: {}", .0.stuck())]
+    #[error("busy: {}", .0.stuck_reason())]
     Stuck(Work),
     /// Too many calls wait already.
-    #[error("busy: {QUEUED} other calls wait for {}", .0.object())]
+    #[error("busy: {MAX_QUEUED} other calls wait for {}", .0.subject())]
     Full(Work),
     /// There is no thread to make it.
     #[error(
         "cannot start a thread for {}: {source}; raise the limit on processes (ulimit -u)",
-        .work.object()
+        .work.subject()
     )]
     Thread {
         /// What it was for.
@@ -81,14 +81,14 @@ impl Work {
         }
     }
 
-    fn object(self) -> &'static str {
+    fn subject(self) -> &'static str {
         match self {
             Self::Files => "the file systems of this machine",
             Self::Certificates => "the verification of certificates",
         }
     }
 
-    fn stuck(self) -> &'static str {
+    fn stuck_reason(self) -> &'static str {
         match self {
             Self::Files => {
                 "a call of an earlier run of this check has not come back; its file system is slow \
@@ -105,55 +105,55 @@ struct Inner {
     queue: Mutex<Queue>,
     work: Condvar,
     /// Threads at most, with those that are lost.
-    most: usize,
+    max_threads: usize,
 }
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Job>,
+    queued: VecDeque<Job>,
     /// What the threads are at.
-    running: Vec<Caller>,
+    running: Vec<CallState>,
     threads: usize,
     idle: usize,
     closed: bool,
 }
 
 struct Job {
-    caller: Caller,
+    call: CallState,
     work: Box<dyn FnOnce() + Send>,
 }
 
 /// Who waits for a call, or no longer does.
 #[derive(Clone)]
-struct Caller {
+struct CallState {
     name: Arc<str>,
-    gone: Arc<AtomicBool>,
+    abandoned: Arc<AtomicBool>,
 }
 
-impl Caller {
-    fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
+impl CallState {
+    fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
     }
 
     fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.gone, &other.gone)
+        Arc::ptr_eq(&self.abandoned, &other.abandoned)
     }
 }
 
 impl BlockingPool {
     /// A pool of at most 64 threads, of which none has started yet.
     pub fn new(work: Work) -> Self {
-        Self::with_max_threads(work, MOST)
+        Self::with_max_threads(work, MAX_THREADS)
     }
 
-    /// A pool without threads yet. `most` counts those that are lost too.
-    pub fn with_max_threads(work: Work, most: usize) -> Self {
+    /// A pool without threads yet. `max_threads` counts those that are lost too.
+    pub fn with_max_threads(work: Work, max_threads: usize) -> Self {
         Self {
             work,
             inner: Arc::new(Inner {
                 queue: Mutex::default(),
                 work: Condvar::new(),
-                most,
+                max_threads,
             }),
         }
     }
@@ -168,22 +168,22 @@ impl BlockingPool {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let (sender, answer) = oneshot::channel::<Result<T, Box<dyn Any + Send>>>();
-        let caller = Caller {
+        let call = CallState {
             name: name.into(),
-            gone: Arc::default(),
+            abandoned: Arc::default(),
         };
-        let mut waiting = Waiting {
+        let mut guard = AbandonOnDrop {
             pool: self,
-            gone: Some(Arc::clone(&caller.gone)),
+            abandoned: Some(Arc::clone(&call.abandoned)),
         };
         let work = Box::new(move || {
             // Nobody may be there to take it.
             let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
         });
-        self.submit(Job { caller, work })?;
+        self.submit(Job { call, work })?;
         let answer = answer.await;
         // The thread may not have noticed yet that it is free.
-        waiting.gone = None;
+        guard.abandoned = None;
         match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(panic)) => resume_unwind(panic),
@@ -193,23 +193,23 @@ impl BlockingPool {
 
     fn submit(&self, job: Job) -> Result<(), PoolError> {
         let mut queue = self.inner.queue();
-        let name = &job.caller.name;
+        let name = &job.call.name;
         let mut running = queue.running.iter();
-        if running.any(|caller| caller.name == *name && caller.is_gone()) {
+        if running.any(|call| call.name == *name && call.is_abandoned()) {
             return Err(PoolError::Stuck(self.work));
         }
-        if queue.waiting.len() >= QUEUED {
-            queue.waiting.retain(|waiting| !waiting.caller.is_gone());
+        if queue.queued.len() >= MAX_QUEUED {
+            queue.queued.retain(|queued| !queued.call.is_abandoned());
         }
-        if queue.waiting.len() >= QUEUED {
+        if queue.queued.len() >= MAX_QUEUED {
             return Err(PoolError::Full(self.work));
         }
-        queue.waiting.push_back(job);
-        match self.staff(&mut queue) {
+        queue.queued.push_back(job);
+        match self.spawn_if_needed(&mut queue) {
             // Those that there are will come to it.
-            Err(_) if queue.threads > queue.lost() => {}
+            Err(_) if queue.threads > queue.abandoned_count() => {}
             Err(source) => {
-                queue.waiting.pop_back();
+                queue.queued.pop_back();
                 return Err(PoolError::Thread {
                     work: self.work,
                     source,
@@ -222,9 +222,12 @@ impl BlockingPool {
     }
 
     /// Starts a thread where more calls wait than threads, if there may be another one.
-    fn staff(&self, queue: &mut Queue) -> io::Result<()> {
-        let is_short = queue.waiting.len() > queue.idle;
-        if is_short && queue.threads < self.inner.most && queue.threads - queue.lost() < THREADS {
+    fn spawn_if_needed(&self, queue: &mut Queue) -> io::Result<()> {
+        let needs_thread = queue.queued.len() > queue.idle;
+        if needs_thread
+            && queue.threads < self.inner.max_threads
+            && queue.threads - queue.abandoned_count() < MAX_ACTIVE_THREADS
+        {
             self.start(queue.threads)?;
             queue.threads += 1;
         }
@@ -237,7 +240,7 @@ impl BlockingPool {
             .name(format!("{}-{number}", self.work.thread()))
             .spawn(move || {
                 lower_priority();
-                inner.serve();
+                inner.run_worker();
             })
             .map(drop)
     }
@@ -247,7 +250,7 @@ impl Drop for BlockingPool {
     fn drop(&mut self) {
         let mut queue = self.inner.queue();
         queue.closed = true;
-        queue.waiting.clear();
+        queue.queued.clear();
         self.inner.work.notify_all();
     }
 }
@@ -259,25 +262,25 @@ impl fmt::Debug for BlockingPool {
             .field("work", &self.work)
             .field("threads", &queue.threads)
             .field("running", &queue.running.len())
-            .field("waiting", &queue.waiting.len())
+            .field("waiting", &queue.queued.len())
             .finish()
     }
 }
 
 impl Queue {
     /// Threads at calls that nobody waits for any more.
-    fn lost(&self) -> usize {
+    fn abandoned_count(&self) -> usize {
         let running = self.running.iter();
-        running.filter(|caller| caller.is_gone()).count()
+        running.filter(|call| call.is_abandoned()).count()
     }
 }
 
 impl Inner {
     /// The life of a thread.
-    fn serve(&self) {
+    fn run_worker(&self) {
         let mut queue = self.queue();
         while !queue.closed {
-            let Some(Job { caller, work }) = queue.waiting.pop_front() else {
+            let Some(Job { call, work }) = queue.queued.pop_front() else {
                 queue.idle += 1;
                 queue = self
                     .work
@@ -286,16 +289,16 @@ impl Inner {
                 queue.idle -= 1;
                 continue;
             };
-            if caller.is_gone() {
+            if call.is_abandoned() {
                 continue;
             }
-            queue.running.push(caller.clone());
+            queue.running.push(call.clone());
             drop(queue);
             work();
             queue = self.queue();
-            queue.running.retain(|other| !other.is(&caller));
+            queue.running.retain(|other| !other.is(&call));
             // Somebody has taken the place of one that was lost and is back.
-            if queue.threads - queue.lost() > THREADS {
+            if queue.threads - queue.abandoned_count() > MAX_ACTIVE_THREADS {
                 queue.threads -= 1;
                 return;
             }
@@ -308,30 +311,30 @@ impl Inner {
 }
 
 /// Held by whoever waits for a call, with what to set if that ends before the answer comes.
-struct Waiting<'p> {
+struct AbandonOnDrop<'p> {
     pool: &'p BlockingPool,
-    gone: Option<Arc<AtomicBool>>,
+    abandoned: Option<Arc<AtomicBool>>,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for AbandonOnDrop<'_> {
     fn drop(&mut self) {
-        if let Some(gone) = &self.gone {
-            gone.store(true, Ordering::Relaxed);
+        if let Some(abandoned) = &self.abandoned {
+            abandoned.store(true, Ordering::Relaxed);
             // Where a thread was lost by that, others may wait for it. If none can be started now, the
             // next call tries it again.
-            let _ = self.pool.staff(&mut self.pool.inner.queue());
+            let _ = self.pool.spawn_if_needed(&mut self.pool.inner.queue());
         }
     }
 }
 
 /// Threads that make calls at the same time. So many can hang, until they are given up, before those
 /// that work are kept waiting.
-const THREADS: usize = 4;
+const MAX_ACTIVE_THREADS: usize = 4;
 /// Threads at most, with those that are lost: as many callers as can hang before calls of the others are
 /// no longer made.
-const MOST: usize = 64;
+const MAX_THREADS: usize = 64;
 /// Calls that wait at most. A run waits for one at a time.
-const QUEUED: usize = 1 << 10;
+const MAX_QUEUED: usize = 1 << 10;
 
 #[cfg(not(loom))]
 #[cfg(test)]

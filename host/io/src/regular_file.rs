@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Instant;
 
 #[cfg(target_os = "linux")]
-pub use self::linux::{kernel_made, reopen};
+pub use self::linux::{pseudo_filesystem, reopen};
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum ReadError {
     NotRegular,
     /// It is regular by name alone: to read it can be to wait, or to do something.
     #[error("the kernel makes it up (as under /proc and /sys); copy it to a disk")]
-    KernelMade,
+    PseudoFile,
     /// It is larger than allowed.
     #[error("it has {size} bytes, {limit} are allowed")]
     TooLarge {
@@ -36,7 +36,7 @@ pub enum ReadError {
     },
     /// It was not read in time.
     #[error("it is read too slowly")]
-    Late,
+    TooSlow,
 }
 
 impl ReadError {
@@ -44,8 +44,8 @@ impl ReadError {
     pub fn is_host_error(&self) -> bool {
         match self {
             Self::Io(error) => is_host_error(error),
-            Self::Late => true,
-            Self::NotRegular | Self::KernelMade | Self::TooLarge { .. } => false,
+            Self::TooSlow => true,
+            Self::NotRegular | Self::PseudoFile | Self::TooLarge { .. } => false,
         }
     }
 }
@@ -53,15 +53,15 @@ impl ReadError {
 /// Whether a call failed because the host or its machine lacks something, whatever it was about.
 pub fn is_host_error(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    const LACKS: [Errno; 5] = [
+    const RESOURCE_ERRORS: [Errno; 5] = [
         Errno::MFILE,
         Errno::NFILE,
         Errno::NOMEM,
         Errno::NOBUFS,
         Errno::TIMEDOUT,
     ];
-    let is_lack = |lack: &Errno| error.raw_os_error() == Some(lack.raw_os_error());
-    error.kind() == io::ErrorKind::OutOfMemory || LACKS.iter().any(is_lack)
+    let is_errno = |errno: &Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    error.kind() == io::ErrorKind::OutOfMemory || RESOURCE_ERRORS.iter().any(is_errno)
 }
 
 /// Opens a regular file that lies on a disk; the kernel makes up nothing of it. Blocks.
@@ -71,14 +71,14 @@ pub fn open_stored(path: &Path) -> Result<File, ReadError> {
 
 /// Reads a regular file of up to `limit` bytes, wherever it is. Blocks.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
-    read_opened(open(path, true)?, limit, None)
+    read_open_file(open(path, true)?, limit, None)
 }
 
-/// Reads what was opened, of up to `limit` bytes; past `until` it reads no further. Blocks.
-pub fn read_opened(
+/// Reads what was opened, of up to `limit` bytes; past `deadline` it reads no further. Blocks.
+pub fn read_open_file(
     mut file: File,
     limit: u64,
-    until: Option<Instant>,
+    deadline: Option<Instant>,
 ) -> Result<Vec<u8>, ReadError> {
     let size = file.metadata()?.len();
     if size > limit {
@@ -87,11 +87,11 @@ pub fn read_opened(
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     // A file can grow after it was looked at, and some do not say how long they are.
     while bytes.len() as u64 <= limit {
-        if until.is_some_and(|until| Instant::now() >= until) {
-            return Err(ReadError::Late);
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(ReadError::TooSlow);
         }
-        let piece = PIECE.min(limit + 1 - bytes.len() as u64);
-        if file.by_ref().take(piece).read_to_end(&mut bytes)? == 0 {
+        let chunk = CHUNK_BYTES.min(limit + 1 - bytes.len() as u64);
+        if file.by_ref().take(chunk).read_to_end(&mut bytes)? == 0 {
             return Ok(bytes);
         }
     }
@@ -100,11 +100,11 @@ pub fn read_opened(
 }
 
 /// How much is read before the clock is looked at again.
-const PIECE: u64 = 1 << 20;
+const CHUNK_BYTES: u64 = 1 << 20;
 
 #[cfg(target_os = "linux")]
-fn open(path: &Path, kernel_made_too: bool) -> Result<File, ReadError> {
-    linux::open(path, kernel_made_too)
+fn open(path: &Path, allow_pseudo_files: bool) -> Result<File, ReadError> {
+    linux::open(path, allow_pseudo_files)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -135,15 +135,19 @@ mod linux {
 
     use super::ReadError;
 
-    pub(super) fn open(path: &Path, kernel_made_too: bool) -> Result<File, ReadError> {
+    pub(super) fn open(path: &Path, allow_pseudo_files: bool) -> Result<File, ReadError> {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let found = rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?;
         let stat = rustix::fs::fstat(&found).map_err(io::Error::from)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(ReadError::NotRegular);
         }
-        if !kernel_made_too && kernel_made(&found).map_err(io::Error::from)?.is_some() {
-            return Err(ReadError::KernelMade);
+        if !allow_pseudo_files
+            && pseudo_filesystem(&found)
+                .map_err(io::Error::from)?
+                .is_some()
+        {
+            return Err(ReadError::PseudoFile);
         }
         let opened = reopen(&found).map_err(|error| match error {
             Errno::NOENT => io::Error::other("/proc is not mounted where the host runs"),
@@ -161,14 +165,14 @@ mod linux {
     }
 
     /// The kind of file system that a file is on, where the kernel makes it up.
-    pub fn kernel_made(found: &OwnedFd) -> rustix::io::Result<Option<FsWord>> {
+    pub fn pseudo_filesystem(found: &OwnedFd) -> rustix::io::Result<Option<FsWord>> {
         let kind = rustix::fs::fstatfs(found)?.f_type;
-        Ok(KERNEL.contains(&kind).then_some(kind))
+        Ok(PSEUDO_FILESYSTEMS.contains(&kind).then_some(kind))
     }
 
     /// File systems that the kernel makes up, by their numbers in `linux/magic.h`. To read there can be to
     /// do something: some files are emptied by it, some wait for events.
-    const KERNEL: [FsWord; 24] = [
+    const PSEUDO_FILESYSTEMS: [FsWord; 24] = [
         PROC_SUPER_MAGIC,
         0x5a3c_69f0, // apparmorfs
         0x6e66_7364, // nfsd
@@ -219,7 +223,7 @@ mod tests {
         }
         symlink("/proc/self/status", at("to-kernel")).unwrap();
         let error = open_stored(&at("to-kernel")).unwrap_err();
-        assert!(matches!(error, ReadError::KernelMade), "{error}");
+        assert!(matches!(error, ReadError::PseudoFile), "{error}");
         assert!(read(&at("to-kernel"), 1 << 20).is_ok(), "an operator may");
         symlink(at("file"), at("to-file")).unwrap();
         fs::write(at("file"), "it").unwrap();
@@ -238,19 +242,19 @@ mod tests {
         fs::write(&path, "it").unwrap();
         let file = || open_stored(&path).unwrap();
         let past = Instant::now();
-        let late = read_opened(file(), 2, Some(past)).unwrap_err();
-        assert!(matches!(late, ReadError::Late) && late.is_host_error());
+        let late = read_open_file(file(), 2, Some(past)).unwrap_err();
+        assert!(matches!(late, ReadError::TooSlow) && late.is_host_error());
         let ahead = Instant::now() + Duration::from_mins(1);
-        assert_eq!(read_opened(file(), 2, Some(ahead)).unwrap(), b"it");
+        assert_eq!(read_open_file(file(), 2, Some(ahead)).unwrap(), b"it");
     }
 
     #[test]
     fn what_the_host_lacks_says_nothing_of_a_file() {
         use rustix::io::Errno;
-        for lack in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
             assert!(
-                ReadError::from(io::Error::from(lack)).is_host_error(),
-                "{lack}"
+                ReadError::from(io::Error::from(errno)).is_host_error(),
+                "{errno}"
             );
         }
         for own in [Errno::NOENT, Errno::ACCESS, Errno::IO, Errno::ISDIR] {

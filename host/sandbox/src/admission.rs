@@ -92,7 +92,7 @@ impl Plugin {
     /// Like [`Plugin::read`], but reads no further past a moment.
     pub fn read_until(path: &Path, deadline: Option<Instant>) -> Result<Vec<u8>, LoadError> {
         let file = regular_file::open_stored(path)?;
-        Ok(regular_file::read_opened(file, MAX_BYTES, deadline)?)
+        Ok(regular_file::read_open_file(file, MAX_BYTES, deadline)?)
     }
 
     /// The name: the stem of the file.

@@ -37,7 +37,7 @@ pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
 pub(super) use self::tls::{
     ConnectionError, HandshakeError, Purpose, TlsSession, connection_error, verify,
 };
-use super::grants::{Grants, Host, Kind, Peer, Refusal, ResolvedAddress};
+use super::grants::{GrantKind, Grants, Host, Peer, Refusal, ResolvedAddress};
 use vitals_io::blocking_pool::PoolError;
 use vitals_io::trust::Roots;
 use vitals_model::Secrets;
@@ -68,8 +68,8 @@ struct Inner {
 #[derive(Default)]
 struct Activity {
     refusals: Vec<Refusal>,
-    /// How often something was refused, by kind, in the order of [`Kind::ALL`].
-    denied: [u64; Kind::ALL.len()],
+    /// How often something was refused, by kind, in the order of [`GrantKind::ALL`].
+    denied: [u64; GrantKind::ALL.len()],
     /// Where datagrams were sent to.
     udp_peers: BTreeSet<SocketAddr>,
     /// Addresses that look-ups answered, each with the name that was asked for.
@@ -118,7 +118,10 @@ impl Egress {
     /// How often this run was refused something, by the kind of grant that it lacked.
     pub(super) fn denied(&self) -> Vec<(&'static str, u64)> {
         let denied = self.activity().denied;
-        let counts = Kind::ALL.into_iter().map(Kind::as_str).zip(denied);
+        let counts = GrantKind::ALL
+            .into_iter()
+            .map(GrantKind::as_str)
+            .zip(denied);
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
@@ -141,7 +144,7 @@ impl Egress {
         for (count, _) in activity
             .denied
             .iter_mut()
-            .zip(Kind::ALL)
+            .zip(GrantKind::ALL)
             .filter(|(_, this_kind)| *this_kind == kind)
         {
             *count += 1;

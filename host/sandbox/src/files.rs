@@ -6,14 +6,14 @@
 
 mod access_error;
 #[cfg(target_os = "linux")]
-mod place;
+mod granted_file;
 #[cfg(target_os = "linux")]
-mod reading;
+mod operations;
 
 use std::path::{Component, Path, PathBuf};
 
 use self::access_error::AccessError;
-pub(super) use self::access_error::words;
+pub(super) use self::access_error::error_text;
 use super::contract::{FileError, Metadata};
 use super::grants::{Grants, Refusal};
 use super::state::State;
@@ -22,7 +22,7 @@ use vitals_model::Text;
 impl State {
     /// What is known of a granted file or directory.
     pub(super) async fn stat_file(&mut self, path: &str) -> Result<Metadata, FileError> {
-        self.on_file(path, reading::stat).await
+        self.on_file(path, operations::stat).await
     }
 
     /// Up to `max` bytes of a granted file from `offset` on.
@@ -32,13 +32,13 @@ impl State {
         offset: u64,
         max: u32,
     ) -> Result<Vec<u8>, FileError> {
-        let read = move |path: &Path, grants: &Grants| reading::read(path, grants, offset, max);
+        let read = move |path: &Path, grants: &Grants| operations::read(path, grants, offset, max);
         self.on_file(path, read).await
     }
 
     /// The names in a granted directory.
     pub(super) async fn list_directory(&mut self, path: &str) -> Result<Vec<String>, FileError> {
-        self.on_file(path, reading::entries).await
+        self.on_file(path, operations::list).await
     }
 
     /// Does something with a file on the pool, if the path may be asked for at all.
@@ -47,7 +47,7 @@ impl State {
         path: &str,
         work: impl FnOnce(&Path, &Grants) -> Result<T, AccessError> + Send + 'static,
     ) -> Result<T, FileError> {
-        let asked = plain(path).map_err(|why| FileError::Failed(why.to_owned()))?;
+        let asked = normalize(path).map_err(|reason| FileError::Failed(reason.to_owned()))?;
         if let Err(refusal) = self.grants.permit_file(&asked) {
             return Err(FileError::Denied(self.egress.refuse(refusal)));
         }
@@ -60,15 +60,17 @@ impl State {
             Err(error) => AccessError::Failed(error.to_string()),
         };
         Err(match error {
-            AccessError::Denied(refusal) => FileError::Denied(self.led_away(&asked, refusal)),
+            AccessError::Denied(refusal) => {
+                FileError::Denied(self.record_denied_target(&asked, refusal))
+            }
             AccessError::NotFound => FileError::NotFound,
-            AccessError::Failed(why) => FileError::Failed(why),
+            AccessError::Failed(reason) => FileError::Failed(reason),
         })
     }
 
     /// Notes a refusal of where a path leads, for the operator. The guest is not told the place: what a
     /// symlink says is not in what was granted.
-    fn led_away(&self, asked: &Path, refusal: Refusal) -> String {
+    fn record_denied_target(&self, asked: &Path, refusal: Refusal) -> String {
         self.egress.refuse(refusal);
         let asked = Text::line(&asked.to_string_lossy(), SHOWN_BYTES);
         format!(
@@ -80,7 +82,7 @@ impl State {
 
 /// Reads a path as a grant is read, so that what is written in a configuration can be asked for as it
 /// is: `/a//b/` is `/a/b`.
-pub(super) fn plain(text: &str) -> Result<PathBuf, &'static str> {
+pub(super) fn normalize(text: &str) -> Result<PathBuf, &'static str> {
     if text.len() > PATH_BYTES {
         return Err("the path is too long");
     }
@@ -99,22 +101,22 @@ pub(super) fn plain(text: &str) -> Result<PathBuf, &'static str> {
 
 /// Elsewhere there is no way to open just what was looked at.
 #[cfg(not(target_os = "linux"))]
-mod reading {
+mod operations {
     use super::{AccessError, Grants, Metadata, Path};
 
     pub(super) fn stat(_: &Path, _: &Grants) -> Result<Metadata, AccessError> {
-        Err(AccessError::failed(ELSEWHERE))
+        Err(AccessError::failed(UNSUPPORTED))
     }
 
     pub(super) fn read(_: &Path, _: &Grants, _: u64, _: u32) -> Result<Vec<u8>, AccessError> {
-        Err(AccessError::failed(ELSEWHERE))
+        Err(AccessError::failed(UNSUPPORTED))
     }
 
-    pub(super) fn entries(_: &Path, _: &Grants) -> Result<Vec<String>, AccessError> {
-        Err(AccessError::failed(ELSEWHERE))
+    pub(super) fn list(_: &Path, _: &Grants) -> Result<Vec<String>, AccessError> {
+        Err(AccessError::failed(UNSUPPORTED))
     }
 
-    const ELSEWHERE: &str = "the host reads files for plugins on Linux only";
+    const UNSUPPORTED: &str = "the host reads files for plugins on Linux only";
 }
 
 /// How much of a path is repeated to the guest that wrote it.
@@ -133,11 +135,11 @@ mod tests {
             ("/a//b/./c/", "/a/b/c"),
             ("/..a/b..", "/..a/b.."),
         ] {
-            assert_eq!(plain(text), Ok(PathBuf::from(path)), "{text}");
+            assert_eq!(normalize(text), Ok(PathBuf::from(path)), "{text}");
         }
         for text in ["", "a", "./a", "~/a", "/a/../b", "/..", "/a\0b"] {
-            assert!(plain(text).is_err(), "{text:?}");
+            assert!(normalize(text).is_err(), "{text:?}");
         }
-        assert!(plain(&"/a".repeat(50_000)).is_err());
+        assert!(normalize(&"/a".repeat(50_000)).is_err());
     }
 }

@@ -32,7 +32,7 @@ pub fn reaches(grants: &Grants, channel: Channel, host: &Host, port: u16, addres
 /// What a check's `config` grants whose one value is `text`, marked with `mark` by the schema.
 pub fn granted_by(mark: &str, text: &str) -> Result<Vec<Grant>, GrantError> {
     let schema = json!({"properties": {"value": {"x-vitals-grant": mark}}});
-    grants::marks(&schema, &json!({"value": text}))
+    grants::granted_by_marks(&schema, &json!({"value": text}))
 }
 
 /// What became of the certificates of a server.
@@ -67,8 +67,8 @@ pub fn verify(chain: &[Vec<u8>], root: Vec<u8>) -> Verified {
 pub fn bind(schema: &str, config: &Map<String, Value>) -> Result<Binding, BindingError> {
     let schema = Schema::parse(schema)?;
     // As a load does, which looks for what the schema wants granted; too complex is an answer.
-    drop(grants::wanted(schema.document()));
-    drop(grants::marks(
+    drop(grants::marked_properties(schema.document()));
+    drop(grants::granted_by_marks(
         schema.document(),
         &Value::Object(config.clone()),
     ));

@@ -1,7 +1,7 @@
 //! What a check may reach: nothing, until the operator wrote it.
 //!
 //! This is the one place that decides. Grants come from addresses written in the check's
-//! configuration ([`marks`]) and from its `allow` table ([`Grant::allowed`]); whoever connects,
+//! configuration ([`granted_by_marks`]) and from its `allow` table ([`Grant::allowed`]); whoever connects,
 //! resolves or opens something asks [`Grants`] first. Nothing here does I/O.
 
 mod address;
@@ -17,15 +17,15 @@ mod path;
 mod refusal;
 mod target;
 
-use self::address::Reach;
+use self::address::AddressClass;
 pub(super) use self::address::ResolvedAddress;
 pub use self::allow_key::AllowKey;
 pub use self::error::{EntryError, GrantError};
 pub use self::grant::{Grant, Origin};
 pub use self::host::{HostPattern, parse_host};
-pub(super) use self::kind::Kind;
-pub use self::marks::{Mark, Wanted};
-pub use self::marks::{marks, wanted};
+pub(super) use self::kind::GrantKind;
+pub use self::marks::{Mark, MarkedProperty};
+pub use self::marks::{granted_by_marks, marked_properties};
 pub(super) use self::refusal::Refusal;
 pub(super) use self::target::Peer;
 pub use self::target::{Channel, Target};
@@ -107,24 +107,32 @@ impl Grants {
         resolved: ResolvedAddress,
     ) -> Result<(), Refusal> {
         let literal = Host::Address(resolved.address);
-        let reach = resolved.reach();
+        let class = resolved.class();
         let granted = self.patterns(peer).any(|granted| match granted {
             HostPattern::Exact(Host::Address(_)) => granted.covers(&literal),
-            HostPattern::Net(_) => reach != Reach::Closed && granted.covers(&literal),
+            HostPattern::Network(_) => {
+                class != AddressClass::Restricted && granted.covers(&literal)
+            }
             HostPattern::Exact(Host::Name(name)) => {
-                let may_lead_there = match reach {
-                    Reach::Public | Reach::Private => true,
-                    Reach::Own => name.as_ref() == LOCALHOST,
-                    Reach::Closed => false,
+                let may_lead_there = match class {
+                    AddressClass::Public | AddressClass::Private => true,
+                    AddressClass::ThisHost => name.as_ref() == LOCALHOST,
+                    AddressClass::Restricted => false,
                 };
                 may_lead_there && granted.covers(&peer.host)
             }
-            HostPattern::Below(_) => reach == Reach::Public && granted.covers(&peer.host),
+            HostPattern::Subdomains(_) => {
+                class == AddressClass::Public && granted.covers(&peer.host)
+            }
         });
         if granted {
             Ok(())
         } else {
-            Err(Refusal::of_address(peer, literal, reach == Reach::Own))
+            Err(Refusal::of_address(
+                peer,
+                literal,
+                class == AddressClass::ThisHost,
+            ))
         }
     }
 
@@ -134,7 +142,7 @@ impl Grants {
         if self.names(name) || self.sockets(name).next().is_some() {
             return Ok(());
         }
-        Err(Refusal::new(Kind::Name, &name.to_string()))
+        Err(Refusal::new(GrantKind::Name, &name.to_string()))
     }
 
     /// Decides whether the answer to a look-up that was permitted may show an address: any for a
@@ -159,7 +167,7 @@ impl Grants {
                 Err(refusal) => refused = Some(refusal),
             }
         }
-        Err(refused.unwrap_or_else(|| Refusal::new(Kind::Name, &name.to_string())))
+        Err(refused.unwrap_or_else(|| Refusal::new(GrantKind::Name, &name.to_string())))
     }
 
     /// Whether the operator wrote the name itself, not only a wildcard above it.
@@ -209,6 +217,6 @@ impl Grants {
 const LOCALHOST: &str = "localhost";
 
 #[cfg(test)]
-mod laws;
+mod properties;
 #[cfg(test)]
 mod tests;

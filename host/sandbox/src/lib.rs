@@ -41,7 +41,7 @@ pub use describe::Description;
 pub use engine::WASMTIME;
 pub use grants::{
     AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark,
-    Origin, Target, Wanted, parse_host,
+    MarkedProperty, Origin, Target, parse_host,
 };
 pub use load_error::LoadError;
 pub use run::Task;

@@ -20,10 +20,10 @@ use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-pub(super) use self::applicators::target;
-use self::footprint::memory;
+pub(super) use self::applicators::resolve_reference;
+use self::footprint::memory_size;
 use self::patterns::Patterns;
-use self::violation::shown;
+use self::violation::bounded_text;
 use vitals_model::Text;
 
 /// A schema that can be used.
@@ -65,28 +65,28 @@ impl Schema {
     /// that serve anybody.
     pub fn parse(text: &str) -> Result<Self, BindingError> {
         if text.len() > MAX_BYTES {
-            return Err(refuse(&format_args!(
+            return Err(unusable(&format_args!(
                 "it has {} bytes, at most {MAX_BYTES} are allowed",
                 text.len()
             )));
         }
-        let document: Value = serde_json::from_str(text).map_err(|e| refuse(&e))?;
+        let document: Value = serde_json::from_str(text).map_err(|e| unusable(&e))?;
         if !document.is_object() {
-            return Err(refuse(&"it must be a JSON object"));
+            return Err(unusable(&"it must be a JSON object"));
         }
         if depth(&document) > MAX_DEPTH {
-            return Err(refuse(&format_args!(
+            return Err(unusable(&format_args!(
                 "it is nested more than {MAX_DEPTH} deep"
             )));
         }
-        if memory(&document) > MAX_MEMORY {
-            return Err(refuse(&format_args!(
+        if memory_size(&document) > MAX_DOCUMENT_MEMORY {
+            return Err(unusable(&format_args!(
                 "its lists and objects take more than {} MiB of memory; write fewer of them",
-                MAX_MEMORY >> 20
+                MAX_DOCUMENT_MEMORY >> 20
             )));
         }
-        bounds::check(&document).map_err(|e| refuse(&e))?;
-        let patterns = footprint::check(&document).map_err(|e| refuse(&e))?;
+        bounds::check(&document).map_err(|e| unusable(&e))?;
+        let patterns = footprint::check(&document).map_err(|e| unusable(&e))?;
         build(&document)?;
         Ok(Self {
             document: Arc::new(document),
@@ -119,12 +119,12 @@ impl Schema {
     pub fn bind(&self, config: &Map<String, Value>) -> Result<Binding, BindingError> {
         let config = Value::Object(config.clone());
         let walked = walk::walk(&self.document, &self.patterns, &config);
-        let walked = walked.map_err(|e| refuse(&e))?;
+        let walked = walked.map_err(|e| unusable(&e))?;
         let validator = self.validator()?;
         // Errors take far more memory than the answer that there are some.
         if !validator.is_valid(&config) {
-            if walked.steps > MAX_TOLD {
-                return Err(BindingError::Config(vec![NOT_TOLD.to_owned()]));
+            if walked.steps > MAX_REPORTED_STEPS {
+                return Err(BindingError::Config(vec![TOO_MANY_VIOLATIONS.to_owned()]));
             }
             let violations = validator.iter_errors(&config).take(MAX_VIOLATIONS);
             let violations = violations.map(|error| violation::describe(&error, &self.document));
@@ -141,21 +141,21 @@ impl Schema {
 fn build(document: &Value) -> Result<Validator, BindingError> {
     let patterns = PatternOptions::regex()
         .size_limit(patterns::MAX_COMPILED)
-        .dfa_size_limit(patterns::LAZY_BYTES);
+        .dfa_size_limit(patterns::DFA_CACHE_BYTES);
     jsonschema::draft202012::options()
-        .with_retriever(NothingOutside)
+        .with_retriever(NoExternalReferences)
         .with_pattern_options(patterns)
-        .build(&without_base(document))
-        .map_err(|e| refuse(&e))
+        .build(&without_base_uri(document))
+        .map_err(|e| unusable(&e))
 }
 
-fn refuse(why: &dyn fmt::Display) -> BindingError {
-    BindingError::Schema(shown(why))
+fn unusable(why: &dyn fmt::Display) -> BindingError {
+    BindingError::Schema(bounded_text(why))
 }
 
 /// The schema without what it says of where it comes from and of its dialect: its references are
 /// places within it, and it is read as 2020-12 throughout.
-fn without_base(document: &Value) -> Value {
+fn without_base_uri(document: &Value) -> Value {
     let mut document = document.clone();
     if let Value::Object(root) = &mut document {
         root.retain(|keyword, _| !matches!(keyword.as_str(), "$id" | "$schema"));
@@ -164,9 +164,9 @@ fn without_base(document: &Value) -> Value {
 }
 
 /// Refuses to fetch anything that a schema refers to.
-struct NothingOutside;
+struct NoExternalReferences;
 
-impl Retrieve for NothingOutside {
+impl Retrieve for NoExternalReferences {
     fn retrieve(
         &self,
         uri: &Uri<String>,
@@ -187,12 +187,12 @@ fn depth(value: &Value) -> usize {
 const MAX_BYTES: usize = 64 << 10;
 const MAX_DEPTH: usize = 32;
 /// About how much memory the document may take, for as long as the plugin is loaded.
-const MAX_MEMORY: usize = 4 << 20;
+const MAX_DOCUMENT_MEMORY: usize = 4 << 20;
 const MAX_VIOLATIONS: usize = 8;
 /// Schemas applied to values, up to which it is said what does not fit: combinators have an error
 /// for each that they hold, shown or not.
-const MAX_TOLD: usize = 10_000;
-const NOT_TOLD: &str = "something in it is not as it must be, and too much is held against it to say \
+const MAX_REPORTED_STEPS: usize = 10_000;
+const TOO_MANY_VIOLATIONS: &str = "something in it is not as it must be, and too much is held against it to say \
                         what; leave parts out to find it";
 
 #[cfg(test)]

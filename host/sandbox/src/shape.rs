@@ -19,7 +19,7 @@ use vitals_model::Text;
 /// Holds a compiled component to its memories and tables.
 pub(super) fn check(component: &Component) -> Result<(), LoadError> {
     let Some(needs) = component.resources_required() else {
-        return Err(types("it imports core modules"));
+        return Err(type_error("it imports core modules"));
     };
     for (what, count, limit) in [
         ("memories", needs.num_memories, MAX_MEMORIES),
@@ -36,44 +36,47 @@ pub(super) fn check(component: &Component) -> Result<(), LoadError> {
 /// lie in each other, because the time to compile them grows with the square of that. What can't be parsed
 /// is left to the compiler, which says more about it.
 pub(super) fn check_instances(wasm: &[u8]) -> Result<(), LoadError> {
-    if is_too_deep(wasm) {
+    if exceeds_nesting(wasm) {
         return Err(LoadError::Shape {
             what: "components in each other",
             count: MAX_NESTING + 1,
             limit: MAX_NESTING,
         });
     }
-    let too_many = |what, count, limit| Err(LoadError::Shape { what, count, limit });
+    let limit_error = |what, count, limit| Err(LoadError::Shape { what, count, limit });
     match instances(wasm) {
         Ok(Instances { count, .. }) if count > MAX_CORE_INSTANCES => {
-            too_many("core instances", count, MAX_CORE_INSTANCES)
+            limit_error("core instances", count, MAX_CORE_INSTANCES)
         }
         Ok(Instances { bytes, .. }) if bytes > MAX_INSTANCE_BYTES as u64 => {
             let count = u32::try_from(bytes).unwrap_or(u32::MAX);
             let limit = u32::try_from(MAX_INSTANCE_BYTES).unwrap_or(u32::MAX);
-            too_many(
+            limit_error(
                 "bytes of core instances beside their memories",
                 count,
                 limit,
             )
         }
-        Err(Unknown::TooMany(what)) => {
+        Err(CountError::TooMany(what)) => {
             let limit = u32::try_from(MAX_INDEX).unwrap_or(u32::MAX);
-            too_many(what, limit.saturating_add(1), limit)
+            limit_error(what, limit.saturating_add(1), limit)
         }
-        Err(Unknown::HandedOver(what)) => Err(types(&format!(
+        Err(CountError::Imported(what)) => Err(type_error(&format!(
             "it makes instances of a {what} that was handed to it, which can't be counted"
         ))),
-        Ok(Instances { has_slow_texts, .. }) if has_slow_texts => Err(types(
+        Ok(Instances {
+            has_slow_transcoding,
+            ..
+        }) if has_slow_transcoding => Err(type_error(
             "it has components in it and hands texts over as Latin-1, and nothing can interrupt how those \
              are converted: build it with UTF-8 or UTF-16",
         )),
-        Ok(_) | Err(Unknown::Unparsed) => Ok(()),
+        Ok(_) | Err(CountError::Malformed) => Ok(()),
     }
 }
 
 /// Whether components lie in each other more than [`MAX_NESTING`] deep.
-fn is_too_deep(wasm: &[u8]) -> bool {
+fn exceeds_nesting(wasm: &[u8]) -> bool {
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(wasm) {
         match payload {
@@ -87,7 +90,7 @@ fn is_too_deep(wasm: &[u8]) -> bool {
     false
 }
 
-fn types(why: &str) -> LoadError {
+fn type_error(why: &str) -> LoadError {
     LoadError::Types(Text::line(why, 512))
 }
 
@@ -99,55 +102,55 @@ struct Instances {
     bytes: u64,
     /// Whether its components may hand each other texts as `latin1+utf16`: to make that of a memory full
     /// of UTF-8 takes a third of a second, ten times as long as any other instruction.
-    has_slow_texts: bool,
+    has_slow_transcoding: bool,
 }
 
 /// Why they are not known.
 #[derive(Clone, Copy, Debug)]
-enum Unknown {
+enum CountError {
     /// The bytes are no component.
-    Unparsed,
+    Malformed,
     /// There are more of these than a component may have.
     TooMany(&'static str),
     /// What one of them is made of is not in the component.
-    HandedOver(&'static str),
+    Imported(&'static str),
 }
 
-impl From<BinaryReaderError> for Unknown {
+impl From<BinaryReaderError> for CountError {
     fn from(_: BinaryReaderError) -> Self {
-        Self::Unparsed
+        Self::Malformed
     }
 }
 
 /// What has an index in a component; nothing for what can't be known here.
 #[derive(Debug)]
-struct Index<T> {
+struct IndexSpace<T> {
     what: &'static str,
-    known: Vec<Option<T>>,
+    entries: Vec<Option<T>>,
 }
 
-impl<T: Copy> Index<T> {
+impl<T: Copy> IndexSpace<T> {
     fn new(what: &'static str) -> Self {
-        let known = Vec::new();
-        Self { what, known }
+        let entries = Vec::new();
+        Self { what, entries }
     }
 
-    fn push(&mut self, item: Option<T>) -> Result<(), Unknown> {
-        if self.known.len() == MAX_INDEX {
-            return Err(Unknown::TooMany(self.what));
+    fn push(&mut self, item: Option<T>) -> Result<(), CountError> {
+        if self.entries.len() == MAX_INDEX {
+            return Err(CountError::TooMany(self.what));
         }
-        self.known.push(item);
+        self.entries.push(item);
         Ok(())
     }
 
     fn get(&self, index: u32) -> Option<T> {
-        self.known.get(index as usize).copied().flatten()
+        self.entries.get(index as usize).copied().flatten()
     }
 
     /// What an instance is made of.
-    fn instantiated(&self, index: u32) -> Result<T, Unknown> {
+    fn instantiable(&self, index: u32) -> Result<T, CountError> {
         let singular = self.what.trim_end_matches('s');
-        self.get(index).ok_or(Unknown::HandedOver(singular))
+        self.get(index).ok_or(CountError::Imported(singular))
     }
 }
 
@@ -155,16 +158,16 @@ impl<T: Copy> Index<T> {
 struct Frame {
     is_module: bool,
     instances: Instances,
-    components: Index<Instances>,
+    components: IndexSpace<Instances>,
     /// What an instance of each core module takes.
-    modules: Index<u64>,
+    modules: IndexSpace<u64>,
     /// What a module has.
-    entries: Entries,
+    entries: ModuleSize,
 }
 
 /// What the host holds something of in each instance of a core module.
 #[derive(Default)]
-struct Entries {
+struct ModuleSize {
     imports: u64,
     functions: u64,
     globals: u64,
@@ -172,10 +175,10 @@ struct Entries {
     references: u64,
 }
 
-fn instances(wasm: &[u8]) -> Result<Instances, Unknown> {
+fn instances(wasm: &[u8]) -> Result<Instances, CountError> {
     let mut outer: Vec<Frame> = Vec::new();
     let mut frame = Frame::new(false);
-    let (mut has_components, mut has_compact_texts) = (false, false);
+    let (mut has_components, mut uses_compact_strings) = (false, false);
     for payload in Parser::new(0).parse_all(wasm) {
         match payload? {
             payload @ (Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => {
@@ -185,7 +188,7 @@ fn instances(wasm: &[u8]) -> Result<Instances, Unknown> {
             }
             Payload::ComponentCanonicalSection(functions) => {
                 for function in functions {
-                    has_compact_texts |= has_compact_text(&function?);
+                    uses_compact_strings |= uses_compact_string(&function?);
                 }
             }
             Payload::End(_) => {
@@ -199,17 +202,17 @@ fn instances(wasm: &[u8]) -> Result<Instances, Unknown> {
                 }
                 frame = parent;
             }
-            payload => frame.take_in(payload, &outer)?,
+            payload => frame.add_section(payload, &outer)?,
         }
     }
     Ok(Instances {
-        has_slow_texts: has_components && has_compact_texts,
+        has_slow_transcoding: has_components && uses_compact_strings,
         ..frame.instances
     })
 }
 
 /// Whether a function of a component takes or gives texts as `latin1+utf16`.
-fn has_compact_text(function: &CanonicalFunction) -> bool {
+fn uses_compact_string(function: &CanonicalFunction) -> bool {
     match function {
         CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
             options.contains(&CanonicalOption::CompactUTF16)
@@ -223,19 +226,19 @@ impl Frame {
         Self {
             is_module,
             instances: Instances::default(),
-            components: Index::new("components"),
-            modules: Index::new("core modules"),
-            entries: Entries::default(),
+            components: IndexSpace::new("components"),
+            modules: IndexSpace::new("core modules"),
+            entries: ModuleSize::default(),
         }
     }
 
     /// Takes a section in.
-    fn take_in(&mut self, payload: Payload<'_>, outer: &[Self]) -> Result<(), Unknown> {
+    fn add_section(&mut self, payload: Payload<'_>, outer: &[Self]) -> Result<(), CountError> {
         match payload {
             Payload::InstanceSection(instances) => {
                 for instance in instances {
                     if let Instance::Instantiate { module_index, .. } = instance? {
-                        let bytes = self.modules.instantiated(module_index)?;
+                        let bytes = self.modules.instantiable(module_index)?;
                         self.instances.add(1, bytes);
                     }
                 }
@@ -246,7 +249,7 @@ impl Frame {
                         component_index, ..
                     } = instance?
                     {
-                        let inner = self.components.instantiated(component_index)?;
+                        let inner = self.components.instantiable(component_index)?;
                         self.instances.add(inner.count, inner.bytes);
                     }
                 }
@@ -262,7 +265,7 @@ impl Frame {
             }
             Payload::ComponentAliasSection(aliases) => {
                 for alias in aliases {
-                    self.take_in_alias(&alias?, outer)?;
+                    self.add_alias(&alias?, outer)?;
                 }
             }
             Payload::ComponentExportSection(exports) => {
@@ -280,13 +283,13 @@ impl Frame {
                     }
                 }
             }
-            payload => self.entries.take_in(payload)?,
+            payload => self.entries.add_section(payload)?,
         }
         Ok(())
     }
 
     /// An alias gives what it stands for a further index.
-    fn take_in_alias(&mut self, alias: &ComponentAlias<'_>, outer: &[Self]) -> Result<(), Unknown> {
+    fn add_alias(&mut self, alias: &ComponentAlias<'_>, outer: &[Self]) -> Result<(), CountError> {
         match *alias {
             ComponentAlias::Outer { kind, count, index } => {
                 let depth = outer.len().checked_sub(count as usize);
@@ -313,9 +316,9 @@ impl Frame {
     }
 }
 
-impl Entries {
+impl ModuleSize {
     /// Takes a section of a core module in.
-    fn take_in(&mut self, payload: Payload<'_>) -> Result<(), Unknown> {
+    fn add_section(&mut self, payload: Payload<'_>) -> Result<(), CountError> {
         match payload {
             Payload::ImportSection(imports) => self.imports += u64::from(imports.count()),
             Payload::FunctionSection(functions) => self.functions += u64::from(functions.count()),

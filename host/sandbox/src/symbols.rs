@@ -22,59 +22,59 @@ impl<'s> Symbols<'s> {
     pub(super) fn new(secrets: &'s Secrets) -> Self {
         Self {
             secrets,
-            steps: STEPS,
+            steps: MAX_STEPS,
         }
     }
 
     /// A name as it may be shown, of at most 256 bytes. One that is too long, that is not well-formed or for which no steps are
     /// left stays as it is, and is cut.
     pub(super) fn show(&mut self, name: &str) -> Text {
-        let demangled = self.demangled(name);
-        let end = name.floor_char_boundary(NAME_BYTES);
+        let demangled = self.demangle(name);
+        let end = name.floor_char_boundary(MAX_NAME_BYTES);
         let name = demangled.as_deref().unwrap_or(&name[..end]);
-        self.secrets.line(name, SHOWN_BYTES)
+        self.secrets.line(name, MAX_SHOWN_BYTES)
     }
 
-    fn demangled(&mut self, name: &str) -> Option<String> {
-        if name.len() > NAME_BYTES {
+    fn demangle(&mut self, name: &str) -> Option<String> {
+        if name.len() > MAX_NAME_BYTES {
             return None;
         }
         let symbol = rustc_demangle::try_demangle(name).ok()?;
-        let mut pieces = Pieces {
+        let mut writer = BudgetedWriter {
             text: String::new(),
             cost: name.len(),
             steps: &mut self.steps,
         };
         // Without the hash.
-        write!(pieces, "{symbol:#}").ok()?;
-        Some(pieces.text)
+        write!(writer, "{symbol:#}").ok()?;
+        Some(writer.text)
     }
 }
 
 /// What the demangler writes into.
-struct Pieces<'s> {
+struct BudgetedWriter<'s> {
     text: String,
     cost: usize,
     steps: &'s mut usize,
 }
 
-impl fmt::Write for Pieces<'_> {
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
+impl fmt::Write for BudgetedWriter<'_> {
+    fn write_str(&mut self, chunk: &str) -> fmt::Result {
         *self.steps = self.steps.checked_sub(self.cost).ok_or(fmt::Error)?;
         // A back-reference that leads into itself is followed for 500 levels each time.
-        if self.text.len() + piece.len() > NAME_BYTES || piece == "{recursion limit reached}" {
+        if self.text.len() + chunk.len() > MAX_NAME_BYTES || chunk == "{recursion limit reached}" {
             return Err(fmt::Error);
         }
-        self.text.push_str(piece);
+        self.text.push_str(chunk);
         Ok(())
     }
 }
 
 /// Names that are longer stay as they are.
-const NAME_BYTES: usize = 1 << 10;
-const SHOWN_BYTES: usize = 256;
+const MAX_NAME_BYTES: usize = 1 << 10;
+const MAX_SHOWN_BYTES: usize = 256;
 /// What the names of one stack may cost: some twenty of usual length. It is less than half a millisecond.
-const STEPS: usize = 256 << 10;
+const MAX_STEPS: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -94,7 +94,7 @@ mod tests {
     fn doubling(empty: usize) -> String {
         let mut symbol = format!("_RIC0{}C0{}", "Nt".repeat(empty), "0".repeat(empty));
         let mut last = "IC0".len();
-        while symbol.len() < NAME_BYTES - 12 {
+        while symbol.len() < MAX_NAME_BYTES - 12 {
             let next = symbol.len() - "_R".len();
             let reference = format!("B{}_", base_62(last - 1));
             symbol.extend(["T", &reference, &reference, "E"]);
@@ -148,12 +148,15 @@ mod tests {
     #[test]
     fn long_names_stay_as_they_are_and_are_cut() {
         let name = |length: usize| format!("_RC{length}{}", "x".repeat(length));
-        let (fits, long) = (name(NAME_BYTES - 7), name(NAME_BYTES - 6));
-        assert_eq!((fits.len(), long.len()), (NAME_BYTES, NAME_BYTES + 1));
+        let (fits, long) = (name(MAX_NAME_BYTES - 7), name(MAX_NAME_BYTES - 6));
+        assert_eq!(
+            (fits.len(), long.len()),
+            (MAX_NAME_BYTES, MAX_NAME_BYTES + 1)
+        );
         let shown_fits = &shown(&[&fits])[0];
-        assert!(shown_fits.starts_with("xxx") && shown_fits.len() <= SHOWN_BYTES);
+        assert!(shown_fits.starts_with("xxx") && shown_fits.len() <= MAX_SHOWN_BYTES);
         let shown_long = &shown(&[&long])[0];
-        assert!(shown_long.starts_with("_RC") && shown_long.len() <= SHOWN_BYTES);
+        assert!(shown_long.starts_with("_RC") && shown_long.len() <= MAX_SHOWN_BYTES);
         // It would have 1,800 bytes.
         let twice = format!("_RIC900{}B_E", "x".repeat(900));
         assert!(shown(&[&twice])[0].starts_with("_RI"));

@@ -224,7 +224,8 @@ impl Binder {
     ) -> Result<Grants, BindError> {
         let refuse = |error: grants::GrantError| BindError::Grant(self.shown(&error.to_string()));
         let config = Value::Object(settings.values.clone());
-        let mut granted = grants::marks(plugin.schema().document(), &config).map_err(refuse)?;
+        let mut granted =
+            grants::granted_by_marks(plugin.schema().document(), &config).map_err(refuse)?;
         for (key, entries) in check.allow.kinds() {
             for entry in entries {
                 let grant = grants::Grant::allowed(key, &entry.text)

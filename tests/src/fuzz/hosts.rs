@@ -151,7 +151,7 @@ fn allowed(key: &str, grant: &Grant) {
                 "{grant}"
             );
         }
-        HostPattern::Below(name) => {
+        HostPattern::Subdomains(name) => {
             let below = parse_host(&format!("a.{name}"));
             for at in EVERYWHERE {
                 let itself = Host::Name(name.clone());
@@ -165,7 +165,7 @@ fn allowed(key: &str, grant: &Grant) {
                 }
             }
         }
-        HostPattern::Net(net) => {
+        HostPattern::Network(net) => {
             for at in EVERYWHERE {
                 let name = Host::Name("a.example".into());
                 assert!(!reaches(&name, at), "{grant}: a name");

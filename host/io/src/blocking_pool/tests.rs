@@ -30,7 +30,7 @@ async fn answers_come_back_and_threads_start_as_they_are_needed() {
     }
     // An answer may come before its thread is back, so that the next call starts another.
     let threads = pool.inner.queue().threads;
-    assert!((1..=THREADS).contains(&threads), "{pool:?}");
+    assert!((1..=MAX_ACTIVE_THREADS).contains(&threads), "{pool:?}");
 }
 
 #[tokio::test]
@@ -55,16 +55,19 @@ async fn a_check_whose_call_hangs_gets_no_other_thread_and_others_do() {
 async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
-    for number in 0..3 * THREADS {
+    for number in 0..3 * MAX_ACTIVE_THREADS {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
     let answer = timeout(Duration::from_secs(20), pool.run("other", || 7)).await;
     assert_eq!(answer.expect("it is not kept waiting").unwrap(), 7);
-    assert!(pool.inner.queue().threads > 3 * THREADS, "{pool:?}");
+    assert!(
+        pool.inner.queue().threads > 3 * MAX_ACTIVE_THREADS,
+        "{pool:?}"
+    );
 
     drop(hung);
     let back = async {
-        while pool.inner.queue().threads > THREADS {
+        while pool.inner.queue().threads > MAX_ACTIVE_THREADS {
             tokio::task::yield_now().await;
         }
     };
@@ -76,7 +79,7 @@ async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back()
 #[tokio::test]
 async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
     let pool = BlockingPool::new(Work::Files);
-    let names: Vec<_> = (0..THREADS)
+    let names: Vec<_> = (0..MAX_ACTIVE_THREADS)
         .map(|number| format!("stuck-{number}"))
         .collect();
     let (releases, held): (Vec<_>, Vec<_>) = names.iter().map(|_| mpsc::channel::<()>()).unzip();
@@ -87,7 +90,7 @@ async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
     for call in &mut calls {
         assert!(futures_lite::future::poll_once(call).await.is_none());
     }
-    while pool.inner.queue().running.len() < THREADS {
+    while pool.inner.queue().running.len() < MAX_ACTIVE_THREADS {
         tokio::task::yield_now().await;
     }
     let name = "other";
@@ -103,13 +106,13 @@ async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
 async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
-    for number in 0..MOST {
+    for number in 0..MAX_THREADS {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
-    assert_eq!(pool.inner.queue().threads, MOST);
+    assert_eq!(pool.inner.queue().threads, MAX_THREADS);
 
     let made = Arc::new(AtomicUsize::new(0));
-    for _ in 0..QUEUED + 10 {
+    for _ in 0..MAX_QUEUED + 10 {
         let made = Arc::clone(&made);
         let name = "waits";
         let call = pool.run(name, move || made.fetch_add(1, Ordering::Relaxed));
@@ -134,14 +137,14 @@ async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
 async fn the_queue_is_bounded() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
-    for number in 0..MOST {
+    for number in 0..MAX_THREADS {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
     let name = "waits";
-    let mut waiting: Vec<_> = (0..QUEUED)
+    let mut queued: Vec<_> = (0..MAX_QUEUED)
         .map(|_| Box::pin(pool.run(name, || ())))
         .collect();
-    for call in &mut waiting {
+    for call in &mut queued {
         assert!(futures_lite::future::poll_once(call).await.is_none());
     }
     let error = pool.run("last", || ()).await.unwrap_err();
@@ -162,14 +165,14 @@ async fn a_panic_goes_on_in_the_caller_and_the_thread_lives_on() {
 async fn those_who_wait_hear_of_the_end() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
-    for number in 0..MOST {
+    for number in 0..MAX_THREADS {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
     let (sender, answer) = oneshot::channel::<()>();
     let job = Job {
-        caller: Caller {
+        call: CallState {
             name: "a".into(),
-            gone: Arc::default(),
+            abandoned: Arc::default(),
         },
         work: Box::new(move || sender.send(()).unwrap()),
     };

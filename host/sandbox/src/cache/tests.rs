@@ -89,12 +89,12 @@ fn an_entry_that_is_no_file_of_ours_is_removed() {
     let cache = cache(dir.path(), "one", 1000).unwrap();
     keep(&cache, "a", b"code of a");
     let path = path(&cache, "a");
-    let assumed_remote = dir.path().join("elsewhere");
-    fs::rename(&path, &assumed_remote).unwrap();
-    symlink(&assumed_remote, &path).unwrap();
+    let elsewhere = dir.path().join("elsewhere");
+    fs::rename(&path, &elsewhere).unwrap();
+    symlink(&elsewhere, &path).unwrap();
     assert_eq!(kept(&cache, "a"), None, "a symbolic link");
     assert!(fs::symlink_metadata(&path).is_err());
-    assert!(assumed_remote.exists(), "what it led to is left alone");
+    assert!(elsewhere.exists(), "what it led to is left alone");
 
     keep(&cache, "a", b"code of a");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
@@ -142,14 +142,14 @@ fn what_was_not_used_for_longest_goes_first() {
     let dir = private();
     // Each has 32 bytes of seal and 100 of code.
     let cache = cache(dir.path(), "one", 3 * 132).unwrap();
-    let last_used = |file: &str, ago: u64| {
+    let set_last_used = |file: &str, ago: u64| {
         let moment = SystemTime::now() - Duration::from_secs(ago);
         let file = fs::File::open(path(&cache, file)).unwrap();
         file.set_modified(moment).unwrap();
     };
     for (file, ago) in [("a", 30), ("b", 20), ("c", 10)] {
         keep(&cache, file, &[0; 100]);
-        last_used(file, ago);
+        set_last_used(file, ago);
     }
     assert!(kept(&cache, "a").is_some(), "that is a use");
     keep(&cache, "d", &[0; 100]);

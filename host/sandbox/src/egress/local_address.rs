@@ -125,11 +125,11 @@ const ANY_PORT: u16 = 9;
 #[cfg(test)]
 pub(super) fn non_loopback_address() -> IpAddr {
     // Where packets to somewhere else would come from.
-    let assumed_remote = [
+    let elsewhere = [
         ("0.0.0.0:0", "198.51.100.1:9"),
         ("[::]:0", "[2001:db8::1]:9"),
     ];
-    let mut local = assumed_remote.into_iter().filter_map(|(from, to)| {
+    let mut local = elsewhere.into_iter().filter_map(|(from, to)| {
         let socket = UdpSocket::bind(from).ok()?;
         socket.connect(to).ok()?;
         Some(socket.local_addr().ok()?.ip())

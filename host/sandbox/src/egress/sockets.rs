@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::{SocketError, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView};
 
 use super::Egress;
-use crate::grants::{Channel, Host, Kind, Peer, Refusal, ResolvedAddress};
+use crate::grants::{Channel, GrantKind, Host, Peer, Refusal, ResolvedAddress};
 
 /// What a decision on a socket is handed over in.
 type Decision = Pin<Box<dyn Future<Output = bool> + Send + Sync>>;
@@ -36,8 +36,8 @@ impl Egress {
 
     fn permit_socket(&self, address: SocketAddr, purpose: SocketAddrUse) -> bool {
         let decision = match purpose {
-            SocketAddrUse::TcpBind => only_unspecified(Kind::Tcp, address),
-            SocketAddrUse::UdpBind => only_unspecified(Kind::Udp, address),
+            SocketAddrUse::TcpBind => only_unspecified(GrantKind::Tcp, address),
+            SocketAddrUse::UdpBind => only_unspecified(GrantKind::Udp, address),
             SocketAddrUse::TcpConnect => self.permit_peer(Channel::Tcp, address),
             SocketAddrUse::UdpSend => match self.permit_peer(Channel::Udp, address) {
                 Ok(()) => return self.take_udp_peer(address),
@@ -45,7 +45,7 @@ impl Egress {
             },
             SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => {
                 let what = format!("listening on {address}");
-                Err(Refusal::never(Kind::Tcp, &what))
+                Err(Refusal::impossible(GrantKind::Tcp, &what))
             }
             // Who sends something is no choice of the guest's: it is not told, and nothing is noted.
             SocketAddrUse::UdpReceive => return self.is_granted(Channel::Udp, address),
@@ -63,7 +63,7 @@ impl Egress {
         {
             // Grants name no zone, and the address may be another machine in each.
             let what = format!("a zone, as in {scoped}");
-            return Err(Refusal::never(channel.kind(), &what));
+            return Err(Refusal::impossible(channel.kind(), &what));
         }
         let grants = &self.0.grants;
         let (ip, port) = (address.ip().to_canonical(), address.port());
@@ -119,11 +119,11 @@ impl Egress {
 
 /// Every connect and send is preceded by a bind to no address in particular; any other is the
 /// beginning of listening.
-fn only_unspecified(kind: Kind, address: SocketAddr) -> Result<(), Refusal> {
+fn only_unspecified(kind: GrantKind, address: SocketAddr) -> Result<(), Refusal> {
     if address.ip().is_unspecified() && address.port() == 0 {
         Ok(())
     } else {
-        Err(Refusal::never(kind, &format!("binding to {address}")))
+        Err(Refusal::impossible(kind, &format!("binding to {address}")))
     }
 }
 

@@ -8,17 +8,17 @@ use ipnet::{Ipv4Net, Ipv6Net};
 /// Where an address leads, as far as grants make a difference.
 /// The order is how closed it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reach {
+pub(super) enum AddressClass {
     /// A host of the open internet.
     Public,
     /// Somewhere inside: private, shared, reserved, for documentation or for benchmarks, or IPv6
     /// that carries IPv4 through a tunnel or a gateway of a site's own.
     Private,
     /// The machine that the host runs on.
-    Own,
+    ThisHost,
     /// Open only where the address itself is written: unspecified, multicast, broadcast,
     /// link-local, and the metadata services of clouds.
-    Closed,
+    Restricted,
 }
 
 /// An address that a name leads to.
@@ -41,37 +41,37 @@ impl ResolvedAddress {
     /// An address, of which `is_local` is asked wherever traffic to it may end up.
     pub(crate) fn new(address: IpAddr, is_local: impl Fn(IpAddr) -> bool) -> Self {
         let effective = effective(address);
-        let carried = match effective {
+        let embedded_v4 = match effective {
             IpAddr::V4(_) => Vec::new(),
-            IpAddr::V6(address) => carried(address),
+            IpAddr::V6(address) => embedded_v4(address),
         };
         let is_local =
-            is_local(effective) || carried.into_iter().any(|inner| is_local(inner.into()));
+            is_local(effective) || embedded_v4.into_iter().any(|inner| is_local(inner.into()));
         Self { address, is_local }
     }
 
     /// Where it leads.
-    pub(super) fn reach(self) -> Reach {
-        let reach = reach(self.address);
+    pub(super) fn class(self) -> AddressClass {
+        let class = class(self.address);
         if self.is_local {
-            reach.max(Reach::Own)
+            class.max(AddressClass::ThisHost)
         } else {
-            reach
+            class
         }
     }
 }
 
 /// Sorts an address by what it is, wherever it is asked. One that carries an IPv4 address is never more open than that one is.
-pub(super) fn reach(address: IpAddr) -> Reach {
+pub(super) fn class(address: IpAddr) -> AddressClass {
     match effective(address) {
-        address if METADATA.contains(&address) => Reach::Closed,
-        IpAddr::V4(address) => reach_v4(address),
-        IpAddr::V6(address) => carried(address)
+        address if METADATA.contains(&address) => AddressClass::Restricted,
+        IpAddr::V4(address) => class_v4(address),
+        IpAddr::V6(address) => embedded_v4(address)
             .into_iter()
-            .map(|inner| reach(inner.into()))
-            .chain([reach_v6(address)])
+            .map(|inner| class(inner.into()))
+            .chain([class_v6(address)])
             .max()
-            .unwrap_or(Reach::Closed),
+            .unwrap_or(AddressClass::Restricted),
     }
 }
 
@@ -86,9 +86,9 @@ pub(super) fn effective(address: IpAddr) -> IpAddr {
 
 /// The IPv4 addresses that an IPv6 address may lead to, where that depends on a tunnel or on a
 /// gateway that this host knows nothing of.
-fn carried(address: Ipv6Addr) -> Vec<Ipv4Addr> {
+fn embedded_v4(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let octets = address.octets();
-    let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|place| octets[place]));
+    let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|index| octets[index]));
     if TO_V4.contains(&address) {
         vec![at([2, 3, 4, 5])]
     } else if TEREDO.contains(&address) {
@@ -122,31 +122,31 @@ fn last_four(address: Ipv6Addr) -> Ipv4Addr {
     Ipv4Addr::new(a, b, c, d)
 }
 
-fn reach_v4(address: Ipv4Addr) -> Reach {
+fn class_v4(address: Ipv4Addr) -> AddressClass {
     let [first, ..] = address.octets();
     if first == 0 || address.is_multicast() || address.is_broadcast() || address.is_link_local() {
-        Reach::Closed
+        AddressClass::Restricted
     } else if address.is_loopback() {
-        Reach::Own
+        AddressClass::ThisHost
     } else if PRIVATE_V4.iter().any(|net| net.contains(&address)) {
-        Reach::Private
+        AddressClass::Private
     } else {
-        Reach::Public
+        AddressClass::Public
     }
 }
 
-fn reach_v6(address: Ipv6Addr) -> Reach {
+fn class_v6(address: Ipv6Addr) -> AddressClass {
     if address.is_loopback() {
-        Reach::Own
+        AddressClass::ThisHost
     } else if address.is_unicast_link_local()
         || address.is_multicast()
         || V4_COMPATIBLE.contains(&address)
     {
-        Reach::Closed
+        AddressClass::Restricted
     } else if !GLOBAL_V6.contains(&address) || PRIVATE_V6.iter().any(|net| net.contains(&address)) {
-        Reach::Private
+        AddressClass::Private
     } else {
-        Reach::Public
+        AddressClass::Public
     }
 }
 
@@ -222,9 +222,9 @@ const PRIVATE_V6: [Ipv6Net; 4] = [
 mod tests {
     use super::*;
 
-    const SORTED: [(Reach, &[&str]); 4] = [
+    const CLASSES: [(AddressClass, &[&str]); 4] = [
         (
-            Reach::Public,
+            AddressClass::Public,
             &[
                 "1.1.1.1",
                 "8.8.8.8",
@@ -234,7 +234,7 @@ mod tests {
             ],
         ),
         (
-            Reach::Private,
+            AddressClass::Private,
             &[
                 "10.0.0.1",
                 "172.16.0.1",
@@ -268,7 +268,7 @@ mod tests {
             ],
         ),
         (
-            Reach::Own,
+            AddressClass::ThisHost,
             &[
                 "127.0.0.1",
                 "127.255.0.1",
@@ -282,7 +282,7 @@ mod tests {
             ],
         ),
         (
-            Reach::Closed,
+            AddressClass::Restricted,
             &[
                 "0.0.0.0",
                 "0.1.2.3",
@@ -327,9 +327,9 @@ mod tests {
 
     #[test]
     fn addresses_are_sorted() {
-        for (reached, addresses) in SORTED {
+        for (expected, addresses) in CLASSES {
             for address in addresses {
-                assert_eq!(reach(address.parse().unwrap()), reached, "{address}");
+                assert_eq!(class(address.parse().unwrap()), expected, "{address}");
             }
         }
     }
@@ -349,10 +349,18 @@ mod tests {
         ] {
             let resolved = ResolvedAddress::new(address.parse().unwrap(), |asked| asked == own);
             assert_eq!(resolved.is_local, is_local, "{address}");
-            assert_eq!(resolved.reach() == Reach::Own, is_local, "{address}");
+            assert_eq!(
+                resolved.class() == AddressClass::ThisHost,
+                is_local,
+                "{address}"
+            );
         }
         let closed = ResolvedAddress::new("169.254.169.254".parse().unwrap(), |_| true);
-        assert_eq!(closed.reach(), Reach::Closed, "it is closed whoever has it");
+        assert_eq!(
+            closed.class(),
+            AddressClass::Restricted,
+            "it is closed whoever has it"
+        );
     }
 
     #[test]
@@ -370,7 +378,7 @@ mod tests {
             assert!(is_closed, "{address}");
         }
         for net in closed.iter().filter(|net| net.prefix_len() > 0) {
-            assert_eq!(reach(net.addr()), Reach::Closed, "{net}");
+            assert_eq!(class(net.addr()), AddressClass::Restricted, "{net}");
         }
     }
 }

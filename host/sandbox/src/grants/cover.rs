@@ -4,7 +4,7 @@
 
 use ipnet::IpNet;
 
-use super::address::{Reach, effective, reach};
+use super::address::{AddressClass, class, effective};
 use super::{Host, HostPattern, Target};
 
 impl Target {
@@ -22,8 +22,8 @@ impl Target {
                     hosts: other_hosts,
                     port: other_port,
                 },
-            ) => (channel, port) == (other_channel, other_port) && hosts.covers_all_of(other_hosts),
-            (Self::Name(hosts), Self::Name(others)) => hosts.covers_all_of(others),
+            ) => (channel, port) == (other_channel, other_port) && hosts.covers_all(other_hosts),
+            (Self::Name(hosts), Self::Name(others)) => hosts.covers_all(others),
             // A path below another one may be a symlink, or where the kernel has mounted a file system:
             // what these lead to is granted only if the path itself is.
             _ => self == other,
@@ -33,18 +33,22 @@ impl Target {
 
 impl HostPattern {
     /// Whether it opens all that `other` does, addresses that names lead to included.
-    fn covers_all_of(&self, other: &Self) -> bool {
+    fn covers_all(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Exact(Host::Address(one)), Self::Exact(Host::Address(two))) => {
                 effective(*one) == effective(*two)
             }
             // A network leaves closed what is open where it is written as an address.
-            (Self::Net(_), Self::Exact(Host::Address(address))) => {
-                reach(*address) != Reach::Closed && self.covers(&Host::Address(*address))
+            (Self::Network(_), Self::Exact(Host::Address(address))) => {
+                class(*address) != AddressClass::Restricted && self.covers(&Host::Address(*address))
             }
-            (Self::Net(IpNet::V4(net)), Self::Net(IpNet::V4(within))) => net.contains(within),
-            (Self::Net(IpNet::V6(net)), Self::Net(IpNet::V6(within))) => net.contains(within),
-            (Self::Below(parent), Self::Below(name)) => {
+            (Self::Network(IpNet::V4(net)), Self::Network(IpNet::V4(within))) => {
+                net.contains(within)
+            }
+            (Self::Network(IpNet::V6(net)), Self::Network(IpNet::V6(within))) => {
+                net.contains(within)
+            }
+            (Self::Subdomains(parent), Self::Subdomains(name)) => {
                 parent == name || self.covers(&Host::Name(name.clone()))
             }
             // A name below a wildcard may lead to public addresses only, one that is written to

@@ -10,27 +10,27 @@ use vitals_values::HostError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
     /// An entry of `allow`.
-    #[error("cannot grant `{entry}` in `allow.{key}`: {why}; write {right}")]
+    #[error("cannot grant `{entry}` in `allow.{key}`: {reason}; write {expected}")]
     Entry {
         /// The list that it stands in.
         key: AllowKey,
         /// The entry.
         entry: Text,
         /// What is wrong with it.
-        why: EntryError,
+        reason: EntryError,
         /// What would be right.
-        right: &'static str,
+        expected: &'static str,
     },
     /// A value of the configuration whose property the schema marks. The value is left out: the
     /// operator can look it up, and it may be or hold a secret.
-    #[error("cannot grant the value at `{pointer}` of `config`: {why}; write {right}")]
+    #[error("cannot grant the value at `{pointer}` of `config`: {reason}; write {expected}")]
     Value {
         /// JSON pointer of the value.
         pointer: Text,
         /// What is wrong with it.
-        why: EntryError,
+        reason: EntryError,
         /// What would be right.
-        right: &'static str,
+        expected: &'static str,
     },
     /// A list that `allow` does not have.
     #[error(
@@ -63,12 +63,15 @@ impl GrantError {
     pub fn showing(self, entry: &str) -> Self {
         match self {
             Self::Entry {
-                key, why, right, ..
+                key,
+                reason,
+                expected,
+                ..
             } => Self::Entry {
                 key,
                 entry: Text::line(entry, SHOWN_BYTES),
-                why,
-                right,
+                reason,
+                expected,
             },
             other => other,
         }
@@ -86,7 +89,7 @@ pub enum EntryError {
     Wildcard,
     /// No network in CIDR notation.
     #[error("its host is not a network in CIDR notation, as `10.0.0.0/8` is")]
-    Net,
+    Network,
     /// A network with bits set behind its prefix.
     #[error("the network starts elsewhere: `{0}`")]
     NetBits(IpNet),
@@ -104,10 +107,10 @@ pub enum EntryError {
         "it has a backslash, a blank, a control character or an odd host, over which readers of \
          URLs differ"
     )]
-    Foul,
+    Ambiguous,
     /// A URL with a user before the host.
     #[error("it has a user before its host; leave it off")]
-    User,
+    UserInfo,
     /// An address where names are granted.
     #[error("it is an address, and addresses are not looked up")]
     NotAName,
@@ -119,13 +122,13 @@ pub enum EntryError {
     NotAbsolute,
     /// A name that no environment variable has.
     #[error("it is no name of an environment variable")]
-    Variable,
+    InvalidVariable,
     /// A system fact that does not exist.
     #[error("there is no such fact")]
-    Fact,
+    UnknownFact,
     /// A value that is no text.
     #[error("it is no text")]
-    NotText,
+    NotString,
 }
 
 /// How much of a wrong entry an error repeats.

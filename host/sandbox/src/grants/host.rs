@@ -48,9 +48,9 @@ pub enum HostPattern {
     /// One name or one address.
     Exact(Host),
     /// `*.example.com`: every name below it, however deep, not the name itself.
-    Below(Arc<str>),
+    Subdomains(Arc<str>),
     /// `10.0.0.0/8`: addresses; never a name, wherever it leads.
-    Net(IpNet),
+    Network(IpNet),
 }
 
 impl HostPattern {
@@ -58,7 +58,7 @@ impl HostPattern {
     pub(super) fn parse(text: &str) -> Result<Self, EntryError> {
         if let Some(name) = text.strip_prefix("*.") {
             return match parse_host(name)? {
-                Host::Name(name) => Ok(Self::Below(name)),
+                Host::Name(name) => Ok(Self::Subdomains(name)),
                 Host::Address(_) => Err(EntryError::Wildcard),
             };
         }
@@ -75,7 +75,10 @@ impl HostPattern {
         let inner = text
             .strip_prefix('[')
             .and_then(|text| text.strip_suffix(']'));
-        let net: IpNet = inner.unwrap_or(text).parse().map_err(|_| EntryError::Net)?;
+        let net: IpNet = inner
+            .unwrap_or(text)
+            .parse()
+            .map_err(|_| EntryError::Network)?;
         if net.trunc() != net {
             return Err(EntryError::NetBits(net.trunc()));
         }
@@ -85,7 +88,7 @@ impl HostPattern {
                 Ok(Self::Exact(Host::Address(net.addr().to_canonical())))
             }
             IpNet::V6(net) if net.addr().to_ipv4_mapped().is_some() => Err(EntryError::NetMapped),
-            _ => Ok(Self::Net(net)),
+            _ => Ok(Self::Network(net)),
         }
     }
 
@@ -96,10 +99,10 @@ impl HostPattern {
             (Self::Exact(Host::Address(granted)), Host::Address(address)) => {
                 effective(*granted) == effective(*address)
             }
-            (Self::Below(parent), Host::Name(name)) => name
+            (Self::Subdomains(parent), Host::Name(name)) => name
                 .strip_suffix(parent.as_ref())
                 .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
-            (Self::Net(net), Host::Address(address)) => net.contains(&effective(*address)),
+            (Self::Network(net), Host::Address(address)) => net.contains(&effective(*address)),
             _ => false,
         }
     }
@@ -109,9 +112,9 @@ impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact(host) => host.fmt(f),
-            Self::Below(name) => write!(f, "*.{name}"),
-            Self::Net(IpNet::V4(net)) => net.fmt(f),
-            Self::Net(IpNet::V6(net)) => write!(f, "[{net}]"),
+            Self::Subdomains(name) => write!(f, "*.{name}"),
+            Self::Network(IpNet::V4(net)) => net.fmt(f),
+            Self::Network(IpNet::V6(net)) => write!(f, "[{net}]"),
         }
     }
 }
@@ -231,7 +234,7 @@ mod tests {
             ("www.*.com", EntryError::Wildcard),
             ("*.*.com", HostError::Name.into()),
             ("*.10.0.0.1", EntryError::Wildcard),
-            ("10.0.0.0/33", EntryError::Net),
+            ("10.0.0.0/33", EntryError::Network),
             (
                 "10.1.0.0/8",
                 EntryError::NetBits("10.0.0.0/8".parse().unwrap()),

@@ -5,7 +5,7 @@ use std::fmt;
 /// The kinds of grants. Their names stand in front of grants and refusals and are the label of the
 /// metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum GrantKind {
     /// HTTP requests by the host's client.
     Http,
     /// TCP connections of the guest.
@@ -24,7 +24,7 @@ pub(crate) enum Kind {
     System,
 }
 
-impl Kind {
+impl GrantKind {
     /// The kind as grants, refusals and metrics spell it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for GrantKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -11,7 +11,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::{Grant, GrantError};
-use crate::schema::target;
+use crate::schema::resolve_reference;
 use vitals_model::Text;
 
 /// The kinds that a schema can mark a property with.
@@ -88,7 +88,7 @@ impl fmt::Display for Mark {
 
 /// A property that a plugin wants granted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
+pub struct MarkedProperty {
     /// JSON pointer of the value in a configuration, as one clean line of at most 256 bytes; `*`
     /// stands for any item of a list.
     pub pointer: String,
@@ -99,25 +99,25 @@ pub struct Wanted {
 /// What the values of `config` grant that `schema` marks.
 ///
 /// A value that is missing or null grants nothing; one that is not of its kind is an error.
-pub fn marks(schema: &Value, config: &Value) -> Result<Vec<Grant>, GrantError> {
+pub fn granted_by_marks(schema: &Value, config: &Value) -> Result<Vec<Grant>, GrantError> {
     let mut walk = Walk {
         root: schema,
         steps: 0,
         found: Vec::new(),
     };
-    walk.values(schema, config, &mut String::new())?;
+    walk.walk_values(schema, config, &mut String::new())?;
     Ok(walk.found)
 }
 
 /// The properties that `schema` marks, each once, those of a schema that contains itself at the
 /// first level only.
-pub fn wanted(schema: &Value) -> Result<Vec<Wanted>, GrantError> {
+pub fn marked_properties(schema: &Value) -> Result<Vec<MarkedProperty>, GrantError> {
     let mut walk = Walk {
         root: schema,
         steps: 0,
         found: BTreeSet::new(),
     };
-    walk.schemas(schema, &mut String::new(), &mut Vec::new())?;
+    walk.walk_schema(schema, &mut String::new(), &mut Vec::new())?;
     Ok(walk.found.into_iter().collect())
 }
 
@@ -140,13 +140,13 @@ impl<'a, Found> Walk<'a, Found> {
     }
 
     /// What a local reference points to; nothing for one that leads elsewhere or nowhere.
-    fn target(&self, schema: &'a Map<String, Value>) -> Option<&'a Value> {
-        target(self.root, schema.get("$ref")?.as_str()?)
+    fn resolve_reference(&self, schema: &'a Map<String, Value>) -> Option<&'a Value> {
+        resolve_reference(self.root, schema.get("$ref")?.as_str()?)
     }
 }
 
 impl Walk<'_, Vec<Grant>> {
-    fn values(
+    fn walk_values(
         &mut self,
         schema: &Value,
         value: &Value,
@@ -171,69 +171,71 @@ impl Walk<'_, Vec<Grant>> {
             {
                 for (name, value) in values {
                     if let Some(schema) = schemas.get(name) {
-                        within(pointer, name, |pointer| self.values(schema, value, pointer))?;
+                        with_token(pointer, name, |pointer| {
+                            self.walk_values(schema, value, pointer)
+                        })?;
                     }
                 }
             }
             if let (Some(schema), Value::Array(values)) = (schema.get("items"), value) {
                 for (index, value) in values.iter().enumerate() {
-                    within(pointer, &index.to_string(), |pointer| {
-                        self.values(schema, value, pointer)
+                    with_token(pointer, &index.to_string(), |pointer| {
+                        self.walk_values(schema, value, pointer)
                     })?;
                 }
             }
-            next = self.target(schema);
+            next = self.resolve_reference(schema);
         }
         Ok(())
     }
 }
 
-impl<'a> Walk<'a, BTreeSet<Wanted>> {
-    fn schemas(
+impl<'a> Walk<'a, BTreeSet<MarkedProperty>> {
+    fn walk_schema(
         &mut self,
         schema: &'a Value,
         pointer: &mut String,
-        inside: &mut Vec<&'a Value>,
+        ancestors: &mut Vec<&'a Value>,
     ) -> Result<(), GrantError> {
         let Value::Object(object) = schema else {
             return Ok(());
         };
-        if inside.iter().any(|outer| std::ptr::eq(*outer, schema)) {
+        if ancestors.iter().any(|outer| std::ptr::eq(*outer, schema)) {
             return Ok(());
         }
         self.step()?;
-        if inside.len() >= MAX_DEPTH {
+        if ancestors.len() >= MAX_DEPTH {
             return Err(GrantError::TooComplex);
         }
-        inside.push(schema);
+        ancestors.push(schema);
         for mark in Mark::of(object, pointer)? {
-            self.found.insert(Wanted {
+            self.found.insert(MarkedProperty {
                 pointer: Text::line(pointer, POINTER_BYTES).into(),
                 mark,
             });
         }
         if let Some(Value::Object(properties)) = object.get("properties") {
             for (name, schema) in properties {
-                within(pointer, name, |pointer| {
-                    self.schemas(schema, pointer, inside)
+                with_token(pointer, name, |pointer| {
+                    self.walk_schema(schema, pointer, ancestors)
                 })?;
             }
         }
         if let Some(schema) = object.get("items") {
-            within(pointer, "*", |pointer| {
-                self.schemas(schema, pointer, inside)
+            with_token(pointer, "*", |pointer| {
+                self.walk_schema(schema, pointer, ancestors)
             })?;
         }
-        if let Some(schema) = self.target(object) {
-            self.schemas(schema, pointer, inside)?;
+        if let Some(schema) = self.resolve_reference(object) {
+            self.walk_schema(schema, pointer, ancestors)?;
         }
-        inside.pop();
+        ancestors.pop();
         Ok(())
     }
 }
 
 /// Does something one level deeper in a JSON pointer (RFC 6901).
-fn within<T>(pointer: &mut String, token: &str, inner: impl FnOnce(&mut String) -> T) -> T {
+fn with_token<T>(pointer: &mut String, token: &str, inner: impl FnOnce(&mut String) -> T) -> T {
     let outer = pointer.len();
     pointer.push('/');
     pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));

@@ -5,63 +5,63 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Grants, Kind, Refusal, Target};
+use super::{GrantKind, Grants, Refusal, Target};
 
 impl Grants {
     /// Decides whether a guest may ask for a file at all: whether the path, as it is written, is
     /// granted or lies below one that is. So no path is so much as looked at that the operator did
-    /// not name. This is half of the decision: [`Grants::permit_place`] is the other, on where the
+    /// not name. This is half of the decision: [`Grants::permit_resolved_path`] is the other, on where the
     /// path leads.
     pub(crate) fn permit_file(&self, path: &Path) -> Result<(), Refusal> {
         if self.files().any(|granted| path.starts_with(granted)) {
             Ok(())
         } else {
-            Err(Refusal::new(Kind::File, &path.to_string_lossy()))
+            Err(Refusal::new(GrantKind::File, &path.to_string_lossy()))
         }
     }
 
     /// Decides on the place that the path `asked`, already permitted, leads to when every symlink is
     /// followed. `resolve` does the same to granted paths, which may be or hold symlinks too, and
     /// answers nothing for one that does not count.
-    pub(crate) fn permit_place(
+    pub(crate) fn permit_resolved_path(
         &self,
         asked: &Path,
-        place: &Path,
+        resolved: &Path,
         mut resolve: impl FnMut(&Path) -> Option<PathBuf>,
     ) -> Result<(), Refusal> {
         // First those that have led here: another one may lie where nobody wants to look.
-        let (near, far) = self
+        let (direct, others) = self
             .files()
             .partition::<Vec<_>, _>(|granted| asked.starts_with(granted));
-        let mut granted = near.into_iter().chain(far);
-        if granted.any(|granted| resolve(granted).is_some_and(|root| place.starts_with(root))) {
+        let mut granted = direct.into_iter().chain(others);
+        if granted.any(|granted| resolve(granted).is_some_and(|root| resolved.starts_with(root))) {
             Ok(())
         } else {
-            Err(Refusal::of_place(asked, place))
+            Err(Refusal::of_resolved_path(asked, resolved))
         }
     }
 
     /// Decides whether a guest may see how full the file system that holds a path is. A grant is for
     /// one path: what lies below it may be another file system, and is not told to exist.
     pub(crate) fn permit_disk(&self, path: &Path) -> Result<(), Refusal> {
-        self.permit_fact(&Target::Disk(path.to_owned()))
+        self.permit_target(&Target::Disk(path.to_owned()))
     }
 
     /// Decides whether a guest may see the machine's memory usage.
     pub(crate) fn permit_memory(&self) -> Result<(), Refusal> {
-        self.permit_fact(&Target::Memory)
+        self.permit_target(&Target::Memory)
     }
 
     /// Decides whether a guest may see the machine's load.
     pub(crate) fn permit_load(&self) -> Result<(), Refusal> {
-        self.permit_fact(&Target::Load)
+        self.permit_target(&Target::Load)
     }
 
-    fn permit_fact(&self, fact: &Target) -> Result<(), Refusal> {
-        if self.grants.iter().any(|grant| grant.target == *fact) {
+    fn permit_target(&self, target: &Target) -> Result<(), Refusal> {
+        if self.grants.iter().any(|grant| grant.target == *target) {
             Ok(())
         } else {
-            Err(Refusal::new(fact.kind(), &fact.to_string()))
+            Err(Refusal::new(target.kind(), &target.to_string()))
         }
     }
 
@@ -135,25 +135,25 @@ mod tests {
             Some("/mnt/config") => Some(PathBuf::from("/volumes/1")),
             _ => Some(path.to_owned()),
         };
-        for (place, granted) in [
+        for (resolved, granted) in [
             ("/volumes/1/app.toml", true),
             ("/data/app.toml", true),
             ("/volumes/10/app.toml", false),
             ("/mnt/config/app.toml", false),
             ("/etc/shadow", false),
         ] {
-            let decision = grants.permit_place(asked, Path::new(place), resolve);
-            assert_eq!(decision.is_ok(), granted, "{place}");
+            let decision = grants.permit_resolved_path(asked, Path::new(resolved), resolve);
+            assert_eq!(decision.is_ok(), granted, "{resolved}");
         }
         assert_eq!(
-            shown(grants.permit_place(asked, Path::new("/etc/shadow"), resolve)),
+            shown(grants.permit_resolved_path(asked, Path::new("/etc/shadow"), resolve)),
             "denied: file /etc/shadow, where /mnt/config/app.toml leads (add it to `allow.files` of \
              check `c`)"
         );
         let nowhere = |_: &Path| None;
         assert!(
             grants
-                .permit_place(asked, Path::new("/data/x"), nowhere)
+                .permit_resolved_path(asked, Path::new("/data/x"), nowhere)
                 .is_err()
         );
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vitals_values::{Host, HostError, split_port};
 
 use super::host::{HostPattern, parse_host};
-use super::kind::Kind;
+use super::kind::GrantKind;
 
 /// How a peer is spoken to. A grant for one channel gives nothing of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,12 +26,12 @@ pub enum Channel {
 
 impl Channel {
     /// The kind of grant that opens it.
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> GrantKind {
         match self {
-            Self::Http | Self::Https => Kind::Http,
-            Self::Tcp => Kind::Tcp,
-            Self::Udp => Kind::Udp,
-            Self::Tls => Kind::Tls,
+            Self::Http | Self::Https => GrantKind::Http,
+            Self::Tcp => GrantKind::Tcp,
+            Self::Udp => GrantKind::Udp,
+            Self::Tls => GrantKind::Tls,
         }
     }
 
@@ -73,13 +73,13 @@ pub enum Target {
 
 impl Target {
     /// The kind of grant that it is.
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> GrantKind {
         match self {
             Self::Peer { channel, .. } => channel.kind(),
-            Self::Name(_) => Kind::Name,
-            Self::File(_) => Kind::File,
-            Self::Env(_) => Kind::Env,
-            Self::Disk(_) | Self::Memory | Self::Load => Kind::System,
+            Self::Name(_) => GrantKind::Name,
+            Self::File(_) => GrantKind::File,
+            Self::Env(_) => GrantKind::Env,
+            Self::Disk(_) | Self::Memory | Self::Load => GrantKind::System,
         }
     }
 }

@@ -355,14 +355,14 @@ fn entries_are_shown_as_they_would_be_written() {
 
 #[test]
 fn wrong_entries_say_why() {
-    for (key, entry, why) in [
+    for (key, entry, reason) in [
         ("http", "example.com", EntryError::Scheme),
         ("http", "ftp://example.com", EntryError::Scheme),
         ("http", "https://example.com/health", EntryError::Path),
         ("http", "https://example.com?x", EntryError::Path),
         ("http", "https://example.com\\@evil", EntryError::Path),
         ("http", "http://10.0.0.0/8:80", EntryError::Path),
-        ("http", "https://me@example.com", EntryError::User),
+        ("http", "https://me@example.com", EntryError::UserInfo),
         ("http", "https://", HostError::Empty.into()),
         ("http", "https://example.com:*", HostError::Port.into()),
         ("tcp", "db.internal", HostError::NoPort.into()),
@@ -379,13 +379,15 @@ fn wrong_entries_say_why() {
         ("names", "example.com:53", HostError::Ipv6.into()),
         ("files", "backups", EntryError::NotAbsolute),
         ("files", "/var/../etc", EntryError::NotAbsolute),
-        ("env", "A=B", EntryError::Variable),
-        ("env", "", EntryError::Variable),
+        ("env", "A=B", EntryError::InvalidVariable),
+        ("env", "", EntryError::InvalidVariable),
         ("system", "disk:data", EntryError::NotAbsolute),
-        ("system", "cpu", EntryError::Fact),
+        ("system", "cpu", EntryError::UnknownFact),
     ] {
         match Grant::allowed(key, entry) {
-            Err(GrantError::Entry { why: found, .. }) => assert_eq!(found, why, "{key} {entry}"),
+            Err(GrantError::Entry { reason: found, .. }) => {
+                assert_eq!(found, reason, "{key} {entry}")
+            }
             other => panic!("{key} {entry}: {other:?}"),
         }
     }

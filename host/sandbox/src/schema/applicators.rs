@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 /// The schemas that `schema` applies to the value that it is itself applied to, its reference
 /// aside.
-pub(super) fn in_place(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+pub(super) fn in_place_subschemas(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
     all_in(schema, &IN_PLACE)
 }
 
 /// The schemas that `schema` applies to what lies inside the value that it is itself applied to,
 /// the names of properties aside.
-pub(super) fn inside(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+pub(super) fn child_subschemas(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
     all_in(schema, &INSIDE)
 }
 
@@ -34,7 +34,7 @@ pub(super) fn is_map(applicator: &str) -> bool {
 }
 
 /// Whether a schema asks which properties or items others have evaluated.
-pub(super) fn asks_again(schema: &Map<String, Value>) -> bool {
+pub(super) fn has_unevaluated(schema: &Map<String, Value>) -> bool {
     let keywords = ["unevaluatedProperties", "unevaluatedItems"];
     keywords.iter().any(|keyword| schema.contains_key(*keyword))
 }
@@ -42,7 +42,7 @@ pub(super) fn asks_again(schema: &Map<String, Value>) -> bool {
 /// How often validation goes through a schema that is applied in place at so many levels below one
 /// that asks what others have evaluated: once for itself, and once for each schema from there on
 /// that is asked, as that is validated first.
-pub(super) fn passes(levels: usize) -> usize {
+pub(super) fn validation_passes(levels: usize) -> usize {
     levels + 2
 }
 
@@ -53,7 +53,7 @@ pub(super) fn reference(schema: &Map<String, Value>) -> Option<&str> {
 
 /// What a reference within `document` leads to: `#`, or `#` and a JSON pointer (RFC 6901) in which
 /// characters may be percent-encoded. Nothing for one that leads elsewhere or nowhere.
-pub(crate) fn target<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
+pub(crate) fn resolve_reference<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
     let fragment = reference.strip_prefix('#')?;
     document.pointer(&decoded(fragment)?)
 }
@@ -132,9 +132,13 @@ mod tests {
     #[test]
     fn references_lead_to_places_within_the_document_alone() {
         let document = json!({"$defs": {"a/b<ä>": {"here": true}, "list": [1, 2]}});
-        assert_eq!(target(&document, "#"), Some(&document));
+        assert_eq!(resolve_reference(&document, "#"), Some(&document));
         for found in ["#/$defs/a~1b%3C%C3%A4%3e/here", "#/$defs/a~1b<ä>/here"] {
-            assert_eq!(target(&document, found), Some(&json!(true)), "{found}");
+            assert_eq!(
+                resolve_reference(&document, found),
+                Some(&json!(true)),
+                "{found}"
+            );
         }
         for nowhere in [
             "",
@@ -145,7 +149,7 @@ mod tests {
             "#/%zz",
             "other#/$defs",
         ] {
-            assert_eq!(target(&document, nowhere), None, "{nowhere}");
+            assert_eq!(resolve_reference(&document, nowhere), None, "{nowhere}");
         }
     }
 }

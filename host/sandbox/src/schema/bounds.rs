@@ -8,37 +8,42 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::applicators::{asks_again, in_place, inside, passes, reference, target};
+use super::applicators::{
+    child_subschemas, has_unevaluated, in_place_subschemas, reference, resolve_reference,
+    validation_passes,
+};
 use super::patterns::PatternError;
 use vitals_model::Text;
 
 /// Why a schema is not even tried.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unbounded {
+pub(super) enum SchemaError {
     #[error("it refers to {0}; only references within itself are allowed: `#` and a JSON pointer")]
-    Elsewhere(Text),
+    ExternalReference(Text),
     #[error(
         "its reference {0} has {1} bytes, at most {MAX_REFERENCE} are allowed; name what it refers to \
          in fewer"
     )]
-    Reference(Text, usize),
+    ReferenceTooLong(Text, usize),
     #[error("it refers to the same place as {0} and as {1}; write one of them")]
     Alias(Text, Text),
     #[error("it has `{0}` below its root; refer to `#` and a JSON pointer instead")]
     Keyword(&'static str),
     #[error("it applies to a value what it is applying to it: a reference leads back to itself")]
-    Endless,
+    Recursion,
     #[error("its combinators and references apply more than {MAX_NESTING} schemas in each other")]
     Nesting,
-    #[error("its definitions come to more than {MAX_REACH} levels of schemas in each other")]
-    Reach,
+    #[error(
+        "its definitions come to more than {MAX_TOTAL_NESTING} levels of schemas in each other"
+    )]
+    TotalNesting,
     #[error(
         "its combinators and references multiply to more than {MAX_STEPS} schemas; refer to the \
          same definition less often"
     )]
     Steps,
     #[error("it has `propertyNames` within `propertyNames`; a name is a text, and has no names")]
-    Names,
+    NestedPropertyNames,
     #[error(
         "it has `patternProperties` where `unevaluatedProperties` asks what they evaluate; use \
          `additionalProperties` instead"
@@ -48,29 +53,29 @@ pub(super) enum Unbounded {
         "it has an `unevaluatedProperties` or `unevaluatedItems` that asks for what leads back to it; \
          use `additionalProperties` instead"
     )]
-    EvaluatesItself,
+    UnevaluatedRecursion,
     #[error(
         "it takes more than {} MiB to check anything against it; refer to the same definition less \
-         often, and use shorter names", MAX_VALIDATOR >> 20
+         often, and use shorter names", MAX_VALIDATOR_BYTES >> 20
     )]
-    Validator,
+    ValidatorMemory,
     #[error(transparent)]
     Pattern(#[from] PatternError),
 }
 
 /// Holds a schema that is at most [`super::MAX_DEPTH`] deep to the bounds.
-pub(super) fn check(document: &Value) -> Result<(), Unbounded> {
+pub(super) fn check(document: &Value) -> Result<(), SchemaError> {
     let unfollowed = ["$dynamicRef", "$recursiveRef"];
     if let Some(keyword) = unfollowed.iter().find(|key| document.get(key).is_some()) {
-        return Err(Unbounded::Keyword(keyword));
+        return Err(SchemaError::Keyword(keyword));
     }
-    children(document).try_for_each(other_bases)?;
+    children(document).try_for_each(check_base_uris)?;
 
     let mut bounds = Bounds {
         document,
         known: HashMap::new(),
     };
-    let mut reach = levels(document);
+    let mut total_nesting = levels(document);
     let mut seen = HashSet::new();
     let mut targets = HashMap::new();
     let mut next = vec![document];
@@ -85,32 +90,38 @@ pub(super) fn check(document: &Value) -> Result<(), Unbounded> {
         }
         steps = steps.saturating_add(bounds.expansion(schema, 0)?.steps);
         if steps > MAX_STEPS {
-            return Err(Unbounded::Steps);
+            return Err(SchemaError::Steps);
         }
-        if let Some(target) = bounds.target(schema)? {
+        if let Some(target) = bounds.resolve_reference(schema)? {
             // No path goes through one definition twice, so that the longest is no longer than
             // all of them together.
             let text = reference(object).unwrap_or_default();
             match targets.insert(std::ptr::from_ref(target), text) {
-                None => reach += levels(target),
+                None => total_nesting += levels(target),
                 // Validation takes two names for two places, and builds what is there for each.
                 Some(known) if known != text => {
                     let shown = |text| Text::line(text, SHOWN_BYTES);
-                    return Err(Unbounded::Alias(shown(known), shown(text)));
+                    return Err(SchemaError::Alias(shown(known), shown(text)));
                 }
                 Some(_) => {}
             }
             next.push(target);
         }
-        next.extend(in_place(object).chain(inside(object)));
+        next.extend(in_place_subschemas(object).chain(child_subschemas(object)));
         if let Some(names) = object.get("propertyNames") {
             next.push(names);
             has_names = true;
         }
     }
     // What holds for names is made once more, below where it stands.
-    if reach > if has_names { MAX_REACH / 2 } else { MAX_REACH } {
-        return Err(Unbounded::Reach);
+    if total_nesting
+        > if has_names {
+            MAX_TOTAL_NESTING / 2
+        } else {
+            MAX_TOTAL_NESTING
+        }
+    {
+        return Err(SchemaError::TotalNesting);
     }
     Ok(())
 }
@@ -120,19 +131,19 @@ fn levels(schema: &Value) -> usize {
     let Value::Object(object) = schema else {
         return 1;
     };
-    let below = in_place(object).chain(inside(object));
-    let below = below.chain(object.get("propertyNames")).map(levels);
-    1 + below.max().unwrap_or(0)
+    let inner = in_place_subschemas(object).chain(child_subschemas(object));
+    let inner = inner.chain(object.get("propertyNames")).map(levels);
+    1 + inner.max().unwrap_or(0)
 }
 
 /// Refuses what makes a reference mean another thing than a place in this document.
-fn other_bases(value: &Value) -> Result<(), Unbounded> {
+fn check_base_uris(value: &Value) -> Result<(), SchemaError> {
     for keyword in ["$id", "$schema", "$dynamicRef", "$recursiveRef"] {
         if value.get(keyword).is_some_and(Value::is_string) {
-            return Err(Unbounded::Keyword(keyword));
+            return Err(SchemaError::Keyword(keyword));
         }
     }
-    children(value).try_for_each(other_bases)
+    children(value).try_for_each(check_base_uris)
 }
 
 fn children(value: &Value) -> impl Iterator<Item = &Value> {
@@ -151,8 +162,8 @@ struct Bounds<'a> {
 #[derive(Clone, Copy)]
 enum Expansion {
     /// It is being looked at.
-    Open,
-    Known(Size),
+    InProgress,
+    Done(Size),
 }
 
 #[derive(Clone, Copy)]
@@ -165,58 +176,64 @@ struct Size {
 
 impl<'a> Bounds<'a> {
     /// What a schema's reference leads to.
-    fn target(&self, schema: &'a Value) -> Result<Option<&'a Value>, Unbounded> {
+    fn resolve_reference(&self, schema: &'a Value) -> Result<Option<&'a Value>, SchemaError> {
         let Some(reference) = schema.as_object().and_then(reference) else {
             return Ok(None);
         };
         if reference.len() > MAX_REFERENCE {
             let shown = Text::line(reference, SHOWN_BYTES);
-            return Err(Unbounded::Reference(shown, reference.len()));
+            return Err(SchemaError::ReferenceTooLong(shown, reference.len()));
         }
-        match target(self.document, reference) {
+        match resolve_reference(self.document, reference) {
             Some(target) => Ok(Some(target)),
-            None => Err(Unbounded::Elsewhere(Text::line(reference, SHOWN_BYTES))),
+            None => Err(SchemaError::ExternalReference(Text::line(
+                reference,
+                SHOWN_BYTES,
+            ))),
         }
     }
 
-    fn expansion(&mut self, schema: &'a Value, above: usize) -> Result<Size, Unbounded> {
+    fn expansion(&mut self, schema: &'a Value, depth: usize) -> Result<Size, SchemaError> {
         let Value::Object(object) = schema else {
             return Ok(Size {
                 steps: 1,
                 nesting: 1,
             });
         };
-        let place = std::ptr::from_ref(schema);
-        match self.known.get(&place) {
-            Some(Expansion::Known(size)) => return Ok(*size),
-            Some(Expansion::Open) => return Err(Unbounded::Endless),
-            None if above >= MAX_NESTING => return Err(Unbounded::Nesting),
-            None => self.known.insert(place, Expansion::Open),
+        let key = std::ptr::from_ref(schema);
+        match self.known.get(&key) {
+            Some(Expansion::Done(size)) => return Ok(*size),
+            Some(Expansion::InProgress) => return Err(SchemaError::Recursion),
+            None if depth >= MAX_NESTING => return Err(SchemaError::Nesting),
+            None => self.known.insert(key, Expansion::InProgress),
         };
-        let mut below = Size {
+        let mut inner = Size {
             steps: 0,
             nesting: 0,
         };
         // Names are checked by validators that share nothing with the others, made anew each time.
         let names = object.get("propertyNames");
-        for schema in in_place(object).chain(names).chain(self.target(schema)?) {
-            let one = self.expansion(schema, above + 1)?;
-            below.steps = below.steps.saturating_add(one.steps);
-            below.nesting = below.nesting.max(one.nesting);
+        for schema in in_place_subschemas(object)
+            .chain(names)
+            .chain(self.resolve_reference(schema)?)
+        {
+            let one = self.expansion(schema, depth + 1)?;
+            inner.steps = inner.steps.saturating_add(one.steps);
+            inner.nesting = inner.nesting.max(one.nesting);
         }
-        let times = if asks_again(object) {
-            passes(below.nesting.max(1))
+        let passes = if has_unevaluated(object) {
+            validation_passes(inner.nesting.max(1))
         } else {
             1
         };
         let size = Size {
-            steps: below.steps.saturating_mul(times).saturating_add(1),
-            nesting: below.nesting + 1,
+            steps: inner.steps.saturating_mul(passes).saturating_add(1),
+            nesting: inner.nesting + 1,
         };
         if size.nesting > MAX_NESTING {
-            return Err(Unbounded::Nesting);
+            return Err(SchemaError::Nesting);
         }
-        self.known.insert(place, Expansion::Known(size));
+        self.known.insert(key, Expansion::Done(size));
         Ok(size)
     }
 }
@@ -228,11 +245,11 @@ const MAX_STEPS: usize = 50_000;
 const MAX_NESTING: usize = 64;
 /// How many levels of schemas definitions may come to in each other. Each takes up to 3.5 KiB of
 /// stack while it is compiled (in a debug build; a thread has 2 MiB).
-const MAX_REACH: usize = 400;
+const MAX_TOTAL_NESTING: usize = 400;
 /// Bytes of a reference, which is read again at each value that it applies to.
 const MAX_REFERENCE: usize = 1 << 10;
 /// Bytes of a schema's validator, patterns aside.
-pub(super) const MAX_VALIDATOR: usize = 8 << 20;
+pub(super) const MAX_VALIDATOR_BYTES: usize = 8 << 20;
 const SHOWN_BYTES: usize = 120;
 
 #[cfg(test)]
@@ -262,24 +279,24 @@ mod tests {
             |next: Value| json!({"propertyNames": next, "allOf": [{"propertyNames": next}]}),
         ] {
             assert_eq!(check(&chain(8, twice)), Ok(()));
-            assert_eq!(check(&chain(20, twice)), Err(Unbounded::Steps));
+            assert_eq!(check(&chain(20, twice)), Err(SchemaError::Steps));
         }
         let asked_again = |next: Value| json!({"allOf": [next], "unevaluatedItems": false});
         assert_eq!(check(&chain(3, asked_again)), Ok(()));
-        assert_eq!(check(&chain(25, asked_again)), Err(Unbounded::Steps));
+        assert_eq!(check(&chain(25, asked_again)), Err(SchemaError::Steps));
     }
 
     #[test]
     fn what_nests_too_deeply_is_refused() {
         let here = |next: Value| json!({"allOf": [next]});
         assert_eq!(check(&chain(25, here)), Ok(()));
-        assert_eq!(check(&chain(60, here)), Err(Unbounded::Nesting));
-        let inside = |next: Value| json!({"properties": {"x": next}});
-        assert_eq!(check(&chain(190, inside)), Ok(()));
-        assert_eq!(check(&chain(210, inside)), Err(Unbounded::Reach));
+        assert_eq!(check(&chain(60, here)), Err(SchemaError::Nesting));
+        let in_child = |next: Value| json!({"properties": {"x": next}});
+        assert_eq!(check(&chain(190, in_child)), Ok(()));
+        assert_eq!(check(&chain(210, in_child)), Err(SchemaError::TotalNesting));
         let of_names = |next: Value| json!({"properties": {"x": {"propertyNames": next}}});
         assert_eq!(check(&chain(60, of_names)), Ok(()));
-        assert_eq!(check(&chain(90, of_names)), Err(Unbounded::Reach));
+        assert_eq!(check(&chain(90, of_names)), Err(SchemaError::TotalNesting));
     }
 
     #[test]
@@ -297,26 +314,26 @@ mod tests {
             json!({"$ref": "#"}),
             json!({"properties": {"a": {"allOf": [{"not": {"$ref": "#/properties/a"}}]}}}),
         ] {
-            assert_eq!(check(&endless), Err(Unbounded::Endless), "{endless}");
+            assert_eq!(check(&endless), Err(SchemaError::Recursion), "{endless}");
         }
     }
 
     #[test]
     fn references_and_bases_elsewhere_are_refused() {
-        for assumed_remote in [
+        for elsewhere in [
             "other.json",
             "",
             "json-schema:///#/$defs/a",
             "#anchor",
             "#/$defs/b",
         ] {
-            let schema = json!({"items": {"$ref": assumed_remote}, "$defs": {"a": {}}});
-            let refused = Unbounded::Elsewhere(Text::line(assumed_remote, SHOWN_BYTES));
+            let schema = json!({"items": {"$ref": elsewhere}, "$defs": {"a": {}}});
+            let refused = SchemaError::ExternalReference(Text::line(elsewhere, SHOWN_BYTES));
             assert_eq!(check(&schema), Err(refused));
         }
         for keyword in ["$id", "$schema", "$dynamicRef", "$recursiveRef"] {
             let schema = json!({"$defs": {"a": {keyword: "http://x.test/"}}});
-            assert_eq!(check(&schema), Err(Unbounded::Keyword(keyword)));
+            assert_eq!(check(&schema), Err(SchemaError::Keyword(keyword)));
             let property = json!({"properties": {keyword: {"type": "string"}}});
             assert_eq!(check(&property), Ok(()));
         }
@@ -328,11 +345,14 @@ mod tests {
             "$defs": {"a": {}},
             "allOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/%24defs/a"}],
         });
-        assert!(matches!(check(&twice), Err(Unbounded::Alias(..))));
+        assert!(matches!(check(&twice), Err(SchemaError::Alias(..))));
         let name = "a".repeat(2000);
         let long = json!({"items": {"$ref": format!("#/$defs/{name}")}, "$defs": {name: {}}});
-        assert!(matches!(check(&long), Err(Unbounded::Reference(_, 2008))));
+        assert!(matches!(
+            check(&long),
+            Err(SchemaError::ReferenceTooLong(_, 2008))
+        ));
         let dynamic = json!({"$dynamicRef": "#a"});
-        assert_eq!(check(&dynamic), Err(Unbounded::Keyword("$dynamicRef")));
+        assert_eq!(check(&dynamic), Err(SchemaError::Keyword("$dynamicRef")));
     }
 }

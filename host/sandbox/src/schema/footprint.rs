@@ -8,23 +8,27 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::applicators::{asks_again, in_place, inside, is_applicator, is_map, reference, target};
-use super::bounds::{MAX_VALIDATOR, Unbounded};
+use super::applicators::{
+    child_subschemas, has_unevaluated, in_place_subschemas, is_applicator, is_map, reference,
+    resolve_reference,
+};
+use super::bounds::{MAX_VALIDATOR_BYTES, SchemaError};
 use super::patterns::Patterns;
 
 /// About how many bytes of memory a value takes.
-pub(super) fn memory(value: &Value) -> usize {
+pub(super) fn memory_size(value: &Value) -> usize {
     match value {
-        Value::String(text) => text.len() + ALLOCATION,
+        Value::String(text) => text.len() + ALLOCATION_BYTES,
         // A list that is read grows by doubling.
         Value::Array(items) => {
             let slots = 2 * size_of::<Value>() * items.len();
-            slots + items.iter().map(memory).sum::<usize>()
+            slots + items.iter().map(memory_size).sum::<usize>()
         }
         // A node of a B-tree has room for eleven entries, and for six on average.
         Value::Object(map) => {
-            let entry = |(name, value): (&String, _)| name.len() + ALLOCATION + memory(value);
-            map.len().div_ceil(6) * NODE + map.iter().map(entry).sum::<usize>()
+            let entry =
+                |(name, value): (&String, _)| name.len() + ALLOCATION_BYTES + memory_size(value);
+            map.len().div_ceil(6) * NODE_BYTES + map.iter().map(entry).sum::<usize>()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
@@ -32,8 +36,8 @@ pub(super) fn memory(value: &Value) -> usize {
 
 /// Holds a schema that is within [`super::bounds`] to what its validator may take, and says which
 /// patterns it has.
-pub(super) fn check(document: &Value) -> Result<Patterns, Unbounded> {
-    let mut build = Build {
+pub(super) fn check(document: &Value) -> Result<Patterns, SchemaError> {
+    let mut build = BuildCost {
         document,
         bytes: 0,
         patterns: Patterns::default(),
@@ -43,7 +47,7 @@ pub(super) fn check(document: &Value) -> Result<Patterns, Unbounded> {
 }
 
 /// The building of one validator.
-struct Build<'a> {
+struct BuildCost<'a> {
     document: &'a Value,
     bytes: usize,
     patterns: Patterns,
@@ -55,33 +59,35 @@ struct Build<'a> {
 struct Scope<'a> {
     schemas: HashSet<*const Value>,
     patterns: HashSet<&'a str>,
-    is_of_names: bool,
+    is_property_names: bool,
 }
 
-impl<'a> Build<'a> {
+impl<'a> BuildCost<'a> {
     /// Builds a schema; its path in the document has so many bytes.
     fn schema(
         &mut self,
         schema: &'a Value,
         path: usize,
         scope: &mut Scope<'a>,
-    ) -> Result<(), Unbounded> {
+    ) -> Result<(), SchemaError> {
         if !scope.schemas.insert(std::ptr::from_ref(schema)) {
             return Ok(());
         }
-        self.take(SCHEMA + path)?;
+        self.charge(SCHEMA_BYTES + path)?;
         let Value::Object(object) = schema else {
-            return self.take(memory(schema));
+            return self.charge(memory_size(schema));
         };
         for (keyword, value) in object {
             let path = path + keyword.len() + 1;
-            self.take(KEYWORD + path)?;
+            self.charge(KEYWORD_BYTES + path)?;
             match (keyword.as_str(), value) {
                 ("$defs" | "definitions", _) => {}
-                ("propertyNames", _) if scope.is_of_names => return Err(Unbounded::Names),
+                ("propertyNames", _) if scope.is_property_names => {
+                    return Err(SchemaError::NestedPropertyNames);
+                }
                 ("propertyNames", names) => {
                     let mut scope = Scope {
-                        is_of_names: true,
+                        is_property_names: true,
                         ..Scope::default()
                     };
                     self.schema(names, path, &mut scope)?;
@@ -90,20 +96,20 @@ impl<'a> Build<'a> {
                     if scope.patterns.insert(pattern) {
                         self.patterns.add(pattern)?;
                     }
-                    self.take(pattern.len())?;
+                    self.charge(pattern.len())?;
                 }
                 (keyword, value) if is_applicator(keyword) => {
                     self.applicator(keyword, value, path, scope)?;
                 }
                 // Kept as it is written, and taken apart.
-                (_, value) => self.take(2 * memory(value))?,
+                (_, value) => self.charge(2 * memory_size(value))?,
             }
         }
-        if asks_again(object) {
-            self.evaluated(schema, object)?;
+        if has_unevaluated(object) {
+            self.build_evaluated(schema, object)?;
         }
         match reference(object) {
-            Some(text) => match target(self.document, text) {
+            Some(text) => match resolve_reference(self.document, text) {
                 Some(target) => self.schema(target, text.len(), scope),
                 None => Ok(()),
             },
@@ -117,18 +123,18 @@ impl<'a> Build<'a> {
         value: &'a Value,
         path: usize,
         scope: &mut Scope<'a>,
-    ) -> Result<(), Unbounded> {
+    ) -> Result<(), SchemaError> {
         match value {
             Value::Array(schemas) => schemas
                 .iter()
-                .try_for_each(|schema| self.schema(schema, path + INDEX, scope)),
+                .try_for_each(|schema| self.schema(schema, path + INDEX_BYTES, scope)),
             Value::Object(schemas) if is_map(keyword) => {
                 for (name, schema) in schemas {
                     if keyword == "patternProperties" {
                         // Its matcher is shared, and what that learns is not.
                         self.patterns.add(name)?;
                     }
-                    self.take(name.len())?;
+                    self.charge(name.len())?;
                     self.schema(schema, path + name.len() + 1, scope)?;
                 }
                 Ok(())
@@ -139,47 +145,48 @@ impl<'a> Build<'a> {
 
     /// Builds what says which properties and items a schema evaluates: anew for each keyword that
     /// asks, for all that is applied in place.
-    fn evaluated(
+    fn build_evaluated(
         &mut self,
-        asks: &'a Value,
+        asking: &'a Value,
         object: &'a Map<String, Value>,
-    ) -> Result<(), Unbounded> {
+    ) -> Result<(), SchemaError> {
         if object.contains_key("patternProperties") {
-            return Err(Unbounded::Unevaluated);
+            return Err(SchemaError::Unevaluated);
         }
         let properties = object.get("properties").and_then(Value::as_object);
         let names = properties.into_iter().flat_map(Map::keys);
-        let names: usize = names.map(|name| name.len() + KEYWORD).sum();
-        self.take(SCHEMA + names)?;
+        let names: usize = names.map(|name| name.len() + KEYWORD_BYTES).sum();
+        self.charge(SCHEMA_BYTES + names)?;
         for inner in EVALUATING.iter().filter_map(|keyword| object.get(*keyword)) {
-            self.leads_elsewhere(inner, asks)?;
+            self.check_recursion(inner, asking)?;
         }
-        let target = reference(object).and_then(|text| target(self.document, text));
-        in_place(object)
+        let target = reference(object).and_then(|text| resolve_reference(self.document, text));
+        in_place_subschemas(object)
             .chain(target)
             .filter_map(Value::as_object)
-            .try_for_each(|object| self.evaluated(asks, object))
+            .try_for_each(|object| self.build_evaluated(asking, object))
     }
 
     /// Refuses a schema that leads back to the one that asks what it evaluates: that one would be
     /// built within itself without end.
-    fn leads_elsewhere(&mut self, schema: &'a Value, asks: &Value) -> Result<(), Unbounded> {
+    fn check_recursion(&mut self, schema: &'a Value, asking: &Value) -> Result<(), SchemaError> {
         let mut seen = HashSet::new();
         let mut next = vec![schema];
         while let Some(schema) = next.pop() {
-            if std::ptr::eq(schema, asks) {
-                return Err(Unbounded::EvaluatesItself);
+            if std::ptr::eq(schema, asking) {
+                return Err(SchemaError::UnevaluatedRecursion);
             }
             if !seen.insert(std::ptr::from_ref(schema)) {
                 continue;
             }
-            self.take(KEYWORD)?;
+            self.charge(KEYWORD_BYTES)?;
             match schema {
                 Value::Array(schemas) => next.extend(schemas),
                 Value::Object(object) => {
-                    next.extend(in_place(object).chain(inside(object)));
+                    next.extend(in_place_subschemas(object).chain(child_subschemas(object)));
                     next.extend(object.get("propertyNames"));
-                    let target = reference(object).and_then(|text| target(self.document, text));
+                    let target =
+                        reference(object).and_then(|text| resolve_reference(self.document, text));
                     next.extend(target);
                 }
                 _ => {}
@@ -188,10 +195,10 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    fn take(&mut self, bytes: usize) -> Result<(), Unbounded> {
+    fn charge(&mut self, bytes: usize) -> Result<(), SchemaError> {
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > MAX_VALIDATOR {
-            return Err(Unbounded::Validator);
+        if self.bytes > MAX_VALIDATOR_BYTES {
+            return Err(SchemaError::ValidatorMemory);
         }
         Ok(())
     }
@@ -208,15 +215,15 @@ const EVALUATING: [&str; 7] = [
     "unevaluatedProperties",
 ];
 /// What one schema takes, its path aside.
-const SCHEMA: usize = 256;
+const SCHEMA_BYTES: usize = 256;
 /// What one keyword, or one name that is remembered, takes besides.
-const KEYWORD: usize = 64;
+const KEYWORD_BYTES: usize = 64;
 /// How long the place in a list makes a path.
-const INDEX: usize = 6;
+const INDEX_BYTES: usize = 6;
 /// What an allocation takes besides what was asked for.
-const ALLOCATION: usize = 16;
+const ALLOCATION_BYTES: usize = 16;
 /// A node of a B-tree with names and values.
-const NODE: usize = 640;
+const NODE_BYTES: usize = 640;
 
 #[cfg(test)]
 mod tests {
@@ -224,7 +231,7 @@ mod tests {
 
     use super::*;
 
-    fn refused(document: &Value) -> Option<Unbounded> {
+    fn refused(document: &Value) -> Option<SchemaError> {
         super::super::bounds::check(document).unwrap();
         check(document).err()
     }
@@ -243,14 +250,14 @@ mod tests {
             })
         };
         assert_eq!(refused(&document(10)), None);
-        assert_eq!(refused(&document(300)), Some(Unbounded::Validator));
+        assert_eq!(refused(&document(300)), Some(SchemaError::ValidatorMemory));
         let within = json!({"propertyNames": {"items": {"propertyNames": {"maxLength": 3}}}});
-        assert_eq!(refused(&within), Some(Unbounded::Names));
+        assert_eq!(refused(&within), Some(SchemaError::NestedPropertyNames));
         let endless = json!({
             "properties": {"x": {"propertyNames": {"$ref": "#/$defs/a"}}},
             "$defs": {"a": {"properties": {"x": {"propertyNames": {"$ref": "#/$defs/a"}}}}},
         });
-        assert_eq!(refused(&endless), Some(Unbounded::Names));
+        assert_eq!(refused(&endless), Some(SchemaError::NestedPropertyNames));
     }
 
     #[test]
@@ -260,37 +267,40 @@ mod tests {
             json!({"properties": {"x".repeat(name): inner}})
         };
         assert_eq!(refused(&document(100)), None);
-        assert_eq!(refused(&document(20_000)), Some(Unbounded::Validator));
+        assert_eq!(
+            refused(&document(20_000)),
+            Some(SchemaError::ValidatorMemory)
+        );
     }
 
     #[test]
     fn what_was_evaluated_counts_for_everybody_who_asks() {
-        let asks = json!({"$ref": "#/$defs/wide", "unevaluatedProperties": false});
+        let asking = json!({"$ref": "#/$defs/wide", "unevaluatedProperties": false});
         let document = |uses| {
             json!({
-                "properties": many(uses, |_| asks.clone()),
+                "properties": many(uses, |_| asking.clone()),
                 "$defs": {"wide": {"properties": many(1000, |_| json!({}))}},
             })
         };
         assert_eq!(refused(&document(10)), None);
-        assert_eq!(refused(&document(300)), Some(Unbounded::Validator));
+        assert_eq!(refused(&document(300)), Some(SchemaError::ValidatorMemory));
         let patterns = json!({
             "allOf": [{"patternProperties": {"^a": {}}}], "unevaluatedProperties": false,
         });
-        assert_eq!(refused(&patterns), Some(Unbounded::Unevaluated));
+        assert_eq!(refused(&patterns), Some(SchemaError::Unevaluated));
     }
 
     #[test]
     fn nothing_is_built_within_itself() {
-        let asks = json!({"anyOf": [{"$ref": "#/$defs/1"}], "unevaluatedProperties": {}});
+        let asking = json!({"anyOf": [{"$ref": "#/$defs/1"}], "unevaluatedProperties": {}});
         let endless = json!({
             "dependentSchemas": {"a": {"$ref": "#/$defs/1"}},
-            "$defs": {"1": {"additionalProperties": asks}},
+            "$defs": {"1": {"additionalProperties": asking}},
         });
-        assert_eq!(refused(&endless), Some(Unbounded::EvaluatesItself));
+        assert_eq!(refused(&endless), Some(SchemaError::UnevaluatedRecursion));
         let items = json!({"$ref": "#/$defs/1", "unevaluatedItems": false});
         let endless = json!({"$ref": "#/$defs/1", "$defs": {"1": {"prefixItems": [items]}}});
-        assert_eq!(refused(&endless), Some(Unbounded::EvaluatesItself));
+        assert_eq!(refused(&endless), Some(SchemaError::UnevaluatedRecursion));
         let tree = json!({
             "properties": {"more": {"$ref": "#"}},
             "unevaluatedProperties": false,
@@ -311,7 +321,7 @@ mod tests {
         assert_eq!(refused(&document(4)), None);
         assert!(matches!(
             refused(&document(60)),
-            Some(Unbounded::Pattern(_))
+            Some(SchemaError::Pattern(_))
         ));
         let shared = json!({"properties": many(60, |_| json!({"pattern": large}))});
         assert_eq!(refused(&shared), None, "built once");
@@ -325,7 +335,7 @@ mod tests {
             json!({"items": {"contains": {"anyOf": [{"pattern": large}]}}}),
         ] {
             assert!(
-                matches!(refused(&place), Some(Unbounded::Pattern(_))),
+                matches!(refused(&place), Some(SchemaError::Pattern(_))),
                 "{place}"
             );
         }

@@ -14,7 +14,7 @@ use vitals_model::Text;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PatternError {
     #[error("its pattern `{0}` has {1} bytes, at most {MAX_BYTES} are allowed")]
-    Long(Text, usize),
+    TooLong(Text, usize),
     #[error(
         "its pattern `{0}` sets a flag, which patterns of JSON Schema do not have; write what it \
          matches in full, such as `[Aa]`"
@@ -28,7 +28,7 @@ pub(super) enum PatternError {
     #[error(
         "its patterns have more than {MAX_TOTAL_BYTES} bytes together; use fewer or shorter ones"
     )]
-    Total,
+    TotalSize,
     #[error(
         "its patterns have too many escapes such as `\\d` and `\\s` together; write `[0-9]`, or use \
          fewer patterns"
@@ -45,30 +45,34 @@ pub(super) enum PatternError {
 /// The patterns of one schema, each with the bytes that it takes when it is compiled.
 #[derive(Debug, Default)]
 pub(super) struct Patterns {
-    compiled: HashMap<String, usize>,
-    text: usize,
-    translation: usize,
-    total: usize,
+    sizes: HashMap<String, usize>,
+    text_bytes: usize,
+    translation_cost: usize,
+    compiled_bytes: usize,
 }
 
 impl Patterns {
     /// Counts a pattern that validation compiles, once for each time that it does.
     pub(super) fn add(&mut self, pattern: &str) -> Result<(), PatternError> {
-        let known = self.compiled.get(pattern).copied();
+        let known = self.sizes.get(pattern).copied();
         if known.is_none() {
-            self.admit_text(pattern)?;
+            self.check_text(pattern)?;
         }
-        self.translation = self.translation.saturating_add(translation(pattern));
-        if self.translation > MAX_TRANSLATION {
+        self.translation_cost = self
+            .translation_cost
+            .saturating_add(translation_cost(pattern));
+        if self.translation_cost > MAX_TRANSLATION {
             return Err(PatternError::Escapes);
         }
         let size = match known {
             Some(size) => size,
-            None => compile(pattern, MAX_COMPILED.saturating_sub(self.total))?,
+            None => compiled_size(pattern, MAX_COMPILED.saturating_sub(self.compiled_bytes))?,
         };
-        self.compiled.insert(pattern.to_owned(), size);
-        self.total = self.total.saturating_add(size + EACH);
-        if self.total > MAX_COMPILED {
+        self.sizes.insert(pattern.to_owned(), size);
+        self.compiled_bytes = self
+            .compiled_bytes
+            .saturating_add(size + PATTERN_OVERHEAD_BYTES);
+        if self.compiled_bytes > MAX_COMPILED {
             return Err(PatternError::Compiled);
         }
         Ok(())
@@ -76,32 +80,32 @@ impl Patterns {
 
     /// The bytes that a pattern takes when it is compiled; nothing for one that never is.
     pub(super) fn size(&self, pattern: &str) -> usize {
-        self.compiled.get(pattern).copied().unwrap_or(0)
+        self.sizes.get(pattern).copied().unwrap_or(0)
     }
 
     /// What has to hold before a pattern is even parsed.
-    fn admit_text(&mut self, pattern: &str) -> Result<(), PatternError> {
+    fn check_text(&mut self, pattern: &str) -> Result<(), PatternError> {
         if pattern.len() > MAX_BYTES {
-            return Err(PatternError::Long(shown(pattern), pattern.len()));
+            return Err(PatternError::TooLong(bounded_text(pattern), pattern.len()));
         }
-        self.text += pattern.len();
-        if self.text > MAX_TOTAL_BYTES {
-            return Err(PatternError::Total);
+        self.text_bytes += pattern.len();
+        if self.text_bytes > MAX_TOTAL_BYTES {
+            return Err(PatternError::TotalSize);
         }
         if has_flags(pattern) {
-            return Err(PatternError::Flag(shown(pattern)));
+            return Err(PatternError::Flag(bounded_text(pattern)));
         }
         Ok(())
     }
 }
 
 /// Compiles a pattern as validation does, and says how many bytes it takes.
-fn compile(pattern: &str, limit: usize) -> Result<usize, PatternError> {
-    let syntax = || PatternError::Syntax(shown(pattern));
+fn compiled_size(pattern: &str, limit: usize) -> Result<usize, PatternError> {
+    let syntax = || PatternError::Syntax(bounded_text(pattern));
     let translated = jsonschema_regex::to_rust_regex(pattern).map_err(|()| syntax())?;
     let config = meta::Config::new()
         .nfa_size_limit(Some(limit))
-        .hybrid_cache_capacity(LAZY_BYTES);
+        .hybrid_cache_capacity(DFA_CACHE_BYTES);
     match meta::Builder::new().configure(config).build(&translated) {
         Ok(regex) => Ok(regex.memory_usage()),
         Err(error) if error.size_limit().is_some() => Err(PatternError::Compiled),
@@ -111,9 +115,9 @@ fn compile(pattern: &str, limit: usize) -> Result<usize, PatternError> {
 
 /// What it takes to translate a pattern from the dialect of ECMA-262: each escape has the whole text
 /// parsed once more, in which those before it have grown.
-fn translation(pattern: &str) -> usize {
+fn translation_cost(pattern: &str) -> usize {
     let escapes = pattern.matches('\\').count();
-    escapes.saturating_mul(pattern.len() + escapes * LONGEST_CLASS)
+    escapes.saturating_mul(pattern.len() + escapes * MAX_CLASS_BYTES)
 }
 
 /// Whether a pattern may set flags (`(?i)`, `(?s-u:…)`), under which its classes are folded: that
@@ -127,7 +131,7 @@ fn has_flags(pattern: &str) -> bool {
     unnamed.any(|rest| rest.starts_with(|first: char| first == '-' || first.is_ascii_alphabetic()))
 }
 
-fn shown(pattern: &str) -> Text {
+fn bounded_text(pattern: &str) -> Text {
     Text::line(pattern, SHOWN_BYTES)
 }
 
@@ -140,11 +144,11 @@ const MAX_TRANSLATION: usize = 256 << 10;
 /// Bytes of all compiled patterns.
 pub(super) const MAX_COMPILED: usize = 2 << 20;
 /// Bytes that a matcher may use for what it learns while it matches, for each direction.
-pub(super) const LAZY_BYTES: usize = 256 << 10;
+pub(super) const DFA_CACHE_BYTES: usize = 256 << 10;
 /// What a compiled pattern takes besides, however small it is.
-const EACH: usize = 32 << 10;
+const PATTERN_OVERHEAD_BYTES: usize = 32 << 10;
 /// How long the class is that stands for `\S`.
-const LONGEST_CLASS: usize = 24;
+const MAX_CLASS_BYTES: usize = 24;
 const SHOWN_BYTES: usize = 120;
 
 #[cfg(test)]
@@ -194,7 +198,7 @@ mod tests {
             .collect();
         assert_eq!(
             add(long.iter().map(String::as_str)),
-            Err(PatternError::Total)
+            Err(PatternError::TotalSize)
         );
         let spaces: Vec<_> = (1..9).map(|n| r"\S".repeat(40 + n)).collect();
         let all = spaces.iter().map(String::as_str);
@@ -205,7 +209,7 @@ mod tests {
     fn one_is_bounded_alone() {
         assert!(matches!(
             add(["a".repeat(600).as_str()]),
-            Err(PatternError::Long(_, 600))
+            Err(PatternError::TooLong(_, 600))
         ));
         for large in [
             r"\p{L}{80}",

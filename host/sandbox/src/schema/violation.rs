@@ -13,23 +13,23 @@ use vitals_model::Text;
 /// secret.
 pub(super) fn describe(error: &ValidationError<'_>, document: &Value) -> String {
     let pointer = error.instance_path().as_str();
-    let inside = Inside(pointer);
+    let in_parent = InParent(pointer);
     let text = match error.kind() {
         ValidationErrorKind::Required { property } => {
             let property = property.as_str().unwrap_or_default();
-            shown(&format_args!("`{property}` is missing{inside}"))
+            bounded_text(&format_args!("`{property}` is missing{in_parent}"))
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let keys = List(unexpected, "`", ", ");
-            shown(&format_args!("the plugin knows no key {keys}{inside}"))
+            let keys = JoinedWords(unexpected, "`", ", ");
+            bounded_text(&format_args!("the plugin knows no key {keys}{in_parent}"))
         }
         ValidationErrorKind::Pattern { .. } if let Some(name) = type_name(error, document) => {
-            shown(&format_args!(
+            bounded_text(&format_args!(
                 "`{pointer}` must be a {name}{}",
                 example(name)
             ))
         }
-        kind => shown(&Misfit(pointer, kind, error)),
+        kind => bounded_text(&ViolationText(pointer, kind, error)),
     };
     text.into()
 }
@@ -51,19 +51,19 @@ fn example(type_name: &str) -> &'static str {
 }
 
 /// A text of a stranger as one line: clean, and written no further than it is shown.
-pub(super) fn shown(text: &dyn fmt::Display) -> Text {
-    let mut line = Bounded(String::new());
+pub(super) fn bounded_text(text: &dyn fmt::Display) -> Text {
+    let mut line = BoundedWriter(String::new());
     // An error says that the bound is reached.
     let _ = write!(line, "{text}");
     Text::line(&line.0, ERROR_BYTES)
 }
 
 /// A text that refuses to grow beyond its bound.
-struct Bounded(String);
+struct BoundedWriter(String);
 
-impl fmt::Write for Bounded {
+impl fmt::Write for BoundedWriter {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
-        let room = MAX_WRITTEN - self.0.len();
+        let room = MAX_WRITTEN_BYTES - self.0.len();
         let taken = piece.floor_char_boundary(room);
         self.0.push_str(&piece[..taken]);
         if taken < piece.len() {
@@ -74,9 +74,9 @@ impl fmt::Write for Bounded {
 }
 
 /// A value that is not as it must be.
-struct Misfit<'a>(&'a str, &'a ValidationErrorKind, &'a ValidationError<'a>);
+struct ViolationText<'a>(&'a str, &'a ValidationErrorKind, &'a ValidationError<'a>);
 
-impl fmt::Display for Misfit<'_> {
+impl fmt::Display for ViolationText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(pointer, kind, error) = self;
         match *pointer {
@@ -89,7 +89,7 @@ impl fmt::Display for Misfit<'_> {
                 TypeKind::Single(kind) => write!(f, "must be of type {kind}"),
                 TypeKind::Multiple(kinds) => {
                     let kinds: Vec<_> = kinds.iter().map(|kind| kind.to_string()).collect();
-                    write!(f, "must be of type {}", List(&kinds, "", " or "))
+                    write!(f, "must be of type {}", JoinedWords(&kinds, "", " or "))
                 }
             },
             ValidationErrorKind::Minimum { limit } => write!(f, "must be at least {limit}"),
@@ -103,9 +103,9 @@ impl fmt::Display for Misfit<'_> {
 }
 
 /// Words, each in quotes, with something between them.
-struct List<'a>(&'a [String], &'static str, &'static str);
+struct JoinedWords<'a>(&'a [String], &'static str, &'static str);
 
-impl fmt::Display for List<'_> {
+impl fmt::Display for JoinedWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(words, quote, between) = self;
         words.iter().enumerate().try_for_each(|(index, word)| {
@@ -116,9 +116,9 @@ impl fmt::Display for List<'_> {
 }
 
 /// Where something is missing or too much; nothing at the root.
-struct Inside<'a>(&'a str);
+struct InParent<'a>(&'a str);
 
-impl fmt::Display for Inside<'_> {
+impl fmt::Display for InParent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             "" => Ok(()),
@@ -129,7 +129,7 @@ impl fmt::Display for Inside<'_> {
 
 const ERROR_BYTES: usize = 512;
 /// More than is shown, as what is cleaned out of it makes it shorter.
-const MAX_WRITTEN: usize = 4 * ERROR_BYTES;
+const MAX_WRITTEN_BYTES: usize = 4 * ERROR_BYTES;
 
 #[cfg(test)]
 mod tests {
@@ -150,9 +150,13 @@ mod tests {
     #[test]
     fn a_text_is_written_no_further_than_it_is_shown() {
         let written = std::cell::Cell::new(0);
-        let text = shown(&Endless(&written));
+        let text = bounded_text(&Endless(&written));
         assert!(text.as_str().ends_with('…'), "{text}");
         assert!(text.as_str().len() <= ERROR_BYTES);
-        assert!(written.get() <= MAX_WRITTEN, "{} pieces", written.get());
+        assert!(
+            written.get() <= MAX_WRITTEN_BYTES,
+            "{} pieces",
+            written.get()
+        );
     }
 }

@@ -122,8 +122,8 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
     for (answer, _) in &rows {
         found.push(response_to(answer).await);
     }
-    let wanted: Vec<_> = rows.iter().map(|(_, expected)| *expected).collect();
-    assert_eq!(found, wanted);
+    let expected: Vec<_> = rows.iter().map(|(_, result)| *result).collect();
+    assert_eq!(found, expected);
 }
 
 /// A server that sends `piece` again and again for as long as anybody takes it.

@@ -2,7 +2,7 @@ use ::http::Uri;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::grants::Kind;
+use crate::grants::GrantKind;
 
 #[tokio::test]
 async fn a_granted_request_is_sent_and_answered() {
@@ -63,7 +63,7 @@ async fn what_is_not_granted_is_denied_and_noted_once() {
 #[tokio::test]
 async fn what_a_guest_is_refused_is_bounded() {
     let egress = EgressBuilder::granted("http", "http://10.0.0.1").open();
-    let message = egress.refuse(Refusal::new(Kind::File, &"/\u{202e}x".repeat(1 << 20)));
+    let message = egress.refuse(Refusal::new(GrantKind::File, &"/\u{202e}x".repeat(1 << 20)));
     assert!(message.starts_with("denied: file /x/x/x"));
     assert!(message.ends_with("… (add it to `allow.files` of check `orders-db`)"));
     assert!(message.len() < 1024);

@@ -14,46 +14,46 @@ use rustix::io::Errno;
 
 use super::access_error::AccessError;
 use crate::grants::Grants;
-use vitals_io::regular_file::{kernel_made, reopen};
+use vitals_io::regular_file::{pseudo_filesystem, reopen};
 
 /// A regular file or a directory that the grants cover, not opened for reading yet.
-pub(super) struct Place {
+pub(super) struct GrantedFile {
     path: OwnedFd,
     stat: Stat,
     kind: FileType,
 }
 
-impl Place {
+impl GrantedFile {
     /// Finds what `asked` leads to. It must be absolute and have no `..`, and be permitted as it is
     /// written.
     pub(super) fn find(asked: &Path, grants: &Grants) -> Result<Self, AccessError> {
-        for _ in 0..TRIES {
-            let leads = follow(asked)?;
-            let resolve = |granted: &Path| follow(granted).ok();
+        for _ in 0..MAX_ATTEMPTS {
+            let target = resolve_symlinks(asked)?;
+            let resolve = |granted: &Path| resolve_symlinks(granted).ok();
             let denied = AccessError::Denied;
             grants
-                .permit_place(asked, &leads, resolve)
+                .permit_resolved_path(asked, &target, resolve)
                 .map_err(denied)?;
-            let found = path_only(&leads);
+            let found = path_only(&target);
             // Where there is nothing the directory tells whose place it is.
-            let ground = match &found {
-                Ok(path) => kernel_made(path)?,
-                Err(_) => match leads
+            let filesystem = match &found {
+                Ok(path) => pseudo_filesystem(path)?,
+                Err(_) => match target
                     .ancestors()
                     .skip(1)
-                    .find_map(|near| path_only(near).ok())
+                    .find_map(|ancestor| path_only(ancestor).ok())
                 {
-                    Some(near) => kernel_made(&near)?,
+                    Some(ancestor) => pseudo_filesystem(&ancestor)?,
                     None => None,
                 },
             };
-            if let Some(ground) = ground {
-                permit_kernel(asked, &leads, ground, grants)?;
+            if let Some(filesystem) = filesystem {
+                permit_pseudo_file(asked, &target, filesystem, grants)?;
             }
             match found {
                 Ok(path) => return Self::of(path),
                 // It was replaced by another one between the look and this.
-                Err(_) if follow(asked)? != leads => {}
+                Err(_) if resolve_symlinks(asked)? != target => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -101,34 +101,34 @@ impl Place {
 
 /// Where an absolute path leads when every symlink in it is followed, as far as there is something:
 /// what is missing stays as it is written.
-pub(super) fn follow(path: &Path) -> Result<PathBuf, AccessError> {
-    let mut place = PathBuf::from("/");
+pub(super) fn resolve_symlinks(path: &Path) -> Result<PathBuf, AccessError> {
+    let mut resolved = PathBuf::from("/");
     let mut steps = 0;
     // What is still to go, the next one last.
-    let mut ahead: Vec<_> = parts(path);
-    while let Some(part) = ahead.pop() {
+    let mut pending: Vec<_> = components_reversed(path);
+    while let Some(part) = pending.pop() {
         steps += 1;
-        if steps > STEPS {
+        if steps > MAX_STEPS {
             return Err(too_long());
         }
         if part == ".." {
-            place.pop();
+            resolved.pop();
             continue;
         }
-        place.push(&part);
-        if let Ok(target) = rustix::fs::readlinkat(CWD, &place, Vec::new()) {
-            let target = Path::new(OsStr::from_bytes(target.as_bytes()));
-            place.pop();
-            if target.is_absolute() {
-                place = PathBuf::from("/");
+        resolved.push(&part);
+        if let Ok(link) = rustix::fs::readlinkat(CWD, &resolved, Vec::new()) {
+            let link = Path::new(OsStr::from_bytes(link.as_bytes()));
+            resolved.pop();
+            if link.is_absolute() {
+                resolved = PathBuf::from("/");
             }
-            ahead.extend(parts(target));
-            if steps + ahead.len() > STEPS {
+            pending.extend(components_reversed(link));
+            if steps + pending.len() > MAX_STEPS {
                 return Err(too_long());
             }
         }
     }
-    Ok(place)
+    Ok(resolved)
 }
 
 fn too_long() -> AccessError {
@@ -136,7 +136,7 @@ fn too_long() -> AccessError {
 }
 
 /// The names in a path, the last one first.
-fn parts(path: &Path) -> Vec<std::ffi::OsString> {
+fn components_reversed(path: &Path) -> Vec<std::ffi::OsString> {
     let names = path.components().rev().filter_map(|part| match part {
         Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
         Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
@@ -145,45 +145,45 @@ fn parts(path: &Path) -> Vec<std::ffi::OsString> {
 }
 
 /// A handle on a place without symlinks that opens nothing.
-fn path_only(place: &Path) -> rustix::io::Result<OwnedFd> {
+fn path_only(path: &Path) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    rustix::fs::openat2(CWD, place, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+    rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
 }
 
 /// Decides on a place that the kernel makes up. It is not among the files of a directory above the
 /// place where it is mounted: a grant has to be one for a path inside.
-fn permit_kernel(
+fn permit_pseudo_file(
     asked: &Path,
-    leads: &Path,
+    target: &Path,
     kind: FsWord,
     grants: &Grants,
 ) -> Result<(), AccessError> {
-    if kind == PROC_SUPER_MAGIC && shows_memory(leads) {
+    if kind == PROC_SUPER_MAGIC && exposes_memory(target) {
         return Err(AccessError::failed(
             "it is what the kernel tells of a process or of its own memory, which no plugin may read",
         ));
     }
     let inside = |granted: &PathBuf| {
-        path_only(granted).and_then(|granted| kernel_made(&granted)) == Ok(Some(kind))
+        path_only(granted).and_then(|granted| pseudo_filesystem(&granted)) == Ok(Some(kind))
     };
-    let resolve = |granted: &Path| follow(granted).ok().filter(inside);
+    let resolve = |granted: &Path| resolve_symlinks(granted).ok().filter(inside);
     grants
-        .permit_place(asked, leads, resolve)
+        .permit_resolved_path(asked, target, resolve)
         .map_err(AccessError::Denied)
 }
 
 /// Whether a path on `/proc` is that of a process or one of its threads, or of the memory of the
 /// machine: there all secrets of the host are.
-fn shows_memory(path: &Path) -> bool {
+fn exposes_memory(path: &Path) -> bool {
     let is_process = |part: &OsStr| part.as_bytes().iter().all(u8::is_ascii_digit);
     path.iter()
         .any(|part| is_process(part) || part == "kcore" || part == "vmcore")
 }
 
 /// How often a file that is replaced meanwhile is looked for again.
-const TRIES: usize = 8;
+const MAX_ATTEMPTS: usize = 8;
 /// Names and symlinks that one path may come to; to follow a path takes time that nobody limits.
-const STEPS: usize = 512;
+const MAX_STEPS: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -193,8 +193,8 @@ mod tests {
 
     #[test]
     fn what_was_decided_on_is_not_opened_through_a_symlink_that_came_after() {
-        let place = tempfile::tempdir().unwrap();
-        let root = follow(place.path()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let root = resolve_symlinks(dir.path()).unwrap();
         std::fs::create_dir(root.join("out")).unwrap();
         std::fs::write(root.join("out/secret"), "").unwrap();
         symlink("out", root.join("directory")).unwrap();
@@ -208,24 +208,27 @@ mod tests {
 
     #[test]
     fn symlinks_are_followed_to_where_there_is_something_and_beyond() {
-        let place = tempfile::tempdir().unwrap();
-        let root = follow(place.path()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let root = resolve_symlinks(dir.path()).unwrap();
         std::fs::create_dir_all(root.join("a/b")).unwrap();
         symlink("../..", root.join("a/b/up")).unwrap();
         symlink(root.join("a/b"), root.join("short")).unwrap();
         symlink("nowhere/at/../all", root.join("dangling")).unwrap();
         symlink("loop", root.join("loop")).unwrap();
-        for (path, leads) in [
+        for (path, target) in [
             ("a/b/up/a/b", "a/b"),
             ("short/up/short", "a/b"),
             ("short/nothing", "a/b/nothing"),
             ("dangling/x", "nowhere/all/x"),
         ] {
-            let found = follow(&root.join(path)).unwrap();
-            assert_eq!(found, root.join(leads), "{path}");
+            let found = resolve_symlinks(&root.join(path)).unwrap();
+            assert_eq!(found, root.join(target), "{path}");
         }
-        assert!(follow(&root.join("loop")).is_err());
-        assert_eq!(follow(Path::new("/../../..")).unwrap(), Path::new("/"));
+        assert!(resolve_symlinks(&root.join("loop")).is_err());
+        assert_eq!(
+            resolve_symlinks(Path::new("/../../..")).unwrap(),
+            Path::new("/")
+        );
     }
 
     #[test]
@@ -234,17 +237,17 @@ mod tests {
         // Each leads through itself, and leaves a thousand parts behind.
         let link = dir.path().join("l");
         std::os::unix::fs::symlink(format!("l/{}", "a/".repeat(1000)), &link).unwrap();
-        assert!(follow(&link).is_err());
-        assert!(follow(&dir.path().join("b/".repeat(STEPS - 20))).is_ok());
+        assert!(resolve_symlinks(&link).is_err());
+        assert!(resolve_symlinks(&dir.path().join("b/".repeat(MAX_STEPS - 20))).is_ok());
     }
 
     #[test]
     fn the_memory_of_processes_and_of_the_machine_is_known_by_its_path() {
         for path in ["/proc/1/environ", "/host/proc/7/task/8/mem", "/proc/kcore"] {
-            assert!(shows_memory(Path::new(path)), "{path}");
+            assert!(exposes_memory(Path::new(path)), "{path}");
         }
         for path in ["/proc/mdstat", "/proc/sys/fs/file-nr", "/"] {
-            assert!(!shows_memory(Path::new(path)), "{path}");
+            assert!(!exposes_memory(Path::new(path)), "{path}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 
-use super::address::reach;
+use super::address::class;
 use super::*;
 
 fn granted(key: &str, entry: &str) -> Grants {
@@ -125,7 +125,7 @@ proptest! {
     #[test]
     fn what_a_network_leaves_closed_stays_closed_in_every_spelling(bits: u32) {
         let address = Ipv4Addr::from_bits(bits);
-        let open = reach(address.into()) != Reach::Closed;
+        let open = class(address.into()) != AddressClass::Restricted;
         for net in ["0.0.0.0/0:1", "0.0.0.0/1:1", "128.0.0.0/1:1"] {
             let grants = granted("tcp", net);
             let found: Vec<_> = spellings(address)
@@ -189,7 +189,7 @@ proptest! {
             let outer = carrier.parse().unwrap();
             // `::1` is an address of its own.
             if outer != IpAddr::V6(Ipv6Addr::LOCALHOST) {
-                prop_assert!(reach(outer) >= reach(inner.into()), "{}", carrier);
+                prop_assert!(class(outer) >= class(inner.into()), "{}", carrier);
             }
         }
     }
