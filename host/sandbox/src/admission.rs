@@ -1,61 +1,51 @@
-//! The gate: from the bytes of a file to a plugin that can run, or the reason why not.
+//! Admission: from the bytes of a file to a plugin that can run, or the reason why it is rejected.
+
+mod describe;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use self::describe::describe;
 use super::admitted::Admitted;
-use super::bindings::{self, PluginPre};
-use super::call::{finish_store, until_deadline};
+use super::bindings::PluginPre;
 use super::compile::{Artifact, CompileError, LoadedBytes};
-use super::describe::Description;
-use super::egress::Egress;
-use super::grants::Grants;
 use super::load_error::LoadError;
-use super::run_limits::RunLimits;
-use super::run_log::{Origin, RunLog};
+use super::plugin::Plugin;
 use super::sandbox::Sandbox;
-use super::schema::{BindingError, Schema};
-use super::state::State;
 use super::{imports, shape};
-use vitals_io::blocking_pool::PoolError;
 use vitals_io::regular_file;
-use vitals_io::trust::{Roots, RootsError};
-use vitals_model::{CheckName, Digest, PluginIdentity, PluginName, Text, VersionMetrics};
-use vitals_model::{Limits, Root, Secrets};
-
-/// A plugin that passed the gate: compiled, linked and described, ready to be run by any number of
-/// checks.
-pub struct Plugin {
-    sandbox: Sandbox,
-    identity: Arc<PluginIdentity>,
-    admitted: Arc<Admitted>,
-    /// What this version counts; those that run on another one count elsewhere.
-    metrics: Option<Arc<dyn VersionMetrics>>,
-}
+use vitals_model::{Digest, PluginName, Text};
 
 impl Plugin {
-    /// Lets `bytes` through the gate. They are dropped as soon as they are compiled.
+    /// Admits `bytes`, which are dropped as soon as they are compiled.
+    ///
+    /// # Errors
+    ///
+    /// Why the plugin is rejected.
     pub async fn admit(
         sandbox: &Sandbox,
         name: PluginName,
         bytes: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Arc<Self>, LoadError> {
-        // Hashing takes a moment where there are many.
+        // Hashing a large file takes a moment.
         let hash = move || {
             let digest = Digest::of(bytes.as_ref());
             Ok((bytes, digest))
         };
         let (bytes, digest) = run_blocking(hash).await?;
-        Self::admit_known(sandbox, name, bytes, digest).await
+        Self::admit_with_digest(sandbox, name, bytes, digest).await
     }
 
-    /// Like [`Plugin::admit`], of bytes whose digest is known.
-    pub async fn admit_known(
+    /// Like [`Plugin::admit`], for bytes whose digest is already known.
+    ///
+    /// # Errors
+    ///
+    /// Why the plugin is rejected.
+    pub async fn admit_with_digest(
         sandbox: &Sandbox,
         name: PluginName,
         bytes: impl AsRef<[u8]> + Send + 'static,
@@ -67,123 +57,26 @@ impl Plugin {
             Prepared::InUse(admitted) => admitted,
             Prepared::New(linked) => describe_and_insert(sandbox, linked, size).await?,
         };
-        let metrics = sandbox.metrics().cloned();
-        let metrics = metrics.map(|metrics| metrics.version(&name));
-        let identity = Arc::new(PluginIdentity {
-            name,
-            version: admitted.description.version.clone(),
-            digest: admitted.digest,
-        });
-        Ok(Arc::new(Self {
-            sandbox: sandbox.clone(),
-            identity,
-            admitted,
-            metrics,
-        }))
+        Ok(Arc::new(Self::new(sandbox, name, admitted)))
     }
 
-    /// Reads a file that may be a plugin, refusing one that is too large before reading it.
+    /// Reads a file that may be a plugin. Blocks.
     ///
-    /// Blocks; not for the async runtime's own threads.
+    /// # Errors
+    ///
+    /// The file is larger than 64 MiB (checked before it is read), not regular, or can't be read.
     pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         Self::read_until(path, None)
     }
 
-    /// Like [`Plugin::read`], but reads no further past a moment.
+    /// Like [`Plugin::read`], but gives up at `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Plugin::read`], and a deadline that has passed.
     pub fn read_until(path: &Path, deadline: Option<Instant>) -> Result<Vec<u8>, LoadError> {
         let file = regular_file::open_stored(path)?;
         Ok(regular_file::read_open_file(file, MAX_BYTES, deadline)?)
-    }
-
-    /// The name: the stem of the file.
-    pub fn name(&self) -> &PluginName {
-        &self.identity.name
-    }
-
-    /// Which one it is, for whoever only has to say so.
-    pub(super) fn identity(&self) -> &Arc<PluginIdentity> {
-        &self.identity
-    }
-
-    /// The digest of the file.
-    pub fn digest(&self) -> Digest {
-        self.admitted.digest
-    }
-
-    /// The size of the file in bytes.
-    pub fn size(&self) -> u64 {
-        self.admitted.size
-    }
-
-    /// What it says about itself.
-    pub fn description(&self) -> &Description {
-        &self.admitted.description
-    }
-
-    /// The contract that it was built against: `vitals:health@0.1.0`.
-    pub fn contract(&self) -> String {
-        let version = self.admitted.pre.version();
-        format!("{}@{}", bindings::PACKAGE, version.as_str())
-    }
-
-    /// What it imports.
-    pub fn imports(&self) -> &[String] {
-        &self.admitted.imports
-    }
-
-    /// How long it took to compile, or to load from the cache.
-    pub fn compile_time(&self) -> Duration {
-        self.admitted.compile_time
-    }
-
-    /// The roots that TLS connections of a check trust: its own where it has any, else the host's.
-    pub fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
-        self.sandbox.roots(own)
-    }
-
-    /// What the configuration of a check has to look like.
-    pub fn schema(&self) -> &Schema {
-        &self.admitted.schema
-    }
-
-    /// Waits until it may be held against its checks: what that takes, few do at once.
-    pub async fn binding_permit(&self) -> OwnedSemaphorePermit {
-        acquire_permit(self.sandbox.bind_permits()).await
-    }
-
-    /// Holds it against its checks, on a thread that may be lost: the trusted roots of a check lie in
-    /// files. A panic inside goes on here.
-    pub async fn bind_on_pool<T: Send + 'static>(
-        &self,
-        bind: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, PoolError> {
-        let pool = self.sandbox.bind_pool();
-        pool.run(self.name().as_str(), bind).await
-    }
-
-    pub(super) fn sandbox(&self) -> &Sandbox {
-        &self.sandbox
-    }
-
-    pub(super) fn pre(&self) -> &PluginPre {
-        &self.admitted.pre
-    }
-
-    pub(super) fn metrics(&self) -> Option<&Arc<dyn VersionMetrics>> {
-        self.metrics.as_ref()
-    }
-
-    /// It is the version that serves from here on.
-    pub fn serve(&self) {
-        if let Some(metrics) = self.metrics() {
-            Arc::clone(metrics).serve();
-        }
-    }
-}
-
-impl std::fmt::Debug for Plugin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Plugin({} {})", self.name(), self.digest().short())
     }
 }
 
@@ -246,15 +139,13 @@ fn link(
     })
 }
 
-/// Describes a component.
+/// Describes a component, and shares it with other files of the same digest.
 async fn describe_and_insert(
     sandbox: &Sandbox,
     linked: Linked,
     size: u64,
 ) -> Result<Arc<Admitted>, LoadError> {
-    let permit = acquire_permit(sandbox.describe_permits()).await;
     let (description, schema) = describe(sandbox, &linked.pre, linked.digest).await?;
-    let schema = parse_schema(schema, permit).await?;
     let Linked {
         digest,
         pre,
@@ -344,127 +235,20 @@ async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or(Err(LoadError::Panic("it was compiled")))
-}
-
-/// Reads a schema off the async runtime's own threads, and gives up after a while.
-async fn parse_schema(text: String, permit: OwnedSemaphorePermit) -> Result<Schema, LoadError> {
-    parse_schema_within(SCHEMA_TIME, permit, move || Schema::parse(&text)).await
-}
-
-/// Waits so long for a schema to be read. The permit is kept until the thread is done with it.
-async fn parse_schema_within(
-    time: Duration,
-    permit: OwnedSemaphorePermit,
-    read: impl FnOnce() -> Result<Schema, BindingError> + Send + 'static,
-) -> Result<Schema, LoadError> {
-    let read = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        read()
-    });
-    match tokio::time::timeout(time, read).await {
-        Ok(Ok(schema)) => schema.map_err(LoadError::Schema),
-        Ok(Err(_)) => Err(LoadError::Panic("its schema was read")),
-        Err(_) => Err(LoadError::Schema(BindingError::Time(time))),
-    }
-}
-
-async fn acquire_permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    let permit = Arc::clone(semaphore).acquire_owned().await;
-    permit.expect("the semaphore is never closed")
-}
-
-/// Calls `describe` under limits and without grants; with the description comes the text of the
-/// schema.
-async fn describe(
-    sandbox: &Sandbox,
-    pre: &PluginPre,
-    digest: Digest,
-) -> Result<(Description, String), LoadError> {
-    let (handle, pre) = (sandbox.clone(), pre.clone());
-    let work = async move {
-        let started = Instant::now();
-        let limits = RunLimits::new(&Limits::default(), DESCRIBE_TIME);
-        let describe_name: CheckName = "describe".parse().expect("it is a valid name");
-        let no_grants = Arc::new(Grants::default());
-        let egress = Egress::new(
-            Arc::clone(handle.network()),
-            Arc::clone(&no_grants),
-            describe_name.clone(),
-            started + DESCRIBE_TIME,
-            0,
-            0,
-            Roots::default(),
-        );
-        let (origin, secrets) = (Origin::Describe(digest), Arc::new(Secrets::default()));
-        let run_log = RunLog::new(describe_name, origin, secrets, None, None);
-        let deadline = started + DESCRIBE_TIME;
-        let files = Arc::clone(handle.files());
-        let tick_guard = handle.tick_guard();
-        let state = State::new(
-            &limits, deadline, egress, no_grants, files, run_log, tick_guard,
-        );
-        let mut store = handle.store(state, &limits);
-        let answer = until_deadline(&mut store, &limits, async |store| pre.describe(store).await);
-        let answer = answer.await;
-        let State {
-            run_log, output, ..
-        } = finish_store(store, &limits, started).state;
-        run_log.close(&output.lines());
-        answer
-    };
-    let raw = match sandbox.threads().run(work).await {
-        Ok(Ok(raw)) => raw,
-        Ok(Err(error)) => return Err(LoadError::Describe(Box::new(error))),
-        Err(_) => return Err(LoadError::Panic("its `describe` ran")),
-    };
-    let description = Description::new(&raw).map_err(LoadError::Description)?;
-    Ok((description, raw.config_schema))
+    done.unwrap_or(Err(LoadError::Panic("compiling it")))
 }
 
 fn error_text(error: &wasmtime::Error) -> Text {
     Text::display(format_args!("{error:#}"), TEXT_BYTES)
 }
 
-/// The largest file that is looked at.
+/// The largest file that is read.
 const MAX_BYTES: u64 = 64 << 20;
-const DESCRIBE_TIME: Duration = Duration::from_secs(5);
-/// Far more than any schema within its bounds takes.
-const SCHEMA_TIME: Duration = Duration::from_secs(10);
 const TEXT_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
-    use crate::sandbox::SandboxOptions;
-
-    #[tokio::test]
-    async fn schemas_that_take_too_long_are_given_up_and_no_more_than_two_are_read() {
-        let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
-        let permits = sandbox.describe_permits();
-        let brief = Duration::from_millis(10);
-        let mut held = Vec::new();
-        while let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
-            let (release, released) = mpsc::channel::<()>();
-            held.push(release);
-            let read = move || {
-                // It comes by the end of the sender.
-                let _ = released.recv();
-                Schema::parse("{}")
-            };
-            let schema = parse_schema_within(brief, permit, read).await;
-            let error = LoadError::Schema(BindingError::Time(brief));
-            assert_eq!(schema.err(), Some(error));
-            assert!(held.len() <= 2, "no turn is free before a thread is");
-        }
-        held.pop();
-        let permit = acquire_permit(permits).await;
-        let patiently = Duration::from_mins(1);
-        let schema = parse_schema_within(patiently, permit, || Schema::parse("{}")).await;
-        assert!(schema.is_ok(), "{schema:?}");
-    }
 
     #[test]
     fn files_of_other_kinds_are_refused_by_name() {

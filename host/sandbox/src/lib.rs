@@ -23,6 +23,7 @@ mod limiter;
 mod load_error;
 mod metrics;
 mod output;
+mod plugin;
 mod run;
 mod run_limits;
 mod run_log;
@@ -35,7 +36,6 @@ mod system;
 mod threads;
 mod tls;
 
-pub use admission::Plugin;
 pub use compile::{CompileError, CompileJob, CompileLimits, Compiler};
 pub use describe::Description;
 pub use engine::WASMTIME;
@@ -44,6 +44,7 @@ pub use grants::{
     MarkedProperty, Origin, Target, parse_host,
 };
 pub use load_error::LoadError;
+pub use plugin::Plugin;
 pub use run::Task;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
 pub use schema::{Binding, BindingError};

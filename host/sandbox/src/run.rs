@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use futures_lite::FutureExt as _;
 use wasmtime::Store;
 
-use super::admission::Plugin;
 use super::call::{FinishedStore, finish_store, until_deadline};
 use super::contract::{CheckAnswer, CheckRequest};
 use super::egress::Egress;
 use super::grants::Grants;
+use super::plugin::Plugin;
 use super::run_limits::RunLimits;
 use super::run_log::{Origin, RunLog};
 use super::state::State;

@@ -1,28 +1,28 @@
 //! The sandbox: one engine, one linker, the guest threads and the way out to the network.
 
-use std::io;
-use std::path::PathBuf;
+mod linker;
+mod options;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
+use self::linker::linker;
+pub use self::options::{SandboxError, SandboxOptions};
 use super::admitted::AdmittedByDigest;
-use super::bindings;
 use super::cache::CodeCache;
-use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
-use super::egress::{self, Network};
+use super::compile::{Artifact, Compilation, LoadedCode};
+use super::egress::Network;
 use super::engine::{self, EpochClock, TickGuard};
-use super::io_error;
 use super::state::State;
 use super::threads::GuestThreads;
 use vitals_io::blocking_pool::{BlockingPool, Work};
 use vitals_io::trust::{Roots, RootsError};
-use vitals_model::Root;
-use vitals_model::{Digest, ErrorTracker, GuestMetrics};
+use vitals_model::{Digest, ErrorTracker, GuestMetrics, Root};
 
 /// Everything that guests share, made once for a host. Cheap to clone.
 #[derive(Clone)]
@@ -49,53 +49,6 @@ struct Inner {
     bind_pool: BlockingPool,
     /// Permits to wait for the cache's disk.
     cache_write_permits: Arc<Semaphore>,
-}
-
-/// How a sandbox is set up.
-pub struct SandboxOptions {
-    /// Runs at once that the instance pool has room for.
-    pub max_runs: usize,
-    /// Threads for guests; 0 is one per core.
-    pub guest_threads: usize,
-    /// Where compiled code is kept, if anywhere.
-    pub cache_dir: Option<PathBuf>,
-    /// Where plugins are compiled.
-    pub compiler: Compiler,
-    /// The roots that TLS connections of guests trust unless their check has its own.
-    pub roots: Vec<Root>,
-    /// Where reports of guests go.
-    pub tracker: Option<Arc<dyn ErrorTracker>>,
-    /// Where metrics of guests go; without it their calls are accepted and ignored.
-    pub metrics: Option<Arc<dyn GuestMetrics>>,
-}
-
-impl Default for SandboxOptions {
-    /// 64 runs at once, a thread for each core, plugins compiled in this process, and nothing kept.
-    fn default() -> Self {
-        Self {
-            max_runs: 64,
-            guest_threads: 0,
-            cache_dir: None,
-            compiler: Compiler::default(),
-            roots: Vec::new(),
-            tracker: None,
-            metrics: None,
-        }
-    }
-}
-
-/// The sandbox could not be set up on this machine.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// The engine refused its settings.
-    #[error("cannot set up the WebAssembly engine: {0}")]
-    Engine(String),
-    /// A thread could not be started.
-    #[error("cannot start a thread for guests: {0}; raise the limit on processes (ulimit -u)")]
-    Thread(#[source] io::Error),
-    /// The TLS roots could not be read.
-    #[error(transparent)]
-    Roots(#[from] RootsError),
 }
 
 impl Sandbox {
@@ -241,18 +194,19 @@ impl Sandbox {
         self.0.compilation.max_parallel()
     }
 
-    /// Bounds how many plugins are described at once.
-    pub(super) fn describe_permits(&self) -> &Arc<Semaphore> {
-        &self.0.describe_permits
+    /// Waits for a permit to call a plugin's `describe` and parse its schema.
+    pub(super) async fn describe_permit(&self) -> OwnedSemaphorePermit {
+        acquire(&self.0.describe_permits).await
     }
 
-    /// Bounds how many plugins are held against their checks at once.
+    /// Waits for a permit to bind the checks of a plugin.
+    pub(super) async fn bind_permit(&self) -> OwnedSemaphorePermit {
+        acquire(&self.0.bind_permits).await
+    }
+
+    /// The threads on which the checks of plugins are bound.
     pub(super) fn bind_pool(&self) -> &BlockingPool {
         &self.0.bind_pool
-    }
-
-    pub(super) fn bind_permits(&self) -> &Arc<Semaphore> {
-        &self.0.bind_permits
     }
 
     pub(super) fn tick_guard(&self) -> TickGuard {
@@ -268,60 +222,9 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Links every interface that the host has. None of them gives authority by itself.
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
-    use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sockets};
-    use wasmtime_wasi::{
-        WasiView,
-        cli::{WasiCli, WasiCliView as _},
-        clocks::{WasiClocks, WasiClocksView as _},
-        filesystem::{WasiFilesystem, WasiFilesystemView as _},
-        random::WasiRandom,
-        sockets::{WasiSockets, WasiSocketsView as _},
-    };
-
-    let mut linker = Linker::new(engine);
-    let l = &mut linker;
-    io_error::add_to_linker(l)?;
-    wasmtime_wasi_io::bindings::wasi::io::poll::add_to_linker::<State, IoTable>(l, |t| {
-        t.ctx().table
-    })?;
-    wasmtime_wasi_io::bindings::wasi::io::streams::add_to_linker::<State, IoTable>(l, |t| {
-        t.ctx().table
-    })?;
-    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
-    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
-    filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
-    random::random::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    random::insecure::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    egress::add_new_sockets_to_linker(l, State::new_sockets)?;
-    sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    let options = sockets::network::LinkOptions::default();
-    sockets::network::add_to_linker::<State, WasiSockets>(l, &options, State::sockets)?;
-    sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    egress::add_name_lookup_to_linker(l)?;
-    egress::add_http_to_linker(l)?;
-    bindings::add_to_linker(l)?;
-    Ok(linker)
-}
-
-struct IoTable;
-
-impl wasmtime::component::HasData for IoTable {
-    type Data<'a> = &'a mut wasmtime::component::ResourceTable;
+async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    let permit = Arc::clone(semaphore).acquire_owned().await;
+    permit.expect("the semaphore is never closed")
 }
 
 /// Plugins that are described at once, beside the runs.

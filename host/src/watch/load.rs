@@ -146,7 +146,7 @@ impl Loader {
                 }
             }
             let name = wanted.name.clone();
-            let admitted = Plugin::admit_known(&self.sandbox, name, bytes, digest).await;
+            let admitted = Plugin::admit_with_digest(&self.sandbox, name, bytes, digest).await;
             return admitted.map(Some).map_err(failed);
         }
     }
