@@ -1,9 +1,9 @@
-//! Reading files whose paths come from outside: opened without blocking, judged by what was opened, and
-//! read from that same descriptor.
+//! Reads files whose paths come from outside: opened without blocking, checked by their descriptor,
+//! and read from that same descriptor.
 //!
-//! What a path leads to can change between two looks at it, and to open a FIFO, a terminal or a tape is
-//! to do something to it. So a file is found first without opening it, and only a regular one is opened.
-//! A file system that hangs still blocks: who can't wait for that asks on a
+//! A path can be made to point elsewhere between two system calls, and opening a FIFO, a terminal
+//! or a tape has side effects. So a file is first found without opening it (`O_PATH`), and only a
+//! regular file is opened. A file system that hangs still blocks: callers that can't wait use a
 //! [`BlockingPool`](crate::blocking_pool::BlockingPool).
 
 use std::fs::File;
@@ -17,30 +17,30 @@ pub use self::linux::{pseudo_filesystem, reopen};
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The system refused it.
+    /// The system call failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is no regular file: another kind may never end, or do something when it is opened.
+    /// The file is not regular. Other kinds may never end, or have side effects when opened.
     #[error("it is not a regular file")]
     NotRegular,
-    /// It is regular by name alone: to read it can be to wait, or to do something.
-    #[error("the kernel makes it up (as under /proc and /sys); copy it to a disk")]
+    /// The file is on a pseudo file system, where reading can block or have side effects.
+    #[error("it is on a pseudo file system (such as /proc or /sys); copy it to a disk")]
     PseudoFile,
-    /// It is larger than allowed.
-    #[error("it has {size} bytes, {limit} are allowed")]
+    /// The file is larger than the limit.
+    #[error("it has {size} bytes, the limit is {limit}")]
     TooLarge {
-        /// The bytes that it has at least.
+        /// The size in bytes, or a lower bound of it.
         size: u64,
-        /// What is allowed.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// It was not read in time.
-    #[error("it is read too slowly")]
+    /// The deadline passed before the file was read.
+    #[error("reading it takes too long")]
     TooSlow,
 }
 
 impl ReadError {
-    /// Whether it says something of the host, and nothing of the file.
+    /// Whether the cause lies with the host, and says nothing about the file.
     pub fn is_host_error(&self) -> bool {
         match self {
             Self::Io(error) => is_host_error(error),
@@ -50,7 +50,7 @@ impl ReadError {
     }
 }
 
-/// Whether a call failed because the host or its machine lacks something, whatever it was about.
+/// Whether a call failed because the host or its machine lacks a resource.
 pub fn is_host_error(error: &io::Error) -> bool {
     use rustix::io::Errno;
     const RESOURCE_ERRORS: [Errno; 5] = [
@@ -64,17 +64,17 @@ pub fn is_host_error(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::OutOfMemory || RESOURCE_ERRORS.iter().any(is_errno)
 }
 
-/// Opens a regular file that lies on a disk; the kernel makes up nothing of it. Blocks.
+/// Opens a regular file that is not on a pseudo file system. Blocks.
 pub fn open_stored(path: &Path) -> Result<File, ReadError> {
     open(path, false)
 }
 
-/// Reads a regular file of up to `limit` bytes, wherever it is. Blocks.
+/// Reads a regular file of up to `limit` bytes, on any file system. Blocks.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     read_open_file(open(path, true)?, limit, None)
 }
 
-/// Reads what was opened, of up to `limit` bytes; past `deadline` it reads no further. Blocks.
+/// Reads up to `limit` bytes of an open file, and fails at `deadline`. Blocks.
 pub fn read_open_file(
     mut file: File,
     limit: u64,
@@ -85,7 +85,7 @@ pub fn read_open_file(
         return Err(ReadError::TooLarge { size, limit });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
-    // A file can grow after it was looked at, and some do not say how long they are.
+    // A file can grow after `fstat`, and some files do not report their length.
     while bytes.len() as u64 <= limit {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(ReadError::TooSlow);
@@ -99,7 +99,7 @@ pub fn read_open_file(
     Err(ReadError::TooLarge { size, limit })
 }
 
-/// How much is read before the clock is looked at again.
+/// Bytes that are read between two checks of the deadline.
 const CHUNK_BYTES: u64 = 1 << 20;
 
 #[cfg(target_os = "linux")]
@@ -115,7 +115,7 @@ fn open(path: &Path, _: bool) -> Result<File, ReadError> {
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?);
-    // It may have been replaced since.
+    // The file may have been replaced since.
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
@@ -156,22 +156,22 @@ mod linux {
         Ok(opened.into())
     }
 
-    /// Opens for reading what was found without opening it: that very file, whatever its path leads to
-    /// by now. A lease of somebody else is no reason to wait.
+    /// Opens for reading the file that an `O_PATH` descriptor refers to, whatever its path points
+    /// to by now. `O_NONBLOCK` keeps the call from waiting for the lease of another process.
     pub fn reopen(found: &OwnedFd) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let path = format!("/proc/self/fd/{}", found.as_raw_fd());
         rustix::fs::open(path, flags, Mode::empty())
     }
 
-    /// The kind of file system that a file is on, where the kernel makes it up.
+    /// The type of a file's file system, if it is a pseudo file system.
     pub fn pseudo_filesystem(found: &OwnedFd) -> rustix::io::Result<Option<FsWord>> {
         let kind = rustix::fs::fstatfs(found)?.f_type;
         Ok(PSEUDO_FILESYSTEMS.contains(&kind).then_some(kind))
     }
 
-    /// File systems that the kernel makes up, by their numbers in `linux/magic.h`. To read there can be to
-    /// do something: some files are emptied by it, some wait for events.
+    /// Pseudo file systems, by their numbers in `linux/magic.h`. Reading there can have side
+    /// effects: some files are emptied by it, some wait for events.
     const PSEUDO_FILESYSTEMS: [FsWord; 24] = [
         PROC_SUPER_MAGIC,
         0x5a3c_69f0, // apparmorfs
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_regular_file_of_a_disk_is_opened() {
+    fn only_regular_files_outside_pseudo_file_systems_are_opened() {
         let place = tempfile::tempdir().unwrap();
         let at = |name: &str| place.path().join(name);
         let fifo = rustix::fs::FileType::Fifo;
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_too_slowly_is_given_up() {
+    fn reading_stops_at_the_deadline() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("file");
         fs::write(&path, "it").unwrap();
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_host_lacks_says_nothing_of_a_file() {
+    fn missing_resources_are_host_errors() {
         use rustix::io::Errno;
         for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
             assert!(

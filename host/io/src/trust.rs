@@ -1,7 +1,7 @@
-//! Whom TLS connections trust: sets of roots, and the verification of a server's chain within bounds.
+//! The roots that TLS connections trust, and the verification of a server's chain within bounds.
 //!
-//! The host's own clients and the connections of guests share it. It knows neither who connects nor what
-//! for.
+//! The host's own clients and the connections of guests share this module. It knows neither who
+//! connects nor why.
 
 mod chain;
 mod messages;

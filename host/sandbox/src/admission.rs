@@ -80,7 +80,7 @@ impl Plugin {
     }
 }
 
-/// What the first bytes say the file is.
+/// Checks what kind of file the first bytes announce.
 fn check_file_kind(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(LoadError::TooLarge {
@@ -99,9 +99,9 @@ fn check_file_kind(bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-/// What is known of the bytes of a file.
+/// What is known about the bytes of a file.
 enum Prepared {
-    /// Another plugin is of the same.
+    /// A loaded plugin has the same digest.
     InUse(Arc<Admitted>),
     New(Linked),
 }
@@ -116,8 +116,8 @@ struct Linked {
     compile_time: Duration,
 }
 
-/// Holds a component to what a plugin may have, and links it. Blocks, because a component can have many
-/// types.
+/// Checks the shape and the imports of a component, and links it. Blocks, because a component can
+/// have many types.
 fn link(
     sandbox: &Sandbox,
     digest: Digest,
@@ -165,8 +165,8 @@ async fn describe_and_insert(
     }))
 }
 
-/// Takes code that is in use, or compiled code from the cache, or has it compiled. What is there
-/// waits for no turn.
+/// Returns the admitted component if its digest is in use, loads it from the cache, or compiles it.
+/// Only compiling needs a permit.
 async fn prepare(
     sandbox: &Sandbox,
     bytes: impl AsRef<[u8]> + Send + 'static,
@@ -205,7 +205,7 @@ async fn prepare(
     Ok(Prepared::New(linked.await?))
 }
 
-/// The component of compiled code that is in the cache, with the place of its code among what is loaded.
+/// Loads a component from the cache, and reserves its bytes among the loaded code.
 fn cached(
     sandbox: &Sandbox,
     digest: Digest,
@@ -221,7 +221,7 @@ fn cached(
     Ok(component.ok().map(|component| (component, code)))
 }
 
-/// Loads compiled code where there is room for it.
+/// Loads compiled code if the limit on loaded code leaves room for it.
 fn load(
     sandbox: &Sandbox,
     artifact: &Artifact,
@@ -230,7 +230,7 @@ fn load(
     Ok((artifact.load(sandbox.engine()), code))
 }
 
-/// Does what blocks off the async runtime's own threads.
+/// Runs blocking work off the async runtime's threads.
 async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {

@@ -1,6 +1,7 @@
-//! One call of a guest: a fresh store with every limit armed, a bounded wait, and what the call cost.
+//! One call of a guest: a fresh store with every limit armed, a bounded wait, and what the call
+//! used.
 //!
-//! `describe` and `check` both go this way: there is no other one to run a guest.
+//! Both `describe` and `check` run this way; nothing else runs a guest.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -18,7 +19,7 @@ use super::state::State;
 use super::threads::with_deadline;
 use vitals_model::{Busy, RunError, Usage};
 
-/// What a guest's answer cost, known however it ended.
+/// What a call used, and the state of its store, however the call ended.
 pub(super) struct FinishedStore {
     pub(super) usage: Usage,
     pub(super) elapsed: Duration,
@@ -26,7 +27,7 @@ pub(super) struct FinishedStore {
 }
 
 impl Sandbox {
-    /// Arms the limits of a run: makes a store that has all of them before any guest code runs in it.
+    /// Makes a store with all limits of a run armed before any guest code runs in it.
     pub(super) fn store(&self, state: State, limits: &RunLimits) -> Store<State> {
         let mut store = Store::new(self.engine(), state);
         store.limiter(|state| &mut state.limiter);
@@ -48,10 +49,10 @@ impl Sandbox {
     }
 }
 
-/// Waits for guest code until the deadline of its store, and puts what ended it into words.
+/// Runs a call until it ends or the deadline of its store passes, and classifies its error.
 ///
-/// A guest whose time is over is not even resumed: ending it costs less than a slice of its time,
-/// and many may be over at once.
+/// A guest whose deadline has passed is not resumed: ending it costs less than a slice, and many
+/// guests may be overdue at the same time.
 pub(super) async fn until_deadline<T>(
     store: &mut Store<State>,
     limits: &RunLimits,
@@ -76,7 +77,7 @@ pub(super) async fn until_deadline<T>(
         let result = tokio::time::timeout_at(deadline.into(), in_time).await;
         result.ok().flatten()
     };
-    // Whoever waited for nearly all of the time, and computes a little at the end, has waited.
+    // A guest that waited for most of the time and computed at the end counts as waiting.
     let computed = deadline.saturating_duration_since(computing_since);
     let busy = if computed > limits.timeout / 10 {
         Busy::Computing
@@ -97,7 +98,7 @@ pub(super) async fn until_deadline<T>(
     }
 }
 
-/// Takes a store apart after its run.
+/// Takes a store apart after its call.
 pub(super) fn finish_store(
     store: Store<State>,
     limits: &RunLimits,

@@ -1,9 +1,9 @@
-//! Compilation: from the bytes of a component to native code, where it can hurt nobody.
+//! Compiles components to native code, isolated from the host.
 //!
-//! A compiler is a large program that reads a stranger's bytes. It runs in a child process of the
-//! binary `vitals` (`child.rs` is the host's side, `job.rs` and `confine.rs` are the child's); a
-//! program that embeds the host and names no binary compiles on a thread of its own (`thread.rs`).
-//! This module must not know what the code does, nor where it is kept.
+//! A compiler is a large program that reads untrusted bytes. It runs in a child process of the
+//! binary `vitals` (`child.rs` is the host's side, `job.rs` and `confine.rs` are the child's). A
+//! program that embeds the host without naming a binary compiles on a thread of its own
+//! (`thread.rs`). This module must not know what the code does, or where it is stored.
 
 mod artifact;
 mod child;
@@ -34,8 +34,8 @@ use self::thread::CompilerThread;
 
 /// Where plugins are compiled, and within which limits.
 ///
-/// By default in this process, on one thread of its own: there a compilation can be given up, but
-/// not ended, and nothing bounds the memory that it takes. A child process can be.
+/// The default is this process, on one thread: a compilation there can be given up but not stopped,
+/// and its memory is not limited. Both are possible in a child process.
 #[derive(Clone, Debug, Default)]
 pub struct Compiler {
     program: Option<Program>,
@@ -43,24 +43,24 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// Compiles in child processes of the program that is running, which must be `vitals`.
+    /// Compiles in child processes of the running program, which must be `vitals`.
     ///
-    /// It is opened here, once: where its file is replaced later, the children are still of this
-    /// version.
+    /// The program is opened once, here: if its file is replaced later, the children are still of
+    /// this version.
     ///
     /// # Errors
     ///
-    /// There is no `/proc`, through which it is found and started.
+    /// `/proc`, through which the program is found and started, is not mounted.
     pub fn this_program() -> io::Result<Self> {
         Self::program(Path::new("/proc/self/exe"))
     }
 
-    /// Compiles in child processes of the binary `vitals` at `path`. It must be of the version of
-    /// this library; one that is not is refused when a plugin is to be compiled.
+    /// Compiles in child processes of the binary `vitals` at `path`. Its version must be that of
+    /// this library; another one is rejected when the first plugin is compiled.
     ///
     /// # Errors
     ///
-    /// There is no such file, or no `/proc`, through which it is started.
+    /// The file does not exist, or `/proc` is not mounted.
     pub fn program(path: &Path) -> io::Result<Self> {
         Ok(Self {
             program: Some(Program::open(path)?),
@@ -68,14 +68,14 @@ impl Compiler {
         })
     }
 
-    /// Holds each compilation to other limits.
+    /// Sets the limits of each compilation.
     #[must_use]
     pub fn limits(self, limits: CompileLimits) -> Self {
         Self { limits, ..self }
     }
 }
 
-/// The compiler of one sandbox: bounds how many compilations there are at once.
+/// The compiler of one sandbox, with the permits for parallel compilations.
 #[derive(Debug)]
 pub(super) struct Compilation {
     backend: Backend,
@@ -108,12 +108,12 @@ impl Compilation {
         }
     }
 
-    /// How many compilations there may be at once.
+    /// The maximum number of parallel compilations.
     pub(super) fn max_parallel(&self) -> usize {
         self.max_parallel
     }
 
-    /// Waits for its turn.
+    /// Waits for a permit.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, CompileError> {
         let permit = Arc::clone(&self.permits).acquire_owned();
         match &self.backend {
@@ -126,7 +126,7 @@ impl Compilation {
         }
     }
 
-    /// Compiles `wasm` for `engine`. Dropping the future ends a child process.
+    /// Compiles `wasm` for `engine`. Dropping the future kills a child process.
     pub(super) async fn compile(
         &self,
         permit: OwnedSemaphorePermit,
@@ -147,9 +147,9 @@ impl Compilation {
     }
 }
 
-/// Half of the cores, so that a change of many plugins leaves room for the checks. Two at least: one
-/// file that takes all its time does not hold up the next one. Eight at most, and no more than
-/// take two thirds of the memory together, so that they never end the host; but always one.
+/// Half of the cores, so that checks keep running while many plugins are compiled; at least two, so
+/// that one slow file does not block the next; at most eight, and no more than fit into two thirds
+/// of the memory; but always one.
 fn max_children(cores: usize, memory: u64, each: u64) -> usize {
     let fitting = (memory / 3 * 2).checked_div(each).unwrap_or(u64::MAX);
     let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);

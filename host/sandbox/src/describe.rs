@@ -1,4 +1,4 @@
-//! What a plugin says about itself, held to the contract.
+//! What a plugin says about itself, validated against the contract.
 
 use serde::Serialize;
 
@@ -8,30 +8,29 @@ use vitals_model::Text;
 /// What a plugin says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Description {
-    /// Short and stable: `postgres`.
+    /// A short, stable code: `postgres`.
     pub code: String,
-    /// The plugin's own version, semantic versioning, at most 32 long.
+    /// The plugin's own semantic version, at most 32 characters.
     pub version: String,
-    /// One line for a person who looks for a check.
+    /// One line that says what the plugin checks.
     pub summary: Text,
-    /// Whatever else: author, licence, homepage.
+    /// Further information: author, licence, homepage.
     pub annotations: Vec<(Text, Text)>,
 }
 
 impl Description {
-    /// Holds what a guest said to the contract; the error names what does not.
+    /// Validates the result of `describe`. The error names the violation.
     pub(super) fn new(raw: &RawDescription) -> Result<Self, String> {
         if !is_code(&raw.code) {
             let code = Text::line(&raw.code, SHOWN_BYTES);
             return Err(format!(
-                "it calls itself `{code}`: `describe` must give a code of 1 to 64 of a-z, 0-9 and \
-                 `-`, the first a letter"
+                "its code is `{code}`: `describe` must return a code of 1 to 64 of a-z, 0-9 and `-`, starting with a letter"
             ));
         }
         if !is_version(&raw.version) {
             let version = Text::line(&raw.version, SHOWN_BYTES);
             return Err(format!(
-                "its version is `{version}`: `describe` must give a semantic version of at most \
+                "its version is `{version}`: `describe` must return a semantic version of at most \
                  {VERSION_BYTES} characters, for example 1.0.0"
             ));
         }
@@ -57,7 +56,7 @@ fn is_code(text: &str) -> bool {
         && text.bytes().all(follows)
 }
 
-/// Semantic versioning 2.0.0: three numbers, then what may follow `-` or `+`.
+/// Semantic versioning 2.0.0: three numbers, then an optional part after `-` or `+`.
 fn is_version(text: &str) -> bool {
     let end = text.find(['-', '+']).unwrap_or(text.len());
     let (core, rest) = text.split_at(end);
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_is_held_to_the_contract() {
+    fn descriptions_are_validated() {
         let description = Description::new(&raw("my-check2", "1.2.3-rc.1+x")).unwrap();
         assert_eq!(description.summary.as_str(), "two lines");
         assert_eq!(description.annotations[0].0.as_str(), "a ");

@@ -1,9 +1,8 @@
-//! The way out of the sandbox: HTTP requests, sockets and look-ups of one run.
+//! Network access of one run: HTTP requests, sockets and name lookups.
 //!
-//! Everything that leaves a guest for the network passes through an [`Egress`], which asks the
-//! grants, keeps to the run's deadline and budget, and notes what it refused. The host resolves
-//! names itself and connects to addresses that were decided on, so that a name can't lead elsewhere
-//! the second time.
+//! Everything that a guest sends passes through an [`Egress`], which asks the grants, enforces the
+//! run's deadline and budget, and records denials. The host resolves names itself and connects to
+//! the addresses that it has checked, so that a second lookup can't lead elsewhere.
 
 mod body;
 mod budgeted;
@@ -43,8 +42,8 @@ use vitals_io::trust::Roots;
 use vitals_model::Secrets;
 use vitals_model::{self, CheckName};
 
-/// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
-/// before a guest asks for it.
+/// The network access of one run. Cheap to make and to clone: nothing is opened, started or looked
+/// up before the guest asks for it.
 #[derive(Clone)]
 pub(super) struct Egress(Arc<Inner>);
 
@@ -55,32 +54,32 @@ struct Inner {
     deadline: Instant,
     connections: u32,
     connections_left: AtomicU32,
-    /// Bytes that the host keeps for the run, or has kept.
+    /// Bytes that the host retains for the run. The count never decreases.
     retained_bytes: AtomicU64,
     http_body: u64,
     roots: Roots,
     activity: Mutex<Activity>,
-    /// Held while certificates are examined for the run.
+    /// Held while certificates are processed for the run.
     certificate_lock: tokio::sync::Mutex<()>,
 }
 
-/// What happened on the way out.
+/// What the run has done on the network so far.
 #[derive(Default)]
 struct Activity {
     refusals: Vec<Refusal>,
-    /// How often something was refused, by kind, in the order of [`GrantKind::ALL`].
+    /// The number of denials by kind, in the order of [`GrantKind::ALL`].
     denied: [u64; GrantKind::ALL.len()],
-    /// Where datagrams were sent to.
+    /// The peers that datagrams were sent to.
     udp_peers: BTreeSet<SocketAddr>,
-    /// Addresses that look-ups answered, each with the name that was asked for.
+    /// The addresses that lookups returned, each with the name.
     answers: Vec<(ResolvedAddress, Host)>,
 }
 
 impl Egress {
-    /// The way out of one run of `check`.
+    /// Creates the network access of one run of `check`.
     ///
-    /// `deadline` is the end of the run, `connections` how many connections and look-ups it may
-    /// start, `http_body` how many bytes one response may have, `roots` what its TLS trusts.
+    /// `deadline` is the end of the run, `connections` the limit on connections and lookups,
+    /// `http_body` the limit on the bytes of one response, and `roots` what TLS connections trust.
     pub(super) fn new(
         network: Arc<Network>,
         grants: Arc<Grants>,
@@ -105,7 +104,7 @@ impl Egress {
         }))
     }
 
-    /// What was refused so far, each thing once, at most 16 of them, without `secrets`.
+    /// The distinct denials so far, at most 16, without `secrets`.
     pub(super) fn refusals(&self, secrets: &Secrets) -> Vec<vitals_model::Refusal> {
         let activity = self.activity();
         activity
@@ -115,7 +114,7 @@ impl Egress {
             .collect()
     }
 
-    /// How often this run was refused something, by the kind of grant that it lacked.
+    /// The number of denials by the kind of grant that was missing.
     pub(super) fn denied(&self) -> Vec<(&'static str, u64)> {
         let denied = self.activity().denied;
         let counts = GrantKind::ALL
@@ -125,14 +124,14 @@ impl Egress {
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Notes a refusal, and answers the words for it to the guest.
+    /// Records a denial, and returns the message for the guest.
     pub(super) fn refuse(&self, refusal: Refusal) -> String {
         let message = self.denial_message(&refusal);
         self.record_denial(refusal);
         message
     }
 
-    /// What the guest is told of a refusal; its own words are no secret to it.
+    /// The message of a denial for the guest, whose own words are no secret to it.
     fn denial_message(&self, refusal: &Refusal) -> String {
         let shown = refusal.shown(&self.0.check, &Secrets::default());
         shown.message.into()
@@ -154,11 +153,11 @@ impl Egress {
         }
     }
 
-    /// Does something with a server's certificates on a thread that may be lost, one thing at a time
-    /// for a run.
+    /// Processes a server's certificates on a thread that may be lost, one task at a time for a
+    /// run.
     ///
-    /// Nothing interrupts such work. Dropping the future gives its answer up, and the check gets no
-    /// other thread until it has ended.
+    /// Nothing can interrupt the work. Dropping the future abandons it, and the check gets no other
+    /// thread until it ends.
     pub(super) async fn run_with_certificates<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -171,7 +170,7 @@ impl Egress {
             .await
     }
 
-    /// Takes one connection from the budget; `false` where none is left.
+    /// Takes one connection from the budget; `false` if none is left.
     fn take_connection(&self) -> bool {
         let left = &self.0.connections_left;
         left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
@@ -180,7 +179,7 @@ impl Egress {
         .is_ok()
     }
 
-    /// Where a granted peer can be connected to: the addresses, decided on one by one.
+    /// The addresses of a granted peer that the grants permit.
     async fn addresses(
         &self,
         peer: &Peer,
@@ -205,15 +204,15 @@ impl Egress {
             }
         }
         match refused {
-            // What one address lacks is no loss where the name has another.
+            // A denied address does not matter if the name has a permitted one.
             Some(refusal) if open.is_empty() => self.record_if_denied(Err(refusal)).map(|()| open),
             _ => Ok(open),
         }
     }
 
-    /// How a name that was permitted is looked up. One that the operator wrote may be short for
-    /// another, as it is everywhere on the machine; one that only a wildcard covers is a guest's
-    /// word, and no search domain makes another name of it.
+    /// How a permitted name is looked up. The search domains of the machine apply to a name that
+    /// the operator wrote. They do not apply to a name that only a wildcard covers, because the
+    /// guest chose it.
     fn lookup_request(&self, name: &Arc<str>) -> LookupRequest {
         LookupRequest {
             name: Arc::clone(name),
@@ -237,9 +236,9 @@ impl Egress {
 /// Why a peer has no address to connect to.
 #[derive(Debug)]
 enum AddressError {
-    /// No grant covers it; the refusal was noted.
+    /// No grant covers the peer; the denial was recorded.
     Denied(Refusal),
-    /// Its name could not be resolved.
+    /// The name could not be resolved.
     Unresolved(ResolveError),
 }
 
@@ -249,21 +248,22 @@ impl From<ResolveError> for AddressError {
     }
 }
 
-/// A store whose guest has a way out.
+/// A store whose guest has network access.
 pub(super) trait EgressView: Send {
-    /// The way out, with the table that holds its resources.
+    /// The network access, with the table of its resources.
     fn egress(&mut self) -> EgressCtx<'_>;
 }
 
-/// What host functions for a way out work with.
+/// What host functions for the network work with.
 pub(super) struct EgressCtx<'a> {
-    /// The way out of the run.
+    /// The network access of the run.
     pub(super) egress: &'a mut Egress,
     /// The resources of the run.
     pub(super) table: &'a mut ResourceTable,
 }
 
-/// Different refusals that a run keeps; the first ones tell what the operator has to write.
+/// The maximum number of distinct denials kept for a run. The first ones tell the operator what to
+/// grant.
 const MAX_REFUSALS: usize = 16;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The one crate that knows WebAssembly: admission of a file, the sandbox, one run.
+//! The only crate that knows WebAssembly: admission of plugins, the sandbox, and one run.
 //!
-//! It turns bytes into a [`Plugin`] and a [`Task`] into a `RunReport`. It must not know HTTP pages,
-//! the schedule or the board; `wasmtime::Error` ends at its face.
+//! It turns bytes into a [`Plugin`], and a [`Task`] into a `RunReport`. It must not know HTTP
+//! pages, the schedule or the board, and `wasmtime::Error` must not leave it.
 
 mod admission;
 mod admitted;

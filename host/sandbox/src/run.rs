@@ -1,4 +1,5 @@
-//! One run: a fresh store and instance, every limit armed, and whatever happens becomes a report.
+//! One run of a check: a fresh store and instance with every limit armed. Every ending becomes a
+//! report.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -22,30 +23,29 @@ use vitals_model::{
     CheckName, Code, Limits, Outcome, OutcomeParts, RunError, RunReport, Secrets, Status,
 };
 
-/// What a plugin is asked to do: one check, with what it is told and what it may do.
+/// A check for a plugin to run, with its configuration, grants and limits.
 #[derive(Clone, Debug)]
 pub struct Task {
     /// The name of the check.
     pub check: CheckName,
-    /// Its configuration, a JSON object that the plugin's schema accepts.
+    /// The configuration: a JSON object that the plugin's schema accepts.
     pub config: Arc<str>,
-    /// What it may reach.
+    /// What the check may reach.
     pub grants: Arc<Grants>,
-    /// How much it may use.
+    /// How much a run may use.
     pub limits: Limits,
     /// How long one run may take.
     pub timeout: Duration,
-    /// What must not leave the host in any text.
+    /// The texts that must not leave the host.
     pub secrets: Arc<Secrets>,
     /// The roots that TLS connections of this check trust.
     pub roots: Roots,
 }
 
 impl Plugin {
-    /// Runs the check once. `previous` is what the last run found.
+    /// Runs the check once. `previous` is the status of the previous run.
     ///
-    /// Whatever the guest does ends in a report, within the task's timeout. Dropping the future
-    /// ends the run.
+    /// Every run ends in a report, within the task's timeout. Dropping the future ends the run.
     pub async fn run(self: &Arc<Self>, task: Arc<Task>, previous: Option<Status>) -> RunReport {
         let (plugin, panicking_task) = (Arc::clone(self), Arc::clone(&task));
         let work = async move { plugin.run_uncontained(&task, previous).await };
@@ -53,8 +53,8 @@ impl Plugin {
         outcome.unwrap_or_else(|panic| self.panicked(&panicking_task, panic.as_ref()))
     }
 
-    /// Like [`Plugin::run`], on the thread that polls it: for a loop that
-    /// [`Plugin::spawn_on_guest_runtime`] took in.
+    /// Like [`Plugin::run`], but on the calling thread: for loops on the guest runtime
+    /// ([`Plugin::spawn_on_guest_runtime`]).
     pub async fn run_here(&self, task: &Task, previous: Option<Status>) -> RunReport {
         let outcome = AssertUnwindSafe(self.run_uncontained(task, previous))
             .catch_unwind()
@@ -62,7 +62,7 @@ impl Plugin {
         outcome.unwrap_or_else(|panic| self.panicked(task, panic.as_ref()))
     }
 
-    /// Polls `task` to its end on the guest threads.
+    /// Runs `task` on the guest threads, and logs its panic.
     pub fn spawn_on_guest_runtime(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
         let plugin = self.name().clone();
         let contained = async move {
@@ -70,7 +70,7 @@ impl Plugin {
                 let panic_message = panic_text(panic.as_ref());
                 tracing::error!(
                     %plugin, panic = panic_message,
-                    "the host panicked in the loop of a check, which has ended"
+                    "the host panicked in the loop of a check; the loop has ended"
                 );
             }
         };
@@ -78,7 +78,7 @@ impl Plugin {
     }
 
     fn panicked(&self, task: &Task, panic: &(dyn std::any::Any + Send)) -> RunReport {
-        // It may quote what the guest said, or the settings.
+        // The message may quote the guest or the settings.
         let panic_message = task.secrets.line(panic_text(panic), PANIC_BYTES);
         let (check, plugin) = (&task.check, self.name());
         tracing::error!(%check, %plugin, panic = panic_message.as_str(), "the host panicked inside a run");
@@ -86,11 +86,11 @@ impl Plugin {
         RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
     }
 
-    /// Makes an instance with all its limits, as each run has one, and drops it; answers how long that took.
+    /// Makes an instance with all limits, as for a run, and drops it. Returns how long that took.
     ///
     /// # Errors
     ///
-    /// What a run would end in that goes no further.
+    /// The error of a run that ends before the guest is called.
     pub async fn instantiate(self: &Arc<Self>, task: Arc<Task>) -> Result<Duration, RunError> {
         let (plugin, panicking_task) = (Arc::clone(self), Arc::clone(&task));
         let work = async move {
@@ -127,7 +127,7 @@ impl Plugin {
         report(answer, finished, &task.secrets)
     }
 
-    /// A store for one run that began at `started`.
+    /// Makes the store of a run that began at `started`.
     fn fresh_store(&self, task: &Task, limits: &RunLimits, started: Instant) -> Store<State> {
         let sandbox = self.sandbox();
         let egress = Egress::new(

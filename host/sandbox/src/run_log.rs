@@ -1,6 +1,6 @@
-//! What one run has said: log lines and reports, each counted against its cap.
+//! The log lines and reports of one run, each counted against its limit.
 //!
-//! All of it is linked for every plugin; what a run may do is decided at the call.
+//! The functions are linked for every plugin; whether a run may use them is decided at the call.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use vitals_model::{
     CheckName, Digest, ErrorTracker, GuestReport, PluginIdentity, Severity, Text, VersionMetrics,
 };
 
-/// Whose lines they are.
+/// The source of log lines.
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
     /// A run of the check by this plugin.
     Run(Arc<PluginIdentity>),
-    /// A file that says what it is, for no check yet.
+    /// The call of `describe` of a file.
     Describe(Digest),
 }
 
-/// A line of a guest, with whose it is and one field besides.
+/// Logs a line of a guest with its source and one more field.
 macro_rules! log_line {
     ($run_log:expr, $level:ident, $field:ident, $words:literal) => {{
         let plugin = $run_log.plugin();
@@ -35,7 +35,7 @@ macro_rules! log_line {
     }};
 }
 
-/// What one run has said: log lines and reports, each counted against its cap.
+/// The log lines and reports of one run, each counted against its limit.
 pub(super) struct RunLog {
     check: CheckName,
     origin: Origin,
@@ -67,27 +67,27 @@ impl RunLog {
         }
     }
 
-    /// The check that the run is for.
+    /// The check of the run.
     pub(super) fn check(&self) -> &CheckName {
         &self.check
     }
 
-    /// Log lines that were dropped because the run wrote too many.
+    /// The number of log lines that were dropped because of the limit.
     pub(super) fn dropped(&self) -> u32 {
         self.dropped
     }
 
-    /// What must not leave the host in any text.
+    /// The texts that must not leave the host.
     pub(super) fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
     }
 
-    /// Where the plugin's metrics are counted; nothing where they are not.
+    /// Where the plugin's metrics are counted, if anywhere.
     pub(super) fn metrics(&self) -> Option<&dyn VersionMetrics> {
         self.metrics.as_deref()
     }
 
-    /// A text of the guest as anybody may see it.
+    /// Cleans a text of the guest, and redacts secrets.
     pub(super) fn clean(&self, text: &str, max_bytes: usize) -> Text {
         self.secrets.line(text, max_bytes)
     }
@@ -101,19 +101,19 @@ impl RunLog {
         let said = self.clean(message, MAX_LINE_BYTES);
         let said = said.as_str();
         match level {
-            Severity::Debug => log_line!(self, debug, said, "guest says"),
-            Severity::Info => log_line!(self, info, said, "guest says"),
-            Severity::Warning => log_line!(self, warn, said, "guest says"),
-            Severity::Error => log_line!(self, error, said, "guest says"),
+            Severity::Debug => log_line!(self, debug, said, "guest log"),
+            Severity::Info => log_line!(self, info, said, "guest log"),
+            Severity::Warning => log_line!(self, warn, said, "guest log"),
+            Severity::Error => log_line!(self, error, said, "guest log"),
         }
     }
 
-    /// Logs what is left to log once the run is over: the last lines of its standard output and error,
-    /// for whoever wants to see them, and how much was left out.
+    /// Logs what is known at the end of the run: the last lines of standard output and error, and
+    /// the number of dropped log lines.
     pub(super) fn close(&self, output: &[Text]) {
         for line in &output[output.len().saturating_sub(MAX_OUTPUT_LINES)..] {
             let written = line.as_str();
-            log_line!(self, debug, written, "guest writes");
+            log_line!(self, debug, written, "guest output");
         }
         if self.dropped > 0 {
             let dropped = self.dropped;
@@ -121,12 +121,12 @@ impl RunLog {
                 self,
                 warn,
                 dropped,
-                "guest wrote more lines than are logged of a run"
+                "guest lines dropped, the run logged too many"
             );
         }
     }
 
-    /// The plugin that runs for the check; nothing while it is asked who it is.
+    /// The plugin of the run; `None` during `describe`.
     fn plugin(&self) -> Option<&PluginIdentity> {
         match &self.origin {
             Origin::Run(plugin) => Some(plugin),
@@ -159,7 +159,7 @@ impl RunLog {
     }
 }
 
-/// Lines of guests, whatever the host's own say: `VITALS_LOG=info,vitals::guest=off` goes without.
+/// The target of guests' log lines. `VITALS_LOG=info,vitals::guest=off` turns them off.
 const TARGET: &str = "vitals::guest";
 const MAX_LINE_BYTES: usize = 2 << 10;
 const MAX_LOG_LINES: u32 = 64;

@@ -1,4 +1,4 @@
-//! The sandbox: one engine, one linker, the guest threads and the way out to the network.
+//! The sandbox: one engine, one linker, the guest threads and the network access.
 
 mod linker;
 mod options;
@@ -24,7 +24,7 @@ use vitals_io::blocking_pool::{BlockingPool, Work};
 use vitals_io::trust::{Roots, RootsError};
 use vitals_model::{Digest, ErrorTracker, GuestMetrics, Root};
 
-/// Everything that guests share, made once for a host. Cheap to clone.
+/// What all guests of a host share. Cheap to clone.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Inner>);
 
@@ -36,7 +36,7 @@ struct Inner {
     network: Arc<Network>,
     files: Arc<BlockingPool>,
     cache: Option<CodeCache>,
-    /// Compiled code that is being written to the cache.
+    /// Writes of compiled code to the cache that are in progress.
     cache_writes: TaskTracker,
     admitted: AdmittedByDigest,
     loaded: LoadedCode,
@@ -45,17 +45,17 @@ struct Inner {
     compilation: Compilation,
     describe_permits: Arc<Semaphore>,
     bind_permits: Arc<Semaphore>,
-    /// Where plugins are held against their checks.
+    /// Threads that bind the checks of plugins.
     bind_pool: BlockingPool,
-    /// Permits to wait for the cache's disk.
+    /// Permits for writes to the cache.
     cache_write_permits: Arc<Semaphore>,
 }
 
 impl Sandbox {
-    /// Sets the sandbox up, with threads of its own. Blocks for a moment.
+    /// Creates the sandbox and its threads. Blocks for a moment.
     pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
-        // Every call of a guest that fails makes an error. With RUST_BACKTRACE=1 each would walk the stack
-        // of the host and keep it, for as long as the guest keeps the error.
+        // Every failed call of a guest creates an error. With RUST_BACKTRACE=1 each error would
+        // capture a backtrace of the host, and keep it as long as the guest keeps the error.
         wasmtime::error::disable_backtrace();
         let runs = options.max_runs + MAX_DESCRIBES;
         let engine_error = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
@@ -88,27 +88,27 @@ impl Sandbox {
         })))
     }
 
-    /// How often the epoch clock has ticked.
+    /// The number of ticks of the epoch clock.
     pub fn epoch_ticks(&self) -> u64 {
         self.0.clock.ticks()
     }
 
-    /// How long ago the epoch clock last ticked; above a second it stands still, and so does every
-    /// limit on the time of a guest that computes.
+    /// The time since the last tick of the epoch clock. Above a second the clock is stuck, and
+    /// guests that compute are no longer interrupted.
     pub fn since_last_epoch_tick(&self) -> Duration {
         self.0.clock.since_last_tick()
     }
 
-    /// The roots that TLS connections of a check trust: its own where it has any, else the host's.
+    /// The roots that TLS connections of a check trust: its own if it has any, else the host's.
     ///
     /// # Errors
     ///
-    /// A PEM file that holds no usable certificates.
+    /// A PEM file that can't be read or holds no usable certificates.
     pub fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
         self.network().roots(own)
     }
 
-    /// Polls `task` to its end on the guest threads. It keeps none of them.
+    /// Runs `task` to completion on the guest threads.
     pub fn spawn_on_guest_runtime(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.threads().run(task).detach();
     }
@@ -129,7 +129,7 @@ impl Sandbox {
         &self.0.network
     }
 
-    /// The threads for blocking calls to file systems.
+    /// The threads for blocking file system calls.
     pub(super) fn files(&self) -> &Arc<BlockingPool> {
         &self.0.files
     }
@@ -138,18 +138,18 @@ impl Sandbox {
         self.0.cache.as_ref()
     }
 
-    /// What plugins there are, by digest.
+    /// The admitted components by digest.
     pub(super) fn admitted(&self) -> &AdmittedByDigest {
         &self.0.admitted
     }
 
-    /// How much compiled code is loaded.
+    /// The sum of loaded compiled code.
     pub(super) fn loaded(&self) -> &LoadedCode {
         &self.0.loaded
     }
 
-    /// Puts compiled code into the cache, beside whoever waits for the plugin. Where many wait for the
-    /// disk already it is left out, and compiled again after a restart. Needs a tokio runtime.
+    /// Writes compiled code to the cache in the background. If too many writes are waiting for the
+    /// disk, the code is not cached, and compiled again after a restart. Needs a tokio runtime.
     pub(super) fn store_in_cache(&self, digest: Digest, artifact: Artifact) {
         let Ok(permit) = Arc::clone(&self.0.cache_write_permits).try_acquire_owned() else {
             tracing::debug!(%digest, "compiled code is not cached, the disk is too slow");
@@ -164,14 +164,14 @@ impl Sandbox {
         });
     }
 
-    /// Waits until compiled code that is on its way to the cache is there.
+    /// Waits for the writes to the cache that are in progress.
     pub async fn flush_cache(&self) {
         self.0.cache_writes.close();
         self.0.cache_writes.wait().await;
         self.0.cache_writes.reopen();
     }
 
-    /// Whether a file of this digest would have to be compiled. Blocks.
+    /// Whether a file of this digest would not have to be compiled. Blocks.
     pub fn has_code(&self, digest: Digest) -> bool {
         let admitted = self.admitted().get(digest).is_some();
         admitted || self.cache().is_some_and(|cache| cache.has(digest))
@@ -189,7 +189,7 @@ impl Sandbox {
         &self.0.compilation
     }
 
-    /// How many plugins may be compiled at once.
+    /// The maximum number of parallel compilations.
     pub fn max_compilations(&self) -> usize {
         self.0.compilation.max_parallel()
     }
@@ -227,13 +227,14 @@ async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     permit.expect("the semaphore is never closed")
 }
 
-/// Plugins that are described at once, beside the runs.
+/// The maximum number of plugins that are described at the same time, besides the runs.
 const MAX_DESCRIBES: usize = 2;
-/// Plugins that are held against their checks at once, each with a validator.
+/// The maximum number of plugins whose checks are bound at the same time, each with a validator.
 const MAX_BINDINGS: usize = 2;
-/// Threads on which they are, with those that are lost to trusted roots on a disk that hangs.
+/// The maximum number of threads that bind checks, including those that hang while they read
+/// trusted roots.
 const MAX_BIND_THREADS: usize = 16;
-/// Artifacts that may wait for the cache's disk at once, at most 128 MiB each.
+/// The maximum number of artifacts that wait for the cache's disk, each of at most 128 MiB.
 const MAX_CACHE_WRITES: usize = 8;
 
 #[cfg(test)]
@@ -244,10 +245,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_keep_no_stack_of_the_host_where_others_do() {
+    fn errors_capture_no_backtrace_of_the_host() {
         if Backtrace::capture().status() != BacktraceStatus::Captured {
-            // A process decides once whether it keeps stacks: this is a question for another one.
-            let test = "sandbox::tests::errors_keep_no_stack_of_the_host_where_others_do";
+            // A process decides once whether it captures backtraces, so this needs another process.
+            let test = "sandbox::tests::errors_capture_no_backtrace_of_the_host";
             let mut again = Command::new(std::env::current_exe().unwrap());
             again.args(["--exact", test]).env("RUST_BACKTRACE", "1");
             let ended = again.output().unwrap();

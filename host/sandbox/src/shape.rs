@@ -1,9 +1,8 @@
-//! The shape of a component: how many memories, tables and core instances one run of it makes, and what
-//! the host holds for those.
+//! Limits on the shape of a component: how many memories, tables and core instances one run of it
+//! has, and what the host stores for those.
 //!
-//! The instance pool holds every component to that, too; this holds where there is no pool, and
-//! says so before anything is compiled. It reads bytes that nobody has validated, so that whatever it
-//! keeps of them has a bound of its own.
+//! The instance pool enforces the same limits; these also apply without a pool, and are checked
+//! before anything is compiled.
 
 mod count;
 
@@ -15,7 +14,7 @@ use super::engine::{MAX_CORE_INSTANCES, MAX_INSTANCE_BYTES, MAX_MEMORIES, MAX_TA
 use super::load_error::LoadError;
 use vitals_model::Text;
 
-/// Holds a compiled component to its memories and tables.
+/// Checks the memories and tables of a compiled component.
 pub(super) fn check(component: &Component) -> Result<(), LoadError> {
     let Some(needs) = component.resources_required() else {
         return Err(type_error("it imports core modules"));
@@ -31,13 +30,13 @@ pub(super) fn check(component: &Component) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Holds the bytes of a component to its core instances and what they take, and to how deep its components
-/// lie in each other, because the time to compile them grows with the square of that. What can't be parsed
-/// is left to the compiler, which says more about it.
+/// Checks the core instances of a component, their size, and the nesting of its components, because
+/// the time to compile them grows with the square of the nesting. What can't be parsed is left to
+/// the compiler, which has better messages.
 pub(super) fn check_instances(wasm: &[u8]) -> Result<(), LoadError> {
     if exceeds_nesting(wasm) {
         return Err(LoadError::Shape {
-            what: "components in each other",
+            what: "levels of nested components",
             count: MAX_NESTING + 1,
             limit: MAX_NESTING,
         });
@@ -51,7 +50,7 @@ pub(super) fn check_instances(wasm: &[u8]) -> Result<(), LoadError> {
             let count = u32::try_from(bytes).unwrap_or(u32::MAX);
             let limit = u32::try_from(MAX_INSTANCE_BYTES).unwrap_or(u32::MAX);
             limit_error(
-                "bytes of core instances beside their memories",
+                "bytes of core instances outside their memories",
                 count,
                 limit,
             )
@@ -61,20 +60,20 @@ pub(super) fn check_instances(wasm: &[u8]) -> Result<(), LoadError> {
             limit_error(what, limit.saturating_add(1), limit)
         }
         Err(CountError::Imported(what)) => Err(type_error(&format!(
-            "it makes instances of a {what} that was handed to it, which can't be counted"
+            "it instantiates an imported {what}, whose instances can't be counted"
         ))),
         Ok(Instances {
             has_slow_transcoding,
             ..
         }) if has_slow_transcoding => Err(type_error(
-            "it has components in it and hands texts over as Latin-1, and nothing can interrupt how those \
-             are converted: build it with UTF-8 or UTF-16",
+            "it contains components and passes strings as Latin-1, and their conversion can't be \
+             interrupted: build it with UTF-8 or UTF-16",
         )),
         Ok(_) | Err(CountError::Malformed) => Ok(()),
     }
 }
 
-/// Whether components lie in each other more than [`MAX_NESTING`] deep.
+/// Whether components are nested more than [`MAX_NESTING`] deep.
 fn exceeds_nesting(wasm: &[u8]) -> bool {
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(wasm) {
@@ -93,8 +92,7 @@ fn type_error(why: &str) -> LoadError {
     LoadError::Types(Text::line(why, 512))
 }
 
-/// How deep components may lie in each other, the outermost counted. Those that toolchains make are
-/// fewer than ten.
+/// The maximum nesting of components, including the outermost one. Toolchains nest fewer than ten.
 const MAX_NESTING: u32 = 100;
 
 #[cfg(test)]

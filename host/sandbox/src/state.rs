@@ -1,4 +1,4 @@
-//! What belongs to one run inside its store: the WASI contexts, the limits, the egress.
+//! The data of one run in its store: WASI contexts, limits, network access.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,7 +18,7 @@ use super::run_limits::RunLimits;
 use super::run_log::RunLog;
 use vitals_io::blocking_pool::BlockingPool;
 
-/// The data of a store. A fresh one for every run: nothing leaks from one to the next.
+/// The data of a store. Each run has its own, so that nothing leaks between runs.
 pub(super) struct State {
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -30,9 +30,9 @@ pub(super) struct State {
     pub(super) grants: Arc<Grants>,
     pub(super) files: Arc<BlockingPool>,
     pub(super) deadline: Instant,
-    /// Whether the guest was computing when it last gave its thread away.
+    /// Whether the guest was computing when it was last interrupted.
     pub(super) was_computing: Arc<AtomicBool>,
-    /// Keeps the epoch clock at its pace.
+    /// Keeps the epoch clock ticking.
     _tick_guard: TickGuard,
 }
 
@@ -58,8 +58,8 @@ impl State {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HEADER_BYTES);
         let mut table = ResourceTable::new();
-        // What a guest holds is counted as handles, in the store. Behind a handle there can be two
-        // entries: a timer and the pollable that waits for it.
+        // The store limits the number of handles. One handle can have two entries: a timer and its
+        // pollable.
         table.set_max_capacity(limits.resources.saturating_mul(2));
         Self {
             wasi: wasi.build(),
@@ -79,7 +79,7 @@ impl State {
 }
 
 impl State {
-    /// What makes the sockets of the run.
+    /// Creates the sockets of the run.
     pub(super) fn new_sockets(&mut self) -> NewSockets<'_> {
         NewSockets {
             egress: &self.egress,

@@ -1,7 +1,8 @@
-//! Granted facts about the machine that the host runs on.
+//! Granted facts about the machine.
 //!
-//! The machine, not the container: limits of control groups are left out. The calls are made on the pool
-//! for files, because the file systems that are asked can hang (`/proc` itself may be one in user space).
+//! They describe the machine, not the container: limits of control groups are ignored. The calls
+//! run on the pool for files, because file systems can hang (`/proc` itself may be one in user
+//! space).
 
 use std::path::Path;
 
@@ -18,13 +19,13 @@ impl State {
         self.read_fact(decision, move || disk(&path)).await
     }
 
-    /// The machine's memory, where that is granted.
+    /// The machine's memory, if granted.
     pub(super) async fn machine_memory(&mut self) -> Result<Memory, SystemError> {
         let decision = self.grants.permit_memory();
         self.read_fact(decision, machine::memory).await
     }
 
-    /// The machine's load, where that is granted.
+    /// The machine's load, if granted.
     pub(super) async fn machine_load(&mut self) -> Result<Load, SystemError> {
         let decision = self.grants.permit_load();
         self.read_fact(decision, machine::load).await
@@ -45,7 +46,7 @@ impl State {
     }
 }
 
-/// The file system that holds `path`, whatever that is: it is not opened.
+/// Reads the usage without opening `path`, which can be a file of any kind.
 fn disk(path: &Path) -> Result<Disk, String> {
     let usage = rustix::fs::statvfs(path).map_err(error_text)?;
     let bytes = |blocks: u64| blocks.saturating_mul(usage.f_frsize);
@@ -67,7 +68,7 @@ mod machine {
         let facts = Meminfo::current().map_err(|error| error.to_string())?;
         let available_bytes = facts
             .mem_available
-            .ok_or("the kernel does not say how much memory is available")?;
+            .ok_or("the kernel does not report the available memory")?;
         Ok(Memory {
             total_bytes: facts.mem_total,
             available_bytes,
@@ -87,7 +88,7 @@ mod machine {
         })
     }
 
-    /// The number that the kernel wrote, which has two decimals.
+    /// Rounds to the two decimals that the kernel writes.
     fn hundredths(number: f32) -> f64 {
         (f64::from(number) * 100.0).round() / 100.0
     }

@@ -1,10 +1,9 @@
-//! A runtime of its own for guests, so that the host's own work never waits for guest code.
+//! A runtime for guests, so that the host's own work never waits for guest code.
 //!
-//! Its threads run at lower priority, and do both: they compute for guests, and wait for what guests
-//! wait for. A connection that is there, or a time that has come, is noticed by the thread that
-//! goes on with it, because to wake another one costs more than a short run. Who gets a thread next
-//! is the queue's to say ([`queue`]): a runtime's own order knows neither deadlines nor who has
-//! computed for how long.
+//! Its threads run at lower priority. They compute for guests, and wait for the connections and
+//! timers of guests: the thread that notices an event continues the task, because waking another
+//! thread costs more than a short run. The run queue ([`queue`]) decides which task runs next,
+//! because a runtime's own scheduler knows neither deadlines nor run times.
 
 mod queue;
 mod stall_guard;
@@ -29,41 +28,40 @@ use self::queue::FairQueue;
 pub(super) use self::task::with_deadline;
 use self::task::{Clock, TaskMeta, TimedFuture};
 
-/// A pool of guest threads; they end when it is dropped, and what still waits for one goes with
-/// them.
+/// The guest threads. Dropping it ends them, and drops the tasks that are queued.
 #[derive(Debug)]
 pub(super) struct GuestThreads {
     inner: Arc<Inner>,
-    /// There until it is dropped.
+    /// `Some` until dropped.
     runtime: Option<Runtime>,
 }
 
 #[derive(Debug)]
 struct Inner {
     clock: Clock,
-    /// How many threads there are.
+    /// The number of threads.
     thread_count: usize,
     threads: Handle,
     run_queue: Mutex<RunQueue>,
-    /// Turns that have begun, and those that are over.
+    /// The number of polls that have started and finished.
     started_polls: AtomicU64,
     finished_polls: AtomicU64,
 }
 
-/// What the threads take their work from.
+/// The tasks that are ready to run.
 #[derive(Debug)]
 struct RunQueue {
     queue: FairQueue<Runnable<Arc<TaskMeta>>>,
-    /// Threads that take from the queue, or are about to.
+    /// Workers that take tasks from the queue, or are about to.
     active_workers: usize,
     closed: bool,
 }
 
-/// Work that was given to the threads; ends with it, or with the panic inside.
+/// A task on the guest threads; resolves to its result or its panic.
 pub(super) type GuestTask<T> = Task<Result<T, Box<dyn Any + Send>>, Arc<TaskMeta>>;
 
 impl GuestThreads {
-    /// Starts `thread_count` threads, one per core if 0.
+    /// Starts `thread_count` threads; 0 means one per core.
     pub(super) fn start(thread_count: usize) -> io::Result<Self> {
         let thread_count = match thread_count {
             0 => thread::available_parallelism().map_or(1, usize::from),
@@ -79,8 +77,8 @@ impl GuestThreads {
                 lower_priority();
                 wasmtime::Engine::tls_eager_initialize();
             })
-            // Timers and sockets are looked at after so many polls, each of which may be a slice of a
-            // guest or a handshake of its connections: after tokio's 61 a due run would be late.
+            // Tokio checks timers and sockets after this many polls. A poll may take a whole slice,
+            // so that with the default of 61 overdue runs would end late.
             .event_interval(8)
             .enable_all()
             .build()?;
@@ -102,8 +100,8 @@ impl GuestThreads {
         })
     }
 
-    /// Runs `work` on a guest thread. Dropping the returned future cancels it; a panic inside comes
-    /// back as a value.
+    /// Runs `work` on a guest thread. Dropping the returned task cancels it; a panic is returned as
+    /// a value.
     pub(super) fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -127,16 +125,16 @@ impl Drop for GuestThreads {
         let remaining = run_queue.queue.drain();
         drop(run_queue);
         if let Some(runtime) = self.runtime.take() {
-            // A guest that has a thread now gives it back within a slice; nobody waits for that.
+            // Does not wait: a running guest gives its thread back within a slice.
             runtime.shutdown_background();
         }
-        // What a task drops may wake others, which then ask for the line.
+        // Dropping a task may wake others, which then lock the queue.
         drop(remaining);
     }
 }
 
 impl Inner {
-    /// Takes from the queue until it is empty.
+    /// Runs tasks until the queue is empty.
     async fn run_worker(self: Arc<Self>) {
         loop {
             let started = Instant::now();
@@ -148,14 +146,14 @@ impl Inner {
                 runnable.run();
                 self.finished_polls.fetch_add(1, Ordering::Relaxed);
             }
-            // The kernel's own slices are longer than a guest's.
+            // The kernel's time slices are longer than a guest's.
             thread::yield_now();
-            // Connections and timers have their turn, and what the host does for guests.
+            // Lets tokio handle connections and timers.
             yield_now().await;
         }
     }
 
-    /// The task whose turn it is. Without one the thread serves no longer.
+    /// Takes the next task. Without one the worker ends.
     fn next(&self) -> Option<Runnable<Arc<TaskMeta>>> {
         let mut run_queue = self.run_queue();
         let next = run_queue.queue.pop(self.clock.now());
@@ -183,7 +181,7 @@ impl Inner {
         }
         drop(run_queue);
         if has_idle_worker {
-            // The queue says when a task has had enough, not the runtime.
+            // The run queue decides when a task yields, not tokio.
             self.threads
                 .spawn(unconstrained(Arc::clone(self).run_worker()));
         }
@@ -194,7 +192,7 @@ impl Inner {
     }
 }
 
-/// After so long without a pause a thread looks whether there is more to do than to compute.
+/// How long a worker runs tasks before it lets tokio handle other events.
 const YIELD_AFTER: Duration = Duration::from_micros(500);
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Connections of a guest that the host makes, and that can be turned into TLS.
+//! Connections that the host makes for a guest, and that can be upgraded to TLS.
 //!
-//! Each call takes its parameters apart, asks [`Egress`](super::egress::Egress) for what needs a grant,
+//! Each call parses its parameters, asks [`Egress`](super::egress::Egress) for what needs a grant,
 //! and leaves the rest to the [`Connection`]. Nothing here decides what may be reached.
 
 mod certificate;
@@ -23,11 +23,11 @@ use super::state::State;
 use vitals_model::Text;
 
 impl State {
-    /// When a call of the guest has to be over: at once for a timeout of 0, at its run's end for one
-    /// that goes beyond that.
+    /// The deadline of a call with a timeout: now for a timeout of 0, and the end of the run for a
+    /// timeout beyond it.
     ///
-    /// The run's end is told by whoever ends the run. A moment later it is told here too, so that no
-    /// wait is without an end of its own.
+    /// The run itself ends at its deadline. The call ends [`GRACE_AFTER_RUN`] later, so that no
+    /// wait is endless.
     pub(super) fn deadline_after(&self, timeout_ms: u32) -> Instant {
         let asked = Instant::now() + Duration::from_millis(timeout_ms.into());
         if asked < self.deadline {
@@ -51,7 +51,8 @@ impl State {
         Ok(Connection::new(stream))
     }
 
-    /// Shakes hands on a connection of the guest. The error outside is that it has no such connection.
+    /// Makes a TLS handshake on a connection. The outer error means that there is no such
+    /// connection.
     pub(super) async fn start_tls_on(
         &mut self,
         connection: &Resource<Connection>,
@@ -98,7 +99,7 @@ impl From<DialError> for TlsError {
     }
 }
 
-/// How long after its run a wait ends by itself.
+/// How long after the run's deadline a call ends.
 const GRACE_AFTER_RUN: Duration = Duration::from_secs(1);
-/// How much of a name that is none is shown.
+/// How much of an invalid name is shown.
 const SHOWN_BYTES: usize = 256;

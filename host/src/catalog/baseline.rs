@@ -1,4 +1,4 @@
-//! The rule on widening: a new plugin file never gives a check more than the version before it did,
+//! The rule on widening: a new plugin file never gives a check more than the previous version did,
 //! for as long as the configuration says the same.
 //!
 //! What a check may reach follows from its configuration and from the marks of its plugin's schema,

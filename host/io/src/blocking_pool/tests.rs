@@ -1,3 +1,5 @@
+//! The pool: hanging calls, replacement threads, the bounds of its queue.
+
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -6,7 +8,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// Makes a call of `name` that hangs until the sender goes, and gives up waiting for it.
+/// Makes a call of `name` that hangs until the returned sender is dropped, and gives it up.
 async fn hang(pool: &BlockingPool, name: &str) -> mpsc::Sender<()> {
     let (release, held) = mpsc::channel::<()>();
     let (begun, begins) = oneshot::channel();
@@ -22,19 +24,20 @@ async fn hang(pool: &BlockingPool, name: &str) -> mpsc::Sender<()> {
 }
 
 #[tokio::test]
-async fn answers_come_back_and_threads_start_as_they_are_needed() {
+async fn results_return_and_threads_start_on_demand() {
     let pool = BlockingPool::new(Work::Files);
     assert_eq!(pool.inner.queue().threads, 0);
     for number in 0..50 {
         assert_eq!(pool.run("a", move || number).await.unwrap(), number);
     }
-    // An answer may come before its thread is back, so that the next call starts another.
+    // A result may arrive before its thread is idle again, so that the next call starts another
+    // one.
     let threads = pool.inner.queue().threads;
     assert!((1..=MAX_ACTIVE_THREADS).contains(&threads), "{pool:?}");
 }
 
 #[tokio::test]
-async fn a_check_whose_call_hangs_gets_no_other_thread_and_others_do() {
+async fn a_caller_with_a_hanging_call_gets_no_other_thread() {
     let pool = BlockingPool::new(Work::Files);
     let release = hang(&pool, "stuck").await;
     let again = pool.run("stuck", || ()).await.unwrap_err();
@@ -52,7 +55,7 @@ async fn a_check_whose_call_hangs_gets_no_other_thread_and_others_do() {
 }
 
 #[tokio::test]
-async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back() {
+async fn an_abandoned_thread_is_replaced_until_it_returns() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
     for number in 0..3 * MAX_ACTIVE_THREADS {
@@ -77,7 +80,7 @@ async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back()
 }
 
 #[tokio::test]
-async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
+async fn a_queued_call_gets_the_thread_that_replaces_an_abandoned_one() {
     let pool = BlockingPool::new(Work::Files);
     let names: Vec<_> = (0..MAX_ACTIVE_THREADS)
         .map(|number| format!("stuck-{number}"))
@@ -103,7 +106,7 @@ async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
 }
 
 #[tokio::test]
-async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
+async fn with_every_thread_abandoned_calls_wait_and_can_be_given_up() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
     for number in 0..MAX_THREADS {
@@ -152,7 +155,7 @@ async fn the_queue_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_panic_goes_on_in_the_caller_and_the_thread_lives_on() {
+async fn a_panic_resumes_in_the_caller_and_keeps_the_thread() {
     let pool = Arc::new(BlockingPool::new(Work::Files));
     let here = Arc::clone(&pool);
     let call = tokio::spawn(async move { here.run("a", || panic!("at the disco")).await });
@@ -162,7 +165,7 @@ async fn a_panic_goes_on_in_the_caller_and_the_thread_lives_on() {
 }
 
 #[tokio::test]
-async fn those_who_wait_hear_of_the_end() {
+async fn queued_calls_end_with_the_pool() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
     for number in 0..MAX_THREADS {

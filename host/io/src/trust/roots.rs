@@ -1,7 +1,7 @@
-//! Sets of trusted roots, each read once, and the TLS client that trusts them.
+//! Sets of trusted roots, each read once, and the TLS client configuration that trusts them.
 //!
-//! Every connection shakes hands in full. A resumed session would not look at the certificate
-//! again, and its expiry is what a check is there to see.
+//! Every connection makes a full handshake. A resumed session would not check the certificate
+//! again, and checks exist to notice that it has expired.
 
 use std::fmt;
 use std::io;
@@ -26,42 +26,43 @@ pub struct Roots(Arc<RootSet>);
 struct RootSet {
     system: bool,
     certificates: Vec<CertificateDer<'static>>,
-    /// Made for the first connection: the machine's roots take milliseconds to read.
+    /// Built for the first connection, because reading the machine's roots takes milliseconds.
     client: OnceLock<Client>,
 }
 
-/// What connections that trust a set are made with.
+/// What is needed to connect with a set of trusted roots.
 pub struct Client {
-    /// That of HTTP/1.1 by a client that trusts it, whose handshake verifies the whole chain.
+    /// The configuration of an HTTP/1.1 client whose handshake verifies the whole chain.
     pub config: Arc<ClientConfig>,
-    /// The certificates of the set, the machine's among them.
+    /// The certificates of the set, including those of the machine.
     pub roots: Arc<RootCertStore>,
 }
 
 impl Roots {
-    /// Reads the PEM files among `roots`, for connections that are no check's.
+    /// Reads the PEM files among `roots`, for connections that belong to no check.
     pub fn read(roots: &[Root]) -> Result<Self, RootsError> {
         RootFiles::read(roots).map(|files| SharedRoots::default().of(files))
     }
 
-    /// What a client of HTTP/1.1 that trusts them connects with. It verifies chains within the bounds
-    /// that hold for guests' connections. Blocks, because the machine's roots may have to be read.
+    /// Returns the configuration of an HTTP/1.1 client that trusts the set and verifies chains
+    /// within the same bounds as the connections of guests. Blocks, because it may read the
+    /// machine's roots.
     pub fn client_config(&self) -> ClientConfig {
         ClientConfig::clone(&self.0.client().config)
     }
 
-    /// Whether they are the same set in memory.
+    /// Whether both are the same set in memory.
     pub fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// What a connection of a guest is made with. Whoever gives up waiting leaves the reading to go on.
+    /// Returns what a guest's connection needs. Dropping the future does not stop the reading.
     pub async fn client(&self) -> &Client {
         if let Some(made) = self.0.client.get() {
             return made;
         }
         let set = Arc::clone(&self.0);
-        // Made to the end even if nobody waits for it any more, so that the next one finds it.
+        // Runs to completion even if the caller gives up, so that the next caller finds the result.
         let making = tokio::task::spawn_blocking(move || {
             set.client();
         });
@@ -69,7 +70,7 @@ impl Roots {
         self.0.client()
     }
 
-    /// Reads them now, which takes as long as `wait` does: for tests.
+    /// Reads the roots now and blocks in `wait` meanwhile: for tests.
     #[doc(hidden)]
     pub fn read_with_delay(&self, wait: impl FnOnce()) {
         self.0.client.get_or_init(|| {
@@ -131,12 +132,12 @@ impl Client {
     }
 }
 
-/// The sets that are in use, so that checks with the same roots share them.
+/// The sets that are in use, so that checks with the same roots share one.
 #[derive(Default)]
 pub struct SharedRoots(Vec<Weak<RootSet>>);
 
 impl SharedRoots {
-    /// A set of what was read; one that holds what another holds already is that other.
+    /// Returns the set of `files`, shared with an equal set that is in use.
     pub fn of(&mut self, files: RootFiles) -> Roots {
         let RootFiles {
             system,
@@ -157,7 +158,7 @@ impl SharedRoots {
     }
 }
 
-/// What a list of roots says, with its files read.
+/// A list of roots whose files have been read.
 pub struct RootFiles {
     system: bool,
     certificates: Vec<CertificateDer<'static>>,
@@ -180,7 +181,7 @@ impl RootFiles {
     }
 }
 
-/// A PEM file that holds no usable root certificates.
+/// A PEM file that has no usable root certificates.
 #[derive(Debug, thiserror::Error)]
 pub enum RootsError {
     /// The file can't be read.
@@ -188,10 +189,10 @@ pub enum RootsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// The reason.
+        /// The error of the system.
         source: io::Error,
     },
-    /// What it holds are no certificates.
+    /// The content is not a list of certificates.
     #[error("cannot use the TLS roots in {}: {reason}; it must hold certificates in PEM form", .path.display())]
     Content {
         /// The file.
@@ -202,7 +203,7 @@ pub enum RootsError {
 }
 
 impl RootsError {
-    /// Whether it is the host's own trouble, and says nothing of the file.
+    /// Whether the cause lies with the host, and says nothing about the file.
     pub fn is_host_error(&self) -> bool {
         matches!(self, Self::Read { source, .. } if regular_file::is_host_error(source))
     }
@@ -234,5 +235,5 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
     Ok(parsed)
 }
 
-/// What a file of trusted roots may come to.
+/// The maximum size of a file of trusted roots.
 const MAX_PEM_BYTES: u64 = 16 << 20;

@@ -1,8 +1,9 @@
-//! What the TLS library asks about a server: its chain, and the proof that it has the key.
+//! The certificate verifier of TLS clients: it checks a server's chain, and that the server holds
+//! the key of its certificate.
 //!
-//! The bounds of a chain are kept in every handshake. Whether it is trusted is decided there too for
-//! the host's own clients, whose handshake is one step; a guest's handshake leaves it for afterwards
-//! (`plugin/egress/tls/handshake.rs`). That the server has the key of its certificate is proved in every handshake.
+//! Every handshake checks the bounds of the chain and the proof of the key. The host's own clients
+//! verify the chain during the handshake; the connections of guests verify it afterwards
+//! (`host/sandbox/src/egress/tls/handshake.rs`).
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,13 +18,13 @@ use super::messages::{protocol_error, verification_error};
 /// Verifies the servers of one client, or the server of one handshake.
 #[derive(Debug)]
 pub struct Verifier {
-    /// What a chain has to lead to; nothing where that is verified later.
+    /// The roots that a chain must lead to; `None` if the chain is verified later.
     roots: Option<Arc<RootCertStore>>,
     failed_proof: OnceLock<CertificateDer<'static>>,
 }
 
 impl Verifier {
-    /// One that verifies all of it.
+    /// Creates a verifier that checks everything.
     pub fn with_chain_check(roots: Arc<RootCertStore>) -> Self {
         Self {
             roots: Some(roots),
@@ -31,7 +32,7 @@ impl Verifier {
         }
     }
 
-    /// One that leaves [`chain::verify`] to whoever shakes hands.
+    /// Creates a verifier that leaves [`chain::verify`] to its caller.
     pub fn without_chain_check() -> Self {
         Self {
             roots: None,
@@ -39,7 +40,7 @@ impl Verifier {
         }
     }
 
-    /// The certificate whose key the server could not be shown to have.
+    /// The certificate for which the server failed to prove that it holds the key.
     pub fn failed_proof(&self) -> Option<CertificateDer<'static>> {
         self.failed_proof.get().cloned()
     }
@@ -56,8 +57,8 @@ impl Verifier {
     }
 }
 
-/// An error in bounded words. The library's own lists what is in a certificate, such as the thousands
-/// of names that it is for.
+/// An error with bounded text. The library's own text lists what is in a certificate, which can be
+/// thousands of names.
 fn text_error(text: String) -> Error {
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]

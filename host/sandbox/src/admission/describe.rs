@@ -1,4 +1,4 @@
-//! Asks a component what it is: calls `describe` under limits, and parses the schema that it returns.
+//! Describes a component: calls `describe` under limits, and parses the schema that it returns.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,7 +31,8 @@ pub(super) async fn describe(
     Ok((description, schema))
 }
 
-/// Calls `describe` under limits and without grants. Returns the description and the text of the schema.
+/// Calls `describe` under limits and without grants. Returns the description and the text of the
+/// schema.
 async fn call_describe(
     sandbox: &Sandbox,
     pre: &PluginPre,
@@ -78,12 +79,12 @@ async fn call_describe(
     Ok((description, raw.config_schema))
 }
 
-/// Reads a schema off the async runtime's own threads, and gives up after a while.
+/// Parses a schema off the async runtime's threads, and gives up after [`SCHEMA_TIME`].
 async fn parse_schema(text: String, permit: OwnedSemaphorePermit) -> Result<Schema, LoadError> {
     parse_schema_within(SCHEMA_TIME, permit, move || Schema::parse(&text)).await
 }
 
-/// Waits so long for a schema to be read. The permit is kept until the thread is done with it.
+/// Waits up to `time` for a schema to be parsed. The thread keeps the permit until it is done.
 async fn parse_schema_within(
     time: Duration,
     permit: OwnedSemaphorePermit,
@@ -123,7 +124,7 @@ mod tests {
             let (release, released) = mpsc::channel::<()>();
             held.push(release);
             let read = move || {
-                // It comes by the end of the sender.
+                // Dropping the sender ends the wait.
                 let _ = released.recv();
                 Schema::parse("{}")
             };

@@ -1,3 +1,5 @@
+//! The code cache: what it returns, removes and refuses.
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -33,7 +35,7 @@ fn path(cache: &CodeCache, file: &str) -> PathBuf {
 }
 
 #[test]
-fn what_was_kept_is_there_for_the_same_file_and_engine() {
+fn code_is_cached_by_file_and_engine() {
     let dir = private();
     let one = cache(dir.path(), "one", 1000).unwrap();
     keep(&one, "a", b"code of a");
@@ -84,7 +86,7 @@ fn an_entry_that_is_damaged_cut_short_or_swapped_is_removed() {
 }
 
 #[test]
-fn an_entry_that_is_no_file_of_ours_is_removed() {
+fn an_entry_that_is_not_a_private_regular_file_is_removed() {
     let dir = private();
     let cache = cache(dir.path(), "one", 1000).unwrap();
     keep(&cache, "a", b"code of a");
@@ -103,7 +105,7 @@ fn an_entry_that_is_no_file_of_ours_is_removed() {
 }
 
 #[test]
-fn a_directory_that_is_not_ours_alone_is_not_used() {
+fn a_directory_that_others_can_enter_is_not_used() {
     let dir = private();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     assert!(cache(dir.path(), "one", 1000).is_none());
@@ -120,7 +122,7 @@ fn a_directory_that_is_not_ours_alone_is_not_used() {
 }
 
 #[test]
-fn a_directory_that_changes_later_is_looked_at_again() {
+fn the_directory_is_checked_for_each_use() {
     let dir = private();
     let place = dir.path().join("cache");
     let cache = cache(&place, "one", 1000).unwrap();
@@ -138,7 +140,7 @@ fn a_directory_that_changes_later_is_looked_at_again() {
 }
 
 #[test]
-fn what_was_not_used_for_longest_goes_first() {
+fn the_least_recently_used_entry_is_evicted_first() {
     let dir = private();
     // Each has 32 bytes of seal and 100 of code.
     let cache = cache(dir.path(), "one", 3 * 132).unwrap();
@@ -167,7 +169,7 @@ fn what_was_not_used_for_longest_goes_first() {
 }
 
 #[test]
-fn what_older_hosts_made_and_what_crashed_ones_left_goes_and_nothing_else() {
+fn outdated_entries_and_old_temporary_files_are_removed() {
     let dir = private();
     let old = cache(dir.path(), "old", 1000).unwrap();
     keep(&old, "a", b"code of a");

@@ -1,5 +1,5 @@
-//! The host's side of a compiling child: starts it, hands it the file, takes its answer, and says
-//! how it ended. It trusts nothing that comes back but an answer that is whole.
+//! The host's side of a compiler child: starts it, sends it the file, reads its reply, and explains
+//! how it ended. Only a complete reply is trusted.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
@@ -18,39 +18,39 @@ use super::{Artifact, CompileError, CompileLimits};
 use crate::engine::CODE_VERSION;
 use vitals_model::Text;
 
-/// A program, opened once, so that it stays the same when its file is replaced.
+/// A program that was opened once, so that replacing its file has no effect.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     fd: Arc<OwnedFd>,
     shown_path: PathBuf,
 }
 
-/// An answer that was read to its end.
+/// A complete reply.
 struct CompilerReply {
     header: ReplyHeader,
     body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// Why there is no reply.
 enum ReplyError {
-    /// The pipe ended first; how the child ended says why.
+    /// The pipe was closed early; the exit status says why.
     Ended,
-    /// What came is no answer.
+    /// The bytes are not a reply.
     Garbage(String),
-    /// More was announced than may come.
+    /// The reply is larger than its limit: the announced size and the limit.
     TooLarge(u64, u64),
 }
 
 impl Program {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let shown_path = fs::canonicalize(path)?;
-        // Not read, only executed: who may run a program need not be allowed to read it.
+        // `O_PATH`: a user may be allowed to execute a program without being allowed to read it.
         let fd = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let program = Self {
             fd: Arc::new(fd),
             shown_path,
         };
-        // It is started through this path, too.
+        // Fails here if the program can't be started through this path.
         fs::metadata(program.path())?;
         Ok(program)
     }
@@ -73,13 +73,13 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
-            // A terminal that closes sends its SIGHUP to the whole group, and the host goes on.
+            // Otherwise the SIGHUP of a closing terminal would reach the child too.
             .process_group(0)
             .spawn()
     }
 }
 
-/// Compiles `wasm` in a child process. Dropping the future kills it.
+/// Compiles `wasm` in a child process. Dropping the future kills the child.
 pub(super) async fn compile(
     program: &Program,
     limits: &CompileLimits,
@@ -95,7 +95,7 @@ pub(super) async fn compile(
     let ended = match ended {
         Ok(ended) => ended,
         Err(late) => {
-            // It may have ended by itself in this moment.
+            // The child may have just exited.
             let _ = child.kill().await;
             return Err(late);
         }
@@ -111,7 +111,7 @@ pub(super) async fn compile(
     };
     match reply {
         Ok(reply) if status.success() => {
-            // Hashing takes a moment where the code is large.
+            // Hashing large code takes a moment.
             let is_intact = move || reply.header.matches(&reply.body).then_some(reply);
             let reply = tokio::task::spawn_blocking(is_intact).await.ok().flatten();
             let reply = reply.ok_or_else(|| bad_reply("its digest is wrong".into()))?;
@@ -120,17 +120,17 @@ pub(super) async fn compile(
         Ok(_) | Err(ReplyError::Ended) if !status.success() => {
             Err(exit_error(status, stderr_tail, limits))
         }
-        Ok(_) | Err(ReplyError::Ended) => Err(bad_reply("it ended without an answer".into())),
+        Ok(_) | Err(ReplyError::Ended) => Err(bad_reply("it exited without a reply".into())),
         Err(ReplyError::Garbage(reason)) => Err(bad_reply(reason)),
         Err(ReplyError::TooLarge(size, limit)) => Err(CompileError::Code { size, limit }),
     }
 }
 
-/// Waits for `work` of a child process.
+/// Runs `work` of a child process within a time limit.
 ///
-/// The limit is one on processor time, to which the kernel holds the child in whole seconds. So by the
-/// clock it is over only for a child that has had half of the processor; one that is starved, because
-/// it runs at low priority on a busy machine, has a few times as long.
+/// The limit counts processor time, which the kernel enforces in whole seconds. By the wall clock
+/// only a child that got half of the processor is late. A child that is starved, because it runs at
+/// low priority on a busy machine, gets [`STARVED_FACTOR`] times as long.
 async fn with_time_limit<T>(
     work: impl Future<Output = T>,
     limit: Duration,
@@ -155,7 +155,7 @@ async fn with_time_limit<T>(
     }
 }
 
-/// Asks, and listens to both pipes until the child has ended.
+/// Sends the request, and reads both pipes until the child has exited.
 async fn exchange(
     child: &mut Child,
     wasm: &[u8],
@@ -164,8 +164,8 @@ async fn exchange(
     let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) = pipes else {
         return Err(io::Error::other("it has no pipes"));
     };
-    // A child that does not listen any more shows by how it ended. Its input stays open until then:
-    // where it closes, the host is gone, and the child ends.
+    // If the child does not read all of it, its exit status says why. Standard input stays open
+    // until then, because the child exits when it is closed.
     let requested = async {
         let _ = write_request(&mut stdin, wasm).await;
     };
@@ -190,7 +190,7 @@ async fn write_request(to: &mut (impl AsyncWrite + Unpin), wasm: &[u8]) -> io::R
     to.flush().await
 }
 
-/// Reads the answer about a file of `wasm_bytes` bytes.
+/// Reads the reply for a file of `wasm_bytes` bytes.
 async fn read_reply(
     from: &mut (impl AsyncRead + Unpin),
     wasm_bytes: usize,
@@ -200,7 +200,7 @@ async fn read_reply(
     from.read_exact(&mut header).await.map_err(ended)?;
     let header = ReplyHeader::parse(&header);
     let header =
-        header.ok_or_else(|| ReplyError::Garbage("it begins with something else".into()))?;
+        header.ok_or_else(|| ReplyError::Garbage("its reply has another format".into()))?;
     let limit = header.tag.limit(wasm_bytes);
     if header.length > limit {
         return Err(ReplyError::TooLarge(header.length, limit));
@@ -212,11 +212,11 @@ async fn read_reply(
     }
     match from.read(&mut [0]).await {
         Ok(0) => Ok(CompilerReply { header, body }),
-        _ => Err(ReplyError::Garbage("something follows its answer".into())),
+        _ => Err(ReplyError::Garbage("data follows its reply".into())),
     }
 }
 
-/// The end of what comes, as text that may be shown.
+/// Reads to the end, and returns the last bytes as clean text.
 async fn tail(from: &mut (impl AsyncRead + Unpin)) -> Text {
     let mut kept = Vec::new();
     let mut buffer = [0; MAX_TAIL_BYTES];
@@ -227,7 +227,7 @@ async fn tail(from: &mut (impl AsyncRead + Unpin)) -> Text {
     Text::line(String::from_utf8_lossy(&kept).trim(), MAX_TAIL_BYTES)
 }
 
-/// What the child said.
+/// Turns a reply into the artifact or the error.
 fn into_artifact(
     reply: CompilerReply,
     program: &Program,
@@ -249,18 +249,18 @@ fn into_artifact(
     })
 }
 
-/// What the way in which it ended says.
+/// The error of a child that failed.
 fn exit_error(status: ExitStatus, stderr_tail: Text, limits: &CompileLimits) -> CompileError {
     let memory = CompileError::Memory {
         limit: limits.memory,
     };
     let how = match (status.signal(), status.code()) {
         (Some(SIGXCPU), _) => return CompileError::Time { limit: limits.time },
-        // The standard library says so and aborts; a test holds it to these words.
+        // The message of the standard library when an allocation fails; a test checks it.
         (Some(SIGABRT), _) if stderr_tail.as_str().contains("memory allocation of ") => {
             return memory;
         }
-        // Where the machine runs out of memory this process goes first.
+        // The kernel's OOM killer selects this process first.
         (Some(SIGKILL), _) => return CompileError::Killed,
         (Some(signal), _) => signal_name(signal),
         (None, code) => format!("exit status {}", code.unwrap_or_default()),
@@ -271,7 +271,7 @@ fn exit_error(status: ExitStatus, stderr_tail: Text, limits: &CompileLimits) -> 
     }
 }
 
-/// Processor time that a process has had so far.
+/// The processor time that a process has used.
 fn processor_time(process: u32) -> Option<Duration> {
     let process = procfs::process::Process::new(i32::try_from(process).ok()?).ok()?;
     let stat = process.stat().ok()?;
@@ -293,9 +293,9 @@ fn signal_name(signal: i32) -> String {
     }
 }
 
-/// How many times its limit a starved child may wait for the processor.
+/// How many times its limit a starved child may take by the wall clock.
 const STARVED_FACTOR: u32 = 5;
-/// How much of what a child writes to standard error is kept, and of its answers in words.
+/// How much of the standard error of a child, and of a reply that is text, is kept.
 const MAX_TAIL_BYTES: usize = 512;
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;

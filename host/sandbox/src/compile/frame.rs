@@ -1,27 +1,27 @@
-//! What is said over the pipes of a compiling child: a length and the file in, one answer out.
+//! The protocol over the pipes of a compiler child: a length and the file in, one reply out.
 //!
-//! The answer is a mark, a word, a length, the SHA-256 of what follows, and what follows.
+//! A reply is a magic number, a tag, a length, the SHA-256 of the body, and the body.
 
 use std::io::{self, Read, Write};
 
 use sha2::{Digest as _, Sha256};
 
-/// What an answer is about.
+/// The kind of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tag {
-    /// Compiled code follows.
+    /// The body is the compiled code.
     Code,
-    /// The file does not compile; the reason follows.
+    /// The file does not compile; the body is the reason.
     Refused,
-    /// There was no memory left.
+    /// The child ran out of memory.
     Memory,
-    /// The child compiles for something else, which follows.
+    /// The child compiles for another engine, which the body names.
     Version,
-    /// The child could not confine itself; the reason follows.
+    /// The child could not confine itself; the body is the reason.
     Confine,
 }
 
-/// The head of an answer.
+/// The header of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ReplyHeader {
     pub(super) tag: Tag,
@@ -38,7 +38,7 @@ impl Tag {
         Self::Confine,
     ];
 
-    /// The most bytes that may follow, in an answer about a file of `wasm_bytes` bytes.
+    /// The maximum size of the body in a reply for a file of `wasm_bytes` bytes.
     pub(super) fn limit(self, wasm_bytes: usize) -> u64 {
         match self {
             Self::Code => code_limit(wasm_bytes),
@@ -56,7 +56,7 @@ impl ReplyHeader {
         }
     }
 
-    /// Whether `body` is what was announced.
+    /// Whether `body` has the announced length and digest.
     pub(super) fn matches(&self, body: &[u8]) -> bool {
         *self == Self::new(self.tag, body)
     }
@@ -70,7 +70,7 @@ impl ReplyHeader {
         bytes
     }
 
-    /// Nothing where the bytes are no head.
+    /// Parses a header. Returns `None` if the bytes are not a header.
     pub(super) fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
         let rest = bytes.strip_prefix(MAGIC)?;
         let (&tag, rest) = rest.split_first()?;
@@ -83,9 +83,9 @@ impl ReplyHeader {
     }
 }
 
-/// The most bytes of compiled code that a file of `wasm_bytes` bytes may become.
+/// The maximum size of the compiled code of a file of `wasm_bytes` bytes.
 ///
-/// It grows with the file, so that a small one can't make the host hold much.
+/// It grows with the file, so that a small file can't make the host hold much code.
 pub(super) fn code_limit(wasm_bytes: usize) -> u64 {
     (wasm_bytes as u64)
         .saturating_mul(CODE_PER_BYTE)
@@ -93,7 +93,7 @@ pub(super) fn code_limit(wasm_bytes: usize) -> u64 {
         .min(MAX_CODE_BYTES)
 }
 
-/// Writes an answer.
+/// Writes a reply.
 pub(super) fn write_reply(to: &mut impl Write, tag: Tag, body: &[u8]) -> io::Result<()> {
     let body = match tag {
         Tag::Code => body,
@@ -104,7 +104,7 @@ pub(super) fn write_reply(to: &mut impl Write, tag: Tag, body: &[u8]) -> io::Res
     to.flush()
 }
 
-/// Reads a question: the file.
+/// Reads a request: the file.
 pub(super) fn read_request(from: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut length = [0; 8];
     from.read_exact(&mut length)?;
@@ -117,15 +117,15 @@ pub(super) fn read_request(from: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(wasm)
 }
 
-/// Begins an answer, so that nothing else that a program prints is taken for one.
+/// Begins a reply, so that other output is not mistaken for one.
 const MAGIC: &[u8; 8] = b"vitals\0\x01";
-/// The length of a head.
+/// The length of a header.
 pub(super) const HEADER_BYTES: usize = 8 + 1 + 8 + 32;
-/// The largest compiled code. That of an interpreter of 12 to 18 MB has some 40 MB.
+/// The largest compiled code. An interpreter of 12 to 18 MB compiles to about 40 MB.
 const MAX_CODE_BYTES: u64 = 128 << 20;
-/// Compiled code is two to four times as large as the file that it is made of.
+/// Compiled code is usually two to four times as large as its file.
 const CODE_PER_BYTE: u64 = 16;
-/// What the code of the smallest file may have.
+/// The limit for the smallest file.
 const BASE_CODE_BYTES: u64 = 8 << 20;
 const MAX_TEXT_BYTES: usize = 4 << 10;
 
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_read_as_it_was_written() {
+    fn a_reply_is_parsed_as_it_was_written() {
         for tag in Tag::ALL {
             let mut written = Vec::new();
             write_reply(&mut written, tag, b"body").unwrap();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_not_taken_for_one() {
+    fn invalid_replies_are_rejected() {
         let mut written = Vec::new();
         write_reply(&mut written, Tag::Code, b"").unwrap();
         let header: [u8; HEADER_BYTES] = written.try_into().unwrap();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_cut_short_is_none() {
+    fn a_truncated_request_is_an_error() {
         let mut request = 5_u64.to_le_bytes().to_vec();
         request.extend(b"abcd");
         assert!(read_request(&mut request.as_slice()).is_err());

@@ -1,5 +1,5 @@
-//! The child's side: one file in, its code out. It runs alone in its process, without a runtime,
-//! and knows neither configuration nor log.
+//! The child's side of a compilation: one file in, its code out. It runs alone in its process,
+//! without an async runtime, and knows neither configuration nor log.
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write};
@@ -13,21 +13,21 @@ use super::{CompileLimits, confine, names};
 use crate::engine::{self, CODE_VERSION};
 use vitals_model::Text;
 
-/// What a compiling child is told.
+/// The parameters of a compiler child.
 #[derive(Clone, Debug)]
 pub struct CompileJob {
-    /// The engine that the host compiles for.
+    /// The engine of the host.
     pub engine: String,
-    /// What it may take.
+    /// The limits of the compilation.
     pub limits: CompileLimits,
-    /// The arguments with which it executes itself once more to get rid of what it inherited;
-    /// nothing if it has done that.
+    /// The arguments with which the child executes itself again to close inherited descriptors;
+    /// `None` in the second execution.
     pub reexec_args: Option<Vec<OsString>>,
 }
 
 impl CompileJob {
-    /// Confines this process, compiles what comes on standard input, and answers on standard
-    /// output. To be called by a process that does nothing else, before it starts any thread.
+    /// Confines this process, compiles the file from standard input, and replies on standard
+    /// output. Call it before the process starts any thread.
     pub fn run(self) -> ExitCode {
         let (tag, body) = match self.compile() {
             Ok(code) => (Tag::Code, code),
@@ -64,12 +64,12 @@ impl CompileJob {
     }
 }
 
-/// The host keeps standard input open for as long as it wants an answer. (The signal that Linux
-/// sends at the death of a parent is sent at that of its thread, and a thread of a runtime may end
-/// early.)
+/// Exits when the host closes standard input, which it keeps open while it waits.
+/// (`PR_SET_PDEATHSIG` is not enough: it fires when the parent's thread exits, and threads of an
+/// async runtime may exit early.)
 fn exit_with_host() -> io::Result<()> {
     let wait = || {
-        // Nothing more is said on it: whatever this returns for, the host is gone.
+        // The host sends nothing more: any result means that the host is gone.
         let _ = io::stdin().lock().read(&mut [0]);
         std::process::exit(1);
     };
@@ -80,11 +80,11 @@ fn exit_with_host() -> io::Result<()> {
     Ok(())
 }
 
-/// As much as the host shows of it.
+/// The host shows no more.
 const TEXT_BYTES: usize = 512;
 
 fn fail(reason: &str) -> ExitCode {
-    // Where nobody reads standard error there is nobody to tell.
+    // There is nobody else to tell if standard error is closed.
     let _ = writeln!(io::stderr(), "{reason}");
     ExitCode::FAILURE
 }

@@ -1,14 +1,14 @@
-//! Names of functions that are too long to be kept with the code.
+//! Removes function names that are too long to be kept with the code.
 //!
-//! When a guest traps, the engine copies the name of each function on its stack; a name can be as long as
-//! the file. This module must not know what is shown of a name.
+//! When a guest traps, the engine copies the name of each function on its stack, and a name can be
+//! as long as the file. This module must not know how names are shown.
 
 use std::borrow::Cow;
 
 use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
 
-/// The component, without the names of each module that has longer ones than [`MAX_NAME_BYTES`]: its
-/// functions are numbers then. What can't be parsed is left to the compiler.
+/// Removes the names of each module that has a name longer than [`MAX_NAME_BYTES`]; its functions
+/// are then shown as numbers. What can't be parsed is left to the compiler.
 pub(super) fn strip_long_names(wasm: &[u8]) -> Cow<'_, [u8]> {
     let mut stripped = Cow::Borrowed(wasm);
     for payload in Parser::new(0).parse_all(wasm) {
@@ -17,8 +17,8 @@ pub(super) fn strip_long_names(wasm: &[u8]) -> Cow<'_, [u8]> {
                 if let KnownCustom::Name(names) = section.as_known()
                     && has_long_names(names)
                 {
-                    // What the section is called stands right before its contents; by another name it
-                    // has no meaning.
+                    // The section's name precedes its content. A section with another name has no
+                    // meaning.
                     let contents = section.data_offset();
                     let name = contents - RENAMED_SECTION.len()..contents;
                     stripped.to_mut()[name].copy_from_slice(RENAMED_SECTION);
@@ -49,14 +49,14 @@ fn has_long_names(names: NameSectionReader<'_>) -> bool {
 
 /// As long as `name`.
 const RENAMED_SECTION: &[u8; 4] = b"long";
-/// The longest name that is kept. Those that compilers make of nested generics have some kilobytes.
+/// The longest name that is kept. Compilers make names of some kilobytes for nested generics.
 const MAX_NAME_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A component with a module of one function, which has a name of so many bytes.
+    /// A component with a module of one function, whose name has `length` bytes.
     fn component(length: usize) -> Vec<u8> {
         let section = |id: u8, body: &[u8]| [&[id], &leb(body.len())[..], body].concat();
         let text = |bytes: &[u8]| [&leb(bytes.len())[..], bytes].concat();

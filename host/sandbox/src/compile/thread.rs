@@ -1,5 +1,5 @@
-//! Compilation in this process, for a program that names no `vitals`: on one thread, at lower
-//! priority. It can be given up but not ended; as long as it goes on nothing else is compiled.
+//! Compiles in this process, for programs that name no binary `vitals`: on one thread at lower
+//! priority. A compilation can be given up but not stopped; until it ends nothing else is compiled.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,19 +15,19 @@ use super::frame::code_limit;
 use super::{Artifact, CompileError, names};
 use vitals_model::Text;
 
-/// The one thread that compiles, while it does.
+/// The one compiler thread.
 #[derive(Debug, Default)]
 pub(super) struct CompilerThread {
-    /// Whether a compilation goes on that was given up.
+    /// Whether a compilation that was given up is still running.
     overdue: watch::Sender<bool>,
     has_warned: AtomicBool,
 }
 
 impl CompilerThread {
-    /// Waits until the thread is busy with something that was given up.
+    /// Waits until the thread is busy with a compilation that was given up.
     pub(super) async fn wait_until_overdue(&self) {
         let mut overdue = self.overdue.subscribe();
-        // The sender is here, in `self`.
+        // The sender is in `self`, so the wait can't fail.
         let _ = overdue.wait_for(|overdue| *overdue).await;
     }
 
@@ -41,9 +41,9 @@ impl CompilerThread {
     ) -> Result<Artifact, CompileError> {
         if !self.has_warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "plugins are compiled in this process: one that takes for ever keeps the thread, one \
-                 that takes all memory takes the program with it; `HostBuilder::compiler` names a \
-                 binary for it"
+                "plugins are compiled in this process, where a compilation can't be stopped and \
+                 its memory is not limited; `HostBuilder::compiler` names a binary that compiles \
+                 in child processes"
             );
         }
         let (sender, mut receiver) = oneshot::channel();
@@ -55,10 +55,10 @@ impl CompilerThread {
                 engine.precompile_component(&names::strip_long_names(wasm.as_ref()))
             });
             let compiled = std::panic::catch_unwind(compiled);
-            // Inside, so that nobody says that it is overdue after this.
+            // Sent inside the closure, so that nobody marks the compilation as overdue afterwards.
             overdue.send_modify(|overdue| {
                 *overdue = false;
-                // Who gave up does not listen any more.
+                // The receiver is gone if the caller gave up.
                 let _ = sender.send(compiled);
             });
             drop(permit);
@@ -100,7 +100,7 @@ impl CompilerThread {
     }
 }
 
-/// As much as a main thread has: the compiler is recursive where a file is nested.
+/// As much as a main thread has: the compiler recurses into nested components.
 const STACK_BYTES: usize = 8 << 20;
 
 #[cfg(test)]
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::engine;
 
-    /// A component with a module of many functions that do nothing.
+    /// A component with a module of many empty functions.
     fn many_functions() -> Vec<u8> {
         let section = |id: u8, body: &[u8]| {
             let length = body.len();
@@ -144,7 +144,7 @@ mod tests {
     const FUNCTIONS: usize = 2000;
 
     #[tokio::test]
-    async fn what_is_given_up_keeps_the_thread_until_it_ends() {
+    async fn a_compilation_that_was_given_up_keeps_the_thread_until_it_ends() {
         let engine = engine::build_without_pool().unwrap();
         let thread = CompilerThread::default();
         let permits = Arc::new(Semaphore::new(1));

@@ -1,4 +1,4 @@
-//! The body of a response on its way to a guest: bounded in bytes, and in the time between them.
+//! The body of a response to a guest, with limits on its size and on the time between bytes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,9 +11,9 @@ use wasmtime_wasi_http::Error;
 
 use super::http_error::from_hyper;
 
-/// A body that ends in an error once it is larger than `limit` or has stood still for `idle_timeout`.
+/// A body that fails if it is larger than `limit` or idle for `idle_timeout`.
 pub(super) struct BoundedBody {
-    /// Nothing after the end or an error.
+    /// `None` after the end or an error.
     incoming: Option<Incoming>,
     limit: u64,
     received_bytes: u64,
@@ -40,14 +40,14 @@ impl BoundedBody {
         }
     }
 
-    /// Looks at a frame, and answers the error that it makes of the body.
+    /// Counts a frame, and returns an error if the body is too large.
     fn check_size(&mut self, frame: &Frame<Bytes>) -> Option<Error> {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         self.received_bytes = self.received_bytes.saturating_add(length);
         (self.received_bytes > self.limit).then_some(Error::HttpResponseBodySize(Some(self.limit)))
     }
 
-    /// Waits for the time between bytes to pass.
+    /// Waits for the idle timeout.
     fn poll_idle_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (idle_timeout, deadline) = (self.idle_timeout, self.deadline);
         let timer = self.timer.get_or_insert_with(|| {

@@ -1,8 +1,8 @@
-//! A stream whose other side can't keep a thread to itself.
+//! A stream whose peer can't occupy a thread.
 //!
-//! The libraries for TLS and HTTP read for as long as there is something to read and nothing to hand
-//! on: records without data, informational heads, chunk sizes. A server that sends these without end
-//! would hold the guest thread beyond every deadline.
+//! The TLS and HTTP libraries keep reading as long as bytes arrive that produce no output: records
+//! without data, informational responses, chunk sizes. A server that sends these without end would
+//! hold the guest thread beyond every deadline.
 
 use std::io;
 use std::pin::Pin;
@@ -13,8 +13,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A stream that gives way after 4 KiB: it is pending then though it could go on, and has the task
-/// polled again. The next 4 KiB begin whenever it is pending, for whatever reason.
+/// A stream that yields after 4 KiB: it returns `Pending` although it could go on, and wakes its
+/// task at once. The budget is renewed whenever the stream is pending, for whatever reason.
 #[derive(Debug)]
 pub(crate) struct BudgetedStream<S> {
     stream: S,
@@ -23,7 +23,7 @@ pub(crate) struct BudgetedStream<S> {
     first_bytes: Vec<u8>,
 }
 
-/// How many bytes a stream has read so far.
+/// The number of bytes that a stream has read so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ByteCounter(Arc<AtomicU64>);
 
@@ -43,12 +43,12 @@ impl<S> BudgetedStream<S> {
         }
     }
 
-    /// What counts the bytes that it reads, wherever the stream goes.
+    /// A counter of the bytes that the stream reads, which outlives the stream.
     pub(super) fn received(&self) -> ByteCounter {
         self.received.clone()
     }
 
-    /// The first bytes that came, at most 64.
+    /// The first bytes that were read, at most 64.
     pub(super) fn first_bytes(&self) -> &[u8] {
         &self.first_bytes
     }
@@ -68,7 +68,7 @@ impl<S> BudgetedStream<S> {
 }
 
 impl BudgetedStream<TcpStream> {
-    /// Sends what can be sent without waiting.
+    /// Writes what can be written without waiting.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.try_write(bytes)
     }
@@ -127,12 +127,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BudgetedStream<S> {
     }
 }
 
-/// What is read and written until the stream gives way. That is 10 µs of work with most data, and a
-/// millisecond with the dearest, which are records of TLS that change its keys.
+/// The bytes that are read and written before the stream yields. They cost 10 µs with most data,
+/// and 1 ms in the worst case, which is TLS records that update keys.
 const BUDGET_BYTES: usize = 4 << 10;
-/// What a read or a write costs at least.
+/// The minimum cost of a read or a write.
 const OPERATION_BYTES: usize = 512;
-/// Enough to recognise another protocol by.
+/// Enough to recognise another protocol.
 const MAX_FIRST_BYTES: usize = 64;
 
 #[cfg(test)]
@@ -144,20 +144,20 @@ mod tests {
 
     use super::*;
 
-    /// A stream that has `bytes` to read.
+    /// A stream with `bytes` to read.
     async fn stream(bytes: &[u8]) -> (BudgetedStream<TcpStream>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
         let (ours, mut theirs) = (ours.unwrap(), theirs.unwrap().0);
         theirs.write_all(bytes).await.unwrap();
-        // All of it is there to be read at once.
+        // Wait until all bytes can be read at once.
         let mut there = vec![0; bytes.len()];
         while ours.peek(&mut there).await.unwrap() < bytes.len() {}
         (BudgetedStream::new(ours), theirs)
     }
 
-    /// Reads until the stream is pending; how many bytes came, in how many reads.
+    /// Reads until the stream is pending. Returns the number of bytes and of reads.
     async fn until_pending(stream: &mut BudgetedStream<TcpStream>, size: usize) -> (usize, usize) {
         poll_fn(|context| {
             let (mut bytes, mut reads) = (0, 0);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_that_never_runs_dry_gives_way() {
+    async fn a_stream_that_is_always_ready_yields() {
         let (mut ours, _theirs) = stream(&[7; 10_000]).await;
         assert_eq!(until_pending(&mut ours, 1 << 20).await.0, BUDGET_BYTES);
         assert_eq!(until_pending(&mut ours, 1000).await.0, BUDGET_BYTES);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reads_count_however_little_they_bring() {
+    async fn small_reads_have_a_minimum_cost() {
         let (mut ours, _theirs) = stream(&[7; 100]).await;
         let max = BUDGET_BYTES / OPERATION_BYTES;
         assert_eq!(until_pending(&mut ours, 1).await, (max, max));

@@ -1,7 +1,8 @@
-//! The host's HTTP client, through which every request of a guest goes.
+//! The HTTP client for the requests of guests.
 //!
-//! One connection for each request, HTTP/1.1, no redirects, no proxy, no decompression: what the
-//! guest reads is what the server said. The guest's timeouts count, and never beyond its run.
+//! It uses one connection for each request, HTTP/1.1, no redirects, no proxy and no decompression:
+//! the guest reads what the server sent. The guest's timeouts apply, but never beyond the deadline
+//! of the run.
 
 use std::future::poll_fn;
 use std::io;
@@ -31,13 +32,13 @@ use super::{AddressError, Egress, tls};
 use crate::grants::{Channel, Peer};
 
 impl WasiHttpHooks for Egress {
-    /// The client sets it, from the host that was decided on.
+    /// The client sets the header from the host that was permitted.
     fn set_host_header(&mut self) -> bool {
         false
     }
 
-    /// What is on its way out is in the host's memory, beside the guest's own: of each request no
-    /// more than two of these.
+    /// A body on its way out takes host memory outside of the guest's limit: at most two of these
+    /// chunks for each request.
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
         CHUNK_BYTES
     }
@@ -53,8 +54,8 @@ impl WasiHttpHooks for Egress {
     }
 }
 
-/// A response, and the work on its connection that has to go on while its body is read. Dropping
-/// the work closes the connection.
+/// A response, and the future that drives its connection while the body is read. Dropping the
+/// future closes the connection.
 type OpenResponse = (
     Response<WasiBody>,
     Box<dyn Future<Output = Result<(), Error>> + Send>,
@@ -90,7 +91,7 @@ impl Egress {
             }
             if let Some(pending_connection) = &mut connection {
                 let ended = Pin::new(pending_connection).poll(context);
-                // The connection can end with the response in hand.
+                // The connection may end when the response has arrived.
                 if let Poll::Ready(ended) = ended {
                     connection = None;
                     ended.map_err(|error| from_hyper(&error))?;
@@ -98,7 +99,8 @@ impl Egress {
             }
             match sending.as_mut().poll(context) {
                 Poll::Ready(response) => Poll::Ready(response.map_err(|error| from_hyper(&error))),
-                // All that came belongs to the head, or to informational ones before it.
+                // Without a response so far, all bytes belong to its head or to informational
+                // responses.
                 Poll::Pending if received.bytes() > MAX_HEAD_BYTES as u64 => {
                     Poll::Ready(Err(head_too_large()))
                 }
@@ -115,7 +117,7 @@ impl Egress {
             BoundedBody::new(body, self.0.http_body, idle_timeout, self.0.deadline).boxed_unsync()
         });
         let work = async move {
-            // What goes wrong here, the body tells.
+            // The body reports the error.
             if let Some(connection) = connection {
                 connection.await.ok();
             }
@@ -124,13 +126,13 @@ impl Egress {
         Ok((response, Box::new(work)))
     }
 
-    /// A connection to a granted peer, with TLS where the scheme asks for it.
+    /// Connects to a granted peer, with TLS if the scheme asks for it.
     async fn connect_peer(
         &self,
         peer: &Peer,
         deadline: Instant,
     ) -> Result<BudgetedStream<Box<dyn Stream>>, Error> {
-        // Before the look-up, which costs the host something too.
+        // Counted before the lookup, which uses host resources too.
         if !self.take_connection() {
             return Err(Error::ConnectionLimitReached);
         }
@@ -155,8 +157,7 @@ impl Egress {
         Ok(BudgetedStream::new(stream))
     }
 
-    /// When a timeout that the guest wished for has passed: after 1 ms at the earliest, and not
-    /// after its run.
+    /// The deadline for a timeout of the guest: at least 1 ms from now, and not after the run.
     fn deadline_for(&self, timeout: Option<Duration>) -> Instant {
         let now = Instant::now();
         let left = self
@@ -168,12 +169,13 @@ impl Egress {
     }
 }
 
-/// What a request is sent over.
+/// The transport of a request.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Whom a URI means. A user before the host is refused: it is where a host can be mistaken.
+/// The peer of a URI. A URI with a user is rejected, because the host of such a URI can be
+/// mistaken.
 fn parse_peer(uri: &Uri) -> Result<Peer, Error> {
     let channel = match uri.scheme() {
         Some(scheme) if *scheme == Scheme::HTTP => Channel::Http,
@@ -184,11 +186,11 @@ fn parse_peer(uri: &Uri) -> Result<Peer, Error> {
     Peer::parse(channel, authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)
 }
 
-/// The request as it is sent: the target is a path, whatever form the guest gave it, the `host` is
-/// the one that was decided on, and headers that belong to the connection are the client's.
+/// The request as it is sent: the target is a path, whatever form the guest used; `host` is the
+/// permitted one; and the client sets the headers of the connection.
 fn wire_request(request: Request<WasiBody>, peer: &Peer) -> Result<Request<WasiBody>, Error> {
     let (mut parts, body) = request.into_parts();
-    // In whatever case: a server that is lenient about it would open a tunnel.
+    // In any case, because a lenient server would open a tunnel.
     if parts.method.as_str().eq_ignore_ascii_case("CONNECT") {
         return Err(Error::HttpRequestMethodInvalid);
     }
@@ -217,7 +219,7 @@ fn authority(peer: &Peer) -> String {
     }
 }
 
-/// Why there is no address to connect to, as `wasi:http` says it.
+/// Converts a failed address lookup to an error of `wasi:http`.
 fn address_error(address_error: AddressError) -> Error {
     match address_error {
         AddressError::Denied(_) => Error::HttpRequestDenied,
@@ -229,7 +231,7 @@ fn address_error(address_error: AddressError) -> Error {
     }
 }
 
-/// Why there is no connection, as `wasi:http` says it.
+/// Converts a failed connect to an error of `wasi:http`.
 fn connect_error(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
@@ -240,12 +242,12 @@ fn connect_error(error: &io::Error) -> Error {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
             Error::ConnectionTerminated
         }
-        // The host's own trouble: no sockets left, no permission.
+        // A problem of the host: no sockets left, no permission.
         _ => internal(format_args!("the host cannot connect: {error}")),
     }
 }
 
-/// Why a connection does not speak TLS, as `wasi:http` says it.
+/// Converts a failed TLS handshake to an error of `wasi:http`.
 fn handshake_error(handshake_error: HandshakeError) -> Error {
     match handshake_error {
         HandshakeError::Timeout => Error::ConnectionTimeout,
@@ -261,5 +263,5 @@ fn handshake_error(handshake_error: HandshakeError) -> Error {
 
 /// The shortest timeout that a guest can set.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
-/// How much of a request's body a guest hands over at once.
+/// The size of the chunks in which a guest sends the body of a request.
 pub(super) const CHUNK_BYTES: usize = 64 << 10;

@@ -1,4 +1,4 @@
-//! Connections to addresses that were decided on.
+//! Connects to addresses that the grants permit.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,13 +13,13 @@ use super::{AddressError, Egress};
 use crate::grants::{Peer, ResolvedAddress};
 
 impl Egress {
-    /// Connects to a granted peer, for a connection that the guest itself speaks over.
+    /// Connects to a granted peer on behalf of `vitals:health/tls`.
     pub(crate) async fn dial(
         &self,
         peer: &Peer,
         deadline: Instant,
     ) -> Result<TcpStream, DialError> {
-        // Before it counts: what is refused says so however often it is tried.
+        // Before the connection is counted, so that a denied peer is always reported as denied.
         self.record_if_denied(self.0.grants.permit(peer))
             .map_err(|error| self.dial_error(error))?;
         if !self.take_connection() {
@@ -45,7 +45,7 @@ impl Egress {
                 io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
                     DialError::Closed
                 }
-                // The host's own trouble: no sockets left, no permission.
+                // A problem of the host: no sockets left, no permission.
                 _ => DialError::Failed(format!("the host cannot connect: {error}")),
             })?;
         self.permit_connected(peer, &stream)
@@ -53,8 +53,8 @@ impl Egress {
         Ok(stream)
     }
 
-    /// Holds a connection that stands against the grants once more: where both its ends are one
-    /// address it leads to this machine, whatever was known of the address before.
+    /// Checks an established connection against the grants again. If both ends have the same
+    /// address, it leads to this host, whatever was known about the address before.
     pub(super) fn permit_connected(
         &self,
         peer: &Peer,
@@ -79,33 +79,32 @@ impl Egress {
     }
 }
 
-/// What a guest is told of a name that leads where nothing is granted. Not the address: the grant
-/// does not let it look names up, and a wildcard would let it ask for any.
+/// The message for a name that leads to an address without a grant. It leaves out the address: the
+/// grant does not allow lookups, and with a wildcard the guest could ask for any name.
 fn leads_outside_grants(peer: &Peer) -> DialError {
     let kind = peer.channel.kind();
     DialError::Denied(format!(
-        "denied: {kind} {peer}, which leads out of what is granted (the refusals of the check say \
-         where to)"
+        "denied: {kind} {peer}, which leads outside the check's grants (its refusals say where to)"
     ))
 }
 
-/// Why there is no connection to a peer.
+/// Why a peer can't be reached.
 #[derive(Debug)]
 pub(crate) enum DialError {
-    /// It is not granted; the text says what the operator would have to write, or where to read it.
+    /// The peer is not granted; the text says what to grant, or where to read it.
     Denied(String),
-    /// There was no answer in time.
+    /// The connection timed out.
     Timeout,
-    /// The peer closed it at once.
+    /// The peer closed the connection at once.
     Closed,
     /// The reason, for a person.
     Failed(String),
 }
 
-/// Connects to the first address that answers, in the order in which the resolver gave them.
+/// Connects to the first address that answers, in the order of the resolver.
 ///
-/// The next address gets its chance when one has failed or has not answered for 250 ms (the
-/// recommendation of RFC 8305, section 5). Dropping the future gives up all attempts.
+/// The next address is tried when one has failed or has not answered for 250 ms (the recommendation
+/// of RFC 8305, section 5). Dropping the future cancels all attempts.
 pub(super) async fn connect(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
     let connecting = async {
         match addresses {
@@ -149,9 +148,9 @@ async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// How long an address is waited for before the next one is tried beside it.
+/// The delay before the next address is tried in parallel.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// Addresses of one name that are tried.
+/// The maximum number of addresses that are tried for a name.
 const MAX_ATTEMPTS: usize = 8;
 
 #[cfg(test)]
@@ -163,10 +162,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dead_address_gives_way_to_the_next() {
+    async fn the_next_address_is_tried_if_one_fails() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive = listener.local_addr().unwrap();
-        // Port 1 refuses, and 192.0.2.1 (RFC 5737) goes nowhere or is unreachable at once.
+        // Port 1 refuses connections. 192.0.2.1 (RFC 5737) does not answer, or is unreachable.
         let refusing = "127.0.0.1:1".parse().unwrap();
         let nowhere = "192.0.2.1:1".parse().unwrap();
         let stream = connect(&[refusing, nowhere, alive], soon()).await.unwrap();
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_failure_is_told() {
+    async fn the_last_error_is_returned() {
         let refusing = "127.0.0.1:1".parse().unwrap();
         let error = connect(&[refusing, refusing], soon()).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
@@ -186,7 +185,7 @@ mod tests {
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(1).unwrap();
         let full = listener.local_addr().unwrap();
-        // Once the queue of a listener that accepts nobody is full, the system drops what comes.
+        // The system drops connections once the listener's backlog is full.
         let mut queued = Vec::new();
         let error = loop {
             let deadline = Instant::now() + Duration::from_millis(100);

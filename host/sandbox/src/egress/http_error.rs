@@ -1,4 +1,4 @@
-//! What goes wrong on a connection of HTTP, as `wasi:http` says it.
+//! Converts errors of an HTTP connection to errors of `wasi:http`.
 
 use std::error::Error as _;
 use std::io;
@@ -8,7 +8,7 @@ use wasmtime_wasi_http::Error;
 use super::tls;
 use vitals_model::Text;
 
-/// What went wrong on a connection that stood, as `wasi:http` says it.
+/// Converts an error of an established connection.
 pub(super) fn from_hyper(error: &hyper::Error) -> Error {
     if let Some(cause) = error
         .source()
@@ -35,7 +35,7 @@ pub(super) fn head_too_large() -> Error {
     Error::HttpResponseHeaderSectionSize(u32::try_from(MAX_HEAD_BYTES).ok())
 }
 
-/// What an I/O error on a connection means.
+/// Converts an I/O error of a connection.
 fn from_io(error: &io::Error) -> Error {
     match error
         .get_ref()
@@ -48,13 +48,13 @@ fn from_io(error: &io::Error) -> Error {
     }
 }
 
-/// Anything that `wasi:http` has no name for.
+/// An error that `wasi:http` has no case for.
 pub(super) fn internal(message: std::fmt::Arguments<'_>) -> Error {
     Error::InternalError(Some(Text::display(message, MAX_MESSAGE_BYTES).into()))
 }
 
-/// How much of what went wrong is told.
+/// The maximum length of an error message.
 const MAX_MESSAGE_BYTES: usize = 512;
-/// The most that the status line and the headers of a response may take, with all informational
-/// responses before it.
+/// The maximum size of a response's status line and headers, including all informational responses
+/// before it.
 pub(super) const MAX_HEAD_BYTES: usize = 64 << 10;

@@ -1,22 +1,23 @@
-//! Asks the kernel whether an address is one of this machine's own. Sends no packet, and knows nothing
-//! of grants.
+//! Asks the kernel whether an address belongs to this host. It sends no packets and does not know
+//! grants.
 //!
-//! It is not enough to compare both ends of a connected socket: the kernel reaches a second address of
-//! an interface, and a network that is routed to the machine as a whole, from another address.
+//! Comparing both ends of a connected socket is not enough: the kernel uses another source address
+//! for the second address of an interface, and for a network that is routed to the host as a whole.
 
 use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 
-/// Whether what is sent to `address` comes to this machine, by any of its interfaces or routes.
+/// Whether packets to `address` arrive at this host, by any of its interfaces or routes.
 pub(super) fn is_local(address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_loopback() || is_local_to_sockets(address) || route::is_local(address)
 }
 
-/// Asks by sockets, for where a sandbox around the process forbids netlink. Finds every IPv4 address,
-/// and every IPv6 address of an interface.
+/// Asks through sockets, in case a sandbox around the process forbids netlink. Finds every IPv4
+/// address, and every IPv6 address of an interface.
 fn is_local_to_sockets(address: IpAddr) -> bool {
     let from = match address {
-        // The kernel sends from own addresses only, even where `ip_nonlocal_bind` lets others be bound.
+        // The kernel only sends from local addresses, even where `ip_nonlocal_bind` allows binding
+        // others.
         IpAddr::V4(_) => address,
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
@@ -40,14 +41,14 @@ mod route {
     };
 
     pub(super) fn is_local(address: IpAddr) -> bool {
-        // An error: the kernel can't be asked, or has no route.
+        // On errors the kernel can't be asked, or has no route.
         route_type(address).is_ok_and(|route_type| LOCAL_TYPES.contains(&route_type))
     }
 
-    /// The type of the route, of `RTN_UNICAST` and so on.
+    /// The type of the route, such as `RTN_UNICAST`.
     fn route_type(address: IpAddr) -> io::Result<u8> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        // Its protocol 0 is `NETLINK_ROUTE`.
+        // Protocol 0 of netlink is `NETLINK_ROUTE`.
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
         let kernel = SocketAddrNetlink::new(0, 0);
         sendto(
@@ -90,7 +91,7 @@ mod route {
         get_route_request
     }
 
-    /// Sizes of `nlmsghdr`, `rtmsg` and `rtattr`, and where the type is in `rtmsg`.
+    /// Sizes of `nlmsghdr`, `rtmsg` and `rtattr`, and the offset of the type in `rtmsg`.
     const HEADER: usize = 16;
     const ROUTE: usize = 12;
     const ATTRIBUTE: usize = 4;
@@ -100,31 +101,31 @@ mod route {
     const GET_ROUTE: u16 = 26;
     const REQUEST: u16 = 1;
     const DESTINATION: u16 = 1;
-    /// `RTN_LOCAL`, `RTN_BROADCAST`, `RTN_ANYCAST` and `RTN_MULTICAST`: what is sent there comes here
-    /// too.
+    /// `RTN_LOCAL`, `RTN_BROADCAST`, `RTN_ANYCAST` and `RTN_MULTICAST`: packets with these routes
+    /// also arrive here.
     const LOCAL_TYPES: [u8; 4] = [2, 3, 4, 5];
 }
 
 #[cfg(not(target_os = "linux"))]
 mod route {
-    //! Other systems are asked by sockets alone.
+    //! Other systems are asked through sockets only.
 
     pub(super) fn is_local(_: std::net::IpAddr) -> bool {
         false
     }
 }
 
-/// Nothing is sent there; it is `discard`.
+/// Nothing is sent to it; the port is `discard`.
 const ANY_PORT: u16 = 9;
 
-/// An address of this machine's that is not loopback.
+/// An address of this host that is not loopback.
 ///
 /// # Panics
 ///
-/// It has none.
+/// The host has no such address.
 #[cfg(test)]
 pub(super) fn non_loopback_address() -> IpAddr {
-    // Where packets to somewhere else would come from.
+    // The source address of packets to a remote host.
     let elsewhere = [
         ("0.0.0.0:0", "198.51.100.1:9"),
         ("[::]:0", "[2001:db8::1]:9"),

@@ -1,5 +1,5 @@
-//! `wasi:sockets/ip-name-lookup` for granted names, in place of the stock one, which knows on and
-//! off alone.
+//! `wasi:sockets/ip-name-lookup` for granted names. It replaces wasmtime's implementation, which
+//! can only be switched on or off.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use super::resolver::ResolveError;
 use super::{Egress, EgressCtx, EgressView};
 use crate::grants::{Host, Refusal, parse_host};
 
-/// Links the look-up of names. The linker must not have the stock one.
+/// Links the name lookup. The linker must not have wasmtime's implementation.
 pub(crate) fn add_name_lookup_to_linker<T: EgressView + 'static>(
     linker: &mut Linker<T>,
 ) -> wasmtime::Result<()> {
@@ -34,8 +34,9 @@ impl HasData for HasEgress {
     type Data<'a> = EgressCtx<'a>;
 }
 
-/// The answer to a look-up, there or on its way. To the guest it is a `resolve-address-stream`; the
-/// bindings' own type for that can't be made outside their crate, and a resource is its index.
+/// A lookup in progress, or its result. To the guest it is a `resolve-address-stream`: the type of
+/// the bindings can't be constructed outside their crate, and a resource is identified by its
+/// index.
 pub(super) enum NameLookup {
     Pending(AbortOnDropJoinHandle<Result<Vec<IpAddr>, ErrorCode>>),
     Done(vec::IntoIter<IpAddr>),
@@ -43,7 +44,7 @@ pub(super) enum NameLookup {
 }
 
 impl NameLookup {
-    /// The next address, nothing at the end.
+    /// The next address; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<IpAddr>, ErrorCode> {
         if let Self::Pending(task) = self {
             match Pin::new(task).poll(&mut Context::from_waker(Waker::noop())) {
@@ -78,7 +79,7 @@ impl Pollable for NameLookup {
 }
 
 impl Egress {
-    /// Starts a look-up, or answers at once: an address is its own answer.
+    /// Starts a lookup. An address is its own result.
     pub(super) fn lookup(&self, name: &str) -> Result<NameLookup, ErrorCode> {
         let host = parse_host(name).map_err(|_| ErrorCode::InvalidArgument)?;
         if let Host::Address(address) = host {
@@ -94,8 +95,8 @@ impl Egress {
         })))
     }
 
-    /// The addresses of a name that may be shown. The run's sockets may reach them from now on, at
-    /// the ports that the name is granted for.
+    /// Resolves a name to the addresses that the guest may see. From then on the run's sockets may
+    /// reach them, at the ports that the name is granted for.
     async fn resolve_granted(&self, host: Host) -> Result<Vec<IpAddr>, ErrorCode> {
         let Host::Name(name) = &host else {
             return Err(ErrorCode::InvalidArgument);
@@ -139,7 +140,7 @@ impl ip_name_lookup::Host for EgressCtx<'_> {
         network: Resource<Network>,
         name: String,
     ) -> Result<Resource<ResolveAddressStream>, SocketError> {
-        // A handle to the network is what the interface asks for; it gives nothing by itself.
+        // The interface requires a handle to the network, which grants nothing by itself.
         self.table.get(&network)?;
         let lookup = self.egress.lookup(&name)?;
         let resource = self.table.push(lookup)?;
@@ -172,7 +173,7 @@ impl HostResolveAddressStream for EgressCtx<'_> {
     }
 }
 
-/// The bindings of a look-up ask for those of the network too; they are never linked from here.
+/// The bindings of the lookup require this trait too; it is never linked from here.
 impl network::Host for EgressCtx<'_> {
     fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
         error.downcast()

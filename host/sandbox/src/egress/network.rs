@@ -1,5 +1,5 @@
-//! What all runs share on their way out: the resolver and its bounds, the sets of TLS roots, and the
-//! threads that verify certificates.
+//! Network resources that all runs share: the resolver, the sets of TLS roots, and the threads that
+//! verify certificates.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,10 +16,10 @@ use vitals_io::blocking_pool::{BlockingPool, Work};
 use vitals_io::trust::{RootFiles, Roots, RootsError, SharedRoots};
 use vitals_model::Root;
 
-/// The host's own way out, made once.
+/// The shared network resources of a sandbox.
 pub(crate) struct Network {
     resolver: Resolver,
-    /// Whether an address is one of this machine's own.
+    /// Whether an address belongs to this host.
     is_local: fn(IpAddr) -> bool,
     roots: Roots,
     shared: Mutex<SharedRoots>,
@@ -27,8 +27,8 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Reads the PEM files among `roots`, which checks without roots of their own trust. The
-    /// machine's own roots are read when the first connection needs them.
+    /// Reads the PEM files among `roots`, which apply to checks without roots of their own. The
+    /// machine's roots are read for the first connection.
     pub(crate) fn new(roots: &[Root]) -> Result<Self, RootsError> {
         let mut shared = SharedRoots::default();
         Ok(Self {
@@ -40,13 +40,14 @@ impl Network {
         })
     }
 
-    /// The roots of a check: its own, where it has any, else the host's. Checks with the same ones
+    /// The roots of a check: its own if it has any, else the host's. Checks with the same roots
     /// share them.
     pub(crate) fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
         match own {
             None => Ok(self.roots.clone()),
             Some(own) => {
-                // Before the lock: a file that hangs must not hold up those that trust others.
+                // Before the lock, so that a file that hangs does not block checks with other
+                // roots.
                 let files = RootFiles::read(own)?;
                 let mut shared = self.shared.lock();
                 Ok(shared.of(files))
@@ -54,13 +55,13 @@ impl Network {
         }
     }
 
-    /// The threads on which certificates are verified and read.
+    /// The threads that verify and parse certificates.
     pub(super) fn certificates(&self) -> &BlockingPool {
         &self.certificates
     }
 
-    /// Resolves a name in at most 10 seconds, and never later than `deadline`. The kernel says of each
-    /// address whether it is this machine's.
+    /// Resolves a name in at most 10 seconds and not after `deadline`. The kernel tells which
+    /// addresses belong to this host.
     pub(super) async fn resolve(
         &self,
         lookup_request: LookupRequest,
@@ -88,7 +89,7 @@ impl fmt::Debug for Network {
 
 #[cfg(test)]
 impl Network {
-    /// A network that knows the names of a list and no others.
+    /// A network that resolves only the names of a list.
     pub(super) fn with_names(roots: &[Root], names: &[(&'static str, &[&str])]) -> Self {
         let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
         let list = names
@@ -101,7 +102,7 @@ impl Network {
         }
     }
 
-    /// One that takes no address for this machine's.
+    /// Treats no address as one of this host.
     pub(super) fn without_local_check(self) -> Self {
         Self {
             is_local: |_| false,
@@ -109,13 +110,13 @@ impl Network {
         }
     }
 
-    /// How many questions were put to the list.
+    /// The number of queries so far.
     pub(super) fn lookups(&self) -> usize {
         self.resolver.query_count()
     }
 }
 
-/// The longest that anybody waits for one.
+/// The maximum time of a lookup.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Addresses of one name that are looked at.
+/// The maximum number of addresses considered for a name.
 const MAX_ADDRESSES: usize = 64;

@@ -1,9 +1,9 @@
-//! Look-ups by the system's resolver, on threads of their own.
+//! Name lookups by the system's resolver, on threads of their own.
 //!
-//! The resolver blocks and can't be interrupted: a question that nobody answers holds its thread
-//! for as long as the system waits, long after the run that asked has ended. So there are only so
-//! many threads, no check has more than its share of them, and each name is asked for once at a
-//! time. Nothing here decides what may be looked up.
+//! The resolver blocks and can't be interrupted: a query without an answer holds its thread until
+//! the system gives up, long after the run has ended. So the number of threads is limited, in total
+//! and for each check, and a name is queried once at a time. This module does not decide which
+//! names may be looked up.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -21,43 +21,43 @@ use vitals_model::CheckName;
 /// A name to look up.
 #[derive(Clone, Debug)]
 pub(super) struct LookupRequest {
-    /// The name in canonical form.
+    /// The name in its canonical form.
     pub(super) name: Arc<str>,
-    /// Whether it is this very name, to which the machine's search domains add nothing.
+    /// Whether the search domains of the machine are ignored.
     pub(super) is_absolute: bool,
-    /// The check that asks.
+    /// The check that makes the lookup.
     pub(super) check: CheckName,
 }
 
-/// A name that has no addresses for now.
+/// Why a name has no addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ResolveError {
-    /// There was no answer in time.
+    /// The lookup timed out.
     Timeout,
     /// The resolver's reason.
     Failed(String),
 }
 
-/// The addresses of a name, or why there are none.
+/// The addresses of a name, or the error.
 pub(super) type LookupResult = Result<Vec<IpAddr>, ResolveError>;
 
-/// The threads that ask. Cheap to clone; they end by themselves when there is nothing to ask.
+/// The resolver threads. Cheap to clone; a thread exits when it has been idle for a while.
 #[derive(Clone)]
 pub(super) struct Resolver(Arc<Inner>);
 
 struct Inner {
     source: Source,
     state: Mutex<QueueState>,
-    /// Told when there is a question.
+    /// Notified when a query is queued.
     work_available: Condvar,
     check_permits: Mutex<HashMap<CheckName, Weak<Semaphore>>>,
 }
 
-/// What is asked, and who does it.
+/// The queries, and the number of threads.
 #[derive(Default)]
 struct QueueState {
     queue: VecDeque<Query>,
-    /// Those that wait for an answer, also to questions that a thread is busy with.
+    /// The waiters of each query that is queued or running.
     pending: HashMap<Query, PendingQuery>,
     threads: usize,
     idle: usize,
@@ -65,7 +65,7 @@ struct QueueState {
     query_count: usize,
 }
 
-/// What is asked of the system.
+/// A query to the system.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Query {
     name: Arc<str>,
@@ -74,15 +74,15 @@ struct Query {
 
 struct PendingQuery {
     waiters: Vec<oneshot::Sender<LookupResult>>,
-    /// The place in the share of the check that asked first.
+    /// The permit of the check that made the query first.
     _permit: OwnedSemaphorePermit,
 }
 
-/// Who knows addresses.
+/// Where addresses come from.
 pub(super) enum Source {
-    /// The system's resolver, with its hosts file.
+    /// The system's resolver, which reads the hosts file too.
     System,
-    /// A list, for tests. A name without addresses in it is never answered.
+    /// A list, for tests. A name with an empty list of addresses is never answered.
     #[cfg(test)]
     List(Vec<(&'static str, Vec<IpAddr>)>),
 }
@@ -97,8 +97,8 @@ impl Resolver {
         }))
     }
 
-    /// Asks for the addresses of a name, as soon as there is a thread for it and the check has a
-    /// place left. Whoever does not want to wait that long drops the future; the question goes on.
+    /// Resolves a name when a thread and a permit of the check are available. Dropping the future
+    /// does not stop the query.
     pub(super) async fn resolve(&self, request: LookupRequest) -> LookupResult {
         let permits = self.permits_of(&request.check);
         let query = Query {
@@ -114,18 +114,18 @@ impl Resolver {
             self.enqueue(query, permit)
                 .map_err(|error| ResolveError::Failed(format!("the host has no thread: {error}")))?
         };
-        let lost = || Err(ResolveError::Failed("the look-up was lost".to_owned()));
+        let lost = || Err(ResolveError::Failed("the lookup was lost".to_owned()));
         answer.await.unwrap_or_else(|_| lost())
     }
 
-    /// Puts a question to the threads.
+    /// Queues a query.
     fn enqueue(
         &self,
         query: Query,
         permit: OwnedSemaphorePermit,
     ) -> io::Result<oneshot::Receiver<LookupResult>> {
         let mut state = self.0.state();
-        // It may have been asked while this one waited for its place.
+        // Another caller may have made the query while this one waited for its permit.
         if let Some(answer) = state.join(&query) {
             return Ok(answer);
         }
@@ -136,7 +136,7 @@ impl Resolver {
             match thread.spawn(move || inner.run_worker()) {
                 Ok(_) => state.threads += 1,
                 Err(error) if state.threads == 0 => return Err(error),
-                // Those that are there will come to it.
+                // The running threads will take the query.
                 Err(_) => {}
             }
         }
@@ -154,13 +154,13 @@ impl Resolver {
         Ok(answer)
     }
 
-    /// How many questions there were.
+    /// The number of queries so far.
     #[cfg(test)]
     pub(super) fn query_count(&self) -> usize {
         self.0.state().query_count
     }
 
-    /// The places of a check, shared by all its runs.
+    /// The permits of a check, shared by all its runs.
     fn permits_of(&self, check: &CheckName) -> Arc<Semaphore> {
         let mut check_permits = self.0.check_permits.lock();
         if let Some(permits) = check_permits.get(check).and_then(Weak::upgrade) {
@@ -174,11 +174,11 @@ impl Resolver {
 }
 
 impl QueueState {
-    /// Waits for the answer to a question that is being asked already.
+    /// Waits for the result of a pending query.
     fn join(&mut self, query: &Query) -> Option<oneshot::Receiver<LookupResult>> {
         let pending = self.pending.get_mut(query)?;
         let (sender, answer) = oneshot::channel();
-        // Those that have given up are not kept for as long as the system takes.
+        // Remove callers that gave up, so that they do not add up while the system is slow.
         pending.waiters.retain(|sender| !sender.is_closed());
         pending.waiters.push(sender);
         Some(answer)
@@ -190,7 +190,7 @@ impl Inner {
         self.state.lock()
     }
 
-    /// The life of one thread.
+    /// Runs queries until the thread has been idle for [`IDLE_TIMEOUT`].
     fn run_worker(&self) {
         while let Some(query) = self.next() {
             let answer = catch_unwind(AssertUnwindSafe(|| self.source.resolve(&query)));
@@ -199,13 +199,13 @@ impl Inner {
             });
             let pending = self.state().pending.remove(&query);
             for sender in pending.into_iter().flat_map(|pending| pending.waiters) {
-                // Whoever has stopped waiting is not told.
+                // The receiver is gone if the caller gave up.
                 sender.send(answer.clone()).ok();
             }
         }
     }
 
-    /// The next question that somebody still waits for. Nothing where the thread is to end.
+    /// The next query with a waiter. `None` ends the thread.
     fn next(&self) -> Option<Query> {
         let mut state = self.state();
         loop {
@@ -259,12 +259,12 @@ impl Source {
     }
 }
 
-/// Questions at a time.
+/// The maximum number of parallel queries.
 const MAX_THREADS: usize = 64;
-/// Questions of one check at a time, those that its ended runs left behind included. Sixteen checks
-/// whose names nobody answers would have to come together to leave no thread for others.
+/// The maximum number of parallel queries of one check, including those that ended runs left
+/// behind. Sixteen checks with unanswered queries would be needed to use all threads.
 const MAX_PER_CHECK: usize = 4;
-/// How long a thread waits for a question before it ends.
+/// How long a thread waits for a query before it exits.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

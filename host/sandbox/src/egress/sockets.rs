@@ -1,6 +1,6 @@
-//! Decisions on a guest's own sockets. They connect and send, to granted peers alone; nothing
-//! listens. Each socket counts against the run's connections from the moment that it is made,
-//! because from then on it holds a descriptor of the host's.
+//! Decisions on a guest's own sockets. They connect and send to granted peers only; nothing
+//! listens. A socket counts as a connection of the run as soon as it is created, because it holds a
+//! descriptor of the host.
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -16,11 +16,11 @@ use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView};
 use super::Egress;
 use crate::grants::{Channel, GrantKind, Host, Peer, Refusal, ResolvedAddress};
 
-/// What a decision on a socket is handed over in.
+/// The future that wasmtime expects as a decision.
 type Decision = Pin<Box<dyn Future<Output = bool> + Send + Sync>>;
 
 impl Egress {
-    /// The check that every use of a socket address of the run has to pass.
+    /// The check that every use of a socket address has to pass.
     pub(crate) fn socket_check(
         &self,
     ) -> impl Fn(SocketAddr, SocketAddrUse) -> Decision + Send + Sync + 'static {
@@ -47,7 +47,7 @@ impl Egress {
                 let what = format!("listening on {address}");
                 Err(Refusal::impossible(GrantKind::Tcp, &what))
             }
-            // Who sends something is no choice of the guest's: it is not told, and nothing is noted.
+            // The guest does not choose who sends: the datagram is dropped without a denial.
             SocketAddrUse::UdpReceive => return self.is_granted(Channel::Udp, address),
         };
         decision
@@ -55,13 +55,14 @@ impl Egress {
             .is_ok()
     }
 
-    /// An address is open if it is granted itself, or if a name that is granted at this port led
-    /// there in this run. Where neither is, the name is what the operator will know.
+    /// Permits an address that is granted itself, or that a lookup of this run returned for a name
+    /// that is granted at this port. The denial is about the name if there is one, because the
+    /// operator knows the name.
     fn permit_peer(&self, channel: Channel, address: SocketAddr) -> Result<(), Refusal> {
         if let SocketAddr::V6(scoped) = address
             && scoped.scope_id() != 0
         {
-            // Grants name no zone, and the address may be another machine in each.
+            // Grants have no zone, and the address can be another host in each zone.
             let what = format!("a zone, as in {scoped}");
             return Err(Refusal::impossible(channel.kind(), &what));
         }
@@ -93,8 +94,7 @@ impl Egress {
         self.permit_peer(channel, address).is_ok()
     }
 
-    /// The peers of a run's datagrams are counted as connections are: each costs one when it is
-    /// sent to for the first time.
+    /// Takes a connection from the budget for each new peer of datagrams.
     fn take_udp_peer(&self, address: SocketAddr) -> bool {
         if self.activity().udp_peers.contains(&address) {
             return true;
@@ -106,7 +106,7 @@ impl Egress {
         has_connection
     }
 
-    /// The look-ups of this run that answered an address, each with its name.
+    /// The lookups of this run that returned an address.
     fn answers_of(&self, address: IpAddr) -> Vec<(ResolvedAddress, Host)> {
         let activity = self.activity();
         let answers = activity
@@ -117,8 +117,8 @@ impl Egress {
     }
 }
 
-/// Every connect and send is preceded by a bind to no address in particular; any other is the
-/// beginning of listening.
+/// Every connect and send is preceded by a bind to the unspecified address. Binding any other
+/// address prepares for listening.
 fn only_unspecified(kind: GrantKind, address: SocketAddr) -> Result<(), Refusal> {
     if address.ip().is_unspecified() && address.port() == 0 {
         Ok(())
@@ -127,8 +127,8 @@ fn only_unspecified(kind: GrantKind, address: SocketAddr) -> Result<(), Refusal>
     }
 }
 
-/// A datagram that came. One from elsewhere is dropped, and whoever waits for the next gives way
-/// first: a stranger who sends without end must not keep a thread.
+/// The decision on a received datagram. If the sender is not granted, the guest yields before the
+/// next one, so that a flood of datagrams can't occupy a thread.
 fn receive_decision(is_granted: bool) -> Decision {
     Box::pin(async move {
         if !is_granted {
@@ -138,7 +138,7 @@ fn receive_decision(is_granted: bool) -> Decision {
     })
 }
 
-/// Links the making of sockets. The linker must not have the stock ones.
+/// Links the creation of sockets. The linker must not have wasmtime's implementation.
 pub(crate) fn add_new_sockets_to_linker<T: Send + 'static>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> NewSockets<'_>,
@@ -153,11 +153,11 @@ impl HasData for HasNewSockets {
     type Data<'a> = NewSockets<'a>;
 }
 
-/// What makes the sockets of a run, for as long as it has connections left.
+/// Creates the sockets of a run while it has connections left.
 pub(crate) struct NewSockets<'a> {
-    /// The way out of the run.
+    /// The network access of the run.
     pub(crate) egress: &'a Egress,
-    /// What makes them without a limit.
+    /// wasmtime's implementation, which has no limit.
     pub(crate) inner: WasiSocketsCtxView<'a>,
 }
 
@@ -191,7 +191,7 @@ impl udp_create_socket::Host for NewSockets<'_> {
     }
 }
 
-/// The bindings of new sockets ask for those of the network too; they are never linked from here.
+/// The bindings require this trait too; it is never linked from here.
 impl network::Host for NewSockets<'_> {
     fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
         self.inner.convert_error_code(error)

@@ -1,3 +1,5 @@
+//! Network access against real sockets: builders and servers that the tests share.
+
 mod hostile;
 mod http;
 mod lookups;

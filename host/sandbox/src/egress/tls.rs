@@ -1,4 +1,4 @@
-//! TLS by the host: handshakes of guests, with whom their checks trust.
+//! TLS handshakes by the host on behalf of guests.
 
 mod handshake;
 mod messages;
@@ -10,12 +10,13 @@ pub(super) use self::messages::http_error;
 pub(crate) use self::messages::{ConnectionError, connection_error};
 use crate::grants::Host;
 
-/// The name that the certificate has to be for, and that the server is told unless it is an address.
+/// The name that the certificate must be valid for. It is sent to the server unless it is an
+/// address.
 fn server_name(host: &Host) -> Result<ServerName<'static>, &'static str> {
     match host {
         Host::Address(address) => Ok(ServerName::from(*address)),
         Host::Name(name) => ServerName::try_from(name.to_string())
-            .map_err(|_| "no certificate can be for such a name"),
+            .map_err(|_| "no certificate can be valid for this name"),
     }
 }
 
@@ -32,7 +33,7 @@ mod tests {
     use vitals_io::trust::Roots;
 
     #[tokio::test]
-    async fn roots_that_take_long_to_read_take_none_of_the_time_beyond() {
+    async fn reading_roots_counts_against_the_timeout() {
         let roots = Roots::default();
         let slow = roots.clone();
         let (reads, reading) = std::sync::mpsc::channel::<()>();

@@ -1,20 +1,19 @@
-//! Whether the epoch clock may doze: it keeps its pace while guests run, and takes its time while none
-//! does.
+//! Tells the epoch clock whether it may tick slowly, because no guest runs.
 //!
-//! It knows neither threads nor time. `tests/models` tries all orders in which its steps can happen.
+//! It knows neither threads nor time. `tests/models` tries every interleaving of its steps.
 
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
-/// What runs and the clock tell each other.
+/// The state that runs and the clock share.
 #[derive(Debug)]
 pub(super) struct IdleDetector {
     runs: AtomicUsize,
-    /// Runs that have begun since the last tick.
+    /// Runs that have started since the last tick.
     started: AtomicUsize,
-    /// Whether the clock takes its time, because nothing has run for a tick.
+    /// Whether the clock ticks slowly.
     is_idle: AtomicBool,
 }
 
@@ -27,11 +26,12 @@ impl IdleDetector {
         }
     }
 
-    /// Counts a run that begins. Answers whether the clock dozes and has to be woken.
+    /// Counts a run that starts. Returns whether the clock is idle and has to be woken.
     pub(super) fn run_started(&self) -> bool {
         self.runs.fetch_add(1, Ordering::Relaxed);
         self.started.fetch_add(1, Ordering::Relaxed);
-        // With the one in `try_idle`: this run sees that the clock dozes, or the clock sees this run.
+        // Pairs with the fence in `try_idle`: this run sees the idle clock, or the clock sees this
+        // run.
         fence(Ordering::SeqCst);
         self.is_idle.swap(false, Ordering::Relaxed)
     }
@@ -41,8 +41,8 @@ impl IdleDetector {
         self.runs.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Asked by the clock after each tick. It may not doze while anything runs or has run since the last
-    /// tick.
+    /// Called by the clock after each tick. Returns whether the clock may tick slowly: no guest
+    /// runs, or has run since the last tick.
     pub(super) fn try_idle(&self) -> bool {
         if self.started.swap(0, Ordering::Relaxed) > 0 || self.has_runs() {
             return false;

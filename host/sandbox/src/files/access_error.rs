@@ -1,15 +1,15 @@
-//! Why there is no answer about a file, before the guest is told.
+//! Why an operation on a file failed, before the guest learns about it.
 
 use crate::grants::Refusal;
 
-/// Why there is no answer.
+/// Why an operation on a file failed.
 #[derive(Debug)]
 pub(super) enum AccessError {
-    /// No grant covers the place that the path leads to.
+    /// No grant covers the path that the symlinks lead to.
     Denied(Refusal),
-    /// The path is granted, and there is nothing.
+    /// The path is granted, but there is no such file.
     NotFound,
-    /// Anything else, in words.
+    /// Any other reason, for a person.
     Failed(String),
 }
 
@@ -29,7 +29,7 @@ impl From<rustix::io::Errno> for AccessError {
     }
 }
 
-/// An error of the system, for a person who runs a check.
+/// The message for an error of the system.
 pub(crate) fn error_text(error: rustix::io::Errno) -> String {
     use rustix::io::Errno;
     let text = match error {

@@ -1,8 +1,8 @@
-//! From a path that a guest wrote to the file that may be read: symlinks are followed here, by
-//! hand, then the grants are asked, and what is opened is just what they were asked about.
+//! Finds the file that a guest may read: resolves symlinks itself, asks the grants, and opens
+//! exactly what the grants were asked about.
 //!
-//! Nothing is opened for reading before it is known to be a regular file or a directory: to open a
-//! FIFO, a terminal or a tape is to do something to it.
+//! A file is opened for reading only once it is known to be regular or a directory, because opening
+//! a FIFO, a terminal or a tape has side effects.
 
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
@@ -16,7 +16,7 @@ use super::access_error::AccessError;
 use crate::grants::Grants;
 use vitals_io::regular_file::{pseudo_filesystem, reopen};
 
-/// A regular file or a directory that the grants cover, not opened for reading yet.
+/// A regular file or a directory that the grants cover, not yet open for reading.
 pub(super) struct GrantedFile {
     path: OwnedFd,
     stat: Stat,
@@ -24,8 +24,7 @@ pub(super) struct GrantedFile {
 }
 
 impl GrantedFile {
-    /// Finds what `asked` leads to. It must be absolute and have no `..`, and be permitted as it is
-    /// written.
+    /// Finds the file of `asked`, which must be absolute, without `..`, and permitted as written.
     pub(super) fn find(asked: &Path, grants: &Grants) -> Result<Self, AccessError> {
         for _ in 0..MAX_ATTEMPTS {
             let target = resolve_symlinks(asked)?;
@@ -35,7 +34,7 @@ impl GrantedFile {
                 .permit_resolved_path(asked, &target, resolve)
                 .map_err(denied)?;
             let found = path_only(&target);
-            // Where there is nothing the directory tells whose place it is.
+            // If the file does not exist, its closest existing ancestor tells the file system.
             let filesystem = match &found {
                 Ok(path) => pseudo_filesystem(path)?,
                 Err(_) => match target
@@ -52,7 +51,7 @@ impl GrantedFile {
             }
             match found {
                 Ok(path) => return Self::of(path),
-                // It was replaced by another one between the look and this.
+                // The file was replaced in the meantime: try again.
                 Err(_) if resolve_symlinks(asked)? != target => {}
                 Err(error) => return Err(error.into()),
             }
@@ -77,7 +76,7 @@ impl GrantedFile {
         )))
     }
 
-    /// What is known of it.
+    /// The result of `fstat`.
     pub(super) fn stat(&self) -> &Stat {
         &self.stat
     }
@@ -87,7 +86,7 @@ impl GrantedFile {
         self.kind == FileType::Directory
     }
 
-    /// Opens it for reading: the very file that was found, whatever its path leads to by now.
+    /// Opens the same file for reading, whatever its path leads to by now.
     pub(super) fn open(&self) -> Result<OwnedFd, AccessError> {
         match reopen(&self.path) {
             Ok(file) => Ok(file),
@@ -99,12 +98,11 @@ impl GrantedFile {
     }
 }
 
-/// Where an absolute path leads when every symlink in it is followed, as far as there is something:
-/// what is missing stays as it is written.
+/// Resolves every symlink of an absolute path. Components that do not exist stay as they are.
 pub(super) fn resolve_symlinks(path: &Path) -> Result<PathBuf, AccessError> {
     let mut resolved = PathBuf::from("/");
     let mut steps = 0;
-    // What is still to go, the next one last.
+    // The components that remain, the next one last.
     let mut pending: Vec<_> = components_reversed(path);
     while let Some(part) = pending.pop() {
         steps += 1;
@@ -135,7 +133,7 @@ fn too_long() -> AccessError {
     AccessError::failed("it has too many parts or symlinks")
 }
 
-/// The names in a path, the last one first.
+/// The components of a path in reverse order.
 fn components_reversed(path: &Path) -> Vec<std::ffi::OsString> {
     let names = path.components().rev().filter_map(|part| match part {
         Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
@@ -144,14 +142,14 @@ fn components_reversed(path: &Path) -> Vec<std::ffi::OsString> {
     names.collect()
 }
 
-/// A handle on a place without symlinks that opens nothing.
+/// Opens a path without symlinks with `O_PATH`.
 fn path_only(path: &Path) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
 }
 
-/// Decides on a place that the kernel makes up. It is not among the files of a directory above the
-/// place where it is mounted: a grant has to be one for a path inside.
+/// Decides on a file of a pseudo file system. A grant for a directory above its mount point does
+/// not cover it; the grant must be inside the file system.
 fn permit_pseudo_file(
     asked: &Path,
     target: &Path,
@@ -160,7 +158,8 @@ fn permit_pseudo_file(
 ) -> Result<(), AccessError> {
     if kind == PROC_SUPER_MAGIC && exposes_memory(target) {
         return Err(AccessError::failed(
-            "it is what the kernel tells of a process or of its own memory, which no plugin may read",
+            "it shows the memory or the environment of a process or the kernel, which no plugin \
+             may read",
         ));
     }
     let inside = |granted: &PathBuf| {
@@ -172,17 +171,18 @@ fn permit_pseudo_file(
         .map_err(AccessError::Denied)
 }
 
-/// Whether a path on `/proc` is that of a process or one of its threads, or of the memory of the
-/// machine: there all secrets of the host are.
+/// Whether a path on `/proc` belongs to a process or a thread, or to the memory of the machine,
+/// which hold all secrets of the host.
 fn exposes_memory(path: &Path) -> bool {
     let is_process = |part: &OsStr| part.as_bytes().iter().all(u8::is_ascii_digit);
     path.iter()
         .any(|part| is_process(part) || part == "kcore" || part == "vmcore")
 }
 
-/// How often a file that is replaced meanwhile is looked for again.
+/// The maximum number of attempts if the file is replaced meanwhile.
 const MAX_ATTEMPTS: usize = 8;
-/// Names and symlinks that one path may come to; to follow a path takes time that nobody limits.
+/// The maximum number of components and symlinks that a path resolves to, because resolving can't
+/// be interrupted.
 const MAX_STEPS: usize = 512;
 
 #[cfg(test)]
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_decided_on_is_not_opened_through_a_symlink_that_came_after() {
+    fn a_symlink_created_after_the_decision_is_not_followed() {
         let dir = tempfile::tempdir().unwrap();
         let root = resolve_symlinks(dir.path()).unwrap();
         std::fs::create_dir(root.join("out")).unwrap();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn symlinks_are_followed_to_where_there_is_something_and_beyond() {
+    fn symlinks_are_resolved_even_if_the_target_is_missing() {
         let dir = tempfile::tempdir().unwrap();
         let root = resolve_symlinks(dir.path()).unwrap();
         std::fs::create_dir_all(root.join("a/b")).unwrap();
@@ -232,9 +232,9 @@ mod tests {
     }
 
     #[test]
-    fn links_of_many_parts_are_not_followed() {
+    fn the_number_of_components_and_links_is_limited() {
         let dir = tempfile::tempdir().unwrap();
-        // Each leads through itself, and leaves a thousand parts behind.
+        // Each link leads through itself and adds a thousand components.
         let link = dir.path().join("l");
         std::os::unix::fs::symlink(format!("l/{}", "a/".repeat(1000)), &link).unwrap();
         assert!(resolve_symlinks(&link).is_err());

@@ -1,6 +1,6 @@
-//! What is read of a place: its metadata, its bytes, the names in it.
+//! The operations on a file: its metadata, its bytes, and the names in a directory.
 //!
-//! All of it blocks, and runs on the pool. It asks [`GrantedFile`] for everything that has a path.
+//! They block and run on the pool. Only [`GrantedFile`] uses paths.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::granted_file::GrantedFile;
 use crate::contract::Metadata;
 use crate::grants::Grants;
 
-/// What is known of a file or directory.
+/// The metadata of a file or directory.
 pub(super) fn stat(asked: &Path, grants: &Grants) -> Result<Metadata, AccessError> {
     let file = GrantedFile::find(asked, grants)?;
     let stat = file.stat();
@@ -24,7 +24,7 @@ pub(super) fn stat(asked: &Path, grants: &Grants) -> Result<Metadata, AccessErro
     })
 }
 
-/// Up to `max` bytes of a file, at most [`MAX_READ_BYTES`]; fewer only at its end.
+/// Reads up to `max` bytes of a file, at most [`MAX_READ_BYTES`]; fewer only at its end.
 pub(super) fn read(
     asked: &Path,
     grants: &Grants,
@@ -42,11 +42,11 @@ pub(super) fn read(
     let mut bytes = Vec::with_capacity(max);
     while bytes.len() < max {
         let at = offset.saturating_add(bytes.len() as u64);
-        // No file reaches so far, and the system would take the end for a negative number.
+        // No file is that long, and `pread` would treat the end of the range as negative.
         if at > MAX_OFFSET {
             break;
         }
-        // A vector may have more room than was asked for.
+        // A vector may have more capacity than requested.
         let room = spare_capacity(&mut bytes);
         match rustix::io::pread(&descriptor, room, at) {
             Ok(0) => break,
@@ -58,11 +58,11 @@ pub(super) fn read(
     Ok(bytes)
 }
 
-/// The names in a directory, sorted; of more than [`MAX_NAMES`] those that the file system tells first.
+/// The sorted names in a directory. Beyond [`MAX_NAMES`] only the first ones of the file system.
 pub(super) fn list(asked: &Path, grants: &Grants) -> Result<Vec<String>, AccessError> {
     let file = GrantedFile::find(asked, grants)?;
     if !file.is_directory() {
-        return Err(AccessError::failed("it is no directory"));
+        return Err(AccessError::failed("it is not a directory"));
     }
     let mut names = Vec::new();
     for entry in Dir::new(file.open()?)? {
@@ -80,9 +80,9 @@ pub(super) fn list(asked: &Path, grants: &Grants) -> Result<Vec<String>, AccessE
     Ok(names)
 }
 
-/// What one call reads at most.
+/// The maximum size of one read.
 const MAX_READ_BYTES: usize = 1 << 20;
-/// Where every file has ended: the largest offset less one call.
+/// An offset beyond the end of every file: the maximum less one call.
 const MAX_OFFSET: u64 = u64::MAX / 2 - (2 << 20);
-/// As the contract has it.
+/// The limit of the contract.
 const MAX_NAMES: usize = 10_000;

@@ -1,5 +1,5 @@
-//! What kind of place an address leads to. Grants open some kinds by a name, some only by the
-//! address itself; this file only sorts.
+//! Classifies addresses. Some classes can be reached by a granted name, others only by a granted
+//! address; this file does not decide that.
 
 mod blocks;
 
@@ -10,29 +10,28 @@ use self::blocks::{
     V4_COMPATIBLE,
 };
 
-/// Where an address leads, as far as grants make a difference.
-/// The order is how closed it is.
+/// Where an address leads, as far as grants distinguish. The order is from open to closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum AddressClass {
-    /// A host of the open internet.
+    /// A host on the public internet.
     Public,
-    /// Somewhere inside: private, shared, reserved, for documentation or for benchmarks, or IPv6
-    /// that carries IPv4 through a tunnel or a gateway of a site's own.
+    /// Private, shared, reserved, documentation and benchmark addresses, and IPv6 addresses that
+    /// carry IPv4 through a tunnel or a site's own gateway.
     Private,
-    /// The machine that the host runs on.
+    /// The machine that vitals runs on.
     ThisHost,
-    /// Open only where the address itself is written: unspecified, multicast, broadcast,
-    /// link-local, and the metadata services of clouds.
+    /// Reachable only if granted as an address: unspecified, multicast, broadcast and link-local
+    /// addresses, and the metadata services of clouds.
     Restricted,
 }
 
-/// An address that a name leads to.
+/// An address that a name resolves to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ResolvedAddress {
     /// The address.
     pub(crate) address: IpAddr,
-    /// Whether the kernel says that it, or an address that traffic to it may end up at, is one of this
-    /// machine's own.
+    /// Whether the kernel says that the address, or an address that it carries, belongs to this
+    /// host.
     pub(crate) is_local: bool,
 }
 
@@ -43,7 +42,7 @@ impl ResolvedAddress {
         Self { address, is_local }
     }
 
-    /// An address, of which `is_local` is asked wherever traffic to it may end up.
+    /// Asks `is_local` about each address at which traffic to `address` may end up.
     pub(crate) fn new(address: IpAddr, is_local: impl Fn(IpAddr) -> bool) -> Self {
         let effective = effective(address);
         let embedded_v4 = match effective {
@@ -55,7 +54,7 @@ impl ResolvedAddress {
         Self { address, is_local }
     }
 
-    /// Where it leads.
+    /// The class of the address.
     pub(super) fn class(self) -> AddressClass {
         let class = class(self.address);
         if self.is_local {
@@ -66,7 +65,8 @@ impl ResolvedAddress {
     }
 }
 
-/// Sorts an address by what it is, wherever it is asked. One that carries an IPv4 address is never more open than that one is.
+/// Classifies an address by its value only. An address that carries an IPv4 address is never more
+/// open than that one.
 pub(super) fn class(address: IpAddr) -> AddressClass {
     match effective(address) {
         address if METADATA.contains(&address) => AddressClass::Restricted,
@@ -80,8 +80,8 @@ pub(super) fn class(address: IpAddr) -> AddressClass {
     }
 }
 
-/// The address that traffic ends up at: IPv4 where it is IPv4 mapped into IPv6, or IPv6 that a
-/// NAT64 gateway takes to IPv4 (RFC 6052, `64:ff9b::/96`).
+/// The address at which traffic ends up: the IPv4 address if it is mapped into IPv6, or if a NAT64
+/// gateway translates it (RFC 6052, `64:ff9b::/96`).
 pub(super) fn effective(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if NAT64.contains(&address) => last_four(address).into(),
@@ -89,22 +89,22 @@ pub(super) fn effective(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The IPv4 addresses that an IPv6 address may lead to, where that depends on a tunnel or on a
-/// gateway that this host knows nothing of.
+/// The IPv4 addresses that an IPv6 address may lead to through a tunnel or a gateway that this host
+/// does not know.
 fn embedded_v4(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let octets = address.octets();
     let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|index| octets[index]));
     if TO_V4.contains(&address) {
         vec![at([2, 3, 4, 5])]
     } else if TEREDO.contains(&address) {
-        // The server, and the client behind it, which is written with every bit turned.
+        // The server, and the client behind it, whose bits are inverted.
         let client = Ipv4Addr::from_bits(!last_four(address).to_bits());
         vec![at([4, 5, 6, 7]), client]
     } else if TRANSLATED.contains(&address) {
         vec![last_four(address)]
     } else if LOCAL_NAT64.contains(&address) {
-        // Where the IPv4 address stands depends on the prefix that the site chose (RFC 6052,
-        // section 2.2); what would be in `0.0.0.0/8` was not put there.
+        // The position of the IPv4 address depends on the site's prefix (RFC 6052, section 2.2).
+        // Positions that yield an address in `0.0.0.0/8` are not used.
         let all = [
             at([6, 7, 9, 10]),
             at([7, 9, 10, 11]),

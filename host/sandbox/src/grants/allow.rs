@@ -1,5 +1,5 @@
-//! How the operator writes grants: the entries of a check's `allow` table, and the values of its
-//! configuration that a plugin's schema marks.
+//! Parses grants: the entries of a check's `allow` table, and the values of its configuration that
+//! a plugin's schema marks.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -43,7 +43,7 @@ impl AllowKey {
 }
 
 impl Grant {
-    /// Reads one entry of the list `key` of a check's `allow`.
+    /// Parses an entry of the list `key` of a check's `allow` table.
     pub fn allowed(key: &str, entry: &str) -> Result<Self, GrantError> {
         let known = AllowKey::ALL
             .into_iter()
@@ -66,7 +66,7 @@ impl Grant {
         }
     }
 
-    /// Reads the value at `pointer` of a check's configuration, which the schema marks.
+    /// Parses the marked value at `pointer` of a check's configuration.
     pub(super) fn written(
         mark: Mark,
         pointer: &str,
@@ -115,8 +115,8 @@ impl Mark {
     }
 }
 
-/// Scheme, host pattern and port; what else a URL can have is an error, because it would seem to
-/// narrow the grant and could not.
+/// Parses a scheme, a host pattern and a port. Other parts of a URL are an error, because they
+/// would seem to narrow the grant but do not.
 fn url_pattern(text: &str) -> Result<Target, EntryError> {
     let (scheme, rest) = text.split_once("://").ok_or(EntryError::Scheme)?;
     let channel = channel(scheme)?;
@@ -139,8 +139,8 @@ fn url_pattern(text: &str) -> Result<Target, EntryError> {
     })
 }
 
-/// A whole URL, of which scheme, host and port are granted. It has to mean the same host to
-/// everybody who reads it: what one parser drops or decodes and another does not is refused.
+/// Parses a URL, of which scheme, host and port are granted. All URL parsers must agree on the
+/// host: a URL with parts that some of them drop or decode is rejected.
 fn url(text: &str) -> Result<Target, EntryError> {
     let is_ambiguous = |c: char| c == '\\' || c.is_control() || c.is_whitespace();
     if text.contains(is_ambiguous) {
@@ -214,7 +214,7 @@ fn path(text: &str) -> Result<PathBuf, EntryError> {
     if !path.is_absolute() || text.contains('\0') || !path.components().all(plain) {
         return Err(EntryError::NotAbsolute);
     }
-    // Collected anew, so that `/a//b/` and `/a/b` are one path.
+    // Collecting the components makes `/a//b/` and `/a/b` equal.
     Ok(path.components().collect())
 }
 

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// The kinds of grants. Their names stand in front of grants and refusals and are the label of the
-/// metric.
+/// The kinds of grants. Their names prefix grants and denials, and label the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum GrantKind {
     /// HTTP requests by the host's client.
@@ -14,7 +13,7 @@ pub(crate) enum GrantKind {
     Udp,
     /// TLS connections by the host.
     Tls,
-    /// Look-ups of names.
+    /// Name lookups.
     Name,
     /// Files of the machine.
     File,
@@ -25,7 +24,7 @@ pub(crate) enum GrantKind {
 }
 
 impl GrantKind {
-    /// The kind as grants, refusals and metrics spell it.
+    /// The name in grants, denials and metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",

@@ -1,9 +1,9 @@
-//! Grants by written addresses: what the operator's values grant where a plugin's schema marks
-//! their properties with `x-vitals-grant`, for one thing or for a list of them.
+//! Grants from the configuration: a value grants what it names if the plugin's schema marks its
+//! property with `x-vitals-grant`, once or with a list.
 //!
-//! The schema comes from a stranger. Marks count under `properties`, `items` and references within
-//! the schema, never under combinators or `additionalProperties`, and never for a `default`: what
-//! the operator did not write is not granted.
+//! The schema is untrusted. Marks count under `properties`, `items` and references within the
+//! schema, but not under combinators or `additionalProperties`, and not for a `default`: only what
+//! the operator wrote is granted.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,10 +14,10 @@ use super::{Grant, GrantError};
 use crate::schema::resolve_reference;
 use vitals_model::Text;
 
-/// The kinds that a schema can mark a property with.
+/// The marks of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mark {
-    /// A URL; its scheme, host and port are granted.
+    /// A URL. Grants its scheme, host and port.
     Http,
     /// `host:port` for the guest's TCP sockets.
     Tcp,
@@ -25,7 +25,7 @@ pub enum Mark {
     Udp,
     /// `host:port` for TLS by the host.
     Tls,
-    /// A name to look up.
+    /// A name for lookups.
     Name,
     /// A path to read.
     File,
@@ -34,7 +34,7 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// The mark as a schema writes it.
+    /// The mark in the schema.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -65,7 +65,7 @@ impl Mark {
                     mark: Text::display(mark, SHOWN_BYTES),
                 })
         };
-        // As many as there are: a stranger's list may repeat one without end.
+        // An untrusted list may repeat a mark without end.
         marks.iter().take(Self::ALL.len()).map(known).collect()
     }
 
@@ -86,19 +86,19 @@ impl fmt::Display for Mark {
     }
 }
 
-/// A property that a plugin wants granted.
+/// A property for which a plugin requests a grant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MarkedProperty {
-    /// JSON pointer of the value in a configuration, as one clean line of at most 256 bytes; `*`
-    /// stands for any item of a list.
+    /// The JSON pointer of the value in a configuration, as one clean line of at most 256 bytes;
+    /// `*` stands for any item of a list.
     pub pointer: String,
-    /// What its value grants.
+    /// What the value grants.
     pub mark: Mark,
 }
 
-/// What the values of `config` grant that `schema` marks.
+/// Returns the grants of the values in `config` that `schema` marks.
 ///
-/// A value that is missing or null grants nothing; one that is not of its kind is an error.
+/// A missing value or null grants nothing; a value that does not fit its mark is an error.
 pub fn granted_by_marks(schema: &Value, config: &Value) -> Result<Vec<Grant>, GrantError> {
     let mut walk = Walk {
         root: schema,
@@ -109,8 +109,8 @@ pub fn granted_by_marks(schema: &Value, config: &Value) -> Result<Vec<Grant>, Gr
     Ok(walk.found)
 }
 
-/// The properties that `schema` marks, each once, those of a schema that contains itself at the
-/// first level only.
+/// Returns the distinct marked properties of `schema`. A schema that contains itself is followed
+/// once.
 pub fn marked_properties(schema: &Value) -> Result<Vec<MarkedProperty>, GrantError> {
     let mut walk = Walk {
         root: schema,
@@ -121,8 +121,8 @@ pub fn marked_properties(schema: &Value) -> Result<Vec<MarkedProperty>, GrantErr
     Ok(walk.found.into_iter().collect())
 }
 
-/// One walk over a schema. The steps are counted because references let a small schema stand for
-/// an immense one.
+/// A walk over a schema. Its steps are limited, because references let a small schema expand to a
+/// huge one.
 struct Walk<'a, Found> {
     root: &'a Value,
     steps: usize,
@@ -139,7 +139,7 @@ impl<'a, Found> Walk<'a, Found> {
         }
     }
 
-    /// What a local reference points to; nothing for one that leads elsewhere or nowhere.
+    /// Resolves a local reference; `None` for any other.
     fn resolve_reference(&self, schema: &'a Map<String, Value>) -> Option<&'a Value> {
         resolve_reference(self.root, schema.get("$ref")?.as_str()?)
     }
@@ -152,8 +152,8 @@ impl Walk<'_, Vec<Grant>> {
         value: &Value,
         pointer: &mut String,
     ) -> Result<(), GrantError> {
-        // A chain of references at one value is followed here; the descent below is bounded by the
-        // operator's own value.
+        // This loop follows the references at one value. The recursion is bounded by the operator's
+        // own value.
         let mut next = Some(schema);
         while let Some(Value::Object(schema)) = next {
             self.step()?;
@@ -234,7 +234,7 @@ impl<'a> Walk<'a, BTreeSet<MarkedProperty>> {
     }
 }
 
-/// Does something one level deeper in a JSON pointer (RFC 6901).
+/// Calls `inner` with a token appended to a JSON pointer (RFC 6901).
 fn with_token<T>(pointer: &mut String, token: &str, inner: impl FnOnce(&mut String) -> T) -> T {
     let outer = pointer.len();
     pointer.push('/');
@@ -244,11 +244,11 @@ fn with_token<T>(pointer: &mut String, token: &str, inner: impl FnOnce(&mut Stri
     result
 }
 
-/// The keyword that marks a property.
+/// The keyword of the marks.
 const KEYWORD: &str = "x-vitals-grant";
-/// How many schemas one walk looks at; a schema of 64 KiB that repeats nothing has fewer.
+/// The maximum number of schemas in a walk; a schema of 64 KiB without references has fewer.
 const MAX_STEPS: usize = 10_000;
-/// How deep schemas may lie in each other; a schema itself may be 32 deep.
+/// The maximum nesting of schemas in a walk; a document may be nested 32 deep.
 const MAX_DEPTH: usize = 128;
 const SHOWN_BYTES: usize = 120;
 const POINTER_BYTES: usize = 256;

@@ -1,17 +1,16 @@
-//! Decisions on paths of the machine and on facts about it.
+//! Decisions on paths and on facts about the machine.
 //!
-//! A path is compared by its components, never as text: `/var/backups` covers `/var/backups/today`
-//! and not `/var/backups2`. Nothing here touches a file; where a path leads is told by who asks.
+//! Paths are compared by components and not as text: `/var/backups` covers `/var/backups/today` but
+//! not `/var/backups2`. Nothing here accesses a file; the caller resolves paths.
 
 use std::path::{Path, PathBuf};
 
 use super::{GrantKind, Grants, Refusal, Target};
 
 impl Grants {
-    /// Decides whether a guest may ask for a file at all: whether the path, as it is written, is
-    /// granted or lies below one that is. So no path is so much as looked at that the operator did
-    /// not name. This is half of the decision: [`Grants::permit_resolved_path`] is the other, on where the
-    /// path leads.
+    /// Decides whether a guest may ask for a file: whether the path as written is granted or below
+    /// a granted one. Other paths are not even resolved. This is half of the decision:
+    /// [`Grants::permit_resolved_path`] decides on the resolved path.
     pub(crate) fn permit_file(&self, path: &Path) -> Result<(), Refusal> {
         if self.files().any(|granted| path.starts_with(granted)) {
             Ok(())
@@ -20,16 +19,17 @@ impl Grants {
         }
     }
 
-    /// Decides on the place that the path `asked`, already permitted, leads to when every symlink is
-    /// followed. `resolve` does the same to granted paths, which may be or hold symlinks too, and
-    /// answers nothing for one that does not count.
+    /// Decides on the path that `asked`, already permitted, leads to when every symlink is
+    /// followed. `resolve` does the same for granted paths, and returns `None` for a path that does
+    /// not count.
     pub(crate) fn permit_resolved_path(
         &self,
         asked: &Path,
         resolved: &Path,
         mut resolve: impl FnMut(&Path) -> Option<PathBuf>,
     ) -> Result<(), Refusal> {
-        // First those that have led here: another one may lie where nobody wants to look.
+        // Grants above the path first, so that others, which may be on a file system that hangs,
+        // are rarely resolved.
         let (direct, others) = self
             .files()
             .partition::<Vec<_>, _>(|granted| asked.starts_with(granted));
@@ -41,8 +41,8 @@ impl Grants {
         }
     }
 
-    /// Decides whether a guest may see how full the file system that holds a path is. A grant is for
-    /// one path: what lies below it may be another file system, and is not told to exist.
+    /// Decides whether a guest may see the usage of the file system that holds a path. A grant
+    /// covers one path only, because paths below it may be on other file systems.
     pub(crate) fn permit_disk(&self, path: &Path) -> Result<(), Refusal> {
         self.permit_target(&Target::Disk(path.to_owned()))
     }
@@ -130,7 +130,7 @@ mod tests {
     fn where_a_path_leads_is_decided_on_by_where_the_grants_lead() {
         let grants = grants(&[("files", "/mnt/config"), ("files", "/data")]);
         let asked = Path::new("/mnt/config/app.toml");
-        // As Kubernetes mounts: the granted path is a symlink itself.
+        // As Kubernetes mounts: the granted path itself is a symlink.
         let resolve = |path: &Path| match path.to_str() {
             Some("/mnt/config") => Some(PathBuf::from("/volumes/1")),
             _ => Some(path.to_owned()),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_are_granted_one_by_one() {
+    fn each_fact_needs_its_own_grant() {
         let grants = grants(&[("system", "disk:/"), ("system", "memory")]);
         assert_eq!(shown(grants.permit_disk(Path::new("/"))), "granted");
         assert_eq!(shown(grants.permit_memory()), "granted");

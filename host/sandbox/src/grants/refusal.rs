@@ -1,4 +1,4 @@
-//! What was refused, and what the operator would have to write to grant it.
+//! A denial, and what the operator has to write to grant it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,24 +9,23 @@ use vitals_model::Secrets;
 use vitals_model::{self, CheckName, Text};
 use vitals_values::Host;
 
-/// One thing that was asked for and that no grant covers. Two are equal if the operator would have
-/// to write the same to grant them.
+/// A denied attempt to reach something. Denials are equal if the same grant would allow them.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     kind: GrantKind,
-    /// What was asked for, as the entry of the `allow` list that would grant it.
+    /// What was denied, as the entry of the `allow` list that would grant it.
     what: Text,
-    /// The granted name or path that led there, where one did.
+    /// The granted name or path that led to it, if any.
     via: Option<Arc<str>>,
-    /// Whether it is an address of this machine to which a name led.
+    /// Whether it is an address of this host to which a name led.
     is_local: bool,
-    /// Whether no grant could allow it.
+    /// Whether no grant can allow it.
     is_impossible: bool,
 }
 
 impl Refusal {
-    /// A refusal of `what`, written as the entry of the `allow` list that would grant it. It may
-    /// be a guest's text: it is bounded here.
+    /// A denial of `what`, written as the entry of the `allow` list that would grant it. The text
+    /// may come from a guest and is bounded here.
     pub(crate) fn new(kind: GrantKind, what: &str) -> Self {
         Self {
             kind,
@@ -37,7 +36,7 @@ impl Refusal {
         }
     }
 
-    /// A refusal of `what`, in words, which nothing that an operator writes would allow.
+    /// A denial of `what`, in words, that no grant can allow.
     pub(crate) fn impossible(kind: GrantKind, what: &str) -> Self {
         Self {
             is_impossible: true,
@@ -45,7 +44,7 @@ impl Refusal {
         }
     }
 
-    /// A refusal of an address that `peer` leads to or is; `is_local` where it is one of this machine.
+    /// A denial of an address of `peer`; `is_local` if it belongs to this host.
     pub(super) fn of_address(peer: &Peer, address: Host, is_local: bool) -> Self {
         let via = match &peer.host {
             Host::Name(name) => Some(Arc::clone(name)),
@@ -62,7 +61,7 @@ impl Refusal {
         }
     }
 
-    /// A refusal of the place that the path `asked` leads to or is.
+    /// A denial of the path that `asked` resolves to.
     pub(super) fn of_resolved_path(asked: &Path, resolved: &Path) -> Self {
         Self {
             via: (asked != resolved).then(|| asked.to_string_lossy().into()),
@@ -70,12 +69,12 @@ impl Refusal {
         }
     }
 
-    /// The kind of grant that it lacks.
+    /// The kind of grant that is missing.
     pub(crate) fn kind(&self) -> GrantKind {
         self.kind
     }
 
-    /// The refusal as the result of `check` shows it, without `secrets`.
+    /// The denial as the result of `check` shows it, without `secrets`.
     pub(crate) fn shown(&self, check: &CheckName, secrets: &Secrets) -> vitals_model::Refusal {
         let Self {
             kind,
@@ -91,7 +90,7 @@ impl Refusal {
         });
         let mut via = via.unwrap_or_default();
         if *is_local {
-            via.push_str(": this machine itself, which no name but `localhost` opens");
+            via.push_str(": this machine itself, which only the name `localhost` may reach");
         }
         let or = match kind {
             _ if *is_local => ", or write it in place of the name",
@@ -120,11 +119,11 @@ impl PartialEq for Refusal {
 
 impl Eq for Refusal {}
 
-/// Room for the longest path: a secret in it must be found before it is cut.
+/// Room for the longest path, because a secret must be found before the text is cut.
 const MAX_KEPT_BYTES: usize = 8 << 10;
 /// Room for a scheme, the longest name and a port.
 const MAX_WHAT_BYTES: usize = 512;
 /// Room for the longest name.
 const MAX_VIA_BYTES: usize = 256;
-/// Room for that, the longest name, the longest name of a check, and the words between.
+/// Room for both, the longest name of a check, and the words between.
 const MAX_MESSAGE_BYTES: usize = 1 << 10;

@@ -1,3 +1,5 @@
+//! The decisions of grants.
+
 use std::net::SocketAddr;
 
 use super::*;
@@ -192,7 +194,7 @@ fn a_grant_is_for_its_channel_and_port() {
 }
 
 #[test]
-fn look_ups_are_granted_by_names_and_sockets_alone() {
+fn lookups_are_granted_by_names_and_sockets_only() {
     let grants = grants(&[
         ("http", "https://web.example.com"),
         ("tcp", "db.internal:5432"),
@@ -237,7 +239,7 @@ fn look_ups_are_granted_by_names_and_sockets_alone() {
 }
 
 #[test]
-fn an_own_address_is_open_to_localhost_and_to_addresses_alone() {
+fn a_local_address_is_reachable_by_localhost_and_by_address_only() {
     for (entry, host, open) in [
         ("db.internal:5432", "db.internal", false),
         ("*.internal:5432", "db.internal", false),
@@ -274,7 +276,7 @@ fn an_own_address_is_open_to_localhost_and_to_addresses_alone() {
 }
 
 #[test]
-fn refusals_say_what_to_write() {
+fn denials_say_what_to_grant() {
     let grants = grants(&[("tcp", "db.internal:1"), ("http", "http://web:8080")]);
     for (channel, host, port, address, text) in [
         (
@@ -289,8 +291,9 @@ fn refusals_say_what_to_write() {
             "db.internal",
             1,
             "::1",
-            "denied: tcp [::1]:1, where db.internal leads: this machine itself, which no name but \
-             `localhost` opens (add it to `allow.tcp` of check `orders-db`, or write it in place of \
+            "denied: tcp [::1]:1, where db.internal leads: this machine itself, which only the \
+             name `localhost` may reach (add it to `allow.tcp` of check `orders-db`, or write it \
+             in place of \
              the name)",
         ),
         (
@@ -305,8 +308,9 @@ fn refusals_say_what_to_write() {
             "web",
             8080,
             "127.0.0.1",
-            "denied: http http://127.0.0.1:8080, where web leads: this machine itself, which no \
-             name but `localhost` opens (add it to `allow.http` of check `orders-db`, or write it in \
+            "denied: http http://127.0.0.1:8080, where web leads: this machine itself, which only \
+             the name `localhost` may reach (add it to `allow.http` of check `orders-db`, or \
+             write it in \
              place of the name)",
         ),
     ] {
@@ -354,7 +358,7 @@ fn entries_are_shown_as_they_would_be_written() {
 }
 
 #[test]
-fn wrong_entries_say_why() {
+fn invalid_entries_explain_the_error() {
     for (key, entry, reason) in [
         ("http", "example.com", EntryError::Scheme),
         ("http", "ftp://example.com", EntryError::Scheme),
@@ -396,7 +400,7 @@ fn wrong_entries_say_why() {
             .unwrap_err()
             .to_string(),
         "cannot grant `https://example.com/health` in `allow.http`: paths are not granted \
-         separately; leave off what follows the host and port; write scheme, host and where needed \
+         separately; remove what follows the host and port; write scheme, host and where needed \
          port, as in `https://*.example.com` or `http://10.0.0.7:8080`"
     );
 }
@@ -419,7 +423,7 @@ fn a_list_that_does_not_exist_is_refused() {
         Grant::allowed("dns", "example.com")
             .unwrap_err()
             .to_string(),
-        "cannot grant anything in `allow.dns`: there is no such list; there are `http`, `tcp`, \
+        "cannot grant anything in `allow.dns`: there is no such list; the lists are `http`, `tcp`, \
          `udp`, `tls`, `names`, `files`, `env` and `system`"
     );
 }

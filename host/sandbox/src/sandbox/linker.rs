@@ -1,4 +1,4 @@
-//! Every interface that the host offers to guests. None of them gives authority by itself.
+//! The interfaces that the host offers to guests. None of them grants anything by itself.
 
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -6,7 +6,7 @@ use wasmtime::component::Linker;
 use crate::state::State;
 use crate::{bindings, egress, io_error};
 
-/// Links every interface that the host has. None of them gives authority by itself.
+/// Links all interfaces that the host offers.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sockets};
     use wasmtime_wasi::{

@@ -1,4 +1,4 @@
-//! How a sandbox is set up, and why that can fail.
+//! The options of a sandbox, and the errors of its creation.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,26 +8,26 @@ use crate::compile::Compiler;
 use vitals_io::trust::RootsError;
 use vitals_model::{ErrorTracker, GuestMetrics, Root};
 
-/// How a sandbox is set up.
+/// The options of a sandbox.
 pub struct SandboxOptions {
-    /// Runs at once that the instance pool has room for.
+    /// The number of parallel runs that the instance pool has room for.
     pub max_runs: usize,
-    /// Threads for guests; 0 is one per core.
+    /// The number of guest threads; 0 means one per core.
     pub guest_threads: usize,
-    /// Where compiled code is kept, if anywhere.
+    /// The directory of the code cache; `None` disables it.
     pub cache_dir: Option<PathBuf>,
     /// Where plugins are compiled.
     pub compiler: Compiler,
-    /// The roots that TLS connections of guests trust unless their check has its own.
+    /// The roots that TLS connections of guests trust, unless their check has its own.
     pub roots: Vec<Root>,
-    /// Where reports of guests go.
+    /// The receiver of guests' reports.
     pub tracker: Option<Arc<dyn ErrorTracker>>,
-    /// Where metrics of guests go; without it their calls are accepted and ignored.
+    /// The receiver of guests' metrics; without it metrics are accepted and ignored.
     pub metrics: Option<Arc<dyn GuestMetrics>>,
 }
 
 impl Default for SandboxOptions {
-    /// 64 runs at once, a thread for each core, plugins compiled in this process, and nothing kept.
+    /// 64 parallel runs, one guest thread per core, in-process compilation and no cache.
     fn default() -> Self {
         Self {
             max_runs: 64,
@@ -41,10 +41,10 @@ impl Default for SandboxOptions {
     }
 }
 
-/// The sandbox could not be set up on this machine.
+/// The sandbox could not be created on this machine.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The engine refused its settings.
+    /// The engine rejected its settings.
     #[error("cannot set up the WebAssembly engine: {0}")]
     Engine(String),
     /// A thread could not be started.

@@ -1,8 +1,8 @@
-//! Whether a schema can be compiled, and checked against anything, in bounded time and stack.
+//! Checks that a schema can be compiled, and applied to any value, in bounded time and stack.
 //!
-//! References let a small schema stand for an immense one: sixty definitions of which each names
-//! the next twice ask for more steps than there is time. Knows nothing of configurations; the walk
-//! beside one has a budget of its own.
+//! References let a small schema expand to a huge one: sixty definitions that each refer to the
+//! next one twice take more steps than there is time. Knows nothing of configurations; the walk
+//! over a configuration has its own budget.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,47 +15,46 @@ use super::applicators::{
 use super::patterns::PatternError;
 use vitals_model::Text;
 
-/// Why a schema is not even tried.
+/// Why a schema is rejected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SchemaError {
     #[error("it refers to {0}; only references within itself are allowed: `#` and a JSON pointer")]
     ExternalReference(Text),
     #[error(
-        "its reference {0} has {1} bytes, at most {MAX_REFERENCE} are allowed; name what it refers to \
-         in fewer"
+        "its reference {0} has {1} bytes, at most {MAX_REFERENCE} are allowed; use a shorter path"
     )]
     ReferenceTooLong(Text, usize),
     #[error("it refers to the same place as {0} and as {1}; write one of them")]
     Alias(Text, Text),
     #[error("it has `{0}` below its root; refer to `#` and a JSON pointer instead")]
     Keyword(&'static str),
-    #[error("it applies to a value what it is applying to it: a reference leads back to itself")]
+    #[error("a reference leads back to itself, so that validation would never end")]
     Recursion,
-    #[error("its combinators and references apply more than {MAX_NESTING} schemas in each other")]
+    #[error("its combinators and references nest more than {MAX_NESTING} schemas")]
     Nesting,
-    #[error(
-        "its definitions come to more than {MAX_TOTAL_NESTING} levels of schemas in each other"
-    )]
+    #[error("its definitions nest more than {MAX_TOTAL_NESTING} levels of schemas")]
     TotalNesting,
     #[error(
-        "its combinators and references multiply to more than {MAX_STEPS} schemas; refer to the \
+        "its combinators and references expand to more than {MAX_STEPS} schemas; refer to the \
          same definition less often"
     )]
     Steps,
-    #[error("it has `propertyNames` within `propertyNames`; a name is a text, and has no names")]
+    #[error(
+        "it has `propertyNames` within `propertyNames`; a property name is a string and has no properties"
+    )]
     NestedPropertyNames,
     #[error(
-        "it has `patternProperties` where `unevaluatedProperties` asks what they evaluate; use \
+        "it combines `patternProperties` with `unevaluatedProperties`; use \
          `additionalProperties` instead"
     )]
     Unevaluated,
     #[error(
-        "it has an `unevaluatedProperties` or `unevaluatedItems` that asks for what leads back to it; \
-         use `additionalProperties` instead"
+        "its `unevaluatedProperties` or `unevaluatedItems` depends on a reference that leads back \
+         to it; use `additionalProperties` instead"
     )]
     UnevaluatedRecursion,
     #[error(
-        "it takes more than {} MiB to check anything against it; refer to the same definition less \
+        "its validator takes more than {} MiB; refer to the same definition less \
          often, and use shorter names", MAX_VALIDATOR_BYTES >> 20
     )]
     ValidatorMemory,
@@ -63,7 +62,7 @@ pub(super) enum SchemaError {
     Pattern(#[from] PatternError),
 }
 
-/// Holds a schema that is at most [`super::MAX_DEPTH`] deep to the bounds.
+/// Checks the bounds of a schema that is nested at most [`super::MAX_DEPTH`] deep.
 pub(super) fn check(document: &Value) -> Result<(), SchemaError> {
     let unfollowed = ["$dynamicRef", "$recursiveRef"];
     if let Some(keyword) = unfollowed.iter().find(|key| document.get(key).is_some()) {
@@ -93,12 +92,13 @@ pub(super) fn check(document: &Value) -> Result<(), SchemaError> {
             return Err(SchemaError::Steps);
         }
         if let Some(target) = bounds.resolve_reference(schema)? {
-            // No path goes through one definition twice, so that the longest is no longer than
-            // all of them together.
+            // No path visits a definition twice, so the sum of all definitions bounds the longest
+            // path.
             let text = reference(object).unwrap_or_default();
             match targets.insert(std::ptr::from_ref(target), text) {
                 None => total_nesting += levels(target),
-                // Validation takes two names for two places, and builds what is there for each.
+                // Validation treats two references as two places, and builds the definition for
+                // each.
                 Some(known) if known != text => {
                     let shown = |text| Text::line(text, SHOWN_BYTES);
                     return Err(SchemaError::Alias(shown(known), shown(text)));
@@ -113,7 +113,7 @@ pub(super) fn check(document: &Value) -> Result<(), SchemaError> {
             has_names = true;
         }
     }
-    // What holds for names is made once more, below where it stands.
+    // The definitions are built once more below `propertyNames`.
     if total_nesting
         > if has_names {
             MAX_TOTAL_NESTING / 2
@@ -126,7 +126,7 @@ pub(super) fn check(document: &Value) -> Result<(), SchemaError> {
     Ok(())
 }
 
-/// How deep schemas lie in a schema as it is written, itself included.
+/// The nesting of a schema as written, including itself.
 fn levels(schema: &Value) -> usize {
     let Value::Object(object) = schema else {
         return 1;
@@ -136,7 +136,7 @@ fn levels(schema: &Value) -> usize {
     1 + inner.max().unwrap_or(0)
 }
 
-/// Refuses what makes a reference mean another thing than a place in this document.
+/// Rejects keywords that change the base of references.
 fn check_base_uris(value: &Value) -> Result<(), SchemaError> {
     for keyword in ["$id", "$schema", "$dynamicRef", "$recursiveRef"] {
         if value.get(keyword).is_some_and(Value::is_string) {
@@ -152,30 +152,30 @@ fn children(value: &Value) -> impl Iterator<Item = &Value> {
     items.chain(values)
 }
 
-/// What is known of the schemas of one document, by where they stand.
+/// The expansions of the schemas of one document, by address.
 struct Bounds<'a> {
     document: &'a Value,
     known: HashMap<*const Value, Expansion>,
 }
 
-/// What one schema comes to at a single value.
+/// What one schema expands to at a single value.
 #[derive(Clone, Copy)]
 enum Expansion {
-    /// It is being looked at.
+    /// The expansion is being computed.
     InProgress,
     Done(Size),
 }
 
 #[derive(Clone, Copy)]
 struct Size {
-    /// Schemas applied, each as often as it is.
+    /// The number of applied schemas.
     steps: usize,
-    /// How many are applied in each other.
+    /// Their nesting.
     nesting: usize,
 }
 
 impl<'a> Bounds<'a> {
-    /// What a schema's reference leads to.
+    /// Resolves the reference of a schema.
     fn resolve_reference(&self, schema: &'a Value) -> Result<Option<&'a Value>, SchemaError> {
         let Some(reference) = schema.as_object().and_then(reference) else {
             return Ok(None);
@@ -211,7 +211,7 @@ impl<'a> Bounds<'a> {
             steps: 0,
             nesting: 0,
         };
-        // Names are checked by validators that share nothing with the others, made anew each time.
+        // Names are validated by validators of their own, which are built each time.
         let names = object.get("propertyNames");
         for schema in in_place_subschemas(object)
             .chain(names)
@@ -238,17 +238,17 @@ impl<'a> Bounds<'a> {
     }
 }
 
-/// Schemas that all of a schema's parts may come to, each at one value; one of 64 KiB that repeats
-/// nothing has fewer.
+/// The maximum number of schemas that all parts of a schema expand to at a single value; a schema
+/// of 64 KiB without references has fewer.
 const MAX_STEPS: usize = 50_000;
-/// Schemas applied in each other at one value; each takes stack.
+/// The maximum nesting of schemas at a single value; each level takes stack.
 const MAX_NESTING: usize = 64;
-/// How many levels of schemas definitions may come to in each other. Each takes up to 3.5 KiB of
-/// stack while it is compiled (in a debug build; a thread has 2 MiB).
+/// The maximum nesting of all definitions. Each level takes up to 3.5 KiB of stack when it is
+/// compiled in a debug build; a thread has 2 MiB.
 const MAX_TOTAL_NESTING: usize = 400;
-/// Bytes of a reference, which is read again at each value that it applies to.
+/// The maximum length of a reference, which is parsed again for each value.
 const MAX_REFERENCE: usize = 1 << 10;
-/// Bytes of a schema's validator, patterns aside.
+/// The maximum memory of a validator, without its patterns.
 pub(super) const MAX_VALIDATOR_BYTES: usize = 8 << 20;
 const SHOWN_BYTES: usize = 120;
 

@@ -1,8 +1,8 @@
-//! How much memory a schema takes, as a document and as a validator.
+//! Estimates the memory of a schema, as a document and as a validator.
 //!
-//! The library that builds validators bounds nothing: it keeps a path for each schema and keyword,
-//! copies what keywords hold, and builds what `propertyNames` refers to anew each time. So what it
-//! would do is counted first, step by step. Knows nothing of configurations.
+//! The validator library has no limits: it keeps a path for each schema and keyword, copies the
+//! values of keywords, and builds the targets of `propertyNames` each time. So its work is counted
+//! first, step by step. Knows nothing of configurations.
 
 use std::collections::HashSet;
 
@@ -15,16 +15,16 @@ use super::applicators::{
 use super::bounds::{MAX_VALIDATOR_BYTES, SchemaError};
 use super::patterns::Patterns;
 
-/// About how many bytes of memory a value takes.
+/// The approximate memory of a value in bytes.
 pub(super) fn memory_size(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() + ALLOCATION_BYTES,
-        // A list that is read grows by doubling.
+        // Parsing grows a list by doubling.
         Value::Array(items) => {
             let slots = 2 * size_of::<Value>() * items.len();
             slots + items.iter().map(memory_size).sum::<usize>()
         }
-        // A node of a B-tree has room for eleven entries, and for six on average.
+        // A B-tree node has room for eleven entries, and holds six on average.
         Value::Object(map) => {
             let entry =
                 |(name, value): (&String, _)| name.len() + ALLOCATION_BYTES + memory_size(value);
@@ -34,8 +34,8 @@ pub(super) fn memory_size(value: &Value) -> usize {
     }
 }
 
-/// Holds a schema that is within [`super::bounds`] to what its validator may take, and says which
-/// patterns it has.
+/// Checks the memory of the validator for a schema within [`super::bounds`], and returns its
+/// patterns.
 pub(super) fn check(document: &Value) -> Result<Patterns, SchemaError> {
     let mut build = BuildCost {
         document,
@@ -46,15 +46,14 @@ pub(super) fn check(document: &Value) -> Result<Patterns, SchemaError> {
     Ok(build.patterns)
 }
 
-/// The building of one validator.
+/// The cost of building one validator.
 struct BuildCost<'a> {
     document: &'a Value,
     bytes: usize,
     patterns: Patterns,
 }
 
-/// Where a schema, or a pattern, is built once: a whole document, or what holds for the names of one
-/// `propertyNames`.
+/// Where each schema and pattern is built once: the document, or the names of one `propertyNames`.
 #[derive(Default)]
 struct Scope<'a> {
     schemas: HashSet<*const Value>,
@@ -63,7 +62,7 @@ struct Scope<'a> {
 }
 
 impl<'a> BuildCost<'a> {
-    /// Builds a schema; its path in the document has so many bytes.
+    /// Counts a schema whose path has `path` bytes.
     fn schema(
         &mut self,
         schema: &'a Value,
@@ -101,7 +100,7 @@ impl<'a> BuildCost<'a> {
                 (keyword, value) if is_applicator(keyword) => {
                     self.applicator(keyword, value, path, scope)?;
                 }
-                // Kept as it is written, and taken apart.
+                // The value is stored as it is, and in parsed form.
                 (_, value) => self.charge(2 * memory_size(value))?,
             }
         }
@@ -131,7 +130,7 @@ impl<'a> BuildCost<'a> {
             Value::Object(schemas) if is_map(keyword) => {
                 for (name, schema) in schemas {
                     if keyword == "patternProperties" {
-                        // Its matcher is shared, and what that learns is not.
+                        // The matcher is shared, but its cache is not.
                         self.patterns.add(name)?;
                     }
                     self.charge(name.len())?;
@@ -143,8 +142,8 @@ impl<'a> BuildCost<'a> {
         }
     }
 
-    /// Builds what says which properties and items a schema evaluates: anew for each keyword that
-    /// asks, for all that is applied in place.
+    /// Counts the data that tells which properties and items a schema evaluates. It is built for
+    /// each `unevaluated…` keyword, for all in-place schemas.
     fn build_evaluated(
         &mut self,
         asking: &'a Value,
@@ -167,8 +166,8 @@ impl<'a> BuildCost<'a> {
             .try_for_each(|object| self.build_evaluated(asking, object))
     }
 
-    /// Refuses a schema that leads back to the one that asks what it evaluates: that one would be
-    /// built within itself without end.
+    /// Rejects a schema that leads back to the one with the `unevaluated…` keyword, because that
+    /// one would be built within itself without end.
     fn check_recursion(&mut self, schema: &'a Value, asking: &Value) -> Result<(), SchemaError> {
         let mut seen = HashSet::new();
         let mut next = vec![schema];
@@ -214,15 +213,15 @@ const EVALUATING: [&str; 7] = [
     "unevaluatedItems",
     "unevaluatedProperties",
 ];
-/// What one schema takes, its path aside.
+/// The memory of a schema, without its path.
 const SCHEMA_BYTES: usize = 256;
-/// What one keyword, or one name that is remembered, takes besides.
+/// The additional memory of a keyword or a stored name.
 const KEYWORD_BYTES: usize = 64;
-/// How long the place in a list makes a path.
+/// The length of a list index in a path.
 const INDEX_BYTES: usize = 6;
-/// What an allocation takes besides what was asked for.
+/// The overhead of an allocation.
 const ALLOCATION_BYTES: usize = 16;
-/// A node of a B-tree with names and values.
+/// A B-tree node with names and values.
 const NODE_BYTES: usize = 640;
 
 #[cfg(test)]

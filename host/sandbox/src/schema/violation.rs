@@ -1,5 +1,5 @@
-//! What is wrong with a configuration, in words that are bounded before they are written: names,
-//! patterns and allowed values are the stranger's.
+//! Describes what is wrong with a configuration. The texts are bounded while they are written,
+//! because names, patterns and allowed values come from an untrusted schema.
 
 use std::fmt::{self, Write as _};
 
@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use vitals_model::Text;
 
-/// One violation of the schema `document`, with where it is and without the value, which may be a
-/// secret.
+/// Describes a violation of the schema `document` with its location, but without the value, which
+/// may be a secret.
 pub(super) fn describe(error: &ValidationError<'_>, document: &Value) -> String {
     let pointer = error.instance_path().as_str();
     let in_parent = InParent(pointer);
@@ -34,13 +34,13 @@ pub(super) fn describe(error: &ValidationError<'_>, document: &Value) -> String 
     text.into()
 }
 
-/// What the schema calls the value in which an error lies: a pattern tells people little.
+/// The type that the schema names for the value, which tells more than a pattern.
 fn type_name<'a>(error: &ValidationError<'_>, document: &'a Value) -> Option<&'a str> {
     let (schema, _keyword) = error.schema_path().as_str().rsplit_once('/')?;
     document.pointer(schema)?.get("x-vitals-type")?.as_str()
 }
 
-/// How the types of the SDK are written.
+/// An example for the types of the SDK.
 fn example(type_name: &str) -> &'static str {
     match type_name {
         "duration" => ": write for example `30s` or `1m 30s`",
@@ -50,15 +50,15 @@ fn example(type_name: &str) -> &'static str {
     }
 }
 
-/// A text of a stranger as one line: clean, and written no further than it is shown.
+/// An untrusted text as one clean line. Formatting stops at the bound.
 pub(super) fn bounded_text(text: &dyn fmt::Display) -> Text {
     let mut line = BoundedWriter(String::new());
-    // An error says that the bound is reached.
+    // An error means that the bound was reached.
     let _ = write!(line, "{text}");
     Text::line(&line.0, ERROR_BYTES)
 }
 
-/// A text that refuses to grow beyond its bound.
+/// A writer that fails at its bound.
 struct BoundedWriter(String);
 
 impl fmt::Write for BoundedWriter {
@@ -73,7 +73,7 @@ impl fmt::Write for BoundedWriter {
     }
 }
 
-/// A value that is not as it must be.
+/// A value that violates a keyword.
 struct ViolationText<'a>(&'a str, &'a ValidationErrorKind, &'a ValidationError<'a>);
 
 impl fmt::Display for ViolationText<'_> {
@@ -102,7 +102,7 @@ impl fmt::Display for ViolationText<'_> {
     }
 }
 
-/// Words, each in quotes, with something between them.
+/// A list of words, with quotes and separators.
 struct JoinedWords<'a>(&'a [String], &'static str, &'static str);
 
 impl fmt::Display for JoinedWords<'_> {
@@ -115,7 +115,7 @@ impl fmt::Display for JoinedWords<'_> {
     }
 }
 
-/// Where something is missing or too much; nothing at the root.
+/// The parent of a missing or unknown property; empty at the root.
 struct InParent<'a>(&'a str);
 
 impl fmt::Display for InParent<'_> {
@@ -128,14 +128,14 @@ impl fmt::Display for InParent<'_> {
 }
 
 const ERROR_BYTES: usize = 512;
-/// More than is shown, as what is cleaned out of it makes it shorter.
+/// More than is shown, because cleaning makes the text shorter.
 const MAX_WRITTEN_BYTES: usize = 4 * ERROR_BYTES;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A text without end, which counts how often it was asked for more.
+    /// A text without end, which counts its writes.
     struct Endless<'a>(&'a std::cell::Cell<usize>);
 
     impl fmt::Display for Endless<'_> {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_written_no_further_than_it_is_shown() {
+    fn formatting_stops_at_the_bound() {
         let written = std::cell::Cell::new(0);
         let text = bounded_text(&Endless(&written));
         assert!(text.as_str().ends_with('…'), "{text}");

@@ -1,7 +1,8 @@
-//! A schema walked beside one configuration: how much checking it comes to, and which of its
-//! values are secrets.
+//! Walks a schema together with a configuration: counts the work of validating it, and finds the
+//! secrets.
 //!
-//! Validation itself has no budget, so the walk goes first. It decides nothing about validity.
+//! Validation itself has no limit, so the walk comes first. It does not decide whether the
+//! configuration is valid.
 
 use std::collections::HashSet;
 
@@ -13,7 +14,7 @@ use super::applicators::{
 use super::footprint::memory_size;
 use super::patterns::Patterns;
 
-/// A configuration that a schema can't be checked against in bounded time.
+/// A configuration that can't be validated in bounded time.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ConfigCostError {
     #[error(
@@ -22,8 +23,8 @@ pub(super) enum ConfigCostError {
     )]
     Steps,
     #[error(
-        "checking this `config` against it looks at more than {} MiB: its combinators and references \
-         look at the same values again and again", MAX_BYTES_READ >> 20
+        "checking this `config` against it reads more than {} MiB: its combinators and references \
+         read the same values repeatedly", MAX_BYTES_READ >> 20
     )]
     BytesRead,
     #[error(
@@ -33,19 +34,19 @@ pub(super) enum ConfigCostError {
     MatchCost,
 }
 
-/// What a walk found.
+/// The result of a walk.
 #[derive(Debug)]
 pub(super) struct Walked {
-    /// The texts of the configuration that are secrets.
+    /// The texts of secret values.
     pub(super) secrets: Vec<String>,
-    /// How many schemas were applied to values.
+    /// The number of schemas applied to values.
     pub(super) steps: usize,
 }
 
-/// The texts of `config` that lie where `document` or a part of it is `writeOnly`, each place once.
+/// Counts the cost of validating `config`, and collects the texts of values that are `writeOnly`.
 ///
-/// All branches of a combinator count, whether the value satisfies them or not, and all
-/// `patternProperties`, whether their pattern matches or not: rather one secret too many.
+/// All branches of a combinator count, whether they match or not, and all `patternProperties`,
+/// whether their pattern matches or not: a text too many is redacted rather than one too few.
 pub(super) fn walk(
     document: &Value,
     patterns: &Patterns,
@@ -74,48 +75,47 @@ pub(super) fn walk(
     })
 }
 
-/// One walk. Its steps are those of validation at worst: each schema counts as often as it is
-/// applied.
+/// A walk. It counts each schema as often as validation applies it in the worst case.
 struct Walk<'a> {
     document: &'a Value,
     patterns: &'a Patterns,
     steps: usize,
-    /// Bytes of values and of what they are compared with, each as often as validation looks at
-    /// them, or shows them in an error.
+    /// The bytes that validation reads or copies into errors: values, and what they are compared
+    /// with.
     bytes_read: usize,
-    /// Bytes of texts times the bytes of the patterns that they are matched with.
+    /// The sum of text length times pattern size.
     match_cost: usize,
-    /// The values whose texts are found, by where they stand.
+    /// The secret values found so far, by address.
     secret_values: HashSet<*const Value>,
     secret_texts: Vec<String>,
 }
 
-/// What one step of the walk stands for.
+/// The cost of one step of the walk.
 #[derive(Clone, Copy)]
 struct Cost {
-    /// How often validation does it.
+    /// How often validation makes the step.
     passes: usize,
-    /// The schema in place above it that asks what it evaluates.
+    /// The closest in-place ancestor with an `unevaluated…` keyword.
     unevaluated: Option<UnevaluatedScope>,
-    /// How many schemas it lies in.
+    /// The nesting of schemas.
     nesting: usize,
-    /// How long the path to the value is.
+    /// The length of the path to the value.
     path: usize,
-    /// Whether the value is the name of a property, which is no secret.
+    /// Whether the value is the name of a property, which is not a secret.
     is_property_name: bool,
 }
 
-/// A schema that asks what those below it evaluate.
+/// A schema with an `unevaluated…` keyword.
 #[derive(Clone, Copy)]
 struct UnevaluatedScope {
-    /// How often that one is applied.
+    /// How often it is applied.
     passes: usize,
-    /// How many levels it lies above.
+    /// How many levels it is above the current schema.
     levels: usize,
 }
 
 impl Cost {
-    /// That of a schema that is applied in place below the one that this is the cost of.
+    /// The cost of an in-place schema below this one.
     fn one_level_down(self) -> Self {
         let Some(UnevaluatedScope { passes, levels }) = self.unevaluated else {
             return self;
@@ -128,7 +128,7 @@ impl Cost {
         }
     }
 
-    /// That of a value with this name in the one that this is the cost of.
+    /// The cost of a child value with a name of `name` bytes.
     fn in_child(self, name: usize) -> Self {
         Self {
             path: self.path + name + 1,
@@ -188,7 +188,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Counts what a schema by itself looks at.
+    /// Counts what a schema reads by itself.
     fn charge(&mut self, schema: &Value, value: &Value, cost: Cost) -> Result<(), ConfigCostError> {
         let is_set = |keyword| schema.get(keyword) == Some(&Value::Bool(true));
         let mut bytes_read = cost.path;
@@ -292,7 +292,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Takes every text below a secret value.
+    /// Collects every text in a secret value.
     fn collect_secrets(&mut self, value: &Value) {
         if !self.secret_values.insert(std::ptr::from_ref(value)) {
             return;

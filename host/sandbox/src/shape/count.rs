@@ -1,6 +1,6 @@
-//! Counts the core instances of a component, and what the host holds for them.
+//! Counts the core instances of a component, and estimates what the host stores for them.
 //!
-//! It reads bytes that nobody has validated, so that whatever it keeps of them has a bound.
+//! The bytes have not been validated, so everything that is kept of them is bounded.
 
 use wasmparser::{
     BinaryReaderError, CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind,
@@ -8,25 +8,25 @@ use wasmparser::{
     Payload,
 };
 
-/// The core instances that come with one instance of a component.
+/// The core instances of one instance of a component.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Instances {
     pub(super) count: u32,
-    /// What the host holds of them, at most.
+    /// An upper bound of what the host stores for them.
     pub(super) bytes: u64,
-    /// Whether its components may hand each other texts as `latin1+utf16`: to make that of a memory full
-    /// of UTF-8 takes a third of a second, ten times as long as any other instruction.
+    /// Whether its components may pass each other strings as `latin1+utf16`: converting a memory
+    /// full of UTF-8 takes a third of a second, ten times as long as any other instruction.
     pub(super) has_slow_transcoding: bool,
 }
 
-/// Why they are not known.
+/// Why the instances can't be counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CountError {
-    /// The bytes are no component.
+    /// The bytes are not a component.
     Malformed,
-    /// There are more of these than a component may have.
+    /// The component has more of these than the limit.
     TooMany(&'static str),
-    /// What one of them is made of is not in the component.
+    /// The component instantiates something that it imports.
     Imported(&'static str),
 }
 
@@ -36,7 +36,7 @@ impl From<BinaryReaderError> for CountError {
     }
 }
 
-/// What has an index in a component; nothing for what can't be known here.
+/// An index space of a component; `None` for entries that can't be known.
 #[derive(Debug)]
 struct IndexSpace<T> {
     what: &'static str,
@@ -61,31 +61,31 @@ impl<T: Copy> IndexSpace<T> {
         self.entries.get(index as usize).copied().flatten()
     }
 
-    /// What an instance is made of.
+    /// The entry that is instantiated.
     fn instantiable(&self, index: u32) -> Result<T, CountError> {
         let singular = self.what.trim_end_matches('s');
         self.get(index).ok_or(CountError::Imported(singular))
     }
 }
 
-/// A component, or a module in one, while it is read.
+/// A component, or a module in one, while it is parsed.
 struct Frame {
     is_module: bool,
     instances: Instances,
     components: IndexSpace<Instances>,
-    /// What an instance of each core module takes.
+    /// The size of an instance of each core module.
     modules: IndexSpace<u64>,
-    /// What a module has.
+    /// The size of the current module.
     entries: ModuleSize,
 }
 
-/// What the host holds something of in each instance of a core module.
+/// The parts of a core module that take space in each instance.
 #[derive(Default)]
 struct ModuleSize {
     imports: u64,
     functions: u64,
     globals: u64,
-    /// Exports and elements of tables: what may refer to functions.
+    /// Exports and elements of tables, which may refer to functions.
     references: u64,
 }
 
@@ -125,7 +125,7 @@ pub(super) fn instances(wasm: &[u8]) -> Result<Instances, CountError> {
     })
 }
 
-/// Whether a function of a component takes or gives texts as `latin1+utf16`.
+/// Whether a function of a component passes strings as `latin1+utf16`.
 fn uses_compact_string(function: &CanonicalFunction) -> bool {
     match function {
         CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
@@ -146,7 +146,7 @@ impl Frame {
         }
     }
 
-    /// Takes a section in.
+    /// Counts a section.
     fn add_section(&mut self, payload: Payload<'_>, outer: &[Self]) -> Result<(), CountError> {
         match payload {
             Payload::InstanceSection(instances) => {
@@ -185,7 +185,7 @@ impl Frame {
             Payload::ComponentExportSection(exports) => {
                 for export in exports {
                     let export = export?;
-                    // An export gives what it exports a further index.
+                    // An export creates a new index.
                     match export.kind {
                         ComponentExternalKind::Component => {
                             self.components.push(self.components.get(export.index))?;
@@ -202,7 +202,7 @@ impl Frame {
         Ok(())
     }
 
-    /// An alias gives what it stands for a further index.
+    /// An alias creates a new index.
     fn add_alias(&mut self, alias: &ComponentAlias<'_>, outer: &[Self]) -> Result<(), CountError> {
         match *alias {
             ComponentAlias::Outer { kind, count, index } => {
@@ -231,7 +231,7 @@ impl Frame {
 }
 
 impl ModuleSize {
-    /// Takes a section of a core module in.
+    /// Counts a section of a core module.
     fn add_section(&mut self, payload: Payload<'_>) -> Result<(), CountError> {
         match payload {
             Payload::ImportSection(imports) => self.imports += u64::from(imports.count()),
@@ -251,8 +251,8 @@ impl ModuleSize {
         Ok(())
     }
 
-    /// What an instance takes, at most: wasmtime has something of each import and each global, and of each
-    /// function that something may refer to.
+    /// An upper bound of an instance's size: wasmtime stores something for each import, for each
+    /// global, and for each function that can be referred to.
     fn bytes(&self) -> u64 {
         let functions = self.imports.saturating_add(self.functions);
         let references = self.references.saturating_add(self.globals);
@@ -262,17 +262,17 @@ impl ModuleSize {
 }
 
 impl Instances {
-    /// More than fits is more than enough.
+    /// Saturates, because every sum beyond the limit is rejected.
     fn add(&mut self, count: u32, bytes: u64) {
         self.count = self.count.saturating_add(count);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 
-/// The most components, and the most core modules, that one component may have an index for: as many as
-/// the validator allows, which has not seen the bytes yet.
+/// The maximum number of components and of core modules in an index space. The validator has the
+/// same limit, but has not seen the bytes yet.
 pub(super) const MAX_INDEX: usize = 1000;
-/// What an import, a global or a function takes of an instance, at most.
+/// The maximum size of an import, a global or a function in an instance.
 const ENTRY_BYTES: u64 = 32;
-/// What every instance takes.
+/// The base size of an instance.
 const INSTANCE_BYTES: u64 = 512;

@@ -1,28 +1,28 @@
-//! Who of the waiting gets a guest thread next. Pure values: it knows neither threads nor tasks, and
-//! is told what time it is.
+//! A fair queue that decides which task gets a guest thread next. It knows neither threads nor
+//! tasks, and gets the time from its caller.
 //!
-//! Overdue work goes first, because all that is left to do for it is to end it. The rest shares the
-//! threads by the time that it has used, least first: guests that compute without end take turns,
-//! and one that has waited for a reply does not stand in line behind them.
+//! Overdue tasks come first, because all that remains is to end them. The others share the threads
+//! by run time, least first: guests that compute without end take turns, and a task that has waited
+//! for a reply does not wait behind them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A moment or a length of time, in nanoseconds.
+/// A point in time or a duration, in nanoseconds.
 pub(super) type Nanos = u64;
 
-/// What waits for a thread.
+/// The queued tasks.
 #[derive(Debug)]
 pub(super) struct FairQueue<T> {
     waiting: BTreeMap<Position, Waiting<T>>,
-    /// Those that have a deadline, in its order.
+    /// The tasks with a deadline, in the order of their deadlines.
     deadlines: BTreeSet<(Nanos, Position)>,
-    /// What the last one in turn had used.
+    /// The highest run time of a task that was popped in turn.
     baseline: Nanos,
-    /// Tells those apart that have used the same, in their order.
+    /// The last ticket, which orders tasks of equal run time.
     last_ticket: u64,
 }
 
-/// Who has used less stands in front; of two that have used the same, who came first.
+/// The order of tasks: less run time first, then first come, first served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Position {
     run_time: Nanos,
@@ -45,8 +45,8 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Lets `work` wait that has used `run_time` so far and is overdue from `deadline` on. Answers what
-    /// counts as used from now on: whoever has slept for long is not owed all that time.
+    /// Queues `work` with its run time and deadline. Returns the run time that counts from now on:
+    /// a task that has slept for long does not accumulate credit.
     pub(super) fn push(&mut self, work: T, run_time: Nanos, deadline: Option<Nanos>) -> Nanos {
         let run_time = run_time.max(self.baseline.saturating_sub(MAX_CREDIT));
         self.last_ticket += 1;
@@ -61,7 +61,7 @@ impl<T> FairQueue<T> {
         run_time
     }
 
-    /// Whose turn it is at `now`.
+    /// Takes the next task at `now`.
     pub(super) fn pop(&mut self, now: Nanos) -> Option<T> {
         if let Some(&(deadline, position)) = self.deadlines.first()
             && deadline <= now
@@ -77,7 +77,7 @@ impl<T> FairQueue<T> {
         Some(work)
     }
 
-    /// Takes out all that waits.
+    /// Removes all tasks.
     pub(super) fn drain(&mut self) -> Vec<T> {
         self.deadlines.clear();
         let waiting = std::mem::take(&mut self.waiting);
@@ -85,8 +85,8 @@ impl<T> FairQueue<T> {
     }
 }
 
-/// How far ahead of those that compute somebody may be who has slept: some slices, so that a run of
-/// many short waits stays in front, and no more, so that it can't save up turns.
+/// How far a task that has slept may be ahead of those that compute: a few slices, so that a run
+/// with many short waits stays ahead but can't save up turns.
 const MAX_CREDIT: Nanos = 5_000_000;
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
 
     const MS: Nanos = 1_000_000;
 
-    /// Whoever is named gets `slice` each time, and waits again.
+    /// Pops a task `count` times, and queues it again after a slice each time.
     fn run_slices(
         queue: &mut FairQueue<&'static str>,
         run_time: &mut BTreeMap<&'static str, Nanos>,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_compute_take_turns() {
+    fn tasks_that_compute_take_turns() {
         let (mut queue, mut run_time) = (FairQueue::new(), BTreeMap::new());
         for name in ["a", "b", "c"] {
             queue.push(name, 0, None);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_waited_goes_before_those_that_compute() {
+    fn a_task_that_has_waited_goes_before_those_that_compute() {
         let (mut queue, mut run_time) = (FairQueue::new(), BTreeMap::new());
         for name in ["a", "b"] {
             queue.push(name, 0, None);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_slept_is_not_owed_all_that_time() {
+    fn a_task_that_has_slept_does_not_accumulate_credit() {
         let (mut queue, mut run_time) = (FairQueue::new(), BTreeMap::new());
         queue.push("a", 0, None);
         run_slices(&mut queue, &mut run_time, 1000);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_overdue_go_first_and_the_longest_overdue_before_them() {
+    fn overdue_tasks_are_popped_in_the_order_of_their_deadlines() {
         let mut queue = FairQueue::new();
         queue.push("fresh", 0, Some(100));
         queue.push("late", 50 * MS, Some(20));
@@ -162,16 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn the_overdue_cost_nobody_their_place() {
+    fn overdue_tasks_do_not_raise_the_baseline() {
         let mut queue = FairQueue::new();
         queue.push("late", 50 * MS, Some(0));
         assert_eq!(queue.pop(1), Some("late"));
-        // Had the level risen with it, this one would count as having used as much.
+        // If the baseline had risen, this task would start at it.
         assert_eq!(queue.push("new", 0, None), 0);
     }
 
     #[test]
-    fn nothing_of_those_in_turn_stays_behind() {
+    fn popped_tasks_leave_nothing_behind() {
         let mut queue = FairQueue::new();
         for round in 0..1000 {
             queue.push("spinner", round * MS, Some(Nanos::MAX));

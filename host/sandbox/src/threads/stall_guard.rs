@@ -1,27 +1,27 @@
-//! Wakes a sleeping guest thread while another one is stuck in a long poll.
+//! Keeps connections and timers served while a guest thread is stuck in a long poll.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{GuestThreads, Inner};
 
-/// Sees to it that somebody waits for connections and timers while a turn takes long.
+/// Wakes a sleeping guest thread while a poll takes long.
 ///
-/// Of the threads that have nothing to do one waits for them, and the rest sleep. When something
-/// comes it is that one which goes on with it; the next to have nothing to do takes its place. Where
-/// all others sleep nobody would, for as long as the turn takes: for ever, should a call into the
-/// host block.
+/// In tokio one idle worker waits for connections and timers, and the other idle workers sleep. The
+/// worker that waits also continues the task of an event, and the next worker to become idle takes
+/// its place. If all others are asleep, nobody waits until the poll ends, which is never if a call
+/// into the host blocks.
 #[derive(Debug)]
 pub(crate) struct StallGuard {
     inner: Arc<Inner>,
-    /// The turns that had begun at the last look.
+    /// The polls that had started at the last check.
     seen_polls: u64,
     /// Whether a thread was woken since then.
     has_woken: bool,
 }
 
 impl GuestThreads {
-    /// What has to look at the threads now and then.
+    /// Returns a guard, whose [`StallGuard::check`] must be called regularly.
     pub(crate) fn stall_guard(&self) -> StallGuard {
         StallGuard {
             inner: Arc::clone(&self.inner),
@@ -32,7 +32,7 @@ impl GuestThreads {
 }
 
 impl StallGuard {
-    /// Wakes a thread that sleeps where a turn has gone on since the last look, and none has begun.
+    /// Wakes a thread if a poll has been running since the last check and no other has started.
     pub(crate) fn check(&mut self) {
         let inner = &self.inner;
         let started_polls = inner.started_polls.load(Ordering::Relaxed);
@@ -45,7 +45,7 @@ impl StallGuard {
         }
         self.has_woken = true;
         if inner.run_queue().active_workers < inner.thread_count {
-            // It finds nothing to do, and waits for what comes.
+            // The woken worker finds no task, and waits for events.
             inner.threads.spawn(async {});
         }
     }

@@ -1,4 +1,4 @@
-//! What the run queue knows of a task: how long it has run, and its deadline.
+//! What the run queue knows about a task: its run time and its deadline.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -11,13 +11,13 @@ use std::time::Instant;
 
 use super::queue::Nanos;
 
-/// What the queue has to know of a task.
+/// The metadata of a task.
 #[derive(Debug)]
 pub(crate) struct TaskMeta {
     clock: Clock,
-    /// How long it has had a thread.
+    /// How long the task has run.
     run_time: AtomicU64,
-    /// From when on all that is left to do for it is to end it; [`NEVER`] while nothing is due.
+    /// When the task becomes overdue; [`NEVER`] without a deadline.
     deadline: AtomicU64,
 }
 
@@ -44,7 +44,7 @@ impl TaskMeta {
     }
 }
 
-/// A task that counts how long it has a thread.
+/// A future that counts the run time of its task.
 pub(super) struct TimedFuture<F> {
     meta: Arc<TaskMeta>,
     work: F,
@@ -70,13 +70,12 @@ impl<F: Future + Unpin> Future for TimedFuture<F> {
     }
 }
 
-/// Held while a run goes on that has a deadline.
+/// Restores the previous deadline of a task when dropped.
 #[derive(Debug)]
 pub(crate) struct DeadlineGuard(Option<(Arc<TaskMeta>, Nanos)>);
 
-/// Says that the task which is being polled is overdue from `deadline` on, until the guard is
-/// dropped. It then gets a thread before all that is not overdue. Nothing happens elsewhere than on
-/// a guest thread.
+/// Sets the deadline of the running task until the guard is dropped. Once it has passed, the task
+/// comes before all that are not overdue. Does nothing outside of guest threads.
 pub(crate) fn with_deadline(deadline: Instant) -> DeadlineGuard {
     let meta = CURRENT_TASK.with_borrow(Clone::clone);
     DeadlineGuard(meta.map(|meta| {
@@ -95,11 +94,11 @@ impl Drop for DeadlineGuard {
 }
 
 thread_local! {
-    /// Of the task that this thread is polling.
+    /// The task that this thread is polling.
     static CURRENT_TASK: RefCell<Option<Arc<TaskMeta>>> = const { RefCell::new(None) };
 }
 
-/// Converts moments to nanoseconds since the threads started.
+/// Converts points in time to nanoseconds since the threads were started.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock(Instant);
 

@@ -1,3 +1,5 @@
+//! The guest threads.
+
 use std::sync::mpsc;
 
 use super::*;
@@ -42,7 +44,7 @@ async fn dropping_what_runs_cancels_it() {
 }
 
 #[tokio::test]
-async fn what_waits_when_the_threads_end_is_dropped() {
+async fn queued_tasks_are_dropped_with_the_threads() {
     let threads = single_thread();
     let release = occupy_thread(&threads);
     let (kept, alive) = mpsc::channel::<()>();
@@ -54,7 +56,7 @@ async fn what_waits_when_the_threads_end_is_dropped() {
 }
 
 #[tokio::test]
-async fn the_overdue_get_the_thread_first() {
+async fn overdue_tasks_run_first() {
     let threads = single_thread();
     let (sender, receiver) = mpsc::channel();
     let report = |word, ahead: Option<Duration>| {
@@ -79,7 +81,7 @@ async fn the_overdue_get_the_thread_first() {
 }
 
 #[tokio::test]
-async fn one_that_keeps_its_thread_keeps_nobody_from_waking_up() {
+async fn a_task_that_blocks_its_thread_does_not_delay_timers() {
     let threads = GuestThreads::start(2).expect("two threads");
     let mut stall_guard = threads.stall_guard();
     let (release, released) = mpsc::channel::<()>();

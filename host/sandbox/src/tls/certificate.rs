@@ -1,5 +1,5 @@
-//! A certificate as a guest sees it. It is a stranger's: every text is bounded and cleaned, and one
-//! that can't be read is known by its hash alone.
+//! A certificate as guests see it. It is untrusted: every text is bounded and cleaned, and a
+//! certificate that can't be parsed has only its hash.
 
 use std::net::IpAddr;
 
@@ -11,8 +11,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use crate::contract::Certificate;
 use vitals_model::Text;
 
-/// What a certificate says of itself. Of one that can't be read `sha256` is there, and the rest is
-/// empty.
+/// Describes a certificate. If it can't be parsed, everything but `sha256` is empty.
 pub(crate) fn describe_certificate(certificate: &CertificateDer<'_>) -> Certificate {
     let sha256 = hex::encode(Sha256::digest(certificate));
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
@@ -56,7 +55,7 @@ fn ip(octets: &[u8]) -> Option<IpAddr> {
         .ok()
 }
 
-/// The number in hexadecimal. DER puts a zero in front of one whose first bit is set.
+/// The serial number in hexadecimal, without the zero that DER prepends if the first bit is set.
 fn serial(octets: &[u8]) -> String {
     let number = match octets {
         [0, rest @ ..] if !rest.is_empty() => rest,
@@ -70,10 +69,10 @@ fn text_line(text: impl std::fmt::Display, bytes: usize) -> String {
 }
 
 const SUBJECT_BYTES: usize = 1 << 10;
-/// The longest name that DNS can carry.
+/// The longest name that DNS allows.
 const NAME_BYTES: usize = 253;
 const NAMES: usize = 256;
-/// Twice what RFC 5280, section 4.1.2.2, allows.
+/// Twice the length that RFC 5280, section 4.1.2.2, allows.
 const SERIAL_BYTES: usize = 40;
 
 #[cfg(test)]
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_shows_what_it_says() {
+    fn a_certificate_is_described() {
         let der = certificate(|params| {
             params
                 .distinguished_name
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_writes_without_end_is_bounded() {
+    fn texts_of_a_certificate_are_bounded() {
         let der = certificate(|params| {
             let many = (0..2000).map(|number| format!("{number}.test"));
             params.subject_alt_names = CertificateParams::new(many.collect::<Vec<_>>())
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn no_damage_to_a_certificate_makes_it_panic() {
+    fn damaged_certificates_do_not_cause_a_panic() {
         let whole = certificate(|_| {});
         for at in 0..whole.len() {
             for damage in [

@@ -1,7 +1,7 @@
-//! One connection of a guest: plain at first, TLS once it was asked for, closed when it broke.
+//! A connection of a guest: plain, then TLS on request, and closed after an error.
 //!
-//! It knows neither grants nor the contract's resources. What it can hold for its peer is bounded by
-//! the TLS library: 64 KiB of handshake, 16 KiB of data that was not asked for yet, 64 KiB to send.
+//! It knows neither grants nor the contract's resources. The TLS library bounds its buffers: 64 KiB
+//! for the handshake, 16 KiB of received data, 64 KiB of data to send.
 
 use std::future::poll_fn;
 use std::io;
@@ -22,7 +22,7 @@ use crate::egress::{
 };
 use crate::grants::Host;
 
-/// A connection of a guest. After any error but a timeout of a read it is closed.
+/// A connection of a guest. Any error except the timeout of a read closes it.
 #[expect(
     unreachable_pub,
     reason = "the bindings of the contract name it where `pub(super)` can't follow"
@@ -42,11 +42,11 @@ impl Connection {
         Self(Transport::Plain(stream))
     }
 
-    /// Reads what there is, at most `max` bytes and never more than 64 KiB, as soon as there is any;
-    /// nothing at the end. A read that timed out has taken nothing, and can be tried again.
+    /// Reads up to `max` bytes, at most 64 KiB, as soon as any arrive; nothing at the end of the
+    /// stream. A read that timed out has consumed nothing and can be repeated.
     ///
-    /// A peer that ends the connection without the farewell of TLS may have been cut off: that is
-    /// [`TlsError::Closed`], not the end.
+    /// If the peer closes the connection without `close_notify`, the stream may have been
+    /// truncated: that is [`TlsError::Closed`], not the end.
     pub(crate) async fn read(&mut self, max: u32, deadline: Instant) -> Result<Vec<u8>, TlsError> {
         let transport = &mut self.0;
         let max = usize::try_from(max).unwrap_or(usize::MAX).min(READ_BYTES);
@@ -66,7 +66,7 @@ impl Connection {
         }
     }
 
-    /// Writes all of it. One that timed out closes the connection: nobody knows how much went.
+    /// Writes all bytes. A timeout closes the connection, because it is unknown how much was sent.
     pub(crate) async fn write(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), TlsError> {
         let transport = &mut self.0;
         let mut rest = bytes;
@@ -89,7 +89,7 @@ impl Connection {
         }
     }
 
-    /// Shakes hands, once for a connection. One that does not come about closes it, however it ended.
+    /// Makes a TLS handshake, once for a connection. A failed one closes the connection.
     pub(super) async fn start_tls(
         &mut self,
         egress: &Egress,
@@ -105,7 +105,7 @@ impl Connection {
                 return Err(TlsError::Failed("the connection speaks TLS already".into()));
             }
         };
-        let purpose = Purpose::Guest { insist: verify };
+        let purpose = Purpose::Guest { verify };
         let TlsSession {
             stream,
             verification_error,
@@ -149,8 +149,8 @@ impl From<HandshakeError> for TlsError {
     }
 }
 
-/// Says farewell where TLS is spoken, as far as that goes without waiting: a peer is to see that
-/// nothing was cut off.
+/// Sends `close_notify` if that is possible without waiting, so that the peer knows that nothing
+/// was truncated.
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Transport::Tls(stream) = &mut self.0 {
@@ -167,7 +167,7 @@ impl Drop for Connection {
     }
 }
 
-/// Writes what goes without waiting.
+/// A writer that never waits.
 struct NonBlockingWriter<'a>(&'a BudgetedStream<TcpStream>);
 
 impl io::Write for NonBlockingWriter<'_> {
@@ -227,11 +227,11 @@ fn handshake(
     Handshake {
         chain,
         protocol: protocol.to_owned(),
-        // The registry of IANA has `TLS_` in front of the suites of 1.3 too.
+        // The names of IANA's registry begin with `TLS_` for the suites of TLS 1.3 too.
         cipher: cipher.replacen("TLS13_", "TLS_", 1),
         verification_error: verification_error,
     }
 }
 
-/// What one read answers with at most.
+/// The maximum size of one read.
 const READ_BYTES: usize = 64 << 10;

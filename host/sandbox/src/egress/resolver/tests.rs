@@ -1,3 +1,5 @@
+//! The limits of the resolver.
+
 use std::time::Instant;
 
 use super::*;
@@ -31,7 +33,7 @@ async fn answer(resolver: &Resolver, name: &str, check: &str) -> Option<LookupRe
 }
 
 #[tokio::test]
-async fn questions_that_nobody_answers_hold_up_their_own_check_alone() {
+async fn unanswered_queries_block_only_their_own_check() {
     let silent = &["a", "b", "c", "d", "e"];
     let resolver = resolver(silent);
     for name in silent {
@@ -48,7 +50,7 @@ async fn questions_that_nobody_answers_hold_up_their_own_check_alone() {
 }
 
 #[tokio::test]
-async fn a_name_is_asked_for_once_at_a_time() {
+async fn a_name_is_queried_once_at_a_time() {
     let resolver = resolver(&["slow"]);
     for check in 0..20 {
         left_behind(&resolver, "slow", &format!("check-{check}")).await;
@@ -58,7 +60,7 @@ async fn a_name_is_asked_for_once_at_a_time() {
 }
 
 #[tokio::test]
-async fn there_are_only_so_many_threads() {
+async fn the_number_of_threads_is_limited() {
     let names: Vec<&'static str> = (0..MAX_THREADS + 10)
         .map(|number| &*Box::leak(format!("silent-{number}").into_boxed_str()))
         .collect();

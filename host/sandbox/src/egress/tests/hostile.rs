@@ -1,8 +1,8 @@
-//! Servers and guests that bend HTTP: no way round the grants, and nothing without an end.
+//! HTTP servers and guests that abuse the protocol.
 
 use super::*;
 
-/// What came of asking a server that answers with `answer`, as it stands, and then closes.
+/// Requests a server that sends `answer` as it is and closes. Returns the response or the error.
 async fn response_to(answer: &str) -> String {
     let server = answering(answer).await;
     let granted = EgressBuilder::granted("http", format!("http://{server}"));
@@ -22,7 +22,7 @@ async fn response_to(answer: &str) -> String {
 async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict_one() {
     let many = |count| "x: y\r\n".repeat(count);
     let rows = [
-        // No tunnel, no other protocol.
+        // Upgrades and tunnels.
         (
             "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nsecret"
                 .to_owned(),
@@ -30,7 +30,7 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
         ),
         ("HTTP/0.9 200 OK\r\n\r\nx".to_owned(), "HttpProtocolError"),
         ("HTTP/2.0 200 OK\r\n\r\nx".to_owned(), "HttpProtocolError"),
-        // Lengths.
+        // Ambiguous lengths.
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".to_owned(),
             "HttpProtocolError",
@@ -67,7 +67,7 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
             "HTTP/1.1 200 OK\r\na: b\0c\r\n\r\n".to_owned(),
             "HttpProtocolError",
         ),
-        // Too many headers, after the headers too.
+        // Too many headers, trailers included.
         (
             format!("HTTP/1.1 200 OK\r\n{}\r\n", many(200)),
             "HttpResponseHeaderSectionSize(Some(65536))",
@@ -93,7 +93,7 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
             ),
             "HttpResponseBodySize(Some(1000))",
         ),
-        // What announces an answer is none.
+        // Informational responses do not count as a response.
         (
             format!(
                 "{}HTTP/1.1 200 OK\r\n\r\nx",
@@ -108,7 +108,7 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
             ),
             "HttpResponseHeaderSectionSize(Some(65536))",
         ),
-        // The bytes of a body count for no head.
+        // The bytes of a body do not count as a head.
         (
             format!(
                 "HTTP/1.1 200 OK\r\nx: {}\r\n\r\n{}",
@@ -126,7 +126,7 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
     assert_eq!(found, expected);
 }
 
-/// A server that sends `piece` again and again for as long as anybody takes it.
+/// A server that repeats `piece` until the client closes.
 async fn endless(piece: &'static str) -> SocketAddr {
     serve(move |mut stream| async move {
         head(&mut stream).await;
@@ -136,7 +136,7 @@ async fn endless(piece: &'static str) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn what_has_no_end_is_ended() {
+async fn endless_responses_are_stopped() {
     for (piece, expected) in [
         (
             "HTTP/1.1 103 Early Hints\r\n\r\n",
@@ -215,7 +215,7 @@ async fn targets_of_every_form_go_to_the_host_that_was_decided_on() {
         let found = error_of(send(&egress, request, None).await);
         assert_eq!(found, "HttpRequestMethodInvalid", "{method}");
     }
-    // What `http` takes for no target never gets this far.
+    // The `http` crate rejects these targets itself.
     for target in ["/a b", "/a\tb", "/a\r\nhost: evil", "/\u{0}"] {
         let uri = format!("http://{server}{target}");
         assert!(Request::get(uri).body("").is_err(), "{target:?}");
@@ -251,7 +251,7 @@ async fn authorities_that_are_odd_are_refused_or_denied() {
         "[64:ff9b::a9fe:a9fe]",
     ];
     for authority in authorities {
-        // What `http` itself takes for no URI never gets this far.
+        // The `http` crate rejects this URI itself.
         let Ok(request) = Request::get(format!("http://{authority}/")).body("") else {
             continue;
         };
@@ -261,7 +261,7 @@ async fn authorities_that_are_odd_are_refused_or_denied() {
         found.push(error);
     }
     assert!(found.len() > 12, "most of them are URIs: {found:?}");
-    // However it is spelled, it is one thing that the operator would have to write.
+    // All spellings need the same grant.
     let metadata = egress.refused();
     let metadata: Vec<_> = metadata
         .iter()
@@ -274,7 +274,7 @@ async fn authorities_that_are_odd_are_refused_or_denied() {
 }
 
 #[tokio::test]
-async fn a_look_up_for_a_request_is_paid_for_before_it_is_made() {
+async fn a_connection_is_counted_before_its_lookup() {
     let names = vec![("slow.test", &[][..])];
     let egress = EgressBuilder {
         names,
@@ -294,7 +294,7 @@ async fn a_look_up_for_a_request_is_paid_for_before_it_is_made() {
 
 #[tokio::test]
 async fn a_name_is_looked_up_once_for_each_request_and_not_again_to_connect() {
-    // One answer is decided on and connected to: there is no second look-up that could say other.
+    // The host connects to the address that it checked: there is no second lookup.
     let server = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let names = vec![("two.test", &["169.254.169.254", "127.0.0.1"][..])];
     let builder = EgressBuilder::granted("http", format!("http://two.test:{}", server.port()))

@@ -1,3 +1,5 @@
+//! HTTP requests of guests: grants, limits and timeouts.
+
 use ::http::Uri;
 use tokio::sync::oneshot;
 
@@ -44,7 +46,7 @@ async fn a_granted_request_is_sent_and_answered() {
 }
 
 #[tokio::test]
-async fn what_is_not_granted_is_denied_and_noted_once() {
+async fn a_denial_is_recorded_once() {
     let server = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let egress = EgressBuilder::granted("tcp", server.to_string())
         .and("http", "http://10.0.0.1")
@@ -61,7 +63,7 @@ async fn what_is_not_granted_is_denied_and_noted_once() {
 }
 
 #[tokio::test]
-async fn what_a_guest_is_refused_is_bounded() {
+async fn the_number_of_denials_kept_is_bounded() {
     let egress = EgressBuilder::granted("http", "http://10.0.0.1").open();
     let message = egress.refuse(Refusal::new(GrantKind::File, &"/\u{202e}x".repeat(1 << 20)));
     assert!(message.starts_with("denied: file /x/x/x"));
@@ -71,7 +73,7 @@ async fn what_a_guest_is_refused_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_name_does_not_lead_where_it_may_not() {
+async fn a_name_cannot_lead_to_a_denied_address() {
     let server = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let port = server.port();
     let names = || vec![("web.test", &["169.254.169.254", "::1", "127.0.0.1"][..])];
@@ -192,7 +194,7 @@ async fn failures_have_their_codes() {
 }
 
 #[tokio::test]
-async fn bodies_are_as_large_as_the_limit_at_most() {
+async fn bodies_larger_than_the_limit_fail() {
     for (length, whole) in [(100, true), (101, false)] {
         let body = "x".repeat(length);
         for answer in [

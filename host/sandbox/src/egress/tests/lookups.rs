@@ -1,3 +1,5 @@
+//! Name lookups of guests.
+
 use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi::p2::bindings::sockets::network::ErrorCode;
 use wasmtime_wasi::sockets::SocketAddrUse;
@@ -64,8 +66,9 @@ async fn a_name_that_leads_nowhere_open_is_refused_with_its_address() {
     assert_eq!(
         egress.refused(),
         [
-            "denied: tcp 127.0.0.1:5432, where db.test leads: this machine itself, which no name but \
-             `localhost` opens (add it to `allow.tcp` of check `orders-db`, or write it in place of \
+            "denied: tcp 127.0.0.1:5432, where db.test leads: this machine itself, which only the \
+             name `localhost` may reach (add it to `allow.tcp` of check `orders-db`, or write it \
+             in place of \
              the name)"
         ]
     );
@@ -94,7 +97,7 @@ async fn addresses_answer_themselves() {
 }
 
 #[tokio::test]
-async fn a_granted_name_that_does_not_exist_says_so() {
+async fn a_granted_name_without_addresses_cannot_be_resolved() {
     let egress = EgressBuilder::granted("names", "nowhere.test").open();
     assert_eq!(
         lookup(&egress, "nowhere.test").await,

@@ -1,16 +1,16 @@
-//! Names that lead to this machine by an address that is not loopback.
+//! Names that lead to this host by an address that is not loopback.
 
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 use super::*;
 use crate::egress::local_address::non_loopback_address;
 
-/// An address of this machine, in the form that a list of names takes.
+/// An address of this host, for a list of names.
 fn own() -> &'static [&'static str] {
     Box::leak(Box::new([&*non_loopback_address().to_string().leak()]))
 }
 
-/// A way out whose name `db.test` leads here.
+/// Network access with a name `db.test` that leads to this host.
 fn builder(key: &'static str, entry: String) -> EgressBuilder {
     EgressBuilder {
         names: vec![("db.test", own())],
@@ -18,7 +18,7 @@ fn builder(key: &'static str, entry: String) -> EgressBuilder {
     }
 }
 
-/// A server at an address of this machine.
+/// A server at an address of this host.
 async fn serve_here() -> SocketAddr {
     let listener = TcpListener::bind((non_loopback_address(), 0)).await;
     let listener = listener.unwrap();
@@ -33,14 +33,15 @@ async fn serve_here() -> SocketAddr {
 
 fn refusal(kind: &str, what: &str) -> String {
     format!(
-        "denied: {kind} {what}, where db.test leads: this machine itself, which no name but \
-         `localhost` opens (add it to `allow.{kind}` of check `orders-db`, or write it in place of \
+        "denied: {kind} {what}, where db.test leads: this machine itself, which only the name \
+         `localhost` may reach (add it to `allow.{kind}` of check `orders-db`, or write it in \
+         place of \
          the name)"
     )
 }
 
 #[tokio::test]
-async fn no_request_comes_to_it_unless_the_address_is_granted() {
+async fn http_requests_reach_a_local_address_only_if_it_is_granted() {
     let here = serve_here().await;
     let uri = format!("http://db.test:{}/", here.port());
     let egress = builder("http", uri[..uri.len() - 1].to_owned()).open();
@@ -57,7 +58,7 @@ async fn no_request_comes_to_it_unless_the_address_is_granted() {
 }
 
 #[tokio::test]
-async fn no_connection_of_the_hosts_comes_to_it() {
+async fn tls_connections_do_not_reach_a_local_address() {
     let here = serve_here().await;
     let entry = format!("db.test:{}", here.port());
     let egress = builder("tls", entry.clone()).open();
@@ -71,12 +72,12 @@ async fn no_connection_of_the_hosts_comes_to_it() {
 }
 
 #[tokio::test]
-async fn no_socket_of_a_guest_comes_to_it() {
+async fn sockets_do_not_reach_a_local_address() {
     for (key, purpose) in [
         ("tcp", SocketAddrUse::TcpConnect),
         ("udp", SocketAddrUse::UdpSend),
     ] {
-        // A look-up for its own sake shows where the name leads, and opens nothing.
+        // A grant of `names` shows the address, but does not permit connecting to it.
         let egress = builder(key, "db.test:53".to_owned())
             .and("names", "db.test")
             .open();
@@ -95,7 +96,7 @@ async fn no_socket_of_a_guest_comes_to_it() {
 }
 
 #[tokio::test]
-async fn a_connection_whose_ends_are_one_address_is_given_up_whatever_was_known_before() {
+async fn a_connection_between_equal_addresses_is_denied() {
     let here = serve_here().await;
     let entry = format!("db.test:{}", here.port());
     let egress = builder("http", format!("http://{entry}"))

@@ -1,3 +1,5 @@
+//! A guest's own sockets.
+
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 use super::*;
@@ -69,7 +71,7 @@ async fn guests_connect_and_do_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_zone_is_no_way_to_another_machine() {
+async fn addresses_with_a_zone_are_denied() {
     let egress = EgressBuilder::granted("tcp", "[fe80::1]:80").open();
     let address = std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), 80, 0, 2);
     let check = egress.socket_check();

@@ -1,3 +1,5 @@
+//! TLS handshakes for guests and for the host.
+
 use std::io::Write;
 
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, date_time_ymd};
@@ -89,7 +91,7 @@ async fn a_trusted_certificate_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_says_why() {
+async fn an_untrusted_certificate_explains_the_error() {
     let server = Server::with(|_| {}).await;
     let other = Server::with(|params| params.distinguished_name = DistinguishedName::new()).await;
     assert_eq!(
@@ -100,8 +102,7 @@ async fn a_certificate_that_is_not_trusted_says_why() {
         error_of(server.get("web.test", vec![]).await),
         untrusted(
             "web.test",
-            "its issuer is not among the trusted roots; there are no trusted roots at all on the \
-             host's machine"
+            "its issuer is not among the trusted roots; the host has no trusted roots"
         )
     );
     assert_eq!(
@@ -121,7 +122,7 @@ async fn a_certificate_that_is_not_trusted_says_why() {
 }
 
 #[tokio::test]
-async fn what_is_no_tls_says_so() {
+async fn a_server_without_tls_is_recognised() {
     let plain = serve(|mut stream| async move {
         stream
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -205,7 +206,7 @@ async fn certificates_are_examined_one_at_a_time_and_left_behind() {
             .await
             .unwrap_err()
             .to_string(),
-        "busy: certificates that a server showed to this check before are still being verified"
+        "busy: certificates from an earlier run of this check are still being verified"
     );
     drop(go_on);
     while egress.run_with_certificates(|| 4).await.is_err() {

@@ -1,8 +1,8 @@
-//! Handshakes for guests, in two steps: with the server, and then, on threads that may be lost, the
-//! verification of the chain that it showed.
+//! TLS handshakes for guests in two steps: the handshake with the server, and then the verification
+//! of its chain on threads that may be lost.
 //!
-//! Nothing of the guest is sent, and nothing of the server handed on, before the second step. What
-//! can be let pass is its judgement alone.
+//! No data passes in either direction before the second step. Only the verdict on the chain can be
+//! waived, by `verify = false`.
 
 use std::io;
 use std::sync::Arc;
@@ -24,45 +24,45 @@ use crate::grants::Host;
 use vitals_io::blocking_pool::PoolError;
 use vitals_io::trust::{self, Verifier, protocol_error, verification_error, weak_key_error};
 
-/// A connection that speaks TLS.
+/// An established TLS connection.
 #[derive(Debug)]
 pub(crate) struct TlsSession {
     /// The connection.
     pub(crate) stream: TlsStream<BudgetedStream<TcpStream>>,
-    /// Why the server's chain is not trusted for the name; nothing where it is.
+    /// Why the chain is not trusted for the name; `None` if it is.
     pub(crate) verification_error: Option<String>,
 }
 
-/// Why a connection does not speak TLS. It is closed.
+/// Why a handshake failed. The connection is closed.
 #[derive(Debug)]
 pub(crate) enum HandshakeError {
-    /// The handshake was not over in time.
+    /// The handshake timed out.
     Timeout,
     /// The server closed the connection.
     Closed,
-    /// The server broke the protocol or refused, with words for a person.
+    /// The server broke the protocol or sent an alert; with a message for a person.
     Protocol(Error, String),
     /// The reason, for a person.
     Failed(String),
 }
 
-/// What a handshake is for.
+/// The purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// HTTP/1.1 with a server that is trusted.
+    /// HTTP/1.1 with a trusted server.
     Https,
-    /// Whatever the guest will say. An untrusted chain ends the handshake, or is a
+    /// A protocol of the guest. An untrusted chain ends the handshake or sets
     /// [`TlsSession::verification_error`].
     Guest {
-        /// Whether it ends the handshake.
-        insist: bool,
+        /// Whether an untrusted chain ends the handshake.
+        verify: bool,
     },
 }
 
 impl Egress {
-    /// Shakes hands over a stream, with what the run's check trusts.
+    /// Makes a TLS handshake with the roots of the run's check.
     ///
-    /// The server is told `host` unless that is an address, and its chain is judged for it.
+    /// The server is sent `host` unless it is an address, and its certificate must be valid for it.
     pub(crate) async fn tls_handshake(
         &self,
         stream: TcpStream,
@@ -95,7 +95,7 @@ impl Egress {
         if let Purpose::Guest { .. } = purpose {
             config.alpn_protocols.clear();
         }
-        // The server would get it before its chain is verified.
+        // A client certificate would be sent before the chain is verified.
         assert!(
             !config.client_auth_cert_resolver.has_certs(),
             "a certificate of the client"
@@ -126,7 +126,7 @@ impl Egress {
             .run_with_certificates(move || verify_chain(&chain, &name, &roots, purpose))
             .await?;
         match verification_error {
-            Some(verification_error) if purpose != (Purpose::Guest { insist: false }) => Err(
+            Some(verification_error) if purpose != (Purpose::Guest { verify: false }) => Err(
                 HandshakeError::Failed(untrusted_message(host, &verification_error)),
             ),
             verification_error => Ok(TlsSession {
@@ -136,7 +136,7 @@ impl Egress {
         }
     }
 
-    /// Why the proof failed that the server has the key of `leaf`.
+    /// Why the server failed to prove that it holds the key of `leaf`.
     async fn proof_error(&self, error: io::Error, leaf: CertificateDer<'static>) -> HandshakeError {
         match self
             .run_with_certificates(move || weak_key_error(&leaf))
@@ -155,7 +155,7 @@ impl From<PoolError> for HandshakeError {
     }
 }
 
-/// Why a chain is not trusted for a name.
+/// Verifies a chain for a name. Returns why it is not trusted.
 fn verify_chain(
     chain: &[CertificateDer<'_>],
     name: &ServerName<'_>,
@@ -166,7 +166,7 @@ fn verify_chain(
         [] => Err(Error::NoCertificatesPresented),
         [leaf, rest @ ..] => trust::verify(leaf, rest, name, roots, UnixTime::now()),
     };
-    // A guest is told what it shows besides.
+    // A guest also sees the certificate, so its message can refer to it.
     let leaf = chain.first().filter(|_| purpose != Purpose::Https);
     match verified {
         Ok(()) => None,
@@ -177,7 +177,7 @@ fn verify_chain(
     }
 }
 
-/// Whether a chain for `web.test` is beyond its bounds, and why it is not trusted where `root` is: for
+/// Whether a chain for `web.test` exceeds its bounds, and why it is not trusted if `root` is: for
 /// the fuzz target.
 pub(crate) fn verify(
     chain: &[CertificateDer<'_>],
@@ -189,7 +189,7 @@ pub(crate) fn verify(
     let refused = chain
         .split_first()
         .map(|(leaf, rest)| trust::check_size(leaf, rest));
-    let guest = Purpose::Guest { insist: false };
+    let guest = Purpose::Guest { verify: false };
     (
         !matches!(refused, Some(Ok(()))),
         verify_chain(chain, &name, &roots, guest),

@@ -1,4 +1,4 @@
-//! What goes wrong with TLS, in words for a person or as `wasi:http` says it.
+//! Messages for TLS errors, and their cases in `wasi:http`.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crate::grants::Host;
 use vitals_io::trust::protocol_error;
 use vitals_model::Text;
 
-/// What went wrong in the TLS protocol, as `wasi:http` says it.
+/// Converts a TLS error to an error of `wasi:http`.
 pub(in crate::egress) fn http_error(error: &rustls::Error) -> Error {
     match error {
         rustls::Error::AlertReceived(alert) => Error::TlsAlertReceived {
@@ -22,7 +22,7 @@ pub(in crate::egress) fn http_error(error: &rustls::Error) -> Error {
 /// Why a connection broke.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionError {
-    /// The other side closed it.
+    /// The peer closed the connection.
     Closed,
     /// The reason.
     Failed(String),
@@ -45,8 +45,9 @@ pub(crate) fn connection_error(error: &io::Error) -> ConnectionError {
     }
 }
 
-/// What came in place of TLS, if the first bytes are not a record of it. (The types of records of
-/// RFC 8446, section 5.1, from `change_cipher_spec` to `application_data`.)
+/// Describes what the server sent instead of TLS, if the first bytes are not a TLS record. (RFC
+/// 8446, section 5.1: the types of records are those from `change_cipher_spec` to
+/// `application_data`.)
 pub(super) fn not_tls_message(first_bytes: &[u8]) -> Option<String> {
     if (20..=23).contains(first_bytes.first()?) {
         return None;
@@ -66,7 +67,7 @@ pub(super) fn not_tls_message(first_bytes: &[u8]) -> Option<String> {
     })
 }
 
-/// That a certificate is not trusted.
+/// The message for an untrusted certificate.
 pub(super) fn untrusted_message(host: &Host, reason: &str) -> String {
     format!("the certificate of {host} is not trusted: {reason}")
 }
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_wrong_reads_as_a_sentence() {
+    fn errors_read_as_sentences() {
         let broken = |error: rustls::Error| match connection_error(&io::Error::other(error)) {
             ConnectionError::Failed(text) => text,
             ConnectionError::Closed => "closed".to_owned(),
@@ -88,7 +89,7 @@ mod tests {
         for (error, text) in [
             (
                 rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
-                "the server and the host have no common way to speak TLS: server does not support \
+                "the server and the host have no TLS parameters in common: server does not support \
                  tls12 or13",
             ),
             (
@@ -97,13 +98,13 @@ mod tests {
             ),
             (
                 rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
-                "the server refused with the alert 116 (certificate required); it wants a \
-                 certificate of the client, and checks have none",
+                "the server refused with the alert 116 (certificate required); it requires a \
+                 client certificate, which checks do not have",
             ),
             (
                 rustls::Error::AlertReceived(AlertDescription::ProtocolVersion),
-                "the server refused with the alert 70 (protocol version); it has neither TLS 1.2 \
-                 nor 1.3",
+                "the server refused with the alert 70 (protocol version); it supports neither TLS \
+                 1.2 nor 1.3",
             ),
             (
                 rustls::Error::AlertReceived(AlertDescription::InternalError),
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn another_protocol_is_known_by_its_first_line() {
+    fn another_protocol_is_recognised_by_its_first_line() {
         for (first_bytes, text) in [
             (
                 &b"220 mail ESMTP\r\n250"[..],

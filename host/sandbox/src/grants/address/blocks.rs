@@ -1,13 +1,13 @@
-//! Blocks of addresses that are not plain hosts of the internet.
+//! Blocks of addresses that are not ordinary hosts on the internet.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
-/// Metadata services that lie outside the link-local block, or that are known by more addresses
-/// than the one inside it.
+/// Metadata services outside the link-local block, or with further addresses besides the one inside
+/// it.
 pub(super) const METADATA: [IpAddr; 9] = [
-    // Amazon, Google, Azure and most others; link-local besides.
+    // Amazon, Google, Azure and most others; also link-local.
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     // Alibaba.
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
@@ -27,7 +27,7 @@ pub(super) const METADATA: [IpAddr; 9] = [
 ];
 
 pub(super) const NAT64: Ipv6Net = v6(0x64, 0xff9b, 96);
-/// Gateways of a site's own, RFC 8215.
+/// Gateways of a site, RFC 8215.
 pub(super) const LOCAL_NAT64: Ipv6Net =
     Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48);
 /// 6to4, RFC 3056.
@@ -37,12 +37,13 @@ pub(super) const TEREDO: Ipv6Net = v6(0x2001, 0, 32);
 /// IPv4-translated addresses, RFC 2765.
 pub(super) const TRANSLATED: Ipv6Net =
     Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, 0, 0), 96);
-/// `::/96`, the deprecated IPv4-compatible block with the unspecified address in it.
+/// `::/96`, the deprecated IPv4-compatible block, including the unspecified address.
 pub(super) const V4_COMPATIBLE: Ipv6Net = v6(0, 0, 96);
-/// The only block that global unicast addresses have been given out of.
+/// The only block from which global unicast addresses have been assigned.
 pub(super) const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
 
-/// What the IANA registry of special-purpose IPv4 addresses lists as not globally reachable.
+/// The blocks that the IANA registry of special-purpose IPv4 addresses lists as not globally
+/// reachable.
 pub(super) const PRIVATE_V4: [Ipv4Net; 11] = [
     v4(10, 0, 0, 8),
     v4(100, 64, 0, 10),
@@ -57,8 +58,8 @@ pub(super) const PRIVATE_V4: [Ipv4Net; 11] = [
     v4(240, 0, 0, 4),
 ];
 
-/// Within the global block: protocol assignments with Teredo, documentation twice, and 6to4, which
-/// carries an IPv4 address.
+/// Within the global block: protocol assignments including Teredo, two documentation blocks, and
+/// 6to4, which carries an IPv4 address.
 pub(super) const PRIVATE_V6: [Ipv6Net; 4] = [
     v6(0x2001, 0, 23),
     v6(0x2001, 0xdb8, 32),

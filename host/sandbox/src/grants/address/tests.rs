@@ -1,3 +1,5 @@
+//! The classes of addresses.
+
 use super::*;
 
 const CLASSES: [(AddressClass, &[&str]); 4] = [
@@ -113,7 +115,7 @@ fn addresses_are_sorted() {
 }
 
 #[test]
-fn an_address_is_own_in_whatever_it_is_wrapped() {
+fn a_local_address_is_recognised_inside_other_addresses() {
     let own: IpAddr = "93.184.216.34".parse().unwrap();
     for (address, is_local) in [
         ("93.184.216.34", true),

@@ -1,4 +1,4 @@
-//! Which marks of a schema count, and what the operator's values grant by them.
+//! Which marks of a schema count, and what the operator's values grant.
 
 use serde_json::json;
 
@@ -188,11 +188,13 @@ fn a_wrong_value_names_its_pointer_and_what_is_right() {
     );
     assert_eq!(
         error(json!("*.example.com:1")),
-        format!("cannot grant the value at `/a/0` of `config`: it is no single host; {expected}")
+        format!(
+            "cannot grant the value at `/a/0` of `config`: it is not a single host; {expected}"
+        )
     );
     assert_eq!(
         error(json!(5)),
-        format!("cannot grant the value at `/a/0` of `config`: it is no text; {expected}")
+        format!("cannot grant the value at `/a/0` of `config`: it is not a string; {expected}")
     );
     let schema = json!({"properties": {"a": {"x-vitals-grant": "ftp"}}});
     let expected = "the plugin's schema marks `/a` with `x-vitals-grant`: \"ftp\"; known are \
@@ -210,7 +212,7 @@ fn a_wrong_value_names_its_pointer_and_what_is_right() {
 }
 
 #[test]
-fn what_is_shown_of_a_schema_is_clean_and_of_a_value_nothing() {
+fn errors_clean_schema_texts_and_leave_values_out() {
     let wild = "\u{1b}[32mX\nfake\u{202e}";
     let schema = json!({"properties": {wild: {"x-vitals-grant": "tcp"}}});
     assert_eq!(
@@ -257,7 +259,7 @@ fn schemas_that_contain_themselves_end() {
         }])
     );
 
-    // Ten links at each of many levels would be looked at ten to the power of the levels times.
+    // Ten references at each level would be followed ten to the power of the levels times.
     let mut definitions = Map::new();
     for link in 0..10 {
         let next = format!("#/$defs/{}", link + 1);

@@ -1,3 +1,5 @@
+//! Schemas within and beyond the bounds.
+
 use serde_json::{Map, json};
 
 use super::*;
@@ -14,7 +16,7 @@ fn chain(links: usize, link: impl Fn(Value) -> Value) -> Value {
 }
 
 #[test]
-fn what_multiplies_is_refused() {
+fn schemas_that_expand_too_far_are_rejected() {
     for twice in [
         |next: Value| json!({"allOf": [next, next]}),
         |next: Value| json!({"anyOf": [next], "oneOf": [next]}),
@@ -31,7 +33,7 @@ fn what_multiplies_is_refused() {
 }
 
 #[test]
-fn what_nests_too_deeply_is_refused() {
+fn schemas_that_nest_too_deeply_are_rejected() {
     let here = |next: Value| json!({"allOf": [next]});
     assert_eq!(check(&chain(25, here)), Ok(()));
     assert_eq!(check(&chain(60, here)), Err(SchemaError::Nesting));

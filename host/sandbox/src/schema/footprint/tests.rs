@@ -1,3 +1,5 @@
+//! The estimated memory of validators.
+
 use serde_json::json;
 
 use super::*;
@@ -13,7 +15,7 @@ fn many(count: usize, schema: impl Fn(usize) -> Value) -> Value {
 }
 
 #[test]
-fn what_names_refer_to_counts_each_time() {
+fn targets_of_property_names_count_each_time() {
     let document = |uses| {
         json!({
             "properties": many(uses, |_| json!({"propertyNames": {"$ref": "#/$defs/names"}})),
@@ -45,7 +47,7 @@ fn paths_count_at_every_schema() {
 }
 
 #[test]
-fn what_was_evaluated_counts_for_everybody_who_asks() {
+fn evaluated_properties_count_for_each_unevaluated_keyword() {
     let asking = json!({"$ref": "#/$defs/wide", "unevaluatedProperties": false});
     let document = |uses| {
         json!({
@@ -62,7 +64,7 @@ fn what_was_evaluated_counts_for_everybody_who_asks() {
 }
 
 #[test]
-fn nothing_is_built_within_itself() {
+fn recursion_through_unevaluated_keywords_is_rejected() {
     let asking = json!({"anyOf": [{"$ref": "#/$defs/1"}], "unevaluatedProperties": {}});
     let endless = json!({
         "dependentSchemas": {"a": {"$ref": "#/$defs/1"}},
@@ -80,7 +82,7 @@ fn nothing_is_built_within_itself() {
 }
 
 #[test]
-fn a_pattern_counts_wherever_it_is_built() {
+fn a_pattern_counts_each_time_it_is_built() {
     let large = r"^\p{L}{3}$";
     let document = |uses| {
         let names = json!({"propertyNames": {"$ref": "#/$defs/name"}});
