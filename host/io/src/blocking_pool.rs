@@ -50,6 +50,7 @@ pub enum Work {
 
 /// Why a call was not made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PoolError {
     /// A call of the same caller was abandoned and has not returned yet.
     #[error("busy: {}", .0.stuck_reason())]

@@ -16,6 +16,7 @@ pub use self::linux::{pseudo_filesystem, reopen};
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReadError {
     /// The system call failed.
     #[error(transparent)]

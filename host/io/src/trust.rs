@@ -8,8 +8,7 @@ mod messages;
 mod roots;
 mod verifier;
 
-pub use self::chain::{check_size, verify};
+pub use self::chain::{ChainError, check_size, verify};
 pub use self::messages::{protocol_error, verification_error, weak_key_error};
-pub use self::roots::{RootFiles, SharedRoots};
-pub use self::roots::{Roots, RootsError};
+pub use self::roots::{Client, RootFiles, Roots, RootsError, SharedRoots};
 pub use self::verifier::Verifier;

@@ -47,4 +47,4 @@ pub use load_error::LoadError;
 pub use plugin::Plugin;
 pub use run::Task;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
-pub use schema::{Binding, BindingError};
+pub use schema::{Binding, BindingError, HeldValidator, Schema};

@@ -7,6 +7,7 @@ use vitals_model::{CheckName, Code, Conduct, Digest, RunError, Text};
 
 /// Why a plugin file was not loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
     /// The file could not be read.
     #[error("cannot read it: {0}")]

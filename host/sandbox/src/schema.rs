@@ -38,6 +38,7 @@ pub struct Schema {
 
 /// An unusable schema, or a configuration that does not fit its schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BindingError {
     /// The plugin's schema is not valid, exceeds a bound, or refers to something outside itself.
     #[error("its `config-schema` is not usable: {0}")]
@@ -98,8 +99,18 @@ impl Schema {
         &self.document
     }
 
-    /// Returns the validator, and builds it if nothing holds it. Hold it to bind many checks. Blocks.
-    pub fn validator(&self) -> Result<Arc<Validator>, BindingError> {
+    /// Keeps the validator in memory until the result is dropped, so that it is built once to bind
+    /// many checks. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The validator could not be built.
+    pub fn hold_validator(&self) -> Result<HeldValidator, BindingError> {
+        self.validator().map(HeldValidator)
+    }
+
+    /// Returns the validator, and builds it if nothing holds it.
+    fn validator(&self) -> Result<Arc<Validator>, BindingError> {
         let mut held = self.validator.lock();
         if let Some(validator) = held.upgrade() {
             return Ok(validator);
@@ -133,6 +144,11 @@ impl Schema {
         })
     }
 }
+
+/// Keeps the validator of a schema in memory.
+#[derive(Debug)]
+#[expect(dead_code, reason = "holding the validator is all that it does")]
+pub struct HeldValidator(Arc<Validator>);
 
 /// Builds the validator of a schema within all bounds.
 fn build(document: &Value) -> Result<Validator, BindingError> {

@@ -84,7 +84,7 @@ pub(crate) fn bind_all(mut unbound: Vec<Unbound>) -> Vec<Bound> {
     unbound.sort_by(|a, b| a.plugin.name().cmp(b.plugin.name()));
     let mut bounds = Vec::with_capacity(unbound.len());
     for checks in unbound.chunk_by(|a, b| Arc::ptr_eq(&a.plugin, &b.plugin)) {
-        let _held = checks[0].plugin.schema().validator();
+        let _held = checks[0].plugin.schema().hold_validator();
         bounds.extend(within(BIND_TIME, checks, Unbound::bind, Unbound::give_up));
     }
     bounds
@@ -189,9 +189,7 @@ impl Binder {
                     Location::Program => self.shown(&error.to_string()),
                     _ => self.shown(&format!("{error} ({})", check.location)),
                 }),
-                BindingError::Schema(_) | BindingError::Time(_) => {
-                    BindError::Schema(self.shown(&error.to_string()))
-                }
+                _ => BindError::Schema(self.shown(&error.to_string())),
             })?;
         let grants = self.grants(check, plugin, settings)?;
         let roots = check.roots.as_ref().unwrap_or(&self.config.tls.roots);

@@ -17,6 +17,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Why a chain is not verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChainError {
     /// The chain has too many certificates.
     #[error("its chain has {0} certificates, the limit is {MAX_CERTIFICATES}")]

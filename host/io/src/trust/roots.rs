@@ -183,6 +183,7 @@ impl RootFiles {
 
 /// A PEM file that has no usable root certificates.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RootsError {
     /// The file can't be read.
     #[error("cannot read the TLS roots in {}: {source}", .path.display())]

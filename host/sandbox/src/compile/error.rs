@@ -12,6 +12,7 @@ use vitals_model::Text;
 
 /// Why a file was not compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CompileError {
     /// The component is damaged or uses features that the host disables.
     #[error("it does not compile: {0}")]

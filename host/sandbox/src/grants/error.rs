@@ -7,6 +7,7 @@ use vitals_values::HostError;
 
 /// A grant that is not valid, or a schema whose marks are not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GrantError {
     /// An entry of `allow`.
     #[error("cannot grant `{entry}` in `allow.{key}`: {reason}; write {expected}")]
@@ -80,6 +81,7 @@ impl GrantError {
 
 /// What is wrong with the text of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EntryError {
     /// The host or the port is not valid.
     #[error(transparent)]

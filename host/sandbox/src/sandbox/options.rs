@@ -43,6 +43,7 @@ impl Default for SandboxOptions {
 
 /// The sandbox could not be created on this machine.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SandboxError {
     /// The engine rejected its settings.
     #[error("cannot set up the WebAssembly engine: {0}")]
