@@ -18,7 +18,7 @@ mod secrets;
 mod status;
 mod text;
 
-pub use breaker::{Breaker, BreakerTurn, Conduct, MOST_STRETCH, OPENS_AT};
+pub use breaker::{Breaker, BreakerChange, LimitUse, MAX_STRETCH, OPEN_THRESHOLD};
 pub use detail::{Detail, DetailValue, Show};
 pub use guest_metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};
 pub use guest_report::{ErrorTracker, GuestReport, PluginIdentity, Severity};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Conduct, Outcome, Status, Text};
+use super::{LimitUse, Outcome, Status, Text};
 
 /// Why a run or a load ended otherwise than by an answer of the check. The same words stand in
 /// answers, metrics and logs.
@@ -128,7 +128,7 @@ impl RunError {
     }
 
     /// What it says of the check's own code.
-    pub fn conduct(&self) -> Conduct {
+    pub fn limit_use(&self) -> LimitUse {
         match self.code {
             Code::Trap
             | Code::Exit
@@ -136,11 +136,11 @@ impl RunError {
             | Code::Memory
             | Code::Stack
             | Code::Output
-            | Code::Resources => Conduct::Foul,
-            Code::Timeout if self.busy == Some(Busy::Computing) => Conduct::Foul,
+            | Code::Resources => LimitUse::Exceeded,
+            Code::Timeout if self.busy == Some(Busy::Computing) => LimitUse::Exceeded,
             // Who waits for a slow dependency, or was refused something, has done nothing wrong.
-            Code::Timeout | Code::Denied | Code::Load | Code::Panic => Conduct::Fair,
-            Code::Host | Code::Full => Conduct::Unknown,
+            Code::Timeout | Code::Denied | Code::Load | Code::Panic => LimitUse::Within,
+            Code::Host | Code::Full => LimitUse::Unknown,
         }
     }
 }
@@ -223,9 +223,9 @@ impl RunReport {
     }
 
     /// What the run says of the check's own code.
-    pub fn conduct(&self) -> Conduct {
-        let conduct = self.error.as_ref().map(RunError::conduct);
-        conduct.unwrap_or(Conduct::Fair)
+    pub fn limit_use(&self) -> LimitUse {
+        let limit_use = self.error.as_ref().map(RunError::limit_use);
+        limit_use.unwrap_or(LimitUse::Within)
     }
 
     /// The status or error code under which metrics count the run.
@@ -244,12 +244,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_code_did_itself_is_foul() {
-        let conduct = |code, busy| {
+    fn only_what_the_code_did_itself_exceeds_a_limit() {
+        let limit_use = |code, busy| {
             let error = RunError::new(code, "");
-            RunError { busy, ..error }.conduct()
+            RunError { busy, ..error }.limit_use()
         };
-        let foul = [
+        let exceeding = [
             Code::Trap,
             Code::Exit,
             Code::Fuel,
@@ -258,20 +258,25 @@ mod tests {
             Code::Output,
             Code::Resources,
         ];
-        for code in foul {
-            assert_eq!(conduct(code, None), Conduct::Foul, "{}", code.as_str());
+        for code in exceeding {
+            assert_eq!(
+                limit_use(code, None),
+                LimitUse::Exceeded,
+                "{}",
+                code.as_str()
+            );
         }
         for (busy, expected) in [
-            (Some(Busy::Computing), Conduct::Foul),
-            (Some(Busy::Waiting), Conduct::Fair),
+            (Some(Busy::Computing), LimitUse::Exceeded),
+            (Some(Busy::Waiting), LimitUse::Within),
             // A native check: nobody knows.
-            (None, Conduct::Fair),
+            (None, LimitUse::Within),
         ] {
-            assert_eq!(conduct(Code::Timeout, busy), expected, "{busy:?}");
+            assert_eq!(limit_use(Code::Timeout, busy), expected, "{busy:?}");
         }
-        assert_eq!(conduct(Code::Denied, None), Conduct::Fair);
-        assert_eq!(conduct(Code::Host, None), Conduct::Unknown);
+        assert_eq!(limit_use(Code::Denied, None), LimitUse::Within);
+        assert_eq!(limit_use(Code::Host, None), LimitUse::Unknown);
         let answered = RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO);
-        assert_eq!(answered.conduct(), Conduct::Fair);
+        assert_eq!(answered.limit_use(), LimitUse::Within);
     }
 }

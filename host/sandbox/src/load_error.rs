@@ -3,7 +3,7 @@
 use super::compile::CompileError;
 use super::schema::BindingError;
 use vitals_io::regular_file::ReadError;
-use vitals_model::{CheckName, Code, Conduct, Digest, RunError, Text};
+use vitals_model::{CheckName, Code, Digest, LimitUse, RunError, Text};
 
 /// Why a file is no plugin that this host can run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -194,7 +194,7 @@ impl LoadError {
             Self::Describe(error) => error.code == Code::Timeout,
             Self::Unfit { may_pass, .. } => *may_pass,
             // Who waits for somebody else may be answered the next time.
-            Self::Trial { error, .. } => error.conduct() != Conduct::Foul,
+            Self::Trial { error, .. } => error.limit_use() != LimitUse::Exceeded,
             _ => false,
         }
     }

@@ -111,7 +111,7 @@ impl<'a> ResultPage<'a> {
         };
         let breaker = BreakerPage {
             open: result.breaker.is_open(),
-            runs: result.breaker.runs_in_a_row(),
+            runs: result.breaker.violations(),
             interval_ms: facts
                 .interval_ms
                 .saturating_mul(result.breaker.stretch().into()),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Before, Board, CheckFacts, CheckResult, Expired, PluginFacts, Promotion, Published};
-use crate::check::{Breaker, CheckName, Code, Conduct, Outcome, RunError, RunReport, Status};
+use crate::check::{Breaker, CheckName, Code, LimitUse, Outcome, RunError, RunReport, Status};
 use crate::schedule::JobGeneration;
 
 fn name(text: &str) -> CheckName {
@@ -297,7 +297,7 @@ fn an_open_breaker_is_shown_and_closes_when_the_check_is_placed_anew() {
     let at = board.upsert(name("a"), facts(true));
     let mut breaker = Breaker::default();
     for _ in 0..4 {
-        breaker.observe(Conduct::Foul);
+        breaker.observe(LimitUse::Exceeded);
     }
     let stale_at = Some(Instant::now() + Duration::from_mins(1));
     let result = CheckResult {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::check::{Breaker, Code, Conduct, Outcome, RunError, RunReport, Status, Usage, seconds};
+use crate::check::{Breaker, Code, LimitUse, Outcome, RunError, RunReport, Status, Usage, seconds};
 
 fn enabled() -> Metrics {
     Metrics::enabled("0.1.0", "48.0.8")
@@ -143,7 +143,7 @@ fn an_open_breaker_shows_until_a_run_closes_it_or_the_check_is_another() {
     let metrics = enabled();
     let mut breaker = Breaker::default();
     for _ in 0..3 {
-        breaker.observe(Conduct::Foul);
+        breaker.observe(LimitUse::Exceeded);
     }
     let open = FinishedRun {
         breaker,

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn foul_runs_stretch_the_interval_and_keep_the_phase() {
+async fn runs_over_a_limit_stretch_the_interval_and_keep_the_phase() {
     let (schedule, mut finished, _) = schedule(8);
     schedule.upsert(job("a", BRIEF, scripted(|_| ended_by(Code::Trap))));
     let mut last: Option<(FinishedRun, Instant)> = None;
@@ -74,7 +74,7 @@ async fn a_new_job_closes_the_breaker_and_runs_at_once() {
     schedule.upsert(job("a", interval, scripted(|_| ended_by(Code::Trap))));
     let run = finished.recv().await.unwrap();
     assert!(Instant::now() < open.next_due, "it did not run at once");
-    assert_eq!(run.breaker.runs_in_a_row(), 1, "another one's runs count");
+    assert_eq!(run.breaker.violations(), 1, "another one's runs count");
     assert!(run.next_due < open.next_due);
 }
 

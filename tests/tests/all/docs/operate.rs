@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use vitals_host::check::{Busy, Code, Conduct, RunError};
+use vitals_host::check::{Busy, Code, LimitUse, RunError};
 use vitals_host::config::{VARIABLES, json_schema, need_restart};
 use vitals_host::metrics::FAMILIES;
 use vitals_tests::{TestHost, Vitals, guests};
@@ -232,15 +232,15 @@ fn codes() -> String {
 
 /// Whether a run that ended so counts for the breaker.
 fn breaks(code: Code) -> &'static str {
-    let conduct = |busy| {
+    let limit_use = |busy| {
         let error = RunError::new(code, "");
-        RunError { busy, ..error }.conduct()
+        RunError { busy, ..error }.limit_use()
     };
-    match (conduct(None), conduct(Some(Busy::Computing))) {
-        (Conduct::Foul, _) => "yes",
-        (_, Conduct::Foul) => "where the guest was computing",
-        (Conduct::Fair, _) => "as a good run",
-        (Conduct::Unknown, _) => "neither way",
+    match (limit_use(None), limit_use(Some(Busy::Computing))) {
+        (LimitUse::Exceeded, _) => "yes",
+        (_, LimitUse::Exceeded) => "where the guest was computing",
+        (LimitUse::Within, _) => "as a good run",
+        (LimitUse::Unknown, _) => "neither way",
     }
 }
 
