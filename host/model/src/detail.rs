@@ -31,7 +31,7 @@ pub enum DetailValue {
 }
 
 /// Makes a clean line of at most so many bytes of a text, and says whether something was cut off.
-pub type Show<'s> = dyn Fn(&str, usize) -> (Text, bool) + 's;
+pub type Sanitize<'s> = dyn Fn(&str, usize) -> (Text, bool) + 's;
 
 impl From<Value> for DetailValue {
     fn from(value: Value) -> Self {
@@ -49,43 +49,45 @@ impl From<Value> for DetailValue {
 }
 
 impl DetailValue {
-    /// The value with its texts made lines by `show`, and whether something was cut off.
-    pub(super) fn shown(self, show: &Show<'_>) -> (Value, bool) {
+    /// The value with its texts made lines by `sanitize`, and whether something was cut off.
+    pub(super) fn sanitized(self, sanitize: &Sanitize<'_>) -> (Value, bool) {
         match self {
-            Self::Text(text) => shown_text(&text, show),
+            Self::Text(text) => sanitize_text(&text, sanitize),
             Self::Integer(number) => (number.into(), false),
             Self::Decimal(number) => (
                 Number::from_f64(number).map_or(Value::Null, Value::Number),
                 false,
             ),
             Self::Boolean(truth) => (truth.into(), false),
-            Self::Json(document) if document.len() > DETAILS_BYTES => shown_text(&document, show),
+            Self::Json(document) if document.len() > DETAILS_BYTES => {
+                sanitize_text(&document, sanitize)
+            }
             Self::Json(document) => match serde_json::from_str(&document) {
-                Ok(parsed) => (shown_json(parsed, show), false),
-                Err(_) => shown_text(&document, show),
+                Ok(parsed) => (sanitize_json(parsed, sanitize), false),
+                Err(_) => sanitize_text(&document, sanitize),
             },
         }
     }
 }
 
-fn shown_text(text: &str, show: &Show<'_>) -> (Value, bool) {
-    let (text, is_cut) = show(text, TEXT_BYTES);
+fn sanitize_text(text: &str, sanitize: &Sanitize<'_>) -> (Value, bool) {
+    let (text, is_cut) = sanitize(text, TEXT_BYTES);
     (Value::String(text.into()), is_cut)
 }
 
 /// Strings inside a guest's JSON are a guest's texts too, once its escapes are read. (Depth is bounded
 /// by the parser, and a string that is cut here makes the entry too large.)
-fn shown_json(value: Value, show: &Show<'_>) -> Value {
-    let shown = |text: &str| String::from(show(text, DETAILS_BYTES).0);
+fn sanitize_json(value: Value, sanitize: &Sanitize<'_>) -> Value {
+    let shown = |text: &str| String::from(sanitize(text, DETAILS_BYTES).0);
     match value {
         Value::String(text) => Value::String(shown(&text)),
         Value::Array(items) => items
             .into_iter()
-            .map(|item| shown_json(item, show))
+            .map(|item| sanitize_json(item, sanitize))
             .collect(),
         Value::Object(map) => map
             .into_iter()
-            .map(|(key, value)| (shown(&key), shown_json(value, show)))
+            .map(|(key, value)| (shown(&key), sanitize_json(value, sanitize)))
             .collect(),
         other => other,
     }

@@ -18,10 +18,10 @@ pub trait VersionMetrics: Send + Sync {
     /// # Errors
     ///
     /// This version uses the metric otherwise, or the check has too many series.
-    fn take(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), NotTaken>;
+    fn record(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), SampleError>;
 
     /// The version serves from here on: it is shown in the place of the one before it.
-    fn serve(self: Arc<Self>);
+    fn activate(self: Arc<Self>);
 }
 
 /// One call of a guest, held to the contract.
@@ -33,12 +33,12 @@ pub struct Sample<'a> {
     /// Label names, as the metric's, and values of at most 128 bytes; in the order of the names.
     pub labels: Vec<(String, Text)>,
     /// The number.
-    pub reading: Reading<'a>,
+    pub update: MetricUpdate<'a>,
 }
 
 /// What is to be done with a number, which is finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Reading<'a> {
+pub enum MetricUpdate<'a> {
     /// Add it, which is not negative, to a counter.
     Add(f64),
     /// Set a gauge to it.
@@ -54,7 +54,7 @@ pub enum Reading<'a> {
 
 /// A sample was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
+pub enum SampleError {
     /// The metric is used otherwise; the text says how.
     #[error("{0}")]
     Conflict(String),

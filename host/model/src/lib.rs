@@ -19,15 +19,15 @@ mod status;
 mod text;
 
 pub use breaker::{Breaker, BreakerChange, LimitUse, MAX_STRETCH, OPEN_THRESHOLD};
-pub use detail::{Detail, DetailValue, Show};
-pub use guest_metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};
+pub use detail::{Detail, DetailValue, Sanitize};
+pub use guest_metrics::{GuestMetrics, MetricUpdate, Sample, SampleError, VersionMetrics};
 pub use guest_report::{ErrorTracker, GuestReport, PluginIdentity, Severity};
 pub use hysteresis::{Hysteresis, Thresholds};
 pub use limits::Limits;
 pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds};
 pub use name::{CheckName, Digest, InvalidName, PluginName};
 pub use outcome::{Outcome, OutcomeParts};
-pub use report::{Busy, Code, Refusal, RunError, RunReport, Usage};
+pub use report::{Activity, Code, Denial, RunError, RunReport, Usage};
 pub use root::Root;
 pub use secrets::Secrets;
 pub use status::{Status, verdict};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::detail::{DETAILS_BYTES, Show};
+use super::detail::{DETAILS_BYTES, Sanitize};
 use super::{Detail, DetailValue, Measurement, Status, Text};
 
 /// What a run found out: a status, one line for a person, details and measurements.
@@ -85,22 +85,22 @@ impl Outcome {
         self
     }
 
-    /// Holds what a guest gave to the bounds. Each text becomes a line by `show`, which leaves out what
+    /// Holds what a guest gave to the bounds. Each text becomes a line by `sanitize`, which leaves out what
     /// must not be shown.
-    pub fn shown(status: Status, parts: OutcomeParts, show: &Show<'_>) -> Self {
-        let mut outcome = Self::with_message(status, &parts.message, show);
+    pub fn sanitized(status: Status, parts: OutcomeParts, sanitize: &Sanitize<'_>) -> Self {
+        let mut outcome = Self::with_message(status, &parts.message, sanitize);
         outcome.was_cut(parts.details.len() > 16 * DETAILS, "details");
         let mut last = BTreeMap::new();
         for detail in parts.details.into_iter().take(16 * DETAILS) {
-            let (key, is_cut) = show(&detail.key, KEY_BYTES);
+            let (key, is_cut) = sanitize(&detail.key, KEY_BYTES);
             outcome.was_cut(is_cut, "details");
             last.insert(String::from(key), detail.value);
         }
         for (key, value) in last {
-            outcome.add_detail(key, value, show);
+            outcome.add_detail(key, value, sanitize);
         }
         for measurement in parts.measurements {
-            outcome.add_measurement(measurement, show);
+            outcome.add_measurement(measurement, sanitize);
         }
         outcome
     }
@@ -130,8 +130,8 @@ impl Outcome {
         &self.truncated
     }
 
-    fn with_message(status: Status, message: &str, show: &Show<'_>) -> Self {
-        let (message, is_cut) = show(message, MESSAGE_BYTES);
+    fn with_message(status: Status, message: &str, sanitize: &Sanitize<'_>) -> Self {
+        let (message, is_cut) = sanitize(message, MESSAGE_BYTES);
         let mut outcome = Self {
             status,
             message,
@@ -145,11 +145,11 @@ impl Outcome {
     }
 
     /// Adds an entry with a key that is a line already, if it fits.
-    fn add_detail(&mut self, key: String, value: DetailValue, show: &Show<'_>) {
+    fn add_detail(&mut self, key: String, value: DetailValue, sanitize: &Sanitize<'_>) {
         if let Some(replaced) = self.details.remove(&key) {
             self.details_bytes -= entry_bytes(&key, &replaced);
         }
-        let (value, is_cut) = value.shown(show);
+        let (value, is_cut) = value.sanitized(sanitize);
         let bytes = self.details_bytes + entry_bytes(&key, &value);
         let fits = self.details.len() < DETAILS && bytes <= DETAILS_BYTES;
         self.was_cut(is_cut || !fits, "details");
@@ -162,8 +162,8 @@ impl Outcome {
     /// Adds a valid measurement, if there is room. One whose name is there already is left out,
     /// because two would be one series with two values; so is one whose name or unit may not be shown,
     /// because no metric can carry it.
-    fn add_measurement(&mut self, measurement: Measurement, show: &Show<'_>) {
-        let is_shown = |word: &str| show(word, word.len()).0.as_str() == word;
+    fn add_measurement(&mut self, measurement: Measurement, sanitize: &Sanitize<'_>) {
+        let is_shown = |word: &str| sanitize(word, word.len()).0.as_str() == word;
         let is_kept = self.measurements.len() < MEASUREMENTS
             && measurement.is_valid()
             && is_shown(&measurement.name)
@@ -210,7 +210,7 @@ mod tests {
     }
 
     fn outcome(parts: OutcomeParts) -> Outcome {
-        Outcome::shown(Status::Healthy, parts, &Text::bounded)
+        Outcome::sanitized(Status::Healthy, parts, &Text::bounded)
     }
 
     fn json_bytes(outcome: &Outcome) -> usize {
@@ -350,7 +350,7 @@ mod tests {
             details,
             measurements: vec![count("good", 1)],
         };
-        let given = Outcome::shown(Status::Degraded, parts, &Text::bounded);
+        let given = Outcome::sanitized(Status::Degraded, parts, &Text::bounded);
         assert_eq!(built, given);
     }
 
@@ -406,7 +406,7 @@ mod tests {
                 count("fine", 1),
             ],
         };
-        let shown = Outcome::shown(Status::Healthy, parts, &masked);
+        let shown = Outcome::sanitized(Status::Healthy, parts, &masked);
         assert_eq!(shown.message().as_str(), "login [redacted]");
         assert_eq!(
             Value::Object(shown.details().clone()),
@@ -424,7 +424,7 @@ mod tests {
             details: vec![detail("deep", DetailValue::Json(document))],
             ..OutcomeParts::default()
         };
-        let shown = Outcome::shown(Status::Healthy, parts, &masked);
+        let shown = Outcome::sanitized(Status::Healthy, parts, &masked);
         let details = serde_json::to_string(shown.details()).unwrap();
         assert!(details.contains(r#""[redacted]""#), "{details}");
     }
@@ -441,7 +441,7 @@ mod tests {
             details,
             measurements: Vec::new(),
         };
-        let shown = Outcome::shown(Status::Healthy, parts, &masked);
+        let shown = Outcome::sanitized(Status::Healthy, parts, &masked);
         assert!(shown.message().as_str().len() <= MESSAGE_BYTES);
         assert!(shown.details().keys().all(|key| key.len() <= KEY_BYTES));
         let bytes = serde_json::to_string(shown.details()).unwrap().len();

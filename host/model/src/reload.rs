@@ -7,7 +7,7 @@ use crate::CheckName;
 /// What a look at files and configuration found, and what became of it. The answer to
 /// `POST /-/reload`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reload {
+pub struct ReloadReport {
     /// What became of the configuration.
     pub configuration: ConfigurationReload,
     /// The checks that the configuration changed.
@@ -40,7 +40,7 @@ pub enum ConfigurationState {
     /// It was taken over.
     Applied,
     /// It is wrong as a whole, and nothing changed.
-    Refused,
+    Rejected,
 }
 
 /// The checks that a configuration changed.
@@ -78,22 +78,22 @@ pub enum PluginOutcome {
     /// A new version serves.
     Loaded,
     /// The newest file was refused; the version before it serves on, if there is one.
-    Refused,
+    Rejected,
     /// Its file is gone, and so is it.
     Removed,
 }
 
-impl Reload {
+impl ReloadReport {
     /// Whether anything was refused.
-    pub fn has_refusals(&self) -> bool {
-        let refused = |plugin: &PluginReload| plugin.outcome == PluginOutcome::Refused;
-        self.configuration.state == ConfigurationState::Refused
+    pub fn has_rejections(&self) -> bool {
+        let refused = |plugin: &PluginReload| plugin.outcome == PluginOutcome::Rejected;
+        self.configuration.state == ConfigurationState::Rejected
             || self.plugins.iter().any(refused)
             || !self.problems.is_empty()
     }
 
     /// Whether nothing changed and nothing was refused.
-    pub fn is_nothing(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }

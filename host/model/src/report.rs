@@ -81,7 +81,7 @@ impl Code {
 
 /// What the guest was doing when its time was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Busy {
+pub enum Activity {
     /// It computed.
     Computing,
     /// It waited for a reply or a timer.
@@ -106,7 +106,7 @@ pub struct RunError {
     pub frames: Vec<Text>,
     /// What the guest was doing when its time was over, for a timeout. The message says it in words.
     #[serde(skip)]
-    pub busy: Option<Busy>,
+    pub activity: Option<Activity>,
 }
 
 impl RunError {
@@ -123,7 +123,7 @@ impl RunError {
             limit: None,
             asked: None,
             frames: Vec::new(),
-            busy: None,
+            activity: None,
         }
     }
 
@@ -137,7 +137,7 @@ impl RunError {
             | Code::Stack
             | Code::Output
             | Code::Resources => LimitUse::Exceeded,
-            Code::Timeout if self.busy == Some(Busy::Computing) => LimitUse::Exceeded,
+            Code::Timeout if self.activity == Some(Activity::Computing) => LimitUse::Exceeded,
             // Who waits for a slow dependency, or was refused something, has done nothing wrong.
             Code::Timeout | Code::Denied | Code::Load | Code::Panic => LimitUse::Within,
             Code::Host | Code::Full => LimitUse::Unknown,
@@ -147,7 +147,7 @@ impl RunError {
 
 /// Something that the check asked for and that no grant covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refusal {
+pub struct Denial {
     /// The kind of grant that was missing: `http`, `tcp`, `name`, …
     pub kind: &'static str,
     /// What was refused, and what the operator would have to write.
@@ -175,7 +175,7 @@ pub struct RunReport {
     /// What it used; zero for a native check.
     pub usage: Usage,
     /// What it was refused, each thing once.
-    pub refusals: Vec<Refusal>,
+    pub denials: Vec<Denial>,
     /// How often it was refused something, by the kind of grant that was missing.
     pub denied: Vec<(&'static str, u64)>,
     /// The tail of what the guest wrote to its standard output and error, line by line.
@@ -192,7 +192,7 @@ impl RunReport {
             error: None,
             elapsed,
             usage: Usage::default(),
-            refusals: Vec::new(),
+            denials: Vec::new(),
             denied: Vec::new(),
             output: Vec::new(),
             dropped_log_lines: 0,
@@ -245,9 +245,9 @@ mod tests {
 
     #[test]
     fn only_what_the_code_did_itself_exceeds_a_limit() {
-        let limit_use = |code, busy| {
+        let limit_use = |code, activity| {
             let error = RunError::new(code, "");
-            RunError { busy, ..error }.limit_use()
+            RunError { activity, ..error }.limit_use()
         };
         let exceeding = [
             Code::Trap,
@@ -266,13 +266,13 @@ mod tests {
                 code.as_str()
             );
         }
-        for (busy, expected) in [
-            (Some(Busy::Computing), LimitUse::Exceeded),
-            (Some(Busy::Waiting), LimitUse::Within),
+        for (activity, expected) in [
+            (Some(Activity::Computing), LimitUse::Exceeded),
+            (Some(Activity::Waiting), LimitUse::Within),
             // A native check: nobody knows.
             (None, LimitUse::Within),
         ] {
-            assert_eq!(limit_use(Code::Timeout, busy), expected, "{busy:?}");
+            assert_eq!(limit_use(Code::Timeout, activity), expected, "{activity:?}");
         }
         assert_eq!(limit_use(Code::Denied, None), LimitUse::Within);
         assert_eq!(limit_use(Code::Host, None), LimitUse::Unknown);

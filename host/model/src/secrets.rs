@@ -31,7 +31,7 @@ pub struct Secrets {
     /// What [`Secrets::with`] added; none of it is among the shared ones.
     own: Arc<Index>,
     /// Those of the configuration before, which texts may still have.
-    former: Arc<Index>,
+    retired: Arc<Index>,
 }
 
 /// The secrets by their beginnings.
@@ -72,7 +72,7 @@ impl Secrets {
 
     /// What was added to these, added to those of another configuration.
     #[must_use]
-    pub fn under(&self, shared: &Self) -> Self {
+    pub fn layered_on(&self, shared: &Self) -> Self {
         Self {
             own: Arc::clone(&self.own),
             ..shared.clone()
@@ -82,31 +82,31 @@ impl Secrets {
     /// These secrets, the shared ones of the configuration that they replace, and those that are
     /// `still_used` although they are no more in it.
     #[must_use]
-    pub fn after<'t>(
+    pub fn replacing<'t>(
         &self,
         replaced: &'t Self,
         still_used: impl IntoIterator<Item = &'t str>,
     ) -> Self {
-        let former = if self.is_same(replaced) {
-            Arc::clone(&replaced.former)
+        let retired = if self.is_equivalent(replaced) {
+            Arc::clone(&replaced.retired)
         } else {
-            let former = replaced.shared.texts().into_iter().chain(still_used);
-            Arc::new(Index::new(former))
+            let retired = replaced.shared.texts().into_iter().chain(still_used);
+            Arc::new(Index::new(retired))
         };
         Self {
-            former,
+            retired,
             ..self.clone()
         }
     }
 
     /// These secrets and the shared ones of `others` besides.
     #[must_use]
-    pub fn and(&self, others: &Self) -> Self {
+    pub fn with_shared_of(&self, others: &Self) -> Self {
         self.with(others.shared.texts())
     }
 
     /// Whether they were made of the same texts. What was added later is not looked at.
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub fn is_equivalent(&self, other: &Self) -> bool {
         self.shared.texts() == other.shared.texts()
     }
 
@@ -122,7 +122,7 @@ impl Secrets {
     }
 
     fn parts(&self) -> [&Index; 3] {
-        [&self.shared, &self.own, &self.former]
+        [&self.shared, &self.own, &self.retired]
     }
 
     /// What may be shown of `raw`: one clean line of at most `max_bytes` bytes without secrets. Where
@@ -183,7 +183,7 @@ impl Secrets {
     }
 
     /// Whether a text that is clean has a secret in it.
-    pub fn are_in(&self, clean: &str) -> bool {
+    pub fn occur_in(&self, clean: &str) -> bool {
         !self.is_empty() && !self.covered(clean).is_empty()
     }
 

@@ -176,7 +176,7 @@ impl Plugin {
     /// It is the version that serves from here on.
     pub fn serve(&self) {
         if let Some(metrics) = self.metrics() {
-            Arc::clone(metrics).serve();
+            Arc::clone(metrics).activate();
         }
     }
 }

@@ -16,7 +16,7 @@ use super::run_limits::RunLimits;
 use super::sandbox::Sandbox;
 use super::state::State;
 use super::threads::due_at;
-use vitals_model::{Busy, RunError, Usage};
+use vitals_model::{Activity, RunError, Usage};
 
 /// What a guest's answer cost, known however it ended.
 pub(super) struct Leftovers {
@@ -78,22 +78,22 @@ pub(super) async fn bounded<T>(
     };
     // Whoever waited for nearly all of the time, and computes a little at the end, has waited.
     let computed = deadline.saturating_duration_since(computing_since);
-    let busy = if computed > limits.timeout / 10 {
-        Busy::Computing
+    let activity = if computed > limits.timeout / 10 {
+        Activity::Computing
     } else {
-        Busy::Waiting
+        Activity::Waiting
     };
     match answer {
         Some(Ok(answer)) => Ok(answer),
-        Some(Err(error)) if error.is::<DeadlinePassed>() => Err(timeout(limits, busy)),
+        Some(Err(error)) if error.is::<DeadlinePassed>() => Err(timeout(limits, activity)),
         Some(Err(error)) => {
             let State {
                 output, journal, ..
             } = store.data();
             Err(classify(&error, limits, &output.lines(), journal.secrets()))
         }
-        None if interrupted.load(Ordering::Relaxed) => Err(timeout(limits, busy)),
-        None => Err(timeout(limits, Busy::Waiting)),
+        None if interrupted.load(Ordering::Relaxed) => Err(timeout(limits, activity)),
+        None => Err(timeout(limits, Activity::Waiting)),
     }
 }
 

@@ -11,7 +11,7 @@ use super::egress::KeptExceeded;
 use super::limiter::MemoryExceeded;
 use super::run_limits::RunLimits;
 use super::symbols::Symbols;
-use vitals_model::{Busy, Code, RunError, Secrets, Text};
+use vitals_model::{Activity, Code, RunError, Secrets, Text};
 
 /// The deadline of the run passed while the guest was computing.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -19,16 +19,16 @@ use vitals_model::{Busy, Code, RunError, Secrets, Text};
 pub(super) struct DeadlinePassed;
 
 /// The error of a run that ran out of time.
-pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
-    let doing = match busy {
-        Busy::Computing => "computing",
-        Busy::Waiting => "waiting for a reply or a timer",
+pub(super) fn timeout(limits: &RunLimits, activity: Activity) -> RunError {
+    let doing = match activity {
+        Activity::Computing => "computing",
+        Activity::Waiting => "waiting for a reply or a timer",
     };
     let limit = duration_text(limits.timeout);
     let message = format!("timed out after {limit} ({doing})");
     RunError {
         limit: Some(limit),
-        busy: Some(busy),
+        activity: Some(activity),
         ..RunError::new(Code::Timeout, &message)
     }
 }
@@ -52,7 +52,7 @@ pub(super) fn classify(
         };
     }
     if error.is::<DeadlinePassed>() {
-        return timeout(limits, Busy::Computing);
+        return timeout(limits, Activity::Computing);
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         let message = format!("the plugin ended itself with exit status {}", exit.0);
@@ -124,7 +124,7 @@ fn trapped(
                 ..error
             }
         }
-        Trap::Interrupt => timeout(limits, Busy::Computing),
+        Trap::Interrupt => timeout(limits, Activity::Computing),
         _ => {
             let message = with_panic(&format!("trapped: {trap}"), output);
             RunError {

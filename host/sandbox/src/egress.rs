@@ -104,7 +104,7 @@ impl Egress {
     }
 
     /// What was refused so far, each thing once, at most 16 of them, without `secrets`.
-    pub(super) fn refusals(&self, secrets: &Secrets) -> Vec<vitals_model::Refusal> {
+    pub(super) fn refusals(&self, secrets: &Secrets) -> Vec<vitals_model::Denial> {
         let trail = self.trail();
         trail
             .refusals

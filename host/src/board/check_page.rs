@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::fragment::{Fragment, seconds};
 use super::posting::{CheckFacts, CheckResult, PluginFacts};
-use crate::check::{Measurement, Refusal, Status, Text};
+use crate::check::{Denial, Measurement, Status, Text};
 
 /// `GET /health/checks/{name}`.
 #[derive(Serialize)]
@@ -93,7 +93,7 @@ struct OpenResult<'a> {
     message: &'a Text,
     measurements: &'a [Measurement],
     truncated: &'a [&'static str],
-    refusals: &'a [Refusal],
+    denials: &'a [Denial],
     output: &'a [Text],
     dropped_log_lines: u32,
 }
@@ -105,7 +105,7 @@ impl<'a> ResultPage<'a> {
             message: report.outcome.message(),
             measurements: report.outcome.measurements(),
             truncated: report.outcome.truncated(),
-            refusals: &report.refusals,
+            denials: &report.denials,
             output: &report.output,
             dropped_log_lines: report.dropped_log_lines,
         };

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::check::{Busy, Code, Outcome, RunError, RunReport, Status, Thresholds};
+use crate::check::{Activity, Code, Outcome, RunError, RunReport, Status, Thresholds};
 
 /// A check that takes a while, and counts itself.
 struct Sleeper {
@@ -259,10 +259,10 @@ fn ended_by(code: Code) -> RunReport {
     RunReport::failed(RunError::new(code, "ended"), Duration::ZERO)
 }
 
-fn timed_out(busy: Busy) -> RunReport {
+fn timed_out(activity: Activity) -> RunReport {
     let error = RunError::new(Code::Timeout, "too long");
-    let busy = Some(busy);
-    RunReport::failed(RunError { busy, ..error }, Duration::ZERO)
+    let activity = Some(activity);
+    RunReport::failed(RunError { activity, ..error }, Duration::ZERO)
 }
 
 const BRIEF: Duration = Duration::from_millis(30);

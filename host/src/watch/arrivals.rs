@@ -198,7 +198,7 @@ impl Watcher {
         self.needs_reconciling |= recorded != Recorded::Unchanged;
         let outcome = match recorded {
             Recorded::Loaded(_) => PluginOutcome::Loaded,
-            Recorded::Failed => PluginOutcome::Refused,
+            Recorded::Failed => PluginOutcome::Rejected,
             Recorded::Unchanged => return,
         };
         if let Some(entry) = self.catalog.entry(&wanted.name) {
@@ -211,7 +211,7 @@ impl Watcher {
     pub(super) fn refused(&self, name: &PluginName) -> Option<PluginReload> {
         let entry = self.catalog.entry(name)?;
         entry.error()?;
-        Some(reload_of(name, entry, PluginOutcome::Refused))
+        Some(reload_of(name, entry, PluginOutcome::Rejected))
     }
 }
 

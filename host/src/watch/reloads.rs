@@ -7,7 +7,8 @@ use tokio::sync::oneshot;
 
 use crate::check::{CheckName, PluginName};
 use crate::reload::{
-    CheckChanges, ConfigurationReload, ConfigurationState, PluginOutcome, PluginReload, Reload,
+    CheckChanges, ConfigurationReload, ConfigurationState, PluginOutcome, PluginReload,
+    ReloadReport,
 };
 
 /// The reloads that are not over yet.
@@ -15,23 +16,23 @@ use crate::reload::{
 pub(super) struct Reloads(Vec<Pending>);
 
 struct Pending {
-    answer: oneshot::Sender<Reload>,
+    answer: oneshot::Sender<ReloadReport>,
     /// When it is answered at the latest.
     until: Instant,
     /// The plugins that were being loaded when it was asked for, and are still.
     waits_for: BTreeSet<PluginName>,
-    found: Reload,
+    found: ReloadReport,
     plugins: BTreeMap<String, PluginReload>,
 }
 
 impl Reloads {
     /// Begins to gather for somebody who asked.
-    pub(super) fn begin(&mut self, answer: oneshot::Sender<Reload>) {
+    pub(super) fn begin(&mut self, answer: oneshot::Sender<ReloadReport>) {
         self.0.push(Pending {
             answer,
             until: Instant::now() + LONGEST,
             waits_for: BTreeSet::new(),
-            found: Reload::default(),
+            found: ReloadReport::default(),
             plugins: BTreeMap::new(),
         });
     }
@@ -70,7 +71,7 @@ impl Reloads {
     pub(super) fn refused(&mut self, errors: &[String]) {
         for pending in &mut self.0 {
             let configuration = &mut pending.found.configuration;
-            configuration.state = ConfigurationState::Refused;
+            configuration.state = ConfigurationState::Rejected;
             configuration.errors = errors.to_vec();
         }
     }
@@ -179,6 +180,6 @@ mod tests {
         reloads.wait_only_for(|name| name.as_str() == "b");
         reloads.done(&"b".parse().unwrap(), None);
         reloads.answer(Instant::now());
-        assert!(answered.try_recv().unwrap().is_nothing());
+        assert!(answered.try_recv().unwrap().is_empty());
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use reqwest::Method;
 use vitals_host::check::{CheckName, Text};
-use vitals_host::reload::{ConfigurationState, PluginOutcome, PluginReload, Reload};
+use vitals_host::reload::{ConfigurationState, PluginOutcome, PluginReload, ReloadReport};
 
 use super::format::Format;
 use super::output::{complain, print};
@@ -29,7 +29,7 @@ pub(crate) struct ReloadNow {
 impl ReloadNow {
     pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
         match self.ask(file).await {
-            Ok(reload) if reload.has_refusals() => ExitCode::from(REFUSED),
+            Ok(reload) if reload.has_rejections() => ExitCode::from(REFUSED),
             Ok(_) => ExitCode::SUCCESS,
             Err(why) => {
                 complain(&why);
@@ -38,7 +38,7 @@ impl ReloadNow {
         }
     }
 
-    async fn ask(self, file: Option<PathBuf>) -> Result<Reload, String> {
+    async fn ask(self, file: Option<PathBuf>) -> Result<ReloadReport, String> {
         let door = self.host.find(file)?;
         let parameters: Vec<_> = self
             .accept_grants
@@ -49,7 +49,7 @@ impl ReloadNow {
         let answer = door
             .ask(Method::POST, "-/reload", &parameters, None)
             .await?;
-        let reload: Reload = serde_json::from_value(answer.clone()).map_err(|error| {
+        let reload: ReloadReport = serde_json::from_value(answer.clone()).map_err(|error| {
             format!(
                 "the host has reloaded, and this version can't read what it answered: {error}; is \
                  it of another version?"
@@ -57,7 +57,7 @@ impl ReloadNow {
         })?;
         print(&match self.format {
             Format::Json => format!("{answer:#}"),
-            Format::Text if reload.is_nothing() => NOTHING.into(),
+            Format::Text if reload.is_empty() => NOTHING.into(),
             Format::Text => lines(&reload).join("\n"),
         });
         Ok(reload)
@@ -65,7 +65,7 @@ impl ReloadNow {
 }
 
 /// What changed and what was refused, on one line.
-pub(super) fn summary(reload: &Reload) -> String {
+pub(super) fn summary(reload: &ReloadReport) -> String {
     let mut lines = lines(reload);
     let more = lines.len().saturating_sub(SUMMARY_LINES);
     lines.truncate(SUMMARY_LINES);
@@ -77,8 +77,8 @@ pub(super) fn summary(reload: &Reload) -> String {
 }
 
 /// One line for each change and each refusal.
-fn lines(reload: &Reload) -> Vec<String> {
-    let Reload {
+fn lines(reload: &ReloadReport) -> Vec<String> {
+    let ReloadReport {
         configuration,
         checks,
         plugins,
@@ -88,7 +88,7 @@ fn lines(reload: &Reload) -> Vec<String> {
     match configuration.state {
         ConfigurationState::Unchanged => {}
         ConfigurationState::Applied => lines.push("configuration: taken over".to_owned()),
-        ConfigurationState::Refused => {
+        ConfigurationState::Rejected => {
             lines.push("configuration: refused, the one before it still holds".to_owned());
         }
     }
@@ -131,12 +131,12 @@ fn plugin(plugin: &PluginReload) -> String {
         PluginOutcome::Loaded => {
             format!("plugin {name}: loaded, {version}, generation {generation}, sha256 {digest}")
         }
-        PluginOutcome::Refused if is_served => {
+        PluginOutcome::Rejected if is_served => {
             format!(
                 "plugin {name}: refused, and generation {generation} ({version}) serves on: {why}"
             )
         }
-        PluginOutcome::Refused => format!("plugin {name}: refused, and there is no other: {why}"),
+        PluginOutcome::Rejected => format!("plugin {name}: refused, and there is no other: {why}"),
         PluginOutcome::Removed => format!("plugin {name}: gone"),
     }
 }
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn each_change_and_each_refusal_has_a_line() {
         let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
-        let reload = Reload {
+        let reload = ReloadReport {
             configuration: ConfigurationReload {
                 state: ConfigurationState::Applied,
                 errors: vec![],
@@ -182,13 +182,13 @@ mod tests {
                 plugin("http", PluginOutcome::Loaded),
                 PluginReload {
                     error: Some("it is\na \u{1b}[31mmodule".into()),
-                    ..plugin("tcp", PluginOutcome::Refused)
+                    ..plugin("tcp", PluginOutcome::Rejected)
                 },
                 PluginReload {
                     version: None,
                     digest: None,
                     error: Some("it is empty".into()),
-                    ..plugin("redis", PluginOutcome::Refused)
+                    ..plugin("redis", PluginOutcome::Rejected)
                 },
                 plugin("udp", PluginOutcome::Removed),
             ],
@@ -213,13 +213,13 @@ mod tests {
 
     #[test]
     fn a_refused_configuration_says_what_is_wrong_with_it() {
-        let reload = Reload {
+        let reload = ReloadReport {
             configuration: ConfigurationReload {
-                state: ConfigurationState::Refused,
+                state: ConfigurationState::Rejected,
                 errors: vec!["vitals.toml:3: `serve` is no key".into()],
                 restart_needed: vec![],
             },
-            ..Reload::default()
+            ..ReloadReport::default()
         };
         let expected = [
             "configuration: refused, the one before it still holds",
@@ -230,12 +230,12 @@ mod tests {
 
     #[test]
     fn a_line_of_the_log_has_an_end() {
-        assert_eq!(summary(&Reload::default()), "nothing has changed");
-        let reload = Reload {
+        assert_eq!(summary(&ReloadReport::default()), "nothing has changed");
+        let reload = ReloadReport {
             problems: (0..1000)
                 .map(|number| format!("problem {number}"))
                 .collect(),
-            ..Reload::default()
+            ..ReloadReport::default()
         };
         let summary = summary(&reload);
         assert!(summary.ends_with("problem 19; and 980 more"), "{summary}");

@@ -83,8 +83,8 @@ pub(super) fn text(name: &str, report: &RunReport) -> String {
     if !outcome.truncated().is_empty() {
         let _ = write!(lines, "\n  cut off: {}", outcome.truncated().join(", "));
     }
-    for refusal in &report.refusals {
-        let _ = write!(lines, "\n  {}", refusal.message);
+    for denial in &report.denials {
+        let _ = write!(lines, "\n  {}", denial.message);
     }
     for line in &report.output {
         let _ = write!(lines, "\n  | {line}");
@@ -103,7 +103,7 @@ pub(super) fn json(name: &str, report: &RunReport) -> Value {
         "measurements": outcome.measurements(),
         "truncated": outcome.truncated(),
         "error": report.error,
-        "refusals": report.refusals,
+        "denials": report.denials,
         "output": report.output,
         "fuel": report.usage.fuel,
         "memory_peak_bytes": report.usage.memory_peak_bytes,

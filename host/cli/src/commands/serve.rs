@@ -199,7 +199,7 @@ impl Hangups {
             };
             supervisor.ready().await;
             let what = reload::summary(&found);
-            if found.has_refusals() {
+            if found.has_rejections() {
                 tracing::warn!(found = what, "SIGHUP: reloaded, not all was taken over");
             } else {
                 tracing::info!(found = what, "SIGHUP: reloaded");

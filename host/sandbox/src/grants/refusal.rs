@@ -76,7 +76,7 @@ impl Refusal {
     }
 
     /// The refusal as the result of `check` shows it, without `secrets`.
-    pub(crate) fn shown(&self, check: &CheckName, secrets: &Secrets) -> vitals_model::Refusal {
+    pub(crate) fn shown(&self, check: &CheckName, secrets: &Secrets) -> vitals_model::Denial {
         let Self {
             kind,
             what,
@@ -105,7 +105,7 @@ impl Refusal {
             format!("add it to `allow.{key}` of check `{check}`{or}")
         };
         let message = format_args!("denied: {kind} {what}{through} ({remedy})");
-        vitals_model::Refusal {
+        vitals_model::Denial {
             kind: kind.as_str(),
             message: Text::display(message, MESSAGE_BYTES),
         }

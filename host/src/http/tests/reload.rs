@@ -11,7 +11,7 @@ use super::guarded;
 use super::rig::Rig;
 use crate::check::CheckName;
 use crate::config::Server;
-use crate::reload::Reload;
+use crate::reload::ReloadReport;
 use crate::watch::Command;
 
 #[tokio::test]
@@ -27,9 +27,9 @@ async fn a_reload_is_asked_for_and_waited_for() {
     };
     let accepted: Vec<_> = accepted.iter().map(CheckName::as_str).collect();
     assert_eq!(accepted, ["module:billing", "orders-db"]);
-    let refused = Reload {
+    let refused = ReloadReport {
         problems: vec!["out of cheese".into()],
-        ..Reload::default()
+        ..ReloadReport::default()
     };
     answer.send(refused).unwrap();
     let expected = r#"{"configuration":{"state":"unchanged","errors":[],"restart_needed":[]},"checks":{"added":[],"changed":[],"removed":[]},"plugins":[],"problems":["out of cheese"]}"#;

@@ -41,14 +41,14 @@ async fn a_good_run_closes_the_breaker() {
 #[tokio::test]
 async fn slow_dependencies_bad_results_and_the_hosts_own_trouble_open_no_breaker() {
     for make in [
-        (|_| timed_out(Busy::Waiting)) as fn(usize) -> RunReport,
+        (|_| timed_out(Activity::Waiting)) as fn(usize) -> RunReport,
         |_| RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO),
         |_| ended_by(Code::Denied),
         |_| ended_by(Code::Host),
         // Never three in a row.
         |number| match number % 3 {
-            2 => timed_out(Busy::Waiting),
-            _ => timed_out(Busy::Computing),
+            2 => timed_out(Activity::Waiting),
+            _ => timed_out(Activity::Computing),
         },
     ] {
         let (schedule, mut finished, _) = schedule(8);
@@ -64,7 +64,11 @@ async fn slow_dependencies_bad_results_and_the_hosts_own_trouble_open_no_breaker
 async fn a_new_job_closes_the_breaker_and_runs_at_once() {
     let (schedule, mut finished, _) = schedule(8);
     let interval = Duration::from_millis(300);
-    schedule.upsert(job("a", interval, scripted(|_| timed_out(Busy::Computing))));
+    schedule.upsert(job(
+        "a",
+        interval,
+        scripted(|_| timed_out(Activity::Computing)),
+    ));
     let open = loop {
         let run = finished.recv().await.unwrap();
         if run.breaker.stretch() == 8 {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use vitals_host::check::{Busy, Code, LimitUse, RunError};
+use vitals_host::check::{Activity, Code, LimitUse, RunError};
 use vitals_host::config::{VARIABLES, json_schema, need_restart};
 use vitals_host::metrics::FAMILIES;
 use vitals_tests::{TestHost, Vitals, guests};
@@ -232,11 +232,11 @@ fn codes() -> String {
 
 /// Whether a run that ended so counts for the breaker.
 fn breaks(code: Code) -> &'static str {
-    let limit_use = |busy| {
+    let limit_use = |activity| {
         let error = RunError::new(code, "");
-        RunError { busy, ..error }.limit_use()
+        RunError { activity, ..error }.limit_use()
     };
-    match (limit_use(None), limit_use(Some(Busy::Computing))) {
+    match (limit_use(None), limit_use(Some(Activity::Computing))) {
         (LimitUse::Exceeded, _) => "yes",
         (_, LimitUse::Exceeded) => "where the guest was computing",
         (LimitUse::Within, _) => "as a good run",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vitals_host::check::{Busy, Code, LimitUse, RunError};
+use vitals_host::check::{Activity, Code, LimitUse, RunError};
 
 use super::shipped::Rules;
 use crate::docs::markdown::Part;
@@ -53,7 +53,7 @@ fn the_limits_of_the_rules_are_those_that_the_breaker_counts() {
         .collect();
     let exceeds_limit = |code: &Code| {
         let error = RunError {
-            busy: Some(Busy::Computing),
+            activity: Some(Activity::Computing),
             ..RunError::new(*code, "")
         };
         error.limit_use() == LimitUse::Exceeded
