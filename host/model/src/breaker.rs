@@ -1,40 +1,42 @@
-//! The breaker: a check whose own code keeps breaking its limits runs less often.
+//! The breaker: makes a check run less often while its own code keeps exceeding its limits.
 //!
-//! A pure value: what the last runs were in, by how much the interval is stretched out.
+//! A pure value. It takes the limit use of each run and returns a factor for the interval. It does not
+//! know the schedule.
 
 use std::time::Duration;
 
-/// What a run says of the check's own code.
+/// Whether the check's own code kept within its limits during a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitUse {
-    /// The code did its work, whatever it found; or it waited for somebody else.
+    /// The code returned a result, whatever its status, or it waited for something outside.
     Within,
-    /// A limit had to end the code, or it broke down by itself.
+    /// A limit ended the run, or the code trapped or exited.
     Exceeded,
-    /// The host's own trouble: nothing is said.
+    /// The host failed, so the run says nothing about the check's code.
     Unknown,
 }
 
-/// Follows the runs of one check and says by how much its interval is stretched.
+/// Counts limit violations of one check and stretches its interval.
 ///
-/// [`OPEN_THRESHOLD`] foul runs in a row open it; each further one doubles the interval, up to
-/// [`MAX_STRETCH`] times. The first fair run closes it. A run that says nothing changes nothing.
+/// [`OPEN_THRESHOLD`] violations in a row open the breaker. Each further violation doubles the interval,
+/// up to [`MAX_STRETCH`] times its length. The first run within its limits closes the breaker. A run
+/// whose limit use is unknown changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
     violations: u32,
 }
 
-/// How a run turned a breaker.
+/// A change of a breaker's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerChange {
-    /// It was closed, and is open now.
+    /// The breaker was closed and is now open.
     Opened,
-    /// It was open, and is closed now.
+    /// The breaker was open and is now closed.
     Closed,
 }
 
 impl Breaker {
-    /// Takes in a run; answers how it turned the breaker, if it did.
+    /// Counts a run and returns the change of state that it caused, if any.
     pub fn observe(&mut self, limit_use: LimitUse) -> Option<BreakerChange> {
         let before = self.is_open();
         match limit_use {
@@ -54,12 +56,13 @@ impl Breaker {
         self.violations >= OPEN_THRESHOLD
     }
 
-    /// Exceeded runs in a row, up to the last one.
+    /// The number of consecutive violations up to the last run.
     pub fn violations(self) -> u32 {
         self.violations
     }
 
-    /// How many intervals lie between two runs: 1 while it is closed, at most [`MAX_STRETCH`].
+    /// The factor by which the interval is stretched: 1 while the breaker is closed, at most
+    /// [`MAX_STRETCH`].
     pub fn stretch(self) -> u32 {
         match self.violations.checked_sub(OPEN_THRESHOLD) {
             None => 1,
@@ -69,15 +72,15 @@ impl Breaker {
         }
     }
 
-    /// The interval in force where the configuration has `interval`.
+    /// The effective interval for the configured `interval`.
     pub fn stretched(self, interval: Duration) -> Duration {
         interval.saturating_mul(self.stretch())
     }
 }
 
-/// So many foul runs in a row open a breaker.
+/// The number of consecutive violations that opens a breaker.
 pub const OPEN_THRESHOLD: u32 = 3;
-/// No interval is stretched to more than so many times.
+/// The largest factor by which an interval is stretched.
 pub const MAX_STRETCH: u32 = 10;
 
 #[cfg(test)]
@@ -96,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_third_violation_in_a_row_opens_it_and_each_further_one_doubles_the_interval() {
+    fn the_third_violation_opens_the_breaker_and_each_further_one_doubles_the_interval() {
         let stretch = |runs| after(&[Exceeded].repeat(runs)).stretch();
         let stretches: Vec<_> = (0..9).map(stretch).collect();
         assert_eq!(stretches, [1, 1, 1, 2, 4, 8, 10, 10, 10]);
@@ -105,24 +108,24 @@ mod tests {
     }
 
     #[test]
-    fn a_run_within_its_limits_between_them_begins_the_row_anew() {
+    fn a_run_within_its_limits_resets_the_count() {
         assert!(!after(&[Exceeded, Exceeded, Within, Exceeded, Exceeded]).is_open());
         assert!(after(&[Exceeded, Exceeded, Within, Exceeded, Exceeded, Exceeded]).is_open());
     }
 
     #[test]
-    fn it_says_when_it_turns_and_only_then() {
+    fn observe_reports_each_change_of_state_once() {
         let mut breaker = Breaker::default();
         let runs = [
             Exceeded, Exceeded, Exceeded, Exceeded, Unknown, Within, Within,
         ];
-        let turns = runs.map(|run| breaker.observe(run));
+        let changes = runs.map(|run| breaker.observe(run));
         let (opened, closed) = (Some(BreakerChange::Opened), Some(BreakerChange::Closed));
-        assert_eq!(turns, [None, None, opened, None, None, closed, None]);
+        assert_eq!(changes, [None, None, opened, None, None, closed, None]);
     }
 
     #[test]
-    fn it_counts_for_ever_without_overflow() {
+    fn the_count_of_violations_saturates() {
         let mut breaker = Breaker {
             violations: u32::MAX,
         };
@@ -132,14 +135,14 @@ mod tests {
     }
 
     fn runs() -> impl Strategy<Value = Vec<LimitUse>> {
-        // Mostly foul, so that breakers open.
+        // Mostly violations, so that breakers open.
         let limit_use = prop_oneof![6 => Just(Exceeded), 1 => Just(Within), 1 => Just(Unknown)];
         prop::collection::vec(limit_use, 0..60)
     }
 
     proptest! {
         #[test]
-        fn never_more_often_than_the_interval_and_never_less_than_a_tenth(
+        fn the_effective_interval_is_one_to_ten_times_the_configured_one(
             runs in runs(), millis in 1_u64..86_400_000,
         ) {
             let interval = Duration::from_millis(millis);
@@ -148,22 +151,22 @@ mod tests {
         }
 
         #[test]
-        fn a_run_within_its_limits_closes_it_whatever_was_before(mut runs in runs()) {
+        fn a_run_within_its_limits_closes_the_breaker(mut runs in runs()) {
             runs.push(Within);
             prop_assert_eq!(after(&runs), Breaker::default());
         }
 
         #[test]
-        fn a_run_that_says_nothing_changes_nothing_wherever_it_stands(runs in runs()) {
-            let told: Vec<_> = runs.iter().copied().filter(|&run| run != Unknown).collect();
-            prop_assert_eq!(after(&runs), after(&told));
+        fn a_run_of_unknown_limit_use_changes_nothing(runs in runs()) {
+            let known: Vec<_> = runs.iter().copied().filter(|&run| run != Unknown).collect();
+            prop_assert_eq!(after(&runs), after(&known));
         }
 
         #[test]
-        fn it_is_open_exactly_while_the_last_three_that_say_anything_are_foul(runs in runs()) {
-            let told: Vec<_> = runs.iter().filter(|&&run| run != Unknown).collect();
-            let foul = told.iter().rev().take_while(|&&&run| run == Exceeded).count();
-            prop_assert_eq!(after(&runs).is_open(), foul >= 3);
+        fn it_is_open_while_the_last_three_known_runs_are_violations(runs in runs()) {
+            let known: Vec<_> = runs.iter().filter(|&&run| run != Unknown).collect();
+            let violations = known.iter().rev().take_while(|&&&run| run == Exceeded).count();
+            prop_assert_eq!(after(&runs).is_open(), violations >= 3);
         }
 
         #[test]

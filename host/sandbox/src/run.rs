@@ -189,7 +189,7 @@ fn report(answer: Result<CheckAnswer, RunError>, left: Leftovers, secrets: &Secr
         && report.outcome.status() != Status::Healthy
         && let Some(refusal) = report.denials.first()
     {
-        report.error = Some(RunError::of(Code::Denied, refusal.message.clone()));
+        report.error = Some(RunError::with_text(Code::Denied, refusal.message.clone()));
     }
     report
 }

@@ -18,9 +18,9 @@ fn what_can_not_be_written_is_refused_and_says_what_to_do() {
     for (arguments, expected) in [
         (
             &["My Check"][..],
-            "`My Check` is no name of a plugin: write 1 to 64 of a-z, 0-9",
+            "`My Check` is not a valid plugin name: use 1 to 64 characters of a-z, 0-9",
         ),
-        (&["../check"], "`../check` is no name of a plugin"),
+        (&["../check"], "`../check` is not a valid plugin name"),
         (&["1st"], "a check begins with a letter"),
         (&["a.b", "--lang", "js"], "nothing but a-z, 0-9 and -"),
         (&["a_b", "--lang", "python"], "nothing but a-z, 0-9 and -"),
