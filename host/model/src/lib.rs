@@ -1,6 +1,6 @@
 //! The values of health checks: names, statuses, outcomes, and the verdict over many checks.
 //!
-//! Nothing here does I/O or knows how a check is run; every other crate of the host may use it.
+//! This crate does no I/O and does not know how a check is run. Every other crate of the host may use it.
 
 mod breaker;
 mod detail;
@@ -24,7 +24,7 @@ pub use guest_metrics::{GuestMetrics, MetricUpdate, Sample, SampleError, Version
 pub use guest_report::{ErrorTracker, GuestReport, PluginIdentity, Severity};
 pub use hysteresis::{Hysteresis, Thresholds};
 pub use limits::Limits;
-pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds};
+pub use measurement::{Measurement, bytes, count, ratio, seconds};
 pub use name::{CheckName, Digest, InvalidName, PluginName};
 pub use outcome::{Outcome, OutcomeParts};
 pub use report::{Activity, Code, Denial, RunError, RunReport, Usage};
@@ -32,3 +32,4 @@ pub use root::Root;
 pub use secrets::Secrets;
 pub use status::{Status, verdict};
 pub use text::{Text, shown_path};
+pub use vitals_values::{Bound, Quantity};

@@ -54,7 +54,7 @@ fn lines_with(words: &[&str], rooms: &[&str]) -> Vec<String> {
 /// The crates below `host/`, and which of the others each may depend on.
 const CRATES: &[(&str, &str, &[&str])] = &[
     ("host/values", "vitals-values", &[]),
-    ("host/model", "vitals-model", &[]),
+    ("host/model", "vitals-model", &["vitals-values"]),
     ("host/io", "vitals-io", &["vitals-model"]),
     (
         "host/config",
