@@ -17,6 +17,10 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory).expect("a directory") {
             let path = entry.expect("an entry").path();
+            // A link leads to a file of another crate.
+            if path.is_symlink() {
+                continue;
+            }
             if path.is_dir() {
                 directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
