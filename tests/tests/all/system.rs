@@ -152,8 +152,8 @@ fn what_is_granted_and_wanted_is_said_on_the_command_line() {
     };
     let ended = with_both(Vitals::new(["validate"]).config(WRITTEN));
     for line in [
-        "facts: ok, may reach system disk:/srv, system memory, system load",
-        "files: ok, may reach file /etc/hostname, file /var/backups",
+        "facts: valid, may reach system disk:/srv, system memory, system load",
+        "files: valid, may reach file /etc/hostname, file /var/backups",
     ] {
         assert!(ended.stdout.contains(line), "{}", ended.stdout);
     }

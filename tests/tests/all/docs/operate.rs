@@ -246,22 +246,23 @@ fn breaks(code: Code) -> &'static str {
 
 fn commands() -> String {
     let help = Vitals::new(["--help"]).run().stdout;
-    let (_, verbs) = help.split_once("Commands:\n").expect("a list of verbs");
-    let verbs = verbs.lines().take_while(|line| !line.is_empty());
-    let rows: Vec<_> = verbs
+    let (_, commands) = help.split_once("Commands:\n").expect("a list of commands");
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let rows: Vec<_> = commands
         .filter_map(|line| line.trim().split_once(' '))
-        .filter(|(verb, _)| *verb != "help")
-        .map(|(verb, about)| {
-            let about = about.trim();
-            let (does, status) = about.split_once(". Exit status: ").unwrap_or((about, ""));
+        .filter(|(command, _)| *command != "help")
+        .map(|(command, about)| {
+            let help = Vitals::new([command, "--help"]).run().stdout;
+            let (_, status) = help.split_once("Exit status: ").expect("exit statuses");
+            let status = status.lines().next().unwrap_or_default();
             vec![
-                format!("`vitals {verb}`"),
-                does.to_owned(),
-                status.to_owned(),
+                format!("`vitals {command}`"),
+                about.trim().to_owned(),
+                status.trim_end_matches('.').to_owned(),
             ]
         })
         .collect();
-    table(&["command", "does", "exit status"], &rows)
+    table(&["command", "description", "exit status"], &rows)
 }
 
 /// The page with each of its generated parts made anew.
