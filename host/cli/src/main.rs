@@ -3,6 +3,7 @@
 //! The commands are in `commands`, and the host is in the library. This file knows neither.
 
 mod commands;
+mod telemetry;
 
 use std::process::ExitCode;
 
