@@ -179,7 +179,7 @@ fn raise_descriptor_limit() {
 fn supervisor(supervision: &Supervision) -> Supervisor {
     Supervisor::new(supervision).unwrap_or_else(|error| {
         let error = error.to_string();
-        tracing::warn!(error, "service manager cannot be notified");
+        tracing::warn!(error, "cannot notify the service manager");
         Supervisor::default()
     })
 }

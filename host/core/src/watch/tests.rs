@@ -14,7 +14,7 @@ use crate::events::{Events, Sink};
 use crate::publisher::Publisher;
 use crate::schedule::{Results, Schedule};
 use vitals_config::{Config, Environment};
-use vitals_model::reload::{PluginOutcome, Reload};
+use vitals_model::reload::{PluginOutcome, ReloadReport};
 use vitals_sandbox::{Sandbox, SandboxOptions};
 
 /// A watcher of empty directories, on the runtime of the test.
