@@ -8,11 +8,22 @@ use super::Text;
 
 /// One entry of a result's diagnostic data.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Detail {
     /// The key. It is cut to 128 bytes.
     pub key: String,
     /// The value.
     pub value: DetailValue,
+}
+
+impl Detail {
+    /// Makes a detail. Key and value are not checked.
+    pub fn new(key: impl Into<String>, value: DetailValue) -> Self {
+        Self {
+            key: key.into(),
+            value,
+        }
+    }
 }
 
 /// The value of a detail.

@@ -29,6 +29,7 @@ pub trait VersionMetrics: Send + Sync {
 }
 
 /// One metric update by a guest, checked against the contract.
+#[non_exhaustive]
 pub struct Sample<'a> {
     /// The metric's name: a letter, then at most 63 of `a-z`, `0-9` and `_`.
     pub name: &'a str,
@@ -39,6 +40,23 @@ pub struct Sample<'a> {
     pub labels: Vec<(String, Text)>,
     /// What to do with the metric.
     pub update: MetricUpdate<'a>,
+}
+
+impl<'a> Sample<'a> {
+    /// Makes a sample that has been checked against the contract.
+    pub fn new(
+        name: &'a str,
+        help: &'a dyn Fn() -> Text,
+        labels: Vec<(String, Text)>,
+        update: MetricUpdate<'a>,
+    ) -> Self {
+        Self {
+            name,
+            help,
+            labels,
+            update,
+        }
+    }
 }
 
 /// An operation on a metric. All numbers are finite.
@@ -60,6 +78,7 @@ pub enum MetricUpdate<'a> {
 
 /// Why a sample was not recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SampleError {
     /// The metric exists with another type or other labels, which the text names.
     #[error("{0}")]

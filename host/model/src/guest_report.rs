@@ -12,6 +12,7 @@ pub trait ErrorTracker: Send + Sync {
 
 /// A report of a guest.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct GuestReport<'r> {
     /// The check that the guest runs for.
     pub check: &'r CheckName,
@@ -23,8 +24,26 @@ pub struct GuestReport<'r> {
     pub message: &'r str,
 }
 
+impl<'r> GuestReport<'r> {
+    /// Makes a report of a check that runs on a plugin.
+    pub fn new(
+        check: &'r CheckName,
+        plugin: &'r PluginIdentity,
+        level: Severity,
+        message: &'r str,
+    ) -> Self {
+        Self {
+            check,
+            plugin,
+            level,
+            message,
+        }
+    }
+}
+
 /// The identity of a plugin, which includes the digest of its file.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct PluginIdentity {
     /// The plugin's name: the stem of its file name.
     pub name: PluginName,
@@ -32,6 +51,17 @@ pub struct PluginIdentity {
     pub version: String,
     /// The digest of the file.
     pub digest: Digest,
+}
+
+impl PluginIdentity {
+    /// Makes the identity of a plugin.
+    pub fn new(name: PluginName, version: impl Into<String>, digest: Digest) -> Self {
+        Self {
+            name,
+            version: version.into(),
+            digest,
+        }
+    }
 }
 
 /// The severity of a log line or a report.

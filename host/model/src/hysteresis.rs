@@ -8,11 +8,19 @@ use super::Status;
 
 /// The numbers of consecutive runs after which the shown status changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Thresholds {
     /// The number of consecutive unhealthy runs after which a check is shown as unhealthy.
     pub fall: NonZeroU32,
     /// The number of consecutive runs that are not unhealthy after which an unhealthy check recovers.
     pub rise: NonZeroU32,
+}
+
+impl Thresholds {
+    /// Makes thresholds from the two numbers of runs.
+    pub fn new(fall: NonZeroU32, rise: NonZeroU32) -> Self {
+        Self { fall, rise }
+    }
 }
 
 /// Tracks the results of one check and decides which status to show.

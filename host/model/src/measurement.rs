@@ -10,6 +10,7 @@ use vitals_values::{Bound, Quantity};
 ///
 /// An outcome leaves out a measurement that can't be exposed as a metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Measurement {
     /// The name in snake case: 1 to 64 of `[a-z0-9_]`.
     pub name: String,
@@ -52,11 +53,12 @@ pub fn count(name: impl Into<String>, value: impl Quantity) -> Measurement {
 }
 
 impl Measurement {
-    fn new(name: impl Into<String>, value: impl Quantity, unit: &str) -> Self {
+    /// Makes a measurement with any unit. It is not checked.
+    pub fn new(name: impl Into<String>, value: impl Quantity, unit: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             value: value.quantity(),
-            unit: unit.to_owned(),
+            unit: unit.into(),
             degraded_at: None,
             unhealthy_at: None,
         }

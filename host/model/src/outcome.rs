@@ -40,6 +40,7 @@ pub struct Outcome {
 
 /// The unchecked parts of an outcome, as a guest returns them.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct OutcomeParts {
     /// The message for people.
     pub message: String,
@@ -47,6 +48,21 @@ pub struct OutcomeParts {
     pub details: Vec<Detail>,
     /// Numbers that the check observed.
     pub measurements: Vec<Measurement>,
+}
+
+impl OutcomeParts {
+    /// Makes unchecked parts.
+    pub fn new(
+        message: impl Into<String>,
+        details: Vec<Detail>,
+        measurements: Vec<Measurement>,
+    ) -> Self {
+        Self {
+            message: message.into(),
+            details,
+            measurements,
+        }
+    }
 }
 
 impl Outcome {

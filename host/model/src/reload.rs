@@ -8,6 +8,7 @@ use crate::CheckName;
 
 /// The outcome of a reload of configuration and plugin files. It is the response to `POST /-/reload`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ReloadReport {
     /// The outcome for the configuration.
     pub configuration: ConfigurationReload,
@@ -21,6 +22,7 @@ pub struct ReloadReport {
 
 /// The outcome of a reload for the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ConfigurationReload {
     /// Whether the configuration was applied.
     pub state: ConfigurationState,
@@ -46,6 +48,7 @@ pub enum ConfigurationState {
 
 /// The checks that a new configuration adds, changes or removes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CheckChanges {
     /// The new checks.
     pub added: Vec<CheckName>,
@@ -57,6 +60,7 @@ pub struct CheckChanges {
 
 /// The outcome of a reload for one plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PluginReload {
     /// The plugin's name.
     pub name: String,
@@ -70,6 +74,20 @@ pub struct PluginReload {
     pub generation: u64,
     /// Why the newest file is not active.
     pub error: Option<String>,
+}
+
+impl PluginReload {
+    /// Makes the outcome for a plugin of which no version is active.
+    pub fn new(name: impl Into<String>, outcome: PluginOutcome) -> Self {
+        Self {
+            name: name.into(),
+            outcome,
+            version: None,
+            digest: None,
+            generation: 0,
+            error: None,
+        }
+    }
 }
 
 /// What a reload did with a plugin.

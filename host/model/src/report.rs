@@ -13,6 +13,7 @@ use super::{LimitUse, Outcome, Status, Text};
 /// words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Code {
     /// The run took longer than its timeout.
     Timeout,
@@ -60,6 +61,21 @@ impl Code {
         Self::Full,
     ];
 
+    /// Whether a trial run that ends with this code rejects the new version of a plugin.
+    pub fn rejects_version(self) -> bool {
+        match self {
+            Self::Timeout
+            | Self::Fuel
+            | Self::Memory
+            | Self::Stack
+            | Self::Output
+            | Self::Resources
+            | Self::Trap
+            | Self::Exit => true,
+            Self::Load | Self::Denied | Self::Panic | Self::Host | Self::Full => false,
+        }
+    }
+
     /// The code as responses, metrics and logs spell it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,6 +107,7 @@ pub enum Activity {
 
 /// The `error` of a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RunError {
     /// Why the run ended.
     pub code: Code,
@@ -128,6 +145,34 @@ impl RunError {
         }
     }
 
+    /// Adds the limit that was exceeded.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<String>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+
+    /// Adds the amount that the guest asked for.
+    #[must_use]
+    pub fn with_asked(mut self, asked: impl Into<String>) -> Self {
+        self.asked = Some(asked.into());
+        self
+    }
+
+    /// Adds the stack frames of the guest, innermost first.
+    #[must_use]
+    pub fn with_frames(mut self, frames: Vec<Text>) -> Self {
+        self.frames = frames;
+        self
+    }
+
+    /// Adds what the guest was doing when its timeout passed.
+    #[must_use]
+    pub fn with_activity(mut self, activity: Activity) -> Self {
+        self.activity = Some(activity);
+        self
+    }
+
     /// Whether the check's own code kept within its limits.
     pub fn limit_use(&self) -> LimitUse {
         match self.code {
@@ -148,6 +193,7 @@ impl RunError {
 
 /// An attempt of a check to reach something that no grant covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Denial {
     /// The kind of the missing grant: `http`, `tcp`, `name` and so on.
     pub kind: &'static str,
@@ -155,8 +201,16 @@ pub struct Denial {
     pub message: Text,
 }
 
+impl Denial {
+    /// A denial for want of a grant of the given kind.
+    pub fn new(kind: &'static str, message: Text) -> Self {
+        Self { kind, message }
+    }
+}
+
 /// The resources that one run used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Usage {
     /// Fuel consumed; about one unit for each WebAssembly instruction.
     pub fuel: u64,
@@ -164,8 +218,19 @@ pub struct Usage {
     pub memory_peak_bytes: u64,
 }
 
+impl Usage {
+    /// The usage of a run by fuel and peak memory in bytes.
+    pub fn new(fuel: u64, memory_peak_bytes: u64) -> Self {
+        Self {
+            fuel,
+            memory_peak_bytes,
+        }
+    }
+}
+
 /// The report of one run of a check.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct RunReport {
     /// The result of the run. If an error ended the run, the outcome has the error's message.
     pub outcome: Outcome,

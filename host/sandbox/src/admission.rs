@@ -69,11 +69,8 @@ impl Plugin {
         };
         let metrics = sandbox.metrics().cloned();
         let metrics = metrics.map(|metrics| metrics.version(&name));
-        let identity = Arc::new(PluginIdentity {
-            name,
-            version: admitted.description.version.clone(),
-            digest: admitted.digest,
-        });
+        let version = admitted.description.version.clone();
+        let identity = Arc::new(PluginIdentity::new(name, version, admitted.digest));
         Ok(Arc::new(Self {
             sandbox: sandbox.clone(),
             identity,

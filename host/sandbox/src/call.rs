@@ -103,10 +103,7 @@ pub(super) fn leftovers(store: Store<State>, limits: &RunLimits, started: Instan
     let memory_peak_bytes = store.data().limiter.peak();
     let state = store.into_data();
     Leftovers {
-        usage: Usage {
-            fuel,
-            memory_peak_bytes,
-        },
+        usage: Usage::new(fuel, memory_peak_bytes),
         elapsed: started.elapsed(),
         state,
     }

@@ -150,12 +150,9 @@ impl Journal {
             return None;
         }
         self.captures += 1;
-        tracker.capture(&GuestReport {
-            check: &self.check,
-            plugin,
-            level,
-            message: self.clean(message, LINE_BYTES).as_str(),
-        })
+        let message = self.clean(message, LINE_BYTES);
+        let message = message.as_str();
+        tracker.capture(&GuestReport::new(&self.check, plugin, level, message))
     }
 }
 

@@ -22,16 +22,11 @@ impl Journal {
         let labels = self.labels(labels).map_err(MetricsError::Invalid)?;
         number(update).map_err(MetricsError::Invalid)?;
         let help = || self.clean(help, HELP_BYTES);
-        let sample = Sample {
-            name,
-            help: &help,
-            labels,
-            update,
-        };
+        let sample = Sample::new(name, &help, labels, update);
         let recorded = metrics.record(self.check(), &sample);
         recorded.map_err(|why| match why {
-            SampleError::Conflict(how) => MetricsError::Conflict(how),
             SampleError::TooManySeries => MetricsError::TooManySeries,
+            conflict => MetricsError::Conflict(conflict.to_string()),
         })
     }
 

@@ -171,10 +171,7 @@ fn report(answer: Result<CheckAnswer, RunError>, left: Leftovers, secrets: &Secr
             RunReport::answered(Outcome::sanitized(status, parts, &show), elapsed)
         }
         Ok(Err(message)) => {
-            let parts = OutcomeParts {
-                message,
-                ..OutcomeParts::default()
-            };
+            let parts = OutcomeParts::new(message, Vec::new(), Vec::new());
             RunReport::answered(Outcome::sanitized(Status::Unhealthy, parts, &show), elapsed)
         }
         Err(error) => RunReport::failed(error, elapsed),

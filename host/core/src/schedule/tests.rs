@@ -89,10 +89,7 @@ fn schedule(max_runs: usize) -> (Schedule, mpsc::UnboundedReceiver<FinishedRun>,
 }
 
 fn job(name: &str, interval: Duration, probe: Arc<dyn Probe>) -> Arc<Job> {
-    let thresholds = Thresholds {
-        fall: 1.try_into().unwrap(),
-        rise: 1.try_into().unwrap(),
-    };
+    let thresholds = Thresholds::new(1.try_into().unwrap(), 1.try_into().unwrap());
     let timing = Timing {
         interval,
         timeout: interval,
@@ -261,8 +258,7 @@ fn ended_by(code: Code) -> RunReport {
 
 fn timed_out(activity: Activity) -> RunReport {
     let error = RunError::new(Code::Timeout, "too long");
-    let activity = Some(activity);
-    RunReport::failed(RunError { activity, ..error }, Duration::ZERO)
+    RunReport::failed(error.with_activity(activity), Duration::ZERO)
 }
 
 const BRIEF: Duration = Duration::from_millis(30);

@@ -216,13 +216,11 @@ impl Watcher {
 }
 
 fn reload_of(name: &PluginName, entry: &PluginEntry, outcome: PluginOutcome) -> PluginReload {
-    let good = entry.active();
-    PluginReload {
-        name: name.to_string(),
-        outcome,
-        version: good.map(|plugin| plugin.description().version.clone()),
-        digest: good.map(|plugin| plugin.digest().to_string()),
-        generation: entry.generation(),
-        error: entry.error().map(ToString::to_string),
-    }
+    let active = entry.active();
+    let mut reload = PluginReload::new(name.to_string(), outcome);
+    reload.version = active.map(|plugin| plugin.description().version.clone());
+    reload.digest = active.map(|plugin| plugin.digest().to_string());
+    reload.generation = entry.generation();
+    reload.error = entry.error().map(ToString::to_string);
+    reload
 }

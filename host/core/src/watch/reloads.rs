@@ -54,11 +54,10 @@ impl Reloads {
     /// A configuration was taken over.
     pub(super) fn applied(&mut self, changes: &CheckChanges, restart_needed: &[String]) {
         for pending in &mut self.0 {
-            pending.found.configuration = ConfigurationReload {
-                state: ConfigurationState::Applied,
-                errors: Vec::new(),
-                restart_needed: restart_needed.to_vec(),
-            };
+            let mut configuration = ConfigurationReload::default();
+            configuration.state = ConfigurationState::Applied;
+            configuration.restart_needed = restart_needed.to_vec();
+            pending.found.configuration = configuration;
             let checks = &mut pending.found.checks;
             let add = |to: &mut Vec<CheckName>, from: &[CheckName]| to.extend_from_slice(from);
             add(&mut checks.added, &changes.added);
@@ -141,14 +140,7 @@ const LONGEST: Duration = Duration::from_mins(5);
 
 /// A plugin whose file is gone.
 pub(super) fn removed(name: &PluginName) -> PluginReload {
-    PluginReload {
-        name: name.to_string(),
-        outcome: PluginOutcome::Removed,
-        version: None,
-        digest: None,
-        generation: 0,
-        error: None,
-    }
+    PluginReload::new(name.to_string(), PluginOutcome::Removed)
 }
 
 #[cfg(test)]

@@ -105,10 +105,7 @@ impl Refusal {
             format!("add it to `allow.{key}` of check `{check}`{or}")
         };
         let message = format_args!("denied: {kind} {what}{through} ({remedy})");
-        vitals_model::Denial {
-            kind: kind.as_str(),
-            message: Text::display(message, MESSAGE_BYTES),
-        }
+        vitals_model::Denial::new(kind.as_str(), Text::display(message, MESSAGE_BYTES))
     }
 }
 

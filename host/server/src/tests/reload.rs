@@ -27,11 +27,9 @@ async fn a_reload_is_asked_for_and_waited_for() {
     };
     let accepted: Vec<_> = accepted.iter().map(CheckName::as_str).collect();
     assert_eq!(accepted, ["module:billing", "orders-db"]);
-    let refused = ReloadReport {
-        problems: vec!["out of cheese".into()],
-        ..ReloadReport::default()
-    };
-    answer.send(refused).unwrap();
+    let mut report = ReloadReport::default();
+    report.problems.push("out of cheese".into());
+    answer.send(report).unwrap();
     let expected = r#"{"configuration":{"state":"unchanged","errors":[],"restart_needed":[]},"checks":{"added":[],"changed":[],"removed":[]},"plugins":[],"problems":["out of cheese"]}"#;
     asking.await.is(200, expected);
 }

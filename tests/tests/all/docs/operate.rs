@@ -232,11 +232,9 @@ fn codes() -> String {
 
 /// Whether a run that ended so counts for the breaker.
 fn breaks(code: Code) -> &'static str {
-    let limit_use = |activity| {
-        let error = RunError::new(code, "");
-        RunError { activity, ..error }.limit_use()
-    };
-    match (limit_use(None), limit_use(Some(Activity::Computing))) {
+    let error = RunError::new(code, "");
+    let computing = error.clone().with_activity(Activity::Computing);
+    match (error.limit_use(), computing.limit_use()) {
         (LimitUse::Exceeded, _) => "yes",
         (_, LimitUse::Exceeded) => "where the guest was computing",
         (LimitUse::Within, _) => "as a good run",

@@ -52,10 +52,7 @@ fn the_limits_of_the_rules_are_those_that_the_breaker_counts() {
         .split('|')
         .collect();
     let exceeds_limit = |code: &Code| {
-        let error = RunError {
-            activity: Some(Activity::Computing),
-            ..RunError::new(*code, "")
-        };
+        let error = RunError::new(*code, "").with_activity(Activity::Computing);
         error.limit_use() == LimitUse::Exceeded
     };
     let exceeding = Code::ALL.into_iter().filter(exceeds_limit);

@@ -93,10 +93,7 @@ async fn the_retry_interval_does_not_undercut_an_open_breaker() {
     let plain = job("a", interval, scripted(make));
     let timing = Timing {
         retry_interval: Duration::from_millis(10),
-        thresholds: Thresholds {
-            fall: 9.try_into().unwrap(),
-            rise: 1.try_into().unwrap(),
-        },
+        thresholds: Thresholds::new(9.try_into().unwrap(), 1.try_into().unwrap()),
         ..plain.timing
     };
     schedule.upsert(Arc::new(Job {

@@ -39,12 +39,9 @@ fn take(
     update: MetricUpdate<'_>,
 ) -> Result<(), SampleError> {
     let label = |(name, value): &(&str, &str)| ((*name).to_owned(), Text::line(value, 128));
-    let sample = Sample {
-        name,
-        help: &|| Text::line("Help.", 128),
-        labels: labels.iter().map(label).collect(),
-        update,
-    };
+    let help = || Text::line("Help.", 128);
+    let labels = labels.iter().map(label).collect();
+    let sample = Sample::new(name, &help, labels, update);
     version.record(&check(of), &sample)
 }
 
@@ -92,12 +89,8 @@ fn each_kind_is_exposed_with_plugin_and_check() {
 fn a_metric_without_help_gets_one() {
     let metrics = placed(&["p"]);
     let version = serving(&metrics, "p");
-    let sample = Sample {
-        name: "depth",
-        help: &|| Text::line("\n", 128),
-        labels: Vec::new(),
-        update: MetricUpdate::Set(1.0),
-    };
+    let help = || Text::line("\n", 128);
+    let sample = Sample::new("depth", &help, Vec::new(), MetricUpdate::Set(1.0));
     version.record(&check("a"), &sample).unwrap();
     assert!(page(&metrics).starts_with("# HELP plugin_p_depth The plugin does not say"));
 }
