@@ -135,6 +135,68 @@ fn dependencies(directory: &str) -> Vec<String> {
 }
 
 #[test]
+fn crates_include_only_files_of_their_own_package() {
+    let mut includes = 0;
+    for (directory, name, _) in CRATES {
+        for (path, text) in sources(&format!("{directory}/src")) {
+            let macros = ["include_str!(\"", "include_bytes!(\"", "include_dir!(\""];
+            for call in macros.iter().flat_map(|call| text.split(call).skip(1)) {
+                let (included, _) = call.split_once('"').expect("a path");
+                let included = match included.strip_prefix("$CARGO_MANIFEST_DIR/") {
+                    Some(included) => Path::new(directory).join(included),
+                    None => path.parent().expect("a directory").join(included),
+                };
+                let included = without_dots(&included);
+                assert!(
+                    included.starts_with(directory),
+                    "{name} includes {} in {}",
+                    included.display(),
+                    path.display()
+                );
+                // `cargo package` leaves out directories with a manifest.
+                let nested = files_called("Cargo.toml", &guests::root().join(included));
+                assert_eq!(nested, Vec::<PathBuf>::new(), "{name}");
+                includes += 1;
+            }
+        }
+    }
+    assert!(
+        includes > 5,
+        "the command line includes what `vitals new` writes"
+    );
+}
+
+/// The path with each `..` and the directory before it removed.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path {
+        if part == ".." {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
+}
+
+/// The files with a name in a directory and its subdirectories, links included.
+fn files_called(name: &str, directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_called(name, &path)
+            } else if path.ends_with(name) {
+                vec![path]
+            } else {
+                Vec::new()
+            }
+        })
+        .collect()
+}
+
+#[test]
 fn crates_depend_in_one_direction() {
     for (directory, name, below) in CRATES {
         for dependency in dependencies(directory) {
