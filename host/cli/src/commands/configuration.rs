@@ -7,6 +7,7 @@ use vitals_host::config::{Argument, Config, Sources};
 
 use super::output::complain;
 use super::status::CONFIGURATION;
+use crate::telemetry;
 
 /// Reads the configuration; on failure all that is wrong has been said.
 pub(super) fn load(
@@ -17,7 +18,14 @@ pub(super) fn load(
         arguments,
         ..Sources::process(file)
     };
-    match Config::load(&sources) {
+    let loaded = Config::load(&sources).and_then(|config| {
+        let filter = config.logging.filter.as_deref();
+        match filter.and_then(telemetry::fault) {
+            None => Ok(config),
+            Some(fault) => Err(fault.into()),
+        }
+    });
+    match loaded {
         Ok(config) => Ok((config, sources)),
         Err(found) => {
             for diagnostic in &found {
