@@ -7,14 +7,18 @@
 
 mod artifact;
 mod child;
+#[cfg(feature = "compile-in-process")]
 mod confine;
 mod error;
 mod frame;
+#[cfg(feature = "compile-in-process")]
 mod job;
 mod limits;
 mod loaded;
 mod memory;
+#[cfg(feature = "compile-in-process")]
 mod names;
+#[cfg(feature = "compile-in-process")]
 mod thread;
 
 use std::io;
@@ -27,15 +31,18 @@ use wasmtime::Engine;
 pub(super) use self::artifact::Artifact;
 use self::child::Program;
 pub use self::error::CompileError;
+#[cfg(feature = "compile-in-process")]
 pub use self::job::CompileJob;
 pub use self::limits::CompileLimits;
 pub(super) use self::loaded::{LoadedBytes, LoadedCode};
+#[cfg(feature = "compile-in-process")]
 use self::thread::OwnThread;
 
 /// Where plugins are compiled, and within which limits.
 ///
 /// By default in this process, on one thread of its own: there a compilation can be given up, but
-/// not ended, and nothing bounds the memory that it takes. A child process can be.
+/// not ended, and nothing bounds the memory that it takes. A child process can be. Without the
+/// feature `compile-in-process` no plugin is compiled by default.
 #[derive(Clone, Debug, Default)]
 pub struct Compiler {
     program: Option<Program>,
@@ -87,7 +94,10 @@ pub(super) struct Compilation {
 #[derive(Debug)]
 enum Place {
     Child(Program),
+    #[cfg(feature = "compile-in-process")]
     Here(OwnThread),
+    #[cfg(not(feature = "compile-in-process"))]
+    Nowhere,
 }
 
 impl Compilation {
@@ -98,7 +108,10 @@ impl Compilation {
                 let at_once = children_at_once(cores(), memory::allowed(), limits.memory);
                 (Place::Child(program), at_once)
             }
+            #[cfg(feature = "compile-in-process")]
             None => (Place::Here(OwnThread::default()), 1),
+            #[cfg(not(feature = "compile-in-process"))]
+            None => (Place::Nowhere, 1),
         };
         Self {
             place,
@@ -118,11 +131,14 @@ impl Compilation {
         let permit = Arc::clone(&self.permits).acquire_owned();
         match &self.place {
             Place::Child(_) => Ok(permit.await.expect("the semaphore is never closed")),
+            #[cfg(feature = "compile-in-process")]
             Place::Here(thread) => tokio::select! {
                 biased;
                 permit = permit => Ok(permit.expect("the semaphore is never closed")),
                 () = thread.overdue() => Err(CompileError::Busy),
             },
+            #[cfg(not(feature = "compile-in-process"))]
+            Place::Nowhere => Err(CompileError::NoCompiler),
         }
     }
 
@@ -130,6 +146,10 @@ impl Compilation {
     pub(super) async fn compile(
         &self,
         permit: OwnedSemaphorePermit,
+        #[cfg_attr(
+            not(feature = "compile-in-process"),
+            expect(unused_variables, reason = "a compiler program has its own")
+        )]
         engine: &Engine,
         wasm: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Artifact, CompileError> {
@@ -139,10 +159,13 @@ impl Compilation {
                 drop(permit);
                 made
             }
+            #[cfg(feature = "compile-in-process")]
             Place::Here(thread) => {
                 let limit = self.limits.time;
                 thread.compile(permit, engine.clone(), limit, wasm).await
             }
+            #[cfg(not(feature = "compile-in-process"))]
+            Place::Nowhere => Err(CompileError::NoCompiler),
         }
     }
 }

@@ -17,7 +17,13 @@ impl Fingerprint {
         let mut hasher = Stable(Sha256::new());
         // Whatever wasmtime's own cache goes by; `ModuleVersionStrategy::Custom` with both versions
         // is part of it. Of the processor it has the features, by which code is chosen.
-        engine.precompile_compatibility_hash().hash(&mut hasher);
+        #[cfg(feature = "compile-in-process")]
+        let settings = engine.precompile_compatibility_hash();
+        // Without a compiler wasmtime does not tell. The settings go with the versions, and code for
+        // another processor is refused when it is loaded.
+        #[cfg(not(feature = "compile-in-process"))]
+        let settings = (crate::engine::CODE_VERSION, engine.is_pulley());
+        settings.hash(&mut hasher);
         Self(hasher.0.finalize().into())
     }
 

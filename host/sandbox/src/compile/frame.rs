@@ -2,6 +2,7 @@
 //!
 //! The answer is a mark, a word, a length, the SHA-256 of what follows, and what follows.
 
+#[cfg(any(test, feature = "compile-in-process"))]
 use std::io::{self, Read, Write};
 
 use sha2::{Digest as _, Sha256};
@@ -61,6 +62,7 @@ impl Head {
         *self == Self::of(self.word, body)
     }
 
+    #[cfg(any(test, feature = "compile-in-process"))]
     fn to_bytes(self) -> [u8; HEAD] {
         let mut bytes = [0; HEAD];
         bytes[..8].copy_from_slice(MARK);
@@ -94,6 +96,7 @@ pub(super) fn code_limit(file: usize) -> u64 {
 }
 
 /// Writes an answer.
+#[cfg(any(test, feature = "compile-in-process"))]
 pub(super) fn answer(to: &mut impl Write, word: Word, body: &[u8]) -> io::Result<()> {
     let body = match word {
         Word::Code => body,
@@ -105,6 +108,7 @@ pub(super) fn answer(to: &mut impl Write, word: Word, body: &[u8]) -> io::Result
 }
 
 /// Reads a question: the file.
+#[cfg(any(test, feature = "compile-in-process"))]
 pub(super) fn question(from: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut length = [0; 8];
     from.read_exact(&mut length)?;
