@@ -238,21 +238,6 @@ fn the_searches_that_the_guide_names_find_what_it_says() {
 }
 
 #[test]
-fn the_sdk_has_the_contract_as_it_is() {
-    let read = |path: &str| fs::read_to_string(guests::root().join(path)).expect("a file");
-    assert!(
-        read("wit/health.wit") == read("sdk/wit/health.wit"),
-        "copy wit/health.wit to sdk/wit/"
-    );
-    let files = |path: &str| {
-        fs::read_dir(guests::root().join(path))
-            .expect("a directory")
-            .count()
-    };
-    assert_eq!(files("wit"), files("sdk/wit"));
-}
-
-#[test]
 fn the_engine_is_the_one_of_the_lock_file() {
     let lock = fs::read_to_string(guests::root().join("Cargo.lock")).expect("Cargo.lock");
     let (_, after) = lock
