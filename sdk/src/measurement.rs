@@ -1,11 +1,11 @@
-//! Numbers that a check observed, with the bounds beyond which they are bad.
+//! Numbers that a check observed, with their bounds.
 
 use std::time::Duration;
 
 use crate::amount::Unit;
 
-/// A number that a check observed. The bounds are shown, not applied: the status is the check's to
-/// decide. The host leaves out a value that is not finite.
+/// A number that a check observed. Its bounds are shown, not applied: the check decides its status.
+/// The host drops a value that is not finite.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -24,28 +24,28 @@ pub struct Measurement {
     unhealthy_at: Option<Bound>,
 }
 
-/// A side of a value that is bad.
+/// A bound beyond which a value is bad.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
-    /// Bad when the measured value is greater.
+    /// The value is bad if it is greater.
     Above(f64),
-    /// Bad when the measured value is smaller.
+    /// The value is bad if it is smaller.
     Below(f64),
 }
 
 impl Bound {
-    /// Bad when the measured value is greater; nothing of nothing, as optional settings have it.
+    /// Makes an upper bound, or none from `None`, for optional settings.
     pub fn above(bound: Option<impl Quantity>) -> Option<Self> {
         bound.map(|bound| Self::Above(bound.quantity()))
     }
 
-    /// Bad when the measured value is smaller; nothing of nothing.
+    /// Makes a lower bound, or none from `None`.
     pub fn below(bound: Option<impl Quantity>) -> Option<Self> {
         bound.map(|bound| Self::Below(bound.quantity()))
     }
 }
 
-/// A time: a `Duration`, or a number of seconds.
+/// Measures a time: a `Duration`, or a number of seconds.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -57,7 +57,7 @@ pub fn seconds(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Seconds)
 }
 
-/// An amount of bytes.
+/// Measures an amount of bytes.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -69,7 +69,7 @@ pub fn bytes(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Bytes)
 }
 
-/// A share, 1 for all of it.
+/// Measures a share, where 1 is all of it.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -81,7 +81,7 @@ pub fn ratio(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Ratio)
 }
 
-/// A plain number of things.
+/// Measures a plain number of things.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -105,77 +105,77 @@ impl Measurement {
         }
     }
 
-    /// Says that a value greater than this is degraded.
+    /// Sets the bound above which the value is degraded.
     #[must_use]
     pub fn degraded_above(mut self, bound: impl Quantity) -> Self {
         self.degraded_at = Some(Bound::Above(bound.quantity()));
         self
     }
 
-    /// Says that a value smaller than this is degraded.
+    /// Sets the bound below which the value is degraded.
     #[must_use]
     pub fn degraded_below(mut self, bound: impl Quantity) -> Self {
         self.degraded_at = Some(Bound::Below(bound.quantity()));
         self
     }
 
-    /// Says that a value greater than this is unhealthy.
+    /// Sets the bound above which the value is unhealthy.
     #[must_use]
     pub fn unhealthy_above(mut self, bound: impl Quantity) -> Self {
         self.unhealthy_at = Some(Bound::Above(bound.quantity()));
         self
     }
 
-    /// Says that a value smaller than this is unhealthy.
+    /// Sets the bound below which the value is unhealthy.
     #[must_use]
     pub fn unhealthy_below(mut self, bound: impl Quantity) -> Self {
         self.unhealthy_at = Some(Bound::Below(bound.quantity()));
         self
     }
 
-    /// Says where it begins to be degraded, if anywhere.
+    /// Sets the bound for degraded, if any.
     #[must_use]
     pub fn degraded(mut self, bound: Option<Bound>) -> Self {
         self.degraded_at = bound;
         self
     }
 
-    /// Says where it begins to be unhealthy, if anywhere.
+    /// Sets the bound for unhealthy, if any.
     #[must_use]
     pub fn unhealthy(mut self, bound: Option<Bound>) -> Self {
         self.unhealthy_at = bound;
         self
     }
 
-    /// Its name, snake case, as metrics have it: `[a-z0-9_]`, at most 64 long.
+    /// Returns the name: snake case `[a-z0-9_]`, at most 64 characters, as metrics require.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The number, in [`Measurement::unit`].
+    /// Returns the number in [`Measurement::unit`].
     pub fn value(&self) -> f64 {
         self.value
     }
 
-    /// `seconds`, `bytes`, `ratio`, or nothing for a count.
+    /// Returns `seconds`, `bytes`, `ratio`, or an empty string for a count.
     pub fn unit(&self) -> &str {
         self.unit.name()
     }
 
-    /// Where it begins to be degraded.
+    /// Returns the bound for degraded.
     pub fn degraded_at(&self) -> Option<Bound> {
         self.degraded_at
     }
 
-    /// Where it begins to be unhealthy.
+    /// Returns the bound for unhealthy.
     pub fn unhealthy_at(&self) -> Option<Bound> {
         self.unhealthy_at
     }
 }
 
-/// What can be measured: any number, and a `Duration` as its seconds.
+/// A value that can be measured: any number, or a `Duration` as its seconds.
 pub trait Quantity {
-    /// The number, of seconds for a time.
+    /// Returns the number, in seconds for a time.
     fn quantity(self) -> f64;
 }
 

@@ -1,4 +1,4 @@
-//! What the answers come to: a status, and words for it.
+//! Judges the responses: a status, and the message.
 
 use vitals_sdk::Quantity as _;
 use vitals_sdk::prelude::*;
@@ -6,37 +6,37 @@ use vitals_sdk::prelude::*;
 use crate::info::{Info, Link, Memory};
 use crate::{Role, Settings};
 
-/// Judges a server that answered PING, and what it said of itself, if it was asked.
+/// Judges a server that answered PING, and its INFO, if it was requested.
 pub(crate) fn judge(settings: &Settings, info: Option<&Info>) -> Outcome {
     let Some(info) = info else {
         return Outcome::healthy(format!("redis {} answered PING", settings.address));
     };
-    let mut found = Found::default();
-    found.role(info.role(), settings.role);
+    let mut judged = Judged::default();
+    judged.role(info.role(), settings.role);
     if let Some(link) = info.link {
-        found.replication(link, settings);
+        judged.replication(link, settings);
     }
-    found.memory(info.memory, settings);
-    found.clients(info.clients, settings);
+    judged.memory(info.memory, settings);
+    judged.clients(info.clients, settings);
     if settings.saves && !info.failed_saves.is_empty() {
         let words = format!("the last save failed: {}", info.failed_saves.join(", "));
-        found.parts.push((Status::Degraded, words));
+        judged.parts.push((Status::Degraded, words));
     }
-    found
+    judged
         .measurements
         .into_iter()
-        .fold(Outcome::worst(found.parts), Outcome::measure)
+        .fold(Outcome::worst(judged.parts), Outcome::measure)
         .detail("role", info.role().name())
 }
 
-/// What was judged so far.
+/// The judged parts so far.
 #[derive(Default)]
-struct Found {
+struct Judged {
     parts: Vec<(Status, String)>,
     measurements: Vec<Measurement>,
 }
 
-impl Found {
+impl Judged {
     fn role(&mut self, role: Role, wanted: Option<Role>) {
         self.parts.push(match wanted {
             Some(wanted) if wanted != role => (
@@ -57,7 +57,7 @@ impl Found {
             Link::Up(ago) => {
                 let lag = lag(ago);
                 let words = format!(
-                    "its master was heard {} ago{}",
+                    "the replica last heard from its master {} ago{}",
                     lag.value_text(),
                     lag.remark()
                 );
@@ -68,7 +68,7 @@ impl Found {
             Link::Down(since) => {
                 let lag = lag(since);
                 let words = format!(
-                    "the replica has lost its master {} ago{}",
+                    "the replica lost its master {} ago{}",
                     lag.value_text(),
                     lag.remark()
                 );
@@ -78,11 +78,11 @@ impl Found {
             }
             Link::Syncing => (
                 Status::Degraded,
-                "the replica is getting all data of its master".to_owned(),
+                "the replica is in full synchronization with its master".to_owned(),
             ),
             Link::Never => (
                 Status::Unhealthy,
-                "the replica has not reached its master since its start".to_owned(),
+                "the replica has not reached its master since it started".to_owned(),
             ),
         };
         self.parts.push((status, words));
@@ -114,7 +114,8 @@ impl Found {
         };
         let Some((connected, most)) = clients else {
             if is_bounded(&measured(0.0)) {
-                let words = "the server does not say how many clients it takes: leave the bounds for clients out";
+                let words =
+                    "the server does not report its limit on clients: remove the bounds on clients";
                 self.parts.push((Status::Unhealthy, words.to_owned()));
             }
             return;
@@ -141,7 +142,7 @@ impl Role {
     }
 }
 
-/// Whether it was asked for.
+/// Returns whether a bound is configured.
 fn is_bounded(measurement: &Measurement) -> bool {
     measurement
         .degraded_at()

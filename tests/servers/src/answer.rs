@@ -122,7 +122,7 @@ pub async fn ask(
     match tokio::time::timeout(PATIENCE, exchange).await {
         Ok(Ok(bytes)) => Answer::parse(&bytes).map_err(failed),
         Ok(Err(error)) => Err(failed(error.to_string())),
-        Err(_) => Err(failed(format!("nothing within {PATIENCE:?}"))),
+        Err(_) => Err(failed(format!("timed out after {PATIENCE:?}"))),
     }
 }
 

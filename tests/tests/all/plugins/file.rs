@@ -164,7 +164,7 @@ async fn one_file_is_judged_by_size_date_and_presence() {
         (
             "log",
             "exists = 'must_not'",
-            "unhealthy: <dir>/log is 5 h old, 4 KiB, and must not be there",
+            "unhealthy: <dir>/log is 5 h old, 4 KiB, and must not exist",
         ),
         (
             "log",
@@ -296,7 +296,7 @@ async fn a_link_that_leads_out_of_what_is_granted_is_refused_and_says_so() {
     let check = backups.watch("backups", settings).await;
     let told = backups.told(&check);
     assert!(
-        told.starts_with("unhealthy: cannot look at <dir>/backups/backup-latest.sql.gz: denied: "),
+        told.starts_with("unhealthy: cannot stat <dir>/backups/backup-latest.sql.gz: denied: "),
         "{told}"
     );
     assert_eq!(check["error"]["code"], "denied", "{check:#}");
@@ -329,7 +329,7 @@ async fn a_directory_of_too_many_names_is_no_ground_for_a_verdict() {
     let check = backups.watch("out", "pattern = '1'").await;
     assert_eq!(
         backups.told(&check),
-        "unhealthy: cannot tell the newest of <dir>/out: there are 10000 names in it or more"
+        "unhealthy: cannot determine the newest file in <dir>/out: it contains 10000 names or more"
     );
 }
 

@@ -61,25 +61,25 @@ async fn who_may_not_log_in_hears_why_and_nobody_hears_a_password() {
             "none",
             "",
             "unhealthy",
-            "PING failed: the server wants a password: Authentication required.",
+            "PING failed: the server requires a password: Authentication required.",
         ),
         (
             "wrong",
             "password = 'secret-1'",
             "unhealthy",
-            "cannot log in: the server refuses the login: invalid username-password pair or user is disabled.",
+            "cannot log in: the server rejects the login: invalid username-password pair or user is disabled.",
         ),
         (
             "nobody",
             "user = 'nobody', password = 'correct-horse'",
             "unhealthy",
-            "cannot log in: the server refuses the login: invalid username-password pair or user is disabled.",
+            "cannot log in: the server rejects the login: invalid username-password pair or user is disabled.",
         ),
         (
             "half",
             "user = 'pinger'",
             "unhealthy",
-            "`user` needs a `password`",
+            "`user` requires a `password`",
         ),
         (
             "default",
@@ -97,7 +97,7 @@ async fn who_may_not_log_in_hears_why_and_nobody_hears_a_password() {
             "curious",
             "user = 'pinger', password = 'correct-horse', role = 'master'",
             "unhealthy",
-            "INFO failed: the user may not do that: this user has no permissions to run the 'info' command",
+            "INFO failed: the user lacks the permission: this user has no permissions to run the 'info' command",
         ),
         (
             "far",
@@ -184,7 +184,7 @@ async fn a_server_that_can_not_save_says_so() {
     let (status, message) = told(&check);
     assert_eq!(status, "unhealthy", "{check:#}");
     assert!(
-        message.starts_with("PING failed: the server takes no writes since it can't save: "),
+        message.starts_with("PING failed: the server rejects writes because it cannot save: "),
         "{message}"
     );
 }
@@ -291,7 +291,7 @@ async fn who_does_not_answer_is_waited_for_no_longer_than_the_run() {
     let quick = format!("timeout = '1s'\n{}", config(address, ""));
     let check = watching(guests::REDIS, &quick).await.check("watched").await;
     let (status, message) = told(&check);
-    let expected = format!("PING failed: cannot read from {address}: nothing within ");
+    let expected = format!("PING failed: cannot read from {address}: timed out after ");
     assert!(
         status == "unhealthy" && message.starts_with(&expected),
         "{check:#}"
@@ -314,7 +314,7 @@ async fn what_is_no_redis_is_told_so() {
         let check = watch(guests::REDIS, &config(address, "")).await;
         let (status, message) = told(&check);
         let expected =
-            format!("what {address} answered is not Redis's protocol: is it the right port?");
+            format!("the response of {address} is not the Redis protocol: check the port");
         assert!(
             status == "unhealthy" && message.ends_with(&expected),
             "{check:#}"

@@ -79,7 +79,7 @@ async fn postfix_is_asked_for_tls_sign_in_and_a_recipient() {
         ),
         (
             &wrong,
-            "unhealthy: <mail> does not let `monitor` sign in: 535 5.7.8 Error: authentication failed: \
+            "unhealthy: <mail> rejects the login of `monitor`: 535 5.7.8 Error: authentication failed: \
              authentication failure",
         ),
         (
@@ -169,7 +169,7 @@ async fn postfix_is_watched_through_a_stop_and_a_freeze() {
     server.start_again().await;
     becomes(up).await;
     server.freeze();
-    becomes("unhealthy: no greeting came: cannot read from <mail>: nothing within ").await;
+    becomes("unhealthy: no greeting received: cannot read from <mail>: timed out after ").await;
     server.thaw();
     becomes(up).await;
 }
@@ -181,7 +181,7 @@ async fn what_speaks_otherwise_is_told_and_never_sees_the_password() {
     for (said, expected) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
-            "unhealthy: <mail> does not speak SMTP: it said `HTTP/1.1 400 Bad Request`",
+            "unhealthy: <mail> does not speak SMTP: it sent `HTTP/1.1 400 Bad Request`",
         ),
         (
             b"421 4.3.2 All server ports are busy\r\n",

@@ -192,7 +192,7 @@ async fn what_is_no_tls_is_told_with_what_came_instead() {
     let (status, message) = told(&check);
     assert_eq!(status, "unhealthy");
     assert!(
-        message.starts_with("no greeting came: cannot read from "),
+        message.starts_with("no greeting received: cannot read from "),
         "{message}"
     );
 }
@@ -219,7 +219,7 @@ async fn nginx_is_watched_through_a_stop_and_a_freeze() {
     server.start_again().await;
     becomes("healthy", "certificate of shop.test expires in 80 d").await;
     server.freeze();
-    let silent = format!("cannot start TLS with {address}: nothing within ");
+    let silent = format!("cannot start TLS with {address}: timed out after ");
     becomes("unhealthy", &silent).await;
     server.thaw();
     becomes("healthy", "certificate of shop.test expires in 80 d").await;
