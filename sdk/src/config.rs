@@ -26,9 +26,11 @@ pub use types::{grantable, numeric};
 /// A struct is an object that rejects unknown keys. Doc comments become descriptions. A field is
 ///
 /// - a `bool`, an integer of at most 64 bits, an `f64` or a `String`,
-/// - a [`Duration`](std::time::Duration), written as [`parse_duration`](crate::parse_duration) reads it,
+/// - a [`Duration`](std::time::Duration), written as [`parse_duration`](crate::parse_duration)
+///   reads it,
 /// - a [`Size`](crate::Size), written as `5GiB` or as a number of bytes,
-/// - a [`Url`](crate::Url), an [`Address`](crate::Address), a [`PathBuf`](std::path::PathBuf) that is absolute
+/// - a [`Url`](crate::Url), an [`Address`](crate::Address), a [`PathBuf`](std::path::PathBuf) that
+///   is absolute
 ///   and has no `..`, or any JSON as a [`Value`],
 /// - another type with `derive(Config)`, or one that implements the trait by hand,
 /// - an `Option`, a `Vec` or a map from `String` of those.

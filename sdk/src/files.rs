@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(error.problem(), &Problem::NoHost);
         assert_eq!(
             error.to_string(),
-            "cannot stat /etc/hostname: files are available only inside the vitals host"
+            "cannot stat /etc/hostname: files are readable only in the vitals host"
         );
         assert!(read("/etc/hostname", 10).is_err());
         assert!(read_tail("/etc/hostname", 10).is_err());

@@ -166,7 +166,7 @@ pub enum MetricsError {
         name: String,
     },
     /// The check does not run in a host.
-    #[error("cannot record metric `{name}`: metrics are available only inside the vitals host")]
+    #[error("cannot record metric `{name}`: metrics work only in the vitals host")]
     NoHost {
         /// The name of the metric.
         name: String,
@@ -215,7 +215,7 @@ mod tests {
         for answer in answers {
             let text = answer.unwrap_err().to_string();
             assert!(
-                text.ends_with("metrics are available only inside the vitals host"),
+                text.ends_with("metrics work only in the vitals host"),
                 "{text}"
             );
         }

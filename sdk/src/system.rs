@@ -231,7 +231,7 @@ pub enum Problem {
     #[error("{0}")]
     Unavailable(String),
     /// The check does not run in a host.
-    #[error("machine facts are available only inside the vitals host")]
+    #[error("facts are known only in the vitals host")]
     NoHost,
 }
 
@@ -284,7 +284,7 @@ mod tests {
     fn every_call_outside_the_host_is_an_error() {
         assert_eq!(
             disk("/srv").unwrap_err().to_string(),
-            "cannot read the disk usage of /srv: machine facts are available only inside the vitals host"
+            "cannot read the disk usage of /srv: facts are known only in the vitals host"
         );
         assert_eq!(memory().unwrap_err().problem(), &Problem::NoHost);
         assert!(!load().unwrap_err().is_denied());

@@ -241,7 +241,7 @@ mod tests {
         let error = connect(&address).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot connect to db.internal:5432: TLS is available only inside the vitals host"
+            "cannot connect to db.internal:5432: TLS works only in the vitals host"
         );
         assert!(!error.is_denied() && !error.is_timeout());
     }

@@ -12,7 +12,7 @@ use crate::tests::native;
 /// Runs every check; the first that fails ends it. The database of advisories is on GitHub and changes
 /// without a commit here, so that it is asked only `with_advisories`.
 pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
-    let mut steps = Steps::new(6);
+    let mut steps = Steps::new(7);
     steps.step("the wasm32-wasip2 target", install::guest_target)?;
     steps.step("format", || {
         run(cargo("fmt").args(["--all", "--check"]))?;
@@ -51,6 +51,15 @@ pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
             "-D",
             "warnings",
         ]))
+    })?;
+    // Builds from the packages themselves, as an author of a plugin gets them. The host takes minutes
+    // more; `cargo publish --dry-run --workspace` builds that too.
+    steps.step("packages of the SDK", || {
+        run(cargo("package")
+            .args(["--allow-dirty", "--target", TARGET, "--target-dir"])
+            .arg(build_dir())
+            .args(["-p", "vitals-sdk", "-p", "vitals-sdk-macros"])
+            .args(["-p", "vitals-values"]))
     })?;
     steps.step("documentation", || {
         run(native("doc")

@@ -42,7 +42,7 @@ impl<'a> Flower<'a> {
         Ok(body.active_queues)
     }
 
-    /// Makes Flower get all workers for their queues.
+    /// Makes Flower ask all workers for their queues.
     pub(crate) fn refresh_workers(&self) -> Result<()> {
         let _: IgnoredAny = self.get("workers?refresh=true&status=true")?;
         Ok(())

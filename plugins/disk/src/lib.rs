@@ -12,21 +12,22 @@ struct Settings {
     /// Paths on the disks to check: `["/", "/srv"]`.
     #[config(grant = "disk")]
     paths: Vec<PathBuf>,
-    /// The disk is degraded if a larger share of its space is used: 0.9 for 90 %, 1 for never.
+    /// The check is degraded if a larger share of a disk's space is used: 0.9 for 90 %, 1 for
+    /// never.
     #[config(default = 0.9, range(0..=1))]
     degraded_above: f64,
-    /// The disk is unhealthy if a larger share of its space is used.
+    /// The check is unhealthy if a larger share of a disk's space is used.
     #[config(default = 0.95, range(0..=1))]
     unhealthy_above: f64,
-    /// The disk is degraded if less space is left, regardless of the used share.
+    /// The check is degraded if less space is left on a disk, regardless of the used share.
     degraded_below: Option<Size>,
-    /// The disk is unhealthy if less space is left.
+    /// The check is unhealthy if less space is left on a disk.
     unhealthy_below: Option<Size>,
-    /// The disk is degraded if a larger share of its inodes is used. Without a free inode no file
-    /// can be created.
+    /// The check is degraded if a larger share of a disk's inodes is used. Without a free inode no
+    /// file can be created.
     #[config(default = 0.9, range(0..=1))]
     inodes_degraded_above: f64,
-    /// The disk is unhealthy if a larger share of its inodes is used.
+    /// The check is unhealthy if a larger share of a disk's inodes is used.
     #[config(default = 0.95, range(0..=1))]
     inodes_unhealthy_above: f64,
 }

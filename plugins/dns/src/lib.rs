@@ -45,9 +45,9 @@ struct Settings {
     /// Whether the server must have validated the response with DNSSEC.
     #[config(default)]
     dnssec: bool,
-    /// A longer response time is degraded.
+    /// The check is degraded if the response takes longer.
     degraded_above: Option<Duration>,
-    /// A longer response time is unhealthy.
+    /// The check is unhealthy if the response takes longer.
     unhealthy_above: Option<Duration>,
     /// The timeout of the response, and of each step over TCP. The default is the timeout of the
     /// check.

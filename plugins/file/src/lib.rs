@@ -26,13 +26,13 @@ struct Settings {
     /// Whether the file must exist. With `may`, it is checked only if it exists.
     #[config(default = "must")]
     exists: Presence,
-    /// The file is degraded if it was last modified longer ago.
+    /// The check is degraded if the file was last modified longer ago.
     degraded_above: Option<Duration>,
-    /// The file is unhealthy if it was last modified longer ago.
+    /// The check is unhealthy if the file was last modified longer ago.
     unhealthy_above: Option<Duration>,
-    /// A smaller file is unhealthy.
+    /// The check is unhealthy if the file is smaller.
     min_size: Option<Size>,
-    /// A larger file is unhealthy.
+    /// The check is unhealthy if the file is larger.
     max_size: Option<Size>,
     /// A text that the file must contain.
     contains: Option<String>,

@@ -38,9 +38,9 @@ struct Settings {
     /// Values that the JSON body must contain, by JSON pointer: `{ "/status" = "ok" }`.
     #[config(default)]
     json: ExpectedJson,
-    /// A longer response time is degraded.
+    /// The check is degraded if the response takes longer.
     degraded_above: Option<Duration>,
-    /// A longer response time is unhealthy.
+    /// The check is unhealthy if the response takes longer.
     unhealthy_above: Option<Duration>,
     /// The timeout of the whole request. The default is the timeout of the check.
     timeout: Option<Duration>,

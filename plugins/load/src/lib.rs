@@ -9,11 +9,11 @@ struct Settings {
     /// The average that is judged. The others are only measured.
     #[config(default = "5m")]
     average: Average,
-    /// A higher load per processor is degraded. Above 1 there is more work than the processors can
-    /// do.
+    /// The check is degraded if the load per processor is higher. Above 1 there is more work than
+    /// the processors can do.
     #[config(default = 2, min = 0)]
     degraded_above: f64,
-    /// A higher load per processor is unhealthy.
+    /// The check is unhealthy if the load per processor is higher.
     #[config(default = 4, min = 0)]
     unhealthy_above: f64,
 }

@@ -6,16 +6,16 @@ use vitals_sdk::system::Memory;
 /// Checks how much memory of the machine is available.
 #[derive(Config)]
 struct Settings {
-    /// A smaller share of available memory is degraded: 0.1 for 10 %, 0 for never.
+    /// The check is degraded if a smaller share of memory is available: 0.1 for 10 %, 0 for never.
     #[config(default = 0.1, range(0..=1))]
     degraded_below: f64,
-    /// A smaller share of available memory is unhealthy.
+    /// The check is unhealthy if a smaller share of memory is available.
     #[config(default = 0.05, range(0..=1))]
     unhealthy_below: f64,
-    /// A larger share of used swap space is degraded.
+    /// The check is degraded if a larger share of swap space is used.
     #[config(range(0..=1))]
     swap_degraded_above: Option<f64>,
-    /// A larger share of used swap space is unhealthy.
+    /// The check is unhealthy if a larger share of swap space is used.
     #[config(range(0..=1))]
     swap_unhealthy_above: Option<f64>,
 }

@@ -39,29 +39,29 @@ struct Settings {
     query: String,
     /// The expected value, in PostgreSQL's notation: `t`, `42`, `ready`.
     expect: Option<String>,
-    /// A greater value is degraded.
+    /// The check is degraded if the value is greater.
     value_degraded_above: Option<f64>,
-    /// A greater value is unhealthy.
+    /// The check is unhealthy if the value is greater.
     value_unhealthy_above: Option<f64>,
-    /// A smaller value is degraded. Not together with `value_degraded_above`.
+    /// The check is degraded if the value is smaller. Not together with `value_degraded_above`.
     value_degraded_below: Option<f64>,
-    /// A smaller value is unhealthy. Not together with `value_unhealthy_above`.
+    /// The check is unhealthy if the value is smaller. Not together with `value_unhealthy_above`.
     value_unhealthy_below: Option<f64>,
     /// The role that the server must have.
     role: Option<Role>,
-    /// A standby is degraded if its replication lag is longer.
+    /// The check is degraded if the replication lag of a standby is longer.
     lag_degraded_above: Option<Duration>,
-    /// A standby is unhealthy if its replication lag is longer.
+    /// The check is unhealthy if the replication lag of a standby is longer.
     lag_unhealthy_above: Option<Duration>,
-    /// A larger share of `max_connections` in use is degraded: 0.8 for 80 %.
+    /// The check is degraded if a larger share of `max_connections` is in use: 0.8 for 80 %.
     #[config(range(0..=1))]
     connections_degraded_above: Option<f64>,
-    /// A larger share of `max_connections` in use is unhealthy.
+    /// The check is unhealthy if a larger share of `max_connections` is in use.
     #[config(range(0..=1))]
     connections_unhealthy_above: Option<f64>,
-    /// A longer total time is degraded.
+    /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
-    /// A longer total time is unhealthy.
+    /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
 }
 

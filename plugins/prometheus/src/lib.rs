@@ -22,13 +22,13 @@ struct Settings {
     /// The query, in PromQL: `sum(rate(http_requests_total{status=~"5.."}[5m]))`. Of several series
     /// the worst one decides.
     query: String,
-    /// A greater value is degraded.
+    /// The check is degraded if the value is greater.
     degraded_above: Option<f64>,
-    /// A smaller value is degraded.
+    /// The check is degraded if the value is smaller.
     degraded_below: Option<f64>,
-    /// A greater value is unhealthy.
+    /// The check is unhealthy if the value is greater.
     unhealthy_above: Option<f64>,
-    /// A smaller value is unhealthy.
+    /// The check is unhealthy if the value is smaller.
     unhealthy_below: Option<f64>,
     /// The status if the query returns no series, or none with a number. Use `healthy` for a query
     /// that finds problems, such as `up == 0`.

@@ -33,30 +33,30 @@ struct Settings {
     database: Option<u32>,
     /// The role that the server must have.
     role: Option<Role>,
-    /// A replica is degraded if it last heard from its master longer ago. A replica that lost its
-    /// master is always degraded.
+    /// The check is degraded if a replica last heard from its master longer ago. A replica that
+    /// lost its master is always degraded.
     lag_degraded_above: Option<Duration>,
-    /// A replica is unhealthy if it last heard from its master longer ago.
+    /// The check is unhealthy if a replica last heard from its master longer ago.
     lag_unhealthy_above: Option<Duration>,
-    /// A larger share of `maxmemory` in use is degraded: 0.9 for 90 %. Without `maxmemory`, the
-    /// share of the machine's memory counts.
+    /// The check is degraded if a larger share of `maxmemory` is in use: 0.9 for 90 %. Without
+    /// `maxmemory`, the share of the machine's memory counts.
     #[config(range(0..=1))]
     memory_degraded_above: Option<f64>,
-    /// A larger share of `maxmemory` in use is unhealthy.
+    /// The check is unhealthy if a larger share of `maxmemory` is in use.
     #[config(range(0..=1))]
     memory_unhealthy_above: Option<f64>,
-    /// A larger share of `maxclients` connected is degraded.
+    /// The check is degraded if a larger share of `maxclients` is connected.
     #[config(range(0..=1))]
     clients_degraded_above: Option<f64>,
-    /// A larger share of `maxclients` connected is unhealthy.
+    /// The check is unhealthy if a larger share of `maxclients` is connected.
     #[config(range(0..=1))]
     clients_unhealthy_above: Option<f64>,
-    /// Whether a failed last save to disk, RDB or AOF, is degraded.
+    /// Whether the check is degraded if the last save to disk, RDB or AOF, failed.
     #[config(default = false)]
     saves: bool,
-    /// A longer total time is degraded.
+    /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
-    /// A longer total time is unhealthy.
+    /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
 }
 

@@ -35,20 +35,20 @@ struct Settings {
     #[config(secret)]
     password: Option<String>,
     /// The sender of the mail that is never sent. The default is the empty sender of bounces, which
-    /// every server check_recipient.
+    /// every server accepts.
     #[config(default = "")]
     sender: String,
     /// A recipient that the server must accept.
     recipient: Option<String>,
-    /// A certificate is degraded if it expires sooner.
+    /// The check is degraded if a certificate expires sooner.
     #[config(default = "21d")]
     degraded_below: Duration,
-    /// A certificate is unhealthy if it expires sooner.
+    /// The check is unhealthy if a certificate expires sooner.
     #[config(default = "7d")]
     unhealthy_below: Duration,
-    /// A longer total time is degraded.
+    /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
-    /// A longer total time is unhealthy.
+    /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
     /// The timeout of each step: connecting, each reply, the handshake. The default is the timeout
     /// of the check.

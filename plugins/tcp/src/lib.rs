@@ -13,9 +13,9 @@ struct Settings {
     send: Option<String>,
     /// The text that must be received, within the first 64 KiB.
     expect: Option<String>,
-    /// A longer total time is degraded.
+    /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
-    /// A longer total time is unhealthy.
+    /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
     /// The timeout of each step: connecting, sending, receiving. The default is the timeout of the
     /// check.

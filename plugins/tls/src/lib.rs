@@ -26,18 +26,18 @@ struct Settings {
     /// Whether the expiry of the other certificates of the chain is checked too.
     #[config(default = true)]
     chain: bool,
-    /// A certificate is degraded if it expires sooner.
+    /// The check is degraded if a certificate expires sooner.
     #[config(default = "21d")]
     degraded_below: Duration,
-    /// A certificate is unhealthy if it expires sooner.
+    /// The check is unhealthy if a certificate expires sooner.
     #[config(default = "7d")]
     unhealthy_below: Duration,
     /// The oldest TLS version that the server may negotiate.
     #[config(default = "1.2")]
     min_version: Version,
-    /// A longer total time is degraded.
+    /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
-    /// A longer total time is unhealthy.
+    /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
     /// The timeout of each step: connecting, each response before TLS, the handshake. The default
     /// is the timeout of the check.

@@ -88,6 +88,6 @@ pub enum Problem {
     #[error("it is not valid UTF-8")]
     NotText,
     /// The check does not run in a host.
-    #[error("files are available only inside the vitals host")]
+    #[error("files are readable only in the vitals host")]
     NoHost,
 }

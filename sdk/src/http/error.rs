@@ -116,7 +116,7 @@ pub enum Problem {
     #[error("{0}")]
     Other(String),
     /// The check does not run in a host.
-    #[error("HTTP is available only inside the vitals host")]
+    #[error("HTTP works only in the vitals host")]
     NoHost,
 }
 

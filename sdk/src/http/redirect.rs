@@ -37,7 +37,8 @@ fn follow(
                 .any(|harmless| harmless.eq_ignore_ascii_case(name))
         });
     }
-    // RFC 9110, section 15.4: 303 changes the method, 307 and 308 never do, 301 and 302 do for POST.
+    // RFC 9110, section 15.4: 303 changes the method, 307 and 308 never do, 301 and 302 do for
+    // POST.
     let to_get = match status {
         303 => request.method != Method::Head,
         301 | 302 => request.method == Method::Post,

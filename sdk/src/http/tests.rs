@@ -61,6 +61,6 @@ fn http_outside_the_host_is_an_error() {
     assert_eq!(error.problem(), &Problem::NoHost);
     assert_eq!(
         error.to_string(),
-        "cannot put http://a/b?…: HTTP is available only inside the vitals host"
+        "cannot put http://a/b?…: HTTP works only in the vitals host"
     );
 }

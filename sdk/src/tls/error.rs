@@ -97,7 +97,7 @@ pub enum Problem {
     #[error("{0}")]
     Failed(String),
     /// The check does not run in a host.
-    #[error("TLS is available only inside the vitals host")]
+    #[error("TLS works only in the vitals host")]
     NoHost,
 }
 

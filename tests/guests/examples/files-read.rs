@@ -1,19 +1,19 @@
-//! Asks for files: one that is granted by being written, and others that aren't.
+//! Accesses files: one that its configuration grants, and others that it does not.
 
 use std::path::PathBuf;
 
 use vitals_sdk::prelude::*;
 
-/// What to ask for.
+/// The calls to make.
 #[derive(Config)]
 struct Settings {
-    /// Granted by being written here; looked at where nothing else is asked.
+    /// Granted by this setting; `stat` is called on it if there are no other calls.
     #[config(grant = "file")]
     granted: Option<PathBuf>,
-    /// One after the other.
+    /// Calls, in order.
     #[config(default)]
     asks: Vec<Ask>,
-    /// So many times all over; of what comes after the first, answers that are new.
+    /// How often the calls are repeated; of the repetitions only new results are kept.
     #[config(default = 1)]
     times: u32,
 }
@@ -38,7 +38,7 @@ enum Call {
     Entries,
 }
 
-/// Asks; the answers stand in the details, in order.
+/// Makes the calls and returns their results as details, in order.
 #[health_check(code = "files-read")]
 fn check(settings: Settings) -> Outcome {
     let mut asks = settings.asks;
@@ -70,7 +70,7 @@ fn answer(ask: &Ask) -> Value {
             _ => "other",
         };
         let mut text = error.to_string();
-        // The details of a result have an end, and the path of somebody else may have none.
+        // The details of a result are bounded, but a path need not be.
         if text.len() > 1000 {
             text = error.problem().to_string();
         }

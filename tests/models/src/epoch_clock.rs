@@ -1,4 +1,4 @@
-//! The epoch clock never dozes through a run.
+//! The epoch clock never dozes during a run.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -8,7 +8,7 @@ use self::pace::Pace;
 #[path = "../../../host/sandbox/src/engine/pace.rs"]
 mod pace;
 
-/// The clock goes on only when somebody wakes it: a run that nobody notices is a deadlock.
+/// The clock continues only when something wakes it: a run that it misses is a deadlock.
 #[test]
 fn a_run_that_begins_keeps_the_clock_awake_or_wakes_it() {
     loom::model(|| {
@@ -49,6 +49,6 @@ fn a_clock_dozes_after_the_last_run() {
         pace.may_doze();
         run.join().expect("it does not panic");
         pace.may_doze();
-        assert!(pace.may_doze(), "it ticks for nobody");
+        assert!(pace.may_doze(), "it ticks without a run");
     });
 }

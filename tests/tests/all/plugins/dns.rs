@@ -139,7 +139,7 @@ async fn nsd_is_watched_through_a_stop_and_a_freeze() {
     becomes(up).await;
     server.stop();
     becomes("unhealthy: no response for mail.example.test (A): cannot read from <ns>: connection refused").await;
-    server.start_again().await;
+    server.restart().await;
     becomes(up).await;
     server.freeze();
     becomes(

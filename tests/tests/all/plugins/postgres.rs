@@ -58,7 +58,7 @@ async fn a_server_is_seen_to_go_and_come_back() {
     host.eventually_check("watched", "it is gone", is_gone)
         .await;
 
-    postgres.start_again().await;
+    postgres.restart().await;
     let check = host
         .eventually_check("watched", "it is back", is("healthy"))
         .await;

@@ -43,7 +43,7 @@ async fn a_server_is_seen_to_go_and_come_back() {
     host.eventually_check("watched", "it is gone", is_gone)
         .await;
 
-    redis.start_again().await;
+    redis.restart().await;
     host.eventually_check("watched", "it is back", is_there)
         .await;
 }
@@ -234,7 +234,7 @@ async fn a_replica_says_when_it_has_lost_its_master() {
         .await;
     let check = ask(&replica, "role = 'replica'").await;
     assert_eq!(check["status"], "degraded", "{check:#}");
-    master.start_again().await;
+    master.restart().await;
     host.eventually_check("watched", "it has it back", |check| {
         check["status"] == "healthy"
     })

@@ -166,7 +166,7 @@ async fn postfix_is_watched_through_a_stop_and_a_freeze() {
     becomes(up).await;
     server.stop();
     becomes("unhealthy: cannot connect to <mail>: connection refused").await;
-    server.start_again().await;
+    server.restart().await;
     becomes(up).await;
     server.freeze();
     becomes("unhealthy: no greeting received: cannot read from <mail>: timed out after ").await;

@@ -216,7 +216,7 @@ async fn nginx_is_watched_through_a_stop_and_a_freeze() {
     server.stop();
     let refused = format!("cannot connect to {address}: connection refused");
     becomes("unhealthy", &refused).await;
-    server.start_again().await;
+    server.restart().await;
     becomes("healthy", "certificate of shop.test expires in 80 d").await;
     server.freeze();
     let silent = format!("cannot start TLS with {address}: timed out after ");
