@@ -7,8 +7,10 @@ use secrecy::ExposeSecret as _;
 use vitals_values::{Size, duration_text};
 
 use super::checks::{Connections, Fuel, HttpBody, Memory, Output};
-use super::notify::{exposed, wrong_header, wrong_label};
-use super::values::{Bounds, Count, LONGEST, MOST_TIMES, SHORTEST, server_of, web_url};
+use super::notify::{exposed, header_error, label_error};
+use super::values::{
+    Bounds, Count, MAX_DURATION, MAX_RUN_COUNT, MIN_DURATION, parse_server_url, parse_web_url,
+};
 use super::{Config, Engine, Notify, Plugins, Schedule, Server};
 use vitals_model::Limits;
 
@@ -74,8 +76,8 @@ fn schedule(at: &str, schedule: &Schedule) -> Result<(), OutOfBounds> {
     period(&format!("{at}.retry_interval"), retry_interval)?;
     not_above(at, timeout, "interval", interval)?;
     not_above(at, timeout, "retry_interval", retry_interval)?;
-    number::<Count<1, MOST_TIMES>>(&format!("{at}.fall"), fall.get())?;
-    number::<Count<1, MOST_TIMES>>(&format!("{at}.rise"), rise.get())
+    number::<Count<1, MAX_RUN_COUNT>>(&format!("{at}.fall"), fall.get())?;
+    number::<Count<1, MAX_RUN_COUNT>>(&format!("{at}.rise"), rise.get())
 }
 
 /// Says nothing of what is secret.
@@ -88,13 +90,13 @@ fn notify(notify: &Notify) -> Result<(), OutOfBounds> {
         expected: expected.to_owned(),
     };
     for (index, url) in notify.alertmanager.urls.iter().enumerate() {
-        if server_of(url).is_none() {
+        if parse_server_url(url).is_none() {
             let key = format!("notify.alertmanager.urls[{index}]");
             return Err(wrong(key, "no URL of a server", "one of http or https"));
         }
     }
     for name in notify.alertmanager.labels.keys() {
-        if wrong_label(name).is_some() {
+        if label_error(name).is_some() {
             let key = format!("notify.alertmanager.labels.{name}");
             return Err(wrong(
                 key,
@@ -104,12 +106,15 @@ fn notify(notify: &Notify) -> Result<(), OutOfBounds> {
         }
     }
     for (name, webhook) in &notify.webhooks {
-        if exposed(webhook.url.as_ref()).and_then(web_url).is_none() {
+        if exposed(webhook.url.as_ref())
+            .and_then(parse_web_url)
+            .is_none()
+        {
             let key = format!("notify.webhooks.{name}.url");
             return Err(wrong(key, "no URL", "one of http or https"));
         }
         for (header, value) in &webhook.headers {
-            if wrong_header(header, value.expose_secret()).is_some() {
+            if header_error(header, value.expose_secret()).is_some() {
                 let key = format!("notify.webhooks.{name}.headers.{header}");
                 return Err(wrong(
                     key,
@@ -149,10 +154,10 @@ fn limits(at: &str, limits: &Limits) -> Result<(), OutOfBounds> {
 }
 
 fn period(key: &str, found: Duration) -> Result<(), OutOfBounds> {
-    if (SHORTEST..=LONGEST).contains(&found) {
+    if (MIN_DURATION..=MAX_DURATION).contains(&found) {
         return Ok(());
     }
-    let (shortest, longest) = (duration_text(SHORTEST), duration_text(LONGEST));
+    let (shortest, longest) = (duration_text(MIN_DURATION), duration_text(MAX_DURATION));
     Err(OutOfBounds {
         key: key.to_owned(),
         found: duration_text(found),
@@ -189,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    fn complaint(change: impl FnOnce(&mut Config)) -> String {
+    fn diagnostic(change: impl FnOnce(&mut Config)) -> String {
         let text = "[checks.db]\nplugin = 'postgres'";
         let mut config = text.parse::<Config>().expect("it is fine");
         assert_eq!(config.hold_to_bounds(), Ok(()));
@@ -200,15 +205,15 @@ mod tests {
     #[test]
     fn what_no_file_could_say_is_refused_by_its_key() {
         assert_eq!(
-            complaint(|config| config.plugins.rescan = Duration::ZERO),
+            diagnostic(|config| config.plugins.rescan = Duration::ZERO),
             "`plugins.rescan` of the configuration is 0s: set it to a duration from 1ms to 24h"
         );
         assert_eq!(
-            complaint(|config| config.engine.max_runs = 0),
+            diagnostic(|config| config.engine.max_runs = 0),
             "`engine.max_runs` of the configuration is 0: set it to 1 to 4096"
         );
         let schedule = |interval, retry_interval| {
-            complaint(|config| {
+            diagnostic(|config| {
                 for check in config.checks.values_mut() {
                     check.schedule.interval = Duration::from_secs(interval);
                     check.schedule.retry_interval = Duration::from_secs(retry_interval);
@@ -226,19 +231,19 @@ mod tests {
         );
         let often = NonZeroU32::MAX;
         let keys = [
-            complaint(|config| config.server.startup_grace = Duration::MAX),
-            complaint(|config| config.server.shutdown_grace = Duration::ZERO),
-            complaint(|config| config.engine.guest_threads = 5000),
-            complaint(|config| config.notify.timeout = Duration::ZERO),
-            complaint(|config| config.notify.alertmanager.urls = vec!["am:9093".into()]),
-            complaint(|config| config.defaults.schedule.rise = often),
-            complaint(|config| config.defaults.limits.memory = 1),
-            complaint(|config| {
+            diagnostic(|config| config.server.startup_grace = Duration::MAX),
+            diagnostic(|config| config.server.shutdown_grace = Duration::ZERO),
+            diagnostic(|config| config.engine.guest_threads = 5000),
+            diagnostic(|config| config.notify.timeout = Duration::ZERO),
+            diagnostic(|config| config.notify.alertmanager.urls = vec!["am:9093".into()]),
+            diagnostic(|config| config.defaults.schedule.rise = often),
+            diagnostic(|config| config.defaults.limits.memory = 1),
+            diagnostic(|config| {
                 for check in config.checks.values_mut() {
                     check.schedule.interval = Duration::ZERO;
                 }
             }),
-            complaint(|config| {
+            diagnostic(|config| {
                 for check in config.checks.values_mut() {
                     check.limits.fuel = 0;
                 }

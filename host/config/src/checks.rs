@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::diagnose::{Diagnostics, Location};
-use super::values::{Count, LARGEST_NUMBER, Size};
+use super::diagnostic::{Diagnostics, Location};
+use super::values::{Count, MAX_INTEGER, Size};
 use vitals_model::{Digest, Limits, PluginName, Root};
 
 /// The configuration of one check. Two are equal that say the same, wherever they stand.
@@ -74,26 +74,26 @@ pub struct Schedule {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allow {
     /// Origins of URLs: `https://*.example.com`.
-    pub http: Vec<Entry>,
+    pub http: Vec<AllowEntry>,
     /// Addresses and ports for TCP: `10.0.0.0/8:5432`.
-    pub tcp: Vec<Entry>,
+    pub tcp: Vec<AllowEntry>,
     /// Addresses and ports for UDP: `1.1.1.1:53`.
-    pub udp: Vec<Entry>,
+    pub udp: Vec<AllowEntry>,
     /// Names and ports for TLS by the host: `*.example.com:443`.
-    pub tls: Vec<Entry>,
+    pub tls: Vec<AllowEntry>,
     /// Names that may be looked up: `example.com`.
-    pub names: Vec<Entry>,
+    pub names: Vec<AllowEntry>,
     /// Paths that may be read: `/var/backups`.
-    pub files: Vec<Entry>,
+    pub files: Vec<AllowEntry>,
     /// Environment variables that are handed in: `TZ`.
-    pub env: Vec<Entry>,
+    pub env: Vec<AllowEntry>,
     /// Facts about the machine: `disk:/`, `memory`, `load`.
-    pub system: Vec<Entry>,
+    pub system: Vec<AllowEntry>,
 }
 
 /// One entry of [`Allow`]. Two are equal that say the same, wherever they stand.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct AllowEntry {
     /// The text of the entry.
     pub text: String,
     /// Where it stands.
@@ -111,7 +111,7 @@ pub struct Settings {
     pub locations: BTreeMap<String, Location>,
 }
 
-pub(super) type Fuel = Count<1, LARGEST_NUMBER>;
+pub(super) type Fuel = Count<1, MAX_INTEGER>;
 pub(super) type Memory = Size<{ 64 * KIB }, { 4 * GIB }>;
 pub(super) type Output = Size<KIB, GIB>;
 pub(super) type Connections = Count<0, 65_536>;
@@ -145,7 +145,7 @@ impl CheckConfig {
 
 impl Allow {
     /// The entries by the key they stand under.
-    pub fn kinds(&self) -> [(&'static str, &[Entry]); 8] {
+    pub fn kinds(&self) -> [(&'static str, &[AllowEntry]); 8] {
         [
             ("http", &self.http),
             ("tcp", &self.tcp),
@@ -161,7 +161,7 @@ impl Allow {
 
 impl Allow {
     /// The list of a key, to add to.
-    pub fn entries_mut(&mut self, key: &str) -> Option<&mut Vec<Entry>> {
+    pub fn entries_mut(&mut self, key: &str) -> Option<&mut Vec<AllowEntry>> {
         Some(match key {
             "http" => &mut self.http,
             "tcp" => &mut self.tcp,
@@ -199,7 +199,7 @@ impl From<Map<String, Value>> for Settings {
     }
 }
 
-impl From<&str> for Entry {
+impl From<&str> for AllowEntry {
     fn from(text: &str) -> Self {
         Self {
             text: text.to_owned(),
@@ -234,13 +234,13 @@ impl PartialEq for CheckConfig {
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for AllowEntry {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
     }
 }
 
-impl Eq for Entry {}
+impl Eq for AllowEntry {}
 
 impl PartialEq for Settings {
     fn eq(&self, other: &Self) -> bool {

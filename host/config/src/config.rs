@@ -47,7 +47,7 @@ pub struct Config {
     /// token, the Sentry DSN, and what the receivers of notifications want to see.
     pub secrets: Secrets,
     /// The files that `${file:…}` asked for; when one of them changes, so does the configuration.
-    pub read_files: BTreeSet<PathBuf>,
+    pub referenced_files: BTreeSet<PathBuf>,
     /// Where it was read from.
     pub origin: Origin,
 }

@@ -4,27 +4,31 @@
 //! and then left out, and the value is read again, until nothing is at fault. Knows the shape of
 //! values, never their meaning.
 
+mod decode_error;
 mod decoder;
-mod stop;
 
 use serde::de::DeserializeOwned;
 
-use super::faults::Faults;
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::tree::{KeyPath, Node};
 use decoder::Decoder;
 
-/// Reads a value from `node`. What is wrong with it or within it goes to `faults` and counts as not
+/// Reads a value from `node`. What is wrong with it or within it goes to `collector` and counts as not
 /// written; nothing is answered where that leaves no value.
 pub(super) fn decode<T: DeserializeOwned>(
     node: &Node,
-    way: &KeyPath<'_>,
-    faults: &Faults,
+    path: &KeyPath<'_>,
+    collector: &DiagnosticsCollector,
 ) -> Option<T> {
-    while !faults.has(node) {
-        let decoder = Decoder { node, way, faults };
+    while !collector.has_diagnostic(node) {
+        let decoder = Decoder {
+            node,
+            path,
+            collector,
+        };
         match T::deserialize(decoder) {
             Ok(value) => return Some(value),
-            Err(stop) => decoder.note(stop),
+            Err(error) => decoder.report(error),
         };
     }
     None
@@ -38,7 +42,7 @@ mod tests {
 
     use crate::Config;
 
-    fn complaints(text: &str) -> Vec<String> {
+    fn diagnostics_of(text: &str) -> Vec<String> {
         let found = text.parse::<Config>().expect_err("something is wrong");
         found.iter().map(ToString::to_string).collect()
     }
@@ -91,33 +95,33 @@ grafana = "nowhere"
             "vitals.toml:21: `tools.grafana` is `nowhere`, which is not an http or https URL: write \
              for example \"http://grafana.example.com:3000\"",
         ];
-        assert_eq!(complaints(text), expected);
+        assert_eq!(diagnostics_of(text), expected);
     }
 
     #[test]
     fn a_wrong_type_anywhere_is_one_fault() {
         assert_eq!(
-            complaints("server = 5"),
+            diagnostics_of("server = 5"),
             ["vitals.toml:1: `server` is 5, which is not a table"]
         );
         assert_eq!(
-            complaints("checks = []"),
+            diagnostics_of("checks = []"),
             ["vitals.toml:1: `checks` is a list, which is not a table"]
         );
         assert_eq!(
-            complaints("[checks]\na = 1"),
+            diagnostics_of("[checks]\na = 1"),
             ["vitals.toml:2: `checks.a` is 1, which is not a table"]
         );
         assert_eq!(
-            complaints("[tls]\nroots = 'system'"),
+            diagnostics_of("[tls]\nroots = 'system'"),
             ["vitals.toml:2: `tls.roots` is `system`, which is not a list"]
         );
         assert_eq!(
-            complaints("[server]\ndetails = 1"),
+            diagnostics_of("[server]\ndetails = 1"),
             ["vitals.toml:2: `server.details` is 1, which is not a string"]
         );
         assert_eq!(
-            complaints("[defaults]\ninterval = 30"),
+            diagnostics_of("[defaults]\ninterval = 30"),
             [
                 "vitals.toml:2: `defaults.interval` is 30, which is not a duration from 1ms to 24h: \
                  write for example \"30s\" or \"1m 30s\""
@@ -128,7 +132,7 @@ grafana = "nowhere"
     #[test]
     fn unknown_tables_are_named_without_a_place() {
         assert_eq!(
-            complaints("[sever]\nlisten = ''"),
+            diagnostics_of("[sever]\nlisten = ''"),
             ["vitals.toml:1: unknown key `sever`: did you mean `server`?"]
         );
     }
@@ -137,7 +141,7 @@ grafana = "nowhere"
     fn names_and_digests_say_what_they_are() {
         let text = "[checks.a]\nplugin = 'Postgres'\nsha256 = 'abc'";
         assert_eq!(
-            complaints(text),
+            diagnostics_of(text),
             [
                 "vitals.toml:2: `checks.a.plugin`: `Postgres` is no name of a plugin: write 1 to 64 of \
              a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit",
@@ -152,7 +156,7 @@ grafana = "nowhere"
         let text = "[server]\nadmin_token = 'two words'\n[metrics]\ntoken = 'a b'\n\
                     [sentry]\ndsn = 12345678";
         assert_eq!(
-            complaints(text),
+            diagnostics_of(text),
             [
                 "vitals.toml:2: `server.admin_token` is a secret, which is not a token: write one or \
              more letters, digits and signs, without spaces",

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::diagnose::{Diagnostic, Location};
+use super::diagnostic::{Diagnostic, Location};
 
 /// The environment variables that a configuration may read: those of the process, or a fixed set.
 /// A variable that is set to nothing counts as not set.

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::diagnose::{Diagnostic, Location};
+use super::diagnostic::{Diagnostic, Location};
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::Environment;
-use super::faults::Faults;
 use super::tree::{KeyPath, Node, Value};
 use vitals_io::regular_file::{self, ReadError};
 use vitals_model::Text;
@@ -26,11 +26,15 @@ pub(super) struct Expansion {
 }
 
 /// Expands every string under `root`. What is wrong within the `config` of a check is that check's
-/// own trouble; all else goes to `faults`.
-pub(super) fn expand(root: &mut Node, environment: &Environment, faults: &Faults) -> Expansion {
-    let mut walk = Walk {
+/// own trouble; all else goes to `collector`.
+pub(super) fn expand(
+    root: &mut Node,
+    environment: &Environment,
+    collector: &DiagnosticsCollector,
+) -> Expansion {
+    let mut walk = Expander {
         environment,
-        faults,
+        collector,
         config_of: None,
         in_allow: false,
         done: Expansion::default(),
@@ -39,9 +43,9 @@ pub(super) fn expand(root: &mut Node, environment: &Environment, faults: &Faults
     walk.done
 }
 
-struct Walk<'a> {
+struct Expander<'a> {
     environment: &'a Environment,
-    faults: &'a Faults,
+    collector: &'a DiagnosticsCollector,
     /// The check whose `config` is being walked.
     config_of: Option<String>,
     /// Whether it is the `allow` of a check.
@@ -49,8 +53,8 @@ struct Walk<'a> {
     done: Expansion,
 }
 
-impl Walk<'_> {
-    fn node(&mut self, node: &mut Node, way: &KeyPath<'_>) {
+impl Expander<'_> {
+    fn node(&mut self, node: &mut Node, path: &KeyPath<'_>) {
         let from_file = matches!(node.location, Location::Line { .. });
         match &mut node.value {
             Value::Text(text) if from_file && text.contains("${") => match self.text(text) {
@@ -58,20 +62,21 @@ impl Walk<'_> {
                     text: expanded,
                     parts,
                 }) => {
-                    node.hidden = !parts.is_empty();
-                    let is_secret = self.config_of.is_some() || self.in_allow || is_of_webhook(way);
-                    if is_secret && node.hidden {
+                    node.secret = !parts.is_empty();
+                    let is_secret =
+                        self.config_of.is_some() || self.in_allow || is_webhook_secret(path);
+                    if is_secret && node.secret {
                         self.done.secrets.push(expanded.clone());
                         self.done.secrets.extend(parts);
                     }
                     *text = expanded;
                 }
                 Err(ExpandError { message, remedy }) => {
-                    let message = format!("`{way}` {message}");
+                    let message = format!("`{path}` {message}");
                     match &self.config_of {
-                        None => self.faults.report(node, way, message, remedy),
+                        None => self.collector.report(node, path, message, remedy),
                         Some(check) => {
-                            let key = way.to_string();
+                            let key = path.to_string();
                             let location = node.location.clone();
                             let problem = Diagnostic {
                                 location,
@@ -90,24 +95,24 @@ impl Walk<'_> {
             },
             Value::List(items) => {
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.node(item, &KeyPath::Item(way, index));
+                    self.node(item, &KeyPath::Item(path, index));
                 }
             }
             Value::Table(table) => {
                 for (key, node) in table {
                     let enters = self.config_of.is_none();
-                    if let KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), check) = way {
+                    if let KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), check) = path {
                         match key.as_str() {
                             "config" => self.config_of = Some((*check).to_owned()),
                             "allow" => self.in_allow = enters,
                             _ => {}
                         }
                     }
-                    self.node(node, &KeyPath::Key(way, key));
+                    self.node(node, &KeyPath::Key(path, key));
                     if enters {
                         self.config_of = None;
                     }
-                    if matches!(way, KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), _)) {
+                    if matches!(path, KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), _)) {
                         self.in_allow = false;
                     }
                 }
@@ -156,7 +161,7 @@ impl Walk<'_> {
             });
         }
         if !is_variable(reference) {
-            let shown = Text::line(reference, SHOWN_BYTES);
+            let shown = Text::line(reference, MAX_SHOWN_BYTES);
             return Err(ExpandError {
                 message: format!("has `${{{shown}}}`, which names no variable"),
                 remedy: "write `${NAME}`, `${file:PATH}`, or `$${` for a literal `${`".to_owned(),
@@ -178,9 +183,9 @@ impl Walk<'_> {
 
 /// Whether it is what the receiver of a webhook wants to see. The tokens for Alertmanagers are
 /// secrets wherever they come from.
-fn is_of_webhook(way: &KeyPath<'_>) -> bool {
+fn is_webhook_secret(path: &KeyPath<'_>) -> bool {
     matches!(
-        way,
+        path,
         KeyPath::Key(
             KeyPath::Key(
                 KeyPath::Key(KeyPath::Key(KeyPath::Top, "notify"), "webhooks"),
@@ -218,7 +223,7 @@ fn is_variable(name: &str) -> bool {
 
 /// Reads a file less one newline at its end. Only a regular file: another one may never end.
 fn read(path: &Path) -> io::Result<String> {
-    let bytes = regular_file::read(path, LARGEST_FILE).map_err(|error| match error {
+    let bytes = regular_file::read(path, MAX_FILE_BYTES).map_err(|error| match error {
         ReadError::Io(error) => error,
         ReadError::TooLarge { .. } => io::Error::other("it is larger than 64 KiB"),
         error => io::Error::other(error),
@@ -232,8 +237,8 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-const LARGEST_FILE: u64 = 64 * 1024;
-const SHOWN_BYTES: usize = 80;
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+const MAX_SHOWN_BYTES: usize = 80;
 
 #[cfg(test)]
 mod tests {
@@ -280,14 +285,14 @@ mod tests {
             value("$${B} costs $5, $B and $$").as_deref(),
             Ok("${B} costs $5, $B and $$")
         );
-        let complaint = |what: &str| Err(format!("vitals.toml:3: `checks.a.config.value` {what}"));
+        let diagnostic = |what: &str| Err(format!("vitals.toml:3: `checks.a.config.value` {what}"));
         assert_eq!(
             value("${B"),
-            complaint("has a `${` without a `}`: write `$${` for a literal `${`")
+            diagnostic("has a `${` without a `}`: write `$${` for a literal `${`")
         );
         assert_eq!(
             value("${B-x}"),
-            complaint(
+            diagnostic(
                 "has `${B-x}`, which names no variable: write `${NAME}`, `${file:PATH}`, or `$${` for a \
              literal `${`"
             )
@@ -295,7 +300,7 @@ mod tests {
         for missing in ["NONE", "EMPTY"] {
             assert_eq!(
                 value(&format!("${{{missing}}}")),
-                complaint(&format!(
+                diagnostic(&format!(
                     "needs environment variable {missing}, which is not set: set it, or write `$${{` \
                  for a literal `${{`"
                 ))
@@ -346,7 +351,7 @@ mod tests {
         let text = "[checks.a]\nplugin = 'p'\nconfig.value = '${file:/no/such}'";
         let config = parse(text, Environment::default()).expect("the file itself is fine");
         assert_eq!(
-            config.read_files,
+            config.referenced_files,
             BTreeSet::from([PathBuf::from("/no/such")])
         );
     }

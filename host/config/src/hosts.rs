@@ -19,7 +19,7 @@ pub enum HostPattern {
     /// `*`: any name, and what is no name.
     Any,
     /// `*.example.com`: every name below this one, in lower case.
-    Below(String),
+    Subdomains(String),
     /// `vitals.example.com`: this name, in lower case.
     Name(String),
 }
@@ -29,14 +29,14 @@ impl HostPattern {
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::Below(parent) => is_below(name, parent),
+            Self::Subdomains(parent) => is_subdomain(name, parent),
             Self::Name(known) => name == known,
         }
     }
 }
 
 /// Whether a name is one below another.
-pub fn is_below(name: &str, parent: &str) -> bool {
+pub fn is_subdomain(name: &str, parent: &str) -> bool {
     let rest = name.strip_suffix(parent);
     rest.and_then(|rest| rest.strip_suffix('.'))
         .is_some_and(|rest| !rest.is_empty())
@@ -51,7 +51,7 @@ impl FromStr for HostPattern {
         }
         let parent = text.strip_prefix("*.");
         match (parent, parent.unwrap_or(text).parse()) {
-            (Some(_), Ok(Host::Name(parent))) => Ok(Self::Below(parent.to_string())),
+            (Some(_), Ok(Host::Name(parent))) => Ok(Self::Subdomains(parent.to_string())),
             // An IPv4 address has the form of a name, and is known without being listed.
             (None, Ok(host @ (Host::Name(_) | Host::Address(IpAddr::V4(_))))) => {
                 Ok(Self::Name(host.to_string()))
@@ -73,7 +73,7 @@ impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Any => f.write_str("*"),
-            Self::Below(parent) => write!(f, "*.{parent}"),
+            Self::Subdomains(parent) => write!(f, "*.{parent}"),
             Self::Name(name) => f.write_str(name),
         }
     }

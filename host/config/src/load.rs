@@ -9,8 +9,8 @@ use std::sync::Arc;
 use vitals_io::regular_file::{self, ReadError};
 
 use super::config::{Config, Origin};
-use super::diagnose::Diagnostics;
-use super::faults::Faults;
+use super::diagnostic::Diagnostics;
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::sources::{self, Sources};
 use super::supervision::Supervision;
 use super::tree::Node;
@@ -27,14 +27,14 @@ impl Config {
     /// [`CheckConfig::settings`](super::CheckConfig::settings) instead, and the others are none the
     /// worse.
     pub fn load(sources: &Sources) -> Result<Self, Diagnostics> {
-        let faults = Faults::default();
-        let (file, explicit) = sources.choose();
+        let collector = DiagnosticsCollector::default();
+        let (file, explicit) = sources.select_file();
         let text = match read_text(&file) {
             Ok(text) => Some(text),
             // A name that leads nowhere, as a dangling link does, is still a file that somebody meant.
             Err(error) if explicit || file.symlink_metadata().is_ok() => {
                 let message = format!("cannot read the configuration: {error}");
-                faults.report_at(sources::whole(&file), String::new(), message);
+                collector.report_at(sources::whole(&file), String::new(), message);
                 None
             }
             Err(_) => None,
@@ -42,7 +42,7 @@ impl Config {
         Self::read(
             text.as_deref().map(|text| (text, file.as_path())),
             sources,
-            faults,
+            collector,
         )
     }
 
@@ -53,32 +53,32 @@ impl Config {
     ///
     /// As [`Config::load`].
     pub fn parse(text: &str, name: &Path, sources: &Sources) -> Result<Self, Diagnostics> {
-        Self::read(Some((text, name)), sources, Faults::default())
+        Self::read(Some((text, name)), sources, DiagnosticsCollector::default())
     }
 
     fn read(
         text: Option<(&str, &Path)>,
         sources: &Sources,
-        faults: Faults,
+        collector: DiagnosticsCollector,
     ) -> Result<Self, Diagnostics> {
         let mut root = match text {
             Some((text, name)) => Node::parse(text, &Arc::from(name))?,
             None => Node::empty(),
         };
-        sources.overlay(&mut root, &faults);
-        let expansion = expand::expand(&mut root, &sources.environment, &faults);
-        root.hide(&["server", "admin_token"]);
-        root.hide(&["metrics", "token"]);
-        root.hide(&["sentry", "dsn"]);
-        notify::hide(&mut root);
+        sources.overlay(&mut root, &collector);
+        let expansion = expand::expand(&mut root, &sources.environment, &collector);
+        root.mark_secret(&["server", "admin_token"]);
+        root.mark_secret(&["metrics", "token"]);
+        root.mark_secret(&["sentry", "dsn"]);
+        notify::mark_secrets(&mut root);
         let config = Self {
-            logging: sources.logging(&faults),
-            supervision: Supervision::read(&sources.environment, &faults),
+            logging: sources.logging(&collector),
+            supervision: Supervision::read(&sources.environment, &collector),
             origin: text.map_or(Origin::Defaults, |(_, name)| Origin::File(name.to_owned())),
-            ..resolve::resolve(&root, expansion, &sources.environment, &faults)
+            ..resolve::resolve(&root, expansion, &sources.environment, &collector)
         };
-        match Diagnostics::gather(faults.into_found()) {
-            Some(found) => Err(found),
+        match Diagnostics::new(collector.into_vec()) {
+            Some(diagnostics) => Err(diagnostics),
             None => Ok(config),
         }
     }
@@ -95,7 +95,7 @@ impl FromStr for Config {
 
 /// Reads the configuration file, which may be a pipe that somebody writes it into.
 fn read_text(file: &Path) -> Result<String, ReadError> {
-    let bytes = match regular_file::read(file, LARGEST_FILE) {
+    let bytes = match regular_file::read(file, MAX_FILE_BYTES) {
         Err(ReadError::NotRegular) => std::fs::read(file)?,
         read => read?,
     };
@@ -104,7 +104,7 @@ fn read_text(file: &Path) -> Result<String, ReadError> {
 }
 
 /// No configuration is larger.
-const LARGEST_FILE: u64 = 16 << 20;
+const MAX_FILE_BYTES: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -4,12 +4,12 @@
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::diagnose::{Diagnostic, Location};
+use super::diagnostic::{Diagnostic, Location};
 use super::environment::LOG;
 use vitals_model::Text;
 
 /// What is wrong with a filter.
-pub(super) fn fault(filter: &str) -> Option<Diagnostic> {
+pub(super) fn validate(filter: &str) -> Option<Diagnostic> {
     let directives = filter.split(',').map(str::trim);
     let is_no_level =
         |word: &&str| !word.contains(['=', '[', ']']) && word.parse::<LevelFilter>().is_err();
@@ -43,7 +43,7 @@ mod tests {
             "warn,vitals_sandbox=debug",
             "info,[{check=hello}]=debug",
         ] {
-            assert_eq!(fault(filter), None, "{filter}");
+            assert_eq!(validate(filter), None, "{filter}");
         }
     }
 
@@ -56,10 +56,10 @@ mod tests {
             ("vitals_host=info;debug", "vitals_host=info;debug"),
             ("warn, vitals_host=debug", "warn, vitals_host=debug"),
         ] {
-            let fault = fault(filter).map(|fault| fault.to_string());
-            let fault = fault.unwrap_or_default();
+            let diagnostic = validate(filter).map(|diagnostic| diagnostic.to_string());
+            let diagnostic = diagnostic.unwrap_or_default();
             let expected = format!("environment variable VITALS_LOG: `{wrong}` is no filter");
-            assert!(fault.starts_with(&expected), "{filter}: {fault}");
+            assert!(diagnostic.starts_with(&expected), "{filter}: {diagnostic}");
         }
     }
 }

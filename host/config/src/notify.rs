@@ -17,7 +17,7 @@ use super::values::{self, As, Period};
 #[serde(default, deny_unknown_fields)]
 pub struct Notify {
     /// Statuses that are notified, when a check turns to one and when it leaves it.
-    pub on: Vec<Notified>,
+    pub on: Vec<NotifyStatus>,
     /// URL under which people reach this host: notifications link to
     /// `/health/checks/{name}` below it.
     #[serde(deserialize_with = "values::server_url")]
@@ -41,7 +41,7 @@ pub struct Notify {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Notified {
+pub enum NotifyStatus {
     /// It does not work.
     Unhealthy,
     /// It works in part.
@@ -102,7 +102,7 @@ impl Notify {
         } = &self.alertmanager;
         let of_webhooks = self.webhooks.values().flat_map(|webhook| {
             let headers = webhook.headers.iter();
-            let headers = headers.filter(|(name, _)| is_for_secrets(name));
+            let headers = headers.filter(|(name, _)| is_secret_header(name));
             let headers = headers.map(|(_, value)| value.expose_secret());
             // `Bearer TOKEN` is one, and so is the token.
             let parts = headers.flat_map(|text| [Some(text), text.split_once(' ').map(|it| it.1)]);
@@ -118,50 +118,50 @@ impl Notify {
 }
 
 /// Whether the value of a header is a secret, by its name.
-fn is_for_secrets(header: &str) -> bool {
+fn is_secret_header(header: &str) -> bool {
     let header = header.to_ascii_lowercase();
     let words = ["auth", "cookie", "key", "password", "secret", "token"];
     words.iter().any(|word| header.contains(word))
 }
 
 /// Keeps what is secret by its nature from being shown where it is wrong.
-pub(super) fn hide(root: &mut Node) {
+pub(super) fn mark_secrets(root: &mut Node) {
     for key in ["bearer_token", "password"] {
-        root.hide(&["notify", "alertmanager", key]);
+        root.mark_secret(&["notify", "alertmanager", key]);
     }
     if let Some(url) = root.find_mut(&["notify", "external_url"]) {
-        hide_sign_in(url);
+        mark_url_with_user(url);
     }
     if let Some(urls) = root.find_mut(&["notify", "alertmanager", "urls"])
         && let Value::List(urls) = &mut urls.value
     {
-        urls.iter_mut().for_each(hide_sign_in);
+        urls.iter_mut().for_each(mark_url_with_user);
     }
     let webhooks = root
         .find_mut(&["notify", "webhooks"])
         .and_then(Node::table_mut);
     for webhook in webhooks.into_iter().flat_map(|all| all.values_mut()) {
-        webhook.hide(&["url"]);
-        webhook.hide(&["headers"]);
+        webhook.mark_secret(&["url"]);
+        webhook.mark_secret(&["headers"]);
         let headers = webhook.find_mut(&["headers"]).and_then(Node::table_mut);
         for header in headers.into_iter().flat_map(|all| all.values_mut()) {
-            header.hide(&[]);
+            header.mark_secret(&[]);
         }
     }
 }
 
 /// A URL with a user is refused, and must not be shown then.
-fn hide_sign_in(url: &mut Node) {
-    url.hidden |= matches!(&url.value, Value::Text(text) if text.contains('@'));
+fn mark_url_with_user(url: &mut Node) {
+    url.secret |= matches!(&url.value, Value::Text(text) if text.contains('@'));
 }
 
 /// What is wrong with the name of a label, and what would be right.
-pub(super) fn wrong_label(name: &str) -> Option<&'static str> {
+pub(super) fn label_error(name: &str) -> Option<&'static str> {
     let first = |c: char| c == '_' || c.is_ascii_alphabetic();
     let is_name = name.starts_with(first)
         && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
         && !name.starts_with("__");
-    if OWN_LABELS.contains(&name) {
+    if RESERVED_LABELS.contains(&name) {
         Some("is a label that the host sets itself: name it otherwise")
     } else if !is_name {
         Some("is no name of a label: write letters, digits and `_`, not a digit first and not `__`")
@@ -171,10 +171,10 @@ pub(super) fn wrong_label(name: &str) -> Option<&'static str> {
 }
 
 /// What is wrong with a header, and what would be right. Says nothing of its value.
-pub(super) fn wrong_header(name: &str, value: &str) -> Option<&'static str> {
+pub(super) fn header_error(name: &str, value: &str) -> Option<&'static str> {
     match name.parse::<HeaderName>() {
         Err(_) => Some("is no name of a header: write for example `Authorization`"),
-        Ok(name) if FIXED_HEADERS.contains(&name.as_str()) => {
+        Ok(name) if RESERVED_HEADERS.contains(&name.as_str()) => {
             Some("is a header that the host sets itself: take it away")
         }
         Ok(_) if HeaderValue::from_str(value).is_err() => {
@@ -185,8 +185,8 @@ pub(super) fn wrong_header(name: &str, value: &str) -> Option<&'static str> {
 }
 
 /// The labels of an alert that the host sets itself.
-const OWN_LABELS: [&str; 5] = ["alertname", "check", "plugin", "severity", "instance"];
-const FIXED_HEADERS: [&str; 5] = [
+const RESERVED_LABELS: [&str; 5] = ["alertname", "check", "plugin", "severity", "instance"];
+const RESERVED_HEADERS: [&str; 5] = [
     "content-type",
     "content-length",
     "transfer-encoding",
@@ -197,7 +197,7 @@ const FIXED_HEADERS: [&str; 5] = [
 impl Default for Notify {
     fn default() -> Self {
         Self {
-            on: vec![Notified::Unhealthy],
+            on: vec![NotifyStatus::Unhealthy],
             external_url: None,
             instance: None,
             timeout: Duration::from_secs(10),
@@ -289,7 +289,7 @@ mod tests {
         );
         let config = config.expect("a configuration");
         let notify = &config.notify;
-        assert_eq!(notify.on, [Notified::Degraded, Notified::Unhealthy]);
+        assert_eq!(notify.on, [NotifyStatus::Degraded, NotifyStatus::Unhealthy]);
         assert_eq!(notify.external_url.as_deref(), Some("https://vitals.test"));
         let urls = ["http://one:9093", "https://two/am"];
         assert_eq!(notify.alertmanager.urls, urls);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::checks::{Connections, Fuel, HttpBody, Memory, Output, Schedule};
 use super::notify::Notify;
 use super::sections::{Engine, Metrics, Plugins, Sentry, Server, Tls};
-use super::values::{As, PageUrl, Period, Times};
+use super::values::{As, PageUrl, Period, RunCount};
 use vitals_model::{Digest, Limits, PluginName, Root};
 
 /// Configuration of vitals. In every string `${NAME}` is replaced by an environment variable and
@@ -34,7 +34,7 @@ pub(super) struct RawFile {
     pub(super) defaults: RawDefaults,
     /// The checks by name: `[a-z0-9][a-z0-9._-]{0,63}`.
     #[schemars(with = "BTreeMap<String, RawCheck>")]
-    pub(super) checks: Option<Later>,
+    pub(super) checks: Option<DeferredTable>,
 }
 
 /// Pages that `GET /health/tools` names. Further names can be added.
@@ -69,12 +69,12 @@ pub(super) struct RawDefaults {
     /// Whether the host is not ready while a check is unhealthy.
     pub(super) critical: bool,
     /// Failing runs in a row before the status turns unhealthy.
-    #[serde(with = "As::<Times>")]
-    #[schemars(with = "Times")]
+    #[serde(with = "As::<RunCount>")]
+    #[schemars(with = "RunCount")]
     pub(super) fall: NonZeroU32,
     /// Good runs in a row before it turns back.
-    #[serde(with = "As::<Times>")]
-    #[schemars(with = "Times")]
+    #[serde(with = "As::<RunCount>")]
+    #[schemars(with = "RunCount")]
     pub(super) rise: NonZeroU32,
     /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`. Default:
     /// `interval`.
@@ -131,7 +131,7 @@ pub(super) struct RawCheck {
     pub(super) sha256: Option<Digest>,
     /// The plugin's own configuration; `vitals inspect FILE.wasm` lists its settings. Default: `{}`.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
-    pub(super) config: Option<Later>,
+    pub(super) config: Option<DeferredTable>,
     /// What it may reach besides the addresses in `config`.
     pub(super) allow: RawAllow,
     /// What it trusts in TLS connections, instead of `[tls]`.
@@ -143,9 +143,9 @@ pub(super) struct RawCheck {
     /// Whether the host is not ready while it is unhealthy. Default: that of `[defaults]`.
     pub(super) critical: Option<bool>,
     /// Failing runs in a row before the status turns unhealthy. Default: that of `[defaults]`.
-    pub(super) fall: Option<Times>,
+    pub(super) fall: Option<RunCount>,
     /// Good runs in a row before it turns back. Default: that of `[defaults]`.
-    pub(super) rise: Option<Times>,
+    pub(super) rise: Option<RunCount>,
     /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`. Default:
     /// that of `[defaults]`, else `interval`.
     pub(super) retry_interval: Option<Period>,
@@ -209,9 +209,9 @@ pub(super) struct RawTls {
 }
 
 /// A table that is looked into by itself, later.
-pub(super) struct Later;
+pub(super) struct DeferredTable;
 
-impl<'de> Deserialize<'de> for Later {
+impl<'de> Deserialize<'de> for DeferredTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(AnyTable)
     }
@@ -220,14 +220,14 @@ impl<'de> Deserialize<'de> for Later {
 struct AnyTable;
 
 impl<'de> Visitor<'de> for AnyTable {
-    type Value = Later;
+    type Value = DeferredTable;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a table")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Later, A::Error> {
-        Ok(Later)
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<DeferredTable, A::Error> {
+        Ok(DeferredTable)
     }
 }
 

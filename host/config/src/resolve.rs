@@ -2,8 +2,8 @@
 //! other.
 
 mod check;
-mod compare;
 mod notify;
+mod schedule;
 
 use std::collections::BTreeMap;
 
@@ -13,42 +13,42 @@ use vitals_model::Secrets;
 use super::checks::{Defaults, Schedule};
 use super::config::Config;
 use super::decode::decode;
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::Environment;
 use super::expand::Expansion;
-use super::faults::Faults;
 use super::raw::{RawDefaults, RawFile};
 use super::sections::{Plugins, Tools};
 use super::tree::{KeyPath, Node};
 use super::values::PageUrl;
 use check::CheckReader;
-use compare::compare;
+use schedule::validate_schedule;
 
-/// Reads the configuration out of `root`. What is wrong goes to `faults`; the answer counts only
+/// Reads the configuration out of `root`. What is wrong goes to `collector`; the answer counts only
 /// where that is nothing.
 pub(super) fn resolve(
     root: &Node,
     mut expansion: Expansion,
     environment: &Environment,
-    faults: &Faults,
+    collector: &DiagnosticsCollector,
 ) -> Config {
-    let file: RawFile = decode(root, &KeyPath::Top, faults).unwrap_or_default();
-    let defaults = defaults(&file.defaults, root, faults);
+    let file: RawFile = decode(root, &KeyPath::Top, collector).unwrap_or_default();
+    let defaults = defaults(&file.defaults, root, collector);
     let mut checks = BTreeMap::new();
     if let Some(tables) = root.find(&["checks"]).and_then(Node::table) {
         for (name, node) in tables {
-            let found = expansion.checks.remove(name).unwrap_or_default();
+            let diagnostics = expansion.checks.remove(name).unwrap_or_default();
             let reader = CheckReader {
                 name,
                 node,
                 defaults: &defaults,
-                faults,
+                collector,
             };
-            if let Some((name, check)) = reader.read(root, found) {
+            if let Some((name, check)) = reader.read(root, diagnostics) {
                 checks.insert(name, check);
             }
         }
     }
-    notify::hold_together(&file.notify, root, faults);
+    notify::validate(&file.notify, root, collector);
     let tokens = [
         &file.server.admin_token,
         &file.metrics.token,
@@ -71,7 +71,7 @@ pub(super) fn resolve(
         tools: tools(file.tools),
         defaults,
         checks,
-        read_files: expansion.files,
+        referenced_files: expansion.files,
         ..Config::default()
     }
 }
@@ -95,7 +95,7 @@ fn tools(written: BTreeMap<String, PageUrl>) -> Tools {
     tools
 }
 
-fn defaults(raw: &RawDefaults, root: &Node, faults: &Faults) -> Defaults {
+fn defaults(raw: &RawDefaults, root: &Node, collector: &DiagnosticsCollector) -> Defaults {
     let schedule = Schedule {
         interval: raw.interval,
         timeout: raw.timeout,
@@ -107,13 +107,13 @@ fn defaults(raw: &RawDefaults, root: &Node, faults: &Faults) -> Defaults {
         notify: raw.notify,
     };
     let written = |key: &str| root.find(&["defaults", key]).map(|node| &node.location);
-    compare(
+    validate_schedule(
         &schedule,
         "of `[defaults]`",
         "defaults",
         &written,
         &|_| None,
-        faults,
+        collector,
     );
     Defaults {
         schedule,
@@ -135,7 +135,7 @@ mod tests {
         config.checks.into_values().next().expect("a check")
     }
 
-    fn complaints(text: &str) -> Vec<String> {
+    fn diagnostics_of(text: &str) -> Vec<String> {
         let found = text.parse::<Config>().expect_err("something is wrong");
         found.iter().map(ToString::to_string).collect()
     }
@@ -202,28 +202,28 @@ mod tests {
     #[test]
     fn a_timeout_is_not_above_its_interval() {
         assert_eq!(
-            complaints("[checks.a]\ntimeout = '10s'\ninterval = '5s'"),
+            diagnostics_of("[checks.a]\ntimeout = '10s'\ninterval = '5s'"),
             [
                 "vitals.toml:2: `timeout` (10s) of check `a` is above its `interval` (5s): write a \
              `timeout` of at most 5s, or a longer `interval`"
             ]
         );
         assert_eq!(
-            complaints("[checks.a]\ninterval = '2s'"),
+            diagnostics_of("[checks.a]\ninterval = '2s'"),
             [
                 "vitals.toml:2: `timeout` (5s, the default) of check `a` is above its `interval` (2s): \
              write a `timeout` of at most 2s, or a longer `interval`"
             ]
         );
         assert_eq!(
-            complaints("[defaults]\ninterval = '8s'\n[checks.a]\ntimeout = '9s'"),
+            diagnostics_of("[defaults]\ninterval = '8s'\n[checks.a]\ntimeout = '9s'"),
             [
                 "vitals.toml:4: `timeout` (9s) of check `a` is above its `interval` (8s, from \
              `[defaults]`): write a `timeout` of at most 8s, or a longer `interval`"
             ]
         );
         assert_eq!(
-            complaints("[checks.a]\nretry_interval = '2s'"),
+            diagnostics_of("[checks.a]\nretry_interval = '2s'"),
             [
                 "vitals.toml:2: `timeout` (5s, the default) of check `a` is above its `retry_interval` \
              (2s): write a `timeout` of at most 2s, or a longer `retry_interval`"
@@ -237,7 +237,7 @@ mod tests {
         let text =
             "[defaults]\ntimeout = '31s'\n[checks.a]\nfall = 2\n[checks.b]\ncritical = false";
         assert_eq!(
-            complaints(text),
+            diagnostics_of(text),
             [
                 "vitals.toml:2: `timeout` (31s) of `[defaults]` is above its `interval` (30s, the \
              default): write a `timeout` of at most 30s, or a longer `interval`"
@@ -249,7 +249,7 @@ mod tests {
     fn names_of_checks_are_held_to_their_rule() {
         let text = "[checks.Orders]\nplugin = 'p'\n[checks.'module:billing']\nenabled = false";
         assert_eq!(
-            complaints(text),
+            diagnostics_of(text),
             [
                 "vitals.toml:1: `[checks.Orders]` cannot be the table of a check: `Orders` is no name \
              of a check: write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit",
@@ -264,7 +264,7 @@ mod tests {
     fn a_check_without_a_plugin_has_nothing_that_is_for_one() {
         let text = "[checks.a]\ninterval = '1m'\nconfig = {}\nlimits = { fuel = 1 }";
         assert_eq!(
-            complaints(text),
+            diagnostics_of(text),
             [
                 "vitals.toml:3: `config` of check `a` is for a plugin, and the check names none: write \
              `plugin = \"…\"`, or take it away",
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn entries_of_allow_keep_their_lines() {
         let text = "[checks.a]\nplugin = 'p'\nroots = 1\n";
-        assert_eq!(complaints(text).len(), 1);
+        assert_eq!(diagnostics_of(text).len(), 1);
         let check = check(
             "[checks.a]\nplugin = 'p'\ntls.roots = ['system', 'ca.pem']\n\
             [checks.a.allow]\ntcp = [\n  'a:1',\n  'b:2',\n]\nsystem = ['load']",

@@ -247,7 +247,7 @@ impl Default for Sentry {
 impl Default for Tools {
     fn default() -> Self {
         Self(
-            ALWAYS_NAMED
+            STANDARD_TOOLS
                 .iter()
                 .map(|name| ((*name).to_owned(), None))
                 .collect(),
@@ -291,4 +291,4 @@ mod unhealthy_status {
     }
 }
 
-const ALWAYS_NAMED: [&str; 3] = ["flower", "grafana", "prometheus"];
+const STANDARD_TOOLS: [&str; 3] = ["flower", "grafana", "prometheus"];

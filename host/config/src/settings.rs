@@ -3,46 +3,46 @@
 use serde_json::{Map, Number, Value as Json};
 
 use super::checks::Settings;
-use super::diagnose::{Diagnostic, Diagnostics};
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::tree::{KeyPath, Node, Value};
 
-/// Turns the `config` table at `way` into settings. `found` is what is wrong with it already.
+/// Turns the `config` table at `path` into settings. `found` is what is wrong with it already.
 ///
 /// # Errors
 ///
-/// `found`, and every value that JSON has no way to write.
-pub(super) fn settings(
+/// `found`, and every value that JSON has no path to write.
+pub(super) fn to_settings(
     config: &Node,
-    way: &KeyPath<'_>,
-    found: Vec<Diagnostic>,
+    path: &KeyPath<'_>,
+    diagnostics: Vec<Diagnostic>,
 ) -> Result<Settings, Diagnostics> {
     let mut reader = Reader {
-        above: way,
+        above: path,
         settings: Settings::default(),
-        found,
+        diagnostics,
     };
     let json = reader.json(config, &KeyPath::Top);
     if let Json::Object(values) = json {
         reader.settings.values = values;
     }
-    match Diagnostics::gather(reader.found) {
-        Some(found) => Err(found),
+    match Diagnostics::new(reader.diagnostics) {
+        Some(diagnostics) => Err(diagnostics),
         None => Ok(reader.settings),
     }
 }
 
 struct Reader<'a> {
-    /// The way from the top of the file to the table.
+    /// The path from the top of the file to the table.
     above: &'a KeyPath<'a>,
     settings: Settings,
-    found: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
-    /// The JSON of a node; `way` starts at the table.
-    fn json(&mut self, node: &Node, way: &KeyPath<'_>) -> Json {
-        let pointer = way.pointer();
-        if node.hidden {
+    /// The JSON of a node; `path` starts at the table.
+    fn json(&mut self, node: &Node, path: &KeyPath<'_>) -> Json {
+        let pointer = path.pointer();
+        if node.secret {
             self.settings.secrets.insert(pointer.clone());
         }
         self.settings
@@ -51,29 +51,29 @@ impl Reader<'_> {
         match &node.value {
             Value::Text(text) | Value::Datetime(text) => Json::from(text.as_str()),
             Value::Boolean(value) => Json::from(*value),
-            Value::Integer(number) => self.number(node, way, Number::from_i128(*number)),
-            Value::Float(number) => self.number(node, way, Number::from_f64(*number)),
+            Value::Integer(number) => self.number(node, path, Number::from_i128(*number)),
+            Value::Float(number) => self.number(node, path, Number::from_f64(*number)),
             Value::List(items) => items
                 .iter()
                 .enumerate()
-                .map(|(index, item)| self.json(item, &KeyPath::Item(way, index)))
+                .map(|(index, item)| self.json(item, &KeyPath::Item(path, index)))
                 .collect(),
             Value::Table(table) => {
                 let entry = |(key, node): (&String, &Node)| {
-                    (key.clone(), self.json(node, &KeyPath::Key(way, key)))
+                    (key.clone(), self.json(node, &KeyPath::Key(path, key)))
                 };
                 Json::Object(table.iter().map(entry).collect::<Map<_, _>>())
             }
         }
     }
 
-    fn number(&mut self, node: &Node, way: &KeyPath<'_>, number: Option<Number>) -> Json {
+    fn number(&mut self, node: &Node, path: &KeyPath<'_>, number: Option<Number>) -> Json {
         number.map_or_else(
             || {
-                let key = format!("{}{}", self.above, below(way));
-                self.found.push(Diagnostic {
+                let key = format!("{}{}", self.above, below(path));
+                self.diagnostics.push(Diagnostic {
                     location: node.location.clone(),
-                    message: format!("`{key}` is {}, which JSON cannot write", node.shown()),
+                    message: format!("`{key}` is {}, which JSON cannot write", node.describe()),
                     key,
                     remedy: "write a finite number of at most 64 bits, or a string".to_owned(),
                 });
@@ -84,9 +84,9 @@ impl Reader<'_> {
     }
 }
 
-/// A way as it goes on after another one.
-fn below(way: &KeyPath<'_>) -> String {
-    let text = way.to_string();
+/// A path as it goes on after another one.
+fn below(path: &KeyPath<'_>) -> String {
+    let text = path.to_string();
     if text.is_empty() || text.starts_with('[') {
         text
     } else {

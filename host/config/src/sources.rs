@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnose::{Diagnostic, Location};
+use super::diagnostic::{Diagnostic, Location};
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::{CONFIG, Environment, LOG, LOG_FORMAT, VARIABLES};
-use super::faults::Faults;
 use super::log_filter;
 use super::sections::{LogFormat, Logging};
 use super::tree::{Node, Value};
@@ -48,7 +48,7 @@ impl Sources {
     }
 
     /// The file to read, and whether somebody asked for just that one.
-    pub(super) fn choose(&self) -> (PathBuf, bool) {
+    pub(super) fn select_file(&self) -> (PathBuf, bool) {
         match (&self.file, self.environment.get(CONFIG.name)) {
             (Some(file), _) => (file.clone(), true),
             (None, Some(file)) => (PathBuf::from(file), true),
@@ -58,11 +58,11 @@ impl Sources {
 
     /// The file that is read, or would be if there were one.
     pub fn path(&self) -> PathBuf {
-        self.choose().0
+        self.select_file().0
     }
 
     /// Puts what the environment and the command line say over what the file says.
-    pub(super) fn overlay(&self, root: &mut Node, faults: &Faults) {
+    pub(super) fn overlay(&self, root: &mut Node, collector: &DiagnosticsCollector) {
         for (variable, key) in VARIABLES.iter().filter_map(|v| Some((v, v.key?))) {
             match self.environment.text(variable.name) {
                 Ok(Some(value)) => {
@@ -74,7 +74,7 @@ impl Sources {
                     );
                 }
                 Ok(None) => {}
-                Err(error) => faults.add(Diagnostic {
+                Err(error) => collector.push(Diagnostic {
                     key: key.to_owned(),
                     ..error
                 }),
@@ -86,10 +86,10 @@ impl Sources {
     }
 
     /// What the environment says of the log.
-    pub(super) fn logging(&self, faults: &Faults) -> Logging {
+    pub(super) fn logging(&self, collector: &DiagnosticsCollector) -> Logging {
         let read = |name: &str| {
             self.environment.text(name).unwrap_or_else(|error| {
-                faults.add(error);
+                collector.push(error);
                 None
             })
         };
@@ -98,7 +98,7 @@ impl Sources {
             Some("json") => LogFormat::Json,
             Some(other) => {
                 let shown = Text::line(other, 40);
-                faults.add(Diagnostic {
+                collector.push(Diagnostic {
                     location: Location::Variable(LOG_FORMAT.name.to_owned()),
                     key: String::new(),
                     message: format!("`{shown}` is no format of the log"),
@@ -108,20 +108,20 @@ impl Sources {
             }
         };
         let filter = read(LOG.name);
-        if let Some(fault) = filter.as_deref().and_then(log_filter::fault) {
-            faults.add(fault);
+        if let Some(fault) = filter.as_deref().and_then(log_filter::validate) {
+            collector.push(fault);
         }
         Logging { filter, format }
     }
 }
 
 fn put(root: &mut Node, key: &str, location: Location, value: String) {
-    let way: Vec<_> = key.split('.').collect();
+    let path: Vec<_> = key.split('.').collect();
     root.put(
-        &way,
+        &path,
         Node {
             location,
-            hidden: false,
+            secret: false,
             value: Value::Text(value),
         },
     );

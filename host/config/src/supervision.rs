@@ -4,9 +4,9 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::diagnose::{Diagnostic, Location};
+use super::diagnostic::{Diagnostic, Location};
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::{Environment, NOTIFY_SOCKET, WATCHDOG_PID, WATCHDOG_USEC};
-use super::faults::Faults;
 use vitals_model::Text;
 
 /// What the service manager that started the process wants told. Set by its environment alone.
@@ -20,9 +20,9 @@ pub struct Supervision {
 }
 
 impl Supervision {
-    pub(super) fn read(environment: &Environment, faults: &Faults) -> Self {
-        let micros = number(environment, WATCHDOG_USEC.name, faults);
-        let pid = number(environment, WATCHDOG_PID.name, faults);
+    pub(super) fn read(environment: &Environment, collector: &DiagnosticsCollector) -> Self {
+        let micros = number(environment, WATCHDOG_USEC.name, collector);
+        let pid = number(environment, WATCHDOG_PID.name, collector);
         let is_meant = pid.is_none_or(|pid| pid == u64::from(std::process::id()));
         let watchdog = micros.filter(|micros| is_meant && *micros > 0);
         Self {
@@ -32,15 +32,15 @@ impl Supervision {
     }
 }
 
-fn number(environment: &Environment, name: &str, faults: &Faults) -> Option<u64> {
+fn number(environment: &Environment, name: &str, collector: &DiagnosticsCollector) -> Option<u64> {
     let text = environment.text(name).unwrap_or_else(|error| {
-        faults.add(error);
+        collector.push(error);
         None
     })?;
     let number = text.parse().ok();
     if number.is_none() {
         let shown = Text::line(&text, 40);
-        faults.add(Diagnostic {
+        collector.push(Diagnostic {
             location: Location::Variable(name.to_owned()),
             key: String::new(),
             message: format!("`{shown}` is no whole number"),

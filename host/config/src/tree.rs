@@ -11,13 +11,13 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnose::{Diagnostic, Diagnostics, Location};
+use super::diagnostic::{Diagnostic, Diagnostics, Location};
 
 /// A value and its place.
 pub(super) struct Node {
     pub(super) location: Location,
     /// Whether the value must not be shown: it came from `${…}`, or is a secret by its nature.
-    pub(super) hidden: bool,
+    pub(super) secret: bool,
     pub(super) value: Value,
 }
 
@@ -36,7 +36,7 @@ pub(super) enum Value {
     Table(Table),
 }
 
-/// The way to a node from the top of the file.
+/// The path to a node from the top of the file.
 #[derive(Clone, Copy)]
 pub(super) enum KeyPath<'w> {
     Top,
@@ -49,7 +49,7 @@ impl Node {
     pub(super) fn empty() -> Self {
         Self {
             location: Location::Program,
-            hidden: false,
+            secret: false,
             value: Value::Table(Table::new()),
         }
     }
@@ -97,22 +97,22 @@ impl Node {
         }
     }
 
-    /// The node at a dotted way, where every part is a key.
-    pub(super) fn find(&self, way: &[&str]) -> Option<&Self> {
-        way.iter()
+    /// The node at a dotted path, where every part is a key.
+    pub(super) fn find(&self, path: &[&str]) -> Option<&Self> {
+        path.iter()
             .try_fold(self, |node, key| node.table()?.get(*key))
     }
 
-    /// The node at a dotted way, to be changed.
-    pub(super) fn find_mut(&mut self, way: &[&str]) -> Option<&mut Self> {
-        way.iter()
+    /// The node at a dotted path, to be changed.
+    pub(super) fn find_mut(&mut self, path: &[&str]) -> Option<&mut Self> {
+        path.iter()
             .try_fold(self, |node, key| node.table_mut()?.get_mut(*key))
     }
 
-    /// Puts `node` at a dotted way, in place of what stood there, and makes the tables on the way.
-    /// Where something else than a table stands in the way it stays, to be reported.
-    pub(super) fn put(&mut self, way: &[&str], node: Node) {
-        match way {
+    /// Puts `node` at a dotted path, in place of what stood there, and makes the tables on the path.
+    /// Where something else than a table stands in the path it stays, to be reported.
+    pub(super) fn put(&mut self, path: &[&str], node: Node) {
+        match path {
             [] => *self = node,
             [key, rest @ ..] => {
                 let place = Node {
@@ -129,24 +129,24 @@ impl Node {
         }
     }
 
-    /// Keeps the value at a dotted way from being shown.
-    pub(super) fn hide(&mut self, way: &[&str]) {
-        match way {
-            [] => self.hidden = true,
+    /// Keeps the value at a dotted path from being shown.
+    pub(super) fn mark_secret(&mut self, path: &[&str]) {
+        match path {
+            [] => self.secret = true,
             [key, rest @ ..] => {
                 let table = self.table_mut();
                 if let Some(node) = table.and_then(|table| table.get_mut(*key)) {
-                    node.hide(rest);
+                    node.mark_secret(rest);
                 }
             }
         }
     }
 
     /// The value as a diagnostic shows it.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match &self.value {
-            _ if self.hidden => "a secret".to_owned(),
-            Value::Text(text) => format!("`{}`", vitals_model::Text::line(text, SHOWN_BYTES)),
+            _ if self.secret => "a secret".to_owned(),
+            Value::Text(text) => format!("`{}`", vitals_model::Text::line(text, MAX_SHOWN_BYTES)),
             Value::Integer(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
             Value::Boolean(value) => value.to_string(),
@@ -191,7 +191,7 @@ impl fmt::Display for KeyPath<'_> {
                     write!(
                         f,
                         "{:?}",
-                        vitals_model::Text::line(key, SHOWN_BYTES).as_str()
+                        vitals_model::Text::line(key, MAX_SHOWN_BYTES).as_str()
                     )
                 }
             }
@@ -266,7 +266,7 @@ impl<'t> Source<'t> {
         };
         Node {
             location,
-            hidden: false,
+            secret: false,
             value,
         }
     }
@@ -280,7 +280,7 @@ impl<'t> Source<'t> {
     }
 }
 
-const SHOWN_BYTES: usize = 120;
+const MAX_SHOWN_BYTES: usize = 120;
 
 #[cfg(test)]
 mod tests {
@@ -290,10 +290,10 @@ mod tests {
         Node::parse(text, &Arc::from(Path::new("vitals.toml")))
     }
 
-    fn place(node: &Node, way: &[&str]) -> (u32, u32) {
-        match node.find(way).map(|node| &node.location) {
+    fn place(node: &Node, path: &[&str]) -> (u32, u32) {
+        match node.find(path).map(|node| &node.location) {
             Some(Location::Line { line, column, .. }) => (*line, *column),
-            other => panic!("{way:?}: {other:?}"),
+            other => panic!("{path:?}: {other:?}"),
         }
     }
 
@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn numbers_in_every_notation() {
         let node = parse("a = 500_000_000\nb = 0xff\nc = -1\nd = 1_0.5e1\ne = inf").expect("toml");
-        let shown = |key: &str| node.find(&[key]).map(Node::shown);
+        let shown = |key: &str| node.find(&[key]).map(Node::describe);
         assert_eq!(shown("a").as_deref(), Some("500000000"));
         assert_eq!(shown("b").as_deref(), Some("255"));
         assert_eq!(shown("c").as_deref(), Some("-1"));
@@ -358,20 +358,20 @@ mod tests {
     #[test]
     fn a_put_value_replaces_what_stood_there() {
         let mut node = parse("metrics = 5\nserver.listen = 'here'").expect("toml");
-        for way in [
+        for path in [
             ["server", "listen"],
             ["metrics", "enabled"],
             ["tools", "grafana"],
         ] {
             node.put(
-                &way,
+                &path,
                 Node {
                     value: Value::Integer(1),
                     ..Node::empty()
                 },
             );
         }
-        let shown = |way: &[&str]| node.find(way).map(Node::shown);
+        let shown = |path: &[&str]| node.find(path).map(Node::describe);
         assert_eq!(shown(&["server", "listen"]).as_deref(), Some("1"));
         assert_eq!(shown(&["tools", "grafana"]).as_deref(), Some("1"));
         assert_eq!(shown(&["metrics"]).as_deref(), Some("5"));

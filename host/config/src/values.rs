@@ -1,7 +1,7 @@
 //! How single values are written in the file: durations, sizes, counts, paths, addresses. Each reads
 //! itself and says what it expects.
 
-mod written;
+mod serialize;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -44,7 +44,7 @@ pub(super) struct Period(pub(super) Duration);
 
 /// How often something has to happen: 1 to 1000.
 #[derive(Clone, Copy)]
-pub(super) struct Times(NonZeroU32);
+pub(super) struct RunCount(NonZeroU32);
 
 /// A whole number within bounds.
 #[derive(Clone, Copy)]
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for ServerUrl {
         let expected = "an http or https URL without a user, a query or a fragment: write for \
                         example \"https://vitals.example.com\"";
         deserializer.deserialize_any(text_only(expected, |text| {
-            server_of(text).map(|_| Self(text.trim_end_matches('/').to_owned()))
+            parse_server_url(text).map(|_| Self(text.trim_end_matches('/').to_owned()))
         }))
     }
 }
@@ -90,14 +90,14 @@ impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = format!(
             "a duration from {} to {}: write for example \"30s\" or \"1m 30s\"",
-            duration_text(SHORTEST),
-            duration_text(LONGEST)
+            duration_text(MIN_DURATION),
+            duration_text(MAX_DURATION)
         );
-        deserializer.deserialize_any(Reading {
+        deserializer.deserialize_any(TextOrInteger {
             expected: expected.into(),
             text: |text: &str| {
                 let duration = parse_duration(text).map_err(|error| Some(error.problem()))?;
-                let is_within = (SHORTEST..=LONGEST).contains(&duration);
+                let is_within = (MIN_DURATION..=MAX_DURATION).contains(&duration);
                 is_within.then_some(Self(duration)).ok_or(None)
             },
             number: |_| None,
@@ -105,9 +105,9 @@ impl<'de> Deserialize<'de> for Period {
     }
 }
 
-impl<'de> Deserialize<'de> for Times {
+impl<'de> Deserialize<'de> for RunCount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Count(times) = Count::<1, MOST_TIMES>::deserialize(deserializer)?;
+        let Count(times) = Count::<1, MAX_RUN_COUNT>::deserialize(deserializer)?;
         let times = u32::try_from(times).ok().and_then(NonZeroU32::new);
         Ok(Self(times.unwrap_or(NonZeroU32::MIN)))
     }
@@ -116,7 +116,7 @@ impl<'de> Deserialize<'de> for Times {
 impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Count<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = match MAX {
-            LARGEST_NUMBER => format!("a whole number from {MIN}"),
+            MAX_INTEGER => format!("a whole number from {MIN}"),
             _ => format!("a whole number from {MIN} to {MAX}"),
         };
         let within = |number| (MIN..=MAX).contains(&number).then_some(Self(number));
@@ -139,7 +139,7 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Size<MIN, MAX> {
         let expected =
             format!("a size from {min} to {max}: write for example \"64MiB\" or a number of bytes");
         let within = |bytes| (MIN..=MAX).contains(&bytes).then_some(Self(bytes));
-        deserializer.deserialize_any(Reading {
+        deserializer.deserialize_any(TextOrInteger {
             expected: expected.into(),
             text: |text: &str| {
                 let size = text.parse::<vitals_values::Size>();
@@ -156,7 +156,7 @@ impl<'de> Deserialize<'de> for PageUrl {
         let expected =
             "an http or https URL: write for example \"http://grafana.example.com:3000\"";
         deserializer.deserialize_any(text_only(expected, |text| {
-            web_url(text).map(|_| Self(text.to_owned()))
+            parse_web_url(text).map(|_| Self(text.to_owned()))
         }))
     }
 }
@@ -214,7 +214,7 @@ pub(super) fn secret_url<'de, D: Deserializer<'de>>(
 ) -> Result<Option<SecretString>, D::Error> {
     let expected = "an http or https URL: write for example \"https://hooks.example.com/a/b\"";
     deserializer.deserialize_any(text_only(expected, |text| {
-        web_url(text).map(|_| Some(SecretString::from(text)))
+        parse_web_url(text).map(|_| Some(SecretString::from(text)))
     }))
 }
 
@@ -224,7 +224,7 @@ pub(super) fn dsn<'de, D: Deserializer<'de>>(
 ) -> Result<Option<SecretString>, D::Error> {
     let expected = "a Sentry DSN: write for example \"https://key@sentry.example.com/1\"";
     deserializer.deserialize_any(text_only(expected, |text| {
-        let url = web_url(text)?;
+        let url = parse_web_url(text)?;
         let project = url.path().rsplit('/').next().unwrap_or_default();
         let whole = !url.username().is_empty() && !project.is_empty();
         whole.then(|| Some(SecretString::from(text)))
@@ -232,17 +232,17 @@ pub(super) fn dsn<'de, D: Deserializer<'de>>(
 }
 
 /// The URL of a server, below which paths are added.
-pub(super) fn server_of(text: &str) -> Option<url::Url> {
+pub(super) fn parse_server_url(text: &str) -> Option<url::Url> {
     let has_more = |url: &url::Url| {
         !url.username().is_empty()
             || url.password().is_some()
             || url.query().is_some()
             || url.fragment().is_some()
     };
-    web_url(text).filter(|url| !has_more(url))
+    parse_web_url(text).filter(|url| !has_more(url))
 }
 
-pub(super) fn web_url(text: &str) -> Option<url::Url> {
+pub(super) fn parse_web_url(text: &str) -> Option<url::Url> {
     let url = url::Url::parse(text).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
 }
@@ -251,7 +251,7 @@ pub(super) fn web_url(text: &str) -> Option<url::Url> {
 type Read<T> = Result<T, Option<&'static str>>;
 
 /// Reads a value from a text, or from a whole number.
-struct Reading<F, N> {
+struct TextOrInteger<F, N> {
     expected: Cow<'static, str>,
     text: F,
     number: N,
@@ -262,14 +262,14 @@ fn text_only<T>(
     expected: &'static str,
     read: impl FnOnce(&str) -> Option<T>,
 ) -> impl for<'de> Visitor<'de, Value = T> {
-    Reading {
+    TextOrInteger {
         expected: expected.into(),
         text: |text: &str| read(text).ok_or(None),
         number: |_| None,
     }
 }
 
-impl<T, F, N> Visitor<'_> for Reading<F, N>
+impl<T, F, N> Visitor<'_> for TextOrInteger<F, N>
 where
     F: FnOnce(&str) -> Read<T>,
     N: FnOnce(u64) -> Option<T>,
@@ -299,12 +299,12 @@ where
 }
 
 /// The shortest and the longest duration that can be written.
-pub(super) const SHORTEST: Duration = Duration::from_millis(1);
-pub(super) const LONGEST: Duration = Duration::from_hours(24);
+pub(super) const MIN_DURATION: Duration = Duration::from_millis(1);
+pub(super) const MAX_DURATION: Duration = Duration::from_hours(24);
 /// How often something may have to happen.
-pub(super) const MOST_TIMES: u64 = 1000;
+pub(super) const MAX_RUN_COUNT: u64 = 1000;
 /// The largest whole number that TOML has.
-pub(super) const LARGEST_NUMBER: u64 = i64::MAX as u64;
+pub(super) const MAX_INTEGER: u64 = i64::MAX as u64;
 
 #[cfg(test)]
 mod tests {
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn bounds_hold_for_every_count() {
-        for (text, complaint) in [
+        for (text, diagnostic) in [
             (
                 "[engine]\nmax_runs = 0",
                 "`engine.max_runs` is 0, which is not a whole number from 1 to 4096",
@@ -410,7 +410,7 @@ mod tests {
             ),
         ] {
             let error = text.parse::<Config>().expect_err(text).to_string();
-            assert_eq!(error, format!("vitals.toml:2: {complaint}"));
+            assert_eq!(error, format!("vitals.toml:2: {diagnostic}"));
         }
     }
 }

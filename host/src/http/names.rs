@@ -17,7 +17,7 @@ use vitals_values::Host;
 
 use super::answer;
 use crate::check::Text;
-use crate::config::{HostPattern, is_below};
+use crate::config::{HostPattern, is_subdomain};
 
 /// IP addresses, `localhost`, and what the configuration lists.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Names {
             Ok(Host::Address(_)) => true,
             Ok(Host::Name(name)) => {
                 &*name == LOCALHOST
-                    || is_below(&name, LOCALHOST)
+                    || is_subdomain(&name, LOCALHOST)
                     || self.0.iter().any(|pattern| pattern.matches(&name))
             }
             Err(_) => false,

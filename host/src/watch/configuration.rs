@@ -183,7 +183,7 @@ impl Configuration {
 /// The files that a configuration comes from: itself, what it takes values from, and the roots that
 /// it trusts.
 fn files(sources: &Sources, config: &Config) -> BTreeSet<PathBuf> {
-    let mut files = config.read_files.clone();
+    let mut files = config.referenced_files.clone();
     files.extend(config.root_files().into_iter().cloned());
     files.insert(sources.path());
     files

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use vitals_host::check::{Busy, Code, Conduct, RunError};
-use vitals_host::config::{VARIABLES, json_schema, need_restart};
+use vitals_host::config::{VARIABLES, json_schema, keys_needing_restart};
 use vitals_host::metrics::FAMILIES;
 use vitals_tests::{TestHost, Vitals, guests};
 
@@ -46,7 +46,7 @@ fn every_section_of_the_configuration_has_its_table_on_the_page() {
     let there: BTreeSet<_> = sections.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(shown, there);
     let keys: BTreeSet<_> = keys(&schema).into_iter().collect();
-    for key in need_restart() {
+    for key in keys_needing_restart() {
         assert!(keys.contains(key), "`{key}` needs a restart, and is no key");
     }
 }
@@ -158,7 +158,7 @@ fn configuration(section: &str) -> Option<String> {
     let schema = json_schema();
     let sections = sections(&schema);
     let (_, found) = sections.into_iter().find(|(name, _)| name == section)?;
-    let fixed = need_restart();
+    let fixed = keys_needing_restart();
     let rows: Vec<_> = rows(&schema, found)
         .into_iter()
         .map(|row| {

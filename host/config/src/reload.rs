@@ -7,7 +7,7 @@ use super::{Config, Engine, Metrics, Plugins, Sentry, Server};
 
 impl Config {
     /// Whether a host under `running` would do nothing else under this one, wherever its words stand.
-    pub fn says_the_same(&self, running: &Self) -> bool {
+    pub fn is_equivalent(&self, running: &Self) -> bool {
         self.plugins == running.plugins
             && self.tls == running.tls
             && self.tools == running.tools
@@ -20,14 +20,14 @@ impl Config {
 
     /// This configuration as far as a host that runs under `running` can take it over, and the keys
     /// that it can't: those are left as they run, and need a restart.
-    pub fn taken_over(self, running: &Self) -> (Self, Vec<String>) {
+    pub fn merge_reloadable(self, running: &Self) -> (Self, Vec<String>) {
         let differing = self
             .fixed(running)
             .into_iter()
             .filter(|(_, differs)| *differs);
         let keys = differing.map(|(key, _)| key.to_owned()).collect();
         let still_used = exposed(running.sentry.dsn.as_ref());
-        let taken_over = Self {
+        let merge_reloadable = Self {
             secrets: self.secrets.after(&running.secrets, still_used),
             server: Server {
                 admin_token: self.server.admin_token,
@@ -47,7 +47,7 @@ impl Config {
             supervision: running.supervision.clone(),
             ..self
         };
-        (taken_over, keys)
+        (merge_reloadable, keys)
     }
 
     /// The tokens that open pages.
@@ -75,7 +75,7 @@ impl Config {
 }
 
 /// The keys of the file whose change needs a restart; a running host takes over every other one.
-pub fn need_restart() -> Vec<&'static str> {
+pub fn keys_needing_restart() -> Vec<&'static str> {
     let (one, other) = (Config::default(), Config::default());
     let fixed = one.fixed(&other).into_iter();
     fixed.map(|(key, _)| key).collect()
@@ -150,23 +150,23 @@ mod tests {
              [plugins]\ncache_dir = 'c'\ndir = 'd'\n[tools]\nwiki = 'https://wiki.test'\n\
              [checks.a]\nplugin = 'p'",
         );
-        let (taken_over, keys) = newer.taken_over(&running);
+        let (merge_reloadable, keys) = newer.merge_reloadable(&running);
         assert_eq!(
             keys.join(" "),
             "server.listen server.unhealthy_status server.details server.hosts \
              server.startup_grace server.shutdown_grace engine.max_runs engine.guest_threads \
              metrics.enabled sentry.dsn sentry.environment sentry.release plugins.cache_dir"
         );
-        assert_eq!(taken_over.server.listen, running.server.listen);
-        assert_eq!(taken_over.engine, running.engine);
-        assert_eq!(taken_over.plugins.cache_dir, None);
-        assert_eq!(taken_over.plugins.dir, std::path::Path::new("d"));
-        assert!(taken_over.tools.0.contains_key("wiki"));
+        assert_eq!(merge_reloadable.server.listen, running.server.listen);
+        assert_eq!(merge_reloadable.engine, running.engine);
+        assert_eq!(merge_reloadable.plugins.cache_dir, None);
+        assert_eq!(merge_reloadable.plugins.dir, std::path::Path::new("d"));
+        assert!(merge_reloadable.tools.0.contains_key("wiki"));
         assert_eq!(
-            taken_over.tokens(),
+            merge_reloadable.tokens(),
             [Some("token-two"), Some("token-three")]
         );
-        assert_eq!(taken_over.checks.len(), 1);
+        assert_eq!(merge_reloadable.checks.len(), 1);
     }
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
             config(&text)
         });
         assert!(one.secrets.is_same(&other.secrets));
-        assert!(!one.says_the_same(&other));
+        assert!(!one.is_equivalent(&other));
     }
 
     #[test]
@@ -192,25 +192,25 @@ mod tests {
             let all = all.replace("key-one@sentry", "https://key-one@sentry.test/1");
             String::from(config.secrets.line(&all, 1000))
         };
-        let (second, _) = config(&text("token-two", "key-two")).taken_over(&first);
+        let (second, _) = config(&text("token-two", "key-two")).merge_reloadable(&first);
         assert_eq!(
             shown(&second),
             "[redacted] [redacted] token-three [redacted]"
         );
-        // Reading it again is no other configuration.
-        let (second, _) = config(&text("token-two", "key-two")).taken_over(&second);
+        // TextOrInteger it again is no other configuration.
+        let (second, _) = config(&text("token-two", "key-two")).merge_reloadable(&second);
         assert_eq!(
             shown(&second),
             "[redacted] [redacted] token-three [redacted]"
         );
-        let (third, _) = config(&text("token-three", "key-two")).taken_over(&second);
+        let (third, _) = config(&text("token-three", "key-two")).merge_reloadable(&second);
         assert_eq!(shown(&third), "token-one [redacted] [redacted] [redacted]");
     }
 
     #[test]
     fn a_configuration_needs_no_restart_for_itself() {
         let text = "[server]\nadmin_token = 'token-one'\n[sentry]\nrelease = 'r'";
-        let (_, keys) = config(text).taken_over(&config(text));
+        let (_, keys) = config(text).merge_reloadable(&config(text));
         assert!(keys.is_empty(), "{keys:?}");
     }
 }

@@ -4,23 +4,23 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ptr;
 
-use super::diagnose::{Diagnostic, Location, nearest, quoted_list};
+use super::diagnostic::{Diagnostic, Location, nearest, quoted_list};
 use super::tree::{KeyPath, Node};
 
-/// The faults found so far, and the nodes that have one: those are not looked at again.
+/// The collector found so far, and the nodes that have one: those are not looked at again.
 #[derive(Default)]
-pub(super) struct Faults {
-    found: RefCell<Vec<Diagnostic>>,
+pub(super) struct DiagnosticsCollector {
+    diagnostics: RefCell<Vec<Diagnostic>>,
     nodes: RefCell<HashSet<*const Node>>,
 }
 
-impl Faults {
+impl DiagnosticsCollector {
     /// Reports a fault of `node`; a second one of the same node is dropped.
-    pub(super) fn report(&self, node: &Node, way: &KeyPath<'_>, message: String, remedy: String) {
+    pub(super) fn report(&self, node: &Node, path: &KeyPath<'_>, message: String, remedy: String) {
         if self.nodes.borrow_mut().insert(ptr::from_ref(node)) {
-            self.add(Diagnostic {
+            self.push(Diagnostic {
                 location: node.location.clone(),
-                key: way.to_string(),
+                key: path.to_string(),
                 message,
                 remedy,
             });
@@ -37,14 +37,14 @@ impl Faults {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("known are {}", quoted_list(known)),
         };
-        let way = KeyPath::Key(table, key);
+        let path = KeyPath::Key(table, key);
         let shown = KeyPath::Key(&KeyPath::Top, key).to_string();
-        self.report(node, &way, format!("unknown key `{shown}`{place}"), remedy);
+        self.report(node, &path, format!("unknown key `{shown}`{place}"), remedy);
     }
 
     /// Reports what is about no single node.
     pub(super) fn report_at(&self, location: Location, key: String, message: String) {
-        self.add(Diagnostic {
+        self.push(Diagnostic {
             location,
             key,
             message,
@@ -52,20 +52,20 @@ impl Faults {
         });
     }
 
-    pub(super) fn add(&self, diagnostic: Diagnostic) {
-        self.found.borrow_mut().push(diagnostic);
+    pub(super) fn push(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
     }
 
     /// Whether `node` itself has a fault.
-    pub(super) fn has(&self, node: &Node) -> bool {
+    pub(super) fn has_diagnostic(&self, node: &Node) -> bool {
         self.nodes.borrow().contains(&ptr::from_ref(node))
     }
 
-    pub(super) fn count(&self) -> usize {
-        self.found.borrow().len()
+    pub(super) fn len(&self) -> usize {
+        self.diagnostics.borrow().len()
     }
 
-    pub(super) fn into_found(self) -> Vec<Diagnostic> {
-        self.found.into_inner()
+    pub(super) fn into_vec(self) -> Vec<Diagnostic> {
+        self.diagnostics.into_inner()
     }
 }

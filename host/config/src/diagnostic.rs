@@ -53,7 +53,7 @@ pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
     /// Gathers what was found; nothing where nothing was found.
-    pub fn gather(mut found: Vec<Diagnostic>) -> Option<Self> {
+    pub fn new(mut found: Vec<Diagnostic>) -> Option<Self> {
         found.sort_by(|one, other| one.location.cmp(&other.location));
         if found.is_empty() {
             None
@@ -125,7 +125,7 @@ pub(super) fn nearest<'c>(given: &str, candidates: &[&'c str]) -> Option<&'c str
     candidates
         .iter()
         .map(|candidate| (near(candidate), *candidate))
-        .filter(|(likeness, _)| *likeness > LIKE)
+        .filter(|(likeness, _)| *likeness > MIN_SIMILARITY)
         .max_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(Ordering::Equal))
         .map(|(_, candidate)| candidate)
 }
@@ -141,7 +141,7 @@ pub(super) fn quoted_list(words: &[&str]) -> String {
 }
 
 /// Likeness by Jaro and Winkler from which a suggestion helps more than it confuses.
-const LIKE: f64 = 0.84;
+const MIN_SIMILARITY: f64 = 0.84;
 
 #[cfg(test)]
 mod tests {
@@ -168,13 +168,13 @@ mod tests {
             remedy: "mend it".into(),
             ..at(0, "third")
         };
-        let all = Diagnostics::gather(vec![variable, at(9, "second"), at(2, "first")]);
+        let all = Diagnostics::new(vec![variable, at(9, "second"), at(2, "first")]);
         assert_eq!(
             all.expect("three").to_string(),
             "vitals.toml:2: first\nvitals.toml:9: second\nenvironment variable VITALS_LISTEN: \
              third: mend it"
         );
-        assert!(Diagnostics::gather(Vec::new()).is_none());
+        assert!(Diagnostics::new(Vec::new()).is_none());
     }
 
     #[test]
