@@ -25,7 +25,7 @@ mod tools;
 pub(crate) use auth::Tokens;
 pub(crate) use routes::{probes_router, router, site};
 pub(crate) use server::serve;
-pub(crate) use state::{AppState, HostStats, PageDeps};
+pub(crate) use state::{AppState, HostStats, PageDeps, ServerSettings};
 pub(crate) use tools::ToolsPage;
 
 #[cfg(test)]

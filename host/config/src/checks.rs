@@ -13,6 +13,7 @@ use vitals_model::{Digest, Limits, PluginName, Root};
 
 /// The configuration of one check. Two are equal that say the same, wherever they stand.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CheckConfig {
     /// The plugin that makes the check; none for a native check, which the embedding program
     /// registers under the same name.
@@ -39,6 +40,7 @@ pub struct CheckConfig {
 
 /// What holds for a check that says nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Defaults {
     /// When checks run and what their results count.
     pub schedule: Schedule,
@@ -50,6 +52,7 @@ pub struct Defaults {
 
 /// When a check runs and what its result counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Schedule {
     /// Time between the starts of two runs.
     pub interval: Duration,
@@ -72,6 +75,7 @@ pub struct Schedule {
 /// What a check may reach besides the addresses that its settings grant. The entries are texts
 /// here; what they mean is the sandbox's to say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Allow {
     /// Origins of URLs: `https://*.example.com`.
     pub http: Vec<AllowEntry>,
@@ -93,6 +97,7 @@ pub struct Allow {
 
 /// One entry of [`Allow`]. Two are equal that say the same, wherever they stand.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct AllowEntry {
     /// The text of the entry.
     pub text: String,
@@ -102,6 +107,7 @@ pub struct AllowEntry {
 
 /// The `config` table of a check as JSON, after expansion. `Debug` shows its keys alone.
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Settings {
     /// The values. Dates and times are texts.
     pub values: Map<String, Value>,

@@ -18,6 +18,7 @@ use super::supervision::Supervision;
 /// an empty file and reads nothing at all, so that a program can make one by itself. `Debug` shows
 /// no secret.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Config {
     /// Where the host listens and what it answers.
     pub server: Server,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 /// Where a value of the configuration was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Location {
     /// In the configuration file.
     Line {
@@ -34,6 +35,7 @@ pub enum Location {
 ///
 /// Shown as one line: `<place>: <message>: <remedy>`. Never contains the text of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// Where it stands.
     pub location: Location,

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ptr;
 
-use super::diagnostic::{Diagnostic, Location, nearest, quoted_list};
+use super::config::Config;
+use super::diagnostic::{Diagnostic, Diagnostics, Location, nearest, quoted_list};
 use super::tree::{KeyPath, Node};
 
 /// The collector found so far, and the nodes that have one: those are not looked at again.
@@ -65,7 +66,11 @@ impl DiagnosticsCollector {
         self.diagnostics.borrow().len()
     }
 
-    pub(super) fn into_vec(self) -> Vec<Diagnostic> {
-        self.diagnostics.into_inner()
+    /// Returns `config` if nothing is wrong with it.
+    pub(super) fn finish(self, config: Config) -> Result<Config, Diagnostics> {
+        match Diagnostics::new(self.diagnostics.into_inner()) {
+            Some(diagnostics) => Err(diagnostics),
+            None => Ok(config),
+        }
     }
 }

@@ -85,6 +85,7 @@ impl fmt::Debug for Environment {
 
 /// An environment variable that the host reads.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
@@ -216,8 +217,6 @@ impl Variable {
 mod tests {
     use std::path::Path;
 
-    use secrecy::ExposeSecret;
-
     use super::*;
     use crate::{Config, Diagnostics, LogFormat, Logging, Sources};
 
@@ -249,9 +248,8 @@ mod tests {
         );
         let config = config.expect("fine");
         assert_eq!(config.plugins.dir, Path::new("p"));
-        let exposed = |secret: Option<secrecy::SecretString>| {
-            secret.map(|secret| secret.expose_secret().to_owned())
-        };
+        let exposed =
+            |secret: Option<crate::Secret>| secret.map(|secret| secret.expose().to_owned());
         assert_eq!(
             exposed(config.server.admin_token).as_deref(),
             Some("the-token")

@@ -3,7 +3,7 @@
 //! The only crate that reads the configuration file and the environment. It knows what a key is
 //! called and what it may say, and nothing of what the host does with it.
 
-mod bounds;
+mod builder;
 mod checks;
 mod config;
 mod decode;
@@ -19,14 +19,16 @@ mod raw;
 mod reload;
 mod resolve;
 mod schema;
+mod secret;
 mod sections;
 mod settings;
 mod sources;
 mod supervision;
 mod tree;
 mod values;
+mod write;
 
-pub use bounds::OutOfBounds;
+pub use builder::{CheckBuilder, ConfigBuilder};
 pub use checks::{Allow, AllowEntry, CheckConfig, Defaults, Schedule, Settings};
 pub use config::{Config, Origin};
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
@@ -36,6 +38,7 @@ pub use hosts::is_subdomain;
 pub use notify::{Alertmanager, Notify, NotifyStatus, Webhook};
 pub use reload::keys_needing_restart;
 pub use schema::json_schema;
+pub use secret::Secret;
 pub use sections::{
     Details, Engine, LogFormat, Logging, Metrics, Plugins, Sentry, Server, Tls, Tools,
     UnhealthyStatus,

@@ -67,21 +67,23 @@ impl Config {
         };
         sources.overlay(&mut root, &collector);
         let expansion = expand::expand(&mut root, &sources.environment, &collector);
-        root.mark_secret(&["server", "admin_token"]);
-        root.mark_secret(&["metrics", "token"]);
-        root.mark_secret(&["sentry", "dsn"]);
-        notify::mark_secrets(&mut root);
+        mark_secrets(&mut root);
         let config = Self {
             logging: sources.logging(&collector),
             supervision: Supervision::read(&sources.environment, &collector),
             origin: text.map_or(Origin::Defaults, |(_, name)| Origin::File(name.to_owned())),
             ..resolve::resolve(&root, expansion, &sources.environment, &collector)
         };
-        match Diagnostics::new(collector.into_vec()) {
-            Some(diagnostics) => Err(diagnostics),
-            None => Ok(config),
-        }
+        collector.finish(config)
     }
+}
+
+/// Keeps the values that are secrets by their nature from being shown where they are wrong.
+pub(super) fn mark_secrets(root: &mut Node) {
+    root.mark_secret(&["server", "admin_token"]);
+    root.mark_secret(&["metrics", "token"]);
+    root.mark_secret(&["sentry", "dsn"]);
+    notify::mark_secrets(root);
 }
 
 /// Reads the text of a file under an empty environment.

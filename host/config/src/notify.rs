@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::secret::Secret;
 use super::tree::{Node, Value};
 use super::values::{self, As, Period};
 
 /// Who is notified when a check turns; nobody without a receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Notify {
     /// Statuses that are notified, when a check turns to one and when it leaves it.
     pub on: Vec<NotifyStatus>,
@@ -51,8 +52,9 @@ pub enum NotifyStatus {
 }
 
 /// The Alertmanagers that are told which checks are not well, by their API of version 2.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Alertmanager {
     /// URLs of Alertmanagers, without `/api/v2`; each of them gets every alert, as those of a cluster
     /// want it.
@@ -61,13 +63,13 @@ pub struct Alertmanager {
     /// Token that they want as `Authorization: Bearer`.
     #[serde(deserialize_with = "values::token", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub bearer_token: Option<SecretString>,
+    pub bearer_token: Option<Secret>,
     /// User whom they want by basic authentication.
     pub username: Option<String>,
     /// Password of that user.
     #[serde(deserialize_with = "values::secret", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub password: Option<SecretString>,
+    pub password: Option<Secret>,
     /// Labels of every alert, besides `alertname`, `check`, `plugin`, `severity` and `instance`.
     pub labels: BTreeMap<String, String>,
     /// Time between two times that an alert is sent while it lasts; four times that after the last one
@@ -78,17 +80,35 @@ pub struct Alertmanager {
 }
 
 /// A receiver of plain JSON.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Webhook {
     /// Where transitions are posted. Default: required.
     #[serde(deserialize_with = "values::secret_url", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true, "x-vitals-type" = "URL"))]
-    pub url: Option<SecretString>,
+    pub url: Option<Secret>,
     /// Headers of each request: `{ Authorization = "Bearer ${TOKEN}" }`.
     #[serde(skip_serializing)]
     #[schemars(with = "BTreeMap<String, String>", extend("writeOnly" = true))]
-    pub headers: BTreeMap<String, SecretString>,
+    pub headers: BTreeMap<String, Secret>,
+}
+
+impl Webhook {
+    /// A webhook at a URL, without headers of its own.
+    pub fn new(url: impl Into<Secret>) -> Self {
+        Self {
+            url: Some(url.into()),
+            headers: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a header to each request.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<Secret>) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
 }
 
 impl Notify {
@@ -103,17 +123,15 @@ impl Notify {
         let of_webhooks = self.webhooks.values().flat_map(|webhook| {
             let headers = webhook.headers.iter();
             let headers = headers.filter(|(name, _)| is_secret_header(name));
-            let headers = headers.map(|(_, value)| value.expose_secret());
+            let headers = headers.map(|(_, value)| value.expose());
             // `Bearer TOKEN` is one, and so is the token.
             let parts = headers.flat_map(|text| [Some(text), text.split_once(' ').map(|it| it.1)]);
             parts
                 .flatten()
-                .chain(webhook.url.as_ref().map(ExposeSecret::expose_secret))
+                .chain(webhook.url.as_ref().map(Secret::expose))
         });
         let of_alertmanager = bearer_token.iter().chain(password);
-        of_alertmanager
-            .map(ExposeSecret::expose_secret)
-            .chain(of_webhooks)
+        of_alertmanager.map(Secret::expose).chain(of_webhooks)
     }
 }
 
@@ -218,45 +236,6 @@ impl Default for Alertmanager {
             resend: Duration::from_mins(1),
         }
     }
-}
-
-impl PartialEq for Alertmanager {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            urls,
-            bearer_token,
-            username,
-            password,
-            labels,
-            resend,
-        } = other;
-        self.urls == *urls
-            && exposed(self.bearer_token.as_ref()) == exposed(bearer_token.as_ref())
-            && self.username == *username
-            && exposed(self.password.as_ref()) == exposed(password.as_ref())
-            && self.labels == *labels
-            && self.resend == *resend
-    }
-}
-
-impl Eq for Alertmanager {}
-
-impl PartialEq for Webhook {
-    fn eq(&self, other: &Self) -> bool {
-        let headers = |webhook: &Self| -> Vec<(String, String)> {
-            let headers = webhook.headers.iter();
-            headers
-                .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
-                .collect()
-        };
-        exposed(self.url.as_ref()) == exposed(other.url.as_ref()) && headers(self) == headers(other)
-    }
-}
-
-impl Eq for Webhook {}
-
-pub(super) fn exposed(secret: Option<&SecretString>) -> Option<&str> {
-    secret.map(ExposeSecret::expose_secret)
 }
 
 #[cfg(test)]

@@ -233,40 +233,57 @@ impl<'de> Visitor<'de> for AnyTable {
 
 impl Default for RawDefaults {
     fn default() -> Self {
+        Self {
+            // The interval, whatever that is.
+            retry_interval: None,
+            ..Self::new(&Schedule::default(), &Limits::default(), false)
+        }
+    }
+}
+
+impl RawDefaults {
+    /// Writes a schedule and limits as `[defaults]` says them.
+    pub(super) fn new(schedule: &Schedule, limits: &Limits, dir: bool) -> Self {
         let Schedule {
             interval,
             timeout,
             critical,
             fall,
             rise,
+            retry_interval,
             trial,
             notify,
-            ..
-        } = Schedule::default();
+        } = *schedule;
         Self {
             interval,
             timeout,
             critical,
             fall,
             rise,
-            retry_interval: None,
+            retry_interval: Some(retry_interval.into()),
             trial,
             notify,
-            dir: false,
-            limits: RawDefaultLimits::default(),
+            dir,
+            limits: limits.into(),
         }
     }
 }
 
 impl Default for RawDefaultLimits {
     fn default() -> Self {
+        Self::from(&Limits::default())
+    }
+}
+
+impl From<&Limits> for RawDefaultLimits {
+    fn from(limits: &Limits) -> Self {
         let Limits {
             fuel,
             memory,
             output,
             connections,
             http_body,
-        } = Limits::default();
+        } = *limits;
         Self {
             fuel: fuel.into(),
             memory: memory.into(),

@@ -1,9 +1,7 @@
 //! How one configuration differs from another: what a running host can take over, and what it needs
 //! a restart for. Knows nothing of how it is taken over.
 
-use secrecy::{ExposeSecret, SecretString};
-
-use super::{Config, Engine, Metrics, Plugins, Sentry, Server};
+use super::{Config, Engine, Metrics, Plugins, Secret, Sentry, Server};
 
 impl Config {
     /// Whether a host under `running` would do nothing else under this one, wherever its words stand.
@@ -14,6 +12,9 @@ impl Config {
             && self.notify == running.notify
             && self.defaults == running.defaults
             && self.checks == running.checks
+            && self.server.unhealthy_status == running.server.unhealthy_status
+            && self.server.details == running.server.details
+            && self.server.hosts == running.server.hosts
             && self.tokens() == running.tokens()
             && self.secrets.is_same(&running.secrets)
     }
@@ -26,12 +27,14 @@ impl Config {
             .into_iter()
             .filter(|(_, differs)| *differs);
         let keys = differing.map(|(key, _)| key.to_owned()).collect();
-        let still_used = exposed(running.sentry.dsn.as_ref());
-        let merge_reloadable = Self {
+        let still_used = running.sentry.dsn.as_ref().map(Secret::expose);
+        let merged = Self {
             secrets: self.secrets.after(&running.secrets, still_used),
             server: Server {
-                admin_token: self.server.admin_token,
-                ..running.server.clone()
+                listen: running.server.listen,
+                startup_grace: running.server.startup_grace,
+                shutdown_grace: running.server.shutdown_grace,
+                ..self.server
             },
             engine: running.engine.clone(),
             metrics: Metrics {
@@ -47,12 +50,13 @@ impl Config {
             supervision: running.supervision.clone(),
             ..self
         };
-        (merge_reloadable, keys)
+        (merged, keys)
     }
 
     /// The tokens that open pages.
     fn tokens(&self) -> [Option<&str>; 2] {
-        [&self.server.admin_token, &self.metrics.token].map(|token| exposed(token.as_ref()))
+        [&self.server.admin_token, &self.metrics.token]
+            .map(|token| token.as_ref().map(Secret::expose))
     }
 
     /// The keys that a running host can't take over, each with whether it differs.
@@ -85,22 +89,18 @@ pub fn keys_needing_restart() -> Vec<&'static str> {
 type Fixed = (&'static str, bool);
 
 impl Server {
-    fn fixed(&self, other: &Self) -> [Fixed; 6] {
+    fn fixed(&self, other: &Self) -> [Fixed; 3] {
         let Self {
             listen,
-            unhealthy_status,
-            details,
+            unhealthy_status: _,
+            details: _,
             admin_token: _,
-            hosts,
+            hosts: _,
             startup_grace,
             shutdown_grace,
         } = other;
-        let status = self.unhealthy_status != *unhealthy_status;
         [
             ("server.listen", self.listen != *listen),
-            ("server.unhealthy_status", status),
-            ("server.details", self.details != *details),
-            ("server.hosts", self.hosts != *hosts),
             ("server.startup_grace", self.startup_grace != *startup_grace),
             (
                 "server.shutdown_grace",
@@ -117,17 +117,12 @@ impl Sentry {
             environment,
             release,
         } = other;
-        let is_another = exposed(self.dsn.as_ref()) != exposed(dsn.as_ref());
         [
-            ("sentry.dsn", is_another),
+            ("sentry.dsn", self.dsn != *dsn),
             ("sentry.environment", self.environment != *environment),
             ("sentry.release", self.release != *release),
         ]
     }
-}
-
-fn exposed(secret: Option<&SecretString>) -> Option<&str> {
-    secret.map(ExposeSecret::expose_secret)
 }
 
 #[cfg(test)]
@@ -150,23 +145,22 @@ mod tests {
              [plugins]\ncache_dir = 'c'\ndir = 'd'\n[tools]\nwiki = 'https://wiki.test'\n\
              [checks.a]\nplugin = 'p'",
         );
-        let (merge_reloadable, keys) = newer.merge_reloadable(&running);
+        let (merged, keys) = newer.merge_reloadable(&running);
         assert_eq!(
             keys.join(" "),
-            "server.listen server.unhealthy_status server.details server.hosts \
-             server.startup_grace server.shutdown_grace engine.max_runs engine.guest_threads \
+            "server.listen server.startup_grace server.shutdown_grace engine.max_runs engine.guest_threads \
              metrics.enabled sentry.dsn sentry.environment sentry.release plugins.cache_dir"
         );
-        assert_eq!(merge_reloadable.server.listen, running.server.listen);
-        assert_eq!(merge_reloadable.engine, running.engine);
-        assert_eq!(merge_reloadable.plugins.cache_dir, None);
-        assert_eq!(merge_reloadable.plugins.dir, std::path::Path::new("d"));
-        assert!(merge_reloadable.tools.0.contains_key("wiki"));
-        assert_eq!(
-            merge_reloadable.tokens(),
-            [Some("token-two"), Some("token-three")]
-        );
-        assert_eq!(merge_reloadable.checks.len(), 1);
+        assert_eq!(merged.server.listen, running.server.listen);
+        assert_eq!(merged.server.hosts.len(), 1);
+        assert_eq!(merged.server.details, crate::Details::Authorized);
+        assert_eq!(merged.server.unhealthy_status.code(), 503);
+        assert_eq!(merged.engine, running.engine);
+        assert_eq!(merged.plugins.cache_dir, None);
+        assert_eq!(merged.plugins.dir, std::path::Path::new("d"));
+        assert!(merged.tools.0.contains_key("wiki"));
+        assert_eq!(merged.tokens(), [Some("token-two"), Some("token-three")]);
+        assert_eq!(merged.checks.len(), 1);
     }
 
     #[test]

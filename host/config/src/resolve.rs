@@ -7,7 +7,6 @@ mod schedule;
 
 use std::collections::BTreeMap;
 
-use secrecy::ExposeSecret;
 use vitals_model::Secrets;
 
 use super::checks::{Defaults, Schedule};
@@ -17,6 +16,7 @@ use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::Environment;
 use super::expand::Expansion;
 use super::raw::{RawDefaults, RawFile};
+use super::secret::Secret;
 use super::sections::{Plugins, Tools};
 use super::tree::{KeyPath, Node};
 use super::values::PageUrl;
@@ -54,10 +54,7 @@ pub(super) fn resolve(
         &file.metrics.token,
         &file.sentry.dsn,
     ];
-    let tokens = tokens
-        .into_iter()
-        .flatten()
-        .map(ExposeSecret::expose_secret);
+    let tokens = tokens.into_iter().flatten().map(Secret::expose);
     let tokens = tokens.chain(file.notify.secrets());
     Config {
         secrets: Secrets::new(expansion.secrets.iter().map(String::as_str).chain(tokens)),

@@ -7,16 +7,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::hosts::HostPattern;
+use super::secret::Secret;
 use super::values::{self, As, Count, Period};
 use vitals_model::Root;
 
 /// The server: where it listens and what it answers. A change needs a restart.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Server {
     /// IP address and port to listen on. Environment: `VITALS_LISTEN`.
     #[serde(deserialize_with = "values::listen")]
@@ -32,7 +33,7 @@ pub struct Server {
     /// nobody else; without one all of that is refused. Environment: `VITALS_ADMIN_TOKEN`.
     #[serde(deserialize_with = "values::token", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub admin_token: Option<SecretString>,
+    pub admin_token: Option<Secret>,
     /// Names besides `localhost` that requests may ask the host by, in their header `Host`:
     /// `vitals.example.com`, `*.example.com`, or `*` for any. IP addresses always may. A request
     /// by another name is answered with 421: it may come from a web page that has led its own name
@@ -82,6 +83,7 @@ pub enum Details {
 /// Where plugins are found.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Plugins {
     /// Directory in which a `.wasm` that no check names runs by itself; 1024 of them at most. A check takes
     /// its plugin from here only if it says `dir = true`. An empty string: none. Relative paths, here and
@@ -105,6 +107,7 @@ pub struct Plugins {
 /// The engine that runs the plugins. A change needs a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Engine {
     /// Runs at once.
     #[serde(with = "As::<Count<1, 4096>>")]
@@ -120,6 +123,7 @@ pub struct Engine {
 /// roots of its start.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Tls {
     /// Trusted roots: `system` for those of the machine, and paths of PEM files.
     pub roots: Vec<Root>,
@@ -143,6 +147,7 @@ pub(super) fn root_files(roots: &[Root]) -> impl Iterator<Item = &PathBuf> {
 /// The Prometheus metrics. A change needs a restart.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Metrics {
     /// Whether `/metrics` is served. Environment: `ENABLE_METRICS`.
     pub enabled: bool,
@@ -150,17 +155,18 @@ pub struct Metrics {
     /// `server.details = "authorized"` needs the admin token. Environment: `VITALS_METRICS_TOKEN`.
     #[serde(deserialize_with = "values::token", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub token: Option<SecretString>,
+    pub token: Option<Secret>,
 }
 
 /// Error reports to Sentry; off without a DSN. A change needs a restart.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Sentry {
     /// Where reports go. Environment: `SENTRY_DSN`.
     #[serde(deserialize_with = "values::dsn", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true, "x-vitals-type" = "URL"))]
-    pub dsn: Option<SecretString>,
+    pub dsn: Option<Secret>,
     /// Environment that reports name. Environment: `SENTRY_ENVIRONMENT`.
     pub environment: String,
     /// Release that reports name. Default: `vitals@` and the version of the host.
@@ -170,10 +176,12 @@ pub struct Sentry {
 /// The pages that `GET /health/tools` names, each with its URL as it was written. `flower`,
 /// `grafana` and `prometheus` are always among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tools(pub BTreeMap<String, Option<String>>);
 
 /// The log. Set by the environment alone, because it is needed before the file is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Logging {
     /// What is logged: a level or directives; nothing is said here where `VITALS_LOG` is not set.
     pub filter: Option<String>,

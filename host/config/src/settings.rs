@@ -50,6 +50,7 @@ impl Reader<'_> {
             .insert(pointer, node.location.clone());
         match &node.value {
             Value::Text(text) | Value::Datetime(text) => Json::from(text.as_str()),
+            Value::Null => Json::Null,
             Value::Boolean(value) => Json::from(*value),
             Value::Integer(number) => self.number(node, path, Number::from_i128(*number)),
             Value::Float(number) => self.number(node, path, Number::from_f64(*number)),

@@ -14,6 +14,7 @@ use vitals_model::Text;
 
 /// Where to read a configuration from. Kept by the host for reading it again.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Sources {
     /// The file that the command line names. Without one it is the file that `VITALS_CONFIG` names,
     /// else `vitals.toml` in [`Sources::directory`] if there is one, else none.

@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Diagnostic, Diagnostics, Location};
 
 /// A value and its place.
+#[derive(Clone)]
 pub(super) struct Node {
     pub(super) location: Location,
     /// Whether the value must not be shown: it came from `${…}`, or is a secret by its nature.
@@ -25,7 +26,10 @@ pub(super) struct Node {
 pub(super) type Table = BTreeMap<String, Node>;
 
 /// What TOML can say.
+#[derive(Clone)]
 pub(super) enum Value {
+    /// No value: only a setting of a program can have none.
+    Null,
     Text(String),
     Integer(i128),
     Float(f64),
@@ -129,6 +133,15 @@ impl Node {
         }
     }
 
+    /// Removes the node at a dotted path, if there is one.
+    pub(super) fn remove(&mut self, path: &[&str]) {
+        if let [parents @ .., key] = path
+            && let Some(table) = self.find_mut(parents).and_then(Self::table_mut)
+        {
+            table.remove(*key);
+        }
+    }
+
     /// Keeps the value at a dotted path from being shown.
     pub(super) fn mark_secret(&mut self, path: &[&str]) {
         match path {
@@ -146,6 +159,7 @@ impl Node {
     pub(super) fn describe(&self) -> String {
         match &self.value {
             _ if self.secret => "a secret".to_owned(),
+            Value::Null => "nothing".to_owned(),
             Value::Text(text) => format!("`{}`", vitals_model::Text::line(text, MAX_SHOWN_BYTES)),
             Value::Integer(number) => number.to_string(),
             Value::Float(number) => number.to_string(),

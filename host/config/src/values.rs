@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use super::secret::Secret;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vitals_values::{duration_text, parse_duration};
@@ -53,22 +53,6 @@ pub(super) struct Count<const MIN: u64, const MAX: u64>(u64);
 /// A size in bytes within bounds, as `"64MiB"` or a number.
 #[derive(Clone, Copy)]
 pub(super) struct Size<const MIN: u64, const MAX: u64>(u64);
-
-/// The bounds of a number or size, both within.
-pub(super) trait Bounds {
-    const MIN: u64;
-    const MAX: u64;
-}
-
-impl<const LEAST: u64, const MOST: u64> Bounds for Count<LEAST, MOST> {
-    const MIN: u64 = LEAST;
-    const MAX: u64 = MOST;
-}
-
-impl<const LEAST: u64, const MOST: u64> Bounds for Size<LEAST, MOST> {
-    const MIN: u64 = LEAST;
-    const MAX: u64 = MOST;
-}
 
 /// The URL of a page for people.
 pub(super) struct PageUrl(pub(super) String);
@@ -176,20 +160,20 @@ pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf
 /// A token that can stand in an `Authorization` header.
 pub(super) fn token<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<SecretString>, D::Error> {
+) -> Result<Option<Secret>, D::Error> {
     let expected = "a token: write one or more letters, digits and signs, without spaces";
     deserializer.deserialize_any(text_only(expected, |text| {
         let usable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        usable.then(|| Some(SecretString::from(text)))
+        usable.then(|| Some(Secret::from(text)))
     }))
 }
 
 /// A secret that is not empty.
 pub(super) fn secret<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<SecretString>, D::Error> {
+) -> Result<Option<Secret>, D::Error> {
     deserializer.deserialize_any(text_only("a text that is not empty", |text| {
-        (!text.is_empty()).then(|| Some(SecretString::from(text)))
+        (!text.is_empty()).then(|| Some(Secret::from(text)))
     }))
 }
 
@@ -211,23 +195,21 @@ pub(super) fn server_urls<'de, D: Deserializer<'de>>(
 /// A URL that is a secret.
 pub(super) fn secret_url<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<SecretString>, D::Error> {
+) -> Result<Option<Secret>, D::Error> {
     let expected = "an http or https URL: write for example \"https://hooks.example.com/a/b\"";
     deserializer.deserialize_any(text_only(expected, |text| {
-        parse_web_url(text).map(|_| Some(SecretString::from(text)))
+        parse_web_url(text).map(|_| Some(Secret::from(text)))
     }))
 }
 
 /// A Sentry DSN.
-pub(super) fn dsn<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<SecretString>, D::Error> {
+pub(super) fn dsn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     let expected = "a Sentry DSN: write for example \"https://key@sentry.example.com/1\"";
     deserializer.deserialize_any(text_only(expected, |text| {
         let url = parse_web_url(text)?;
         let project = url.path().rsplit('/').next().unwrap_or_default();
         let whole = !url.username().is_empty() && !project.is_empty();
-        whole.then(|| Some(SecretString::from(text)))
+        whole.then(|| Some(Secret::from(text)))
     }))
 }
 

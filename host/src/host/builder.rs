@@ -16,10 +16,10 @@ use super::liveness::{Heartbeats, Loops, sweep};
 use crate::board::Board;
 use crate::catalog::{Catalog, Names, RegisterError};
 use crate::check::{CheckName, ErrorTracker};
-use crate::config::{Config, Environment, OutOfBounds, Sources};
+use crate::config::{Config, Diagnostics, Environment, Sources};
 use crate::event_log::EventLog;
 use crate::events::{Events, Sink};
-use crate::http::{AppState, PageDeps, Tokens, ToolsPage};
+use crate::http::{AppState, PageDeps, ServerSettings, Tokens, ToolsPage};
 use crate::metrics::Metrics;
 use crate::native::{IntoOutcome, NativeCheck};
 use crate::notify::Notifier;
@@ -49,9 +49,9 @@ pub enum StartError {
     /// A native check can't have the name it was given.
     #[error(transparent)]
     Name(#[from] RegisterError),
-    /// The configuration, made by the program, has a value that no file could have.
+    /// The program has set values of the configuration that a file could not have.
     #[error(transparent)]
-    Config(#[from] OutOfBounds),
+    Config(#[from] Diagnostics),
     /// The sandbox could not be set up on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -142,7 +142,7 @@ impl HostBuilder {
             compiler,
             sources,
         } = self;
-        config.hold_to_bounds()?;
+        config.validate()?;
         let names = Names::new(&config);
         let named = |(name, check): (String, _)| names.native(&name).map(|name| (name, check));
         let natives = natives.into_iter().map(named).collect::<Result<_, _>>()?;
@@ -215,6 +215,7 @@ fn assemble(
     metrics.config_reloaded(true, Timestamp::now());
     let tools = ToolsPage::new(&config.tools);
     let tokens = Tokens::new(config);
+    let settings = ServerSettings::new(&config.server);
     let events = Events::new([
         Arc::new(metrics.clone()) as Arc<dyn Sink>,
         Arc::new(EventLog),
@@ -222,6 +223,7 @@ fn assemble(
         Arc::new(notifier),
         Arc::new(tools.clone()),
         Arc::new(tokens.clone()),
+        Arc::new(settings.clone()),
     ]);
     let publisher = Arc::new(Publisher {
         board: Arc::clone(&board),
@@ -251,6 +253,7 @@ fn assemble(
         board: Arc::clone(&board),
         catalog: watcher.page(),
         tools,
+        settings,
         tokens,
         stats: Arc::clone(&loops) as _,
         metrics: metrics.clone(),
@@ -258,7 +261,7 @@ fn assemble(
         reloader: Reloader::new(commands.clone()),
         closing: closing.clone(),
     };
-    let state = AppState::new(&config.server, inside);
+    let state = AppState::new(inside);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     loops.beat_among_guests(stop.clone());

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::extract::FromRef;
 use http::StatusCode;
 use tokio_util::sync::CancellationToken;
@@ -12,8 +13,8 @@ use super::auth::Tokens;
 use super::names::Names;
 use super::tools::ToolsPage;
 use crate::board::Board;
-use crate::config::{self, UnhealthyStatus};
-use crate::events::Events;
+use crate::config::{Server, UnhealthyStatus};
+use crate::events::{Event, Events, Sink};
 use crate::metrics::Metrics;
 use crate::watch::{CatalogPage, Reloader};
 
@@ -24,9 +25,8 @@ pub(crate) struct AppState(pub(super) Arc<PageState>);
 /// The inside of [`AppState`], which each page is handed.
 pub(super) struct PageState {
     pub(super) board: Arc<Board>,
-    pub(super) unhealthy_status: StatusCode,
+    pub(super) settings: ServerSettings,
     pub(super) tokens: Tokens,
-    pub(super) names: Arc<Names>,
     pub(super) tools: ToolsPage,
     pub(super) catalog: CatalogPage,
     pub(super) stats: Arc<dyn HostStats>,
@@ -36,6 +36,16 @@ pub(super) struct PageState {
     pub(super) reloader: Reloader,
     /// One scrape at a time: with many checks it is work.
     pub(super) scraping: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The keys of `[server]` that pages read for each request. A reload replaces all of them at once;
+/// clones share them.
+#[derive(Clone)]
+pub(crate) struct ServerSettings(Arc<ArcSwap<Settings>>);
+
+struct Settings {
+    unhealthy_status: StatusCode,
+    names: Arc<Names>,
 }
 
 /// How the host itself does, for `GET /health/live` and `GET /metrics`. No plugin can change the
@@ -59,6 +69,7 @@ pub(crate) struct PageDeps {
     pub(crate) board: Arc<Board>,
     pub(crate) catalog: CatalogPage,
     pub(crate) tools: ToolsPage,
+    pub(crate) settings: ServerSettings,
     pub(crate) tokens: Tokens,
     pub(crate) stats: Arc<dyn HostStats>,
     pub(crate) metrics: Metrics,
@@ -69,28 +80,24 @@ pub(crate) struct PageDeps {
 }
 
 impl AppState {
-    /// What the pages read, answered as `server` says.
-    pub(crate) fn new(server: &config::Server, inside: PageDeps) -> Self {
+    /// The state of the pages of one host.
+    pub(crate) fn new(deps: PageDeps) -> Self {
         let PageDeps {
             board,
             catalog,
             tools,
+            settings,
             tokens,
             stats,
             metrics,
             events,
             reloader,
             closing,
-        } = inside;
-        let unhealthy_status = match server.unhealthy_status {
-            UnhealthyStatus::Ok => StatusCode::OK,
-            UnhealthyStatus::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        };
+        } = deps;
         Self(Arc::new(PageState {
             board,
-            unhealthy_status,
+            settings,
             tokens,
-            names: Arc::new(Names(server.hosts.clone())),
             tools,
             catalog,
             stats,
@@ -100,6 +107,46 @@ impl AppState {
             reloader,
             scraping: Arc::default(),
         }))
+    }
+}
+
+impl ServerSettings {
+    /// The settings of one configuration.
+    pub(crate) fn new(server: &Server) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(Settings::new(server))))
+    }
+
+    /// The status of `GET /health` while the verdict is unhealthy.
+    pub(super) fn unhealthy_status(&self) -> StatusCode {
+        self.0.load().unhealthy_status
+    }
+
+    /// The names by which requests may address this host.
+    pub(super) fn names(&self) -> Arc<Names> {
+        Arc::clone(&self.0.load().names)
+    }
+}
+
+/// Replaces the settings by those of a new configuration.
+impl Sink for ServerSettings {
+    fn on(&self, event: &Event<'_>) {
+        if let Event::ConfigurationApplied(applied) = event {
+            let settings = Settings::new(&applied.config.server);
+            self.0.store(Arc::new(settings));
+        }
+    }
+}
+
+impl Settings {
+    fn new(server: &Server) -> Self {
+        let unhealthy_status = match server.unhealthy_status {
+            UnhealthyStatus::Ok => StatusCode::OK,
+            UnhealthyStatus::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self {
+            unhealthy_status,
+            names: Arc::new(Names(server.hosts.clone())),
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::serve::Listener;
 use rcgen::{CertifiedKey, KeyPair};
-use secrecy::SecretString;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -19,7 +18,7 @@ use tokio_rustls::server::TlsStream;
 use super::*;
 use crate::board::{CheckFacts, PluginFacts};
 use crate::check::{Code, Outcome, PluginIdentity, RunError, RunReport, Text};
-use crate::config::Root;
+use crate::config::{Root, Secret};
 use crate::events::Cause;
 use crate::plugin::LoadError;
 
@@ -121,7 +120,7 @@ fn sentry(address: SocketAddr, secrets: &Secrets) -> Sentry {
 
 fn config(dsn: &str) -> Config {
     let mut config = Config::default();
-    config.sentry.dsn = Some(SecretString::from(dsn));
+    config.sentry.dsn = Some(Secret::from(dsn));
     config.sentry.environment = "tests".into();
     config
 }

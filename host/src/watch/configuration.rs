@@ -225,7 +225,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::Environment;
 
     struct Rig {
         dir: tempfile::TempDir,
@@ -236,11 +235,8 @@ mod tests {
         fn new(text: &str) -> Self {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join("vitals.toml"), text).unwrap();
-            let sources = Sources {
-                directory: dir.path().to_owned(),
-                environment: Environment::default(),
-                ..Sources::default()
-            };
+            let mut sources = Sources::default();
+            sources.directory = dir.path().to_owned();
             let config = Config::load(&sources).unwrap();
             let configuration = Configuration::new(sources, &config);
             let mut rig = Self { dir, configuration };

@@ -13,10 +13,8 @@ pub(super) fn load(
     file: Option<PathBuf>,
     arguments: Vec<Argument>,
 ) -> Result<(Config, Sources), ExitCode> {
-    let sources = Sources {
-        arguments,
-        ..Sources::process(file)
-    };
+    let mut sources = Sources::process(file);
+    sources.arguments = arguments;
     match Config::load(&sources) {
         Ok(config) => Ok((config, sources)),
         Err(found) => {

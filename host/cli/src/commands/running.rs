@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use clap::Args;
 use reqwest::{Client, Method, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 use vitals_host::check::Text;
-use vitals_host::config::Sources;
+use vitals_host::config::{Secret, Sources};
 
 use super::configuration::load;
 use super::probe::{innermost, text};
@@ -29,7 +28,7 @@ pub(super) struct Running {
 /// A host that can be asked.
 pub(super) struct Door {
     url: Url,
-    token: Option<SecretString>,
+    token: Option<Secret>,
 }
 
 impl Running {
@@ -115,7 +114,7 @@ impl Door {
         }
         let mut request = client.build()?.request(method, url);
         if let Some(token) = &self.token {
-            request = request.bearer_auth(token.expose_secret());
+            request = request.bearer_auth(token.expose());
         }
         if let Some(patience) = patience {
             request = request.timeout(patience);

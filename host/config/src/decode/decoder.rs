@@ -83,6 +83,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
                 _ => expected("a number of 64 bits"),
             },
             Value::Float(number) => visitor.visit_f64(*number),
+            Value::Null => visitor.visit_unit(),
             Value::Boolean(value) => visitor.visit_bool(*value),
             Value::List(_) => self.deserialize_seq(visitor),
             Value::Table(table) => self.entries(table, visitor),

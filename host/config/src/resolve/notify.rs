@@ -1,7 +1,5 @@
 //! Holds the keys of `[notify]` against each other.
 
-use secrecy::ExposeSecret as _;
-
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics_collector::DiagnosticsCollector;
 use crate::notify::{Notify, header_error, label_error};
@@ -41,7 +39,7 @@ pub(super) fn validate(notify: &Notify, root: &Node, collector: &DiagnosticsColl
         }
         let headers = KeyPath::Key(&path, "headers");
         for (name, value) in &webhook.headers {
-            let problem = header_error(name, value.expose_secret());
+            let problem = header_error(name, value.expose());
             let node = table.find(&["headers", name]);
             report(node, &KeyPath::Key(&headers, name), problem, collector);
         }

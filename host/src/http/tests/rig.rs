@@ -17,7 +17,7 @@ use crate::board::{Board, CheckFacts, CheckResult};
 use crate::check::{Code, Outcome, RunError, RunReport, Status};
 use crate::config::{self, Config, Server, Tools};
 use crate::events::{Events, Sink};
-use crate::http::{AppState, HostStats, PageDeps, Tokens, ToolsPage, site};
+use crate::http::{AppState, HostStats, PageDeps, ServerSettings, Tokens, ToolsPage, site};
 use crate::metrics::Metrics;
 use crate::schedule::JobGeneration;
 use crate::watch::{CatalogPage, Command, Reloader};
@@ -69,16 +69,15 @@ impl Rig {
         let board = Arc::new(Board::default());
         let closing = CancellationToken::new();
         let tools = ToolsPage::new(&Tools::default());
-        let config = Config {
-            server: server.clone(),
-            metrics: scraped.clone(),
-            ..Config::default()
-        };
+        let mut config = Config::default();
+        config.server = server.clone();
+        config.metrics = scraped.clone();
         let (told, commands) = mpsc::unbounded_channel();
         let inside = PageDeps {
             board: Arc::clone(&board),
             catalog: CatalogPage::new(Bytes::from_static(br#"{"plugins":[]}"#)),
             tools: tools.clone(),
+            settings: ServerSettings::new(server),
             tokens: Tokens::new(&config),
             stats: Arc::new(stats),
             events: Events::new([Arc::new(metrics.clone()) as Arc<dyn Sink>]),
@@ -86,7 +85,7 @@ impl Rig {
             reloader: Reloader::new(told),
             closing: closing.clone(),
         };
-        let state = AppState::new(server, inside);
+        let state = AppState::new(inside);
         Self {
             board,
             closing,
