@@ -1,4 +1,4 @@
-//! Gathers what is wrong while a tree is read, each node at most once.
+//! Collects diagnostics while a tree is read, at most one for each node.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -8,7 +8,7 @@ use super::config::Config;
 use super::diagnostic::{Diagnostic, Diagnostics, Location, nearest, quoted_list};
 use super::tree::{KeyPath, Node};
 
-/// The collector found so far, and the nodes that have one: those are not looked at again.
+/// The diagnostics so far, and the nodes that have one. Those nodes are not read again.
 #[derive(Default)]
 pub(super) struct DiagnosticsCollector {
     diagnostics: RefCell<Vec<Diagnostic>>,
@@ -16,7 +16,7 @@ pub(super) struct DiagnosticsCollector {
 }
 
 impl DiagnosticsCollector {
-    /// Reports a fault of `node`; a second one of the same node is dropped.
+    /// Reports what is wrong with `node`. A second diagnostic for the same node is dropped.
     pub(super) fn report(&self, node: &Node, path: &KeyPath<'_>, message: String, remedy: String) {
         if self.nodes.borrow_mut().insert(ptr::from_ref(node)) {
             self.push(Diagnostic {
@@ -28,7 +28,7 @@ impl DiagnosticsCollector {
         }
     }
 
-    /// Reports that no key of this name is known in `table`.
+    /// Reports that `table` has no key of this name.
     pub(super) fn unknown_key(&self, node: &Node, table: &KeyPath<'_>, key: &str, known: &[&str]) {
         let place = match table {
             KeyPath::Top => String::new(),
@@ -36,14 +36,14 @@ impl DiagnosticsCollector {
         };
         let remedy = match nearest(key, known) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("known are {}", quoted_list(known)),
+            None => format!("the known keys are {}", quoted_list(known)),
         };
         let path = KeyPath::Key(table, key);
         let shown = KeyPath::Key(&KeyPath::Top, key).to_string();
         self.report(node, &path, format!("unknown key `{shown}`{place}"), remedy);
     }
 
-    /// Reports what is about no single node.
+    /// Reports what is wrong at a location that is not a single node.
     pub(super) fn report_at(&self, location: Location, key: String, message: String) {
         self.push(Diagnostic {
             location,
@@ -53,15 +53,17 @@ impl DiagnosticsCollector {
         });
     }
 
+    /// Adds a diagnostic.
     pub(super) fn push(&self, diagnostic: Diagnostic) {
         self.diagnostics.borrow_mut().push(diagnostic);
     }
 
-    /// Whether `node` itself has a fault.
+    /// Returns whether `node` itself has a diagnostic.
     pub(super) fn has_diagnostic(&self, node: &Node) -> bool {
         self.nodes.borrow().contains(&ptr::from_ref(node))
     }
 
+    /// Returns the number of diagnostics.
     pub(super) fn len(&self) -> usize {
         self.diagnostics.borrow().len()
     }

@@ -1,7 +1,7 @@
-//! `${NAME}` and `${file:PATH}` in the strings of the configuration file.
+//! Expands `${NAME}` and `${file:PATH}` in the strings of the configuration file.
 //!
-//! Works on what came from the file, once, never on what it put in itself; `$${` is a literal `${`.
-//! Keys are left alone.
+//! Expands what the file says once, and never what it has inserted. `$${` is a literal `${`. Keys
+//! are not expanded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -14,19 +14,20 @@ use super::tree::{KeyPath, Node, Value};
 use vitals_io::regular_file::{self, ReadError};
 use vitals_model::Text;
 
-/// What expanding a file's strings came across.
+/// What expanding the strings of a file found.
 #[derive(Default)]
 pub(super) struct Expansion {
-    /// What was put into the `config` and `allow` of checks and into webhooks, and the whole strings that it became part of.
+    /// The values that were inserted into the `config` and `allow` of checks and into webhooks, and
+    /// the whole strings that contain them.
     pub(super) secrets: Vec<String>,
-    /// Every file that was asked for, also in vain.
+    /// Every file that was named, also those that could not be read.
     pub(super) files: BTreeSet<PathBuf>,
-    /// What is wrong within the `config` of a check, by the check's name.
+    /// What is wrong in the `config` of checks, by the name of the check.
     pub(super) checks: BTreeMap<String, Vec<Diagnostic>>,
 }
 
-/// Expands every string under `root`. What is wrong within the `config` of a check is that check's
-/// own trouble; all else goes to `collector`.
+/// Expands every string below `root`. What is wrong in the `config` of a check is kept for that
+/// check; everything else is reported to `collector`.
 pub(super) fn expand(
     root: &mut Node,
     environment: &Environment,
@@ -46,9 +47,9 @@ pub(super) fn expand(
 struct Expander<'a> {
     environment: &'a Environment,
     collector: &'a DiagnosticsCollector,
-    /// The check whose `config` is being walked.
+    /// The check whose `config` is being expanded.
     config_of: Option<String>,
-    /// Whether it is the `allow` of a check.
+    /// Whether the `allow` of a check is being expanded.
     in_allow: bool,
     done: Expansion,
 }
@@ -163,7 +164,7 @@ impl Expander<'_> {
         if !is_variable(reference) {
             let shown = Text::line(reference, MAX_SHOWN_BYTES);
             return Err(ExpandError {
-                message: format!("has `${{{shown}}}`, which names no variable"),
+                message: format!("has `${{{shown}}}`, which is not the name of a variable"),
                 remedy: "write `${NAME}`, `${file:PATH}`, or `$${` for a literal `${`".to_owned(),
             });
         }
@@ -181,8 +182,8 @@ impl Expander<'_> {
     }
 }
 
-/// Whether it is what the receiver of a webhook wants to see. The tokens for Alertmanagers are
-/// secrets wherever they come from.
+/// Returns whether a value can hold a secret of a webhook. Tokens for Alertmanagers are secrets
+/// wherever they come from.
 fn is_webhook_secret(path: &KeyPath<'_>) -> bool {
     matches!(
         path,
@@ -221,7 +222,7 @@ fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Reads a file less one newline at its end. Only a regular file: another one may never end.
+/// Reads a regular file without one newline at its end. Other files may never end.
 fn read(path: &Path) -> io::Result<String> {
     let bytes = regular_file::read(path, MAX_FILE_BYTES).map_err(|error| match error {
         ReadError::Io(error) => error,
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_put_in_once_and_never_again() {
+    fn inserted_values_are_not_expanded_again() {
         let environment = || Environment::fixed([("A", "${B}"), ("B", "b"), ("EMPTY", "")]);
         let value = |written: &str| config_value(written, environment());
         assert_eq!(value("${B}").as_deref(), Ok("b"));
@@ -293,7 +294,7 @@ mod tests {
         assert_eq!(
             value("${B-x}"),
             diagnostic(
-                "has `${B-x}`, which names no variable: write `${NAME}`, `${file:PATH}`, or `$${` for a \
+                "has `${B-x}`, which is not the name of a variable: write `${NAME}`, `${file:PATH}`, or `$${` for a \
              literal `${`"
             )
         );
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn files_lose_one_newline_and_are_remembered() {
+    fn files_are_inserted_without_their_last_newline() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("secret");
         let value = || {
@@ -357,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_value_refuses_the_file_outside_of_config_and_the_check_inside() {
+    fn a_missing_variable_in_config_is_an_error_of_the_check_alone() {
         let text =
             "[plugins]\ndir = '${DIR}'\n[checks.a]\nplugin = 'p'\nconfig.x = ['${A}', '${B}']";
         let found = parse(text, Environment::default()).expect_err("no DIR");
@@ -376,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_environment_replaces_needs_nothing() {
+    fn overridden_strings_are_not_expanded() {
         let text = "[plugins]\ndir = '${DIR}'";
         let environment = Environment::fixed([("VITALS_PLUGINS_DIR", "d")]);
         let config = parse(text, environment).expect("DIR is not asked for");
@@ -384,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_called_config_elsewhere_is_no_config() {
+    fn a_missing_variable_outside_config_rejects_the_file() {
         let found = parse("[checks.a.allow]\nconfig = '${A}'", Environment::default());
         let found = found.expect_err("unknown key, and no A").to_string();
         assert!(
@@ -394,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_so_is_secret() {
+    fn inserted_values_are_secrets() {
         let text = "[checks.a]\nplugin = 'p'\n\
             config = { user = 'plain-user', url = 'db://u:${PW}@h', 'a/b' = [1, '${PW}'] }\n\
             allow = { tcp = ['${INSIDE}:5432'] }\n\
@@ -427,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_came_so_is_not_shown_when_it_is_wrong() {
+    fn diagnostics_do_not_show_inserted_values() {
         let text = "[defaults]\ninterval = '${I}'\n[checks.a]\nplugin = '${I}'";
         let found = parse(text, Environment::fixed([("I", "Top Secret")])).expect_err("wrong");
         assert_eq!(

@@ -1,7 +1,7 @@
 //! The configuration of the host: typed, validated, with every default filled in.
 //!
-//! The only crate that reads the configuration file and the environment. It knows what a key is
-//! called and what it may say, and nothing of what the host does with it.
+//! The only crate that reads the configuration file and the environment. It knows the names and the
+//! limits of keys, and nothing about what the host does with them.
 
 mod builder;
 mod checks;

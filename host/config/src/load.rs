@@ -1,5 +1,5 @@
-//! Reads a configuration: the file, what the environment and the command line put over it, and the
-//! steps from there to typed values. What the steps do is known in their own modules.
+//! Reads a configuration: the file, then what the environment and the command line set, then the
+//! steps to typed values. Each step is a module of its own.
 
 use std::io;
 use std::path::Path;
@@ -17,21 +17,20 @@ use super::tree::Node;
 use super::{expand, notify, resolve};
 
 impl Config {
-    /// Reads the configuration that `sources` lead to. The command line counts above the
-    /// environment, that above the file, and that above the defaults.
+    /// Reads the configuration from `sources`. The command line overrides the environment, which
+    /// overrides the file, which overrides the defaults.
     ///
     /// # Errors
     ///
     /// Everything that is wrong, at once: a file that cannot be read or is not TOML, unknown keys,
-    /// wrong types, values out of bounds. What is wrong within the `config` of a check stands in
-    /// [`CheckConfig::settings`](super::CheckConfig::settings) instead, and the others are none the
-    /// worse.
+    /// wrong types, values outside their limits. An error in the `config` of a check does not
+    /// reject the file: it is kept in [`CheckConfig::settings`](super::CheckConfig::settings).
     pub fn load(sources: &Sources) -> Result<Self, Diagnostics> {
         let collector = DiagnosticsCollector::default();
         let (file, explicit) = sources.select_file();
         let text = match read_text(&file) {
             Ok(text) => Some(text),
-            // A name that leads nowhere, as a dangling link does, is still a file that somebody meant.
+            // A dangling link is a file that somebody meant to be there.
             Err(error) if explicit || file.symlink_metadata().is_ok() => {
                 let message = format!("cannot read the configuration: {error}");
                 collector.report_at(sources::whole(&file), String::new(), message);
@@ -46,12 +45,12 @@ impl Config {
         )
     }
 
-    /// Reads a configuration from the text of a file, `name`, under the environment and command line
-    /// of `sources`.
+    /// Reads a configuration from the text of the file `name`, and from the environment and the
+    /// command line in `sources`.
     ///
     /// # Errors
     ///
-    /// As [`Config::load`].
+    /// See [`Config::load`].
     pub fn parse(text: &str, name: &Path, sources: &Sources) -> Result<Self, Diagnostics> {
         Self::read(Some((text, name)), sources, DiagnosticsCollector::default())
     }
@@ -78,7 +77,7 @@ impl Config {
     }
 }
 
-/// Keeps the values that are secrets by their nature from being shown where they are wrong.
+/// Marks the values that are secrets by their nature, so that no diagnostic shows them.
 pub(super) fn mark_secrets(root: &mut Node) {
     root.mark_secret(&["server", "admin_token"]);
     root.mark_secret(&["metrics", "token"]);
@@ -86,7 +85,7 @@ pub(super) fn mark_secrets(root: &mut Node) {
     notify::mark_secrets(root);
 }
 
-/// Reads the text of a file under an empty environment.
+/// Reads the text of a file, with an empty environment.
 impl FromStr for Config {
     type Err = Diagnostics;
 
@@ -95,7 +94,7 @@ impl FromStr for Config {
     }
 }
 
-/// Reads the configuration file, which may be a pipe that somebody writes it into.
+/// Reads the configuration file, which may be a pipe.
 fn read_text(file: &Path) -> Result<String, ReadError> {
     let bytes = match regular_file::read(file, MAX_FILE_BYTES) {
         Err(ReadError::NotRegular) => std::fs::read(file)?,
@@ -105,7 +104,7 @@ fn read_text(file: &Path) -> Result<String, ReadError> {
     text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8").into())
 }
 
-/// No configuration is larger.
+/// The largest configuration file.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
 #[cfg(test)]
@@ -118,7 +117,7 @@ mod tests {
     use crate::sections::{Details, Engine, Plugins, Server};
 
     #[test]
-    fn a_file_with_every_key_says_what_it_says() {
+    fn every_key_is_read() {
         let digest = "5f".repeat(32);
         let text = format!(
             r#"
@@ -220,7 +219,7 @@ config = {{ address = "db.internal:5432" }}
     }
 
     #[test]
-    fn names_and_the_token_of_metrics_are_read() {
+    fn host_patterns_and_the_metrics_token_are_read() {
         let text = "[server]\nhosts = ['Vitals', '*.example.com', '*']\n\
                     [metrics]\ntoken = 'token-of-prometheus'";
         let config: Config = text.parse().expect("a configuration");

@@ -1,10 +1,11 @@
-//! How one configuration differs from another: what a running host can take over, and what it needs
-//! a restart for. Knows nothing of how it is taken over.
+//! Which keys a running host can take from a new configuration, and which need a restart. Does not
+//! know how the host applies them.
 
 use super::{Config, Engine, Metrics, Plugins, Secret, Sentry, Server};
 
 impl Config {
-    /// Whether a host under `running` would do nothing else under this one, wherever its words stand.
+    /// Returns whether this configuration would change nothing in a host that runs with `running`.
+    /// Keys that need a restart, and where the values are written, do not count.
     pub fn is_equivalent(&self, running: &Self) -> bool {
         self.plugins == running.plugins
             && self.tls == running.tls
@@ -19,8 +20,8 @@ impl Config {
             && self.secrets.is_same(&running.secrets)
     }
 
-    /// This configuration as far as a host that runs under `running` can take it over, and the keys
-    /// that it can't: those are left as they run, and need a restart.
+    /// Merges this configuration into `running`: takes every key that a running host can apply, and
+    /// keeps the others as they are. Returns the keys that differ and need a restart.
     pub fn merge_reloadable(self, running: &Self) -> (Self, Vec<String>) {
         let differing = self
             .fixed(running)
@@ -53,13 +54,13 @@ impl Config {
         (merged, keys)
     }
 
-    /// The tokens that open pages.
+    /// Returns the tokens that open pages.
     fn tokens(&self) -> [Option<&str>; 2] {
         [&self.server.admin_token, &self.metrics.token]
             .map(|token| token.as_ref().map(Secret::expose))
     }
 
-    /// The keys that a running host can't take over, each with whether it differs.
+    /// Returns the keys that need a restart, each with whether it differs.
     fn fixed(&self, running: &Self) -> Vec<Fixed> {
         let Engine {
             max_runs,
@@ -78,14 +79,14 @@ impl Config {
     }
 }
 
-/// The keys of the file whose change needs a restart; a running host takes over every other one.
+/// Returns the keys of the file whose change needs a restart. A running host applies all others.
 pub fn keys_needing_restart() -> Vec<&'static str> {
     let (one, other) = (Config::default(), Config::default());
     let fixed = one.fixed(&other).into_iter();
     fixed.map(|(key, _)| key).collect()
 }
 
-/// A key that a running host can't take over, and whether it differs.
+/// A key that needs a restart, and whether it differs.
 type Fixed = (&'static str, bool);
 
 impl Server {
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_restart_is_named_and_stays_and_the_rest_is_taken_over() {
+    fn a_merge_takes_reloadable_keys_and_names_the_others() {
         let running = config("[server]\nlisten = '127.0.0.1:1'\nadmin_token = 'token-one'");
         let newer = config(
             "[server]\nlisten = '127.0.0.1:2'\nunhealthy_status = 503\ndetails = 'authorized'\n\
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_too_short_to_be_redacted_is_a_difference_too() {
+    fn configurations_with_different_short_tokens_are_not_equivalent() {
         let [one, other] = ["a", "b"].map(|token| {
             let text = format!("[server]\nadmin_token = '{token}'");
             config(&text)
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_of_the_configuration_before_and_those_in_use_stay_secret() {
+    fn previous_secrets_stay_redacted_until_the_next_change() {
         let text = |token: &str, key: &str| {
             format!(
                 "[server]\nadmin_token = '{token}'\n[sentry]\ndsn = 'https://{key}@sentry.test/1'"
@@ -191,7 +192,7 @@ mod tests {
             shown(&second),
             "[redacted] [redacted] token-three [redacted]"
         );
-        // TextOrInteger it again is no other configuration.
+        // Reading the same file again changes nothing.
         let (second, _) = config(&text("token-two", "key-two")).merge_reloadable(&second);
         assert_eq!(
             shown(&second),
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_needs_no_restart_for_itself() {
+    fn an_equal_configuration_needs_no_restart() {
         let text = "[server]\nadmin_token = 'token-one'\n[sentry]\nrelease = 'r'";
         let (_, keys) = config(text).merge_reloadable(&config(text));
         assert!(keys.is_empty(), "{keys:?}");

@@ -1,5 +1,4 @@
-//! From the tree to the configuration: fills in what was left out, and holds values against each
-//! other.
+//! From the tree to the configuration: fills in defaults, and validates values against each other.
 
 mod check;
 mod notify;
@@ -23,8 +22,8 @@ use super::values::PageUrl;
 use check::CheckReader;
 use schedule::validate_schedule;
 
-/// Reads the configuration out of `root`. What is wrong goes to `collector`; the answer counts only
-/// where that is nothing.
+/// Reads the configuration from `root`. What is wrong is reported to `collector`; the result counts
+/// only if nothing is.
 pub(super) fn resolve(
     root: &Node,
     mut expansion: Expansion,
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_takes_from_defaults_what_it_does_not_say() {
+    fn a_check_inherits_defaults() {
         let text = "[defaults]\ninterval = '1m'\ncritical = false\nfall = 3\n\
             limits = { memory = '128MiB' }\n\
             [checks.a]\nplugin = 'p'\ntimeout = '2s'\nrise = 2\nlimits.fuel = 5\n";
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_of_defaults_can_stand_in_a_check() {
+    fn a_check_can_override_every_default() {
         let keys = "interval = '10s'\ntimeout = '9s'\ncritical = false\nfall = 2\nrise = 3\n\
             retry_interval = '9s'\ndir = true\nlimits = { fuel = 1, memory = '1MiB', output = '3KiB', \
             connections = 0, http_body = '4KiB' }";
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn retries_come_at_the_interval_unless_said_otherwise() {
+    fn the_retry_interval_defaults_to_the_interval() {
         let retry = |text: &str| check(text).schedule.retry_interval.as_secs();
         assert_eq!(retry("[checks.a]\ninterval = '15s'"), 15);
         assert_eq!(
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_is_not_above_its_interval() {
+    fn a_timeout_above_its_interval_is_rejected() {
         assert_eq!(
             diagnostics_of("[checks.a]\ntimeout = '10s'\ninterval = '5s'"),
             [
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_defaults_is_not_held_against_each_check() {
+    fn an_error_in_defaults_is_reported_once() {
         let text =
             "[defaults]\ntimeout = '31s'\n[checks.a]\nfall = 2\n[checks.b]\ncritical = false";
         assert_eq!(
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_checks_are_held_to_their_rule() {
+    fn invalid_names_of_checks_are_rejected() {
         let text = "[checks.Orders]\nplugin = 'p'\n[checks.'module:billing']\nenabled = false";
         assert_eq!(
             diagnostics_of(text),
@@ -251,29 +250,29 @@ mod tests {
                 "vitals.toml:1: `[checks.Orders]` cannot be the table of a check: `Orders` is no name \
              of a check: write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit",
                 "vitals.toml:3: `[checks.\"module:billing\"]` cannot be the table of a check: it is the \
-             name of a plugin that runs by itself: name the check otherwise and write `plugin = \
-             \"billing\"` in it",
+             name of a plugin that runs by itself: choose another name, and set `plugin = \
+             \"billing\"` in the check",
             ]
         );
     }
 
     #[test]
-    fn a_check_without_a_plugin_has_nothing_that_is_for_one() {
+    fn keys_for_plugins_are_rejected_in_a_check_without_one() {
         let text = "[checks.a]\ninterval = '1m'\nconfig = {}\nlimits = { fuel = 1 }";
         assert_eq!(
             diagnostics_of(text),
             [
-                "vitals.toml:3: `config` of check `a` is for a plugin, and the check names none: write \
-             `plugin = \"…\"`, or take it away",
-                "vitals.toml:4: `limits` of check `a` is for a plugin, and the check names none: write \
-             `plugin = \"…\"`, or take it away",
+                "vitals.toml:3: `config` of check `a` needs a plugin, and the check names none: set \
+             `plugin = \"…\"`, or remove `config`",
+                "vitals.toml:4: `limits` of check `a` needs a plugin, and the check names none: set \
+             `plugin = \"…\"`, or remove `limits`",
             ]
         );
         assert_eq!(check("[checks.a]\ninterval = '1m'").plugin, None);
     }
 
     #[test]
-    fn entries_of_allow_keep_their_lines() {
+    fn entries_of_allow_know_their_lines() {
         let text = "[checks.a]\nplugin = 'p'\nroots = 1\n";
         assert_eq!(diagnostics_of(text).len(), 1);
         let check = check(
@@ -308,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_are_equal_that_say_the_same() {
+    fn the_same_check_on_other_lines_is_equal() {
         let one = check("[checks.a]\nplugin = 'p'\nallow.tcp = ['a:1']\nconfig.x = 1");
         let moved = check("\n\n[checks.a]\nconfig.x = 1\nplugin = 'p'\nallow.tcp = ['a:1']");
         let other = check("[checks.a]\nplugin = 'p'\nallow.tcp = ['a:2']\nconfig.x = 1");

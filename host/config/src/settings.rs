@@ -6,11 +6,12 @@ use super::checks::Settings;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::tree::{KeyPath, Node, Value};
 
-/// Turns the `config` table at `path` into settings. `found` is what is wrong with it already.
+/// Converts the `config` table at `path` to JSON. `diagnostics` is what is already known to be
+/// wrong with it.
 ///
 /// # Errors
 ///
-/// `found`, and every value that JSON has no path to write.
+/// `diagnostics`, and every value that JSON cannot represent.
 pub(super) fn to_settings(
     config: &Node,
     path: &KeyPath<'_>,
@@ -32,14 +33,14 @@ pub(super) fn to_settings(
 }
 
 struct Reader<'a> {
-    /// The path from the top of the file to the table.
+    /// The path of the table from the top of the file.
     above: &'a KeyPath<'a>,
     settings: Settings,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
-    /// The JSON of a node; `path` starts at the table.
+    /// Converts a node to JSON; `path` starts at the table.
     fn json(&mut self, node: &Node, path: &KeyPath<'_>) -> Json {
         let pointer = path.pointer();
         if node.secret {
@@ -74,7 +75,10 @@ impl Reader<'_> {
                 let key = format!("{}{}", self.above, below(path));
                 self.diagnostics.push(Diagnostic {
                     location: node.location.clone(),
-                    message: format!("`{key}` is {}, which JSON cannot write", node.describe()),
+                    message: format!(
+                        "`{key}` is {}, which JSON cannot represent",
+                        node.describe()
+                    ),
                     key,
                     remedy: "write a finite number of at most 64 bits, or a string".to_owned(),
                 });
@@ -85,7 +89,7 @@ impl Reader<'_> {
     }
 }
 
-/// A path as it goes on after another one.
+/// Writes a path as the continuation of another one.
 fn below(path: &KeyPath<'_>) -> String {
     let text = path.to_string();
     if text.is_empty() || text.starts_with('[') {
@@ -112,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_value_passes_through() {
+    fn every_type_of_value_is_converted() {
         let settings = read(
             "t = 'x'\ni = -5\nbig = 18446744073709551615\nf = 1.5\nb = true\nl = [1, ['a'], {}]\n\
              when = 2026-01-27T10:30:00Z\nday = 2026-01-27\n[checks.a.config.nested]\nk = 1",
@@ -134,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_json_lacks_are_the_checks_own_trouble() {
+    fn numbers_that_json_lacks_are_errors_of_the_check_alone() {
         assert_eq!(
             read("a = inf\nb = [nan]\nc = 18446744073709551616").expect_err("three"),
-            "vitals.toml:4: `checks.a.config.a` is inf, which JSON cannot write: write a finite \
+            "vitals.toml:4: `checks.a.config.a` is inf, which JSON cannot represent: write a finite \
              number of at most 64 bits, or a string\n\
-             vitals.toml:5: `checks.a.config.b[0]` is NaN, which JSON cannot write: write a finite \
+             vitals.toml:5: `checks.a.config.b[0]` is NaN, which JSON cannot represent: write a finite \
              number of at most 64 bits, or a string\n\
-             vitals.toml:6: `checks.a.config.c` is 18446744073709551616, which JSON cannot write: \
+             vitals.toml:6: `checks.a.config.c` is 18446744073709551616, which JSON cannot represent: \
              write a finite number of at most 64 bits, or a string"
         );
     }

@@ -1,4 +1,4 @@
-//! How single values are written in the file: durations, sizes, counts, paths, addresses. Each reads
+//! Single values of the file: durations, sizes, counts, paths, addresses. Each type deserializes
 //! itself and says what it expects.
 
 mod serialize;
@@ -16,7 +16,7 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vitals_values::{duration_text, parse_duration};
 
-/// For `#[serde(with)]`: the field is of one type and is written as another, `T`.
+/// Adapter for `#[serde(with)]`: the field has one type and is written as another one, `T`.
 pub(super) struct As<T>(PhantomData<T>);
 
 impl<T> As<T> {
@@ -42,22 +42,22 @@ impl<T> As<T> {
 #[derive(Clone, Copy)]
 pub(super) struct Period(pub(super) Duration);
 
-/// How often something has to happen: 1 to 1000.
+/// A number of runs in a row: 1 to 1000.
 #[derive(Clone, Copy)]
 pub(super) struct RunCount(NonZeroU32);
 
-/// A whole number within bounds.
+/// A whole number within limits.
 #[derive(Clone, Copy)]
 pub(super) struct Count<const MIN: u64, const MAX: u64>(u64);
 
-/// A size in bytes within bounds, as `"64MiB"` or a number.
+/// A size in bytes within limits, as `"64MiB"` or a number.
 #[derive(Clone, Copy)]
 pub(super) struct Size<const MIN: u64, const MAX: u64>(u64);
 
 /// The URL of a page for people.
 pub(super) struct PageUrl(pub(super) String);
 
-/// The URL of a server, below which paths are added.
+/// The URL of a server, to which paths are appended.
 struct ServerUrl(String);
 
 impl<'de> Deserialize<'de> for ServerUrl {
@@ -104,7 +104,7 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Count<MIN, MAX> {
             _ => format!("a whole number from {MIN} to {MAX}"),
         };
         let within = |number| (MIN..=MAX).contains(&number).then_some(Self(number));
-        // As a number first: the environment and the command line write one as text.
+        // As a number first: the decoder parses the texts of the environment and the command line.
         match u64::deserialize(deserializer) {
             Ok(number) => within(number).ok_or_else(|| {
                 D::Error::invalid_value(Unexpected::Unsigned(number), &expected.as_str())
@@ -145,46 +145,46 @@ impl<'de> Deserialize<'de> for PageUrl {
     }
 }
 
-/// An address to listen on.
+/// Reads an address to listen on.
 pub(super) fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let expected = "an IP address with a port: write for example \"127.0.0.1:8000\"";
     deserializer.deserialize_any(text_only(expected, |text| text.parse().ok()))
 }
 
-/// A path that is not empty.
+/// Reads a path that is not empty.
 pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
     deserializer.deserialize_any(text_only("a path", path))
 }
 
-/// A token that can stand in an `Authorization` header.
+/// Reads a token for an `Authorization` header.
 pub(super) fn token<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Secret>, D::Error> {
-    let expected = "a token: write one or more letters, digits and signs, without spaces";
+    let expected = "a token: write printable ASCII characters without spaces";
     deserializer.deserialize_any(text_only(expected, |text| {
         let usable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         usable.then(|| Some(Secret::from(text)))
     }))
 }
 
-/// A secret that is not empty.
+/// Reads a secret that is not empty.
 pub(super) fn secret<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Secret>, D::Error> {
-    deserializer.deserialize_any(text_only("a text that is not empty", |text| {
+    deserializer.deserialize_any(text_only("a string that is not empty", |text| {
         (!text.is_empty()).then(|| Some(Secret::from(text)))
     }))
 }
 
-/// The URL of a server, without a slash at its end.
+/// Reads the URL of a server, and drops slashes at its end.
 pub(super) fn server_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<String>, D::Error> {
     ServerUrl::deserialize(deserializer).map(|url| Some(url.0))
 }
 
-/// URLs of servers.
+/// Reads URLs of servers.
 pub(super) fn server_urls<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<String>, D::Error> {
@@ -192,7 +192,7 @@ pub(super) fn server_urls<'de, D: Deserializer<'de>>(
     Ok(urls.into_iter().map(|url| url.0).collect())
 }
 
-/// A URL that is a secret.
+/// Reads a URL that is a secret.
 pub(super) fn secret_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Secret>, D::Error> {
@@ -202,7 +202,7 @@ pub(super) fn secret_url<'de, D: Deserializer<'de>>(
     }))
 }
 
-/// A Sentry DSN.
+/// Reads a Sentry DSN.
 pub(super) fn dsn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     let expected = "a Sentry DSN: write for example \"https://key@sentry.example.com/1\"";
     deserializer.deserialize_any(text_only(expected, |text| {
@@ -213,7 +213,7 @@ pub(super) fn dsn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
     }))
 }
 
-/// The URL of a server, below which paths are added.
+/// Parses the URL of a server: without a user, a query or a fragment.
 pub(super) fn parse_server_url(text: &str) -> Option<url::Url> {
     let has_more = |url: &url::Url| {
         !url.username().is_empty()
@@ -224,22 +224,23 @@ pub(super) fn parse_server_url(text: &str) -> Option<url::Url> {
     parse_web_url(text).filter(|url| !has_more(url))
 }
 
+/// Parses an http or https URL.
 pub(super) fn parse_web_url(text: &str) -> Option<url::Url> {
     let url = url::Url::parse(text).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
 }
 
-/// What a text is read as; an error may say what is wrong with it, and has nothing of the text in it.
+/// The result of parsing a text. The error can say what is wrong, and contains nothing of the text.
 type Read<T> = Result<T, Option<&'static str>>;
 
-/// Reads a value from a text, or from a whole number.
+/// Reads a value from a string, or from a whole number.
 struct TextOrInteger<F, N> {
     expected: Cow<'static, str>,
     text: F,
     number: N,
 }
 
-/// Reads a value from a text alone.
+/// Reads a value from a string only.
 fn text_only<T>(
     expected: &'static str,
     read: impl FnOnce(&str) -> Option<T>,
@@ -280,12 +281,13 @@ where
     }
 }
 
-/// The shortest and the longest duration that can be written.
+/// The shortest duration.
 pub(super) const MIN_DURATION: Duration = Duration::from_millis(1);
+/// The longest duration.
 pub(super) const MAX_DURATION: Duration = Duration::from_hours(24);
-/// How often something may have to happen.
+/// The largest number of runs in a row.
 pub(super) const MAX_RUN_COUNT: u64 = 1000;
-/// The largest whole number that TOML has.
+/// The largest whole number of TOML.
 pub(super) const MAX_INTEGER: u64 = i64::MAX as u64;
 
 #[cfg(test)]
@@ -309,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_bounded() {
+    fn durations_outside_their_limits_are_rejected() {
         assert_eq!(interval("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(interval("24h"), Ok(Duration::from_hours(24)));
         assert_eq!(interval("1ms"), Ok(Duration::from_millis(1)));
@@ -331,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_bounded() {
+    fn sizes_outside_their_limits_are_rejected() {
         assert_eq!(limits("'64 MB'"), Ok(64_000_000));
         assert_eq!(limits("65536"), Ok(65536));
         assert_eq!(limits("'4GiB'"), Ok(4 << 30));
@@ -356,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold_for_every_count() {
+    fn counts_outside_their_limits_are_rejected() {
         for (text, diagnostic) in [
             (
                 "[engine]\nmax_runs = 0",

@@ -184,7 +184,7 @@ fn full() -> CheckBuilder {
 }
 
 #[test]
-fn a_program_builds_the_configuration_that_a_file_says() {
+fn a_builder_and_a_file_make_equal_configurations() {
     let sources = Sources {
         environment: Environment::fixed([("PASSWORD", "password-of-db")]),
         ..Sources::default()
@@ -203,7 +203,7 @@ fn a_program_builds_the_configuration_that_a_file_says() {
 }
 
 #[test]
-fn what_a_program_sets_is_refused_as_a_file_would_be() {
+fn a_builder_reports_all_errors_as_a_file_does() {
     let wrong = builder()
         .plugins(|plugins| plugins.rescan = Duration::ZERO)
         .notify(|notify| {
@@ -228,7 +228,7 @@ fn what_a_program_sets_is_refused_as_a_file_would_be() {
         "`checks.own.fall` is 0, which is not a whole number from 1 to 1000",
         "`checks.roots.limits.memory` is 1, which is not a size from 64KiB to 4GiB",
         "`notify.alertmanager` has no `urls`",
-        "`notify.webhooks.ops.headers.Host` is a header that the host sets itself",
+        "`notify.webhooks.ops.headers.Host` is a header that the host sets",
         "`notify.webhooks.ops.url` is a secret, which is not an http or https URL",
         "`plugins.rescan` is `0s`, which is not a duration from 1ms to 24h",
         "`timeout` (1m 1s) of check `db` is above its `interval` (1m, from `[defaults]`)",
@@ -244,7 +244,7 @@ fn what_a_program_sets_is_refused_as_a_file_would_be() {
 }
 
 #[test]
-fn fields_that_a_program_sets_are_validated() {
+fn validate_rejects_fields_outside_their_limits() {
     let diagnostic = |set: fn(&mut Config)| {
         let mut config = "[checks.db]\nplugin = 'postgres'"
             .parse::<Config>()

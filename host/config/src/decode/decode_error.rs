@@ -1,5 +1,5 @@
-//! The error of reading a value: what serde and the types say of it, before it is known where it
-//! stands.
+//! The error of deserializing a value: what serde and the types report, before its location is
+//! known.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use crate::diagnostic::{nearest, quoted_list};
 use crate::diagnostics_collector::DiagnosticsCollector;
 use crate::tree::{KeyPath, Node, Value};
 
-/// Why reading stopped.
+/// Why deserialization stopped.
 #[derive(Debug)]
 pub(crate) enum DecodeError {
-    /// The value in hand is not what was expected.
+    /// The current value is not what is expected.
     Unexpected { expected: String },
-    /// The word in hand is none of those that are known.
+    /// The current text is none of the known ones.
     UnknownVariant { known: &'static [&'static str] },
-    /// What a type says of the value in hand, in its own words.
+    /// What a type reports about the current value, in its own words.
     Invalid(String),
-    /// Reported with its place already.
+    /// The error has been reported with its location.
     Reported,
 }
 
 impl DecodeError {
-    /// Notes the fault at the value in hand, `node`.
+    /// Reports the error at the current value, `node`.
     pub(super) fn report(
         self,
         node: &Node,
@@ -33,7 +33,7 @@ impl DecodeError {
         let shown = node.describe();
         let (message, remedy) = match self {
             Self::Reported => return Self::Reported,
-            // What a type expects can say how to write it, after a colon.
+            // A type can say after a colon how to write what it expects.
             Self::Unexpected { expected } => match expected.split_once(": ") {
                 Some((expected, example)) => (
                     format!("`{path}` is {shown}, which is not {expected}"),
@@ -53,7 +53,10 @@ impl DecodeError {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("write {}", quoted_list(known).replace(" and ", " or ")),
                 };
-                (format!("`{path}` is {shown}, which is not known"), remedy)
+                (
+                    format!("`{path}` is {shown}, which is not a known value"),
+                    remedy,
+                )
             }
             Self::Invalid(_) if node.secret => (
                 format!("`{path}` is a secret that cannot be used"),

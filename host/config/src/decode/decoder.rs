@@ -1,5 +1,5 @@
-//! A node of the tree as serde reads it: the items and entries at fault are left out, and unknown
-//! keys are noted.
+//! A serde deserializer for a node of the tree. It skips items and entries that have been reported,
+//! and reports unknown keys.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
@@ -10,7 +10,7 @@ use crate::diagnostic::Location;
 use crate::diagnostics_collector::DiagnosticsCollector;
 use crate::tree::{KeyPath, Node, Table, Value};
 
-/// Hands one node to serde.
+/// Deserializes one node.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'n> {
     pub(super) node: &'n Node,
@@ -19,13 +19,13 @@ pub(super) struct Decoder<'n> {
 }
 
 impl<'n> Decoder<'n> {
-    /// Notes why reading stopped at the node in hand.
+    /// Reports an error at this node.
     pub(super) fn report(self, error: DecodeError) -> DecodeError {
         error.report(self.node, self.path, self.collector)
     }
 
-    /// Whether the text can stand for a number or a boolean: the environment and the command line
-    /// have no other path to write one.
+    /// Returns a text that can stand for a number or a boolean: the environment and the command
+    /// line have only texts.
     fn bare_text(&self) -> Option<&'n str> {
         match (&self.node.value, &self.node.location) {
             (Value::Text(text), Location::Variable(_) | Location::Argument(_)) => Some(text),
@@ -188,7 +188,7 @@ fn expected<T>(what: &str) -> Result<T, DecodeError> {
     })
 }
 
-/// The items of a list that have no fault.
+/// The items of a list that have no error.
 struct Items<'n> {
     rest: std::iter::Enumerate<std::slice::Iter<'n, Node>>,
     parent: Decoder<'n>,
@@ -219,7 +219,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     }
 }
 
-/// The entries of a table that have no fault.
+/// The entries of a table that have no error.
 struct Entries<'n> {
     rest: std::collections::btree_map::Iter<'n, String, Node>,
     entry: Option<(&'n str, &'n Node)>,

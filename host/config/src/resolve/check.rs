@@ -1,4 +1,4 @@
-//! Reads one `[checks.NAME]`, over what `[defaults]` says.
+//! Reads one `[checks.NAME]` table, with the values of `[defaults]` where it has none.
 
 use super::schedule::validate_schedule;
 use crate::checks::{Allow, AllowEntry, CheckConfig, Defaults, Schedule, Settings};
@@ -11,7 +11,7 @@ use crate::tree::{KeyPath, Node, Value};
 use vitals_model::CheckName;
 use vitals_model::Limits;
 
-/// Reads one `[checks.NAME]`.
+/// Reads one `[checks.NAME]` table.
 pub(super) struct CheckReader<'a> {
     pub(super) name: &'a str,
     pub(super) node: &'a Node,
@@ -61,7 +61,7 @@ impl CheckReader<'_> {
         Some((name?, check))
     }
 
-    /// The check's name, where it is one for the file.
+    /// Returns the name of the check, if a check of the file can have it.
     fn name(&self, path: &KeyPath<'_>) -> Option<CheckName> {
         let Self {
             name,
@@ -73,8 +73,8 @@ impl CheckReader<'_> {
             Ok(parsed) => match name.strip_prefix("module:") {
                 None => return Some(parsed),
                 Some(plugin) => format!(
-                    "it is the name of a plugin that runs by itself: name the check otherwise and \
-                     write `plugin = \"{plugin}\"` in it"
+                    "it is the name of a plugin that runs by itself: choose another name, and set \
+                     `plugin = \"{plugin}\"` in the check"
                 ),
             },
             Err(error) => error.to_string(),
@@ -104,7 +104,7 @@ impl CheckReader<'_> {
         }
     }
 
-    /// Holds the keys of a check against each other.
+    /// Validates the keys of a check against each other.
     fn validate(&self, raw: &RawCheck, schedule: &Schedule, path: &KeyPath<'_>, root: &Node) {
         let Self {
             name,
@@ -132,9 +132,9 @@ impl CheckReader<'_> {
             for key in ["config", "dir", "sha256", "allow", "limits", "tls"] {
                 if let Some(node) = node.find(&[key]) {
                     let message = format!(
-                        "`{key}` of check `{name}` is for a plugin, and the check names none"
+                        "`{key}` of check `{name}` needs a plugin, and the check names none"
                     );
-                    let remedy = "write `plugin = \"…\"`, or take it away".to_owned();
+                    let remedy = format!("set `plugin = \"…\"`, or remove `{key}`");
                     collector.report(node, &KeyPath::Key(path, key), message, remedy);
                 }
             }

@@ -1,4 +1,4 @@
-//! Holds the keys of `[notify]` against each other.
+//! Validates the keys of `[notify]` against each other.
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics_collector::DiagnosticsCollector;
@@ -6,7 +6,8 @@ use crate::notify::{Notify, header_error, label_error};
 use crate::tree::{KeyPath, Node};
 use vitals_model::PluginName;
 
-/// Reports what does not go together; what is wrong by itself was reported when it was read.
+/// Reports keys that are missing or exclude each other. What is wrong with a single value has been
+/// reported when it was read.
 pub(super) fn validate(notify: &Notify, root: &Node, collector: &DiagnosticsCollector) {
     let top = KeyPath::Key(&KeyPath::Top, "notify");
     if let Some(table) = root.find(&["notify", "alertmanager"]) {
@@ -23,7 +24,7 @@ pub(super) fn validate(notify: &Notify, root: &Node, collector: &DiagnosticsColl
             continue;
         };
         let path = KeyPath::Key(&webhooks, name);
-        // A name of a webhook is held to the rule for all names.
+        // Names of webhooks follow the rule for names of plugins.
         if let Err(error) = name.parse::<PluginName>() {
             let rule = error.rule();
             let message = format!("`[{path}]` cannot be the table of a webhook: {rule}");
@@ -34,7 +35,7 @@ pub(super) fn validate(notify: &Notify, root: &Node, collector: &DiagnosticsColl
                 location: table.location.clone(),
                 key: path.to_string(),
                 message: format!("`{path}` has no `url`"),
-                remedy: "write where transitions are to be posted".to_owned(),
+                remedy: "set the URL to post transitions to".to_owned(),
             });
         }
         let headers = KeyPath::Key(&path, "headers");
@@ -54,18 +55,14 @@ fn alertmanager(
 ) {
     if table.find(&["urls"]).is_none() {
         let message = format!("`{path}` has no `urls`");
-        let remedy = "write for example urls = [\"http://alertmanager:9093\"]".to_owned();
+        let remedy = "write for example `urls = [\"http://alertmanager:9093\"]`".to_owned();
         collector.report(table, path, message, remedy);
     }
     let node = |key: &str| table.find(&[key]);
     let (user, password) = (node("username"), node("password"));
     let alone = match (user, password) {
-        (Some(user), None) => Some((user, "username", "stands without a `password`: write both")),
-        (None, Some(password)) => Some((
-            password,
-            "password",
-            "stands without a `username`: write both",
-        )),
+        (Some(user), None) => Some((user, "username", "needs a `password`: set both")),
+        (None, Some(password)) => Some((password, "password", "needs a `username`: set both")),
         _ => None,
     };
     if let Some((node, key, problem)) = alone {
@@ -77,7 +74,7 @@ fn alertmanager(
         );
     }
     if let (Some(token), Some(_)) = (node("bearer_token"), user) {
-        let problem = "stands beside a `username`: write one of them";
+        let problem = "excludes `username`: set one of them";
         let path = KeyPath::Key(path, "bearer_token");
         report(Some(token), &path, Some(problem), collector);
     }

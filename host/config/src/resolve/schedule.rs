@@ -1,4 +1,4 @@
-//! Holds the durations of a schedule against each other, whether a check or `[defaults]` says them.
+//! Validates the durations of a schedule against each other, for a check or for `[defaults]`.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use crate::checks::Schedule;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::diagnostics_collector::DiagnosticsCollector;
 
-/// Reports what in a schedule does not go together, unless `[defaults]` alone is to blame.
+/// Reports a timeout that is above an interval, unless the check itself sets none of the keys: then
+/// it is reported for `[defaults]`.
 pub(super) fn validate_schedule<'l>(
     schedule: &Schedule,
     whose: &str,

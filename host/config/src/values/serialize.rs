@@ -1,4 +1,4 @@
-//! The other direction: how values are written back, and how they are described for the JSON Schema.
+//! Serializes values as the file writes them, and describes them for the JSON Schema.
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -106,7 +106,7 @@ inline_schema!(
 inline_schema!(
     PageUrl,
     "PageUrl",
-    // No `format`: an editor would refuse `${NAME}`.
+    // No `format`: an editor would reject `${NAME}`.
     json_schema!({ "type": "string", TYPE: "URL" })
 );
 inline_schema!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], "Count", match MAX {
@@ -118,7 +118,8 @@ inline_schema!(Size<MIN, MAX> [const MIN: u64, const MAX: u64], "Size", json_sch
     TYPE: size_type(MIN, MAX),
 }));
 
-/// What a text means that the types of JSON Schema can't say, in the words of the documents.
+/// The schema keyword for what the types of JSON Schema cannot say, in the words of the
+/// documentation.
 const TYPE: &str = "x-vitals-type";
 
 fn duration_type() -> String {
