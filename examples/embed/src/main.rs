@@ -6,23 +6,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use tokio::net::{TcpListener, TcpStream};
 use vitals_host::check::count;
-use vitals_host::config::Config;
+use vitals_host::config::{CheckBuilder, Config, Diagnostics};
 use vitals_host::metrics::Counter;
 use vitals_host::{Host, Outcome};
-
-/// As `vitals.toml` has it; `[checks.<name>]` sets the schedule of a native check too.
-const CONFIG: &str = r#"
-    [metrics]
-    enabled = true
-    [checks.orders]
-    interval = "5s"
-"#;
 
 /// As many orders may wait.
 const MANY: usize = 100;
@@ -49,7 +42,7 @@ async fn main() -> anyhow::Result<()> {
     // A plugins directory that is not there counts as degraded.
     tokio::fs::create_dir_all("plugins").await?;
     let shop = Arc::new(Shop::default());
-    let host = Arc::new(start_host(CONFIG.parse()?, Arc::clone(&shop)).await?);
+    let host = Arc::new(start_host(config()?, Arc::clone(&shop)).await?);
     let app = service(shop, Arc::clone(&host))?;
     let listener = TcpListener::bind("127.0.0.1:8080").await?;
     let address = listener.local_addr()?;
@@ -68,6 +61,16 @@ async fn main() -> anyhow::Result<()> {
         .with_graceful_shutdown(ended)
         .await?;
     Ok(())
+}
+
+/// The configuration of the host, with the keys that `vitals.toml` has. `"...".parse()` reads the
+/// same from TOML. A check of the configuration sets the schedule of the native check of its name.
+fn config() -> Result<Config, Diagnostics> {
+    let orders = CheckBuilder::native().interval(Duration::from_secs(5));
+    Config::builder()
+        .metrics(|metrics| metrics.enabled = true)
+        .check("orders", orders)
+        .build()
 }
 
 /// Starts the host with the check that the service is born with.

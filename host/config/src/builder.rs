@@ -80,8 +80,11 @@ impl Config {
     ///
     /// Every value that a file could not have.
     pub fn validate(&self) -> Result<(), Diagnostics> {
+        // Its default comes from the environment, which need not be UTF-8.
+        let mut config = self.clone();
+        config.plugins.cache_dir = None;
         let collector = DiagnosticsCollector::default();
-        let root = write::config(self, &collector);
+        let root = write::config(&config, &collector);
         read(root, Expansion::default(), collector).map(drop)
     }
 }

@@ -109,8 +109,8 @@ impl Sources {
             }
         };
         let filter = read(LOG.name);
-        if let Some(fault) = filter.as_deref().and_then(log_filter::validate) {
-            collector.push(fault);
+        if let Some(diagnostic) = filter.as_deref().and_then(log_filter::validate) {
+            collector.push(diagnostic);
         }
         Logging { filter, format }
     }

@@ -11,10 +11,11 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::secret::Secret;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vitals_values::{duration_text, parse_duration};
+
+use super::secret::Secret;
 
 /// Adapter for `#[serde(with)]`: the field has one type and is written as another one, `T`.
 pub(super) struct As<T>(PhantomData<T>);

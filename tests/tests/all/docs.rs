@@ -1,6 +1,7 @@
 //! The documents, compared with what the host does. This file covers the tables of grants, limits and
 //! endpoints; the modules cover the first steps, the demo and the pages for operators.
 
+mod configuration;
 mod demo;
 pub(crate) mod markdown;
 mod operate;
@@ -61,6 +62,15 @@ async fn the_table_of_endpoints_names_every_page_of_the_host() {
     let pages = pages.split(|c: char| c.is_whitespace() || ",;`\"".contains(c));
     let pages = pages.filter(|word| word.starts_with('/') && *word != "/nothing");
     assert_eq!(paths, pages.map(str::to_owned).collect());
+}
+
+/// Whether generated pages are to be written in place of being compared.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whoever changes the code asks for the pages to be written"
+)]
+fn update() -> bool {
+    std::env::var_os("UPDATE_DOCS").is_some()
 }
 
 /// The keys that a schema has, dotted, each with its default where it has one.

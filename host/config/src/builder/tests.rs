@@ -1,4 +1,4 @@
-//! What a program makes is what a file would say, and is refused in the same words.
+//! What a program builds is what a file would say, and is rejected in the same words.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -241,6 +241,20 @@ fn a_builder_reports_all_errors_as_a_file_does() {
         let beginning = format!("configuration: {expected}");
         assert!(line.starts_with(&beginning), "{line}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_directory_from_the_environment_need_not_be_utf8() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let home = OsString::from_vec(b"/home/\xff".to_vec());
+    let mut sources = Sources::default();
+    sources.environment = Environment::fixed([("HOME", home)]);
+    let config = Config::parse("", "vitals.toml".as_ref(), &sources).expect("valid");
+    assert!(config.plugins.cache_dir.is_some());
+    assert_eq!(config.validate(), Ok(()));
 }
 
 #[test]

@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
 use vitals_host::check::{Busy, Code, Conduct, RunError};
-use vitals_host::config::{VARIABLES, json_schema, keys_needing_restart};
+use vitals_host::config::{VARIABLES, json_schema};
 use vitals_host::metrics::FAMILIES;
 use vitals_tests::{TestHost, Vitals, guests};
 
+use super::configuration::{keys, sections};
 use super::markdown::{Part, ticked};
-use super::rows::{is_table, resolved, rows, table};
+use super::rows::table;
 use crate::monitoring::page;
 
 #[test]
 fn the_generated_parts_of_the_pages_are_current() {
-    let is_to_be_written = update();
+    let is_to_be_written = super::update();
     for page in PAGES {
         let written = Part::of(page).text().to_owned();
         let current = regenerated(&written, &generate);
@@ -31,25 +31,8 @@ fn the_generated_parts_of_the_pages_are_current() {
         assert!(
             is_to_be_written || written == current,
             "{page} is not current; write it anew with `UPDATE_DOCS=1 cargo test --test all -- \
-             docs::operate`. It first differs here: {differing:#?}"
+             docs`. It first differs here: {differing:#?}"
         );
-    }
-}
-
-#[test]
-fn every_section_of_the_configuration_has_a_table() {
-    let pages = pages();
-    let shown = pages.lines().filter_map(name_of_part);
-    let shown: BTreeSet<_> = shown
-        .filter_map(|name| name.strip_prefix("configuration "))
-        .collect();
-    let schema = json_schema();
-    let sections = sections(&schema);
-    let there: BTreeSet<_> = sections.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(shown, there);
-    let keys: BTreeSet<_> = keys(&schema).into_iter().collect();
-    for key in keys_needing_restart() {
-        assert!(keys.contains(key), "`{key}` needs a restart, and is no key");
     }
 }
 
@@ -134,7 +117,7 @@ fn generate(name: &str) -> Option<String> {
         "codes" => Some(codes()),
         "commands" => Some(commands()),
         "alerts" => Some(page::alerts()),
-        _ => configuration(name.strip_prefix("configuration ")?),
+        _ => None,
     }
 }
 
@@ -152,44 +135,7 @@ fn environment() -> String {
             ]
         })
         .collect();
-    table(&["variable", "counts over", "says"], &rows)
-}
-
-fn configuration(section: &str) -> Option<String> {
-    let schema = json_schema();
-    let sections = sections(&schema);
-    let (_, found) = sections.into_iter().find(|(name, _)| name == section)?;
-    let fixed = keys_needing_restart();
-    let rows: Vec<_> = rows(&schema, found)
-        .into_iter()
-        .map(|row| {
-            let key = format!("{section}.{}", row.key);
-            let mut variables = VARIABLES.iter();
-            let variable = variables.find(|variable| variable.key == Some(&key));
-            let change = if fixed.contains(&key.as_str()) {
-                "restart"
-            } else {
-                "reload"
-            };
-            vec![
-                format!("`{}`", row.key),
-                row.kind,
-                row.default,
-                change.to_owned(),
-                variable.map_or_else(String::new, |variable| format!("`{}`", variable.name)),
-                row.about,
-            ]
-        })
-        .collect();
-    let head = [
-        "key",
-        "type",
-        "default",
-        "taken over by",
-        "environment",
-        "says",
-    ];
-    Some(table(&head, &rows))
+    table(&["variable", "overrides", "meaning"], &rows)
 }
 
 fn metrics() -> String {
@@ -298,40 +244,6 @@ fn name_of_part(line: &str) -> Option<&str> {
     line.strip_prefix("<!-- generated: ")?.strip_suffix(" -->")
 }
 
-/// The tables of the configuration that have keys of their own, by their names.
-fn sections(schema: &Value) -> Vec<(String, &Value)> {
-    let mut found = Vec::new();
-    let mut open = vec![(String::new(), schema)];
-    while let Some((name, table)) = open.pop() {
-        for (key, property) in table["properties"].as_object().into_iter().flatten() {
-            let inner = resolved(schema, property);
-            let named = &inner["additionalProperties"];
-            let dotted = format!("{name}{key}");
-            if is_table(schema, property) {
-                open.push((format!("{dotted}."), inner));
-            } else if named.is_object() && is_table(schema, named) {
-                open.push((format!("{dotted}.NAME."), resolved(schema, named)));
-            }
-        }
-        if let Some(name) = name.strip_suffix('.') {
-            found.push((name.to_owned(), table));
-        }
-    }
-    // A table that holds others alone has nothing to say.
-    found.retain(|(_, table)| !rows(schema, table).is_empty());
-    found
-}
-
-/// Every key of the configuration, dotted.
-fn keys(schema: &Value) -> Vec<String> {
-    let sections = sections(schema).into_iter();
-    let keys = sections.flat_map(|(name, table)| {
-        let rows = rows(schema, table).into_iter();
-        rows.map(move |row| format!("{name}.{}", row.key))
-    });
-    keys.collect()
-}
-
 /// Every source below a directory without its tests; texts that are broken over lines are whole.
 fn read(directory: &Path, sources: &mut String) {
     for entry in fs::read_dir(directory).expect("a directory of the repository") {
@@ -348,17 +260,10 @@ fn read(directory: &Path, sources: &mut String) {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "who changes the code says so when the page is to be written anew"
-)]
-fn update() -> bool {
-    std::env::var_os("UPDATE_DOCS").is_some()
-}
-
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "docs/alerts.md",
     "docs/commands.md",
+    "docs/configuration.md",
     "docs/configure.md",
     "docs/endpoints.md",
     "docs/grants.md",
