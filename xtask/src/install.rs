@@ -44,17 +44,18 @@ pub(crate) fn guest_target() -> Result<()> {
 }
 
 /// Installs this version of a tool from crates.io into `target/tools`, where it is missing, and
-/// answers the path of its program.
+/// answers the path of its program. `options` are further ones of `cargo install`.
 ///
 /// # Errors
 ///
 /// It could not be installed.
-pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
+pub(crate) fn cargo_tool(name: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
     let root = workspace::target().join("tools");
     run(cargo("install")
         .args(["--quiet", "--locked", "--root"])
         .arg(&root)
-        .args(["--version", version, name]))
+        .args(["--version", version, name])
+        .args(options))
     .with_context(|| format!("cannot install {name} {version} from crates.io"))?;
     Ok(root.join("bin").join(name))
 }

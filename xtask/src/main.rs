@@ -5,6 +5,7 @@
 //! on nothing heavy, so that the first answer to `cargo xtask demo` comes within seconds.
 
 mod bench;
+mod book;
 mod chaos;
 mod command;
 mod demo;
@@ -45,6 +46,8 @@ enum Verb {
     Plugins,
     /// Build the guests of the tests in Rust into `target/test-guests`.
     Guests,
+    /// Build the book from the pages in `docs` into `target/book`.
+    Book,
     /// Check format, lints, documentation and dependencies.
     Lint {
         /// Check dependencies against the database of security advisories too, which is on GitHub.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Verb::Test(test) => test.run(),
         Verb::Plugins => guests::plugins(&mut Steps::new(2)),
         Verb::Guests => guests::all_for_tests(&mut Steps::new(guests::STEPS_FOR_TESTS)),
+        Verb::Book => book::build(),
         Verb::Lint { advisories } => lint::run_all(advisories),
         Verb::Bench { args } => bench::run_all(&args),
         Verb::Chaos(chaos) => chaos.run(),
