@@ -45,6 +45,46 @@ async fn the_demo_shows_what_its_comments_say() {
     drop(neighbour);
     neighbour_is("unhealthy").await;
     assert_eq!(status(&serving, "/health/ready").await, 200);
+
+    let code = Part::of("docs/getting-started.md").code();
+    let shown = code.iter().find(|code| code.language == "json");
+    let shown = shown.expect("the page shows the output of the demo");
+    let shown: Value = serde_json::from_str(&shown.text).expect("JSON");
+    let health = serving
+        .get("/health")
+        .await
+        .expect("an answer")
+        .json()
+        .to_string();
+    let health = health.replace(&here, "127.0.0.1:8000");
+    let health = health.replace(&there, "127.0.0.1:8009");
+    let health: Value = serde_json::from_str(&health).expect("JSON");
+    assert_eq!(constant(&shown)["status"], constant(&health)["status"]);
+    let checks = constant(&health)["checks"].clone();
+    for check in constant(&shown)["checks"].as_array().expect("checks") {
+        let is_real = checks.as_array().is_some_and(|all| all.contains(check));
+        assert!(is_real, "{check:#} is not in {checks:#}");
+    }
+}
+
+/// A page of the host without times, which differ from run to run.
+fn constant(page: &Value) -> Value {
+    match page {
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(key, value)| {
+                let is_time = key.ends_with("_ms") || key.ends_with("_at");
+                let value = if is_time {
+                    Value::Null
+                } else {
+                    constant(value)
+                };
+                (key.clone(), value)
+            });
+            Value::Object(fields.collect())
+        }
+        Value::Array(items) => items.iter().map(constant).collect(),
+        value => value.clone(),
+    }
 }
 
 #[tokio::test]
