@@ -1,5 +1,5 @@
-//! `docs/operate.md`: the parts of it that are made from the code are current, and what is written by
-//! hand names keys, metrics, paths and messages that there are.
+//! The pages for operators: their generated parts are current, and the prose names keys, metrics,
+//! paths and messages that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,28 +16,30 @@ use super::rows::{is_table, resolved, rows, table};
 use crate::monitoring::page;
 
 #[test]
-fn what_is_generated_of_the_page_is_current() {
+fn the_generated_parts_of_the_pages_are_current() {
     let is_to_be_written = update();
-    let written = Part::of(PAGE).text().to_owned();
-    let current = regenerated(&written, &generate);
-    if is_to_be_written {
-        fs::write(guests::root().join(PAGE), &current).expect("the page can be written");
+    for page in PAGES {
+        let written = Part::of(page).text().to_owned();
+        let current = regenerated(&written, &generate);
+        if is_to_be_written {
+            fs::write(guests::root().join(page), &current).expect("the page can be written");
+        }
+        let differing = written
+            .lines()
+            .zip(current.lines())
+            .find(|(is, of)| is != of);
+        assert!(
+            is_to_be_written || written == current,
+            "{page} is not current; write it anew with `UPDATE_DOCS=1 cargo test --test all -- \
+             docs::operate`. It first differs here: {differing:#?}"
+        );
     }
-    let differing = written
-        .lines()
-        .zip(current.lines())
-        .find(|(is, of)| is != of);
-    assert!(
-        is_to_be_written || written == current,
-        "{PAGE} is not current; write it anew with `UPDATE_DOCS=1 cargo test --test all -- \
-         docs::operate`. It first differs here: {differing:#?}"
-    );
 }
 
 #[test]
-fn every_section_of_the_configuration_has_its_table_on_the_page() {
-    let page = Part::of(PAGE);
-    let shown = page.text().lines().filter_map(name_of_part);
+fn every_section_of_the_configuration_has_a_table() {
+    let pages = pages();
+    let shown = pages.lines().filter_map(name_of_part);
     let shown: BTreeSet<_> = shown
         .filter_map(|name| name.strip_prefix("configuration "))
         .collect();
@@ -52,12 +54,11 @@ fn every_section_of_the_configuration_has_its_table_on_the_page() {
 }
 
 #[test]
-fn the_page_names_metrics_keys_and_variables_that_there_are() {
-    let page = Part::of(PAGE);
+fn the_pages_name_metrics_keys_and_variables_that_exist() {
     let schema = json_schema();
     let sections = sections(&schema);
     let keys = keys(&schema);
-    for text in ticked(&prose(page.text())) {
+    for text in ticked(&prose(&pages())) {
         let word = text.split(['{', ' ', '=']).next().unwrap_or_default();
         if word.starts_with("vitals_") && !word.starts_with("vitals_host::") {
             let known = FAMILIES.iter().any(|family| family.name() == word);
@@ -85,14 +86,14 @@ fn the_page_names_metrics_keys_and_variables_that_there_are() {
 }
 
 #[tokio::test]
-async fn every_path_on_the_page_is_answered() {
+async fn every_path_on_the_pages_is_answered() {
     let host = TestHost::builder()
         .plugin("hello", guests::HELLO)
         .config("[metrics]\nenabled = true")
         .start()
         .await;
-    let page = prose(Part::of(PAGE).text());
-    let paths = ticked(&page).into_iter().filter_map(|text| {
+    let prose = prose(&pages()) + Part::of("README.md").text();
+    let paths = ticked(&prose).into_iter().filter_map(|text| {
         let path = text.rsplit(' ').next()?;
         let is_page = ["/health", "/plugins", "/metrics", "/-/"];
         is_page
@@ -109,10 +110,10 @@ async fn every_path_on_the_page_is_answered() {
 }
 
 #[test]
-fn the_messages_on_the_page_are_those_of_the_host() {
+fn the_messages_in_the_table_of_troubles_are_those_of_the_host() {
     let mut sources = String::new();
     read(&guests::root().join("host"), &mut sources);
-    let trouble = Part::of(PAGE).section("What to look at when …");
+    let trouble = Part::of("docs/operate.md").section("Troubleshoot");
     let mut messages = 0;
     for row in &trouble.tables()[0] {
         for message in ticked(&row[0]) {
@@ -281,6 +282,13 @@ fn regenerated(page: &str, generate: &dyn Fn(&str) -> Option<String>) -> String 
     text
 }
 
+/// The pages, one after the other.
+fn pages() -> String {
+    PAGES
+        .map(|page| Part::of(page).text().to_owned())
+        .join("\n")
+}
+
 /// What is written by hand.
 fn prose(page: &str) -> String {
     regenerated(page, &|_| Some(String::new()))
@@ -348,5 +356,18 @@ fn update() -> bool {
     std::env::var_os("UPDATE_DOCS").is_some()
 }
 
-const PAGE: &str = "docs/operate.md";
+const PAGES: [&str; 12] = [
+    "docs/alerts.md",
+    "docs/commands.md",
+    "docs/configure.md",
+    "docs/endpoints.md",
+    "docs/grants.md",
+    "docs/limits.md",
+    "docs/logs.md",
+    "docs/metrics.md",
+    "docs/notifications.md",
+    "docs/operate.md",
+    "docs/reload.md",
+    "docs/sentry.md",
+];
 const END: &str = "<!-- end -->";
