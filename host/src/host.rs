@@ -1,69 +1,45 @@
 //! The host: puts the parts together, starts them, and takes them down in order.
 
-mod background;
 mod builder;
-mod liveness;
-mod status;
 
 use std::error::Error;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use vitals_core::events::Events;
+use vitals_core::{HostCore, HostStatus, IntoOutcome, NativeCheck, RegisterError, Reloader};
+use vitals_model::{InvalidName, Severity, Status};
+use vitals_report::metrics::{Metrics, ServiceMetrics};
+use vitals_report::sentry::Sentry;
+use vitals_server::AppState;
 
-use self::background::Background;
 pub use self::builder::{HostBuilder, StartError};
-use self::liveness::Loops;
-pub use self::status::HostStatus;
-use crate::board::Board;
-use crate::catalog::{Names, RegisterError};
-use crate::check::{InvalidName, Severity, Status};
-use crate::events::Events;
-use crate::http::{self, AppState};
-use crate::metrics::{Metrics, ServiceMetrics};
-use crate::native::{IntoOutcome, NativeCheck};
-use crate::plugin::Sandbox;
-use crate::schedule::Schedule;
-use crate::sentry::Sentry;
-use crate::watch::{Command, Reloader};
 
 /// A running host. Dropping it without [`Host::shutdown`] ends its runs where they are.
 pub struct Host {
-    board: Arc<Board>,
-    loops: Arc<Loops>,
-    schedule: Arc<Schedule>,
-    sandbox: Sandbox,
+    core: HostCore,
     sentry: Sentry,
     events: Events,
     metrics: Metrics,
     state: AppState,
-    commands: mpsc::UnboundedSender<Command>,
-    names: Names,
     shutdown_grace: Duration,
     /// From here on the host is not ready.
     closing: CancellationToken,
-    /// Ends when the host is dropped, however that comes about.
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    /// Where the host's own loops live.
-    _background: Background,
 }
 
 impl Host {
     /// Every page, to be served or mounted in somebody's own service.
     pub fn router(&self) -> Router {
-        http::router(self.state.clone())
+        vitals_server::router(self.state.clone())
     }
 
     /// Every page but `/health` itself, for a service that has its own.
     pub fn probes_router(&self) -> Router {
-        http::probes_router(self.state.clone())
+        vitals_server::probes_router(self.state.clone())
     }
 
     /// Adds a native check, or replaces the one of that name; it runs at once.
@@ -81,9 +57,7 @@ impl Host {
         F: Future<Output = R> + Send + 'static,
         R: IntoOutcome,
     {
-        let name = self.names.native(name)?;
-        self.tell(Command::Register(name, NativeCheck::new(check)));
-        Ok(())
+        self.core.register(name, NativeCheck::new(check))
     }
 
     /// Takes a native check out; it is gone from every answer a moment later.
@@ -92,13 +66,12 @@ impl Host {
     ///
     /// A name that no check can have.
     pub fn unregister(&self, name: &str) -> Result<(), InvalidName> {
-        self.tell(Command::Unregister(name.parse()?));
-        Ok(())
+        self.core.unregister(name)
     }
 
     /// What asks this host to look at files and configuration now.
     pub fn reloader(&self) -> Reloader {
-        Reloader::new(self.commands.clone())
+        self.core.reloader()
     }
 
     /// Where the service around the host counts: `GET /metrics` shows that with the host's own.
@@ -108,17 +81,17 @@ impl Host {
 
     /// The verdict over all checks, as `/health` has it.
     pub fn health(&self) -> Status {
-        self.board.health()
+        self.core.board().health()
     }
 
     /// What tells how this host does, for whoever supervises the process.
     pub fn status(&self) -> HostStatus {
-        HostStatus::new(Arc::clone(&self.board), Arc::clone(&self.loops) as _)
+        self.core.status()
     }
 
     /// Waits until the first round is over: each check has a result, or `startup_grace` has passed.
     pub async fn first_round(&self) {
-        self.board.first_round().await;
+        self.core.board().first_round().await;
     }
 
     /// Reports an error of yours to the Sentry of the configuration, with its sources. Answers the id
@@ -137,13 +110,13 @@ impl Host {
 
     /// The answer to `GET /health` at this moment, for a program that wants it without HTTP.
     pub fn health_json(&self) -> bytes::Bytes {
-        self.board.page(Timestamp::now()).body(true)
+        self.core.board().page(Timestamp::now()).body(true)
     }
 
     /// Serves every page until `ended`, then shuts down. Answers how many runs were still going on
     /// when their grace was over.
     pub async fn serve(self, listener: TcpListener, ended: impl Future<Output = ()>) -> usize {
-        let site = http::site(self.state.clone());
+        let site = vitals_server::site(self.state.clone());
         self.serve_router(site, listener, ended).await
     }
 
@@ -163,7 +136,7 @@ impl Host {
     ) -> usize {
         let stop = CancellationToken::new();
         let grace = self.shutdown_grace;
-        let serving = tokio::spawn(http::serve(listener, router, stop.clone(), grace));
+        let serving = tokio::spawn(vitals_server::serve(listener, router, stop.clone(), grace));
         // A caller that drops this future takes the server down too.
         let _stop = stop.clone().drop_guard();
         ended.await;
@@ -180,27 +153,15 @@ impl Host {
     /// for the first.
     pub async fn shutdown(&self) -> usize {
         self.closing.cancel();
-        let dropped = self.schedule.shutdown(self.shutdown_grace).await;
-        self.stop.cancel();
-        self.tasks.close();
-        // What a stranger's file keeps busy must not hold the exit up.
-        let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.kept()) };
-        let _ = tokio::time::timeout(TASKS_TIME, rest).await;
+        let dropped = self.core.shutdown(self.shutdown_grace).await;
         self.events.flush(FLUSH).await;
         dropped
-    }
-
-    fn tell(&self, command: Command) {
-        // The watcher ends after the host alone.
-        let _ = self.commands.send(command);
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
         self.closing.cancel();
-        self.stop.cancel();
-        self.schedule.abort();
     }
 }
 
@@ -214,5 +175,3 @@ impl std::fmt::Debug for Host {
 
 /// How long reports and notifications may take to be sent at shutdown.
 const FLUSH: Duration = Duration::from_secs(2);
-/// How long the host's own tasks may take to end.
-const TASKS_TIME: Duration = Duration::from_secs(1);

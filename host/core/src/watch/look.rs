@@ -1,0 +1,221 @@
+//! A look at the directories: what is new there is loaded.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+
+use super::configuration::Configuration;
+use super::judge::Arrival;
+use super::{FirstLook, Pace, Watcher, reloads};
+use crate::catalog::{Files, Source, Wanted, through};
+use crate::events::Event;
+use vitals_model::{CheckName, shown_path};
+
+impl Watcher {
+    /// Looks at the directories if one of them has come or gone, or is another one; or if they hung and
+    /// do no longer.
+    pub(super) async fn poll_directories(&mut self) {
+        let directory = self.directory.clone();
+        let hung = self.disk.hangs(DIRECTORIES);
+        let is_another = self
+            .on_disk(DIRECTORIES, move || directory.is_another())
+            .await;
+        let linked = self.linked.clone();
+        let leads_elsewhere = self.on_disk(LINKS, move || linked.is_another()).await;
+        if is_another.is_ok_and(|is_another| is_another || hung) || leads_elsewhere == Ok(true) {
+            self.reconfigure(Pace::Patient).await;
+            self.look(Pace::Patient, &BTreeSet::new()).await;
+        }
+    }
+
+    /// Looks at the directories and loads what is new there. `accepted` names checks for which new
+    /// files may grant more than the ones before them.
+    pub(super) async fn look(&mut self, pace: Pace, accepted: &BTreeSet<CheckName>) {
+        let files = match self.files(pace).await {
+            Ok(files) => files,
+            Err(None) => return,
+            Err(Some(why)) => Files::unseen(&self.catalog.config().plugins, &why),
+        };
+        self.report_directory(&files);
+        self.report_library(&files);
+        let taken = self.catalog.set_files(files);
+        for plugin in &taken.gone {
+            self.services.emit(&Event::PluginRemoved { plugin });
+            self.reloads.record(&reloads::removed(plugin));
+        }
+        if pace == Pace::Now {
+            self.catalog.retry_failures();
+        }
+        self.report_passed_over();
+        for wanted in self.catalog.wanted() {
+            self.services.beat.turn();
+            self.begin(wanted, accepted.clone());
+        }
+        self.needs_reconciling |= taken.is_change || self.first_look == FirstLook::Awaited;
+        if self.first_look == FirstLook::Awaited {
+            self.first_look = FirstLook::Loading;
+        }
+    }
+
+    /// What lies in the directories, each of which was watched before it was looked at: what comes
+    /// after is told.
+    async fn files(&mut self, pace: Pace) -> Result<Files, Option<String>> {
+        let plugins = self.catalog.config().plugins.clone();
+        let mut dirs = BTreeSet::from([plugins.dir.clone(), plugins.library.clone()]);
+        let configuration = self.configuration.as_ref();
+        dirs.extend(
+            configuration
+                .into_iter()
+                .flat_map(Configuration::directories),
+        );
+        let (directory, keep) = (self.directory.clone(), self.catalog.keep());
+        let look = move || {
+            directory.ensure(&dirs);
+            Files::look(&plugins, &keep)
+        };
+        let files = self.on_disk(DIRECTORIES, look).await?;
+        self.follow_links(files.links()).await;
+        let patient = pace == Pace::Patient;
+        let is_open = |file: &Path| {
+            patient && (self.directory.is_restless(file) || self.linked.is_restless(file))
+        };
+        Ok(files.keeping(self.catalog.files(), is_open))
+    }
+
+    /// Watches the directories that links lead through. Whoever makes a link decides what is looked at for
+    /// it: where that hangs, what changes there is seen at the next rescan, and nothing else is held up.
+    async fn follow_links(&mut self, links: BTreeSet<PathBuf>) {
+        let linked = self.linked.clone();
+        let watch = move || {
+            let mut dirs = through(&links);
+            // Whoever bends links faster than they are followed is seen at the next look.
+            for _ in 0..MOST_LOOKS {
+                linked.ensure(&dirs);
+                let now = through(&links);
+                if now.is_subset(&dirs) {
+                    break;
+                }
+                dirs.extend(now);
+            }
+        };
+        // What is in the way has been said.
+        let _ = self.on_disk(LINKS, watch).await;
+    }
+
+    pub(super) fn begin(&mut self, wanted: Wanted, accepted: BTreeSet<CheckName>) {
+        // Also while it is being loaded: it may have gone and come back since.
+        if let Some(before) = self.catalog.begin(&wanted) {
+            self.report_move(&wanted, before);
+        }
+        if self.loading.contains_key(&wanted.name) {
+            self.again.entry(wanted.name).or_default().extend(accepted);
+            return;
+        }
+        let name = wanted.name.clone();
+        let entry = self.catalog.entry(&name);
+        let seen = entry
+            .map(|entry| entry.seen(Timestamp::now()))
+            .unwrap_or_default();
+        let stamp = wanted.stamp;
+        let stamp = stamp.filter(|stamp| stamp.is_settled(SystemTime::now()));
+        if stamp.is_some() && stamp == seen.stamp {
+            // It is what it was, and what there was to say of it is said to who asks for a reload.
+            if let Some(refused) = self.refused(&name) {
+                self.reloads.still(&refused);
+            }
+            return;
+        }
+        let load = self.loader.clone().load(wanted, seen);
+        let load = self.arrivals.spawn(async { Arrival::Loaded(load.await) });
+        self.tasks.insert(load.id(), name.clone());
+        self.loading.insert(name, accepted);
+    }
+
+    /// A plugin comes from the other directory from here on: what runs then may be of somebody else.
+    fn report_move(&mut self, wanted: &Wanted, before: Source) {
+        let (from, to) = (before.to_string(), wanted.source.to_string());
+        self.services.emit(&Event::PluginMoved {
+            plugin: &wanted.name,
+            from: &from,
+            to: &to,
+            path: &wanted.path,
+        });
+        self.needs_reconciling = true;
+    }
+
+    /// Says of which plugins a file in the plugins directory is not used, because checks that don't say
+    /// `dir = true` run on the library's.
+    fn report_passed_over(&mut self) {
+        let passed_over = self.catalog.passed_over();
+        for plugin in passed_over.difference(&self.passed_over) {
+            tracing::warn!(
+                %plugin,
+                "plugin file in the plugins directory is not used, a check takes the library's"
+            );
+        }
+        self.passed_over = passed_over;
+    }
+
+    fn report_directory(&mut self, files: &Files) {
+        let path = shown_path(&self.catalog.config().plugins.dir);
+        let path = path.as_str();
+        let was_readable = self.services.board.directory_is_readable();
+        match files.error() {
+            Some(error) if was_readable => tracing::error!(
+                path,
+                error = error.to_string(),
+                "plugins directory cannot be read, what is loaded keeps running"
+            ),
+            None if !was_readable => {
+                tracing::info!(path, "plugins directory can be read again");
+            }
+            _ => {}
+        }
+        let readable = files.error().is_none();
+        // What can't be read says nothing of how much there is.
+        let excess = if readable {
+            files.excess()
+        } else {
+            self.excess.clone()
+        };
+        match (&excess, &self.excess) {
+            (Some(excess), None) => tracing::error!(
+                path,
+                error = excess.to_string(),
+                "too many files in the plugins directory, what is loaded keeps running"
+            ),
+            (None, Some(_)) => tracing::info!(path, "plugins directory is small enough again"),
+            _ => {}
+        }
+        self.services
+            .board
+            .set_directory(readable, excess.is_none());
+        self.excess = excess;
+    }
+
+    fn report_library(&mut self, files: &Files) {
+        let error = files.library_error();
+        if error != self.library_error.as_ref() {
+            let path = shown_path(&self.catalog.config().plugins.library);
+            let path = path.as_str();
+            if let Some(error) = error {
+                tracing::warn!(
+                    path,
+                    error = error.to_string(),
+                    "plugin library cannot be read, what is loaded from it keeps running"
+                );
+            } else {
+                tracing::info!(path, "plugin library can be read again");
+            }
+            self.library_error = error.cloned();
+        }
+    }
+}
+
+/// What the watcher does on the disk, as it is said where that hangs.
+const DIRECTORIES: &str = "plugins directory and library";
+const LINKS: &str = "what plugin files link to";
+/// How often links are followed until they lead nowhere new.
+const MOST_LOOKS: usize = 8;

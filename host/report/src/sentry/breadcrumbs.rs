@@ -1,0 +1,61 @@
+//! What happened lately, as breadcrumbs: the transitions of checks before an event.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use sentry_types::protocol::v7::{Breadcrumb, Level, Value};
+
+use vitals_model::{CheckName, Status, Text};
+
+/// The last [`LENGTH`] transitions.
+#[derive(Debug, Default)]
+pub(super) struct Breadcrumbs(Mutex<VecDeque<Breadcrumb>>);
+
+impl Breadcrumbs {
+    pub(super) fn record(&self, crumb: Breadcrumb) {
+        let mut crumbs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if crumbs.len() == LENGTH {
+            crumbs.pop_front();
+        }
+        crumbs.push_back(crumb);
+    }
+
+    pub(super) fn so_far(&self) -> Vec<Breadcrumb> {
+        let crumbs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        crumbs.iter().cloned().collect()
+    }
+}
+
+/// The transition of a check; `message` has no secrets.
+pub(super) fn transition(
+    check: &CheckName,
+    before: Option<Status>,
+    status: Status,
+    message: &str,
+) -> Breadcrumb {
+    let from = before.map_or("new", Status::as_str);
+    let level = match status {
+        Status::Healthy => Level::Info,
+        Status::Degraded | Status::Unknown => Level::Warning,
+        Status::Unhealthy => Level::Error,
+    };
+    let text = format!("{check} is {}: {message}", status.as_str());
+    let mut crumb = Breadcrumb {
+        category: Some("check".into()),
+        level,
+        message: Some(Text::line(text.trim_end_matches(": "), MESSAGE_BYTES).into()),
+        ..Breadcrumb::default()
+    };
+    let data = [
+        ("check", check.as_str()),
+        ("from", from),
+        ("to", status.as_str()),
+    ];
+    crumb
+        .data
+        .extend(data.map(|(key, value)| (key.to_owned(), Value::from(value))));
+    crumb
+}
+
+const LENGTH: usize = 20;
+const MESSAGE_BYTES: usize = 256;

@@ -1,0 +1,234 @@
+//! The server that events go to: Sentry's protocol over the delivery that all messages of the host have.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use sentry_types::protocol::v7::{Envelope, Event};
+use sentry_types::{Dsn, Scheme};
+
+use super::error::NoReports;
+use crate::delivery::{
+    Delivery, DropCounter, Endpoint, Failure, FailureLog, HttpSender, Queue, SignIn, Target,
+    retry_after,
+};
+use crate::metrics::Metrics;
+use crate::outgoing::{AGENT, Patience};
+use vitals_config::Root;
+
+/// Where events are handed in. The caller never waits.
+pub(super) struct Transport(Delivery<Queue, Server>);
+
+struct Server {
+    /// Until when the server wants no events.
+    quiet_until: Mutex<Option<Instant>>,
+    failures: FailureLog,
+    dropped: Arc<DropCounter>,
+}
+
+impl Transport {
+    /// Starts to deliver, to a server that `roots` trust. Blocks while they are read.
+    pub(super) fn new(
+        dsn: &Dsn,
+        roots: &[Root],
+        dropped: Arc<DropCounter>,
+        metrics: Metrics,
+    ) -> Result<Self, NoReports> {
+        let mut headers = HeaderMap::new();
+        let auth = dsn.to_auth(Some(AGENT)).to_string();
+        let mut auth =
+            HeaderValue::try_from(auth).map_err(|error| NoReports::Dsn(error.to_string()))?;
+        auth.set_sensitive(true);
+        headers.insert("x-sentry-auth", auth);
+        let envelope = HeaderValue::from_static("application/x-sentry-envelope");
+        headers.insert(CONTENT_TYPE, envelope);
+        let sender = HttpSender::connected(Target {
+            url: dsn.envelope_api_url().to_string(),
+            sign_in: SignIn::None,
+            headers,
+            roots: (dsn.scheme() == Scheme::Https).then(|| roots.to_vec()),
+            patience: PATIENCE,
+        })?;
+        let server = Server::new(dropped);
+        let delivery = Delivery::start(server, Queue::new(MOST_WAITING), sender, metrics);
+        delivery.map(Self).map_err(|error| {
+            NoReports::Connections(format!(
+                "no thread can be started: {error}; raise the limits on processes and open files \
+                 (ulimit -u, -n)"
+            ))
+        })
+    }
+
+    /// Hands an event in. It may be lost from here on, and is counted then.
+    pub(super) fn send(&self, event: Event<'static>) {
+        let mut body = Vec::new();
+        let written = Envelope::from(event).to_writer(&mut body);
+        if let Err(error) = written {
+            let why = format!("the event can't be written: {error}");
+            return self.0.endpoint().refused(&why);
+        }
+        self.0.with_outbox(|queue| queue.push(body.into()));
+    }
+
+    /// Sends what waits, for at most `patience`; answers whether all of it has left.
+    pub(super) async fn flush(&self, patience: Duration) -> bool {
+        self.0.flush(patience).await == 0
+    }
+}
+
+impl Server {
+    fn new(dropped: Arc<DropCounter>) -> Self {
+        Self {
+            quiet_until: Mutex::default(),
+            failures: FailureLog::default(),
+            dropped,
+        }
+    }
+
+    fn quiet_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        let quiet_until = self.quiet_until.lock();
+        quiet_until.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Endpoint for Server {
+    /// An event that the server limits is lost, by its protocol; one that it has no time for is kept.
+    fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
+        let header = |name: &str| headers.get(name)?.to_str().ok();
+        let why = format!("the server answers {status}");
+        let quiet = if let Some(limits) = header("x-sentry-rate-limits") {
+            limited(limits)
+        } else {
+            let pause = retry_after(headers, Timestamp::now());
+            if matches!(status.as_u16(), 408 | 502..=504) {
+                return Err(Failure::Later(why, pause));
+            }
+            pause.or((status == StatusCode::TOO_MANY_REQUESTS).then_some(QUIET_AFTER_429))
+        };
+        *self.quiet_until() = quiet.map(|time| Instant::now() + time);
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(Failure::Refused(why))
+        }
+    }
+
+    fn closed(&self) -> Option<String> {
+        let time = (*self.quiet_until())?.checked_duration_since(Instant::now())?;
+        let seconds = time.as_secs();
+        Some(format!("the server wants none for {seconds} s"))
+    }
+
+    fn delivered(&self) {
+        if self.failures.is_over() {
+            tracing::info!("reports to Sentry are sent again");
+        }
+    }
+
+    fn retried(&self, why: &str) {
+        if self.failures.is_news(why) {
+            tracing::warn!(
+                error = why,
+                "reports to Sentry cannot be sent, they are tried again"
+            );
+        }
+    }
+
+    fn refused(&self, why: &str) {
+        left_out(&self.dropped, 1, why);
+    }
+
+    fn dropped(&self, count: usize) {
+        let why = "the server does not take them as fast as they come";
+        left_out(&self.dropped, count, why);
+    }
+
+    fn panicked(&self) {
+        tracing::error!("the host panicked while it sent a report, it is tried again");
+    }
+}
+
+/// For how long the server wants no errors, by its rate limits: groups of `seconds:categories:scope`,
+/// in which no category stands for all of them.
+fn limited(limits: &str) -> Option<Duration> {
+    let times = limits.split(',').filter_map(|group| {
+        let mut parts = group.trim().split(':');
+        let seconds = parts.next()?.parse::<f64>().ok()?;
+        let mut categories = parts.next()?.split(';');
+        let is_meant = categories.any(|category| matches!(category, "" | "error"));
+        let seconds = seconds.clamp(0.0, LONGEST_QUIET.as_secs_f64());
+        Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|_| is_meant)
+    });
+    times.max()
+}
+
+/// Counts reports that do not leave, and logs that once in a while.
+pub(super) fn left_out(dropped: &DropCounter, count: usize, why: &str) {
+    if let Some(reports) = dropped.count(count) {
+        tracing::warn!(reports, error = why, "reports to Sentry are left out");
+    }
+}
+
+/// How many events may wait to be sent.
+const MOST_WAITING: usize = 64;
+/// For so long the server is left alone that asks for more.
+const LONGEST_QUIET: Duration = Duration::from_hours(1);
+/// By the protocol, where the server does not say how long.
+const QUIET_AFTER_429: Duration = Duration::from_mins(1);
+/// How long the server may take with one event.
+const PATIENCE: Patience = Patience {
+    connecting: Duration::from_secs(3),
+    whole: Duration::from_secs(5),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an answer means, and whether the server wants no events for a while.
+    fn judged(status: u16, header: Option<(&'static str, &'static str)>) -> (&'static str, bool) {
+        let server = Server::new(Arc::default());
+        let mut headers = HeaderMap::new();
+        if let Some((name, value)) = header {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let status = StatusCode::from_u16(status).unwrap();
+        let meaning = match server.judge(status, &headers) {
+            Ok(()) => "taken",
+            Err(Failure::Refused(_)) => "lost",
+            Err(Failure::Later(..)) => "kept",
+        };
+        (meaning, server.closed().is_some())
+    }
+
+    #[test]
+    fn an_event_is_kept_where_the_server_has_no_time_and_lost_where_it_limits_them() {
+        let limits = |limits| Some(("x-sentry-rate-limits", limits));
+        let retry = Some(("retry-after", "60"));
+        for (status, header, expected) in [
+            (200, None, ("taken", false)),
+            (200, limits("60:error:organization"), ("taken", true)),
+            (200, limits("60:transaction:organization"), ("taken", false)),
+            (503, retry, ("kept", false)),
+            (503, limits("60::organization"), ("lost", true)),
+            (
+                200,
+                limits("60:transaction:key, 2700:default;error:organization:quota"),
+                ("taken", true),
+            ),
+            (200, limits("0:error:key"), ("taken", false)),
+            (200, limits("NaN:error:key"), ("taken", false)),
+            (200, limits("1e300:error:key"), ("taken", true)),
+            (200, limits("soon"), ("taken", false)),
+            (429, retry, ("lost", true)),
+            (429, None, ("lost", true)),
+            (400, None, ("lost", false)),
+        ] {
+            assert_eq!(judged(status, header), expected, "{status} {header:?}");
+        }
+    }
+}
