@@ -1,6 +1,7 @@
 //! The demo: its configuration shows what its comments say, and what `cargo xtask demo` says to try
 //! does what it says.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
@@ -45,6 +46,33 @@ async fn the_demo_shows_what_its_comments_say() {
     drop(neighbour);
     neighbour_is("unhealthy").await;
     assert_eq!(status(&serving, "/health/ready").await, 200);
+
+    let response = serving.get("/health").await.expect("a response");
+    let health = response
+        .text()
+        .replace(&here, "127.0.0.1:8000")
+        .replace(&there, "127.0.0.1:8009");
+    let health: Value = serde_json::from_str(&health).expect("JSON");
+    for page in ["README.md", "docs/getting-started.md"] {
+        let code = Part::of(page).code();
+        let shown = code.iter().find(|code| code.language == "json");
+        let shown: Value = serde_json::from_str(&shown.expect("a response").text).expect("JSON");
+        assert_eq!(shown["status"], health["status"], "{page}");
+        let checks = health["checks"].as_array().expect("checks");
+        for check in shown["checks"].as_array().expect("checks") {
+            let real = checks.iter().find(|real| real["name"] == check["name"]);
+            assert_eq!(constant(check), constant(real.expect("a check")), "{page}");
+        }
+    }
+}
+
+/// The fields of a check that are the same in each run, and the names of the others.
+fn constant(check: &Value) -> (&Value, &Value, BTreeSet<&String>, BTreeSet<&String>) {
+    fn keys(value: &Value) -> BTreeSet<&String> {
+        value.as_object().expect("an object").keys().collect()
+    }
+    let (status, message) = (&check["status"], &check["message"]);
+    (status, message, keys(check), keys(&check["details"]))
 }
 
 #[tokio::test]
