@@ -36,7 +36,7 @@ impl Fuzz {
         let cargo_fuzz = steps.step("cargo-fuzz and a C++ compiler", || {
             let is_there = || succeeds("c++", &["--version"]);
             install::debian_packages("libFuzzer", &["g++"], is_there)?;
-            install::cargo_tool("cargo-fuzz", "0.13.2")
+            install::cargo_tool("cargo-fuzz", "0.13.2", &[])
         })?;
         steps.step("fuzz targets, with instrumentation", || {
             // The dependency versions of the host, so that the released code is fuzzed.

@@ -45,17 +45,18 @@ pub(crate) fn guest_target() -> Result<()> {
 }
 
 /// Installs this version of a tool from crates.io into `target/tools` if it is missing. Returns the path
-/// of its program.
+/// of its program. `options` are passed to `cargo install`.
 ///
 /// # Errors
 ///
 /// The installation fails.
-pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
+pub(crate) fn cargo_tool(name: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
     let root = workspace::target().join("tools");
     run(cargo("install")
         .args(["--quiet", "--locked", "--root"])
         .arg(&root)
-        .args(["--version", version, name]))
+        .args(["--version", version, name])
+        .args(options))
     .with_context(|| format!("cannot install {name} {version} from crates.io"))?;
     Ok(root.join("bin").join(name))
 }

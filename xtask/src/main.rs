@@ -5,6 +5,7 @@
 //! are few and small, so that `cargo xtask demo` prints its first line within seconds.
 
 mod bench;
+mod book;
 mod chaos;
 mod command;
 mod demo;
@@ -45,7 +46,9 @@ enum Task {
     Plugins,
     /// Build the Rust guests of the tests into `target/test-guests`.
     Guests,
-    /// Check formatting, lints, documentation and dependencies.
+    /// Build the book from the pages in `docs` into `target/book`.
+    Book,
+    /// Check formatting, lints, documentation, documents and dependencies.
     Lint {
         /// Also check dependencies against the security advisories, which are fetched from GitHub.
         #[arg(long)]
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Task::Test(test) => test.run(),
         Task::Plugins => guests::plugins(&mut Steps::new(2)),
         Task::Guests => guests::all_for_tests(&mut Steps::new(guests::STEPS_FOR_TESTS)),
+        Task::Book => book::build(),
         Task::Lint { advisories } => lint::run_all(advisories),
         Task::Bench { args } => bench::run_all(&args),
         Task::Chaos(chaos) => chaos.run(),

@@ -36,7 +36,7 @@ impl Mutants {
         let mut steps = Steps::new(STEPS_FOR_TESTS + 2);
         guests::all_for_tests(&mut steps)?;
         let cargo_mutants = steps.step("cargo-mutants", || {
-            install::cargo_tool("cargo-mutants", "27.1.0")
+            install::cargo_tool("cargo-mutants", "27.1.0", &[])
         })?;
         steps.step("mutants", || {
             let output = workspace::target().join("mutants");

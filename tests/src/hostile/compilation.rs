@@ -8,7 +8,7 @@ use super::load::good_with;
 
 pub(super) const GROUP: Group = Group {
     name: "compilation",
-    about: "Bombs for the compiler: what they cost, their own check pays.",
+    about: "Files that are expensive to compile. Only the check of the file is affected.",
     host: "",
 };
 

@@ -5,7 +5,7 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "computing",
-    about: "Loops, recursion and traps in `check`: time, fuel and stack end them.",
+    about: "Loops, recursion and traps in `check`. Limits on time, fuel and stack end them.",
     host: "",
 };
 

@@ -5,7 +5,8 @@ use super::frame;
 
 pub(super) const GROUP: Group = Group {
     name: "descriptions",
-    about: "`describe` is held to limits and to the contract before a plugin is one.",
+    about: "`describe` has to stay within its limits and follow the contract; otherwise the \
+            plugin is rejected.",
     host: "",
 };
 

@@ -5,7 +5,8 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "files and system",
-    about: "Regular files and directories below what is granted, and no others, without waiting for anybody.",
+    about: "Guests read regular files and directories below granted paths and nothing else, and \
+            no file delays another check.",
     host: "",
 };
 

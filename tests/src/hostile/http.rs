@@ -5,7 +5,7 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "http",
-    about: "The host's client: what is granted, what is sent, what comes back, how long it takes.",
+    about: "The HTTP client of the host: grants, requests, responses and deadlines.",
     host: "",
 };
 

@@ -4,7 +4,8 @@ use super::case::{Group, HostileCase, Is};
 
 pub(super) const GROUP: Group = Group {
     name: "answers",
-    about: "`cabi_realloc`, post-return and the lifting of results, by guests that lie about them.",
+    about: "Guests that violate the canonical ABI in `cabi_realloc`, in post-return and in their \
+            results.",
     host: "",
 };
 

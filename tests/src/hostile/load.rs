@@ -10,7 +10,8 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "files of plugins",
-    about: "What lies in the plugins directory is read, judged and compiled at nobody's cost but its own.",
+    about: "The host reads, inspects and compiles files in the plugins directory. A bad file \
+            affects no other plugin.",
     host: "",
 };
 

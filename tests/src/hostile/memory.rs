@@ -6,7 +6,7 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "memory",
-    about: "Memories and tables count as one sum; how many there may be is bounded too.",
+    about: "Memory and tables together count against one limit. Their number is limited too.",
     host: "",
 };
 

@@ -5,7 +5,8 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "output",
-    about: "What a guest hands over, writes, logs, reports and answers is bounded and cleaned.",
+    about: "The host limits and cleans everything that a guest returns, prints, logs and \
+            reports.",
     host: "[sentry]\ndsn = 'http://key@{greedy}/1'",
 };
 

@@ -5,7 +5,7 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "resources",
-    about: "Handles, timers, random bytes; what the guest's surroundings give away.",
+    about: "Handles, timers and random bytes, and what the environment reveals to a guest.",
     host: "",
 };
 

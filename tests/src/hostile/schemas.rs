@@ -7,7 +7,8 @@ use super::descriptions::described;
 
 pub(super) const GROUP: Group = Group {
     name: "schemas",
-    about: "A plugin's JSON Schema is bounded, refers to itself alone and is checked in linear time.",
+    about: "The JSON Schema of a plugin is limited in size, refers only to itself, and is \
+            validated in linear time.",
     host: "",
 };
 

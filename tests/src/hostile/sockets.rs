@@ -5,7 +5,7 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "sockets",
-    about: "Nothing listens; sockets reach granted peers alone; look-ups answer for granted names.",
+    about: "Sockets never listen, connect only to granted peers, and look up only granted names.",
     host: "",
 };
 

@@ -4,7 +4,7 @@ use super::case::{Group, HostileCase};
 
 pub(super) const GROUP: Group = Group {
     name: "start functions",
-    about: "What runs before `describe` and `check` is under the same limits.",
+    about: "Code that runs before `describe` and `check` has the same limits.",
     host: "",
 };
 

@@ -5,7 +5,8 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "tls",
-    about: "The host shakes hands for guests: with granted peers, and not for longer than a run.",
+    about: "TLS connections that the host opens for guests: only to granted peers, and never \
+            longer than a run.",
     host: "",
 };
 
