@@ -1,4 +1,5 @@
-//! `cargo xtask lint`: format, lints, documentation, documents and dependencies, with every warning an error.
+//! `cargo xtask lint`: checks formatting, lints, documentation, documents and dependencies; every warning
+//! is an error.
 
 use anyhow::Result;
 
@@ -10,8 +11,8 @@ use crate::scripts;
 use crate::step::Steps;
 use crate::tests::native;
 
-/// Runs every check; the first that fails ends it. The database of advisories is on GitHub and changes
-/// without a commit here, so that it is asked only `with_advisories`.
+/// Runs every check and stops at the first failure. Security advisories are checked only
+/// `with_advisories`, because their database is on GitHub and changes without a commit here.
 pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
     let mut steps = Steps::new(8);
     steps.step("the wasm32-wasip2 target", install::guest_target)?;

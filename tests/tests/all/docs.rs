@@ -2,6 +2,7 @@
 //! endpoints; the modules cover the first steps, the demo and the pages for operators.
 
 mod demo;
+mod files;
 pub(crate) mod markdown;
 mod operate;
 pub(crate) mod rows;

@@ -46,24 +46,23 @@ async fn the_demo_shows_what_its_comments_say() {
     neighbour_is("unhealthy").await;
     assert_eq!(status(&serving, "/health/ready").await, 200);
 
-    let code = Part::of("docs/getting-started.md").code();
-    let shown = code.iter().find(|code| code.language == "json");
-    let shown = shown.expect("the page shows the output of the demo");
-    let shown: Value = serde_json::from_str(&shown.text).expect("JSON");
-    let health = serving
-        .get("/health")
-        .await
-        .expect("an answer")
-        .json()
-        .to_string();
-    let health = health.replace(&here, "127.0.0.1:8000");
+    let health = serving.get("/health").await.expect("a response").json();
+    let health = health.to_string().replace(&here, "127.0.0.1:8000");
     let health = health.replace(&there, "127.0.0.1:8009");
-    let health: Value = serde_json::from_str(&health).expect("JSON");
-    assert_eq!(constant(&shown)["status"], constant(&health)["status"]);
-    let checks = constant(&health)["checks"].clone();
-    for check in constant(&shown)["checks"].as_array().expect("checks") {
-        let is_real = checks.as_array().is_some_and(|all| all.contains(check));
-        assert!(is_real, "{check:#} is not in {checks:#}");
+    let health = constant(&serde_json::from_str(&health).expect("JSON"));
+    for page in ["README.md", "docs/getting-started.md"] {
+        let code = Part::of(page).code();
+        let shown = code.iter().find(|code| code.language == "json");
+        let shown = shown.expect("the page shows the output of the demo");
+        let shown: Value = serde_json::from_str(&shown.text).expect("JSON");
+        let shown = constant(&shown);
+        assert_eq!(shown["status"], health["status"], "{page}");
+        for check in shown["checks"].as_array().expect("checks") {
+            let is_real = health["checks"]
+                .as_array()
+                .is_some_and(|all| all.contains(check));
+            assert!(is_real, "{page}: {check:#} is not in {health:#}");
+        }
     }
 }
 
