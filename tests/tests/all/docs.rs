@@ -3,6 +3,7 @@
 
 mod configuration;
 mod demo;
+mod files;
 pub(crate) mod markdown;
 mod operate;
 pub(crate) mod rows;
