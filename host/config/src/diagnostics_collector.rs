@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ptr;
 
-use super::config::Config;
 use super::diagnostic::{Diagnostic, Diagnostics, Location, nearest, quoted_list};
 use super::tree::{KeyPath, Node};
 
@@ -68,11 +67,11 @@ impl DiagnosticsCollector {
         self.diagnostics.borrow().len()
     }
 
-    /// Returns `config` if nothing is wrong with it.
-    pub(super) fn finish(self, config: Config) -> Result<Config, Diagnostics> {
+    /// Returns `value` if nothing is wrong with it.
+    pub(super) fn finish<T>(self, value: T) -> Result<T, Diagnostics> {
         match Diagnostics::new(self.diagnostics.into_inner()) {
             Some(diagnostics) => Err(diagnostics),
-            None => Ok(config),
+            None => Ok(value),
         }
     }
 }

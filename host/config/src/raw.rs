@@ -253,11 +253,10 @@ impl<'de> Visitor<'de> for AnyTable {
 
 impl Default for RawDefaults {
     fn default() -> Self {
-        Self {
-            // Not set: that is the interval.
-            retry_interval: None,
-            ..Self::new(&Schedule::default(), &Limits::default(), false)
-        }
+        let mut defaults = Self::new(&Schedule::default(), &Limits::default(), false);
+        // Not set: that is the interval.
+        defaults.retry_interval = None;
+        defaults
     }
 }
 

@@ -250,11 +250,17 @@ fn a_cache_directory_from_the_environment_need_not_be_utf8() {
     use std::os::unix::ffi::OsStringExt as _;
 
     let home = OsString::from_vec(b"/home/\xff".to_vec());
-    let mut sources = Sources::default();
-    sources.environment = Environment::fixed([("HOME", home)]);
+    let sources = Sources {
+        environment: Environment::fixed([("HOME", home)]),
+        ..Sources::default()
+    };
     let config = Config::parse("", "vitals.toml".as_ref(), &sources).expect("valid");
     assert!(config.plugins.cache_dir.is_some());
     assert_eq!(config.validate(), Ok(()));
+}
+
+fn check(config: &mut Config) -> &mut crate::CheckConfig {
+    config.checks.values_mut().next().expect("a check")
 }
 
 #[test]
@@ -268,9 +274,6 @@ fn validate_rejects_fields_outside_their_limits() {
         let found = config.validate().expect_err("invalid");
         found.iter().next().expect("a diagnostic").key.clone()
     };
-    fn check(config: &mut Config) -> &mut crate::CheckConfig {
-        config.checks.values_mut().next().expect("a check")
-    }
     let keys = [
         diagnostic(|config| config.server.startup_grace = Duration::MAX),
         diagnostic(|config| config.server.shutdown_grace = Duration::ZERO),
