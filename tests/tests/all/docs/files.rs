@@ -1,4 +1,4 @@
-//! The guides for contributors name source files that exist.
+//! The pages for contributors name source files that exist.
 
 use std::fs;
 use std::path::Path;
@@ -8,24 +8,21 @@ use vitals_tests::guests;
 use super::markdown::{Part, ticked};
 
 #[test]
-fn the_guides_for_contributors_name_files_that_exist() {
+fn the_pages_for_contributors_name_files_that_exist() {
     let mut sources = Vec::new();
     for directory in ["host", "tests", "xtask", "bench"] {
         collect(&guests::root().join(directory), &mut sources);
     }
     let sources: Vec<_> = sources.iter().map(|path| without_src(path)).collect();
-    for guide in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
-        let guide_text = Part::of(guide);
-        let named = ticked(guide_text.text());
-        let named: Vec<_> = named
-            .into_iter()
-            .filter(|name| name.ends_with(".rs") && !name.contains('<'))
-            .collect();
-        assert!(named.len() > 20, "{guide} names {} files", named.len());
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"] {
+        let text = Part::of(page);
+        let is_file = |name: &&str| is_source(Path::new(name)) && !name.contains('<');
+        let named: Vec<_> = ticked(text.text()).into_iter().filter(is_file).collect();
+        assert!(named.len() > 20, "{page} names {} files", named.len());
         for name in named {
             let name = format!("/{}", without_src(name));
             let exists = sources.iter().any(|source| source.ends_with(&name));
-            assert!(exists, "{guide} names {name}, which does not exist");
+            assert!(exists, "{page} names {name}, which does not exist");
         }
     }
 }
@@ -36,13 +33,17 @@ fn collect(directory: &Path, sources: &mut Vec<String>) {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             collect(&path, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if is_source(&path) {
             sources.push(path.display().to_string());
         }
     }
 }
 
-/// A path as the guides write it: `sandbox/run.rs` stands for `sandbox/src/run.rs`.
+fn is_source(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rs")
+}
+
+/// A path as these pages write it: `sandbox/run.rs` stands for `sandbox/src/run.rs`.
 fn without_src(path: &str) -> String {
     path.replace("/src/", "/")
 }
