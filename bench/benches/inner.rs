@@ -17,7 +17,7 @@ use vitals_host::config::Secrets;
 use vitals_host::fuzzing::reaches;
 use vitals_host::plugin::{Channel, Grant, Grants, parse_host};
 
-use self::queue::Queue;
+use self::queue::FairQueue;
 
 // The queue of guest threads is private to the sandbox and depends only on values.
 #[expect(dead_code, reason = "functions for the shutdown are not measured")]
@@ -104,7 +104,7 @@ fn granted_connection(bencher: Bencher, entries: u16) {
 /// A slice of a guest: takes the next guest from the queue and puts it back.
 #[divan::bench(args = [1, 1_000])]
 fn slice_of_a_guest(bencher: Bencher, waiting: u64) {
-    let mut queue = Queue::new();
+    let mut queue = FairQueue::new();
     for guest in 0..waiting {
         queue.push(guest, guest, Some(u64::MAX));
     }

@@ -63,8 +63,8 @@ pub(super) async fn judge(
 ) -> Judged {
     let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
     // A schema comes from a stranger: holding settings against it takes what it takes.
-    let permit = plugin.binding_permit().await;
-    let fit = fit_within(FIT_TIME, plugin.bind_aside(|| candidate.fit())).await;
+    let permit = plugin.bind_permit().await;
+    let fit = fit_within(FIT_TIME, plugin.bind_on_pool(|| candidate.fit())).await;
     drop(permit);
     let verdict = match fit {
         Ok(fitting) => trial_run(fitting, &schedule).await,
