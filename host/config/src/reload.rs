@@ -17,7 +17,7 @@ impl Config {
             && self.server.details == running.server.details
             && self.server.hosts == running.server.hosts
             && self.tokens() == running.tokens()
-            && self.secrets.is_same(&running.secrets)
+            && self.secrets.is_equivalent(&running.secrets)
     }
 
     /// Merges this configuration into `running`: takes every key that a running host can apply, and
@@ -30,7 +30,7 @@ impl Config {
         let keys = differing.map(|(key, _)| key.to_owned()).collect();
         let still_used = running.sentry.dsn.as_ref().map(Secret::expose);
         let merged = Self {
-            secrets: self.secrets.after(&running.secrets, still_used),
+            secrets: self.secrets.replacing(&running.secrets, still_used),
             server: Server {
                 listen: running.server.listen,
                 startup_grace: running.server.startup_grace,
@@ -170,7 +170,7 @@ mod tests {
             let text = format!("[server]\nadmin_token = '{token}'");
             config(&text)
         });
-        assert!(one.secrets.is_same(&other.secrets));
+        assert!(one.secrets.is_equivalent(&other.secrets));
         assert!(!one.is_equivalent(&other));
     }
 

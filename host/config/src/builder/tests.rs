@@ -194,7 +194,7 @@ fn a_builder_and_a_file_make_equal_configurations() {
     assert!(built.is_equivalent(&file), "{built:#?}\n{file:#?}");
     let (_, differing) = built.clone().merge_reloadable(&file);
     assert_eq!(differing, Vec::<String>::new());
-    assert!(built.secrets.are_in("password-of-db"));
+    assert!(built.secrets.occur_in("password-of-db"));
     assert_eq!((built.validate(), file.validate()), (Ok(()), Ok(())));
     let debugged = format!("{built:?} {:?}", builder());
     for secret in ["token-of", "key-of-hook", "password-of", "key@"] {
@@ -224,7 +224,7 @@ fn a_builder_reports_all_errors_as_a_file_does() {
         );
     let found = wrong.build().expect_err("it is wrong").to_string();
     let expected = [
-        "`[checks.Orders]` cannot be the table of a check: `Orders` is no name of a check",
+        "`[checks.Orders]` cannot be the table of a check: `Orders` is not a valid check name",
         "`checks.own.fall` is 0, which is not a whole number from 1 to 1000",
         "`checks.roots.limits.memory` is 1, which is not a size from 64KiB to 4GiB",
         "`notify.alertmanager` has no `urls`",
