@@ -54,10 +54,12 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:8080").await?;
     let address = listener.local_addr()?;
     // Checks come and go while the host runs, too.
-    host.register("listener", move || async move {
+    let registered = host.register("listener", move || async move {
         let connected = TcpStream::connect(address).await;
         connected.map(|_| Outcome::healthy("accepts connections"))
     })?;
+    // From here on it is in every answer.
+    registered.applied().await?;
     // In this order: not ready, the runs in flight end, no new connections, the answers in flight
     // end. Until then who balances the load gets the 503 that sends it elsewhere.
     let ended = async move {
