@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vitals_core::events::Events;
-use vitals_core::{HostCore, HostStatus, IntoOutcome, NativeCheck, RegisterError, Reloader};
+use vitals_core::{
+    HostCore, HostStatus, IntoOutcome, NativeCheck, RegisterError, Registration, Reloader,
+};
 use vitals_model::{InvalidName, Status};
 use vitals_server::AppState;
 
@@ -46,8 +48,8 @@ impl Host {
         vitals_server::probes_router(self.state.clone())
     }
 
-    /// Adds a native check, or replaces the one of that name; it runs at once.
-    /// `[checks.<name>]` in the configuration sets its schedule.
+    /// Adds a native check, or replaces the one of that name; it runs at once. What is answered can be
+    /// awaited until the check counts: [`Registration::applied`]. `[checks.<name>]` in the configuration sets its schedule.
     ///
     /// # Errors
     ///
@@ -56,7 +58,7 @@ impl Host {
         &self,
         name: &str,
         check: impl Fn() -> F + Send + Sync + 'static,
-    ) -> Result<(), RegisterError>
+    ) -> Result<Registration, RegisterError>
     where
         F: Future<Output = R> + Send + 'static,
         R: IntoOutcome,

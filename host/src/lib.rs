@@ -31,6 +31,10 @@
 //!
 //! A configuration that asks for a feature that is left out is an error: [`MissingFeature`].
 //!
+//! Of crates before their 1.0 two types stand in signatures: `axum::Router`, which pages are mounted by,
+//! and `secrecy::SecretString`, which tokens of a configuration are. Both change with a new minor version
+//! of this crate alone.
+//!
 //! A fact goes one way through the crates: `vitals-config` → `vitals-core` → `vitals-report` and
 //! `vitals-server`, and only `vitals-sandbox` knows that WebAssembly exists.
 
@@ -39,17 +43,27 @@ mod host;
 
 pub use features::MissingFeature;
 pub use host::{Host, HostBuilder, StartError};
+/// The typed configuration, from a file or made by the program.
 pub use vitals_config as config;
-#[doc(hidden)]
-pub use vitals_core::fuzzing;
 pub use vitals_core::{
-    HostStatus, IntoOutcome, RegisterError, Reloader, ShutDown, board, sandbox_options, schedule,
-    supervisor, workbench,
+    HostStatus, IntoOutcome, RegisterError, Registration, Reloader, ShutDown, supervisor,
 };
-pub use vitals_io::trust::{Roots, RootsError};
+pub use vitals_io::trust::RootsError;
+/// The values of checks: outcomes with their measurements, statuses, names.
 pub use vitals_model as check;
 pub use vitals_model::Outcome;
+/// What a reload has changed.
 pub use vitals_model::reload;
 #[cfg(feature = "metrics")]
 pub use vitals_report::metrics;
+#[cfg(feature = "sentry")]
+pub use vitals_report::sentry::NoReports;
+pub use vitals_sandbox::{CompileLimits, Compiler, SandboxError};
+
+// For the binary, the tests and the benchmarks of this repository, without any promise.
+#[doc(hidden)]
+pub use vitals_core::{board, fuzzing, sandbox_options, workbench};
+#[doc(hidden)]
+pub use vitals_io::trust::Roots;
+#[doc(hidden)]
 pub use vitals_sandbox as plugin;

@@ -47,10 +47,12 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:8080").await?;
     let address = listener.local_addr()?;
     // Checks can be added and removed while the host runs.
-    host.register("listener", move || async move {
+    let registered = host.register("listener", move || async move {
         let connected = TcpStream::connect(address).await;
         connected.map(|_| Outcome::healthy("accepts connections"))
     })?;
+    // From here on, the check is part of every response.
+    registered.applied().await?;
     // The host becomes unready and finishes its runs first, so that load balancers see 503 and stop
     // sending traffic. Then the server stops accepting connections and finishes its responses.
     let shutdown = async move {

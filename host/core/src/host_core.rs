@@ -23,7 +23,7 @@ use crate::publisher::Publisher;
 use crate::schedule::{Results, Schedule};
 use crate::stats::HostStats;
 use crate::status::HostStatus;
-use crate::watch::{Accepts, CatalogPage, Command, Reloader, Services, Watcher};
+use crate::watch::{Accepts, CatalogPage, Command, Registration, Reloader, Services, Watcher};
 
 /// The checks of a host, which run from its start on. Dropping it ends its runs where they are.
 pub struct HostCore {
@@ -164,10 +164,11 @@ impl HostCore {
     /// # Errors
     ///
     /// A name that no check can have, or that the configuration gives to a check of a plugin.
-    pub fn register(&self, name: &str, check: NativeCheck) -> Result<(), RegisterError> {
+    pub fn register(&self, name: &str, check: NativeCheck) -> Result<Registration, RegisterError> {
         let name = self.names.native(name)?;
-        self.tell(Command::Register(name, check));
-        Ok(())
+        let (applied, registration) = Registration::new();
+        self.tell(Command::Register(name, check, applied));
+        Ok(registration)
     }
 
     /// Removes a native check; it is gone from every answer a moment later.

@@ -16,6 +16,7 @@ mod look;
 mod pace;
 mod reconcile;
 mod reconfigure;
+mod registration;
 mod reloader;
 mod reloads;
 mod services;
@@ -29,7 +30,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_lite::FutureExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,7 @@ pub(crate) use self::heartbeat::Heartbeat;
 use self::judge::{Arrival, Trial};
 use self::load::Loader;
 use self::pace::Pace;
+pub use self::registration::Registration;
 pub use self::reloader::{Reloader, ShutDown};
 use self::reloads::Reloads;
 pub(crate) use self::services::Services;
@@ -109,6 +111,8 @@ pub(crate) struct Watcher {
     /// What has changed and needs a restart.
     restart_needed: Vec<String>,
     reloads: Reloads,
+    /// Told when schedule and board have the checks that were registered.
+    registrations: Vec<oneshot::Sender<()>>,
     /// First runs of new versions that are not on the board yet.
     trials: BTreeMap<CheckName, Trial>,
     applied: BTreeMap<CheckName, Applied>,
@@ -166,6 +170,7 @@ impl Watcher {
             again: BTreeMap::new(),
             restart_needed: Vec::new(),
             reloads: Reloads::default(),
+            registrations: Vec::new(),
             trials: BTreeMap::new(),
             applied: BTreeMap::new(),
             needs_reconciling: false,
@@ -245,6 +250,10 @@ impl Watcher {
         }
         if !self.needs_reconciling {
             self.reloads.answer(std::time::Instant::now());
+            for applied in self.registrations.drain(..) {
+                // Not everybody waits.
+                let _ = applied.send(());
+            }
             self.end_first_look();
         }
         clock.keep(self.catalog.config().plugins.rescan);
@@ -255,8 +264,9 @@ impl Watcher {
     async fn handle_commands(&mut self) {
         while let Some(command) = self.queued_commands.pop_front() {
             match command {
-                Command::Register(name, check) => {
+                Command::Register(name, check, applied) => {
                     self.needs_reconciling = true;
+                    self.registrations.push(applied);
                     self.catalog.register(name, check);
                 }
                 Command::Unregister(name) => {

@@ -94,6 +94,12 @@ async fn a_native_check_comes_and_goes_while_the_host_runs() {
     health(&mounted, "the check in its place, run at once", two).await;
     assert_eq!(host.health(), Status::Unhealthy);
 
+    let registered = host.register("late", || async { Outcome::healthy("") });
+    registered.unwrap().applied().await.unwrap();
+    let shown: Value = serde_json::from_slice(&host.health_json()).unwrap();
+    assert!(named(&shown, "late").is_some(), "{shown}");
+    host.unregister("late").unwrap();
+
     host.unregister("cache").unwrap();
     health(&mounted, "no check", |health| {
         named(health, "cache").is_none()

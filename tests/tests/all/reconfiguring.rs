@@ -242,7 +242,7 @@ async fn names_of_native_checks_follow_the_configuration() {
     register().unwrap();
     place.write("vitals.toml", format!("{HOURLY}{}", saying("a", "guest")));
     let taken = eventually("the name is taken", async || match register() {
-        Ok(()) => Err("it is not".to_owned()),
+        Ok(_) => Err("it is not".to_owned()),
         Err(error) => Ok(error.to_string()),
     });
     assert!(taken.await.contains("has a `plugin` in the configuration"));

@@ -10,6 +10,7 @@ use vitals_model::{CheckName, InvalidName};
 
 /// A native check can't have the name it was given.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegisterError {
     /// No check can have it.
     #[error(transparent)]

@@ -11,8 +11,8 @@ use vitals_model::reload::ReloadReport;
 /// What the watcher is told.
 #[derive(Debug)]
 pub enum Command {
-    /// A native check comes, or replaces the one of its name.
-    Register(CheckName, NativeCheck),
+    /// A native check comes, or replaces the one of its name; the sender is told when it counts.
+    Register(CheckName, NativeCheck, oneshot::Sender<()>),
     /// A native check goes.
     Unregister(CheckName),
     /// Files and configuration are to be looked at now, with the checks whose grants may be widened,

@@ -46,6 +46,7 @@ pub struct Histogram(Option<prometheus::Histogram>);
 
 /// A metric of the service that there can't be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MetricError {
     /// The name is none.
     #[error(

@@ -5,6 +5,7 @@ use vitals_io::trust::RootsError;
 
 /// Reports can't be sent as the configuration says.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum NoReports {
     /// The DSN of the configuration is none.
     #[error("cannot use the Sentry DSN: {0}; write for example https://key@sentry.example.com/1")]
