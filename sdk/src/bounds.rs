@@ -95,16 +95,16 @@ impl Outcome {
     pub fn worst<T: Into<String>>(parts: impl IntoIterator<Item = (Status, T)>) -> Self {
         let mut parts: Vec<(Status, String)> = parts
             .into_iter()
-            .map(|(status, words)| (status, words.into()))
+            .map(|(status, text)| (status, text.into()))
             .collect();
         // The sort is stable: parts with the same status keep their order.
         parts.sort_by_key(|(status, _)| std::cmp::Reverse(*status));
         let status = parts.first().map_or(Status::Healthy, |(status, _)| *status);
-        let told = parts
+        let shown = parts
             .into_iter()
             .filter(|(of, _)| status == Status::Healthy || *of > Status::Healthy);
-        let told: Vec<String> = told.map(|(_, words)| words).collect();
-        Self::new(status, told.join("; "))
+        let shown: Vec<String> = shown.map(|(_, text)| text).collect();
+        Self::new(status, shown.join("; "))
     }
 }
 

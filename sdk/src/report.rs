@@ -54,7 +54,7 @@ pub fn error(message: impl AsRef<str>) {
 /// # use vitals_sdk::testing::World;
 ///
 /// # let world = World::new();
-/// # let told = world.run(|| {
+/// # let run = world.run(|| {
 /// if let Some(event) = report::capture(Level::Error, "the ledger does not add up") {
 ///     report::info(format!("reported as {event}"));
 /// }

@@ -72,7 +72,7 @@ fn judge(settings: &Settings, readings: &[Reading<'_>]) -> Outcome {
     let mut outcome = Outcome::worst(
         judgements
             .iter()
-            .map(|judgement| (judgement.status, judgement.words.as_str())),
+            .map(|judgement| (judgement.status, judgement.text.as_str())),
     );
     for measurement in measurements {
         outcome = outcome.measure(measurement);
@@ -84,7 +84,7 @@ fn judge(settings: &Settings, readings: &[Reading<'_>]) -> Outcome {
 struct Judgement {
     status: Status,
     fullness: f64,
-    words: String,
+    text: String,
     measurements: Vec<Measurement>,
 }
 
@@ -113,7 +113,7 @@ impl Judgement {
         let left = bytes(name("disk_left"), disk.available_bytes)
             .degraded(Bound::below(settings.degraded_below))
             .unhealthy(Bound::below(settings.unhealthy_below));
-        let mut words = format!(
+        let mut text = format!(
             "disk {path} is {} full{}, {} left{}",
             used.value_text(),
             used.remark(),
@@ -128,7 +128,7 @@ impl Judgement {
                 .unhealthy_above(settings.inodes_unhealthy_above);
             if inodes.status() > Status::Healthy {
                 let _ = write!(
-                    words,
+                    text,
                     ", {} of its inodes are in use{}",
                     inodes.value_text(),
                     inodes.remark()
@@ -140,16 +140,16 @@ impl Judgement {
         Self {
             status,
             fullness: disk.used_ratio(),
-            words,
+            text,
             measurements,
         }
     }
 
-    fn unknown(words: String) -> Self {
+    fn unknown(text: String) -> Self {
         Self {
             status: Status::Unhealthy,
             fullness: 1.0,
-            words,
+            text,
             measurements: Vec::new(),
         }
     }
@@ -318,18 +318,18 @@ mod tests {
             available_inodes: 0,
             ..disk(1, 0)
         };
-        let told = outcome(&settings, &[("/", Ok(without))]);
+        let result = outcome(&settings, &[("/", Ok(without))]);
         assert_eq!(
-            (told.status(), told.measurements().len()),
+            (result.status(), result.measurements().len()),
             (Status::Healthy, 2)
         );
         let nothing = Disk {
             total_bytes: 0,
             ..without
         };
-        let told = outcome(&settings, &[("/proc", Ok(nothing))]);
+        let result = outcome(&settings, &[("/proc", Ok(nothing))]);
         assert_eq!(
-            (told.status(), told.message()),
+            (result.status(), result.message()),
             (
                 Status::Unhealthy,
                 "/proc is not on a disk: its file system has no size"

@@ -29,14 +29,14 @@ fn judge(settings: &Settings, memory: &Memory) -> Outcome {
     let available = ratio("memory_available", memory.available_ratio())
         .degraded_below(settings.degraded_below)
         .unhealthy_below(settings.unhealthy_below);
-    let words = format!(
+    let text = format!(
         "{} of the memory is available{}, {} of {}",
         available.value_text(),
         available.remark(),
         bytes_text(memory.available_bytes),
         bytes_text(memory.total_bytes)
     );
-    let mut parts = vec![(available.status(), words)];
+    let mut parts = vec![(available.status(), text)];
     let mut measurements = vec![
         available,
         bytes("memory_available_bytes", memory.available_bytes),
@@ -45,12 +45,12 @@ fn judge(settings: &Settings, memory: &Memory) -> Outcome {
         let swap = ratio("swap_used", memory.swap_used_ratio())
             .degraded(Bound::above(settings.swap_degraded_above))
             .unhealthy(Bound::above(settings.swap_unhealthy_above));
-        let words = format!(
+        let text = format!(
             "{} of the swap space is in use{}",
             swap.value_text(),
             swap.remark()
         );
-        parts.push((swap.status(), words));
+        parts.push((swap.status(), text));
         measurements.push(swap);
     }
     measurements

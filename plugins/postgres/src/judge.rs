@@ -79,8 +79,8 @@ fn value_part(
     if let Some(expected) = &settings.expect
         && value != Some(&Some(expected.clone()))
     {
-        let words = format!("{returned}, expected {}", shortened(expected, SHOWN));
-        return (Status::Unhealthy, words);
+        let text = format!("{returned}, expected {}", shortened(expected, SHOWN));
+        return (Status::Unhealthy, text);
     }
     match measured {
         Some(measured) => (
@@ -125,21 +125,21 @@ impl JudgedState {
                 Some(_) => Status::Degraded,
                 None => Status::Healthy,
             };
-            let words = format!(
+            let text = format!(
                 "the replication lag is unknown: the standby has replayed nothing since it started{disconnected}"
             );
-            self.parts.push((status, words));
+            self.parts.push((status, text));
             return;
         };
         let lag = seconds("replication_lag", lag)
             .degraded(Bound::above(settings.lag_degraded_above))
             .unhealthy(Bound::above(settings.lag_unhealthy_above));
-        let words = format!(
+        let text = format!(
             "the standby is {} behind{disconnected}{}",
             lag.value_text(),
             lag.remark()
         );
-        self.parts.push((lag.status(), words));
+        self.parts.push((lag.status(), text));
         self.measurements.push(lag);
     }
 
@@ -151,13 +151,13 @@ impl JudgedState {
         .degraded(Bound::above(settings.connections_degraded_above))
         .unhealthy(Bound::above(settings.connections_unhealthy_above));
         if used.degraded_at().or(used.unhealthy_at()).is_some() {
-            let words = format!(
+            let text = format!(
                 "{} of {} connections are in use{}",
                 used.value_text(),
                 state.max_connections,
                 used.remark()
             );
-            self.parts.push((used.status(), words));
+            self.parts.push((used.status(), text));
         }
         self.measurements.push(used);
     }
@@ -170,8 +170,8 @@ fn role_part(state: &State, wanted: Option<Role>) -> Part {
     };
     match wanted {
         Some(wanted) if wanted != role => {
-            let words = format!("the server is a {}, not a {}", role.name(), wanted.name());
-            (Status::Unhealthy, words)
+            let text = format!("the server is a {}, not a {}", role.name(), wanted.name());
+            (Status::Unhealthy, text)
         }
         _ => (Status::Healthy, format!("the server is a {}", role.name())),
     }

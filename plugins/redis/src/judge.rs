@@ -19,8 +19,8 @@ pub(crate) fn judge(settings: &Settings, info: Option<&Info>) -> Outcome {
     judged.memory(info.memory, settings);
     judged.clients(info.clients, settings);
     if settings.saves && !info.failed_saves.is_empty() {
-        let words = format!("the last save failed: {}", info.failed_saves.join(", "));
-        judged.parts.push((Status::Degraded, words));
+        let text = format!("the last save failed: {}", info.failed_saves.join(", "));
+        judged.parts.push((Status::Degraded, text));
     }
     judged
         .measurements
@@ -53,28 +53,28 @@ impl Judged {
                 .degraded(Bound::above(settings.lag_degraded_above))
                 .unhealthy(Bound::above(settings.lag_unhealthy_above))
         };
-        let (status, words) = match link {
+        let (status, text) = match link {
             Link::Up(ago) => {
                 let lag = lag(ago);
-                let words = format!(
+                let text = format!(
                     "the replica last heard from its master {} ago{}",
                     lag.value_text(),
                     lag.remark()
                 );
                 let status = lag.status();
                 self.measurements.push(lag);
-                (status, words)
+                (status, text)
             }
             Link::Down(since) => {
                 let lag = lag(since);
-                let words = format!(
+                let text = format!(
                     "the replica lost its master {} ago{}",
                     lag.value_text(),
                     lag.remark()
                 );
                 let status = lag.status().max(Status::Degraded);
                 self.measurements.push(lag);
-                (status, words)
+                (status, text)
             }
             Link::Syncing => (
                 Status::Degraded,
@@ -85,7 +85,7 @@ impl Judged {
                 "the replica has not reached its master since it started".to_owned(),
             ),
         };
-        self.parts.push((status, words));
+        self.parts.push((status, text));
     }
 
     fn memory(&mut self, memory: Memory, settings: &Settings) {
@@ -94,14 +94,14 @@ impl Judged {
             .degraded(Bound::above(settings.memory_degraded_above))
             .unhealthy(Bound::above(settings.memory_unhealthy_above));
         if is_bounded(&used) {
-            let words = format!(
+            let text = format!(
                 "{} of the memory is in use{}, {} of {}",
                 used.value_text(),
                 used.remark(),
                 bytes_text(memory.used),
                 bytes_text(memory.limit)
             );
-            self.parts.push((used.status(), words));
+            self.parts.push((used.status(), text));
         }
         self.measurements.push(used);
     }
@@ -114,20 +114,20 @@ impl Judged {
         };
         let Some((connected, most)) = clients else {
             if is_bounded(&measured(0.0)) {
-                let words =
+                let text =
                     "the server does not report its limit on clients: remove the bounds on clients";
-                self.parts.push((Status::Unhealthy, words.to_owned()));
+                self.parts.push((Status::Unhealthy, text.to_owned()));
             }
             return;
         };
         let used = measured(connected / most);
         if is_bounded(&used) {
-            let words = format!(
+            let text = format!(
                 "{} of {most} clients are connected{}",
                 used.value_text(),
                 used.remark()
             );
-            self.parts.push((used.status(), words));
+            self.parts.push((used.status(), text));
         }
         self.measurements.push(used);
     }

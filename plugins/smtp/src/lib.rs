@@ -127,7 +127,7 @@ impl Settings {
 /// Runs the session up to, but without, QUIT. The first problem ends it.
 fn run_session(settings: &Settings, session: &mut Session) -> Result<Rejection> {
     let server = settings.server();
-    let unhealthy = |words: String| Ok(Some((Status::Unhealthy, words)));
+    let unhealthy = |text: String| Ok(Some((Status::Unhealthy, text)));
     if settings.tls == Tls::Implicit {
         session.start_tls(settings.tls_name(), settings.verify)?;
     }
@@ -235,12 +235,12 @@ fn outcome(settings: &Settings, session: &Session, rejection: Rejection) -> Outc
         let name = settings.tls_name();
         if leaf.has_expired() {
             let ago = span_text(Duration::from_secs(leaf.seconds_left().unsigned_abs()));
-            let words = format!("certificate of {name} expired {ago} ago");
-            parts.push((Status::Unhealthy, words));
+            let text = format!("certificate of {name} expired {ago} ago");
+            parts.push((Status::Unhealthy, text));
         } else if expiry.status() > Status::Healthy {
             let (left, remark) = (expiry.value_text(), expiry.remark());
-            let words = format!("certificate of {name} expires in {left}{remark}");
-            parts.push((expiry.status(), words));
+            let text = format!("certificate of {name} expires in {left}{remark}");
+            parts.push((expiry.status(), text));
         }
     }
     if parts.is_empty() {
@@ -249,12 +249,12 @@ fn outcome(settings: &Settings, session: &Session, rejection: Rejection) -> Outc
         let user = user.map(|user| format!("accepts the login of `{user}`"));
         let recipient = settings.recipient.as_ref();
         let recipient = recipient.map(|recipient| format!("accepts mail for {recipient}"));
-        let words: Vec<String> = [Some(format!("{server} responds{over}")), user, recipient]
+        let text: Vec<String> = [Some(format!("{server} responds{over}")), user, recipient]
             .into_iter()
             .flatten()
             .collect();
-        let words = words.join(", ");
-        parts.push((Status::Healthy, words));
+        let text = text.join(", ");
+        parts.push((Status::Healthy, text));
     }
     let mut outcome = Outcome::worst(parts).detail("capabilities", json!(session.capabilities()));
     if let (Some(handshake), Some(leaf)) = (session.handshake(), leaf) {

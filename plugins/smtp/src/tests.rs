@@ -147,12 +147,12 @@ fn login_answers_two_questions() {
 #[test]
 fn replies_that_contain_the_password_are_not_shown() {
     let world = World::new();
-    for said in [
+    for reply in [
         "535 no AHVzZXIAc2VjcmV0\r\n",
         "535-no\r\n535 secret\r\n",
         "535 c2VjcmV0\r\n",
     ] {
-        let answers: &'static [_] = Vec::leak(vec![("AUTH", said)]);
+        let answers: &'static [_] = Vec::leak(vec![("AUTH", reply)]);
         let wanted = json!({ "user": "user", "password": "secret" });
         let outcome = outcome(&world, server(&world, 80, answers), &wanted);
         assert_eq!(outcome.message(), "mail rejects the login of `user`: 535");

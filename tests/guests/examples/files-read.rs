@@ -7,7 +7,7 @@ use vitals_sdk::prelude::*;
 /// The calls to make.
 #[derive(Config)]
 struct Settings {
-    /// Granted by this setting; `stat` is called on it if there are no other calls.
+    /// Granted by this setting; it is read if there are no other calls.
     #[config(grant = "file")]
     granted: Option<PathBuf>,
     /// Calls, in order.
@@ -62,7 +62,7 @@ fn check(settings: Settings) -> Outcome {
 }
 
 fn answer(ask: &Ask) -> Value {
-    said(ask).unwrap_or_else(|error| {
+    call(ask).unwrap_or_else(|error| {
         let kind = match error.problem() {
             files::Problem::Denied(_) => "denied",
             files::Problem::NotFound => "not-found",
@@ -78,7 +78,7 @@ fn answer(ask: &Ask) -> Value {
     })
 }
 
-fn said(ask: &Ask) -> Result<Value, files::Error> {
+fn call(ask: &Ask) -> Result<Value, files::Error> {
     Ok(match ask.call {
         Call::Stat => {
             let found = files::stat(&ask.path)?;
@@ -89,9 +89,9 @@ fn said(ask: &Ask) -> Result<Value, files::Error> {
                 "age": found.age().as_secs(),
             })
         }
-        Call::Read => bytes_said(&files::read_at(&ask.path, ask.offset, ask.most)?),
+        Call::Read => bytes_value(&files::read_at(&ask.path, ask.offset, ask.most)?),
         Call::Whole => files::read_to_string(&ask.path, ask.most)?.into(),
-        Call::Tail => bytes_said(&files::read_tail(&ask.path, ask.most)?),
+        Call::Tail => bytes_value(&files::read_tail(&ask.path, ask.most)?),
         Call::Lines => {
             use std::io::{BufRead, BufReader, Seek, SeekFrom};
             let mut file = files::File::open(&ask.path)?;
@@ -106,7 +106,7 @@ fn said(ask: &Ask) -> Result<Value, files::Error> {
     })
 }
 
-fn bytes_said(bytes: &[u8]) -> Value {
+fn bytes_value(bytes: &[u8]) -> Value {
     let text = String::from_utf8_lossy(bytes);
     json!({ "length": bytes.len(), "text": shortened(&text, 100) })
 }

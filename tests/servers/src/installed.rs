@@ -97,14 +97,14 @@ mod tests {
     #[test]
     fn needs_are_declared_by_test_or_module() {
         let lines = "# a: nsd\na::b: nsd strace\na::c::one: nsd\n";
-        for (test, need, said) in [
+        for (test, need, expected) in [
             ("a::b::x", "strace", true),
             ("a::b::x", "systemd", false),
             ("a::c::one", "nsd", true),
             ("a::c::one_more", "nsd", false),
             ("a::x", "nsd", false),
         ] {
-            assert_eq!(is_declared(lines, test, need), said, "{test} {need}");
+            assert_eq!(is_declared(lines, test, need), expected, "{test} {need}");
         }
     }
 

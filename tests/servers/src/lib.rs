@@ -157,11 +157,11 @@ impl Server {
         self.child = Some(child);
         let address = self.address;
         eventually(&format!("{name} takes connections"), async || {
-            let said = || fs::read_to_string(&log).unwrap_or_default();
+            let log_text = || fs::read_to_string(&log).unwrap_or_default();
             TcpStream::connect(address)
                 .await
                 .map(drop)
-                .map_err(|_| said())
+                .map_err(|_| log_text())
         })
         .await;
     }

@@ -45,13 +45,13 @@ impl Process {
         let mut child = child.unwrap_or_else(|error| cannot_run(command, &error));
         let stderr = child.stderr.take().expect("it is piped");
         let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-        let mut said = Vec::new();
+        let mut log_lines = Vec::new();
         let address = lines.by_ref().find_map(|line| {
             let address = listening(&line);
-            said.push(line);
+            log_lines.push(line);
             address
         });
-        let address = address.unwrap_or_else(|| panic!("it does not start: {said:#?}"));
+        let address = address.unwrap_or_else(|| panic!("it does not start: {log_lines:#?}"));
         // The process would block on a full pipe.
         thread::spawn(move || lines.for_each(drop));
         Self { child, address }

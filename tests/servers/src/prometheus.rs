@@ -150,11 +150,11 @@ impl Prometheus {
 pub fn check_metrics(page: &str) -> String {
     let mut promtool = installed("prometheus", "promtool");
     let ended = run_with_input(promtool.args(["check", "metrics"]), page);
-    let said = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    let output = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
     if ended.status.success() {
-        said
+        output
     } else {
-        format!("{said}{}", ended.status)
+        format!("{output}{}", ended.status)
     }
 }
 

@@ -118,12 +118,12 @@ fn unexpected_input_breaks_the_connection_and_fails_the_test() {
 fn an_undefined_address_fails_the_test() {
     let world = World::new();
     world.tls("db:5432").answers(Peer::new());
-    let mut said = String::new();
+    let mut error = String::new();
     let text = failure_of(&world, || {
-        said = connect(Duration::MAX).unwrap_err().to_string();
+        error = connect(Duration::MAX).unwrap_err().to_string();
     });
     let why = "the test defines no peer at tcp db:5432; it defines tls db:5432";
-    assert_eq!(said, format!("cannot connect to db:5432: {why}"));
+    assert_eq!(error, format!("cannot connect to db:5432: {why}"));
     assert!(text.ends_with(why), "{text}");
 }
 
