@@ -70,16 +70,6 @@ impl Measurement {
     }
 }
 
-impl Bound {
-    /// Returns whether `value` is beyond the bound.
-    fn is_exceeded_by(self, value: f64) -> bool {
-        match self {
-            Self::Above(bound) => value > bound,
-            Self::Below(bound) => value < bound,
-        }
-    }
-}
-
 impl Outcome {
     /// Makes an outcome with the worst status of the parts. Its message joins the parts that are
     /// not healthy, the worst first, or all parts if all are healthy. Each part has a status and a

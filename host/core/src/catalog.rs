@@ -113,7 +113,7 @@ impl Catalog {
         // A look is the time to try again what may have come right by itself. And a plugin that is gone
         // is not kept by the checks that were bound to it: its code can be large.
         self.bound
-            .retain(|_, bound| !bound.may_pass() && !gone.contains(bound.plugin.name()));
+            .retain(|_, bound| !bound.is_transient() && !gone.contains(bound.plugin.name()));
         Taken {
             is_change: self.files != before || self.bound.len() != bound || !gone.is_empty(),
             gone: gone.into_iter().collect(),

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::board::{Board, CheckFacts, CheckResult};
 use vitals_model::{Breaker, CheckName, RunReport};
-pub use vitals_sandbox::fuzzing::{Verified, bind, reaches, symbols, verify, written};
+pub use vitals_sandbox::fuzzing::{Verified, bind, granted_by, reaches, symbols, verify};
 
 /// What `/health` and `/health/checks/{name}` answer of a report, with the token and without.
 pub fn answers(name: &CheckName, report: RunReport) -> Vec<Bytes> {

@@ -183,7 +183,7 @@ impl HostCore {
         self.stop.cancel();
         self.tasks.close();
         // What a stranger's file keeps busy must not hold the exit up.
-        let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.kept()) };
+        let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.flush_cache()) };
         let _ = tokio::time::timeout(TASKS_TIME, rest).await;
         dropped
     }

@@ -130,7 +130,7 @@ fn plugin_rejected(rejected: &PluginRejected<'_>) {
     let path = shown_path(rejected.path);
     let path = path.as_str();
     let serving = rejected.active.map(|digest| display(digest.short()));
-    if error.is_of_host() {
+    if error.is_host_error() {
         tracing::warn!(
             %plugin, serving, code = error.code(), error = error.to_string(), path,
             "plugin not loaded, the host lacks something"
@@ -153,6 +153,7 @@ fn configuration_applied(applied: &ConfigurationApplied<'_>) {
         added,
         changed,
         removed,
+        ..
     } = applied.changes;
     let (added, changed, removed) = (names(added), names(changed), names(removed));
     let path = applied.path.map(shown_path);

@@ -1,39 +1,37 @@
-//! Why a run ended: `wasmtime::Error` in, a code with limit and words out.
+//! Classifies why a run ended: maps `wasmtime::Error` to a code, a limit and a message.
 //!
-//! Errors are told apart by type. The two that wasmtime keeps private are told by their text, and
-//! the tests of the limits fail when a new version words them otherwise.
+//! Errors are told apart by type. Two that wasmtime keeps private are recognised by their text; the
+//! tests of the limits fail if a new version changes it.
 
 use vitals_values::{Size, duration_text};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
-use super::egress::KeptExceeded;
+use super::egress::RetainedBytesExceeded;
 use super::limiter::MemoryExceeded;
 use super::run_limits::RunLimits;
 use super::symbols::Symbols;
-use vitals_model::{Busy, Code, RunError, Secrets, Text};
+use vitals_model::{Activity, Code, RunError, Secrets, Text};
 
 /// The deadline of the run passed while the guest was computing.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the deadline of the run has passed")]
 pub(super) struct DeadlinePassed;
 
-/// The error of a run that ran out of time.
-pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
-    let doing = match busy {
-        Busy::Computing => "computing",
-        Busy::Waiting => "waiting for a reply or a timer",
+/// The error of a run that exceeded its timeout.
+pub(super) fn timeout(limits: &RunLimits, activity: Activity) -> RunError {
+    let doing = match activity {
+        Activity::Computing => "computing",
+        Activity::Waiting => "waiting for a reply or a timer",
     };
     let limit = duration_text(limits.timeout);
     let message = format!("timed out after {limit} ({doing})");
-    RunError {
-        limit: Some(limit),
-        busy: Some(busy),
-        ..RunError::new(Code::Timeout, &message)
-    }
+    RunError::new(Code::Timeout, &message)
+        .with_limit(limit)
+        .with_activity(activity)
 }
 
-/// The error of a run that ended by an error of the sandbox, without secrets in its words.
+/// The error of a run that the sandbox ended, without secrets in its message.
 pub(super) fn classify(
     error: &wasmtime::Error,
     limits: &RunLimits,
@@ -41,59 +39,47 @@ pub(super) fn classify(
     secrets: &Secrets,
 ) -> RunError {
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
-        let (limit, asked) = (exceeded.limit as u64, exceeded.asked as u64);
+        let (limit, asked) = (exceeded.limit as u64, exceeded.requested as u64);
         let (limit, asked) = (size(limit), size(asked));
         let message = format!("asked for {asked} of memory, the limit is {limit}");
         let error = RunError::new(Code::Memory, &message);
-        return RunError {
-            limit: Some(limit),
-            asked: Some(asked),
-            ..error
-        };
+        return error.with_limit(limit).with_asked(asked);
     }
     if error.is::<DeadlinePassed>() {
-        return timeout(limits, Busy::Computing);
+        return timeout(limits, Activity::Computing);
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-        let message = format!("the plugin ended itself with exit status {}", exit.0);
+        let message = format!("the plugin exited with status {}", exit.0);
         return RunError::new(Code::Exit, &with_panic(&message, output));
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         return resources(limits);
     }
-    if let Some(exceeded) = error.downcast_ref::<KeptExceeded>() {
+    if let Some(exceeded) = error.downcast_ref::<RetainedBytesExceeded>() {
         let limit = size(exceeded.limit);
         let message =
-            format!("handed the host more than {limit} of headers and requests in one run");
-        return RunError {
-            limit: Some(limit),
-            ..RunError::new(Code::Resources, &message)
-        };
+            format!("passed the host more than {limit} of headers and requests in one run");
+        return RunError::new(Code::Resources, &message).with_limit(limit);
     }
     if error.is::<PoolConcurrencyLimitError>() {
-        return RunError::new(Code::Full, "the host's pool of instances is used up");
+        return RunError::new(Code::Full, "the host's instance pool is exhausted");
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return trapped(*trap, error, limits, output, secrets);
     }
-    // What is around the cause are the frames, as text, with names that the guest chose.
+    // The context around the cause holds the frames as text, with names that the guest chose.
     let cause = Text::display(error.root_cause(), CAUSE_BYTES);
     if cause.as_str().contains(HOSTCALL_FUEL) {
         let limit = size(limits.output);
-        let message = format!("handed more than {limit} to the host in one call");
-        return RunError {
-            limit: Some(limit),
-            ..RunError::new(Code::Output, &message)
-        };
+        let message = format!("passed more than {limit} to the host in one call");
+        return RunError::new(Code::Output, &message).with_limit(limit);
     }
     if cause.as_str().contains(HANDLE_LIMIT) {
         return resources(limits);
     }
     let message = secrets.line(&format!("trapped: {cause}"), CAUSE_BYTES);
-    RunError {
-        frames: frames(error, secrets),
-        ..RunError::new(Code::Trap, &with_panic(message.as_str(), output))
-    }
+    RunError::new(Code::Trap, &with_panic(message.as_str(), output))
+        .with_frames(frames(error, secrets))
 }
 
 fn trapped(
@@ -107,30 +93,19 @@ fn trapped(
         Trap::OutOfFuel => {
             let limit = limits.fuel.to_string();
             let message = format!("used up its fuel of {limit}");
-            RunError {
-                limit: Some(limit),
-                ..RunError::new(Code::Fuel, &message)
-            }
+            RunError::new(Code::Fuel, &message).with_limit(limit)
         }
         Trap::StackOverflow => {
             let limit = size(super::engine::WASM_STACK as u64);
             let message = format!("overflowed its stack of {limit}");
-            let error = RunError {
-                frames: frames(error, secrets),
-                ..RunError::new(Code::Stack, &message)
-            };
-            RunError {
-                limit: Some(limit),
-                ..error
-            }
+            RunError::new(Code::Stack, &message)
+                .with_limit(limit)
+                .with_frames(frames(error, secrets))
         }
-        Trap::Interrupt => timeout(limits, Busy::Computing),
+        Trap::Interrupt => timeout(limits, Activity::Computing),
         _ => {
             let message = with_panic(&format!("trapped: {trap}"), output);
-            RunError {
-                frames: frames(error, secrets),
-                ..RunError::new(Code::Trap, &message)
-            }
+            RunError::new(Code::Trap, &message).with_frames(frames(error, secrets))
         }
     }
 }
@@ -138,13 +113,10 @@ fn trapped(
 fn resources(limits: &RunLimits) -> RunError {
     let limit = limits.resources.to_string();
     let message = format!("held more than {limit} host resources (streams, pollables, handles)");
-    RunError {
-        limit: Some(limit),
-        ..RunError::new(Code::Resources, &message)
-    }
+    RunError::new(Code::Resources, &message).with_limit(limit)
 }
 
-/// The message of a panic that a Rust guest wrote to its standard error, else `message`.
+/// The message of a panic that a Rust guest wrote to its standard error, or `message`.
 fn with_panic(message: &str, output: &[Text]) -> String {
     let Some(at) = output
         .iter()
@@ -179,7 +151,7 @@ fn frames(error: &wasmtime::Error, secrets: &Secrets) -> Vec<Text> {
     trace.frames().iter().take(MAX_FRAMES).map(name).collect()
 }
 
-/// A size as the configuration writes it; one that takes more digits than it is worth is rounded.
+/// A size in the notation of the configuration, rounded if it has too many digits.
 fn size(bytes: u64) -> String {
     let size = Size::of_bytes(bytes);
     let exact = size.to_string();
@@ -193,7 +165,7 @@ fn size(bytes: u64) -> String {
 const PANICKED: &str = "panicked at ";
 /// `HostcallFuelExhausted`, private in wasmtime 48.
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
-/// The cap of `Store::set_max_component_handles`, a bare message in wasmtime 48.
+/// The limit of `Store::set_max_component_handles`, a plain message in wasmtime 48.
 const HANDLE_LIMIT: &str = "store handle limit exceeded";
 const CAUSE_BYTES: usize = 2 << 10;
 const MAX_FRAMES: usize = 20;

@@ -1,41 +1,37 @@
-//! Samples of a guest's metrics: holds each to the contract, cleans its texts and hands it on.
+//! Samples of a guest's metrics: validates them against the contract, cleans their texts and passes
+//! them on.
 //!
-//! It must not know how series are kept or where they are shown.
+//! It must not know how series are stored or shown.
 
 use super::contract::{Label, MetricsError};
-use super::journal::Journal;
-use vitals_model::{NotTaken, Reading, Sample, Text};
+use super::run_log::RunLog;
+use vitals_model::{MetricUpdate, Sample, SampleError, Text};
 
-impl Journal {
-    /// Takes a sample of the guest.
+impl RunLog {
+    /// Validates a sample of the guest and records it.
     pub(super) fn sample(
         &self,
         name: &str,
         help: &str,
         labels: &[Label],
-        reading: Reading<'_>,
+        update: MetricUpdate<'_>,
     ) -> Result<(), MetricsError> {
         let Some(metrics) = self.metrics() else {
             return Ok(());
         };
         self.name("metric", name).map_err(MetricsError::Invalid)?;
         let labels = self.labels(labels).map_err(MetricsError::Invalid)?;
-        number(reading).map_err(MetricsError::Invalid)?;
+        number(update).map_err(MetricsError::Invalid)?;
         let help = || self.clean(help, HELP_BYTES);
-        let sample = Sample {
-            name,
-            help: &help,
-            labels,
-            reading,
-        };
-        let taken = metrics.take(self.check(), &sample);
-        taken.map_err(|why| match why {
-            NotTaken::Conflict(how) => MetricsError::Conflict(how),
-            NotTaken::TooManySeries => MetricsError::TooManySeries,
+        let sample = Sample::new(name, &help, labels, update);
+        let recorded = metrics.record(self.check(), &sample);
+        recorded.map_err(|why| match why {
+            SampleError::TooManySeries => MetricsError::TooManySeries,
+            conflict => MetricsError::Conflict(conflict.to_string()),
         })
     }
 
-    /// Holds a name to the contract. It is a text that leaves the host, too.
+    /// Validates a name, which also must not contain a secret.
     fn name(&self, what: &str, name: &str) -> Result<(), String> {
         let shown = || self.clean(name, NAME_BYTES);
         let is_letter = |byte: u8| byte.is_ascii_lowercase();
@@ -50,7 +46,7 @@ impl Journal {
                 shown()
             ));
         }
-        if self.secrets().are_in(name) {
+        if self.secrets().occur_in(name) {
             return Err(format!(
                 "`{}` has a secret of the configuration in it: name the {what} otherwise",
                 shown()
@@ -62,7 +58,7 @@ impl Journal {
     fn labels(&self, labels: &[Label]) -> Result<Vec<(String, Text)>, String> {
         if labels.len() > LABELS {
             return Err(format!(
-                "there are {} labels, {LABELS} are the most: leave some out",
+                "there are {} labels, the limit is {LABELS}: leave some out",
                 labels.len()
             ));
         }
@@ -70,9 +66,7 @@ impl Journal {
             let Label { name, value } = label;
             self.name("label", name)?;
             if RESERVED.contains(&name.as_str()) {
-                return Err(format!(
-                    "the label `{name}` is not the plugin's to set: use another name"
-                ));
+                return Err(format!("the label `{name}` is reserved: use another name"));
             }
             if value.len() > VALUE_BYTES {
                 return Err(format!(
@@ -88,7 +82,7 @@ impl Journal {
         let twice = clean.windows(2).find(|pair| pair[0].0 == pair[1].0);
         match twice {
             Some(pair) => Err(format!(
-                "the label `{}` stands there twice: leave one out",
+                "the label `{}` appears twice: leave one out",
                 pair[0].0
             )),
             None => Ok(clean),
@@ -96,19 +90,21 @@ impl Journal {
     }
 }
 
-/// Holds a number, and the bounds that it is counted between, to the contract.
-fn number(reading: Reading<'_>) -> Result<(), String> {
-    let (value, buckets) = match reading {
-        Reading::Add(amount) if amount < 0.0 => {
+/// Validates a value and the bounds of its buckets.
+fn number(update: MetricUpdate<'_>) -> Result<(), String> {
+    let (value, buckets) = match update {
+        MetricUpdate::Add(amount) if amount < 0.0 => {
             return Err(format!(
                 "a counter only grows, and {amount} is negative: use a gauge"
             ));
         }
-        Reading::Add(value) | Reading::Set(value) => (value, &[][..]),
-        Reading::Observe { value, buckets } => (value, buckets),
+        MetricUpdate::Add(value) | MetricUpdate::Set(value) => (value, &[][..]),
+        MetricUpdate::Observe { value, buckets } => (value, buckets),
     };
     if !value.is_finite() {
-        return Err(format!("{value} is no finite number: leave the call out"));
+        return Err(format!(
+            "{value} is not a finite number: leave the call out"
+        ));
     }
     if buckets.len() > BUCKETS {
         return Err(format!(
@@ -118,8 +114,8 @@ fn number(reading: Reading<'_>) -> Result<(), String> {
     }
     if let Some(bound) = buckets.iter().find(|bound| !bound.is_finite()) {
         return Err(format!(
-            "{bound} is no bound of a bucket: leave it out, the one for all that is greater is \
-             there by itself"
+            "{bound} is not a bucket bound: leave it out, the bucket for greater values is added \
+             by itself"
         ));
     }
     match buckets.windows(2).find(|pair| pair[0] >= pair[1]) {
@@ -131,7 +127,7 @@ fn number(reading: Reading<'_>) -> Result<(), String> {
     }
 }
 
-/// The host's own label, and those that Prometheus gives a meaning.
+/// The label of the host, and those with a meaning in Prometheus.
 const RESERVED: [&str; 3] = ["check", "le", "quantile"];
 const NAME_BYTES: usize = 64;
 const HELP_BYTES: usize = 256;

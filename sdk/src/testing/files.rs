@@ -319,13 +319,13 @@ impl FakeFile<'_> {
 fn plain(text: &str) -> Result<PathBuf, String> {
     let path = Path::new(text);
     if text.contains('\0') {
-        return Err("the path has a NUL in it".to_owned());
+        return Err("the path contains a NUL".to_owned());
     }
     if !path.is_absolute() {
         return Err("the path is not absolute".to_owned());
     }
     if path.components().any(|part| part == Component::ParentDir) {
-        return Err("the path has `..` in it".to_owned());
+        return Err("the path contains `..`".to_owned());
     }
     Ok(path.components().collect())
 }
@@ -356,7 +356,7 @@ mod tests {
             let error = files::read("../log", 10).unwrap_err().to_string();
             assert!(error.ends_with("the path is not absolute"), "{error}");
             let error = files::read("/a/../log", 10).unwrap_err().to_string();
-            assert!(error.ends_with("the path has `..` in it"), "{error}");
+            assert!(error.ends_with("the path contains `..`"), "{error}");
         });
     }
 

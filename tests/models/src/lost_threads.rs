@@ -23,7 +23,7 @@ fn model(preemptions: usize, steps: impl Fn() + Send + Sync + 'static) {
 #[test]
 fn two_calls_of_one_thread_both_return() {
     model(2, || {
-        let pool = Arc::new(BlockingPool::with_most(Work::Files, 1));
+        let pool = Arc::new(BlockingPool::with_max_threads(Work::Files, 1));
         let other = {
             let pool = Arc::clone(&pool);
             thread::spawn(move || block_on(pool.run("other", || 1)))
@@ -38,7 +38,7 @@ fn two_calls_of_one_thread_both_return() {
 #[test]
 fn a_call_does_not_wait_for_a_thread_that_is_busy() {
     model(1, || {
-        let pool = Arc::new(BlockingPool::with_most(Work::Files, 2));
+        let pool = Arc::new(BlockingPool::with_max_threads(Work::Files, 2));
         assert!(block_on(pool.run("earlier", || ())).is_ok());
         let begun = Arc::new(Notify::new());
         let other = {
@@ -54,7 +54,7 @@ fn a_call_does_not_wait_for_a_thread_that_is_busy() {
 #[test]
 fn a_cancelled_call_blocks_no_other_caller() {
     model(2, || {
-        let pool = BlockingPool::with_most(Work::Files, 2);
+        let pool = BlockingPool::with_max_threads(Work::Files, 2);
         {
             let mut cancelled = pin!(pool.run("here", || ()));
             let mut context = Context::from_waker(Waker::noop());

@@ -17,6 +17,10 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory).expect("a directory") {
             let path = entry.expect("an entry").path();
+            // A link leads to a file of another crate.
+            if path.is_symlink() {
+                continue;
+            }
             if path.is_dir() {
                 directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -54,7 +58,7 @@ fn lines_with(words: &[&str], rooms: &[&str]) -> Vec<String> {
 /// The crates below `host/`, and which of the others each may depend on.
 const CRATES: &[(&str, &str, &[&str])] = &[
     ("host/values", "vitals-values", &[]),
-    ("host/model", "vitals-model", &[]),
+    ("host/model", "vitals-model", &["vitals-values"]),
     ("host/io", "vitals-io", &["vitals-model"]),
     (
         "host/config",
@@ -127,6 +131,68 @@ fn dependencies(directory: &str) -> Vec<String> {
         .filter_map(|table| table.get("dependencies")?.as_table())
         .flat_map(toml::Table::keys)
         .cloned()
+        .collect()
+}
+
+#[test]
+fn crates_include_only_files_of_their_own_package() {
+    let mut includes = 0;
+    for (directory, name, _) in CRATES {
+        for (path, text) in sources(&format!("{directory}/src")) {
+            let macros = ["include_str!(\"", "include_bytes!(\"", "include_dir!(\""];
+            for call in macros.iter().flat_map(|call| text.split(call).skip(1)) {
+                let (included, _) = call.split_once('"').expect("a path");
+                let included = match included.strip_prefix("$CARGO_MANIFEST_DIR/") {
+                    Some(included) => Path::new(directory).join(included),
+                    None => path.parent().expect("a directory").join(included),
+                };
+                let included = without_dots(&included);
+                assert!(
+                    included.starts_with(directory),
+                    "{name} includes {} in {}",
+                    included.display(),
+                    path.display()
+                );
+                // `cargo package` leaves out directories with a manifest.
+                let nested = files_called("Cargo.toml", &guests::root().join(included));
+                assert_eq!(nested, Vec::<PathBuf>::new(), "{name}");
+                includes += 1;
+            }
+        }
+    }
+    assert!(
+        includes > 5,
+        "the command line includes what `vitals new` writes"
+    );
+}
+
+/// The path with each `..` and the directory before it removed.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path {
+        if part == ".." {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
+}
+
+/// The files with a name in a directory and its subdirectories, links included.
+fn files_called(name: &str, directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_called(name, &path)
+            } else if path.ends_with(name) {
+                vec![path]
+            } else {
+                Vec::new()
+            }
+        })
         .collect()
 }
 
@@ -266,6 +332,36 @@ fn the_searches_that_the_guide_names_find_what_it_says() {
         searches += 1;
     }
     assert_eq!(searches, 4, "{section}");
+}
+
+#[test]
+fn published_crates_include_nothing_from_outside_their_packages() {
+    let manifests = CRATES.iter().map(|(directory, _, _)| *directory);
+    let mut outside = Vec::new();
+    for package in manifests.chain(["sdk", "sdk/macros"]) {
+        let manifest = guests::root().join(package).join("Cargo.toml");
+        let manifest = fs::read_to_string(manifest).expect("a manifest");
+        assert!(!manifest.contains("publish"), "{package} is published");
+        for (path, text) in sources(&format!("{package}/src")) {
+            // A macro of bindings reads from the package's directory, the others from the file's.
+            let from = path.parent().expect("it is in a directory");
+            let depth = from.components().count() - Path::new(package).components().count();
+            for line in text.lines() {
+                let most = if line.contains("include_") || line.contains("#[path") {
+                    depth
+                } else if line.contains("path: \"") {
+                    0
+                } else {
+                    continue;
+                };
+                let file = line.split('"').nth(1).unwrap_or_default();
+                if file.matches("..").count() > most {
+                    outside.push(format!("{} includes {file}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(outside.is_empty(), "{outside:#?}");
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn roots(file: &Path) -> String {
 
 /// What became of each step. A line break shows as a space, as in every text of a guest.
 fn said(check: &Value) -> Vec<String> {
-    let said = check["details"]["said"].as_array();
+    let said = check["details"]["results"].as_array();
     let said = said.unwrap_or_else(|| panic!("it did no steps: {check:#}"));
     said.iter()
         .map(|answer| answer.as_str().unwrap_or_default().to_owned())
@@ -116,7 +116,7 @@ fn message(check: &Value) -> &str {
 
 /// The messages of the refusals, ports left out.
 fn refusals(check: &Value) -> String {
-    let refusals = check["result"]["refusals"].as_array().expect("refusals");
+    let refusals = check["result"]["denials"].as_array().expect("denials");
     let messages: Vec<&str> = refusals
         .iter()
         .filter_map(|refusal| refusal["message"].as_str())

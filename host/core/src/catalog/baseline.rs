@@ -1,4 +1,4 @@
-//! The rule on widening: a new plugin file never gives a check more than the version before it did,
+//! The rule on widening: a new plugin file never gives a check more than the previous version did,
 //! for as long as the configuration says the same.
 //!
 //! What a check may reach follows from its configuration and from the marks of its plugin's schema,
@@ -119,7 +119,7 @@ fn by_marks(schema: &Value, check: &CheckConfig) -> Vec<Grant> {
         return Vec::new();
     };
     let config = Value::Object(settings.values.clone());
-    grants::marks(schema, &config).unwrap_or_default()
+    grants::granted_by_marks(schema, &config).unwrap_or_default()
 }
 
 fn allowed(check: &CheckConfig) -> impl Iterator<Item = Grant> {

@@ -125,12 +125,12 @@ pub(crate) struct NotRegistered {
 
 impl CheckError {
     /// Whether it is the host's own trouble, and says nothing of plugin or configuration.
-    pub(crate) fn is_of_host(&self) -> bool {
+    pub(crate) fn is_host_error(&self) -> bool {
         match self {
-            Self::Directory { error, .. } => error.is_of_host,
-            Self::Library { error, .. } => error.is_of_host,
-            Self::Load { error, .. } => error.is_of_host(),
-            Self::Bind { error, .. } => error.is_of_host(),
+            Self::Directory { error, .. } => error.is_host_error,
+            Self::Library { error, .. } => error.is_host_error,
+            Self::Load { error, .. } => error.is_host_error(),
+            Self::Bind { error, .. } => error.is_host_error(),
             Self::NoFile { .. }
             | Self::NotInLibrary { .. }
             | Self::InDirAlone { .. }
@@ -162,7 +162,7 @@ impl CheckError {
 
 impl BindError {
     /// Whether it is the host's own trouble.
-    pub(super) fn is_of_host(&self) -> bool {
+    pub(super) fn is_host_error(&self) -> bool {
         matches!(
             self,
             Self::RootsUnread(_) | Self::GivenUp(_) | Self::Panicked
@@ -170,7 +170,7 @@ impl BindError {
     }
 
     /// Whether it may come out otherwise the next time, although nothing here has changed.
-    pub(super) fn may_pass(&self) -> bool {
-        self.is_of_host() || matches!(self, Self::Roots(_))
+    pub(super) fn is_transient(&self) -> bool {
+        self.is_host_error() || matches!(self, Self::Roots(_))
     }
 }

@@ -14,7 +14,7 @@ use self::listing::{MOST_FILES, MOST_MISNAMED, list};
 use self::plugin_file::PluginFiles;
 pub(crate) use self::plugin_file::{Misnamed, PluginFile};
 use vitals_config::Plugins;
-use vitals_io::regular_file::is_of_host;
+use vitals_io::regular_file::is_host_error;
 use vitals_model::PluginName;
 
 /// A look at the directories.
@@ -46,7 +46,7 @@ pub(crate) struct LibraryError {
     library: String,
     why: String,
     /// Whether it is the host's own trouble, and says nothing of the directory.
-    pub(super) is_of_host: bool,
+    pub(super) is_host_error: bool,
 }
 
 impl Excess {
@@ -66,7 +66,7 @@ pub(crate) struct DirectoryError {
     dir: String,
     why: String,
     /// Whether it is the host's own trouble, and says nothing of the directory.
-    pub(super) is_of_host: bool,
+    pub(super) is_host_error: bool,
 }
 
 /// There are more files in the plugins directory than count.
@@ -98,7 +98,7 @@ impl Files {
                 files.left_out = listing.left_out;
             }
             Err(error) => {
-                files.error = Some(files.unreadable(&error.to_string(), is_of_host(&error)));
+                files.error = Some(files.unreadable(&error.to_string(), is_host_error(&error)));
             }
         }
         if files.is_one_directory {
@@ -122,7 +122,7 @@ impl Files {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
                 files.library_error =
-                    Some(files.unreadable_library(&error.to_string(), is_of_host(&error)));
+                    Some(files.unreadable_library(&error.to_string(), is_host_error(&error)));
             }
         }
         files
@@ -140,21 +140,21 @@ impl Files {
         files
     }
 
-    fn unreadable(&self, why: &str, is_of_host: bool) -> DirectoryError {
+    fn unreadable(&self, why: &str, is_host_error: bool) -> DirectoryError {
         let (dir, why) = (self.dir.display().to_string(), why.to_owned());
         DirectoryError {
             dir,
             why,
-            is_of_host,
+            is_host_error,
         }
     }
 
-    fn unreadable_library(&self, why: &str, is_of_host: bool) -> LibraryError {
+    fn unreadable_library(&self, why: &str, is_host_error: bool) -> LibraryError {
         let (library, why) = (self.library.display().to_string(), why.to_owned());
         LibraryError {
             library,
             why,
-            is_of_host,
+            is_host_error,
         }
     }
 

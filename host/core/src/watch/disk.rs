@@ -35,7 +35,7 @@ pub(super) enum NotDone {
 impl Disk {
     pub(super) fn new() -> Self {
         Self {
-            pool: BlockingPool::with_most(Work::Files, MOST_THREADS),
+            pool: BlockingPool::with_max_threads(Work::Files, MOST_THREADS),
             hanging: BTreeSet::new(),
         }
     }

@@ -63,8 +63,8 @@ pub(super) async fn judge(
 ) -> Judged {
     let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
     // A schema comes from a stranger: holding settings against it takes what it takes.
-    let permit = plugin.binding_permit().await;
-    let fit = fit_within(FIT_TIME, plugin.bind_aside(|| candidate.fit())).await;
+    let permit = plugin.bind_permit().await;
+    let fit = fit_within(FIT_TIME, plugin.bind_on_pool(|| candidate.fit())).await;
     drop(permit);
     let verdict = match fit {
         Ok(fitting) => trial_run(fitting, &schedule).await,
@@ -113,7 +113,7 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
             run.map_err(|_| LoadError::Panic("a check was tried on it"))?;
         let Some(report) = report else { continue };
         match &report.error {
-            Some(error) if refuses(error.code) => {
+            Some(error) if error.code.rejects_version() => {
                 return Err(LoadError::Trial {
                     check,
                     error: Box::new(error.clone()),
@@ -129,21 +129,6 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
         }
     }
     Ok(Passed { fitting, trials })
-}
-
-/// Whether a run that ended so speaks against the version: the codes of what ends a run.
-fn refuses(code: Code) -> bool {
-    match code {
-        Code::Timeout
-        | Code::Fuel
-        | Code::Memory
-        | Code::Stack
-        | Code::Output
-        | Code::Resources
-        | Code::Trap
-        | Code::Exit => true,
-        Code::Load | Code::Denied | Code::Panic | Code::Host | Code::Full => false,
-    }
 }
 
 /// How long a version may take to be held against its checks before something must hang.

@@ -64,7 +64,7 @@ impl Facts {
 
 impl Loader {
     pub(super) fn new(sandbox: Sandbox) -> Self {
-        let at_once = sandbox.compilations_at_once();
+        let at_once = sandbox.max_compilations();
         Self {
             named: Reader::new(),
             dropped_in: Reader::new(),
@@ -146,7 +146,7 @@ impl Loader {
                 }
             }
             let name = wanted.name.clone();
-            let admitted = Plugin::admit_known(&self.sandbox, name, bytes, digest).await;
+            let admitted = Plugin::admit_with_digest(&self.sandbox, name, bytes, digest).await;
             return admitted.map(Some).map_err(failed);
         }
     }
@@ -198,7 +198,7 @@ impl Loader {
 impl Reader {
     fn new() -> Self {
         Self {
-            pool: Arc::new(BlockingPool::with_most(Work::Files, MOST_THREADS)),
+            pool: Arc::new(BlockingPool::with_max_threads(Work::Files, MOST_THREADS)),
             turns: Arc::new(Semaphore::new(TURNS)),
         }
     }

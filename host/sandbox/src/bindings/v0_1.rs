@@ -1,6 +1,6 @@
 //! `vitals:health@0.1.0`: its types, their conversions, and the calls into a guest.
 //!
-//! The modules below offer to guests what the world imports.
+//! The modules below implement the interfaces that the world imports.
 
 mod files;
 mod metrics;
@@ -34,12 +34,12 @@ mod generated {
     });
 }
 
-/// The version as the package has it.
+/// The version in the form of the package.
 pub(super) const VERSION: &str = "0.1.0";
-/// What a component may import of it.
+/// The interfaces of the package that a component may import.
 pub(super) const INTERFACES: &[&str] = &["types", "metrics", "reporting", "tls", "files", "system"];
 
-/// Links what the host offers.
+/// Links the interfaces of this version.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Plugin::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
 }
@@ -104,16 +104,13 @@ fn from_outcome(outcome: types::Outcome) -> (Status, OutcomeParts) {
         types::Status::Degraded => Status::Degraded,
         types::Status::Unhealthy => Status::Unhealthy,
     };
-    let parts = OutcomeParts {
-        message: outcome.message,
-        details: outcome.details.into_iter().map(Detail::from).collect(),
-        measurements: outcome
-            .measurements
-            .into_iter()
-            .map(Measurement::from)
-            .collect(),
-    };
-    (status, parts)
+    let details = outcome.details.into_iter().map(Detail::from).collect();
+    let measurements = outcome.measurements.into_iter();
+    let measurements = measurements.map(Measurement::from).collect();
+    (
+        status,
+        OutcomeParts::new(outcome.message, details, measurements),
+    )
 }
 
 impl From<types::Detail> for Detail {
@@ -125,22 +122,15 @@ impl From<types::Detail> for Detail {
             types::Value::Boolean(truth) => DetailValue::Boolean(truth),
             types::Value::Json(document) => DetailValue::Json(document),
         };
-        Self {
-            key: detail.key,
-            value,
-        }
+        Self::new(detail.key, value)
     }
 }
 
 impl From<types::Measurement> for Measurement {
     fn from(measurement: types::Measurement) -> Self {
-        Self {
-            name: measurement.name,
-            value: measurement.value,
-            unit: measurement.unit,
-            degraded_at: measurement.degraded_at.map(Bound::from),
-            unhealthy_at: measurement.unhealthy_at.map(Bound::from),
-        }
+        Self::new(measurement.name, measurement.value, measurement.unit)
+            .degraded(measurement.degraded_at.map(Bound::from))
+            .unhealthy(measurement.unhealthy_at.map(Bound::from))
     }
 }
 
@@ -153,7 +143,7 @@ impl From<types::Bound> for Bound {
     }
 }
 
-/// A status as the contract has it, which knows no `unknown`.
+/// Converts a status. The contract has no `unknown`.
 fn to_status(status: Status) -> Option<types::Status> {
     match status {
         Status::Healthy => Some(types::Status::Healthy),

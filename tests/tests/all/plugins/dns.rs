@@ -79,7 +79,7 @@ async fn every_type_of_record_is_told_and_compared() {
         ),
         (
             "name = 'mail.example.test', type = 'AAAA'",
-            "unhealthy: <ns> has no AAAA for mail.example.test",
+            "unhealthy: <ns> returned no AAAA record for mail.example.test",
         ),
         (
             "name = 'example.com'",
@@ -87,7 +87,7 @@ async fn every_type_of_record_is_told_and_compared() {
         ),
         (
             "name = 'shop.example.test', dnssec = true",
-            "unhealthy: <ns> has not validated shop.example.test (A) by DNSSEC",
+            "unhealthy: <ns> did not validate shop.example.test (A) with DNSSEC",
         ),
     ] {
         let check = ask(server.address(), settings).await;
@@ -211,7 +211,7 @@ async fn lies_are_left_aside_and_garbage_is_told() {
     let check = ask(server, "name = 'shop.test'").await;
     let told = told_of(&check, server);
     assert!(
-        told.starts_with("unhealthy: the answer for shop.test (A) cannot be read: "),
+        told.starts_with("unhealthy: cannot parse the response for shop.test (A): "),
         "{told}"
     );
 }

@@ -134,7 +134,7 @@ async fn a_directory_that_grows_is_seen_as_it_is_at_each_run() {
     backups.write("backups/backup-2026-11-21.sql.gz", "new", 2);
     becomes("healthy: newest of <dir>/backups (backup-2026-11-21.sql.gz) is 2 h old, 3 B").await;
     fs::remove_dir_all(backups.path("backups")).unwrap();
-    becomes("unhealthy: there is no <dir>/backups").await;
+    becomes("unhealthy: <dir>/backups does not exist").await;
     fs::create_dir(backups.path("backups")).unwrap();
     becomes("unhealthy: no file in <dir>/backups matches").await;
 }
@@ -177,18 +177,18 @@ async fn one_file_is_judged_by_size_date_and_presence() {
             "degraded: <dir>/ahead is dated 3 h ahead of the clock, 0 B",
         ),
         ("ahead", "", "healthy: <dir>/ahead is 0 s old, 0 B"),
-        ("none", "", "unhealthy: there is no <dir>/none"),
+        ("none", "", "unhealthy: <dir>/none does not exist"),
         (
             "none",
             "exists = 'may', unhealthy_above = '1h'",
-            "healthy: there is no <dir>/none",
+            "healthy: <dir>/none does not exist",
         ),
         (
             "none",
             "exists = 'must_not'",
-            "healthy: there is no <dir>/none",
+            "healthy: <dir>/none does not exist",
         ),
-        ("out", "", "unhealthy: there is no file in <dir>/out"),
+        ("out", "", "unhealthy: <dir>/out contains no files"),
         (
             "out",
             "exists = 'must_not', pattern = '*.lock'",
@@ -300,7 +300,7 @@ async fn a_link_that_leads_out_of_what_is_granted_is_refused_and_says_so() {
         "{told}"
     );
     assert_eq!(check["error"]["code"], "denied", "{check:#}");
-    let refusal = check["result"]["refusals"][0]["message"]
+    let refusal = check["result"]["denials"][0]["message"]
         .as_str()
         .unwrap_or_default();
     assert!(

@@ -92,7 +92,7 @@ async fn a_query_is_judged_by_its_worst_series() {
         (
             "query = 'vitals_ready[1m]'",
             "unhealthy",
-            "the query answers ranges; ",
+            "the query returns ranges; ",
         ),
     ] {
         let fits = |check: &Value| {

@@ -103,7 +103,7 @@ async fn who_may_not_log_in_hears_why_and_nobody_hears_a_password() {
             "far",
             "password = 'correct-horse', database = 99",
             "unhealthy",
-            "cannot select database 99: the server says ERR: DB index is out of range",
+            "cannot select database 99: the server returned ERR: DB index is out of range",
         ),
     ];
     let mut builder = TestHost::builder().library("plugin", guests::REDIS);
@@ -206,7 +206,7 @@ async fn a_replica_says_when_it_has_lost_its_master() {
         .await;
     let message = told(&check).1;
     assert!(
-        message.starts_with("the server is a replica; its master was heard ")
+        message.starts_with("the server is a replica; the replica last heard from its master ")
             && message.ends_with(" s ago"),
         "{message}"
     );
@@ -227,7 +227,7 @@ async fn a_replica_says_when_it_has_lost_its_master() {
     let is_far = |check: &Value| {
         let (status, message) = told(check);
         status == "unhealthy"
-            && message.starts_with("the replica has lost its master ")
+            && message.starts_with("the replica lost its master ")
             && message.ends_with(" s ago (unhealthy above 4 s)")
     };
     host.eventually_check("watched", "it has no master", is_far)

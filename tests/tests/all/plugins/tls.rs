@@ -157,7 +157,7 @@ async fn the_facts_stand_in_measurements_and_details() {
         (
             "unhealthy",
             format!(
-                "{} chooses TLS 1.2, below TLS 1.3; certificate of shop.test expires in 12 d (degraded below 30 d)",
+                "{} negotiated TLS 1.2, below TLS 1.3; certificate of shop.test expires in 12 d (degraded below 30 d)",
                 target.address()
             )
             .as_str()

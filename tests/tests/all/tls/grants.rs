@@ -21,7 +21,7 @@ async fn what_is_not_granted_is_denied_and_says_what_to_write() {
     denied: tls 127.0.0.1:<port> (add it to `allow.tls` of check `orders`)
     denied: tls db.internal:5432 (add it to `allow.tls` of check `orders`)
     ");
-    assert_eq!(check["result"]["refusals"][0]["kind"], "tls");
+    assert_eq!(check["result"]["denials"][0]["kind"], "tls");
 
     let keys = format!(
         "timeout = '20s'\nallow = {{ tcp = ['{0}'], http = ['http://{0}'], udp = ['{0}'] }}",
@@ -106,8 +106,8 @@ async fn a_name_that_leads_to_this_machine_is_denied_unless_it_is_localhost() {
     assert_eq!(
         said(&check)[0],
         format!(
-            "denied: tls {name}:{port}, which leads out of what is granted (the refusals of the \
-             check say where to)"
+            "denied: tls {name}:{port}, which leads outside the check's grants (its refusals say \
+             where to)"
         )
     );
     let refusals = refusals(&check);
