@@ -216,7 +216,7 @@ fn it_says_what_becomes_of_a_file(check: &Shell) {
     );
     let refused = run("/proc/1/environ", 1);
     assert!(
-        refused.starts_with("my-check: unhealthy - cannot stat /proc/1/environ: it is "),
+        refused.starts_with("my-check: unhealthy - cannot stat /proc/1/environ: it shows "),
         "{refused}"
     );
 }
