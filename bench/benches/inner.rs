@@ -1,7 +1,8 @@
-//! Inner functions that run often or grow with the number of checks: `cargo xtask bench inner`.
+//! `cargo xtask bench inner`: inner functions that run often, or whose cost grows with the number of
+//! checks.
 //!
-//! The other benchmarks compare a whole host with a baseline and hold promises; these have no bound, and
-//! show where the time goes.
+//! The other benchmarks compare a whole host with a baseline and enforce promises. These have no bounds,
+//! and show where the time goes.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -18,11 +19,8 @@ use vitals_host::plugin::{Channel, Grant, Grants, parse_host};
 
 use self::queue::FairQueue;
 
-// The queue of guest threads is private to the host, and knows nothing but values.
-#[expect(
-    dead_code,
-    reason = "what only the end of the host needs is not measured"
-)]
+// The queue of guest threads is private to the sandbox and depends only on values.
+#[expect(dead_code, reason = "functions for the shutdown are not measured")]
 #[path = "../../host/sandbox/src/threads/queue.rs"]
 mod queue;
 
@@ -34,13 +32,13 @@ fn main() {
 #[divan::bench(args = [100, 10_000])]
 fn page_of_the_board(bencher: Bencher, checks: u64) {
     let board = Board::default();
-    let mut postings = (0..checks).map(|number| {
+    let mut results = (0..checks).map(|number| {
         let (name, check_result) = check_result(&board, number);
         board.publish(&name, check_result.clone());
         (name, check_result)
     });
-    let (name, first) = postings.next().expect("there is a check");
-    postings.for_each(drop);
+    let (name, first) = results.next().expect("there is a check");
+    results.for_each(drop);
     bencher
         .with_inputs(|| board.publish(&name, first.clone()))
         .bench_local_values(|_| board.page(Timestamp::UNIX_EPOCH).body(true));
@@ -69,14 +67,14 @@ fn check_result(board: &Board, number: u64) -> (CheckName, CheckResult) {
     (name, check_result)
 }
 
-/// A message of a guest, cleaned and cut.
+/// A guest's message, cleaned and cut.
 #[divan::bench(args = [80, 2_000, 60_000])]
 fn cleaned_text(bencher: Bencher, bytes: usize) {
     let raw = message(bytes);
     bencher.bench_local(|| Text::line(black_box(&raw), 2 << 10));
 }
 
-/// The same, with secrets taken out.
+/// A guest's message, cleaned, redacted and cut.
 #[divan::bench(args = [80, 2_000, 60_000], consts = [1, 50])]
 fn redacted_text<const SECRETS: usize>(bencher: Bencher, bytes: usize) {
     let raw = message(bytes);
@@ -89,7 +87,7 @@ fn message(bytes: usize) -> String {
     line.chars().cycle().take(bytes).collect()
 }
 
-/// Whether a connection is granted, where the entry that grants it is the last.
+/// The decision on a connection that the last of the entries grants.
 #[divan::bench(args = [1, 64])]
 fn granted_connection(bencher: Bencher, entries: u16) {
     let entry = |number| {
@@ -103,16 +101,16 @@ fn granted_connection(bencher: Bencher, entries: u16) {
     bencher.bench_local(|| reaches(black_box(&grants), Channel::Tcp, &host, 443, address));
 }
 
-/// A slice of a guest: who is next is taken from the queue, and waits again.
+/// A slice of a guest: takes the next guest from the queue and puts it back.
 #[divan::bench(args = [1, 1_000])]
-fn turn_of_a_guest(bencher: Bencher, waiting: u64) {
+fn slice_of_a_guest(bencher: Bencher, waiting: u64) {
     let mut queue = FairQueue::new();
     for guest in 0..waiting {
         queue.push(guest, guest, Some(u64::MAX));
     }
     let mut used = waiting;
     bencher.bench_local(|| {
-        let guest = queue.pop(black_box(0)).expect("somebody waits");
+        let guest = queue.pop(black_box(0)).expect("a guest is queued");
         used += 1_000_000;
         queue.push(guest, used, Some(u64::MAX))
     });

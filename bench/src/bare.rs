@@ -1,5 +1,5 @@
-//! The baseline of a run: wasmtime alone, with the engine settings, limits and component of the
-//! host, in one loop.
+//! The baseline of a run: a loop around wasmtime alone, with the host's engine settings, limits and
+//! component.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ pub(crate) struct Loop {
     runs: u32,
 }
 
-/// Which limits on the time of a guest are armed.
+/// The limits on a guest's time that are armed.
 #[derive(Clone, Copy)]
 pub(crate) struct Time {
     pub(crate) fuel: bool,
@@ -67,16 +67,17 @@ impl Loop {
         Self::with(guest, both, RUNS)
     }
 
-    /// A loop of `runs` in each measurement.
+    /// A loop that makes `runs` runs in each measurement.
     pub(crate) fn with(guest: &Path, time: Time, runs: u32) -> Result<Self> {
-        let engine = Engine::new(&settings(time)).map_err(own)?;
+        let engine = Engine::new(&settings(time)).map_err(into_anyhow)?;
         let component = Component::from_file(&engine, guest)
-            .map_err(own)
+            .map_err(into_anyhow)
             .context("the guest")?;
         let mut linker = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(own)?;
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(into_anyhow)?;
         trap_contract(&mut linker, &component)?;
-        let pre = PluginPre::new(linker.instantiate_pre(&component).map_err(own)?).map_err(own)?;
+        let pre = PluginPre::new(linker.instantiate_pre(&component).map_err(into_anyhow)?)
+            .map_err(into_anyhow)?;
         let weak = engine.weak();
         std::thread::spawn(move || {
             while let Some(engine) = weak.upgrade() {
@@ -92,7 +93,7 @@ impl Loop {
         })
     }
 
-    /// CPU time of one run, over many.
+    /// Average CPU time of a run.
     pub(crate) fn micros_per_run(&self) -> Result<f64> {
         let before = cpu_time();
         for _ in 0..self.runs {
@@ -101,7 +102,7 @@ impl Loop {
         Ok(since(before).as_secs_f64() * 1e6 / f64::from(self.runs))
     }
 
-    /// CPU time of one run, over many on several threads at once.
+    /// Average CPU time of a run on several threads at once.
     pub(crate) fn micros_per_run_on(&self, threads: usize) -> Result<f64> {
         let before = cpu_time();
         std::thread::scope(|scope| {
@@ -131,7 +132,7 @@ impl Loop {
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limits);
         if self.time.fuel {
-            store.set_fuel(500_000_000).map_err(own)?;
+            store.set_fuel(500_000_000).map_err(into_anyhow)?;
         }
         store.set_hostcall_fuel(2 << 20);
         store.set_max_component_handles(1_000);
@@ -144,7 +145,11 @@ impl Loop {
                 Ok(UpdateDeadline::Yield(1))
             });
         }
-        let instance = self.pre.instantiate_async(&mut store).await.map_err(own)?;
+        let instance = self
+            .pre
+            .instantiate_async(&mut store)
+            .await
+            .map_err(into_anyhow)?;
         let request = Request {
             check: "hello".into(),
             config: "{}".into(),
@@ -152,13 +157,16 @@ impl Loop {
             previous: None,
         };
         let check = instance.vitals_health_health_check();
-        let outcome = check.call_check(&mut store, &request).await.map_err(own)?;
+        let outcome = check
+            .call_check(&mut store, &request)
+            .await
+            .map_err(into_anyhow)?;
         outcome.map_err(|error| anyhow!("the guest failed: {error}"))?;
         Ok(())
     }
 }
 
-/// Links the functions of the contract, which this guest does not call, as traps.
+/// Links the functions of the contract as traps: the guest of the benchmark does not call them.
 fn trap_contract(linker: &mut Linker<State>, component: &Component) -> Result<()> {
     let engine = linker.engine().clone();
     for (name, item) in component.component_type().imports(&engine) {
@@ -168,7 +176,7 @@ fn trap_contract(linker: &mut Linker<State>, component: &Component) -> Result<()
         if !name.starts_with("vitals:") {
             continue;
         }
-        let mut linked = linker.instance(name).map_err(own)?;
+        let mut linked = linker.instance(name).map_err(into_anyhow)?;
         for (function, item) in interface.exports(&engine) {
             if let ComponentItem::ComponentFunc(_) = item.ty {
                 let refuse = |_: StoreContextMut<'_, State>, _, _: &[Val], _: &mut [Val]| {
@@ -176,14 +184,14 @@ fn trap_contract(linker: &mut Linker<State>, component: &Component) -> Result<()
                         "the guest of the benchmark calls nothing",
                     ))
                 };
-                linked.func_new(function, refuse).map_err(own)?;
+                linked.func_new(function, refuse).map_err(into_anyhow)?;
             }
         }
     }
     Ok(())
 }
 
-/// As the host sets its engine up.
+/// The engine settings of the host.
 fn settings(time: Time) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.max_core_instance_size(4 << 20)
@@ -203,8 +211,11 @@ fn settings(time: Time) -> Config {
     config
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
-fn own(error: wasmtime::Error) -> anyhow::Error {
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "`map_err` passes it by value"
+)]
+fn into_anyhow(error: wasmtime::Error) -> anyhow::Error {
     anyhow!("{error:#}")
 }
 

@@ -1,5 +1,5 @@
-//! How many checks of a local server a second of CPU time makes: those of a host with its schedule, of
-//! `blackbox_exporter`, and of the forked `check_http` and `check_tcp`.
+//! Checks of a local server for each second of CPU time: by a host with its schedule, by
+//! `blackbox_exporter`, and by forked `check_http` and `check_tcp`.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::clock::median;
-use crate::fleet::{Fleet, Outlets};
+use crate::fleet::{Fleet, Reporting};
 use crate::plugins;
-use crate::served::Served;
 use crate::table::{self, Bound, Row};
+use crate::target_server::TargetServer;
 
-/// A kind of check, and what it is called by everybody.
+/// A kind of check, with its names in the host, the exporter and the forked program.
 struct Kind {
     plugin: &'static str,
-    /// The line of the check's table.
+    /// The line in the table of the check.
     line: fn(SocketAddr) -> String,
     module: &'static str,
     target: fn(SocketAddr) -> String,
@@ -39,7 +39,7 @@ const KINDS: [Kind; 2] = [
         forked: "check_http",
         arguments: |at| address(at, "-I"),
         against_exporter: "checks of a CPU-second: `http` in a host / `http_2xx` of blackbox_exporter",
-        against_busy_exporter: "  beside it: five times as often / an exporter that is asked as often as it can answer",
+        against_busy_exporter: "  beside it: five times as often / an exporter that is probed without pauses",
         against_forked: "  beside it: `http` in a host / check_http, forked",
     },
     Kind {
@@ -50,7 +50,7 @@ const KINDS: [Kind; 2] = [
         forked: "check_tcp",
         arguments: |at| address(at, "-H"),
         against_exporter: "checks of a CPU-second: `tcp` in a host / `tcp_connect` of blackbox_exporter",
-        against_busy_exporter: "  beside it: five times as often / an exporter that is asked as often as it can answer",
+        against_busy_exporter: "  beside it: five times as often / an exporter that is probed without pauses",
         against_forked: "  beside it: `tcp` in a host / check_tcp, forked",
     },
 ];
@@ -61,15 +61,15 @@ fn address(at: SocketAddr, host: &str) -> Vec<String> {
 }
 
 pub(crate) async fn rows() -> Result<Vec<Row>> {
-    let (server, plugins) = (Served::start()?, plugins::all()?);
-    let exporter = found(EXPORTER, "prometheus-blackbox-exporter");
+    let (server, plugins) = (TargetServer::start()?, plugins::all()?);
+    let exporter = find_program(EXPORTER, "prometheus-blackbox-exporter");
     let exporter = exporter.map(Exporter::start).transpose()?;
     let mut rows = Vec::new();
     for kind in KINDS {
         let is_it = |file: &&PathBuf| file.file_stem().is_some_and(|stem| stem == kind.plugin);
         let plugin = plugins.iter().find(is_it);
         let plugin = plugin.with_context(|| format!("there is no plugin `{}`", kind.plugin))?;
-        let forked = found(
+        let forked = find_program(
             &format!("{FORKED}/{}", kind.forked),
             "monitoring-plugins-basic",
         );
@@ -78,8 +78,8 @@ pub(crate) async fn rows() -> Result<Vec<Row>> {
         let mut ours_busy = Vec::new();
         let line = (kind.line)(server.address);
         for _ in 0..crate::ROUNDS {
-            ours.push(in_a_host(plugin, &line, INTERVAL).await?);
-            ours_busy.push(in_a_host(plugin, &line, INTERVAL / 5).await?);
+            ours.push(measure_host(plugin, &line, INTERVAL).await?);
+            ours_busy.push(measure_host(plugin, &line, INTERVAL / 5).await?);
             if let Some(exporter) = &exporter {
                 let target = (kind.target)(server.address);
                 exported.push(exporter.checks(kind.module, &target, PAUSE).await?);
@@ -90,7 +90,7 @@ pub(crate) async fn rows() -> Result<Vec<Row>> {
                 );
             }
             if let Some(program) = &forked {
-                forks.push(of_processes(program, &(kind.arguments)(server.address))?);
+                forks.push(measure_forked(program, &(kind.arguments)(server.address))?);
             }
         }
         let (ours, ours_busy) = (median(ours), median(ours_busy));
@@ -112,25 +112,25 @@ pub(crate) async fn rows() -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// A program, if it is there; else says how it comes there.
-fn found(program: &str, package: &str) -> Option<PathBuf> {
+/// Finds a program, or prints how to install it.
+fn find_program(program: &str, package: &str) -> Option<PathBuf> {
     let path = PathBuf::from(program);
     if !path.exists() {
         table::print(&format!(
-            "no rows against {program}, which is not there: type `apt-get install {package}` as root"
+            "no rows against {program}, which is not installed: run `apt-get install {package}` as root"
         ));
         return None;
     }
     Some(path)
 }
 
-/// A host with its schedule: all the CPU time of the process that it is in.
-async fn in_a_host(plugin: &Path, line: &str, interval: Duration) -> Result<f64> {
-    let outlets = Outlets {
+/// Checks for each CPU-second of this process, with a host and its schedule.
+async fn measure_host(plugin: &Path, line: &str, interval: Duration) -> Result<f64> {
+    let reporting = Reporting {
         metrics: true,
         tracker: None,
     };
-    let fleet = Fleet::told(plugin, CHECKS, interval, outlets, line).await?;
+    let fleet = Fleet::with_line(plugin, CHECKS, interval, reporting, line).await?;
     let micros = fleet.micros_per_run().await?;
     let health = fleet.health().await?;
     anyhow::ensure!(
@@ -142,10 +142,10 @@ async fn in_a_host(plugin: &Path, line: &str, interval: Duration) -> Result<f64>
     Ok(1e6 / micros)
 }
 
-/// Programs that are started for each check, one after the other: the CPU time of their processes from
-/// the moment that they are there.
-fn of_processes(program: &Path, arguments: &[String]) -> Result<f64> {
-    let before = ended_children()?;
+/// Checks for each CPU-second of a program that is started for each check, one after the other. The time
+/// of the fork itself does not count.
+fn measure_forked(program: &Path, arguments: &[String]) -> Result<f64> {
+    let before = children_cpu_seconds()?;
     for _ in 0..FORKS {
         let status = Command::new(program)
             .args(arguments)
@@ -153,10 +153,10 @@ fn of_processes(program: &Path, arguments: &[String]) -> Result<f64> {
             .status()?;
         anyhow::ensure!(status.success(), "{} ended in {status}", program.display());
     }
-    Ok(f64::from(FORKS) / (ended_children()? - before))
+    Ok(f64::from(FORKS) / (children_cpu_seconds()? - before))
 }
 
-/// A running `blackbox_exporter`. It ends when this is dropped.
+/// A running `blackbox_exporter`. Dropping it kills the process.
 struct Exporter {
     child: Child,
     address: SocketAddr,
@@ -171,7 +171,7 @@ impl Exporter {
             &config,
             "modules:\n  http_2xx: { prober: http }\n  tcp_connect: { prober: tcp }\n",
         )?;
-        // Nobody else takes it in the meantime, most probably.
+        // Another process could take the port in the meantime, which is unlikely.
         let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
         let child = Command::new(program)
             .arg(format!("--config.file={}", config.display()))
@@ -193,8 +193,8 @@ impl Exporter {
         Ok(exporter)
     }
 
-    /// Has it check for a while, each client once in `every` or as soon as it has its answer, over a few
-    /// connections that stay open as those of Prometheus do.
+    /// Checks for each CPU-second of the exporter. A few clients probe over kept connections, like Prometheus:
+    /// once in `every`, or as soon as they have a response.
     async fn checks(&self, module: &str, target: &str, every: Duration) -> Result<f64> {
         let request =
             format!("GET /probe?module={module}&target={target} HTTP/1.1\r\nHost: bench\r\n\r\n");
@@ -213,14 +213,14 @@ impl Exporter {
     }
 
     fn cpu_seconds(&self) -> Result<f64> {
-        // Its own user and system time.
-        cpu_of(&self.child.id().to_string(), 11)
+        // User and system time of the process itself.
+        cpu_seconds_of(&self.child.id().to_string(), 11)
     }
 }
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        // It may have ended; there is nobody to tell of it.
+        // An error means that the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -234,18 +234,18 @@ fn ask(address: SocketAddr, request: &str, every: Duration) -> Result<u32> {
     while started.elapsed() < ROUND {
         std::thread::park_timeout((every * checks).saturating_sub(started.elapsed()));
         stream.write_all(request.as_bytes())?;
-        let answer = whole(&mut stream, &mut buffer)?;
+        let body = read_body(&mut stream, &mut buffer)?;
         anyhow::ensure!(
-            answer.contains("\nprobe_success 1\n"),
-            "the exporter answers {answer}"
+            body.contains("\nprobe_success 1\n"),
+            "the exporter returned {body}"
         );
         checks += 1;
     }
     Ok(checks)
 }
 
-/// The body of an answer, whether its end is said by a length or by a last chunk.
-fn whole(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<String> {
+/// Reads the body of a response, with a content length or in chunks.
+fn read_body(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<String> {
     let mut filled = 0;
     loop {
         let read = stream.read(&mut buffer[filled..])?;
@@ -259,7 +259,7 @@ fn whole(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<String> {
         let length = lines.find_map(|line| line.strip_prefix("Content-Length: "));
         let whole = match length {
             Some(length) => body.get(..length.parse()?).map(str::to_owned),
-            None => joined(body),
+            None => dechunk(body),
         };
         if let Some(body) = whole {
             return Ok(body);
@@ -267,8 +267,8 @@ fn whole(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<String> {
     }
 }
 
-/// What chunks come to; nothing while the last one is not there.
-fn joined(mut chunks: &str) -> Option<String> {
+/// Joins chunks, or returns `None` until the last one is there.
+fn dechunk(mut chunks: &str) -> Option<String> {
     let mut body = String::new();
     loop {
         let (length, rest) = chunks.split_once("\r\n")?;
@@ -282,13 +282,14 @@ fn joined(mut chunks: &str) -> Option<String> {
     }
 }
 
-/// The CPU time of the children that have ended.
-fn ended_children() -> Result<f64> {
-    cpu_of("self", 13)
+/// The CPU time of child processes that have ended.
+fn children_cpu_seconds() -> Result<f64> {
+    cpu_seconds_of("self", 13)
 }
 
-/// Two fields of a process, user and system time in seconds; they are counted from 0 behind its name.
-fn cpu_of(process: &str, field: usize) -> Result<f64> {
+/// The sum of two adjacent fields in `/proc/<process>/stat`, user and system time, in seconds. Fields
+/// are numbered from 0 after the name of the process.
+fn cpu_seconds_of(process: &str, field: usize) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     let (_, fields) = stat.rsplit_once(") ").context("a name in parentheses")?;
     let times = fields.split(' ').skip(field).take(2);
@@ -296,16 +297,16 @@ fn cpu_of(process: &str, field: usize) -> Result<f64> {
     Ok(ticks / TICKS_PER_SECOND)
 }
 
-/// Where Debian has them.
+/// Paths of Debian's packages.
 const EXPORTER: &str = "/usr/bin/prometheus-blackbox-exporter";
 const FORKED: &str = "/usr/lib/nagios/plugins";
-/// A thousand checks a second: what two cores make without leaving any out.
+/// A thousand checks a second, which two cores can make without skipping any.
 const CHECKS: u32 = 1_000;
 const INTERVAL: Duration = Duration::from_secs(1);
 const CLIENTS: u32 = 8;
-/// Between two checks of a client, so that all of them ask as often as the host checks.
+/// Between two probes of a client, so that all clients probe as often as the host checks.
 const PAUSE: Duration = Duration::from_millis(CLIENTS as u64);
 const FORKS: u32 = 300;
 const ROUND: Duration = Duration::from_secs(3);
-/// What Linux shows times in, on every machine that the host runs on.
+/// The unit of times in `/proc` on Linux.
 const TICKS_PER_SECOND: f64 = 100.0;

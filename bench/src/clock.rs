@@ -11,12 +11,12 @@ pub(crate) fn cpu_time() -> Duration {
     Duration::from_secs(seconds) + Duration::from_nanos(nanos)
 }
 
-/// CPU time that has been used since `before`.
+/// CPU time used since `before`.
 pub(crate) fn since(before: Duration) -> Duration {
     cpu_time().saturating_sub(before)
 }
 
-/// The middle one.
+/// The median of the figures.
 pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]

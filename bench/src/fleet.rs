@@ -1,4 +1,4 @@
-//! A real host with many checks of one guest, and what a run of them costs.
+//! A real host with many checks of one guest, and the cost of their runs.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,44 +14,44 @@ use crate::pages::body_of;
 /// A host with `count` checks, each due every `interval`.
 pub(crate) struct Fleet {
     pub(crate) host: Host,
-    /// How many of its runs are due in a second.
+    /// The number of runs that are due in a second.
     due: f64,
     counts: bool,
     _dir: tempfile::TempDir,
 }
 
-/// Where a host is seen from outside, beside its pages.
+/// How a host reports, besides its pages.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Outlets {
+pub(crate) struct Reporting {
     pub(crate) metrics: bool,
-    /// Where an error tracker listens.
+    /// The address of an error tracker.
     pub(crate) tracker: Option<SocketAddr>,
 }
 
 impl Fleet {
     pub(crate) async fn start(guest: &Path, count: u32, interval: Duration) -> Result<Self> {
-        let outlets = Outlets {
+        let reporting = Reporting {
             metrics: true,
             tracker: None,
         };
-        Self::with(guest, count, interval, outlets).await
+        Self::with(guest, count, interval, reporting).await
     }
 
     pub(crate) async fn with(
         guest: &Path,
         count: u32,
         interval: Duration,
-        outlets: Outlets,
+        reporting: Reporting,
     ) -> Result<Self> {
-        Self::told(guest, count, interval, outlets, "").await
+        Self::with_line(guest, count, interval, reporting, "").await
     }
 
-    /// A host whose checks all have this line in their tables besides.
-    pub(crate) async fn told(
+    /// A host whose checks also have this line in their tables.
+    pub(crate) async fn with_line(
         guest: &Path,
         count: u32,
         interval: Duration,
-        outlets: Outlets,
+        reporting: Reporting,
         line: &str,
     ) -> Result<Self> {
         use std::fmt::Write as _;
@@ -63,10 +63,10 @@ impl Fleet {
             "[plugins]\ndir = {:?}\ncache_dir = \"\"\n[metrics]\nenabled = {}\n\
              [defaults]\ninterval = \"{interval}\"\ntimeout = \"{interval}\"\n",
             at.join("plugins").display().to_string(),
-            outlets.metrics,
+            reporting.metrics,
             interval = format_args!("{}ms", interval.as_millis()),
         );
-        if let Some(tracker) = outlets.tracker {
+        if let Some(tracker) = reporting.tracker {
             write!(text, "[sentry]\ndsn = \"http://key@{tracker}/1\"\n")?;
         }
         for number in 0..count {
@@ -82,13 +82,13 @@ impl Fleet {
         Ok(Self {
             host,
             due: f64::from(count) / interval.as_secs_f64(),
-            counts: outlets.metrics,
+            counts: reporting.metrics,
             _dir: dir,
         })
     }
 
-    /// CPU time of the whole process for one run that was due, over a few seconds: for a host that
-    /// does not count its runs. Nothing where one that does has not made all of them.
+    /// Average CPU time of the process for each due run, over a few seconds. Works for a host that does not
+    /// count its runs. Returns `None` if a host that counts them has skipped some.
     pub(crate) async fn micros_per_due_run(&self) -> Result<Option<f64>> {
         let before = if self.counts { self.runs().await? } else { 0.0 };
         let (cpu, started) = (cpu_time(), Instant::now());
@@ -100,18 +100,18 @@ impl Fleet {
         Ok(Some(cpu.as_secs_f64() * 1e6 / due))
     }
 
-    /// CPU time of the whole process for one run, over a few seconds.
+    /// Average CPU time of the process for each run, over a few seconds.
     pub(crate) async fn micros_per_run(&self) -> Result<f64> {
         let (runs, cpu) = (self.runs().await?, cpu_time());
         tokio::time::sleep(ROUND).await;
-        // Counting the runs is work too, and no part of them.
+        // Read the clock first: counting the runs takes CPU time too.
         let cpu = since(cpu);
         let runs = self.runs().await? - runs;
         anyhow::ensure!(runs > 100.0, "only {runs} runs in {ROUND:?}");
         Ok(cpu.as_secs_f64() * 1e6 / runs)
     }
 
-    /// How its checks fare.
+    /// The page `/health`.
     pub(crate) async fn health(&self) -> Result<serde_json::Value> {
         Ok(serde_json::from_slice(
             &body_of(&self.host, "/health").await?,
@@ -122,7 +122,7 @@ impl Fleet {
         self.host.shutdown().await;
     }
 
-    /// How many runs have been made.
+    /// The number of runs so far.
     async fn runs(&self) -> Result<f64> {
         let body = body_of(&self.host, "/metrics").await?;
         let text = str::from_utf8(&body)?;

@@ -1,4 +1,4 @@
-//! What the limits on the time of a guest cost, alone and together, on a short guest and on one that
+//! The cost of the limits on a guest's time, alone and together, for a short guest and for one that
 //! computes.
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::bare::{Loop, Time};
 use crate::clock::median;
 use crate::table::{Bound, Row};
 
-/// Measures both guests under each set of limits, against none.
+/// Measures both guests under each set of limits, against no limits.
 pub(crate) fn rows(guests: &Path) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (guest, runs, names) in [("hello", 20_000, SHORT), ("busy", 200, BUSY)] {

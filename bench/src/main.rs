@@ -1,12 +1,12 @@
-//! `cargo xtask bench`: the promises on speed, each against its baseline in the same run.
+//! `cargo xtask bench`: measures each promise about speed against its baseline in the same run.
 //!
-//! Rounds of the two sides alternate and medians are compared, because the machines this runs on
-//! are noisy: ratios mean something, times do not. A promise that is missed is printed as missed.
+//! Rounds of both sides alternate, and their medians are compared. Machines are noisy, so only ratios
+//! are meaningful. A missed promise is printed as `MISSED`.
 
 mod bare;
 mod checkers;
 mod clock;
-mod crowd;
+mod endless;
 mod fleet;
 mod limits;
 mod outside;
@@ -14,11 +14,11 @@ mod pages;
 mod plugins;
 mod reload;
 mod reloads;
-mod replaced;
+mod replaceable;
 mod sandbox;
-mod served;
 mod soak;
 mod table;
+mod target_server;
 mod targets;
 
 use std::path::{Path, PathBuf};
@@ -28,32 +28,35 @@ use anyhow::{Context as _, Result};
 use table::{Bound, Row};
 
 fn main() -> Result<()> {
-    let wanted: Vec<_> = std::env::args().skip(1).collect();
-    if wanted == [served::ARGUMENT] {
-        return served::serve();
+    let selected: Vec<_> = std::env::args().skip(1).collect();
+    if selected == [target_server::ARGUMENT] {
+        return target_server::serve();
     }
-    if let Some(unknown) = wanted.iter().find(|part| !PARTS.contains(&part.as_str())) {
+    if let Some(unknown) = selected
+        .iter()
+        .find(|name| !BENCHMARKS.contains(&name.as_str()))
+    {
         anyhow::bail!(
-            "there is no part `{unknown}`; there are {}",
-            PARTS.join(", ")
+            "there is no benchmark `{unknown}`; there are {}",
+            BENCHMARKS.join(", ")
         );
     }
-    let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|one| one == part);
+    let is_selected = |name: &str| selected.is_empty() || selected.iter().any(|one| one == name);
     let guests = guests()?;
     let hello = guests.join("hello.wasm");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     table::head();
-    for part in PARTS.into_iter().filter(|part| is_wanted(part)) {
+    for name in BENCHMARKS.into_iter().filter(|name| is_selected(name)) {
         let rows = runtime.block_on(async {
-            Ok::<_, anyhow::Error>(match part {
+            Ok::<_, anyhow::Error>(match name {
                 "run" => run(&hello).await?.into(),
                 "limits" => limits::rows(&guests)?,
                 "pages" => vec![pages::health_against_constant(&hello).await?],
                 "many" => vec![many(&hello).await?],
                 "outside" => outside::rows(&hello).await?,
-                "crowd" => crowd::rows(&guests).await?,
+                "endless" => endless::rows(&guests).await?,
                 "reload" => reload::rows(&guests).await?,
                 "reloads" => vec![reloads::row(&guests).await?],
                 "plugins" => {
@@ -69,7 +72,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// One run through schedule, sandbox and board against a bare wasmtime loop.
+/// One run through schedule, sandbox and board, against a bare wasmtime loop.
 async fn run(guest: &Path) -> Result<[Row; 3]> {
     let bare = bare::Loop::new(guest)?;
     let sandbox = sandbox::Loop::new(guest).await?;
@@ -95,14 +98,14 @@ async fn run(guest: &Path) -> Result<[Row; 3]> {
             bound: Bound::AtMost(1.3),
         },
         Row {
-            what: "  of which: the bare loop on every core at once, as guests run",
+            what: "  of which: the bare loop on every core at once, like guests",
             unit: "µs",
             measured: clock::median(side_by_side),
             baseline,
             bound: Bound::None,
         },
         Row {
-            what: "  beside it: the sandbox alone, with the way to a guest thread and back",
+            what: "  beside it: the sandbox alone, including the hand-over to a guest thread",
             unit: "µs",
             measured: clock::median(sandboxed),
             baseline,
@@ -131,7 +134,7 @@ async fn many(guest: &Path) -> Result<Row> {
     })
 }
 
-/// Where the test guests lie: built by `cargo xtask guests`.
+/// The directory of the test guests, which `cargo xtask guests` builds.
 fn guests() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -144,9 +147,9 @@ fn guests() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// What can be asked for by name; all of it otherwise.
-const PARTS: [&str; 11] = [
-    "run", "limits", "pages", "many", "outside", "crowd", "reload", "reloads", "plugins",
+/// The benchmarks by name. Without arguments all of them run.
+const BENCHMARKS: [&str; 11] = [
+    "run", "limits", "pages", "many", "outside", "endless", "reload", "reloads", "plugins",
     "checkers", "soak",
 ];
 const ROUNDS: usize = 5;

@@ -1,5 +1,5 @@
-//! What it costs to be seen from outside: a run with metrics and reports on against one with both off,
-//! and a scrape of very many checks.
+//! The cost of observability: a run with metrics and reports enabled against one with both disabled, and a
+//! scrape of 10,000 checks.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener as Silent, TcpStream};
@@ -13,27 +13,27 @@ use bytes::Bytes;
 use tokio::net::TcpListener;
 
 use crate::clock::median;
-use crate::fleet::{Fleet, Outlets};
-use crate::pages::{body_of, read_answer};
+use crate::fleet::{Fleet, Reporting};
+use crate::pages::{body_of, read_response};
 use crate::table::{Bound, Row};
 
 pub(crate) async fn rows(guest: &Path) -> Result<Vec<Row>> {
-    // Takes connections in and never answers: an error tracker that must cost nothing while all is well.
+    // Accepts connections and never responds: an error tracker must cost nothing without errors.
     let tracker = Silent::bind(("127.0.0.1", 0))?;
-    let all = Outlets {
+    let all = Reporting {
         metrics: true,
         tracker: Some(tracker.local_addr()?),
     };
-    let metrics = Outlets {
+    let metrics = Reporting {
         tracker: None,
         ..all
     };
-    let sets = [Outlets::default(), metrics, all];
+    let sets = [Reporting::default(), metrics, all];
     let mut figures = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
-        for (outlets, figures) in sets.into_iter().zip(&mut figures) {
-            let fleet = Fleet::with(guest, 100, INTERVAL, outlets).await?;
-            // A round in which the machine did something else says nothing.
+        for (reporting, figures) in sets.into_iter().zip(&mut figures) {
+            let fleet = Fleet::with(guest, 100, INTERVAL, reporting).await?;
+            // Ignore rounds with skipped runs: the machine was busy with something else.
             figures.extend(fleet.micros_per_due_run().await?);
             fleet.stop().await;
         }
@@ -41,7 +41,7 @@ pub(crate) async fn rows(guest: &Path) -> Result<Vec<Row>> {
     let fewest = figures.iter().map(Vec::len).min().unwrap_or_default();
     anyhow::ensure!(
         fewest > ROUNDS / 2,
-        "the machine is too busy: in most rounds runs were left out"
+        "the machine is too busy: most rounds skipped runs"
     );
     let [none, metrics, all] = figures.map(median);
     let row = |what, measured| Row {
@@ -61,7 +61,7 @@ pub(crate) async fn rows(guest: &Path) -> Result<Vec<Row>> {
     ])
 }
 
-/// One scrape of 10,000 checks, against a constant of that size from the same server.
+/// A scrape of 10,000 checks, against a constant of that size from the same server.
 async fn scrape(guest: &Path) -> Result<Row> {
     let fleet = Fleet::start(guest, 10_000, Duration::from_secs(10)).await?;
     let page: Bytes = body_of(&fleet.host, "/metrics").await?;
@@ -79,7 +79,7 @@ async fn scrape(guest: &Path) -> Result<Row> {
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let Fleet { host, .. } = fleet;
     let serving = tokio::spawn(host.serve_router(router, listener, async {
-        // A dropped sender ends the server too.
+        // A dropped sender also shuts the server down.
         let _ = ended.await;
     }));
     let (mut scrapes, mut constants) = (Vec::new(), Vec::new());
@@ -98,15 +98,15 @@ async fn scrape(guest: &Path) -> Result<Row> {
     })
 }
 
-/// How long one answer takes, to its last byte.
+/// The time of one response to its last byte, in milliseconds.
 async fn millis(address: SocketAddr, path: &'static str, size: usize) -> Result<f64> {
     let ask = move || {
         let mut stream = TcpStream::connect(address)?;
-        // Numbers grow by a digit now and then.
+        // Leave room for numbers that grow by a digit.
         let mut buffer = vec![0; size + size / 8];
         let started = Instant::now();
         stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())?;
-        read_answer(&mut stream, &mut buffer)?;
+        read_response(&mut stream, &mut buffer)?;
         Ok::<Duration, anyhow::Error>(started.elapsed())
     };
     let took: Duration = tokio::task::spawn_blocking(ask).await??;
@@ -114,6 +114,6 @@ async fn millis(address: SocketAddr, path: &'static str, size: usize) -> Result<
 }
 
 const ROUNDS: usize = 9;
-/// Often enough that the host hardly idles, seldom enough that two cores make every run.
+/// Short enough that the host hardly idles, long enough that two cores make every run.
 const INTERVAL: Duration = Duration::from_millis(5);
 const SCRAPES: usize = 15;

@@ -36,7 +36,7 @@ pub(crate) async fn health_against_constant(guest: &Path) -> Result<Row> {
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let Fleet { host, .. } = fleet;
     let serving = tokio::spawn(host.serve_router(router, listener, async {
-        // A dropped sender ends the server too.
+        // A dropped sender also shuts the server down.
         let _ = ended.await;
     }));
     let (mut constant, mut health) = (Vec::new(), Vec::new());
@@ -55,7 +55,7 @@ pub(crate) async fn health_against_constant(guest: &Path) -> Result<Row> {
     })
 }
 
-/// A few clients that ask one after the other over connections that stay open.
+/// Requests a second of a few clients, each with one request at a time over a kept connection.
 async fn requests_per_second(address: SocketAddr, path: &'static str) -> Result<f64> {
     let started = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
@@ -77,7 +77,7 @@ fn ask(address: SocketAddr, path: &str) -> Result<u32> {
     let mut answers = 0;
     while Instant::now() < end {
         stream.write_all(request.as_bytes())?;
-        read_answer(&mut stream, &mut buffer)?;
+        read_response(&mut stream, &mut buffer)?;
         answers += 1;
     }
     Ok(answers)
@@ -90,8 +90,8 @@ pub(crate) async fn body_of(host: &Host, path: &str) -> Result<Bytes> {
     Ok(axum::body::to_bytes(response.into_body(), usize::MAX).await?)
 }
 
-/// Reads a whole answer, which has to be 200, and answers where in the buffer its body is.
-pub(crate) fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<Range<usize>> {
+/// Reads a whole response, which must be 200, and returns the range of its body in the buffer.
+pub(crate) fn read_response(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<Range<usize>> {
     let mut filled = 0;
     let (head, length) = loop {
         let read = stream.read(&mut buffer[filled..])?;
@@ -104,7 +104,7 @@ pub(crate) fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<R
             let head = str::from_utf8(&buffer[..end])?;
             anyhow::ensure!(
                 head.starts_with("HTTP/1.1 200"),
-                "the server answered {head}"
+                "the server returned {head}"
             );
             let length = head.lines().find_map(|line| {
                 let (name, value) = line.split_once(':')?;
@@ -113,7 +113,7 @@ pub(crate) fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<R
             });
             break (
                 end + 4,
-                length.context("an answer without content-length")??,
+                length.context("a response without content-length")??,
             );
         }
     };

@@ -1,4 +1,4 @@
-//! What each first-party plugin costs.
+//! The cost of each first-party plugin.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use vitals_host::plugin::{Compiler, Grants, Plugin, Sandbox, Task};
 use vitals_host::workbench::{Plan, Workbench};
 use vitals_host::{Roots, sandbox_options};
 
-use crate::served::Served;
 use crate::table;
+use crate::target_server::TargetServer;
 use crate::targets::{self, Target};
 
 /// Prints a table of the plugins.
 pub(crate) async fn print() -> Result<()> {
-    let server = Served::start()?;
+    let server = TargetServer::start()?;
     let plugins = all()?;
     table::print(&format!(
         "{:20} {:>9} {:>10} {:>14} {:>10} {:>10} {:>10}",
@@ -27,10 +27,10 @@ pub(crate) async fn print() -> Result<()> {
     for file in &plugins {
         let code = file.file_stem().unwrap_or_default().to_string_lossy();
         let cost = match targets::of(&code, &server).await {
-            Ok(target) => of_runs(file, &target).await?,
+            Ok(target) => measure_runs(file, &target).await?,
             Err(why) => {
                 table::print(&format!("no runs of `{code}`: {why}"));
-                of_an_instance(file).await?
+                measure_instance(file).await?
             }
         };
         table::print(&format!("{code:20} {}", cost.text()));
@@ -38,7 +38,7 @@ pub(crate) async fn print() -> Result<()> {
     Ok(())
 }
 
-/// What is found out of a plugin.
+/// The cost of a plugin.
 struct Cost {
     size_bytes: u64,
     compile: Duration,
@@ -46,10 +46,10 @@ struct Cost {
     run: Option<Run>,
 }
 
-/// What a run costs that follows on another one.
+/// The cost of a run after the first one.
 struct Run {
     time: Duration,
-    /// Of the whole process, the making of instances included.
+    /// CPU time of the whole process, including instantiation.
     cpu: Duration,
     fuel: u64,
 }
@@ -75,7 +75,7 @@ impl Cost {
     }
 }
 
-async fn of_runs(file: &Path, target: &Target) -> Result<Cost> {
+async fn measure_runs(file: &Path, target: &Target) -> Result<Cost> {
     let workbench = Workbench::open(
         uncached(target.roots.as_deref())?,
         Environment::default(),
@@ -87,7 +87,7 @@ async fn of_runs(file: &Path, target: &Target) -> Result<Cost> {
         at_once: 1,
         done: Arc::new(AtomicU32::new(0)),
     };
-    let cost = workbench.bench(file, target.told(), &plan).await?;
+    let cost = workbench.bench(file, target.ad_hoc(), &plan).await?;
     let broken: Vec<_> = cost
         .results
         .keys()
@@ -112,9 +112,9 @@ async fn of_runs(file: &Path, target: &Target) -> Result<Cost> {
     })
 }
 
-/// Of a plugin whose server is not here. It is run without the settings that it needs, and says so: that
-/// takes little more than its instance.
-async fn of_an_instance(file: &Path) -> Result<Cost> {
+/// Measures a plugin whose server is not installed. It runs without the settings that it needs and reports
+/// that, which takes little more than its instantiation.
+async fn measure_instance(file: &Path) -> Result<Cost> {
     let sandbox = Sandbox::new(sandbox_options(&uncached(None)?, None))?;
     let plugin = Plugin::admit(&sandbox, "plugin".parse()?, Plugin::read(file)?).await?;
     let task = Arc::new(Task {
@@ -139,14 +139,14 @@ async fn of_an_instance(file: &Path) -> Result<Cost> {
     })
 }
 
-/// A configuration under which every plugin is compiled, and these are trusted besides.
+/// A configuration without a cache, so that every plugin is compiled, and with these extra roots.
 fn uncached(roots: Option<&Path>) -> Result<Config> {
     let roots = roots.map(|file| format!("[tls]\nroots = [{:?}]\n", file.display().to_string()));
     let roots = roots.unwrap_or_default();
     Ok(format!("[plugins]\ndir = \"\"\ncache_dir = \"\"\n{roots}").parse()?)
 }
 
-/// The files of all plugins: built by `cargo xtask plugins`.
+/// The files of all plugins, which `cargo xtask plugins` builds.
 pub(crate) fn all() -> Result<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

@@ -1,5 +1,5 @@
-//! A changed file until the first result of the new version, against what of that has to be: the
-//! 200 ms of quiet that the host waits for, and the compilation.
+//! The time from a changed file to the first result of the new version, against its unavoidable part: the
+//! debounce of 200 ms and the compilation.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::clock::median;
-use crate::replaced::Replaced;
+use crate::replaceable::ReplaceablePlugin;
 use crate::table::{Bound, Row};
 
-/// A plugin, how often it is replaced, and what its rows are called.
+/// A plugin, the number of its replacements, and the names of its rows.
 struct Guest {
     file: &'static str,
     config: &'static str,
     rounds: usize,
-    whole: &'static str,
-    middle: &'static str,
-    worst: &'static str,
+    total: &'static str,
+    median_overhead: &'static str,
+    worst_overhead: &'static str,
 }
 
-/// Replaces one plugin of each size, again and again.
+/// Replaces one plugin of each size several times.
 pub(crate) async fn rows(guests: &Path) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for guest in GUESTS {
@@ -30,23 +30,23 @@ pub(crate) async fn rows(guests: &Path) -> Result<Vec<Row>> {
 }
 
 async fn replace(guests: &Path, guest: Guest) -> Result<[Row; 3]> {
-    let mut host = Replaced::start(&guests.join(guest.file), guest.config).await?;
-    // The first load is that of a host that starts.
+    let mut host = ReplaceablePlugin::start(&guests.join(guest.file), guest.config).await?;
+    // The first load belongs to the start of the host.
     let first = host.replace()?;
     host.result_of(first).await?;
-    let (mut totals, mut needed, mut rests) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut totals, mut required, mut overheads) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..guest.rounds {
-        // Nothing of the load before is left to do.
+        // Let the host finish its work on the previous load.
         tokio::time::sleep(PAUSE).await;
         let version = host.replace()?;
         let total = host.result_of(version).await? - version.since;
-        let needs = DEBOUNCE + host.compile_time().await?;
+        let unavoidable = DEBOUNCE + host.compile_time().await?;
         totals.push(millis(total));
-        needed.push(millis(needs));
-        rests.push(millis(total) - millis(needs));
+        required.push(millis(unavoidable));
+        overheads.push(millis(total) - millis(unavoidable));
     }
     host.stop().await?;
-    let worst = rests.iter().copied().reduce(f64::max);
+    let worst_overhead = overheads.iter().copied().reduce(f64::max);
     let row = |what, measured, baseline, bound| Row {
         what,
         unit: "ms",
@@ -54,14 +54,14 @@ async fn replace(guests: &Path, guest: Guest) -> Result<[Row; 3]> {
         baseline,
         bound,
     };
-    let promised = millis(PROMISED);
+    let promised = millis(MAX_OVERHEAD);
     let kept = Bound::AtMost(1.0);
     Ok([
-        row(guest.whole, median(totals), median(needed), Bound::None),
-        row(guest.middle, median(rests), promised, kept),
+        row(guest.total, median(totals), median(required), Bound::None),
+        row(guest.median_overhead, median(overheads), promised, kept),
         row(
-            guest.worst,
-            worst.context("there are rounds")?,
+            guest.worst_overhead,
+            worst_overhead.context("there are rounds")?,
             promised,
             kept,
         ),
@@ -77,37 +77,37 @@ const GUESTS: [Guest; 4] = [
         file: "hello.wasm",
         config: "",
         rounds: 20,
-        whole: "an empty check in Rust, changed file to first result / debounce + compilation",
-        middle: "  the rest, median of 20 / 50 ms",
-        worst: "  the rest, worst of 20 / 50 ms",
+        total: "an empty check in Rust, changed file to first result / debounce + compilation",
+        median_overhead: "  overhead, median of 20 / 50 ms",
+        worst_overhead: "  overhead, worst of 20 / 50 ms",
     },
     Guest {
         file: "../plugins/http.wasm",
         config: "config = { url = \"http://127.0.0.1:9\" }\n",
         rounds: 20,
-        whole: "the plugin `http`, the same",
-        middle: "  the rest, median of 20 / 50 ms",
-        worst: "  the rest, worst of 20 / 50 ms",
+        total: "the plugin `http`, the same",
+        median_overhead: "  overhead, median of 20 / 50 ms",
+        worst_overhead: "  overhead, worst of 20 / 50 ms",
     },
     Guest {
         file: "js-quota.wasm",
         config: "config = { used = 1 }\n",
         rounds: 10,
-        whole: "a check in JavaScript, the same",
-        middle: "  the rest, median of 10 / 50 ms",
-        worst: "  the rest, worst of 10 / 50 ms",
+        total: "a check in JavaScript, the same",
+        median_overhead: "  overhead, median of 10 / 50 ms",
+        worst_overhead: "  overhead, worst of 10 / 50 ms",
     },
     Guest {
         file: "python-expiry.wasm",
         config: "config = { expires = \"2999-12-31\" }\n",
         rounds: 5,
-        whole: "a check in Python, the same",
-        middle: "  the rest, median of 5 / 50 ms",
-        worst: "  the rest, worst of 5 / 50 ms",
+        total: "a check in Python, the same",
+        median_overhead: "  overhead, median of 5 / 50 ms",
+        worst_overhead: "  overhead, worst of 5 / 50 ms",
     },
 ];
-/// How long the host waits for quiet after a change.
+/// How long a file must stay unchanged before the host reads it.
 const DEBOUNCE: Duration = Duration::from_millis(200);
-/// What a change may take beyond debounce and compilation.
-const PROMISED: Duration = Duration::from_millis(50);
+/// The promised maximum beyond debounce and compilation.
+const MAX_OVERHEAD: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_millis(500);

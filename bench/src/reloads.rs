@@ -1,18 +1,17 @@
-//! A thousand versions of one plugin in one host, and what they leave in memory.
+//! Resident memory after a thousand versions of one plugin in one host.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
 
-use crate::replaced::Replaced;
+use crate::replaceable::ReplaceablePlugin;
 use crate::soak::resident;
 use crate::table::{Bound, Row};
 
-/// Makes [`RELOADS`] reloads and compares resident memory at the end with that after a tenth of
-/// them.
+/// Makes [`RELOADS`] reloads, and compares resident memory at the end with that after a tenth of them.
 pub(crate) async fn row(guests: &Path) -> Result<Row> {
-    let mut host = Replaced::start(&guests.join("hello.wasm"), "").await?;
+    let mut host = ReplaceablePlugin::start(&guests.join("hello.wasm"), "").await?;
     reload(&mut host, RELOADS / 10).await?;
     let warm = resident()?;
     reload(&mut host, RELOADS - RELOADS / 10).await?;
@@ -27,10 +26,10 @@ pub(crate) async fn row(guests: &Path) -> Result<Row> {
     })
 }
 
-async fn reload(host: &mut Replaced, count: u32) -> Result<()> {
+async fn reload(host: &mut ReplaceablePlugin, count: u32) -> Result<()> {
     for _ in 0..count {
         let version = host.replace()?;
-        // Nobody waits for quiet.
+        // A reload skips the debounce.
         host.reloader.reload(BTreeSet::new()).await?;
         host.result_of(version).await?;
     }

@@ -1,4 +1,4 @@
-//! The sandbox without a host around it: one run after the other, each on a guest thread.
+//! Runs in the sandbox without a host, each on a guest thread.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,26 +37,26 @@ impl Loop {
         })
     }
 
-    /// CPU time of one run, with as many going on at once as there are slots.
+    /// Average CPU time of a run, with [`CONCURRENCY`] runs at once.
     pub(crate) async fn micros_per_run(&self) -> f64 {
         let before = cpu_time();
-        let lanes: Vec<_> = (0..LANES)
+        let workers: Vec<_> = (0..CONCURRENCY)
             .map(|_| {
                 let (plugin, task) = (Arc::clone(&self.plugin), Arc::clone(&self.task));
                 tokio::spawn(async move {
-                    for _ in 0..RUNS / LANES {
+                    for _ in 0..RUNS / CONCURRENCY {
                         plugin.run(Arc::clone(&task), None).await;
                     }
                 })
             })
             .collect();
-        for lane in lanes {
-            // A run ends in a report, whatever it does.
-            let _ = lane.await;
+        for worker in workers {
+            // A run always returns a report.
+            let _ = worker.await;
         }
         since(before).as_secs_f64() * 1e6 / f64::from(RUNS)
     }
 }
 
-const LANES: u32 = 32;
+const CONCURRENCY: u32 = 32;
 const RUNS: u32 = 20_000;

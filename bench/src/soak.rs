@@ -1,4 +1,4 @@
-//! Many runs of many guests, good and hostile, and what they leave in memory.
+//! Resident memory after many runs of many guests, good and hostile.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use vitals_host::{Roots, sandbox_options};
 
 use crate::table::{Bound, Row};
 
-/// Who runs: a guest, what it is told, how it has to end, and how often of a hundred.
-type Member = (&'static str, &'static str, Option<Code>, u32);
+/// A guest, its configuration, the expected error code, and its share in a hundred runs.
+type Guest = (&'static str, &'static str, Option<Code>, u32);
 
-const HERD: [Member; 10] = [
+const GUESTS: [Guest; 10] = [
     ("hello", "{}", None, 70),
     ("noise", r#"{"stdout":50,"log":100}"#, None, 5),
     ("text", "{}", None, 5),
@@ -35,19 +35,19 @@ const HERD: [Member; 10] = [
     ("sleep", r#"{"time":"1h"}"#, Some(Code::Timeout), 2),
 ];
 
-/// The members as they run, each as often as its share says.
-type Herd = Arc<[(Arc<Plugin>, Arc<Task>, Option<Code>)]>;
+/// The guests, each as often as its share.
+type Mix = Arc<[(Arc<Plugin>, Arc<Task>, Option<Code>)]>;
 
 /// Makes [`RUNS`] runs and compares resident memory at the end with that after a tenth of them.
 pub(crate) async fn row(guests: &Path) -> Result<Row> {
     let mut options = sandbox_options(&Config::default(), None);
     options.cache_dir = None;
     let sandbox = Sandbox::new(options)?;
-    let mut herd = Vec::new();
-    for (guest, config, end, share) in HERD {
+    let mut mix = Vec::new();
+    for (guest, config, expected, share) in GUESTS {
         let bytes = Plugin::read(&guests.join(format!("{guest}.wasm")))?;
         let plugin = Plugin::admit(&sandbox, guest.parse()?, bytes).await?;
-        let timeout = match end {
+        let timeout = match expected {
             Some(Code::Timeout) => Duration::from_millis(2),
             _ => Duration::from_secs(20),
         };
@@ -56,7 +56,7 @@ pub(crate) async fn row(guests: &Path) -> Result<Row> {
             config: config.into(),
             grants: Arc::new(Grants::default()),
             limits: Limits {
-                fuel: match end {
+                fuel: match expected {
                     Some(Code::Fuel) => 200_000,
                     _ => 500_000_000,
                 },
@@ -68,14 +68,14 @@ pub(crate) async fn row(guests: &Path) -> Result<Row> {
             roots: Roots::default(),
         });
         for _ in 0..share {
-            herd.push((Arc::clone(&plugin), Arc::clone(&task), end));
+            mix.push((Arc::clone(&plugin), Arc::clone(&task), expected));
         }
     }
-    let herd: Herd = herd.into();
-    anyhow::ensure!(herd.len() == 100, "the shares are hundredths");
-    runs(&herd, RUNS / 10).await?;
+    let mix: Mix = mix.into();
+    anyhow::ensure!(mix.len() == 100, "the shares are hundredths");
+    runs(&mix, RUNS / 10).await?;
     let warm = resident()?;
-    runs(&herd, RUNS - RUNS / 10).await?;
+    runs(&mix, RUNS - RUNS / 10).await?;
     Ok(Row {
         what: "resident memory after 1,000,000 runs, 20 of 100 hostile / after 100,000",
         unit: "MiB",
@@ -85,27 +85,31 @@ pub(crate) async fn row(guests: &Path) -> Result<Row> {
     })
 }
 
-async fn runs(herd: &Herd, count: u64) -> Result<()> {
+async fn runs(mix: &Mix, count: u64) -> Result<()> {
     let next = Arc::new(AtomicU64::new(0));
-    let mut lanes = JoinSet::new();
-    for _ in 0..LANES {
-        let (herd, next) = (Arc::clone(herd), Arc::clone(&next));
-        lanes.spawn(async move {
+    let mut workers = JoinSet::new();
+    for _ in 0..CONCURRENCY {
+        let (mix, next) = (Arc::clone(mix), Arc::clone(&next));
+        workers.spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= count {
                     return Ok(());
                 }
-                // A stride that meets all of them, and mixes them.
-                let (plugin, task, end) = &herd[usize::try_from(number * 37 % 100)?];
+                // A stride that reaches all guests in mixed order.
+                let (plugin, task, expected) = &mix[usize::try_from(number * 37 % 100)?];
                 let report = plugin.run(Arc::clone(task), None).await;
                 let code = report.error.as_ref().map(|error| error.code);
-                anyhow::ensure!(code == *end, "run {number}, {}: {report:?}", task.check);
+                anyhow::ensure!(
+                    code == *expected,
+                    "run {number}, {}: {report:?}",
+                    task.check
+                );
             }
         });
     }
-    while let Some(lane) = lanes.join_next().await {
-        lane??;
+    while let Some(worker) = workers.join_next().await {
+        worker??;
     }
     Ok(())
 }
@@ -115,9 +119,9 @@ pub(crate) fn resident() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kibibytes: f64 = kibibytes.context("there is a line VmRSS in kB")?.parse()?;
+    let kibibytes: f64 = kibibytes.context("no line VmRSS in kB")?.parse()?;
     Ok(kibibytes / 1024.0)
 }
 
 const RUNS: u64 = 1_000_000;
-const LANES: u32 = 32;
+const CONCURRENCY: u32 = 32;

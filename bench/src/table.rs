@@ -1,8 +1,8 @@
-//! The table that is printed: a row as soon as it is measured.
+//! Prints the table of results, each row as soon as it is measured.
 
 use std::io::Write as _;
 
-/// One promise with what was measured.
+/// A measured figure, its baseline and the promised bound.
 pub(crate) struct Row {
     pub(crate) what: &'static str,
     pub(crate) unit: &'static str,
@@ -11,12 +11,12 @@ pub(crate) struct Row {
     pub(crate) bound: Bound,
 }
 
-/// What is promised of measured / baseline.
+/// The promised bound on measured / baseline.
 #[derive(Clone, Copy)]
 pub(crate) enum Bound {
     AtMost(f64),
     AtLeast(f64),
-    /// Nothing: the row tells where time goes.
+    /// No promise: the row shows where time goes.
     None,
 }
 
@@ -50,8 +50,8 @@ pub(crate) fn add(row: &Row) {
     ));
 }
 
-/// Prints a line of another kind.
+/// Prints a line that is not a row.
 pub(crate) fn print(line: &str) {
-    // A reader that has gone away is no failure.
+    // A closed output is not an error.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -1,4 +1,5 @@
-//! What each first-party plugin looks at while it is measured: the same real servers as in the tests.
+//! The services that the first-party plugins check while they are measured: the same real servers as in the
+//! tests.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -9,17 +10,17 @@ use serde_json::{Map, Value, json};
 use vitals_host::workbench::AdHoc;
 use vitals_servers::{self as servers, Celery, POSTFIX_USER, Postgres, Prometheus, Redis, Server};
 
-use crate::served::Served;
+use crate::target_server::TargetServer;
 
-/// What a plugin is told to look at.
+/// The service that a plugin checks, and the settings for it.
 pub(crate) struct Target {
     settings: Map<String, Value>,
     allow: Option<(&'static str, &'static str)>,
-    /// A file with whom to trust besides.
+    /// A file with extra trusted roots.
     pub(crate) roots: Option<PathBuf>,
-    /// How its runs have to end: what fails costs something else.
+    /// The accepted results: a failing run costs something else.
     pub(crate) expected: &'static [&'static str],
-    /// The server, which runs for as long as it is here.
+    /// The server, which runs until this is dropped.
     _server: Box<dyn Any + Send>,
 }
 
@@ -38,8 +39,8 @@ impl Target {
         }
     }
 
-    /// Facts of this machine, whatever they are.
-    fn of_the_machine(settings: Value, allow: Option<(&'static str, &'static str)>) -> Self {
+    /// A check of this machine, with any result.
+    fn local(settings: Value, allow: Option<(&'static str, &'static str)>) -> Self {
         Self {
             allow,
             expected: &["healthy", "degraded", "unhealthy"],
@@ -47,15 +48,15 @@ impl Target {
         }
     }
 
-    /// A server with a certificate of its own making.
-    fn trusting(settings: Value, server: Server) -> Self {
+    /// A server with a self-made certificate.
+    fn with_own_root(settings: Value, server: Server) -> Self {
         Self {
             roots: Some(server.directory().join("root.pem")),
             ..Self::new(settings, server)
         }
     }
 
-    pub(crate) fn told(&self) -> AdHoc {
+    pub(crate) fn ad_hoc(&self) -> AdHoc {
         let allow = self.allow.iter();
         AdHoc {
             settings: self.settings.clone(),
@@ -67,28 +68,30 @@ impl Target {
     }
 }
 
-/// What the plugin of this code looks at; else why there is nothing, and what to type.
-pub(crate) async fn of(code: &str, server: &Served) -> Result<Target, String> {
+/// The target for the plugin with this code.
+///
+/// # Errors
+///
+/// Its server is not installed or does not start. The text says what to do.
+pub(crate) async fn of(code: &str, server: &TargetServer) -> Result<Target, String> {
     let at = server.address;
     let here = env!("CARGO_MANIFEST_DIR");
     Ok(match code {
         "http" => Target::new(json!({ "url": format!("http://{at}/") }), ()),
         "tcp" => Target::new(json!({ "address": at.to_string() }), ()),
         "file" => Target::new(json!({ "path": format!("{here}/Cargo.toml") }), ()),
-        "disk" => Target::of_the_machine(json!({ "paths": ["/"] }), None),
-        "load" => Target::of_the_machine(json!({}), Some(("system", "load"))),
-        "memory" => Target::of_the_machine(json!({}), Some(("system", "memory"))),
-        "celery" => started(celery()).await?,
-        "dns" => started(dns()).await?,
-        "postgres" => started(postgres()).await?,
-        "prometheus" => started(prometheus(server.address)).await?,
-        "redis" => started(redis()).await?,
-        "smtp" => started(smtp()).await?,
-        "tls" => started(tls()).await?,
+        "disk" => Target::local(json!({ "paths": ["/"] }), None),
+        "load" => Target::local(json!({}), Some(("system", "load"))),
+        "memory" => Target::local(json!({}), Some(("system", "memory"))),
+        "celery" => start(celery()).await?,
+        "dns" => start(dns()).await?,
+        "postgres" => start(postgres()).await?,
+        "prometheus" => start(prometheus(server.address)).await?,
+        "redis" => start(redis()).await?,
+        "smtp" => start(smtp()).await?,
+        "tls" => start(tls()).await?,
         _ => {
-            return Err(
-                "there is nothing for it to look at: name it in bench/src/targets.rs".into(),
-            );
+            return Err("it has no target: add one to bench/src/targets.rs".into());
         }
     })
 }
@@ -97,7 +100,7 @@ async fn celery() -> Target {
     let celery = Celery::start().await;
     let worker = celery.worker("shop@one", "mail");
     let flower = celery.flower.address();
-    servers::eventually("Flower hears of the worker", async || {
+    servers::eventually("Flower knows the worker", async || {
         let user = [("authorization", "Basic b3BzOnNlY3JldA==")];
         let answer = servers::ask(flower, "GET", "/api/workers?status=true", &user).await?;
         let is_online = answer.text().contains(r#""shop@one": true"#);
@@ -153,22 +156,22 @@ async fn smtp() -> Target {
     let (user, password) = POSTFIX_USER;
     let settings =
         json!({ "address": address, "name": "mail.test", "user": user, "password": password });
-    Target::trusting(settings, postfix)
+    Target::with_own_root(settings, postfix)
 }
 
 async fn tls() -> Target {
     let nginx = Server::start("nginx", servers::nginx).await;
     let address = nginx.address().to_string();
-    Target::trusting(json!({ "address": address, "name": "shop.test" }), nginx)
+    Target::with_own_root(json!({ "address": address, "name": "shop.test" }), nginx)
 }
 
-/// Starts a server. Where that can't be it panics, as a test wants it, and says what to do: here that is a line.
-async fn started(target: impl Future<Output = Target>) -> Result<Target, String> {
+/// Starts a server. The test harness panics if it cannot; here its text becomes an error.
+async fn start(target: impl Future<Output = Target>) -> Result<Target, String> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
-    let started = AssertUnwindSafe(target).catch_unwind().await;
+    let result = AssertUnwindSafe(target).catch_unwind().await;
     panic::set_hook(hook);
-    started.map_err(|why| {
+    result.map_err(|why| {
         let text = why.downcast_ref::<&str>().copied();
         let text = text.or_else(|| why.downcast_ref::<String>().map(String::as_str));
         text.unwrap_or("its server does not start").to_owned()

@@ -1,4 +1,4 @@
-//! Hands what libFuzzer makes to the fuzz target `symbols` of the tests.
+//! Passes inputs of libFuzzer to the fuzz target `symbols` of the tests.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -359,14 +359,12 @@ impl TestHostBuilder {
             },
         ];
         arguments.extend(self.arguments.iter().cloned());
-        Sources {
-            file: self
-                .is_reloading
-                .then(|| self.place.path().join("vitals.toml")),
-            environment: environment(&self.variables),
-            arguments,
-            ..Sources::default()
-        }
+        let file = self.place.path().join("vitals.toml");
+        let mut sources = Sources::default();
+        sources.file = self.is_reloading.then_some(file);
+        sources.environment = environment(&self.variables);
+        sources.arguments = arguments;
+        sources
     }
 }
 

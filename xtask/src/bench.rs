@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the benchmarks, with the guests that they need.
+//! `cargo xtask bench`: builds the guests that the benchmarks need and runs the benchmarks.
 
 use std::ffi::OsString;
 
@@ -11,8 +11,8 @@ use crate::step::{Steps, note};
 use crate::tests::with_fixtures;
 use crate::workspace;
 
-/// Builds what the benchmarks need and runs them; with `inner` first, those of inner functions, which
-/// need nothing else.
+/// Builds what the benchmarks need and runs them. If the first argument is `inner`, runs the benchmarks
+/// of inner functions, which need nothing else.
 pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
     if let Some((first, rest)) = args.split_first()
         && first == "inner"
@@ -21,17 +21,20 @@ pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
     }
     let mut steps = Steps::new(STEPS_FOR_TESTS + 2);
     guests::all_for_tests(&mut steps)?;
-    steps.step("what checks look at, and are compared with", || {
-        let wanted = |name: &str| args.is_empty() || args.iter().any(|part| part == name);
-        for (name, needs) in NEEDS {
-            if wanted(name) {
-                // All that it costs is rows of the table.
-                let met = needs::meet(&needs.iter().copied().collect());
-                met.unwrap_or_else(|error| note(&format!("{error:#}")));
+    steps.step(
+        "services to check, and other checkers to compare with",
+        || {
+            let wanted = |name: &str| args.is_empty() || args.iter().any(|part| part == name);
+            for (name, needs) in NEEDS {
+                if wanted(name) {
+                    // A missing program costs only rows of the table.
+                    let met = needs::meet(&needs.iter().copied().collect());
+                    met.unwrap_or_else(|error| note(&format!("{error:#}")));
+                }
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     steps.step("benchmarks, on a release build of the host", || {
         let mut bench = cargo("run");
         bench
@@ -39,13 +42,13 @@ pub(crate) fn run_all(args: &[OsString]) -> Result<()> {
             .arg(workspace::target())
             .arg("--")
             .args(args)
-            // Who has it set would measure backtraces of errors that are none to anybody.
+            // Backtraces of expected errors would be measured too.
             .env_remove("RUST_BACKTRACE");
         run(with_fixtures(&mut bench))
     })
 }
 
-/// What some of the benchmarks need.
+/// What some benchmarks need.
 const NEEDS: [(&str, &[&str]); 3] = [
     (
         "plugins",
@@ -67,6 +70,8 @@ const NEEDS: [(&str, &[&str]); 3] = [
     ),
     ("reload", &["js-quota", "python-expiry"]),
 ];
+
+/// Runs the benchmarks of inner functions.
 fn inner(args: &[OsString]) -> Result<()> {
     let mut bench = cargo("bench");
     bench

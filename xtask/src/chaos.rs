@@ -1,6 +1,6 @@
-//! `cargo xtask chaos`: random file operations against a real host, as long as one likes.
+//! `cargo xtask chaos`: random file operations against a real host, for a given time.
 //!
-//! What is done and what must hold is `tests/src/chaos.rs`'s to know.
+//! `tests/src/chaos.rs` defines the operations and the promises; this file knows neither.
 
 use std::ffi::OsString;
 
@@ -12,26 +12,25 @@ use crate::step::Steps;
 use crate::tests::{native, with_fixtures};
 use crate::workspace;
 
-/// How long, from which seed, and without what.
+/// Options of the campaign.
 #[derive(Args)]
 pub(crate) struct Chaos {
-    /// How long files are changed.
+    /// How long to change files, in seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Determines what is done; without one, another each time.
+    /// Seed of the operations; a random one by default.
     #[arg(long)]
     seed: Option<u64>,
-    /// Milliseconds from one run of the checks that are left alone to the next; less than a second
-    /// needs a machine that nobody else uses.
+    /// Interval of the unchanged checks, in milliseconds. Below 1000 it needs an otherwise idle machine.
     #[arg(long, value_name = "MILLISECONDS")]
     every: Option<u64>,
-    /// Leave something out, to narrow a failure down: `configuration`, `trials` or `unity`.
+    /// Leave out a part, to narrow down a failure: `configuration`, `trials` or `unity`.
     #[arg(long, value_name = "PART")]
     without: Vec<String>,
 }
 
 impl Chaos {
-    /// Builds what the campaign needs and runs it.
+    /// Builds the host and the campaign, and runs the campaign.
     pub(crate) fn run(&self) -> Result<()> {
         let mut steps = Steps::new(2);
         steps.step("the host and the campaign", || {
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_told_what_was_typed() {
+    fn the_options_are_passed_on() {
         let chaos = Chaos {
             seconds: 600,
             seed: Some(7),

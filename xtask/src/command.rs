@@ -1,6 +1,6 @@
-//! Other programs, run to their end with their output passed through.
+//! Runs other programs to their end and passes their output through.
 //!
-//! The one place that starts a process and turns its exit status into an error.
+//! The only place that starts processes and turns their exit statuses into errors.
 
 use std::ffi::OsStr;
 use std::io;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::workspace;
 
-/// A program that ended with a status other than 0; the verb ends with the same.
+/// A program that ended with a status other than 0. The task exits with the same status.
 #[derive(Debug)]
 pub(crate) struct Failed {
     command: String,
@@ -21,7 +21,7 @@ impl std::fmt::Display for Failed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.status {
             Some(status) => write!(f, "`{}` ended with exit status {status}", self.command),
-            None => write!(f, "`{}` was ended by a signal", self.command),
+            None => write!(f, "`{}` was killed by a signal", self.command),
         }
     }
 }
@@ -30,16 +30,15 @@ impl std::error::Error for Failed {}
 
 /// Makes a command that runs in the root of the repository.
 ///
-/// It has no standard input: nothing here may ask a question. What `cargo run` tells this program
-/// of its own package is kept from it: build scripts look at these variables, and a cargo that is
-/// started from here would compile again what one in a terminal has compiled, and the other way
-/// round.
+/// It has no standard input, because no task may prompt. The variables that `cargo run` sets for this
+/// package are removed: build scripts read them, so cargo would compile the same packages again for each
+/// of a task and a terminal.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(workspace::root()).stdin(Stdio::null());
     #[expect(
         clippy::disallowed_methods,
-        reason = "their names are needed, to take them away"
+        reason = "their names are needed to remove them"
     )]
     let variables = std::env::vars_os();
     for (name, _) in variables {
@@ -54,13 +53,13 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// How the variables begin that `cargo run` sets for the package it runs.
+/// Prefixes of the variables that `cargo run` sets for the package that it runs.
 const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
-/// Makes a `cargo` command; the toolchain is the one that runs this program.
-pub(crate) fn cargo(verb: &str) -> Command {
+/// Makes a `cargo` command with the toolchain that runs this program.
+pub(crate) fn cargo(subcommand: &str) -> Command {
     let mut cargo = command("cargo");
-    cargo.arg(verb);
+    cargo.arg(subcommand);
     cargo
 }
 
@@ -68,23 +67,23 @@ pub(crate) fn cargo(verb: &str) -> Command {
 ///
 /// # Errors
 ///
-/// It can't be started, or it fails: see [`Failed`].
+/// The command cannot be started, or it fails: see [`Failed`].
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
-        .with_context(|| format!("cannot run `{}`", shown(command)))?;
+        .with_context(|| format!("cannot run `{}`", display(command)))?;
     if status.success() {
         Ok(())
     } else {
         Err(Failed {
-            command: shown(command),
+            command: display(command),
             status: status.code(),
         }
         .into())
     }
 }
 
-/// Tells whether a command can be started and succeeds; its output is dropped.
+/// Whether a command can be started and succeeds. Its output is dropped.
 pub(crate) fn succeeds(program: &str, args: &[&str]) -> bool {
     command(program)
         .args(args)
@@ -94,12 +93,12 @@ pub(crate) fn succeeds(program: &str, args: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Runs a program and answers what it wrote to standard output, without the last line break; nothing
-/// where there is no such program.
+/// Runs a program and returns its standard output without the last line break, or `None` if the program
+/// does not exist.
 ///
 /// # Errors
 ///
-/// It fails, or can't be started for another reason than that it does not exist.
+/// The program fails, or it exists and cannot be started.
 pub(crate) fn output(program: &str, args: &[&str]) -> Result<Option<String>> {
     output_of(command(program).args(args))
         .map(Some)
@@ -110,19 +109,19 @@ pub(crate) fn output(program: &str, args: &[&str]) -> Result<Option<String>> {
         })
 }
 
-/// Runs a command and answers what it wrote to standard output, without the last line break.
+/// Runs a command and returns its standard output without the last line break.
 ///
 /// # Errors
 ///
-/// It can't be started, or it fails: see [`Failed`].
+/// The command cannot be started, or it fails: see [`Failed`].
 pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     let output = command
         .stderr(Stdio::inherit())
         .output()
-        .with_context(|| format!("cannot run `{}`", shown(command)))?;
+        .with_context(|| format!("cannot run `{}`", display(command)))?;
     if !output.status.success() {
         return Err(Failed {
-            command: shown(command),
+            command: display(command),
             status: output.status.code(),
         }
         .into());
@@ -132,7 +131,7 @@ pub(crate) fn output_of(command: &mut Command) -> Result<String> {
         .to_owned())
 }
 
-/// The exit code of a verb that ended with `error`: that of the program that failed, else 1.
+/// The exit code for `error`: that of the program that failed, or 1.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     error
         .downcast_ref::<Failed>()
@@ -140,19 +139,19 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         .map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// A command as a person would type it, but for what would fill a screen.
-fn shown(command: &Command) -> String {
+/// A command as typed in a shell, cut after [`MAX_WORDS`] words.
+fn display(command: &Command) -> String {
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(OsStr::to_string_lossy)
         .collect();
-    match words.get(..MOST_WORDS) {
+    match words.get(..MAX_WORDS) {
         Some(first) => format!("{} …", first.join(" ")),
         None => words.join(" "),
     }
 }
 
-const MOST_WORDS: usize = 40;
+const MAX_WORDS: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_does_not_hear_of_this_package() {
+    fn a_command_has_no_variables_of_this_package() {
         // Cargo sets them for tests as it does for programs.
         let environment = output("env", &[]).unwrap().unwrap();
         assert!(!environment.contains("CARGO_PKG_NAME="), "{environment}");

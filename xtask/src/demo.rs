@@ -1,7 +1,7 @@
-//! `cargo xtask demo`: the host with the checks of `examples/demo`, from nothing.
+//! `cargo xtask demo`: builds the host and runs it with the checks of `examples/demo`.
 //!
-//! The verb turns itself into the host once all is built, so that Ctrl-C, signals and the exit
-//! status are the host's own; a small companion waits for the first answer and says what to try.
+//! After the build, the process executes the host in its place, so Ctrl-C, signals and the exit status
+//! are the host's own. A companion process waits for the first response and prints what to try.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,40 +20,40 @@ use crate::step::{Steps, say};
 use crate::tests::native;
 use crate::workspace;
 
-/// Build all that is needed and run the host with the checks of `examples/demo`.
+/// Build the plugins and the host, and run the checks of `examples/demo`.
 #[derive(Args)]
 pub(crate) struct Demo {
-    /// Where the host listens, instead of what `examples/demo/vitals.toml` says.
+    /// The address to listen on; overrides `server.listen` of `examples/demo/vitals.toml`.
     #[arg(long, env = "VITALS_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
 }
 
-/// Wait for the first answer of a host and say what to try.
+/// Wait for the first response of a host and print what to try.
 #[derive(Args)]
 pub(crate) struct Announce {
     address: SocketAddr,
 }
 
-/// The configuration of the demo, in the root of the repository.
+/// The configuration of the demo, relative to the root of the repository.
 const CONFIG: &str = "examples/demo/vitals.toml";
 
-/// The guest that is dropped into the plugins directory.
-const DROPPED_IN: &str = "hello";
+/// The guest that the demo drops into the plugins directory.
+const DEMO_GUEST: &str = "hello";
 
 impl Demo {
-    /// Builds, lays out `target/demo` and becomes the host.
+    /// Builds the host, fills `target/demo` and executes the host in place of this process.
     ///
     /// # Errors
     ///
-    /// Something can't be built or laid out, or the host can't be started.
+    /// A build or a copy fails, or the host cannot be started.
     pub(crate) fn run(&self) -> Result<()> {
         let mut steps = Steps::new(4);
-        let hello = guests::plugins_and_one(&mut steps, DROPPED_IN)?;
+        let hello = guests::plugins_and_one(&mut steps, DEMO_GUEST)?;
         steps.step("the host (the first time, this takes minutes)", || {
             run(native("build").args(["--bin", "vitals"]))
         })?;
         let plugins = workspace::target().join("demo/plugins");
-        workspace::copy_if_changed(&hello, &plugins.join(format!("{DROPPED_IN}.wasm")))?;
+        workspace::copy_if_changed(&hello, &plugins.join(format!("{DEMO_GUEST}.wasm")))?;
 
         let address = match self.listen {
             Some(address) => Some(address),
@@ -63,13 +63,13 @@ impl Demo {
             ),
         };
         steps.begin(&format!("vitals serve --config {CONFIG}"));
-        // Somebody else's answer is not to be announced; the host says itself what is wrong then.
+        // If another process listens there, the host reports that itself, and nothing is announced.
         if let Some(address) = address.filter(|address| address.port() != 0 && is_free(*address)) {
             let program = env::current_exe().context("cannot find this program's own file")?;
             command(program)
                 .args(["announce", &address.to_string()])
                 .spawn()
-                .context("cannot start the companion that waits for the first answer")?;
+                .context("cannot start the process that waits for the first response")?;
         }
         let host = workspace::target().join("debug/vitals");
         let mut serve = command(&host);
@@ -79,25 +79,25 @@ impl Demo {
         if let Some(listen) = self.listen {
             serve.env("VITALS_LISTEN", listen.to_string());
         }
-        // Comes back only where it failed.
+        // Returns only on failure.
         Err(serve.exec()).with_context(|| format!("cannot start {}", host.display()))
     }
 }
 
 impl Announce {
-    /// Waits for the first answer of `/health`, as long as the host lives that started as this
-    /// program's parent, and says what to try.
+    /// Waits for the first response of `/health` and prints what to try. Ends when the host, its parent
+    /// process, ends.
     ///
     /// # Errors
     ///
-    /// None; the result is that of every verb.
-    #[expect(clippy::unnecessary_wraps, reason = "every verb answers alike")]
+    /// None; all tasks return a result.
+    #[expect(clippy::unnecessary_wraps, reason = "all tasks return a result")]
     pub(crate) fn run(&self) -> Result<()> {
         let started = Instant::now();
         let host = parent_id();
         while parent_id() == host {
-            if answers(self.address) {
-                say(&what_to_try(self.address, started.elapsed()));
+            if responds(self.address) {
+                say(&hints(self.address, started.elapsed()));
                 return Ok(());
             }
             pause();
@@ -106,7 +106,7 @@ impl Announce {
     }
 }
 
-/// The address that a configuration listens on; nothing where it is not a plain one.
+/// The address that a configuration listens on, or `None` if it contains a placeholder.
 fn listen_address(config: &str) -> Option<SocketAddr> {
     let mut section = "";
     for line in config.lines().map(str::trim) {
@@ -132,8 +132,8 @@ fn is_free(address: SocketAddr) -> bool {
     !matches!(TcpListener::bind(address), Err(error) if error.kind() == ErrorKind::AddrInUse)
 }
 
-/// Tells whether `/health` answers with what an HTTP server says.
-fn answers(address: SocketAddr) -> bool {
+/// Whether `/health` returns an HTTP response.
+fn responds(address: SocketAddr) -> bool {
     let Ok(mut connection) =
         TcpStream::connect_timeout(&reachable(address), Duration::from_secs(1))
     else {
@@ -141,14 +141,14 @@ fn answers(address: SocketAddr) -> bool {
     };
     let mut start = [0; 5];
     connection
-        // The first answer waits for the first run of every check.
+        // The first response waits for the first run of every check.
         .set_read_timeout(Some(Duration::from_secs(90)))
         .and_then(|()| connection.write_all(b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n"))
         .and_then(|()| connection.read_exact(&mut start))
         .is_ok_and(|()| &start == b"HTTP/")
 }
 
-/// Where a server that listens on `address` is reached from this machine.
+/// The address by which this machine reaches a server that listens on `address`.
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
@@ -161,29 +161,29 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn what_to_try(address: SocketAddr, after: Duration) -> String {
+fn hints(address: SocketAddr, after: Duration) -> String {
     let url = format!("http://{}", reachable(address));
     let after = after.as_secs_f64();
     format!(
         "
-vitals answers, {after:.1} s after it was started. Try these in another terminal:
+vitals responds, {after:.1} s after its start. Try these in another terminal:
 
-  curl {url}/health                       every check, and the verdict over them
-  curl {url}/health/checks/module:hello   all that is known of one check
-  curl {url}/plugins                      what is loaded, and what it may reach
-  curl -i {url}/health/ready              what a load balancer asks
+  curl {url}/health                       the verdict and every check
+  curl {url}/health/checks/module:hello   everything known about one check
+  curl {url}/plugins                      loaded plugins, and what they may reach
+  curl -i {url}/health/ready              the probe of a load balancer
 
-  rm target/demo/plugins/hello.wasm                     its check goes within a second
-  echo broken > target/demo/plugins/broken.wasm         a plugin that is none: unhealthy, and why;
-                                                        the others go on
-  rm target/demo/plugins/broken.wasm                    and all is as it was
+  rm target/demo/plugins/hello.wasm                     removes its check within a second
+  echo broken > target/demo/plugins/broken.wasm         a broken plugin: unhealthy, with the reason;
+                                                        the other checks continue
+  rm target/demo/plugins/broken.wasm                    removes it again
   cp target/plugins/tcp.wasm target/demo/plugins/new.wasm
-                                                        a plugin that needs settings: idle, and
-                                                        /plugins says what it wants
-  target/debug/vitals serve --listen 127.0.0.1:8009     what the check `neighbour` looks for
+                                                        a plugin that needs settings: idle;
+                                                        /plugins lists the settings
+  target/debug/vitals serve --listen 127.0.0.1:8009     starts the service that `neighbour` checks
 
-{CONFIG} says what each check is; a change of it is taken over while vitals runs.
-Ctrl-C ends it.
+{CONFIG} explains each check. vitals applies changes to it while it runs.
+Press Ctrl-C to stop vitals.
 "
     )
 }
@@ -235,13 +235,13 @@ mod tests {
             let address = server.local_addr().unwrap();
             let serving = thread::spawn(move || {
                 let (mut connection, _) = server.accept().unwrap();
-                // All of it: what is left unread at the end resets the connection.
+                // Reads all of it: unread data would reset the connection.
                 let mut lines = BufReader::new(&connection).lines();
                 assert_eq!(lines.next().unwrap().unwrap(), "GET /health HTTP/1.0");
                 assert!(lines.any(|line| line.unwrap().is_empty()));
                 connection.write_all(reply.as_bytes()).unwrap();
             });
-            assert_eq!(answers(address), expected, "{reply:?}");
+            assert_eq!(responds(address), expected, "{reply:?}");
             serving.join().unwrap();
         }
     }

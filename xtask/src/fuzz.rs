@@ -1,6 +1,6 @@
-//! `cargo xtask fuzz`: coverage-guided fuzzing with cargo-fuzz, for as long as one likes.
+//! `cargo xtask fuzz`: coverage-guided fuzzing with cargo-fuzz, for a given time.
 //!
-//! What the targets do is known to `tests/src/fuzz.rs` alone.
+//! `tests/src/fuzz.rs` defines the targets; this file does not know what they do.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,31 +15,31 @@ use crate::step::Steps;
 use crate::tests::with_fixtures;
 use crate::workspace;
 
-/// Which targets, and for how long.
+/// The targets, and how long to fuzz them.
 #[derive(Args)]
 pub(crate) struct Fuzz {
-    /// The targets; all of them, one after the other, where none is named.
+    /// Targets to fuzz, one after the other; all by default.
     targets: Vec<String>,
-    /// How long each target is fuzzed.
+    /// How long to fuzz each target, in seconds.
     #[arg(long, value_name = "N", default_value_t = 60)]
     seconds: u64,
-    /// Run this input alone, for example one that libFuzzer wrote to `fuzz/artifacts`.
+    /// Run only this input, for example one that libFuzzer wrote to `fuzz/artifacts`.
     #[arg(long, value_name = "FILE", requires = "targets")]
     input: Option<PathBuf>,
 }
 
 impl Fuzz {
-    /// Installs cargo-fuzz where it is missing, builds the targets with instrumentation and runs them.
+    /// Installs cargo-fuzz if it is missing, builds the targets with instrumentation and runs them.
     pub(crate) fn run(&self) -> Result<()> {
         let mut steps = Steps::new(guests::STEPS_FOR_TESTS + 3);
         guests::all_for_tests(&mut steps)?;
         let cargo_fuzz = steps.step("cargo-fuzz and a C++ compiler", || {
             let is_there = || succeeds("c++", &["--version"]);
             install::debian_packages("libFuzzer", &["g++"], is_there)?;
-            install::cargo_tool("cargo-fuzz", "0.13.2")
+            install::cargo_tool("cargo-fuzz", "0.13.2", &[])
         })?;
         steps.step("fuzz targets, with instrumentation", || {
-            // The versions of the host, so that what is fuzzed is what is released.
+            // The dependency versions of the host, so that the released code is fuzzed.
             let lock = workspace::root().join("Cargo.lock");
             workspace::copy_if_changed(&lock, &workspace::root().join("fuzz/Cargo.lock"))?;
             run(&mut fuzz(&cargo_fuzz, "build"))
@@ -67,7 +67,7 @@ impl Fuzz {
                 return Ok(());
             }
             bail!(
-                "fuzzing found an input that breaks a law of {}: mend it, and move the input from \
+                "fuzzing found an input that breaks a law of {}: fix the bug, and move the input from \
                  fuzz/artifacts to fuzz/seeds",
                 failed.join(", ")
             )
@@ -78,7 +78,7 @@ impl Fuzz {
         let mut command = fuzz(cargo_fuzz, "run");
         command.arg(target);
         if let Some(file) = &self.input {
-            // Relative to where the command was typed.
+            // A relative path starts at the working directory of the user.
             command.arg(std::path::absolute(file).unwrap_or_else(|_| file.clone()));
             return command;
         }
@@ -94,14 +94,14 @@ impl Fuzz {
     }
 }
 
-/// A `cargo fuzz` command. Without a sanitizer, which needs a nightly compiler and looks for mistakes
-/// of unsafe code, which the host does not have.
-fn fuzz(cargo_fuzz: &Path, verb: &str) -> Command {
+/// A `cargo fuzz` command without a sanitizer: sanitizers need a nightly compiler and find bugs in unsafe
+/// code, of which the host has none.
+fn fuzz(cargo_fuzz: &Path, subcommand: &str) -> Command {
     let mut command = command(cargo_fuzz);
     command
         .args([
             "fuzz",
-            verb,
+            subcommand,
             "--sanitizer=none",
             "--no-cfg-fuzzing",
             "--target-dir",
@@ -119,7 +119,7 @@ fn all() -> Result<Vec<String>> {
     names.context("a fuzz target has a name that is not UTF-8")
 }
 
-/// Above every bound on sizes that a target tests.
+/// Larger than every size limit that a target tests.
 const MAX_INPUT_BYTES: u32 = 256 << 10;
-/// An input that takes longer never ends: the time limits of the targets are shorter.
+/// Longer than every time limit of the targets: an input that takes longer hangs.
 const TIMEOUT_SECONDS: u32 = 120;

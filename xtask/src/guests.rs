@@ -1,8 +1,7 @@
-//! Guests in Rust: the first-party plugins and the guests of the tests, built and laid out where
-//! the host and the tests look for them.
+//! Builds the guests in Rust, the first-party plugins and the guests of the tests, and copies them to
+//! the directories in which the host and the tests expect them.
 //!
-//! All that a verb needs is built in one call of cargo, and a file that did not change is not
-//! written again.
+//! Each task builds its guests in one call of cargo. Unchanged files are not written again.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,21 +18,21 @@ use crate::workspace;
 /// The package whose examples are the guests of the tests.
 pub(crate) const TEST_GUESTS: &str = "vitals-test-guests";
 
-/// How many steps [`all_for_tests`] counts.
+/// The number of steps of [`all_for_tests`].
 pub(crate) const STEPS_FOR_TESTS: u32 = 3;
 
-/// The check that a user copies, in a workspace of its own.
+/// The example check for users, in a workspace of its own.
 pub(crate) const EXAMPLE_MANIFEST: &str = "examples/check/Cargo.toml";
 
-/// What the user's check is called among the guests of the tests.
+/// The name of the example check among the guests of the tests.
 const EXAMPLE_GUEST: &str = "example-clock";
 
-/// Where the plugins are laid out, one `<code>.wasm` each.
+/// The directory of the built plugins, one `<code>.wasm` each.
 pub(crate) fn plugins_dir() -> PathBuf {
     workspace::target().join("plugins")
 }
 
-/// Where the guests of the tests are laid out, one `<name>.wasm` each.
+/// The directory of the built guests of the tests, one `<name>.wasm` each.
 pub(crate) fn test_guests_dir() -> PathBuf {
     workspace::target().join("test-guests")
 }
@@ -43,33 +42,32 @@ pub(crate) fn plugins(steps: &mut Steps) -> Result<()> {
     steps.step("the wasm32-wasip2 target", install::guest_target)?;
     steps.step("plugins", || {
         build(Examples::None)?;
-        lay_out_plugins()
+        copy_plugins()
     })
 }
 
-/// Builds the plugins and, of the guests of the tests, the one called `guest`, in two steps;
-/// answers the guest's file.
+/// Builds the plugins and one guest of the tests, in two steps. Returns the file of that guest.
 pub(crate) fn plugins_and_one(steps: &mut Steps, guest: &str) -> Result<PathBuf> {
     steps.step("the wasm32-wasip2 target", install::guest_target)?;
     steps.step("plugins", || {
         build(Examples::One(guest))?;
-        lay_out_plugins()?;
+        copy_plugins()?;
         Ok(built_example(guest))
     })
 }
 
-/// Builds the plugins and all guests of the tests in Rust, in [`STEPS_FOR_TESTS`] steps.
+/// Builds the plugins and all Rust guests of the tests, in [`STEPS_FOR_TESTS`] steps.
 pub(crate) fn all_for_tests(steps: &mut Steps) -> Result<()> {
     steps.step("the wasm32-wasip2 target", install::guest_target)?;
-    steps.step("plugins and test guests in Rust", || {
+    steps.step("plugins and Rust test guests", || {
         build(Examples::All)?;
-        lay_out_plugins()?;
+        copy_plugins()?;
         for name in test_guests()? {
             workspace::copy_if_changed(&built_example(&name), &file_in(&test_guests_dir(), &name))?;
         }
         Ok(())
     })?;
-    steps.step("the example check, as its README builds it", || {
+    steps.step("the example check, built as its README says", || {
         run(cargo("build")
             .args(["--manifest-path", EXAMPLE_MANIFEST, "--release"])
             .args(["--target", TARGET, "--target-dir"])
@@ -80,7 +78,7 @@ pub(crate) fn all_for_tests(steps: &mut Steps) -> Result<()> {
     let others = scripts::GUESTS.iter().map(|guest| guest.name);
     let mut names = test_guests()?;
     names.extend(others.chain([EXAMPLE_GUEST]).map(str::to_owned));
-    remove_others(&test_guests_dir(), &names)
+    remove_stale(&test_guests_dir(), &names)
 }
 
 /// The packages of all plugins.
@@ -91,7 +89,7 @@ pub(crate) fn plugin_packages() -> Result<Vec<String>> {
         .collect())
 }
 
-/// Which examples of [`TEST_GUESTS`] are built.
+/// The examples of [`TEST_GUESTS`] to build.
 #[derive(Clone, Copy)]
 enum Examples<'a> {
     None,
@@ -116,17 +114,17 @@ fn build(examples: Examples<'_>) -> Result<()> {
     run(&mut build)
 }
 
-fn lay_out_plugins() -> Result<()> {
+fn copy_plugins() -> Result<()> {
     let codes = plugin_codes()?;
     for code in &codes {
         let built = artifacts().join(format!("{}.wasm", code.replace('-', "_")));
         workspace::copy_if_changed(&built, &file_in(&plugins_dir(), code))?;
     }
-    remove_others(&plugins_dir(), &codes)
+    remove_stale(&plugins_dir(), &codes)
 }
 
-/// Takes away what an earlier state of the sources left, so that nobody tests it.
-fn remove_others(directory: &Path, names: &BTreeSet<String>) -> Result<()> {
+/// Removes guests whose sources no longer exist, so that no test uses them.
+fn remove_stale(directory: &Path, names: &BTreeSet<String>) -> Result<()> {
     for file in workspace::files_with_extension(directory, "wasm")? {
         if !file
             .file_stem()
@@ -153,7 +151,7 @@ fn plugin_codes() -> Result<BTreeSet<String>> {
     Ok(codes)
 }
 
-/// The names of the guests of the tests in Rust, which are those of their sources.
+/// The names of the Rust guests of the tests, taken from their source files.
 fn test_guests() -> Result<BTreeSet<String>> {
     let sources =
         workspace::files_with_extension(&workspace::root().join("tests/guests/examples"), "rs")?;
@@ -173,7 +171,7 @@ fn file_in(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!("{name}.wasm"))
 }
 
-/// A target directory of its own, so that building guests never waits for the host's build.
+/// The target directory of guests, separate so that their build never waits for that of the host.
 pub(crate) fn build_dir() -> PathBuf {
     workspace::target().join("guests")
 }
@@ -217,12 +215,12 @@ mod tests {
     }
 
     #[test]
-    fn what_no_source_makes_is_removed() {
+    fn stale_guests_are_removed() {
         let directory = tempfile::tempdir().unwrap();
         for name in ["kept.wasm", "gone.wasm", "note.txt"] {
             fs::write(directory.path().join(name), "").unwrap();
         }
-        remove_others(directory.path(), &BTreeSet::from(["kept".to_owned()])).unwrap();
+        remove_stale(directory.path(), &BTreeSet::from(["kept".to_owned()])).unwrap();
         let mut left: Vec<_> = fs::read_dir(directory.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())

@@ -1,6 +1,6 @@
-//! `cargo xtask hostile`: lets the hostile guests loose and writes down what was seen.
+//! `cargo xtask hostile`: runs the hostile-guest suite and writes its results to the book.
 //!
-//! It builds what `vitals-hostile` needs and starts it; what the guests do, it must not know.
+//! It builds what `vitals-hostile` needs and starts it. It must not know what the guests do.
 
 use std::path::PathBuf;
 
@@ -13,22 +13,22 @@ use crate::step::{self, Steps};
 use crate::tests::{native, with_fixtures};
 use crate::workspace;
 
-/// What to let loose, and where.
+/// The cases to run.
 #[derive(Args)]
 pub(crate) struct Hostile {
-    /// Hold deadlines to a second only: for a machine that others use.
+    /// Allow a second at each deadline, on a machine that is not idle. Writes no results.
     #[arg(long)]
     busy: bool,
-    /// Groups or cases; all of them if none is named.
+    /// Groups or cases to run; all by default.
     names: Vec<String>,
 }
 
 impl Hostile {
-    /// Builds, lets loose, and, where all were, writes the page of the docs.
+    /// Builds and runs the suite, and writes the results if all cases were run.
     pub(crate) fn run(&self) -> Result<()> {
         let mut steps = Steps::new(STEPS_FOR_TESTS + 2);
         guests::all_for_tests(&mut steps)?;
-        steps.step("the host and its keeper", || {
+        steps.step("the host and the suite", || {
             run(native("build").args(["--bin", "vitals", "--bin", "vitals-hostile"]))
         })?;
         let page = page();
@@ -48,7 +48,7 @@ impl Hostile {
     }
 }
 
-/// The page of the docs that tells what was seen.
+/// The page of the results.
 fn page() -> PathBuf {
     workspace::root().join("docs/hostile-guests.md")
 }

@@ -1,7 +1,7 @@
-//! What the machine itself must have: the compilation target of the guests, Debian packages, and
-//! tools that cargo installs.
+//! Installs prerequisites: the compilation target of the guests, Debian packages, and tools from
+//! crates.io.
 //!
-//! It must not know who needs them.
+//! It must not know which task needs them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,16 +13,16 @@ use crate::command::{cargo, command, output, run, succeeds};
 use crate::step::note;
 use crate::workspace;
 
-/// The compilation target of every guest in Rust.
+/// The compilation target of all Rust guests.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
-/// Adds the compilation target of the guests to the toolchain, where it is missing.
+/// Adds the compilation target of the guests to the toolchain if it is missing.
 ///
 /// # Errors
 ///
-/// There is no `rustup`, or it could not add the target.
+/// `rustup` is not installed, or cannot add the target.
 pub(crate) fn guest_target() -> Result<()> {
-    // Asked of the compiler, since a toolchain can have the target without rustup.
+    // Ask the compiler: a toolchain can have the target without rustup.
     let Some(sysroot) = output("rustc", &["--print", "sysroot"])? else {
         bail!("cannot find `rustc`: install Rust by https://rustup.rs");
     };
@@ -35,36 +35,37 @@ pub(crate) fn guest_target() -> Result<()> {
     }
     if !succeeds("rustup", &["--version"]) {
         bail!(
-            "cannot build the guests: the Rust toolchain in {sysroot} lacks the target {TARGET}, and there is no \
-             `rustup` that could add it: install Rust by https://rustup.rs and type `rustup target add {TARGET}`"
+            "cannot build the guests: the Rust toolchain in {sysroot} lacks the target {TARGET}, and \
+             `rustup`, which could add it, is not installed: install Rust by https://rustup.rs and run \
+             `rustup target add {TARGET}`"
         );
     }
     note(&format!("rustup target add {TARGET}"));
     run(command("rustup").args(["target", "add", TARGET]))
 }
 
-/// Installs this version of a tool from crates.io into `target/tools`, where it is missing, and
-/// answers the path of its program.
+/// Installs this version of a tool from crates.io into `target/tools` if it is missing. Returns the path
+/// of its program. `options` are passed to `cargo install`.
 ///
 /// # Errors
 ///
-/// It could not be installed.
-pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
+/// The installation fails.
+pub(crate) fn cargo_tool(name: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
     let root = workspace::target().join("tools");
     run(cargo("install")
         .args(["--quiet", "--locked", "--root"])
         .arg(&root)
-        .args(["--version", version, name]))
+        .args(["--version", version, name])
+        .args(options))
     .with_context(|| format!("cannot install {name} {version} from crates.io"))?;
     Ok(root.join("bin").join(name))
 }
 
-/// Makes sure of what Debian packages bring: where `present` says no, installs them if the user is root
-/// and there is `apt-get`.
+/// Installs Debian packages unless `present` returns true. This needs root and `apt-get`.
 ///
 /// # Errors
 ///
-/// They could not be installed; the text says what to type.
+/// The packages are missing and cannot be installed. The text says which command to run.
 pub(crate) fn debian_packages(
     needed_for: &str,
     packages: &[&str],
@@ -82,7 +83,7 @@ pub(crate) fn debian_packages(
                 .args(packages)
                 .env("DEBIAN_FRONTEND", "noninteractive"))
         };
-        // A fresh machine or container has no package lists yet.
+        // A new machine or container has no package lists.
         if install().is_err() {
             run(command("apt-get").arg("update"))?;
             install()?;
@@ -96,13 +97,13 @@ pub(crate) fn debian_packages(
 
 fn missing(needed_for: &str, packages: &[&str]) -> String {
     format!(
-        "cannot find what is needed for {needed_for}: type `apt-get install {}` as root, or your system's equivalent",
+        "cannot find what is needed for {needed_for}: run `apt-get install {}` as root, or your system's equivalent",
         packages.join(" ")
     )
 }
 
-/// While it lives, packages that are installed start no services: Debian's `invoke-rc.d` asks this
-/// file. One that is there already is somebody's answer, and stays.
+/// Keeps installed packages from starting services, until it is dropped. Debian's `invoke-rc.d` consults
+/// the file `policy-rc.d`. An existing file is left as it is.
 struct NoServices(Option<&'static Path>);
 
 impl NoServices {
@@ -124,7 +125,7 @@ impl Drop for NoServices {
             && let Err(error) = fs::remove_file(policy)
         {
             note(&format!(
-                "remove {}, which keeps services off: {error}",
+                "remove {}, which keeps services from starting: {error}",
                 policy.display()
             ));
         }
@@ -140,10 +141,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_package_is_an_error_that_says_what_to_type() {
+    fn a_missing_package_is_an_error_that_says_what_to_run() {
         assert_eq!(
             missing("the probes", &["gadget", "widget"]),
-            "cannot find what is needed for the probes: type `apt-get install gadget widget` as root, or your \
+            "cannot find what is needed for the probes: run `apt-get install gadget widget` as root, or your \
              system's equivalent"
         );
     }

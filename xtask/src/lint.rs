@@ -1,7 +1,9 @@
-//! `cargo xtask lint`: format, lints, documentation and dependencies, with every warning an error.
+//! `cargo xtask lint`: checks formatting, lints, documentation, documents and dependencies; every warning
+//! is an error.
 
 use anyhow::Result;
 
+use crate::book;
 use crate::command::{cargo, command, run};
 use crate::guests::{EXAMPLE_MANIFEST, TEST_GUESTS, build_dir, example_build_dir, plugin_packages};
 use crate::install::{self, TARGET};
@@ -10,10 +12,10 @@ use crate::step::Steps;
 use crate::tests::native;
 use crate::workspace;
 
-/// Runs every check; the first that fails ends it. The database of advisories is on GitHub and changes
-/// without a commit here, so that it is asked only `with_advisories`.
+/// Runs every check and stops at the first failure. Security advisories are checked only
+/// `with_advisories`, because their database is on GitHub and changes without a commit here.
 pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
-    let mut steps = Steps::new(7);
+    let mut steps = Steps::new(10);
     steps.step("the wasm32-wasip2 target", install::guest_target)?;
     steps.step("format", || {
         run(cargo("fmt").args(["--all", "--check"]))?;
@@ -76,8 +78,13 @@ pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
             .arg("--no-deps")
             .env("RUSTDOCFLAGS", "-D warnings"))
     })?;
-    steps.step("dependencies", || {
+    let tools = steps.step("documents", || {
         let tools = scripts::virtual_environment("lint", "xtask/lint-requirements.txt")?;
+        run(command(tools.join("bin/rumdl")).args(["check", "--no-cache", "."]))?;
+        Ok(tools)
+    })?;
+    steps.step("the book", book::build)?;
+    steps.step("dependencies", || {
         let mut deny = command(tools.join("bin/cargo-deny"));
         deny.args([
             "check",

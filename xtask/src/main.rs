@@ -1,10 +1,11 @@
-//! The verbs of the repository, `cargo xtask <verb>`: what a newcomer types first, and what the
-//! continuous integration types too.
+//! The commands of the repository, `cargo xtask <command>`, for newcomers and for continuous
+//! integration.
 //!
-//! It builds and starts the parts of the workspace and knows none of them from inside; it depends
-//! on nothing heavy, so that the first answer to `cargo xtask demo` comes within seconds.
+//! It builds and starts the crates of the workspace, and depends on none of them. Its own dependencies
+//! are few and small, so that `cargo xtask demo` prints its first line within seconds.
 
 mod bench;
+mod book;
 mod chaos;
 mod command;
 mod demo;
@@ -27,63 +28,65 @@ use clap::{Parser, Subcommand};
 
 use crate::step::Steps;
 
-/// The verbs of the repository.
+/// Builds, tests, measures and runs vitals.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    task: Task,
 }
 
 #[derive(Subcommand)]
-enum Verb {
-    /// Build all that is needed and run the host with the checks of `examples/demo`.
+enum Task {
+    /// Build the plugins and the host, and run the checks of `examples/demo`.
     Demo(demo::Demo),
-    /// Build and install what the tests need, and run them all or those that are named.
+    /// Build and install what the tests need, and run all tests or the selected ones.
     Test(tests::Test),
     /// Build the first-party plugins into `target/plugins`.
     Plugins,
-    /// Build the guests of the tests in Rust into `target/test-guests`.
+    /// Build the Rust guests of the tests into `target/test-guests`.
     Guests,
-    /// Check format, lints, documentation and dependencies.
+    /// Build the book from the pages in `docs` into `target/book`.
+    Book,
+    /// Check formatting, lints, documentation, documents and dependencies.
     Lint {
-        /// Check dependencies against the database of security advisories too, which is on GitHub.
+        /// Also check dependencies against the security advisories, which are fetched from GitHub.
         #[arg(long)]
         advisories: bool,
     },
-    /// Build all that is needed and run the benchmarks, or with `inner` those of inner functions.
+    /// Run the benchmarks against their baselines; `inner` runs those of inner functions.
     Bench {
-        /// Handed to the benchmarks.
+        /// Arguments of the benchmarks: their names and options.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Build all that is needed and change the files of a running host at random, as long as is said.
+    /// Change the files of a running host at random, and check every page against a model.
     Chaos(chaos::Chaos),
-    /// Fuzz what takes bytes from outside, guided by coverage.
+    /// Fuzz the code that takes bytes from outside, guided by coverage.
     Fuzz(fuzz::Fuzz),
-    /// Change the sandbox in one place at a time, and tell which changes no test notices.
+    /// Make one change at a time in the sandbox, and list the changes that no test notices.
     Mutants(mutants::Mutants),
-    /// Build all that is needed, run the hostile-guest suite, and write a table of what became of each
-    /// case.
+    /// Run the hostile-guest suite, and write its results to `docs/hostile-guests.md`.
     Hostile(hostile::Hostile),
-    /// Wait for the first answer of a host and say what to try; started by `demo`.
+    /// Wait for the first response of a host and print what to try; started by `demo`.
     #[command(hide = true)]
     Announce(demo::Announce),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().verb {
-        Verb::Demo(demo) => demo.run(),
-        Verb::Test(test) => test.run(),
-        Verb::Plugins => guests::plugins(&mut Steps::new(2)),
-        Verb::Guests => guests::all_for_tests(&mut Steps::new(guests::STEPS_FOR_TESTS)),
-        Verb::Lint { advisories } => lint::run_all(advisories),
-        Verb::Bench { args } => bench::run_all(&args),
-        Verb::Chaos(chaos) => chaos.run(),
-        Verb::Fuzz(fuzz) => fuzz.run(),
-        Verb::Mutants(mutants) => mutants.run(),
-        Verb::Hostile(hostile) => hostile.run(),
-        Verb::Announce(announce) => announce.run(),
+    let result = match Cli::parse().task {
+        Task::Demo(demo) => demo.run(),
+        Task::Test(test) => test.run(),
+        Task::Plugins => guests::plugins(&mut Steps::new(2)),
+        Task::Guests => guests::all_for_tests(&mut Steps::new(guests::STEPS_FOR_TESTS)),
+        Task::Book => book::build(),
+        Task::Lint { advisories } => lint::run_all(advisories),
+        Task::Bench { args } => bench::run_all(&args),
+        Task::Chaos(chaos) => chaos.run(),
+        Task::Fuzz(fuzz) => fuzz.run(),
+        Task::Mutants(mutants) => mutants.run(),
+        Task::Hostile(hostile) => hostile.run(),
+        Task::Announce(announce) => announce.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: mutation testing of the sandbox with cargo-mutants.
 //!
-//! It changes one function or operator at a time and expects a unit test or a hostile guest to fail.
-//! What is run stands in `.cargo/mutants.toml`.
+//! cargo-mutants changes one function or operator at a time, and expects a unit test or a hostile guest
+//! to fail. `.cargo/mutants.toml` says which tests it runs.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,29 +19,29 @@ use crate::step::{Steps, note};
 use crate::tests::with_fixtures;
 use crate::workspace;
 
-/// What to change.
+/// The files to change.
 #[derive(Args)]
 pub(crate) struct Mutants {
-    /// Files, or globs of files; the whole sandbox, which takes days, where none is named.
+    /// Files or globs. The default, the whole sandbox, takes days.
     #[arg(default_value = "host/sandbox/src/**/*.rs")]
     files: Vec<String>,
-    /// Handed to cargo-mutants.
+    /// Options of cargo-mutants.
     #[arg(last = true)]
     args: Vec<OsString>,
 }
 
 impl Mutants {
-    /// Installs cargo-mutants where it is missing, runs it, and writes a table of what was not noticed.
+    /// Installs cargo-mutants if it is missing, runs it, and writes a table of the survivors.
     pub(crate) fn run(&self) -> Result<()> {
         let mut steps = Steps::new(STEPS_FOR_TESTS + 2);
         guests::all_for_tests(&mut steps)?;
         let cargo_mutants = steps.step("cargo-mutants", || {
-            install::cargo_tool("cargo-mutants", "27.1.0")
+            install::cargo_tool("cargo-mutants", "27.1.0", &[])
         })?;
         steps.step("mutants", || {
             let output = workspace::target().join("mutants");
-            // A build directory of its own, because mutants must not be taken for what the sources
-            // make. It is kept, so that the dependencies are compiled once; the last mutant is not.
+            // A separate build directory, so that no mutant is mistaken for the real build. It is
+            // kept, so dependencies are compiled once; the last mutant is removed.
             let build = output.join("build");
             run(cargo("clean")
                 .args(["--quiet", "-p", "vitals-sandbox", "--target-dir"])
@@ -64,15 +64,15 @@ impl Mutants {
     }
 }
 
-/// A table of the files with mutants: how many there were, how many were noticed, and the others.
+/// A table of the files with mutants: the number of noticed mutants, and the survivors.
 fn survivors(results: &Path) -> Result<String> {
     let mut files: BTreeMap<String, (u32, Vec<String>)> = BTreeMap::new();
-    // A test that never ends has noticed too.
+    // A test that hangs has noticed the mutant.
     for (list, is_noticed) in [("caught", true), ("timeout", true), ("missed", false)] {
         let list = results.join(format!("{list}.txt"));
         let lines =
             fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
-        // As in `host/sandbox/src/limiter.rs:42:5: replace grow -> bool with true`.
+        // Example: `host/sandbox/src/limiter.rs:42:5: replace grow -> bool with true`.
         for line in lines.lines() {
             let (file, mutant) = line.split_once(':').unwrap_or((line, ""));
             let (noticed, survivors) = files.entry(file.to_owned()).or_default();
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_counts_what_was_noticed_and_names_what_was_not() {
+    fn the_table_counts_noticed_mutants_and_lists_survivors() {
         let results = tempfile::tempdir().unwrap();
         let write = |name: &str, lines: &str| fs::write(results.path().join(name), lines).unwrap();
         write(

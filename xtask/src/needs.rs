@@ -1,7 +1,8 @@
-//! What some tests need besides Rust and a C compiler: servers, validators, guests in other languages.
+//! Installs what some tests need besides Rust and a C compiler: servers, validators, guests in other
+//! languages.
 //!
-//! `tests/needs.txt` says which tests need what, this file how each need is met. Servers are Debian
-//! packages; tools of Python and Node.js go into `target/tools`.
+//! `tests/needs.txt` says which test needs what; this file says how to install it. Servers are Debian
+//! packages. Tools in Python and Node.js go into `target/tools`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +15,7 @@ use crate::scripts::{self, node_packages, virtual_environment};
 use crate::step::note;
 use crate::workspace;
 
-/// The lines of `tests/needs.txt`: a test or a module of tests, and what it needs.
+/// The lines of `tests/needs.txt`: a test or a module of tests, and its needs.
 pub(crate) struct Needs(Vec<(String, BTreeSet<String>)>);
 
 impl Needs {
@@ -22,7 +23,7 @@ impl Needs {
     ///
     /// # Errors
     ///
-    /// It can't be read, or names something that this file does not know.
+    /// The file cannot be read, or names an unknown need.
     pub(crate) fn read() -> Result<Self> {
         let path = workspace::root().join("tests/needs.txt");
         let text =
@@ -49,7 +50,7 @@ impl Needs {
             .map(Self)
     }
 
-    /// What a test needs, by its full name.
+    /// The needs of a test, by its full name.
     pub(crate) fn of(&self, test: &str) -> BTreeSet<&str> {
         let rules = self.0.iter().filter(|(tests, _)| covers(tests, test));
         rules
@@ -58,7 +59,7 @@ impl Needs {
             .collect()
     }
 
-    /// A line that names none of all tests.
+    /// A line that matches none of `all` tests.
     pub(crate) fn stale(&self, all: &[String]) -> Option<&str> {
         let is_stale = |tests: &str| !all.iter().any(|test| covers(tests, test));
         self.0
@@ -68,17 +69,17 @@ impl Needs {
     }
 }
 
-/// Whether a line for `tests` is about this test: it names the test, or a module around it.
+/// Whether a line for `tests` covers this test: it names the test or one of its parent modules.
 fn covers(tests: &str, test: &str) -> bool {
     test.strip_prefix(tests)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// Installs and builds those of these needs that are not met yet.
+/// Installs and builds the needs that are not met yet.
 ///
 /// # Errors
 ///
-/// One could not be met; the text says what to type.
+/// A need cannot be met. The text says which command to run.
 pub(crate) fn meet(needs: &BTreeSet<&str>) -> Result<()> {
     let missing = || {
         let missing = PACKAGES
@@ -112,14 +113,14 @@ fn is_known(need: &str) -> bool {
         || scripts::GUESTS.iter().any(|guest| guest.name == need)
 }
 
-/// Debian packages, each with the places where its program may be; one of them has to be there.
+/// Debian packages, each with the possible paths of its program. One of these must exist.
 const PACKAGES: &[(&str, &[&str])] = &[
     ("bubblewrap", &["/usr/bin/bwrap"]),
     (
         "docker-compose",
         &["/usr/bin/docker-compose", "/usr/local/bin/docker-compose"],
     ),
-    // It sets up the networks that tests have of their own.
+    // Tests set up their own networks with it.
     (
         "iproute2",
         &["/usr/bin/ip", "/usr/sbin/ip", "/sbin/ip", "/bin/ip"],
@@ -139,7 +140,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("nginx-light", &["/usr/sbin/nginx"]),
     ("nsd", &["/usr/sbin/nsd"]),
     ("postfix", &["/usr/sbin/postfix"]),
-    // The first is Debian's, where the server's own has a version in its path.
+    // Debian's wrapper, because the path of its server contains a version.
     (
         "postgresql",
         &[
@@ -179,12 +180,12 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("systemd", &["/usr/bin/systemd-analyze"]),
 ];
 
-/// The need of a test that takes long: nothing brings it, and `--quick` does not have it.
+/// The need of a slow test. Nothing installs it; `--quick` leaves these tests out.
 const TIME: &str = "time";
 
 type Install = fn() -> Result<()>;
 
-/// What is installed into a directory of its name in `target/tools`.
+/// Tools, each installed into `target/tools/<name>`.
 const TOOLS: &[(&str, Install)] = &[
     ("bugsink", || {
         virtual_environment("bugsink", "tests/bugsink/requirements.txt").map(drop)
@@ -208,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_about_a_test_or_all_of_a_module() {
+    fn a_line_covers_a_test_or_a_module() {
         let needs =
             Needs::parse("# a remark\n\na: nsd\na::b: strace systemd\na::c::one: nsd strace\n")
                 .unwrap();
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_can_be_read_and_every_need_be_met() {
+    fn every_line_is_valid_and_every_need_is_known() {
         Needs::read().unwrap();
         for (text, said) in [
             ("a b", "is not `TESTS: NEED NEED`"),

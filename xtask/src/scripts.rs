@@ -1,8 +1,7 @@
-//! Guests of the tests in Python and JavaScript, built from source by the tools an author would
-//! use. They stretch the contract and the engine as no guest in Rust does: they import all of
-//! WASI, whether they use it or not.
+//! Builds the guests of the tests in Python and JavaScript, with the tools that authors use. Unlike guests
+//! in Rust, they import all of WASI, whether they use it or not.
 //!
-//! The tools go into `target/tools`; a guest is built again only when what it is made of changed.
+//! The tools go into `target/tools`. A guest is built again only if its inputs have changed.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -20,18 +19,19 @@ use crate::workspace;
 
 /// A guest in a scripting language.
 pub(crate) struct ScriptGuest {
-    /// What the built file is called, without `.wasm`.
+    /// The name of the built file, without `.wasm`.
     pub(crate) name: &'static str,
-    /// For people.
+    /// The language, for messages.
     pub(crate) language: &'static str,
-    /// What it is made of, in the root of the repository; the last ones pin the tool.
+    /// The inputs, relative to the root of the repository. The last ones pin the tool.
     inputs: &'static [&'static str],
-    /// Installs the tool; answers the command that builds the guest, but for its output.
+    /// Installs the tool and returns the command that builds the guest, without the option for its
+    /// output.
     tool: fn() -> Result<Command>,
 }
 
-/// All of them. One source is a guest of both engines for JavaScript: `QuickJS`, which is small, and
-/// `StarlingMonkey`, which is a browser's.
+/// All script guests. One JavaScript source is built for two engines: `QuickJS`, a small one, and
+/// `StarlingMonkey`, a browser's.
 pub(crate) const GUESTS: [ScriptGuest; 3] = [
     ScriptGuest {
         name: "python-expiry",
@@ -68,12 +68,12 @@ pub(crate) const GUESTS: [ScriptGuest; 3] = [
 ];
 
 impl ScriptGuest {
-    /// Builds the guest into the directory of the guests of the tests, unless it is there and was built
+    /// Builds the guest into the directory of the guests of the tests, unless it exists and was built
     /// from the same inputs.
     ///
     /// # Errors
     ///
-    /// The language is not installed and can't be, or its tool could not be fetched or fails.
+    /// The language or its tool cannot be installed, or the tool fails.
     pub(crate) fn build(&self) -> Result<()> {
         let file = test_guests_dir().join(format!("{}.wasm", self.name));
         let state = fingerprint(workspace::root(), self.inputs)?;
@@ -88,11 +88,11 @@ impl ScriptGuest {
     }
 }
 
-/// Python's tool, in a virtual environment of its own.
+/// The build command for Python, with componentize-py in its own virtual environment.
 fn componentize_py() -> Result<Command> {
     let environment = virtual_environment("venv", "tests/script-guests/python/requirements.txt")?;
 
-    // A copy, since the tool leaves compiled files beside the source.
+    // Build a copy, because the tool writes compiled files beside the source.
     let source = workspace::root().join("tests/script-guests/python/app.py");
     let app = tools_dir().join("python-app");
     workspace::copy_if_changed(&source, &app.join("app.py"))?;
@@ -104,31 +104,32 @@ fn componentize_py() -> Result<Command> {
     Ok(build)
 }
 
-/// JavaScript's tool, with its `QuickJS` backend.
+/// The build command for JavaScript with the `QuickJS` backend of jco.
 fn jco() -> Result<Command> {
-    let mut build = command(of_npm("js")?.join("jco"));
+    let mut build = command(npm_programs("js")?.join("jco"));
     build.arg("componentize");
-    of_javascript(&mut build);
+    add_javascript_args(&mut build);
     build
         .args(["--backend", "qjs"])
-        // Else it makes a component of the asynchronous model, which WASI 0.2 does not have.
+        // By default jco makes a component with async functions, which WASI 0.2 lacks.
         .arg("--backend-qjs-disable-async");
     Ok(build)
 }
 
-/// JavaScript's tool, with its `StarlingMonkey` backend: a program that comes with `jco`, which fails
-/// to call it itself (`jco` 1.35.0 does not find the WIT files).
+/// The build command for JavaScript with `StarlingMonkey`: a program that is part of `jco`, which
+/// cannot run it itself (`jco` 1.35.0 does not find the WIT files).
 fn componentize_js() -> Result<Command> {
-    let mut build = command(of_npm("js")?.join("componentize-js"));
-    of_javascript(&mut build);
+    let mut build = command(npm_programs("js")?.join("componentize-js"));
+    add_javascript_args(&mut build);
     // The check needs none of these.
     build.arg("--disable");
     build.args(["stdio", "random", "clocks", "http", "fetch-event"]);
     Ok(build)
 }
 
-/// What both are told. They look for a relative path in another directory than their own.
-fn of_javascript(build: &mut Command) {
+/// Adds the arguments of both JavaScript tools. Paths are absolute, because the tools resolve relative ones
+/// from another directory.
+fn add_javascript_args(build: &mut Command) {
     let root = workspace::root();
     build
         .arg(root.join("tests/script-guests/js/check.js"))
@@ -137,22 +138,23 @@ fn of_javascript(build: &mut Command) {
         .args(["--world-name", "plugin"]);
 }
 
-/// Installs what a directory of `tests/script-guests` pins; answers the directory of its programs.
-fn of_npm(name: &str) -> Result<PathBuf> {
+/// Installs the packages that a directory of `tests/script-guests` pins. Returns the directory of their
+/// programs.
+fn npm_programs(name: &str) -> Result<PathBuf> {
     let directory = node_packages(name, &format!("tests/script-guests/{name}"))?;
     Ok(directory.join("node_modules/.bin"))
 }
 
-/// Installs the Python packages that a file of the repository pins into a virtual environment of their
-/// own in `target/tools`; answers its directory.
+/// Installs the Python packages that a file of the repository pins into a virtual environment in
+/// `target/tools`. Returns its directory.
 ///
 /// # Errors
 ///
-/// Python is not installed and can't be, or the packages could not be fetched.
+/// Python or the packages cannot be installed.
 pub(crate) fn virtual_environment(name: &str, requirements: &str) -> Result<PathBuf> {
     let environment = tools_dir().join(name);
     let requirements = workspace::root().join(requirements);
-    once(&environment, std::slice::from_ref(&requirements), || {
+    install_once(&environment, std::slice::from_ref(&requirements), || {
         debian_packages(
             &format!("{name} (python3 with venv)"),
             &["python3-venv"],
@@ -168,17 +170,17 @@ pub(crate) fn virtual_environment(name: &str, requirements: &str) -> Result<Path
     Ok(environment)
 }
 
-/// Installs the npm packages that a directory of the repository pins into a directory of their own in
-/// `target/tools`; answers that.
+/// Installs the npm packages that a directory of the repository pins into a directory in `target/tools`.
+/// Returns that directory.
 ///
 /// # Errors
 ///
-/// npm is not installed and can't be, or the packages could not be fetched.
+/// npm or the packages cannot be installed.
 pub(crate) fn node_packages(name: &str, source: &str) -> Result<PathBuf> {
     let directory = tools_dir().join(name);
     let source = workspace::root().join(source);
     let pins = ["package.json", "package-lock.json"].map(|name| source.join(name));
-    once(&directory, &pins, || {
+    install_once(&directory, &pins, || {
         debian_packages(
             &format!("{name} (npm with Node.js 18 or newer)"),
             &["npm"],
@@ -190,7 +192,7 @@ pub(crate) fn node_packages(name: &str, source: &str) -> Result<PathBuf> {
                 &directory.join(pin.file_name().unwrap_or(OsStr::new("package.json"))),
             )?;
         }
-        // Not `npm ci`: it refuses a lock file that leaves out the optional parts of other platforms.
+        // `npm ci` rejects a lock file without the optional packages of other platforms.
         run(command("npm").current_dir(&directory).args([
             "install",
             "--no-audit",
@@ -202,8 +204,12 @@ pub(crate) fn node_packages(name: &str, source: &str) -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// Runs `install` unless it succeeded before with the same pins.
-fn once(directory: &Path, pins: &[PathBuf], install: impl FnOnce() -> Result<()>) -> Result<()> {
+/// Runs `install` unless it has succeeded with the same pins before.
+fn install_once(
+    directory: &Path,
+    pins: &[PathBuf],
+    install: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let state = fingerprint(Path::new(""), pins)?;
     let stamp = directory.join("installed");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == state) {
@@ -214,8 +220,7 @@ fn once(directory: &Path, pins: &[PathBuf], install: impl FnOnce() -> Result<()>
     workspace::write_if_changed(&stamp, state.as_bytes())
 }
 
-/// The content of files, told apart by their names: equal where nothing changed, with nothing to
-/// collide.
+/// The names and contents of files as one text. It changes if a file changes.
 fn fingerprint(root: &Path, files: &[impl AsRef<Path>]) -> Result<String> {
     let mut all = String::new();
     for file in files {
@@ -228,7 +233,7 @@ fn fingerprint(root: &Path, files: &[impl AsRef<Path>]) -> Result<String> {
     Ok(all)
 }
 
-/// The major version of Node.js, if there is one.
+/// The major version of Node.js, if it is installed.
 fn node_major() -> Option<u32> {
     let version = output("node", &["--version"]).ok()??;
     version.strip_prefix('v')?.split('.').next()?.parse().ok()
@@ -250,7 +255,7 @@ mod tests {
         let pin = directory.path().join("pins.txt");
         let runs = Cell::new(0);
         let install = |result: Result<()>| {
-            once(
+            install_once(
                 &directory.path().join("tool"),
                 std::slice::from_ref(&pin),
                 || {

@@ -1,6 +1,6 @@
-//! What a person sees of long work: numbered steps with the seconds each took, on standard error.
+//! Prints the progress of long work to standard error: numbered steps, and the seconds that each took.
 //!
-//! It must not know what the steps do; their own output passes through between the lines.
+//! It must not know what the steps do. Their own output appears between these lines.
 
 #![expect(
     clippy::print_stderr,
@@ -11,23 +11,23 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-/// The steps of one verb, counted.
+/// The numbered steps of one task.
 pub(crate) struct Steps {
     done: u32,
     all: u32,
 }
 
 impl Steps {
-    /// Starts a count of `all` steps.
+    /// Starts counting `all` steps.
     pub(crate) fn new(all: u32) -> Self {
         Self { done: 0, all }
     }
 
-    /// Runs the next step between a line that names it and a line with the seconds it took.
+    /// Prints the name of the next step, runs it, and prints the seconds it took.
     ///
     /// # Errors
     ///
-    /// Those of `work`, unchanged.
+    /// The errors of `work`, unchanged.
     pub(crate) fn step<T>(&mut self, what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         self.begin(what);
         let started = Instant::now();
@@ -36,24 +36,24 @@ impl Steps {
         Ok(result)
     }
 
-    /// Names the next step, for work that doesn't come back.
+    /// Prints the name of the next step, for work that does not return.
     pub(crate) fn begin(&mut self, what: &str) {
         self.done += 1;
         eprintln!("[{}/{}] {what}", self.done, self.all);
     }
 }
 
-/// Says a line that belongs to the running step.
+/// Prints a line that belongs to the running step.
 pub(crate) fn note(line: &str) {
     eprintln!("      {line}");
 }
 
-/// Says a text that belongs to no step.
+/// Prints a text that belongs to no step.
 pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
 
-/// Says an error with its causes.
+/// Prints an error with its causes.
 pub(crate) fn error(error: &anyhow::Error) {
     eprintln!("error: {error:#}");
 }

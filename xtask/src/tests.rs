@@ -1,7 +1,7 @@
-//! `cargo xtask test`: all set-up that the selected tests need, then the tests.
+//! `cargo xtask test`: installs and builds what the selected tests need, then runs them.
 //!
-//! Test and demo select the same packages, so that the features of shared dependencies agree and
-//! nothing is compiled twice.
+//! Test and demo select the same packages, so that the features of shared dependencies agree and nothing
+//! is compiled twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -17,13 +17,12 @@ use crate::workspace;
 
 #[derive(clap::Args)]
 pub(crate) struct Test {
-    /// Install nothing and take less time: leave out the tests with a line in tests/needs.txt, and the
-    /// tests of documentation.
+    /// Install nothing and take less time: leave out doc tests and the tests listed in tests/needs.txt.
     #[arg(long)]
     quick: bool,
-    /// Run the tests whose names contain one of these; what only others need is not installed.
+    /// Run the tests whose names contain one of these, and install only what they need.
     names: Vec<OsString>,
-    /// Options of the tests: `--nocapture`.
+    /// Options of the test programs, such as `--nocapture`.
     #[arg(last = true)]
     options: Vec<OsString>,
 }
@@ -33,35 +32,35 @@ impl Test {
     ///
     /// # Errors
     ///
-    /// Something can't be built or installed, or a test fails.
+    /// A build or an installation fails, or a test fails.
     pub(crate) fn run(&self) -> Result<()> {
         let selects_all = self.names.is_empty() && self.options.is_empty();
         let tests_example = selects_all && !self.quick;
         let mut steps = Steps::new(3 + STEPS_FOR_TESTS + u32::from(tests_example));
         steps.step("the host and the tests", || {
-            // As a test selection: dev-dependencies take part in the choice of features.
+            // Select tests too, because dev-dependencies affect the choice of features.
             run(native("build").args(["--bins", "--lib", "--tests"]))
         })?;
         let needs = Needs::read()?;
         let selected = self.integration_tests()?;
         if selects_all && let Some(tests) = needs.stale(&selected) {
-            bail!("tests/needs.txt has a line for `{tests}`, and there is no such test");
+            bail!("tests/needs.txt has a line for `{tests}`, but no test has that name");
         }
         let needed = |test: &String| (test.clone(), needs.of(test));
         let needed: BTreeMap<_, _> = selected.iter().map(needed).collect();
         let without = if self.quick {
-            left_out(&needed)?
+            excluded(&needed)?
         } else {
             Vec::new()
         };
 
         guests::all_for_tests(&mut steps)?;
-        steps.step("what else the tests need", || {
+        steps.step("other prerequisites of the tests", || {
             let needs: BTreeSet<_> = needed.values().flatten().copied().collect();
             if self.quick {
                 let names = Vec::from_iter(needs).join(", ");
                 note(&format!(
-                    "{} tests are left out, which need {names}",
+                    "leaving out {} tests that need {names}",
                     without.len()
                 ));
                 return Ok(());
@@ -103,8 +102,9 @@ impl Test {
 ///
 /// # Errors
 ///
-/// The name of one is part of the name of another that needs nothing: `--skip` would leave out both.
-fn left_out<'a>(needed: &'a BTreeMap<String, BTreeSet<&str>>) -> Result<Vec<&'a str>> {
+/// The name of such a test is part of the name of a test that needs nothing, so `--skip` would leave out
+/// both.
+fn excluded<'a>(needed: &'a BTreeMap<String, BTreeSet<&str>>) -> Result<Vec<&'a str>> {
     let (with, without): (Vec<_>, Vec<_>) = needed.iter().partition(|(_, needs)| !needs.is_empty());
     for (name, _) in &with {
         if let Some((other, _)) = without
@@ -117,16 +117,16 @@ fn left_out<'a>(needed: &'a BTreeMap<String, BTreeSet<&str>>) -> Result<Vec<&'a 
     Ok(with.into_iter().map(|(name, _)| name.as_str()).collect())
 }
 
-/// A cargo command over all packages that run on this machine.
-pub(crate) fn native(verb: &str) -> Command {
-    let mut command = cargo(verb);
+/// A cargo command for all packages that run on this machine.
+pub(crate) fn native(subcommand: &str) -> Command {
+    let mut command = cargo(subcommand);
     command
         .args(["--workspace", "--exclude", TEST_GUESTS, "--target-dir"])
         .arg(workspace::target());
     command
 }
 
-/// Tells tests and benchmarks where the built guests, plugins and the host's binary are.
+/// Passes the paths of the built guests, plugins and host binary to tests and benchmarks.
 pub(crate) fn with_fixtures(command: &mut Command) -> &mut Command {
     command
         .env("VITALS_TEST_GUESTS", guests::test_guests_dir())
@@ -135,18 +135,18 @@ pub(crate) fn with_fixtures(command: &mut Command) -> &mut Command {
 }
 
 #[cfg(test)]
-mod leaving_out {
+mod exclusion {
     use super::*;
 
     #[test]
-    fn what_needs_nothing_is_never_left_out() {
+    fn tests_without_needs_are_never_excluded() {
         let mut needed = BTreeMap::from([
             ("a::one".to_owned(), BTreeSet::from(["nsd"])),
             ("a::two".to_owned(), BTreeSet::new()),
         ]);
-        assert_eq!(left_out(&needed).unwrap(), ["a::one"]);
+        assert_eq!(excluded(&needed).unwrap(), ["a::one"]);
         needed.insert("a::one_more".to_owned(), BTreeSet::new());
-        let error = left_out(&needed).unwrap_err().to_string();
+        let error = excluded(&needed).unwrap_err().to_string();
         assert!(error.contains("`a::one` without `a::one_more`"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where things stand in the repository, and how a file gets to its place.
+//! Paths in the repository, and atomic writes of files.
 //!
 //! It must not know what the files are for.
 
@@ -11,51 +11,51 @@ use anyhow::{Context, Result};
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("xtask stands in a directory of the repository")
+        .expect("xtask is a directory of the repository")
 }
 
-/// The directory of all that is built, whatever `CARGO_TARGET_DIR` says: the demo's configuration
-/// and the tests name paths in it.
+/// The build directory. `CARGO_TARGET_DIR` does not change it, because the demo's configuration and the
+/// tests contain its path.
 pub(crate) fn target() -> PathBuf {
     root().join("target")
 }
 
-/// Copies a file if the copy would differ, so that whoever watches `to` sees a change only where
-/// there is one. The new content appears at once or not at all.
+/// Copies a file if its content differs, so that a watcher of `to` sees only real changes. The new content
+/// replaces the old one atomically.
 ///
 /// # Errors
 ///
-/// The source can't be read or the destination can't be written.
+/// The source cannot be read, or the destination cannot be written.
 pub(crate) fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
     let content = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
     write_if_changed(to, &content)
 }
 
-/// Writes a file if that changes it; see [`copy_if_changed`].
+/// Writes a file if its content differs; see [`copy_if_changed`].
 ///
 /// # Errors
 ///
-/// The file can't be written.
+/// The file cannot be written.
 pub(crate) fn write_if_changed(to: &Path, content: &[u8]) -> Result<()> {
     if fs::read(to).is_ok_and(|present| present == content) {
         return Ok(());
     }
-    let directory = to.parent().expect("a file stands in a directory");
+    let directory = to.parent().expect("a file has a parent directory");
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
-    // Not `.wasm`, so that a host which watches the directory does not take it for a plugin.
+    // Not `.wasm`, so that a host that watches the directory ignores the file.
     let unfinished = to.with_extension("unfinished");
     fs::write(&unfinished, content)
         .and_then(|()| fs::rename(&unfinished, to))
         .with_context(|| format!("cannot write {}", to.display()))
 }
 
-/// The entries of a directory that end in `.extension`, sorted by name; none where there is no
-/// such directory.
+/// The entries of a directory that end in `.extension`, sorted by name. A missing directory has no
+/// entries.
 ///
 /// # Errors
 ///
-/// The directory can't be read.
+/// The directory cannot be read.
 pub(crate) fn files_with_extension(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     if !directory.exists() {
         return Ok(Vec::new());
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_written_only_where_that_changes_it() {
+    fn a_file_is_written_only_if_its_content_differs() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("new/a.wasm");
         write_if_changed(&file, b"one").unwrap();

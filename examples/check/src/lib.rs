@@ -1,10 +1,10 @@
-//! A health check as its author writes it: one function. Here, whether the machine's clock can be right.
+//! An example of a health check, which is one function: it checks whether the machine's clock is plausible.
 
 use std::time::UNIX_EPOCH;
 
 use vitals_sdk::prelude::*;
 
-/// The clock is not before the day that this check was written.
+/// Checks that the clock is not before the day on which this check was written.
 #[health_check(code = "clock")]
 fn check() -> Result<Outcome> {
     let now = clock::now()
@@ -14,7 +14,7 @@ fn check() -> Result<Outcome> {
     Ok(if now < written {
         Outcome::unhealthy("the clock is before 2026")
     } else {
-        Outcome::healthy("the clock can be right")
+        Outcome::healthy("the clock is plausible")
     }
     .detail("unix_seconds", now.as_secs())
     .measure(seconds("clock", now).unhealthy_below(written)))

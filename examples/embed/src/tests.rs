@@ -1,7 +1,5 @@
 //! Drives the service's router without a socket.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -20,7 +18,7 @@ struct Running {
 impl Running {
     async fn start() -> Self {
         let plugins = tempfile::tempdir().unwrap();
-        let mut config: Config = CONFIG.parse().unwrap();
+        let mut config = config().unwrap();
         config.plugins.dir = plugins.path().into();
         for check in config.checks.values_mut() {
             check.schedule.interval = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! What the configuration says of one check, with every default filled in.
+//! The configuration of one check, with every default filled in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,118 +7,129 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::diagnose::{Diagnostics, Location};
-use super::values::{Count, LARGEST_NUMBER, Size};
+use super::diagnostic::{Diagnostics, Location};
+use super::values::{Count, MAX_INTEGER, Size};
 use vitals_model::{Digest, Limits, PluginName, Root};
 
-/// The configuration of one check. Two are equal that say the same, wherever they stand.
+/// The configuration of one check. Two are equal if they say the same, wherever they are written.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CheckConfig {
-    /// The plugin that makes the check; none for a native check, which the embedding program
+    /// The plugin that makes the check. None for a native check, which the embedding program
     /// registers under the same name.
     pub plugin: Option<PluginName>,
-    /// When it runs and what its result counts.
+    /// When the check runs, and what its result counts for.
     pub schedule: Schedule,
-    /// What one run may use.
+    /// The limits of one run.
     pub limits: Limits,
-    /// The only file that is loaded as the plugin; none: whatever is there.
+    /// The digest of the only file that is loaded as the plugin. Default: none; any file is loaded.
     pub sha256: Option<Digest>,
-    /// Whether its plugin may lie in the plugins directory; else it is taken from the library alone.
+    /// Whether the plugin may be loaded from the plugins directory. Otherwise it comes from the
+    /// library. Default: `false`.
     pub dir: bool,
-    /// Whether it runs at all.
+    /// Whether the check runs. Default: `true`.
     pub enabled: bool,
-    /// What it may reach besides the addresses in its settings.
+    /// The grants beyond the addresses in the settings.
     pub allow: Allow,
-    /// The trusted roots of its TLS connections; none: those of [`super::Tls`].
+    /// The trusted roots of the TLS connections of the check. None: those of [`super::Tls`].
     pub roots: Option<Vec<Root>>,
-    /// The `config` table, or what is wrong within it: that is this check's own trouble.
+    /// The `config` table, or what is wrong in it. An error here concerns this check only.
     pub settings: Result<Settings, Diagnostics>,
-    /// Where its table stands.
+    /// Where the table is written.
     pub location: Location,
 }
 
-/// What holds for a check that says nothing else.
+/// The values for checks that do not set their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Defaults {
-    /// When checks run and what their results count.
+    /// When checks run, and what their results count for.
     pub schedule: Schedule,
-    /// What one run may use.
+    /// The limits of one run.
     pub limits: Limits,
-    /// Whether plugins of checks may lie in the plugins directory.
+    /// Whether plugins of checks may be loaded from the plugins directory. Default: `false`.
     pub dir: bool,
 }
 
-/// When a check runs and what its result counts.
+/// When a check runs, and what its result counts for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Schedule {
-    /// Time between the starts of two runs.
+    /// Time between the starts of two runs: 1 ms to 24 h. Default: 30 s.
     pub interval: Duration,
-    /// Wall-clock time of one run; not above `interval`.
+    /// Wall-clock time of one run: 1 ms to 24 h, not above `interval` or `retry_interval`. Default:
+    /// 5 s.
     pub timeout: Duration,
-    /// Whether the host is not ready while the check is unhealthy.
+    /// Whether the host is not ready while the check is unhealthy. Default: `true`.
     pub critical: bool,
-    /// Failing runs in a row before the status turns unhealthy.
+    /// Number of failed runs in a row after which the status becomes unhealthy: 1 to 1000. Default:
+    /// 1.
     pub fall: NonZeroU32,
-    /// Good runs in a row before it turns back.
+    /// Number of good runs in a row after which the status is healthy again: 1 to 1000. Default: 1.
     pub rise: NonZeroU32,
-    /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`.
+    /// Time between two runs while `fall` or `rise` is being counted: 1 ms to 24 h, not below
+    /// `timeout`. Default: `interval`.
     pub retry_interval: Duration,
-    /// Whether a new version of its plugin makes a trial run before it serves.
+    /// Whether a new version of the plugin makes a trial run before it is promoted. Default:
+    /// `true`.
     pub trial: bool,
-    /// Whether the receivers of notifications are told when it turns.
+    /// Whether receivers are notified of transitions of the check. Default: `true`.
     pub notify: bool,
 }
 
-/// What a check may reach besides the addresses that its settings grant. The entries are texts
-/// here; what they mean is the sandbox's to say.
+/// The grants of a check beyond the addresses in its settings. The entries are texts here; the
+/// sandbox parses them. Default: none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Allow {
-    /// Origins of URLs: `https://*.example.com`.
-    pub http: Vec<Entry>,
-    /// Addresses and ports for TCP: `10.0.0.0/8:5432`.
-    pub tcp: Vec<Entry>,
-    /// Addresses and ports for UDP: `1.1.1.1:53`.
-    pub udp: Vec<Entry>,
-    /// Names and ports for TLS by the host: `*.example.com:443`.
-    pub tls: Vec<Entry>,
-    /// Names that may be looked up: `example.com`.
-    pub names: Vec<Entry>,
-    /// Paths that may be read: `/var/backups`.
-    pub files: Vec<Entry>,
-    /// Environment variables that are handed in: `TZ`.
-    pub env: Vec<Entry>,
+    /// Origins of URLs to request: `https://*.example.com`.
+    pub http: Vec<AllowEntry>,
+    /// Addresses and ports to connect to by TCP: `10.0.0.0/8:5432`.
+    pub tcp: Vec<AllowEntry>,
+    /// Addresses and ports to exchange UDP datagrams with: `1.1.1.1:53`.
+    pub udp: Vec<AllowEntry>,
+    /// Names and ports to connect to by TLS, through the host: `*.example.com:443`.
+    pub tls: Vec<AllowEntry>,
+    /// Names to look up: `example.com`.
+    pub names: Vec<AllowEntry>,
+    /// Files to read, and directories with everything below them: `/var/backups`.
+    pub files: Vec<AllowEntry>,
+    /// Environment variables to pass to the plugin: `TZ`.
+    pub env: Vec<AllowEntry>,
     /// Facts about the machine: `disk:/`, `memory`, `load`.
-    pub system: Vec<Entry>,
+    pub system: Vec<AllowEntry>,
 }
 
-/// One entry of [`Allow`]. Two are equal that say the same, wherever they stand.
+/// One entry of [`Allow`]. Two are equal if they say the same, wherever they are written.
 #[derive(Clone, Debug)]
-pub struct Entry {
+#[non_exhaustive]
+pub struct AllowEntry {
     /// The text of the entry.
     pub text: String,
-    /// Where it stands.
+    /// Where the entry is written.
     pub location: Location,
 }
 
-/// The `config` table of a check as JSON, after expansion. `Debug` shows its keys alone.
+/// The `config` table of a check as JSON, after expansion. `Debug` shows its keys only.
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Settings {
-    /// The values. Dates and times are texts.
+    /// The values. Dates and times are strings.
     pub values: Map<String, Value>,
-    /// The JSON pointers of those that came from `${…}`.
+    /// The JSON pointers of values that came from `${…}`, or that a program marked as secrets.
     pub secrets: BTreeSet<String>,
-    /// Where each value stands, by JSON pointer. Empty for settings that a program made.
+    /// Where each value is written, by JSON pointer. Empty for settings made from JSON.
     pub locations: BTreeMap<String, Location>,
 }
 
-pub(super) type Fuel = Count<1, LARGEST_NUMBER>;
+pub(super) type Fuel = Count<1, MAX_INTEGER>;
 pub(super) type Memory = Size<{ 64 * KIB }, { 4 * GIB }>;
 pub(super) type Output = Size<KIB, GIB>;
 pub(super) type Connections = Count<0, 65_536>;
 pub(super) type HttpBody = Size<KIB, GIB>;
 
 impl CheckConfig {
-    /// A check by a plugin, with `defaults` and no settings.
+    /// Makes the configuration of a check by a plugin, with `defaults` and without settings.
     pub fn plugin(plugin: PluginName, defaults: &Defaults) -> Self {
         Self {
             plugin: Some(plugin),
@@ -126,7 +137,7 @@ impl CheckConfig {
         }
     }
 
-    /// A check that the embedding program makes itself, with `defaults`.
+    /// Makes the configuration of a check that the embedding program registers, with `defaults`.
     pub fn native(defaults: &Defaults) -> Self {
         Self {
             plugin: None,
@@ -144,8 +155,8 @@ impl CheckConfig {
 }
 
 impl Allow {
-    /// The entries by the key they stand under.
-    pub fn kinds(&self) -> [(&'static str, &[Entry]); 8] {
+    /// Returns the entries by their keys.
+    pub fn kinds(&self) -> [(&'static str, &[AllowEntry]); 8] {
         [
             ("http", &self.http),
             ("tcp", &self.tcp),
@@ -160,8 +171,8 @@ impl Allow {
 }
 
 impl Allow {
-    /// The list of a key, to add to.
-    pub fn entries_mut(&mut self, key: &str) -> Option<&mut Vec<Entry>> {
+    /// Returns the list of a key, to change it. None if there is no such key.
+    pub fn entries_mut(&mut self, key: &str) -> Option<&mut Vec<AllowEntry>> {
         Some(match key {
             "http" => &mut self.http,
             "tcp" => &mut self.tcp,
@@ -177,8 +188,7 @@ impl Allow {
 }
 
 impl Settings {
-    /// Where the value at a JSON pointer stands: its own place, else that of the nearest value
-    /// around it.
+    /// Returns where the value at a JSON pointer is written, or else the nearest value around it.
     pub fn location(&self, pointer: &str) -> Option<&Location> {
         let mut pointer = pointer;
         loop {
@@ -199,7 +209,7 @@ impl From<Map<String, Value>> for Settings {
     }
 }
 
-impl From<&str> for Entry {
+impl From<&str> for AllowEntry {
     fn from(text: &str) -> Self {
         Self {
             text: text.to_owned(),
@@ -234,13 +244,13 @@ impl PartialEq for CheckConfig {
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for AllowEntry {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
     }
 }
 
-impl Eq for Entry {}
+impl Eq for AllowEntry {}
 
 impl PartialEq for Settings {
     fn eq(&self, other: &Self) -> bool {

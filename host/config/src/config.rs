@@ -1,5 +1,4 @@
-//! The configuration as the host takes it over, and where it came from. How it is read is not known
-//! here.
+//! The configuration as the host uses it, and where it was read from. Does not know how it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,48 +13,51 @@ use super::supervision::Supervision;
 
 /// The configuration of a host.
 ///
-/// [`Config::load`] reads it from file, environment and command line; [`Config::default`] is that of
-/// an empty file and reads nothing at all, so that a program can make one by itself. `Debug` shows
-/// no secret.
+/// [`Config::load`] reads it from the file, the environment and the command line.
+/// [`Config::builder`] makes one in a program, and [`Config::default`] is that of an empty file;
+/// neither reads anything. `Debug` shows no secret.
+///
+/// `docs/configuration.md` lists every key.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Config {
-    /// Where the host listens and what it answers.
+    /// The HTTP server.
     pub server: Server,
-    /// Where plugins are found.
+    /// The directories of plugins.
     pub plugins: Plugins,
-    /// The engine that runs them.
+    /// The WebAssembly engine.
     pub engine: Engine,
-    /// What the host trusts in TLS connections.
+    /// The certificates that the host trusts.
     pub tls: Tls,
-    /// The Prometheus metrics.
+    /// Metrics for Prometheus.
     pub metrics: Metrics,
-    /// Error reports.
+    /// Error reports to Sentry.
     pub sentry: Sentry,
-    /// Who is notified when a check turns.
+    /// Notifications of transitions.
     pub notify: Notify,
     /// Pages of other tools.
     pub tools: Tools,
-    /// What holds for a check that says nothing else.
+    /// The values for checks that do not set their own.
     pub defaults: Defaults,
     /// The checks by name.
     pub checks: BTreeMap<CheckName, CheckConfig>,
     /// The log.
     pub logging: Logging,
-    /// What the service manager that started the process wants told.
+    /// What the service manager that started the process expects.
     pub supervision: Supervision,
-    /// The texts that must not leave the host: what `${…}` put into the `config` of checks, the admin
-    /// token, the Sentry DSN, and what the receivers of notifications want to see.
+    /// The texts that must not leave the host: values from `${…}` in the `config` and `allow` of
+    /// checks and in webhooks, tokens and passwords, and the Sentry DSN.
     pub secrets: Secrets,
-    /// The files that `${file:…}` asked for; when one of them changes, so does the configuration.
-    pub read_files: BTreeSet<PathBuf>,
-    /// Where it was read from.
+    /// The files that `${file:…}` names. When one of them changes, the configuration is read again.
+    pub referenced_files: BTreeSet<PathBuf>,
+    /// Where the configuration was read from.
     pub origin: Origin,
 }
 
 /// Where a configuration was read from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// No file; the environment and the command line may have said something still.
+    /// No file. The environment and the command line may have set keys.
     #[default]
     Defaults,
     /// This file.
@@ -63,7 +65,7 @@ pub enum Origin {
 }
 
 impl Config {
-    /// The PEM files of trusted roots that it names.
+    /// Returns the PEM files of trusted roots that the configuration names.
     pub fn root_files(&self) -> BTreeSet<&PathBuf> {
         let own = self.checks.values().filter_map(|it| it.roots.as_deref());
         let own = own.flat_map(sections::root_files);

@@ -1,30 +1,34 @@
-//! From the tree to typed values by serde, with every fault found in one go.
+//! Deserializes values from the tree with serde, and finds everything that is wrong in one pass.
 //!
-//! A serde error ends the reading of a whole value. Here the node at fault is noted with its place
-//! and then left out, and the value is read again, until nothing is at fault. Knows the shape of
-//! values, never their meaning.
+//! A serde error ends the deserialization of a whole value. Here the node with the error is
+//! reported with its location and then left out, and the value is deserialized again, until nothing
+//! is wrong. Knows the shape of values, not their meaning.
 
+mod decode_error;
 mod decoder;
-mod stop;
 
 use serde::de::DeserializeOwned;
 
-use super::faults::Faults;
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::tree::{KeyPath, Node};
 use decoder::Decoder;
 
-/// Reads a value from `node`. What is wrong with it or within it goes to `faults` and counts as not
-/// written; nothing is answered where that leaves no value.
+/// Deserializes a value from `node`. What is wrong with it or in it is reported to `collector` and
+/// counts as not written. Returns none if that leaves no value.
 pub(super) fn decode<T: DeserializeOwned>(
     node: &Node,
-    way: &KeyPath<'_>,
-    faults: &Faults,
+    path: &KeyPath<'_>,
+    collector: &DiagnosticsCollector,
 ) -> Option<T> {
-    while !faults.has(node) {
-        let decoder = Decoder { node, way, faults };
+    while !collector.has_diagnostic(node) {
+        let decoder = Decoder {
+            node,
+            path,
+            collector,
+        };
         match T::deserialize(decoder) {
             Ok(value) => return Some(value),
-            Err(stop) => decoder.note(stop),
+            Err(error) => decoder.report(error),
         };
     }
     None
@@ -38,13 +42,13 @@ mod tests {
 
     use crate::Config;
 
-    fn complaints(text: &str) -> Vec<String> {
+    fn diagnostics_of(text: &str) -> Vec<String> {
         let found = text.parse::<Config>().expect_err("something is wrong");
         found.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn every_fault_is_found_at_once_and_named_once() {
+    fn all_errors_are_reported_at_once() {
         let text = r#"
 [server]
 listen = "here"
@@ -71,9 +75,9 @@ grafana = "nowhere"
             "vitals.toml:3: `server.listen` is `here`, which is not an IP address with a port: write \
              for example \"127.0.0.1:8000\"",
             "vitals.toml:4: `server.unhealthy_status` is 500, which is not 200 or 503",
-            "vitals.toml:5: `server.details` is `sometimes`, which is not known: write `always` or \
-             `authorized`",
-            "vitals.toml:6: unknown key `port` in `[server]`: known are `listen`, \
+            "vitals.toml:5: `server.details` is `sometimes`, which is not a known value: \
+             write `always` or `authorized`",
+            "vitals.toml:6: unknown key `port` in `[server]`: the known keys are `listen`, \
              `unhealthy_status`, `details`, `admin_token`, `hosts`, `startup_grace` and \
              `shutdown_grace`",
             "vitals.toml:9: `defaults.interval` is `5 sconds`, which is not a duration from 1ms to \
@@ -91,33 +95,33 @@ grafana = "nowhere"
             "vitals.toml:21: `tools.grafana` is `nowhere`, which is not an http or https URL: write \
              for example \"http://grafana.example.com:3000\"",
         ];
-        assert_eq!(complaints(text), expected);
+        assert_eq!(diagnostics_of(text), expected);
     }
 
     #[test]
-    fn a_wrong_type_anywhere_is_one_fault() {
+    fn a_wrong_type_is_reported_once() {
         assert_eq!(
-            complaints("server = 5"),
+            diagnostics_of("server = 5"),
             ["vitals.toml:1: `server` is 5, which is not a table"]
         );
         assert_eq!(
-            complaints("checks = []"),
+            diagnostics_of("checks = []"),
             ["vitals.toml:1: `checks` is a list, which is not a table"]
         );
         assert_eq!(
-            complaints("[checks]\na = 1"),
+            diagnostics_of("[checks]\na = 1"),
             ["vitals.toml:2: `checks.a` is 1, which is not a table"]
         );
         assert_eq!(
-            complaints("[tls]\nroots = 'system'"),
+            diagnostics_of("[tls]\nroots = 'system'"),
             ["vitals.toml:2: `tls.roots` is `system`, which is not a list"]
         );
         assert_eq!(
-            complaints("[server]\ndetails = 1"),
+            diagnostics_of("[server]\ndetails = 1"),
             ["vitals.toml:2: `server.details` is 1, which is not a string"]
         );
         assert_eq!(
-            complaints("[defaults]\ninterval = 30"),
+            diagnostics_of("[defaults]\ninterval = 30"),
             [
                 "vitals.toml:2: `defaults.interval` is 30, which is not a duration from 1ms to 24h: \
                  write for example \"30s\" or \"1m 30s\""
@@ -126,18 +130,18 @@ grafana = "nowhere"
     }
 
     #[test]
-    fn unknown_tables_are_named_without_a_place() {
+    fn an_unknown_table_is_reported() {
         assert_eq!(
-            complaints("[sever]\nlisten = ''"),
+            diagnostics_of("[sever]\nlisten = ''"),
             ["vitals.toml:1: unknown key `sever`: did you mean `server`?"]
         );
     }
 
     #[test]
-    fn names_and_digests_say_what_they_are() {
+    fn invalid_names_and_digests_are_reported() {
         let text = "[checks.a]\nplugin = 'Postgres'\nsha256 = 'abc'";
         assert_eq!(
-            complaints(text),
+            diagnostics_of(text),
             [
                 "vitals.toml:2: `checks.a.plugin`: `Postgres` is not a valid plugin name: use 1 to 64 \
              characters of a-z, 0-9, `.`, `_` and `-`, starting with a letter or digit",
@@ -148,16 +152,16 @@ grafana = "nowhere"
     }
 
     #[test]
-    fn a_secret_is_never_shown() {
+    fn diagnostics_do_not_show_secrets() {
         let text = "[server]\nadmin_token = 'two words'\n[metrics]\ntoken = 'a b'\n\
                     [sentry]\ndsn = 12345678";
         assert_eq!(
-            complaints(text),
+            diagnostics_of(text),
             [
-                "vitals.toml:2: `server.admin_token` is a secret, which is not a token: write one or \
-             more letters, digits and signs, without spaces",
-                "vitals.toml:4: `metrics.token` is a secret, which is not a token: write one or more \
-             letters, digits and signs, without spaces",
+                "vitals.toml:2: `server.admin_token` is a secret, which is not a token: write \
+             printable ASCII characters without spaces",
+                "vitals.toml:4: `metrics.token` is a secret, which is not a token: write printable \
+             ASCII characters without spaces",
                 "vitals.toml:6: `sentry.dsn` is a secret, which is not a Sentry DSN: write for example \
              \"https://key@sentry.example.com/1\"",
             ]
@@ -165,9 +169,9 @@ grafana = "nowhere"
     }
 
     proptest! {
-        /// Whatever a file says, reading it ends, and each node is named once.
+        /// Whatever a file says, reading it terminates, and each node is reported once.
         #[test]
-        fn reading_ends_whatever_the_file_says(lines in prop::collection::vec(
+        fn reading_terminates_and_reports_each_node_once(lines in prop::collection::vec(
             (prop::sample::select(KEYS), prop::sample::select(VALUES)), 0..12,
         )) {
             let lines: Vec<_> = lines.iter().map(|(key, value)| format!("{key} = {value}")).collect();

@@ -1,4 +1,4 @@
-//! The environment, and the one list of the variables that the host reads.
+//! The environment, and the list of the variables that the host reads.
 //!
 //! Nothing else in the host reads the environment.
 
@@ -8,17 +8,17 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::diagnose::{Diagnostic, Location};
+use super::diagnostic::{Diagnostic, Location};
 
 /// The environment variables that a configuration may read: those of the process, or a fixed set.
-/// A variable that is set to nothing counts as not set.
+/// An empty variable counts as not set.
 #[derive(Clone, Default)]
 pub struct Environment(Option<Arc<Lookup>>);
 
 type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 
 impl Environment {
-    /// The environment of this process.
+    /// Returns the environment of this process.
     pub fn process() -> Self {
         #[expect(
             clippy::disallowed_methods,
@@ -27,7 +27,7 @@ impl Environment {
         Self::lookup(|name| std::env::var_os(name))
     }
 
-    /// Just these variables.
+    /// Returns an environment of these variables.
     pub fn fixed<N: Into<String>, V: Into<OsString>>(
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
@@ -42,12 +42,12 @@ impl Environment {
         Self(Some(Arc::new(lookup)))
     }
 
-    /// The value of a variable, if it is set to something.
+    /// Returns the value of a variable, if it is set and not empty.
     pub(super) fn get(&self, name: &str) -> Option<OsString> {
         self.0.as_ref()?(name).filter(|value| !value.is_empty())
     }
 
-    /// The value of a variable as text, if it is set to something.
+    /// Returns the value of a variable as text, if it is set and not empty.
     ///
     /// # Errors
     ///
@@ -58,11 +58,12 @@ impl Environment {
             location: Location::Variable(name.to_owned()),
             key: String::new(),
             message: "the value is not UTF-8".to_owned(),
-            remedy: "set another one, or none".to_owned(),
+            remedy: "set another value, or unset it".to_owned(),
         })
     }
 
-    /// The directory for what can be made again, by the XDG base directory specification.
+    /// Returns the directory for caches of the user, as the XDG base directory specification
+    /// defines it.
     pub(super) fn cache(&self) -> Option<PathBuf> {
         let absolute = |name: &str| {
             self.get(name)
@@ -85,33 +86,34 @@ impl fmt::Debug for Environment {
 
 /// An environment variable that the host reads.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Variable {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// The key of the file over which it counts; none where there is only the variable.
+    /// The key of the file that it overrides. None for a variable without a key.
     pub key: Option<&'static str>,
-    /// What it says.
+    /// What it sets.
     pub about: &'static str,
 }
 
-/// Every environment variable that the host reads by a name of its own. `${NAME}` in the file reads
-/// further ones, and `HOME` and `XDG_CACHE_HOME` say where the user's cache directory is.
+/// Every environment variable that the host reads by name, except `XDG_CACHE_HOME` and `HOME`, which
+/// lead to the cache directory of the user. `${NAME}` in the file reads others.
 pub const VARIABLES: &[Variable] = &[
     CONFIG,
     Variable::of(
         "VITALS_LISTEN",
         "server.listen",
-        "address and port to listen on",
+        "IP address and port to listen on",
     ),
     Variable::of(
         "VITALS_PLUGINS_DIR",
         "plugins.dir",
-        "directory of the plugins that run by themselves",
+        "directory of plugins that run by themselves",
     ),
     Variable::of(
         "VITALS_PLUGINS_LIBRARY",
         "plugins.library",
-        "directory of the plugins that checks name",
+        "directory of plugins that checks name",
     ),
     Variable::of(
         "VITALS_ADMIN_TOKEN",
@@ -126,17 +128,17 @@ pub const VARIABLES: &[Variable] = &[
     Variable::of(
         "VITALS_METRICS_TOKEN",
         "metrics.token",
-        "token of what scrapes `/metrics`",
+        "token that opens `/metrics`",
     ),
     Variable::of(
         "SENTRY_DSN",
         "sentry.dsn",
-        "where to report errors; off without",
+        "Sentry DSN for error reports; without it there are none",
     ),
     Variable::of(
         "SENTRY_ENVIRONMENT",
         "sentry.environment",
-        "environment of the reports",
+        "environment that reports to Sentry name",
     ),
     Variable::of(
         "GRAFANA_URL",
@@ -158,48 +160,64 @@ pub const VARIABLES: &[Variable] = &[
     NOTIFY_SOCKET,
     WATCHDOG_USEC,
     WATCHDOG_PID,
+    SSL_CERT_FILE,
+    SSL_CERT_DIR,
 ];
 
 /// The variable that names the configuration file.
 pub(super) const CONFIG: Variable = Variable {
     name: "VITALS_CONFIG",
     key: None,
-    about: "the configuration file, where the command line names none",
+    about: "the configuration file, if the command line names none",
 };
 
 /// The variable that filters the log.
 pub(super) const LOG: Variable = Variable {
     name: "VITALS_LOG",
     key: None,
-    about: "what to log: a level, or directives such as `info,vitals_sandbox=debug`",
+    about: "what to log: a level, or directives such as `info,vitals_sandbox=debug`; default `info`",
 };
 
 /// The variable that sets the format of the log.
 pub(super) const LOG_FORMAT: Variable = Variable {
     name: "VITALS_LOG_FORMAT",
     key: None,
-    about: "format of the log: `text` or `json`",
+    about: "format of the log: `text` (default) or `json`",
 };
 
-/// The variable that says where the service manager listens.
+/// The variable that names the socket of the service manager.
 pub(super) const NOTIFY_SOCKET: Variable = Variable {
     name: "NOTIFY_SOCKET",
     key: None,
-    about: "set by systemd: where it listens for what a service tells of itself",
+    about: "set by systemd: the socket that the host notifies of its state",
 };
 
-/// The variable that says how long the service manager waits for a sign of life.
+/// The variable that sets the timeout of the watchdog.
 pub(super) const WATCHDOG_USEC: Variable = Variable {
     name: "WATCHDOG_USEC",
     key: None,
-    about: "set by systemd: the microseconds within which it wants a sign of life",
+    about: "set by systemd: the watchdog timeout in microseconds",
 };
 
-/// The variable that says whose sign of life is waited for.
+/// The variable that names the process that the watchdog watches.
 pub(super) const WATCHDOG_PID: Variable = Variable {
     name: "WATCHDOG_PID",
     key: None,
-    about: "set by systemd: the process whose sign of life it wants",
+    about: "set by systemd: the process that the watchdog watches",
+};
+
+/// The variable that names trusted roots. The library that loads the roots of the machine reads it.
+const SSL_CERT_FILE: Variable = Variable {
+    name: "SSL_CERT_FILE",
+    key: None,
+    about: "PEM file of trusted roots in place of those of the machine (`system` in `tls.roots`)",
+};
+
+/// The variable that names directories of trusted roots. The same library reads it.
+const SSL_CERT_DIR: Variable = Variable {
+    name: "SSL_CERT_DIR",
+    key: None,
+    about: "directories of trusted roots in place of those of the machine, separated by `:`",
 };
 
 impl Variable {
@@ -216,8 +234,6 @@ impl Variable {
 mod tests {
     use std::path::Path;
 
-    use secrecy::ExposeSecret;
-
     use super::*;
     use crate::{Config, Diagnostics, LogFormat, Logging, Sources};
 
@@ -230,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_has_its_key() {
+    fn every_variable_sets_its_key() {
         let config = parse(
             "",
             &[
@@ -249,9 +265,8 @@ mod tests {
         );
         let config = config.expect("fine");
         assert_eq!(config.plugins.dir, Path::new("p"));
-        let exposed = |secret: Option<secrecy::SecretString>| {
-            secret.map(|secret| secret.expose_secret().to_owned())
-        };
+        let exposed =
+            |secret: Option<crate::Secret>| secret.map(|secret| secret.expose().to_owned());
         assert_eq!(
             exposed(config.server.admin_token).as_deref(),
             Some("the-token")
@@ -295,14 +310,14 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_is_not_expanded() {
+    fn values_of_variables_are_not_expanded() {
         let config = parse("", &[("SENTRY_ENVIRONMENT", "${HOME}")]).expect("fine");
         assert_eq!(config.sentry.environment, "${HOME}");
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_variable_that_is_no_text_is_named() {
+    fn a_variable_that_is_not_utf8_is_reported() {
         use std::os::unix::ffi::OsStringExt as _;
         let environment = Environment::fixed([("VITALS_LISTEN", OsString::from_vec(vec![0xff]))]);
         let sources = Sources {
@@ -312,12 +327,12 @@ mod tests {
         let found = Config::parse("", Path::new("vitals.toml"), &sources).expect_err("no text");
         assert_eq!(
             found.to_string(),
-            "environment variable VITALS_LISTEN: the value is not UTF-8: set another one, or none"
+            "environment variable VITALS_LISTEN: the value is not UTF-8: set another value, or unset it"
         );
     }
 
     #[test]
-    fn the_cache_lies_where_the_user_keeps_it() {
+    fn the_cache_defaults_to_the_cache_directory_of_the_user() {
         let cache = |text: &str, variables: &[(&str, &str)]| {
             parse(text, variables).expect("fine").plugins.cache_dir
         };

@@ -1,36 +1,41 @@
-//! `${NAME}` and `${file:PATH}` in the strings of the configuration file.
+//! Expands `${NAME}` and `${file:PATH}` in the strings of the configuration file.
 //!
-//! Works on what came from the file, once, never on what it put in itself; `$${` is a literal `${`.
-//! Keys are left alone.
+//! Expands what the file says once, and never what it has inserted. `$${` is a literal `${`. Keys
+//! are not expanded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::diagnose::{Diagnostic, Location};
+use super::diagnostic::{Diagnostic, Location};
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::Environment;
-use super::faults::Faults;
 use super::tree::{KeyPath, Node, Value};
 use vitals_io::regular_file::{self, ReadError};
 use vitals_model::Text;
 
-/// What expanding a file's strings came across.
+/// What expanding the strings of a file found.
 #[derive(Default)]
 pub(super) struct Expansion {
-    /// What was put into the `config` and `allow` of checks and into webhooks, and the whole strings that it became part of.
+    /// The values that were inserted into the `config` and `allow` of checks and into webhooks, and
+    /// the whole strings that contain them.
     pub(super) secrets: Vec<String>,
-    /// Every file that was asked for, also in vain.
+    /// Every file that was named, also those that could not be read.
     pub(super) files: BTreeSet<PathBuf>,
-    /// What is wrong within the `config` of a check, by the check's name.
+    /// What is wrong in the `config` of checks, by the name of the check.
     pub(super) checks: BTreeMap<String, Vec<Diagnostic>>,
 }
 
-/// Expands every string under `root`. What is wrong within the `config` of a check is that check's
-/// own trouble; all else goes to `faults`.
-pub(super) fn expand(root: &mut Node, environment: &Environment, faults: &Faults) -> Expansion {
-    let mut walk = Walk {
+/// Expands every string below `root`. What is wrong in the `config` of a check is kept for that
+/// check; everything else is reported to `collector`.
+pub(super) fn expand(
+    root: &mut Node,
+    environment: &Environment,
+    collector: &DiagnosticsCollector,
+) -> Expansion {
+    let mut walk = Expander {
         environment,
-        faults,
+        collector,
         config_of: None,
         in_allow: false,
         done: Expansion::default(),
@@ -39,18 +44,18 @@ pub(super) fn expand(root: &mut Node, environment: &Environment, faults: &Faults
     walk.done
 }
 
-struct Walk<'a> {
+struct Expander<'a> {
     environment: &'a Environment,
-    faults: &'a Faults,
-    /// The check whose `config` is being walked.
+    collector: &'a DiagnosticsCollector,
+    /// The check whose `config` is being expanded.
     config_of: Option<String>,
-    /// Whether it is the `allow` of a check.
+    /// Whether the `allow` of a check is being expanded.
     in_allow: bool,
     done: Expansion,
 }
 
-impl Walk<'_> {
-    fn node(&mut self, node: &mut Node, way: &KeyPath<'_>) {
+impl Expander<'_> {
+    fn node(&mut self, node: &mut Node, path: &KeyPath<'_>) {
         let from_file = matches!(node.location, Location::Line { .. });
         match &mut node.value {
             Value::Text(text) if from_file && text.contains("${") => match self.text(text) {
@@ -58,20 +63,21 @@ impl Walk<'_> {
                     text: expanded,
                     parts,
                 }) => {
-                    node.hidden = !parts.is_empty();
-                    let is_secret = self.config_of.is_some() || self.in_allow || is_of_webhook(way);
-                    if is_secret && node.hidden {
+                    node.secret = !parts.is_empty();
+                    let is_secret =
+                        self.config_of.is_some() || self.in_allow || is_webhook_secret(path);
+                    if is_secret && node.secret {
                         self.done.secrets.push(expanded.clone());
                         self.done.secrets.extend(parts);
                     }
                     *text = expanded;
                 }
                 Err(ExpandError { message, remedy }) => {
-                    let message = format!("`{way}` {message}");
+                    let message = format!("`{path}` {message}");
                     match &self.config_of {
-                        None => self.faults.report(node, way, message, remedy),
+                        None => self.collector.report(node, path, message, remedy),
                         Some(check) => {
-                            let key = way.to_string();
+                            let key = path.to_string();
                             let location = node.location.clone();
                             let problem = Diagnostic {
                                 location,
@@ -90,24 +96,24 @@ impl Walk<'_> {
             },
             Value::List(items) => {
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.node(item, &KeyPath::Item(way, index));
+                    self.node(item, &KeyPath::Item(path, index));
                 }
             }
             Value::Table(table) => {
                 for (key, node) in table {
                     let enters = self.config_of.is_none();
-                    if let KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), check) = way {
+                    if let KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), check) = path {
                         match key.as_str() {
                             "config" => self.config_of = Some((*check).to_owned()),
                             "allow" => self.in_allow = enters,
                             _ => {}
                         }
                     }
-                    self.node(node, &KeyPath::Key(way, key));
+                    self.node(node, &KeyPath::Key(path, key));
                     if enters {
                         self.config_of = None;
                     }
-                    if matches!(way, KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), _)) {
+                    if matches!(path, KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), _)) {
                         self.in_allow = false;
                     }
                 }
@@ -156,9 +162,9 @@ impl Walk<'_> {
             });
         }
         if !is_variable(reference) {
-            let shown = Text::line(reference, SHOWN_BYTES);
+            let shown = Text::line(reference, MAX_SHOWN_BYTES);
             return Err(ExpandError {
-                message: format!("has `${{{shown}}}`, which names no variable"),
+                message: format!("has `${{{shown}}}`, which is not the name of a variable"),
                 remedy: "write `${NAME}`, `${file:PATH}`, or `$${` for a literal `${`".to_owned(),
             });
         }
@@ -176,11 +182,11 @@ impl Walk<'_> {
     }
 }
 
-/// Whether it is what the receiver of a webhook wants to see. The tokens for Alertmanagers are
-/// secrets wherever they come from.
-fn is_of_webhook(way: &KeyPath<'_>) -> bool {
+/// Returns whether a value can hold a secret of a webhook. Tokens for Alertmanagers are secrets
+/// wherever they come from.
+fn is_webhook_secret(path: &KeyPath<'_>) -> bool {
     matches!(
-        way,
+        path,
         KeyPath::Key(
             KeyPath::Key(
                 KeyPath::Key(KeyPath::Key(KeyPath::Top, "notify"), "webhooks"),
@@ -216,9 +222,9 @@ fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Reads a file less one newline at its end. Only a regular file: another one may never end.
+/// Reads a regular file without one newline at its end. Other files may never end.
 fn read(path: &Path) -> io::Result<String> {
-    let bytes = regular_file::read(path, LARGEST_FILE).map_err(|error| match error {
+    let bytes = regular_file::read(path, MAX_FILE_BYTES).map_err(|error| match error {
         ReadError::Io(error) => error,
         ReadError::TooLarge { .. } => io::Error::other("it is larger than 64 KiB"),
         error => io::Error::other(error),
@@ -232,8 +238,8 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-const LARGEST_FILE: u64 = 64 * 1024;
-const SHOWN_BYTES: usize = 80;
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+const MAX_SHOWN_BYTES: usize = 80;
 
 #[cfg(test)]
 mod tests {
@@ -270,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_put_in_once_and_never_again() {
+    fn inserted_values_are_not_expanded_again() {
         let environment = || Environment::fixed([("A", "${B}"), ("B", "b"), ("EMPTY", "")]);
         let value = |written: &str| config_value(written, environment());
         assert_eq!(value("${B}").as_deref(), Ok("b"));
@@ -280,22 +286,22 @@ mod tests {
             value("$${B} costs $5, $B and $$").as_deref(),
             Ok("${B} costs $5, $B and $$")
         );
-        let complaint = |what: &str| Err(format!("vitals.toml:3: `checks.a.config.value` {what}"));
+        let diagnostic = |what: &str| Err(format!("vitals.toml:3: `checks.a.config.value` {what}"));
         assert_eq!(
             value("${B"),
-            complaint("has a `${` without a `}`: write `$${` for a literal `${`")
+            diagnostic("has a `${` without a `}`: write `$${` for a literal `${`")
         );
         assert_eq!(
             value("${B-x}"),
-            complaint(
-                "has `${B-x}`, which names no variable: write `${NAME}`, `${file:PATH}`, or `$${` for a \
+            diagnostic(
+                "has `${B-x}`, which is not the name of a variable: write `${NAME}`, `${file:PATH}`, or `$${` for a \
              literal `${`"
             )
         );
         for missing in ["NONE", "EMPTY"] {
             assert_eq!(
                 value(&format!("${{{missing}}}")),
-                complaint(&format!(
+                diagnostic(&format!(
                     "needs environment variable {missing}, which is not set: set it, or write `$${{` \
                  for a literal `${{`"
                 ))
@@ -304,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn files_lose_one_newline_and_are_remembered() {
+    fn files_are_inserted_without_their_last_newline() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("secret");
         let value = || {
@@ -346,13 +352,13 @@ mod tests {
         let text = "[checks.a]\nplugin = 'p'\nconfig.value = '${file:/no/such}'";
         let config = parse(text, Environment::default()).expect("the file itself is fine");
         assert_eq!(
-            config.read_files,
+            config.referenced_files,
             BTreeSet::from([PathBuf::from("/no/such")])
         );
     }
 
     #[test]
-    fn a_missing_value_refuses_the_file_outside_of_config_and_the_check_inside() {
+    fn a_missing_variable_in_config_is_an_error_of_the_check_alone() {
         let text =
             "[plugins]\ndir = '${DIR}'\n[checks.a]\nplugin = 'p'\nconfig.x = ['${A}', '${B}']";
         let found = parse(text, Environment::default()).expect_err("no DIR");
@@ -371,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_environment_replaces_needs_nothing() {
+    fn overridden_strings_are_not_expanded() {
         let text = "[plugins]\ndir = '${DIR}'";
         let environment = Environment::fixed([("VITALS_PLUGINS_DIR", "d")]);
         let config = parse(text, environment).expect("DIR is not asked for");
@@ -379,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_called_config_elsewhere_is_no_config() {
+    fn a_missing_variable_outside_config_rejects_the_file() {
         let found = parse("[checks.a.allow]\nconfig = '${A}'", Environment::default());
         let found = found.expect_err("unknown key, and no A").to_string();
         assert!(
@@ -389,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_so_is_secret() {
+    fn inserted_values_are_secrets() {
         let text = "[checks.a]\nplugin = 'p'\n\
             config = { user = 'plain-user', url = 'db://u:${PW}@h', 'a/b' = [1, '${PW}'] }\n\
             allow = { tcp = ['${INSIDE}:5432'] }\n\
@@ -422,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_came_so_is_not_shown_when_it_is_wrong() {
+    fn diagnostics_do_not_show_inserted_values() {
         let text = "[defaults]\ninterval = '${I}'\n[checks.a]\nplugin = '${I}'";
         let found = parse(text, Environment::fixed([("I", "Top Secret")])).expect_err("wrong");
         assert_eq!(

@@ -1,6 +1,6 @@
-//! The names that requests may ask the host by, as `server.hosts` lists them.
+//! The names by which clients may address the host, as `server.hosts` lists them.
 //!
-//! Knows names only; where a request names the host is for the server to know.
+//! Knows names only; the server finds them in requests.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,32 +11,33 @@ use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 use vitals_values::Host;
 
-/// A name, all names below one, or any name at all.
+/// A name, all names below a name, or any name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(into = "String")]
 #[schemars(with = "String", inline)]
 pub enum HostPattern {
-    /// `*`: any name, and what is no name.
+    /// `*`: any name, and texts that are no names.
     Any,
     /// `*.example.com`: every name below this one, in lower case.
-    Below(String),
+    Subdomains(String),
     /// `vitals.example.com`: this name, in lower case.
     Name(String),
 }
 
 impl HostPattern {
-    /// Whether `name` is meant, which is in lower case and without a dot at its end.
+    /// Returns whether the pattern matches `name`, which is in lower case and has no dot at its
+    /// end.
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::Below(parent) => is_below(name, parent),
+            Self::Subdomains(parent) => is_subdomain(name, parent),
             Self::Name(known) => name == known,
         }
     }
 }
 
-/// Whether a name is one below another.
-pub fn is_below(name: &str, parent: &str) -> bool {
+/// Returns whether `name` is below `parent`.
+pub fn is_subdomain(name: &str, parent: &str) -> bool {
     let rest = name.strip_suffix(parent);
     rest.and_then(|rest| rest.strip_suffix('.'))
         .is_some_and(|rest| !rest.is_empty())
@@ -51,8 +52,8 @@ impl FromStr for HostPattern {
         }
         let parent = text.strip_prefix("*.");
         match (parent, parent.unwrap_or(text).parse()) {
-            (Some(_), Ok(Host::Name(parent))) => Ok(Self::Below(parent.to_string())),
-            // An IPv4 address has the form of a name, and is known without being listed.
+            (Some(_), Ok(Host::Name(parent))) => Ok(Self::Subdomains(parent.to_string())),
+            // An IPv4 address has the form of a name. It is accepted without being listed.
             (None, Ok(host @ (Host::Name(_) | Host::Address(IpAddr::V4(_))))) => {
                 Ok(Self::Name(host.to_string()))
             }
@@ -73,7 +74,7 @@ impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Any => f.write_str("*"),
-            Self::Below(parent) => write!(f, "*.{parent}"),
+            Self::Subdomains(parent) => write!(f, "*.{parent}"),
             Self::Name(name) => f.write_str(name),
         }
     }
@@ -94,7 +95,7 @@ mod tests {
     use crate::Config;
 
     #[test]
-    fn a_pattern_is_a_name_what_is_below_one_or_anything() {
+    fn patterns_match_names_subdomains_or_anything() {
         let matches = |pattern: &str, name: &str| {
             let pattern: HostPattern = pattern.parse().expect(pattern);
             pattern.matches(name)
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_said_with_its_line() {
+    fn invalid_patterns_are_reported() {
         for bad in [
             "",
             "http://vitals",

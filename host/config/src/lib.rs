@@ -1,40 +1,43 @@
 //! The configuration of the host: typed, validated, with every default filled in.
 //!
-//! The only crate that reads the configuration file and the environment. It knows what a key is
-//! called and what it may say, and nothing of what the host does with it.
+//! The only crate that reads the configuration file and the environment. It knows the names and the
+//! limits of keys, and nothing about what the host does with them.
 
-mod bounds;
+mod builder;
 mod checks;
 mod config;
 mod decode;
-mod diagnose;
-mod difference;
+mod diagnostic;
+mod diagnostics_collector;
 mod environment;
 mod expand;
-mod faults;
 mod hosts;
 mod load;
 mod notify;
 mod raw;
+mod reload;
 mod resolve;
 mod schema;
+mod secret;
 mod sections;
 mod settings;
 mod sources;
 mod supervision;
 mod tree;
 mod values;
+mod write;
 
-pub use bounds::OutOfBounds;
-pub use checks::{Allow, CheckConfig, Defaults, Entry, Schedule, Settings};
+pub use builder::{CheckBuilder, ConfigBuilder};
+pub use checks::{Allow, AllowEntry, CheckConfig, Defaults, Schedule, Settings};
 pub use config::{Config, Origin};
-pub use diagnose::{Diagnostic, Diagnostics, Location};
-pub use difference::need_restart;
+pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use environment::{Environment, VARIABLES, Variable};
 pub use hosts::HostPattern;
-pub use hosts::is_below;
-pub use notify::{Alertmanager, Notified, Notify, Webhook};
+pub use hosts::is_subdomain;
+pub use notify::{Alertmanager, Notify, NotifyStatus, Webhook};
+pub use reload::keys_needing_restart;
 pub use schema::json_schema;
+pub use secret::Secret;
 pub use sections::{
     Details, Engine, LogFormat, Logging, Metrics, Plugins, Sentry, Server, Tls, Tools,
     UnhealthyStatus,

@@ -1,5 +1,5 @@
-//! Reads a configuration: the file, what the environment and the command line put over it, and the
-//! steps from there to typed values. What the steps do is known in their own modules.
+//! Reads a configuration: the file, then what the environment and the command line set, then the
+//! steps to typed values. Each step is a module of its own.
 
 use std::io;
 use std::path::Path;
@@ -9,32 +9,31 @@ use std::sync::Arc;
 use vitals_io::regular_file::{self, ReadError};
 
 use super::config::{Config, Origin};
-use super::diagnose::Diagnostics;
-use super::faults::Faults;
+use super::diagnostic::Diagnostics;
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::sources::{self, Sources};
 use super::supervision::Supervision;
 use super::tree::Node;
 use super::{expand, notify, resolve};
 
 impl Config {
-    /// Reads the configuration that `sources` lead to. The command line counts above the
-    /// environment, that above the file, and that above the defaults.
+    /// Reads the configuration from `sources`. The command line overrides the environment, which
+    /// overrides the file, which overrides the defaults.
     ///
     /// # Errors
     ///
     /// Everything that is wrong, at once: a file that cannot be read or is not TOML, unknown keys,
-    /// wrong types, values out of bounds. What is wrong within the `config` of a check stands in
-    /// [`CheckConfig::settings`](super::CheckConfig::settings) instead, and the others are none the
-    /// worse.
+    /// wrong types, values outside their limits. An error in the `config` of a check does not
+    /// reject the file: it is kept in [`CheckConfig::settings`](super::CheckConfig::settings).
     pub fn load(sources: &Sources) -> Result<Self, Diagnostics> {
-        let faults = Faults::default();
-        let (file, explicit) = sources.choose();
+        let collector = DiagnosticsCollector::default();
+        let (file, explicit) = sources.select_file();
         let text = match read_text(&file) {
             Ok(text) => Some(text),
-            // A name that leads nowhere, as a dangling link does, is still a file that somebody meant.
+            // A dangling link is a file that somebody meant to be there.
             Err(error) if explicit || file.symlink_metadata().is_ok() => {
                 let message = format!("cannot read the configuration: {error}");
-                faults.report_at(sources::whole(&file), String::new(), message);
+                collector.report_at(sources::whole(&file), String::new(), message);
                 None
             }
             Err(_) => None,
@@ -42,49 +41,51 @@ impl Config {
         Self::read(
             text.as_deref().map(|text| (text, file.as_path())),
             sources,
-            faults,
+            collector,
         )
     }
 
-    /// Reads a configuration from the text of a file, `name`, under the environment and command line
-    /// of `sources`.
+    /// Reads a configuration from the text of the file `name`, and from the environment and the
+    /// command line in `sources`.
     ///
     /// # Errors
     ///
-    /// As [`Config::load`].
+    /// See [`Config::load`].
     pub fn parse(text: &str, name: &Path, sources: &Sources) -> Result<Self, Diagnostics> {
-        Self::read(Some((text, name)), sources, Faults::default())
+        Self::read(Some((text, name)), sources, DiagnosticsCollector::default())
     }
 
     fn read(
         text: Option<(&str, &Path)>,
         sources: &Sources,
-        faults: Faults,
+        collector: DiagnosticsCollector,
     ) -> Result<Self, Diagnostics> {
         let mut root = match text {
             Some((text, name)) => Node::parse(text, &Arc::from(name))?,
             None => Node::empty(),
         };
-        sources.overlay(&mut root, &faults);
-        let expansion = expand::expand(&mut root, &sources.environment, &faults);
-        root.hide(&["server", "admin_token"]);
-        root.hide(&["metrics", "token"]);
-        root.hide(&["sentry", "dsn"]);
-        notify::hide(&mut root);
+        sources.overlay(&mut root, &collector);
+        let expansion = expand::expand(&mut root, &sources.environment, &collector);
+        mark_secrets(&mut root);
         let config = Self {
-            logging: sources.logging(&faults),
-            supervision: Supervision::read(&sources.environment, &faults),
+            logging: sources.logging(&collector),
+            supervision: Supervision::read(&sources.environment, &collector),
             origin: text.map_or(Origin::Defaults, |(_, name)| Origin::File(name.to_owned())),
-            ..resolve::resolve(&root, expansion, &sources.environment, &faults)
+            ..resolve::resolve(&root, expansion, &sources.environment, &collector)
         };
-        match Diagnostics::gather(faults.into_found()) {
-            Some(found) => Err(found),
-            None => Ok(config),
-        }
+        collector.finish(config)
     }
 }
 
-/// Reads the text of a file under an empty environment.
+/// Marks the values that are secrets by their nature, so that no diagnostic shows them.
+pub(super) fn mark_secrets(root: &mut Node) {
+    root.mark_secret(&["server", "admin_token"]);
+    root.mark_secret(&["metrics", "token"]);
+    root.mark_secret(&["sentry", "dsn"]);
+    notify::mark_secrets(root);
+}
+
+/// Reads the text of a file, with an empty environment.
 impl FromStr for Config {
     type Err = Diagnostics;
 
@@ -93,9 +94,9 @@ impl FromStr for Config {
     }
 }
 
-/// Reads the configuration file, which may be a pipe that somebody writes it into.
+/// Reads the configuration file, which may be a pipe.
 fn read_text(file: &Path) -> Result<String, ReadError> {
-    let bytes = match regular_file::read(file, LARGEST_FILE) {
+    let bytes = match regular_file::read(file, MAX_FILE_BYTES) {
         Err(ReadError::NotRegular) => std::fs::read(file)?,
         read => read?,
     };
@@ -103,8 +104,8 @@ fn read_text(file: &Path) -> Result<String, ReadError> {
     text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8").into())
 }
 
-/// No configuration is larger.
-const LARGEST_FILE: u64 = 16 << 20;
+/// The largest configuration file.
+const MAX_FILE_BYTES: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -116,7 +117,7 @@ mod tests {
     use crate::sections::{Details, Engine, Plugins, Server};
 
     #[test]
-    fn a_file_with_every_key_says_what_it_says() {
+    fn every_key_is_read() {
         let digest = "5f".repeat(32);
         let text = format!(
             r#"
@@ -218,7 +219,7 @@ config = {{ address = "db.internal:5432" }}
     }
 
     #[test]
-    fn names_and_the_token_of_metrics_are_read() {
+    fn host_patterns_and_the_metrics_token_are_read() {
         let text = "[server]\nhosts = ['Vitals', '*.example.com', '*']\n\
                     [metrics]\ntoken = 'token-of-prometheus'";
         let config: Config = text.parse().expect("a configuration");

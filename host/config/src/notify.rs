@@ -1,99 +1,130 @@
-//! Who is notified when a check turns: the `[notify]` table, in the words of the file. What is sent
-//! there, this file does not know.
+//! Who is notified of transitions: the `[notify]` table.
+//!
+//! The doc comments are the descriptions in `vitals.schema.json`. Does not know what is sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::secret::Secret;
 use super::tree::{Node, Value};
 use super::values::{self, As, Period};
 
-/// Who is notified when a check turns; nobody without a receiver.
+/// Notifications of transitions. Without a receiver nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Notify {
-    /// Statuses that are notified, when a check turns to one and when it leaves it.
-    pub on: Vec<Notified>,
-    /// URL under which people reach this host: notifications link to
-    /// `/health/checks/{name}` below it.
+    /// Statuses to notify of. A notification is sent when a check enters one of them, and when it
+    /// leaves it. Limits: `unhealthy`, `degraded` and `unknown`. Default: `["unhealthy"]`.
+    pub on: Vec<NotifyStatus>,
+    /// URL of this host for people. Notifications link to `/health/checks/{name}` below it. Limits:
+    /// http or https, without a user, a query or a fragment. Default: none.
     #[serde(deserialize_with = "values::server_url")]
     #[schemars(extend("x-vitals-type" = "URL"))]
     pub external_url: Option<String>,
-    /// Name of this host in notifications; two hosts with checks of one name need two of them. Default:
-    /// that of the machine.
+    /// Name of this host in notifications. Hosts that have checks of the same name need different
+    /// ones. Default: the name of the machine.
     pub instance: Option<String>,
-    /// Time that a receiver has for one request.
+    /// Time for one request to a receiver. Limits: 1 ms to 24 h. Default: `"10s"`.
     #[serde(with = "As::<Period>")]
     #[schemars(with = "Period")]
     pub timeout: Duration,
     /// The Alertmanagers.
     pub alertmanager: Alertmanager,
-    /// Receivers of plain JSON by name.
+    /// Receivers of JSON by name. Limits: names match `[a-z0-9][a-z0-9._-]{0,63}`. Default: none.
     pub webhooks: BTreeMap<String, Webhook>,
 }
 
-/// A status that can be notified.
+/// A status to notify of.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Notified {
-    /// It does not work.
+pub enum NotifyStatus {
+    /// The checked thing does not work.
     Unhealthy,
-    /// It works in part.
+    /// The checked thing works in part.
     Degraded,
-    /// Nothing is known of it. Without this one a check of which nothing is known is left as it was.
+    /// The status is not known. Unless it is listed, a check whose status becomes unknown keeps its
+    /// alert as it is.
     Unknown,
 }
 
-/// The Alertmanagers that are told which checks are not well, by their API of version 2.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+/// Alertmanagers that get an alert for each check whose status is listed in `notify.on`, by their
+/// API version 2.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Alertmanager {
-    /// URLs of Alertmanagers, without `/api/v2`; each of them gets every alert, as those of a cluster
-    /// want it.
+    /// URLs of the Alertmanagers, without `/api/v2`. Each of them gets every alert, as the members
+    /// of a cluster expect. Limits: http or https, without a user, a query or a fragment. Default:
+    /// `[]`.
     #[serde(deserialize_with = "values::server_urls")]
     pub urls: Vec<String>,
-    /// Token that they want as `Authorization: Bearer`.
+    /// Token to send as `Authorization: Bearer`. Limits: one or more printable ASCII characters
+    /// without spaces; not together with `username`. Default: none.
     #[serde(deserialize_with = "values::token", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub bearer_token: Option<SecretString>,
-    /// User whom they want by basic authentication.
+    pub bearer_token: Option<Secret>,
+    /// User name for basic authentication. Limits: only together with `password`. Default: none.
     pub username: Option<String>,
-    /// Password of that user.
+    /// Password for basic authentication. Limits: not empty, only together with `username`.
+    /// Default: none.
     #[serde(deserialize_with = "values::secret", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub password: Option<SecretString>,
-    /// Labels of every alert, besides `alertname`, `check`, `plugin`, `severity` and `instance`.
+    pub password: Option<Secret>,
+    /// Labels to add to every alert. Limits: names of Prometheus labels; `alertname`, `check`,
+    /// `plugin`, `severity` and `instance` are set by the host. Default: none.
     pub labels: BTreeMap<String, String>,
-    /// Time between two times that an alert is sent while it lasts; four times that after the last one
-    /// it ends by itself.
+    /// Time after which a firing alert is sent again. An alert that is not sent again ends after
+    /// four times as long. Limits: 1 ms to 24 h. Default: `"1m"`.
     #[serde(with = "As::<Period>")]
     #[schemars(with = "Period")]
     pub resend: Duration,
 }
 
-/// A receiver of plain JSON.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+/// A receiver of JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Webhook {
-    /// Where transitions are posted. Default: required.
+    /// URL to which transitions are posted. Limits: http or https. Default: required.
     #[serde(deserialize_with = "values::secret_url", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true, "x-vitals-type" = "URL"))]
-    pub url: Option<SecretString>,
-    /// Headers of each request: `{ Authorization = "Bearer ${TOKEN}" }`.
+    pub url: Option<Secret>,
+    /// Headers of each request: `{ Authorization = "Bearer ${TOKEN}" }`. Limits: ASCII values on
+    /// one line; `Host`, `Connection`, `Content-Type`, `Content-Length` and `Transfer-Encoding` are
+    /// set by the host. Default: none.
     #[serde(skip_serializing)]
     #[schemars(with = "BTreeMap<String, String>", extend("writeOnly" = true))]
-    pub headers: BTreeMap<String, SecretString>,
+    pub headers: BTreeMap<String, Secret>,
+}
+
+impl Webhook {
+    /// Makes a webhook without headers of its own.
+    pub fn new(url: impl Into<Secret>) -> Self {
+        Self {
+            url: Some(url.into()),
+            headers: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a header to each request.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<Secret>) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
 }
 
 impl Notify {
-    /// What of it must not leave the host: tokens, passwords, and the URLs of webhooks. Of headers those that
-    /// are there to be secret; a word that stands in another one may stand in any text.
+    /// Returns the texts that must not leave the host: tokens, passwords, URLs of webhooks, and
+    /// headers whose name says that they hold a secret. The values of other headers can be ordinary
+    /// words.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
         let Alertmanager {
             bearer_token,
@@ -102,91 +133,91 @@ impl Notify {
         } = &self.alertmanager;
         let of_webhooks = self.webhooks.values().flat_map(|webhook| {
             let headers = webhook.headers.iter();
-            let headers = headers.filter(|(name, _)| is_for_secrets(name));
-            let headers = headers.map(|(_, value)| value.expose_secret());
-            // `Bearer TOKEN` is one, and so is the token.
+            let headers = headers.filter(|(name, _)| is_secret_header(name));
+            let headers = headers.map(|(_, value)| value.expose());
+            // `Bearer TOKEN` is a secret, and so is the token.
             let parts = headers.flat_map(|text| [Some(text), text.split_once(' ').map(|it| it.1)]);
             parts
                 .flatten()
-                .chain(webhook.url.as_ref().map(ExposeSecret::expose_secret))
+                .chain(webhook.url.as_ref().map(Secret::expose))
         });
         let of_alertmanager = bearer_token.iter().chain(password);
-        of_alertmanager
-            .map(ExposeSecret::expose_secret)
-            .chain(of_webhooks)
+        of_alertmanager.map(Secret::expose).chain(of_webhooks)
     }
 }
 
-/// Whether the value of a header is a secret, by its name.
-fn is_for_secrets(header: &str) -> bool {
+/// Returns whether the name of a header says that its value is a secret.
+fn is_secret_header(header: &str) -> bool {
     let header = header.to_ascii_lowercase();
     let words = ["auth", "cookie", "key", "password", "secret", "token"];
     words.iter().any(|word| header.contains(word))
 }
 
-/// Keeps what is secret by its nature from being shown where it is wrong.
-pub(super) fn hide(root: &mut Node) {
+/// Marks the values that are secrets by their nature, so that no diagnostic shows them.
+pub(super) fn mark_secrets(root: &mut Node) {
     for key in ["bearer_token", "password"] {
-        root.hide(&["notify", "alertmanager", key]);
+        root.mark_secret(&["notify", "alertmanager", key]);
     }
     if let Some(url) = root.find_mut(&["notify", "external_url"]) {
-        hide_sign_in(url);
+        mark_url_with_user(url);
     }
     if let Some(urls) = root.find_mut(&["notify", "alertmanager", "urls"])
         && let Value::List(urls) = &mut urls.value
     {
-        urls.iter_mut().for_each(hide_sign_in);
+        urls.iter_mut().for_each(mark_url_with_user);
     }
     let webhooks = root
         .find_mut(&["notify", "webhooks"])
         .and_then(Node::table_mut);
     for webhook in webhooks.into_iter().flat_map(|all| all.values_mut()) {
-        webhook.hide(&["url"]);
-        webhook.hide(&["headers"]);
+        webhook.mark_secret(&["url"]);
+        webhook.mark_secret(&["headers"]);
         let headers = webhook.find_mut(&["headers"]).and_then(Node::table_mut);
         for header in headers.into_iter().flat_map(|all| all.values_mut()) {
-            header.hide(&[]);
+            header.mark_secret(&[]);
         }
     }
 }
 
-/// A URL with a user is refused, and must not be shown then.
-fn hide_sign_in(url: &mut Node) {
-    url.hidden |= matches!(&url.value, Value::Text(text) if text.contains('@'));
+/// Marks a URL with a user in it: it is rejected, and the diagnostic must not show the password.
+fn mark_url_with_user(url: &mut Node) {
+    url.secret |= matches!(&url.value, Value::Text(text) if text.contains('@'));
 }
 
-/// What is wrong with the name of a label, and what would be right.
-pub(super) fn wrong_label(name: &str) -> Option<&'static str> {
+/// Returns what is wrong with the name of a label and, after a colon, what to do.
+pub(super) fn label_error(name: &str) -> Option<&'static str> {
     let first = |c: char| c == '_' || c.is_ascii_alphabetic();
     let is_name = name.starts_with(first)
         && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
         && !name.starts_with("__");
-    if OWN_LABELS.contains(&name) {
-        Some("is a label that the host sets itself: name it otherwise")
+    if RESERVED_LABELS.contains(&name) {
+        Some("is a label that the host sets: choose another name")
     } else if !is_name {
-        Some("is no name of a label: write letters, digits and `_`, not a digit first and not `__`")
+        Some(
+            "is not a label name: use letters, digits and `_`, and begin with neither a digit nor `__`",
+        )
     } else {
         None
     }
 }
 
-/// What is wrong with a header, and what would be right. Says nothing of its value.
-pub(super) fn wrong_header(name: &str, value: &str) -> Option<&'static str> {
+/// Returns what is wrong with a header and, after a colon, what to do. Does not show its value.
+pub(super) fn header_error(name: &str, value: &str) -> Option<&'static str> {
     match name.parse::<HeaderName>() {
-        Err(_) => Some("is no name of a header: write for example `Authorization`"),
-        Ok(name) if FIXED_HEADERS.contains(&name.as_str()) => {
-            Some("is a header that the host sets itself: take it away")
+        Err(_) => Some("is not a header name: write for example `Authorization`"),
+        Ok(name) if RESERVED_HEADERS.contains(&name.as_str()) => {
+            Some("is a header that the host sets: remove it")
         }
         Ok(_) if HeaderValue::from_str(value).is_err() => {
-            Some("has a value that no header can have: write one line of ASCII")
+            Some("has a value that a header cannot have: write one line of ASCII")
         }
         Ok(_) => None,
     }
 }
 
-/// The labels of an alert that the host sets itself.
-const OWN_LABELS: [&str; 5] = ["alertname", "check", "plugin", "severity", "instance"];
-const FIXED_HEADERS: [&str; 5] = [
+/// The labels of an alert that the host sets.
+const RESERVED_LABELS: [&str; 5] = ["alertname", "check", "plugin", "severity", "instance"];
+const RESERVED_HEADERS: [&str; 5] = [
     "content-type",
     "content-length",
     "transfer-encoding",
@@ -197,7 +228,7 @@ const FIXED_HEADERS: [&str; 5] = [
 impl Default for Notify {
     fn default() -> Self {
         Self {
-            on: vec![Notified::Unhealthy],
+            on: vec![NotifyStatus::Unhealthy],
             external_url: None,
             instance: None,
             timeout: Duration::from_secs(10),
@@ -220,45 +251,6 @@ impl Default for Alertmanager {
     }
 }
 
-impl PartialEq for Alertmanager {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            urls,
-            bearer_token,
-            username,
-            password,
-            labels,
-            resend,
-        } = other;
-        self.urls == *urls
-            && exposed(self.bearer_token.as_ref()) == exposed(bearer_token.as_ref())
-            && self.username == *username
-            && exposed(self.password.as_ref()) == exposed(password.as_ref())
-            && self.labels == *labels
-            && self.resend == *resend
-    }
-}
-
-impl Eq for Alertmanager {}
-
-impl PartialEq for Webhook {
-    fn eq(&self, other: &Self) -> bool {
-        let headers = |webhook: &Self| -> Vec<(String, String)> {
-            let headers = webhook.headers.iter();
-            headers
-                .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
-                .collect()
-        };
-        exposed(self.url.as_ref()) == exposed(other.url.as_ref()) && headers(self) == headers(other)
-    }
-}
-
-impl Eq for Webhook {}
-
-pub(super) fn exposed(secret: Option<&SecretString>) -> Option<&str> {
-    secret.map(ExposeSecret::expose_secret)
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -277,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_what_is_secret_is_known() {
+    fn receivers_are_read_and_their_secrets_are_redacted() {
         let config = parse(
             "[defaults]\nnotify = false\n[checks.a]\nnotify = true\n[checks.b]\n\
              [notify]\non = ['degraded', 'unhealthy']\nexternal_url = 'https://vitals.test/'\n\
@@ -289,7 +281,7 @@ mod tests {
         );
         let config = config.expect("a configuration");
         let notify = &config.notify;
-        assert_eq!(notify.on, [Notified::Degraded, Notified::Unhealthy]);
+        assert_eq!(notify.on, [NotifyStatus::Degraded, NotifyStatus::Unhealthy]);
         assert_eq!(notify.external_url.as_deref(), Some("https://vitals.test"));
         let urls = ["http://one:9093", "https://two/am"];
         assert_eq!(notify.alertmanager.urls, urls);
@@ -310,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_said_with_its_place_and_no_secret() {
+    fn errors_of_receivers_are_reported_without_secrets() {
         let found = parse(
             "[notify]\non = ['unhealthy', 'healthy']\nexternal_url = 'vitals.test'\n\
              [notify.alertmanager]\nurls = ['am:9093', 'http://u:hunter2@am']\nusername = 'u'\n\
@@ -323,7 +315,7 @@ mod tests {
         let found = found.expect_err("something is wrong");
         assert!(!found.contains("hunter2"), "{found}");
         let expected = [
-            "vitals.toml:2: `notify.on[1]` is `healthy`, which is not known: did you mean `unhealthy`?",
+            "vitals.toml:2: `notify.on[1]` is `healthy`, which is not a known value: did you mean `unhealthy`?",
             "vitals.toml:3: `notify.external_url` is `vitals.test`, which is not an http or https URL \
              without a user, a query or a fragment: write for example \"https://vitals.example.com\"",
             "vitals.toml:5: `notify.alertmanager.urls[0]` is `am:9093`, which is not an http or https \
@@ -334,14 +326,14 @@ mod tests {
         assert_eq!(lines[..3], expected, "{found}");
         let rest = [
             "vitals.toml:5: `notify.alertmanager.urls[1]` is a secret, which is not an http",
-            "vitals.toml:6: `notify.alertmanager.username` stands without a `password`",
+            "vitals.toml:6: `notify.alertmanager.username` needs a `password`",
             "vitals.toml:7: `notify.alertmanager.bearer_token` is a secret, which is not a token",
-            "vitals.toml:8: `notify.alertmanager.labels.check` is a label that the host sets itself",
-            "vitals.toml:8: `notify.alertmanager.labels.1st` is no name of a label",
+            "vitals.toml:8: `notify.alertmanager.labels.check` is a label that the host sets",
+            "vitals.toml:8: `notify.alertmanager.labels.1st` is not a label name",
             "vitals.toml:10: `notify.webhooks.ops.url` is a secret, which is not an http or https URL",
-            "vitals.toml:11: `notify.webhooks.ops.headers.Host` is a header that the host sets itself",
-            "vitals.toml:11: `notify.webhooks.ops.headers.\"a b\"` is no name of a header",
-            "vitals.toml:11: `notify.webhooks.ops.headers.X` has a value that no header can have",
+            "vitals.toml:11: `notify.webhooks.ops.headers.Host` is a header that the host sets",
+            "vitals.toml:11: `notify.webhooks.ops.headers.\"a b\"` is not a header name",
+            "vitals.toml:11: `notify.webhooks.ops.headers.X` has a value that a header cannot have",
             "vitals.toml:11: `notify.webhooks.ops.headers.Y` is a secret, which is not a string",
             "vitals.toml:12: `[notify.webhooks.Empty]` cannot be the table of a webhook",
             "vitals.toml:12: `notify.webhooks.Empty` has no `url`",
@@ -353,19 +345,18 @@ mod tests {
     }
 
     #[test]
-    fn an_alertmanager_needs_a_url_and_one_way_to_sign_in() {
+    fn an_alertmanager_needs_a_url_and_at_most_one_login() {
         let found = parse("[notify.alertmanager]\nlabels.team = 'shop'").expect_err("no URL");
         assert_eq!(
             found,
-            "vitals.toml:1: `notify.alertmanager` has no `urls`: write for example urls = \
-             [\"http://alertmanager:9093\"]"
+            "vitals.toml:1: `notify.alertmanager` has no `urls`: write for example `urls = \
+             [\"http://alertmanager:9093\"]`"
         );
         let text = "[notify.alertmanager]\nurls = ['http://am']\nbearer_token = 'token-of-it'\n\
                     username = 'u'\npassword = 'hunter2-password'";
         assert_eq!(
             parse(text).expect_err("both"),
-            "vitals.toml:3: `notify.alertmanager.bearer_token` stands beside a `username`: write one \
-             of them"
+            "vitals.toml:3: `notify.alertmanager.bearer_token` excludes `username`: set one of them"
         );
     }
 }

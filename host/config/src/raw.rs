@@ -1,5 +1,8 @@
-//! The file as it is written: which tables and keys there are. Everything can be left out; what that
-//! means is said in `resolve`. The doc comments are the descriptions in `vitals.schema.json`.
+//! The tables and keys of the file as they are written. Every key is optional; `resolve` fills in
+//! what is missing.
+//!
+//! The doc comments are the descriptions in `vitals.schema.json`. The sentences that begin with
+//! `Limits:`, `Default:` and `Environment:` have columns of their own in `docs/configuration.md`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,11 +16,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::checks::{Connections, Fuel, HttpBody, Memory, Output, Schedule};
 use super::notify::Notify;
 use super::sections::{Engine, Metrics, Plugins, Sentry, Server, Tls};
-use super::values::{As, PageUrl, Period, Times};
+use super::values::{As, PageUrl, Period, RunCount};
 use vitals_model::{Digest, Limits, PluginName, Root};
 
-/// Configuration of vitals. In every string `${NAME}` is replaced by an environment variable and
-/// `${file:PATH}` by the contents of a file less one newline at the end; `$${` is a literal `${`.
+/// Configuration of vitals. In every string, `${NAME}` is replaced by the value of an environment
+/// variable, and `${file:PATH}` by the contents of a file without one newline at its end. `$${` is
+/// a literal `${`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "vitals.toml")]
@@ -32,82 +36,89 @@ pub(super) struct RawFile {
     #[schemars(with = "ToolsTable")]
     pub(super) tools: BTreeMap<String, PageUrl>,
     pub(super) defaults: RawDefaults,
-    /// The checks by name: `[a-z0-9][a-z0-9._-]{0,63}`.
+    /// The checks by name. Limits: names match `[a-z0-9][a-z0-9._-]{0,63}`.
     #[schemars(with = "BTreeMap<String, RawCheck>")]
-    pub(super) checks: Option<Later>,
+    pub(super) checks: Option<DeferredTable>,
 }
 
-/// Pages that `GET /health/tools` names. Further names can be added.
+/// Pages of other tools that `GET /health/tools` lists. Other names can be added.
 #[derive(JsonSchema)]
 #[schemars(rename = "Tools")]
 #[expect(dead_code, reason = "it only describes the table for the JSON Schema")]
 struct ToolsTable {
-    /// URL of Grafana. Environment: `GRAFANA_URL`.
+    /// URL of Grafana. Default: none. Environment: `GRAFANA_URL`.
     grafana: Option<PageUrl>,
-    /// URL of Flower. Environment: `FLOWER_URL`.
+    /// URL of Flower. Default: none. Environment: `FLOWER_URL`.
     flower: Option<PageUrl>,
-    /// URL of Prometheus. Environment: `PROMETHEUS_URL`.
+    /// URL of Prometheus. Default: none. Environment: `PROMETHEUS_URL`.
     prometheus: Option<PageUrl>,
     #[serde(flatten)]
     further: BTreeMap<String, PageUrl>,
 }
 
-/// What holds for every check that says nothing else.
+/// Values for all checks that do not set their own.
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Defaults")]
 pub(super) struct RawDefaults {
-    /// Time between the starts of two runs.
+    /// Time between the starts of two runs. The hash of the name spreads the checks over it.
+    /// Limits: 1 ms to 24 h. Default: `"30s"`.
     #[serde(with = "As::<Period>")]
     #[schemars(with = "Period")]
     pub(super) interval: Duration,
-    /// Wall-clock time of one run; not above `interval`.
+    /// Wall-clock time of one run. A run that takes longer ends with `timeout`. Limits: 1 ms to 24
+    /// h, not above `interval` or `retry_interval`. Default: `"5s"`.
     #[serde(with = "As::<Period>")]
     #[schemars(with = "Period")]
     pub(super) timeout: Duration,
-    /// Whether the host is not ready while a check is unhealthy.
+    /// Whether the host is not ready while the check is unhealthy. Default: `true`.
     pub(super) critical: bool,
-    /// Failing runs in a row before the status turns unhealthy.
-    #[serde(with = "As::<Times>")]
-    #[schemars(with = "Times")]
+    /// Number of failed runs in a row after which the status becomes unhealthy. Limits: 1 to 1000.
+    /// Default: `1`.
+    #[serde(with = "As::<RunCount>")]
+    #[schemars(with = "RunCount")]
     pub(super) fall: NonZeroU32,
-    /// Good runs in a row before it turns back.
-    #[serde(with = "As::<Times>")]
-    #[schemars(with = "Times")]
+    /// Number of good runs in a row after which the status is healthy again. Limits: 1 to 1000.
+    /// Default: `1`.
+    #[serde(with = "As::<RunCount>")]
+    #[schemars(with = "RunCount")]
     pub(super) rise: NonZeroU32,
-    /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`. Default:
-    /// `interval`.
+    /// Time between two runs while `fall` or `rise` is being counted. Limits: 1 ms to 24 h, not
+    /// below `timeout`. Default: the check's `interval`.
     pub(super) retry_interval: Option<Period>,
-    /// Whether a new version of a plugin makes a trial run of each check before it serves: one that
-    /// a limit ends, or that breaks down, is refused, and the version before it serves on.
+    /// Whether a new version of the plugin makes a trial run of each check before it is promoted.
+    /// If a trial run exceeds a limit or breaks down, the new version is rejected, and the previous
+    /// one keeps serving. Default: `true`.
     pub(super) trial: bool,
-    /// Whether the receivers of `[notify]` are told when a check turns.
+    /// Whether receivers in `[notify]` are notified of transitions of the check. Default: `true`.
     pub(super) notify: bool,
-    /// Whether plugins of checks may lie in `plugins.dir`.
+    /// Whether plugins of checks may be loaded from `plugins.dir`, which is then searched first.
+    /// Otherwise they come from `plugins.library`. Default: `false`.
     pub(super) dir: bool,
-    /// What one run may use.
+    /// Limits of one run.
     pub(super) limits: RawDefaultLimits,
 }
 
-/// What one run may use.
+/// Limits of one run.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Limits")]
 pub(super) struct RawDefaultLimits {
-    /// Fuel of one run; about one unit for each instruction of the guest. A run that uses it up ends
-    /// in `fuel`.
+    /// Fuel of one run: about one unit for each instruction of the guest. A run that exceeds it
+    /// ends with `fuel`. Limits: 1 or more. Default: `500000000`.
     pub(super) fuel: Fuel,
-    /// Memory of one run, tables included, over the whole component. A run that wants more ends in
-    /// `memory`.
+    /// Memory of one run in bytes, tables included, summed over the component. A run that exceeds
+    /// it ends with `memory`. Limits: 64 KiB to 4 GiB. Default: `"64MiB"`.
     pub(super) memory: Memory,
-    /// Bytes handed to the host in one call, results included. A run that hands over more ends in
-    /// `output`.
+    /// Bytes that the guest can pass to the host in one call, the result included. A run that
+    /// exceeds it ends with `output`. Limits: 1 KiB to 1 GiB. Default: `"2MiB"`.
     pub(super) output: Output,
-    /// Sockets made, peers sent datagrams, requests, TLS connections and names looked up in one run.
-    /// Beyond, the guest sees an error.
+    /// Number of sockets, UDP peers, HTTP requests, TLS connections and look-ups in one run. Beyond
+    /// it the guest gets an error. Limits: 0 to 65536. Default: `64`.
     pub(super) connections: Connections,
-    /// Body of one HTTP response. Beyond, the guest sees an error.
+    /// Bytes of the body of one HTTP response. Beyond it the guest gets an error. Limits: 1 KiB to
+    /// 1 GiB. Default: `"1MiB"`.
     pub(super) http_body: HttpBody,
 }
 
@@ -116,102 +127,111 @@ pub(super) struct RawDefaultLimits {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Check")]
 pub(super) struct RawCheck {
-    /// Name of the plugin: `postgres` is `postgres.wasm`. Left out for a check that the embedding
-    /// program makes itself.
+    /// Name of the plugin: `postgres` is `postgres.wasm`. Default: none; the program that embeds
+    /// the host registers the check.
     #[schemars(with = "Option<String>")]
     pub(super) plugin: Option<PluginName>,
-    /// Whether it runs at all. Default: `true`.
+    /// Whether the check runs. Default: `true`.
     pub(super) enabled: Option<bool>,
-    /// Whether its plugin may lie in `plugins.dir`, which is searched first then. Else it is taken from
-    /// `plugins.library`, and from `plugins.dir` only if `sha256` says which file is meant. Default:
-    /// that of `[defaults]`.
+    /// Whether the plugin may be loaded from `plugins.dir`, which is then searched first. Otherwise
+    /// it comes from `plugins.library`, and from `plugins.dir` only with `sha256`. Default: that of
+    /// `[defaults]`.
     pub(super) dir: Option<bool>,
-    /// SHA-256 of the plugin's file in hexadecimal: only that file is loaded. Default: any is.
+    /// SHA-256 of the plugin file in hexadecimal. Only that file is loaded. Default: any file is
+    /// loaded.
     #[schemars(with = "Option<String>")]
     pub(super) sha256: Option<Digest>,
-    /// The plugin's own configuration; `vitals inspect FILE.wasm` lists its settings. Default: `{}`.
+    /// Settings of the plugin. `vitals inspect FILE.wasm` lists them. Default: `{}`.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
-    pub(super) config: Option<Later>,
-    /// What it may reach besides the addresses in `config`.
+    pub(super) config: Option<DeferredTable>,
+    /// Grants beyond the addresses in `config`.
     pub(super) allow: RawAllow,
-    /// What it trusts in TLS connections, instead of `[tls]`.
+    /// Certificates that the check trusts, in place of those of `[tls]`.
     pub(super) tls: RawTls,
-    /// Time between the starts of two runs. Default: that of `[defaults]`.
+    /// Time between the starts of two runs. Limits: 1 ms to 24 h. Default: that of `[defaults]`.
     pub(super) interval: Option<Period>,
-    /// Wall-clock time of one run; not above `interval`. Default: that of `[defaults]`.
+    /// Wall-clock time of one run. Limits: 1 ms to 24 h, not above `interval` or `retry_interval`.
+    /// Default: that of `[defaults]`.
     pub(super) timeout: Option<Period>,
-    /// Whether the host is not ready while it is unhealthy. Default: that of `[defaults]`.
+    /// Whether the host is not ready while the check is unhealthy. Default: that of `[defaults]`.
     pub(super) critical: Option<bool>,
-    /// Failing runs in a row before the status turns unhealthy. Default: that of `[defaults]`.
-    pub(super) fall: Option<Times>,
-    /// Good runs in a row before it turns back. Default: that of `[defaults]`.
-    pub(super) rise: Option<Times>,
-    /// Time between two runs while `fall` or `rise` is being counted; not below `timeout`. Default:
-    /// that of `[defaults]`, else `interval`.
+    /// Number of failed runs in a row after which the status becomes unhealthy. Limits: 1 to 1000.
+    /// Default: that of `[defaults]`.
+    pub(super) fall: Option<RunCount>,
+    /// Number of good runs in a row after which the status is healthy again. Limits: 1 to 1000.
+    /// Default: that of `[defaults]`.
+    pub(super) rise: Option<RunCount>,
+    /// Time between two runs while `fall` or `rise` is being counted. Limits: 1 ms to 24 h, not
+    /// below `timeout`. Default: that of `[defaults]`, or else `interval`.
     pub(super) retry_interval: Option<Period>,
-    /// Whether a new version of its plugin makes a trial run before it serves. Default: that of
-    /// `[defaults]`.
+    /// Whether a new version of the plugin makes a trial run before it is promoted. Default: that
+    /// of `[defaults]`.
     pub(super) trial: Option<bool>,
-    /// Whether the receivers of `[notify]` are told when it turns. Default: that of `[defaults]`.
+    /// Whether receivers in `[notify]` are notified of transitions of the check. Default: that of
+    /// `[defaults]`.
     pub(super) notify: Option<bool>,
-    /// What one run may use, instead of what `[defaults.limits]` says.
+    /// Limits of one run, in place of those of `[defaults.limits]`.
     pub(super) limits: RawLimits,
 }
 
-/// What one run of a check may use.
+/// Limits of one run of a check.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "CheckLimits")]
 pub(super) struct RawLimits {
-    /// Fuel of one run. Default: that of `[defaults.limits]`.
+    /// Fuel of one run. Limits: 1 or more. Default: that of `[defaults.limits]`.
     pub(super) fuel: Option<Fuel>,
-    /// Memory of one run. Default: that of `[defaults.limits]`.
+    /// Memory of one run in bytes. Limits: 64 KiB to 4 GiB. Default: that of `[defaults.limits]`.
     pub(super) memory: Option<Memory>,
-    /// Bytes handed to the host in one call. Default: that of `[defaults.limits]`.
+    /// Bytes that the guest can pass to the host in one call. Limits: 1 KiB to 1 GiB. Default: that
+    /// of `[defaults.limits]`.
     pub(super) output: Option<Output>,
-    /// Sockets, requests, connections and look-ups of one run. Default: that of `[defaults.limits]`.
+    /// Number of sockets, UDP peers, HTTP requests, TLS connections and look-ups in one run.
+    /// Limits: 0 to 65536. Default: that of `[defaults.limits]`.
     pub(super) connections: Option<Connections>,
-    /// Body of one HTTP response. Default: that of `[defaults.limits]`.
+    /// Bytes of the body of one HTTP response. Limits: 1 KiB to 1 GiB. Default: that of
+    /// `[defaults.limits]`.
     pub(super) http_body: Option<HttpBody>,
 }
 
-/// What a check may reach besides the addresses in its `config`.
+/// Grants of a check, beyond the addresses in its `config`.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Allow")]
 pub(super) struct RawAllow {
-    /// Origins of URLs: `https://*.example.com`.
+    /// Origins of URLs to request: `https://*.example.com`. Default: `[]`.
     pub(super) http: Vec<String>,
-    /// Addresses and ports for TCP: `10.0.0.0/8:5432`.
+    /// Addresses and ports to connect to by TCP: `10.0.0.0/8:5432`. Default: `[]`.
     pub(super) tcp: Vec<String>,
-    /// Addresses and ports for UDP: `1.1.1.1:53`.
+    /// Addresses and ports to exchange UDP datagrams with: `1.1.1.1:53`. Default: `[]`.
     pub(super) udp: Vec<String>,
-    /// Names and ports for TLS by the host: `*.example.com:443`.
+    /// Names and ports to connect to by TLS, through the host: `*.example.com:443`. Default: `[]`.
     pub(super) tls: Vec<String>,
-    /// Names that may be looked up: `example.com`.
+    /// Names to look up: `example.com`. Default: `[]`.
     pub(super) names: Vec<String>,
-    /// Files that may be read, and directories with what is below them: `/var/backups`.
+    /// Files to read, and directories with everything below them: `/var/backups`. Default: `[]`.
     pub(super) files: Vec<String>,
-    /// Environment variables that are handed in: `TZ`.
+    /// Environment variables to pass to the plugin: `TZ`. Default: `[]`.
     pub(super) env: Vec<String>,
-    /// Facts about the machine: how full the disk is that holds one path (`disk:/`), `memory`, `load`.
+    /// Facts about the machine: how full the disk with a path is (`disk:/`), `memory`, `load`.
+    /// Default: `[]`.
     pub(super) system: Vec<String>,
 }
 
-/// What a check trusts in TLS connections.
+/// Certificates that a check trusts in its TLS connections.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "CheckTls")]
 pub(super) struct RawTls {
-    /// Trusted roots: `system` for those of the machine, and paths of PEM files. Default: those of
-    /// `[tls]`.
+    /// Trusted root certificates: `system` for those of the machine, and paths of PEM files.
+    /// Default: those of `[tls]`.
     pub(super) roots: Option<Vec<Root>>,
 }
 
-/// A table that is looked into by itself, later.
-pub(super) struct Later;
+/// A table whose contents are read later.
+pub(super) struct DeferredTable;
 
-impl<'de> Deserialize<'de> for Later {
+impl<'de> Deserialize<'de> for DeferredTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(AnyTable)
     }
@@ -220,53 +240,69 @@ impl<'de> Deserialize<'de> for Later {
 struct AnyTable;
 
 impl<'de> Visitor<'de> for AnyTable {
-    type Value = Later;
+    type Value = DeferredTable;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a table")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Later, A::Error> {
-        Ok(Later)
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<DeferredTable, A::Error> {
+        Ok(DeferredTable)
     }
 }
 
 impl Default for RawDefaults {
     fn default() -> Self {
+        let mut defaults = Self::new(&Schedule::default(), &Limits::default(), false);
+        // Not set: that is the interval.
+        defaults.retry_interval = None;
+        defaults
+    }
+}
+
+impl RawDefaults {
+    /// Returns the table that sets this schedule and these limits.
+    pub(super) fn new(schedule: &Schedule, limits: &Limits, dir: bool) -> Self {
         let Schedule {
             interval,
             timeout,
             critical,
             fall,
             rise,
+            retry_interval,
             trial,
             notify,
-            ..
-        } = Schedule::default();
+        } = *schedule;
         Self {
             interval,
             timeout,
             critical,
             fall,
             rise,
-            retry_interval: None,
+            retry_interval: Some(retry_interval.into()),
             trial,
             notify,
-            dir: false,
-            limits: RawDefaultLimits::default(),
+            dir,
+            limits: limits.into(),
         }
     }
 }
 
 impl Default for RawDefaultLimits {
     fn default() -> Self {
+        Self::from(&Limits::default())
+    }
+}
+
+impl From<&Limits> for RawDefaultLimits {
+    fn from(limits: &Limits) -> Self {
         let Limits {
             fuel,
             memory,
             output,
             connections,
             http_body,
-        } = Limits::default();
+        } = *limits;
         Self {
             fuel: fuel.into(),
             memory: memory.into(),

@@ -1,63 +1,59 @@
-//! From the tree to the configuration: fills in what was left out, and holds values against each
-//! other.
+//! From the tree to the configuration: fills in defaults, and validates values against each other.
 
 mod check;
-mod compare;
 mod notify;
+mod schedule;
 
 use std::collections::BTreeMap;
 
-use secrecy::ExposeSecret;
 use vitals_model::Secrets;
 
 use super::checks::{Defaults, Schedule};
 use super::config::Config;
 use super::decode::decode;
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::Environment;
 use super::expand::Expansion;
-use super::faults::Faults;
 use super::raw::{RawDefaults, RawFile};
+use super::secret::Secret;
 use super::sections::{Plugins, Tools};
 use super::tree::{KeyPath, Node};
 use super::values::PageUrl;
 use check::CheckReader;
-use compare::compare;
+use schedule::validate_schedule;
 
-/// Reads the configuration out of `root`. What is wrong goes to `faults`; the answer counts only
-/// where that is nothing.
+/// Reads the configuration from `root`. What is wrong is reported to `collector`; the result counts
+/// only if nothing is.
 pub(super) fn resolve(
     root: &Node,
     mut expansion: Expansion,
     environment: &Environment,
-    faults: &Faults,
+    collector: &DiagnosticsCollector,
 ) -> Config {
-    let file: RawFile = decode(root, &KeyPath::Top, faults).unwrap_or_default();
-    let defaults = defaults(&file.defaults, root, faults);
+    let file: RawFile = decode(root, &KeyPath::Top, collector).unwrap_or_default();
+    let defaults = defaults(&file.defaults, root, collector);
     let mut checks = BTreeMap::new();
     if let Some(tables) = root.find(&["checks"]).and_then(Node::table) {
         for (name, node) in tables {
-            let found = expansion.checks.remove(name).unwrap_or_default();
+            let diagnostics = expansion.checks.remove(name).unwrap_or_default();
             let reader = CheckReader {
                 name,
                 node,
                 defaults: &defaults,
-                faults,
+                collector,
             };
-            if let Some((name, check)) = reader.read(root, found) {
+            if let Some((name, check)) = reader.read(root, diagnostics) {
                 checks.insert(name, check);
             }
         }
     }
-    notify::hold_together(&file.notify, root, faults);
+    notify::validate(&file.notify, root, collector);
     let tokens = [
         &file.server.admin_token,
         &file.metrics.token,
         &file.sentry.dsn,
     ];
-    let tokens = tokens
-        .into_iter()
-        .flatten()
-        .map(ExposeSecret::expose_secret);
+    let tokens = tokens.into_iter().flatten().map(Secret::expose);
     let tokens = tokens.chain(file.notify.secrets());
     Config {
         secrets: Secrets::new(expansion.secrets.iter().map(String::as_str).chain(tokens)),
@@ -71,7 +67,7 @@ pub(super) fn resolve(
         tools: tools(file.tools),
         defaults,
         checks,
-        read_files: expansion.files,
+        referenced_files: expansion.files,
         ..Config::default()
     }
 }
@@ -95,7 +91,7 @@ fn tools(written: BTreeMap<String, PageUrl>) -> Tools {
     tools
 }
 
-fn defaults(raw: &RawDefaults, root: &Node, faults: &Faults) -> Defaults {
+fn defaults(raw: &RawDefaults, root: &Node, collector: &DiagnosticsCollector) -> Defaults {
     let schedule = Schedule {
         interval: raw.interval,
         timeout: raw.timeout,
@@ -107,13 +103,13 @@ fn defaults(raw: &RawDefaults, root: &Node, faults: &Faults) -> Defaults {
         notify: raw.notify,
     };
     let written = |key: &str| root.find(&["defaults", key]).map(|node| &node.location);
-    compare(
+    validate_schedule(
         &schedule,
         "of `[defaults]`",
         "defaults",
         &written,
         &|_| None,
-        faults,
+        collector,
     );
     Defaults {
         schedule,
@@ -135,13 +131,13 @@ mod tests {
         config.checks.into_values().next().expect("a check")
     }
 
-    fn complaints(text: &str) -> Vec<String> {
+    fn diagnostics_of(text: &str) -> Vec<String> {
         let found = text.parse::<Config>().expect_err("something is wrong");
         found.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn a_check_takes_from_defaults_what_it_does_not_say() {
+    fn a_check_inherits_defaults() {
         let text = "[defaults]\ninterval = '1m'\ncritical = false\nfall = 3\n\
             limits = { memory = '128MiB' }\n\
             [checks.a]\nplugin = 'p'\ntimeout = '2s'\nrise = 2\nlimits.fuel = 5\n";
@@ -170,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_of_defaults_can_stand_in_a_check() {
+    fn a_check_can_override_every_default() {
         let keys = "interval = '10s'\ntimeout = '9s'\ncritical = false\nfall = 2\nrise = 3\n\
             retry_interval = '9s'\ndir = true\nlimits = { fuel = 1, memory = '1MiB', output = '3KiB', \
             connections = 0, http_body = '4KiB' }";
@@ -186,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn retries_come_at_the_interval_unless_said_otherwise() {
+    fn the_retry_interval_defaults_to_the_interval() {
         let retry = |text: &str| check(text).schedule.retry_interval.as_secs();
         assert_eq!(retry("[checks.a]\ninterval = '15s'"), 15);
         assert_eq!(
@@ -200,30 +196,30 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_is_not_above_its_interval() {
+    fn a_timeout_above_its_interval_is_rejected() {
         assert_eq!(
-            complaints("[checks.a]\ntimeout = '10s'\ninterval = '5s'"),
+            diagnostics_of("[checks.a]\ntimeout = '10s'\ninterval = '5s'"),
             [
                 "vitals.toml:2: `timeout` (10s) of check `a` is above its `interval` (5s): write a \
              `timeout` of at most 5s, or a longer `interval`"
             ]
         );
         assert_eq!(
-            complaints("[checks.a]\ninterval = '2s'"),
+            diagnostics_of("[checks.a]\ninterval = '2s'"),
             [
                 "vitals.toml:2: `timeout` (5s, the default) of check `a` is above its `interval` (2s): \
              write a `timeout` of at most 2s, or a longer `interval`"
             ]
         );
         assert_eq!(
-            complaints("[defaults]\ninterval = '8s'\n[checks.a]\ntimeout = '9s'"),
+            diagnostics_of("[defaults]\ninterval = '8s'\n[checks.a]\ntimeout = '9s'"),
             [
                 "vitals.toml:4: `timeout` (9s) of check `a` is above its `interval` (8s, from \
              `[defaults]`): write a `timeout` of at most 8s, or a longer `interval`"
             ]
         );
         assert_eq!(
-            complaints("[checks.a]\nretry_interval = '2s'"),
+            diagnostics_of("[checks.a]\nretry_interval = '2s'"),
             [
                 "vitals.toml:2: `timeout` (5s, the default) of check `a` is above its `retry_interval` \
              (2s): write a `timeout` of at most 2s, or a longer `retry_interval`"
@@ -233,11 +229,11 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_defaults_is_not_held_against_each_check() {
+    fn an_error_in_defaults_is_reported_once() {
         let text =
             "[defaults]\ntimeout = '31s'\n[checks.a]\nfall = 2\n[checks.b]\ncritical = false";
         assert_eq!(
-            complaints(text),
+            diagnostics_of(text),
             [
                 "vitals.toml:2: `timeout` (31s) of `[defaults]` is above its `interval` (30s, the \
              default): write a `timeout` of at most 30s, or a longer `interval`"
@@ -246,40 +242,40 @@ mod tests {
     }
 
     #[test]
-    fn names_of_checks_are_held_to_their_rule() {
+    fn invalid_names_of_checks_are_rejected() {
         let text = "[checks.Orders]\nplugin = 'p'\n[checks.'module:billing']\nenabled = false";
         assert_eq!(
-            complaints(text),
+            diagnostics_of(text),
             [
                 "vitals.toml:1: `[checks.Orders]` cannot be the table of a check: `Orders` is not a \
              valid check name: use 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, starting with a \
              letter or digit",
                 "vitals.toml:3: `[checks.\"module:billing\"]` cannot be the table of a check: it is the \
-             name of a plugin that runs by itself: name the check otherwise and write `plugin = \
-             \"billing\"` in it",
+             name of a plugin that runs by itself: choose another name, and set `plugin = \
+             \"billing\"` in the check",
             ]
         );
     }
 
     #[test]
-    fn a_check_without_a_plugin_has_nothing_that_is_for_one() {
+    fn keys_for_plugins_are_rejected_in_a_check_without_one() {
         let text = "[checks.a]\ninterval = '1m'\nconfig = {}\nlimits = { fuel = 1 }";
         assert_eq!(
-            complaints(text),
+            diagnostics_of(text),
             [
-                "vitals.toml:3: `config` of check `a` is for a plugin, and the check names none: write \
-             `plugin = \"…\"`, or take it away",
-                "vitals.toml:4: `limits` of check `a` is for a plugin, and the check names none: write \
-             `plugin = \"…\"`, or take it away",
+                "vitals.toml:3: `config` of check `a` needs a plugin, and the check names none: set \
+             `plugin = \"…\"`, or remove `config`",
+                "vitals.toml:4: `limits` of check `a` needs a plugin, and the check names none: set \
+             `plugin = \"…\"`, or remove `limits`",
             ]
         );
         assert_eq!(check("[checks.a]\ninterval = '1m'").plugin, None);
     }
 
     #[test]
-    fn entries_of_allow_keep_their_lines() {
+    fn entries_of_allow_know_their_lines() {
         let text = "[checks.a]\nplugin = 'p'\nroots = 1\n";
-        assert_eq!(complaints(text).len(), 1);
+        assert_eq!(diagnostics_of(text).len(), 1);
         let check = check(
             "[checks.a]\nplugin = 'p'\ntls.roots = ['system', 'ca.pem']\n\
             [checks.a.allow]\ntcp = [\n  'a:1',\n  'b:2',\n]\nsystem = ['load']",
@@ -312,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_are_equal_that_say_the_same() {
+    fn the_same_check_on_other_lines_is_equal() {
         let one = check("[checks.a]\nplugin = 'p'\nallow.tcp = ['a:1']\nconfig.x = 1");
         let moved = check("\n\n[checks.a]\nconfig.x = 1\nplugin = 'p'\nallow.tcp = ['a:1']");
         let other = check("[checks.a]\nplugin = 'p'\nallow.tcp = ['a:2']\nconfig.x = 1");

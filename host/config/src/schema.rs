@@ -1,4 +1,4 @@
-//! The JSON Schema of the file, for editors.
+//! The JSON Schema of the configuration file, for editors and for `docs/configuration.md`.
 
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{Schema, schema_for};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::raw::RawFile;
 
-/// The JSON Schema (2020-12) of `vitals.toml`, as it stands in `vitals.schema.json`.
+/// Returns the JSON Schema (2020-12) of `vitals.toml`, as `vitals.schema.json` has it.
 pub fn json_schema() -> Value {
     let mut schema = schema_for!(RawFile);
     RecursiveTransform(tidy).transform(&mut schema);
@@ -18,8 +18,8 @@ pub fn json_schema() -> Value {
     schema
 }
 
-/// TOML has no null, a table's defaults stand at its keys, and the lines of a description break
-/// where its reader breaks them.
+/// Adapts a schema to TOML, which has no null, and to editors, which wrap descriptions themselves.
+/// The defaults of a table are at its keys.
 fn tidy(schema: &mut Schema) {
     if schema
         .get("default")
@@ -66,13 +66,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_say_what_they_are_and_what_holds_without_them() {
+    fn keys_have_types_descriptions_and_defaults() {
         let server = at("/properties/server");
         let listen = &server["properties"]["listen"];
         assert_eq!(listen["default"], "127.0.0.1:8000");
         assert_eq!(
             listen["description"],
-            "IP address and port to listen on. Environment: `VITALS_LISTEN`."
+            "IP address and port to listen on. Default: `\"127.0.0.1:8000\"`. Environment: \
+             `VITALS_LISTEN`."
         );
         assert_eq!(server["properties"]["admin_token"]["type"], "string");
         let limits = at("/$defs/Limits");
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn no_table_takes_unknown_keys() {
+    fn no_table_accepts_unknown_keys() {
         let schema = json_schema();
         let mut tables: Vec<_> = schema["$defs"]
             .as_object()
@@ -112,7 +113,45 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_is_named_where_its_key_is_described() {
+    fn descriptions_state_the_actual_defaults_and_limits() {
+        let schema = json_schema();
+        let tables = schema["$defs"].as_object().expect("definitions").iter();
+        for (name, table) in tables.filter(|(_, table)| table["type"] == "object") {
+            for (key, value) in table["properties"].as_object().into_iter().flatten() {
+                let (Some(about), false) =
+                    (value["description"].as_str(), value.get("$ref").is_some())
+                else {
+                    continue;
+                };
+                assert!(about.contains("Default: "), "{name}.{key}: {about}");
+                if let Some(default) = value.get("default") {
+                    let default = format!("Default: `{default}`.");
+                    assert!(about.contains(&default), "{name}.{key}: {about}");
+                }
+                let limits = match (
+                    &value["x-vitals-type"],
+                    &value["minimum"],
+                    &value["maximum"],
+                ) {
+                    (Value::String(text), ..) if text.contains(" to ") => {
+                        text.split_once(", ").map(|(_, limits)| limits.to_owned())
+                    }
+                    (_, Value::Number(min), Value::Number(max)) => Some(format!("{min} to {max}")),
+                    (_, Value::Number(min), _) => Some(format!("{min} or more")),
+                    _ => None,
+                };
+                if let Some(limits) = limits {
+                    let without_spaces = |text: &str| text.replace(' ', "");
+                    let limits = without_spaces(&format!("Limits: {limits}"));
+                    let about = without_spaces(about);
+                    assert!(about.contains(&limits), "{name}.{key}: {about}: {limits}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn descriptions_name_the_variables_of_their_keys() {
         let schema = json_schema();
         for variable in super::super::VARIABLES
             .iter()

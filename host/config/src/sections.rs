@@ -1,5 +1,7 @@
-//! The sections of the file that are about the host itself. One struct each, in the words of the
-//! file: the doc comments are the descriptions in `vitals.schema.json`.
+//! The sections of the file about the host itself, one struct each.
+//!
+//! The doc comments are the descriptions in `vitals.schema.json`. The sentences that begin with
+//! `Limits:`, `Default:` and `Environment:` have columns of their own in `docs/configuration.md`.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,59 +9,66 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::hosts::HostPattern;
+use super::secret::Secret;
 use super::values::{self, As, Count, Period};
 use vitals_model::Root;
 
-/// The server: where it listens and what it answers. A change needs a restart.
+/// The HTTP server: where it listens, and what it answers to whom.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Server {
-    /// IP address and port to listen on. Environment: `VITALS_LISTEN`.
+    /// IP address and port to listen on. Default: `"127.0.0.1:8000"`. Environment: `VITALS_LISTEN`.
     #[serde(deserialize_with = "values::listen")]
     #[schemars(with = "String")]
     pub listen: SocketAddr,
-    /// HTTP status of `GET /health` while unhealthy.
+    /// HTTP status of `GET /health` while the verdict is unhealthy. Limits: 200 or 503. Default:
+    /// `200`.
     #[serde(with = "unhealthy_status")]
     #[schemars(schema_with = "unhealthy_status::schema")]
     pub unhealthy_status: UnhealthyStatus,
-    /// Who sees messages and details in answers.
+    /// Who sees messages and details of checks, `/plugins`, `/health/tools` and `/metrics`:
+    /// everyone (`always`), or only clients that send a token (`authorized`). Default: `"always"`.
     pub details: Details,
-    /// Token for what changes something, and with `details = "authorized"` for what is shown to
-    /// nobody else; without one all of that is refused. Environment: `VITALS_ADMIN_TOKEN`.
+    /// Token of the administrator, sent as `Authorization: Bearer`. It opens `POST /-/reload`, and
+    /// with `details = "authorized"` everything that is hidden from others. Without it, nobody can
+    /// open those. Limits: one or more printable ASCII characters without spaces. Default: none.
+    /// Environment: `VITALS_ADMIN_TOKEN`.
     #[serde(deserialize_with = "values::token", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub admin_token: Option<SecretString>,
-    /// Names besides `localhost` that requests may ask the host by, in their header `Host`:
-    /// `vitals.example.com`, `*.example.com`, or `*` for any. IP addresses always may. A request
-    /// by another name is answered with 421: it may come from a web page that has led its own name
-    /// to this host.
+    pub admin_token: Option<Secret>,
+    /// Names by which clients may address this host in the `Host` header: `vitals.example.com`,
+    /// `*.example.com`, or `*` for any name. IP addresses, `localhost` and names below `.localhost`
+    /// are always accepted. Requests that use another name are answered with 421, because a web
+    /// page can point its own name at this host and read the answers (DNS rebinding). Default:
+    /// `[]`.
     pub hosts: Vec<HostPattern>,
-    /// The first round of checks counts as over after this time, come what may.
+    /// Time after which the first round of checks counts as complete, even if some checks have no
+    /// result yet. Limits: 1 ms to 24 h. Default: `"1m"`.
     #[serde(with = "As::<Period>")]
     #[schemars(with = "Period")]
     pub startup_grace: Duration,
-    /// Time that runs in flight get at shutdown.
+    /// Time that runs in flight get to finish at shutdown. Limits: 1 ms to 24 h. Default: `"10s"`.
     #[serde(with = "As::<Period>")]
     #[schemars(with = "Period")]
     pub shutdown_grace: Duration,
 }
 
-/// The HTTP status of `GET /health` while unhealthy.
+/// The HTTP status of `GET /health` while the verdict is unhealthy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnhealthyStatus {
-    /// 200: the answer was given, and its body says what is wrong.
+    /// 200: the request succeeded, and the body says what is unhealthy.
     #[default]
     Ok,
-    /// 503, for probes that look at the status alone.
+    /// 503: for probes that look only at the status.
     ServiceUnavailable,
 }
 
 impl UnhealthyStatus {
-    /// The number.
+    /// Returns the status as a number.
     pub fn code(self) -> u16 {
         match self {
             Self::Ok => 200,
@@ -68,65 +77,76 @@ impl UnhealthyStatus {
     }
 }
 
-/// Who sees messages and details in answers.
+/// Who sees messages and details.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Details {
-    /// Everybody.
+    /// Everyone.
     #[default]
     Always,
-    /// Who shows the admin token.
+    /// Clients that send the admin token. `/metrics` also accepts the metrics token.
     Authorized,
 }
 
-/// Where plugins are found.
+/// The directories of plugins.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Plugins {
-    /// Directory in which a `.wasm` that no check names runs by itself; 1024 of them at most. A check takes
-    /// its plugin from here only if it says `dir = true`. An empty string: none. Relative paths, here and
-    /// in every other key, start at the working directory. Environment: `VITALS_PLUGINS_DIR`.
+    /// The plugins directory. A `.wasm` file in it that no check names runs by itself as a check,
+    /// up to 1024 files. A configured check takes its plugin from here only with `dir = true` or
+    /// `sha256`. An empty string means that there is no such directory. Relative paths, here and in
+    /// every other key, start at the working directory. Default: `"plugins"`. Environment:
+    /// `VITALS_PLUGINS_DIR`.
     pub dir: PathBuf,
-    /// Directory of the plugins that checks name. Nothing in it runs by itself. It may be `dir`.
+    /// The library: the directory of the plugins that checks name. Nothing in it runs by itself. It
+    /// can be the same directory as `dir`. Limits: not empty. Default: `"/usr/lib/vitals"`.
     /// Environment: `VITALS_PLUGINS_LIBRARY`.
     #[serde(deserialize_with = "values::path")]
     pub library: PathBuf,
     /// Whether a plugin in `dir` that no check names runs as the check `module:<file stem>`.
+    /// Default: `true`.
     pub auto: bool,
-    /// Directory of compiled code, which must be this user's alone (mode 700); 1 GiB of it is kept.
-    /// An empty string: none is kept. Default: `vitals` in the user's cache directory.
+    /// Directory for compiled plugins. It must belong to the user of the host with mode 700, and
+    /// holds 1 GiB at most. An empty string turns the cache off. Default: `vitals` in
+    /// `$XDG_CACHE_HOME`, or else in `$HOME/.cache`.
     pub cache_dir: Option<PathBuf>,
-    /// Time between two looks at the directories, besides those that file events ask for.
+    /// Time between two scans of the directories. File events cause further scans. Limits: 1 ms to
+    /// 24 h. Default: `"30s"`.
     #[serde(with = "As::<Period>")]
     #[schemars(with = "Period")]
     pub rescan: Duration,
 }
 
-/// The engine that runs the plugins. A change needs a restart.
+/// The WebAssembly engine.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Engine {
-    /// Runs at once.
+    /// Number of runs that can be in flight at once. Limits: 1 to 4096. Default: `64`.
     #[serde(with = "As::<Count<1, 4096>>")]
     #[schemars(with = "Count<1, 4096>")]
     pub max_runs: u32,
-    /// Threads that run guest code; 0: one per core.
+    /// Number of threads that run guest code. 0 means one per CPU core. Limits: 0 to 1024. Default:
+    /// `0`.
     #[serde(with = "As::<Count<0, 1024>>")]
     #[schemars(with = "Count<0, 1024>")]
     pub guest_threads: u32,
 }
 
-/// What the host trusts when it opens TLS connections: for checks, and to Sentry, there with the
-/// roots of its start.
+/// Certificates that the host trusts in TLS connections of checks, and in its own to receivers and
+/// Sentry. Connections to Sentry keep the roots with which the host started.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Tls {
-    /// Trusted roots: `system` for those of the machine, and paths of PEM files.
+    /// Trusted root certificates: `system` for those of the machine, and paths of PEM files.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` replace those of the machine. Default: `["system"]`.
     pub roots: Vec<Root>,
 }
 
 impl Tls {
-    /// The PEM files among the roots.
+    /// Returns the PEM files among the roots.
     pub fn root_files(&self) -> impl Iterator<Item = &PathBuf> {
         root_files(&self.roots)
     }
@@ -140,54 +160,62 @@ pub(super) fn root_files(roots: &[Root]) -> impl Iterator<Item = &PathBuf> {
     })
 }
 
-/// The Prometheus metrics. A change needs a restart.
+/// Metrics for Prometheus.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Metrics {
-    /// Whether `/metrics` is served. Environment: `ENABLE_METRICS`.
+    /// Whether `/metrics` is served. Default: `false`. Environment: `ENABLE_METRICS`.
     pub enabled: bool,
-    /// Token for `/metrics`, which the admin token opens too. Without one `/metrics` is open, or with
-    /// `server.details = "authorized"` needs the admin token. Environment: `VITALS_METRICS_TOKEN`.
+    /// Token that opens `/metrics`, sent as `Authorization: Bearer`. The admin token opens it too.
+    /// Without a token `/metrics` is open to everyone, or needs the admin token with
+    /// `server.details = "authorized"`. Limits: one or more printable ASCII characters without
+    /// spaces. Default: none. Environment: `VITALS_METRICS_TOKEN`.
     #[serde(deserialize_with = "values::token", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
-    pub token: Option<SecretString>,
+    pub token: Option<Secret>,
 }
 
-/// Error reports to Sentry; off without a DSN. A change needs a restart.
+/// Error reports to Sentry. They are off without a DSN.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Sentry {
-    /// Where reports go. Environment: `SENTRY_DSN`.
+    /// DSN of the Sentry project that gets the reports. Default: none. Environment: `SENTRY_DSN`.
     #[serde(deserialize_with = "values::dsn", skip_serializing)]
     #[schemars(with = "Option<String>", extend("writeOnly" = true, "x-vitals-type" = "URL"))]
-    pub dsn: Option<SecretString>,
-    /// Environment that reports name. Environment: `SENTRY_ENVIRONMENT`.
+    pub dsn: Option<Secret>,
+    /// Environment that the reports name. Default: `"development"`. Environment:
+    /// `SENTRY_ENVIRONMENT`.
     pub environment: String,
-    /// Release that reports name. Default: `vitals@` and the version of the host.
+    /// Release that the reports name. Default: `vitals@` and the version of the host.
     pub release: Option<String>,
 }
 
-/// The pages that `GET /health/tools` names, each with its URL as it was written. `flower`,
-/// `grafana` and `prometheus` are always among them.
+/// Pages of other tools that `GET /health/tools` lists, each with its URL as it was written.
+/// `flower`, `grafana` and `prometheus` are always listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tools(pub BTreeMap<String, Option<String>>);
 
-/// The log. Set by the environment alone, because it is needed before the file is read.
+/// The log. Only the environment sets it, because the log starts before the file is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Logging {
-    /// What is logged: a level or directives; nothing is said here where `VITALS_LOG` is not set.
+    /// What is logged: a level, or directives such as `info,vitals_sandbox=debug`. Default: none,
+    /// which means `info`. Environment: `VITALS_LOG`.
     pub filter: Option<String>,
-    /// How it is written. Environment: `VITALS_LOG_FORMAT`.
+    /// Format of the lines. Default: text. Environment: `VITALS_LOG_FORMAT`.
     pub format: LogFormat,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Lines for people.
+    /// Text for people: `text`.
     #[default]
     Text,
-    /// A JSON object on each line.
+    /// One JSON object per line: `json`.
     Json,
 }
 
@@ -247,7 +275,7 @@ impl Default for Sentry {
 impl Default for Tools {
     fn default() -> Self {
         Self(
-            ALWAYS_NAMED
+            STANDARD_TOOLS
                 .iter()
                 .map(|name| ((*name).to_owned(), None))
                 .collect(),
@@ -291,4 +319,4 @@ mod unhealthy_status {
     }
 }
 
-const ALWAYS_NAMED: [&str; 3] = ["flower", "grafana", "prometheus"];
+const STANDARD_TOOLS: [&str; 3] = ["flower", "grafana", "prometheus"];

@@ -3,46 +3,47 @@
 use serde_json::{Map, Number, Value as Json};
 
 use super::checks::Settings;
-use super::diagnose::{Diagnostic, Diagnostics};
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::tree::{KeyPath, Node, Value};
 
-/// Turns the `config` table at `way` into settings. `found` is what is wrong with it already.
+/// Converts the `config` table at `path` to JSON. `diagnostics` is what is already known to be
+/// wrong with it.
 ///
 /// # Errors
 ///
-/// `found`, and every value that JSON has no way to write.
-pub(super) fn settings(
+/// `diagnostics`, and every value that JSON cannot represent.
+pub(super) fn to_settings(
     config: &Node,
-    way: &KeyPath<'_>,
-    found: Vec<Diagnostic>,
+    path: &KeyPath<'_>,
+    diagnostics: Vec<Diagnostic>,
 ) -> Result<Settings, Diagnostics> {
     let mut reader = Reader {
-        above: way,
+        above: path,
         settings: Settings::default(),
-        found,
+        diagnostics,
     };
     let json = reader.json(config, &KeyPath::Top);
     if let Json::Object(values) = json {
         reader.settings.values = values;
     }
-    match Diagnostics::gather(reader.found) {
-        Some(found) => Err(found),
+    match Diagnostics::new(reader.diagnostics) {
+        Some(diagnostics) => Err(diagnostics),
         None => Ok(reader.settings),
     }
 }
 
 struct Reader<'a> {
-    /// The way from the top of the file to the table.
+    /// The path of the table from the top of the file.
     above: &'a KeyPath<'a>,
     settings: Settings,
-    found: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
-    /// The JSON of a node; `way` starts at the table.
-    fn json(&mut self, node: &Node, way: &KeyPath<'_>) -> Json {
-        let pointer = way.pointer();
-        if node.hidden {
+    /// Converts a node to JSON; `path` starts at the table.
+    fn json(&mut self, node: &Node, path: &KeyPath<'_>) -> Json {
+        let pointer = path.pointer();
+        if node.secret {
             self.settings.secrets.insert(pointer.clone());
         }
         self.settings
@@ -50,30 +51,34 @@ impl Reader<'_> {
             .insert(pointer, node.location.clone());
         match &node.value {
             Value::Text(text) | Value::Datetime(text) => Json::from(text.as_str()),
+            Value::Null => Json::Null,
             Value::Boolean(value) => Json::from(*value),
-            Value::Integer(number) => self.number(node, way, Number::from_i128(*number)),
-            Value::Float(number) => self.number(node, way, Number::from_f64(*number)),
+            Value::Integer(number) => self.number(node, path, Number::from_i128(*number)),
+            Value::Float(number) => self.number(node, path, Number::from_f64(*number)),
             Value::List(items) => items
                 .iter()
                 .enumerate()
-                .map(|(index, item)| self.json(item, &KeyPath::Item(way, index)))
+                .map(|(index, item)| self.json(item, &KeyPath::Item(path, index)))
                 .collect(),
             Value::Table(table) => {
                 let entry = |(key, node): (&String, &Node)| {
-                    (key.clone(), self.json(node, &KeyPath::Key(way, key)))
+                    (key.clone(), self.json(node, &KeyPath::Key(path, key)))
                 };
                 Json::Object(table.iter().map(entry).collect::<Map<_, _>>())
             }
         }
     }
 
-    fn number(&mut self, node: &Node, way: &KeyPath<'_>, number: Option<Number>) -> Json {
+    fn number(&mut self, node: &Node, path: &KeyPath<'_>, number: Option<Number>) -> Json {
         number.map_or_else(
             || {
-                let key = format!("{}{}", self.above, below(way));
-                self.found.push(Diagnostic {
+                let key = format!("{}{}", self.above, below(path));
+                self.diagnostics.push(Diagnostic {
                     location: node.location.clone(),
-                    message: format!("`{key}` is {}, which JSON cannot write", node.shown()),
+                    message: format!(
+                        "`{key}` is {}, which JSON cannot represent",
+                        node.describe()
+                    ),
                     key,
                     remedy: "write a finite number of at most 64 bits, or a string".to_owned(),
                 });
@@ -84,9 +89,9 @@ impl Reader<'_> {
     }
 }
 
-/// A way as it goes on after another one.
-fn below(way: &KeyPath<'_>) -> String {
-    let text = way.to_string();
+/// Writes a path as the continuation of another one.
+fn below(path: &KeyPath<'_>) -> String {
+    let text = path.to_string();
     if text.is_empty() || text.starts_with('[') {
         text
     } else {
@@ -111,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_value_passes_through() {
+    fn every_type_of_value_is_converted() {
         let settings = read(
             "t = 'x'\ni = -5\nbig = 18446744073709551615\nf = 1.5\nb = true\nl = [1, ['a'], {}]\n\
              when = 2026-01-27T10:30:00Z\nday = 2026-01-27\n[checks.a.config.nested]\nk = 1",
@@ -133,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_json_lacks_are_the_checks_own_trouble() {
+    fn numbers_that_json_lacks_are_errors_of_the_check_alone() {
         assert_eq!(
             read("a = inf\nb = [nan]\nc = 18446744073709551616").expect_err("three"),
-            "vitals.toml:4: `checks.a.config.a` is inf, which JSON cannot write: write a finite \
+            "vitals.toml:4: `checks.a.config.a` is inf, which JSON cannot represent: write a finite \
              number of at most 64 bits, or a string\n\
-             vitals.toml:5: `checks.a.config.b[0]` is NaN, which JSON cannot write: write a finite \
+             vitals.toml:5: `checks.a.config.b[0]` is NaN, which JSON cannot represent: write a finite \
              number of at most 64 bits, or a string\n\
-             vitals.toml:6: `checks.a.config.c` is 18446744073709551616, which JSON cannot write: \
+             vitals.toml:6: `checks.a.config.c` is 18446744073709551616, which JSON cannot represent: \
              write a finite number of at most 64 bits, or a string"
         );
     }

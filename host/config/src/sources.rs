@@ -1,43 +1,44 @@
-//! Where a configuration comes from: which file, and what the environment and the command line put
-//! over it.
+//! Where a configuration comes from: the file, and the keys that the environment and the command
+//! line override.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnose::{Diagnostic, Location};
+use super::diagnostic::{Diagnostic, Location};
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::{CONFIG, Environment, LOG, LOG_FORMAT, VARIABLES};
-use super::faults::Faults;
 use super::sections::{LogFormat, Logging};
 use super::tree::{Node, Value};
 use vitals_model::Text;
 
-/// Where to read a configuration from. Kept by the host for reading it again.
+/// Where to read a configuration from. The host keeps it to read the configuration again.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Sources {
-    /// The file that the command line names. Without one it is the file that `VITALS_CONFIG` names,
-    /// else `vitals.toml` in [`Sources::directory`] if there is one, else none.
+    /// The file that the command line names. Default: the file that `VITALS_CONFIG` names, or else
+    /// `vitals.toml` in [`Sources::directory`] if it exists, or else none.
     pub file: Option<PathBuf>,
-    /// Where `vitals.toml` is looked for; empty: the working directory.
+    /// The directory of `vitals.toml`. Default: empty, the working directory.
     pub directory: PathBuf,
-    /// The environment.
+    /// The environment. Default: empty.
     pub environment: Environment,
-    /// What the command line says of single keys. It counts above all else.
+    /// The keys that the command line sets. They override everything else. Default: none.
     pub arguments: Vec<Argument>,
 }
 
 /// A key of the configuration that the command line sets.
 #[derive(Clone, Debug)]
 pub struct Argument {
-    /// The argument, as a message about its value names it: `--listen`.
+    /// The argument, as diagnostics name it: `--listen`.
     pub name: String,
     /// The key, dotted: `server.listen`.
     pub key: String,
-    /// Its value; numbers and booleans are read from the text.
+    /// The value. Numbers and booleans are parsed from the text.
     pub value: String,
 }
 
 impl Sources {
-    /// The environment of this process, and `file` if the command line names one.
+    /// Returns the environment of this process, and the file that the command line names.
     pub fn process(file: Option<PathBuf>) -> Self {
         Self {
             file,
@@ -46,8 +47,8 @@ impl Sources {
         }
     }
 
-    /// The file to read, and whether somebody asked for just that one.
-    pub(super) fn choose(&self) -> (PathBuf, bool) {
+    /// Returns the file to read, and whether it was named explicitly.
+    pub(super) fn select_file(&self) -> (PathBuf, bool) {
         match (&self.file, self.environment.get(CONFIG.name)) {
             (Some(file), _) => (file.clone(), true),
             (None, Some(file)) => (PathBuf::from(file), true),
@@ -55,13 +56,13 @@ impl Sources {
         }
     }
 
-    /// The file that is read, or would be if there were one.
+    /// Returns the file that is read, or that would be read if it existed.
     pub fn path(&self) -> PathBuf {
-        self.choose().0
+        self.select_file().0
     }
 
-    /// Puts what the environment and the command line say over what the file says.
-    pub(super) fn overlay(&self, root: &mut Node, faults: &Faults) {
+    /// Overrides what the file says by what the environment and the command line say.
+    pub(super) fn overlay(&self, root: &mut Node, collector: &DiagnosticsCollector) {
         for (variable, key) in VARIABLES.iter().filter_map(|v| Some((v, v.key?))) {
             match self.environment.text(variable.name) {
                 Ok(Some(value)) => {
@@ -73,7 +74,7 @@ impl Sources {
                     );
                 }
                 Ok(None) => {}
-                Err(error) => faults.add(Diagnostic {
+                Err(error) => collector.push(Diagnostic {
                     key: key.to_owned(),
                     ..error
                 }),
@@ -84,11 +85,11 @@ impl Sources {
         }
     }
 
-    /// What the environment says of the log.
-    pub(super) fn logging(&self, faults: &Faults) -> Logging {
+    /// Reads the variables for the log.
+    pub(super) fn logging(&self, collector: &DiagnosticsCollector) -> Logging {
         let read = |name: &str| {
             self.environment.text(name).unwrap_or_else(|error| {
-                faults.add(error);
+                collector.push(error);
                 None
             })
         };
@@ -97,10 +98,10 @@ impl Sources {
             Some("json") => LogFormat::Json,
             Some(other) => {
                 let shown = Text::line(other, 40);
-                faults.add(Diagnostic {
+                collector.push(Diagnostic {
                     location: Location::Variable(LOG_FORMAT.name.to_owned()),
                     key: String::new(),
-                    message: format!("`{shown}` is no format of the log"),
+                    message: format!("`{shown}` is not a log format"),
                     remedy: "write `text` or `json`".to_owned(),
                 });
                 LogFormat::Text
@@ -114,21 +115,21 @@ impl Sources {
 }
 
 fn put(root: &mut Node, key: &str, location: Location, value: String) {
-    let way: Vec<_> = key.split('.').collect();
+    let path: Vec<_> = key.split('.').collect();
     root.put(
-        &way,
+        &path,
         Node {
             location,
-            hidden: false,
+            secret: false,
             value: Value::Text(value),
         },
     );
 }
 
-/// The file that is read where nothing names another one.
+/// The file to read if none is named.
 pub(super) const DEFAULT_FILE: &str = "vitals.toml";
 
-/// The place of `file` in messages.
+/// Returns the location of a file as a whole.
 pub(super) fn whole(file: &Path) -> Location {
     Location::File(Arc::from(file))
 }
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_counts_above_the_environment_above_the_file() {
+    fn the_command_line_overrides_the_environment_and_that_the_file() {
         let file = "[server]\nlisten = '127.0.0.1:1'";
         let port = |variables: &[(&str, &str)], arguments: &[(&str, &str, &str)]| {
             parse(file, variables, arguments)
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn complaints_name_the_variable_and_the_argument() {
+    fn diagnostics_name_the_variable_or_the_argument() {
         let found = parse(
             "",
             &[
@@ -197,18 +198,18 @@ mod tests {
             "environment variable ENABLE_METRICS: `metrics.enabled` is `maybe`, which is not `true` \
              or `false`\n\
              environment variable VITALS_ADMIN_TOKEN: `server.admin_token` is a secret, which is \
-             not a token: write one or more letters, digits and signs, without spaces\n\
+             not a token: write printable ASCII characters without spaces\n\
              environment variable VITALS_LISTEN: `server.listen` is `8000`, which is not an IP \
              address with a port: write for example \"127.0.0.1:8000\"\n\
-             environment variable VITALS_LOG_FORMAT: `xml` is no format of the log: write `text` or \
+             environment variable VITALS_LOG_FORMAT: `xml` is not a log format: write `text` or \
              `json`\n\
-             --set: unknown key `fast` in `[engine]`: known are `max_runs` and `guest_threads`\n\
+             --set: unknown key `fast` in `[engine]`: the known keys are `max_runs` and `guest_threads`\n\
              --set: `engine.max_runs` is `many`, which is not a whole number from 1 to 4096"
         );
     }
 
     #[test]
-    fn a_number_from_the_command_line_is_one() {
+    fn numbers_are_parsed_from_arguments() {
         let config = parse("", &[], &[("--max-runs", "engine.max_runs", "7")]).expect("fine");
         assert_eq!(config.engine.max_runs, 7);
         let text = parse("[engine]\nmax_runs = '7'", &[], &[]).expect_err("a string in the file");
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_named_file_counts_before_the_default_one() {
+    fn a_named_file_is_read_in_place_of_the_default_one() {
         let directory = tempfile::tempdir().expect("a directory");
         let write = |name: &str, runs: u32| {
             let path = directory.path().join(name);
@@ -266,7 +267,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_dangling_default_file_is_not_passed_over() {
+    fn a_dangling_default_file_is_an_error() {
         let directory = tempfile::tempdir().expect("a directory");
         let link = directory.path().join(DEFAULT_FILE);
         std::os::unix::fs::symlink("nowhere", &link).expect("linked");

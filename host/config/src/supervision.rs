@@ -1,28 +1,30 @@
-//! What the service manager that started the process wants told, by the variables that systemd
-//! sets. Knows nothing of how it is told.
+//! What the service manager that started the process expects, from the variables that systemd sets.
+//! Does not know how it is notified.
 
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::diagnose::{Diagnostic, Location};
+use super::diagnostic::{Diagnostic, Location};
+use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::{Environment, NOTIFY_SOCKET, WATCHDOG_PID, WATCHDOG_USEC};
-use super::faults::Faults;
 use vitals_model::Text;
 
-/// What the service manager that started the process wants told. Set by its environment alone.
+/// What the service manager that started the process expects. Only its environment sets it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Supervision {
-    /// Where it listens: a path, or an abstract name after `@`. Environment: `NOTIFY_SOCKET`.
+    /// The socket to notify: a path, or an abstract name after `@`. Default: none. Environment:
+    /// `NOTIFY_SOCKET`.
     pub socket: Option<OsString>,
-    /// How long it waits for a sign of life before it ends the process. Environment:
-    /// `WATCHDOG_USEC`, unless `WATCHDOG_PID` names another process.
+    /// The time within which the service manager expects a keep-alive. It ends the process without
+    /// one. Default: none. Environment: `WATCHDOG_USEC`, unless `WATCHDOG_PID` names another
+    /// process.
     pub watchdog: Option<Duration>,
 }
 
 impl Supervision {
-    pub(super) fn read(environment: &Environment, faults: &Faults) -> Self {
-        let micros = number(environment, WATCHDOG_USEC.name, faults);
-        let pid = number(environment, WATCHDOG_PID.name, faults);
+    pub(super) fn read(environment: &Environment, collector: &DiagnosticsCollector) -> Self {
+        let micros = number(environment, WATCHDOG_USEC.name, collector);
+        let pid = number(environment, WATCHDOG_PID.name, collector);
         let is_meant = pid.is_none_or(|pid| pid == u64::from(std::process::id()));
         let watchdog = micros.filter(|micros| is_meant && *micros > 0);
         Self {
@@ -32,19 +34,19 @@ impl Supervision {
     }
 }
 
-fn number(environment: &Environment, name: &str, faults: &Faults) -> Option<u64> {
+fn number(environment: &Environment, name: &str, collector: &DiagnosticsCollector) -> Option<u64> {
     let text = environment.text(name).unwrap_or_else(|error| {
-        faults.add(error);
+        collector.push(error);
         None
     })?;
     let number = text.parse().ok();
     if number.is_none() {
         let shown = Text::line(&text, 40);
-        faults.add(Diagnostic {
+        collector.push(Diagnostic {
             location: Location::Variable(name.to_owned()),
             key: String::new(),
-            message: format!("`{shown}` is no whole number"),
-            remedy: "leave it to systemd, or set none".to_owned(),
+            message: format!("`{shown}` is not a whole number"),
+            remedy: "let systemd set it, or unset it".to_owned(),
         });
     }
     number
@@ -65,12 +67,12 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_nobody_supervises_tells_nobody() {
+    fn without_a_service_manager_nothing_is_notified() {
         assert_eq!(read(&[]).expect("fine"), Supervision::default());
     }
 
     #[test]
-    fn the_watchdog_is_for_the_process_that_it_names() {
+    fn a_watchdog_for_another_process_is_ignored() {
         let own = std::process::id().to_string();
         let half_a_minute = Some(Duration::from_secs(30));
         for (variables, watchdog) in [
@@ -92,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_named() {
+    fn a_timeout_that_is_not_a_number_is_reported() {
         let found = read(&[("WATCHDOG_USEC", "30s")]).expect_err("no number");
         assert_eq!(
             found.to_string(),
-            "environment variable WATCHDOG_USEC: `30s` is no whole number: leave it to systemd, or \
-             set none"
+            "environment variable WATCHDOG_USEC: `30s` is not a whole number: let systemd set it, or unset \
+             it"
         );
     }
 }

@@ -1,7 +1,7 @@
-//! The configuration as it was written: a tree of values, each with its place.
+//! The configuration as it is written: a tree of values, each with its location.
 //!
-//! The file and what the environment and the command line put over it become one tree, so that
-//! everything after this neither knows nor cares where a value came from.
+//! The file, the environment and the command line become one tree, so that later steps do not care
+//! where a value came from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,32 +11,36 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnose::{Diagnostic, Diagnostics, Location};
+use super::diagnostic::{Diagnostic, Diagnostics, Location};
 
-/// A value and its place.
+/// A value and its location.
+#[derive(Clone)]
 pub(super) struct Node {
     pub(super) location: Location,
     /// Whether the value must not be shown: it came from `${…}`, or is a secret by its nature.
-    pub(super) hidden: bool,
+    pub(super) secret: bool,
     pub(super) value: Value,
 }
 
-/// A table: its keys in alphabetical order. A table's own place is that of the key it stands under.
+/// A table, its keys in alphabetical order. The location of a table is that of its key.
 pub(super) type Table = BTreeMap<String, Node>;
 
-/// What TOML can say.
+/// A value of TOML, or none.
+#[derive(Clone)]
 pub(super) enum Value {
+    /// No value. Only a setting of a program can have none.
+    Null,
     Text(String),
     Integer(i128),
     Float(f64),
     Boolean(bool),
-    /// RFC 3339, or the part of it that was written.
+    /// A date or time as in RFC 3339, or a part of it, as it was written.
     Datetime(String),
     List(Vec<Node>),
     Table(Table),
 }
 
-/// The way to a node from the top of the file.
+/// The path of a node from the top of the file.
 #[derive(Clone, Copy)]
 pub(super) enum KeyPath<'w> {
     Top,
@@ -45,16 +49,16 @@ pub(super) enum KeyPath<'w> {
 }
 
 impl Node {
-    /// An empty document.
+    /// Makes an empty document.
     pub(super) fn empty() -> Self {
         Self {
             location: Location::Program,
-            hidden: false,
+            secret: false,
             value: Value::Table(Table::new()),
         }
     }
 
-    /// Reads a TOML document.
+    /// Parses a TOML document.
     ///
     /// # Errors
     ///
@@ -97,22 +101,22 @@ impl Node {
         }
     }
 
-    /// The node at a dotted way, where every part is a key.
-    pub(super) fn find(&self, way: &[&str]) -> Option<&Self> {
-        way.iter()
+    /// Returns the node at a path of keys.
+    pub(super) fn find(&self, path: &[&str]) -> Option<&Self> {
+        path.iter()
             .try_fold(self, |node, key| node.table()?.get(*key))
     }
 
-    /// The node at a dotted way, to be changed.
-    pub(super) fn find_mut(&mut self, way: &[&str]) -> Option<&mut Self> {
-        way.iter()
+    /// Returns the node at a path of keys, to change it.
+    pub(super) fn find_mut(&mut self, path: &[&str]) -> Option<&mut Self> {
+        path.iter()
             .try_fold(self, |node, key| node.table_mut()?.get_mut(*key))
     }
 
-    /// Puts `node` at a dotted way, in place of what stood there, and makes the tables on the way.
-    /// Where something else than a table stands in the way it stays, to be reported.
-    pub(super) fn put(&mut self, way: &[&str], node: Node) {
-        match way {
+    /// Puts `node` at a path of keys, in place of what is there, and adds missing tables. Leaves a
+    /// value that is not a table as it is, to be reported.
+    pub(super) fn put(&mut self, path: &[&str], node: Node) {
+        match path {
             [] => *self = node,
             [key, rest @ ..] => {
                 let place = Node {
@@ -129,24 +133,34 @@ impl Node {
         }
     }
 
-    /// Keeps the value at a dotted way from being shown.
-    pub(super) fn hide(&mut self, way: &[&str]) {
-        match way {
-            [] => self.hidden = true,
+    /// Removes the node at a path of keys, if it exists.
+    pub(super) fn remove(&mut self, path: &[&str]) {
+        if let [parents @ .., key] = path
+            && let Some(table) = self.find_mut(parents).and_then(Self::table_mut)
+        {
+            table.remove(*key);
+        }
+    }
+
+    /// Marks the value at a path of keys, so that no diagnostic shows it.
+    pub(super) fn mark_secret(&mut self, path: &[&str]) {
+        match path {
+            [] => self.secret = true,
             [key, rest @ ..] => {
                 let table = self.table_mut();
                 if let Some(node) = table.and_then(|table| table.get_mut(*key)) {
-                    node.hide(rest);
+                    node.mark_secret(rest);
                 }
             }
         }
     }
 
-    /// The value as a diagnostic shows it.
-    pub(super) fn shown(&self) -> String {
+    /// Describes the value for a diagnostic.
+    pub(super) fn describe(&self) -> String {
         match &self.value {
-            _ if self.hidden => "a secret".to_owned(),
-            Value::Text(text) => format!("`{}`", vitals_model::Text::line(text, SHOWN_BYTES)),
+            _ if self.secret => "a secret".to_owned(),
+            Value::Null => "nothing".to_owned(),
+            Value::Text(text) => format!("`{}`", vitals_model::Text::line(text, MAX_SHOWN_BYTES)),
             Value::Integer(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
             Value::Boolean(value) => value.to_string(),
@@ -158,7 +172,7 @@ impl Node {
 }
 
 impl KeyPath<'_> {
-    /// As a JSON pointer (RFC 6901).
+    /// Returns the path as a JSON pointer (RFC 6901).
     pub(super) fn pointer(&self) -> String {
         match self {
             Self::Top => String::new(),
@@ -191,7 +205,7 @@ impl fmt::Display for KeyPath<'_> {
                     write!(
                         f,
                         "{:?}",
-                        vitals_model::Text::line(key, SHOWN_BYTES).as_str()
+                        vitals_model::Text::line(key, MAX_SHOWN_BYTES).as_str()
                     )
                 }
             }
@@ -200,7 +214,7 @@ impl fmt::Display for KeyPath<'_> {
     }
 }
 
-/// The text of a file, for finding the line of a byte.
+/// The text of a file, to find the line of a byte.
 struct Source<'t> {
     text: &'t str,
     file: &'t Arc<Path>,
@@ -240,11 +254,11 @@ impl<'t> Source<'t> {
             DeValue::Integer(number) => {
                 match i128::from_str_radix(number.as_str(), number.radix()) {
                     Ok(number) => Value::Integer(number),
-                    // Beyond 128 bits: no key takes it, whatever its exact value.
+                    // More than 128 bits: no key accepts it, whatever its exact value.
                     Err(_) => Value::Integer(i128::MAX),
                 }
             }
-            // Every text that TOML calls a float is one for Rust too; what is too large is `inf`.
+            // Rust parses every float of TOML. Numbers that are too large are `inf`.
             DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(value) => Value::Boolean(value),
             DeValue::Datetime(datetime) => Value::Datetime(datetime.to_string()),
@@ -266,7 +280,7 @@ impl<'t> Source<'t> {
         };
         Node {
             location,
-            hidden: false,
+            secret: false,
             value,
         }
     }
@@ -280,7 +294,7 @@ impl<'t> Source<'t> {
     }
 }
 
-const SHOWN_BYTES: usize = 120;
+const MAX_SHOWN_BYTES: usize = 120;
 
 #[cfg(test)]
 mod tests {
@@ -290,10 +304,10 @@ mod tests {
         Node::parse(text, &Arc::from(Path::new("vitals.toml")))
     }
 
-    fn place(node: &Node, way: &[&str]) -> (u32, u32) {
-        match node.find(way).map(|node| &node.location) {
+    fn place(node: &Node, path: &[&str]) -> (u32, u32) {
+        match node.find(path).map(|node| &node.location) {
             Some(Location::Line { line, column, .. }) => (*line, *column),
-            other => panic!("{way:?}: {other:?}"),
+            other => panic!("{path:?}: {other:?}"),
         }
     }
 
@@ -321,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_toml_has_its_place() {
+    fn invalid_toml_is_reported_with_its_location() {
         let error = parse("a = 1\nb = oops\n")
             .err()
             .expect("no toml")
@@ -335,9 +349,9 @@ mod tests {
     }
 
     #[test]
-    fn numbers_in_every_notation() {
+    fn numbers_are_read_in_every_notation() {
         let node = parse("a = 500_000_000\nb = 0xff\nc = -1\nd = 1_0.5e1\ne = inf").expect("toml");
-        let shown = |key: &str| node.find(&[key]).map(Node::shown);
+        let shown = |key: &str| node.find(&[key]).map(Node::describe);
         assert_eq!(shown("a").as_deref(), Some("500000000"));
         assert_eq!(shown("b").as_deref(), Some("255"));
         assert_eq!(shown("c").as_deref(), Some("-1"));
@@ -346,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn ways_read_as_toml_and_as_json_pointers() {
+    fn paths_are_written_as_toml_and_as_json_pointers() {
         let top = KeyPath::Top;
         let checks = KeyPath::Key(&top, "checks");
         let odd = KeyPath::Key(&checks, "a/b ~");
@@ -356,22 +370,22 @@ mod tests {
     }
 
     #[test]
-    fn a_put_value_replaces_what_stood_there() {
+    fn put_replaces_the_value_at_a_path() {
         let mut node = parse("metrics = 5\nserver.listen = 'here'").expect("toml");
-        for way in [
+        for path in [
             ["server", "listen"],
             ["metrics", "enabled"],
             ["tools", "grafana"],
         ] {
             node.put(
-                &way,
+                &path,
                 Node {
                     value: Value::Integer(1),
                     ..Node::empty()
                 },
             );
         }
-        let shown = |way: &[&str]| node.find(way).map(Node::shown);
+        let shown = |path: &[&str]| node.find(path).map(Node::describe);
         assert_eq!(shown(&["server", "listen"]).as_deref(), Some("1"));
         assert_eq!(shown(&["tools", "grafana"]).as_deref(), Some("1"));
         assert_eq!(shown(&["metrics"]).as_deref(), Some("5"));

@@ -1,7 +1,7 @@
-//! How single values are written in the file: durations, sizes, counts, paths, addresses. Each reads
+//! Single values of the file: durations, sizes, counts, paths, addresses. Each type deserializes
 //! itself and says what it expects.
 
-mod written;
+mod serialize;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,12 +11,13 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vitals_values::{duration_text, parse_duration};
 
-/// For `#[serde(with)]`: the field is of one type and is written as another, `T`.
+use super::secret::Secret;
+
+/// Adapter for `#[serde(with)]`: the field has one type and is written as another one, `T`.
 pub(super) struct As<T>(PhantomData<T>);
 
 impl<T> As<T> {
@@ -42,38 +43,22 @@ impl<T> As<T> {
 #[derive(Clone, Copy)]
 pub(super) struct Period(pub(super) Duration);
 
-/// How often something has to happen: 1 to 1000.
+/// A number of runs in a row: 1 to 1000.
 #[derive(Clone, Copy)]
-pub(super) struct Times(NonZeroU32);
+pub(super) struct RunCount(NonZeroU32);
 
-/// A whole number within bounds.
+/// A whole number within limits.
 #[derive(Clone, Copy)]
 pub(super) struct Count<const MIN: u64, const MAX: u64>(u64);
 
-/// A size in bytes within bounds, as `"64MiB"` or a number.
+/// A size in bytes within limits, as `"64MiB"` or a number.
 #[derive(Clone, Copy)]
 pub(super) struct Size<const MIN: u64, const MAX: u64>(u64);
-
-/// The bounds of a number or size, both within.
-pub(super) trait Bounds {
-    const MIN: u64;
-    const MAX: u64;
-}
-
-impl<const LEAST: u64, const MOST: u64> Bounds for Count<LEAST, MOST> {
-    const MIN: u64 = LEAST;
-    const MAX: u64 = MOST;
-}
-
-impl<const LEAST: u64, const MOST: u64> Bounds for Size<LEAST, MOST> {
-    const MIN: u64 = LEAST;
-    const MAX: u64 = MOST;
-}
 
 /// The URL of a page for people.
 pub(super) struct PageUrl(pub(super) String);
 
-/// The URL of a server, below which paths are added.
+/// The URL of a server, to which paths are appended.
 struct ServerUrl(String);
 
 impl<'de> Deserialize<'de> for ServerUrl {
@@ -81,7 +66,7 @@ impl<'de> Deserialize<'de> for ServerUrl {
         let expected = "an http or https URL without a user, a query or a fragment: write for \
                         example \"https://vitals.example.com\"";
         deserializer.deserialize_any(text_only(expected, |text| {
-            server_of(text).map(|_| Self(text.trim_end_matches('/').to_owned()))
+            parse_server_url(text).map(|_| Self(text.trim_end_matches('/').to_owned()))
         }))
     }
 }
@@ -90,14 +75,14 @@ impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = format!(
             "a duration from {} to {}: write for example \"30s\" or \"1m 30s\"",
-            duration_text(SHORTEST),
-            duration_text(LONGEST)
+            duration_text(MIN_DURATION),
+            duration_text(MAX_DURATION)
         );
-        deserializer.deserialize_any(Reading {
+        deserializer.deserialize_any(TextOrInteger {
             expected: expected.into(),
             text: |text: &str| {
                 let duration = parse_duration(text).map_err(|error| Some(error.problem()))?;
-                let is_within = (SHORTEST..=LONGEST).contains(&duration);
+                let is_within = (MIN_DURATION..=MAX_DURATION).contains(&duration);
                 is_within.then_some(Self(duration)).ok_or(None)
             },
             number: |_| None,
@@ -105,9 +90,9 @@ impl<'de> Deserialize<'de> for Period {
     }
 }
 
-impl<'de> Deserialize<'de> for Times {
+impl<'de> Deserialize<'de> for RunCount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Count(times) = Count::<1, MOST_TIMES>::deserialize(deserializer)?;
+        let Count(times) = Count::<1, MAX_RUN_COUNT>::deserialize(deserializer)?;
         let times = u32::try_from(times).ok().and_then(NonZeroU32::new);
         Ok(Self(times.unwrap_or(NonZeroU32::MIN)))
     }
@@ -116,11 +101,11 @@ impl<'de> Deserialize<'de> for Times {
 impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Count<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = match MAX {
-            LARGEST_NUMBER => format!("a whole number from {MIN}"),
+            MAX_INTEGER => format!("a whole number from {MIN}"),
             _ => format!("a whole number from {MIN} to {MAX}"),
         };
         let within = |number| (MIN..=MAX).contains(&number).then_some(Self(number));
-        // As a number first: the environment and the command line write one as text.
+        // As a number first: the decoder parses the texts of the environment and the command line.
         match u64::deserialize(deserializer) {
             Ok(number) => within(number).ok_or_else(|| {
                 D::Error::invalid_value(Unexpected::Unsigned(number), &expected.as_str())
@@ -139,7 +124,7 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Size<MIN, MAX> {
         let expected =
             format!("a size from {min} to {max}: write for example \"64MiB\" or a number of bytes");
         let within = |bytes| (MIN..=MAX).contains(&bytes).then_some(Self(bytes));
-        deserializer.deserialize_any(Reading {
+        deserializer.deserialize_any(TextOrInteger {
             expected: expected.into(),
             text: |text: &str| {
                 let size = text.parse::<vitals_values::Size>();
@@ -156,51 +141,51 @@ impl<'de> Deserialize<'de> for PageUrl {
         let expected =
             "an http or https URL: write for example \"http://grafana.example.com:3000\"";
         deserializer.deserialize_any(text_only(expected, |text| {
-            web_url(text).map(|_| Self(text.to_owned()))
+            parse_web_url(text).map(|_| Self(text.to_owned()))
         }))
     }
 }
 
-/// An address to listen on.
+/// Reads an address to listen on.
 pub(super) fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let expected = "an IP address with a port: write for example \"127.0.0.1:8000\"";
     deserializer.deserialize_any(text_only(expected, |text| text.parse().ok()))
 }
 
-/// A path that is not empty.
+/// Reads a path that is not empty.
 pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
     deserializer.deserialize_any(text_only("a path", path))
 }
 
-/// A token that can stand in an `Authorization` header.
+/// Reads a token for an `Authorization` header.
 pub(super) fn token<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<SecretString>, D::Error> {
-    let expected = "a token: write one or more letters, digits and signs, without spaces";
+) -> Result<Option<Secret>, D::Error> {
+    let expected = "a token: write printable ASCII characters without spaces";
     deserializer.deserialize_any(text_only(expected, |text| {
         let usable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        usable.then(|| Some(SecretString::from(text)))
+        usable.then(|| Some(Secret::from(text)))
     }))
 }
 
-/// A secret that is not empty.
+/// Reads a secret that is not empty.
 pub(super) fn secret<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<SecretString>, D::Error> {
-    deserializer.deserialize_any(text_only("a text that is not empty", |text| {
-        (!text.is_empty()).then(|| Some(SecretString::from(text)))
+) -> Result<Option<Secret>, D::Error> {
+    deserializer.deserialize_any(text_only("a string that is not empty", |text| {
+        (!text.is_empty()).then(|| Some(Secret::from(text)))
     }))
 }
 
-/// The URL of a server, without a slash at its end.
+/// Reads the URL of a server, and drops slashes at its end.
 pub(super) fn server_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<String>, D::Error> {
     ServerUrl::deserialize(deserializer).map(|url| Some(url.0))
 }
 
-/// URLs of servers.
+/// Reads URLs of servers.
 pub(super) fn server_urls<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<String>, D::Error> {
@@ -208,68 +193,67 @@ pub(super) fn server_urls<'de, D: Deserializer<'de>>(
     Ok(urls.into_iter().map(|url| url.0).collect())
 }
 
-/// A URL that is a secret.
+/// Reads a URL that is a secret.
 pub(super) fn secret_url<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<SecretString>, D::Error> {
+) -> Result<Option<Secret>, D::Error> {
     let expected = "an http or https URL: write for example \"https://hooks.example.com/a/b\"";
     deserializer.deserialize_any(text_only(expected, |text| {
-        web_url(text).map(|_| Some(SecretString::from(text)))
+        parse_web_url(text).map(|_| Some(Secret::from(text)))
     }))
 }
 
-/// A Sentry DSN.
-pub(super) fn dsn<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<SecretString>, D::Error> {
+/// Reads a Sentry DSN.
+pub(super) fn dsn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     let expected = "a Sentry DSN: write for example \"https://key@sentry.example.com/1\"";
     deserializer.deserialize_any(text_only(expected, |text| {
-        let url = web_url(text)?;
+        let url = parse_web_url(text)?;
         let project = url.path().rsplit('/').next().unwrap_or_default();
         let whole = !url.username().is_empty() && !project.is_empty();
-        whole.then(|| Some(SecretString::from(text)))
+        whole.then(|| Some(Secret::from(text)))
     }))
 }
 
-/// The URL of a server, below which paths are added.
-pub(super) fn server_of(text: &str) -> Option<url::Url> {
+/// Parses the URL of a server: without a user, a query or a fragment.
+pub(super) fn parse_server_url(text: &str) -> Option<url::Url> {
     let has_more = |url: &url::Url| {
         !url.username().is_empty()
             || url.password().is_some()
             || url.query().is_some()
             || url.fragment().is_some()
     };
-    web_url(text).filter(|url| !has_more(url))
+    parse_web_url(text).filter(|url| !has_more(url))
 }
 
-pub(super) fn web_url(text: &str) -> Option<url::Url> {
+/// Parses an http or https URL.
+pub(super) fn parse_web_url(text: &str) -> Option<url::Url> {
     let url = url::Url::parse(text).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
 }
 
-/// What a text is read as; an error may say what is wrong with it, and has nothing of the text in it.
+/// The result of parsing a text. The error can say what is wrong, and contains nothing of the text.
 type Read<T> = Result<T, Option<&'static str>>;
 
-/// Reads a value from a text, or from a whole number.
-struct Reading<F, N> {
+/// Reads a value from a string, or from a whole number.
+struct TextOrInteger<F, N> {
     expected: Cow<'static, str>,
     text: F,
     number: N,
 }
 
-/// Reads a value from a text alone.
+/// Reads a value from a string only.
 fn text_only<T>(
     expected: &'static str,
     read: impl FnOnce(&str) -> Option<T>,
 ) -> impl for<'de> Visitor<'de, Value = T> {
-    Reading {
+    TextOrInteger {
         expected: expected.into(),
         text: |text: &str| read(text).ok_or(None),
         number: |_| None,
     }
 }
 
-impl<T, F, N> Visitor<'_> for Reading<F, N>
+impl<T, F, N> Visitor<'_> for TextOrInteger<F, N>
 where
     F: FnOnce(&str) -> Read<T>,
     N: FnOnce(u64) -> Option<T>,
@@ -298,13 +282,14 @@ where
     }
 }
 
-/// The shortest and the longest duration that can be written.
-pub(super) const SHORTEST: Duration = Duration::from_millis(1);
-pub(super) const LONGEST: Duration = Duration::from_hours(24);
-/// How often something may have to happen.
-pub(super) const MOST_TIMES: u64 = 1000;
-/// The largest whole number that TOML has.
-pub(super) const LARGEST_NUMBER: u64 = i64::MAX as u64;
+/// The shortest duration.
+pub(super) const MIN_DURATION: Duration = Duration::from_millis(1);
+/// The longest duration.
+pub(super) const MAX_DURATION: Duration = Duration::from_hours(24);
+/// The largest number of runs in a row.
+pub(super) const MAX_RUN_COUNT: u64 = 1000;
+/// The largest whole number of TOML.
+pub(super) const MAX_INTEGER: u64 = i64::MAX as u64;
 
 #[cfg(test)]
 mod tests {
@@ -327,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_bounded() {
+    fn durations_outside_their_limits_are_rejected() {
         assert_eq!(interval("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(interval("24h"), Ok(Duration::from_hours(24)));
         assert_eq!(interval("1ms"), Ok(Duration::from_millis(1)));
@@ -349,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_bounded() {
+    fn sizes_outside_their_limits_are_rejected() {
         assert_eq!(limits("'64 MB'"), Ok(64_000_000));
         assert_eq!(limits("65536"), Ok(65536));
         assert_eq!(limits("'4GiB'"), Ok(4 << 30));
@@ -374,8 +359,8 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold_for_every_count() {
-        for (text, complaint) in [
+    fn counts_outside_their_limits_are_rejected() {
+        for (text, diagnostic) in [
             (
                 "[engine]\nmax_runs = 0",
                 "`engine.max_runs` is 0, which is not a whole number from 1 to 4096",
@@ -410,7 +395,7 @@ mod tests {
             ),
         ] {
             let error = text.parse::<Config>().expect_err(text).to_string();
-            assert_eq!(error, format!("vitals.toml:2: {complaint}"));
+            assert_eq!(error, format!("vitals.toml:2: {diagnostic}"));
         }
     }
 }

@@ -354,10 +354,8 @@ impl Catalog {
     fn dropped_in(&self, plugin: &PluginName) -> Option<(CheckName, Arc<CheckConfig>)> {
         let runs = self.config.plugins.auto && !self.is_named(plugin);
         runs.then(|| {
-            let check = CheckConfig {
-                dir: true,
-                ..CheckConfig::plugin(plugin.clone(), &self.config.defaults)
-            };
+            let mut check = CheckConfig::plugin(plugin.clone(), &self.config.defaults);
+            check.dir = true;
             (CheckName::module(plugin), Arc::new(check))
         })
     }

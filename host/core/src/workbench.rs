@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::catalog::{Catalog, CheckState, Files, LoadOutcome, Wanted};
 use crate::sandbox_options::sandbox_options;
-use vitals_config::{CheckConfig, Config, Entry, Environment, Settings};
+use vitals_config::{AllowEntry, CheckConfig, Config, Environment, Settings};
 use vitals_model::{CheckName, Digest, PluginName, RunReport, Text};
 use vitals_sandbox::{
     Compiler, GrantError, LoadError, Plugin, Sandbox, SandboxError, SandboxOptions, Task, grants,
@@ -180,7 +180,7 @@ impl Workbench {
                 let error = GrantError::Key(Text::line(&key, 64));
                 return Err(not_run(&error));
             };
-            entries.push(Entry::from(text.as_str()));
+            entries.push(AllowEntry::from(text.as_str()));
         }
         let task = self.catalog.task(&name, &check, &plugin);
         let task = task.map_err(|error| not_run(&error))?;

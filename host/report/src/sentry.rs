@@ -19,7 +19,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use secrecy::ExposeSecret as _;
 use sentry_types::Dsn;
 use sentry_types::protocol::v7::{ClientSdkInfo, Event};
 
@@ -75,7 +74,7 @@ impl Sentry {
         let Some(dsn) = &config.dsn else {
             return Ok(Self(None));
         };
-        let dsn = dsn.expose_secret().parse::<Dsn>();
+        let dsn = dsn.expose().parse::<Dsn>();
         let dsn = dsn.map_err(|error| NoReports::Dsn(error.to_string()))?;
         let release = config.release.clone();
         let dropped = Arc::new(DropCounter::default());

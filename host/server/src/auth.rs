@@ -8,12 +8,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::answer;
-use vitals_config::{Config, Details};
+use vitals_config::{Config, Details, Secret};
 use vitals_core::events::{Event, Sink};
 
 /// Who may ask for a route.
@@ -90,7 +89,7 @@ impl Expected {
             server, metrics, ..
         }: &Config,
     ) -> Self {
-        let digest = |token: &SecretString| Sha256::digest(token.expose_secret().as_bytes()).into();
+        let digest = |token: &Secret| Sha256::digest(token.expose().as_bytes()).into();
         Self {
             details: server.details,
             admin: server.admin_token.as_ref().map(digest),
@@ -192,8 +191,8 @@ mod tests {
     fn tokens(details: Details, admin: Option<&str>, metrics: Option<&str>) -> Tokens {
         let mut config = Config::default();
         config.server.details = details;
-        config.server.admin_token = admin.map(SecretString::from);
-        config.metrics.token = metrics.map(SecretString::from);
+        config.server.admin_token = admin.map(Secret::from);
+        config.metrics.token = metrics.map(Secret::from);
         Tokens::new(&config)
     }
 

@@ -23,7 +23,7 @@ pub(super) async fn health(State(state): State<Arc<PageState>>, request: Request
     }
     let page = state.board.page(Timestamp::now());
     let status = match page.health() {
-        Status::Unhealthy => state.unhealthy_status,
+        Status::Unhealthy => state.settings.unhealthy_status(),
         Status::Healthy | Status::Degraded | Status::Unknown => StatusCode::OK,
     };
     answer::json(status, page.body(authorized))

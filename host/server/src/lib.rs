@@ -25,7 +25,7 @@ mod tools;
 pub use auth::Tokens;
 pub use routes::{probes_router, router, site};
 pub use server::serve;
-pub use state::{AppState, PageDeps};
+pub use state::{AppState, PageDeps, ServerSettings};
 pub use tools::ToolsPage;
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 //! A web page can lead its own name to this host's address (DNS rebinding), and its visitor's browser
 //! then reads what is answered as if it were of the page. The browser sends the page's name, though.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -16,7 +14,8 @@ use tower::ServiceExt;
 use vitals_values::Host;
 
 use super::answer;
-use vitals_config::{HostPattern, is_below};
+use super::state::ServerSettings;
+use vitals_config::{HostPattern, is_subdomain};
 use vitals_model::Text;
 
 /// IP addresses, `localhost`, and what the configuration lists.
@@ -25,11 +24,11 @@ pub(super) struct Names(pub(super) Vec<HostPattern>);
 
 /// Hands a request on to its page if each name in it is one of the host's; else to `refused`.
 pub(super) async fn check(
-    State((names, refused)): State<(Arc<Names>, Router)>,
+    State((settings, refused)): State<(ServerSettings, Router)>,
     request: Request,
     page: Next,
 ) -> Response {
-    if names.foreign(&request).is_none() {
+    if settings.names().foreign(&request).is_none() {
         return page.run(request).await;
     }
     match refused.with_state(()).oneshot(request).await {
@@ -40,14 +39,14 @@ pub(super) async fn check(
 
 /// Says by which name nobody may ask, and how to change that.
 pub(super) async fn misdirected(
-    State(names): State<Arc<Names>>,
+    State(settings): State<ServerSettings>,
     request: Request,
 ) -> impl IntoResponse {
-    let name = names.foreign(&request).unwrap_or_default();
+    let name = settings.names().foreign(&request).unwrap_or_default();
     let name = Text::line(&name, SHOWN_BYTES);
     let text = format!(
         "this host is not known as `{name}`: ask by its IP address, or add the name to `hosts` \
-         under `[server]` and restart the host"
+         under `[server]`"
     );
     answer::error(StatusCode::MISDIRECTED_REQUEST, &text)
 }
@@ -80,7 +79,7 @@ impl Names {
             Ok(Host::Address(_)) => true,
             Ok(Host::Name(name)) => {
                 &*name == LOCALHOST
-                    || is_below(&name, LOCALHOST)
+                    || is_subdomain(&name, LOCALHOST)
                     || self.0.iter().any(|pattern| pattern.matches(&name))
             }
             Err(_) => false,

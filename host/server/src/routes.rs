@@ -17,13 +17,13 @@ use super::{
 /// for requests by a name that is not the host's.
 pub fn site(state: AppState) -> Router {
     let finish = PageLayer::new("other", state.0.metrics.as_ref(), &state.0.events);
-    let names = Arc::clone(&state.0.names);
+    let settings = state.0.settings.clone();
     let refused = any(names::misdirected).layer(finish.clone());
-    let refused = Router::new().fallback_service(refused.with_state(Arc::clone(&names)));
+    let refused = Router::new().fallback_service(refused.with_state(settings.clone()));
     let other = any(not_found::not_found).layer(finish);
     router(state)
         .fallback_service(other.with_state(()))
-        .layer(from_fn_with_state((names, refused), names::check))
+        .layer(from_fn_with_state((settings, refused), names::check))
 }
 
 /// Every page, to be mounted in a service that answers other paths itself.

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::extract::FromRef;
 use http::StatusCode;
 use tokio_util::sync::CancellationToken;
@@ -11,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Tokens;
 use super::names::Names;
 use super::tools::ToolsPage;
-use vitals_config::UnhealthyStatus;
+use vitals_config::{Server, UnhealthyStatus};
 use vitals_core::board::Board;
-use vitals_core::events::Events;
+use vitals_core::events::{Event, Events, Sink};
 use vitals_core::{CatalogPage, Exposition, HostStats, Reloader};
 
 /// What the pages read, made ready once; clones share it.
@@ -23,9 +24,8 @@ pub struct AppState(pub(super) Arc<PageState>);
 /// The inside of [`AppState`], which each page is handed.
 pub(super) struct PageState {
     pub(super) board: Arc<Board>,
-    pub(super) unhealthy_status: StatusCode,
+    pub(super) settings: ServerSettings,
     pub(super) tokens: Tokens,
-    pub(super) names: Arc<Names>,
     pub(super) tools: ToolsPage,
     pub(super) catalog: CatalogPage,
     pub(super) stats: Arc<dyn HostStats>,
@@ -38,6 +38,16 @@ pub(super) struct PageState {
     pub(super) scraping: Arc<tokio::sync::Mutex<()>>,
 }
 
+/// The keys of `[server]` that pages read for each request. A reload replaces all of them at once;
+/// clones share them.
+#[derive(Clone)]
+pub struct ServerSettings(Arc<ArcSwap<Settings>>);
+
+struct Settings {
+    unhealthy_status: StatusCode,
+    names: Arc<Names>,
+}
+
 /// What of the host the pages read and ask.
 pub struct PageDeps {
     /// The latest result of each check.
@@ -46,6 +56,8 @@ pub struct PageDeps {
     pub catalog: CatalogPage,
     /// The pages of other tools.
     pub tools: ToolsPage,
+    /// The keys of `[server]` that pages read.
+    pub settings: ServerSettings,
     /// Which tokens open which pages.
     pub tokens: Tokens,
     /// How the host itself does.
@@ -61,28 +73,24 @@ pub struct PageDeps {
 }
 
 impl AppState {
-    /// What the pages read, answered as `server` says.
-    pub fn new(server: &vitals_config::Server, inside: PageDeps) -> Self {
+    /// The state of the pages of one host.
+    pub fn new(deps: PageDeps) -> Self {
         let PageDeps {
             board,
             catalog,
             tools,
+            settings,
             tokens,
             stats,
             metrics,
             events,
             reloader,
             closing,
-        } = inside;
-        let unhealthy_status = match server.unhealthy_status {
-            UnhealthyStatus::Ok => StatusCode::OK,
-            UnhealthyStatus::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        };
+        } = deps;
         Self(Arc::new(PageState {
             board,
-            unhealthy_status,
+            settings,
             tokens,
-            names: Arc::new(Names(server.hosts.clone())),
             tools,
             catalog,
             stats,
@@ -92,6 +100,46 @@ impl AppState {
             reloader,
             scraping: Arc::default(),
         }))
+    }
+}
+
+impl ServerSettings {
+    /// The settings of one configuration.
+    pub fn new(server: &Server) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(Settings::new(server))))
+    }
+
+    /// The status of `GET /health` while the verdict is unhealthy.
+    pub(super) fn unhealthy_status(&self) -> StatusCode {
+        self.0.load().unhealthy_status
+    }
+
+    /// The names by which requests may address this host.
+    pub(super) fn names(&self) -> Arc<Names> {
+        Arc::clone(&self.0.load().names)
+    }
+}
+
+/// Replaces the settings by those of a new configuration.
+impl Sink for ServerSettings {
+    fn on(&self, event: &Event<'_>) {
+        if let Event::ConfigurationApplied(applied) = event {
+            let settings = Settings::new(&applied.config.server);
+            self.0.store(Arc::new(settings));
+        }
+    }
+}
+
+impl Settings {
+    fn new(server: &Server) -> Self {
+        let unhealthy_status = match server.unhealthy_status {
+            UnhealthyStatus::Ok => StatusCode::OK,
+            UnhealthyStatus::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self {
+            unhealthy_status,
+            names: Arc::new(Names(server.hosts.clone())),
+        }
     }
 }
 

@@ -22,12 +22,10 @@ use vitals_model::Status;
 use vitals_model::reload::CheckChanges;
 
 fn guarded(token: Option<&str>) -> Server {
-    let admin_token = token.map(Into::into);
-    Server {
-        details: Details::Authorized,
-        admin_token,
-        ..Server::default()
-    }
+    let mut server = Server::default();
+    server.details = Details::Authorized;
+    server.admin_token = token.map(Into::into);
+    server
 }
 
 const SHOWN: &str = r#"{"name":"database","status":"healthy","message":"Connection OK","latency_ms":2.5,"details":{},"checked_at":"2026-01-27T10:29:58Z"}"#;
@@ -59,10 +57,8 @@ async fn the_status_while_unhealthy_is_the_configured_one() {
         (UnhealthyStatus::Ok, 200),
         (UnhealthyStatus::ServiceUnavailable, 503),
     ] {
-        let server = Server {
-            unhealthy_status: setting,
-            ..Server::default()
-        };
+        let mut server = Server::default();
+        server.unhealthy_status = setting;
         let unhealthy = Rig::settled(&server, Status::Unhealthy)
             .get("/health")
             .await;

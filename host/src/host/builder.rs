@@ -9,7 +9,7 @@ use vitals_core::events::Events;
 use vitals_core::{HostCore, IntoOutcome, Names, NativeCheck, Parts, sandbox_options};
 use vitals_model::ErrorTracker;
 use vitals_sandbox::{Compiler, Sandbox, SandboxOptions};
-use vitals_server::{AppState, PageDeps, Tokens, ToolsPage};
+use vitals_server::{AppState, PageDeps, ServerSettings, Tokens, ToolsPage};
 
 use super::Host;
 use super::reporters::Reporters;
@@ -106,7 +106,7 @@ impl HostBuilder {
             compiler,
             sources,
         } = self;
-        config.hold_to_bounds()?;
+        config.validate()?;
         Features::BUILT.suffice_for(&config)?;
         let names = Names::new(&config);
         let named = |(name, check): (String, _)| names.native(&name).map(|name| (name, check));
@@ -128,9 +128,11 @@ impl HostBuilder {
         let sandbox = aside(move || Sandbox::new(options)).await?;
         let tools = ToolsPage::new(&config.tools);
         let tokens = Tokens::new(&config);
+        let settings = ServerSettings::new(&config.server);
         let mut sinks = reporters.sinks();
         sinks.push(Arc::new(tools.clone()));
         sinks.push(Arc::new(tokens.clone()));
+        sinks.push(Arc::new(settings.clone()));
         let events = Events::new(sinks);
         let core = HostCore::start(Parts {
             config: Arc::clone(&config),
@@ -148,6 +150,7 @@ impl HostBuilder {
             board: Arc::clone(core.board()),
             catalog: core.catalog(),
             tools,
+            settings,
             tokens,
             stats: core.stats(),
             metrics: reporters.exposition(),
@@ -156,7 +159,7 @@ impl HostBuilder {
             closing: closing.clone(),
         };
         Ok(Host {
-            state: AppState::new(&config.server, pages),
+            state: AppState::new(pages),
             core,
             reporters,
             events,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use vitals_config::OutOfBounds;
+use vitals_config::Diagnostics;
 use vitals_core::RegisterError;
 use vitals_sandbox::SandboxError;
 
@@ -15,9 +15,9 @@ pub enum StartError {
     /// A native check can't have the name it was given.
     #[error(transparent)]
     Name(#[from] RegisterError),
-    /// The configuration, made by the program, has a value that no file could have.
+    /// The program has set values of the configuration that a file could not have.
     #[error(transparent)]
-    Config(#[from] OutOfBounds),
+    Config(#[from] Diagnostics),
     /// The sandbox could not be set up on this machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),

@@ -129,27 +129,32 @@ fn page(reports: &[GroupReport]) -> String {
         }
     }
     let (worst, who) = worst.unwrap_or_default();
-    let neighbour = reports.iter().map(|report| report.slowest_neighbour_ms);
-    let neighbour = neighbour.fold(0.0, f64::max);
+    let control = reports.iter().map(|report| report.slowest_neighbour_ms);
+    let control = control.fold(0.0, f64::max);
     let kept = reports.iter().map(|report| report.kept).max().unwrap_or(0);
     let peak = reports.iter().map(|report| report.peak).max().unwrap_or(0);
     format!(
-        "{HEAD}\n{cases} cases. Worst overrun: {worst:.1} ms (`{who}`), {worst_bulk:.1} ms where one bulk \
-         instruction may add its own length. Slowest run of the neighbour: {neighbour:.1} ms. Most \
-         memory that a host held more after a group than before: {} MiB; while a case was there: {} \
-         MiB.\n{}",
+        "{HEAD}\n- {cases} cases\n- worst overrun of a deadline: {worst:.1} ms (`{who}`), or {worst_bulk:.1} \
+         ms where one bulk instruction may add its own length\n- slowest run of the control check: \
+         {control:.1} ms\n- most memory that a host held more after a group than before: {} MiB; during \
+         a case: {} MiB\n{}",
         kept >> 20,
         peak >> 20,
         table(reports)
     )
 }
 
-const HEAD: &str = "# Hostile guests
+const HEAD: &str = "# Hostile-guest suite
 
-Hostile guests and inputs, each let loose in a `vitals serve` beside a good neighbour that runs ten
-times a second. What must become of each is asserted; so is that nothing went on for more than 15 ms
-after its deadline, that the neighbour's results and schedule stayed as they were, that
-`/health/live` answered, and that the host held no more memory afterwards than before. This page is
-written by `cargo xtask hostile`. `cargo xtask mutants` shows whether the guests notice when a limit does
-not hold.
+Each guest or input runs in a real `vitals serve`, beside a control check that runs ten times a
+second. For each case the suite asserts
+
+- the expected result,
+- that nothing continued for more than 15 ms after its deadline,
+- that results and schedule of the control check did not change,
+- that `/health/live` answered,
+- that the host held no more memory afterwards than before.
+
+`cargo xtask hostile` runs the suite and writes this page. `cargo xtask mutants` shows whether the
+suite detects a limit that does not hold.
 ";

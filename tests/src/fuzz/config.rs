@@ -36,10 +36,8 @@ fn refused_from_disk(input: &[u8]) {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("fuzz.toml");
     fs::write(&file, input).expect("written");
-    let sources = Sources {
-        file: Some(file.clone()),
-        ..sources()
-    };
+    let mut sources = sources();
+    sources.file = Some(file.clone());
     let found = Config::load(&sources).expect_err("it is no text");
     complaints(&found, &file, "");
 }
@@ -52,7 +50,7 @@ fn accepted(config: &Config) {
         .collect();
     let shown = format!("{settings:?} {:?} {:?}", config.server, config.sentry.dsn);
     assert!(!shown.contains(SECRET), "a secret is shown: {shown}");
-    config.hold_to_bounds().expect("what was read is in bounds");
+    config.validate().expect("what was read is valid");
     let checks = config.checks.values();
     let schedules = checks
         .clone()
@@ -119,10 +117,9 @@ fn complaints(found: &Diagnostics, name: &Path, text: &str) {
 }
 
 fn sources() -> Sources {
-    Sources {
-        environment: Environment::fixed([("FUZZ_SECRET", SECRET)]),
-        ..Sources::default()
-    }
+    let mut sources = Sources::default();
+    sources.environment = Environment::fixed([("FUZZ_SECRET", SECRET)]);
+    sources
 }
 
 fn seeds() -> Vec<Vec<u8>> {

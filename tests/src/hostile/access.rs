@@ -5,8 +5,9 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "access",
-    about: "A host with `details = \"authorized\"`. What a guest says is on every page for who shows the \
-            token; who asks for the same pages without it, or with another, sees nothing of it.",
+    about: "A host with `details = \"authorized\"`. Every page shows what a guest returns to a \
+            client with the token, and nothing of it to a client without a token or with a wrong \
+            one.",
     host: "[server]\ndetails = 'authorized'\n[tools]\nwiki = 'https://wiki.test/only_with_the_token'\n",
 };
 

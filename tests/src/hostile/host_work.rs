@@ -20,8 +20,9 @@ use super::case::{Group, HostileCase};
 
 pub(super) const GROUP: Group = Group {
     name: "what the host does with it",
-    about: "Names, chains, schemas, informational heads, files, connections and texts that are dear to \
-            the host. `/health/live` is asked all the while, and the host's peak memory is bounded.",
+    about: "Names, certificate chains, schemas, informational responses, files, connections and \
+            texts that are expensive for the host. `/health/live` is requested all the time, and \
+            the peak memory of the host is limited.",
     host: "",
 };
 

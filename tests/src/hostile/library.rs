@@ -5,9 +5,9 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "library",
-    about: "Files in the plugins directory under the names of plugins in the library. No check of the \
-            configuration runs on one, and none is given the settings of such a check, a secret among \
-            them.",
+    about: "Files in the plugins directory with the names of plugins in the library. No \
+            configured check runs such a file, and no such file gets the settings or secrets of a \
+            configured check.",
     host: "[plugins]\nlibrary = 'library'\n",
 };
 

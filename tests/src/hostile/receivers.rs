@@ -5,8 +5,9 @@ use crate::guests;
 
 pub(super) const GROUP: Group = Group {
     name: "receivers",
-    about: "Webhooks whose certificates and answers are dear to the host. What goes out has threads of its \
-            own: `/health/live` and the neighbour are as quick as ever while it is delivered and retried.",
+    about: "Webhooks whose certificates and answers are expensive for the host. Deliveries have \
+            their own threads: `/health/live` and the control check stay as fast as before while \
+            notifications are delivered and retried.",
     host: "[notify]\ntimeout = '2s'\n\
            [notify.webhooks.long]\nurl = 'https://{chain-long}/'\n\
            [notify.webhooks.tangled]\nurl = 'https://{chain-tangled}/'\n\

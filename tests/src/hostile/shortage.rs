@@ -4,8 +4,9 @@ use super::case::{Body, Group, HostileCase};
 
 pub(super) const GROUP: Group = Group {
     name: "shortage",
-    about: "A host that has no descriptors left while a file is dropped in. What it can't load is \
-            `unknown` and does not take its readiness, and is loaded as soon as it can be.",
+    about: "A host that has no descriptors left when a file arrives. The check of that file is \
+            `unknown` and does not make the host unready. The host loads the file as soon as it \
+            can.",
     host: "[checks.warm-up]\ncritical = false\n",
 };
 

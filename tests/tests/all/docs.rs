@@ -1,7 +1,9 @@
-//! The documents, held to what the host does. Here the README's tables and paths; beside it the walk
-//! through it, the demo and the page for operators.
+//! The documents, compared with what the host does. This file covers the tables of grants, limits and
+//! endpoints; the modules cover the first steps, the demo and the pages for operators.
 
+mod configuration;
 mod demo;
+mod files;
 pub(crate) mod markdown;
 mod operate;
 pub(crate) mod rows;
@@ -10,15 +12,13 @@ mod walk;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use vitals_host::config::VARIABLES;
 use vitals_tests::{TestHost, Vitals, guests};
 
 use self::markdown::{Part, Table, ticked};
 
 #[test]
-fn the_tables_for_checks_in_the_readme_are_valid() {
-    let reach = Part::of("README.md").section("What a check may reach");
-    let code = reach.code();
+fn the_example_of_grants_is_valid() {
+    let code = Part::of("docs/grants.md").code();
     assert_eq!(code[0].language, "toml");
     let vitals = Vitals::new(["validate"]).config(&code[0].text);
     let ended = vitals.plugin("tcp", guests::TCP).run();
@@ -29,39 +29,16 @@ fn the_tables_for_checks_in_the_readme_are_valid() {
 }
 
 #[test]
-fn the_tables_of_the_configuration_name_every_key_with_its_default_and_no_other() {
-    let readme = Part::of("README.md");
+fn the_tables_of_grants_and_limits_name_every_key_and_no_other() {
     let schema = Part::of("vitals.schema.json");
     let schema: Value = serde_json::from_str(schema.text()).unwrap();
-    let part = |name: &str| keys(&schema, &schema["$defs"][name], "");
-    let tables = readme.section("Configuration").tables();
-    let [whole, shared, own] = tables.as_slice() else {
-        panic!("three tables: {tables:#?}");
-    };
-
-    let mut expected = keys(&schema, &schema, "");
-    expected.retain(|key, _| !key.starts_with("defaults.") && key != "checks");
-    assert_same(whole, 0, &expected);
-
-    let mut expected = keys(&schema, &schema["properties"]["defaults"], "");
-    expected.retain(|key, _| !key.starts_with("limits."));
-    expected.insert("limits".to_owned(), None);
-    assert_same(shared, 0, &expected);
-
-    let mut expected_own = part("Check");
-    expected_own.retain(|key, _| !key.contains('.') || key.starts_with("tls."));
-    expected_own.retain(|key, _| !expected.contains_key(key));
-    expected_own.insert("allow".to_owned(), None);
-    assert_same(own, 0, &expected_own);
-
-    let reach = readme.section("What a check may reach").tables();
-    let mut expected = part("Allow");
+    let mut expected = keys(&schema, &schema["$defs"]["Allow"], "");
     for default in expected.values_mut() {
         *default = None;
     }
-    assert_same(&reach[0], 0, &expected);
+    assert_same(&Part::of("docs/grants.md").tables()[0], 0, &expected);
 
-    let mut limits = readme.section("Limits").tables().remove(0);
+    let mut limits = Part::of("docs/limits.md").tables().remove(0);
     limits.retain(|row| ticked(&row[1]).len() == 1 && row[1].ends_with('`'));
     let limits_of = keys(&schema, &schema["properties"]["defaults"], "");
     let limits_of = limits_of
@@ -70,39 +47,13 @@ fn the_tables_of_the_configuration_name_every_key_with_its_default_and_no_other(
     assert_same(&limits, 1, &limits_of.collect());
 }
 
-#[test]
-fn the_readme_names_every_variable_beside_its_key_and_no_other() {
-    let configuration = Part::of("README.md").section("Configuration");
-    let mut named = BTreeMap::new();
-    for row in &configuration.tables()[0] {
-        let variables = ticked(&row[2]);
-        let keys = ticked(&row[0]);
-        for (at, variable) in variables.into_iter().enumerate() {
-            named.insert(variable.to_owned(), keys.get(at).map(|&key| key.to_owned()));
-        }
-    }
-    let is_variable = |text: &&str| {
-        text.contains('_') && text.chars().all(|c| c == '_' || c.is_ascii_uppercase())
-    };
-    for variable in ticked(configuration.text()).into_iter().filter(is_variable) {
-        named.entry(variable.to_owned()).or_insert(None);
-    }
-    let read = VARIABLES.iter().map(|variable| {
-        let key = variable.key.map(str::to_owned);
-        (variable.name.to_owned(), key)
-    });
-    assert_eq!(named, read.collect());
-}
-
 #[tokio::test]
-async fn every_path_of_the_readme_is_answered_and_every_page_is_in_it() {
+async fn the_table_of_endpoints_names_every_page_of_the_host() {
     let host = TestHost::builder()
         .plugin("hello", guests::HELLO)
-        .config("[metrics]\nenabled = true")
         .start()
         .await;
-    let readme = Part::of("README.md");
-    let endpoints = readme.section("Endpoints").tables().remove(0);
+    let endpoints = Part::of("docs/endpoints.md").tables().remove(0);
     let paths: BTreeSet<_> = endpoints
         .iter()
         .map(|row| row[0].replace('`', ""))
@@ -112,20 +63,15 @@ async fn every_path_of_the_readme_is_answered_and_every_page_is_in_it() {
     let pages = pages.split(|c: char| c.is_whitespace() || ",;`\"".contains(c));
     let pages = pages.filter(|word| word.starts_with('/') && *word != "/nothing");
     assert_eq!(paths, pages.map(str::to_owned).collect());
+}
 
-    let prose = readme
-        .text()
-        .split("\n## Status")
-        .next()
-        .unwrap_or_default();
-    let prose = ticked(prose).into_iter().filter_map(|text| {
-        let path = text.strip_prefix("GET ").unwrap_or(text);
-        path.starts_with('/').then(|| path.to_owned())
-    });
-    for path in paths.iter().cloned().chain(prose) {
-        let answer = host.get(&path.replace("{name}", "module:hello")).await;
-        assert_ne!(answer.status, 404, "{path}: {}", answer.text());
-    }
+/// Whether generated pages are to be written in place of being compared.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whoever changes the code asks for the pages to be written"
+)]
+fn update() -> bool {
+    std::env::var_os("UPDATE_DOCS").is_some()
 }
 
 /// The keys that a schema has, dotted, each with its default where it has one.

@@ -97,11 +97,7 @@ fn what_is_broken_is_red() {
         (ALERTS, "vitals_ready == 0", "vital_ready == 0"),
         (ALERTS, "critical=\"false\"", "critical=\"no\""),
         (ALERTS, "vitals_check_breaker_open", "vitals_breaker_open"),
-        (
-            ALERTS,
-            "is refused\n          description",
-            "refused\n          description",
-        ),
+        (ALERTS, "stays in effect", "is in effect"),
         (RECORDING, "fuel|", ""),
         (RECORDING, "0.95", "0.59"),
     ] {

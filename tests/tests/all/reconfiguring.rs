@@ -115,7 +115,7 @@ async fn what_needs_a_restart_is_said_and_the_rest_is_applied() {
     let host = reloading(&saying("a", "1")).start().await;
     host.health().await;
     let new = format!(
-        "{HOURLY}[server]\ndetails = 'authorized'\n[engine]\nmax_runs = 3\n\
+        "{HOURLY}[server]\nstartup_grace = '2m'\n[engine]\nmax_runs = 3\n\
          [tools]\nwiki = 'https://wiki.test'\n{}",
         saying("a", "2")
     );
@@ -124,7 +124,7 @@ async fn what_needs_a_restart_is_said_and_the_rest_is_applied() {
     assert_eq!(answer.configuration.state, ConfigurationState::Applied);
     assert_eq!(
         answer.configuration.restart_needed,
-        ["server.details", "engine.max_runs"]
+        ["server.startup_grace", "engine.max_runs"]
     );
     assert_eq!(answer.checks.changed.len(), 1, "{answer:?}");
     with_message(&host, "a", "2").await;
@@ -132,7 +132,34 @@ async fn what_needs_a_restart_is_said_and_the_rest_is_applied() {
     assert_eq!(tools["wiki"], "https://wiki.test");
     let page = host.get("/plugins").await.json();
     let needed = &page["configuration"]["restart_needed"];
-    assert_eq!(needed, &json!(["server.details", "engine.max_runs"]));
+    assert_eq!(needed, &json!(["server.startup_grace", "engine.max_runs"]));
+}
+
+#[tokio::test]
+async fn a_reload_applies_what_pages_answer_and_for_which_names() {
+    let host = reloading(&saying("a", "1")).start().await;
+    host.health().await;
+    let named = async || {
+        let headers = [("host", "vitals.example.com")];
+        host.ask("GET", "/health/live", &headers).await.status
+    };
+    assert_eq!(named().await, 421);
+    assert_eq!(host.get("/plugins").await.status, 200);
+    host.reconfigure(&format!(
+        "{HOURLY}[server]\ndetails = 'authorized'\nunhealthy_status = 503\n\
+         hosts = ['vitals.example.com']\n{}",
+        saying("a", "1").replace("message =", "status = 'unhealthy', message =")
+    ));
+    let answer = host.reload(&[]).await;
+    let needed = answer.configuration.restart_needed;
+    assert!(needed.is_empty(), "{needed:?}");
+    assert_eq!(named().await, 200);
+    assert_eq!(host.get("/plugins").await.status, 403);
+    eventually("`/health` answers with 503", async || {
+        let status = host.get("/health").await.status;
+        (status == 503).then_some(()).ok_or(status.to_string())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -71,13 +71,14 @@ async fn thousands_of_checks_are_registered_at_once() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_no_file_could_say_stops_the_start() {
+async fn a_start_with_an_invalid_configuration_fails() {
     let mut config = Config::default();
     config.plugins.rescan = Duration::ZERO;
     let error = Host::builder().config(config).start().await;
     assert_eq!(
-        error.expect_err("it is refused").to_string(),
-        "`plugins.rescan` of the configuration is 0s: set it to a duration from 1ms to 24h"
+        error.expect_err("it is rejected").to_string(),
+        "configuration: `plugins.rescan` is `0s`, which is not a duration from 1ms to 24h: write for \
+         example \"30s\" or \"1m 30s\""
     );
 }
 

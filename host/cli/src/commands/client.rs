@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use clap::Args;
 use reqwest::{Client, Method, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 use vitals_host::check::Text;
-use vitals_host::config::Sources;
+use vitals_host::config::{Secret, Sources};
 
 use super::configuration::load;
 use super::probe::{read_body, root_cause};
@@ -29,7 +28,7 @@ pub(super) struct HostOptions {
 /// A client for one host.
 pub(super) struct HostClient {
     url: Url,
-    token: Option<SecretString>,
+    token: Option<Secret>,
 }
 
 impl HostOptions {
@@ -116,7 +115,7 @@ impl HostClient {
         }
         let mut request = client.build()?.request(method, url);
         if let Some(token) = &self.token {
-            request = request.bearer_auth(token.expose_secret());
+            request = request.bearer_auth(token.expose());
         }
         if let Some(timeout) = timeout {
             request = request.timeout(timeout);

@@ -18,10 +18,8 @@ pub(super) fn load(
     file: Option<PathBuf>,
     arguments: Vec<Argument>,
 ) -> Result<(Config, Sources), ExitCode> {
-    let sources = Sources {
-        arguments,
-        ..Sources::process(file)
-    };
+    let mut sources = Sources::process(file);
+    sources.arguments = arguments;
     let loaded = Config::load(&sources).and_then(|config| {
         let filter = config.logging.filter.as_deref();
         match filter.and_then(telemetry::fault) {

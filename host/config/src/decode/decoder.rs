@@ -1,31 +1,31 @@
-//! A node of the tree as serde reads it: the items and entries at fault are left out, and unknown
-//! keys are noted.
+//! A serde deserializer for a node of the tree. It skips items and entries that have been reported,
+//! and reports unknown keys.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::stop::Stop;
-use crate::diagnose::Location;
-use crate::faults::Faults;
+use super::decode_error::DecodeError;
+use crate::diagnostic::Location;
+use crate::diagnostics_collector::DiagnosticsCollector;
 use crate::tree::{KeyPath, Node, Table, Value};
 
-/// Hands one node to serde.
+/// Deserializes one node.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'n> {
     pub(super) node: &'n Node,
-    pub(super) way: &'n KeyPath<'n>,
-    pub(super) faults: &'n Faults,
+    pub(super) path: &'n KeyPath<'n>,
+    pub(super) collector: &'n DiagnosticsCollector,
 }
 
 impl<'n> Decoder<'n> {
-    /// Notes why reading stopped at the node in hand.
-    pub(super) fn note(self, stop: Stop) -> Stop {
-        stop.locate(self.node, self.way, self.faults)
+    /// Reports an error at this node.
+    pub(super) fn report(self, error: DecodeError) -> DecodeError {
+        error.report(self.node, self.path, self.collector)
     }
 
-    /// Whether the text can stand for a number or a boolean: the environment and the command line
-    /// have no other way to write one.
+    /// Returns a text that can stand for a number or a boolean: the environment and the command
+    /// line have only texts.
     fn bare_text(&self) -> Option<&'n str> {
         match (&self.node.value, &self.node.location) {
             (Value::Text(text), Location::Variable(_) | Location::Argument(_)) => Some(text),
@@ -51,7 +51,7 @@ impl<'n> Decoder<'n> {
         }
     }
 
-    fn table(&self) -> Result<&'n Table, Stop> {
+    fn table(&self) -> Result<&'n Table, DecodeError> {
         match self.node.table() {
             Some(table) => Ok(table),
             None => expected("a table"),
@@ -62,7 +62,7 @@ impl<'n> Decoder<'n> {
         &self,
         table: &'n Table,
         visitor: V,
-    ) -> Result<V::Value, Stop> {
+    ) -> Result<V::Value, DecodeError> {
         visitor.visit_map(Entries {
             rest: table.iter(),
             entry: None,
@@ -72,9 +72,9 @@ impl<'n> Decoder<'n> {
 }
 
 impl<'de> Deserializer<'de> for Decoder<'_> {
-    type Error = Stop;
+    type Error = DecodeError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match &self.node.value {
             Value::Text(text) | Value::Datetime(text) => visitor.visit_str(text),
             Value::Integer(number) => match (u64::try_from(*number), i64::try_from(*number)) {
@@ -83,42 +83,43 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
                 _ => expected("a number of 64 bits"),
             },
             Value::Float(number) => visitor.visit_f64(*number),
+            Value::Null => visitor.visit_unit(),
             Value::Boolean(value) => visitor.visit_bool(*value),
             Value::List(_) => self.deserialize_seq(visitor),
             Value::Table(table) => self.entries(table, visitor),
         }
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.boolean() {
             Some(value) => visitor.visit_bool(value),
             None => expected("`true` or `false`"),
         }
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.number().map(u64::try_from) {
             Some(Ok(number)) => visitor.visit_u64(number),
             _ => expected("a whole number from 0"),
         }
     }
 
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         self.deserialize_u64(visitor)
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match &self.node.value {
             Value::Text(text) => visitor.visit_str(text),
             _ => expected("a string"),
         }
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         visitor.visit_some(self)
     }
 
@@ -126,7 +127,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Stop> {
+    ) -> Result<V::Value, DecodeError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -135,17 +136,17 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         _name: &'static str,
         _variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Stop> {
+    ) -> Result<V::Value, DecodeError> {
         match &self.node.value {
             Value::Text(text) => {
-                let word: StrDeserializer<'_, Stop> = text.as_str().into_deserializer();
+                let word: StrDeserializer<'_, DecodeError> = text.as_str().into_deserializer();
                 visitor.visit_enum(word)
             }
             _ => expected("a string"),
         }
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match &self.node.value {
             Value::List(items) => visitor.visit_seq(Items {
                 rest: items.iter().enumerate(),
@@ -155,7 +156,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         }
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         self.entries(self.table()?, visitor)
     }
 
@@ -164,13 +165,13 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         _name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Stop> {
+    ) -> Result<V::Value, DecodeError> {
         let table = self.table()?;
         for (key, node) in table
             .iter()
             .filter(|(key, _)| !fields.contains(&key.as_str()))
         {
-            self.faults.unknown_key(node, self.way, key, fields);
+            self.collector.unknown_key(node, self.path, key, fields);
         }
         self.entries(table, visitor)
     }
@@ -181,41 +182,44 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 }
 
-fn expected<T>(what: &str) -> Result<T, Stop> {
-    Err(Stop::Unexpected {
+fn expected<T>(what: &str) -> Result<T, DecodeError> {
+    Err(DecodeError::Unexpected {
         expected: what.to_owned(),
     })
 }
 
-/// The items of a list that have no fault.
+/// The items of a list that have no error.
 struct Items<'n> {
     rest: std::iter::Enumerate<std::slice::Iter<'n, Node>>,
     parent: Decoder<'n>,
 }
 
 impl<'de> SeqAccess<'de> for Items<'_> {
-    type Error = Stop;
+    type Error = DecodeError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Stop> {
-        let Decoder { way, faults, .. } = self.parent;
-        let Some((index, node)) = self.rest.find(|(_, node)| !faults.has(node)) else {
+    ) -> Result<Option<T::Value>, DecodeError> {
+        let Decoder {
+            path, collector, ..
+        } = self.parent;
+        let Some((index, node)) = self.rest.find(|(_, node)| !collector.has_diagnostic(node))
+        else {
             return Ok(None);
         };
         let decoder = Decoder {
             node,
-            way: &KeyPath::Item(way, index),
-            faults,
+            path: &KeyPath::Item(path, index),
+            collector,
         };
         seed.deserialize(decoder)
             .map(Some)
-            .map_err(|stop| decoder.note(stop))
+            .map_err(|error| decoder.report(error))
     }
 }
 
-/// The entries of a table that have no fault.
+/// The entries of a table that have no error.
 struct Entries<'n> {
     rest: std::collections::btree_map::Iter<'n, String, Node>,
     entry: Option<(&'n str, &'n Node)>,
@@ -223,38 +227,42 @@ struct Entries<'n> {
 }
 
 impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Stop;
+    type Error = DecodeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Stop> {
-        let faults = self.parent.faults;
-        let Some((key, node)) = self.rest.find(|(_, node)| !faults.has(node)) else {
+    ) -> Result<Option<K::Value>, DecodeError> {
+        let collector = self.parent.collector;
+        let Some((key, node)) = self.rest.find(|(_, node)| !collector.has_diagnostic(node)) else {
             return Ok(None);
         };
         self.entry = Some((key, node));
         let decoder = Decoder {
             node,
-            way: &KeyPath::Key(self.parent.way, key),
-            faults,
+            path: &KeyPath::Key(self.parent.path, key),
+            collector,
         };
-        let key: StrDeserializer<'_, Stop> = key.as_str().into_deserializer();
+        let key: StrDeserializer<'_, DecodeError> = key.as_str().into_deserializer();
         seed.deserialize(key)
             .map(Some)
-            .map_err(|stop| decoder.note(stop))
+            .map_err(|error| decoder.report(error))
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Stop> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, DecodeError> {
         let Some((key, node)) = self.entry.take() else {
             return expected("a key before its value");
         };
-        let way = KeyPath::Key(self.parent.way, key);
+        let path = KeyPath::Key(self.parent.path, key);
         let decoder = Decoder {
             node,
-            way: &way,
-            faults: self.parent.faults,
+            path: &path,
+            collector: self.parent.collector,
         };
-        seed.deserialize(decoder).map_err(|stop| decoder.note(stop))
+        seed.deserialize(decoder)
+            .map_err(|error| decoder.report(error))
     }
 }

@@ -1,46 +1,49 @@
-//! Reads one `[checks.NAME]`, over what `[defaults]` says.
+//! Reads one `[checks.NAME]` table, with the values of `[defaults]` where it has none.
 
-use super::compare::compare;
-use crate::checks::{Allow, CheckConfig, Defaults, Entry, Schedule, Settings};
+use super::schedule::validate_schedule;
+use crate::checks::{Allow, AllowEntry, CheckConfig, Defaults, Schedule, Settings};
 use crate::decode::decode;
-use crate::diagnose::{Diagnostic, Location};
-use crate::faults::Faults;
+use crate::diagnostic::{Diagnostic, Location};
+use crate::diagnostics_collector::DiagnosticsCollector;
 use crate::raw::{RawAllow, RawCheck, RawLimits};
-use crate::settings::settings;
+use crate::settings::to_settings;
 use crate::tree::{KeyPath, Node, Value};
 use vitals_model::CheckName;
 use vitals_model::Limits;
 
-/// Reads one `[checks.NAME]`.
+/// Reads one `[checks.NAME]` table.
 pub(super) struct CheckReader<'a> {
     pub(super) name: &'a str,
     pub(super) node: &'a Node,
     pub(super) defaults: &'a Defaults,
-    pub(super) faults: &'a Faults,
+    pub(super) collector: &'a DiagnosticsCollector,
 }
 
 impl CheckReader<'_> {
     pub(super) fn read(
         &self,
         root: &Node,
-        found: Vec<Diagnostic>,
+        diagnostics: Vec<Diagnostic>,
     ) -> Option<(CheckName, CheckConfig)> {
         let Self {
-            name, node, faults, ..
+            name,
+            node,
+            collector,
+            ..
         } = *self;
         let checks = KeyPath::Key(&KeyPath::Top, "checks");
-        let way = KeyPath::Key(&checks, name);
-        let name = self.name(&way);
-        let before = faults.count();
-        let raw: RawCheck = decode(node, &way, faults)?;
+        let path = KeyPath::Key(&checks, name);
+        let name = self.name(&path);
+        let before = collector.len();
+        let raw: RawCheck = decode(node, &path, collector)?;
         let retry = root.find(&["defaults", "retry_interval"]).is_some();
         let schedule = self.schedule(&raw, retry);
-        if faults.count() == before {
-            self.hold_together(&raw, &schedule, &way, root);
+        if collector.len() == before {
+            self.validate(&raw, &schedule, &path, root);
         }
         let config = node.find(&["config"]).filter(|_| raw.config.is_some());
         let settings = match config {
-            Some(config) => settings(config, &KeyPath::Key(&way, "config"), found),
+            Some(config) => to_settings(config, &KeyPath::Key(&path, "config"), diagnostics),
             None => Ok(Settings::default()),
         };
         let check = CheckConfig {
@@ -58,23 +61,26 @@ impl CheckReader<'_> {
         Some((name?, check))
     }
 
-    /// The check's name, where it is one for the file.
-    fn name(&self, way: &KeyPath<'_>) -> Option<CheckName> {
+    /// Returns the name of the check, if a check of the file can have it.
+    fn name(&self, path: &KeyPath<'_>) -> Option<CheckName> {
         let Self {
-            name, node, faults, ..
+            name,
+            node,
+            collector,
+            ..
         } = *self;
         let problem = match name.parse::<CheckName>() {
             Ok(parsed) => match name.strip_prefix("module:") {
                 None => return Some(parsed),
                 Some(plugin) => format!(
-                    "it is the name of a plugin that runs by itself: name the check otherwise and \
-                     write `plugin = \"{plugin}\"` in it"
+                    "it is the name of a plugin that runs by itself: choose another name, and set \
+                     `plugin = \"{plugin}\"` in the check"
                 ),
             },
             Err(error) => error.to_string(),
         };
-        let message = format!("`[{way}]` cannot be the table of a check: {problem}");
-        faults.report_at(node.location.clone(), way.to_string(), message);
+        let message = format!("`[{path}]` cannot be the table of a check: {problem}");
+        collector.report_at(node.location.clone(), path.to_string(), message);
         None
     }
 
@@ -98,10 +104,13 @@ impl CheckReader<'_> {
         }
     }
 
-    /// Holds the keys of a check against each other.
-    fn hold_together(&self, raw: &RawCheck, schedule: &Schedule, way: &KeyPath<'_>, root: &Node) {
+    /// Validates the keys of a check against each other.
+    fn validate(&self, raw: &RawCheck, schedule: &Schedule, path: &KeyPath<'_>, root: &Node) {
         let Self {
-            name, node, faults, ..
+            name,
+            node,
+            collector,
+            ..
         } = *self;
         let own = |key: &str| node.find(&[key]).map(|node| &node.location);
         let inherited = |key: &str| root.find(&["defaults", key]).map(|node| &node.location);
@@ -110,16 +119,23 @@ impl CheckReader<'_> {
             .any(|key| own(key).is_some())
         {
             let whose = format!("of check `{name}`");
-            compare(schedule, &whose, &way.to_string(), &own, &inherited, faults);
+            validate_schedule(
+                schedule,
+                &whose,
+                &path.to_string(),
+                &own,
+                &inherited,
+                collector,
+            );
         }
         if raw.plugin.is_none() {
             for key in ["config", "dir", "sha256", "allow", "limits", "tls"] {
                 if let Some(node) = node.find(&[key]) {
                     let message = format!(
-                        "`{key}` of check `{name}` is for a plugin, and the check names none"
+                        "`{key}` of check `{name}` needs a plugin, and the check names none"
                     );
-                    let remedy = "write `plugin = \"…\"`, or take it away".to_owned();
-                    faults.report(node, &KeyPath::Key(way, key), message, remedy);
+                    let remedy = format!("set `plugin = \"…\"`, or remove `{key}`");
+                    collector.report(node, &KeyPath::Key(path, key), message, remedy);
                 }
             }
         }
@@ -143,7 +159,7 @@ fn allow(raw: RawAllow, check: &Node) -> Allow {
             _ => &[],
         };
         let places = items.iter().map(|item| &item.location);
-        let entry = |(text, location): (String, &Location)| Entry {
+        let entry = |(text, location): (String, &Location)| AllowEntry {
             text,
             location: location.clone(),
         };

@@ -1,85 +1,100 @@
-//! Holds the keys of `[notify]` against each other.
+//! Validates the keys of `[notify]` against each other.
 
-use secrecy::ExposeSecret as _;
-
-use crate::diagnose::Diagnostic;
-use crate::faults::Faults;
-use crate::notify::{Notify, wrong_header, wrong_label};
+use crate::diagnostic::Diagnostic;
+use crate::diagnostics_collector::DiagnosticsCollector;
+use crate::notify::{Notify, header_error, label_error};
 use crate::tree::{KeyPath, Node};
 use vitals_model::PluginName;
 
-/// Reports what does not go together; what is wrong by itself was reported when it was read.
-pub(super) fn hold_together(notify: &Notify, root: &Node, faults: &Faults) {
+/// Reports keys that are missing or exclude each other. What is wrong with a single value has been
+/// reported when it was read.
+pub(super) fn validate(notify: &Notify, root: &Node, collector: &DiagnosticsCollector) {
     let top = KeyPath::Key(&KeyPath::Top, "notify");
     if let Some(table) = root.find(&["notify", "alertmanager"]) {
-        alertmanager(notify, table, &KeyPath::Key(&top, "alertmanager"), faults);
+        alertmanager(
+            notify,
+            table,
+            &KeyPath::Key(&top, "alertmanager"),
+            collector,
+        );
     }
     let webhooks = KeyPath::Key(&top, "webhooks");
     for (name, webhook) in &notify.webhooks {
         let Some(table) = root.find(&["notify", "webhooks", name]) else {
             continue;
         };
-        let way = KeyPath::Key(&webhooks, name);
-        // A name of a webhook is held to the rule for all names.
+        let path = KeyPath::Key(&webhooks, name);
+        // Names of webhooks follow the rule for names of plugins.
         if let Err(error) = name.parse::<PluginName>() {
             let rule = error.rule();
-            let message = format!("`[{way}]` cannot be the table of a webhook: {rule}");
-            faults.report_at(table.location.clone(), way.to_string(), message);
+            let message = format!("`[{path}]` cannot be the table of a webhook: {rule}");
+            collector.report_at(table.location.clone(), path.to_string(), message);
         }
         if table.find(&["url"]).is_none() {
-            faults.add(Diagnostic {
+            collector.push(Diagnostic {
                 location: table.location.clone(),
-                key: way.to_string(),
-                message: format!("`{way}` has no `url`"),
-                remedy: "write where transitions are to be posted".to_owned(),
+                key: path.to_string(),
+                message: format!("`{path}` has no `url`"),
+                remedy: "set the URL to post transitions to".to_owned(),
             });
         }
-        let headers = KeyPath::Key(&way, "headers");
+        let headers = KeyPath::Key(&path, "headers");
         for (name, value) in &webhook.headers {
-            let problem = wrong_header(name, value.expose_secret());
+            let problem = header_error(name, value.expose());
             let node = table.find(&["headers", name]);
-            report(node, &KeyPath::Key(&headers, name), problem, faults);
+            report(node, &KeyPath::Key(&headers, name), problem, collector);
         }
     }
 }
 
-fn alertmanager(notify: &Notify, table: &Node, way: &KeyPath<'_>, faults: &Faults) {
+fn alertmanager(
+    notify: &Notify,
+    table: &Node,
+    path: &KeyPath<'_>,
+    collector: &DiagnosticsCollector,
+) {
     if table.find(&["urls"]).is_none() {
-        let message = format!("`{way}` has no `urls`");
-        let remedy = "write for example urls = [\"http://alertmanager:9093\"]".to_owned();
-        faults.report(table, way, message, remedy);
+        let message = format!("`{path}` has no `urls`");
+        let remedy = "write for example `urls = [\"http://alertmanager:9093\"]`".to_owned();
+        collector.report(table, path, message, remedy);
     }
     let node = |key: &str| table.find(&[key]);
     let (user, password) = (node("username"), node("password"));
     let alone = match (user, password) {
-        (Some(user), None) => Some((user, "username", "stands without a `password`: write both")),
-        (None, Some(password)) => Some((
-            password,
-            "password",
-            "stands without a `username`: write both",
-        )),
+        (Some(user), None) => Some((user, "username", "needs a `password`: set both")),
+        (None, Some(password)) => Some((password, "password", "needs a `username`: set both")),
         _ => None,
     };
     if let Some((node, key, problem)) = alone {
-        report(Some(node), &KeyPath::Key(way, key), Some(problem), faults);
+        report(
+            Some(node),
+            &KeyPath::Key(path, key),
+            Some(problem),
+            collector,
+        );
     }
     if let (Some(token), Some(_)) = (node("bearer_token"), user) {
-        let problem = "stands beside a `username`: write one of them";
-        let way = KeyPath::Key(way, "bearer_token");
-        report(Some(token), &way, Some(problem), faults);
+        let problem = "excludes `username`: set one of them";
+        let path = KeyPath::Key(path, "bearer_token");
+        report(Some(token), &path, Some(problem), collector);
     }
-    let labels = KeyPath::Key(way, "labels");
+    let labels = KeyPath::Key(path, "labels");
     for name in notify.alertmanager.labels.keys() {
         let node = table.find(&["labels", name]);
-        let way = KeyPath::Key(&labels, name);
-        report(node, &way, wrong_label(name), faults);
+        let path = KeyPath::Key(&labels, name);
+        report(node, &path, label_error(name), collector);
     }
 }
 
 /// Reports a problem that says after a colon what to do.
-fn report(node: Option<&Node>, way: &KeyPath<'_>, problem: Option<&str>, faults: &Faults) {
+fn report(
+    node: Option<&Node>,
+    path: &KeyPath<'_>,
+    problem: Option<&str>,
+    collector: &DiagnosticsCollector,
+) {
     if let (Some(node), Some(problem)) = (node, problem) {
         let (problem, remedy) = problem.split_once(": ").unwrap_or((problem, ""));
-        faults.report(node, way, format!("`{way}` {problem}"), remedy.to_owned());
+        collector.report(node, path, format!("`{path}` {problem}"), remedy.to_owned());
     }
 }

@@ -264,10 +264,8 @@ mod tests {
     #[test]
     fn no_secret_is_in_the_words_of_an_error() {
         let secret = "db.internal/hunter2/".repeat(20);
-        let config = Config {
-            secrets: Secrets::new([&secret]),
-            ..Config::default()
-        };
+        let mut config = Config::default();
+        config.secrets = Secrets::new([&secret]);
         let binder = Binder {
             config: Arc::new(config),
             environment: Environment::default(),

@@ -191,7 +191,7 @@ impl Configuration {
 /// The files that a configuration comes from: itself, what it takes values from, and the roots that
 /// it trusts.
 fn files(sources: &Sources, config: &Config) -> BTreeSet<PathBuf> {
-    let mut files = config.read_files.clone();
+    let mut files = config.referenced_files.clone();
     files.extend(config.root_files().into_iter().cloned());
     files.insert(sources.path());
     files
@@ -233,7 +233,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use vitals_config::Environment;
 
     struct Rig {
         dir: tempfile::TempDir,
@@ -244,11 +243,8 @@ mod tests {
         fn new(text: &str) -> Self {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join("vitals.toml"), text).unwrap();
-            let sources = Sources {
-                directory: dir.path().to_owned(),
-                environment: Environment::default(),
-                ..Sources::default()
-            };
+            let mut sources = Sources::default();
+            sources.directory = dir.path().to_owned();
             let config = Config::load(&sources).unwrap();
             let configuration = Configuration::new(sources, accepts, &config);
             let mut rig = Self { dir, configuration };

@@ -84,10 +84,10 @@ impl Watcher {
     /// Takes a configuration over as far as it can be without a restart.
     fn apply(&mut self, config: Config, changed_roots: &BTreeSet<PathBuf>) {
         let running = Arc::clone(self.catalog.config());
-        let (config, restart_needed) = config.taken_over(&running);
+        let (config, restart_needed) = config.merge_reloadable(&running);
         let is_same = changed_roots.is_empty()
             && restart_needed == self.restart_needed
-            && config.says_the_same(&running);
+            && config.is_equivalent(&running);
         let config = Arc::new(config);
         let changes = self.catalog.apply(Arc::clone(&config), changed_roots);
         self.services.names.set(&config);

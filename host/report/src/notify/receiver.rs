@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use super::alerts::Alerts;
@@ -18,7 +17,7 @@ use crate::delivery::{
 };
 use crate::delivery_metrics::{DeliveryMetrics, ReceiverMetrics, Requested};
 use crate::outgoing::Patience;
-use vitals_config::{Alertmanager, Notify, Root, Webhook};
+use vitals_config::{Alertmanager, Notify, Root, Secret, Webhook};
 
 /// The receiver of a configuration that is meant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -231,7 +230,7 @@ pub(super) fn alertmanager(url: &str, notify: &Notify, roots: &[Root]) -> Target
         password,
         ..
     } = &notify.alertmanager;
-    let text = |secret: &SecretString| secret.expose_secret().to_owned();
+    let text = |secret: &Secret| secret.expose().to_owned();
     let sign_in = match (bearer_token, username, password) {
         (Some(token), _, _) => SignIn::Bearer(text(token)),
         (None, Some(user), Some(password)) => SignIn::Basic(user.clone(), text(password)),
@@ -243,11 +242,11 @@ pub(super) fn alertmanager(url: &str, notify: &Notify, roots: &[Root]) -> Target
 
 /// The server of a webhook.
 pub(super) fn webhook(webhook: &Webhook, notify: &Notify, roots: &[Root]) -> Target {
-    let url = webhook.url.as_ref().map(ExposeSecret::expose_secret);
+    let url = webhook.url.as_ref().map(Secret::expose);
     let url = url.unwrap_or_default().to_owned();
     // What can't be a header was refused with the configuration.
     let headers = webhook.headers.iter().filter_map(|(name, value)| {
-        let mut value = HeaderValue::from_str(value.expose_secret()).ok()?;
+        let mut value = HeaderValue::from_str(value.expose()).ok()?;
         value.set_sensitive(true);
         Some((name.parse::<HeaderName>().ok()?, value))
     });

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use vitals_config::{Config, Notified, Schedule};
+use vitals_config::{Config, NotifyStatus, Schedule};
 use vitals_model::{CheckName, Code, Status};
 
 /// What is told, by the configuration.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
-    on: Vec<Notified>,
+    on: Vec<NotifyStatus>,
     /// Whether it is told of a check, and whether that is critical; of those that have no table,
     /// `otherwise`.
     checks: BTreeMap<CheckName, (bool, bool)>,
@@ -121,15 +121,15 @@ impl Rules {
         let (is_told, _) = self.of(check);
         let notified = match status {
             Status::Healthy => None,
-            Status::Degraded => Some(Notified::Degraded),
-            Status::Unhealthy => Some(Notified::Unhealthy),
-            Status::Unknown => Some(Notified::Unknown),
+            Status::Degraded => Some(NotifyStatus::Degraded),
+            Status::Unhealthy => Some(NotifyStatus::Unhealthy),
+            Status::Unknown => Some(NotifyStatus::Unknown),
         };
         match notified {
             _ if !is_told => Verdict::Resolves,
             Some(notified) if self.on.contains(&notified) => Verdict::Fires,
             // Of what nothing is known, it is not known that it is well again either.
-            Some(Notified::Unknown) => Verdict::Unchanged,
+            Some(NotifyStatus::Unknown) => Verdict::Unchanged,
             _ => Verdict::Resolves,
         }
     }

@@ -10,14 +10,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::serve::Listener;
 use rcgen::{CertifiedKey, KeyPair};
-use secrecy::SecretString;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::*;
-use vitals_config::Root;
+use vitals_config::{Root, Secret};
 use vitals_core::board::{CheckFacts, PluginFacts};
 use vitals_core::events::Cause;
 use vitals_model::{Code, Outcome, PluginIdentity, RunError, RunReport, Text};
@@ -121,7 +120,7 @@ fn sentry(address: SocketAddr, secrets: &Secrets) -> Sentry {
 
 fn config(dsn: &str) -> Config {
     let mut config = Config::default();
-    config.sentry.dsn = Some(SecretString::from(dsn));
+    config.sentry.dsn = Some(Secret::from(dsn));
     config.sentry.environment = "tests".into();
     config
 }

@@ -8,10 +8,8 @@ use super::*;
 
 /// A host whose details are for who shows `admin`; what scrapes it shows `scraper`.
 fn both() -> Rig {
-    let scraped = vitals_config::Metrics {
-        token: Some("scraper".into()),
-        ..vitals_config::Metrics::default()
-    };
+    let mut scraped = vitals_config::Metrics::default();
+    scraped.token = Some("scraper".into());
     let metrics = Some(Counted::default());
     let rig = Rig::scraped(&guarded(Some("admin")), &scraped, FakeStats(None), metrics);
     rig.post("database", Status::Healthy);
@@ -79,17 +77,15 @@ fn by_name(path: &str, name: &str) -> Request<Body> {
 
 #[tokio::test]
 async fn no_page_answers_by_a_name_that_is_not_the_hosts() {
-    let server = Server {
-        hosts: vec!["vitals.example.com".parse().unwrap()],
-        ..Server::default()
-    };
+    let mut server = Server::default();
+    server.hosts = vec!["vitals.example.com".parse().unwrap()];
     let counted = Counted::default();
     let rig = Rig::with(&server, FakeStats(None), Some(counted.clone()));
     rig.board.all_placed();
     for path in ["/health", "/plugins", "/health/live", "/-/reload", "/else"] {
         let answer = rig.send(by_name(path, "rebound.test:8000")).await;
         let text = "this host is not known as `rebound.test:8000`: ask by its IP address, or add \
-                    the name to `hosts` under `[server]` and restart the host";
+                    the name to `hosts` under `[server]`";
         answer.is(421, &format!(r#"{{"error":"{text}"}}"#));
     }
     for name in ["vitals.example.com:8000", "127.0.0.1:8000", "localhost"] {

@@ -36,9 +36,10 @@ async fn a_reload_is_asked_for_and_waited_for() {
 
 #[tokio::test]
 async fn a_reload_needs_the_token_whatever_is_shown_to_everybody() {
-    let shown = |admin_token: Option<&str>| Server {
-        admin_token: admin_token.map(Into::into),
-        ..Server::default()
+    let shown = |admin_token: Option<&str>| {
+        let mut server = Server::default();
+        server.admin_token = admin_token.map(Into::into);
+        server
     };
     let mut closed = Rig::new(&shown(None));
     for token in [None, Some(bearer("")), Some(bearer("s3cret"))] {

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{AppState, PageDeps, Tokens, ToolsPage, site};
+use crate::{AppState, PageDeps, ServerSettings, Tokens, ToolsPage, site};
 use vitals_config::{Config, Server, Tools};
 use vitals_core::board::{Board, CheckFacts, CheckResult};
 use vitals_core::events::Events;
@@ -101,16 +101,15 @@ impl Rig {
         let board = Arc::new(Board::default());
         let closing = CancellationToken::new();
         let tools = ToolsPage::new(&Tools::default());
-        let config = Config {
-            server: server.clone(),
-            metrics: scraped.clone(),
-            ..Config::default()
-        };
+        let mut config = Config::default();
+        config.server = server.clone();
+        config.metrics = scraped.clone();
         let (told, commands) = mpsc::unbounded_channel();
         let inside = PageDeps {
             board: Arc::clone(&board),
             catalog: CatalogPage::new(Bytes::from_static(br#"{"plugins":[]}"#)),
             tools: tools.clone(),
+            settings: ServerSettings::new(server),
             tokens: Tokens::new(&config),
             stats: Arc::new(stats),
             events: Events::default(),
@@ -118,7 +117,7 @@ impl Rig {
             reloader: Reloader::new(told),
             closing: closing.clone(),
         };
-        let state = AppState::new(server, inside);
+        let state = AppState::new(inside);
         Self {
             board,
             closing,

@@ -45,6 +45,45 @@ async fn the_demo_shows_what_its_comments_say() {
     drop(neighbour);
     neighbour_is("unhealthy").await;
     assert_eq!(status(&serving, "/health/ready").await, 200);
+
+    let health = serving.get("/health").await.expect("a response").json();
+    let health = health.to_string().replace(&here, "127.0.0.1:8000");
+    let health = health.replace(&there, "127.0.0.1:8009");
+    let health = constant(&serde_json::from_str(&health).expect("JSON"));
+    for page in ["README.md", "docs/getting-started.md"] {
+        let code = Part::of(page).code();
+        let shown = code.iter().find(|code| code.language == "json");
+        let shown = shown.expect("the page shows the output of the demo");
+        let shown: Value = serde_json::from_str(&shown.text).expect("JSON");
+        let shown = constant(&shown);
+        assert_eq!(shown["status"], health["status"], "{page}");
+        for check in shown["checks"].as_array().expect("checks") {
+            let is_real = health["checks"]
+                .as_array()
+                .is_some_and(|all| all.contains(check));
+            assert!(is_real, "{page}: {check:#} is not in {health:#}");
+        }
+    }
+}
+
+/// A page of the host without times, which differ from run to run.
+fn constant(page: &Value) -> Value {
+    match page {
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(key, value)| {
+                let is_time = key.ends_with("_ms") || key.ends_with("_at");
+                let value = if is_time {
+                    Value::Null
+                } else {
+                    constant(value)
+                };
+                (key.clone(), value)
+            });
+            Value::Object(fields.collect())
+        }
+        Value::Array(items) => items.iter().map(constant).collect(),
+        value => value.clone(),
+    }
 }
 
 #[tokio::test]

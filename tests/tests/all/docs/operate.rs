@@ -1,63 +1,47 @@
-//! `docs/operate.md`: the parts of it that are made from the code are current, and what is written by
-//! hand names keys, metrics, paths and messages that there are.
+//! The pages for operators: their generated parts are current, and the prose names keys, metrics,
+//! paths and messages that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
 use vitals_host::check::{Activity, Code, LimitUse, RunError};
-use vitals_host::config::{VARIABLES, json_schema, need_restart};
+use vitals_host::config::{VARIABLES, json_schema};
 use vitals_host::metrics::FAMILIES;
 use vitals_tests::{TestHost, Vitals, guests};
 
+use super::configuration::{keys, sections};
 use super::markdown::{Part, ticked};
-use super::rows::{is_table, resolved, rows, table};
+use super::rows::table;
 use crate::monitoring::page;
 
 #[test]
-fn what_is_generated_of_the_page_is_current() {
-    let is_to_be_written = update();
-    let written = Part::of(PAGE).text().to_owned();
-    let current = regenerated(&written, &generate);
-    if is_to_be_written {
-        fs::write(guests::root().join(PAGE), &current).expect("the page can be written");
-    }
-    let differing = written
-        .lines()
-        .zip(current.lines())
-        .find(|(is, of)| is != of);
-    assert!(
-        is_to_be_written || written == current,
-        "{PAGE} is not current; write it anew with `UPDATE_DOCS=1 cargo test --test all -- \
-         docs::operate`. It first differs here: {differing:#?}"
-    );
-}
-
-#[test]
-fn every_section_of_the_configuration_has_its_table_on_the_page() {
-    let page = Part::of(PAGE);
-    let shown = page.text().lines().filter_map(name_of_part);
-    let shown: BTreeSet<_> = shown
-        .filter_map(|name| name.strip_prefix("configuration "))
-        .collect();
-    let schema = json_schema();
-    let sections = sections(&schema);
-    let there: BTreeSet<_> = sections.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(shown, there);
-    let keys: BTreeSet<_> = keys(&schema).into_iter().collect();
-    for key in need_restart() {
-        assert!(keys.contains(key), "`{key}` needs a restart, and is no key");
+fn the_generated_parts_of_the_pages_are_current() {
+    let is_to_be_written = super::update();
+    for page in PAGES {
+        let written = Part::of(page).text().to_owned();
+        let current = regenerated(&written, &generate);
+        if is_to_be_written {
+            fs::write(guests::root().join(page), &current).expect("the page can be written");
+        }
+        let differing = written
+            .lines()
+            .zip(current.lines())
+            .find(|(is, of)| is != of);
+        assert!(
+            is_to_be_written || written == current,
+            "{page} is not current; write it anew with `UPDATE_DOCS=1 cargo test --test all -- \
+             docs`. It first differs here: {differing:#?}"
+        );
     }
 }
 
 #[test]
-fn the_page_names_metrics_keys_and_variables_that_there_are() {
-    let page = Part::of(PAGE);
+fn the_pages_name_metrics_keys_and_variables_that_exist() {
     let schema = json_schema();
     let sections = sections(&schema);
     let keys = keys(&schema);
-    for text in ticked(&prose(page.text())) {
+    for text in ticked(&prose(&pages())) {
         let word = text.split(['{', ' ', '=']).next().unwrap_or_default();
         if word.starts_with("vitals_") && !word.starts_with("vitals_host::") {
             let known = FAMILIES.iter().any(|family| family.name() == word);
@@ -85,14 +69,14 @@ fn the_page_names_metrics_keys_and_variables_that_there_are() {
 }
 
 #[tokio::test]
-async fn every_path_on_the_page_is_answered() {
+async fn every_path_on_the_pages_is_answered() {
     let host = TestHost::builder()
         .plugin("hello", guests::HELLO)
         .config("[metrics]\nenabled = true")
         .start()
         .await;
-    let page = prose(Part::of(PAGE).text());
-    let paths = ticked(&page).into_iter().filter_map(|text| {
+    let prose = prose(&pages()) + Part::of("README.md").text();
+    let paths = ticked(&prose).into_iter().filter_map(|text| {
         let path = text.rsplit(' ').next()?;
         let is_page = ["/health", "/plugins", "/metrics", "/-/"];
         is_page
@@ -109,20 +93,22 @@ async fn every_path_on_the_page_is_answered() {
 }
 
 #[test]
-fn the_messages_on_the_page_are_those_of_the_host() {
+fn the_messages_in_the_tables_are_those_of_the_host() {
     let mut sources = String::new();
     read(&guests::root().join("host"), &mut sources);
-    let trouble = Part::of(PAGE).section("What to look at when …");
-    let mut messages = 0;
-    for row in &trouble.tables()[0] {
-        for message in ticked(&row[0]) {
-            messages += 1;
-            let mut fragments = message.split('…').map(str::trim);
-            let missing = fragments.find(|fragment| !sources.contains(fragment));
-            assert_eq!(missing, None, "the host does not say `{message}`");
+    for (page, section) in [("operate", "Troubleshoot"), ("logs", "Look up a message")] {
+        let section = Part::of(&format!("docs/{page}.md")).section(section);
+        let mut messages = 0;
+        for row in &section.tables()[0] {
+            for message in ticked(&row[0]) {
+                messages += 1;
+                let mut fragments = message.split('…').map(str::trim);
+                let missing = fragments.find(|fragment| !sources.contains(fragment));
+                assert_eq!(missing, None, "the host does not say `{message}`");
+            }
         }
+        assert!(messages > 25, "{messages} messages in {page}");
     }
-    assert!(messages > 5, "{messages} messages");
 }
 
 /// One part of the page, by the name that stands in its marker.
@@ -133,7 +119,7 @@ fn generate(name: &str) -> Option<String> {
         "codes" => Some(codes()),
         "commands" => Some(commands()),
         "alerts" => Some(page::alerts()),
-        _ => configuration(name.strip_prefix("configuration ")?),
+        _ => None,
     }
 }
 
@@ -151,44 +137,7 @@ fn environment() -> String {
             ]
         })
         .collect();
-    table(&["variable", "counts over", "says"], &rows)
-}
-
-fn configuration(section: &str) -> Option<String> {
-    let schema = json_schema();
-    let sections = sections(&schema);
-    let (_, found) = sections.into_iter().find(|(name, _)| name == section)?;
-    let fixed = need_restart();
-    let rows: Vec<_> = rows(&schema, found)
-        .into_iter()
-        .map(|row| {
-            let key = format!("{section}.{}", row.key);
-            let mut variables = VARIABLES.iter();
-            let variable = variables.find(|variable| variable.key == Some(&key));
-            let change = if fixed.contains(&key.as_str()) {
-                "restart"
-            } else {
-                "reload"
-            };
-            vec![
-                format!("`{}`", row.key),
-                row.kind,
-                row.default,
-                change.to_owned(),
-                variable.map_or_else(String::new, |variable| format!("`{}`", variable.name)),
-                row.about,
-            ]
-        })
-        .collect();
-    let head = [
-        "key",
-        "type",
-        "default",
-        "taken over by",
-        "environment",
-        "says",
-    ];
-    Some(table(&head, &rows))
+    table(&["variable", "overrides", "meaning"], &rows)
 }
 
 fn metrics() -> String {
@@ -280,6 +229,13 @@ fn regenerated(page: &str, generate: &dyn Fn(&str) -> Option<String>) -> String 
     text
 }
 
+/// The pages, one after the other.
+fn pages() -> String {
+    PAGES
+        .map(|page| Part::of(page).text().to_owned())
+        .join("\n")
+}
+
 /// What is written by hand.
 fn prose(page: &str) -> String {
     regenerated(page, &|_| Some(String::new()))
@@ -287,40 +243,6 @@ fn prose(page: &str) -> String {
 
 fn name_of_part(line: &str) -> Option<&str> {
     line.strip_prefix("<!-- generated: ")?.strip_suffix(" -->")
-}
-
-/// The tables of the configuration that have keys of their own, by their names.
-fn sections(schema: &Value) -> Vec<(String, &Value)> {
-    let mut found = Vec::new();
-    let mut open = vec![(String::new(), schema)];
-    while let Some((name, table)) = open.pop() {
-        for (key, property) in table["properties"].as_object().into_iter().flatten() {
-            let inner = resolved(schema, property);
-            let named = &inner["additionalProperties"];
-            let dotted = format!("{name}{key}");
-            if is_table(schema, property) {
-                open.push((format!("{dotted}."), inner));
-            } else if named.is_object() && is_table(schema, named) {
-                open.push((format!("{dotted}.NAME."), resolved(schema, named)));
-            }
-        }
-        if let Some(name) = name.strip_suffix('.') {
-            found.push((name.to_owned(), table));
-        }
-    }
-    // A table that holds others alone has nothing to say.
-    found.retain(|(_, table)| !rows(schema, table).is_empty());
-    found
-}
-
-/// Every key of the configuration, dotted.
-fn keys(schema: &Value) -> Vec<String> {
-    let sections = sections(schema).into_iter();
-    let keys = sections.flat_map(|(name, table)| {
-        let rows = rows(schema, table).into_iter();
-        rows.map(move |row| format!("{name}.{}", row.key))
-    });
-    keys.collect()
 }
 
 /// Every source below a directory without its tests; texts that are broken over lines are whole.
@@ -339,13 +261,19 @@ fn read(directory: &Path, sources: &mut String) {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "who changes the code says so when the page is to be written anew"
-)]
-fn update() -> bool {
-    std::env::var_os("UPDATE_DOCS").is_some()
-}
-
-const PAGE: &str = "docs/operate.md";
+const PAGES: [&str; 13] = [
+    "docs/alerts.md",
+    "docs/commands.md",
+    "docs/configuration.md",
+    "docs/configure.md",
+    "docs/endpoints.md",
+    "docs/grants.md",
+    "docs/limits.md",
+    "docs/logs.md",
+    "docs/metrics.md",
+    "docs/notifications.md",
+    "docs/operate.md",
+    "docs/reload.md",
+    "docs/sentry.md",
+];
 const END: &str = "<!-- end -->";

@@ -1,15 +1,16 @@
-//! Rows of tables from a JSON Schema: what a table of a configuration has to say of each key. It must
-//! not know whose schema it is: the host's own file and the settings of a plugin read alike.
+//! Rows of a table from a JSON Schema: one for each key of the configuration.
 
 use serde_json::Value;
 
-/// What the documents say of one key.
+/// What the reference says about one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) key: String,
-    /// Its type with its bounds.
+    /// The type.
     pub(crate) kind: String,
-    /// What holds without it; empty where nothing does.
+    /// The limits of its values. Empty if there are none.
+    pub(crate) limits: String,
+    /// The default. Empty if there is none.
     pub(crate) default: String,
     pub(crate) about: String,
 }
@@ -32,12 +33,13 @@ pub(crate) fn row(root: &Value, table: &Value, key: &str, property: &Value) -> R
         .as_str()
         .unwrap_or_default()
         .to_owned();
-    let said = take_sentence(&mut about, "Default: ");
-    // The documents have a column for it.
+    let stated = take_sentence(&mut about, "Default: ");
+    // The reference has columns for these.
     take_sentence(&mut about, "Environment: ");
-    let default = match (property.get("default"), said) {
+    let limits = take_sentence(&mut about, "Limits: ").unwrap_or_default();
+    let default = match (property.get("default"), stated) {
         (Some(default), _) => format!("`{default}`"),
-        (None, Some(said)) => said,
+        (None, Some(stated)) => stated,
         (None, None) if is_required => "required".to_owned(),
         (None, None) => String::new(),
     };
@@ -48,6 +50,7 @@ pub(crate) fn row(root: &Value, table: &Value, key: &str, property: &Value) -> R
     Row {
         key: key.to_owned(),
         kind,
+        limits,
         default,
         about,
     }
@@ -83,11 +86,12 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// The type of a value with its bounds, in words.
+/// The type of a value in words, without its limits.
 fn kind(root: &Value, schema: &Value) -> String {
     let schema = resolved(root, schema);
     if let Some(said) = schema["x-vitals-type"].as_str() {
-        return said.to_owned();
+        let name = said.split(", ").next().unwrap_or_default();
+        return name.to_owned();
     }
     let choices = |name: &str| schema[name].as_array().map(Vec::as_slice);
     let alternatives = choices("oneOf").unwrap_or_default().iter();
@@ -105,19 +109,15 @@ fn kind(root: &Value, schema: &Value) -> String {
         name => name.as_str().map_or_else(Vec::new, |name| vec![name]),
     };
     let words = names.into_iter().map(|name| match name {
-        "array" => format!("list: {}", kind(root, &schema["items"])),
+        "array" => match kind(root, &schema["items"]).as_str() {
+            "string" => "list of strings".to_owned(),
+            items => format!("list of {items}"),
+        },
         "object" => "table".to_owned(),
         "string" if schema["format"] == "uri" => "URL".to_owned(),
         name => name.to_owned(),
     });
-    let kind = words.collect::<Vec<_>>().join(" or ");
-    let bound = |name: &str| schema.get(name).filter(|bound| bound.is_number());
-    match (bound("minimum"), bound("maximum")) {
-        (Some(least), Some(most)) => format!("{kind}, {least} to {most}"),
-        (Some(least), None) => format!("{kind}, from {least}"),
-        (None, Some(most)) => format!("{kind}, up to {most}"),
-        (None, None) => kind,
-    }
+    words.collect::<Vec<_>>().join(" or ")
 }
 
 /// Takes the sentence that begins so out of a text, and answers the rest of it without its stop.
@@ -139,43 +139,49 @@ mod tests {
 
     use super::*;
 
-    fn shown(property: &Value) -> [String; 3] {
+    fn shown(property: &Value) -> [String; 4] {
         let root =
             json!({ "$defs": { "Way": { "oneOf": [{ "const": "in" }, { "const": "out" }] } } });
         let Row {
             kind,
+            limits,
             default,
             about,
             ..
         } = row(&root, &json!({ "required": ["url"] }), "url", property);
-        [kind, default, about]
+        [kind, limits, default, about]
     }
 
     #[test]
-    fn a_row_says_type_bounds_default_and_meaning() {
+    fn a_row_has_type_limits_default_and_meaning() {
         for (property, expected) in [
             (
                 json!({ "type": "string", "format": "uri" }),
-                ["URL", "required", ""],
+                ["URL", "", "required", ""],
             ),
             (
-                json!({ "type": "integer", "minimum": 1, "maximum": 9, "default": 3 }),
-                ["integer, 1 to 9", "`3`", ""],
+                json!({ "type": "integer", "default": 3, "description": "Limits: 1 to 9. Default: `3`." }),
+                ["integer", "1 to 9", "`3`", ""],
             ),
             (
                 json!({ "$ref": "#/$defs/Way", "description": "Where. Default: `in`. It ends." }),
-                ["`\"in\"` or `\"out\"`", "`in`", "Where. It ends."],
+                ["`\"in\"` or `\"out\"`", "", "`in`", "Where. It ends."],
             ),
             (
                 json!({
                     "type": "array", "items": { "type": ["integer", "string"] }, "writeOnly": true,
                     "default": ["a"], "description": "What. Environment: `A_B`."
                 }),
-                ["list: integer or string, secret", "`[\"a\"]`", "What."],
+                [
+                    "list of integer or string, secret",
+                    "",
+                    "`[\"a\"]`",
+                    "What.",
+                ],
             ),
             (
                 json!({ "type": "string", "x-vitals-type": "duration, 1ms to 24h" }),
-                ["duration, 1ms to 24h", "required", ""],
+                ["duration", "", "required", ""],
             ),
         ] {
             assert_eq!(shown(&property), expected, "{property}");

@@ -1,5 +1,5 @@
-//! The README's walk, "A check of your own in five minutes": what it says to type is typed, what it
-//! says to write is written, and what it promises is looked for.
+//! "Write your first check" in `docs/getting-started.md`: this test types its commands, writes its
+//! files, and looks for the results that it promises.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use vitals_tests::{Shell, TestHost, Vitals, guests};
 use super::markdown::Part;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_check_of_the_readme_is_written_built_tried_and_dropped_in() {
-    let walk = Part::of("README.md").section("A check of your own in five minutes");
+async fn the_first_check_is_written_built_tried_and_dropped_in() {
+    let walk = Part::of("docs/getting-started.md").section("Write your first check");
     let code = walk.code();
     let languages: Vec<_> = code.iter().map(|code| code.language.as_str()).collect();
     assert_eq!(languages, ["sh", "rust", "sh", "sh", "toml"]);
@@ -36,7 +36,10 @@ async fn the_check_of_the_readme_is_written_built_tried_and_dropped_in() {
             let ended = format!("exit status {}", tried.status.code().unwrap_or(-1));
             assert_eq!(tried.status.code(), Some(2), "{tried:?}");
             for promised in [&said, &ended] {
-                assert!(walk.text().contains(promised), "{promised} is not promised");
+                assert!(
+                    walk.text().contains(promised),
+                    "{promised} is not on the page"
+                );
             }
         } else if line.starts_with("curl ") {
             runs(&host, line, 1).await;
@@ -69,7 +72,7 @@ async fn runs(host: &TestHost, line: &str, generation: u64) {
     .await;
 }
 
-/// A directory with the layout that the README's walk begins in: a clone, `vitals`, to work beside. It is the
+/// A directory with the layout that the page begins in: a clone, `vitals`, to work beside. It is the
 /// same each time, so that what cargo calls by its path is built into the same files.
 struct Desk(PathBuf);
 

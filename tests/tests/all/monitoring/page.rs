@@ -1,4 +1,4 @@
-//! What the page for operators says of alerts, held to the rules.
+//! The page about alerts, compared with the rules.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::docs::rows::table;
 
 #[test]
 fn each_alert_has_its_part_of_the_page_and_leads_there() {
-    let section = Part::of("docs/operate.md").section("Alerts");
+    let section = Part::of("docs/alerts.md").section("Runbook");
     let parts = section.text().split("\n### ").skip(1);
     let mut told = BTreeSet::new();
     for part in parts {
@@ -25,7 +25,7 @@ fn each_alert_has_its_part_of_the_page_and_leads_there() {
     assert_eq!(told, names);
     for alert in &alerts {
         // As every renderer of Markdown makes it of a heading.
-        let anchor = format!("docs/operate.md#{}", alert.name.to_lowercase());
+        let anchor = format!("docs/alerts.md#{}", alert.name.to_lowercase());
         assert_eq!(alert.runbook, anchor, "{}", alert.name);
         assert!(alert.name.starts_with("Vitals"), "{}", alert.name);
         let severities = ["critical", "warning"];

@@ -1,4 +1,4 @@
-//! `docs/write-a-check.md`: what it shows is built and run, here or as a documentation test of the SDK.
+//! The guide for authors: the tests build and run the code that its pages show.
 
 use std::fs;
 
@@ -9,8 +9,8 @@ use crate::docs::markdown::{Code, Part};
 
 /// Makes of a new crate the one that the guide has for several checks, builds it and drops it in.
 pub(super) async fn several_checks(check: &Shell, host: &TestHost) {
-    let code = Part::of(GUIDE)
-        .section("Several checks in one crate")
+    let code = Part::of(RUST)
+        .section("Put several checks in one crate")
         .code();
     let [manifest, shared, queue, worker, commands] = <[Code; 5]>::try_from(code).expect("five");
     let write = |path: &str, text: &str| {
@@ -40,8 +40,7 @@ pub(super) async fn several_checks(check: &Shell, host: &TestHost) {
 /// Makes of a new crate the check that the guide explains, tests and builds it, and holds it against the
 /// configuration that an operator would write.
 pub(super) fn the_shop(check: &Shell) {
-    let guide = Part::of(GUIDE);
-    let rust = guide.section("What a check is made of").code();
+    let rust = Part::of(RUST).section("Understand a check").code();
     let rust: Vec<_> = rust.into_iter().map(|code| code.text).collect();
     fs::write(check.directory().join("src/lib.rs"), rust.join("\n"))
         .expect("the desk can be written");
@@ -52,7 +51,7 @@ pub(super) fn the_shop(check: &Shell) {
     let built = check
         .directory()
         .join("target/wasm32-wasip2/release/my_check.wasm");
-    let tables = guide.section("What an operator writes").code();
+    let tables = Part::of("docs/write-a-check.md").code();
     let ended = Vitals::new(["validate"])
         .config(&tables[0].text)
         .env("SHOP_TOKEN", "let-me-in")
@@ -71,7 +70,11 @@ pub(super) fn the_shop(check: &Shell) {
 fn the_scripts_of_the_guide_are_those_of_the_templates() {
     let read = |path: &str| fs::read_to_string(guests::root().join(path)).expect("it can be read");
     let sources = SCRIPTS.map(read).join("\n");
-    let code = Part::of(GUIDE).code();
+    let pages = [RUST, "docs/javascript.md", "docs/python.md"];
+    let code: Vec<_> = pages
+        .into_iter()
+        .flat_map(|page| Part::of(page).code())
+        .collect();
     let scripts: Vec<_> = code
         .iter()
         .filter(|code| ["js", "python"].contains(&code.language.as_str()))
@@ -93,7 +96,7 @@ fn the_scripts_of_the_guide_are_those_of_the_templates() {
     }
 }
 
-const GUIDE: &str = "docs/write-a-check.md";
+const RUST: &str = "docs/rust.md";
 const SCRIPTS: [&str; 4] = [
     "host/cli/templates/js/check.js",
     "host/cli/templates/js/judge.js",

@@ -61,7 +61,7 @@ const PYTHON: Way = Way {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_in_rust_is_written_tested_built_and_dropped_in_and_becomes_several() {
     let host = host().await;
-    let check = RUST.walk(&host, "Two minutes in Rust").await;
+    let check = RUST.walk(&host, "docs/rust.md").await;
     check.succeed("cargo fmt --check");
     super::guide::the_shop(&check);
     super::guide::several_checks(&check, &host).await;
@@ -70,20 +70,20 @@ async fn a_check_in_rust_is_written_tested_built_and_dropped_in_and_becomes_seve
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_in_javascript_is_written_tested_built_and_dropped_in() {
     let host = host().await;
-    let check = JS.walk(&host, "Two minutes in JavaScript").await;
+    let check = JS.walk(&host, "docs/javascript.md").await;
     it_says_what_becomes_of_a_file(&check);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_in_python_is_written_tested_built_and_dropped_in() {
     let host = host().await;
-    let check = PYTHON.walk(&host, "Two minutes in Python").await;
+    let check = PYTHON.walk(&host, "docs/python.md").await;
     it_says_what_becomes_of_a_file(&check);
 }
 
 impl Way {
     /// Goes it, and answers the shell in the check's directory.
-    async fn walk(&self, host: &TestHost, heading: &str) -> Shell {
+    async fn walk(&self, host: &TestHost, page: &str) -> Shell {
         let shell = self.desk(host);
         let said = shell.succeed(self.first);
         let check = shell.within("my-check");
@@ -118,9 +118,9 @@ impl Way {
         for command in commands {
             assert!(walk.text.contains(command), "the README has no `{command}`");
         }
-        let guide = Part::of("docs/write-a-check.md").section(heading).code();
+        let guide = Part::of(page).section("Create a check").code();
         let whole = format!("{}\ncd my-check\n{}", self.first, walk.text);
-        assert_eq!(guide[0].text, whole, "docs/write-a-check.md, `{heading}`");
+        assert_eq!(guide[0].text, whole, "{page}");
 
         for brought in self.brought {
             assert!(walk.text.lines().any(|line| line == *brought), "{brought}");

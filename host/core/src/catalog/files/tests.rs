@@ -32,11 +32,7 @@ fn links_are_followed_through_every_directory_that_they_pass() {
     symlink("round.wasm", at("plugins/round.wasm")).unwrap();
     symlink(at("library"), at("plugins/no-plugin")).unwrap();
     symlink(at("v1/a.wasm"), at("library/c.wasm")).unwrap();
-    let plugins = Plugins {
-        dir: at("plugins"),
-        library: at("library"),
-        ..Plugins::default()
-    };
+    let plugins = directories(at("plugins"), at("library"));
     let seen = Files::look(&plugins, &keep());
     let leads = ["plugins/../current", "v1", "nowhere", "plugins"].map(at);
     assert_eq!(through(&seen.links()), BTreeSet::from(leads));
@@ -124,11 +120,7 @@ fn a_library_that_cannot_be_read_keeps_what_was_in_it() {
     let library = place.path().join("library");
     fs::create_dir(&library).unwrap();
     fs::write(library.join("a.wasm"), "").unwrap();
-    let plugins = Plugins {
-        dir: dir.path().into(),
-        library: library.clone(),
-        ..Plugins::default()
-    };
+    let plugins = directories(dir.path(), &library);
     let name = "a".parse::<PluginName>().unwrap();
     let before = Files::look(&plugins, &keep());
     let path = before.in_library(&name).unwrap().path.clone();
@@ -151,11 +143,7 @@ fn a_library_that_cannot_be_read_keeps_what_was_in_it() {
 #[test]
 fn a_file_that_is_missing_for_a_moment_is_kept_and_not_read() {
     let place = tempfile::tempdir().unwrap();
-    let plugins = Plugins {
-        dir: place.path().join("plugins"),
-        library: place.path().join("library"),
-        ..Plugins::default()
-    };
+    let plugins = directories(place.path().join("plugins"), place.path().join("library"));
     let mut paths = Vec::new();
     for dir in [&plugins.dir, &plugins.library] {
         fs::create_dir(dir).unwrap();
@@ -189,13 +177,16 @@ fn a_file_that_is_missing_for_a_moment_is_kept_and_not_read() {
 }
 
 /// Directories with these files in them, and the look at them.
+fn directories(dir: impl Into<PathBuf>, library: impl Into<PathBuf>) -> Plugins {
+    let mut plugins = Plugins::default();
+    plugins.dir = dir.into();
+    plugins.library = library.into();
+    plugins
+}
+
 fn seen(files: &[(&str, &str)], keep: &Keep) -> (tempfile::TempDir, Files) {
     let place = tempfile::tempdir().unwrap();
-    let plugins = Plugins {
-        dir: place.path().join("plugins"),
-        library: place.path().join("library"),
-        ..Plugins::default()
-    };
+    let plugins = directories(place.path().join("plugins"), place.path().join("library"));
     for dir in [&plugins.dir, &plugins.library] {
         fs::create_dir(dir).unwrap();
     }
@@ -285,11 +276,7 @@ fn what_lies_in_the_one_directory_that_is_both_lies_in_the_library() {
     fs::write(place.path().join("a.wasm"), "").unwrap();
     fs::write(place.path().join("x.wasm"), "").unwrap();
     symlink(place.path(), place.path().join("link")).unwrap();
-    let plugins = Plugins {
-        dir: place.path().into(),
-        library: place.path().join("link"),
-        ..Plugins::default()
-    };
+    let plugins = directories(place.path(), place.path().join("link"));
     let files = Files::look(&plugins, &keep());
     assert!(files.is_one_directory());
     assert!(files.in_library(&plugin("a")).is_some() && files.in_library(&plugin("x")).is_none());
@@ -302,10 +289,8 @@ fn a_link_has_no_stamp_for_what_is_behind_it_may_hang() {
     fs::write(place.path().join("file"), "").unwrap();
     fs::write(place.path().join("a.wasm"), "").unwrap();
     symlink("file", place.path().join("d.wasm")).unwrap();
-    let plugins = Plugins {
-        dir: place.path().into(),
-        ..Plugins::default()
-    };
+    let mut plugins = Plugins::default();
+    plugins.dir = place.path().into();
     let files = Files::look(&plugins, &keep());
     let stamp = |name: &str| files.dropped_in(&plugin(name)).unwrap().stamp;
     assert_eq!(stamp("a"), Stamp::of(&place.path().join("a.wasm")).ok());
@@ -314,10 +299,8 @@ fn a_link_has_no_stamp_for_what_is_behind_it_may_hang() {
 
 #[test]
 fn a_directory_that_is_not_there_is_an_error_that_says_what_to_do() {
-    let plugins = Plugins {
-        dir: "/nowhere/plugins".into(),
-        ..Plugins::default()
-    };
+    let mut plugins = Plugins::default();
+    plugins.dir = "/nowhere/plugins".into();
     let error = Files::look(&plugins, &keep()).error().unwrap().to_string();
     assert!(
         error.contains("/nowhere/plugins") && error.contains("VITALS_PLUGINS_DIR"),

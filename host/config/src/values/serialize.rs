@@ -1,4 +1,4 @@
-//! The other direction: how values are written back, and how they are described for the JSON Schema.
+//! Serializes values as the file writes them, and describes them for the JSON Schema.
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -8,9 +8,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use vitals_values::duration_text;
 
-use super::{Count, LARGEST_NUMBER, LONGEST, MOST_TIMES, PageUrl, Period, SHORTEST, Size, Times};
+use super::{
+    Count, MAX_DURATION, MAX_INTEGER, MAX_RUN_COUNT, MIN_DURATION, PageUrl, Period, RunCount, Size,
+};
 
-macro_rules! written_as {
+macro_rules! convert {
     ($written:ty $([$($bounds:tt)*])?, $plain:ty, $into:expr, $from:expr) => {
         impl $(<$($bounds)*>)? From<$written> for $plain {
             fn from(written: $written) -> Self {
@@ -26,21 +28,21 @@ macro_rules! written_as {
     };
 }
 
-written_as!(
+convert!(
     Period,
     Duration,
     std::convert::identity,
     std::convert::identity
 );
-written_as!(
-    Times,
+convert!(
+    RunCount,
     NonZeroU32,
     std::convert::identity,
     std::convert::identity
 );
-written_as!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], u64, u64::from, u64::from);
-written_as!(Size<MIN, MAX> [const MIN: u64, const MAX: u64], u64, u64::from, u64::from);
-written_as!(
+convert!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], u64, u64::from, u64::from);
+convert!(Size<MIN, MAX> [const MIN: u64, const MAX: u64], u64, u64::from, u64::from);
+convert!(
     Count<MIN, MAX> [const MIN: u64, const MAX: u64], u32,
     |number| u32::try_from(number).unwrap_or(u32::MAX), u64::from
 );
@@ -51,7 +53,7 @@ impl Serialize for Period {
     }
 }
 
-impl Serialize for Times {
+impl Serialize for RunCount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
@@ -95,20 +97,20 @@ inline_schema!(
     })
 );
 inline_schema!(
-    Times,
-    "Times",
+    RunCount,
+    "RunCount",
     json_schema!({
-        "type": "integer", "minimum": 1, "maximum": MOST_TIMES,
+        "type": "integer", "minimum": 1, "maximum": MAX_RUN_COUNT,
     })
 );
 inline_schema!(
     PageUrl,
     "PageUrl",
-    // No `format`: an editor would refuse `${NAME}`.
+    // No `format`: an editor would reject `${NAME}`.
     json_schema!({ "type": "string", TYPE: "URL" })
 );
 inline_schema!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], "Count", match MAX {
-    LARGEST_NUMBER => json_schema!({ "type": "integer", "minimum": MIN }),
+    MAX_INTEGER => json_schema!({ "type": "integer", "minimum": MIN }),
     _ => json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX }),
 });
 inline_schema!(Size<MIN, MAX> [const MIN: u64, const MAX: u64], "Size", json_schema!({
@@ -116,11 +118,12 @@ inline_schema!(Size<MIN, MAX> [const MIN: u64, const MAX: u64], "Size", json_sch
     TYPE: size_type(MIN, MAX),
 }));
 
-/// What a text means that the types of JSON Schema can't say, in the words of the documents.
+/// The schema keyword for what the types of JSON Schema cannot say, in the words of the
+/// documentation.
 const TYPE: &str = "x-vitals-type";
 
 fn duration_type() -> String {
-    let (shortest, longest) = (duration_text(SHORTEST), duration_text(LONGEST));
+    let (shortest, longest) = (duration_text(MIN_DURATION), duration_text(MAX_DURATION));
     format!("duration, {shortest} to {longest}")
 }
 

@@ -1,5 +1,4 @@
-//! Sixty-four guests that never end, and what everybody else notices of them: who asks the
-//! endpoints, and a check that behaves.
+//! The effect of 64 endless guests on clients of the endpoints and on well-behaved checks.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -15,73 +14,75 @@ use vitals_host::Host;
 use vitals_host::config::Config;
 
 use crate::clock::median;
-use crate::pages::read_answer;
+use crate::pages::read_response;
 use crate::table::{Bound, Row};
 
-/// A host on a port of its own, with a crowd of one guest and five checks that behave.
-struct Crowded {
+/// A host on its own port, with 64 checks of one guest and five control checks.
+struct EndlessHost {
     address: SocketAddr,
     end: oneshot::Sender<()>,
     served: JoinHandle<usize>,
 }
 
-/// What one round found out.
+/// The figures of one round.
 #[derive(Default)]
-struct Seen {
+struct Observed {
     /// The p99 of each of [`PAGES`], in microseconds.
     pages: [f64; PAGES.len()],
-    /// The longest run of the checks that behave, in milliseconds.
-    neighbour_ms: f64,
-    /// The share of its due runs that the one that fared worst made.
+    /// The longest run of a control check, in milliseconds.
+    control_ms: f64,
+    /// The lowest share of due runs that a control check made.
     on_schedule: f64,
 }
 
-/// Measures the crowd against as many checks that behave.
+/// Measures 64 endless guests against 64 that behave.
 pub(crate) async fn rows(guests: &Path) -> Result<Vec<Row>> {
-    let (mut quiet, mut crowded) = (Vec::new(), Vec::new());
+    let (mut quiet, mut loaded) = (Vec::new(), Vec::new());
     for _ in 0..crate::ROUNDS.div_ceil(2) {
-        quiet.push(look(guests, "hello", "30s").await?);
-        crowded.push(look(guests, "spin", "60s").await?);
+        quiet.push(measure(guests, "hello", "30s").await?);
+        loaded.push(measure(guests, "spin", "60s").await?);
     }
-    let of = |seen: &[Seen], part: &dyn Fn(&Seen) -> f64| median(seen.iter().map(part).collect());
+    let of = |observed: &[Observed], part: &dyn Fn(&Observed) -> f64| {
+        median(observed.iter().map(part).collect())
+    };
     let mut rows = Vec::new();
     for (index, (_, what)) in PAGES.iter().enumerate() {
         rows.push(Row {
             what,
             unit: "µs",
-            measured: of(&crowded, &|seen| seen.pages[index]),
-            baseline: of(&quiet, &|seen| seen.pages[index]),
+            measured: of(&loaded, &|observed| observed.pages[index]),
+            baseline: of(&quiet, &|observed| observed.pages[index]),
             bound: Bound::AtMost(2.0),
         });
     }
-    let before = of(&quiet, &|seen| seen.neighbour_ms);
+    let before = of(&quiet, &|observed| observed.control_ms);
     rows.push(Row {
-        what: "longest run of a neighbour, with 64 endless guests / with 64 that behave",
+        what: "longest run of a control check, with 64 endless guests / with 64 that behave",
         unit: "ms",
-        measured: of(&crowded, &|seen| seen.neighbour_ms),
+        measured: of(&loaded, &|observed| observed.control_ms),
         baseline: before,
         // At most 50 ms more.
         bound: Bound::AtMost(((before + 50.0) / before).round()),
     });
     rows.push(Row {
-        what: "runs of a neighbour, made / due, with 64 endless guests / with 64 that behave",
+        what: "runs of a control check, made / due, with 64 endless guests / with 64 that behave",
         unit: "%",
-        measured: 100.0 * of(&crowded, &|seen| seen.on_schedule),
-        baseline: 100.0 * of(&quiet, &|seen| seen.on_schedule),
+        measured: 100.0 * of(&loaded, &|observed| observed.on_schedule),
+        baseline: 100.0 * of(&quiet, &|observed| observed.on_schedule),
         bound: Bound::AtLeast(0.98),
     });
     rows.push(overrun(guests).await?);
     Ok(rows)
 }
 
-/// Sixty-four endless guests with a timeout of 100 ms: how long the longest of their runs was.
+/// The longest run of 64 endless guests with a timeout of 100 ms.
 async fn overrun(guests: &Path) -> Result<Row> {
-    let host = Crowded::start(guests, "spin", "100ms").await?;
+    let host = EndlessHost::start(guests, "spin", "100ms").await?;
     let mut longest = 0.0_f64;
     let end = Instant::now() + ROUND;
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        longest = longest.max(host.longest("crowd-").await?);
+        longest = longest.max(host.longest("endless-").await?);
     }
     host.stop().await?;
     Ok(Row {
@@ -93,23 +94,23 @@ async fn overrun(guests: &Path) -> Result<Row> {
     })
 }
 
-async fn look(guests: &Path, crowd: &str, timeout: &str) -> Result<Seen> {
-    let host = Crowded::start(guests, crowd, timeout).await?;
-    let mut seen = Seen::default();
+async fn measure(guests: &Path, guest: &str, timeout: &str) -> Result<Observed> {
+    let host = EndlessHost::start(guests, guest, timeout).await?;
+    let mut observed = Observed::default();
     let (before, began) = (host.runs().await?, Instant::now());
-    for (p99, (path, _)) in seen.pages.iter_mut().zip(PAGES) {
+    for (p99, (path, _)) in observed.pages.iter_mut().zip(PAGES) {
         let address = host.address;
         *p99 = tokio::task::spawn_blocking(move || p99_of(address, path)).await??;
     }
     let due = began.elapsed().as_secs_f64() / INTERVAL.as_secs_f64();
-    seen.on_schedule = (host.runs().await? - before) / due;
-    seen.neighbour_ms = host.longest("good-").await?;
+    observed.on_schedule = (host.runs().await? - before) / due;
+    observed.control_ms = host.longest("control-").await?;
     host.stop().await?;
-    Ok(seen)
+    Ok(observed)
 }
 
-impl Crowded {
-    async fn start(guests: &Path, crowd: &str, timeout: &str) -> Result<Self> {
+impl EndlessHost {
+    async fn start(guests: &Path, guest: &str, timeout: &str) -> Result<Self> {
         let mut text = format!(
             "[server]\nstartup_grace = \"1s\"\n\
              [plugins]\ndir = \"\"\nlibrary = {:?}\ncache_dir = \"\"\n\
@@ -119,14 +120,14 @@ impl Crowded {
         for number in 0..64 {
             write!(
                 text,
-                "[checks.crowd-{number}]\nplugin = \"{crowd}\"\ninterval = \"{timeout}\"\n\
+                "[checks.endless-{number}]\nplugin = \"{guest}\"\ninterval = \"{timeout}\"\n\
                  timeout = \"{timeout}\"\nlimits = {{ fuel = 1_000_000_000_000_000 }}\n"
             )?;
         }
-        for number in 0..NEIGHBOURS {
+        for number in 0..CONTROL_CHECKS {
             write!(
                 text,
-                "[checks.good-{number}]\nplugin = \"hello\"\ninterval = \"{}ms\"\n\
+                "[checks.control-{number}]\nplugin = \"hello\"\ninterval = \"{}ms\"\n\
                  timeout = \"{}ms\"\n",
                 INTERVAL.as_millis(),
                 INTERVAL.as_millis(),
@@ -140,7 +141,7 @@ impl Crowded {
         let address = listener.local_addr()?;
         let (end, ended) = oneshot::channel::<()>();
         let served = tokio::spawn(host.serve(listener, async {
-            // A dropped sender ends the server too.
+            // A dropped sender also shuts the server down.
             let _ = ended.await;
         }));
         tokio::time::sleep(WARM_UP).await;
@@ -158,13 +159,13 @@ impl Crowded {
             let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
             stream.write_all(request.as_bytes())?;
             let mut buffer = vec![0; 4 << 20];
-            let body = read_answer(&mut stream, &mut buffer)?;
+            let body = read_response(&mut stream, &mut buffer)?;
             Ok(str::from_utf8(&buffer[body])?.to_owned())
         };
         tokio::task::spawn_blocking(ask).await?
     }
 
-    /// The longest of the last runs of the checks whose name begins so, in milliseconds.
+    /// The longest last run of the checks whose names start with `name`, in milliseconds.
     async fn longest(&self, name: &str) -> Result<f64> {
         let health: serde_json::Value = serde_json::from_str(&self.get("/health").await?)?;
         let checks = health["checks"].as_array().context("a list of checks")?;
@@ -176,11 +177,11 @@ impl Crowded {
         Ok(latencies.fold(0.0, f64::max))
     }
 
-    /// How many runs the neighbour has made that has made the fewest.
+    /// The number of runs of the control check with the fewest runs.
     async fn runs(&self) -> Result<f64> {
         let metrics = self.get("/metrics").await?;
         let runs = metrics.lines().filter_map(|line| {
-            let counter = line.strip_prefix("vitals_check_runs_total{check=\"good-")?;
+            let counter = line.strip_prefix("vitals_check_runs_total{check=\"control-")?;
             let healthy = counter.contains("result=\"healthy\"");
             healthy.then(|| counter.rsplit(' ').next()?.parse::<f64>().ok())?
         });
@@ -194,8 +195,8 @@ impl Crowded {
     }
 }
 
-/// The 99th percentile of the time that an answer takes, in microseconds, for one client that asks
-/// every millisecond over a connection that stays open.
+/// The 99th percentile of response times in microseconds, for one client that sends a request every
+/// millisecond over a kept connection.
 fn p99_of(address: SocketAddr, path: &str) -> Result<f64> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
@@ -203,10 +204,10 @@ fn p99_of(address: SocketAddr, path: &str) -> Result<f64> {
     let mut buffer = vec![0; 4 << 20];
     let mut times = Vec::with_capacity(REQUESTS);
     for _ in 0..REQUESTS {
-        let asked = Instant::now();
+        let sent = Instant::now();
         stream.write_all(request.as_bytes())?;
-        read_answer(&mut stream, &mut buffer)?;
-        times.push(asked.elapsed().as_secs_f64() * 1e6);
+        read_response(&mut stream, &mut buffer)?;
+        times.push(sent.elapsed().as_secs_f64() * 1e6);
         std::thread::park_timeout(Duration::from_millis(1));
     }
     times.sort_by(f64::total_cmp);
@@ -227,7 +228,7 @@ const PAGES: [(&str, &str); 3] = [
         "p99 of /metrics with 64 endless guests / with 64 that behave",
     ),
 ];
-const NEIGHBOURS: u32 = 5;
+const CONTROL_CHECKS: u32 = 5;
 const INTERVAL: Duration = Duration::from_millis(200);
 const REQUESTS: usize = 2_000;
 const WARM_UP: Duration = Duration::from_secs(2);

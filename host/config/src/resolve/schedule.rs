@@ -1,21 +1,22 @@
-//! Holds the durations of a schedule against each other, whether a check or `[defaults]` says them.
+//! Validates the durations of a schedule against each other, for a check or for `[defaults]`.
 
 use std::time::Duration;
 
 use vitals_values::duration_text;
 
 use crate::checks::Schedule;
-use crate::diagnose::{Diagnostic, Location};
-use crate::faults::Faults;
+use crate::diagnostic::{Diagnostic, Location};
+use crate::diagnostics_collector::DiagnosticsCollector;
 
-/// Reports what in a schedule does not go together, unless `[defaults]` alone is to blame.
-pub(super) fn compare<'l>(
+/// Reports a timeout that is above an interval, unless the check itself sets none of the keys: then
+/// it is reported for `[defaults]`.
+pub(super) fn validate_schedule<'l>(
     schedule: &Schedule,
     whose: &str,
-    way: &str,
+    path: &str,
     own: &dyn Fn(&str) -> Option<&'l Location>,
     inherited: &dyn Fn(&str) -> Option<&'l Location>,
-    faults: &Faults,
+    collector: &DiagnosticsCollector,
 ) {
     let Schedule {
         interval,
@@ -34,9 +35,9 @@ pub(super) fn compare<'l>(
         };
         let (shown, from_key) = (duration_text(above), from(key));
         let (limit, from_other) = (duration_text(below), from(other));
-        faults.add(Diagnostic {
+        collector.push(Diagnostic {
             location: location.clone(),
-            key: format!("{way}.{key}"),
+            key: format!("{path}.{key}"),
             message: format!(
                 "`{key}` ({shown}{from_key}) {whose} is above its `{other}` ({limit}{from_other})"
             ),

@@ -1,5 +1,4 @@
-//! What checks look at: a tiny HTTP server in a process of its own, so that its CPU time is not that of
-//! who checks.
+//! A tiny HTTP server for checks, in its own process, so that its CPU time does not count for the checker.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,41 +6,41 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
 
-/// The server. It ends when this is dropped.
-pub(crate) struct Served {
+/// The running server. Dropping it kills the process.
+pub(crate) struct TargetServer {
     pub(crate) address: SocketAddr,
     child: Child,
 }
 
-/// The only argument of a bench that is to be the server; nothing for people.
+/// The argument that makes this program the server. For internal use.
 pub(crate) const ARGUMENT: &str = "serve-for-checks";
 
-impl Served {
+impl TargetServer {
     pub(crate) fn start() -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(ARGUMENT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .context("cannot start the server that checks look at")?;
+            .context("cannot start the server for checks")?;
         let mut line = String::new();
-        let said = child.stdout.take().context("its output is piped")?;
-        BufReader::new(said).read_line(&mut line)?;
+        let output = child.stdout.take().context("its output is piped")?;
+        BufReader::new(output).read_line(&mut line)?;
         let address = line.trim().parse();
-        let address = address.context("the server that checks look at does not come up")?;
+        let address = address.context("the server for checks does not start")?;
         Ok(Self { address, child })
     }
 }
 
-impl Drop for Served {
+impl Drop for TargetServer {
     fn drop(&mut self) {
-        // It may have ended; there is nobody to tell of it.
+        // An error means that the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Serves until standard input ends, which it does with who started it.
+/// Serves until standard input is closed, which happens when the parent process ends.
 pub(crate) fn serve() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
@@ -49,8 +48,8 @@ pub(crate) fn serve() -> Result<()> {
         let listener = listener.try_clone()?;
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // Who goes away is no trouble of the server's.
-                let _ = answer(stream);
+                // A client that disconnects is not an error.
+                let _ = respond(stream);
             }
         });
     }
@@ -58,8 +57,8 @@ pub(crate) fn serve() -> Result<()> {
     Ok(())
 }
 
-/// Answers one request, and closes the connection as it says; none where a client only connects.
-fn answer(mut stream: TcpStream) -> Result<()> {
+/// Responds to at most one request and closes the connection. A client may also only connect.
+fn respond(mut stream: TcpStream) -> Result<()> {
     stream.set_read_timeout(Some(std::time::Duration::from_secs(1)))?;
     let (mut request, mut filled) = ([0; 8 << 10], 0);
     while !request[..filled].ends_with(b"\r\n\r\n") {
@@ -75,5 +74,5 @@ fn answer(mut stream: TcpStream) -> Result<()> {
     Ok(())
 }
 
-/// More than ask at once: each is taken up by one connection at a time.
+/// More than the number of concurrent clients: each thread serves one connection at a time.
 const THREADS: usize = 128;

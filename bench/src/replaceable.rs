@@ -1,4 +1,4 @@
-//! A real host with one check whose plugin is replaced, each time by a file that nobody has seen.
+//! A real host with one check whose plugin is replaced, each time by a file with a new digest.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
@@ -15,10 +15,10 @@ use vitals_host::Reloader;
 use vitals_host::check::Digest;
 use vitals_host::config::Config;
 
-use crate::pages::read_answer;
+use crate::pages::read_response;
 
-/// The host, and the plugin as it was built.
-pub(crate) struct Replaced {
+/// The host, and the original file of the plugin.
+pub(crate) struct ReplaceablePlugin {
     pub(crate) reloader: Reloader,
     address: SocketAddr,
     guest: Vec<u8>,
@@ -28,22 +28,22 @@ pub(crate) struct Replaced {
     dir: tempfile::TempDir,
 }
 
-/// A version of the plugin that was put in place.
+/// An installed version of the plugin.
 #[derive(Clone, Copy)]
 pub(crate) struct Version {
     digest: Digest,
-    /// When its file was there.
+    /// When its file was complete.
     pub(crate) since: Instant,
 }
 
-impl Replaced {
-    /// A host with the check `it` of this guest, and these further lines of configuration.
+impl ReplaceablePlugin {
+    /// Starts a host with the check `it` of this guest, and these lines in its table.
     pub(crate) async fn start(guest: &Path, lines: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let [plugins, cache] = ["plugins", "cache"].map(|name| dir.path().join(name));
         std::fs::create_dir(&plugins)?;
         let [plugins, cache] = [plugins, cache].map(|path| path.display().to_string());
-        // The next run is that of the next version.
+        // With this interval, only a new version causes a run.
         let text = format!(
             "[plugins]\ndir = {plugins:?}\ncache_dir = {cache:?}\nrescan = \"1h\"\n\
              [checks.it]\nplugin = \"it\"\ninterval = \"1h\"\ntimeout = \"1m\"\n{lines}"
@@ -57,7 +57,7 @@ impl Replaced {
         let address = listener.local_addr()?;
         let (end, ended) = oneshot::channel::<()>();
         let served = tokio::spawn(host.serve(listener, async {
-            // A dropped sender ends the server too.
+            // A dropped sender also shuts the server down.
             let _ = ended.await;
         }));
         let cannot = || format!("cannot read {}", guest.display());
@@ -73,12 +73,12 @@ impl Replaced {
         })
     }
 
-    /// Puts the next version in place, whole: what was built, with a number behind it.
+    /// Installs the next version atomically: the original file with a number appended.
     pub(crate) fn replace(&mut self) -> Result<Version> {
         self.versions += 1;
         let bytes = [&self.guest[..], &custom_section(self.versions)].concat();
         let digest = Digest::of(&bytes);
-        // Beside the directory, so that nobody hears of it before it is there.
+        // Outside the directory, so that the host sees only the complete file.
         let unfinished = self.dir.path().join("unfinished");
         std::fs::write(&unfinished, bytes)?;
         std::fs::rename(unfinished, self.path())?;
@@ -86,8 +86,8 @@ impl Replaced {
         Ok(Version { digest, since })
     }
 
-    /// Asks every millisecond until the check has a result of this version; every answer on the way
-    /// has to be a good one.
+    /// Polls every millisecond until the check has a result of this version. Every response must be
+    /// successful.
     pub(crate) async fn result_of(&self, version: Version) -> Result<Instant> {
         let Version { digest, since } = version;
         let (address, digest) = (self.address, digest.to_string());
@@ -106,7 +106,7 @@ impl Replaced {
         tokio::task::spawn_blocking(ask).await?
     }
 
-    /// How long the version that serves took to compile.
+    /// The compile time of the active version.
     pub(crate) async fn compile_time(&self) -> Result<Duration> {
         let address = self.address;
         let page = move || Client::connect(address)?.get("/plugins");
@@ -128,7 +128,7 @@ impl Replaced {
     }
 }
 
-/// A connection that stays open.
+/// A client with a kept connection.
 struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -145,7 +145,7 @@ impl Client {
     fn get(&mut self, path: &str) -> Result<Value> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         self.stream.write_all(request.as_bytes())?;
-        let body = read_answer(&mut self.stream, &mut self.buffer)?;
+        let body = read_response(&mut self.stream, &mut self.buffer)?;
         Ok(serde_json::from_slice(&self.buffer[body])?)
     }
 }
@@ -155,9 +155,10 @@ fn custom_section(number: u64) -> Vec<u8> {
     let name = b"vitals-bench";
     let number = number.to_le_bytes();
     let lengths = [1 + name.len() + number.len(), name.len()];
-    let [size, name_size] = lengths.map(|length| u8::try_from(length).expect("it is short"));
+    let [size, name_size] =
+        lengths.map(|length| u8::try_from(length).expect("the section is short"));
     [&[0, size, name_size], &name[..], &number].concat()
 }
 
-/// Longer than the compilation of an interpreter takes.
+/// Longer than the compilation of an interpreter.
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -1,23 +1,24 @@
-//! What is wrong with a configuration, and where: every finding carries its place, what was found
-//! and what would be right, and all of them are reported at once.
+//! What is wrong with a configuration, and where. Each diagnostic has a location, what was found
+//! and what to write instead; all of them are reported at once.
 //!
-//! Knows nothing of what a key means.
+//! Knows nothing about the meaning of keys.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where a value of the configuration was written.
+/// Where a value of the configuration is written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Location {
     /// In the configuration file.
     Line {
         /// The file, as it was named when it was read.
         file: Arc<Path>,
-        /// Line, counted from 1.
+        /// Line, from 1.
         line: u32,
-        /// Column in characters, counted from 1.
+        /// Column in characters, from 1.
         column: u32,
     },
     /// The configuration file as a whole.
@@ -26,34 +27,47 @@ pub enum Location {
     Variable(String),
     /// In the command-line argument of this name.
     Argument(String),
-    /// In the program that embeds the host; also: the default.
+    /// In the program that embeds the host, or a default.
     Program,
 }
 
 /// One thing that is wrong with a configuration.
 ///
-/// Shown as one line: `<place>: <message>: <remedy>`. Never contains the text of a secret.
+/// Displayed as one line: `<location>: <message>: <remedy>`. Never contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diagnostic {
-    /// Where it stands.
+    /// Where it is.
     pub location: Location,
-    /// The key that it is about, dotted from the top of the file: `checks.orders-db.interval`.
-    /// Empty where it is about the file as a whole.
+    /// The key, dotted from the top of the file: `checks.orders-db.interval`. Empty if the
+    /// diagnostic is about the file as a whole.
     pub key: String,
     /// What is wrong.
     pub message: String,
-    /// What would be right; empty where the message says it all.
+    /// What to write instead. Empty if the message says it.
     pub remedy: String,
 }
 
-/// Everything that is wrong with a configuration or with one part of it, in the order of the file;
-/// never empty.
+/// Everything that is wrong with a configuration or a part of it, in the order of the file. Never
+/// empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
+impl Diagnostic {
+    /// Reports a variable of the environment whose value is wrong.
+    pub fn of_variable(name: &str, message: String, remedy: &str) -> Self {
+        Self {
+            location: Location::Variable(name.to_owned()),
+            key: String::new(),
+            message,
+            remedy: remedy.to_owned(),
+        }
+    }
+}
+
 impl Diagnostics {
-    /// Gathers what was found; nothing where nothing was found.
-    pub fn gather(mut found: Vec<Diagnostic>) -> Option<Self> {
+    /// Sorts what was found. Returns none if nothing was found.
+    pub fn new(mut found: Vec<Diagnostic>) -> Option<Self> {
         found.sort_by(|one, other| one.location.cmp(&other.location));
         if found.is_empty() {
             None
@@ -62,7 +76,7 @@ impl Diagnostics {
         }
     }
 
-    /// Each finding, in the order of the file.
+    /// Iterates over the diagnostics, in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
     }
@@ -118,14 +132,14 @@ impl fmt::Display for Location {
     }
 }
 
-/// The candidate that somebody who wrote `given` most likely meant.
+/// Returns the candidate that someone who wrote `given` most likely meant.
 pub(super) fn nearest<'c>(given: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let given = given.to_lowercase();
     let near = |candidate: &&str| strsim::jaro_winkler(&given, candidate);
     candidates
         .iter()
         .map(|candidate| (near(candidate), *candidate))
-        .filter(|(likeness, _)| *likeness > LIKE)
+        .filter(|(likeness, _)| *likeness > MIN_SIMILARITY)
         .max_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(Ordering::Equal))
         .map(|(_, candidate)| candidate)
 }
@@ -140,8 +154,8 @@ pub(super) fn quoted_list(words: &[&str]) -> String {
     }
 }
 
-/// Likeness by Jaro and Winkler from which a suggestion helps more than it confuses.
-const LIKE: f64 = 0.84;
+/// The Jaro-Winkler similarity above which a suggestion helps more than it confuses.
+const MIN_SIMILARITY: f64 = 0.84;
 
 #[cfg(test)]
 mod tests {
@@ -162,23 +176,23 @@ mod tests {
     }
 
     #[test]
-    fn shown_one_a_line_in_the_order_of_the_file() {
+    fn diagnostics_are_displayed_in_the_order_of_the_file() {
         let variable = Diagnostic {
             location: Location::Variable("VITALS_LISTEN".into()),
             remedy: "mend it".into(),
             ..at(0, "third")
         };
-        let all = Diagnostics::gather(vec![variable, at(9, "second"), at(2, "first")]);
+        let all = Diagnostics::new(vec![variable, at(9, "second"), at(2, "first")]);
         assert_eq!(
             all.expect("three").to_string(),
             "vitals.toml:2: first\nvitals.toml:9: second\nenvironment variable VITALS_LISTEN: \
              third: mend it"
         );
-        assert!(Diagnostics::gather(Vec::new()).is_none());
+        assert!(Diagnostics::new(Vec::new()).is_none());
     }
 
     #[test]
-    fn suggests_what_was_meant_and_nothing_far_fetched() {
+    fn only_similar_candidates_are_suggested() {
         let keys = ["interval", "timeout", "retry_interval", "rise"];
         assert_eq!(nearest("intervall", &keys), Some("interval"));
         assert_eq!(nearest("Timeout", &keys), Some("timeout"));
@@ -188,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_read_as_a_sentence() {
+    fn a_list_ends_with_and() {
         assert_eq!(quoted_list(&["a"]), "`a`");
         assert_eq!(quoted_list(&["a", "b", "c"]), "`a`, `b` and `c`");
     }

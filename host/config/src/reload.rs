@@ -1,37 +1,41 @@
-//! How one configuration differs from another: what a running host can take over, and what it needs
-//! a restart for. Knows nothing of how it is taken over.
+//! Which keys a running host can take from a new configuration, and which need a restart. Does not
+//! know how the host applies them.
 
-use secrecy::{ExposeSecret, SecretString};
-
-use super::{Config, Engine, Metrics, Plugins, Sentry, Server};
+use super::{Config, Engine, Metrics, Plugins, Secret, Sentry, Server};
 
 impl Config {
-    /// Whether a host under `running` would do nothing else under this one, wherever its words stand.
-    pub fn says_the_same(&self, running: &Self) -> bool {
+    /// Returns whether this configuration would change nothing in a host that runs with `running`.
+    /// Keys that need a restart, and where the values are written, do not count.
+    pub fn is_equivalent(&self, running: &Self) -> bool {
         self.plugins == running.plugins
             && self.tls == running.tls
             && self.tools == running.tools
             && self.notify == running.notify
             && self.defaults == running.defaults
             && self.checks == running.checks
+            && self.server.unhealthy_status == running.server.unhealthy_status
+            && self.server.details == running.server.details
+            && self.server.hosts == running.server.hosts
             && self.tokens() == running.tokens()
             && self.secrets.is_equivalent(&running.secrets)
     }
 
-    /// This configuration as far as a host that runs under `running` can take it over, and the keys
-    /// that it can't: those are left as they run, and need a restart.
-    pub fn taken_over(self, running: &Self) -> (Self, Vec<String>) {
+    /// Merges this configuration into `running`: takes every key that a running host can apply, and
+    /// keeps the others as they are. Returns the keys that differ and need a restart.
+    pub fn merge_reloadable(self, running: &Self) -> (Self, Vec<String>) {
         let differing = self
             .fixed(running)
             .into_iter()
             .filter(|(_, differs)| *differs);
         let keys = differing.map(|(key, _)| key.to_owned()).collect();
-        let still_used = exposed(running.sentry.dsn.as_ref());
-        let taken_over = Self {
+        let still_used = running.sentry.dsn.as_ref().map(Secret::expose);
+        let merged = Self {
             secrets: self.secrets.replacing(&running.secrets, still_used),
             server: Server {
-                admin_token: self.server.admin_token,
-                ..running.server.clone()
+                listen: running.server.listen,
+                startup_grace: running.server.startup_grace,
+                shutdown_grace: running.server.shutdown_grace,
+                ..self.server
             },
             engine: running.engine.clone(),
             metrics: Metrics {
@@ -47,15 +51,16 @@ impl Config {
             supervision: running.supervision.clone(),
             ..self
         };
-        (taken_over, keys)
+        (merged, keys)
     }
 
-    /// The tokens that open pages.
+    /// Returns the tokens that open pages.
     fn tokens(&self) -> [Option<&str>; 2] {
-        [&self.server.admin_token, &self.metrics.token].map(|token| exposed(token.as_ref()))
+        [&self.server.admin_token, &self.metrics.token]
+            .map(|token| token.as_ref().map(Secret::expose))
     }
 
-    /// The keys that a running host can't take over, each with whether it differs.
+    /// Returns the keys that need a restart, each with whether it differs.
     fn fixed(&self, running: &Self) -> Vec<Fixed> {
         let Engine {
             max_runs,
@@ -74,33 +79,29 @@ impl Config {
     }
 }
 
-/// The keys of the file whose change needs a restart; a running host takes over every other one.
-pub fn need_restart() -> Vec<&'static str> {
+/// Returns the keys of the file whose change needs a restart. A running host applies all others.
+pub fn keys_needing_restart() -> Vec<&'static str> {
     let (one, other) = (Config::default(), Config::default());
     let fixed = one.fixed(&other).into_iter();
     fixed.map(|(key, _)| key).collect()
 }
 
-/// A key that a running host can't take over, and whether it differs.
+/// A key that needs a restart, and whether it differs.
 type Fixed = (&'static str, bool);
 
 impl Server {
-    fn fixed(&self, other: &Self) -> [Fixed; 6] {
+    fn fixed(&self, other: &Self) -> [Fixed; 3] {
         let Self {
             listen,
-            unhealthy_status,
-            details,
+            unhealthy_status: _,
+            details: _,
             admin_token: _,
-            hosts,
+            hosts: _,
             startup_grace,
             shutdown_grace,
         } = other;
-        let status = self.unhealthy_status != *unhealthy_status;
         [
             ("server.listen", self.listen != *listen),
-            ("server.unhealthy_status", status),
-            ("server.details", self.details != *details),
-            ("server.hosts", self.hosts != *hosts),
             ("server.startup_grace", self.startup_grace != *startup_grace),
             (
                 "server.shutdown_grace",
@@ -117,17 +118,12 @@ impl Sentry {
             environment,
             release,
         } = other;
-        let is_another = exposed(self.dsn.as_ref()) != exposed(dsn.as_ref());
         [
-            ("sentry.dsn", is_another),
+            ("sentry.dsn", self.dsn != *dsn),
             ("sentry.environment", self.environment != *environment),
             ("sentry.release", self.release != *release),
         ]
     }
-}
-
-fn exposed(secret: Option<&SecretString>) -> Option<&str> {
-    secret.map(ExposeSecret::expose_secret)
 }
 
 #[cfg(test)]
@@ -139,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_restart_is_named_and_stays_and_the_rest_is_taken_over() {
+    fn a_merge_takes_reloadable_keys_and_names_the_others() {
         let running = config("[server]\nlisten = '127.0.0.1:1'\nadmin_token = 'token-one'");
         let newer = config(
             "[server]\nlisten = '127.0.0.1:2'\nunhealthy_status = 503\ndetails = 'authorized'\n\
@@ -150,37 +146,36 @@ mod tests {
              [plugins]\ncache_dir = 'c'\ndir = 'd'\n[tools]\nwiki = 'https://wiki.test'\n\
              [checks.a]\nplugin = 'p'",
         );
-        let (taken_over, keys) = newer.taken_over(&running);
+        let (merged, keys) = newer.merge_reloadable(&running);
         assert_eq!(
             keys.join(" "),
-            "server.listen server.unhealthy_status server.details server.hosts \
-             server.startup_grace server.shutdown_grace engine.max_runs engine.guest_threads \
+            "server.listen server.startup_grace server.shutdown_grace engine.max_runs engine.guest_threads \
              metrics.enabled sentry.dsn sentry.environment sentry.release plugins.cache_dir"
         );
-        assert_eq!(taken_over.server.listen, running.server.listen);
-        assert_eq!(taken_over.engine, running.engine);
-        assert_eq!(taken_over.plugins.cache_dir, None);
-        assert_eq!(taken_over.plugins.dir, std::path::Path::new("d"));
-        assert!(taken_over.tools.0.contains_key("wiki"));
-        assert_eq!(
-            taken_over.tokens(),
-            [Some("token-two"), Some("token-three")]
-        );
-        assert_eq!(taken_over.checks.len(), 1);
+        assert_eq!(merged.server.listen, running.server.listen);
+        assert_eq!(merged.server.hosts.len(), 1);
+        assert_eq!(merged.server.details, crate::Details::Authorized);
+        assert_eq!(merged.server.unhealthy_status.code(), 503);
+        assert_eq!(merged.engine, running.engine);
+        assert_eq!(merged.plugins.cache_dir, None);
+        assert_eq!(merged.plugins.dir, std::path::Path::new("d"));
+        assert!(merged.tools.0.contains_key("wiki"));
+        assert_eq!(merged.tokens(), [Some("token-two"), Some("token-three")]);
+        assert_eq!(merged.checks.len(), 1);
     }
 
     #[test]
-    fn a_token_that_is_too_short_to_be_redacted_is_a_difference_too() {
+    fn configurations_with_different_short_tokens_are_not_equivalent() {
         let [one, other] = ["a", "b"].map(|token| {
             let text = format!("[server]\nadmin_token = '{token}'");
             config(&text)
         });
         assert!(one.secrets.is_equivalent(&other.secrets));
-        assert!(!one.says_the_same(&other));
+        assert!(!one.is_equivalent(&other));
     }
 
     #[test]
-    fn secrets_of_the_configuration_before_and_those_in_use_stay_secret() {
+    fn previous_secrets_stay_redacted_until_the_next_change() {
         let text = |token: &str, key: &str| {
             format!(
                 "[server]\nadmin_token = '{token}'\n[sentry]\ndsn = 'https://{key}@sentry.test/1'"
@@ -192,25 +187,25 @@ mod tests {
             let all = all.replace("key-one@sentry", "https://key-one@sentry.test/1");
             String::from(config.secrets.line(&all, 1000))
         };
-        let (second, _) = config(&text("token-two", "key-two")).taken_over(&first);
+        let (second, _) = config(&text("token-two", "key-two")).merge_reloadable(&first);
         assert_eq!(
             shown(&second),
             "[redacted] [redacted] token-three [redacted]"
         );
-        // Reading it again is no other configuration.
-        let (second, _) = config(&text("token-two", "key-two")).taken_over(&second);
+        // Reading the same file again changes nothing.
+        let (second, _) = config(&text("token-two", "key-two")).merge_reloadable(&second);
         assert_eq!(
             shown(&second),
             "[redacted] [redacted] token-three [redacted]"
         );
-        let (third, _) = config(&text("token-three", "key-two")).taken_over(&second);
+        let (third, _) = config(&text("token-three", "key-two")).merge_reloadable(&second);
         assert_eq!(shown(&third), "token-one [redacted] [redacted] [redacted]");
     }
 
     #[test]
-    fn a_configuration_needs_no_restart_for_itself() {
+    fn an_equal_configuration_needs_no_restart() {
         let text = "[server]\nadmin_token = 'token-one'\n[sentry]\nrelease = 'r'";
-        let (_, keys) = config(text).taken_over(&config(text));
+        let (_, keys) = config(text).merge_reloadable(&config(text));
         assert!(keys.is_empty(), "{keys:?}");
     }
 }
