@@ -347,10 +347,12 @@ fn published_crates_include_nothing_from_outside_their_packages() {
             let from = path.parent().expect("it is in a directory");
             let depth = from.components().count() - Path::new(package).components().count();
             for line in text.lines() {
-                let most = match line.contains("include_") || line.contains("#[path") {
-                    true => depth,
-                    false if line.contains("path: \"") => 0,
-                    false => continue,
+                let most = if line.contains("include_") || line.contains("#[path") {
+                    depth
+                } else if line.contains("path: \"") {
+                    0
+                } else {
+                    continue;
                 };
                 let file = line.split('"').nth(1).unwrap_or_default();
                 if file.matches("..").count() > most {

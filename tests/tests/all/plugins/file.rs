@@ -197,7 +197,7 @@ async fn one_file_is_judged_by_size_date_and_presence() {
         (
             "log",
             "pattern = '*'",
-            "unhealthy: <dir>/log is a file: `pattern` is for the files of a directory",
+            "unhealthy: <dir>/log is a file: `pattern` applies only to directories",
         ),
     ] {
         let check = backups.watch(file, settings).await;

@@ -193,7 +193,7 @@ async fn what_speaks_otherwise_is_told_and_never_sees_the_password() {
         ),
         (
             b"220 hi\r\n250-hi\r\n250 STARTTLS\r\n220 go\r\n250 smuggled\r\n",
-            "unhealthy: cannot start TLS with <mail>: the server said more before TLS than it was asked",
+            "unhealthy: cannot start TLS with <mail>: the server sent data before the TLS handshake",
         ),
         (
             b"220 hi\r\n250 \xff\xfe\r\n",
