@@ -1,8 +1,9 @@
 //! The host: puts the parts together, starts them, and takes them down in order.
 
 mod builder;
+mod reporters;
+mod start_error;
 
-use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
@@ -12,19 +13,22 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vitals_core::events::Events;
 use vitals_core::{HostCore, HostStatus, IntoOutcome, NativeCheck, RegisterError, Reloader};
-use vitals_model::{InvalidName, Severity, Status};
-use vitals_report::metrics::{Metrics, ServiceMetrics};
-use vitals_report::sentry::Sentry;
+use vitals_model::{InvalidName, Status};
 use vitals_server::AppState;
 
-pub use self::builder::{HostBuilder, StartError};
+pub use self::builder::HostBuilder;
+use self::reporters::Reporters;
+pub use self::start_error::StartError;
 
 /// A running host. Dropping it without [`Host::shutdown`] ends its runs where they are.
 pub struct Host {
     core: HostCore,
-    sentry: Sentry,
+    #[cfg_attr(
+        not(any(feature = "metrics", feature = "sentry")),
+        expect(dead_code, reason = "the others are reached by events alone")
+    )]
+    reporters: Reporters,
     events: Events,
-    metrics: Metrics,
     state: AppState,
     shutdown_grace: Duration,
     /// From here on the host is not ready.
@@ -75,8 +79,9 @@ impl Host {
     }
 
     /// Where the service around the host counts: `GET /metrics` shows that with the host's own.
-    pub fn metrics(&self) -> ServiceMetrics {
-        self.metrics.of_service()
+    #[cfg(feature = "metrics")]
+    pub fn metrics(&self) -> vitals_report::metrics::ServiceMetrics {
+        self.reporters.metrics.of_service()
     }
 
     /// The verdict over all checks, as `/health` has it.
@@ -98,14 +103,16 @@ impl Host {
     /// of the event; nothing where there is no DSN, or more is reported than is sent in a minute.
     ///
     /// Never waits for the server. What the configuration holds secret is taken out of every text.
-    pub fn capture_error(&self, error: &dyn Error) -> Option<String> {
-        self.sentry.error(error)
+    #[cfg(feature = "sentry")]
+    pub fn capture_error(&self, error: &dyn std::error::Error) -> Option<String> {
+        self.reporters.sentry.error(error)
     }
 
     /// Reports a message of yours to the Sentry of the configuration, as [`Host::capture_error`]
     /// does an error.
-    pub fn capture_message(&self, level: Severity, message: &str) -> Option<String> {
-        self.sentry.message(level, message)
+    #[cfg(feature = "sentry")]
+    pub fn capture_message(&self, level: vitals_model::Severity, message: &str) -> Option<String> {
+        self.reporters.sentry.message(level, message)
     }
 
     /// The answer to `GET /health` at this moment, for a program that wants it without HTTP.

@@ -3,6 +3,8 @@
 //! A thread of its own writes the lines: who reads them slowly, or not at all, holds up nothing but
 //! them. What finds no room meanwhile is dropped, counted and said.
 
+mod filter;
+
 use std::io::{self, IsTerminal as _, Write};
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use vitals_host::config::{LogFormat, Logging};
+
+pub(crate) use self::filter::fault;
 
 /// The log, to be kept until the program ends: what was logged last is written when it is dropped.
 #[derive(Debug)]

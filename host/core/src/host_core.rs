@@ -23,7 +23,7 @@ use crate::publisher::Publisher;
 use crate::schedule::{Results, Schedule};
 use crate::stats::HostStats;
 use crate::status::HostStatus;
-use crate::watch::{CatalogPage, Command, Reloader, Services, Watcher};
+use crate::watch::{Accepts, CatalogPage, Command, Reloader, Services, Watcher};
 
 /// The checks of a host, which run from its start on. Dropping it ends its runs where they are.
 pub struct HostCore {
@@ -49,6 +49,8 @@ pub struct Parts {
     pub environment: Environment,
     /// Where the configuration was read from, if it is read again.
     pub sources: Option<Sources>,
+    /// Refuses a configuration that is read again and asks for what this host does not have.
+    pub accepts: Accepts,
     /// Which names native checks may have.
     pub names: Names,
     /// The native checks that there are from the start.
@@ -71,11 +73,13 @@ impl HostCore {
             config,
             environment,
             sources,
+            accepts,
             names,
             natives,
             sandbox,
             events,
         } = parts;
+        let sources = sources.map(|sources| (sources, accepts));
         let background = Background::start()?;
         let board = Arc::<Board>::default();
         let publisher = Arc::new(Publisher {

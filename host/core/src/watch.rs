@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::applied::Applied;
 pub use self::command::Command;
+pub use self::configuration::Accepts;
 use self::configuration::Configuration;
 use self::directory::DirectoryWatch;
 use self::disk::{Disk, NotDone};
@@ -136,14 +137,15 @@ impl Watcher {
     /// A watcher that is told by the other end of `commands`.
     pub(crate) fn new(
         catalog: Catalog,
-        sources: Option<Sources>,
+        sources: Option<(Sources, Accepts)>,
         services: Services,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
         let (look_soon, looks) = mpsc::channel(1);
         Self {
             page: CatalogPage::new(catalog.page(&BTreeMap::new(), ConfigurationPage::default())),
-            configuration: sources.map(|sources| Configuration::new(sources, catalog.config())),
+            configuration: sources
+                .map(|(sources, accepts)| Configuration::new(sources, accepts, catalog.config())),
             catalog,
             directory: DirectoryWatch::new(look_soon.clone()),
             linked: DirectoryWatch::new(look_soon.clone()),

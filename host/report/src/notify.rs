@@ -25,7 +25,7 @@ use self::payload::payload;
 use self::receiver::{Notifications, Receiver, ReceiverId};
 use self::standing::{Change, Event, LastResult, Rules, Standings};
 use crate::delivery::{Moment, Queue, Target, random};
-use crate::metrics::Metrics;
+use crate::delivery_metrics::DeliveryMetrics;
 use vitals_config::Config;
 use vitals_core::events::Transition;
 use vitals_model::CheckName;
@@ -35,7 +35,7 @@ use vitals_model::CheckName;
 pub struct Notifier(Arc<Inner>);
 
 struct Inner {
-    metrics: Metrics,
+    metrics: Option<Arc<dyn DeliveryMetrics>>,
     state: Mutex<State>,
 }
 
@@ -52,7 +52,7 @@ struct State {
 
 impl Notifier {
     /// Notifies those of a configuration.
-    pub fn new(config: &Config, metrics: Metrics) -> Self {
+    pub fn new(config: &Config, metrics: Option<Arc<dyn DeliveryMetrics>>) -> Self {
         let state = State {
             origin: random(),
             ..State::default()
@@ -163,7 +163,9 @@ impl Notifier {
         {
             receiver.end();
             // Still under the lock: a new receiver of this name has series of its own.
-            self.0.metrics.receiver_removed(&id.to_string());
+            if let Some(metrics) = &self.0.metrics {
+                metrics.receiver_removed(&id.to_string());
+            }
         }
     }
 

@@ -29,7 +29,7 @@ use self::rate_limiter::{Rate, RateLimiter};
 use self::scrub::Scrubber;
 use self::transport::{Transport, left_out};
 use crate::delivery::DropCounter;
-use crate::metrics::Metrics;
+use crate::delivery_metrics::DeliveryMetrics;
 use vitals_config::{Config, Secrets};
 use vitals_core::events::{PluginRejected, Transition};
 use vitals_model::{CheckName, Digest, ErrorTracker, GuestReport, PluginName, Severity, Status};
@@ -66,7 +66,10 @@ impl Sentry {
     /// A way to the server of the DSN; one without a DSN swallows everything. The server has to be
     /// one that the roots of `[tls]` trust. The secrets of the configuration are in no report. Blocks
     /// while roots are read.
-    pub fn new(config: &Config, metrics: Metrics) -> Result<Self, NoReports> {
+    pub fn new(
+        config: &Config,
+        metrics: Option<Arc<dyn DeliveryMetrics>>,
+    ) -> Result<Self, NoReports> {
         let (roots, secrets) = (&config.tls.roots, &config.secrets);
         let config = &config.sentry;
         let Some(dsn) = &config.dsn else {

@@ -70,7 +70,7 @@ impl RunLog {
             }
             if value.len() > VALUE_BYTES {
                 return Err(format!(
-                    "the value of label `{name}` has {} bytes, {VALUE_BYTES} are the most: shorten \
+                    "the value of label `{name}` has {} bytes, the limit is {VALUE_BYTES}: shorten \
                      it",
                     value.len()
                 ));
@@ -108,7 +108,7 @@ fn number(update: MetricUpdate<'_>) -> Result<(), String> {
     }
     if buckets.len() > BUCKETS {
         return Err(format!(
-            "there are {} buckets, {BUCKETS} are the most: leave some out",
+            "there are {} buckets, the limit is {BUCKETS}: leave some out",
             buckets.len()
         ));
     }

@@ -2,7 +2,7 @@
 
 mod module_graph;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -216,7 +216,7 @@ fn only_the_crate_that_a_library_is_for_depends_on_it() {
         ("prometheus", &["vitals-report"]),
         ("sentry-types", &["vitals-report"]),
         ("reqwest", &["vitals", "vitals-report"]),
-        ("tracing-subscriber", &["vitals", "vitals-config"]),
+        ("tracing-subscriber", &["vitals"]),
     ] {
         for (directory, name, _) in CRATES {
             let has_it = dependencies(directory)
@@ -380,18 +380,11 @@ fn the_schema_of_the_configuration_is_current() {
 
 #[test]
 fn wasmtime_is_built_without_what_the_host_does_not_use() {
-    let cargo = std::process::Command::new(env!("CARGO"))
-        .current_dir(guests::root())
-        .args(["tree", "--offline", "--locked", "-p", "vitals-host"])
-        .args(["-e", "normal,features", "-i", "wasmtime"])
-        .output()
-        .expect("cargo runs");
-    let tree = String::from_utf8_lossy(&cargo.stdout).into_owned();
-    let said = String::from_utf8_lossy(&cargo.stderr).into_owned();
+    let tree = cargo_tree(&["-e", "normal,features", "-i", "wasmtime"]);
     let has = |feature: &str| tree.contains(&format!("wasmtime feature \"{feature}\""));
     assert!(
         has("component-model") && has("cranelift"),
-        "it lists the features: {tree}{said}"
+        "it lists the features: {tree}"
     );
     for unused in [
         "cache",
@@ -410,4 +403,47 @@ fn wasmtime_is_built_without_what_the_host_does_not_use() {
     ] {
         assert!(!has(unused), "`{unused}` is on: {tree}");
     }
+}
+
+#[test]
+fn the_library_without_features_needs_none_of_what_they_bring() {
+    let unwanted = [
+        "clap",
+        "cranelift-codegen",
+        "include_dir",
+        "prometheus",
+        "reqwest",
+        "sentry-types",
+        "tracing-appender",
+        "tracing-subscriber",
+    ];
+    let packages = |features: &[&str]| -> BTreeSet<String> {
+        let tree = cargo_tree(&[&["-e", "normal", "--prefix", "none"], features].concat());
+        let names = tree.lines().filter_map(|line| line.split(' ').next());
+        names.map(str::to_owned).collect()
+    };
+    let empty = packages(&["--no-default-features"]);
+    assert!(empty.contains("vitals-core"), "{empty:?}");
+    let found: Vec<_> = unwanted
+        .iter()
+        .filter(|name| empty.contains(**name))
+        .collect();
+    assert!(found.is_empty(), "{found:?}");
+    let all = packages(&[]);
+    for brought in ["cranelift-codegen", "prometheus", "reqwest", "sentry-types"] {
+        assert!(all.contains(brought), "{brought} has another name: {all:?}");
+    }
+}
+
+/// What `cargo tree` prints of the host's library.
+fn cargo_tree(arguments: &[&str]) -> String {
+    let cargo = std::process::Command::new(env!("CARGO"))
+        .current_dir(guests::root())
+        .args(["tree", "--offline", "--locked", "-p", "vitals-host"])
+        .args(arguments)
+        .output()
+        .expect("cargo runs");
+    let said = String::from_utf8_lossy(&cargo.stderr);
+    assert!(cargo.status.success(), "{said}");
+    String::from_utf8(cargo.stdout).expect("it is text")
 }

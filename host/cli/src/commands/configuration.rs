@@ -9,6 +9,7 @@ use vitals_host::config::{Argument, Config, Sources};
 
 use super::output::print_error;
 use super::status::INVALID_USAGE;
+use crate::telemetry;
 
 /// Loads the configuration.
 ///
@@ -21,7 +22,14 @@ pub(super) fn load(
         arguments,
         ..Sources::process(file)
     };
-    match Config::load(&sources) {
+    let loaded = Config::load(&sources).and_then(|config| {
+        let filter = config.logging.filter.as_deref();
+        match filter.and_then(telemetry::fault) {
+            None => Ok(config),
+            Some(fault) => Err(fault.into()),
+        }
+    });
+    match loaded {
         Ok(config) => Ok((config, sources)),
         Err(diagnostics) => {
             for diagnostic in &diagnostics {

@@ -12,10 +12,14 @@ use vitals_config::{Config, Origin, Sources};
 use vitals_io::regular_file;
 use vitals_model::{CheckName, Digest};
 
+/// Says why a host can't run under a configuration, if it can't.
+pub type Accepts = fn(&Config) -> Result<(), String>;
+
 /// Where the configuration comes from, and what was last read there.
 #[derive(Clone, Debug)]
 pub(super) struct Configuration {
     sources: Sources,
+    accepts: Accepts,
     /// The file that it was read from; none where there was none.
     origin: Origin,
     /// The files that it comes from.
@@ -50,11 +54,12 @@ pub(super) enum Found {
 
 impl Configuration {
     /// The configuration that was read from `sources`. Looks at links: blocks for a moment.
-    pub(super) fn new(sources: Sources, config: &Config) -> Self {
+    pub(super) fn new(sources: Sources, accepts: Accepts, config: &Config) -> Self {
         let files = files(&sources, config);
         let directories = files.iter().flat_map(|file| directories(file)).collect();
         Self {
             sources,
+            accepts,
             directories,
             origin: config.origin.clone(),
             files,
@@ -143,6 +148,9 @@ impl Configuration {
             Ok(config) => config,
             Err(found) => return self.wrong(found.iter().map(ToString::to_string).collect()),
         };
+        if let Err(why) = (self.accepts)(&config) {
+            return self.wrong(vec![format!("{}: {why}", path.display())]);
+        }
         if let (Origin::File(file), Origin::Defaults) = (&self.origin, &config.origin) {
             let why = format!(
                 "the configuration file {} is gone: what it said still holds; put it back, or \
@@ -242,7 +250,7 @@ mod tests {
                 ..Sources::default()
             };
             let config = Config::load(&sources).unwrap();
-            let configuration = Configuration::new(sources, &config);
+            let configuration = Configuration::new(sources, accepts, &config);
             let mut rig = Self { dir, configuration };
             assert!(matches!(rig.look(), Found::Another(..)), "it is not known");
             assert!(matches!(rig.look(), Found::Same));
@@ -258,6 +266,33 @@ mod tests {
             self.configuration = configuration;
             found
         }
+    }
+
+    /// That of a host that has all but one tool.
+    fn accepts(config: &Config) -> Result<(), String> {
+        let has_it = config.tools.0.contains_key("missing");
+        if has_it {
+            Err("`missing` is not built in".into())
+        } else {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_the_host_does_not_have_is_refused_and_what_it_said_holds() {
+        let text = "[tools]\na = 'http://a.test'";
+        let mut rig = Rig::new(text);
+        rig.write("vitals.toml", "[tools]\nmissing = 'http://b.test'");
+        let Found::Wrong(errors) = rig.look() else {
+            panic!("it was accepted");
+        };
+        let [error] = errors.as_slice() else {
+            panic!("{errors:?}");
+        };
+        let expected = "vitals.toml: `missing` is not built in";
+        assert!(error.ends_with(expected), "{error}");
+        rig.write("vitals.toml", text);
+        assert!(matches!(rig.look(), Found::Another(..)));
     }
 
     #[test]

@@ -2,13 +2,13 @@
 //!
 //! Makes no requests.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
 use super::endpoint::Endpoint;
 use super::outbox::Outbox;
-use crate::metrics::Metrics;
+use crate::delivery_metrics::DeliveryMetrics;
 
 /// The outbox of a delivery, its endpoint, and what its task is to do.
 pub(super) struct DeliveryState<O, E> {
@@ -16,7 +16,7 @@ pub(super) struct DeliveryState<O, E> {
     /// Rings when the outbox has changed.
     pub(super) changed: Notify,
     pub(super) endpoint: E,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: Option<Arc<dyn DeliveryMetrics>>,
     pub(super) phase: watch::Sender<Phase>,
 }
 
@@ -33,7 +33,7 @@ pub(super) enum Phase {
 
 impl<O: Outbox, E: Endpoint> DeliveryState<O, E> {
     /// A delivery that is open.
-    pub(super) fn new(outbox: O, endpoint: E, metrics: Metrics) -> Self {
+    pub(super) fn new(outbox: O, endpoint: E, metrics: Option<Arc<dyn DeliveryMetrics>>) -> Self {
         Self {
             outbox: Mutex::new(outbox),
             changed: Notify::new(),

@@ -11,7 +11,7 @@ use prometheus::{
 };
 
 use super::family::{self, Family};
-use super::receiver::{ReceiverMetrics, Requested};
+use super::receiver::{RESULTS, Receiver};
 use super::requests::Requests;
 use vitals_core::schedule::Skipped;
 
@@ -93,21 +93,18 @@ impl Host {
         self.disk_hangs.inc();
     }
 
-    pub(super) fn receiver(&self, receiver: &str) -> ReceiverMetrics {
-        let requests = Requested::ALL.map(|result| {
-            let labels = [receiver, result.as_str()];
-            self.notifications.with_label_values(&labels)
-        });
-        ReceiverMetrics::counted(
-            requests,
-            self.dropped.with_label_values(&[receiver]),
-            self.waiting.with_label_values(&[receiver]),
-        )
+    pub(super) fn receiver(&self, receiver: &str) -> Receiver {
+        let series = |result| self.notifications.with_label_values(&[receiver, result]);
+        Receiver {
+            requests: RESULTS.map(series),
+            dropped: self.dropped.with_label_values(&[receiver]),
+            waiting: self.waiting.with_label_values(&[receiver]),
+        }
     }
 
     pub(super) fn receiver_removed(&self, receiver: &str) {
-        for result in Requested::ALL {
-            let labels = [receiver, result.as_str()];
+        for result in RESULTS {
+            let labels = [receiver, result];
             // What was never counted is not there.
             let _ = self.notifications.remove_label_values(&labels);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::delivery_metrics::Requested;
 use vitals_core::Moment;
 use vitals_model::{Breaker, Code, LimitUse, Outcome, RunError, RunReport, Status, Usage, seconds};
 
@@ -263,8 +264,7 @@ fn while_disabled_every_call_is_accepted_and_ignored() {
     metrics.check_placed(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
     metrics.runs_skipped(Skipped::Full, 1);
-    metrics.host_panic();
-    metrics.receiver("webhook/a").dropped(1);
+    assert!(metrics.deliveries().is_none());
     assert!(metrics.exposition().is_none());
     assert_eq!(metrics.text(), "");
 }
@@ -272,7 +272,8 @@ fn while_disabled_every_call_is_accepted_and_ignored() {
 #[test]
 fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
     let metrics = enabled();
-    let receiver = metrics.receiver("webhook/a");
+    let deliveries = metrics.deliveries().unwrap();
+    let receiver = deliveries.receiver("webhook/a");
     receiver.waiting(2);
     receiver.requested(Requested::Sent);
     receiver.dropped(3);
@@ -289,7 +290,7 @@ fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
         r#"vitals_notifications_waiting{receiver="webhook/a"} 2"#,
     ];
     assert_eq!(shown(&metrics), expected);
-    metrics.receiver_removed("webhook/a");
+    deliveries.receiver_removed("webhook/a");
     assert!(shown(&metrics).is_empty());
     // A request that ends later brings nothing back.
     receiver.requested(Requested::Sent);
@@ -327,7 +328,7 @@ fn every_family_is_there_once_with_its_help_and_the_labels_it_declares() {
     let exposition = metrics.exposition().unwrap();
     let requests = exposition.endpoint("/health");
     requests.answered("GET", "200", Duration::ZERO);
-    metrics.receiver("webhook/a");
+    metrics.deliveries().unwrap().receiver("webhook/a");
     let statuses = vec![(name("a"), Status::Healthy)];
     let text = exposition.text(&Moment {
         statuses,

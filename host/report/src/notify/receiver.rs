@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use crate::delivery::{
     Delivery, DropCounter, Endpoint, FailureLog, HttpSender, Moment, Next, Outbox, Queue, SignIn,
     Target, roots_for,
 };
-use crate::metrics::{Metrics, ReceiverMetrics, Requested};
+use crate::delivery_metrics::{DeliveryMetrics, ReceiverMetrics, Requested};
 use crate::outgoing::Patience;
 use vitals_config::{Alertmanager, Notify, Root, Webhook};
 
@@ -44,7 +45,7 @@ pub(super) enum Notifications {
 /// Counts and logs what becomes of the notifications.
 struct Reporter {
     receiver: String,
-    metrics: ReceiverMetrics,
+    metrics: Option<Arc<dyn ReceiverMetrics>>,
     failures: FailureLog,
     dropped: DropCounter,
 }
@@ -59,11 +60,11 @@ impl Receiver {
         id: &ReceiverId,
         notifications: Notifications,
         target: Target,
-        metrics: Metrics,
+        metrics: Option<Arc<dyn DeliveryMetrics>>,
     ) -> io::Result<Self> {
         let receiver = id.to_string();
         let reporter = Reporter {
-            metrics: metrics.receiver(&receiver),
+            metrics: metrics.as_ref().map(|metrics| metrics.receiver(&receiver)),
             receiver,
             failures: FailureLog::default(),
             dropped: DropCounter::default(),
@@ -153,13 +154,23 @@ impl Outbox for Notifications {
     }
 }
 
+impl Reporter {
+    fn requested(&self, result: Requested) {
+        if let Some(metrics) = &self.metrics {
+            metrics.requested(result);
+        }
+    }
+}
+
 impl Endpoint for Reporter {
     fn waiting(&self, count: usize) {
-        self.metrics.waiting(count);
+        if let Some(metrics) = &self.metrics {
+            metrics.waiting(count);
+        }
     }
 
     fn delivered(&self) {
-        self.metrics.requested(Requested::Sent);
+        self.requested(Requested::Sent);
         if self.failures.is_over() {
             tracing::info!(
                 receiver = self.receiver,
@@ -169,7 +180,7 @@ impl Endpoint for Reporter {
     }
 
     fn retried(&self, why: &str) {
-        self.metrics.requested(Requested::Failed);
+        self.requested(Requested::Failed);
         if self.failures.is_news(why) {
             tracing::warn!(
                 receiver = self.receiver,
@@ -180,7 +191,7 @@ impl Endpoint for Reporter {
     }
 
     fn refused(&self, why: &str) {
-        self.metrics.requested(Requested::Refused);
+        self.requested(Requested::Refused);
         if self.failures.is_news(why) {
             tracing::error!(
                 receiver = self.receiver,
@@ -191,7 +202,9 @@ impl Endpoint for Reporter {
     }
 
     fn dropped(&self, count: usize) {
-        self.metrics.dropped(count);
+        if let Some(metrics) = &self.metrics {
+            metrics.dropped(count);
+        }
         if let Some(dropped) = self.dropped.count(count) {
             tracing::warn!(
                 receiver = self.receiver,
@@ -202,7 +215,7 @@ impl Endpoint for Reporter {
     }
 
     fn panicked(&self) {
-        self.metrics.requested(Requested::Failed);
+        self.requested(Requested::Failed);
         tracing::error!(
             receiver = self.receiver,
             "the host panicked while it delivered notifications, they are tried again"

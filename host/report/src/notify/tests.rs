@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::*;
+use crate::metrics::Metrics;
 use vitals_config::Root;
 use vitals_core::events::Cause;
 use vitals_model::{Outcome, RunReport, Status};
@@ -134,7 +135,7 @@ impl Listener for OverTls {
 
 fn notifier(text: &str) -> Notifier {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Notifier::new(&text.parse().unwrap(), Metrics::disabled())
+    Notifier::new(&text.parse().unwrap(), None)
 }
 
 fn webhook(url: &str) -> String {
@@ -213,7 +214,7 @@ async fn of_more_than_can_wait_the_oldest_are_dropped_and_counted() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = webhook(&format!("http://{address}/")).parse().unwrap();
     let metrics = Metrics::enabled("1", "2");
-    let notifier = Notifier::new(&config, metrics.clone());
+    let notifier = Notifier::new(&config, metrics.deliveries());
     for _ in 0..600 {
         fails_and_is_mended(&notifier, "a");
     }
@@ -260,7 +261,7 @@ async fn a_receiver_over_tls_is_one_that_the_roots_of_the_configuration_trust() 
     let mut config: Config = text.parse().unwrap();
     config.tls.roots = vec![Root::File(directory.path().join("none.pem"))];
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let notifier = Notifier::new(&config, Metrics::disabled());
+    let notifier = Notifier::new(&config, None);
     fails_and_is_mended(&notifier, "a");
     config.tls.roots = vec![Root::System];
     notifier.set(&config, false);
@@ -300,7 +301,7 @@ async fn a_webhook_that_is_taken_out_and_put_back_keeps_its_order_and_its_series
     let _ = rustls::crypto::ring::default_provider().install_default();
     let with = webhook(&format!("http://{address}/")).parse().unwrap();
     let metrics = Metrics::enabled("1", "2");
-    let notifier = Notifier::new(&with, metrics.clone());
+    let notifier = Notifier::new(&with, metrics.deliveries());
     turn(&notifier, "a", None, Status::Unhealthy);
     sink.asked(1).await;
     notifier.set(&Config::default(), false);
@@ -327,7 +328,7 @@ async fn a_webhook_that_was_taken_out_hears_the_last_though_the_host_ends_and_th
         let address = slow_at_first(&sink).await;
         let with = webhook(&format!("http://{address}/")).parse().unwrap();
         let metrics = Metrics::enabled("1", "2");
-        let notifier = Notifier::new(&with, metrics.clone());
+        let notifier = Notifier::new(&with, metrics.deliveries());
         turn(&notifier, "a", None, Status::Unhealthy);
         notifier.set(&Config::default(), false);
         if ends {

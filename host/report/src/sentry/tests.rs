@@ -116,7 +116,7 @@ fn sentry(address: SocketAddr, secrets: &Secrets) -> Sentry {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = config(&format!("http://key@{address}/7"));
     config.secrets = secrets.clone();
-    Sentry::new(&config, Metrics::disabled()).unwrap()
+    Sentry::new(&config, None).unwrap()
 }
 
 fn config(dsn: &str) -> Config {
@@ -462,27 +462,25 @@ async fn a_server_over_tls_is_one_that_the_roots_of_the_configuration_trust() {
     let mut config = config(&format!("https://key@localhost:{}/7", address.port()));
 
     config.tls.roots = vec![Root::File(pem)];
-    let trusting = Sentry::new(&config, Metrics::disabled()).unwrap();
+    let trusting = Sentry::new(&config, None).unwrap();
     trusting.message(Severity::Error, "seen").unwrap();
     assert_eq!(sink.after(&trusting).await.len(), 1);
 
     config.tls.roots = vec![Root::System];
-    let suspicious = Sentry::new(&config, Metrics::disabled()).unwrap();
+    let suspicious = Sentry::new(&config, None).unwrap();
     suspicious.message(Severity::Error, "not seen").unwrap();
     assert!(!flush(&suspicious).await);
     assert_eq!(sink.events().len(), 1);
 
     config.tls.roots = vec![Root::File(directory.path().join("none.pem"))];
-    let error = Sentry::new(&config, Metrics::disabled())
-        .unwrap_err()
-        .to_string();
+    let error = Sentry::new(&config, None).unwrap_err().to_string();
     let expected = "cannot set up connections to Sentry: cannot read the TLS roots in ";
     assert!(error.starts_with(expected), "{error}");
 }
 
 #[test]
 fn without_a_dsn_nothing_is_kept() {
-    let sentry = Sentry::new(&Config::default(), Metrics::disabled()).unwrap();
+    let sentry = Sentry::new(&Config::default(), None).unwrap();
     assert_eq!(guest_reports(&sentry, "a", "x"), None);
     assert_eq!(sentry.message(Severity::Error, "x"), None);
     assert_eq!(sentry.error(&fmt::Error), None);

@@ -130,7 +130,7 @@ fn labels_are_held_to_the_contract() {
     }
     assert_eq!(
         set(&[label("queue", &"x".repeat(129))]),
-        "invalid: the value of label `queue` has 129 bytes, 128 are the most: shorten it"
+        "invalid: the value of label `queue` has 129 bytes, the limit is 128: shorten it"
     );
     assert_eq!(
         set(&[label("queue", "x"), label("by", "x"), label("queue", "y")]),
@@ -142,7 +142,7 @@ fn labels_are_held_to_the_contract() {
     let nine: Vec<_> = (0..9).map(named).collect();
     assert_eq!(
         set(&nine),
-        "invalid: there are 9 labels, 8 are the most: leave some out"
+        "invalid: there are 9 labels, the limit is 8: leave some out"
     );
 }
 
@@ -174,7 +174,7 @@ fn numbers_and_buckets_are_held_to_the_contract() {
     assert!(observed(&many[..32]).starts_with("a lag "));
     assert!(observed(&[]).starts_with("a lag "));
     for (buckets, why) in [
-        (&many[..], "there are 33 buckets, 32 are the most"),
+        (&many[..], "there are 33 buckets, the limit is 32"),
         (&[1.0, f64::INFINITY], "inf is not a bucket bound"),
         (&[f64::NAN], "NaN is not a bucket bound"),
         (&[2.0, 1.0], "the bucket 2 stands before 1: sort the bounds"),
