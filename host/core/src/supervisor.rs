@@ -123,7 +123,7 @@ impl Supervisor {
         let sent = sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         if let Err(error) = sent {
             let error = error.to_string();
-            tracing::warn!(error, news, "service manager cannot be told");
+            tracing::warn!(error, news, "cannot notify the service manager");
         }
     }
 }

@@ -17,6 +17,10 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory).expect("a directory") {
             let path = entry.expect("an entry").path();
+            // A link leads to a file of another crate.
+            if path.is_symlink() {
+                continue;
+            }
             if path.is_dir() {
                 directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -54,7 +58,7 @@ fn lines_with(words: &[&str], rooms: &[&str]) -> Vec<String> {
 /// The crates below `host/`, and which of the others each may depend on.
 const CRATES: &[(&str, &str, &[&str])] = &[
     ("host/values", "vitals-values", &[]),
-    ("host/model", "vitals-model", &[]),
+    ("host/model", "vitals-model", &["vitals-values"]),
     ("host/io", "vitals-io", &["vitals-model"]),
     (
         "host/config",
@@ -127,6 +131,68 @@ fn dependencies(directory: &str) -> Vec<String> {
         .filter_map(|table| table.get("dependencies")?.as_table())
         .flat_map(toml::Table::keys)
         .cloned()
+        .collect()
+}
+
+#[test]
+fn crates_include_only_files_of_their_own_package() {
+    let mut includes = 0;
+    for (directory, name, _) in CRATES {
+        for (path, text) in sources(&format!("{directory}/src")) {
+            let macros = ["include_str!(\"", "include_bytes!(\"", "include_dir!(\""];
+            for call in macros.iter().flat_map(|call| text.split(call).skip(1)) {
+                let (included, _) = call.split_once('"').expect("a path");
+                let included = match included.strip_prefix("$CARGO_MANIFEST_DIR/") {
+                    Some(included) => Path::new(directory).join(included),
+                    None => path.parent().expect("a directory").join(included),
+                };
+                let included = without_dots(&included);
+                assert!(
+                    included.starts_with(directory),
+                    "{name} includes {} in {}",
+                    included.display(),
+                    path.display()
+                );
+                // `cargo package` leaves out directories with a manifest.
+                let nested = files_called("Cargo.toml", &guests::root().join(included));
+                assert_eq!(nested, Vec::<PathBuf>::new(), "{name}");
+                includes += 1;
+            }
+        }
+    }
+    assert!(
+        includes > 5,
+        "the command line includes what `vitals new` writes"
+    );
+}
+
+/// The path with each `..` and the directory before it removed.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path {
+        if part == ".." {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
+}
+
+/// The files with a name in a directory and its subdirectories, links included.
+fn files_called(name: &str, directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_called(name, &path)
+            } else if path.ends_with(name) {
+                vec![path]
+            } else {
+                Vec::new()
+            }
+        })
         .collect()
 }
 

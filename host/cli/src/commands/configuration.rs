@@ -1,14 +1,18 @@
-//! The configuration as a verb reads it, and what it says where that is wrong.
+//! Loads the configuration for a command and prints its errors.
+//!
+//! This file does not know the keys of the configuration.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use vitals_host::config::{Argument, Config, Sources};
 
-use super::output::complain;
-use super::status::CONFIGURATION;
+use super::output::print_error;
+use super::status::INVALID_USAGE;
 
-/// Reads the configuration; on failure all that is wrong has been said.
+/// Loads the configuration.
+///
+/// On failure it has printed all errors and returns the exit status.
 pub(super) fn load(
     file: Option<PathBuf>,
     arguments: Vec<Argument>,
@@ -19,11 +23,11 @@ pub(super) fn load(
     };
     match Config::load(&sources) {
         Ok(config) => Ok((config, sources)),
-        Err(found) => {
-            for diagnostic in &found {
-                complain(&diagnostic.to_string());
+        Err(diagnostics) => {
+            for diagnostic in &diagnostics {
+                print_error(&diagnostic.to_string());
             }
-            Err(ExitCode::from(CONFIGURATION))
+            Err(ExitCode::from(INVALID_USAGE))
         }
     }
 }

@@ -8,7 +8,7 @@ use tracing::field::display;
 
 use super::job::{Job, Timing};
 use super::phase::next_due;
-use vitals_model::{Breaker, BreakerTurn, CheckName, Hysteresis, RunReport, Status};
+use vitals_model::{Breaker, BreakerChange, CheckName, Hysteresis, RunReport, Status};
 
 /// The history of one check.
 #[derive(Debug, Default)]
@@ -61,7 +61,7 @@ impl History {
         if found != Status::Unknown {
             known.previous = Some(found);
         }
-        let turned = known.breaker.observe(report.conduct());
+        let turned = known.breaker.observe(report.limit_use());
         let breaker = known.breaker;
         let next = if breaker.is_open() {
             due + timing.interval * (breaker.stretch() - 1)
@@ -95,13 +95,13 @@ pub(super) fn in_phase(due: Instant, timing: Timing, now: Instant) -> Instant {
     }
 }
 
-fn tell_of_turn(job: &Job, report: &RunReport, breaker: Breaker, turned: Option<BreakerTurn>) {
+fn tell_of_turn(job: &Job, report: &RunReport, breaker: Breaker, turned: Option<BreakerChange>) {
     let (check, interval) = (&job.name, job.timing.interval);
     match turned {
         None => {}
-        Some(BreakerTurn::Closed) => closed(check, interval, "a run kept within its limits"),
-        Some(BreakerTurn::Opened) => {
-            let runs = breaker.runs_in_a_row();
+        Some(BreakerChange::Closed) => closed(check, interval, "a run kept within its limits"),
+        Some(BreakerChange::Opened) => {
+            let runs = breaker.violations();
             let (code, stretched) = (display(report.result()), breaker.stretched(interval));
             tracing::warn!(
                 %check, runs, code, ?interval, ?stretched,

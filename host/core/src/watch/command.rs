@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::native::NativeCheck;
 use vitals_model::CheckName;
-use vitals_model::reload::Reload;
+use vitals_model::reload::ReloadReport;
 
 /// What the watcher is told.
 #[derive(Debug)]
@@ -17,5 +17,5 @@ pub enum Command {
     Unregister(CheckName),
     /// Files and configuration are to be looked at now, with the checks whose grants may be widened,
     /// and where to answer.
-    Reload(BTreeSet<CheckName>, oneshot::Sender<Reload>),
+    Reload(BTreeSet<CheckName>, oneshot::Sender<ReloadReport>),
 }

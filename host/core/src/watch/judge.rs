@@ -113,7 +113,7 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
             run.map_err(|_| LoadError::Panic("a check was tried on it"))?;
         let Some(report) = report else { continue };
         match &report.error {
-            Some(error) if refuses(error.code) => {
+            Some(error) if error.code.rejects_version() => {
                 return Err(LoadError::Trial {
                     check,
                     error: Box::new(error.clone()),
@@ -129,21 +129,6 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
         }
     }
     Ok(Passed { fitting, trials })
-}
-
-/// Whether a run that ended so speaks against the version: the codes of what ends a run.
-fn refuses(code: Code) -> bool {
-    match code {
-        Code::Timeout
-        | Code::Fuel
-        | Code::Memory
-        | Code::Stack
-        | Code::Output
-        | Code::Resources
-        | Code::Trap
-        | Code::Exit => true,
-        Code::Load | Code::Denied | Code::Panic | Code::Host | Code::Full => false,
-    }
 }
 
 /// How long a version may take to be held against its checks before something must hang.

@@ -12,7 +12,7 @@ use super::{Pace, Watcher};
 use crate::events::{ConfigurationApplied, Event};
 use vitals_config::Config;
 use vitals_model::CheckName;
-use vitals_model::reload::Reload;
+use vitals_model::reload::ReloadReport;
 
 impl Watcher {
     /// Looks at configuration and files for somebody who waits for what comes of it. What was refused
@@ -20,7 +20,7 @@ impl Watcher {
     pub(super) async fn reload(
         &mut self,
         accepted: BTreeSet<CheckName>,
-        answer: oneshot::Sender<Reload>,
+        answer: oneshot::Sender<ReloadReport>,
     ) {
         self.is_look_due = false;
         self.reloads.begin(answer);

@@ -15,7 +15,7 @@ use prometheus::proto::{MetricFamily, MetricType};
 use super::checks::Checks;
 use super::series_table::{Clash, Kind, PARTS, Series, SeriesTable, Shown, Wanted};
 use vitals_model::{
-    CheckName, GuestMetrics, NotTaken, PluginName, Reading, Sample, VersionMetrics,
+    CheckName, GuestMetrics, MetricUpdate, PluginName, Sample, SampleError, VersionMetrics,
 };
 
 /// The versions that serve.
@@ -135,7 +135,7 @@ impl Version {
 }
 
 impl VersionMetrics for Version {
-    fn take(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), NotTaken> {
+    fn record(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), SampleError> {
         let Some(guests) = self.guests.upgrade() else {
             return Ok(());
         };
@@ -146,10 +146,10 @@ impl VersionMetrics for Version {
         let Some(series) = taken.transpose()? else {
             return Ok(());
         };
-        match (series, sample.reading) {
-            (Series::Counter(counter), Reading::Add(amount)) => add(&counter, amount),
-            (Series::Gauge(gauge), Reading::Set(value)) => gauge.set(value),
-            (Series::Histogram(histogram), Reading::Observe { value, .. }) => {
+        match (series, sample.update) {
+            (Series::Counter(counter), MetricUpdate::Add(amount)) => add(&counter, amount),
+            (Series::Gauge(gauge), MetricUpdate::Set(value)) => gauge.set(value),
+            (Series::Histogram(histogram), MetricUpdate::Observe { value, .. }) => {
                 histogram.observe(value);
             }
             _ => unreachable!("the series is of the kind that was asked for"),
@@ -157,7 +157,7 @@ impl VersionMetrics for Version {
         Ok(())
     }
 
-    fn serve(self: Arc<Self>) {
+    fn activate(self: Arc<Self>) {
         let Some(guests) = self.guests.upgrade() else {
             return;
         };
@@ -179,11 +179,11 @@ impl Pages {
         plugin: &PluginName,
         check: &CheckName,
         sample: &Sample<'_>,
-    ) -> Result<Series, NotTaken> {
-        let (kind, buckets) = match sample.reading {
-            Reading::Add(_) => (Kind::Counter, &[][..]),
-            Reading::Set(_) => (Kind::Gauge, &[][..]),
-            Reading::Observe { buckets, .. } => (Kind::Histogram, buckets),
+    ) -> Result<Series, SampleError> {
+        let (kind, buckets) = match sample.update {
+            MetricUpdate::Add(_) => (Kind::Counter, &[][..]),
+            MetricUpdate::Set(_) => (Kind::Gauge, &[][..]),
+            MetricUpdate::Observe { buckets, .. } => (Kind::Histogram, buckets),
         };
         let own = sample.labels.iter();
         let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
@@ -200,7 +200,7 @@ impl Pages {
         let bytes = self.table.exposed_bytes(&wanted, prefix(plugin).len());
         let used = self.used.entry(check.clone()).or_default();
         if used.series == SERIES || used.bytes + bytes > EXPOSED_BYTES {
-            return Err(NotTaken::TooManySeries);
+            return Err(SampleError::TooManySeries);
         }
         used.series += 1;
         used.bytes += bytes;
@@ -222,7 +222,7 @@ impl Pages {
     }
 }
 
-impl From<Clash> for NotTaken {
+impl From<Clash> for SampleError {
     fn from(mut clash: Clash) -> Self {
         // The host's own label is nothing that the plugin gave.
         if let Clash::Labels { has, wanted, .. } = &mut clash {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use vitals_core::Moment;
-use vitals_model::{Breaker, Code, Conduct, Outcome, RunError, RunReport, Status, Usage, seconds};
+use vitals_model::{Breaker, Code, LimitUse, Outcome, RunError, RunReport, Status, Usage, seconds};
 
 fn enabled() -> Metrics {
     Metrics::enabled("0.1.0", "48.0.8")
@@ -17,12 +17,9 @@ fn name(text: &str) -> CheckName {
 
 fn guest_report() -> RunReport {
     let outcome = Outcome::healthy("").measure(seconds("lag", 1.5));
-    let usage = Usage {
-        fuel: 1_000,
-        memory_peak_bytes: 65_536,
-    };
-    let report = RunReport::answered(outcome, Duration::from_millis(3));
-    RunReport { usage, ..report }
+    let mut report = RunReport::answered(outcome, Duration::from_millis(3));
+    report.usage = Usage::new(1_000, 65_536);
+    report
 }
 
 fn run(check: &str, status: Status, report: RunReport) -> FinishedRun {
@@ -144,7 +141,7 @@ fn an_open_breaker_shows_until_a_run_closes_it_or_the_check_is_another() {
     let metrics = enabled();
     let mut breaker = Breaker::default();
     for _ in 0..3 {
-        breaker.observe(Conduct::Foul);
+        breaker.observe(LimitUse::Exceeded);
     }
     let open = FinishedRun {
         breaker,

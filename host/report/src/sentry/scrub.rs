@@ -21,9 +21,9 @@ impl Scrubber {
 
     /// That of another configuration; nothing where its secrets are the same.
     pub(super) fn followed_by(&self, next: &Secrets) -> Option<Self> {
-        (!self.now.is_same(next)).then(|| Self {
+        (!self.now.is_equivalent(next)).then(|| Self {
             now: next.clone(),
-            all: next.and(&self.now),
+            all: next.with_shared_of(&self.now),
         })
     }
 

@@ -127,16 +127,9 @@ fn config(dsn: &str) -> Config {
 }
 
 fn guest_reports(sentry: &Sentry, check: &str, message: &str) -> Option<String> {
-    sentry.capture(&GuestReport {
-        check: &check.parse().unwrap(),
-        plugin: &PluginIdentity {
-            name: "talks".parse().unwrap(),
-            version: message.into(),
-            digest: Digest::of(b"it"),
-        },
-        level: Severity::Error,
-        message,
-    })
+    let check = check.parse().unwrap();
+    let plugin = PluginIdentity::new("talks".parse().unwrap(), message, Digest::of(b"it"));
+    sentry.capture(&GuestReport::new(&check, &plugin, Severity::Error, message))
 }
 
 async fn flush(sentry: &Sentry) -> bool {
@@ -190,11 +183,9 @@ async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
         Status::Degraded,
         &slow,
     );
-    let error = RunError {
-        limit: Some("64MiB".into()),
-        frames: vec![Text::line("inner", 99), Text::line("outer", 99)],
-        ..RunError::new(Code::Trap, "trapped: unreachable")
-    };
+    let error = RunError::new(Code::Trap, "trapped: unreachable")
+        .with_limit("64MiB")
+        .with_frames(vec![Text::line("inner", 99), Text::line("outer", 99)]);
     let trapped = RunReport::failed(error, Duration::ZERO);
     turn(
         &sentry,
@@ -257,10 +248,7 @@ async fn what_the_configuration_holds_secret_is_in_no_event() {
 
     let down = answered(Outcome::unhealthy(both));
     turn(&sentry, "a", Status::Healthy, Status::Unhealthy, &down);
-    let error = RunError {
-        frames: vec![Text::line(both, 99)],
-        ..RunError::new(Code::Trap, both)
-    };
+    let error = RunError::new(Code::Trap, both).with_frames(vec![Text::line(both, 99)]);
     let trial = LoadError::Trial {
         check: "a".parse().unwrap(),
         error: Box::new(error),

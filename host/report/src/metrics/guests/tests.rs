@@ -27,7 +27,7 @@ fn version(metrics: &Metrics, name: &str) -> Arc<dyn VersionMetrics> {
 
 fn serving(metrics: &Metrics, name: &str) -> Arc<dyn VersionMetrics> {
     let version = version(metrics, name);
-    Arc::clone(&version).serve();
+    Arc::clone(&version).activate();
     version
 }
 
@@ -36,16 +36,13 @@ fn take(
     of: &str,
     name: &str,
     labels: &[(&str, &str)],
-    reading: Reading<'_>,
-) -> Result<(), NotTaken> {
+    update: MetricUpdate<'_>,
+) -> Result<(), SampleError> {
     let label = |(name, value): &(&str, &str)| ((*name).to_owned(), Text::line(value, 128));
-    let sample = Sample {
-        name,
-        help: &|| Text::line("Help.", 128),
-        labels: labels.iter().map(label).collect(),
-        reading,
-    };
-    version.take(&check(of), &sample)
+    let help = || Text::line("Help.", 128);
+    let labels = labels.iter().map(label).collect();
+    let sample = Sample::new(name, &help, labels, update);
+    version.record(&check(of), &sample)
 }
 
 /// What of the page is about plugins' own metrics.
@@ -62,12 +59,12 @@ fn page(metrics: &Metrics) -> String {
 fn each_kind_is_exposed_with_plugin_and_check() {
     let metrics = placed(&["my-check.v2"]);
     let version = serving(&metrics, "my-check.v2");
-    take(&version, "a", "runs_total", &[], Reading::Add(1.0)).unwrap();
-    take(&version, "a", "runs_total", &[], Reading::Add(0.5)).unwrap();
+    take(&version, "a", "runs_total", &[], MetricUpdate::Add(1.0)).unwrap();
+    take(&version, "a", "runs_total", &[], MetricUpdate::Add(0.5)).unwrap();
     let labels = [("queue", "a\"b\\c")];
-    take(&version, "a", "depth", &labels, Reading::Set(2.0)).unwrap();
-    take(&version, "a", "depth", &labels, Reading::Set(-3.0)).unwrap();
-    let observe = |value, buckets| Reading::Observe { value, buckets };
+    take(&version, "a", "depth", &labels, MetricUpdate::Set(2.0)).unwrap();
+    take(&version, "a", "depth", &labels, MetricUpdate::Set(-3.0)).unwrap();
+    let observe = |value, buckets| MetricUpdate::Observe { value, buckets };
     take(&version, "a", "lag_seconds", &[], observe(0.5, &[1.0])).unwrap();
     // The first call for a name decides on the buckets.
     take(&version, "a", "lag_seconds", &[], observe(5.0, &[9.0])).unwrap();
@@ -92,13 +89,9 @@ fn each_kind_is_exposed_with_plugin_and_check() {
 fn a_metric_without_help_gets_one() {
     let metrics = placed(&["p"]);
     let version = serving(&metrics, "p");
-    let sample = Sample {
-        name: "depth",
-        help: &|| Text::line("\n", 128),
-        labels: Vec::new(),
-        reading: Reading::Set(1.0),
-    };
-    version.take(&check("a"), &sample).unwrap();
+    let help = || Text::line("\n", 128);
+    let sample = Sample::new("depth", &help, Vec::new(), MetricUpdate::Set(1.0));
+    version.record(&check("a"), &sample).unwrap();
     assert!(page(&metrics).starts_with("# HELP plugin_p_depth The plugin does not say"));
 }
 
@@ -106,21 +99,21 @@ fn a_metric_without_help_gets_one() {
 fn a_version_is_shown_from_when_it_serves_and_begins_anew() {
     let metrics = placed(&["p"]);
     let old = serving(&metrics, "p");
-    take(&old, "a", "x", &[], Reading::Add(7.0)).unwrap();
+    take(&old, "a", "x", &[], MetricUpdate::Add(7.0)).unwrap();
     let new = version(&metrics, "p");
-    take(&new, "a", "x", &[("by", "trial")], Reading::Set(1.0)).unwrap();
+    take(&new, "a", "x", &[("by", "trial")], MetricUpdate::Set(1.0)).unwrap();
     assert!(page(&metrics).ends_with(r#"plugin_p_x{check="a"} 7"#));
-    Arc::clone(&new).serve();
+    Arc::clone(&new).activate();
     // One that is still in flight.
-    take(&old, "a", "x", &[], Reading::Add(7.0)).unwrap();
-    take(&old, "a", "y", &[], Reading::Add(7.0)).unwrap();
+    take(&old, "a", "x", &[], MetricUpdate::Add(7.0)).unwrap();
+    take(&old, "a", "y", &[], MetricUpdate::Add(7.0)).unwrap();
     assert_eq!(
         page(&metrics),
         "# HELP plugin_p_x Help.\n# TYPE plugin_p_x gauge\nplugin_p_x{check=\"a\",by=\"trial\"} 1"
     );
     metrics.plugin_removed(&plugin("p"));
     assert_eq!(page(&metrics), "");
-    take(&new, "a", "x", &[("by", "flight")], Reading::Set(1.0)).unwrap();
+    take(&new, "a", "x", &[("by", "flight")], MetricUpdate::Set(1.0)).unwrap();
     assert_eq!(page(&metrics), "");
 }
 
@@ -128,7 +121,7 @@ fn a_version_is_shown_from_when_it_serves_and_begins_anew() {
 fn the_series_of_a_check_go_with_it() {
     let metrics = placed(&["p", "p", "q"]);
     let (version, other) = (serving(&metrics, "p"), serving(&metrics, "q"));
-    let set = |of: &str| take(&version, of, "x", &[], Reading::Set(1.0)).unwrap();
+    let set = |of: &str| take(&version, of, "x", &[], MetricUpdate::Set(1.0)).unwrap();
     set("a");
     set("b");
     // It is no check of this plugin, and one of nobody.
@@ -143,7 +136,7 @@ fn the_series_of_a_check_go_with_it() {
     // It runs on another plugin now, and comes back to this one.
     metrics.check_placed(&check("b"), "q", true);
     set("b");
-    take(&other, "b", "y", &[], Reading::Set(1.0)).unwrap();
+    take(&other, "b", "y", &[], MetricUpdate::Set(1.0)).unwrap();
     assert!(!page(&metrics).contains("plugin_p_x"), "{}", page(&metrics));
     metrics.check_placed(&check("b"), "p", false);
     assert_eq!(page(&metrics), "");
@@ -158,10 +151,10 @@ fn what_a_check_counted_in_a_trial_goes_with_it_too() {
     let metrics = placed(&["p", "p"]);
     let version = version(&metrics, "p");
     for of in ["a", "b"] {
-        take(&version, of, "x", &[], Reading::Set(1.0)).unwrap();
+        take(&version, of, "x", &[], MetricUpdate::Set(1.0)).unwrap();
     }
     metrics.check_removed(&check("a"));
-    Arc::clone(&version).serve();
+    Arc::clone(&version).activate();
     assert!(page(&metrics).ends_with("gauge\nplugin_p_x{check=\"b\"} 1"));
 }
 
@@ -171,15 +164,15 @@ fn a_check_has_a_hundred_series_and_another_one_its_own() {
     let version = serving(&metrics, "p");
     let set = |of: &str, number: usize| {
         let number = number.to_string();
-        take(&version, of, "x", &[("n", &number)], Reading::Set(1.0))
+        take(&version, of, "x", &[("n", &number)], MetricUpdate::Set(1.0))
     };
     for number in 0..100 {
         set("a", number).unwrap();
     }
-    assert_eq!(set("a", 100), Err(NotTaken::TooManySeries));
+    assert_eq!(set("a", 100), Err(SampleError::TooManySeries));
     assert_eq!(
-        take(&version, "a", "y", &[], Reading::Set(1.0)),
-        Err(NotTaken::TooManySeries)
+        take(&version, "a", "y", &[], MetricUpdate::Set(1.0)),
+        Err(SampleError::TooManySeries)
     );
     set("a", 99).unwrap();
     set("b", 100).unwrap();
@@ -200,13 +193,13 @@ fn the_series_of_a_check_have_so_many_bytes_together() {
     let names: Vec<_> = (0..7)
         .map(|number| format!("{number}").repeat(64))
         .collect();
-    for reading in [
-        Reading::Set(f64::MIN_POSITIVE),
-        Reading::Observe {
+    for update in [
+        MetricUpdate::Set(f64::MIN_POSITIVE),
+        MetricUpdate::Observe {
             value,
             buckets: &[],
         },
-        Reading::Observe { value, buckets },
+        MetricUpdate::Observe { value, buckets },
     ] {
         let metrics = placed(&["p", "p"]);
         let version = serving(&metrics, "p");
@@ -216,19 +209,19 @@ fn the_series_of_a_check_have_so_many_bytes_together() {
             let mut labels: Vec<_> = names.iter().map(|name| (&name[..], &quotes[..])).collect();
             labels.push(("n", &number));
             let name = format!("{}{taken}", &long[..62]);
-            let result = take(&version, "a", &name, &labels, reading);
+            let result = take(&version, "a", &name, &labels, update);
             taken += usize::from(result.is_ok());
             result.err()
         });
-        assert!(taken > 1, "{reading:?}");
-        assert_eq!(refused, Some(NotTaken::TooManySeries), "{reading:?}");
+        assert!(taken > 1, "{update:?}");
+        assert_eq!(refused, Some(SampleError::TooManySeries), "{update:?}");
         let shown = page(&metrics).len();
         assert!(
             shown < 256 << 10,
-            "{shown} bytes of {taken} series, {reading:?}"
+            "{shown} bytes of {taken} series, {update:?}"
         );
         // Another check has a budget of its own.
-        take(&version, "b", "y", &[], reading).unwrap();
+        take(&version, "b", "y", &[], update).unwrap();
     }
 }
 
@@ -244,7 +237,7 @@ fn a_hundred_histograms_of_usual_size_have_room() {
             "a",
             "age_seconds",
             &labels,
-            Reading::Observe { value, buckets },
+            MetricUpdate::Observe { value, buckets },
         )
         .unwrap();
     }
@@ -254,23 +247,23 @@ fn a_hundred_histograms_of_usual_size_have_room() {
 fn another_type_or_other_labels_are_conflicts_in_one_version() {
     let metrics = placed(&["p", "p"]);
     let version = serving(&metrics, "p");
-    take(&version, "a", "x", &[("by", "1")], Reading::Add(1.0)).unwrap();
-    let conflict = |labels, reading| match take(&version, "b", "x", labels, reading) {
-        Err(NotTaken::Conflict(why)) => why,
+    take(&version, "a", "x", &[("by", "1")], MetricUpdate::Add(1.0)).unwrap();
+    let conflict = |labels, update| match take(&version, "b", "x", labels, update) {
+        Err(SampleError::Conflict(why)) => why,
         other => panic!("{other:?}"),
     };
     assert_eq!(
-        conflict(&[("by", "1")], Reading::Set(1.0)),
+        conflict(&[("by", "1")], MetricUpdate::Set(1.0)),
         "`x` is a counter already, and no gauge: use another name"
     );
     assert_eq!(
-        conflict(&[("to", "1")], Reading::Add(1.0)),
+        conflict(&[("to", "1")], MetricUpdate::Add(1.0)),
         "`x` has the label `by` already, and not the label `to`: give the same label names each \
          time, or use another name"
     );
-    assert!(conflict(&[], Reading::Add(1.0)).contains("not no labels"));
+    assert!(conflict(&[], MetricUpdate::Add(1.0)).contains("not no labels"));
     let buckets = &[][..];
-    let observe = Reading::Observe {
+    let observe = MetricUpdate::Observe {
         value: 1.0,
         buckets,
     };
@@ -280,8 +273,8 @@ fn another_type_or_other_labels_are_conflicts_in_one_version() {
         11,
         "the host's bounds"
     );
-    let part = take(&version, "a", "h_count", &[], Reading::Set(1.0));
-    assert!(matches!(part, Err(NotTaken::Conflict(_))), "{part:?}");
+    let part = take(&version, "a", "h_count", &[], MetricUpdate::Set(1.0));
+    assert!(matches!(part, Err(SampleError::Conflict(_))), "{part:?}");
 }
 
 #[test]
@@ -293,19 +286,19 @@ fn plugins_that_come_to_one_name_share_a_family_or_the_first_keeps_it() {
         serving(&metrics, "p-q"),
         serving(&metrics, "p.q"),
     );
-    take(&p, "a", "q_x", &[], Reading::Set(1.0)).unwrap();
-    take(&dash, "b", "x", &[("by", "1")], Reading::Set(2.0)).unwrap();
-    take(&dot, "c", "x", &[], Reading::Add(3.0)).unwrap();
+    take(&p, "a", "q_x", &[], MetricUpdate::Set(1.0)).unwrap();
+    take(&dash, "b", "x", &[("by", "1")], MetricUpdate::Set(2.0)).unwrap();
+    take(&dot, "c", "x", &[], MetricUpdate::Add(3.0)).unwrap();
     let shared = "# HELP plugin_p_q_x Help.\n# TYPE plugin_p_q_x gauge\n\
                   plugin_p_q_x{check=\"a\"} 1\nplugin_p_q_x{check=\"b\",by=\"1\"} 2";
     assert_eq!(page(&metrics), shared);
     // Neither does a histogram come between the series of others.
     let buckets = &[1.0][..];
-    let observe = Reading::Observe {
+    let observe = MetricUpdate::Observe {
         value: 1.0,
         buckets,
     };
-    take(&p, "a", "q_h_sum", &[], Reading::Set(1.0)).unwrap();
+    take(&p, "a", "q_h_sum", &[], MetricUpdate::Set(1.0)).unwrap();
     take(&dash, "b", "h", &[], observe).unwrap();
     let text = page(&metrics);
     assert!(
@@ -322,7 +315,7 @@ fn a_counter_stays_a_number() {
     let metrics = placed(&["p"]);
     let version = serving(&metrics, "p");
     for _ in 0..3 {
-        take(&version, "a", "x", &[], Reading::Add(f64::MAX)).unwrap();
+        take(&version, "a", "x", &[], MetricUpdate::Add(f64::MAX)).unwrap();
     }
     assert!(!page(&metrics).contains("Inf"), "{}", page(&metrics));
 }
