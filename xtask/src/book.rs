@@ -20,7 +20,7 @@ use crate::workspace;
 ///
 /// # Errors
 ///
-/// mdBook cannot be installed, a link leads nowhere, or mdBook fails.
+/// mdBook cannot be installed or fails, a page is not in the summary, or a link leads nowhere.
 pub(crate) fn build() -> Result<()> {
     let mdbook = cargo_tool(
         "mdbook",
@@ -66,6 +66,14 @@ impl Pages {
             pages.insert(page, in_book);
         }
         pages.insert(summary, "SUMMARY.md".into());
+        for page in workspace::files_with_extension(&root.join(DOCS), "md")? {
+            let page = page.strip_prefix(root).expect("it is in the repository");
+            ensure!(
+                pages.contains_key(page),
+                "docs/SUMMARY.md does not name {}: add it, so that the book contains it",
+                page.display()
+            );
+        }
         Ok(Self(pages))
     }
 
@@ -152,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_to_pages_of_the_book_or_become_text() {
+    fn every_page_is_in_the_book_and_links_lead_to_pages_or_become_text() {
         let repository = tempfile::tempdir().unwrap();
         let root = repository.path();
         for (path, text) in [
@@ -204,6 +212,12 @@ mod tests {
         assert_eq!(
             error.unwrap_err().to_string(),
             "docs/a.md has the link [x](gone.md), which leads to no file"
+        );
+        fs::write(root.join("docs/b.md"), "").unwrap();
+        let error = Pages::read(root).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "docs/SUMMARY.md does not name docs/b.md: add it, so that the book contains it"
         );
     }
 }

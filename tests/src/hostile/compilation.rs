@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
     vec![
         made(
             "bomb-types",
-            "types that each hold the one before twice",
+            "types that each contain the previous one twice",
             type_bomb,
         )
         .refused("does not compile"),
@@ -32,11 +32,9 @@ pub(super) fn cases() -> Vec<HostileCase> {
         })
         .timeout(20_000)
         .survives("healthy"),
-        made(
-            "bomb-blocks",
-            "a function of 20,000 blocks in each other",
-            || nested_blocks(20_000),
-        )
+        made("bomb-blocks", "a function of 20,000 nested blocks", || {
+            nested_blocks(20_000)
+        })
         .timeout(20_000)
         .survives("healthy"),
         made("bomb-table", "a jump of 200,000 targets", || {
@@ -79,16 +77,14 @@ pub(super) fn cases() -> Vec<HostileCase> {
             || nested(100_000),
         )
         .refused("101 levels of nested components"),
-        made(
-            "bomb-nested-types",
-            "a thousand types in each other",
-            || nested_types(0x42, 1000),
-        )
+        made("bomb-nested-types", "a thousand nested types", || {
+            nested_types(0x42, 1000)
+        })
         .timeout(20_000)
         .refused("another world"),
         made(
             "bomb-nested-types-deep",
-            "a hundred thousand types in each other",
+            "a hundred thousand nested types",
             || nested_types(0x41, 100_000),
         )
         .timeout(20_000)

@@ -27,13 +27,13 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .fact("/result/fuel", Is::Equal(1_000_000.into())),
         new(
             "loop-default-fuel",
-            "loops without a call, with the fuel that is usual",
+            "loops without a call, with the default fuel",
         )
         .wat_of("loop")
         .timeout(20_000)
         .ends("fuel")
         .limit("500000000"),
-        new("loop-1ms", "loops, and has a millisecond")
+        new("loop-1ms", "loops, with a timeout of a millisecond")
             .wat_of("loop")
             .endless_fuel()
             .timeout(1)
@@ -68,7 +68,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .times_out("computing"),
         new(
             "loop-fill-out-of-fuel",
-            "fills its whole memory, again and again, with the fuel that is usual",
+            "fills its whole memory, again and again, with the default fuel",
         )
         .wat_of("loop-fill")
         .timeout(20_000)
@@ -138,12 +138,12 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .with("config = { time = '1ms', times = 4_000_000_000 }")
             .timeout(200)
             .times_out(""),
-        new("poll-nothing", "waits for one of no events")
+        new("poll-nothing", "polls an empty list")
             .wat()
             .ends("trap"),
         new(
             "transcode-utf16",
-            "hands 16 MiB of UTF-8 to another component of its file as UTF-16, again and again",
+            "passes 16 MiB of UTF-8 to another component in its file as UTF-16, again and again",
         )
         .wat()
         .endless_fuel()
@@ -152,7 +152,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .times_out("computing"),
         new(
             "transcode-utf8",
-            "hands 16 MiB of UTF-16 to another component of its file as UTF-8, again and again",
+            "passes 16 MiB of UTF-16 to another component in its file as UTF-8, again and again",
         )
         .wat()
         .endless_fuel()
@@ -161,7 +161,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .times_out("computing"),
         new(
             "transcode-latin1",
-            "hands 16 MiB of UTF-8 to another component of its file as Latin-1, again and again",
+            "passes 16 MiB of UTF-8 to another component in its file as Latin-1, again and again",
         )
         .wat()
         .refused("hands texts over as Latin-1"),
@@ -179,7 +179,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .message(": no queue"),
         new(
             "panic-foul",
-            "panics with a message of line breaks, terminal codes and marks that turn text around",
+            "panics with a message of line breaks, terminal codes and bidirectional marks",
         )
         .built(guests::STATUS)
         .with(
@@ -195,13 +195,13 @@ pub(super) fn cases() -> Vec<HostileCase> {
                 "long ".repeat(40_000)
             ))
             .ends("trap"),
-        new("exit-0", "ends itself as if all were well")
+        new("exit-0", "exits with success")
             .built(guests::STATUS)
             .with("config = { fail = 'exit_zero' }")
             .ends("exit")
             .message("exit status 0")
             .fact("/error/limit", Is::Missing),
-        new("exit-1", "ends itself as failed")
+        new("exit-1", "exits with failure")
             .built(guests::STATUS)
             .with("config = { fail = 'exit' }")
             .ends("exit")

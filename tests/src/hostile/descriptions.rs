@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .refused("timed out after 5s"),
         new(
             "describe-grows",
-            "takes more memory than anybody may in `describe`",
+            "takes more memory than any guest may in `describe`",
         )
         .wat()
         .refused("asked for"),
@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .refused("unreachable"),
         new(
             "describe-outside",
-            "its description lies outside its memory",
+            "returns a description outside its memory",
         )
         .wat()
         .refused("`describe` failed"),
@@ -39,18 +39,18 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .refused("`describe` failed"),
         new(
             "describe-same-text",
-            "annotations that all show the same half mebibyte",
+            "annotations that all point to the same half mebibyte",
         )
         .wat()
         .refused("passed more than 2MiB"),
-        new("code-empty", "calls itself nothing")
+        new("code-empty", "has an empty code")
             .made(|| described("", "1.0.0", "{}"))
             .refused("its code is ``"),
-        new("code-foul", "calls itself by terminal codes")
+        new("code-foul", "has terminal codes in its code")
             .made(|| described("\u{1b}[31mred\n", "1.0.0", "{}"))
             .refused("its code is")
             .clean(),
-        new("code-long", "calls itself by 100 KB")
+        new("code-long", "has a code of 100 KB")
             .made(|| described(&"x".repeat(100_000), "1.0.0", "{}"))
             .refused("its code is"),
         new("version-foul", "a version of two lines")

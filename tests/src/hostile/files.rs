@@ -41,7 +41,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("file", "secret"),
         granted(
             "files-dots",
-            "climbs out by `..`",
+            "leaves the granted directory by `..`",
             "does = 'read', at = '{files}/granted/../secret'",
         )
         .survives("unhealthy"),
@@ -54,7 +54,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("file", ""),
         granted(
             "files-link-slash",
-            "follows a link out, with a slash behind it",
+            "follows a link out, with a trailing slash",
             "does = 'entries', at = '{files}/granted/up/'",
         )
         .ends("denied")
@@ -114,7 +114,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .survives("healthy"),
         granted(
             "files-beyond",
-            "reads behind the end of a file",
+            "reads past the end of a file",
             "does = 'read', at = '{files}/granted/open', offset = 9_223_372_036_854_775_807",
         )
         .survives("healthy")
@@ -144,7 +144,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .survives("unhealthy"),
         granted(
             "files-relative",
-            "a path from wherever the host is",
+            "a relative path",
             "does = 'read', at = 'vitals.toml'",
         )
         .survives("unhealthy"),
@@ -165,7 +165,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("file", ""),
         granted(
             "files-read",
-            "reads what it may",
+            "reads a granted file",
             "does = 'read', at = '{files}/granted/open'",
         )
         .survives("healthy")

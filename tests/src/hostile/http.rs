@@ -32,14 +32,14 @@ pub(super) fn cases() -> Vec<HostileCase> {
     vec![
         ask(
             "http-host",
-            "asks a host that is not granted",
+            "requests a host that is not granted",
             "authority = '{ok}', path = '/'",
         )
         .ends("denied")
         .denied("http", "allow.http"),
         ask(
             "http-port",
-            "asks another port than is granted",
+            "requests a port that is not granted",
             "authority = '{ok}', path = '/'",
         )
         .with("allow = { http = ['http://127.0.0.1:1'] }")
@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("http", "allow.http"),
         ask(
             "http-scheme",
-            "asks by another scheme than is granted",
+            "uses a scheme that is not granted",
             "authority = '{ok}', path = '/', scheme = 'https'",
         )
         .with("allow = { http = ['http://{ok}'] }")
@@ -55,14 +55,14 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("http", "https://"),
         to(
             "http-scheme-other",
-            "asks by a scheme that the host does not speak",
+            "uses a scheme that the host does not support",
             "ok",
             ", scheme = 'gopher'",
         )
         .survives("unhealthy"),
         to(
             "http-connect",
-            "asks for a tunnel",
+            "sends a CONNECT request",
             "ok",
             ", method = 'CONNECT'",
         )
@@ -83,14 +83,14 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .survives("unhealthy"),
         ask(
             "http-absolute",
-            "a target in absolute form, to elsewhere",
+            "a target in absolute form, with another host",
             "authority = '{echo}', path = 'http://169.254.169.254/latest/'",
         )
         .with("allow = { http = ['http://{echo}'] }")
         .survives("unhealthy"),
         ask(
             "http-user",
-            "a granted host where the user stands",
+            "a granted host in the place of the user",
             "authority = '{ok}@{echo}', path = '/'",
         )
         .with("allow = { http = ['http://{ok}'] }")
@@ -156,7 +156,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .message("200"),
         ask(
             "http-wildcard-itself",
-            "the name that a wildcard is under",
+            "the parent name of a wildcard",
             "authority = 'example.com', path = '/'",
         )
         .with("allow = { http = ['http://*.example.com'] }")
@@ -172,7 +172,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("http", "evil-example.com"),
         to(
             "http-redirect",
-            "is sent on to the metadata service",
+            "is redirected to the metadata service",
             "redirect",
             "",
         )
@@ -203,7 +203,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .message("Forbidden"),
         to(
             "http-length-header",
-            "a `content-length` that is not so",
+            "a wrong `content-length`",
             "greedy",
             ", headers = [['content-length', '1000000']]",
         )
@@ -236,7 +236,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .message("trapped: total size of fields exceeds limit"),
         to(
             "http-silent",
-            "a server that says nothing, with all the time there is",
+            "a server that never answers, with the longest possible timeout",
             "silent",
             ", first-byte = 9_223_372_036_854_775_807, connect = 9_223_372_036_854_775_807",
         )
@@ -256,36 +256,30 @@ pub(super) fn cases() -> Vec<HostileCase> {
         )
         .timeout(200)
         .times_out_or_sees_it(),
-        to("http-continues", "`100 Continue` for ever", "continues", "")
+        to("http-continues", "endless `100 Continue`", "continues", "")
             .timeout(200)
             .times_out_or_sees_it(),
         to(
             "http-zero-timeout",
-            "no time at all for the first byte",
+            "a timeout of zero for the first byte",
             "silent",
             ", first-byte = 0",
         )
         .timeout(2000)
         .survives("unhealthy")
         .message("HttpResponseTimeout"),
-        to("http-endless-body", "a body without an end", "endless", "")
+        to("http-endless-body", "an endless body", "endless", "")
             .survives("unhealthy")
             .message("body size exceeds limit"),
         to(
             "http-endless-chunks",
-            "a body of one-byte chunks without an end",
+            "an endless body of one-byte chunks",
             "endless-chunks",
             "",
         )
         .timeout(300)
         .times_out_or_sees_it(),
-        to(
-            "http-endless-head",
-            "headers without an end",
-            "endless-head",
-            "",
-        )
-        .survives("unhealthy"),
+        to("http-endless-head", "endless headers", "endless-head", "").survives("unhealthy"),
         to(
             "http-large-header",
             "one header of 200 KB",
@@ -302,16 +296,27 @@ pub(super) fn cases() -> Vec<HostileCase> {
         )
         .survives("unhealthy"),
         to("http-huge-length", "a length of 16 EiB", "huge-length", "").survives("unhealthy"),
-        to("http-early-end", "less than was promised", "early-end", "")
-            .survives("unhealthy")
-            .message("incomplete HTTP response"),
-        to("http-no-http", "something else than HTTP", "no-http", "").survives("unhealthy"),
+        to(
+            "http-early-end",
+            "a shorter body than announced",
+            "early-end",
+            "",
+        )
+        .survives("unhealthy")
+        .message("incomplete HTTP response"),
+        to(
+            "http-no-http",
+            "a server that does not speak HTTP",
+            "no-http",
+            "",
+        )
+        .survives("unhealthy"),
         to("http-nobody", "a port that nobody listens on", "nobody", "")
             .survives("unhealthy")
             .message("ConnectionRefused"),
         to(
             "http-send-endless",
-            "sends without end to who takes it and never answers",
+            "sends an endless body to a server that reads it and never answers",
             "greedy",
             ", send = 1_000_000_000_000",
         )
@@ -320,7 +325,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .times_out_or_sees_it(),
         to(
             "http-send-deaf",
-            "sends without end to who takes nothing",
+            "sends an endless body to a server that reads nothing",
             "deaf",
             ", send = 1_000_000_000_000",
         )

@@ -32,9 +32,9 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .refused("it is a core module, but vitals runs components: build it for `wasm32-wasip2` instead of `wasm32-wasip1` or `wasm32-unknown-unknown`"),
         made("file-precompiled", "native code that was compiled before", precompiled)
             .refused("it is a precompiled artifact; vitals compiles plugins itself: give it the .wasm file"),
-        made("file-elf", "a program of this machine", || b"\x7fELF\x02\x01\x01\0".repeat(1000))
+        made("file-elf", "an executable of this machine", || b"\x7fELF\x02\x01\x01\0".repeat(1000))
             .refused("it is not a WebAssembly file: build it with `cargo build --target wasm32-wasip2`"),
-        made("file-noise", "noise behind the head of a component", || {
+        made("file-noise", "random bytes after the header of a component", || {
             let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
             bytes.extend((0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]));
             bytes
@@ -62,11 +62,11 @@ pub(super) fn cases() -> Vec<HostileCase> {
         }).refused("cannot read it"),
         placed("file-link", "a link to a good plugin", |path| link(guests::HELLO.path().to_str().expect("it is text"), path))
             .timeout(20_000).survives("healthy"),
-        litter("file-names", "good plugins with names that none can have", odd_names)
+        litter("file-names", "valid plugins with invalid names", odd_names)
             .refused("is not a valid plugin name: use 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, starting with a letter or digit; rename the file").clean(),
-        new("file-pinned", "another file than the configuration wants").wat_of("loop")
+        new("file-pinned", "a file that is not the pinned one").wat_of("loop")
             .with(&format!("sha256 = '{}'", "5f".repeat(32))).refused("the configuration asks for 5f5f5f"),
-        new("file-trickles", "a good plugin that is written over a while").body(Body::Trickle(guests::HELLO)).timeout(20_000).survives("healthy").message("hello"),
+        new("file-trickles", "a valid plugin that is written slowly").body(Body::Trickle(guests::HELLO)).timeout(20_000).survives("healthy").message("hello"),
         new("file-replaced", "replaced a hundred times within a second").body(Body::Series(replacements)).timeout(20_000).survives("healthy").message("hello"),
         made("world-none", "a component that exports nothing", || guests::wat("empty-component"))
             .refused("it is a component of another world: it exports nothing, but a check must export `vitals:health/health-check@0.1.0`"),
@@ -76,13 +76,13 @@ pub(super) fn cases() -> Vec<HostileCase> {
         made("world-older", "imports of an older contract", || {
             good_with("(import \"vitals:health/reporting@0.0.1\" (instance))")
         }).refused("0.0.1"),
-        made("world-wasi-newer", "imports of a WASI that is still to come", || {
+        made("world-wasi-newer", "imports of a future version of WASI", || {
             good_with("(import \"wasi:clocks/monotonic-clock@0.3.0\" (instance))")
         }).refused("wasi:clocks/monotonic-clock@0.3.0"),
         made("world-wasi-types", "an import of WASI with other types", || {
             good_with("(import \"wasi:clocks/monotonic-clock@0.2.0\" (instance (export \"now\" (func (result string)))))")
         }).refused("do not fit this host"),
-        made("world-unknown", "an import that nobody offers", || {
+        made("world-unknown", "an unknown import", || {
             good_with("(import \"acme:thing/api@1.0.0\" (instance (export \"ping\" (func (result string)))))")
         }).refused("it imports `acme:thing/api@1.0.0`, which vitals does not offer: a plugin may import vitals:health and WASI 0.2 (cli, clocks, filesystem, http, io, random, sockets)"),
         made("world-many", "ten thousand imports", || {

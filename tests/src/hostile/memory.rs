@@ -13,7 +13,7 @@ pub(super) const GROUP: Group = Group {
 pub(super) fn cases() -> Vec<HostileCase> {
     let new = HostileCase::new;
     vec![
-        new("grow-in-steps", "grows its memory page by page for ever")
+        new("grow-in-steps", "grows its memory page by page, endlessly")
             .wat()
             .ends("memory")
             .limit("64MiB")
@@ -42,25 +42,28 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .asked("8.1MiB")
             .fact("/result/memory_peak_bytes", Is::AtMost(8_388_608.0))
             .fact("/result/memory_peak_bytes", Is::AtLeast(4_194_304.0)),
-        new("fill-below", "takes 40 MiB, which it may")
+        new("fill-below", "takes 40 MiB, which is within its limit")
             .built(guests::FILL)
             .with("config = { mebibytes = 40 }")
             .timeout(10_000)
             .survives("healthy")
             .message("took 40 MiB"),
-        new("initial-32mib", "comes with 32 MiB where 16 are allowed")
-            .wat()
-            .with("limits = { memory = '16MiB' }")
-            .ends("memory")
-            .limit("16MiB")
-            .asked("32MiB"),
-        new("initial-4gib", "comes with 4 GiB")
+        new(
+            "initial-32mib",
+            "declares 32 MiB of memory with a limit of 16 MiB",
+        )
+        .wat()
+        .with("limits = { memory = '16MiB' }")
+        .ends("memory")
+        .limit("16MiB")
+        .asked("32MiB"),
+        new("initial-4gib", "declares 4 GiB of memory")
             .wat()
             .refused("asked for 4GiB of memory"),
         new("nine-memories", "has more memories than a plugin may have")
             .made(|| instances_of("(memory 0)", 8))
             .refused("9 Wasm linear memories"),
-        new("memory64", "has a memory of 64-bit addresses")
+        new("memory64", "has a memory with 64-bit addresses")
             .wat()
             .refused("does not compile"),
         new("shared-memory", "has a memory that threads could share")
@@ -81,11 +84,11 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .limit("64MiB"),
         new(
             "table-grow-out-of-fuel",
-            "asks for a table of four billion entries, with the fuel that is usual",
+            "asks for a table of four billion entries, with the default fuel",
         )
         .wat_of("table-grow-at-once")
         .ends("fuel"),
-        new("table-huge", "comes with a table of ten million entries")
+        new("table-huge", "declares a table of ten million entries")
             .wat()
             .refused("table"),
         new("tables-33", "has more tables than a plugin may have")
@@ -104,10 +107,10 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .wat()
             .ends("resources")
             .limit("1000"),
-        new("handle-forged", "drops a handle that nobody gave it")
+        new("handle-forged", "drops a handle that it does not own")
             .wat()
             .ends("trap"),
-        new("handle-twice", "gives a handle of the host back twice")
+        new("handle-twice", "drops a handle of the host twice")
             .wat()
             .ends("trap"),
         new("leak", "opens timers of the host and keeps them")
@@ -115,7 +118,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .timeout(2000)
             .ends("resources")
             .limit("1000"),
-        new("leak-below", "keeps 980 timers, which it may")
+        new("leak-below", "keeps 980 timers, which is within its limit")
             .built(guests::LEAK)
             .with("config = { pollables = 980 }")
             .timeout(2000)

@@ -33,7 +33,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         huge("huge-detail", "a detail of 3 MiB", "detail"),
         huge("huge-error", "an error of 3 MiB", "error"),
         huge("huge-log-line", "a log line of 3 MiB", "log"),
-        new("huge-for-its-limit", "100 KB where 64 KiB are allowed")
+        new("huge-for-its-limit", "100 KB with a limit of 64 KiB")
             .built(guests::HUGE)
             .with("limits = { output = '64KiB' }\nconfig = { size = 100_000 }")
             .ends("output")
@@ -48,7 +48,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .fact("/result/truncated/0", Is::Equal("message".into())),
         local(
             "foul-message",
-            "a message of line breaks, terminal codes and marks",
+            "a message of line breaks, terminal codes and bidirectional marks",
             "does = 'foul-message'",
         )
         .survives("healthy")
@@ -56,7 +56,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .message("up status: healthy"),
         local(
             "foul-error",
-            "an error of line breaks, terminal codes and marks",
+            "an error of line breaks, terminal codes and bidirectional marks",
             "does = 'foul-error'",
         )
         .survives("unhealthy")
@@ -64,7 +64,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .message("up status: healthy"),
         local(
             "foul-details",
-            "details whose keys, texts and JSON are foul",
+            "details whose keys, texts and JSON contain control characters",
             "does = 'foul-details'",
         )
         .survives("healthy")
@@ -148,7 +148,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .fact("/result/output", Is::ShorterThan(200)),
         local(
             "stdout-endless",
-            "writes to standard output for ever",
+            "writes to standard output endlessly",
             "does = 'stdout', count = 1_000_000_000",
         )
         .timeout(200)
@@ -163,7 +163,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .fact("/result/output/0", Is::Without(super::case::FOUL)),
         local(
             "stdout-bytes",
-            "every byte there is on standard output",
+            "every possible byte on standard output",
             "does = 'stdout', what = 'bytes', count = 5",
         )
         .survives("healthy")
@@ -177,7 +177,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .ends("trap"),
         local(
             "splice",
-            "has the host pass on for ever what does not come",
+            "makes the host splice from a stream that never delivers",
             "does = 'splice'",
         )
         .survives("unhealthy"),
@@ -210,14 +210,14 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .message("after 100: MetricsError::TooManySeries"),
         local(
             "histogram-flood",
-            "20,000 series of a histogram, each of the most buckets",
+            "20,000 series of a histogram, each with the maximum number of buckets",
             "does = 'series', count = 20_000, buckets = 32, labels = 7, bytes = 128",
         )
         .survives("unhealthy")
         .message("MetricsError::TooManySeries"),
         local(
             "metrics-foul",
-            "metrics whose help and labels are of line breaks and terminal codes",
+            "metrics whose help and labels contain line breaks and terminal codes",
             "does = 'series', what = 'foul', count = 10",
         )
         .survives("healthy"),

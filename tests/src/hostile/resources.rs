@@ -64,26 +64,26 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .ends("trap"),
         local(
             "random-insecure-1gib",
-            "asks for a gibibyte of cheap random bytes",
+            "asks for a gibibyte of insecure random bytes",
             "does = 'random', of = 'insecure', size = 1_073_741_824",
         )
         .ends("trap"),
         local(
             "random-all",
-            "asks for all the random bytes that 64 bits can count",
+            "asks for as many random bytes as 64 bits can count",
             "does = 'random', size = 9_223_372_036_854_775_807",
         )
         .ends("trap"),
         local(
             "random-below",
-            "asks for half a mebibyte of random bytes, which it may",
+            "asks for half a mebibyte of random bytes, which is within its limit",
             "does = 'random', size = 524_288",
         )
         .survives("healthy")
         .message("524288 bytes"),
         local(
             "nap-then-fill",
-            "sleeps to shortly before its deadline and then fills 40 MiB for ever",
+            "sleeps until shortly before its deadline, then fills 40 MiB endlessly",
             "does = 'nap-then-fill', before = 20, mebibytes = 40",
         )
         .with("limits = { fuel = 1_000_000_000_000 }")
@@ -97,13 +97,18 @@ pub(super) fn cases() -> Vec<HostileCase> {
         )
         .survives("healthy")
         .message("[] [] None false"),
-        local("stdin", "reads what comes in", "does = 'stdin'")
+        local("stdin", "reads standard input", "does = 'stdin'")
             .survives("healthy")
             .message("Closed"),
-        local("clocks", "asks how fine the clocks are", "does = 'clocks'").survives("healthy"),
+        local(
+            "clocks",
+            "reads the resolution of the clocks",
+            "does = 'clocks'",
+        )
+        .survives("healthy"),
         local(
             "preopens",
-            "looks for directories that were opened for it",
+            "looks for preopened directories",
             "does = 'preopens'",
         )
         .survives("healthy")

@@ -25,17 +25,17 @@ pub(super) fn cases() -> Vec<HostileCase> {
     let exploding = "{\"properties\":{\"a\":{\"pattern\":\"^(a+)+$\"}}}";
     let long = format!("config = {{ a = '{}!' }}", "a".repeat(50_000));
     vec![
-        with("schema-none", "a schema that is no JSON", || "{ this is no schema".into())
+        with("schema-none", "a schema that is not JSON", || "{ this is no schema".into())
             .refused("its `config-schema` is not usable: key must be a string at line 1 column 3"),
         with("schema-list", "a schema that is a list", || "[]".into()).refused("must be a JSON object"),
-        with("schema-bad", "a schema with a type that there is not", || r#"{"type":"strin"}"#.into()).refused("not usable"),
+        with("schema-bad", "a schema with an unknown type", || r#"{"type":"strin"}"#.into()).refused("not usable"),
         with("schema-remote", "a schema that refers to a server", || r#"{"$ref":"http://127.0.0.1:1/s.json"}"#.into()).refused("only references within itself"),
         with("schema-file", "a schema that refers to a file", || r#"{"$ref":"file:///etc/passwd"}"#.into())
             .refused("its `config-schema` is not usable: it refers to file:///etc/passwd; only references within itself are allowed: `#` and a JSON pointer"),
-        with("schema-base", "a schema that says it is elsewhere, further in", || {
+        with("schema-base", "a schema with another base URI inside", || {
             r##"{"$defs":{"a":{"$id":"http://127.0.0.1:1/","$ref":"s.json"}},"$ref":"#/$defs/a"}"##.into()
         }).refused("not usable"),
-        with("schema-dynamic", "a schema with references that move", || r##"{"$dynamicRef":"#a"}"##.into()).refused("$dynamicRef"),
+        with("schema-dynamic", "a schema with dynamic references", || r##"{"$dynamicRef":"#a"}"##.into()).refused("$dynamicRef"),
         with("schema-loop", "a schema that refers to itself", || r##"{"$ref":"#"}"##.into()).refused("leads back to itself"),
         with("schema-loop-wide", "two definitions that refer to each other", || {
             r##"{"$ref":"#/$defs/a","$defs":{"a":{"allOf":[{"$ref":"#/$defs/b"}]},"b":{"not":{"$ref":"#/$defs/a"}}}}"##.into()
@@ -48,15 +48,15 @@ pub(super) fn cases() -> Vec<HostileCase> {
             let branch = json!({"properties": {"x": {"$ref": "#"}}});
             json!({"anyOf": [branch, branch, branch, branch]}).to_string()
         }).with(&format!("config = {{ {}y = 1{} }}", "x = { ".repeat(25), " }".repeat(25))).refused("steps"),
-        with("schema-pattern", "a pattern that explodes in others", move || exploding.into()).with(&long).refused("must match the pattern"),
+        with("schema-pattern", "a pattern that takes exponential time in other engines", move || exploding.into()).with(&long).refused("must match the pattern"),
         with("schema-pattern-large", "a pattern of a million states", || r#"{"properties":{"a":{"pattern":"((a{100}){100}){100}"}}}"#.into()).refused("not usable"),
-        with("schema-pattern-around", "a pattern that looks around itself", || r#"{"properties":{"a":{"pattern":"(?=a)(?<!b)a"}}}"#.into()).refused("not usable"),
-        with("schema-foul", "a schema whose words are line breaks and terminal codes", || {
+        with("schema-pattern-around", "a pattern with look-around", || r#"{"properties":{"a":{"pattern":"(?=a)(?<!b)a"}}}"#.into()).refused("not usable"),
+        with("schema-foul", "a schema whose texts are line breaks and terminal codes", || {
             json!({"required": ["\u{1b}[2J\u{202e}\nfake: healthy\u{7}"]}).to_string()
         }).refused("is missing").clean(),
-        with("schema-grant-unknown", "a mark of a grant that there is not", || marked("everything")).with("config = { a = 'x' }").refused("everything"),
-        with("schema-grant-bad", "a granted value that is no address", || marked("tcp")).with("config = { a = 'no address' }").refused("cannot grant the value at `/a`"),
-        with("schema-grant-default", "a default where a grant is marked", || {
+        with("schema-grant-unknown", "a mark for an unknown kind of grant", || marked("everything")).with("config = { a = 'x' }").refused("everything"),
+        with("schema-grant-bad", "a granted value that is not an address", || marked("tcp")).with("config = { a = 'no address' }").refused("cannot grant the value at `/a`"),
+        with("schema-grant-default", "a default for a setting that grants", || {
             json!({"properties": {"a": {"type": "string", "x-vitals-grant": "tcp", "default": "127.0.0.1:1"}}}).to_string()
         }).survives("healthy").fact("/grants", super::case::Is::Long(0)),
         with("schema-grant-hidden", "a mark under a combinator, which grants nothing", || {

@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("tcp", "never granted"),
         net(
             "tcp-listen",
-            "listens where the system pleases",
+            "listens on a port that the system chooses",
             "does = 'bind', at = '0.0.0.0:0'",
         )
         .ends("denied")
@@ -49,7 +49,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("tcp", "allow.tcp"),
         net(
             "tcp-other-port",
-            "connects to another port than is granted",
+            "connects to a port that is not granted",
             "does = 'connect', at = '{ok}'",
         )
         .with("allow = { tcp = ['127.0.0.1:1'] }")
@@ -57,7 +57,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("tcp", "allow.tcp"),
         net(
             "tcp-by-http",
-            "connects where HTTP alone is granted",
+            "connects to a peer that is granted for HTTP only",
             "does = 'connect', at = '{ok}'",
         )
         .with("allow = { http = ['http://{ok}'] }")
@@ -73,14 +73,14 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("tcp", "169.254.169.254"),
         net(
             "tcp-unspecified",
-            "connects to no address in particular, within a granted network",
+            "connects to the unspecified address, within a granted network",
             "does = 'connect', at = '0.0.0.0:{ok:port}'",
         )
         .with("allow = { tcp = ['0.0.0.0/0:{ok:port}'] }")
         .survives("unhealthy"),
         net(
             "tcp-granted",
-            "connects where it may",
+            "connects to a granted peer",
             "does = 'connect', at = '{ok}'",
         )
         .with("allow = { tcp = ['{ok}'] }")
@@ -93,7 +93,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .message("connection 64: "),
         net(
             "tcp-reconnect",
-            "connects again and again and lets go each time",
+            "connects and disconnects again and again",
             "does = 'reconnect', at = '{silent}', count = 1000",
         )
         .with("allow = { tcp = ['{silent}'] }")
@@ -115,28 +115,28 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("udp", "allow.udp"),
         net(
             "udp-stream",
-            "turns a socket to a peer that is not granted",
+            "connects a UDP socket to a peer that is not granted",
             "does = 'udp-send', by = 'stream', at = '{udp}'",
         )
         .ends("denied")
         .denied("udp", "allow.udp"),
         net(
             "udp-granted",
-            "sends a datagram where it may",
+            "sends a datagram to a granted peer",
             "does = 'udp-send', at = '{udp}'",
         )
         .with("allow = { udp = ['{udp}'] }")
         .survives("healthy"),
         net(
             "udp-turned",
-            "turns a socket to a granted peer and sends to another",
+            "connects a UDP socket to a granted peer and sends to another",
             "does = 'udp-send', by = 'turned', first = '{udp}', at = '127.0.0.1:53'",
         )
         .with("allow = { udp = ['{udp}'] }")
         .survives("unhealthy"),
         net(
             "udp-by-tcp",
-            "sends a datagram where TCP alone is granted",
+            "sends a datagram to a peer that is granted for TCP only",
             "does = 'udp-send', at = '{udp}'",
         )
         .with("allow = { tcp = ['{udp}'] }")
@@ -152,7 +152,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .denied("udp", "169.254.169.254"),
         net(
             "udp-broadcast",
-            "sends a datagram to everybody, within a granted network",
+            "sends a broadcast datagram, within a granted network",
             "does = 'udp-send', at = '255.255.255.255:53'",
         )
         .with("allow = { udp = ['0.0.0.0/0:53'] }")
@@ -190,7 +190,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .fact("/result/denials", Is::Long(16)),
         net(
             "look-up-by-http",
-            "looks up a name that is granted for HTTP alone",
+            "looks up a name that is granted for HTTP only",
             "does = 'look-up', at = 'localhost'",
         )
         .with("allow = { http = ['http://localhost:{ok:port}'] }")

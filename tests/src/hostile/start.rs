@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .refused("out of bounds"),
         new(
             "start-burns-fuel",
-            "works while it is instantiated, more than its check may",
+            "uses more fuel than its check may while it is instantiated",
         )
         .wat_of("start-burns")
         .with("limits = { fuel = 1_000_000 }")
@@ -46,7 +46,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .limit("1000000"),
         new(
             "start-burns-time",
-            "works while it is instantiated, longer than its check may",
+            "runs longer than its check may while it is instantiated",
         )
         .wat_of("start-burns")
         .endless_fuel()
@@ -54,7 +54,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .times_out("computing"),
         new(
             "start-grows",
-            "takes memory while it is instantiated, more than its check may",
+            "takes more memory than its check may while it is instantiated",
         )
         .wat()
         .with("limits = { memory = '16MiB' }")

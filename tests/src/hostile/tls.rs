@@ -26,21 +26,21 @@ fn denied(name: &str, does: &'static str, at: &str, config: &str) -> HostileCase
 pub(super) fn cases() -> Vec<HostileCase> {
     vec![
         denied("tls-denied", "connects to a peer that is not granted", "ok", "does = 'tls'").ends("denied").denied("tls", "allow.tls"),
-        denied("tls-by-tcp", "connects where TCP alone is granted", "ok", "does = 'tls'")
+        denied("tls-by-tcp", "connects to a peer that is granted for TCP only", "ok", "does = 'tls'")
             .with("allow = { tcp = ['{ok}'] }").ends("denied").denied("tls", "allow.tls"),
-        to("tls-tarpit", "shakes hands with who says nothing", "silent", "does = 'tls'").timeout(200).times_out_or_sees_it(),
-        to("tls-drip", "shakes hands with who answers byte by byte", "tls-drip", "does = 'tls'").timeout(200).times_out_or_sees_it(),
-        to("tls-endless", "shakes hands with who sends handshakes for ever", "tls-endless", "does = 'tls'").survives("unhealthy"),
-        to("tls-no-tls", "shakes hands with who speaks something else", "flood", "does = 'tls'").survives("unhealthy"),
-        to("tls-nobody", "connects where nobody listens", "nobody", "does = 'tls'").survives("unhealthy"),
+        to("tls-tarpit", "connects to a server that sends nothing", "silent", "does = 'tls'").timeout(200).times_out_or_sees_it(),
+        to("tls-drip", "connects to a server that answers byte by byte", "tls-drip", "does = 'tls'").timeout(200).times_out_or_sees_it(),
+        to("tls-endless", "connects to a server that sends handshake messages endlessly", "tls-endless", "does = 'tls'").survives("unhealthy"),
+        to("tls-no-tls", "connects to a server that does not speak TLS", "flood", "does = 'tls'").survives("unhealthy"),
+        to("tls-nobody", "connects to a port that nobody listens on", "nobody", "does = 'tls'").survives("unhealthy"),
         to("tls-read", "reads four gigabytes at once from a flood", "flood", "does = 'tls-read'").timeout(300)
             .with("limits = { fuel = 1_000_000_000_000 }").times_out_or_sees_it(),
-        to("tls-read-silent", "reads from who says nothing, with 49 days of patience", "silent", "does = 'tls-read'").timeout(200).times_out_or_sees_it(),
-        to("tls-write-deaf", "writes without end to who takes nothing", "deaf", "does = 'tls-write', size = 1_000_000, count = 1_000_000")
+        to("tls-read-silent", "reads from a silent server with a timeout of 49 days", "silent", "does = 'tls-read'").timeout(200).times_out_or_sees_it(),
+        to("tls-write-deaf", "writes endlessly to a server that reads nothing", "deaf", "does = 'tls-write', size = 1_000_000, count = 1_000_000")
             .timeout(300).with("limits = { fuel = 1_000_000_000_000 }").times_out_or_sees_it(),
         to("tls-write-huge", "writes 3 MiB at once", "greedy", "does = 'tls-write', size = 3_145_728").ends("output").limit("2MiB"),
         to("tls-leak", "opens 100 connections and keeps them", "silent", "does = 'tls-leak', count = 100").survives("unhealthy").message("after 64"),
-        HostileCase::new("https-tarpit", "shakes hands for HTTPS with who says nothing").built(guests::HOSTILE_NET)
+        HostileCase::new("https-tarpit", "opens HTTPS to a server that sends nothing").built(guests::HOSTILE_NET)
             .with("config = { does = 'http', scheme = 'https', authority = '{silent}', path = '/' }\nallow = { http = ['https://{silent}'] }")
             .timeout(200).times_out_or_sees_it(),
     ]

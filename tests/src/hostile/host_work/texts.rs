@@ -26,37 +26,34 @@ pub(super) fn cases() -> Vec<HostileCase> {
     vec![
         tells(
             "secret-zero-width",
-            "tells its secret with a space of no width after each letter",
+            "returns its secret with a zero-width space after each letter",
             "\\u200b",
         ),
         tells(
             "secret-soft-hyphen",
-            "tells its secret with a soft hyphen after each letter",
+            "returns its secret with a soft hyphen after each letter",
             "\\u00ad",
         ),
         tells(
             "secret-bidi",
-            "tells its secret with a mark of direction after each letter",
+            "returns its secret with a bidirectional mark after each letter",
             "\\u202e",
         ),
         tells(
             "secret-tags",
-            "tells its secret with a tag after each letter",
+            "returns its secret with a tag character after each letter",
             "\\U000E0041",
         ),
         // The host runs with RUST_BACKTRACE=1.
-        HostileCase::new(
-            "debug-text",
-            "asks what the host knows of an error, for debugging",
-        )
-        .built(guests::HOSTILE_NET)
-        .timeout(3000)
-        .with(
-            "config = { does = 'http', authority = '{short}', path = '/' }\n\
+        HostileCase::new("debug-text", "asks for the debug text of an error")
+            .built(guests::HOSTILE_NET)
+            .timeout(3000)
+            .with(
+                "config = { does = 'http', authority = '{short}', path = '/' }\n\
              allow = { http = ['http://{short}'] }",
-        )
-        .survives("unhealthy")
-        .message("after 4 bytes: incomplete HTTP response")
-        .fact("/message", Is::ShorterThan(200)),
+            )
+            .survives("unhealthy")
+            .message("after 4 bytes: incomplete HTTP response")
+            .fact("/message", Is::ShorterThan(200)),
     ]
 }
