@@ -139,7 +139,9 @@ fn a_host_that_cannot_start_says_so_in_json() {
 #[test]
 fn the_messages_in_the_docs_are_those_of_the_code() {
     let docs = fs::read_to_string(guests::root().join("docs/logs.md")).unwrap();
-    let (_, lines) = docs.split_once("## Lines").expect("a table of lines");
+    let (_, lines) = docs
+        .split_once("## Look up a message")
+        .expect("a table of lines");
     let (lines, _) = lines.split_once("\n## ").expect("more after it");
     let cells = lines.lines().filter_map(|row| row.split('|').nth(1));
     let messages: Vec<_> = cells
