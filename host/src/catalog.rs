@@ -1,7 +1,7 @@
-//! What is loaded now: the plugins with their generations, and what each check stands on.
+//! The loaded plugins with their generations, and the state of each check.
 //!
-//! Failed loads are kept as values beside the version that still serves. This module loads and binds;
-//! it runs no check and shows nothing.
+//! A failed load is kept as a value beside the active version. This module loads and binds; it runs
+//! no check and shows no result.
 
 mod apply;
 mod baseline;
@@ -44,7 +44,7 @@ use crate::config::{CheckConfig, Config, Environment};
 use crate::native::NativeCheck;
 use crate::plugin::{Plugin, Task};
 
-/// What is loaded, under one configuration.
+/// The loaded plugins and the checks of one configuration.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     config: Arc<Config>,
@@ -52,30 +52,30 @@ pub(crate) struct Catalog {
     said: Said,
     files: Files,
     entries: BTreeMap<PluginName, PluginEntry>,
-    /// Under what each check last ran, also where its plugin's file is gone: who takes a file away
-    /// and puts another there has not put in a first version.
+    /// The last grants of each check. They are kept when the plugin's file is removed, so that
+    /// removing and adding a file does not bypass the widening rule.
     given: BTreeMap<CheckName, Given>,
-    /// What checks said when the newest file of their plugin was refused for it.
+    /// The configurations of checks because of which the newest file of their plugin was rejected.
     refused: BTreeMap<PluginName, RefusedUnder>,
     revision: Revision,
     natives: BTreeMap<CheckName, NativeCheck>,
-    /// What checks were last bound to, and what came of it.
+    /// The last binding of each check, with its result.
     bound: BTreeMap<CheckName, Bound>,
-    /// The checks that stand for files whose name no plugin can have.
+    /// The placeholder checks for files with an invalid plugin name.
     stand_ins: BTreeMap<CheckName, Misnamed>,
 }
 
-/// What a look at the directories changed.
+/// What a scan of the directories changed.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    /// The plugins whose file is gone and which left the catalog for that.
+    /// The plugins that left the catalog because their file is gone.
     pub(crate) gone: Vec<PluginName>,
-    /// Whether anything is not as it was.
+    /// Whether anything changed.
     pub(crate) is_change: bool,
 }
 
 impl Catalog {
-    /// An empty catalog.
+    /// Creates an empty catalog.
     pub(crate) fn new(config: Arc<Config>, environment: Environment) -> Self {
         Self {
             said: Said::new(&config),
@@ -95,13 +95,13 @@ impl Catalog {
         }
     }
 
-    /// The configuration that it stands under.
+    /// Returns the current configuration.
     pub(crate) fn config(&self) -> &Arc<Config> {
         &self.config
     }
 
-    /// Takes in what lies in the directories. Where a directory could not be read everything of it
-    /// stays.
+    /// Replaces the files with those of a new scan. A directory that could not be read keeps its
+    /// files.
     pub(crate) fn set_files(&mut self, files: Files) -> Taken {
         let files = files.after(&self.files);
         let before = std::mem::replace(&mut self.files, files);
@@ -111,8 +111,8 @@ impl Catalog {
             self.entries.remove(name);
         }
         let bound = self.bound.len();
-        // A look is the time to try again what may have come right by itself. And a plugin that is gone
-        // is not kept by the checks that were bound to it: its code can be large.
+        // Each scan retries transient failures. Bindings of removed plugins are dropped, because
+        // they keep the code in memory.
         self.bound
             .retain(|_, bound| !bound.may_pass() && !gone.contains(bound.plugin.name()));
         Taken {
@@ -121,7 +121,7 @@ impl Catalog {
         }
     }
 
-    /// The plugins whose files must not be left out at a look, however many others there are.
+    /// Returns the plugins whose files a scan must list, regardless of the number of other files.
     pub(crate) fn keep(&self) -> Keep {
         Keep {
             named: self.said.named.clone(),
@@ -130,7 +130,8 @@ impl Catalog {
         }
     }
 
-    /// The plugins of which a file lies in the plugins directory while their checks take the library's.
+    /// Returns the plugins with an unused file in the plugins directory, because their checks use
+    /// the library.
     pub(crate) fn passed_over(&self) -> BTreeSet<PluginName> {
         let names = self.said.by_plugin.keys();
         let is_passed_over = |name: &&PluginName| {
@@ -143,14 +144,13 @@ impl Catalog {
         names.filter(is_passed_over).cloned().collect()
     }
 
-    /// What was last seen in the directories.
+    /// Returns the result of the last scan.
     pub(crate) fn files(&self) -> &Files {
         &self.files
     }
 
-    /// The files that are to be loaded: of plugins that checks name, and those that lie in the
-    /// plugins directory. While a directory can't be read nothing in it can, and what was loaded
-    /// stays.
+    /// Returns the files to load: those of plugins that checks name, and those in the plugins
+    /// directory. Files in an unreadable directory are left out, and plugins loaded from them stay.
     pub(crate) fn wanted(&self) -> Vec<Wanted> {
         let named = self.said.by_plugin.keys();
         let dropped_in = self.files.names_in_dir();
@@ -161,7 +161,7 @@ impl Catalog {
             .collect()
     }
 
-    /// The file of one plugin that is to be loaded, if there is one and it can be read.
+    /// Returns the file of a plugin to load, if there is one and it can be read.
     pub(crate) fn wanted_of(&self, name: &PluginName) -> Option<Wanted> {
         let (source, file) = self.file(name)?;
         let is_readable = self.files.can_read(&file.path);
@@ -175,8 +175,8 @@ impl Catalog {
         })
     }
 
-    /// The file of a plugin, and where it lies. Checks of the configuration take the library's; where
-    /// all of them say that it may lie in the plugins directory, that comes first.
+    /// Returns the file of a plugin and its directory. Checks of the configuration use the library.
+    /// If all of them have `dir = true`, the plugins directory comes first.
     fn file(&self, name: &PluginName) -> Option<(Source, &PluginFile)> {
         let dir = self.files.dropped_in(name).map(|file| (Source::Dir, file));
         let Some(checks) = self.said.by_plugin.get(name) else {
@@ -191,7 +191,7 @@ impl Catalog {
         library.or_else(|| dir.filter(|_| checks.any(|check| Source::Dir.serves(check))))
     }
 
-    /// The digests that the checks of a plugin ask for; none where one of them asks for none.
+    /// Returns the digests that the checks of a plugin pin, or `None` if one of them pins none.
     fn pinned(&self, plugin: &PluginName, source: Source) -> Option<BTreeSet<Digest>> {
         let checks = self.said.by_plugin.get(plugin)?.iter();
         let checks = checks.map(|check| &self.said.configured[check]);
@@ -202,19 +202,19 @@ impl Catalog {
         })
     }
 
-    /// The entry of a plugin.
+    /// Returns the entry of a plugin.
     pub(crate) fn entry(&self, name: &PluginName) -> Option<&PluginEntry> {
         self.entries.get(name)
     }
 
-    /// Says that a file is being loaded, and answers where the one before it lay if that was in the other
-    /// directory.
+    /// Records that a file is being loaded. Returns the directory of the previous file if it was
+    /// another one.
     pub(crate) fn begin(&mut self, wanted: &Wanted) -> Option<Source> {
         let entry = self.entries.entry(wanted.name.clone()).or_default();
         entry.begin(wanted.path.clone(), wanted.source)
     }
 
-    /// Takes in what became of loading a file; `stamp` is the one it had, if that was settled.
+    /// Records the outcome of loading a file. `stamp` is the file's stamp, if it was settled.
     pub(crate) fn record_load(
         &mut self,
         wanted: &Wanted,
@@ -239,8 +239,8 @@ impl Catalog {
         recorded
     }
 
-    /// Takes in that the file of a plugin is the version that serves, if it is: somebody put it back,
-    /// or it could not be read for a while.
+    /// Records that the file of a plugin is the active version again, if it is: somebody put it
+    /// back, or it could not be read for a while.
     pub(crate) fn restore(
         &mut self,
         plugin: &Plugin,
@@ -261,14 +261,14 @@ impl Catalog {
         self.natives.insert(name, check);
     }
 
-    /// Takes a native check out.
+    /// Removes a native check.
     pub(crate) fn unregister(&mut self, name: &CheckName) {
         self.natives.remove(name);
     }
 
-    /// What every check stands on now: those of the configuration, native ones, and those of
-    /// plugins that were dropped in. A check whose plugin is the one it was bound to before is not
-    /// bound again; one that is bound now takes its time.
+    /// Returns the state of every check: those of the configuration, native ones, and dropped-in
+    /// plugins. Checks keep their binding while plugin and configuration are the same. Other checks
+    /// are bound here, which may take time.
     pub(crate) fn states(&mut self) -> CheckStates {
         let mut states = CheckStates::new();
         for (name, check) in self.checks() {
@@ -292,7 +292,7 @@ impl Catalog {
         states
     }
 
-    /// The checks that are yet to be bound, for somebody who has the time.
+    /// Returns the checks that are not yet bound, so that the caller can bind them elsewhere.
     pub(crate) fn unbound(&self) -> Vec<Unbound> {
         let checks = self.checks().into_iter();
         checks
@@ -300,7 +300,7 @@ impl Catalog {
             .collect()
     }
 
-    /// Takes in what came of binding a check.
+    /// Records the result of binding a check.
     pub(crate) fn take_in(&mut self, bound: Bound) {
         if matches!(bound.state, CheckState::Guest(_))
             && self.said.configured.contains_key(&bound.name)
@@ -325,12 +325,12 @@ impl Catalog {
         self.binder.bind(name, check, plugin)
     }
 
-    /// Whether the configuration has a check of this name.
+    /// Returns whether the configuration has a check of this name.
     pub(crate) fn knows(&self, name: &CheckName) -> bool {
         self.config.checks.contains_key(name)
     }
 
-    /// Whether a check of the configuration runs on the plugin, or would if it were enabled.
+    /// Returns whether a check of the configuration names the plugin, enabled or not.
     pub(crate) fn is_named(&self, plugin: &PluginName) -> bool {
         self.said.named.contains(plugin)
     }
@@ -351,7 +351,7 @@ impl Catalog {
         checks
     }
 
-    /// The check that a plugin in the plugins directory is by itself, where no check names it.
+    /// Returns the check of a dropped-in plugin that no configured check names.
     fn dropped_in(&self, plugin: &PluginName) -> Option<(CheckName, Arc<CheckConfig>)> {
         let runs = self.config.plugins.auto && !self.is_named(plugin);
         runs.then(|| {
@@ -363,7 +363,7 @@ impl Catalog {
         })
     }
 
-    /// The checks that may run on a file of a plugin from there.
+    /// Returns the checks that may use a file of a plugin from `source`.
     fn checks_on(&self, plugin: &PluginName, source: Source) -> Vec<(CheckName, Arc<CheckConfig>)> {
         let Some(names) = self.said.by_plugin.get(plugin) else {
             let is_there = self.files.dropped_in(plugin).is_some();

@@ -1,4 +1,4 @@
-//! Another configuration for a catalog that is in use: what it changes, and what stays.
+//! Applies a new configuration to a catalog in use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use crate::config::{CheckConfig, Config};
 use crate::reload::CheckChanges;
 
 impl Catalog {
-    /// Stands under another configuration from here on, and answers which checks it changes. Checks
-    /// that say what they said stay as they are. `changed_roots` are files of trusted roots that
-    /// have other content now. Files that were refused for what the configuration said are loaded
-    /// again at the next look.
+    /// Replaces the configuration and returns the checks that it adds, changes and removes. Checks
+    /// with the same configuration keep their state. `changed_roots` lists trusted-root files with
+    /// new content. Files that were rejected because of the old configuration are loaded again at
+    /// the next scan.
     pub(crate) fn apply(
         &mut self,
         config: Arc<Config>,

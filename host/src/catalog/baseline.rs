@@ -1,9 +1,9 @@
-//! The rule on widening: a new plugin file never gives a check more than the version before it did,
-//! for as long as the configuration says the same.
+//! The widening rule: as long as a check's configuration stays the same, a new plugin file never
+//! gives it more grants than the previous version.
 //!
-//! What a check may reach follows from its configuration and from the marks of its plugin's schema,
-//! and the schema comes with the file. So a file whose marks would open more is refused, and the
-//! version before it serves on.
+//! The grants of a check follow from its configuration and from the marks in its plugin's schema.
+//! The schema comes with the file. A file whose marks would add a grant is therefore rejected, and
+//! the previous version stays active.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::config::{CheckConfig, Secrets};
 use crate::plugin::grants::{self, Grant};
 use crate::plugin::{LoadError, Plugin};
 
-/// What the checks of a plugin were given so far, for a new version to be held against.
+/// The grants that the checks of a plugin have so far. A new version is compared with them.
 #[derive(Debug, Default)]
 pub(crate) struct Baseline {
     checks: Vec<(CheckName, Given)>,
     secrets: Secrets,
 }
 
-/// Under what a check last ran: what it was given follows from both.
+/// The configuration and schema that a check last ran with. Its grants follow from both.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
     pub(super) plugin: PluginName,
@@ -31,10 +31,10 @@ pub(super) struct Given {
 }
 
 impl Baseline {
-    /// What a new version of a plugin is held against: those of its checks that say what they said when
-    /// they last ran on it, which is what `given` tells. For one that says something else the operator
-    /// has looked at its configuration. A plugin whose file was away for a while is held against the
-    /// version before that.
+    /// Collects the checks that a new version of `plugin` is compared with: those whose
+    /// configuration equals the one in `last_granted`. If the configuration of a check has changed,
+    /// the operator has reviewed it. A plugin whose file was missing for a while is compared with
+    /// the version before that.
     pub(super) fn new(
         plugin: &PluginName,
         checks: &[(CheckName, Arc<CheckConfig>)],
@@ -52,9 +52,9 @@ impl Baseline {
         }
     }
 
-    /// Refuses a version that would give a check more than the one before it did, unless the check
-    /// is among those for which the operator `accepted` it. A check that asks for this very content
-    /// by its digest has accepted it. Blocks.
+    /// Rejects a version that would give a check more grants than the previous version, unless the
+    /// operator `accepted` it for that check. A check that pins this content by its digest has
+    /// accepted it. Blocks.
     pub(crate) fn hold(
         &self,
         candidate: &Plugin,
@@ -65,7 +65,7 @@ impl Baseline {
         else {
             return Ok(());
         };
-        // What the new schema calls secret is, also where no value of it was made one.
+        // Includes values that the new schema marks as secret, even if the old one did not.
         let values = check.settings.as_ref().map(|settings| &settings.values);
         let binding = values
             .ok()
@@ -88,7 +88,7 @@ impl Baseline {
         })
     }
 
-    /// The first check that `schema` would give more, with what that is.
+    /// Returns the first check that `schema` would give more grants, with those grants.
     fn widened(
         &self,
         schema: &Value,
@@ -112,8 +112,8 @@ impl Baseline {
     }
 }
 
-/// What the marks of a schema grant a check. Marks that are not understood grant nothing: the check
-/// does not run under them.
+/// Returns the grants that the marks of a schema give a check. Invalid marks grant nothing, because
+/// the check does not run with them.
 fn by_marks(schema: &Value, check: &CheckConfig) -> Vec<Grant> {
     let Ok(settings) = &check.settings else {
         return Vec::new();
@@ -132,7 +132,7 @@ fn allowed(check: &CheckConfig) -> impl Iterator<Item = Grant> {
     })
 }
 
-/// How many grants an error names.
+/// The number of grants that an error lists.
 const SHOWN: usize = 4;
 const SHOWN_BYTES: usize = 512;
 
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    /// The schema of a plugin that marks each of `marks` with its kind.
+    /// A plugin schema that marks each of `marks` with its kind.
     fn schema(marks: &[(&str, &str)]) -> Value {
         let properties: serde_json::Map<_, _> = marks
             .iter()
@@ -169,7 +169,7 @@ mod tests {
         }
     }
 
-    /// What a schema would add, as `check: grants`; empty where it adds nothing.
+    /// Returns the grants that a schema would add, as `check: grants`, or an empty string.
     fn added(baseline: &Baseline, schema: &Value, accepted: &[&str]) -> String {
         let accepted = accepted.iter().map(|name| name.parse().unwrap()).collect();
         let widened = baseline.widened(schema, Digest::of(b"new"), &accepted);
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(added(&both, &wide, &[]), "a: tcp b.test:2");
         assert_eq!(added(&both, &wide, &["a"]), "", "only that one gets more");
         assert_eq!(added(&both, &wide, &["b"]), "a: tcp b.test:2");
-        // Another kind for the same value is more too.
+        // A different kind of grant for the same value counts as more.
         assert_eq!(
             added(&both, &schema(&[("x", "udp")]), &[]),
             "a: udp a.test:1"
@@ -204,7 +204,7 @@ mod tests {
         for new in [wide(), schema(&[("y", "tcp")]), schema(&[]), json!(true)] {
             assert_eq!(added(&baseline(Some(wide()), TWO), &new, &[]), "", "{new}");
         }
-        // What `allow` has anyway is nothing new.
+        // Grants that `allow` already gives are not new.
         let allowed = TWO.replace("c.test:1", "d.test:4");
         let before = baseline(Some(schema(&[("y", "tcp")])), &allowed);
         assert_eq!(added(&before, &schema(&[("x", "tcp")]), &["a"]), "");

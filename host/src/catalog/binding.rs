@@ -1,4 +1,4 @@
-//! Binding a plugin to the configuration and grants of a check, within its time.
+//! Binds a plugin to the configuration and grants of a check, within a time limit.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,14 +15,15 @@ use crate::config::{CheckConfig, Config, Environment, Location, Root, Settings};
 use crate::plugin::grants::{self, Grants};
 use crate::plugin::{BindingError, LoadError, Plugin, Task};
 
-/// Brings plugins and checks together under one configuration. Cheap to clone.
+/// Binds plugins to checks under one configuration. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Binder {
     pub(super) config: Arc<Config>,
     pub(super) environment: Environment,
 }
 
-/// A check that is to be bound to a plugin. That takes as long as the plugin's schema makes it take.
+/// A check that is not yet bound to a plugin. How long binding takes depends on the plugin's
+/// schema.
 #[derive(Clone, Debug)]
 pub(crate) struct Unbound {
     pub(super) binder: Binder,
@@ -31,7 +32,7 @@ pub(crate) struct Unbound {
     pub(super) plugin: Arc<Plugin>,
 }
 
-/// What came of binding a check to a plugin.
+/// The result of binding a check to a plugin.
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(super) name: CheckName,
@@ -41,7 +42,7 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Why it can't run, if it can't.
+    /// Returns why the check can't run, if it can't.
     pub(super) fn error(&self) -> Option<&BindError> {
         match &self.state {
             CheckState::Failed(error) => error.bind_error(),
@@ -50,12 +51,12 @@ impl Bound {
         }
     }
 
-    /// Whether the host's own code panicked over it.
+    /// Returns whether the host's own code panicked while it bound the check.
     pub(crate) fn panicked(&self) -> bool {
         matches!(self.error(), Some(BindError::Panicked))
     }
 
-    /// Whether it may come out otherwise the next time, although nothing here has changed.
+    /// Returns whether another attempt may succeed without a change of plugin or configuration.
     pub(super) fn may_pass(&self) -> bool {
         self.error().is_some_and(BindError::may_pass)
     }
@@ -65,8 +66,8 @@ impl Bound {
         Arc::ptr_eq(&self.plugin, plugin) && says_the_same
     }
 
-    /// Whether what the check trusts in TLS connections comes from one of `files`, or from a list
-    /// that has changed.
+    /// Returns whether the check's trusted roots for TLS come from one of `files`, or from defaults
+    /// that have changed.
     pub(super) fn trusts(&self, files: &BTreeSet<PathBuf>, defaults_changed: bool) -> bool {
         let Some(own) = &self.check.roots else {
             return defaults_changed;
@@ -76,10 +77,10 @@ impl Bound {
     }
 }
 
-/// Binds checks, those of one plugin after another, so that few validators live at a time. Blocks.
+/// Binds checks, grouped by plugin so that few validators are in memory at a time. Blocks.
 ///
-/// A plugin's schema makes each of its checks take as long as it likes, within bounds; what is left
-/// after [`BIND_TIME`] is given up.
+/// The schema of a plugin decides how long binding takes, within bounds. Checks of a plugin that
+/// are not bound after [`BIND_TIME`] fail.
 pub(crate) fn bind_all(mut unbound: Vec<Unbound>) -> Vec<Bound> {
     unbound.sort_by(|a, b| a.plugin.name().cmp(b.plugin.name()));
     let mut bounds = Vec::with_capacity(unbound.len());
@@ -90,7 +91,7 @@ pub(crate) fn bind_all(mut unbound: Vec<Unbound>) -> Vec<Bound> {
     bounds
 }
 
-/// Does one thing with each of `all` while there is time, and the other with the rest.
+/// Calls `in_time` for each item until `limit` has passed, and `too_late` for the rest.
 fn within<T, U>(
     limit: Duration,
     all: &[T],
@@ -108,30 +109,31 @@ fn within<T, U>(
 }
 
 impl Unbound {
-    /// The check.
+    /// Returns the name of the check.
     pub(crate) fn name(&self) -> &CheckName {
         &self.name
     }
 
-    /// The plugin that it is to be bound to.
+    /// Returns the plugin to bind to.
     pub(crate) fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
     }
 
-    /// What comes of it where it could not be bound: that is tried again at the next look.
+    /// Returns the failed result of a binding that could not finish. It is tried again at the next
+    /// scan.
     pub(crate) fn given_up(&self, why: &str) -> Bound {
         self.bound(Err(BindError::GivenUp(self.binder.shown(why))))
     }
 
-    /// Binds it. Blocks.
+    /// Binds the check. Blocks.
     pub(crate) fn bind(&self) -> Bound {
         let bind = || self.binder.bind(&self.name, &self.check, &self.plugin);
-        // One plugin's schema must not take the other checks down with it.
+        // A panic over one plugin's schema must not affect other checks.
         let task = catch_unwind(AssertUnwindSafe(bind));
         self.bound(task.unwrap_or(Err(BindError::Panicked)))
     }
 
-    /// Does not bind it: others of its plugin took too long.
+    /// Fails the check because other checks of its plugin took too long to bind.
     fn give_up(&self) -> Bound {
         self.bound(Err(BindError::TooSlow(BIND_TIME)))
     }
@@ -159,8 +161,8 @@ impl Unbound {
 }
 
 impl Binder {
-    /// Binds a plugin to the configuration of a check. No secret of the configuration is in the
-    /// words of a failure.
+    /// Binds a plugin to the configuration of a check. Errors contain no secret of the
+    /// configuration.
     pub(super) fn bind(
         &self,
         name: &CheckName,
@@ -185,7 +187,7 @@ impl Binder {
             .bind(&settings.values)
             .map_err(|error| match error {
                 BindingError::Config(_) => BindError::Config(match check.location {
-                    // Nothing was written, and nothing can be said of where.
+                    // The configuration was built in code, so there is no location to name.
                     Location::Program => self.shown(&error.to_string()),
                     _ => self.shown(&format!("{error} ({})", check.location)),
                 }),
@@ -240,13 +242,13 @@ impl Binder {
         Ok(Grants::new(granted, variable))
     }
 
-    /// The words of an error without secrets of the configuration.
+    /// Redacts the secrets of the configuration from the text of an error.
     fn shown(&self, error: &str) -> Text {
         self.config.secrets.line(error, ERROR_BYTES)
     }
 }
 
-/// How long the checks of one plugin may take to be bound, all of them together.
+/// The time limit for binding all checks of one plugin.
 pub(crate) const BIND_TIME: Duration = Duration::from_secs(30);
 const ERROR_BYTES: usize = 8 << 10;
 
@@ -279,7 +281,8 @@ mod tests {
             "cannot read [redacted]"
         );
 
-        // An error shows the beginning of an entry, in which the secret would not be found.
+        // An error quotes only the beginning of an entry, where the whole secret would not be
+        // found.
         let error = grants::Grant::allowed("tcp", &secret).unwrap_err();
         assert!(shown(&error.to_string()).contains("hunter2"));
         let error = error

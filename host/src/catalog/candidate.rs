@@ -1,5 +1,5 @@
-//! A new version of a plugin before it serves: held against every check that uses it, under the
-//! newest configuration. It takes over as a whole, or not at all.
+//! A new version of a plugin before it is promoted. It is compared with every check that uses it,
+//! under the newest configuration, and is promoted for all of them or for none.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,35 +15,35 @@ use crate::check::{CheckName, Digest, PluginName};
 use crate::config::CheckConfig;
 use crate::plugin::{LoadError, Plugin};
 
-/// A version that is to serve, with all that it is held against.
+/// A loaded version, with everything that decides whether it can be promoted.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     plugin: Arc<Plugin>,
-    /// The checks that use it.
+    /// The checks that use the plugin.
     checks: Vec<Unbound>,
-    /// Whether another version serves.
+    /// Whether another version is active.
     serves: bool,
-    /// Those of them that run on it.
+    /// The checks that run on the active version.
     running: BTreeSet<CheckName>,
     baseline: Baseline,
-    /// The checks for which the operator accepted whatever the version grants them.
+    /// The checks for which the operator accepted the grants of this version.
     accepted: BTreeSet<CheckName>,
     revision: Revision,
 }
 
-/// A version that fits its checks.
+/// A version that all its checks can run on.
 #[derive(Debug)]
 pub(crate) struct Fitting {
     pub(crate) plugin: Arc<Plugin>,
     bounds: Vec<Bound>,
-    /// Whether another version serves.
+    /// Whether another version is active.
     serves: bool,
 }
 
 impl Catalog {
-    /// A version that could be loaded, to be held against its checks. `accepted` names checks for
-    /// which the operator has accepted what it grants; where a version was refused, and the check
-    /// says something else since, that is taken for the same.
+    /// Returns a candidate for a loaded version. `accepted` names checks for which the operator has
+    /// accepted its grants. If this version was rejected earlier, a changed configuration of a
+    /// check counts as acceptance for that check.
     pub(crate) fn candidate(
         &self,
         plugin: Arc<Plugin>,
@@ -83,7 +83,7 @@ impl Catalog {
         }
     }
 
-    /// Lets a version that fits its checks take over.
+    /// Makes a bound candidate the active version.
     pub(crate) fn install(
         &mut self,
         wanted: &Wanted,
@@ -101,12 +101,12 @@ impl Catalog {
         recorded
     }
 
-    /// Which of the configurations it stands under.
+    /// Returns the current revision of the configuration.
     pub(crate) fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// Remembers under which words of its checks a version was refused.
+    /// Remembers the configurations of the checks under which a version was rejected.
     pub(super) fn remember_refusal(&mut self, plugin: &PluginName, source: Source, digest: Digest) {
         let checks = self.checks_on(plugin, source).into_iter();
         let refused = RefusedUnder {
@@ -116,16 +116,15 @@ impl Catalog {
         self.refused.insert(plugin.clone(), refused);
     }
 
-    /// Files that are to be looked at once more, because what they were refused for may hold no
-    /// longer.
+    /// Marks files for loading at the next scan if they were rejected because of the configuration.
     pub(crate) fn forget_refusals(&mut self) {
         for entry in self.entries.values_mut() {
             entry.retry_if(LoadError::depends_on_configuration);
         }
     }
 
-    /// Files whose failure may pass are to be loaded once more at the next look, however long they were
-    /// to rest.
+    /// Marks files with transient failures for loading at the next scan, without waiting for their
+    /// retry time.
     pub(crate) fn retry_failures(&mut self) {
         for entry in self.entries.values_mut() {
             entry.retry_if(LoadError::may_pass);
@@ -134,18 +133,19 @@ impl Catalog {
 }
 
 impl Candidate {
-    /// The version.
+    /// Returns the version.
     pub(crate) fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
     }
 
-    /// The configuration that it is held against.
+    /// Returns the revision of the configuration that the candidate is compared with.
     pub(crate) fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// Binds its checks and compares what it grants them. Where a version serves, one is refused
-    /// that a check which runs now would not run on, and one that no check could try. Blocks.
+    /// Binds the checks and compares the grants. If another version is active, a candidate is
+    /// rejected when a running check could not run on it, or when no check could run on it at all.
+    /// Blocks.
     pub(crate) fn fit(self) -> Result<Fitting, LoadError> {
         let bounds = bind_all(self.checks);
         let fits = |bound: &Bound| matches!(bound.state, CheckState::Guest(_));
@@ -176,8 +176,8 @@ impl Candidate {
 }
 
 impl Fitting {
-    /// The checks that are to make a trial run: where another version serves, all whose configuration
-    /// does not say otherwise.
+    /// Returns the checks that make a trial run: if another version is active, all whose
+    /// configuration does not turn trial runs off.
     pub(crate) fn trials(&self) -> Vec<(CheckName, Arc<GuestCheck>)> {
         let bounds = self.bounds.iter();
         let trial = |bound: &Bound| match &bound.state {
@@ -189,7 +189,7 @@ impl Fitting {
         bounds.filter_map(trial).collect()
     }
 
-    /// Whether the host's own code panicked while a check was bound.
+    /// Counts the checks during whose binding the host's own code panicked.
     pub(crate) fn panics(&self) -> usize {
         self.bounds.iter().filter(|bound| bound.panicked()).count()
     }

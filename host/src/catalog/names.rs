@@ -1,4 +1,4 @@
-//! Which names native checks may have.
+//! Decides which names native checks may have.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,21 +8,21 @@ use arc_swap::ArcSwap;
 use crate::check::{CheckName, InvalidName};
 use crate::config::Config;
 
-/// A native check can't have the name it was given.
+/// The reason why a native check can't have a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegisterError {
-    /// No check can have it.
+    /// The name is not a valid check name.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// The configuration gives it to a check of a plugin.
+    /// The configuration uses the name for a check with a plugin.
     #[error(
-        "check `{0}` has a `plugin` in the configuration: take that out, or register under another \
+        "check `{0}` has a `plugin` in the configuration: remove it, or register under another \
          name"
     )]
     Taken(CheckName),
 }
 
-/// The names that the configuration gives to checks of plugins; clones share them.
+/// The names of checks with a plugin in the configuration. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names(Arc<ArcSwap<BTreeSet<CheckName>>>);
 
@@ -33,7 +33,7 @@ impl Names {
         names
     }
 
-    /// Takes in those of another configuration.
+    /// Replaces the names with those of another configuration.
     pub(crate) fn set(&self, config: &Config) {
         let of_plugins = config
             .checks
@@ -43,7 +43,7 @@ impl Names {
         self.0.store(Arc::new(names.collect()));
     }
 
-    /// Reads the name of a native check.
+    /// Parses the name of a native check.
     pub(crate) fn native(&self, text: &str) -> Result<CheckName, RegisterError> {
         let name: CheckName = text.parse()?;
         if self.0.load().contains(&name) {

@@ -1,4 +1,4 @@
-//! `GET /plugins`: what is loaded, what could not be, and what is idle.
+//! The body of `GET /plugins`.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use super::{Catalog, CheckState, CheckStates, Excess, PluginEntry, Source};
 use crate::check::{CheckName, Digest, PluginName, Text};
 use crate::config::Origin;
 
-/// What there is to say of the configuration.
+/// The state of the configuration.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct ConfigurationPage {
-    /// The file that it was read from; null where it is the defaults, or a program's.
+    /// The configuration file, or null for defaults and configurations built in code.
     pub(crate) file: Option<String>,
-    /// What is wrong with the newest one; the one before it holds.
+    /// The errors in the newest file. While there are any, the previous configuration stays active.
     pub(crate) errors: Vec<String>,
-    /// Keys that have changed and wait for a restart.
+    /// Changed keys that need a restart.
     pub(crate) restart_needed: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ struct Page {
 struct Directory {
     path: String,
     readable: bool,
-    /// Files that are left out, because there are too many.
+    /// The number of files that are ignored because there are too many.
     left_out: usize,
     error: Option<String>,
 }
@@ -42,7 +42,7 @@ struct Directory {
 struct PluginPage {
     name: String,
     state: State,
-    /// Where its file lies: `library` or `dir`.
+    /// The directory of the file: `library` or `dir`.
     source: Source,
     path: String,
     code: Option<String>,
@@ -54,9 +54,9 @@ struct PluginPage {
     loaded_at: Option<Timestamp>,
     compile_ms: Option<f64>,
     checks: Vec<CheckPage>,
-    /// Why the newest file does not serve.
+    /// Why the newest file is not active.
     last_error: Option<String>,
-    /// What a plugin that was dropped in needs before it can run.
+    /// What a dropped-in plugin needs before it can run.
     needs: Option<String>,
 }
 
@@ -76,7 +76,7 @@ struct CheckPage {
 }
 
 impl Catalog {
-    /// The answer to `GET /plugins`.
+    /// Returns the body of `GET /plugins`.
     pub(crate) fn page(&self, states: &CheckStates, configuration: ConfigurationPage) -> Bytes {
         let mut idle: BTreeMap<PluginName, String> = BTreeMap::new();
         let mut checks: BTreeMap<PluginName, Vec<_>> = BTreeMap::new();
@@ -160,7 +160,7 @@ impl Catalog {
 }
 
 impl PluginPage {
-    /// A file that no plugin can be loaded from under the name it has.
+    /// Returns the entry of a file with an invalid plugin name.
     fn misnamed((check, file): (&CheckName, &Misnamed)) -> Self {
         Self {
             name: String::from(Text::line(&file.stem, NAME_BYTES)),
@@ -185,5 +185,5 @@ impl PluginPage {
     }
 }
 
-/// How much is shown of a name that no plugin can have.
+/// The limit on the shown part of an invalid name.
 const NAME_BYTES: usize = 64;

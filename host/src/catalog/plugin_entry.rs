@@ -1,4 +1,4 @@
-//! One plugin in the catalog: the version that serves, and what became of the newest file.
+//! One plugin in the catalog: the active version and the outcome of loading the newest file.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use super::{Source, Stamp};
 use crate::check::Digest;
 use crate::plugin::{LoadError, Plugin};
 
-/// The place of one plugin.
+/// The catalog's entry for one plugin.
 #[derive(Debug, Default)]
 pub(crate) struct PluginEntry {
     path: PathBuf,
     source: Source,
     good: Option<Arc<Plugin>>,
-    /// Where the file of the version lay that serves.
+    /// The directory that the active version was loaded from.
     good_source: Source,
     generation: u64,
     since: Option<Timestamp>,
@@ -24,21 +24,21 @@ pub(crate) struct PluginEntry {
     retry: Option<Retry>,
 }
 
-/// When a file is loaded once more whose failure may pass.
+/// The schedule for retrying a file after a transient failure.
 ///
-/// A file can fail each time and take the time of a compilation or a `describe` to do so. It must not
-/// hold a place among those for good.
+/// Each attempt can take as long as a compilation or a `describe`. The growing pause keeps such a
+/// file from occupying a place among the loads permanently.
 #[derive(Clone, Copy, Debug)]
 struct Retry {
-    /// The digest of its content.
+    /// The digest of the file's content.
     digest: Digest,
     failed: Timestamp,
-    /// How long it rests.
+    /// The time to wait before the next attempt.
     pause: SignedDuration,
 }
 
 impl Retry {
-    /// After one more failure: twice as long as after the one before, if that was of the same content.
+    /// Schedules the next attempt. The pause doubles with each failure of the same content.
     fn after(before: Option<Self>, digest: Digest, failed: Timestamp) -> Self {
         let before = before.filter(|before| before.digest == digest);
         let pause = before.map_or(SHORTEST_PAUSE, |before| before.pause * 2);
@@ -49,87 +49,88 @@ impl Retry {
         }
     }
 
-    /// Whether it has rested; so has one that failed in the future, because the clock was set.
+    /// Returns whether the pause is over. A failure in the future, after the clock was set back,
+    /// also counts as over.
     fn is_due(&self, now: Timestamp) -> bool {
         let rested = now.duration_since(self.failed);
         rested.is_negative() || rested >= self.pause
     }
 }
 
-/// What a file was when it was last looked at: where it is that still, it is not loaded again.
+/// What a file was when it was last read. While it is the same, it is not loaded again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
-    /// The digest of its content; none where loading it again may come out otherwise.
+    /// The digest of the content, or `None` if loading it again may give another result.
     pub(crate) digest: Option<Digest>,
-    /// Its stamp, if that was settled then.
+    /// The stamp of the file, if it was settled.
     pub(crate) stamp: Option<Stamp>,
 }
 
-/// What became of loading a file.
+/// The outcome of loading a file.
 #[derive(Debug)]
 pub(crate) enum LoadOutcome {
-    /// It is a plugin.
+    /// The file is a valid plugin.
     Loaded(Arc<Plugin>),
-    /// It can't be one; the digest is that of its content, where it could be read.
+    /// The file can't be loaded. The digest is that of its content, if it could be read.
     Failed(Option<Digest>, LoadError),
-    /// Its content is the one that was looked at before.
+    /// The content is the same as at the last attempt.
     Unchanged,
 }
 
-/// What changed when a load was recorded.
+/// The change that recording a load made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recorded {
-    /// A version was loaded; the number counts the versions of this plugin.
+    /// A version was loaded. The number is its generation.
     Loaded(u64),
     /// The file can't be loaded.
     Failed,
-    /// The file is the one that was looked at before.
+    /// The file is the same as before.
     Unchanged,
 }
 
-/// What a file was that is the version that serves.
+/// The state of a file before it was found to be the active version again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restored {
-    /// It could not be loaded, or was refused.
+    /// The file could not be loaded, or was rejected.
     Recovered,
-    /// It lay in the other directory.
+    /// The file was in the other directory.
     Moved,
-    /// The same.
+    /// The file was already known.
     Unchanged,
 }
 
 impl PluginEntry {
-    /// The file that it is loaded from.
+    /// Returns the path of the newest file.
     pub(crate) fn path(&self) -> &PathBuf {
         &self.path
     }
 
-    /// The version that serves.
+    /// Returns the active version.
     pub(crate) fn active(&self) -> Option<&Arc<Plugin>> {
         self.good.as_ref()
     }
 
-    /// The version that serves, if it is of a directory that it may be taken from.
+    /// Returns the active version, if `may_take` accepts its directory.
     pub(super) fn good_from(&self, may_take: impl Fn(Source) -> bool) -> Option<&Arc<Plugin>> {
         self.good.as_ref().filter(|_| may_take(self.good_source))
     }
 
-    /// The directory that it is loaded from.
+    /// Returns the directory of the newest file.
     pub(crate) fn source(&self) -> Source {
         self.source
     }
 
-    /// How many versions of it have been loaded.
+    /// Returns the number of versions loaded so far.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Since when the version that serves does.
+    /// Returns when the active version was loaded.
     pub(crate) fn since(&self) -> Option<Timestamp> {
         self.since
     }
 
-    /// What was last looked at; nothing where it is to be loaded once more.
+    /// Returns what was last read, or nothing if the file is due for another attempt.
     pub(crate) fn seen(&self, now: Timestamp) -> Seen {
         match self.retry {
             Some(retry) if retry.is_due(now) => Seen::default(),
@@ -137,13 +138,12 @@ impl PluginEntry {
         }
     }
 
-    /// Why the newest file is not the version that serves.
+    /// Returns why the newest file is not the active version.
     pub(crate) fn error(&self) -> Option<&LoadError> {
         self.error.as_ref()
     }
 
-    /// Takes in that the file is the version that serves, once more. Answers whether it was
-    /// something else meanwhile, or lay elsewhere.
+    /// Records that the file is the active version again, and returns what it was before.
     pub(super) fn restore(&mut self, source: Source, stamp: Option<Stamp>) -> Restored {
         let digest = self.good.as_ref().map(|plugin| plugin.digest());
         self.seen = Seen { digest, stamp };
@@ -156,15 +156,15 @@ impl PluginEntry {
         }
     }
 
-    /// Loads the file once more at the next look, if what it was refused for is such.
+    /// Marks the file for loading at the next scan, if `matches` accepts its error.
     pub(super) fn retry_if(&mut self, is_such: impl Fn(&LoadError) -> bool) {
         if self.error.as_ref().is_some_and(is_such) {
             self.seen = Seen::default();
         }
     }
 
-    /// Takes in which file is being loaded, and answers the directory of the one before it if it lay in
-    /// another.
+    /// Records the file that is being loaded. Returns the directory of the previous file if it was
+    /// another one.
     pub(super) fn begin(&mut self, path: PathBuf, source: Source) -> Option<Source> {
         let is_first = self.path.as_os_str().is_empty();
         self.path = path;
@@ -172,7 +172,7 @@ impl PluginEntry {
         if is_first || before == source {
             return None;
         }
-        // What was found was found in the other directory.
+        // Earlier findings are about the file in the other directory.
         self.seen = Seen::default();
         self.error = None;
         self.retry = None;
@@ -188,8 +188,8 @@ impl PluginEntry {
     ) -> Recorded {
         match outcome {
             LoadOutcome::Unchanged => {
-                // It may be due once more since it was begun to be looked at: then its stamp must
-                // not pass for one that was seen.
+                // The file may have become due for a retry since this load began. Its stamp must
+                // not mark it as seen then.
                 if self.seen.digest.is_some() {
                     self.seen.stamp = stamp;
                 }
@@ -233,9 +233,9 @@ impl PluginEntry {
     }
 }
 
-/// How long a file rests whose first failure may pass.
+/// The pause after the first transient failure.
 const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
-/// How long one rests that has failed again and again.
+/// The longest pause between attempts.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 #[cfg(test)]
@@ -297,7 +297,7 @@ mod tests {
             pauses.push(pause);
         }
         assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
-        // Other content is another file.
+        // Other content starts over.
         let outcome = LoadOutcome::Failed(Some(Digest::of(b"other")), timeout());
         entry.put(Source::Dir, outcome, None, now);
         assert!(entry.seen(now + SHORTEST_PAUSE).digest.is_none());

@@ -1,4 +1,4 @@
-//! Finds what a check stands on now: the version that serves it, or why there is none.
+//! Finds the state of a check: the version that it runs on, or why there is none.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::config::CheckConfig;
 use crate::plugin::{LoadError, Plugin};
 
 impl Catalog {
-    /// What a check stands on now, or what has to be bound before that is known.
+    /// Returns the state of a check, or what has to be bound first.
     pub(super) fn state(
         &self,
         name: &CheckName,
@@ -42,7 +42,7 @@ impl Catalog {
         }
     }
 
-    /// Why there is no file for a check.
+    /// Returns why a check has no plugin file.
     fn no_file(&self, name: &CheckName, check: &CheckConfig, plugin: &PluginName) -> CheckError {
         let (check_name, plugin) = (name.clone(), plugin.clone());
         let (dir, library) = (self.files.dir(), self.files.library());
@@ -84,7 +84,7 @@ impl Catalog {
         }
     }
 
-    /// A check that is to be bound to a version of its plugin.
+    /// Returns a check to bind to a version of its plugin.
     pub(super) fn unbound_to(
         &self,
         name: &CheckName,
@@ -100,7 +100,7 @@ impl Catalog {
     }
 }
 
-/// Why the file of a plugin does not serve a check.
+/// Returns why the file of a plugin can't be used for a check.
 fn load_error(
     plugin: &PluginName,
     entry: &PluginEntry,
@@ -111,7 +111,7 @@ fn load_error(
         plugin: plugin.clone(),
         path: entry.path().clone(),
         error: match (error, check.sha256) {
-            // Of several checks that ask for a file each hears of the one that it asks for.
+            // If several checks pin a digest, each error names the digest of its own check.
             (&LoadError::Digest { found, .. }, Some(wanted)) => LoadError::Digest { found, wanted },
             _ => error.clone(),
         },

@@ -1,4 +1,4 @@
-//! One look at one directory: which of its plugin files count, however many there are.
+//! Lists the plugin files of one directory, within a bound on their number.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,31 +9,32 @@ use super::plugin_file::{Misnamed, PluginFile, PluginFiles};
 use crate::catalog::Stamp;
 use crate::check::PluginName;
 
-/// The plugins whose files count at a look, however many others there are.
+/// The plugins whose files are listed regardless of the number of other files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keep {
-    /// Those that checks of the configuration name.
+    /// Plugins that checks of the configuration name.
     pub(in crate::catalog) named: BTreeSet<PluginName>,
-    /// Those that lay in the plugins directory before.
+    /// Plugins that were in the plugins directory before.
     pub(in crate::catalog) known: BTreeSet<PluginName>,
-    /// Whether others in the plugins directory count at all.
+    /// Whether other files in the plugins directory are listed at all.
     pub(in crate::catalog) auto: bool,
 }
 
-/// The `.wasm` files of a directory that count.
+/// The listed `.wasm` files of a directory.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) files: PluginFiles,
     pub(super) misnamed: Vec<Misnamed>,
     pub(super) left_out: usize,
-    /// Those that are links.
+    /// The files that are symbolic links.
     pub(super) links: BTreeSet<PathBuf>,
 }
 
-/// Lists the `.wasm` files of a directory. Hidden ones are left out: editors and copies make them. What
-/// it holds in memory is bounded, however many there are.
+/// Lists the `.wasm` files of a directory, without hidden ones: editors and copying tools create
+/// those. Memory use is bounded regardless of the number of files.
 ///
-/// A directory that is replaced while it is read would be seen half removed: it is read again then.
+/// If the directory is replaced during the reading, the listing would be incomplete, so it is read
+/// again.
 pub(super) fn list(dir: &Path, keep: &Keep) -> io::Result<Listing> {
     for _ in 0..MOST_READS {
         let before = identity(dir)?;
@@ -78,7 +79,7 @@ fn read(dir: &Path, keep: &Keep) -> io::Result<Listing> {
     listing.left_out = others.left_out + misnamed.left_out;
     for name in kept.into_iter().chain(known).chain(others.items) {
         let path = dir.join(format!("{name}.wasm"));
-        // It may have gone by now: then it fails when it is loaded.
+        // If the file is gone by now, loading it fails.
         let metadata = fs::symlink_metadata(&path);
         let is_link = metadata.as_ref().is_ok_and(fs::Metadata::is_symlink);
         if is_link {
@@ -100,7 +101,7 @@ fn read(dir: &Path, keep: &Keep) -> io::Result<Listing> {
     Ok(listing)
 }
 
-/// The lowest of many, up to a number, and how many others there were.
+/// Keeps the lowest items, up to a limit, and counts the others.
 struct Lowest<T> {
     most: usize,
     items: BTreeSet<T>,
@@ -129,9 +130,9 @@ impl<T: Ord> Lowest<T> {
     }
 }
 
-/// The directories that links lead through: what is done to their targets is seen there alone. As the
-/// links have them, so that one that is itself a link counts by what it leads to now. They need not be
-/// there, and to look for them can take for ever: blocks.
+/// Returns the directories that links lead through. Changes to the targets of links are visible
+/// only there. The paths are those that the links contain, so a directory that is itself a link is
+/// followed to its current target. A directory may be missing, and looking for it may hang: blocks.
 pub(crate) fn through(links: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let mut directories = BTreeSet::new();
     for link in links {
@@ -143,11 +144,11 @@ pub(crate) fn through(links: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     directories
 }
 
-/// Collects the directory of each file that a link leads to, and of those that these lead to.
+/// Collects the directory of each file that a chain of links passes.
 fn follow(link: &Path, through: &mut BTreeSet<PathBuf>) {
     let mut at = link.to_owned();
     for _ in 0..MOST_LINKS {
-        // What is no link is the end.
+        // The chain ends at the first path that is not a link.
         let Ok(target) = fs::read_link(&at) else {
             return;
         };
@@ -157,14 +158,14 @@ fn follow(link: &Path, through: &mut BTreeSet<PathBuf>) {
     }
 }
 
-/// How many files in the plugins directory count that no check names.
+/// The limit on files in the plugins directory that no check names.
 pub(super) const MOST_FILES: usize = 1024;
-/// How many of the files in the plugins directory are shown whose name no plugin can have.
+/// The limit on shown files with an invalid plugin name.
 pub(super) const MOST_MISNAMED: usize = 64;
-/// How many directories are watched because links lead through them, give or take one link: what changes
-/// in others is seen at the next rescan.
+/// The approximate limit on watched directories behind links. Changes in others are noticed at the
+/// next rescan.
 const MOST_LINK_DIRECTORIES: usize = 256;
-/// How often a directory is read that is replaced meanwhile.
+/// The number of attempts to read a directory that is being replaced.
 const MOST_READS: usize = 3;
-/// How many links Linux follows on the way to one file.
+/// The number of links that Linux follows on the way to one file.
 const MOST_LINKS: usize = 40;

@@ -1,4 +1,4 @@
-//! The file of a plugin, and one whose name no plugin can have.
+//! Files with a plugin's name, and files with an invalid one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,24 +12,24 @@ pub(super) type PluginFiles = BTreeMap<PluginName, PluginFile>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PluginFile {
     pub(in crate::catalog) path: PathBuf,
-    /// Where it is no link: what is behind one can take long to look at.
+    /// `None` for a link, because reading the metadata of its target may hang.
     pub(in crate::catalog) stamp: Option<Stamp>,
 }
 
-/// A file whose name no plugin can have.
+/// A file in the plugins directory whose name is not a valid plugin name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Misnamed {
-    /// The file.
+    /// The path of the file.
     pub(in crate::catalog) path: PathBuf,
-    /// What it would be called.
+    /// Its name without the extension.
     pub(in crate::catalog) stem: String,
-    /// What is wrong, and what to do.
+    /// The error, with what to do about it.
     pub(in crate::catalog) message: String,
 }
 
 impl Misnamed {
     pub(super) fn new(path: PathBuf, why: &InvalidName) -> Self {
-        // Whoever can put a file here chooses its name: it has line breaks, or worse.
+        // Anyone who can write to the directory chooses the name, which may contain line breaks.
         let shown = Text::line(&path.display().to_string(), SHOWN_BYTES);
         let message = format!("cannot load {shown}: {why}; rename the file");
         let stem = path.file_stem().unwrap_or_default();
@@ -40,7 +40,7 @@ impl Misnamed {
         }
     }
 
-    /// The name of a check that can stand for the file, which is none of those that are taken.
+    /// Returns a check name that stands for the file and is not taken.
     pub(in crate::catalog) fn stand_in(&self, is_taken: impl Fn(&CheckName) -> bool) -> CheckName {
         let first = stand_in(&self.stem, "");
         let others = (2_u64..).map(|number| stand_in(&self.stem, &format!("-{number}")));
@@ -50,7 +50,7 @@ impl Misnamed {
     }
 }
 
-/// A name that a check may have, as near to `stem` as it can be, with `suffix` behind it.
+/// Returns the valid check name that is closest to `stem`, followed by `suffix`.
 pub(super) fn stand_in(stem: &str, suffix: &str) -> CheckName {
     let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
     let mut near: String = stem
@@ -66,7 +66,7 @@ pub(super) fn stand_in(stem: &str, suffix: &str) -> CheckName {
     CheckName::module(&plugin.expect("it was made of valid characters"))
 }
 
-/// The longest name that a plugin may have.
+/// The longest valid plugin name.
 const NAME_CHARACTERS: usize = 64;
-/// How much of a path is shown that no plugin can have.
+/// The limit on the shown part of a path.
 const SHOWN_BYTES: usize = 512;

@@ -41,7 +41,7 @@ fn links_are_followed_through_every_directory_that_they_pass() {
     let leads = ["plugins/../current", "v1", "nowhere", "plugins"].map(at);
     assert_eq!(through(&seen.links()), BTreeSet::from(leads));
 
-    // What can't be seen now is as it was.
+    // Files that can't be seen keep their previous state.
     for gone in ["plugins", "library"] {
         fs::rename(at(gone), at("away")).unwrap();
         fs::write(at(gone), "").unwrap();
@@ -80,7 +80,7 @@ fn a_directory_that_is_replaced_is_never_seen_half_removed() {
             }
         });
         for _ in 0..2_000 {
-            // It is away for a moment, and then an error.
+            // The directory is missing for a moment, which is an error.
             if let Ok(listing) = list(&at("plugins"), &keep()) {
                 let found = listing.files.len();
                 if found < FILES {
@@ -134,7 +134,7 @@ fn a_library_that_cannot_be_read_keeps_what_was_in_it() {
     let path = before.in_library(&name).unwrap().path.clone();
     assert!(before.can_read(&path) && before.library_error().is_none());
 
-    // No permission would stop nobody who tests as root.
+    // Missing permissions would not stop a test that runs as root.
     fs::remove_dir_all(&library).unwrap();
     fs::write(&library, "").unwrap();
     let during = Files::look(&plugins, &keep()).after(&before);
@@ -188,7 +188,7 @@ fn a_file_that_is_missing_for_a_moment_is_kept_and_not_read() {
     assert!(after.in_library.is_empty());
 }
 
-/// Directories with these files in them, and the look at them.
+/// Creates directories with these files and scans them.
 fn seen(files: &[(&str, &str)], keep: &Keep) -> (tempfile::TempDir, Files) {
     let place = tempfile::tempdir().unwrap();
     let plugins = Plugins {
@@ -270,7 +270,7 @@ fn files_without_end_push_out_none_that_is_named_or_known() {
         "{excess}"
     );
 
-    // Where nothing runs by itself nothing else is looked at.
+    // Without `auto`, only named plugins are listed.
     let keep = Keep {
         auto: false,
         ..keep
