@@ -1,7 +1,7 @@
-//! The sink that writes the log: one line for each event that an operator wants to read.
+//! The sink that writes the log: one line for each event that matters to an operator.
 //!
-//! What is of a closed alphabet (names, words, digests) stands as it is; every other text is a string,
-//! which the text format quotes and escapes: nobody can forge a field with it.
+//! Names, codes and digests are written as they are. All other text is a string field, which the
+//! text format quotes and escapes, so that no text can forge a field.
 
 use std::path::Path;
 
@@ -49,7 +49,7 @@ impl Sink for EventLog {
             Event::ConfigurationRejected { path, errors } => {
                 configuration_rejected(*path, errors);
             }
-            // A panic and a hang are logged where they are contained, with what is known there.
+            // Panics and hangs are logged where they are contained, with the details known there.
             Event::HostPanicked { .. }
             | Event::FileSystemHung
             | Event::CheckUpserted { .. }
@@ -80,7 +80,7 @@ fn log_transition(transition: &Transition<'_>) {
     let code = error.map(|error| display(error.code.as_str()));
     let error = error.map(|error| error.message.as_str());
     let said = Some(report.outcome.message().as_str());
-    // The message of a run without an answer is that of its error.
+    // The message of a run that ended with an error is the text of the error.
     let said = said.filter(|said| !said.is_empty() && Some(*said) != error);
     let facts = transition.facts.and_then(|facts| facts.plugin.as_ref());
     let plugin = facts.map(|plugin| display(&plugin.name));
@@ -170,7 +170,7 @@ fn configuration_rejected(path: Option<&Path>, errors: &[String]) {
     }
 }
 
-/// The first names of checks, and how many more there are.
+/// Joins the first names of checks, and the number of others.
 fn names(names: &[CheckName]) -> Option<String> {
     if names.is_empty() {
         return None;
@@ -182,5 +182,5 @@ fn names(names: &[CheckName]) -> Option<String> {
     Some(shown.join(", "))
 }
 
-/// How many names of checks a line shows.
+/// The number of names on a line.
 const SHOWN: usize = 20;

@@ -1,7 +1,7 @@
-//! What happens to checks, plugins and the host: one stream of events, read by every [`Sink`].
+//! The stream of events about checks, plugins and the host, which every [`Sink`] reads.
 //!
-//! Each event is emitted in one place. Who listens, and what a listener makes of an event, is unknown
-//! here: a new sink implements the trait and is added where the host is assembled.
+//! Each event is emitted in one place. The module knows no sink: a new one implements the trait and
+//! is added where the host is assembled.
 
 mod stream;
 
@@ -19,12 +19,13 @@ use crate::plugin::LoadError;
 use crate::reload::CheckChanges;
 use crate::schedule::{FinishedRun, Skipped};
 
-/// A listener to events: metrics, the log, an error tracker, notifications.
+/// A receiver of events: metrics, the log, an error tracker, notifications.
 ///
-/// Events of one check arrive in the order in which the board shows them; those of different checks may
-/// arrive from several threads at once.
+/// Events of one check arrive in the order in which the board shows them. Events of different
+/// checks may arrive from several threads at once.
 pub(crate) trait Sink: Send + Sync {
-    /// Takes an event. Must not wait: it is called on the threads that run checks and load plugins.
+    /// Handles an event. Must not block: it is called on the threads that run checks and load
+    /// plugins.
     fn on(&self, event: &Event<'_>);
 
     /// Delivers what is still queued, for at most `patience`. Called once, at shutdown.
@@ -34,15 +35,15 @@ pub(crate) trait Sink: Send + Sync {
     }
 }
 
-/// Something that happened.
+/// An event of the host.
 #[derive(Clone, Copy)]
 pub(crate) enum Event<'e> {
-    /// A check exists from now on, or what is known about it has changed.
+    /// A check was added, or its facts have changed.
     CheckUpserted {
         check: &'e CheckName,
         facts: &'e CheckFacts,
     },
-    /// A check no longer exists.
+    /// A check was removed.
     CheckRemoved { check: &'e CheckName },
     /// A run is over. Emitted before the board shows its result.
     RunFinished {
@@ -53,40 +54,40 @@ pub(crate) enum Event<'e> {
     Transition(&'e Transition<'e>),
     /// A due run waited this long for a permit, whether it got one or not.
     RunWaited { time: Duration },
-    /// `count` due runs were not made.
+    /// `count` due runs were skipped.
     RunsSkipped {
         check: &'e CheckName,
         reason: Skipped,
         count: u64,
     },
-    /// A version of a plugin has been admitted and is active from now on.
+    /// A version of a plugin was admitted and is now active.
     PluginLoaded(&'e PluginLoaded<'e>),
-    /// The newest file of a plugin was rejected; a version loaded before stays active.
+    /// The newest file of a plugin was rejected. The active version, if any, stays.
     PluginRejected(&'e PluginRejected<'e>),
-    /// The file of a plugin, rejected before, holds the active version again.
+    /// The file of a plugin was rejected before and now contains the active version again.
     PluginRecovered {
         plugin: &'e PluginName,
         version: &'e str,
         digest: Digest,
     },
-    /// A plugin is read from another directory from now on; `from` and `to` name the directories.
+    /// A plugin is now read from another directory; `from` and `to` name the directories.
     PluginMoved {
         plugin: &'e PluginName,
         from: &'e str,
         to: &'e str,
         path: &'e Path,
     },
-    /// The file of a plugin no longer exists, and no check names the plugin.
+    /// The file of a plugin was removed, and no check names the plugin.
     PluginRemoved { plugin: &'e PluginName },
-    /// A configuration has been read and applied.
+    /// A configuration was read and applied.
     ConfigurationApplied(&'e ConfigurationApplied<'e>),
-    /// A configuration was rejected as a whole; the one before it stays in force.
+    /// A configuration was rejected as a whole. The previous one stays active.
     ConfigurationRejected {
         path: Option<&'e Path>,
         errors: &'e [String],
     },
-    /// The host's own code panicked at a `place`, which is worded the same each time. The panic was
-    /// contained and logged.
+    /// The host's own code panicked. The panic was contained and logged. `place` is a constant
+    /// phrase.
     HostPanicked {
         place: &'e str,
         check: Option<&'e CheckName>,
@@ -99,34 +100,34 @@ pub(crate) enum Event<'e> {
 /// See [`Event::Transition`].
 pub(crate) struct Transition<'t> {
     pub(crate) check: &'t CheckName,
-    /// What is known about the check; nothing where it was removed meanwhile.
+    /// The facts of the check, or `None` if it was removed meanwhile.
     pub(crate) facts: Option<&'t CheckFacts>,
-    /// The status shown before; nothing for the first result.
+    /// The status shown before, or `None` for the first result.
     pub(crate) before: Option<Status>,
     pub(crate) status: Status,
     pub(crate) report: &'t RunReport,
-    /// Failing runs in a row.
+    /// Consecutive failing runs.
     pub(crate) consecutive_failures: u32,
     pub(crate) cause: Cause,
 }
 
 impl Transition<'_> {
-    /// Whether the shown status differs from the one before.
+    /// Returns whether the shown status has changed.
     pub(crate) fn is_change(&self) -> bool {
         self.before != Some(self.status)
     }
 }
 
-/// What led to a transition.
+/// The cause of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The result of a run.
     Run,
-    /// No run: the check can't be run as it is configured.
+    /// The check can't run as it is configured.
     NotRunnable,
-    /// No run: the plugin's file was rejected, which [`Event::PluginRejected`] has said.
+    /// The plugin's file was rejected, which [`Event::PluginRejected`] has reported.
     PluginRejected,
-    /// No run: the last result has become too old.
+    /// The last result has become stale.
     Expired,
 }
 
@@ -135,9 +136,9 @@ pub(crate) struct PluginLoaded<'e> {
     pub(crate) plugin: &'e PluginName,
     pub(crate) version: &'e str,
     pub(crate) digest: Digest,
-    /// How many versions of the plugin this host has loaded.
+    /// The number of versions of the plugin that this host has loaded.
     pub(crate) generation: u64,
-    /// How long it took to compile the plugin, or to read code that was compiled before.
+    /// The time to compile the plugin, or to read its compiled code from the cache.
     pub(crate) compile_time: Duration,
     pub(crate) path: &'e Path,
 }
@@ -145,11 +146,11 @@ pub(crate) struct PluginLoaded<'e> {
 /// See [`Event::PluginRejected`].
 pub(crate) struct PluginRejected<'e> {
     pub(crate) plugin: &'e PluginName,
-    /// The version that the file claims, where it got as far as to say it.
+    /// The version that the file declares, if it could be read.
     pub(crate) version: Option<&'e str>,
-    /// The digest of the file, where it could be read.
+    /// The digest of the file, if it could be read.
     pub(crate) digest: Option<Digest>,
-    /// The version that stays active.
+    /// The digest of the version that stays active.
     pub(crate) active: Option<Digest>,
     pub(crate) error: &'e LoadError,
     pub(crate) path: &'e Path,
@@ -158,7 +159,7 @@ pub(crate) struct PluginRejected<'e> {
 /// See [`Event::ConfigurationApplied`].
 pub(crate) struct ConfigurationApplied<'e> {
     pub(crate) config: &'e Config,
-    /// Whether it differs from the one before, or files that it names have changed.
+    /// Whether it differs from the previous one, or files that it names have changed.
     pub(crate) is_change: bool,
     pub(crate) changes: &'e CheckChanges,
     /// Whether files with trusted roots have changed.

@@ -1,4 +1,4 @@
-//! What is put on the board of a check, and what is answered to that.
+//! The values that are published to the board, and the outcomes of publishing.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,93 +9,94 @@ use serde::Serialize;
 use crate::check::{Breaker, CheckName, Code, Digest, RunReport, Status};
 use crate::schedule::JobGeneration;
 
-/// What is known about a check besides its results.
+/// Facts about a check besides its results.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckFacts {
-    /// Whether it makes the host unready while unhealthy.
+    /// Whether the host is not ready while the check is unhealthy.
     pub critical: bool,
-    /// How often it runs, in milliseconds.
+    /// The interval between runs, in milliseconds.
     pub interval_ms: u64,
-    /// How long one run may take, in milliseconds.
+    /// The timeout of one run, in milliseconds.
     pub timeout_ms: u64,
-    /// What runs it; nothing for a native check.
+    /// The plugin that runs the check, or `None` for a native check.
     pub plugin: Option<PluginFacts>,
-    /// What it may reach, as the operator would write it.
+    /// The grants of the check, in the configuration's syntax.
     pub grants: Vec<String>,
 }
 
-/// The plugin behind a check.
+/// The plugin of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PluginFacts {
-    /// The name: the stem of its file.
+    /// The name of the plugin: the stem of its file name.
     pub name: String,
-    /// Its own version; nothing while no version of it could be loaded.
+    /// The version that the plugin declares, or `None` while no version could be loaded.
     pub version: Option<String>,
-    /// SHA-256 of its file.
+    /// The SHA-256 digest of the plugin's file.
     pub digest: Option<Digest>,
-    /// How many versions of it this host has loaded.
+    /// The number of versions of the plugin that this host has loaded.
     pub generation: u64,
 }
 
-/// A result as it is published.
+/// A result to publish.
 #[derive(Clone, Debug)]
 pub struct CheckResult {
-    /// The job generation of the check that the result is of.
+    /// The job generation that produced the result.
     pub job_generation: JobGeneration,
     /// The status to show, after `fall` and `rise`.
     pub status: Status,
-    /// What the run found and cost.
+    /// The report of the run.
     pub report: Arc<RunReport>,
-    /// When the run ended.
+    /// The time when the run ended.
     pub checked_at: Timestamp,
-    /// Failing runs in a row.
+    /// Consecutive failing runs.
     pub consecutive_failures: u32,
-    /// By how much the interval is stretched.
+    /// The breaker, which stretches the interval.
     pub breaker: Breaker,
-    /// When it is due again; nothing where it does not run.
+    /// The time of the next run, or `None` if the check does not run.
     pub next_run: Option<Timestamp>,
-    /// From when on the result is too old to stand; never where nothing runs.
+    /// The time when the result becomes stale, or `None` if the check does not run.
     pub stale_at: Option<Instant>,
 }
 
 /// A new job generation of a check, with its first result.
 #[derive(Clone, Debug)]
 pub struct Promotion {
-    /// The check.
+    /// The name of the check.
     pub name: CheckName,
-    /// What is known of it from here on.
+    /// The facts of the new job generation.
     pub facts: CheckFacts,
-    /// The result; it is of the new job generation.
+    /// The first result of the new job generation.
     pub result: CheckResult,
 }
 
-/// What became of a result that was published.
+/// The outcome of publishing a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
-    /// It is the first of its check.
+    /// The result is the first one of its check.
     First,
-    /// It stands where this stood.
+    /// The result replaced an earlier one.
     After(Before),
-    /// It came too late: the check has been taken off, or a later job generation of it has a result.
+    /// The result was discarded as late: the check has been removed, or a later job generation has
+    /// a result.
     Refused,
 }
 
-/// What a result stands after.
+/// The result that a new one replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Before {
     /// The status that was shown.
     pub status: Status,
-    /// How the last run ended that did not find the watched thing healthy, if not by an answer.
+    /// The error code of the last run with a status other than healthy, if it ended with an error.
     pub code: Option<Code>,
 }
 
-/// A result that has become too old.
+/// A result that has become stale.
 #[derive(Clone, Debug)]
 pub struct Expired {
-    /// The check.
+    /// The name of the check.
     pub check: CheckName,
     /// The status that was shown before.
     pub before: Status,
-    /// What was known of the check when it was published.
+    /// The facts of the check when the result was published.
     pub facts: Arc<CheckFacts>,
 }

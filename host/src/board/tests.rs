@@ -194,7 +194,7 @@ fn a_late_result_of_an_earlier_placement_changes_nothing() {
     let first = board.upsert(name("a"), facts(true));
     board.publish(&name("a"), result(first, Outcome::healthy("one"), None));
     let second = board.upsert(name("a"), facts(true));
-    // The run that was going on may still end, until the new one has.
+    // A run of the previous generation may end, until the new generation has a result.
     assert_ne!(
         board.publish(&name("a"), result(first, Outcome::healthy("two"), None)),
         Published::Refused
@@ -269,7 +269,7 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
     };
     let now = Instant::now();
     let hour = Duration::from_hours(1);
-    // What came of a long interval does not stand for as long once the interval is short.
+    // The result of a long interval goes stale by the new, short interval.
     let at = board.upsert(name("a"), with(3_600_000));
     board.publish(
         &name("a"),
@@ -283,7 +283,7 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
     );
     board.expire(Instant::now() + Duration::from_millis(1_500), |_| ());
     assert_eq!(page(&board)["checks"][0]["status"], "unknown");
-    // And the other way round: it is not too old before its time.
+    // With a longer interval, the result does not go stale early.
     let at = board.upsert(name("b"), with(1_000));
     board.publish(&name("b"), result(at, Outcome::healthy(""), Some(now)));
     board.upsert(name("b"), with(3_600_000));
@@ -336,7 +336,7 @@ fn new_placements_take_over_together_with_their_results() {
     let page = page(&board);
     assert_eq!(page["status"], "healthy");
     assert_eq!(page["checks"][0]["message"], "new");
-    // A run of the job generation before was still going on.
+    // A run of the previous job generation was still in flight.
     let late = result(old, Outcome::unhealthy("late"), None);
     assert_eq!(board.publish(&name("a"), late), Published::Refused);
 }

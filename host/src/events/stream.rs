@@ -1,4 +1,4 @@
-//! The list of sinks, and how an event reaches each of them.
+//! The list of sinks, and the delivery of events to them.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,12 +14,13 @@ use vitals_io::panic_text;
 pub(crate) struct Events(Arc<[Arc<dyn Sink>]>);
 
 impl Events {
-    /// A stream that these sinks read, in this order.
+    /// Creates a stream that hands events to `sinks`, in this order.
     pub(crate) fn new(sinks: impl IntoIterator<Item = Arc<dyn Sink>>) -> Self {
         Self(sinks.into_iter().collect())
     }
 
-    /// Hands an event to every sink. A sink that panics keeps it from no other, and harms no caller.
+    /// Hands an event to every sink. A panic of one sink affects neither the other sinks nor the
+    /// caller.
     pub(crate) fn emit(&self, event: &Event<'_>) {
         for sink in &*self.0 {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| sink.on(event))) {
@@ -38,7 +39,7 @@ impl Events {
         flushing.join_all().await;
     }
 
-    /// Tells the sinks of the panic of one of them, unless that came of telling them.
+    /// Reports the panic of a sink to all sinks, unless it happened during such a report.
     fn contain(&self, event: &Event<'_>, panic: &(dyn Any + Send)) {
         if matches!(event, Event::HostPanicked { place: PLACE, .. }) {
             return;
