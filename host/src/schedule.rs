@@ -1,10 +1,10 @@
-//! When each check runs, and how many at once. Knows neither what a check is nor where its result
-//! is shown.
+//! The schedule: when each check runs, and how many run at once. It knows neither what a check does
+//! nor where its result is shown.
 //!
-//! A check's first run starts at once; later ones follow at a fixed rate whose phase is a hash of
-//! the name, so that many checks spread and a restart keeps the phase. A check never overlaps
-//! itself. A run that waits for a slot is not a failing one, and slots are given in the order in
-//! which they were asked for. A panic costs the check that it comes from one run at most.
+//! The first run of a check starts at once. Later runs follow at a fixed rate, with a phase that is
+//! a hash of the name: checks are spread over time, and a restart keeps the phase. Runs of a check
+//! never overlap. Waiting for a permit is no failure, and permits are granted in the order of the
+//! requests. A panic costs at most one run of one check.
 
 mod follow;
 mod history;
@@ -33,19 +33,19 @@ pub use results::{FinishedRun, Results, Skipped};
 use shared::Shared;
 pub use trial_run::JobPromotion;
 
-/// Runs many checks, each in its own time.
+/// Runs checks, each at its own interval.
 pub struct Schedule {
     shared: Arc<Shared>,
     checks: Mutex<Checks>,
     tasks: TaskTracker,
-    /// Where the loops of checks live that have no threads of their own.
+    /// The runtime for loops of checks that have no threads of their own.
     home: Handle,
 }
 
 #[derive(Default)]
 struct Checks {
     followed: HashMap<CheckName, Followed>,
-    /// Those that are followed no longer, and whose last run may still be going on.
+    /// Removed checks whose last run may still be in flight.
     leaving: HashMap<CheckName, CancellationToken>,
 }
 
@@ -53,13 +53,13 @@ struct Followed {
     job: watch::Sender<Arc<Job>>,
     history: Arc<History>,
     stop: CancellationToken,
-    /// Cancelled when nothing of the check goes on any more.
+    /// Cancelled when the loop has ended.
     ended: CancellationToken,
 }
 
 impl Schedule {
-    /// A schedule that makes at most `max_runs` runs at once. Checks without threads of their own live
-    /// in the tokio runtime that this is called in.
+    /// Creates a schedule that makes at most `max_runs` runs at once. The loops of checks without
+    /// threads of their own run on the current tokio runtime.
     pub fn new(max_runs: usize, results: Arc<dyn Results>) -> Self {
         let shared = Shared {
             slots: Semaphore::new(max_runs),
@@ -76,14 +76,14 @@ impl Schedule {
         }
     }
 
-    /// Schedules a check: runs it at once and then at its interval. Where the name is scheduled already
-    /// the new job takes its place: a run in flight ends as it began, and what was counted of the check
-    /// stays.
+    /// Schedules a check: runs it at once and then at its interval. If the name is already
+    /// scheduled, the new job replaces the old one. A run in flight finishes, and the history of
+    /// the check stays.
     pub fn upsert(&self, job: Arc<Job>) {
         let mut checks = self.checks.lock();
         if let Some(known) = checks.followed.get(&job.name) {
             let before = known.job.send_replace(job);
-            // What it drops may be a stranger's code.
+            // The drop may run code of the embedding program, so it happens outside the lock.
             drop(checks);
             drop(before);
             return;
@@ -99,7 +99,8 @@ impl Schedule {
         let at_end = ended.clone().drop_guard();
         let check_loop = async move {
             let _at_end = at_end;
-            // Removed or not: whoever follows waits for this loop alone, not for the ones before it.
+            // Waits even if this check is removed meanwhile, so that a successor has to wait for
+            // this loop only.
             if let Some(before) = before {
                 before.cancelled().await;
             }
@@ -119,13 +120,13 @@ impl Schedule {
         self.spawn_loop(&*probe, check_loop);
     }
 
-    /// Hands a loop over to where it lives, whoever calls.
+    /// Spawns a loop on its runtime, whatever the runtime of the caller.
     fn spawn_loop(&self, probe: &dyn Probe, check_loop: impl Future<Output = ()> + Send + 'static) {
         let _at_home = self.home.enter();
         probe.spawn_loop(Box::pin(self.tasks.track_future(check_loop)));
     }
 
-    /// Follows a check no longer; a run in flight ends without a result.
+    /// Removes a check. A run in flight is dropped without a result.
     pub fn remove(&self, name: &CheckName) {
         let mut checks = self.checks.lock();
         checks.leaving.retain(|_, ended| !ended.is_cancelled());
@@ -137,24 +138,24 @@ impl Schedule {
         known.stop.cancel();
     }
 
-    /// Runs that may be made at once.
+    /// Returns the limit on concurrent runs.
     pub fn max_runs(&self) -> usize {
         self.shared.capacity
     }
 
-    /// Runs that are being made now.
+    /// Returns the number of runs in flight.
     pub fn in_flight(&self) -> usize {
         self.shared.capacity - self.shared.slots.available_permits()
     }
 
-    /// Begins no run any more, and drops those in flight.
+    /// Starts no more runs, and drops those in flight.
     pub fn abort(&self) {
         self.shared.closing.cancel();
         self.shared.aborting.cancel();
     }
 
-    /// Begins no run any more, and gives those in flight `grace` to end. Answers how many had to be
-    /// dropped.
+    /// Starts no more runs, and waits for those in flight for at most `grace`. Returns how many
+    /// were dropped.
     pub async fn shutdown(&self, grace: Duration) -> usize {
         self.shared.closing.cancel();
         self.tasks.close();
@@ -163,13 +164,13 @@ impl Schedule {
         }
         let dropped = self.in_flight();
         self.shared.aborting.cancel();
-        // One that blocks its thread can't be dropped, and nobody waits for it any longer.
+        // A run that blocks its thread can't be dropped and is left behind.
         let _ = tokio::time::timeout(ABORT_TIME, self.tasks.wait()).await;
         dropped
     }
 }
 
-/// How long runs in flight may take to be dropped.
+/// The time limit for dropping runs in flight.
 const ABORT_TIME: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One check through time.
+//! The loop of one check.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,19 +19,19 @@ use super::shared::Shared;
 use crate::check::{CheckName, Code, RunError, RunReport};
 use vitals_io::panic_text;
 
-/// A check that is followed, with all that is known of it from run to run.
+/// The loop of one check, with its state between runs.
 pub(super) struct CheckLoop {
     shared: Arc<Shared>,
     history: Arc<History>,
     job: watch::Receiver<Arc<Job>>,
-    /// The job as of the last run.
+    /// The job of the last run.
     current: Arc<Job>,
     stop: CancellationToken,
-    /// The next moment that is in phase.
+    /// The next time that is in phase.
     due: Instant,
-    /// When the next run is due.
+    /// The time of the next run.
     next: Instant,
-    /// Whether the host had no room for the last run.
+    /// Whether the last run was skipped because the host lacked resources.
     had_no_room: bool,
 }
 
@@ -55,10 +55,10 @@ impl CheckLoop {
         }
     }
 
-    /// Runs the check until it is stopped. A panic costs one run, and the next one comes when it is
-    /// due.
+    /// Runs the check until it is stopped. A panic costs one run; the next run takes place when it
+    /// is due.
     pub(super) async fn live(&mut self) {
-        // Nothing once it is stopped.
+        // `None` means that the check was stopped.
         let _ = self.go_on().await;
     }
 
@@ -77,7 +77,7 @@ impl CheckLoop {
         None
     }
 
-    /// Waits until a run is due, or another job has come that begins with one.
+    /// Waits until a run is due, or a new job needs its first run.
     async fn rest(&mut self) -> Option<()> {
         loop {
             tokio::select! {
@@ -91,7 +91,7 @@ impl CheckLoop {
         }
     }
 
-    /// Lets go of the check. What a program gave for it may panic once more.
+    /// Drops the check. The drop may run code of the embedding program, which may panic.
     pub(super) fn end(self) {
         let (shared, check) = (Arc::clone(&self.shared), self.current.name.clone());
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(self))) {
@@ -99,7 +99,7 @@ impl CheckLoop {
         }
     }
 
-    /// Waits for a slot, makes one run and hands over what came of it; nothing if the check is
+    /// Waits for a permit, makes one run and publishes its result. Returns `None` if the check is
     /// stopped meanwhile.
     async fn turn(&mut self) -> Option<()> {
         let asked = Instant::now();
@@ -110,7 +110,7 @@ impl CheckLoop {
             () = self.stop.cancelled() => return None,
             alone = history.alone.lock() => alone,
         };
-        // A trial run of a new version may have taken its time.
+        // A trial run may have held the lock for a while.
         self.count_missed(asked.elapsed());
         let slot = self.slot(&shared).await?;
         if self.take_promoted_job() {
@@ -139,8 +139,8 @@ impl CheckLoop {
         Some(())
     }
 
-    /// Waits for a slot. A run that gets none until the next one would be due is left out, and that
-    /// next one takes its place in the line.
+    /// Waits for a permit. If an interval passes without one, the run is skipped and the next run
+    /// keeps the place in the queue.
     async fn slot<'s>(&mut self, shared: &'s Shared) -> Option<SemaphorePermit<'s>> {
         let mut slot = pin!(shared.slots.acquire());
         let mut due = Instant::now();
@@ -157,7 +157,7 @@ impl CheckLoop {
                     shared.results.waited(&name, due.elapsed());
                     return Some(slot.expect("the semaphore is never closed"));
                 }
-                // It may have another interval now.
+                // The new job may have another interval.
                 changed = self.job.changed() => changed.ok()?,
                 () = sleep_until(gives_up.into()) => {
                     shared.results.waited(&name, due.elapsed());
@@ -168,7 +168,8 @@ impl CheckLoop {
         }
     }
 
-    /// Takes in the job that is to be run now. What another one did is not held against it.
+    /// Switches to the newest job. The breaker starts anew, because the earlier runs were made by
+    /// another job.
     fn take_job_in(&mut self) {
         let job = Arc::clone(&self.job.borrow_and_update());
         if Arc::ptr_eq(&job, &self.current) {
@@ -182,8 +183,8 @@ impl CheckLoop {
         self.current = job;
     }
 
-    /// Takes in a job that has come, if it has made its first run already: the next one is made when
-    /// that is due.
+    /// Switches to the newest job if its first run has already been made. The next run takes place
+    /// when it is due.
     fn take_promoted_job(&mut self) -> bool {
         let job = Arc::clone(&self.job.borrow());
         let Some(FirstRun { due, next }) = job.first_run else {
@@ -203,7 +204,8 @@ impl CheckLoop {
         let previous = self.history.previous();
         let forgotten = async {
             self.stop.cancelled().await;
-            // At shutdown a run in flight has its grace; a check that is forgotten has not.
+            // At shutdown a run in flight gets the grace period. The run of a removed check is
+            // dropped at once.
             if shared.closing.is_cancelled() {
                 shared.aborting.cancelled().await;
             }
@@ -215,7 +217,7 @@ impl CheckLoop {
             () = forgotten => return None,
             ran = AssertUnwindSafe(run).catch_unwind() => ran,
         };
-        // One that kept its thread to its end could not be dropped in time.
+        // A run that blocked its thread could not be dropped in time.
         if self.stop.is_cancelled() && !shared.closing.is_cancelled() {
             return None;
         }
@@ -227,7 +229,7 @@ impl CheckLoop {
         }))
     }
 
-    /// Says that the host had no room for a run, once until it has some again.
+    /// Logs that the host lacks resources for a run, once until a run is possible again.
     fn tell_of_no_room(&mut self, report: &RunReport) {
         if !std::mem::replace(&mut self.had_no_room, true) {
             let (check, error) = (&self.current.name, report.outcome.message().as_str());
@@ -235,7 +237,7 @@ impl CheckLoop {
         }
     }
 
-    /// Counts the runs that were due within `late` besides the one that is being made.
+    /// Counts the other runs that were due within `late`.
     fn count_missed(&self, late: Duration) {
         let interval = self.current.timing.interval.as_nanos().max(1);
         let missed = u64::try_from(late.as_nanos() / interval).unwrap_or(u64::MAX);
@@ -245,16 +247,16 @@ impl CheckLoop {
         }
     }
 
-    /// Moves on to the next moment that is in phase.
+    /// Moves on to the next time in phase.
     fn advance(&mut self) {
         self.due = in_phase(self.due, self.current.timing, Instant::now());
         self.next = self.due;
     }
 
-    /// Counts a run, and says what became of the check.
+    /// Records a run and publishes its result.
     fn hand_over(&mut self, report: RunReport) {
-        // A job that came meanwhile runs at once, and counts from there; the result of one that has
-        // been run already stands above this one.
+        // A job that arrived meanwhile runs at once. If it has already made its first run, the
+        // board shows that result, and this one is dropped.
         let is_new = self.job.has_changed().unwrap_or(false);
         let coming = Arc::clone(&self.job.borrow());
         if is_new && coming.first_run.is_some() {
@@ -275,7 +277,7 @@ impl CheckLoop {
     }
 }
 
-/// Tells of a panic between two runs. What panicked may do so again.
+/// Reports a panic between two runs. The code that panicked may panic again here.
 fn tell_of_panic(shared: &Shared, check: &CheckName, panic: &(dyn Any + Send)) {
     let what = panic_text(panic);
     let tell = || {

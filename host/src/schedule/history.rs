@@ -1,5 +1,5 @@
-//! What is known of a check from run to run, whichever of its jobs made them. The loop of the check
-//! and whoever tries a new job of its out share it.
+//! The history of a check from run to run, across its jobs. The loop of the check and trial runs
+//! share it.
 
 use std::time::{Duration, Instant};
 
@@ -13,36 +13,36 @@ use crate::check::{Breaker, BreakerTurn, CheckName, Hysteresis, RunReport, Statu
 /// The history of one check.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    /// Held by who makes a run of the check: no two runs of it overlap.
+    /// Held during each run of the check, so that runs never overlap.
     pub(super) alone: tokio::sync::Mutex<()>,
     known: Mutex<Known>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// What the last run found.
+    /// The status that the last run found.
     previous: Option<Status>,
     hysteresis: Hysteresis,
     breaker: Breaker,
 }
 
-/// What a run has come to.
+/// The state of a check after a run.
 pub(super) struct Counted {
     /// The status to show.
     pub(super) status: Status,
     pub(super) consecutive_failures: u32,
     pub(super) breaker: Breaker,
-    /// When the next run is due.
+    /// The time of the next run.
     pub(super) next: Instant,
 }
 
 impl History {
-    /// What the last run found.
+    /// Returns the status that the last run found.
     pub(super) fn previous(&self) -> Option<Status> {
         self.lock().previous
     }
 
-    /// Another job has come: what the one before it did is not held against it.
+    /// Closes the breaker for a new job, because the earlier runs were made by another job.
     pub(super) fn forgive(&self, job: &Job) {
         let mut known = self.lock();
         if known.breaker.is_open() {
@@ -52,7 +52,7 @@ impl History {
         known.breaker = Breaker::default();
     }
 
-    /// Counts a run of a job; `due` is the next moment that is in phase.
+    /// Records a run of a job; `due` is the next time in phase.
     pub(super) fn count(&self, job: &Job, report: &RunReport, due: Instant) -> Counted {
         let (timing, now) = (job.timing, Instant::now());
         let mut known = self.lock();
@@ -86,7 +86,7 @@ impl History {
     }
 }
 
-/// The next moment of `timing` that is in phase with `due`.
+/// Returns the next time after `now` that is in phase with `due`.
 pub(super) fn in_phase(due: Instant, timing: Timing, now: Instant) -> Instant {
     if due <= now {
         next_due(due, timing.interval, now)

@@ -1,4 +1,5 @@
-//! What the loops of all checks share: the slots for runs, where results go, and the end.
+//! The state that the loops of all checks share: permits for runs, the receiver of results, and
+//! shutdown tokens.
 
 use std::sync::Arc;
 
@@ -7,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::results::Results;
 
-/// One for all loops.
+/// The shared state of all loops.
 pub(super) struct Shared {
     pub(super) slots: Semaphore,
     pub(super) capacity: usize,
     pub(super) results: Arc<dyn Results>,
-    /// From here on no run begins.
+    /// Once cancelled, no run starts.
     pub(super) closing: CancellationToken,
-    /// From here on runs in flight are dropped.
+    /// Once cancelled, runs in flight are dropped.
     pub(super) aborting: CancellationToken,
 }

@@ -1,4 +1,4 @@
-//! Schedules over probes that do as they are told, in real time.
+//! Tests of schedules with scripted probes, in real time.
 
 mod breaker;
 mod panics;
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::check::{Busy, Code, Outcome, RunError, RunReport, Status, Thresholds};
 
-/// A check that takes a while, and counts itself.
+/// A probe that sleeps, and counts its runs.
 struct Sleeper {
     time: Duration,
     running: Arc<AtomicUsize>,
@@ -108,7 +108,7 @@ fn job(name: &str, interval: Duration, probe: Arc<dyn Probe>) -> Arc<Job> {
     })
 }
 
-/// Waits until something has come about, for at most ten seconds.
+/// Waits until a condition holds, for at most ten seconds.
 async fn eventually(what: &str, mut come: impl FnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(10);
     while !come() {
@@ -231,7 +231,7 @@ async fn shutdown_gives_runs_in_flight_their_grace() {
 
 type Make = Box<dyn Fn(usize) -> RunReport + Send + Sync>;
 
-/// A check whose runs end at once, each as it is told by its number.
+/// A probe whose runs end at once with a scripted report.
 struct Scripted {
     made: AtomicUsize,
     make: Make,
@@ -245,7 +245,7 @@ fn scripted(make: impl Fn(usize) -> RunReport + Send + Sync + 'static) -> Arc<dy
 
 impl Probe for Scripted {
     fn run(&self, _previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
-        // A panic of `make` is one of the probe itself, before there is a future.
+        // A panic of `make` happens in the probe itself, before it returns a future.
         let report = (self.make)(self.made.fetch_add(1, Ordering::SeqCst));
         Box::pin(async { report })
     }
@@ -278,7 +278,8 @@ async fn who_asked_first_gets_the_slot_however_long_the_others_can_wait() {
         first.began.load(Ordering::SeqCst) == 1
     })
     .await;
-    // It gives up several times before the slot is free, and is still the first in line.
+    // Its waits exceed the interval several times before the permit is free, and it keeps its place
+    // in the queue.
     schedule.upsert(job(
         "quick",
         Duration::from_millis(20),
@@ -326,7 +327,7 @@ async fn a_run_that_the_host_has_no_room_for_is_left_out() {
     assert!(collect.panicked.lock().unwrap().is_empty());
 }
 
-/// A check that keeps its thread, which nothing can take from it.
+/// A probe that blocks its thread.
 struct Blocker(Arc<Sleeper>);
 
 impl Probe for Blocker {
@@ -354,7 +355,7 @@ async fn a_check_that_goes_and_comes_back_does_not_overlap_itself() {
     let name = "a".parse().unwrap();
     schedule.upsert(job("a", Duration::from_mins(1), blocker()));
     eventually("a run", || sleeper.began.load(Ordering::SeqCst) == 1).await;
-    // Twice: the second one waits for a loop that never came to a run of its own.
+    // Twice, because the second loop waits for one that never made a run.
     for _ in 0..2 {
         schedule.remove(&name);
         schedule.upsert(job("a", Duration::from_mins(1), blocker()));

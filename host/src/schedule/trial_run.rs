@@ -1,4 +1,4 @@
-//! Tries a new job of a check out, and lets many take over at one moment.
+//! Makes trial runs of new jobs, and promotes several jobs at once.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use super::{FinishedRun, FirstRun, Job, Probe, Schedule};
 use crate::check::{CheckName, Code, RunError, RunReport};
 use vitals_io::panic_text;
 
-/// A job that takes over with a run that it has made already.
+/// A job that has already made its first run.
 pub struct JobPromotion {
-    /// The job; its first run is set when it takes over.
+    /// The job. Its first run is set at the promotion.
     pub job: Job,
-    /// What its first run found.
+    /// The report of its first run.
     pub report: RunReport,
 }
 
 impl Schedule {
-    /// Makes one run of a check with `probe` in place of its job, beside its schedule: in a slot, and
-    /// never while another run of the check goes on. Nothing is counted. The check need not be
-    /// followed; nothing comes of it where it is forgotten meanwhile, or the schedule ends.
+    /// Makes one run of a check with `probe` instead of its job. The run takes a permit, never
+    /// overlaps another run of the check, and is not recorded. The check need not be scheduled.
+    /// Returns `None` if it is removed meanwhile, or at shutdown.
     pub async fn trial_run(&self, name: &CheckName, probe: Arc<dyn Probe>) -> Option<RunReport> {
         let (history, stop) = {
             let checks = self.checks.lock();
@@ -48,7 +48,7 @@ impl Schedule {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                // Who asked may have gone.
+                // The caller may have gone.
                 report = run => { let _ = answer.send(report); }
             }
         };
@@ -56,9 +56,9 @@ impl Schedule {
         answered.await.ok()
     }
 
-    /// Lets jobs take over that have made their first run: counts it, and answers what it came to,
-    /// for all of them to be shown together. The next run of each is made when that is due. One
-    /// whose check is followed no longer is left out.
+    /// Promotes jobs that have made their first run. Records each run and returns the results, for
+    /// publishing them together. The next run of each takes place when it is due. Jobs of removed
+    /// checks are left out.
     pub fn promote(&self, promotions: Vec<JobPromotion>) -> Vec<FinishedRun> {
         let take_over = |promotion| self.take_over(promotion);
         promotions.into_iter().filter_map(take_over).collect()
@@ -85,7 +85,7 @@ impl Schedule {
         };
         let before = followed.job.send_replace(Arc::new(job));
         drop(checks);
-        // What it drops may be a stranger's code.
+        // The drop may run code of the embedding program, so it happens outside the lock.
         drop(before);
         Some(run)
     }

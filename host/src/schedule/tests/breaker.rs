@@ -1,4 +1,4 @@
-//! What foul runs make of the interval.
+//! The effect of runs that exceed limits on the interval.
 
 use super::*;
 
@@ -12,7 +12,7 @@ async fn foul_runs_stretch_the_interval_and_keep_the_phase() {
         let now = Instant::now();
         assert_eq!(run.breaker.stretch(), stretch);
         assert_eq!(run.status, Status::Unhealthy);
-        // Staleness follows: an open breaker makes no result too old.
+        // An open breaker also delays staleness.
         assert_eq!(run.stale_at, run.next_due + 2 * BRIEF);
         if let Some((before, _)) = &last {
             assert!(now >= before.next_due, "it ran before it was due");
@@ -109,7 +109,7 @@ async fn the_retry_interval_does_not_undercut_an_open_breaker() {
         assert_eq!(run.breaker.is_open(), number >= 3);
         match number {
             1 | 2 => assert!(until_next <= Duration::from_millis(10), "{until_next:?}"),
-            // Up to one interval belongs to the phase.
+            // Up to one interval is due to the phase.
             3.. => assert!(until_next > Duration::from_millis(100), "{until_next:?}"),
             _ => {}
         }

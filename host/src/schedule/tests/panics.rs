@@ -1,4 +1,4 @@
-//! Panics around a run, wherever they come from.
+//! Panics around a run, of various origins.
 
 use super::*;
 
@@ -33,7 +33,7 @@ async fn a_probe_that_panics_makes_the_check_unknown_and_goes_on_when_due() {
     }
     let expected = [
         (Status::Unhealthy, None),
-        // `unknown` never improves what was unhealthy.
+        // `unknown` never improves an `unhealthy` status.
         (Status::Unhealthy, Some(Code::Host)),
         (Status::Healthy, None),
     ];
@@ -47,7 +47,7 @@ async fn a_probe_that_panics_makes_the_check_unknown_and_goes_on_when_due() {
     assert_eq!(schedule.in_flight(), 0, "no slot is lost");
 }
 
-/// Panics over every result of `broken`, and over having to count that.
+/// Panics on every result and every skip of the check `broken`.
 struct Brittle {
     collect: Arc<Collect>,
     panics: AtomicUsize,

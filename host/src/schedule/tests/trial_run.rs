@@ -1,8 +1,8 @@
-//! Trial runs beside the schedule, and jobs that take over with one.
+//! Trial runs beside the schedule, and promotions of jobs.
 
 use super::*;
 
-/// Answers with a message of its own.
+/// A probe with a fixed message.
 struct Says(&'static str);
 
 impl Probe for Says {
@@ -12,7 +12,7 @@ impl Probe for Says {
     }
 }
 
-/// Finds the watched thing unhealthy.
+/// A probe that is always unhealthy.
 struct Fails;
 impl Probe for Fails {
     fn run(&self, _: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
@@ -43,7 +43,7 @@ async fn a_trial_run_is_counted_by_nobody_and_waits_for_a_run_in_flight() {
     schedule.upsert(job("a", Duration::from_hours(1), Arc::clone(&old) as _));
     eventually("a run", || old.began.load(Ordering::SeqCst) == 1).await;
     let new = Arc::new(Sleeper {
-        // Both count into the same.
+        // Both runs count in the same history.
         running: Arc::clone(&old.running),
         most: Arc::clone(&old.most),
         ..Sleeper::new(Duration::from_millis(1))
@@ -135,7 +135,7 @@ async fn jobs_take_over_with_the_runs_that_they_have_made() {
     assert_eq!(message(&next), "new");
     let late = Instant::now().saturating_duration_since(run.next_due);
     assert!(run.next_due <= Instant::now(), "it ran before it was due");
-    // In phase with the one before.
+    // In phase with the previous job.
     let between = next.next_due.saturating_duration_since(old.next_due);
     let out = between.as_nanos() % interval.as_nanos();
     let out = out.min(interval.as_nanos() - out);
