@@ -1,7 +1,7 @@
-//! From file events to a new catalog: looks, loads, and brings schedule and board in line.
+//! The path from file events to a new catalog: scans, loads, and reconciles schedule and board.
 //!
-//! One task owns the catalog. Compilation happens beside it, so that a slow plugin delays nobody;
-//! nothing here decides what is healthy.
+//! One task owns the catalog. Compilation takes place outside it, so that a slow plugin delays no
+//! other. The module does not decide what is healthy.
 
 mod applied;
 mod arrivals;
@@ -53,7 +53,7 @@ use crate::config::Sources;
 use crate::events::Event;
 use vitals_io::panic_text;
 
-/// What `GET /plugins` shows of the catalog. Clones share it.
+/// The body of `GET /plugins`. Clones share it.
 #[derive(Clone)]
 pub(crate) struct CatalogPage(Arc<ArcSwap<Bytes>>);
 
@@ -62,7 +62,7 @@ impl CatalogPage {
         Self(Arc::new(ArcSwap::from_pointee(page)))
     }
 
-    /// The whole answer, as JSON.
+    /// Returns the JSON body.
     pub(crate) fn page(&self) -> Bytes {
         Bytes::clone(&self.0.load())
     }
@@ -75,10 +75,10 @@ impl CatalogPage {
 /// The task that owns the catalog.
 pub(crate) struct Watcher {
     catalog: Catalog,
-    /// Made when the catalog changes.
+    /// Rebuilt when the catalog changes.
     page: CatalogPage,
     services: Services,
-    /// Says that something may have changed on the disk; holds one word, which stands for all.
+    /// Requests a scan. The channel holds one request, which covers all earlier ones.
     look_soon: mpsc::Sender<()>,
     looks: mpsc::Receiver<()>,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -91,28 +91,28 @@ pub(crate) struct Watcher {
     disk: Disk,
     library_error: Option<LibraryError>,
     excess: Option<Excess>,
-    /// The plugins of which a file lies in the plugins directory that is not used.
+    /// The plugins with an unused file in the plugins directory.
     passed_over: BTreeSet<PluginName>,
     loader: Loader,
     arrivals: JoinSet<Arrival>,
-    /// Whose arrival each task is.
+    /// The plugin that each task loads.
     tasks: HashMap<Id, PluginName>,
-    /// The plugins that are being loaded, with the checks for which the operator accepted what they
-    /// grant.
+    /// The plugins that are being loaded, with the checks for which the operator accepted their
+    /// grants.
     loading: BTreeMap<PluginName, BTreeSet<CheckName>>,
-    /// Those of them that have changed since.
+    /// The plugins that changed while they were being loaded.
     again: BTreeMap<PluginName, BTreeSet<CheckName>>,
-    /// Where the configuration comes from, if it is read again.
+    /// The files of the configuration, if it is read again.
     configuration: Option<Configuration>,
-    /// What has changed and needs a restart.
+    /// The changed keys that need a restart.
     restart_needed: Vec<String>,
     reloads: Reloads,
-    /// First runs of new versions that are not on the board yet.
+    /// Trial runs of new versions that are not yet published.
     trials: BTreeMap<CheckName, Trial>,
     applied: BTreeMap<CheckName, Applied>,
-    /// Whether anything has changed since schedule and board were brought in line.
+    /// Whether anything has changed since the last reconciliation.
     needs_reconciling: bool,
-    /// When that is done at the earliest, unless somebody waits for it.
+    /// The earliest time of the next reconciliation, unless somebody waits for it.
     reconcile_at: Instant,
     first_look: FirstLook,
 }
@@ -120,19 +120,19 @@ pub(crate) struct Watcher {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FirstLook {
     Awaited,
-    /// The directories were looked at; what was found is loading.
+    /// The directories have been scanned, and the files found are loading.
     Loading,
     Over,
 }
 
-/// When the watcher turns without being told to.
+/// The timers of the watcher.
 struct Clock {
     rescan: Interval,
     beat: Interval,
 }
 
 impl Watcher {
-    /// A watcher that is told by the other end of `commands`.
+    /// Creates a watcher that receives `commands`.
     pub(crate) fn new(
         catalog: Catalog,
         sources: Option<Sources>,
@@ -171,12 +171,12 @@ impl Watcher {
         }
     }
 
-    /// What `GET /plugins` shows.
+    /// Returns the body of `GET /plugins`.
     pub(crate) fn page(&self) -> CatalogPage {
         self.page.clone()
     }
 
-    /// Watches until the host closes.
+    /// Runs until shutdown.
     pub(crate) async fn run(mut self, closing: CancellationToken) {
         let mut clock = Clock::new(self.catalog.config().plugins.rescan);
         loop {
@@ -185,7 +185,7 @@ impl Watcher {
                 () = closing.cancelled() => return,
                 turned = turn => if let Err(panic) = turned {
                     self.tell_of_panic(panic.as_ref());
-                    // What was being taken in may be of a plugin that somebody waits for.
+                    // The panic may have ended the load of a plugin that a reload waits for.
                     let loading = &self.loading;
                     self.reloads.wait_only_for(|name| loading.contains_key(name));
                     self.needs_reconciling = true;
@@ -194,9 +194,9 @@ impl Watcher {
         }
     }
 
-    /// Says that the host's own code panicked; the watcher goes on.
+    /// Reports a panic of the host's own code. The watcher continues.
     fn tell_of_panic(&self, panic: &(dyn Any + Send)) {
-        // It may quote settings.
+        // The message may quote settings.
         let secrets = &self.catalog.config().secrets;
         let panic = secrets.line(panic_text(panic), PANIC_BYTES);
         tracing::error!(
@@ -206,7 +206,7 @@ impl Watcher {
         self.services.panicked("while it looked after the plugins");
     }
 
-    /// Takes in all that there is to take in, then brings schedule and board in line once.
+    /// Handles everything that is pending, then reconciles schedule and board once.
     async fn turn(&mut self, clock: &mut Clock) {
         self.services.beat.turn();
         let mut commands = Vec::new();
@@ -219,7 +219,7 @@ impl Watcher {
             () = tokio::time::sleep_until(self.reconcile_at), if self.needs_reconciling => {}
         }
         if !self.trials.is_empty() {
-            // Before anything else is handled: the runs that were made count for what holds now.
+            // Trial runs are promoted first, because they count for the current configuration.
             self.reconcile().await;
         }
         self.handle_commands().await;
@@ -230,7 +230,7 @@ impl Watcher {
             self.services.beat.turn();
             self.joined(arrival);
         }
-        // Of many plugins that come one after another the most time goes to taking them in.
+        // With many plugins arriving in a row, recording them takes precedence.
         if self.needs_reconciling
             && (!self.trials.is_empty() || Instant::now() >= self.reconcile_at)
         {
@@ -247,8 +247,8 @@ impl Watcher {
         clock.keep(self.catalog.config().plugins.rescan);
     }
 
-    /// Handles queued commands. A program's own code may panic in it, where a check of its is dropped:
-    /// that costs the one command.
+    /// Handles queued commands. Dropping a native check may run code of the embedding program. If
+    /// it panics, one command is lost.
     async fn handle_commands(&mut self) {
         while let Some(command) = self.queued_commands.pop_front() {
             match command {
@@ -270,9 +270,9 @@ impl Watcher {
         }
     }
 
-    /// Does something on the disk beside this task, which beats meanwhile. What does not answer is given
-    /// up; that is said and counted once, until it answers again. Of a panic that is said here there is
-    /// no word.
+    /// Runs `work` on a disk thread while this task keeps beating. An access that does not answer
+    /// is abandoned, logged and counted once until it answers again. The error is `None` for a
+    /// panic, which is reported here.
     async fn on_disk<T: Send + 'static>(
         &mut self,
         what: &str,
@@ -281,7 +281,7 @@ impl Watcher {
         self.on_disk_within(disk::PATIENCE, what, work).await
     }
 
-    /// Like [`Watcher::on_disk`], for what may take longer without a file system that hangs.
+    /// Like [`Watcher::on_disk`], with a time limit for work that takes longer.
     async fn on_disk_within<T: Send + 'static>(
         &mut self,
         patience: Duration,
@@ -308,8 +308,7 @@ impl Watcher {
         self.first_look == FirstLook::Loading && self.loading.is_empty()
     }
 
-    /// From the moment that nothing is loading any more, every check that there is at start is
-    /// known.
+    /// Ends the first scan. Once nothing is loading any more, all checks of the start are known.
     fn end_first_look(&mut self) {
         if self.first_look_ends() {
             self.first_look = FirstLook::Over;
@@ -326,7 +325,7 @@ impl Clock {
         }
     }
 
-    /// Looks in another rhythm from here on, if it is another one.
+    /// Updates the rescan interval.
     fn keep(&mut self, rescan: Duration) {
         if self.rescan.period() != rescan {
             self.rescan = interval(rescan, rescan);
@@ -340,12 +339,12 @@ fn interval(period: Duration, first: Duration) -> Interval {
     interval
 }
 
-/// How much longer it takes until schedule and board are brought in line once more than it took the last
-/// time: hardly anything where there are few checks.
+/// The pause after a reconciliation, as a multiple of its duration: hardly anything with few
+/// checks.
 const RECONCILE_SHARE: u32 = 9;
 const PANIC_BYTES: usize = 1 << 10;
-/// How many commands, and how many arrivals, are taken in at once, so that a program that registers
-/// checks without end delays nobody.
+/// The number of commands and arrivals handled in one iteration, so that a program that registers
+/// checks without end delays nothing else.
 const MOST_COMMANDS: usize = 1024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What came of loads and of judgements on new versions.
+//! Handles finished loads and finished evaluations of new versions.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::events::Event;
 use crate::plugin::{LoadError, Plugin};
 use crate::reload::{PluginOutcome, PluginReload};
 
-/// A version that could be loaded, and is to be judged.
+/// A loaded version that is not yet evaluated.
 struct ToJudge {
     wanted: Wanted,
     stamp: Option<Stamp>,
@@ -44,10 +44,10 @@ impl Watcher {
 
     fn arrived(&mut self, arrival: Arrival) {
         let name = arrival.wanted().name.clone();
-        // First of all: whatever goes wrong here, the plugin can be loaded again.
+        // This comes first, so that the plugin can be loaded again whatever fails below.
         let accepted = self.loading.remove(&name).unwrap_or_default();
         let now = self.catalog.wanted_of(&name);
-        // Another file stands for it now: what was found says nothing of what is there.
+        // The plugin has another file by now, so the outcome says nothing about it.
         let is_another = now
             .as_ref()
             .is_some_and(|now| now.path != arrival.wanted().path);
@@ -61,7 +61,8 @@ impl Watcher {
         self.loaded(&name);
     }
 
-    /// Takes in what became of a file that `is_there`, and answers what is to be judged yet.
+    /// Records the outcome of a load or an evaluation. `is_there` says whether the file still
+    /// exists. Returns a version that has to be evaluated (again).
     fn take_in(&mut self, arrival: Arrival, is_there: bool) -> Option<ToJudge> {
         match arrival {
             Arrival::Loaded(Load {
@@ -112,7 +113,7 @@ impl Watcher {
             }) => {
                 let is_unread = matches!(outcome, LoadOutcome::Failed(_, LoadError::Read(_)));
                 let is_due = is_there && self.again.contains_key(&wanted.name);
-                // It was away for a moment.
+                // The file was missing for a moment.
                 if !(is_unread && is_due) {
                     self.record_load(&wanted, outcome, stamp);
                 }
@@ -121,7 +122,7 @@ impl Watcher {
         None
     }
 
-    /// A plugin is not being loaded any more, unless it has changed meanwhile.
+    /// Ends the load of a plugin, or starts another one if the file changed meanwhile.
     fn loaded(&mut self, name: &PluginName) {
         if let Some(accepted) = self.again.remove(name)
             && let Some(now) = self.catalog.wanted_of(name)
@@ -135,7 +136,7 @@ impl Watcher {
         self.reloads.done(name, refused.as_ref());
     }
 
-    /// Has a version judged that could be loaded.
+    /// Starts the evaluation of a loaded version.
     fn judge(&mut self, to_judge: ToJudge, accepted: &BTreeSet<CheckName>) {
         let ToJudge {
             wanted,
@@ -150,7 +151,7 @@ impl Watcher {
         self.tasks.insert(judged.id(), name);
     }
 
-    /// Takes in what became of a version.
+    /// Records the outcome of an evaluation.
     fn judged(&mut self, judged: Judged) {
         let Judged {
             wanted,
@@ -207,7 +208,7 @@ impl Watcher {
         }
     }
 
-    /// What there is to say of a plugin whose newest file does not serve.
+    /// Returns the reload entry of a plugin whose newest file was rejected.
     pub(super) fn refused(&self, name: &PluginName) -> Option<PluginReload> {
         let entry = self.catalog.entry(name)?;
         entry.error()?;

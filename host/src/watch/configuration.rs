@@ -1,5 +1,5 @@
-//! The files that the configuration comes from: when they have changed, and what they say then.
-//! What is done about it, this file does not know.
+//! The files of the configuration: detects changes and reads the new content. The caller decides
+//! what to do with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,44 +12,45 @@ use crate::check::{CheckName, Digest};
 use crate::config::{Config, Origin, Sources};
 use crate::regular_file;
 
-/// Where the configuration comes from, and what was last read there.
+/// The sources of the configuration, and what was last read from them.
 #[derive(Clone, Debug)]
 pub(super) struct Configuration {
     sources: Sources,
-    /// The file that it was read from; none where there was none.
+    /// The file that the configuration was read from, if any.
     origin: Origin,
-    /// The files that it comes from.
+    /// The files that the configuration comes from.
     files: BTreeSet<PathBuf>,
-    /// What they were when they were last read; nothing before the first look, since they may have
-    /// changed while the host started.
+    /// The contents at the last reading; `None` before the first scan, because files may have
+    /// changed during the start of the host.
     seen: Option<Contents>,
     directories: BTreeSet<PathBuf>,
-    /// The checks in what was last read and right.
+    /// The checks in the last valid configuration.
     checks: BTreeSet<CheckName>,
-    /// What is wrong with what was last read.
+    /// The errors in what was last read.
     errors: Vec<String>,
-    /// What the files were when they were last looked at, and since when they are that.
+    /// The stamps at the last scan, and the time since when they have been the same.
     found: (Vec<Option<Stamp>>, Instant),
 }
 
-/// The content of each file; none of one that can't be read.
+/// The digest of each file; `None` if it can't be read.
 type Contents = BTreeMap<PathBuf, Option<Digest>>;
 
-/// What a look found.
+/// The result of checking the files.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// What was there the last time.
+    /// Nothing has changed.
     Same,
-    /// Somebody is still writing; it is to be looked at again after [`DEBOUNCE`].
+    /// Somebody may still be writing. The files are checked again after [`DEBOUNCE`].
     Restless,
-    /// Another configuration, and the files of trusted roots that are not what they were.
+    /// A new configuration, and the files with trusted roots that have changed.
     Another(Box<Config>, BTreeSet<PathBuf>),
-    /// Something that is wrong as a whole; one text each.
+    /// The configuration is invalid; one text for each error.
     Wrong(Vec<String>),
 }
 
 impl Configuration {
-    /// The configuration that was read from `sources`. Looks at links: blocks for a moment.
+    /// Creates the state for the configuration that was read from `sources`. Resolves links: blocks
+    /// briefly.
     pub(super) fn new(sources: Sources, config: &Config) -> Self {
         let files = files(&sources, config);
         let directories = files.iter().flat_map(|file| directories(file)).collect();
@@ -65,22 +66,22 @@ impl Configuration {
         }
     }
 
-    /// The file that is read, if it is one.
+    /// Returns the file of the configuration, if there is one.
     pub(super) fn path(&self) -> Option<PathBuf> {
         matches!(self.origin, Origin::File(_)).then(|| self.sources.path())
     }
 
-    /// What is wrong with what was last read.
+    /// Returns the errors in what was last read.
     pub(super) fn errors(&self) -> &[String] {
         &self.errors
     }
 
-    /// The directories in which a change shows.
+    /// Returns the directories where a change of the files shows.
     pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
         self.directories.clone()
     }
 
-    /// Looks at the files, and reads them if they have changed. Blocks.
+    /// Checks the files, and reads them if they have changed. Blocks.
     pub(super) fn look(mut self, pace: Pace) -> (Self, Found) {
         let contents = contents(self.files.iter().cloned());
         if self.seen.as_ref() == Some(&contents) && self.errors.is_empty() {
@@ -105,8 +106,9 @@ impl Configuration {
             }
             Found::Same | Found::Restless => false,
         };
-        // What was read is what had rested only if nobody wrote meanwhile. And what looks like half of
-        // a file has to be seen to rest: the dates of files are no witnesses when the clock is set.
+        // The stable content was read only if nobody wrote meanwhile. Content that may be half
+        // written has to be observed without change for a while, because file timestamps are
+        // unreliable when the clock is set.
         let seen_for = before.found.1.elapsed();
         if before.stamps() != stamps || may_be_half && seen_for < HALF_WRITTEN {
             return (before, Found::Restless);
@@ -119,8 +121,8 @@ impl Configuration {
         files.map(|file| Stamp::of(file).ok()).collect()
     }
 
-    /// How long the files have been left alone: by what they say themselves, or since they were first
-    /// seen so, where their clock is ahead.
+    /// Returns how long the files have been unchanged: by their timestamps, or since they were
+    /// first observed, if their clock is ahead.
     fn rested(&mut self, stamps: &[Option<Stamp>]) -> Duration {
         let now = SystemTime::now();
         let ages = stamps.iter().flatten().map(|stamp| stamp.age(now));
@@ -133,7 +135,7 @@ impl Configuration {
 
     fn read(&mut self) -> Found {
         let path = self.sources.path();
-        // A pipe can be read once, when the host starts.
+        // A pipe can be read only once, at the start of the host.
         if path.metadata().is_ok_and(|file| !file.is_file()) {
             let path = path.display();
             let why = "cannot read the configuration again: it is not a regular file";
@@ -180,8 +182,8 @@ impl Configuration {
     }
 }
 
-/// The files that a configuration comes from: itself, what it takes values from, and the roots that
-/// it trusts.
+/// Returns the files of a configuration: the configuration file, the files that values come from,
+/// and the files with trusted roots.
 fn files(sources: &Sources, config: &Config) -> BTreeSet<PathBuf> {
     let mut files = config.read_files.clone();
     files.extend(config.root_files().into_iter().cloned());
@@ -199,7 +201,7 @@ fn contents(files: impl Iterator<Item = PathBuf>) -> Contents {
         .collect()
 }
 
-/// The directory of a file, and of what it leads to if it is a link.
+/// Returns the directory of a file and, for a link, the directory of its target.
 fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
     let here = file.parent().map(|parent| {
         if parent.as_os_str().is_empty() {
@@ -214,10 +216,10 @@ fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
     here.into_iter().chain(there)
 }
 
-/// How long a file must have been seen to rest that is wrong, or in which a check is missing: that is how
-/// half of one looks.
+/// How long a file that is invalid, or lacks a known check, must be observed without change before
+/// it is accepted. A half-written file looks like that.
 const HALF_WRITTEN: Duration = Duration::from_secs(1);
-/// No configuration, secret or set of roots is larger.
+/// The size limit of each file.
 const LARGEST: u64 = 64 << 20;
 
 #[cfg(test)]
@@ -281,7 +283,7 @@ mod tests {
         assert!(matches!(rig.look(), Found::Same));
         rig.write("vitals.toml", "[nonsense]\n");
         assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("nonsense")));
-        // The content that holds already: it is no longer wrong.
+        // The content that is already active; it is no longer an error.
         rig.write("vitals.toml", text);
         assert!(matches!(rig.look(), Found::Another(..)));
         assert!(rig.configuration.errors().is_empty());
@@ -337,7 +339,7 @@ mod tests {
         rig.write("vitals.toml", "[tools");
         let (configuration, found) = rig.configuration.look(Pace::Patient);
         assert!(matches!(found, Found::Restless), "{found:?}");
-        // It rests for longer where that is how half of a file looks.
+        // A file that looks half written must be stable for longer.
         let (path, mut configuration) = (rig.dir.path().join("vitals.toml"), configuration);
         let mut seen = Vec::new();
         while !seen.contains(&"wrong") {

@@ -1,6 +1,6 @@
-//! File events of the directories that matter: which are watched, and which have become others.
+//! File events of the watched directories, and the detection of directories that were replaced.
 //!
-//! Only that something may have changed goes out of here; what it was, a look finds out.
+//! The module only reports that something may have changed. A scan finds out what.
 
 mod identity;
 mod quiet;
@@ -21,26 +21,26 @@ pub(super) use self::quiet::DEBOUNCE;
 use self::quiet::Unrest;
 use crate::check::shown_path;
 
-/// Watches directories, each for as long as it is there and without those in it. Cheap to clone.
+/// Watches directories, without their subdirectories. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct DirectoryWatch {
-    /// Locked while directories are looked at, which can take for ever.
+    /// Locked while directories are examined, which may hang.
     watching: Arc<Mutex<Watching>>,
     unrest: Unrest,
 }
 
 struct Watching {
-    /// What is told of, once for all that comes before it is heard.
+    /// Requests a scan. The channel holds one request, which covers all events before it.
     look: mpsc::Sender<()>,
-    /// Where that is told from: directories are looked at on threads of no runtime.
+    /// The runtime that sends the requests. Directories are examined on threads without a runtime.
     runtime: Handle,
     unrest: Unrest,
-    /// Where events come from; nothing before the first directory.
+    /// The source of events; `None` before the first directory.
     events: Option<Events>,
-    /// What was wanted last, as it was then.
+    /// The directories of the last `ensure`, with their state at that time.
     wanted: BTreeMap<PathBuf, Found>,
     watched: Watched,
-    /// Directories that can't be watched, and of which that was said.
+    /// Directories that can't be watched, and for which that was logged.
     complained: BTreeSet<PathBuf>,
 }
 
@@ -49,28 +49,29 @@ struct Events {
     _telling: AbortOnDropHandle<()>,
 }
 
-/// What a wanted directory was when it was last ensured.
+/// The state of a directory at the last `ensure`.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Absent,
-    /// Its events come, under its own path or under another that leads to it.
+    /// Events arrive, under its own path or another path to the same directory.
     Watched(Identity),
-    /// No events come: a poll can at least tell by its clock when an entry comes or goes.
+    /// No events arrive. A poll detects added and removed entries by the inode's change time.
     Unwatched(Version),
 }
 
-/// The directories whose events come, by the path that is on the events.
+/// The watched directories, by the path that their events carry.
 type Watched = Arc<Mutex<BTreeMap<PathBuf, Root>>>;
 
 #[derive(Clone, Copy, Debug)]
 struct Root {
     identity: Identity,
-    /// The directory itself was removed or moved away, and its watch with it: an inode can come back.
+    /// The directory itself was removed or moved away, which removes the watch. Its inode may be
+    /// reused.
     is_gone: bool,
 }
 
 impl DirectoryWatch {
-    /// A watch that says by `look` that it is time to. The channel holds one word, which is enough.
+    /// Creates a watch that requests scans through `look`. A channel of capacity one is enough.
     pub(super) fn new(look: mpsc::Sender<()>) -> Self {
         let unrest = Unrest::default();
         let watching = Watching {
@@ -88,8 +89,8 @@ impl DirectoryWatch {
         }
     }
 
-    /// Watches these directories and no others. One that is not there, or can't be watched, is
-    /// tried again the next time. Blocks.
+    /// Watches exactly these directories. A directory that is missing or can't be watched is tried
+    /// again at the next call. Blocks.
     pub(super) fn ensure(&self, wanted: &BTreeSet<PathBuf>) {
         let mut watching = self.lock();
         let absolute = |dir: &PathBuf| std::path::absolute(dir).ok();
@@ -105,8 +106,8 @@ impl DirectoryWatch {
             .collect();
     }
 
-    /// Whether any of the directories has come, gone or been replaced since they were last ensured.
-    /// For a poll now and then: no event tells of a directory that comes. Blocks.
+    /// Returns whether a directory was added, removed or replaced since the last `ensure`. Meant
+    /// for polling, because no event reports a new directory. Blocks.
     pub(super) fn is_another(&self) -> bool {
         let watching = self.lock();
         let is_lost = watching.roots().values().any(|root| root.is_gone);
@@ -117,7 +118,7 @@ impl DirectoryWatch {
                 .any(|(dir, found)| found.differs(dir))
     }
 
-    /// Whether a file has not rested since something happened to it: when it has, that is told.
+    /// Returns whether a file has changed so recently that its scan is still pending.
     pub(super) fn is_restless(&self, file: &Path) -> bool {
         std::path::absolute(file).is_ok_and(|file| self.unrest.holds(&file))
     }
@@ -128,16 +129,16 @@ impl DirectoryWatch {
 }
 
 impl Watching {
-    /// Lets go of directories that are not wanted any more, and of those that were replaced.
+    /// Removes the watches of directories that are no longer wanted or were replaced.
     fn drop_all_but(&mut self, wanted: &BTreeSet<PathBuf>) {
-        // A look at the file system can take long, and who hears the events must not wait for it.
+        // Examining the file system can take long, and the event handler must not wait for it.
         let roots = self.roots().clone();
         let stays = |dir: &Path, root: Root| {
             wanted.contains(dir) && !root.is_gone && Identity::of(dir) == Some(root.identity)
         };
         for (dir, _) in roots.into_iter().filter(|(dir, root)| !stays(dir, *root)) {
             self.roots().remove(&dir);
-            // It may have gone with its directory.
+            // The watch may have disappeared with its directory.
             let _ = self
                 .events
                 .as_mut()
@@ -146,12 +147,12 @@ impl Watching {
     }
 
     fn find(&mut self, dir: &Path) -> Found {
-        // Before the watch, so that what comes between is seen as a change.
+        // The version is read before the watch starts, so that a change in between is detected.
         let Some(version) = Version::of(dir) else {
             return Found::Absent;
         };
         let identity = version.identity;
-        // One inode has one watch, whatever leads to it.
+        // An inode has one watch, whatever paths lead to it.
         let is_watched = self.roots().values().any(|root| root.identity == identity);
         if is_watched {
             return Found::Watched(identity);
@@ -183,7 +184,7 @@ impl Watching {
                 none.insert(Events::new(&self.watched, &self.unrest, &self.look)?)
             }
         };
-        // Before, so that its events find it.
+        // Inserted before the watch starts, so that its first events find the entry.
         let root = Root {
             identity,
             is_gone: false,
@@ -213,13 +214,13 @@ impl Found {
 }
 
 impl Events {
-    /// Begins to listen, and to tell of what was heard once it has rested.
+    /// Starts to receive events and to request scans once they are debounced.
     fn new(watched: &Watched, unrest: &Unrest, look: &mpsc::Sender<()>) -> notify::Result<Self> {
         let (heard, watched) = (unrest.clone(), Arc::clone(watched));
         let watcher = notify::recommended_watcher(move |event| hear(&heard, &watched, event))?;
         let look = look.clone();
         let telling = tokio::spawn(unrest.clone().tell(move || {
-            // Where a word waits it stands for this one too; nobody listens only at the shutdown.
+            // A pending request covers this one. The receiver is gone only at shutdown.
             let _ = look.try_send(());
         }));
         Ok(Self {
@@ -231,7 +232,7 @@ impl Events {
 
 fn hear(unrest: &Unrest, watched: &Watched, event: notify::Result<Event>) {
     match event {
-        // Reading a file is an event too, and the host reads them itself.
+        // The host's own reads cause access events.
         Ok(event) if event.kind.is_access() => {}
         Ok(event) if !event.need_rescan() => {
             for path in &event.paths {
@@ -241,8 +242,8 @@ fn hear(unrest: &Unrest, watched: &Watched, event: notify::Result<Event>) {
                 unrest.hear(path);
             }
         }
-        // Too many at once, or an error of the watch: any event may be missing, also that a watched
-        // directory is another.
+        // The event queue overflowed, or the watch failed: any event may be missing, including the
+        // replacement of a watched directory.
         _ => {
             lose(watched, Path::new("/"));
             unrest.hear(Path::new(""));
@@ -254,7 +255,7 @@ fn goes(kind: EventKind) -> bool {
     kind.is_remove() || matches!(kind, EventKind::Modify(ModifyKind::Name(_)))
 }
 
-/// A directory went, and the watches of those below it went with it.
+/// Marks the directories below a removed path as gone, because their watches went with it.
 fn lose(watched: &Watched, path: &Path) {
     let mut roots = lock(watched);
     let below = roots.iter_mut().filter(|(dir, _)| dir.starts_with(path));
@@ -265,7 +266,7 @@ fn lock(watched: &Watched) -> MutexGuard<'_, BTreeMap<PathBuf, Root>> {
     watched.lock()
 }
 
-/// Why a directory can't be watched, and what to do.
+/// Explains why a directory can't be watched, and what to do.
 fn why(error: &notify::Error) -> String {
     match &error.kind {
         ErrorKind::MaxFilesWatch => {
@@ -280,7 +281,7 @@ fn why(error: &notify::Error) -> String {
     }
 }
 
-/// EMFILE: what a new inotify instance fails with where the user has too many.
+/// EMFILE: creating an inotify instance fails with it when the user has too many.
 const TOO_MANY_OPEN: i32 = rustix::io::Errno::MFILE.raw_os_error();
 
 #[cfg(test)]

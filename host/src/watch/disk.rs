@@ -1,6 +1,6 @@
-//! What the watcher does on the disk, where anything can hang: on threads that may be lost.
+//! Runs the watcher's disk access, which may hang, on threads that may be lost.
 //!
-//! It knows neither what is done there nor what becomes of it.
+//! The module knows neither the work nor what its results are used for.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -14,20 +14,20 @@ use tokio::time::Instant;
 use super::heartbeat::{BEAT, Heartbeat};
 use crate::blocking_pool::{BlockingPool, PoolError, Work};
 
-/// Threads for the disk, and what hangs there.
+/// Threads for disk access, and the calls that hang.
 pub(super) struct Disk {
     pool: BlockingPool,
     hanging: BTreeSet<String>,
 }
 
-/// Why there is no answer.
+/// The reason why a call gave no result.
 pub(super) enum NotDone {
     /// The host's own code panicked.
     Panicked(Box<dyn Any + Send>),
-    /// The file system does not answer, or there is no thread to ask it.
+    /// The file system does not answer, or no thread is available.
     Hangs {
         why: String,
-        /// Whether it did the last time.
+        /// Whether the previous call succeeded.
         is_news: bool,
     },
 }
@@ -40,13 +40,13 @@ impl Disk {
         }
     }
 
-    /// Whether something did not answer the last time.
+    /// Returns whether the last call for `what` hung.
     pub(super) fn hangs(&self, what: &str) -> bool {
         self.hanging.contains(what)
     }
 
-    /// Does something, and lets the loop that waits for it beat. While an earlier call for the same `what`
-    /// hangs there is no other one.
+    /// Runs `work` on a thread and beats while it waits. Calls for the same `what` fail while an
+    /// earlier one hangs.
     pub(super) async fn call<T: Send + 'static>(
         &mut self,
         patience: Duration,
@@ -90,11 +90,11 @@ impl Disk {
     }
 }
 
-/// What is said of what does not answer, the first time and each time after.
+/// The error of a call that hangs, the same for the first call and for later ones.
 const HANGS: &str = "the file system does not answer";
-/// How long is waited for an answer of a file system.
+/// The time limit for a file system to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// Threads at most, with those that are lost.
+/// The limit on threads, including lost ones.
 const MOST_THREADS: usize = 16;
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
         let (release, held) = mpsc::channel::<()>();
         let hung = disk.call(brief, "it", &beat, move || held.recv()).await;
         assert!(matches!(hung, Err(NotDone::Hangs { is_news: true, .. })));
-        // No other thread is lost to it meanwhile, and what does not hang is done.
+        // No second thread is lost meanwhile, and other calls succeed.
         let again = disk.call(brief, "it", &beat, || ()).await;
         assert!(matches!(again, Err(NotDone::Hangs { is_news: false, .. })));
         assert!(disk.call(long, "other", &beat, || ()).await.is_ok() && disk.hangs("it"));

@@ -1,4 +1,5 @@
-//! Judging a version before it serves: held against its checks, and tried out by each of them.
+//! Evaluates a version before it is promoted: binds it to its checks, and makes a trial run of
+//! each.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,32 +15,31 @@ use crate::check::{CheckName, Code, RunReport};
 use crate::plugin::{LoadError, Plugin};
 use crate::schedule::{Probe, Schedule};
 
-/// A version that passed, with the runs that were made of it.
+/// A version that passed the evaluation, with its trial runs.
 pub(super) struct Passed {
     pub(super) fitting: Fitting,
     pub(super) trials: Vec<Trial>,
 }
 
-/// A run that a check made of a version before it serves.
+/// A trial run of a check on a new version.
 pub(super) struct Trial {
     pub(super) check: CheckName,
-    /// As what it was made.
+    /// The binding that made the run.
     pub(super) guest: Arc<GuestCheck>,
     pub(super) report: RunReport,
 }
 
-/// What became of a version.
+/// The outcome of an evaluation.
 pub(super) struct Judged {
     pub(super) wanted: Wanted,
     pub(super) stamp: Option<Stamp>,
     pub(super) plugin: Arc<Plugin>,
-    /// Under which configuration.
+    /// The revision of the configuration that the version was evaluated with.
     pub(super) revision: Revision,
     pub(super) verdict: Result<Passed, LoadError>,
 }
 
-/// What the watcher is handed by a task of its own: a file that was read, or a version that was
-/// judged.
+/// The result of a task of the watcher: a file that was loaded, or a version that was evaluated.
 pub(super) enum Arrival {
     Loaded(Load),
     Judged(Judged),
@@ -54,7 +54,7 @@ impl Arrival {
     }
 }
 
-/// Judges a version.
+/// Evaluates a version.
 pub(super) async fn judge(
     wanted: Wanted,
     stamp: Option<Stamp>,
@@ -62,7 +62,7 @@ pub(super) async fn judge(
     schedule: Arc<Schedule>,
 ) -> Judged {
     let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
-    // A schema comes from a stranger: holding settings against it takes what it takes.
+    // The schema is untrusted, so validating settings against it may take long.
     let permit = plugin.binding_permit().await;
     let fit = fit_within(FIT_TIME, plugin.bind_aside(|| candidate.fit())).await;
     drop(permit);
@@ -79,7 +79,7 @@ pub(super) async fn judge(
     }
 }
 
-/// Waits so long for a version to be held against its checks.
+/// Waits for the binding to the checks, for at most `time`.
 async fn fit_within(
     time: Duration,
     fit: impl Future<Output = Result<Result<Fitting, LoadError>, PoolError>>,
@@ -95,8 +95,8 @@ async fn fit_within(
     }
 }
 
-/// Makes a run of each check. One that a limit ended, or that broke down, refuses the version; what
-/// it says of the watched thing never does.
+/// Makes a trial run of each check. A run that exceeded a limit or crashed rejects the version. The
+/// status that the check reports never does.
 async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed, LoadError> {
     let mut runs = JoinSet::new();
     for (name, guest) in fitting.trials() {
@@ -119,7 +119,8 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
                     error: Box::new(error.clone()),
                 });
             }
-            // The host's own trouble: the first run of the new version is made when it serves.
+            // The host itself failed: the first run on the new version takes place after the
+            // promotion.
             Some(error) if matches!(error.code, Code::Host | Code::Full) => {}
             _ => trials.push(Trial {
                 check,
@@ -131,7 +132,7 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
     Ok(Passed { fitting, trials })
 }
 
-/// Whether a run that ended so speaks against the version: the codes of what ends a run.
+/// Returns whether a trial run with this error code rejects the version.
 fn refuses(code: Code) -> bool {
     match code {
         Code::Timeout
@@ -146,7 +147,7 @@ fn refuses(code: Code) -> bool {
     }
 }
 
-/// How long a version may take to be held against its checks before something must hang.
+/// The time limit for binding, after which a file system must be hanging.
 const FIT_TIME: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Loading one file: read, digest, gate. A file that fails while it is being written is given the
-//! time to be finished.
+//! Loads one file: read, digest, admission. A file that fails while it is still being written gets
+//! time to be completed.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use crate::check::{Digest, PluginName};
 use crate::events::{Event, PluginLoaded, PluginRejected};
 use crate::plugin::{LoadError, Plugin, Sandbox};
 
-/// What loads have in common. Cheap to clone.
+/// The state that loads share. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Loader {
     sandbox: Sandbox,
     /// Reads the files of plugins that checks name.
     named: Reader,
-    /// Reads the others: whoever can put them there must not keep the named ones waiting.
+    /// Reads the other files. Anyone who can add those must not delay the named ones.
     dropped_in: Reader,
-    /// Bounds how many files are in memory at once.
+    /// Limits the files in memory.
     files: Arc<Semaphore>,
-    /// Bounds how many of them are there to be compiled, so that there is always room for those
-    /// whose code is there already.
+    /// Limits those of them that have to be compiled, so that files with cached code always find a
+    /// place.
     to_compile: Arc<Semaphore>,
 }
 
@@ -38,7 +38,7 @@ struct Reader {
     turns: Arc<Semaphore>,
 }
 
-/// What became of a file.
+/// The outcome of loading a file.
 pub(super) struct Load {
     pub(super) wanted: Wanted,
     pub(super) outcome: LoadOutcome,
@@ -46,7 +46,7 @@ pub(super) struct Load {
     pub(super) stamp: Option<Stamp>,
 }
 
-/// What log and metrics say of a load.
+/// The facts of a load for the log and the metrics.
 pub(super) struct Facts {
     digest: Option<Digest>,
     version: String,
@@ -55,7 +55,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Those of a version that was loaded and then refused.
+    /// Adds the version of a plugin that was loaded and then rejected.
     pub(super) fn of(self, plugin: &Plugin) -> Self {
         let version = plugin.description().version.clone();
         Self { version, ..self }
@@ -74,8 +74,7 @@ impl Loader {
         }
     }
 
-    /// Reads a file and lets it through the gate, unless it is the one that was `seen` before. Never
-    /// panics.
+    /// Reads and admits a file, unless it is the one that was last `seen`. Never panics.
     pub(super) async fn load(self, wanted: Wanted, seen: Seen) -> Load {
         let load = AssertUnwindSafe(self.load_patiently(&wanted, seen)).catch_unwind();
         let (outcome, stamp) = load.await.unwrap_or_else(|_| {
@@ -121,8 +120,9 @@ impl Loader {
         }
     }
 
-    /// The plugin in the file; nothing where its content is what was `seen`. Code that is there
-    /// already comes in first: who has to be compiled waits for that without the bytes.
+    /// Returns the plugin in the file, or `None` if its content is the one last `seen`. Cached
+    /// plugins load first: a file that has to be compiled is dropped from memory while it waits,
+    /// and read again.
     async fn admit_bytes(
         &self,
         wanted: &Wanted,
@@ -141,7 +141,7 @@ impl Loader {
                 if turn.is_none() {
                     drop(bytes);
                     turn = Some(acquire(&self.to_compile).await);
-                    // It may be another file by now.
+                    // The file may have changed by now.
                     continue;
                 }
             }
@@ -153,7 +153,7 @@ impl Loader {
 
     async fn read(&self, wanted: &Wanted) -> Result<(Digest, InMemory), LoadError> {
         let turn = acquire(&self.reader(wanted).turns).await;
-        // Not on the thread, which may be lost with all that it has.
+        // Held outside the thread, because a hanging thread is lost with all that it holds.
         let permit = acquire(&self.files).await;
         let path = wanted.path.clone();
         let until = Instant::now() + READ_TIME;
@@ -171,7 +171,7 @@ impl Loader {
         Ok((digest, in_memory))
     }
 
-    /// The stamp of a file that is there.
+    /// Reads the stamp of a file, or `None` if it is missing.
     async fn stamp(&self, wanted: &Wanted) -> Result<Option<Stamp>, LoadError> {
         let turn = acquire(&self.reader(wanted).turns).await;
         let path = wanted.path.clone();
@@ -203,8 +203,8 @@ impl Reader {
         }
     }
 
-    /// Does something with the file of a plugin. A file system that hangs keeps the thread, and nothing
-    /// else: the turn is free again when the time is over.
+    /// Runs `work` on a plugin's file. A hanging file system keeps the thread, but the permit is
+    /// released after `time`.
     async fn call<T: Send + 'static>(
         &self,
         _turn: &OwnedSemaphorePermit,
@@ -226,7 +226,7 @@ async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     permit.expect("the semaphore is never closed")
 }
 
-/// The bytes of a file; its place is free again when they are let go of.
+/// The bytes of a file, with the permit for keeping them in memory.
 struct InMemory {
     bytes: Vec<u8>,
     _permit: OwnedSemaphorePermit,
@@ -238,7 +238,7 @@ impl AsRef<[u8]> for InMemory {
     }
 }
 
-/// What there is to say of a load.
+/// Returns the facts of a load.
 pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
     let nothing = Facts {
         digest: None,
@@ -262,7 +262,7 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
     }
 }
 
-/// Emits it, once for each change; `active` is the version that is from here on.
+/// Emits the event of a load if it changed anything. `active` is the active version after it.
 pub(super) fn report(
     wanted: &Wanted,
     recorded: Recorded,
@@ -303,20 +303,20 @@ pub(super) fn report(
 pub(super) const SETTINGS: &str = "while it held settings against a schema";
 /// What is said of a file whose file system does not answer, the first time and each time after.
 const HANGS: &str = "its file system does not answer";
-/// How long it may take to be told of a file: this is where a mount that hangs hangs first.
+/// The time limit for reading a file's metadata, where a hanging mount hangs first.
 const STAT_TIME: Duration = Duration::from_secs(3);
-/// How long a file may take to be read.
+/// The time limit for reading a file.
 const READ_TIME: Duration = Duration::from_secs(10);
-/// Files that are read at the same time by one [`Reader`].
+/// The number of files that one [`Reader`] reads concurrently.
 const TURNS: usize = 4;
-/// Threads of one [`Reader`], with those that are lost to file systems that hang.
+/// The limit on threads of one [`Reader`], including threads lost to hanging file systems.
 const MOST_THREADS: usize = 32;
-/// Files in memory beside those that are compiled; each may have 64 MiB.
+/// The number of files in memory besides those being compiled; each may have 64 MiB.
 const FILES_WAITING: usize = 6;
-/// A file that was written so lately may still be in the making, although it rested before it was
-/// looked at: a copy can falter.
+/// A file that was modified so recently may still be incomplete, although it was stable before the
+/// scan: a copy can pause.
 const YOUNG: Duration = Duration::from_secs(1);
-/// How long a file that can't be loaded may be said to be still in the making.
+/// How long a file that fails to load may count as incomplete.
 const LONGEST_COPY: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -340,7 +340,7 @@ mod tests {
         for number in 0..2 * TURNS {
             let turn = acquire(&reader.turns).await;
             let name = format!("hangs-{number}").parse().unwrap();
-            // On a busy machine a thread may not have begun when its time is over.
+            // On a busy machine a thread may not have started when its time is over.
             let mut begins = false;
             while !begins {
                 let (release, held) = std::sync::mpsc::channel::<()>();
@@ -406,7 +406,7 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
-        // Without a digest only its stamp can say that it is the same.
+        // Without a digest only the stamp shows that the file is the same.
         let seen = Seen {
             digest: None,
             stamp,

@@ -1,4 +1,4 @@
-//! A look at the directories: what is new there is loaded.
+//! Scans the directories and loads new files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use crate::check::{CheckName, shown_path};
 use crate::events::Event;
 
 impl Watcher {
-    /// Looks at the directories if one of them has come or gone, or is another one; or if they hung and
-    /// do no longer.
+    /// Scans the directories if one of them was added, removed or replaced, or has answered again
+    /// after a hang.
     pub(super) async fn poll_directories(&mut self) {
         let directory = self.directory.clone();
         let hung = self.disk.hangs(DIRECTORIES);
@@ -30,8 +30,8 @@ impl Watcher {
         }
     }
 
-    /// Looks at the directories and loads what is new there. `accepted` names checks for which new
-    /// files may grant more than the ones before them.
+    /// Scans the directories and loads new files. `accepted` names checks for which new files may
+    /// grant more than the previous ones.
     pub(super) async fn look(&mut self, pace: Pace, accepted: &BTreeSet<CheckName>) {
         let files = match self.files(pace).await {
             Ok(files) => files,
@@ -59,8 +59,8 @@ impl Watcher {
         }
     }
 
-    /// What lies in the directories, each of which was watched before it was looked at: what comes
-    /// after is told.
+    /// Returns the files in the directories. Each directory is watched before it is scanned, so
+    /// that later changes cause events.
     async fn files(&mut self, pace: Pace) -> Result<Files, Option<String>> {
         let plugins = self.catalog.config().plugins.clone();
         let mut dirs = BTreeSet::from([plugins.dir.clone(), plugins.library.clone()]);
@@ -84,13 +84,14 @@ impl Watcher {
         Ok(files.keeping(self.catalog.files(), is_open))
     }
 
-    /// Watches the directories that links lead through. Whoever makes a link decides what is looked at for
-    /// it: where that hangs, what changes there is seen at the next rescan, and nothing else is held up.
+    /// Watches the directories that links lead through. The author of a link decides what is
+    /// examined here. If that hangs, changes there are noticed at the next rescan, and nothing else
+    /// is delayed.
     async fn follow_links(&mut self, links: BTreeSet<PathBuf>) {
         let linked = self.linked.clone();
         let watch = move || {
             let mut dirs = through(&links);
-            // Whoever bends links faster than they are followed is seen at the next look.
+            // A link that keeps changing meanwhile is handled at the next scan.
             for _ in 0..MOST_LOOKS {
                 linked.ensure(&dirs);
                 let now = through(&links);
@@ -100,12 +101,12 @@ impl Watcher {
                 dirs.extend(now);
             }
         };
-        // What is in the way has been said.
+        // Failures have already been logged.
         let _ = self.on_disk(LINKS, watch).await;
     }
 
     pub(super) fn begin(&mut self, wanted: Wanted, accepted: BTreeSet<CheckName>) {
-        // Also while it is being loaded: it may have gone and come back since.
+        // Also done during a load: the file may have been removed and added again.
         if let Some(before) = self.catalog.begin(&wanted) {
             self.report_move(&wanted, before);
         }
@@ -121,7 +122,7 @@ impl Watcher {
         let stamp = wanted.stamp;
         let stamp = stamp.filter(|stamp| stamp.is_settled(SystemTime::now()));
         if stamp.is_some() && stamp == seen.stamp {
-            // It is what it was, and what there was to say of it is said to who asks for a reload.
+            // The file is unchanged. Its error is reported to a pending reload.
             if let Some(refused) = self.refused(&name) {
                 self.reloads.still(&refused);
             }
@@ -133,7 +134,8 @@ impl Watcher {
         self.loading.insert(name, accepted);
     }
 
-    /// A plugin comes from the other directory from here on: what runs then may be of somebody else.
+    /// Reports that a plugin now comes from the other directory: another person may control it
+    /// there.
     fn report_move(&mut self, wanted: &Wanted, before: Source) {
         let (from, to) = (before.to_string(), wanted.source.to_string());
         self.services.emit(&Event::PluginMoved {
@@ -145,8 +147,8 @@ impl Watcher {
         self.needs_reconciling = true;
     }
 
-    /// Says of which plugins a file in the plugins directory is not used, because checks that don't say
-    /// `dir = true` run on the library's.
+    /// Logs the plugins with an unused file in the plugins directory, because checks without `dir =
+    /// true` run on the library's.
     fn report_passed_over(&mut self) {
         let passed_over = self.catalog.passed_over();
         for plugin in passed_over.difference(&self.passed_over) {
@@ -174,7 +176,7 @@ impl Watcher {
             _ => {}
         }
         let readable = files.error().is_none();
-        // What can't be read says nothing of how much there is.
+        // An unreadable directory says nothing about the number of files.
         let excess = if readable {
             files.excess()
         } else {
@@ -214,7 +216,7 @@ impl Watcher {
     }
 }
 
-/// What the watcher does on the disk, as it is said where that hangs.
+/// The names of disk accesses in the log.
 const DIRECTORIES: &str = "plugins directory and library";
 const LINKS: &str = "what plugin files link to";
 /// How often links are followed until they lead nowhere new.

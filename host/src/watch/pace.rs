@@ -1,10 +1,10 @@
-//! Whether somebody waits for what a look finds.
+//! Whether a scan waits for files to become stable.
 
-/// How a look takes what it finds.
+/// How a scan treats recent changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// What somebody may still be writing, or has moved away for a moment, gets its time.
+    /// Files that may still be written or return shortly get time.
     Patient,
-    /// Somebody waits for what comes of the files as they are now.
+    /// The files are taken as they are now, because a caller waits.
     Now,
 }

@@ -1,4 +1,4 @@
-//! Brings schedule and board in line with the catalog, touching only what changed.
+//! Reconciles schedule and board with the catalog, touching only what changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::config::CheckConfig;
 use crate::events::Cause;
 use crate::schedule::{FinishedRun, Job, JobGeneration, JobPromotion, Probe, Timing};
 
-/// How long the checks of one plugin may take to be bound before something must hang.
+/// The time limit for binding the checks of one plugin, after which a file system must be hanging.
 const BIND_ALL_TIME: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
 
 impl Watcher {
-    /// Binds the checks that are not: holds their settings against the schemas of their plugins. A schema
-    /// comes from a stranger, and takes what it takes; trusted roots lie in files, which may hang. So the
-    /// checks of one plugin are bound together, and where that does not end each of them by itself.
+    /// Binds unbound checks: validates their settings against the schemas of their plugins. Schemas
+    /// are untrusted and may take long, and files with trusted roots may hang. The checks of one
+    /// plugin are therefore bound together and, if that does not finish, one by one.
     async fn bind(&mut self) {
         let mut plugins = BTreeMap::<_, Vec<_>>::new();
         for unbound in self.catalog.unbound() {
@@ -61,8 +61,8 @@ impl Watcher {
         }
     }
 
-    /// Follows every check that can run, shows every one that can't, and forgets those that are
-    /// gone.
+    /// Schedules the checks that can run, publishes why others can't, and removes those that no
+    /// longer exist.
     pub(super) async fn reconcile(&mut self) {
         self.bind().await;
         let mut states = self.catalog.states();
@@ -85,7 +85,7 @@ impl Watcher {
         let config = Arc::clone(self.catalog.config());
         states.retain(|name, (_, state)| match state {
             CheckState::NeedsConfig(_) | CheckState::NotRegistered(_) => false,
-            // One that was dropped in is no check before it is known to be a plugin.
+            // A dropped-in file becomes a check only when it is known to be a plugin.
             CheckState::Loading => config.checks.contains_key(name),
             CheckState::Guest(_) | CheckState::Native(_) | CheckState::Failed(_) => true,
         });
@@ -122,7 +122,8 @@ impl Watcher {
                     | (Some(Runner::Guest(_)), CheckState::Native(_))
             );
             if lives_elsewhere {
-                // The loops of guests' checks live on the guest threads, those of others do not.
+                // Loops of guest checks run on the guest threads, others on the runtime of the
+                // host.
                 self.services.schedule.remove(&name);
             }
             if let Some(on) = self.place(&name, &check, state, facts) {
@@ -147,8 +148,8 @@ impl Watcher {
         }
     }
 
-    /// Lets new versions take over with the runs that were made of them, all at one moment: no answer
-    /// shows one check of a plugin as the old version found it, and another as the new one did.
+    /// Promotes new versions together with their trial runs. No page shows one check of a plugin
+    /// from the old version and another from the new one.
     fn let_succeed(&self, promotions: Vec<(CheckFacts, JobPromotion)>) {
         if promotions.is_empty() {
             return;
@@ -204,7 +205,7 @@ impl Watcher {
             CheckState::Failed(error) => {
                 self.services.schedule.remove(name);
                 let entry = check.plugin.as_ref().map(|name| self.catalog.entry(name));
-                // A file that can't be loaded was reported when it was not, once for all its checks.
+                // A rejected file has already been reported, once for all its checks.
                 let cause = match entry.flatten() {
                     Some(entry) if entry.active().is_none() => Cause::PluginRejected,
                     _ => Cause::NotRunnable,

@@ -1,4 +1,4 @@
-//! The configuration is read again, by itself or because somebody asks for it.
+//! Reloads the configuration, after a change or on request.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ use crate::events::{ConfigurationApplied, Event};
 use crate::reload::Reload;
 
 impl Watcher {
-    /// Looks at configuration and files for somebody who waits for what comes of it. What was refused
-    /// is judged anew.
+    /// Reads configuration and files for a caller who waits for the outcome. Rejected files are
+    /// evaluated again.
     pub(super) async fn reload(
         &mut self,
         accepted: BTreeSet<CheckName>,
@@ -40,7 +40,7 @@ impl Watcher {
         self.reloads.wait_for(self.loading.keys().cloned());
     }
 
-    /// Reads the configuration if it has changed, and takes it over.
+    /// Reads the configuration if it has changed, and applies it.
     pub(super) async fn reconfigure(&mut self, pace: Pace) {
         let Some(configuration) = self.configuration.clone() else {
             return;
@@ -64,7 +64,7 @@ impl Watcher {
                 let look = self.look_soon.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(DEBOUNCE).await;
-                    // Another look may be due by then, or the watcher gone.
+                    // Another request may be pending by then, or the watcher may be gone.
                     let _ = look.try_send(());
                 });
             }
@@ -81,7 +81,7 @@ impl Watcher {
         }
     }
 
-    /// Takes a configuration over as far as it can be without a restart.
+    /// Applies a configuration, except for keys that need a restart.
     fn apply(&mut self, config: Config, changed_roots: &BTreeSet<PathBuf>) {
         let running = Arc::clone(self.catalog.config());
         let (config, restart_needed) = config.taken_over(&running);
@@ -112,5 +112,5 @@ impl Watcher {
     }
 }
 
-/// What is read on the disk, as it is said where that hangs.
+/// The name of the disk access in the log.
 const CONFIGURATION: &str = "configuration";

@@ -1,4 +1,4 @@
-//! Reloads that somebody waits for, and what is found meanwhile.
+//! Pending reload requests, and the changes found since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::reload::{
     CheckChanges, ConfigurationReload, ConfigurationState, PluginOutcome, PluginReload, Reload,
 };
 
-/// The reloads that are not over yet.
+/// The reloads that are not answered yet.
 #[derive(Default)]
 pub(super) struct Reloads(Vec<Pending>);
 
@@ -18,14 +18,14 @@ struct Pending {
     answer: oneshot::Sender<Reload>,
     /// When it is answered at the latest.
     until: Instant,
-    /// The plugins that were being loaded when it was asked for, and are still.
+    /// The plugins that were being loaded at the request and still are.
     waits_for: BTreeSet<PluginName>,
     found: Reload,
     plugins: BTreeMap<String, PluginReload>,
 }
 
 impl Reloads {
-    /// Begins to gather for somebody who asked.
+    /// Starts to collect changes for a caller.
     pub(super) fn begin(&mut self, answer: oneshot::Sender<Reload>) {
         self.0.push(Pending {
             answer,
@@ -36,21 +36,21 @@ impl Reloads {
         });
     }
 
-    /// What the last one that was begun waits for.
+    /// Makes the last request wait for these plugins.
     pub(super) fn wait_for(&mut self, plugins: impl Iterator<Item = PluginName>) {
         if let Some(last) = self.0.last_mut() {
             last.waits_for.extend(plugins);
         }
     }
 
-    /// Something was in the way of the last one that was begun.
+    /// Adds a problem to the last request.
     pub(super) fn problem(&mut self, problem: String) {
         if let Some(last) = self.0.last_mut() {
             last.found.problems.push(problem);
         }
     }
 
-    /// A configuration was taken over.
+    /// Records that a configuration was applied.
     pub(super) fn applied(&mut self, changes: &CheckChanges, restart_needed: &[String]) {
         for pending in &mut self.0 {
             pending.found.configuration = ConfigurationReload {
@@ -66,7 +66,7 @@ impl Reloads {
         }
     }
 
-    /// A configuration is wrong as a whole.
+    /// Records that a configuration was rejected.
     pub(super) fn refused(&mut self, errors: &[String]) {
         for pending in &mut self.0 {
             let configuration = &mut pending.found.configuration;
@@ -75,14 +75,14 @@ impl Reloads {
         }
     }
 
-    /// Something became of a plugin.
+    /// Records the outcome for a plugin.
     pub(super) fn record(&mut self, plugin: &PluginReload) {
         for pending in &mut self.0 {
             pending.plugins.insert(plugin.name.clone(), plugin.clone());
         }
     }
 
-    /// A plugin whose newest file is refused is not loaded again, because it has not changed.
+    /// Records a plugin whose rejected file has not changed and is therefore not loaded again.
     pub(super) fn still(&mut self, refused: &PluginReload) {
         for pending in &mut self.0 {
             let known = pending.plugins.entry(refused.name.clone());
@@ -90,14 +90,15 @@ impl Reloads {
         }
     }
 
-    /// Waits no longer for plugins that are not being loaded.
+    /// Stops waiting for plugins that are no longer being loaded.
     pub(super) fn wait_only_for(&mut self, is_loading: impl Fn(&PluginName) -> bool) {
         for pending in &mut self.0 {
             pending.waits_for.retain(&is_loading);
         }
     }
 
-    /// A plugin is not being loaded any more. Where it is `refused` still, that is said to who asked.
+    /// Records that a plugin is no longer being loaded. `refused` is its entry, if its file is
+    /// rejected.
     pub(super) fn done(&mut self, plugin: &PluginName, refused: Option<&PluginReload>) {
         for pending in &mut self.0 {
             if !pending.waits_for.remove(plugin) {
@@ -110,7 +111,7 @@ impl Reloads {
         }
     }
 
-    /// Answers those that wait for nothing any more, or have waited for too long at that moment.
+    /// Answers the requests that wait for nothing or whose time limit has passed at `now`.
     pub(super) fn answer(&mut self, now: Instant) {
         let is_over = |it: &mut Pending| it.waits_for.is_empty() || it.until <= now;
         for Pending {
@@ -129,16 +130,16 @@ impl Reloads {
                 ));
             }
             found.plugins = plugins.into_values().collect();
-            // Who asked may have gone.
+            // The caller may have gone.
             let _ = answer.send(found);
         }
     }
 }
 
-/// How long somebody waits for an answer at most.
+/// The time limit of a request.
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// A plugin whose file is gone.
+/// Returns the entry of a plugin whose file was removed.
 pub(super) fn removed(name: &PluginName) -> PluginReload {
     PluginReload {
         name: name.to_string(),

@@ -1,4 +1,4 @@
-//! The watcher on the runtime of a test: when it brings things in line, and what a panic leaves.
+//! Tests of the watcher: when it reconciles, and how it survives panics.
 
 use std::fs;
 use std::io::{self, Write};
@@ -55,7 +55,7 @@ impl Watched {
         fs::write(self.dir.path().join("plugins/thing.wasm"), content).unwrap();
     }
 
-    /// What a look finds.
+    /// Requests a scan and returns what it found.
     async fn look(&self) -> Reload {
         let look = self.reloader.reload(BTreeSet::new());
         let look = tokio::time::timeout(Duration::from_secs(30), look).await;
@@ -101,7 +101,7 @@ async fn a_look_that_finds_what_was_there_brings_nothing_in_line() {
     assert_ne!(watched.page.page(), before);
 }
 
-/// A log that panics over the first line with these words.
+/// A log that panics on the first line that contains these words.
 #[derive(Clone)]
 struct Brittle {
     words: &'static str,
@@ -129,7 +129,7 @@ async fn a_panic_over_what_came_of_a_load_leaves_the_plugin_to_be_loaded_again()
     };
     let (writer, is_whole) = (log.clone(), log.is_whole);
     let log = tracing_subscriber::fmt().with_writer(move || writer.clone());
-    // With one subscriber alone, a thread that has none would decide for all that nobody wants a line.
+    // With a single subscriber, a thread without one could disable the call site for all threads.
     let _none = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let _log = tracing::subscriber::set_default(log.finish());
     let watched = Watched::start();

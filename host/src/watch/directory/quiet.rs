@@ -1,11 +1,11 @@
-//! Waiting for quiet: when a path that was heard of has rested long enough for the watcher to look.
+//! Debounces file events: a path is due for a scan when it has not changed for a while.
 //!
-//! Each path waits for itself, so that one that is written without end delays no other. Knows
-//! nothing of what the events mean.
+//! Each path has its own timer, so that a path that changes continuously delays no other. The
+//! module does not interpret events.
 //!
-//! The debouncers that there are were not enough: they look once in a tick, hold an event back from
-//! when it came and not until its path rests, and drop what comes and goes between two looks, also
-//! where a file that was there before went with it.
+//! Existing debouncer crates were insufficient: they work in ticks, hold an event back from its
+//! arrival instead of until its path is stable, and drop what appears and disappears between two
+//! ticks, even when an existing file disappeared with it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,24 +16,24 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long a path must rest before it is looked at.
+/// How long a path must be unchanged before it is scanned.
 pub(in crate::watch) const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// What was heard of and not told yet. Cheap to clone.
+/// The paths with pending events. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unrest(Arc<Heard>);
 
 #[derive(Debug, Default)]
 struct Heard {
     paths: Mutex<Paths>,
-    /// Told when the first path comes: each that comes later is due later.
+    /// Signalled for the first path. Every later path is due later.
     first: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Paths(HashMap<PathBuf, Stir>);
 
-/// When a path stirred, first and last.
+/// The times of the first and last event of a path.
 #[derive(Clone, Copy, Debug)]
 struct Stir {
     first: Instant,
@@ -41,19 +41,19 @@ struct Stir {
 }
 
 impl Unrest {
-    /// Something happened to a path; the empty one stands for all.
+    /// Records an event; an empty path requests a full rescan.
     pub(super) fn hear(&self, path: &Path) {
         if self.with(|paths| paths.hear(path, Instant::now())) {
             self.0.first.notify_one();
         }
     }
 
-    /// Whether something happened to a path that was not told yet: it will be.
+    /// Returns whether a path has pending events.
     pub(super) fn holds(&self, path: &Path) -> bool {
         self.with(|paths| paths.0.contains_key(path))
     }
 
-    /// Says when it is time to look, again and again.
+    /// Calls `look` whenever paths are due, forever.
     pub(super) async fn tell(self, mut look: impl FnMut()) {
         loop {
             let Some(due) = self.with(|paths| paths.due()) else {
@@ -63,7 +63,7 @@ impl Unrest {
             tokio::time::sleep_until(due).await;
             if self.with(|paths| paths.take(Instant::now())) {
                 look();
-                // What becomes due with it is looked at with it.
+                // Paths that become due shortly after are covered by the same scan.
                 tokio::time::sleep(BREATH).await;
             }
         }
@@ -76,10 +76,10 @@ impl Unrest {
 }
 
 impl Paths {
-    /// Answers whether it is the first.
+    /// Records an event. Returns whether it is the only pending path.
     fn hear(&mut self, path: &Path, now: Instant) -> bool {
         let is_first = self.0.is_empty();
-        // Beyond that they are as one.
+        // Beyond the limit, paths share one entry.
         let path = if self.0.len() < MOST_PATHS || self.0.contains_key(path) {
             path
         } else {
@@ -93,12 +93,12 @@ impl Paths {
         is_first
     }
 
-    /// When the next path is due, unless it stirs again.
+    /// Returns when the next path is due, if it does not change again.
     fn due(&self) -> Option<Instant> {
         self.0.values().map(|stir| stir.due()).min()
     }
 
-    /// Lets go of what is due, and answers whether anything was.
+    /// Removes the paths that are due. Returns whether there were any.
     fn take(&mut self, now: Instant) -> bool {
         let before = self.0.len();
         self.0.retain(|_, stir| stir.due() > now);
@@ -112,12 +112,12 @@ impl Stir {
     }
 }
 
-/// A path that never rests is looked at as often as that.
+/// A path that changes continuously is scanned at this interval.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// From one look to the next at least: much less than the 50 ms that a change may take beside
+/// The minimum gap between two scans: far below the 50 ms that a change may take in addition to
 /// [`DEBOUNCE`].
 const BREATH: Duration = Duration::from_millis(10);
-/// How many paths are told apart.
+/// The limit on paths with their own timer.
 const MOST_PATHS: usize = 4096;
 
 #[cfg(test)]

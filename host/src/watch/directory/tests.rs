@@ -1,4 +1,4 @@
-//! The watch on a real file system: what it tells of, and what it does not.
+//! Tests of the watch on a real file system.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -40,14 +40,14 @@ impl Here {
         assert!(matches!(told, Ok(Some(()))), "{told:?}");
     }
 
-    /// Writes a file into each directory, and asks whether exactly those of `heard` are told of.
+    /// Writes a file into each directory, and asserts that exactly those of `heard` cause a scan.
     async fn is_told_of(&mut self, dirs: &[&str], heard: &[&str]) {
         for dir in dirs {
             fs::write(self.dir(dir).join("a.wasm"), "").unwrap();
             if heard.contains(dir) {
                 self.told().await;
             } else {
-                // Nothing else is told, so the next thing is what is done here.
+                // No other scan is requested, so the next request is caused by this.
                 tokio::time::sleep(2 * DEBOUNCE).await;
                 assert!(self.commands.try_recv().is_err(), "{dir} is not watched");
             }
@@ -62,7 +62,7 @@ async fn a_directory_that_is_replaced_is_watched_again_even_under_the_old_inode(
     assert!(!here.watch.is_another());
     fs::create_dir(here.dir("plugins")).unwrap();
     assert!(here.watch.is_another(), "it has come");
-    // File systems hand inodes out again, but not always at once: many rounds meet one.
+    // File systems reuse inodes, but not always at once; many rounds make a reuse likely.
     for _ in 0..5 {
         here.ensure(&["plugins"]);
         assert!(!here.watch.is_another());
@@ -220,7 +220,7 @@ fn a_directory_that_cannot_be_watched_is_looked_at_when_its_clock_says_so() {
     let found = Found::Unwatched(Version::of(dir.path()).unwrap());
     assert!(!found.differs(dir.path()));
     while !found.differs(dir.path()) {
-        // The clocks of file systems tick every few milliseconds.
+        // The clocks of file systems advance every few milliseconds.
         fs::write(dir.path().join("a"), "").unwrap();
         fs::remove_file(dir.path().join("a")).unwrap();
     }
