@@ -1,8 +1,8 @@
-//! Who is notified when a check turns: Alertmanagers, and webhooks that take JSON.
+//! Notifications about transitions, sent to Alertmanagers and to webhooks that take JSON.
 //!
-//! A reader of transitions, as the log and the error tracker are; it decides nothing. Whoever tells it
-//! of one never waits: what is to be said is kept, and each receiver has a task of its own that brings it
-//! there. A value that is handed down; without receivers nothing leaves.
+//! The notifier reads the stream of events and decides nothing about checks. Emitting an event
+//! never waits for it: messages are queued, and each receiver has a delivery task of its own.
+//! Without receivers nothing is sent.
 
 mod alerts;
 mod instance;
@@ -30,7 +30,7 @@ use crate::delivery::{Moment, Queue, Target, random};
 use crate::events::Transition;
 use crate::metrics::Metrics;
 
-/// A way to those who are notified. Cheap to clone.
+/// Sends notifications to all receivers. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Notifier(Arc<Inner>);
 
@@ -45,13 +45,13 @@ struct State {
     instance: InstanceInfo,
     standings: Standings,
     receivers: BTreeMap<ReceiverId, Receiver>,
-    /// What the notifications of this host are numbered after.
+    /// A random prefix for the ids of this host's notifications.
     origin: u64,
     numbers: u64,
 }
 
 impl Notifier {
-    /// Notifies those of a configuration.
+    /// Creates a notifier for the receivers of a configuration.
     pub(crate) fn new(config: &Config, metrics: Metrics) -> Self {
         let state = State {
             origin: random(),
@@ -65,9 +65,9 @@ impl Notifier {
         notifier
     }
 
-    /// Notifies by another configuration from here on, in the tokio runtime that this is called in.
-    /// What waits for a receiver that stays is not lost. One that is named no more is tried once more,
-    /// and goes on as before where it is named again meanwhile.
+    /// Applies a new configuration, on the current tokio runtime. Messages that wait for a receiver
+    /// are kept if it stays. A receiver that the configuration no longer names is drained, and
+    /// continues if it is named again meanwhile.
     fn set(&self, config: &Config, roots_changed: bool) {
         let now = Moment::now();
         let mut state = self.state();
@@ -80,7 +80,7 @@ impl Notifier {
         let mut wanted = targets(config);
         for (id, receiver) in &mut state.receivers {
             if receiver.is_active() && !wanted.contains_key(id) {
-                // The host says nothing of them there any more.
+                // The host no longer sends alerts there.
                 receiver.with_alerts(|alerts| alerts.end_all(now));
                 self.retire(id.clone(), receiver);
             }
@@ -122,7 +122,7 @@ impl Notifier {
         }
     }
 
-    /// Takes in that a check has turned, or fails otherwise than before.
+    /// Handles a transition of a check.
     fn turned(&self, turn: &Transition<'_>) {
         let mut state = self.state();
         let State {
@@ -133,7 +133,7 @@ impl Notifier {
         }
     }
 
-    /// Takes in that a check is gone.
+    /// Handles the removal of a check.
     fn gone(&self, check: &CheckName) {
         let mut state = self.state();
         if let Some(change) = state.standings.gone(check, Timestamp::now()) {
@@ -141,7 +141,7 @@ impl Notifier {
         }
     }
 
-    /// Lets a receiver hear the last, which the configuration names no more, and removes it.
+    /// Drains a receiver that the configuration no longer names, then removes it.
     fn retire(&self, id: ReceiverId, receiver: &mut Receiver) {
         let at = Instant::now() + RETIRE_TIMEOUT;
         let drained = receiver.retire(at);
@@ -162,7 +162,7 @@ impl Notifier {
             && let Some(receiver) = state.receivers.remove(id)
         {
             receiver.end();
-            // Still under the lock: a new receiver of this name has series of its own.
+            // Still under the lock, because a new receiver of this name has series of its own.
             self.0.metrics.receiver_removed(&id.to_string());
         }
     }
@@ -213,7 +213,7 @@ impl State {
     }
 }
 
-/// Each receiver that a configuration names.
+/// Returns each receiver that a configuration names.
 fn targets(config: &Config) -> BTreeMap<ReceiverId, Target> {
     let (notify, roots) = (&config.notify, &config.tls.roots);
     let alertmanagers = notify.alertmanager.urls.iter().map(|url| {
@@ -250,9 +250,9 @@ impl std::fmt::Debug for Notifier {
     }
 }
 
-/// How many messages may wait for one webhook.
+/// The limit on messages that wait for one webhook.
 const MOST_WAITING: usize = 1024;
-/// How long a receiver that the configuration names no more has to hear the last.
+/// How long a receiver that the configuration no longer names may drain.
 const RETIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The host's own connections to servers that its operator named: Sentry, and who is told when a check
-//! turns. What is said there, this file does not know; what checks reach is decided in `plugin`.
+//! The host's own connections to configured servers: Sentry, Alertmanagers and webhooks. The
+//! connections of checks are the sandbox's.
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -17,15 +17,15 @@ use crate::check::Root;
 use crate::check::Text;
 use crate::trust::{Roots, RootsError};
 
-/// How long a server may take.
+/// The time limits for a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Patience {
     pub(crate) connecting: Duration,
-    /// With one request, from its beginning to the end of the answer.
+    /// For one request, from its start to the end of the response.
     pub(crate) whole: Duration,
 }
 
-/// There is no way to make connections.
+/// The client for outgoing connections could not be created.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoConnections {
     #[error(transparent)]
@@ -34,9 +34,9 @@ pub(crate) enum NoConnections {
     Client(String),
 }
 
-/// A client that follows no redirects and uses no proxy. Servers of `https` URLs have to be ones that `roots` trust; none
-/// are needed otherwise, so that a machine without roots can reach a server beside it still. Blocks
-/// while they are read.
+/// Creates a client that follows no redirects and uses no proxy. For `https` URLs the server's
+/// certificate must be trusted by `roots`. For others no roots are needed, so that a machine
+/// without roots can still reach a local server. Blocks while the roots are read.
 pub(crate) fn client(roots: Option<&[Root]>, patience: Patience) -> Result<Client, NoConnections> {
     #[expect(
         clippy::disallowed_methods,
@@ -44,10 +44,10 @@ pub(crate) fn client(roots: Option<&[Root]>, patience: Patience) -> Result<Clien
     )]
     let client = Client::builder()
         .user_agent(AGENT)
-        // What the configuration names is reached straight.
+        // Configured servers are reached directly.
         .no_proxy()
         .redirect(Policy::none())
-        // The server chooses the version otherwise, and HTTP/2 has more to bound.
+        // Otherwise the server chooses the version, and HTTP/2 has more resources to bound.
         .http1_only()
         .connect_timeout(patience.connecting)
         .timeout(patience.whole);
@@ -59,7 +59,7 @@ pub(crate) fn client(roots: Option<&[Root]>, patience: Patience) -> Result<Clien
     client.map_err(|error| NoConnections::Client(with_sources(&error)))
 }
 
-/// An error of a request, without its URL: that may have a secret in it.
+/// Returns the text of a request's error without its URL, which may contain a secret.
 pub(crate) fn unreached(error: reqwest::Error) -> String {
     with_sources(&error.without_url())
 }
@@ -68,7 +68,7 @@ fn with_sources(error: &dyn Error) -> String {
     Text::display(WithSources(error), ERROR_BYTES).into()
 }
 
-/// An error and its causes. What the other side says may stand in them.
+/// An error and its sources. They may quote the server.
 struct WithSources<'e>(&'e dyn Error);
 
 impl fmt::Display for WithSources<'_> {
@@ -85,5 +85,5 @@ impl fmt::Display for WithSources<'_> {
 
 const ERROR_BYTES: usize = 1 << 10;
 
-/// What the host calls itself.
+/// The `User-Agent` of the host.
 pub(crate) const AGENT: &str = concat!("vitals/", env!("CARGO_PKG_VERSION"));

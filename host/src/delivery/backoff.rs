@@ -1,17 +1,17 @@
-//! How long to wait before a request is sent once more. Knows nothing of requests.
+//! The wait before a request is retried.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-/// Waits that double from [`SHORTEST`] to [`LONGEST`]. Each is a random part of that, a half at least,
-/// so that hosts that lost a receiver together don't come back to it together.
+/// Waits that double from [`MIN_WAIT`] to [`MAX_WAIT`]. Each is a random part of that, at least
+/// half, so that hosts that lost a receiver together do not return to it together.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// The next wait; `random` says which part of it.
+    /// Returns the next wait; `random` selects the part.
     pub(super) fn next(&mut self, random: u64) -> Duration {
         let doubled = SHORTEST.saturating_mul(1 << self.failures.min(DOUBLINGS));
         self.failures = self.failures.saturating_add(1);
@@ -21,21 +21,21 @@ impl Backoff {
         half + Duration::from_nanos(random % nanos.saturating_add(1))
     }
 
-    /// Something has arrived.
+    /// Resets the wait after a success.
     pub(super) fn reset(&mut self) {
         self.failures = 0;
     }
 }
 
-/// Any number.
+/// Returns a random number.
 pub(crate) fn random() -> u64 {
-    // Each has keys of its own.
+    // Each state has random keys.
     RandomState::new().hash_one(0)
 }
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(1);
-/// From there on it is above the longest, whatever comes.
+/// More doublings exceed the maximum anyway.
 const DOUBLINGS: u32 = 10;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A queue of messages, in order and bounded: the oldest goes when it is full.
+//! A bounded queue of messages, which drops the oldest when it is full.
 
 use std::collections::VecDeque;
 
@@ -6,17 +6,17 @@ use bytes::Bytes;
 
 use super::{Moment, Next, Outbox};
 
-/// Messages that wait to be posted, each once.
+/// Messages to post, each once and in order.
 #[derive(Debug)]
 pub(crate) struct Queue {
     bodies: VecDeque<Bytes>,
     capacity: usize,
-    /// Whether the first one is under way.
+    /// Whether the first message is in flight.
     is_under_way: bool,
 }
 
 impl Queue {
-    /// An empty queue for so many messages.
+    /// Creates an empty queue with this capacity.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             bodies: VecDeque::new(),
@@ -25,8 +25,8 @@ impl Queue {
         }
     }
 
-    /// Adds a message. The oldest goes where there is no room, but not the one under way; answers how
-    /// many went.
+    /// Adds a message. If the queue is full, drops the oldest message that is not in flight.
+    /// Returns how many were dropped.
     pub(crate) fn push(&mut self, body: Bytes) -> usize {
         let is_full = self.bodies.len() >= self.capacity;
         if is_full {

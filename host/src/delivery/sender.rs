@@ -1,4 +1,4 @@
-//! Requests to one server, and what an answer means by HTTP alone.
+//! Requests to one server, and the meaning of its responses in HTTP.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use tokio::sync::OnceCell;
 use crate::config::Root;
 use crate::outgoing::{self, NoConnections, Patience};
 
-/// Where requests go, and how. It is not shown: nearly all of it is secret.
+/// The target of requests. It implements no `Debug`, because nearly all of it is secret.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) sign_in: SignIn,
     pub(crate) headers: HeaderMap,
-    /// Those that its certificate is held against; none where it has none.
+    /// The roots that must trust the server's certificate, or `None` without TLS.
     pub(crate) roots: Option<Vec<Root>>,
     pub(crate) patience: Patience,
 }
 
-/// How a request signs in.
+/// The authentication of a request.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum SignIn {
-    /// Not, or by a header of the target.
+    /// None, or by a header of the target.
     None,
     Bearer(String),
     Basic(String, String),
@@ -36,27 +36,27 @@ pub(crate) enum SignIn {
 /// A target with its connections.
 pub(crate) struct HttpSender {
     target: Target,
-    /// Made by the first request, because roots may have to be read.
+    /// Created by the first request, because roots may have to be read.
     client: OnceCell<Client>,
 }
 
-/// A message did not arrive.
+/// The failure of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It would not another time either.
+    /// Another attempt would fail too.
     Refused(String),
-    /// It may later, but not before this time has passed where the server says so.
+    /// Another attempt may succeed, after the pause that the server demands, if any.
     Later(String, Option<Duration>),
 }
 
 impl Target {
-    /// Whether certificates are looked at on the way.
+    /// Returns whether the target uses TLS.
     pub(super) fn is_over_tls(&self) -> bool {
         self.roots.is_some()
     }
 }
 
-/// The roots that the server of a URL is held against; none where it shows no certificate.
+/// Returns the roots that must trust the server of a URL, or `None` without TLS.
 pub(crate) fn roots_for(url: &str, roots: &[Root]) -> Option<Vec<Root>> {
     let is_plain = url
         .get(..5)
@@ -72,7 +72,7 @@ impl HttpSender {
         }
     }
 
-    /// A sender whose roots have been read. Blocks while they are.
+    /// Creates a sender, and reads its roots at once. Blocks.
     pub(crate) fn connected(target: Target) -> Result<Self, NoConnections> {
         let client = OnceCell::new_with(Some(client(&target)?));
         Ok(Self { target, client })
@@ -82,8 +82,7 @@ impl HttpSender {
         &self.target
     }
 
-    /// Sends an alert, a notification or a report, as one request with this body. The error says why
-    /// there is no response.
+    /// Posts a message as the body of one request. The error says why there is no response.
     pub(super) async fn post(&self, body: Bytes) -> Result<Response, String> {
         let target = &self.target;
         let connect = || async { client(target) };
@@ -110,14 +109,14 @@ fn client(target: &Target) -> Result<Client, NoConnections> {
 
 #[cfg(test)]
 impl HttpSender {
-    /// A sender over connections of a test's own.
+    /// Creates a sender with a client of the test.
     pub(super) fn over(target: Target, client: Client) -> Self {
         let client = OnceCell::new_with(Some(client));
         Self { target, client }
     }
 }
 
-/// What an answer means by HTTP alone, at the moment `now`.
+/// Judges a response by HTTP alone, at the time `now`.
 pub(crate) fn judge(
     status: StatusCode,
     headers: &HeaderMap,
@@ -134,7 +133,7 @@ pub(crate) fn judge(
     }
 }
 
-/// How long the server wants to be left alone: seconds, or a moment. An hour at most.
+/// Returns the pause that the server demands, as seconds or a date, up to an hour.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let time = if let Ok(seconds) = text.parse::<u64>() {
@@ -146,7 +145,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     Some(time.min(LONGEST_PAUSE))
 }
 
-/// For so long a server is left alone that asks for more.
+/// The longest pause that a server can demand.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 #[cfg(test)]

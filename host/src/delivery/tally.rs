@@ -1,9 +1,9 @@
-//! What is remembered of failures, so that the log has a line for the first of them and not for each.
+//! The log of failed deliveries, which writes a line for the first failure only.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Counts messages that were lost.
+/// Counts lost messages.
 #[derive(Debug, Default)]
 pub(crate) struct DropCounter(Mutex<Dropped>);
 
@@ -15,8 +15,7 @@ struct Dropped {
 }
 
 impl DropCounter {
-    /// Counts so many more. Answers how many there were since the last line of the log, where another
-    /// line is due.
+    /// Counts lost messages. Returns the number since the last log line if another line is due.
     pub(crate) fn count(&self, count: usize) -> Option<usize> {
         let mut dropped = lock(&self.0);
         dropped.unlogged += count;
@@ -29,18 +28,18 @@ impl DropCounter {
         })
     }
 
-    /// How many there were since this was last asked.
+    /// Returns the number since the last call.
     pub(crate) fn take(&self) -> usize {
         std::mem::take(&mut lock(&self.0).unreported)
     }
 }
 
-/// The failure that the log was last told of, unless a message has arrived since.
+/// The failure that was last logged, unless a message was delivered since.
 #[derive(Debug, Default)]
 pub(crate) struct FailureLog(Mutex<Option<String>>);
 
 impl FailureLog {
-    /// Whether a failure is another one than the last.
+    /// Records a failure. Returns whether it differs from the last one.
     pub(crate) fn is_news(&self, why: &str) -> bool {
         let mut logged = lock(&self.0);
         let is_news = logged.as_deref() != Some(why);
@@ -50,7 +49,7 @@ impl FailureLog {
         is_news
     }
 
-    /// A message has arrived. Answers whether that ends a failure.
+    /// Records a delivered message. Returns whether that ends a failure.
     pub(crate) fn is_over(&self) -> bool {
         lock(&self.0).take().is_some()
     }

@@ -1,4 +1,4 @@
-//! The task that delivers: one request after the other, for as long as it takes.
+//! The task that sends one message after the other.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::backoff::{Backoff, random};
 use super::state::{DeliveryState, Phase};
 use super::{Endpoint, Failure, HttpSender, Moment, Next, Outbox};
 
-/// Sends what is due to the server of the sender.
+/// Sends due messages to the server.
 pub(super) struct DeliveryTask<O, E> {
     state: Arc<DeliveryState<O, E>>,
     sender: watch::Receiver<Arc<HttpSender>>,
@@ -34,7 +34,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
         }
     }
 
-    /// Delivers without end. A panic costs the request that was being made, which is made once more.
+    /// Delivers forever. A panic interrupts one request, which is retried.
     pub(super) async fn run(mut self) {
         while AssertUnwindSafe(self.deliver())
             .catch_unwind()
@@ -64,7 +64,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
         }
     }
 
-    /// Makes one request. Answers how long to wait before it is made once more, where it has to be.
+    /// Makes one request. Returns how long to wait before a retry, if one is needed.
     async fn post(&mut self, body: Bytes) -> Option<Duration> {
         let endpoint = &self.state.endpoint;
         let sender = Arc::clone(&self.sender.borrow_and_update());
@@ -98,14 +98,14 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
         *self.phase.borrow() != Phase::Open
     }
 
-    /// Says that it is drained, and waits until the phase is another one.
+    /// Reports that the outbox is drained, and waits for another phase.
     async fn stay_drained(&mut self) {
         self.state.move_on(Phase::Draining, Phase::Drained);
-        // The phase is there for as long as this is.
+        // The sender of the phase lives as long as this task.
         let _ = self.phase.wait_for(|phase| *phase != Phase::Drained).await;
     }
 
-    /// Waits before a request is made once more. Another sender is tried at once.
+    /// Waits before a retry. A new target is tried at once.
     async fn pause(&mut self, wait: Duration) {
         if self.is_draining() {
             return self.stay_drained().await;

@@ -1,4 +1,4 @@
-//! Deliveries to real servers.
+//! Tests of deliveries to real servers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +9,7 @@ use crate::metrics;
 use crate::outgoing::Patience;
 use crate::outgoing::testing::{PanicsFirst, takes_everything};
 
-/// Counts what becomes of messages.
+/// Counts the outcomes of messages.
 #[derive(Default)]
 struct Counts {
     delivered: AtomicUsize,

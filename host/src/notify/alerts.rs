@@ -1,9 +1,9 @@
-//! What one Alertmanager is told: not what has happened but what is so, again and again.
+//! The alerts of one Alertmanager: current state, sent repeatedly, instead of events.
 //!
-//! An alert lasts as long as its `endsAt` says, so one that lasts on is sent every `resend` with a
-//! new one, four times that away: one that is lost changes nothing, and what a host that is gone had
-//! said ends by itself. One that has ended is sent for a while too, for an Alertmanager that was down.
-//! Prometheus does the same.
+//! An alert lasts until its `endsAt`. While it is active it is sent every `resend` with an `endsAt`
+//! four times `resend` away. A lost request therefore has no effect, and the alerts of a host that
+//! is gone resolve by themselves. A resolved alert is also sent for a while, for an Alertmanager
+//! that was down. Prometheus does the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::standing::{ActiveAlert, LastResult};
 use crate::check::{CheckName, Status};
 use crate::delivery::{Moment, Next, Outbox};
 
-/// What alerts have in common.
+/// What all alerts have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AlertTemplate {
     pub(super) labels: BTreeMap<String, String>,
@@ -27,21 +27,22 @@ pub(super) struct AlertTemplate {
     pub(super) instance: InstanceInfo,
 }
 
-/// The alerts of one Alertmanager. What a change or a request costs does not grow with their number.
+/// The alerts of one Alertmanager. The cost of a change or a request does not grow with their
+/// number.
 #[derive(Debug)]
 pub(super) struct Alerts {
     template: AlertTemplate,
     all: BTreeMap<Number, Alert>,
     of_checks: BTreeMap<CheckName, Vec<Number>>,
-    /// When each is to be sent.
+    /// The due time of each alert.
     due: BTreeSet<(Instant, Number)>,
-    /// How many are news.
+    /// The number of states that were not delivered yet.
     news: usize,
     under_way: Vec<Number>,
     numbers: Number,
 }
 
-/// Of one state of an alert and no other: one that changes has another number.
+/// The number of one state of an alert. A changed alert gets a new number.
 type Number = u64;
 
 #[derive(Debug)]
@@ -52,15 +53,15 @@ struct Alert {
     url: Option<String>,
     starts_at: Timestamp,
     ends_at: Option<Timestamp>,
-    /// When it is to be sent.
+    /// When it is sent next.
     due: Instant,
-    /// Whether this state of it has not arrived yet.
+    /// Whether this state was not delivered yet.
     is_news: bool,
-    /// Whether somebody may know of it.
+    /// Whether it was sent, so that the Alertmanager may know it.
     was_sent: bool,
 }
 
-/// An alert as the API takes it.
+/// An alert in the format of the API.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Posted<'a> {
@@ -85,7 +86,7 @@ impl Alerts {
         }
     }
 
-    /// Takes in what is so of one check: what is told of it, or that nothing is.
+    /// Sets the alert of one check, or resolves it.
     pub(super) fn set(
         &mut self,
         check: &CheckName,
@@ -101,7 +102,7 @@ impl Alerts {
                 .as_ref()
                 .is_some_and(|next| next.labels == alert.labels);
             match (is_same, alert.ends_at) {
-                // It says what is so with its next round.
+                // The next request carries the new annotations.
                 (true, None) => {
                     if let Some(next) = next.take() {
                         (alert.annotations, alert.url) = (next.annotations, next.url);
@@ -113,7 +114,7 @@ impl Alerts {
                     alert.end(now);
                     self.add(alert);
                 }
-                // It begins anew, or ends before anybody could know of it.
+                // The alert starts anew, or it ends before it was ever sent.
                 (true, Some(_)) | (false, None) => {}
             }
         }
@@ -122,7 +123,7 @@ impl Alerts {
         }
     }
 
-    /// Takes in all that is so, and another template.
+    /// Replaces the template and all active alerts.
     pub(super) fn adopt<'f>(
         &mut self,
         template: AlertTemplate,
@@ -140,12 +141,12 @@ impl Alerts {
         }
     }
 
-    /// Takes in that none of it is said here any more.
+    /// Resolves all alerts of this receiver.
     pub(super) fn end_all(&mut self, now: Moment) {
         self.adopt(self.template.clone(), std::iter::empty(), now);
     }
 
-    /// When the first one is due; those that ended long ago are let go of on the way there.
+    /// Returns when the first alert is due. Removes resolved alerts that were sent for long enough.
     fn first_due(&mut self, now: Moment) -> Option<Instant> {
         while let Some(&(due, number)) = self.due.first() {
             let alert = self.all.get(&number);
@@ -157,7 +158,7 @@ impl Alerts {
         None
     }
 
-    /// Adds a state of an alert that nobody knows of yet.
+    /// Adds a new state of an alert.
     fn add(&mut self, alert: Alert) {
         self.numbers += 1;
         self.insert(self.numbers, alert);
@@ -184,7 +185,7 @@ impl Alerts {
         Some(alert)
     }
 
-    /// An alert that begins.
+    /// Creates a new alert.
     fn alert(&self, found: &LastResult, told: ActiveAlert, now: Moment) -> Alert {
         Alert {
             check: found.check.clone(),
@@ -199,7 +200,7 @@ impl Alerts {
         }
     }
 
-    /// What an alert is known by: nothing that can change while it lasts.
+    /// Returns the labels, which identify an alert and stay the same while it lasts.
     fn labels(&self, found: &LastResult, told: ActiveAlert) -> BTreeMap<String, String> {
         let name = match told.status {
             Status::Unhealthy => "VitalsCheckUnhealthy",
@@ -236,7 +237,7 @@ impl Outbox for Alerts {
         let ends_at = (now.time)
             .checked_add(self.template.resend.saturating_mul(ROUNDS_TO_LAST))
             .unwrap_or(Timestamp::MAX);
-        // Alerts that are due soon go along.
+        // Alerts that are due soon are sent in the same request.
         let horizon = now.instant + self.template.resend / 4;
         let due = self.due.range(..=(horizon, Number::MAX));
         (self.under_way).extend(due.take(MOST_AT_ONCE).map(|&(_, number)| number));
@@ -266,7 +267,7 @@ impl Outbox for Alerts {
             return;
         }
         for number in under_way {
-            // One that has changed since has another number, and is due.
+            // An alert that has changed meanwhile has another number and is due.
             if let Some(mut alert) = self.remove(number) {
                 alert.is_news = false;
                 alert.due = now.instant + self.template.resend;
@@ -282,13 +283,13 @@ impl Outbox for Alerts {
 
 impl Alert {
     fn end(&mut self, now: Moment) {
-        // One that ends before it starts is refused.
+        // Alertmanager rejects an alert that ends before it starts.
         self.ends_at = Some(now.time.max(self.starts_at));
         self.due = now.instant;
         self.is_news = true;
     }
 
-    /// Whether its end has been told for long enough.
+    /// Returns whether its resolution was sent for long enough.
     fn is_over(&self, now: Moment) -> bool {
         let since = self.ends_at.map(|ended| now.time.duration_since(ended));
         !self.is_news && since.is_some_and(|since| since.unsigned_abs() >= TOLD_AFTER_END)
@@ -308,9 +309,9 @@ fn annotations(found: &LastResult, told: ActiveAlert) -> BTreeMap<&'static str, 
         .collect()
 }
 
-/// How many rounds an alert lasts that is sent no more.
+/// How many resend intervals an alert lasts that is no longer sent.
 const ROUNDS_TO_LAST: u32 = 4;
-/// How long the end of an alert is sent, once it has arrived.
+/// How long a resolved alert is sent, once it was delivered.
 const TOLD_AFTER_END: Duration = Duration::from_mins(15);
 const MOST_AT_ONCE: usize = 64;
 

@@ -1,4 +1,4 @@
-//! The JSON that a webhook gets of a transition.
+//! The JSON that a webhook receives for a change.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -9,11 +9,11 @@ use super::instance::InstanceInfo;
 use super::standing::{Cause, Change, Event};
 use crate::check::{Code, Status};
 
-/// Version 1 of it: keys may be added, and none changes its meaning.
+/// Version 1 of the payload. Keys may be added; existing keys keep their meaning.
 #[derive(Serialize)]
 struct Payload<'a> {
     version: u32,
-    /// The same each time that this is sent.
+    /// The same for each attempt to send this notification.
     id: &'a str,
     event: Event,
     cause: Cause,
@@ -33,7 +33,7 @@ struct Payload<'a> {
     url: Option<String>,
 }
 
-/// The body of a request.
+/// Returns the body of a request.
 pub(super) fn payload(change: &Change, id: &str, instance: &InstanceInfo) -> Bytes {
     let Change {
         event,
@@ -69,7 +69,7 @@ pub(super) fn payload(change: &Change, id: &str, instance: &InstanceInfo) -> Byt
         .into()
 }
 
-/// To the millisecond.
+/// Truncates to milliseconds.
 pub(super) fn milliseconds(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }

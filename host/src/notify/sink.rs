@@ -1,4 +1,4 @@
-//! Receivers are notified of transitions.
+//! Notifies receivers of transitions.
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Which checks are not well, and which of it is told: what turns once is told once. Knows nothing of
-//! who is told, or how.
+//! The checks that are not healthy, and the alerts that are active for them. The module knows
+//! neither receivers nor formats.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use serde_json::{Map, Value};
 use crate::check::{CheckName, Code, Status};
 use crate::config::{Config, Notified, Schedule};
 
-/// What is told, by the configuration.
+/// The rules of the configuration for notifications.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     on: Vec<Notified>,
-    /// Whether it is told of a check, and whether that is critical; of those that have no table,
-    /// `otherwise`.
+    /// Whether a check notifies and whether it is critical. `otherwise` holds for checks without a
+    /// table.
     checks: BTreeMap<CheckName, (bool, bool)>,
     otherwise: (bool, bool),
 }
 
-/// What was found of a check when it last turned.
+/// The result of a check at its last transition.
 #[derive(Clone, Debug)]
 pub(super) struct LastResult {
     pub(super) check: CheckName,
     pub(super) plugin: Option<String>,
-    /// That of the plugin.
+    /// The version of the plugin.
     pub(super) version: Option<String>,
     pub(super) critical: bool,
     pub(super) status: Status,
@@ -36,7 +36,7 @@ pub(super) struct LastResult {
     pub(super) at: Timestamp,
 }
 
-/// The checks that are not well.
+/// The checks that are not healthy.
 #[derive(Debug, Default)]
 pub(super) struct Standings(BTreeMap<CheckName, Standing>);
 
@@ -46,26 +46,26 @@ struct Standing {
     told: Option<ActiveAlert>,
 }
 
-/// What was told of a check, and has not ended.
+/// An alert that has not been resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ActiveAlert {
     pub(super) status: Status,
-    /// Since when there is anything to tell.
+    /// When the alert started.
     pub(super) since: Timestamp,
-    /// Since when it is this status.
+    /// When the alert got its present status.
     pub(super) turned: Timestamp,
 }
 
-/// Something that somebody is to be told.
+/// A change to notify receivers of.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) event: Event,
     pub(super) cause: Cause,
-    /// What was shown before; nothing for the first result.
+    /// The status shown before, or `None` for the first result.
     pub(super) from: Option<Status>,
-    /// What is shown; nothing where the check is gone.
+    /// The status shown now, or `None` if the check was removed.
     pub(super) to: Option<Status>,
-    /// What is told from here on, or was until now.
+    /// The active alert, or the one that was resolved.
     pub(super) told: ActiveAlert,
     pub(super) at: Timestamp,
     pub(super) found: Arc<LastResult>,
@@ -74,29 +74,29 @@ pub(super) struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Event {
-    /// It is not well, or not well otherwise than before.
+    /// An alert starts, or changes its status.
     Firing,
-    /// It ends.
+    /// An alert is resolved.
     Resolved,
-    /// It goes on, for another reason: nothing that anybody is notified of.
+    /// The alert goes on with another reason. Webhooks are not notified.
     Restated,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Cause {
-    /// The status of the check turned.
+    /// The status of the check changed.
     Status,
-    /// The check is gone.
+    /// The check was removed.
     Removed,
-    /// What is told is another thing by the configuration.
+    /// The configuration of notifications changed.
     Configuration,
 }
 
 enum Verdict {
     Fires,
     Resolves,
-    /// As it was.
+    /// The alert stays as it is.
     Unchanged,
 }
 
@@ -128,7 +128,7 @@ impl Rules {
         match notified {
             _ if !is_told => Verdict::Resolves,
             Some(notified) if self.on.contains(&notified) => Verdict::Fires,
-            // Of what nothing is known, it is not known that it is well again either.
+            // An unknown status does not show that the check has recovered.
             Some(Notified::Unknown) => Verdict::Unchanged,
             _ => Verdict::Resolves,
         }
@@ -136,7 +136,7 @@ impl Rules {
 }
 
 impl Standings {
-    /// Takes in that a check has turned, or fails otherwise than before; answers what is to be told.
+    /// Records a transition of a check. Returns the change to notify receivers of, if any.
     pub(super) fn turned(
         &mut self,
         found: LastResult,
@@ -173,7 +173,7 @@ impl Standings {
         })
     }
 
-    /// Takes in that a check is gone.
+    /// Records that a check was removed.
     pub(super) fn gone(&mut self, check: &CheckName, at: Timestamp) -> Option<Change> {
         let Standing { found, told } = self.0.remove(check)?;
         Some(Change {
@@ -187,7 +187,7 @@ impl Standings {
         })
     }
 
-    /// Takes in that other rules hold.
+    /// Applies new rules to all checks.
     pub(super) fn reconsider(&mut self, rules: &Rules, at: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         for (check, standing) in &mut self.0 {
@@ -225,7 +225,7 @@ impl Standings {
         changes
     }
 
-    /// All that was told and has not ended.
+    /// Returns all active alerts.
     pub(super) fn firing(&self) -> impl Iterator<Item = (&Arc<LastResult>, ActiveAlert)> {
         let all = self.0.values();
         all.filter_map(|standing| Some((&standing.found, standing.told?)))
@@ -249,7 +249,7 @@ impl ActiveAlert {
         }
     }
 
-    /// How bad it is, in the words of Prometheus' alerts.
+    /// Returns the severity, in the terms of common Prometheus alerts.
     pub(super) fn severity(self, critical: bool) -> &'static str {
         if critical && self.status == Status::Unhealthy {
             "critical"

@@ -1,4 +1,4 @@
-//! Notifications as receivers get them.
+//! Tests of notifications as receivers get them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use crate::config::Root;
 use crate::events::Cause;
 use crate::metrics::Moment;
 
-/// A server that keeps what it is posted, and answers by what `answer` says of how often it was asked.
+/// A server that records requests. `answer` returns the status for each attempt, by its number.
 #[derive(Clone)]
 struct Sink {
     kept: Arc<Mutex<Vec<Value>>>,
@@ -84,7 +84,7 @@ impl Sink {
         address
     }
 
-    /// Where the status of each posted transition led.
+    /// Returns the new status of each transition received.
     fn turns(&self) -> Vec<String> {
         let kept = self.kept.lock().unwrap();
         let turn = |it: &Value| format!("{} {}", it["check"], it["event"]).replace('"', "");
@@ -121,7 +121,7 @@ impl Listener for OverTls {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (stream, client) = self.listener.accept().await.unwrap();
-            // Who does not trust it hangs up here.
+            // A client that does not trust the certificate hangs up here.
             if let Ok(stream) = self.acceptor.accept(stream).await {
                 return (stream, client);
             }
@@ -203,7 +203,7 @@ async fn one_that_never_answers_holds_up_neither_others_nor_the_end() {
             .await
             .is_ok()
     );
-    // Nobody is told any more, and nobody waits for that.
+    // No notification is sent any more, and the shutdown does not wait.
     fails_and_is_mended(&notifier, "b");
 }
 
@@ -243,7 +243,7 @@ async fn what_waits_when_the_host_ends_is_tried_once_more() {
     let address = sink.start().await;
     let notifier = notifier(&webhook(&format!("http://{address}/")));
     fails_and_is_mended(&notifier, "a");
-    // It waits longer each time; the end comes in the middle.
+    // The back-off grows; the shutdown interrupts it.
     sink.asked(3).await;
     notifier.shut_down(Duration::from_secs(10)).await;
     assert_eq!(sink.turns(), ["a firing", "a resolved"]);
@@ -267,14 +267,14 @@ async fn a_receiver_over_tls_is_one_that_the_roots_of_the_configuration_trust() 
     notifier.set(&config, false);
     turn(&notifier, "b", None, Status::Unhealthy);
     assert_eq!(sink.turns().len(), 0);
-    // What waits is not lost, and is tried at once on the new way.
+    // Waiting messages are kept, and are sent to the new target at once.
     config.tls.roots = vec![Root::File(pem)];
     notifier.set(&config, false);
     sink.eventually(&["a firing", "a resolved", "b firing"])
         .await;
 }
 
-/// Takes everything, the first only after a while.
+/// Starts a server that accepts everything, the first request only after a delay.
 async fn slow_at_first(sink: &Sink) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -305,7 +305,7 @@ async fn a_webhook_that_is_taken_out_and_put_back_keeps_its_order_and_its_series
     turn(&notifier, "a", None, Status::Unhealthy);
     sink.asked(1).await;
     notifier.set(&Config::default(), false);
-    // It is not named, and not told.
+    // The configuration does not name it, so it is not notified.
     turn(&notifier, "b", None, Status::Unhealthy);
     notifier.set(&with, false);
     turn(&notifier, "c", None, Status::Unhealthy);

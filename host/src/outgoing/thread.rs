@@ -1,10 +1,10 @@
-//! Threads for what goes out: each server that the operator named has one, with a runtime that does
-//! nothing else. Knows nothing of what is sent.
+//! Threads for outgoing messages: each configured server has one, with a runtime that does nothing
+//! else.
 //!
-//! A server can make a handshake or the head of an answer expensive to read, and work inside one poll
-//! can't be interrupted. On a thread of its own it delays deliveries to that server alone. Workers of
-//! one runtime would not do: tokio's workers sleep while one of them waits for sockets and timers, and
-//! nobody does while that one is busy.
+//! A server can make a handshake or a response header expensive to process, and work inside one
+//! poll can't be interrupted. On a thread of its own it delays only deliveries to that server.
+//! Workers of a shared runtime are not enough: idle workers sleep while one of them polls sockets
+//! and timers, and nobody polls while that one is busy.
 
 use std::future::Future;
 use std::io;
@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use vitals_io::lower_priority;
 
-/// A task on a thread of its own, at lower priority. Dropping this ends the task where it waits next,
+/// A task on a thread of its own, at lower priority. Dropping this ends the task at its next await,
 /// and the thread with it.
 #[derive(Debug)]
 pub(crate) struct OutgoingThread {
@@ -23,11 +23,11 @@ pub(crate) struct OutgoingThread {
 }
 
 impl OutgoingThread {
-    /// Starts the thread and polls `task` there to its end.
+    /// Starts a thread that polls `task` to completion.
     ///
     /// # Errors
     ///
-    /// The process can have no more threads or descriptors.
+    /// The process has reached its limit on threads or descriptors.
     pub(crate) fn start(task: impl Future<Output = ()> + Send + 'static) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .thread_name(NAME)
@@ -45,7 +45,7 @@ impl OutgoingThread {
                     () = task => {}
                 }
             });
-            // A look-up that nobody waits for any more may take as long as the system lets it.
+            // An abandoned DNS lookup may take as long as the system allows.
             runtime.shutdown_background();
         };
         thread::Builder::new().name(NAME.to_owned()).spawn(work)?;
@@ -56,7 +56,7 @@ impl OutgoingThread {
 }
 
 const NAME: &str = "vitals-out";
-/// Look-ups of one server's name at a time, those included that nobody waits for any more.
+/// The limit on concurrent DNS lookups of one server's name, including abandoned ones.
 const LOOK_UPS: usize = 4;
 
 #[cfg(test)]
@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    /// A task and what says that it has ended.
+    /// Wraps a task so that a token reports its end.
     fn told_of(task: impl Future<Output = ()>) -> (impl Future<Output = ()>, CancellationToken) {
         let ended = CancellationToken::new();
         let at_end = ended.clone().drop_guard();
@@ -87,7 +87,7 @@ mod tests {
     async fn a_task_that_keeps_its_thread_delays_no_other() {
         let (go_on, told) = mpsc::channel::<()>();
         let (busy, busy_ended) = told_of(async move {
-            // The end of the test tells it too.
+            // The end of the test ends it too.
             let _ = told.recv();
         });
         let _busy = OutgoingThread::start(busy).unwrap();

@@ -1,4 +1,4 @@
-//! Alerts through time, as an Alertmanager is sent them.
+//! Tests of alerts over time, as an Alertmanager receives them.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -7,7 +7,7 @@ use super::*;
 use crate::check::Code;
 use crate::config::Config;
 
-/// Alerts and a clock.
+/// Alerts with a clock.
 struct Sent {
     alerts: Alerts,
     now: Moment,
@@ -71,7 +71,7 @@ impl Sent {
         self.alerts.set(&check, None, self.now);
     }
 
-    /// What is posted now.
+    /// Returns the next request.
     fn posted(&mut self) -> Vec<Value> {
         match self.alerts.next(self.now) {
             Next::Wait(_) => Vec::new(),
@@ -79,14 +79,14 @@ impl Sent {
         }
     }
 
-    /// What is posted now, and arrives.
+    /// Returns the next request, and delivers it.
     fn delivered(&mut self) -> Vec<Value> {
         let posted = self.posted();
         self.alerts.ended(false, self.now);
         posted
     }
 
-    /// Who is posted now, and until when.
+    /// Returns the checks of the next request, and when their alerts end.
     fn shown(&mut self) -> Vec<String> {
         let now = self.now.time;
         let text = |alert: &Value, pointer: &str| {
@@ -168,7 +168,7 @@ fn what_did_not_arrive_is_made_anew_when_it_is_sent_once_more() {
     assert_eq!(once_more[0]["annotations"]["description"], "two");
     assert_eq!(once_more[0]["startsAt"], "2026-01-27T10:30:00Z");
     assert_eq!(once_more[0]["endsAt"], "2026-01-27T10:34:30Z");
-    // It ends while that is under way: that comes after it.
+    // The alert resolves during the request, so the resolution is sent after it.
     sent.end("a");
     sent.alerts.ended(false, sent.now);
     assert_eq!(sent.shown(), ["a critical 0"]);
@@ -252,7 +252,7 @@ fn who_is_due_soon_goes_along() {
     assert_eq!(sent.shown(), ["a critical 240", "b critical 240"]);
 }
 
-/// Something that happens to alerts.
+/// A change of alerts.
 #[derive(Clone, Debug)]
 enum Step {
     Fires(u8, Status),
@@ -295,7 +295,7 @@ impl Sent {
 }
 
 proptest! {
-    /// What is kept beside the alerts, so that none has to be looked for, is what a search would find.
+    /// The indexes beside the alerts agree with a search over all alerts.
     #[test]
     fn what_is_counted_and_sorted_beside_the_alerts_is_true_of_them(
         steps in prop::collection::vec(step(), 1..60),

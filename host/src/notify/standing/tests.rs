@@ -1,8 +1,8 @@
-//! Turns of a check, and what is told of each.
+//! Tests of transitions, and of the changes that follow.
 
 use super::*;
 
-/// The turns of one check under rules, each with what was told of it.
+/// The transitions of one check under rules, each with its change.
 struct Trail {
     standings: Standings,
     rules: Rules,
