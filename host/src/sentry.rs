@@ -1,8 +1,8 @@
-//! Reports of failures to Sentry. A value that is handed down; without a DSN nothing leaves.
+//! Reports failures to Sentry. Without a DSN nothing is sent.
 //!
-//! Whoever reports never waits: an event is made, counted against a [`RateLimiter`], cleaned of secrets
-//! and handed to the [`Transport`]. Of Sentry's own crates only the protocol is used: no hub, no panic
-//! hook, no integrations.
+//! Reporting never waits: an event is created, counted against a [`RateLimiter`], cleaned of
+//! secrets and handed to the [`Transport`]. Of Sentry's crates only the protocol types are used: no
+//! hub, no panic hook, no integrations.
 
 mod breadcrumbs;
 mod error;
@@ -34,11 +34,11 @@ use crate::delivery::DropCounter;
 use crate::events::{PluginRejected, Transition};
 use crate::metrics::Metrics;
 
-/// A way to Sentry, or none. Cheap to clone.
+/// A client for Sentry, or nothing without a DSN. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Sentry(Option<Arc<Inner>>);
 
-/// Where reports are made, counted and sent.
+/// The state for creating, limiting and sending reports.
 struct Inner {
     transport: Transport,
     release: String,
@@ -46,13 +46,14 @@ struct Inner {
     scrubber: ArcSwap<Scrubber>,
     breadcrumbs: Breadcrumbs,
     dropped: Arc<DropCounter>,
-    /// For what the host found.
+    /// Limits the reports of the host's findings.
     findings: RateLimiter,
-    /// For what guests report. Apart, so that a noisy one can't use up what failures need.
+    /// Limits the reports of guests, separately, so that a noisy guest does not use up the limit
+    /// for failures.
     of_guests: RateLimiter,
-    /// For what the program around the host reports.
+    /// Limits the reports of the embedding program.
     of_program: RateLimiter,
-    /// Why the newest file of a plugin does not serve, where that was told.
+    /// The last reported load failure of each plugin.
     told: Mutex<BTreeMap<PluginName, LoadFailure>>,
 }
 
@@ -63,9 +64,9 @@ struct LoadFailure {
 }
 
 impl Sentry {
-    /// A way to the server of the DSN; one without a DSN swallows everything. The server has to be
-    /// one that the roots of `[tls]` trust. The secrets of the configuration are in no report. Blocks
-    /// while roots are read.
+    /// Creates a client for the server of the DSN, which must be trusted by the roots of `[tls]`.
+    /// Without a DSN reports are discarded. Reports contain no secrets of the configuration. Blocks
+    /// while the roots are read.
     pub(crate) fn new(config: &Config, metrics: Metrics) -> Result<Self, NoReports> {
         let (roots, secrets) = (&config.tls.roots, &config.secrets);
         let config = &config.sentry;
@@ -91,7 +92,7 @@ impl Sentry {
         }))))
     }
 
-    /// Takes in the secrets of another configuration.
+    /// Replaces the secrets with those of a new configuration.
     pub(crate) fn keep_secret(&self, secrets: &Secrets) {
         let Some(inner) = &self.0 else { return };
         if let Some(next) = inner.scrubber.load().followed_by(secrets) {
@@ -99,8 +100,8 @@ impl Sentry {
         }
     }
 
-    /// Takes in that the status of a check has turned. One that turned unhealthy is reported, after
-    /// what led there: one event a turn, grouped by check and code.
+    /// Handles a transition. A check that became unhealthy is reported with the transitions before
+    /// it, as one event grouped by check and code.
     pub(crate) fn turned(&self, turn: &Transition<'_>) {
         let Some(inner) = &self.0 else { return };
         if turn.status == Status::Unhealthy {
@@ -108,7 +109,7 @@ impl Sentry {
                 event::turned_unhealthy(turn)
             });
         }
-        // A host that starts would push everything else out.
+        // First healthy results are left out, because a starting host would flood the breadcrumbs.
         if turn.before.is_some() || turn.status != Status::Healthy {
             let message = turn.report.outcome.message();
             let message = inner.scrubber.load().clean(message.as_str());
@@ -117,8 +118,8 @@ impl Sentry {
         }
     }
 
-    /// Reports that a file does not serve as a plugin, unless that was the last thing to be told of
-    /// that plugin.
+    /// Reports that a plugin file was rejected, unless this failure was the last one reported for
+    /// the plugin.
     pub(crate) fn not_loaded(&self, failure: &PluginRejected<'_>) {
         let Some(inner) = &self.0 else { return };
         let told = LoadFailure {
@@ -137,7 +138,7 @@ impl Sentry {
         });
     }
 
-    /// Reports that a plugin comes from another directory from here on.
+    /// Reports that a plugin is now loaded from another directory.
     pub(crate) fn plugin_moved(&self, plugin: &PluginName, from: &str, to: &str) {
         let Some(inner) = &self.0 else { return };
         inner.report(&inner.findings, &format!("plugin {plugin} moved"), || {
@@ -145,14 +146,14 @@ impl Sentry {
         });
     }
 
-    /// Takes in that a plugin serves, or is gone: what fails from here on is news.
+    /// Forgets the last load failure of a plugin that is active again or was removed.
     pub(crate) fn forget(&self, plugin: &PluginName) {
         let Some(inner) = &self.0 else { return };
         let mut told = inner.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.remove(plugin);
     }
 
-    /// Reports that the host's own code panicked at a `place`, in words that are the same each time.
+    /// Reports that the host's own code panicked. `place` is a constant phrase.
     pub(crate) fn panicked(&self, place: &str, check: Option<&CheckName>, what: Option<&str>) {
         let Some(inner) = &self.0 else { return };
         inner.report(&inner.findings, &format!("panic {place}"), || {
@@ -160,13 +161,13 @@ impl Sentry {
         });
     }
 
-    /// Sends a message of the program around the host.
+    /// Sends a message of the embedding program.
     pub(crate) fn message(&self, level: Severity, message: &str) -> Option<String> {
         let inner = self.0.as_ref()?;
         inner.report(&inner.of_program, "", || event::message(level, message))
     }
 
-    /// Sends an error of the program around the host, with its sources.
+    /// Sends an error of the embedding program, with its sources.
     pub(crate) fn error(&self, error: &dyn Error) -> Option<String> {
         let inner = self.0.as_ref()?;
         inner.report(&inner.of_program, "", || event::error(error))
@@ -183,7 +184,7 @@ impl Sentry {
 }
 
 impl Inner {
-    /// Sends an event if `source` has one left, and answers its id.
+    /// Sends an event if the rate limit of `source` allows it, and returns its id.
     fn report(
         &self,
         rate_limiter: &RateLimiter,
@@ -231,17 +232,17 @@ impl std::fmt::Debug for Sentry {
 }
 
 const RELEASE: &str = concat!("vitals@", env!("CARGO_PKG_VERSION"));
-/// What one limiter lets out of all its sources together.
+/// The overall rate of one limiter.
 const OF_ALL: Rate = Rate {
     burst: 30,
     per_minute: 30,
 };
-/// What one check, plugin or place of a panic may use of it: a check that flaps fills no inbox.
+/// The rate of one check, plugin or panic site, so that a flapping check does not flood anybody.
 const OF_EACH_SOURCE: Rate = Rate {
     burst: 5,
     per_minute: 1,
 };
-/// What the guests of one check may use of theirs; a run has 5 at most.
+/// The rate of one check's guests. A run sends at most 5 reports.
 const OF_EACH_GUEST: Rate = Rate {
     burst: 10,
     per_minute: 5,

@@ -1,4 +1,4 @@
-//! What happened lately, as breadcrumbs: the transitions of checks before an event.
+//! The recent transitions of checks, as breadcrumbs of an event.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use sentry_types::protocol::v7::{Breadcrumb, Level, Value};
 
 use crate::check::{CheckName, Status, Text};
 
-/// The last [`LENGTH`] transitions.
+/// The last [`MAX_CRUMBS`] transitions.
 #[derive(Debug, Default)]
 pub(super) struct Breadcrumbs(Mutex<VecDeque<Breadcrumb>>);
 
@@ -26,7 +26,7 @@ impl Breadcrumbs {
     }
 }
 
-/// The transition of a check; `message` has no secrets.
+/// Returns the breadcrumb of a transition; `message` has no secrets.
 pub(super) fn transition(
     check: &CheckName,
     before: Option<Status>,

@@ -1,18 +1,18 @@
-//! Why there can be no way to Sentry. Knows nothing of what is reported.
+//! The reasons why Sentry can't be used.
 
 use crate::outgoing::NoConnections;
 use crate::trust::RootsError;
 
-/// Reports can't be sent as the configuration says.
+/// Reports can't be sent with this configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum NoReports {
-    /// The DSN of the configuration is none.
+    /// The DSN is invalid.
     #[error("cannot use the Sentry DSN: {0}; write for example https://key@sentry.example.com/1")]
     Dsn(String),
-    /// The certificates that the server would be trusted by can't be read.
+    /// The trusted roots for the server can't be read.
     #[error("cannot set up connections to Sentry: {0}")]
     Roots(#[from] RootsError),
-    /// There is no way to make connections.
+    /// The client for connections could not be created.
     #[error("cannot set up connections to Sentry: {0}")]
     Connections(String),
 }

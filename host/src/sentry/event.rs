@@ -1,4 +1,4 @@
-//! What an event says: its tags, its fingerprint, its frames. Knows nothing of how it gets away.
+//! The content of events: tags, fingerprints, frames.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -79,7 +79,7 @@ pub(super) fn panicked(
     event
 }
 
-/// What a guest reports, grouped by its text among those of the same check.
+/// Returns the event of a guest's report. Sentry groups it by its text, within the same check.
 pub(super) fn of_guest(report: &GuestReport<'_>) -> Event<'static> {
     let (check, plugin) = (report.check.as_str(), report.plugin);
     let mut event = event(level(report.level), report.message, &[BY_TEXT, check]);
@@ -93,7 +93,7 @@ pub(super) fn message(severity: Severity, message: &str) -> Event<'static> {
     event(level(severity), message, &[BY_TEXT])
 }
 
-/// An error with its sources, of which the innermost stands first.
+/// Returns the event of an error with its sources, innermost first.
 pub(super) fn error(error: &dyn Error) -> Event<'static> {
     let mut exceptions = vec![exception(error)];
     let mut next = error.source();
@@ -137,7 +137,7 @@ fn tag_version(event: &mut Event<'_>, version: &str, digest: Option<Digest>) {
     }
 }
 
-/// How a run ended: its limit, and the guest's frames where there are some.
+/// Adds the limit that a run exceeded, and the guest's stack frames, if known.
 fn add_run_error(event: &mut Event<'_>, error: &RunError, message: &str) {
     let amounts = [("limit", &error.limit), ("asked", &error.asked)];
     for (name, amount) in amounts {
@@ -148,7 +148,7 @@ fn add_run_error(event: &mut Event<'_>, error: &RunError, message: &str) {
     if error.frames.is_empty() {
         return;
     }
-    // Ours begin with the innermost, theirs end with it.
+    // The host lists the innermost frame first, Sentry lists it last.
     let frames = error.frames.iter().rev().map(frame).collect();
     event.exception.values.push(Exception {
         ty: error.code.as_str().to_owned(),
@@ -195,10 +195,10 @@ fn level(severity: Severity) -> Level {
     }
 }
 
-/// Stands for the server's own grouping.
+/// Sentry's placeholder for its default grouping.
 const BY_TEXT: &str = "{{ default }}";
-/// How many sources of an error are told: a chain may be a circle.
+/// The limit on sources of an error, because a chain may be circular.
 const SOURCES: usize = 16;
 const TYPE_BYTES: usize = 256;
-/// Much more than is sent: what is cut off here may be a piece of a secret.
+/// Much more than is sent, because cutting here could split a secret and hide it from the scrubber.
 const VALUE_BYTES: usize = 64 << 10;

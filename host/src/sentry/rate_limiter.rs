@@ -1,18 +1,17 @@
-//! How many reports may leave in a time: in all, and from each source. Knows nothing of what they
-//! say.
+//! Rate limits for reports: overall, and for each source.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// So many at once, and so many a minute for good.
+/// A burst size, and a sustained rate per minute.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
     pub(super) burst: u32,
     pub(super) per_minute: u32,
 }
 
-/// What may leave. A source that has used up its own part takes nothing from the others.
+/// A token-bucket limiter. A source that has used up its share takes nothing from the others.
 pub(super) struct RateLimiter {
     of_each: Rate,
     buckets: Mutex<Buckets>,
@@ -20,7 +19,7 @@ pub(super) struct RateLimiter {
 
 struct Buckets {
     all: Bucket,
-    /// Those that are not full: their number is bounded by the rate of all.
+    /// The buckets that are not full. The overall rate bounds their number.
     each: BTreeMap<String, Bucket>,
 }
 
@@ -43,7 +42,7 @@ impl RateLimiter {
         }
     }
 
-    /// Whether one more may leave for `source`; it is counted then.
+    /// Takes a token for `source`. Returns whether there was one.
     pub(super) fn take(&self, source: &str, now: Instant) -> bool {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let Buckets { all, each } = &mut *buckets;

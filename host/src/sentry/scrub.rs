@@ -1,11 +1,11 @@
-//! Takes secrets out of everything that an event says.
+//! Removes secrets from all texts of an event.
 
 use sentry_types::protocol::v7::{Event, Exception, Value};
 
 use crate::config::Secrets;
 
-/// The secrets of the configuration that holds and of the one before it: what was under way when it
-/// changed must not slip out.
+/// The secrets of the current and of the previous configuration. Reports that were in progress
+/// during a change must not leak the old ones.
 pub(super) struct Scrubber {
     now: Secrets,
     all: Secrets,
@@ -19,7 +19,7 @@ impl Scrubber {
         }
     }
 
-    /// That of another configuration; nothing where its secrets are the same.
+    /// Returns the scrubber for a new configuration, or `None` if its secrets are the same.
     pub(super) fn followed_by(&self, next: &Secrets) -> Option<Self> {
         (!self.now.is_same(next)).then(|| Self {
             now: next.clone(),
@@ -27,13 +27,13 @@ impl Scrubber {
         })
     }
 
-    /// One bounded line without secrets.
+    /// Returns one bounded line without secrets.
     pub(super) fn clean(&self, text: &str) -> String {
         self.all.line(text, TEXT_BYTES).into()
     }
 
-    /// Cleans every text of an event but those that are the operator's own words to Sentry: release
-    /// and environment.
+    /// Cleans every text of an event, except the release and the environment, which the operator
+    /// chose.
     pub(super) fn scrub(&self, event: &mut Event<'static>) {
         let clean = |text: &mut String| *text = self.clean(text);
         event.message.iter_mut().for_each(clean);

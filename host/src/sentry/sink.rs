@@ -1,4 +1,4 @@
-//! Failures are reported to Sentry, each once.
+//! Reports failures to Sentry, each once.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -11,8 +11,8 @@ impl Sink for Sentry {
     fn on(&self, event: &Event<'_>) {
         match *event {
             Event::Transition(transition) => {
-                // A rejected plugin is reported once for all its checks, and what has become too old
-                // failed nowhere.
+                // A rejected plugin is reported once for all its checks, and a stale result is no
+                // failure of a run.
                 let is_reported = match transition.cause {
                     Cause::Run | Cause::NotRunnable => transition.is_change(),
                     Cause::PluginRejected | Cause::Expired => false,
@@ -21,7 +21,7 @@ impl Sink for Sentry {
                     self.turned(transition);
                 }
             }
-            // A panic was reported as such.
+            // The panic was already reported.
             Event::PluginRejected(rejected) if matches!(rejected.error, LoadError::Panic(_)) => {}
             Event::PluginRejected(rejected) => self.not_loaded(rejected),
             Event::PluginLoaded(loaded) => self.forget(loaded.plugin),

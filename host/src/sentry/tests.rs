@@ -1,4 +1,4 @@
-//! Reports as a server gets them.
+//! Tests of reports as a server receives them.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use crate::config::Root;
 use crate::events::Cause;
 use crate::plugin::LoadError;
 
-/// A server that keeps the events of the envelopes that it gets.
+/// A server that records the events in the envelopes that it receives.
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<Value>>>);
 
@@ -74,7 +74,7 @@ impl Sink {
         self.0.lock().unwrap().clone()
     }
 
-    /// Those events, once all that was sent is there.
+    /// Waits until all events have been sent, and returns them.
     async fn after(&self, sentry: &Sentry) -> Vec<Value> {
         flushed(sentry).await;
         self.events()
@@ -93,7 +93,7 @@ impl Listener for OverTls {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (stream, client) = self.listener.accept().await.unwrap();
-            // Who does not trust it hangs up here.
+            // A client that does not trust the certificate hangs up here.
             if let Ok(stream) = self.acceptor.accept(stream).await {
                 return (stream, client);
             }
@@ -373,7 +373,7 @@ async fn noise_of_guests_leaves_room_for_failures_and_a_flapping_check_for_other
     assert_eq!(left_out, 400 - taken + 100 - of("flaps"));
 }
 
-/// An error of a program, with a source.
+/// An error of the embedding program, with a source.
 #[derive(Debug)]
 struct Failure(&'static str, Option<fmt::Error>);
 

@@ -1,4 +1,4 @@
-//! The server that events go to: Sentry's protocol over the delivery that all messages of the host have.
+//! Sends events to the server: Sentry's protocol over the common delivery.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,18 +18,19 @@ use crate::delivery::{
 use crate::metrics::Metrics;
 use crate::outgoing::{AGENT, Patience};
 
-/// Where events are handed in. The caller never waits.
+/// The queue of events. Callers never wait.
 pub(super) struct Transport(Delivery<Queue, Server>);
 
 struct Server {
-    /// Until when the server wants no events.
+    /// The end of the pause that the server demanded.
     quiet_until: Mutex<Option<Instant>>,
     failures: FailureLog,
     dropped: Arc<DropCounter>,
 }
 
 impl Transport {
-    /// Starts to deliver, to a server that `roots` trust. Blocks while they are read.
+    /// Starts the delivery to a server whose certificate `roots` trust. Blocks while the roots are
+    /// read.
     pub(super) fn new(
         dsn: &Dsn,
         roots: &[Root],
@@ -61,7 +62,7 @@ impl Transport {
         })
     }
 
-    /// Hands an event in. It may be lost from here on, and is counted then.
+    /// Queues an event. If it is lost later, that is counted.
     pub(super) fn send(&self, event: Event<'static>) {
         let mut body = Vec::new();
         let written = Envelope::from(event).to_writer(&mut body);
@@ -94,7 +95,8 @@ impl Server {
 }
 
 impl Endpoint for Server {
-    /// An event that the server limits is lost, by its protocol; one that it has no time for is kept.
+    /// Judges a response. By the protocol, rate-limited events are lost. Events that an overloaded
+    /// server could not handle are retried.
     fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
         let header = |name: &str| headers.get(name)?.to_str().ok();
         let why = format!("the server answers {status}");
@@ -150,8 +152,8 @@ impl Endpoint for Server {
     }
 }
 
-/// For how long the server wants no errors, by its rate limits: groups of `seconds:categories:scope`,
-/// in which no category stands for all of them.
+/// Returns how long the server's rate limits block errors. Groups have the form
+/// `seconds:categories:scope`; an empty category means all.
 fn limited(limits: &str) -> Option<Duration> {
     let times = limits.split(',').filter_map(|group| {
         let mut parts = group.trim().split(':');
@@ -166,20 +168,20 @@ fn limited(limits: &str) -> Option<Duration> {
     times.max()
 }
 
-/// Counts reports that do not leave, and logs that once in a while.
+/// Counts reports that are not sent, and logs them from time to time.
 pub(super) fn left_out(dropped: &DropCounter, count: usize, why: &str) {
     if let Some(reports) = dropped.count(count) {
         tracing::warn!(reports, error = why, "reports to Sentry are left out");
     }
 }
 
-/// How many events may wait to be sent.
+/// The limit on events that wait to be sent.
 const MOST_WAITING: usize = 64;
-/// For so long the server is left alone that asks for more.
+/// The longest pause that the server can demand.
 const LONGEST_QUIET: Duration = Duration::from_hours(1);
-/// By the protocol, where the server does not say how long.
+/// The protocol's default pause if the server gives none.
 const QUIET_AFTER_429: Duration = Duration::from_mins(1);
-/// How long the server may take with one event.
+/// The time limits for one event.
 const PATIENCE: Patience = Patience {
     connecting: Duration::from_secs(3),
     whole: Duration::from_secs(5),
@@ -189,7 +191,7 @@ const PATIENCE: Patience = Patience {
 mod tests {
     use super::*;
 
-    /// What an answer means, and whether the server wants no events for a while.
+    /// Returns the judgement of a response, and whether the server demanded a pause.
     fn judged(status: u16, header: Option<(&'static str, &'static str)>) -> (&'static str, bool) {
         let server = Server::new(Arc::default());
         let mut headers = HeaderMap::new();
