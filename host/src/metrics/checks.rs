@@ -1,7 +1,7 @@
-//! What is counted of each check.
+//! The metrics of each check.
 //!
-//! All numbers of a check stand together under one lock, so that a run costs one lookup, a removed
-//! check leaves no series behind, and 10,000 checks take little more memory than their numbers.
+//! All values of a check share one lock, so that recording a run costs one lookup, a removed check
+//! leaves no series behind, and 10,000 checks take little more memory than their values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use super::family::{self, number, seconds, truth};
 use crate::check::{CheckName, Measurement, PluginName, Status, Usage};
 use crate::schedule::FinishedRun;
 
-/// The checks that are there, with their numbers.
+/// The current checks with their values.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     placed: RwLock<BTreeMap<CheckName, Arc<Mutex<Numbers>>>>,
 }
 
-/// The numbers of one check.
+/// The values of one check.
 #[derive(Debug)]
 struct Numbers {
     plugin: String,
@@ -35,18 +35,19 @@ struct Numbers {
     breaker_open: bool,
 }
 
-/// What the last run left.
+/// The values of the last run.
 #[derive(Debug)]
 struct Last {
     at: Timestamp,
     consecutive_failures: u32,
-    /// Nothing for a native check, which has no such numbers.
+    /// `None` for a native check, which has no usage.
     usage: Option<Usage>,
     measurements: Vec<Measurement>,
 }
 
 impl Checks {
-    /// Answers the plugin that the check ran on before, if that was another one.
+    /// Adds a check, or updates its facts. Returns the plugin that the check ran on before, if it
+    /// has changed.
     pub(super) fn place(&self, check: &CheckName, plugin: &str, critical: bool) -> Option<String> {
         let plugin = plugin.to_owned();
         let mut placed = self.placed.write();
@@ -65,7 +66,7 @@ impl Checks {
         None
     }
 
-    /// Answers the plugin that the check ran on.
+    /// Removes a check. Returns the plugin that it ran on.
     pub(super) fn remove(&self, check: &CheckName) -> Option<String> {
         let mut placed = self.placed.write();
         let removed = placed.remove(check)?;
@@ -74,8 +75,8 @@ impl Checks {
         Some(std::mem::take(&mut numbers.plugin))
     }
 
-    /// Does something while the check runs on the plugin, which it does not cease to do meanwhile;
-    /// nothing where it does not run on it.
+    /// Runs `work` if the check runs on the plugin, and keeps it from moving to another meanwhile.
+    /// Returns `None` otherwise.
     pub(super) fn while_it_runs_on<T>(
         &self,
         check: &CheckName,
@@ -118,7 +119,7 @@ impl Checks {
 impl Numbers {
     fn new(plugin: String, critical: bool) -> Self {
         let mut runs = Tally::default();
-        // From zero on: a rate does not see the step from nothing to one.
+        // The series start at zero, because `rate` does not see a step from no series to one.
         for status in [Status::Healthy, Status::Degraded, Status::Unhealthy] {
             runs.0.push((status.as_str(), 0));
         }
@@ -156,7 +157,7 @@ impl Numbers {
     }
 }
 
-/// Counts by word; there are few words.
+/// Counts by label value, of which there are few.
 #[derive(Debug, Default)]
 struct Tally(Vec<(&'static str, u64)>);
 
@@ -173,7 +174,7 @@ impl Tally {
     }
 }
 
-/// Durations of runs, counted in [`BUCKETS`] and one for the longer ones.
+/// Durations of runs, counted in [`BUCKETS`] and one bucket for longer ones.
 #[derive(Debug, Default)]
 struct Durations {
     counts: [u64; BUCKETS.len() + 1],
@@ -209,7 +210,7 @@ impl Durations {
     }
 }
 
-/// The series of all checks, family by family.
+/// The series of all checks, grouped by family.
 #[derive(Default)]
 struct Series {
     info: Vec<Metric>,
@@ -298,5 +299,5 @@ impl Series {
     }
 }
 
-/// Upper bounds in seconds: from a run that only computes to one that takes its default timeout.
+/// Upper bounds in seconds: from a run that only computes to one that takes the default timeout.
 const BUCKETS: [f64; 9] = [0.0001, 0.0005, 0.0025, 0.01, 0.05, 0.25, 1.0, 2.5, 5.0];

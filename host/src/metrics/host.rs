@@ -1,4 +1,4 @@
-//! What is counted of the host itself, in a registry of its own.
+//! The metrics of the host itself, in a registry of their own.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ impl Host {
     pub(super) fn receiver_removed(&self, receiver: &str) {
         for result in Requested::ALL {
             let labels = [receiver, result.as_str()];
-            // What was never counted is not there.
+            // Removing a series that was never counted is an error, which is ignored.
             let _ = self.notifications.remove_label_values(&labels);
         }
         let _ = self.dropped.remove_label_values(&[receiver]);
@@ -132,7 +132,7 @@ impl Host {
     }
 }
 
-/// Registers an instrument and hands it back.
+/// Registers an instrument and returns it.
 fn register<T: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<T>) -> T {
     let instrument = made.expect("names and labels are written here, and valid");
     let registered = registry.register(Box::new(instrument.clone()));
@@ -140,7 +140,7 @@ fn register<T: Collector + Clone + 'static>(registry: &Registry, made: prometheu
     instrument
 }
 
-/// Upper bounds in seconds; a run that finds a free slot waits for nothing.
+/// Upper bounds in seconds. A run that finds a free permit does not wait.
 const WAIT_BUCKETS: [f64; 9] = [0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
-/// Upper bounds in seconds; answers are ready before they are asked for.
+/// Upper bounds in seconds. Pages are prepared before they are requested.
 const REQUEST_BUCKETS: [f64; 9] = [0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1, 1.0, 10.0];

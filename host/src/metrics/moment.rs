@@ -1,32 +1,32 @@
-//! What holds at the moment of a scrape and is kept elsewhere.
+//! The part of the metrics that is read from the host at each scrape.
 
 use prometheus::proto::MetricFamily;
 
 use super::family::{self, Family, number, truth};
 use crate::check::{CheckName, Status};
 
-/// The state of the host at the moment of a scrape.
+/// The state of the host at a scrape.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
-    /// Each check with its status; a result that is too old is `unknown` here.
+    /// The status of each check; a stale result is `unknown` here.
     pub(crate) statuses: Vec<(CheckName, Status)>,
     /// The verdict over all checks.
     pub(crate) health: Status,
     /// Whether the host answers as ready.
     pub(crate) ready: bool,
-    /// Whether the plugins directory could be read when it was last looked at.
+    /// Whether the last scan could read the plugins directory.
     pub(crate) directory_readable: bool,
-    /// Runs that are being made.
+    /// The number of runs in flight.
     pub(crate) runs_in_flight: usize,
-    /// Runs that may be made at once.
+    /// The limit on concurrent runs.
     pub(crate) max_runs: usize,
-    /// Turns of the clock that interrupts guests, since start.
+    /// Ticks of the epoch clock since the start.
     pub(crate) epoch_ticks: u64,
 }
 
 #[cfg(test)]
 impl Default for Moment {
-    /// That of a host without checks.
+    /// The state of a host without checks.
     fn default() -> Self {
         Self {
             statuses: Vec::new(),

@@ -1,4 +1,4 @@
-//! What is counted of each plugin.
+//! The metrics of each plugin.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use prometheus::proto::MetricFamily;
 use super::family::{self, number, truth};
 use crate::check::{Digest, PluginName, Text};
 
-/// The plugins that are there, with their numbers.
+/// The current plugins with their values.
 #[derive(Debug, Default)]
 pub(super) struct Plugins {
     known: Mutex<BTreeMap<PluginName, Numbers>>,
@@ -23,7 +23,7 @@ struct Numbers {
     failures: u64,
 }
 
-/// The version that is loaded.
+/// The active version.
 #[derive(Debug)]
 struct Loaded {
     version: Text,
@@ -111,5 +111,5 @@ impl Plugins {
     }
 }
 
-/// The longest version in a label; it is a guest's text.
+/// The limit on a version in a label, which is text of the guest.
 const VERSION_BYTES: usize = 32;

@@ -1,9 +1,9 @@
-//! What becomes of the notifications of one receiver.
+//! The metrics of the notifications of one receiver.
 
 use prometheus::{IntCounter, IntGauge};
 
-/// Where notifications of one receiver are counted, or nowhere. Once its series are removed, it counts
-/// where nobody sees it: it does not bring them back.
+/// The counters of one receiver, or none while metrics are disabled. After the series are removed,
+/// it counts without being shown and does not bring them back.
 #[derive(Debug)]
 pub(crate) struct ReceiverMetrics(Option<Series>);
 
@@ -18,7 +18,7 @@ struct Series {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requested {
     Sent,
-    /// It is made once more.
+    /// The request will be retried.
     Failed,
     Refused,
 }
@@ -52,14 +52,14 @@ impl ReceiverMetrics {
         Self(None)
     }
 
-    /// A request has come to its end.
+    /// Counts a finished request.
     pub(crate) fn requested(&self, result: Requested) {
         if let Some(series) = &self.0 {
             series.requests[result as usize].inc();
         }
     }
 
-    /// So many notifications were lost.
+    /// Counts lost notifications.
     pub(crate) fn dropped(&self, count: usize) {
         if let Some(series) = &self.0 {
             let count = u64::try_from(count).unwrap_or(u64::MAX);
@@ -67,7 +67,7 @@ impl ReceiverMetrics {
         }
     }
 
-    /// So many notifications wait.
+    /// Sets the number of waiting notifications.
     pub(crate) fn waiting(&self, count: usize) {
         if let Some(series) = &self.0 {
             series.waiting.set(i64::try_from(count).unwrap_or(i64::MAX));

@@ -1,6 +1,6 @@
-//! Everything that is counted while metrics are enabled, by what it is counted of.
+//! Everything that is counted while metrics are enabled.
 //!
-//! Knows neither who counts nor what holds at the moment of a scrape.
+//! The registry knows neither the callers nor the values that are read at a scrape.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::host::Host;
 use super::plugins::Plugins;
 use super::service::Kept;
 
-/// What has been counted since start.
+/// The values counted since the start.
 pub(super) struct Registry {
     pub(super) checks: Arc<Checks>,
     pub(super) plugins: Plugins,
@@ -22,7 +22,7 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    /// Nothing yet. `version` is the host's own, `wasmtime` that of its engine.
+    /// Creates an empty registry. `version` is the host's own, `wasmtime` that of its engine.
     pub(super) fn new(version: &str, wasmtime: &str) -> Self {
         let checks = Arc::new(Checks::default());
         Self {
@@ -34,7 +34,7 @@ impl Registry {
         }
     }
 
-    /// All that was counted, in no order.
+    /// Returns all metrics in no particular order.
     pub(super) fn families(&self) -> Vec<MetricFamily> {
         let mut families = self.host.families();
         families.extend(self.checks.families());

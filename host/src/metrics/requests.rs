@@ -1,11 +1,11 @@
-//! The requests of one endpoint.
+//! The metrics of one endpoint's requests.
 
 use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use prometheus::{Histogram, IntCounterVec};
 
-/// Where the requests of one endpoint are counted, or nowhere.
+/// The counters of one endpoint, or none while metrics are disabled.
 #[derive(Clone, Debug)]
 pub(crate) struct Requests(Option<Counted>);
 
@@ -33,12 +33,12 @@ impl Requests {
         Self(None)
     }
 
-    /// The moment from which on to measure; nothing where nothing is counted.
+    /// Returns the start time of a measurement, or `None` while metrics are disabled.
     pub(crate) fn begin(&self) -> Option<Instant> {
         self.0.is_some().then(Instant::now)
     }
 
-    /// Counts a request that has been answered. `method` comes from [`method`].
+    /// Counts an answered request. `method` comes from [`method`].
     pub(crate) fn answered(&self, method: &'static str, status: StatusCode, took: Duration) {
         if let Some(Counted {
             endpoint,
@@ -54,7 +54,7 @@ impl Requests {
     }
 }
 
-/// The method as a label: a standard one, or `other`, because a client can send any word.
+/// Returns the method as a label: a standard one or `other`, because clients can send any word.
 pub(crate) fn method(method: &Method) -> &'static str {
     const STANDARD: [(Method, &str); 9] = [
         (Method::GET, "GET"),

@@ -1,8 +1,9 @@
-//! Series that others define while the host runs: plugins, and the service around the host.
+//! Metrics that others define at run time: plugins, and the embedding program.
 //!
-//! Each metric stands here once, with its kind, label names and buckets, and can't change them. It
-//! must not know who defines what. (The vectors of the crate are not used: they tell series apart
-//! by a hash of all label values one after the other, so that `a`, `bc` is the same as `ab`, `c`.)
+//! The first use of a metric name fixes its kind, label names and buckets. The table does not know
+//! who defines a metric. It does not use the vectors of the `prometheus` crate, because they
+//! identify a series by a hash of the concatenated label values, so that `a`, `bc` would equal
+//! `ab`, `c`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,11 +13,11 @@ use prometheus::core::Metric as _;
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Counter, Gauge, Histogram, HistogramOpts, Opts};
 
-/// Metrics by their names.
+/// Metrics by name.
 #[derive(Debug, Default)]
 pub(super) struct SeriesTable(BTreeMap<String, Entry>);
 
-/// A series that is asked for.
+/// A request for a series.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
     /// A valid name.
@@ -24,7 +25,7 @@ pub(super) struct Wanted<'a> {
     pub(super) kind: Kind,
     /// Valid names with their values, always in the same order.
     pub(super) labels: &'a [(&'a str, &'a str)],
-    /// Of a histogram: finite, in ascending order.
+    /// The bounds of a histogram: finite, in ascending order.
     pub(super) buckets: &'a [f64],
 }
 
@@ -36,7 +37,7 @@ pub(super) enum Kind {
     Histogram,
 }
 
-/// One series; clones count together.
+/// One series. Clones share its value.
 #[derive(Clone, Debug)]
 pub(super) enum Series {
     Counter(Counter),
@@ -44,7 +45,7 @@ pub(super) enum Series {
     Histogram(Histogram),
 }
 
-/// What is asked for contradicts what is there.
+/// A request contradicts an existing metric.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Clash {
     #[error("`{name}` is a {is} already, and no {wanted}: use another name")]
@@ -69,7 +70,7 @@ pub(super) enum Clash {
     Part { name: String, histogram: String },
 }
 
-/// A metric with its series, which do not change any more but in their numbers.
+/// A metric with its series, detached from the table. Only the values still change.
 pub(super) struct Shown {
     name: String,
     kind: Kind,
@@ -84,12 +85,12 @@ struct Entry {
     help: Arc<str>,
     labels: Arc<[String]>,
     buckets: Vec<f64>,
-    /// By the values of their labels.
+    /// The series by label values.
     series: BTreeMap<Arc<[String]>, Series>,
 }
 
 impl SeriesTable {
-    /// The series, if it is there.
+    /// Returns the series, if it exists.
     pub(super) fn find(&self, wanted: &Wanted<'_>) -> Result<Option<Series>, Clash> {
         let Some(entry) = self.0.get(wanted.name) else {
             self.is_free(wanted)?;
@@ -100,8 +101,8 @@ impl SeriesTable {
         Ok(entry.series.get(values.as_slice()).cloned())
     }
 
-    /// The most bytes of text that a series takes which [`SeriesTable::find`] did not find. `prefix` is the length
-    /// of what its name is exposed behind.
+    /// Returns the maximum text size in bytes of a series that [`SeriesTable::find`] did not find.
+    /// `prefix` is the length of the prefix of its exposed name.
     pub(super) fn exposed_bytes(&self, wanted: &Wanted<'_>, prefix: usize) -> usize {
         let entry = self.0.get(wanted.name);
         let name = prefix + wanted.name.len();
@@ -110,7 +111,7 @@ impl SeriesTable {
             (Kind::Histogram, []) => &DEFAULT_BUCKETS[..],
             (Kind::Histogram, bounds) => bounds,
         };
-        // The text format escapes a backslash, a quote and a line break by one byte more.
+        // The text format escapes a backslash, a quote and a line break with one more byte.
         let escaped = |value: &str| {
             let special = |byte: &u8| matches!(byte, b'\\' | b'"' | b'\n');
             value.len() + value.bytes().filter(special).count()
@@ -127,8 +128,8 @@ impl SeriesTable {
         head + NUMBER + parts + buckets.sum::<usize>()
     }
 
-    /// Adds a series that [`SeriesTable::find`] did not find. Help and buckets count where it is the first
-    /// one of its metric.
+    /// Adds a series that [`SeriesTable::find`] did not find. For the first series of a metric,
+    /// `help` and the buckets are kept.
     pub(super) fn add(&mut self, wanted: &Wanted<'_>, help: impl FnOnce() -> String) -> Series {
         let entry = self.0.entry(wanted.name.to_owned());
         let entry = entry.or_insert_with(|| Entry {
@@ -145,12 +146,12 @@ impl SeriesTable {
         series
     }
 
-    /// The bounds of a histogram.
+    /// Returns the bounds of a histogram.
     pub(super) fn buckets(&self, name: &str) -> Option<&[f64]> {
         self.0.get(name).map(|entry| entry.buckets.as_slice())
     }
 
-    /// Takes series out by the value of their first label, and metrics that have none left.
+    /// Removes series by the value of their first label, and metrics without series.
     pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|_, entry| {
             let stays = |values: &Arc<[String]>| values.first().is_none_or(|first| keep(first));
@@ -159,7 +160,7 @@ impl SeriesTable {
         });
     }
 
-    /// What is there, for somebody who makes text of it without keeping others from the table.
+    /// Returns a copy of the metrics, for encoding without holding the lock on the table.
     pub(super) fn shown(&self) -> Vec<Shown> {
         let shown = |(name, entry): (&String, &Entry)| Shown {
             name: name.clone(),
@@ -175,7 +176,7 @@ impl SeriesTable {
         self.0.iter().map(shown).collect()
     }
 
-    /// Whether no histogram has a series of that name, and the other way round.
+    /// Checks that the name conflicts with no series of a histogram, and vice versa.
     fn is_free(&self, wanted: &Wanted<'_>) -> Result<(), Clash> {
         let part = |name: &str, histogram: &str| Clash::Part {
             name: name.to_owned(),
@@ -234,7 +235,7 @@ impl Entry {
 }
 
 impl Series {
-    /// The help stands once with the metric, and not with each series.
+    /// The HELP text is kept with the metric, not with each series.
     fn new(name: &str, kind: Kind, buckets: &[f64]) -> Self {
         let made = match kind {
             Kind::Counter => Counter::with_opts(Opts::new(name, name)).map(Self::Counter),
@@ -262,7 +263,7 @@ impl Series {
 }
 
 impl Shown {
-    /// The family as it is exposed, its name behind `prefix`.
+    /// Returns the exposed family, with `prefix` before its name.
     pub(super) fn family(self, prefix: &str) -> MetricFamily {
         let Self {
             name,
@@ -315,15 +316,15 @@ fn labels(names: &[String]) -> String {
 
 /// `=""` and a comma.
 const LABEL_FRAME: usize = 4;
-/// The end of the name of a histogram's own series, braces, `le` without its bound, a count.
+/// The suffix of a histogram's series, braces, `le` without its bound, and a count.
 const LINE_FRAME: usize = 48;
-/// The longest number: the format knows no exponents.
+/// The longest number, because the format has no exponents.
 const NUMBER: usize = 330;
-/// A help of 256 bytes, which can double, and the words around it.
+/// A HELP text of 256 bytes, which escaping can double, and the words around it.
 const HEAD: usize = 560;
-/// What the names of a histogram's own series end in.
+/// The suffixes of a histogram's series.
 pub(super) const PARTS: [&str; 3] = ["_bucket", "_count", "_sum"];
-/// Upper bounds in seconds, for who names none: from a quick answer to one that is given up.
+/// The default upper bounds in seconds, from a quick response to a timeout.
 const DEFAULT_BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Metrics of the service that the host runs in, beside the host's own.
+//! The metrics of the embedding program.
 
 use std::sync::Arc;
 
@@ -7,13 +7,12 @@ use prometheus::proto::MetricFamily;
 
 use super::series_table::{Clash, Kind, Series, SeriesTable, Wanted};
 
-/// Metrics of the service around a host, which `GET /metrics` shows with the host's own. Cheap to
-/// clone.
+/// The metrics of the embedding program, which `GET /metrics` shows with those of the host. Cheap
+/// to clone.
 ///
-/// A metric is defined by asking for a series of it: by its name, a line of help and labels with
-/// their values. Asking for the same once more gives the same series. What is asked for is kept as long
-/// as the host; so labels are for what has few values. While metrics are disabled everything is
-/// accepted and ignored.
+/// Requesting a series defines its metric, by name, HELP text and labels with their values.
+/// Requesting the same series again returns the same one. Series are kept as long as the host, so
+/// labels should have few values. While metrics are disabled, all calls are accepted and ignored.
 ///
 /// ```
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,27 +31,27 @@ use super::series_table::{Clash, Kind, Series, SeriesTable, Wanted};
 #[derive(Clone, Debug)]
 pub struct ServiceMetrics(Option<Arc<Mutex<SeriesTable>>>);
 
-/// A number that only grows. Clones count together.
+/// A number that only increases. Clones share the value.
 #[derive(Clone, Debug)]
 pub struct Counter(Option<prometheus::Counter>);
 
-/// A number that goes up and down. Clones are the same number.
+/// A number that goes up and down. Clones share the value.
 #[derive(Clone, Debug)]
 pub struct Gauge(Option<prometheus::Gauge>);
 
-/// A distribution of numbers. Clones observe together.
+/// A distribution of numbers. Clones share the values.
 #[derive(Clone, Debug)]
 pub struct Histogram(Option<prometheus::Histogram>);
 
-/// A metric of the service that there can't be.
+/// The reason why a metric of the embedding program can't be defined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetricError {
-    /// The name is none.
+    /// The name is invalid.
     #[error(
         "cannot define metric `{0}`: a name has only a-z, A-Z, 0-9 and `_`, and begins with no digit"
     )]
     Name(String),
-    /// The name is one that the host keeps for itself.
+    /// The name is reserved for the host.
     #[error(
         "cannot define metric `{name}`: names that begin with `{kept}` are the host's, begin with \
          the name of the service"
@@ -60,7 +59,7 @@ pub enum MetricError {
     Reserved {
         /// The name.
         name: String,
-        /// What it begins with.
+        /// The reserved prefix.
         kept: &'static str,
     },
     /// There is no help.
@@ -68,21 +67,21 @@ pub enum MetricError {
         "cannot define metric `{0}`: Prometheus wants a help of each, say in a line what it is"
     )]
     Help(String),
-    /// A label is none.
+    /// A label is invalid.
     #[error("cannot define metric `{name}`: {problem}")]
     Label {
-        /// The name.
+        /// The name of the metric.
         name: String,
         /// What is wrong with which label.
         problem: String,
     },
-    /// The buckets of a histogram are none.
+    /// The buckets of a histogram are invalid.
     #[error(
         "cannot define histogram `{0}`: the bounds of its buckets have to be finite and in ascending \
          order, each once"
     )]
     Buckets(String),
-    /// There is a metric that contradicts it.
+    /// The definition contradicts an existing metric.
     #[error("cannot define metric: {0}")]
     Conflict(String),
 }
@@ -92,7 +91,7 @@ impl ServiceMetrics {
         Self(kept.map(|kept| Arc::clone(&kept.0)))
     }
 
-    /// A series of a counter. Its name should end in `_total`.
+    /// Returns a series of a counter. Its name should end in `_total`.
     ///
     /// # Errors
     ///
@@ -109,7 +108,7 @@ impl ServiceMetrics {
         }
     }
 
-    /// A series of a gauge.
+    /// Returns a series of a gauge.
     ///
     /// # Errors
     ///
@@ -126,8 +125,8 @@ impl ServiceMetrics {
         }
     }
 
-    /// A series of a histogram. `buckets` are upper bounds, the same for each series of a name, without the
-    /// one for all that is greater; none are ten from 1 ms to 10 s, in seconds.
+    /// Returns a series of a histogram. `buckets` are upper bounds, the same for all series of a
+    /// name, without the infinite one. If empty, there are ten from 1 ms to 10 s, in seconds.
     ///
     /// # Errors
     ///
@@ -184,7 +183,7 @@ impl Counter {
         self.add(1.0);
     }
 
-    /// Adds `amount`. One that is negative or not finite is left out.
+    /// Adds `amount`. A negative or non-finite amount is ignored.
     pub fn add(&self, amount: f64) {
         if let Some(counter) = &self.0
             && amount >= 0.0
@@ -196,7 +195,7 @@ impl Counter {
 }
 
 impl Gauge {
-    /// Sets it to `value`.
+    /// Sets the value.
     pub fn set(&self, value: f64) {
         if let Some(gauge) = &self.0 {
             gauge.set(value);
@@ -212,7 +211,7 @@ impl Gauge {
 }
 
 impl Histogram {
-    /// Observes `value`. One that is not finite is left out.
+    /// Observes `value`. A non-finite value is ignored.
     pub fn observe(&self, value: f64) {
         if let Some(histogram) = &self.0
             && value.is_finite()
@@ -222,7 +221,7 @@ impl Histogram {
     }
 }
 
-/// What a service has defined.
+/// The metrics that the embedding program has defined.
 #[derive(Debug, Default)]
 pub(super) struct Kept(Arc<Mutex<SeriesTable>>);
 
@@ -241,7 +240,7 @@ impl From<Clash> for MetricError {
     }
 }
 
-/// Holds a definition to what Prometheus takes, and answers the labels in the order of their names.
+/// Validates a definition by Prometheus' rules, and returns the labels sorted by name.
 fn valid<'a>(
     name: &str,
     help: &str,
@@ -290,7 +289,7 @@ fn is_name(text: &str) -> bool {
             .all(|byte| begins(byte) || byte.is_ascii_digit())
 }
 
-/// What the names of the host's own metrics, and of those of plugins, begin with.
+/// The prefixes of the names of the host's and the plugins' metrics.
 const RESERVED: [&str; 5] = [
     "vitals_",
     "plugin_",

@@ -1,4 +1,4 @@
-//! Metrics count events.
+//! Counts events.
 
 use jiff::Timestamp;
 

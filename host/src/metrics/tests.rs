@@ -1,4 +1,4 @@
-//! What a scrape shows, name by name.
+//! Tests of what a scrape shows.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// The lines about `what`, without comments.
+/// The lines that contain `what`, without comments.
 fn lines(metrics: &Metrics, what: &str) -> Vec<String> {
     let text = metrics.encode(&Moment::default());
     text.lines()
@@ -196,7 +196,7 @@ fn what_is_removed_leaves_no_series() {
     assert!(lines(&metrics, "billing").len() > 20);
     metrics.check_removed(&name("module:billing"));
     metrics.plugin_removed(&plugin);
-    // A run that was in flight meanwhile changes nothing.
+    // A run that was in flight meanwhile has no effect.
     metrics.run_finished(
         &run("module:billing", Status::Healthy, guest_report()),
         at(1_000),
@@ -293,12 +293,12 @@ fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
     assert_eq!(shown(&metrics), expected);
     metrics.receiver_removed("webhook/a");
     assert!(shown(&metrics).is_empty());
-    // A request that ends later brings nothing back.
+    // A request that ends later does not bring the series back.
     receiver.requested(Requested::Sent);
     assert!(shown(&metrics).is_empty());
 }
 
-/// The rules of `promtool check metrics`, as far as names and texts go.
+/// The rules of `promtool check metrics` for names and HELP texts.
 #[test]
 fn declarations_keep_the_rules_of_prometheus() {
     let mut names = BTreeSet::new();
@@ -355,7 +355,7 @@ fn every_family_is_there_once_with_its_help_and_the_labels_it_declares() {
     assert!(helps.is_sorted(), "{helps:#?}");
 }
 
-/// The names of the labels of a series of this family, less that of a bucket's bound.
+/// Returns the label names of a series of this family, without the bound of a bucket.
 fn labels_of<'a>(line: &'a str, family: &Family) -> Option<BTreeSet<&'a str>> {
     let rest = line.strip_prefix(family.name())?;
     let parts = ["_bucket", "_sum", "_count"];
@@ -367,7 +367,7 @@ fn labels_of<'a>(line: &'a str, family: &Family) -> Option<BTreeSet<&'a str>> {
         Some(labels) => labels.split_once('}')?.0,
         None => rest.strip_prefix(' ').map(|_| "")?,
     };
-    // No value in here holds a comma.
+    // No label value in this test contains a comma.
     let names = labels.split(',').filter_map(|pair| pair.split_once('='));
     Some(
         names

@@ -1,4 +1,4 @@
-//! What plugins count: whose it is, when it is shown, and when it goes.
+//! Tests of plugins' metrics: when they are shown, and when they are removed.
 
 use super::*;
 use crate::check::Text;
@@ -12,7 +12,8 @@ fn plugin(name: &str) -> PluginName {
     name.parse().unwrap()
 }
 
-/// A host's metrics with a check `a` on each of these plugins: `a` on the first, `b` on the next.
+/// Creates the metrics of a host with one check on each of these plugins: `a` on the first, `b` on
+/// the next.
 fn placed(plugins: &[&str]) -> Metrics {
     let metrics = Metrics::enabled("0.1.0", "48.0.8");
     for (name, plugin) in ["a", "b", "c"].into_iter().zip(plugins) {
@@ -48,7 +49,7 @@ fn take(
     version.take(&check(of), &sample)
 }
 
-/// What of the page is about plugins' own metrics.
+/// Returns the part of the page with plugins' metrics.
 fn page(metrics: &Metrics) -> String {
     let text = metrics.encode(&Moment::default());
     let own = text.lines().filter(|line| {
@@ -69,7 +70,7 @@ fn each_kind_is_exposed_with_plugin_and_check() {
     take(&version, "a", "depth", &labels, Reading::Set(-3.0)).unwrap();
     let observe = |value, buckets| Reading::Observe { value, buckets };
     take(&version, "a", "lag_seconds", &[], observe(0.5, &[1.0])).unwrap();
-    // The first call for a name decides on the buckets.
+    // The first call for a name fixes the buckets.
     take(&version, "a", "lag_seconds", &[], observe(5.0, &[9.0])).unwrap();
     let expected = [
         "# HELP plugin_my_check_v2_depth Help.",
@@ -111,7 +112,7 @@ fn a_version_is_shown_from_when_it_serves_and_begins_anew() {
     take(&new, "a", "x", &[("by", "trial")], Reading::Set(1.0)).unwrap();
     assert!(page(&metrics).ends_with(r#"plugin_p_x{check="a"} 7"#));
     Arc::clone(&new).serve();
-    // One that is still in flight.
+    // The call of a run that is still in flight.
     take(&old, "a", "x", &[], Reading::Add(7.0)).unwrap();
     take(&old, "a", "y", &[], Reading::Add(7.0)).unwrap();
     assert_eq!(
@@ -131,7 +132,7 @@ fn the_series_of_a_check_go_with_it() {
     let set = |of: &str| take(&version, of, "x", &[], Reading::Set(1.0)).unwrap();
     set("a");
     set("b");
-    // It is no check of this plugin, and one of nobody.
+    // Neither a check of another plugin nor an unknown check can add series.
     set("c");
     set("nobody");
     let shows = |metrics: &Metrics, of: &str| page(metrics).contains(&format!("check=\"{of}\""));
@@ -140,7 +141,7 @@ fn the_series_of_a_check_go_with_it() {
     metrics.check_removed(&check("a"));
     set("a");
     assert!(!shows(&metrics, "a") && shows(&metrics, "b"));
-    // It runs on another plugin now, and comes back to this one.
+    // The check moves to another plugin and back.
     metrics.check_placed(&check("b"), "q", true);
     set("b");
     take(&other, "b", "y", &[], Reading::Set(1.0)).unwrap();
@@ -184,7 +185,7 @@ fn a_check_has_a_hundred_series_and_another_one_its_own() {
     set("a", 99).unwrap();
     set("b", 100).unwrap();
     assert_eq!(page(&metrics).lines().count(), 103);
-    // Who comes back begins anew.
+    // A check that was removed and added again starts from zero.
     metrics.check_removed(&check("a"));
     metrics.check_placed(&check("a"), "p", true);
     set("a", 100).unwrap();
@@ -227,7 +228,7 @@ fn the_series_of_a_check_have_so_many_bytes_together() {
             shown < 256 << 10,
             "{shown} bytes of {taken} series, {reading:?}"
         );
-        // Another check has a budget of its own.
+        // Another check has its own budget.
         take(&version, "b", "y", &[], reading).unwrap();
     }
 }
@@ -286,7 +287,7 @@ fn another_type_or_other_labels_are_conflicts_in_one_version() {
 
 #[test]
 fn plugins_that_come_to_one_name_share_a_family_or_the_first_keeps_it() {
-    // `plugin_p_q_x`, three times.
+    // The exposed name is `plugin_p_q_x` in all three cases.
     let metrics = placed(&["p", "p-q", "p.q"]);
     let (p, dash, dot) = (
         serving(&metrics, "p"),
@@ -299,7 +300,7 @@ fn plugins_that_come_to_one_name_share_a_family_or_the_first_keeps_it() {
     let shared = "# HELP plugin_p_q_x Help.\n# TYPE plugin_p_q_x gauge\n\
                   plugin_p_q_x{check=\"a\"} 1\nplugin_p_q_x{check=\"b\",by=\"1\"} 2";
     assert_eq!(page(&metrics), shared);
-    // Neither does a histogram come between the series of others.
+    // A histogram can't use the names of existing series either.
     let buckets = &[1.0][..];
     let observe = Reading::Observe {
         value: 1.0,
