@@ -1,7 +1,7 @@
-//! The pages: one file each. They read the board and what else is handed to them in [`AppState`];
-//! one asks for a reload.
+//! The pages, one file each. They read the board and the rest of [`AppState`]; one requests a
+//! reload.
 //!
-//! No page runs a check, and none knows how one is run.
+//! No page runs a check or knows how to.
 
 mod answer;
 mod auth;

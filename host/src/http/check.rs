@@ -1,4 +1,4 @@
-//! `GET /health/checks/{name}`: everything known of one check.
+//! `GET /health/checks/{name}`: everything known about one check.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use super::answer;
 use super::state::PageState;
 use crate::check::Text;
 
-/// One check, or 404. Does not wait for the first round: a check without a result says so.
+/// Returns one check, or 404. Does not wait for the first round: a check without a result is shown
+/// as such.
 pub(super) async fn check(
     State(state): State<Arc<PageState>>,
     name: Result<Path<String>, PathRejection>,
@@ -30,5 +31,5 @@ pub(super) async fn check(
     answer::json(StatusCode::OK, page)
 }
 
-/// How much of an unknown name is repeated.
+/// The limit on the shown part of an unknown name.
 const SHOWN_BYTES: usize = 80;

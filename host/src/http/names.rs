@@ -1,7 +1,8 @@
-//! The names that requests may ask the host by.
+//! The host names that requests may use.
 //!
-//! A web page can lead its own name to this host's address (DNS rebinding), and its visitor's browser
-//! then reads what is answered as if it were of the page. The browser sends the page's name, though.
+//! A web page can resolve its own name to this host's address (DNS rebinding), and the browser of
+//! its visitor then treats the responses as if they came from the page. The browser still sends the
+//! page's name in the request.
 
 use std::sync::Arc;
 
@@ -19,11 +20,11 @@ use super::answer;
 use crate::check::Text;
 use crate::config::{HostPattern, is_below};
 
-/// IP addresses, `localhost`, and what the configuration lists.
+/// IP addresses, `localhost`, and the names that the configuration lists.
 #[derive(Debug)]
 pub(super) struct Names(pub(super) Vec<HostPattern>);
 
-/// Hands a request on to its page if each name in it is one of the host's; else to `refused`.
+/// Passes a request on to its page if each name in it belongs to the host, otherwise to `refused`.
 pub(super) async fn check(
     State((names, refused)): State<(Arc<Names>, Router)>,
     request: Request,
@@ -38,7 +39,7 @@ pub(super) async fn check(
     }
 }
 
-/// Says by which name nobody may ask, and how to change that.
+/// Answers a request by a foreign name, and explains how to allow the name.
 pub(super) async fn misdirected(
     State(names): State<Arc<Names>>,
     request: Request,
@@ -53,8 +54,8 @@ pub(super) async fn misdirected(
 }
 
 impl Names {
-    /// The first name in a request that is none of the host's. One without a name has none: HTTP/1.0
-    /// probes are so, and no browser is.
+    /// Returns the first name in a request that does not belong to the host. A request without a
+    /// name is accepted: HTTP/1.0 probes send none, while browsers always do.
     fn foreign(&self, request: &Request) -> Option<String> {
         let in_uri = request.uri().authority().map(|it| it.as_str().as_bytes());
         let headers = request.headers().get_all(HOST).iter();
@@ -71,7 +72,7 @@ impl Names {
         let Ok(authority) = Authority::try_from(authority) else {
             return false;
         };
-        // Nothing but a port besides: no user before it, and nothing behind brackets.
+        // Only a port may follow: no user before the host, and nothing after brackets.
         let rest = authority.as_str().strip_prefix(authority.host());
         if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':')) {
             return false;
@@ -89,7 +90,7 @@ impl Names {
 }
 
 const LOCALHOST: &str = "localhost";
-/// How much of a foreign name is repeated.
+/// The limit on the shown part of a foreign name.
 const SHOWN_BYTES: usize = 80;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What every page has in common: its answers' headers, a bound on the body of a request, the end
-//! of a panic, and that it is counted.
+//! What all pages share: response headers, a limit on request bodies, containment of panics, and
+//! metrics.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +21,7 @@ use crate::check::Text;
 use crate::events::{Event, Events};
 use crate::metrics::{Metrics, Requests, method};
 
-/// Finishes the answers of one route.
+/// Wraps the page of one route.
 #[derive(Clone)]
 pub(super) struct PageLayer(Arc<Route>);
 
@@ -53,7 +53,7 @@ impl<S> Layer<S> for PageLayer {
     }
 }
 
-/// A page whose answers are finished.
+/// A wrapped page.
 #[derive(Clone)]
 pub(super) struct PageService<S> {
     page: S,
@@ -94,9 +94,9 @@ where
     }
 }
 
-/// An answer in the making.
+/// The future of a response.
 pub(super) struct PageFuture<F> {
-    /// Nothing where the request is refused for its size.
+    /// `None` if the request was refused because of its size.
     page: Option<F>,
     route: Arc<Route>,
     begun: Option<Instant>,
@@ -149,7 +149,7 @@ impl Route {
 }
 
 const PANIC_BYTES: usize = 1 << 10;
-/// The longest body of a request.
+/// The limit on the body of a request.
 const BODY_BYTES: usize = 64 << 10;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -171,7 +171,7 @@ mod tests {
     use crate::events::Sink;
     use crate::metrics::Moment;
 
-    /// A body that does not say how long it is.
+    /// A body of unknown length.
     struct Unsized(Option<Bytes>);
 
     impl HttpBody for Unsized {
@@ -234,7 +234,7 @@ mod tests {
         let (status, body) = ask(router.clone(), too_long.clone().into()).await;
         assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(body, format!(r#"{{"error":"{TOO_LARGE}"}}"#));
-        // Of unknown length, as a chunked one is: it ends in an error at the bound.
+        // A body of unknown length, like a chunked one, ends with an error at the limit.
         let unknown = Unsized(Some(too_long.into()));
         let (status, body) = ask(router, Body::new(unknown)).await;
         assert_eq!(

@@ -1,6 +1,6 @@
-//! `POST /-/reload`: looks at files and configuration now, and answers with what changed.
+//! `POST /-/reload`: scans files and configuration now, and returns the changes.
 //!
-//! Asks for it and waits; what is looked at, and what becomes of it, is decided elsewhere.
+//! The page requests the reload and waits; the watcher performs it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use super::state::PageState;
 use crate::check::{CheckName, Text};
 use crate::watch::ShutDown;
 
-/// What changed and what was refused, once all that was found has been loaded or refused. A client
-/// that goes away before undoes nothing.
+/// Returns the changes once all new files have been loaded or rejected. A disconnect of the client
+/// does not undo anything.
 pub(super) async fn reload(State(state): State<Arc<PageState>>, request: Request) -> Response {
     let accept_grants = match accept_grants(request.uri().query().unwrap_or_default()) {
         Ok(checks) => checks,
@@ -34,8 +34,8 @@ pub(super) async fn reload(State(state): State<Arc<PageState>>, request: Request
     }
 }
 
-/// The checks whose grants may be widened this once. What can't be meant is an error, so that nobody
-/// waits for a check that was misspelt.
+/// Parses the checks whose grants may be widened this once. Anything invalid is an error, so that a
+/// misspelt name does not go unnoticed.
 fn accept_grants(query: &str) -> Result<BTreeSet<CheckName>, String> {
     let mut checks = BTreeSet::new();
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -57,7 +57,7 @@ fn shut_down() -> Response {
 }
 
 const ACCEPT_GRANTS: &str = "accept_grants";
-/// How much of an unknown parameter is repeated.
+/// The limit on the shown part of an unknown parameter.
 const SHOWN_BYTES: usize = 80;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which page answers which path, and for whom it is.
+//! The routes: the page of each path, and its access.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use super::{
     check, health, live, metrics, names, not_found, plugins, ready, reload, startup, tools,
 };
 
-/// Everything that the host's own server answers: [`router`], an error for any other path, and one
-/// for requests by a name that is not the host's.
+/// Returns the router of the host's own server: [`router`], an error for any other path, and one
+/// for requests by a foreign name.
 pub(crate) fn site(state: AppState) -> Router {
     let finish = PageLayer::new("other", &state.0.metrics, &state.0.events);
     let names = Arc::clone(&state.0.names);
@@ -26,7 +26,7 @@ pub(crate) fn site(state: AppState) -> Router {
         .layer(from_fn_with_state((names, refused), names::check))
 }
 
-/// Every page, to be mounted in a service that answers other paths itself.
+/// Returns all pages, for mounting in a service that answers other paths itself.
 pub(crate) fn router(state: AppState) -> Router {
     Routes::new(state)
         .add(HEALTH, Access::Public, get(health::health))
@@ -34,7 +34,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .into_router()
 }
 
-/// Every page but `/health` itself, for a service that has its own.
+/// Returns all pages except `/health`, for a service that has its own.
 pub(crate) fn probes_router(state: AppState) -> Router {
     Routes::new(state).add_probes().into_router()
 }
@@ -71,7 +71,7 @@ impl Routes {
         self.place(route, access, page.fallback(not_found::only_get))
     }
 
-    /// Places a page, and says for whom it is. Its fallback is for everybody.
+    /// Adds a page with its access. Its fallback is public.
     fn place(
         self,
         route: &'static str,

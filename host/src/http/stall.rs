@@ -1,7 +1,7 @@
-//! A stream whose other end has to take what is written to it, at a minimum rate.
+//! A stream whose peer has to read at a minimum rate.
 //!
-//! Without this a client that asks and reads nothing, or a byte now and then, would hold its
-//! connection, and the answer in it, for ever.
+//! Otherwise a client that reads nothing, or a byte now and then, would hold its connection and the
+//! response in it forever.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use std::time::Duration;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A stream that fails when too little of what is written leaves for a while.
+/// A stream that fails when too little of what is written is sent for a while.
 pub(super) struct Unstalled<T, F> {
     stream: T,
     patience: Duration,
-    /// Called when all that was written has left.
+    /// Called when everything written has been sent.
     flushed: F,
-    /// Runs while something waits to leave; kept for the next time.
+    /// Runs while something waits to be sent; reused afterwards.
     deadline: Pin<Box<Sleep>>,
     waiting: bool,
-    /// Bytes that left while the deadline runs.
+    /// Bytes sent while the deadline runs.
     left: usize,
 }
 
@@ -37,7 +37,7 @@ impl<T, F: Fn()> Unstalled<T, F> {
         }
     }
 
-    /// Passes on how a write went; an error where too little has left since the deadline was set.
+    /// Passes the result of a write on, or fails if too little was sent since the deadline was set.
     fn judge<R>(
         &mut self,
         written: Poll<io::Result<R>>,
@@ -57,7 +57,7 @@ impl<T, F: Fn()> Unstalled<T, F> {
         }
     }
 
-    /// Counts what has left; enough of it begins a new deadline.
+    /// Counts sent bytes. Enough of them start a new deadline.
     fn count(
         &mut self,
         written: Poll<io::Result<usize>>,
@@ -119,7 +119,7 @@ impl<T: Write + Unpin, F: Fn() + Unpin> Write for Unstalled<T, F> {
     }
 }
 
-/// How much has to leave while something waits to.
+/// The number of bytes that must be sent within the time limit.
 const LEAST_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes `total` bytes to who reads `chunk` of them every 5 ms; how that ended.
+    /// Writes `total` bytes to a reader of `chunk` bytes every 5 ms. Returns the result.
     async fn write_to_reader_of(chunk: usize, total: usize) -> io::Result<()> {
         let (mut far, near) = duplex(1 << 10);
         let patience = Duration::from_millis(200);
@@ -168,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_takes_enough_may_go_on() {
-        // Longer in all than the patience is.
+        // Longer in total than the time limit.
         write_to_reader_of(16 << 10, 2 << 20).await.unwrap();
     }
 

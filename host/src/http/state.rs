@@ -1,6 +1,6 @@
-//! What the pages read: made ready once, and shared by all of them.
+//! The state that the pages share, prepared once.
 //!
-//! Knows neither routes nor what a page says.
+//! It knows neither routes nor the content of pages.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::watch::{CatalogPage, Reloader};
 
-/// What the pages read, made ready once; clones share it.
+/// The state that the pages share. Clones share it.
 #[derive(Clone)]
 pub(crate) struct AppState(pub(super) Arc<PageState>);
 
-/// The inside of [`AppState`], which each page is handed.
+/// The content of [`AppState`], which each page gets.
 pub(super) struct PageState {
     pub(super) board: Arc<Board>,
     pub(super) unhealthy_status: StatusCode,
@@ -34,27 +34,27 @@ pub(super) struct PageState {
     pub(super) metrics: Metrics,
     pub(super) events: Events,
     pub(super) reloader: Reloader,
-    /// One scrape at a time: with many checks it is work.
+    /// Serializes scrapes, which cost CPU time with many checks.
     pub(super) scraping: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// How the host itself does, for `GET /health/live` and `GET /metrics`. No plugin can change the
+/// Statistics of the host, for `GET /health/live` and `GET /metrics`. No plugin can change the
 /// former.
 pub(crate) trait HostStats: Send + Sync {
-    /// The name of a loop of the host that stands still.
+    /// Returns the name of a stalled loop of the host.
     fn stalled_loop(&self) -> Option<&'static str>;
 
-    /// Runs that are being made.
+    /// Returns the number of runs in flight.
     fn runs_in_flight(&self) -> usize;
 
-    /// Runs that may be made at once.
+    /// Returns the limit on concurrent runs.
     fn max_runs(&self) -> usize;
 
-    /// Turns of the clock that interrupts guests, since start.
+    /// Returns the ticks of the epoch clock since the start.
     fn epoch_ticks(&self) -> u64;
 }
 
-/// What of the host the pages read and ask.
+/// The parts of the host that the pages use.
 pub(crate) struct PageDeps {
     pub(crate) board: Arc<Board>,
     pub(crate) catalog: CatalogPage,
@@ -69,7 +69,7 @@ pub(crate) struct PageDeps {
 }
 
 impl AppState {
-    /// What the pages read, answered as `server` says.
+    /// Creates the state of the pages with the settings of `server`.
     pub(crate) fn new(server: &config::Server, inside: PageDeps) -> Self {
         let PageDeps {
             board,

@@ -1,4 +1,4 @@
-//! Every page and status, without a socket.
+//! Tests of every page and status, without a socket.
 
 mod access;
 mod reload;

@@ -1,4 +1,4 @@
-//! Who may ask for which page, and by which name of the host.
+//! Tests of access: by token, and by the name of the host.
 
 use axum::body::Body;
 use http::header::{HOST, WWW_AUTHENTICATE};
@@ -6,7 +6,7 @@ use http::{Method, Request};
 
 use super::*;
 
-/// A host whose details are for who shows `admin`; what scrapes it shows `scraper`.
+/// A host with the admin token `admin` and the metrics token `scraper`, and hidden details.
 fn both() -> Rig {
     let scraped = config::Metrics {
         token: Some("scraper".into()),
@@ -39,7 +39,7 @@ async fn each_page_is_for_whom_it_says() {
         let scraped = rig.get_as("scraper", path).await;
         assert_eq!(scraped.status, to_scraper, "{path}");
         assert_eq!(rig.get_as("admin", path).await.status, expected, "{path}");
-        // A method without a page says nothing that is not in the documentation.
+        // The answer to an unsupported method contains only documented text.
         let other = rig.ask(Method::PUT, path, None).await.status;
         assert_eq!(other, if to_all == 404 { 404 } else { 405 }, "{path}");
     }

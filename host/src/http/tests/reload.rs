@@ -1,4 +1,4 @@
-//! `POST /-/reload`: who may ask for it, how, and what comes back.
+//! Tests of `POST /-/reload`.
 
 use std::mem::replace;
 use std::time::Duration;
@@ -77,7 +77,7 @@ async fn a_reload_says_what_is_wrong_with_its_request() {
         "{}",
         answer.body
     );
-    // Who may not ask is not told what would be right.
+    // A client without the token does not learn what would be valid.
     assert_eq!(rig.ask(Method::POST, wrong, None).await.status, 401);
     for method in [Method::GET, Method::HEAD, Method::PUT] {
         let is_head = method == Method::HEAD;
@@ -99,7 +99,7 @@ async fn a_host_that_ends_reloads_nothing() {
         .await;
     answer.is(503, body);
     assert!(rig.commands.try_recv().is_err(), "a reload was asked for");
-    // It ends while the reload is going on.
+    // The shutdown begins during the reload.
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     let mut commands = replace(&mut rig.commands, mpsc::unbounded_channel().1);
     let asking = rig.ask(Method::POST, "/-/reload", Some(bearer("s3cret")));

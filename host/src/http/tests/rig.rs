@@ -27,7 +27,7 @@ pub(super) struct Rig {
     pub(super) closing: CancellationToken,
     pub(super) state: AppState,
     pub(super) tools: ToolsPage,
-    /// What the watcher of this site would be told; there is none.
+    /// The commands to the watcher, which these tests do not have.
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
 }
 
@@ -96,7 +96,7 @@ impl Rig {
         }
     }
 
-    /// With one critical check, `database`, of that status, and the first round over.
+    /// Creates a site with one critical check, `database`, of this status, after the first round.
     pub(super) fn settled(server: &Server, status: Status) -> Self {
         let rig = Self::new(server);
         rig.post("database", status);
@@ -191,7 +191,7 @@ impl Answer {
         assert_eq!(self.headers[CONTENT_TYPE], "application/json");
     }
 
-    /// The body with its `timestamp` checked to be now and replaced.
+    /// Returns the body with its `timestamp` replaced, after checking that it is now.
     #[track_caller]
     pub(super) fn now_as(&self, replacement: &str) -> String {
         let (before, rest) = self.body.split_once(r#""timestamp":""#).unwrap();
