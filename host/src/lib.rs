@@ -1,8 +1,8 @@
-//! vitals: a host for health checks that nobody has to trust.
+//! vitals: a host that runs untrusted health checks.
 //!
-//! A check is a WebAssembly component; the host runs it in a sandbox, on a schedule, under hard
-//! limits, swaps it when its file changes, and answers probes, scrapers and people from the last
-//! results. This crate is the host as a library; the binary `vitals` is its thin user.
+//! A check is a WebAssembly component. The host runs it in a sandbox, on a schedule, under hard
+//! limits, and replaces it when its file changes. Probes, scrapers and people get the latest
+//! results. This crate is the host as a library; the binary `vitals` is a thin wrapper.
 //!
 //! ```no_run
 //! use vitals_host::{Host, Outcome, config::Config};
@@ -20,8 +20,8 @@
 //! # }
 //! ```
 //!
-//! A fact goes one way through the modules: [`config`] → `catalog` → `schedule` → [`board`] → `http`,
-//! and only `plugin` knows that WebAssembly exists.
+//! Data flows in one direction: [`config`] → `catalog` → `schedule` → [`board`] → `http`. Only
+//! `plugin` knows about WebAssembly.
 
 pub mod board;
 mod catalog;

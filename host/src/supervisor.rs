@@ -1,8 +1,8 @@
-//! What the host tells the service manager that started it, by the protocol of systemd: a datagram
-//! with lines such as `READY=1` (`sd_notify(3)`).
+//! Notifies the service manager by the protocol of systemd: datagrams with lines such as `READY=1`
+//! (`sd_notify(3)`).
 //!
-//! Knows no units, reads no environment, and waits for nobody long: a service manager that does not
-//! listen must not hold up the host.
+//! The module reads no environment and never waits long, because a service manager that does not
+//! listen must not delay the host.
 
 use std::ffi::OsStr;
 use std::io;
@@ -20,14 +20,14 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::HostStatus;
 use crate::config::Supervision;
 
-/// Tells the service manager how the host does; tells nobody where there is none. Cheap to clone.
+/// Notifies the service manager of the host's state, if there is one. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Supervisor {
     socket: Option<Arc<SocketAddr>>,
     watchdog: Option<Duration>,
 }
 
-/// The service manager can't be told anything.
+/// The service manager can't be notified.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "cannot tell the service manager at `{socket}` ({reason}); set NOTIFY_SOCKET to a path, or to `@` and a name"
@@ -38,11 +38,11 @@ pub struct NoSocket {
 }
 
 impl Supervisor {
-    /// The service manager that the environment names, or nobody.
+    /// Creates a supervisor for the service manager that the environment names, if any.
     ///
     /// # Errors
     ///
-    /// It listens where this can't reach it: the name of the socket is none.
+    /// The name of the socket is invalid.
     pub fn new(supervision: &Supervision) -> Result<Self, NoSocket> {
         let socket = supervision.socket.as_deref().map(address).transpose()?;
         Ok(Self {
@@ -51,28 +51,27 @@ impl Supervisor {
         })
     }
 
-    /// The endpoints are answered from here on.
+    /// Reports that the endpoints are up, or that a reload is over.
     pub async fn ready(&self) {
         self.tell("READY=1").await;
     }
 
-    /// Files and configuration are being looked at; [`Supervisor::ready`] says that this is over.
+    /// Reports that a reload has begun. [`Supervisor::ready`] reports its end.
     pub async fn reloading(&self) {
-        // By it a reload that was asked for is told apart from one that began before.
+        // The timestamp lets systemd match the reload with its request.
         let now = clock_gettime(ClockId::Monotonic);
         let micros = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"))
             .await;
     }
 
-    /// The host shuts down.
+    /// Reports that the host is shutting down.
     pub async fn stopping(&self) {
         self.tell("STOPPING=1").await;
     }
 
-    /// Says how the checks are whenever that changes, and gives the heartbeats that the watchdog
-    /// wants while each of the host's own loops turns. Returns at once where nobody listens, else
-    /// never.
+    /// Reports the summary of checks whenever it changes, and feeds the watchdog while all of the
+    /// host's loops make progress. Without a service manager it returns at once, otherwise never.
     pub async fn keep_told(&self, status: HostStatus) {
         if self.socket.is_some() {
             tokio::join!(self.feed(&status), self.describe(&status));
@@ -83,7 +82,7 @@ impl Supervisor {
         let Some(watchdog) = self.watchdog else {
             return;
         };
-        // As sd_watchdog_enabled(3) has it.
+        // The interval that sd_watchdog_enabled(3) recommends.
         let mut ticks = interval((watchdog / 2).max(SHORTEST_TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stood_still = None;
@@ -128,7 +127,7 @@ impl Supervisor {
     }
 }
 
-/// Connects each time: who listens there may have been started anew.
+/// Connects for each message, because the service manager may have been restarted.
 async fn send(address: &SocketAddr, news: &[u8]) -> io::Result<()> {
     let socket = StdDatagram::unbound()?;
     socket.connect_addr(address)?;
@@ -149,11 +148,11 @@ fn address(socket: &OsStr) -> Result<SocketAddr, NoSocket> {
     })
 }
 
-/// How often the status is looked at.
+/// The interval at which the summary is compared.
 const STATUS_PAUSE: Duration = Duration::from_secs(1);
-/// A watchdog that wants heartbeats more often than a timer can give them gets as many as it can.
+/// The shortest interval for feeding the watchdog.
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
-/// How long a message may wait for room in the service manager's queue.
+/// The time limit for a message to be queued by the service manager.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

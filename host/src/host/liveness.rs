@@ -1,4 +1,4 @@
-//! Whether the host's own loops turn: what `/health/live` answers by, and nothing else.
+//! The liveness of the host's own loops, which `/health/live` reports.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use crate::publisher::Publisher;
 use crate::schedule::Schedule;
 use crate::watch::Heartbeat;
 
-/// The loops that must turn.
+/// The loops that must make progress.
 pub(super) struct Loops {
     sandbox: Sandbox,
     schedule: Arc<Schedule>,
     beats: Heartbeats,
 }
 
-/// When those that live on tasks last turned.
+/// The heartbeats of the loops that run as tasks.
 #[derive(Debug, Default)]
 pub(super) struct Heartbeats {
-    /// The runtime that the host was started in, where the loops of native checks live.
+    /// The runtime that the host was started in, where loops of native checks run.
     schedule: Arc<Heartbeat>,
-    /// The guest threads, where the loops of guests' checks live.
+    /// The guest threads, where loops of guest checks run.
     guests: Arc<Heartbeat>,
-    /// The sweep over old results.
+    /// The sweep over stale results.
     sweep: Arc<Heartbeat>,
     pub(super) watcher: Arc<Heartbeat>,
 }
@@ -41,16 +41,16 @@ impl Loops {
         }
     }
 
-    /// Lets a loop turn on the guest threads until the host closes: one that lives as the loops of
-    /// checks do, so that it stands still when they do. Guests that compute without end don't hold
-    /// it up, because they share their threads.
+    /// Spawns a heartbeat on the guest threads until shutdown. It runs like the loops of checks and
+    /// stalls when they do. Guests that compute endlessly do not stall it, because they share the
+    /// threads.
     pub(super) fn beat_among_guests(&self, stop: CancellationToken) {
         let beat = Arc::clone(&self.beats.guests);
         self.sandbox
             .spawn_on_guest_runtime(keep_beating(beat, stop));
     }
 
-    /// Turns until the host closes, beside the loops of native checks: it stands still when they do.
+    /// Returns a heartbeat for the runtime of native checks. It stalls when their loops do.
     pub(super) fn beat_among_natives(
         &self,
         stop: CancellationToken,
@@ -60,8 +60,7 @@ impl Loops {
 }
 
 impl Heartbeats {
-    /// The first of the loops that has not turned for too long at the moment `now`; one that others
-    /// depend on comes before them.
+    /// Returns the first stalled loop at `now`. Loops that others depend on come first.
     fn stalled_loop(&self, since_epoch: Duration, now: Instant) -> Option<&'static str> {
         let loops = [
             ("epoch", since_epoch),
@@ -104,7 +103,7 @@ async fn keep_beating(beat: Arc<Heartbeat>, stop: CancellationToken) {
     }
 }
 
-/// Looks at the age of results, and ends the first round when its grace is over.
+/// Expires stale results, and ends the first round when its grace period is over.
 pub(super) async fn sweep(
     publisher: Arc<Publisher>,
     loops: Arc<Loops>,
@@ -126,7 +125,7 @@ pub(super) async fn sweep(
     }
 }
 
-/// A loop that has not turned for so long stands still.
+/// A loop without an iteration for this long is stalled.
 const STILL: Duration = Duration::from_secs(10);
 const SHORTEST_SWEEP: Duration = Duration::from_millis(20);
 

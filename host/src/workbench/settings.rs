@@ -1,7 +1,7 @@
-//! The settings of a plugin, one row each, as its schema tells of them: for people who configure it.
+//! The settings of a plugin as rows of a table, read from its schema, for people who configure it.
 //!
-//! The schema is a stranger's. Every text is cleaned and cut, and however often its definitions refer to each
-//! other, only so much of it is read.
+//! The schema is untrusted: every text is cleaned and truncated, and recursive definitions are read
+//! up to a limit.
 
 use serde_json::{Map, Value};
 
@@ -10,24 +10,24 @@ use crate::check::Text;
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its key; below another one with a dot: `login.user`.
+    /// The key. Nested keys are joined by dots: `login.user`.
     pub key: String,
-    /// What a value is called: `duration`, `list of paths`, `0 to 20`.
+    /// The kind of value: `duration`, `list of paths`, `0 to 20`.
     pub kind: String,
-    /// What counts where it is left out, a text without its quotes. Nothing where that is nothing.
+    /// The default as text without quotes, or `None` if there is none.
     pub default: Option<String>,
-    /// Whether it can't be left out.
+    /// Whether the setting is required.
     pub is_needed: bool,
     /// Whether its value is never shown.
     pub is_secret: bool,
-    /// What the value that is written there grants: `http`, `disk`.
+    /// The kind of grant that its value gives: `http`, `disk`.
     pub grants: Option<String>,
-    /// What it is for.
+    /// The description.
     pub description: String,
 }
 
-/// The settings that a schema tells of, in the order in which the plugin tells them where it says so, else
-/// the needed ones first.
+/// Returns the settings of a schema, in the order that the plugin declares, otherwise with the
+/// required ones first.
 pub fn rows(schema: &Value) -> Vec<Row> {
     let mut reading = Reading {
         root: schema,
@@ -40,12 +40,12 @@ pub fn rows(schema: &Value) -> Vec<Row> {
 
 struct Reading<'a> {
     root: &'a Value,
-    /// How many more schemas are looked at.
+    /// The number of schemas that may still be read.
     steps: usize,
 }
 
 impl<'a> Reading<'a> {
-    /// Adds the properties of an object, those of objects in it behind them.
+    /// Adds the properties of an object, each followed by its nested properties.
     fn object(&mut self, schema: &'a Value, prefix: &str, depth: usize, rows: &mut Vec<Row>) {
         let Some(properties) = schema["properties"].as_object() else {
             return;
@@ -85,9 +85,9 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What a value of this schema is called.
+    /// Returns the kind of value of a schema.
     fn kind(&mut self, schema: &'a Value, depth: usize) -> String {
-        // Cut at each level: what refers to itself often would else grow before it is.
+        // Truncated at each level, because recursion would otherwise multiply the text.
         clean(&self.whole_kind(schema, depth))
     }
 
@@ -123,7 +123,7 @@ impl<'a> Reading<'a> {
                 .collect();
             return kinds.join(" or ");
         }
-        // What may be nothing as well is called what it is otherwise.
+        // A nullable type is described without the null.
         let types = schema["type"].as_array().into_iter().flatten();
         let mut types = types.chain([&schema["type"]]).filter_map(Value::as_str);
         match types.find(|name| *name != "null") {
@@ -155,7 +155,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Where references lead.
+    /// Follows references.
     fn resolved(&self, schema: &'a Value) -> &'a Value {
         let mut schema = schema;
         for _ in 0..DEPTH {
@@ -189,7 +189,7 @@ fn in_order<'a>(
     all
 }
 
-/// A number with the bounds that somebody chose: those of its type are nobody's concern.
+/// Describes a number with its bounds, except for the bounds of its integer type.
 fn bounded(what: &str, schema: &Value) -> String {
     let bound = |keyword: &str| schema[keyword].as_f64().filter(|bound| bound.abs() < 2e9);
     let shown = |bound: f64| bound.to_string();
@@ -213,7 +213,7 @@ fn plural(kind: &str) -> String {
 fn shown(value: &Value) -> String {
     clean(&match value {
         Value::String(text) => text.clone(),
-        // Kept from growing before it is cut.
+        // Limited before it is formatted.
         Value::Array(items) if items.len() > ITEMS => "[…]".to_owned(),
         other => other.to_string(),
     })
@@ -223,7 +223,7 @@ fn clean(text: &str) -> String {
     Text::line(text, TEXT_BYTES).into()
 }
 
-/// The kinds of a mark: `udp`, or `udp` and `tcp` with code between, as it stands in code itself.
+/// Returns the kinds of a mark: `udp`, or `udp` and `tcp` joined for display as code.
 fn kinds_of_grant(mark: &Value) -> Option<String> {
     let kinds: Vec<&str> = match mark {
         Value::Array(kinds) => kinds.iter().take(KINDS).filter_map(Value::as_str).collect(),
@@ -232,7 +232,7 @@ fn kinds_of_grant(mark: &Value) -> Option<String> {
     Some(clean(&kinds.join("` and `"))).filter(|kinds| !kinds.is_empty())
 }
 
-/// How many kinds there are.
+/// The number of kinds.
 const KINDS: usize = 7;
 const ANY: &str = "any value";
 const ROWS: usize = 200;
