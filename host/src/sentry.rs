@@ -15,10 +15,11 @@ mod transport;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use secrecy::ExposeSecret as _;
 use sentry_types::Dsn;
 use sentry_types::protocol::v7::{ClientSdkInfo, Event};
@@ -127,7 +128,7 @@ impl Sentry {
             error: failure.error.to_string(),
         };
         let plugin = failure.plugin;
-        let mut all = inner.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = inner.told.lock();
         if all.get(plugin) == Some(&told) {
             return;
         }
@@ -149,7 +150,7 @@ impl Sentry {
     /// Forgets the last load failure of a plugin that is active again or was removed.
     pub(crate) fn forget(&self, plugin: &PluginName) {
         let Some(inner) = &self.0 else { return };
-        let mut told = inner.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = inner.told.lock();
         told.remove(plugin);
     }
 

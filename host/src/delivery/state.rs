@@ -2,8 +2,7 @@
 //!
 //! The module makes no requests.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
 use super::endpoint::Endpoint;
@@ -44,7 +43,7 @@ impl<O: Outbox, E: Endpoint> DeliveryState<O, E> {
     }
 
     pub(super) fn outbox(&self) -> MutexGuard<'_, O> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outbox.lock()
     }
 
     /// Changes the outbox, and reports its length.

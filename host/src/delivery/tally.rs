@@ -1,7 +1,8 @@
 //! The log of failed deliveries, which writes a line for the first failure only.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// Counts lost messages.
 #[derive(Debug, Default)]
@@ -17,7 +18,7 @@ struct Dropped {
 impl DropCounter {
     /// Counts lost messages. Returns the number since the last log line if another line is due.
     pub(crate) fn count(&self, count: usize) -> Option<usize> {
-        let mut dropped = lock(&self.0);
+        let mut dropped = self.0.lock();
         dropped.unlogged += count;
         dropped.unreported += count;
         let now = Instant::now();
@@ -30,7 +31,7 @@ impl DropCounter {
 
     /// Returns the number since the last call.
     pub(crate) fn take(&self) -> usize {
-        std::mem::take(&mut lock(&self.0).unreported)
+        std::mem::take(&mut self.0.lock().unreported)
     }
 }
 
@@ -41,7 +42,7 @@ pub(crate) struct FailureLog(Mutex<Option<String>>);
 impl FailureLog {
     /// Records a failure. Returns whether it differs from the last one.
     pub(crate) fn is_news(&self, why: &str) -> bool {
-        let mut logged = lock(&self.0);
+        let mut logged = self.0.lock();
         let is_news = logged.as_deref() != Some(why);
         if is_news {
             *logged = Some(why.to_owned());
@@ -51,12 +52,8 @@ impl FailureLog {
 
     /// Records a delivered message. Returns whether that ends a failure.
     pub(crate) fn is_over(&self) -> bool {
-        lock(&self.0).take().is_some()
+        self.0.lock().take().is_some()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const BETWEEN_LINES: Duration = Duration::from_mins(1);

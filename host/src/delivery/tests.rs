@@ -7,7 +7,7 @@ use http::HeaderMap;
 use super::*;
 use crate::metrics;
 use crate::outgoing::Patience;
-use crate::outgoing::testing::{PanicsFirst, takes_everything};
+use crate::outgoing::testing::{PanicsFirst, eventually, takes_everything};
 
 /// Counts the outcomes of messages.
 #[derive(Default)]
@@ -57,13 +57,8 @@ async fn a_panic_is_counted_and_costs_no_message() {
     let (endpoint, queue) = (Arc::clone(&counts), Queue::new(2));
     let delivery = Delivery::start(endpoint, queue, sender, metrics.clone()).unwrap();
     delivery.with_outbox(|queue| queue.push("one".into()) + queue.push("two".into()));
-    let delivered = async {
-        while counts.delivered.load(Ordering::Relaxed) < 2 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let patience = Duration::from_secs(20);
-    assert!(tokio::time::timeout(patience, delivered).await.is_ok());
+    let is_delivered = || counts.delivered.load(Ordering::Relaxed) == 2;
+    eventually("two deliveries", is_delivered).await;
     assert_eq!(counts.panicked.load(Ordering::Relaxed), 1);
     let text = metrics.encode(&metrics::Moment::default());
     assert!(text.contains("vitals_host_panics_total 1"), "{text}");

@@ -18,6 +18,7 @@ use crate::check::{Outcome, RunReport, Status};
 use crate::config::Root;
 use crate::events::Cause;
 use crate::metrics::Moment;
+use crate::outgoing::testing::eventually;
 
 /// A server that records requests. `answer` returns the status for each attempt, by its number.
 #[derive(Clone)]
@@ -47,7 +48,7 @@ impl Sink {
                 };
                 if status.is_success() {
                     let body = serde_json::from_str(&body).unwrap();
-                    sink.kept.lock().unwrap().push(body);
+                    sink.kept.lock().push(body);
                 }
                 status
             }
@@ -86,26 +87,18 @@ impl Sink {
 
     /// Returns the new status of each transition received.
     fn turns(&self) -> Vec<String> {
-        let kept = self.kept.lock().unwrap();
+        let kept = self.kept.lock();
         let turn = |it: &Value| format!("{} {}", it["check"], it["event"]).replace('"', "");
         kept.iter().map(turn).collect()
     }
 
     async fn asked(&self, times: usize) {
-        while self.asked.load(Ordering::Acquire) < times {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let is_asked = || self.asked.load(Ordering::Acquire) >= times;
+        eventually(&format!("{times} requests"), is_asked).await;
     }
 
     async fn eventually(&self, expected: &[&str]) {
-        let arrived = async {
-            while self.turns() != expected {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let patience = Duration::from_secs(30);
-        let arrived = tokio::time::timeout(patience, arrived).await;
-        assert!(arrived.is_ok(), "{:?}", self.turns());
+        eventually(&format!("{expected:?}"), || self.turns() == expected).await;
     }
 }
 
@@ -180,7 +173,7 @@ async fn a_receiver_gets_everything_in_order_whatever_fails_in_between() {
     fails_and_is_mended(&notifier, "b");
     sink.eventually(&["a firing", "a resolved", "b firing", "b resolved"])
         .await;
-    let kept = sink.kept.lock().unwrap();
+    let kept = sink.kept.lock();
     let ids: std::collections::BTreeSet<_> = kept.iter().map(|it| it["id"].to_string()).collect();
     assert_eq!(ids.len(), 4);
 }
@@ -286,7 +279,7 @@ async fn slow_at_first(sink: &Sink) -> SocketAddr {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
             let body = serde_json::from_str(&body).unwrap();
-            sink.kept.lock().unwrap().push(body);
+            sink.kept.lock().push(body);
         }
     };
     let router = Router::new().fallback(post(take));
@@ -337,12 +330,7 @@ async fn a_webhook_that_was_taken_out_hears_the_last_though_the_host_ends_and_th
             continue;
         }
         sink.eventually(&["a firing"]).await;
-        let removed = async {
-            while metrics.encode(&Moment::default()).contains("webhook/ops") {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let patience = Duration::from_secs(20);
-        assert!(tokio::time::timeout(patience, removed).await.is_ok());
+        let is_removed = || !metrics.encode(&Moment::default()).contains("webhook/ops");
+        eventually("the removal of the series", is_removed).await;
     }
 }

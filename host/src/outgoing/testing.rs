@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use reqwest::Client;
@@ -42,4 +43,13 @@ pub(crate) async fn takes_everything() -> u16 {
     let router = Router::new().fallback(|| async {});
     tokio::spawn(async { axum::serve(listener, router).await });
     port
+}
+
+/// Waits until a condition holds, for at most 30 seconds.
+pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what} did not happen in time");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

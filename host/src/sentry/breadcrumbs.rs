@@ -1,8 +1,8 @@
 //! The recent transitions of checks, as breadcrumbs of an event.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use sentry_types::protocol::v7::{Breadcrumb, Level, Value};
 
 use crate::check::{CheckName, Status, Text};
@@ -13,7 +13,7 @@ pub(super) struct Breadcrumbs(Mutex<VecDeque<Breadcrumb>>);
 
 impl Breadcrumbs {
     pub(super) fn record(&self, crumb: Breadcrumb) {
-        let mut crumbs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut crumbs = self.0.lock();
         if crumbs.len() == LENGTH {
             crumbs.pop_front();
         }
@@ -21,7 +21,7 @@ impl Breadcrumbs {
     }
 
     pub(super) fn so_far(&self) -> Vec<Breadcrumb> {
-        let crumbs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let crumbs = self.0.lock();
         crumbs.iter().cloned().collect()
     }
 }

@@ -1,8 +1,9 @@
 //! Rate limits for reports: overall, and for each source.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 /// A burst size, and a sustained rate per minute.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +45,7 @@ impl RateLimiter {
 
     /// Takes a token for `source`. Returns whether there was one.
     pub(super) fn take(&self, source: &str, now: Instant) -> bool {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.buckets.lock();
         let Buckets { all, each } = &mut *buckets;
         all.fill(now);
         each.retain(|_, bucket| {

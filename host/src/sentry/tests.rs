@@ -71,7 +71,7 @@ impl Sink {
     }
 
     fn events(&self) -> Vec<Value> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().clone()
     }
 
     /// Waits until all events have been sent, and returns them.

@@ -1,11 +1,12 @@
 //! Sends events to the server: Sentry's protocol over the common delivery.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use sentry_types::protocol::v7::{Envelope, Event};
 use sentry_types::{Dsn, Scheme};
 
@@ -89,8 +90,7 @@ impl Server {
     }
 
     fn quiet_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        let quiet_until = self.quiet_until.lock();
-        quiet_until.unwrap_or_else(PoisonError::into_inner)
+        self.quiet_until.lock()
     }
 }
 
