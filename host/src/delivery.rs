@@ -105,10 +105,11 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
         self.state.phase.send_replace(Phase::Open);
     }
 
-    /// Drains for at most `patience`, then delivers as before; answers how many messages still wait.
-    pub(crate) async fn flush(&self, patience: Duration) -> usize {
-        // What is left then waits on.
-        let _ = tokio::time::timeout(patience, self.drain()).await;
+    /// Drains for at most `timeout`, then resumes normal delivery. Returns the number of messages
+    /// that still wait.
+    pub(crate) async fn flush(&self, timeout: Duration) -> usize {
+        // The remaining messages keep waiting.
+        let _ = tokio::time::timeout(timeout, self.drain()).await;
         self.reopen();
         self.state.outbox().len()
     }

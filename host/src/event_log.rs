@@ -33,7 +33,7 @@ impl Sink for EventLog {
                 digest,
             } => tracing::info!(
                 %plugin, %version, digest = %digest.short(),
-                "plugin that serves is back in its file"
+                "plugin file holds the active version again"
             ),
             Event::PluginMoved {
                 plugin,
@@ -42,9 +42,9 @@ impl Sink for EventLog {
                 path,
             } => tracing::warn!(
                 %plugin, from, to, path = shown_path(path).as_str(),
-                "plugin is taken from another directory"
+                "plugin is loaded from another directory"
             ),
-            Event::PluginRemoved { plugin } => tracing::info!(%plugin, "plugin is gone"),
+            Event::PluginRemoved { plugin } => tracing::info!(%plugin, "plugin removed"),
             Event::ConfigurationApplied(applied) => configuration_applied(applied),
             Event::ConfigurationRejected { path, errors } => {
                 configuration_rejected(*path, errors);
@@ -87,9 +87,9 @@ fn log_transition(transition: &Transition<'_>) {
     let version = facts.and_then(|plugin| plugin.version.as_ref().map(display));
     let digest = facts.and_then(|plugin| plugin.digest.as_ref().map(Digest::short).map(display));
     macro_rules! line {
-        ($level:ident, $words:literal) => {
+        ($level:ident, $message:literal) => {
             tracing::$level!(
-                %check, from, to, failures, code, error, said, plugin, version, digest, $words
+                %check, from, to, failures, code, error, said, plugin, version, digest, $message
             )
         };
     }
@@ -112,8 +112,8 @@ fn plugin_loaded(loaded: &PluginLoaded<'_>) {
     let path = path.as_str();
     let compile_ms = u64::try_from(loaded.compile_time.as_millis()).unwrap_or(u64::MAX);
     macro_rules! line {
-        ($words:literal) => {
-            tracing::info!(%plugin, %version, %digest, generation, compile_ms, path, $words)
+        ($message:literal) => {
+            tracing::info!(%plugin, %version, %digest, generation, compile_ms, path, $message)
         };
     }
     if *generation == 1 {
@@ -131,20 +131,20 @@ fn plugin_rejected(rejected: &PluginRejected<'_>) {
     if error.is_of_host() {
         tracing::warn!(
             %plugin, serving, code = error.code(), error = error.to_string(), path,
-            "plugin not loaded, the host lacks something"
+            "plugin not loaded, the host lacks resources"
         );
         return;
     }
     let digest = rejected.digest.map(|digest| display(digest.short()));
     tracing::error!(
         %plugin, version = rejected.version.map(display), digest, serving, code = error.code(),
-        error = error.to_string(), path, "plugin refused"
+        error = error.to_string(), path, "plugin rejected"
     );
 }
 
 fn configuration_applied(applied: &ConfigurationApplied<'_>) {
     if !applied.is_change {
-        tracing::debug!("configuration read again, it says the same");
+        tracing::debug!("configuration unchanged");
         return;
     }
     let CheckChanges {
@@ -155,7 +155,7 @@ fn configuration_applied(applied: &ConfigurationApplied<'_>) {
     let (added, changed, removed) = (names(added), names(changed), names(removed));
     let path = applied.path.map(shown_path);
     let path = path.as_ref().map(Text::as_str);
-    tracing::info!(path, added, changed, removed, "configuration taken over");
+    tracing::info!(path, added, changed, removed, "configuration applied");
 }
 
 fn configuration_rejected(path: Option<&Path>, errors: &[String]) {
@@ -165,7 +165,7 @@ fn configuration_rejected(path: Option<&Path>, errors: &[String]) {
         tracing::error!(
             path,
             error,
-            "configuration refused, the one before it holds"
+            "configuration rejected, keeping the previous one"
         );
     }
 }

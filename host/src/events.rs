@@ -28,9 +28,9 @@ pub(crate) trait Sink: Send + Sync {
     /// plugins.
     fn on(&self, event: &Event<'_>);
 
-    /// Delivers what is still queued, for at most `patience`. Called once, at shutdown.
-    fn flush(&self, patience: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let _ = patience;
+    /// Delivers queued messages, for at most `timeout`. Called once, at shutdown.
+    fn flush(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let _ = timeout;
         Box::pin(std::future::ready(()))
     }
 }

@@ -141,11 +141,11 @@ impl Host {
         self.board.page(Timestamp::now()).body(true)
     }
 
-    /// Serves every page until `ended`, then shuts down. Answers how many runs were still going on
-    /// when their grace was over.
-    pub async fn serve(self, listener: TcpListener, ended: impl Future<Output = ()>) -> usize {
+    /// Serves every page until `shutdown` completes, then shuts down. Returns how many runs were
+    /// still in flight after their grace period.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> usize {
         let site = http::site(self.state.clone());
-        self.serve_router(site, listener, ended).await
+        self.serve_router(site, listener, shutdown).await
     }
 
     /// Serves a router of your own like [`Host::serve`], with ordered shutdown and these limits:
@@ -160,14 +160,14 @@ impl Host {
         self,
         router: Router,
         listener: TcpListener,
-        ended: impl Future<Output = ()>,
+        shutdown: impl Future<Output = ()>,
     ) -> usize {
         let stop = CancellationToken::new();
         let grace = self.shutdown_grace;
         let serving = tokio::spawn(http::serve(listener, router, stop.clone(), grace));
         // If the caller drops this future, the server stops too.
         let _stop = stop.clone().drop_guard();
-        ended.await;
+        shutdown.await;
         let dropped = self.shutdown().await;
         stop.cancel();
         if let Err(error) = serving.await {

@@ -205,7 +205,7 @@ impl Metrics {
         if let Err(error) = TextEncoder::new().encode_utf8(&families, &mut text) {
             tracing::error!(
                 error = error.to_string(),
-                "some metrics cannot be written as text and are left out"
+                "cannot encode some metrics, they are left out"
             );
         }
         text

@@ -117,7 +117,7 @@ impl Notifier {
                 Err(error) => tracing::error!(
                     receiver = id.to_string(),
                     error = error.to_string(),
-                    "receiver is not notified, no thread can be started for it"
+                    "receiver is not notified, cannot start its thread"
                 ),
             }
         }
@@ -168,11 +168,11 @@ impl Notifier {
         }
     }
 
-    /// Tries once more what waits, until `patience` is over, and ends. What lasts is left to last: a
-    /// host that is restarted goes on with it, and what one that is gone had said ends by itself.
-    async fn shut_down(&self, patience: Duration) {
+    /// Drains all receivers for at most `timeout`, and ends them. Active alerts are not resolved: a
+    /// restarted host continues them, and otherwise they end by their `endsAt`.
+    async fn shut_down(&self, timeout: Duration) {
         let receivers = std::mem::take(&mut self.state().receivers);
-        let until = Instant::now() + patience;
+        let until = Instant::now() + timeout;
         let drained: Vec<_> = receivers.values().map(Receiver::drain).collect();
         for drained in drained {
             let _ = tokio::time::timeout_at(until, drained).await;

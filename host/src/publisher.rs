@@ -195,7 +195,7 @@ impl Results for Publisher {
 
     fn panicked(&self, check: &CheckName, message: &str) {
         self.events.emit(&Event::HostPanicked {
-            place: "over the run of a check",
+            place: "during a run of a check",
             check: Some(check),
             message: Some(message),
         });

@@ -174,12 +174,12 @@ impl Sentry {
         inner.report(&inner.of_program, "", || event::error(error))
     }
 
-    /// Waits for events to leave, for at most `patience`.
-    async fn flush_within(&self, patience: Duration) {
+    /// Waits until all events are sent, for at most `timeout`.
+    async fn flush_within(&self, timeout: Duration) {
         if let Some(inner) = &self.0
-            && !inner.transport.flush(patience).await
+            && !inner.transport.flush(timeout).await
         {
-            tracing::warn!(?patience, "not all reports to Sentry could be sent");
+            tracing::warn!(?timeout, "not all reports to Sentry could be sent");
         }
     }
 }
@@ -193,7 +193,7 @@ impl Inner {
         event: impl FnOnce() -> Event<'static>,
     ) -> Option<String> {
         if !rate_limiter.take(source, Instant::now()) {
-            left_out(&self.dropped, 1, "there are too many of them");
+            left_out(&self.dropped, 1, "rate limit reached");
             return None;
         }
         let mut event = event();

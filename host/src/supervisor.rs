@@ -30,7 +30,8 @@ pub struct Supervisor {
 /// The service manager can't be notified.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot tell the service manager at `{socket}` ({reason}); set NOTIFY_SOCKET to a path, or to `@` and a name"
+    "cannot notify the service manager at `{socket}` ({reason}); set NOTIFY_SOCKET to a path, or to \
+     `@` and a name"
 )]
 pub struct NoSocket {
     socket: String,
@@ -92,7 +93,7 @@ impl Supervisor {
             match stalled_loop {
                 None => self.tell("WATCHDOG=1").await,
                 Some(name) if stalled_loop != stood_still => {
-                    tracing::error!(r#loop = name, "watchdog is not fed, a loop stands still");
+                    tracing::error!(r#loop = name, "watchdog not fed, a loop is stalled");
                 }
                 Some(_) => {}
             }
@@ -122,7 +123,7 @@ impl Supervisor {
         let sent = sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         if let Err(error) = sent {
             let error = error.to_string();
-            tracing::warn!(error, news, "service manager cannot be told");
+            tracing::warn!(error, news, "cannot notify the service manager");
         }
     }
 }
@@ -140,7 +141,7 @@ fn address(socket: &OsStr) -> Result<SocketAddr, NoSocket> {
     let address = match socket.as_bytes() {
         [b'@', name @ ..] if !name.is_empty() => SocketAddr::from_abstract_name(name),
         [b'/', ..] => SocketAddr::from_pathname(Path::new(socket)),
-        _ => Err(io::Error::other("it is no name of a Unix socket")),
+        _ => Err(io::Error::other("it is not the name of a Unix socket")),
     };
     address.map_err(|error| NoSocket {
         socket: socket.to_string_lossy().into_owned(),
@@ -167,7 +168,7 @@ mod tests {
         for name in ["", "@", "notify", "vsock:2:1"] {
             let error = address(name.as_ref()).expect_err(name).to_string();
             assert!(
-                error.starts_with("cannot tell the service manager"),
+                error.starts_with("cannot notify the service manager"),
                 "{error}"
             );
         }

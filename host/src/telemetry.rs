@@ -19,7 +19,7 @@ use crate::config::{LogFormat, Logging};
 
 /// The log. Keep it until the program ends; the drop writes the last lines.
 #[derive(Debug)]
-#[must_use = "lines are written for as long as it is there"]
+#[must_use = "lines are written until it is dropped"]
 pub struct Log {
     lost: Lost,
     writer: Option<WorkerGuard>,
@@ -118,7 +118,7 @@ impl Lost {
         if lost > told {
             tracing::warn!(
                 lines = lost - told,
-                "log lines were lost, their reader is too slow or gone"
+                "log lines lost, the reader of the log is too slow or gone"
             );
             if self.count() == lost {
                 self.told.store(lost, Ordering::Relaxed);

@@ -201,9 +201,9 @@ impl Watcher {
         let panic = secrets.line(panic_text(panic), PANIC_BYTES);
         tracing::error!(
             panic = panic.as_str(),
-            "the host panicked while it looked after the plugins"
+            "the host panicked while watching the plugins"
         );
-        self.services.panicked("while it looked after the plugins");
+        self.services.panicked("while watching the plugins");
     }
 
     /// Handles everything that is pending, then reconciles schedule and board once.

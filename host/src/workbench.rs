@@ -148,7 +148,9 @@ impl Workbench {
                 let known: Vec<_> = states.keys().map(|name| format!("`{name}`")).collect();
                 Err(NotRun(match (disabled, known.is_empty()) {
                     (true, _) => format!("check `{name}` is not enabled: set `enabled = true`"),
-                    (false, true) => format!("there is no check `{name}`; there are none at all"),
+                    (false, true) => {
+                        format!("there is no check `{name}`, and no other check either")
+                    }
                     (false, false) => {
                         format!("there is no check `{name}`; there are {}", known.join(", "))
                     }

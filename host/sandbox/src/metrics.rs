@@ -88,7 +88,7 @@ impl Journal {
         let twice = clean.windows(2).find(|pair| pair[0].0 == pair[1].0);
         match twice {
             Some(pair) => Err(format!(
-                "the label `{}` stands there twice: leave one out",
+                "the label `{}` occurs twice: remove one",
                 pair[0].0
             )),
             None => Ok(clean),

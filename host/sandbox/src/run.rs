@@ -82,7 +82,7 @@ impl Plugin {
         let what = task.secrets.line(panic_text(panic), PANIC_BYTES);
         let (check, plugin) = (&task.check, self.name());
         tracing::error!(%check, %plugin, panic = what.as_str(), "the host panicked inside a run");
-        let message = format!("the host panicked inside the run: {what}");
+        let message = format!("the host panicked during the run: {what}");
         RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
     }
 

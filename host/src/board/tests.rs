@@ -152,17 +152,14 @@ fn the_first_round_waits_for_every_check_that_there_is_at_start() {
     let board = Board::default();
     let at_a = board.upsert(name("a"), facts(true));
     board.publish(&name("a"), result(at_a, Outcome::healthy(""), None));
-    assert!(
-        !board.first_round_is_over(),
-        "there may be more checks to come"
-    );
+    assert!(!board.first_round_is_over(), "more checks may be added");
     board.upsert(name("b"), facts(true));
     board.all_placed();
     assert!(!board.first_round_is_over());
     board.remove(&name("b"));
     assert!(
         board.first_round_is_over(),
-        "what is gone is not waited for"
+        "a removed check is not waited for"
     );
 }
 

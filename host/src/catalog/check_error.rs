@@ -34,7 +34,7 @@ pub(crate) enum CheckError {
     /// The library, the only directory that the check takes its plugin from, has no file of it.
     #[error(
         "cannot load plugin `{plugin}`: there is no {plugin}.wasm in {}; with `dir = true` in \
-         `[checks.{check}]` it may be in {} as well", .library.display(), .dir.display()
+         `[checks.{check}]` it may also be in {}", .library.display(), .dir.display()
     )]
     NotInLibrary {
         check: CheckName,
@@ -45,8 +45,8 @@ pub(crate) enum CheckError {
     /// The file of the plugin is only in the plugins directory, but the check takes it from the
     /// library.
     #[error(
-        "cannot load plugin `{plugin}` for check `{check}`: it is in {dir} alone, and a check of the \
-         configuration takes its plugin from the library {library}: write `dir = true` in \
+        "cannot load plugin `{plugin}` for check `{check}`: it is only in {dir}, and checks of the \
+         configuration take their plugin from the library {library}: write `dir = true` in \
          `[checks.{check}]`, or move {plugin}.wasm to {library}",
         dir = .dir.display(), library = .library.display()
     )]
@@ -100,7 +100,9 @@ pub(crate) enum BindError {
     #[error("{0}; the host lacks a resource and tries again at the next scan")]
     RootsUnread(Text),
     /// The checks of the plugin together take too long to bind.
-    #[error("checking the settings of all its checks against its `config-schema` takes more than {0:?}")]
+    #[error(
+        "checking the settings of all its checks against its `config-schema` takes more than {0:?}"
+    )]
     TooSlow(Duration),
     /// The host stopped waiting for the binding.
     #[error("cannot check its settings: {0}; the host tries again at the next scan")]

@@ -73,8 +73,8 @@ pub(crate) struct DirectoryError {
 /// The plugins directory has more files than the host loads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{left_out} files in the plugins directory {dir} are left out, because at most {MOST_FILES} count \
-     that no check names ({MOST_MISNAMED} of those whose name no plugin can have): take some out"
+    "{left_out} files in the plugins directory {dir} are ignored: at most {MOST_FILES} files that no \
+     check names are loaded, and {MOST_MISNAMED} with an invalid plugin name are shown; remove some"
 )]
 pub(crate) struct Excess {
     dir: String,

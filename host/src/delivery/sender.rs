@@ -87,7 +87,7 @@ impl HttpSender {
         let target = &self.target;
         let connect = || async { client(target) };
         let client = self.client.get_or_try_init(connect).await;
-        let client = client.map_err(|error| format!("connections can't be set up: {error}"))?;
+        let client = client.map_err(|error| format!("cannot set up connections: {error}"))?;
         let request = client.post(&target.url).headers(target.headers.clone());
         let request = match &target.sign_in {
             SignIn::None => request,
@@ -97,7 +97,7 @@ impl HttpSender {
         let answer = request.body(body).send().await;
         answer.map_err(|error| {
             let why = outgoing::unreached(error);
-            format!("the server can't be reached: {why}")
+            format!("cannot reach the server: {why}")
         })
     }
 }
@@ -122,7 +122,7 @@ pub(crate) fn judge(
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let why = || format!("the server answers {status}");
+    let why = || format!("the server answered {status}");
     match status {
         _ if status.is_success() => Ok(()),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {

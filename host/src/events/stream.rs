@@ -29,12 +29,12 @@ impl Events {
         }
     }
 
-    /// Delivers what the sinks have queued, for at most `patience` each, all at the same time.
-    pub(crate) async fn flush(&self, patience: Duration) {
+    /// Flushes the queues of all sinks concurrently, for at most `timeout` each.
+    pub(crate) async fn flush(&self, timeout: Duration) {
         let mut flushing = tokio::task::JoinSet::new();
         for sink in &*self.0 {
             let sink = Arc::clone(sink);
-            flushing.spawn(async move { sink.flush(patience).await });
+            flushing.spawn(async move { sink.flush(timeout).await });
         }
         flushing.join_all().await;
     }
@@ -45,8 +45,13 @@ impl Events {
             return;
         }
         let message = Text::line(panic_text(panic), PANIC_BYTES);
-        // Whatever reads the log may be what panicked.
-        let log = || tracing::error!(panic = message.as_str(), "the host panicked over an event");
+        // The subscriber of the log may be what panicked.
+        let log = || {
+            tracing::error!(
+                panic = message.as_str(),
+                "the host panicked while handling an event"
+            )
+        };
         let _ = catch_unwind(AssertUnwindSafe(log));
         self.emit(&Event::HostPanicked {
             place: PLACE,
@@ -56,7 +61,7 @@ impl Events {
     }
 }
 
-const PLACE: &str = "over an event";
+const PLACE: &str = "while handling an event";
 const PANIC_BYTES: usize = 1 << 10;
 
 #[cfg(test)]

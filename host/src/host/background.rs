@@ -22,7 +22,7 @@ impl Background {
 
     pub(super) fn handle(&self) -> &Handle {
         let runtime = self.0.as_ref();
-        runtime.expect("it is there until it is dropped").handle()
+        runtime.expect("the runtime exists until the drop").handle()
     }
 }
 

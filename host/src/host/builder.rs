@@ -57,7 +57,8 @@ pub enum StartError {
     Sandbox(#[from] SandboxError),
     /// The threads for the host's own loops could not be started.
     #[error(
-        "cannot start the host's threads: {0}; raise the limits on processes and open files (ulimit -u, -n)"
+        "cannot start the host's threads: {0}; raise the limits on processes and open files (ulimit \
+         -u, -n)"
     )]
     Threads(#[source] io::Error),
     /// Sentry can't be used as configured.
@@ -186,7 +187,7 @@ impl HostBuilder {
 /// Runs blocking work on a blocking thread, and waits for it.
 async fn aside<T: Send + 'static>(set_up: impl FnOnce() -> T + Send + 'static) -> T {
     let done = tokio::task::spawn_blocking(set_up).await;
-    done.expect("nothing that a host is made of panics")
+    done.expect("setting up a part of the host does not panic")
 }
 
 /// The sinks with other uses besides events.

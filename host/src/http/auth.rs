@@ -173,11 +173,11 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 
 const SCHEME: &[u8] = b"Bearer ";
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
-const CLOSED: &str = "this is closed to everybody: it needs the admin token and none is \
-                      configured; set `admin_token` under `[server]`, or VITALS_ADMIN_TOKEN and \
-                      restart the host";
-const METRICS_CLOSED: &str = "this is closed to everybody: it needs the metrics token or the admin \
-                              token, and neither is configured; set `token` under `[metrics]`, or \
+const CLOSED: &str = "access is closed: it needs the admin token, and none is configured; \
+                      set `admin_token` under `[server]`, or VITALS_ADMIN_TOKEN and restart the \
+                      host";
+const METRICS_CLOSED: &str = "access is closed: it needs the metrics token or the admin token, \
+                              and neither is configured; set `token` under `[metrics]`, or \
                               VITALS_METRICS_TOKEN and restart the host";
 const WRONG_TOKEN: &str = "this needs the admin token: send it as `Authorization: Bearer`";
 const WRONG_METRICS_TOKEN: &str =

@@ -19,13 +19,13 @@ pub(super) async fn check(
     request: Request,
 ) -> Response {
     let Ok(Path(name)) = name else {
-        let text = "the name of a check is UTF-8; `/health` lists them";
+        let text = "the name of a check must be UTF-8; `/health` lists all checks";
         return answer::error(StatusCode::NOT_FOUND, text);
     };
     let authorized = state.tokens.shows_details(request.headers());
     let Some(page) = state.board.check(&name, authorized) else {
         let name = Text::line(&name, SHOWN_BYTES);
-        let text = format!("there is no check `{name}`; `/health` lists them");
+        let text = format!("there is no check `{name}`; `/health` lists all checks");
         return answer::error(StatusCode::NOT_FOUND, &text);
     };
     answer::json(StatusCode::OK, page)

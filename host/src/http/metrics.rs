@@ -25,7 +25,7 @@ pub(super) async fn metrics(State(state): State<Arc<PageState>>) -> Response {
         text
     };
     let text = tokio::task::spawn_blocking(scrape).await;
-    let text = text.expect("it is never cancelled, and a panic in it is one of the host's own");
+    let text = text.expect("it is never cancelled, and encoding does not panic");
     let mut response = Response::new(text.into());
     response.headers_mut().insert(CONTENT_TYPE, TEXT);
     response

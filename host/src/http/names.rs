@@ -47,8 +47,8 @@ pub(super) async fn misdirected(
     let name = names.foreign(&request).unwrap_or_default();
     let name = Text::line(&name, SHOWN_BYTES);
     let text = format!(
-        "this host is not known as `{name}`: ask by its IP address, or add the name to `hosts` \
-         under `[server]` and restart the host"
+        "this host does not answer to the name `{name}`: use its IP address, or add the name to \
+         `hosts` under `[server]` and restart the host"
     );
     answer::error(StatusCode::MISDIRECTED_REQUEST, &text)
 }

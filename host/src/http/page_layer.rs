@@ -138,9 +138,13 @@ impl Route {
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let panic = message.map(|message| Text::line(message, PANIC_BYTES));
         let panic = panic.as_ref().map(Text::as_str);
-        tracing::error!(page = self.path, panic, "the host panicked over a page");
+        tracing::error!(
+            page = self.path,
+            panic,
+            "the host panicked while serving a page"
+        );
         self.events.emit(&Event::HostPanicked {
-            place: &format!("over the page {}", self.path),
+            place: &format!("while serving the page {}", self.path),
             check: None,
             message,
         });
@@ -154,7 +158,7 @@ const BODY_BYTES: usize = 64 << 10;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const TOO_LARGE: &str = "the body of the request is longer than 64 KiB";
-const PANICKED: &str = "the host had trouble of its own; its log says more";
+const PANICKED: &str = "internal error of the host; see its log";
 
 #[cfg(test)]
 mod tests {

@@ -42,12 +42,14 @@ fn accept_grants(query: &str) -> Result<BTreeSet<CheckName>, String> {
         if key != ACCEPT_GRANTS {
             let key = Text::line(&key, SHOWN_BYTES);
             return Err(format!(
-                "a reload takes no `{key}`: it takes `{ACCEPT_GRANTS}=CHECK`, as often as there are \
-                 checks to name"
+                "a reload takes no parameter `{key}`: it takes `{ACCEPT_GRANTS}=CHECK`, once for \
+                 each check"
             ));
         }
         let name = value.parse();
-        checks.insert(name.map_err(|error| format!("`{ACCEPT_GRANTS}` names no check: {error}"))?);
+        checks.insert(
+            name.map_err(|error| format!("`{ACCEPT_GRANTS}` has an invalid check name: {error}"))?,
+        );
     }
     Ok(checks)
 }
@@ -80,14 +82,20 @@ mod tests {
     #[test]
     fn what_names_no_check_is_an_error() {
         for (query, expected) in [
-            ("accept_grants=", "`accept_grants` names no check: ``"),
+            (
+                "accept_grants=",
+                "`accept_grants` has an invalid check name: ``",
+            ),
             (
                 "accept_grants=No%0AName",
-                "`accept_grants` names no check: `No Name`",
+                "`accept_grants` has an invalid check name: `No Name`",
             ),
-            ("accept_grants=a&accept_grants=%FF", "names no check"),
-            ("accept-grants=a", "takes no `accept-grants`"),
-            ("a%1Bb", "takes no `a b`"),
+            (
+                "accept_grants=a&accept_grants=%FF",
+                "has an invalid check name",
+            ),
+            ("accept-grants=a", "takes no parameter `accept-grants`"),
+            ("a%1Bb", "takes no parameter `a b`"),
         ] {
             let error = accept_grants(query).unwrap_err();
             assert!(error.contains(expected), "{query}: {error}");

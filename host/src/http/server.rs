@@ -157,7 +157,7 @@ impl Server {
     async fn talk(&self, stream: TcpStream, connection: &Arc<Connection>) {
         tokio::select! {
             () = self.converse(stream, connection) => {}
-            () = connection.evicted() => tracing::debug!("connection made room for another one"),
+            () = connection.evicted() => tracing::debug!("connection evicted for another one"),
         }
     }
 
@@ -183,7 +183,7 @@ impl Server {
         if let Err(error) = ended {
             tracing::debug!(
                 error = error.to_string(),
-                "connection ended in the middle of a request"
+                "connection ended during a request"
             );
         }
     }
@@ -244,7 +244,7 @@ impl Trouble {
         if self.last_wait.is_none() {
             tracing::error!(
                 error = error.to_string(),
-                "connections cannot be accepted, trying on"
+                "connections cannot be accepted, retrying"
             );
         }
         let wait = self

@@ -216,11 +216,11 @@ async fn one_check_is_found_by_its_name() {
                 .starts_with(r#"{"name":"module:billing","status":"healthy""#)
         );
     }
-    let unknown = r#"{"error":"there is no check `other`; `/health` lists them"}"#;
+    let unknown = r#"{"error":"there is no check `other`; `/health` lists all checks"}"#;
     rig.get("/health/checks/other").await.is(404, unknown);
-    let odd = r#"{"error":"there is no check `a\"b c`; `/health` lists them"}"#;
+    let odd = r#"{"error":"there is no check `a\"b c`; `/health` lists all checks"}"#;
     rig.get("/health/checks/a%22b%0A%0Dc").await.is(404, odd);
-    let no_text = r#"{"error":"the name of a check is UTF-8; `/health` lists them"}"#;
+    let no_text = r#"{"error":"the name of a check must be UTF-8; `/health` lists all checks"}"#;
     rig.get("/health/checks/%FF").await.is(404, no_text);
 }
 

@@ -98,8 +98,8 @@ impl Guests {
                 tracing::warn!(
                     plugin = %version.plugin,
                     metric = %name,
-                    "metric left out, another plugin uses the name for something else: rename the \
-                     file of one of them"
+                    "metric dropped, another plugin uses the name for a different metric: rename \
+                     the file of one of them"
                 );
             }
         }
@@ -153,7 +153,7 @@ impl VersionMetrics for Version {
             (Series::Histogram(histogram), Reading::Observe { value, .. }) => {
                 histogram.observe(value);
             }
-            _ => unreachable!("the series is of the kind that was asked for"),
+            _ => unreachable!("the series is of the requested kind"),
         }
         Ok(())
     }

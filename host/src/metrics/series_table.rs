@@ -48,15 +48,15 @@ pub(super) enum Series {
 /// A request contradicts an existing metric.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Clash {
-    #[error("`{name}` is a {is} already, and no {wanted}: use another name")]
+    #[error("`{name}` is already a {is}, not a {wanted}: use another name")]
     Kind {
         name: String,
         is: Kind,
         wanted: Kind,
     },
     #[error(
-        "`{name}` has {} already, and not {}: give the same label names each time, or use another \
-         name", labels(.has), labels(.wanted)
+        "`{name}` already has {}, not {}: use the same label names each time, or use \
+         another name", labels(.has), labels(.wanted)
     )]
     Labels {
         name: String,
@@ -64,8 +64,8 @@ pub(super) enum Clash {
         wanted: Vec<String>,
     },
     #[error(
-        "`{name}` would be taken for a part of the histogram `{histogram}`, which has a series of \
-         that name: use another name"
+        "`{name}` would be mistaken for a part of the histogram `{histogram}`, which has a series \
+         of that name: use another name"
     )]
     Part { name: String, histogram: String },
 }
@@ -250,7 +250,7 @@ impl Series {
                 Histogram::with_opts(opts).map(Self::Histogram)
             }
         };
-        made.expect("names and buckets are valid where a series is asked for")
+        made.expect("names and buckets of a request are valid")
     }
 
     fn metric(&self) -> Metric {
@@ -360,14 +360,14 @@ mod tests {
             |name, kind, labels| add(&mut table, wanted(name, kind, labels)).unwrap_err();
         assert_eq!(
             clash("a", Kind::Gauge, &[("x", "1")]),
-            "`a` is a counter already, and no gauge: use another name"
+            "`a` is already a counter, not a gauge: use another name"
         );
         assert_eq!(
             clash("a", Kind::Counter, &[("x", "1"), ("y", "1")]),
-            "`a` has the label `x` already, and not the labels `x`, `y`: give the same label names \
+            "`a` already has the label `x`, not the labels `x`, `y`: use the same label names \
              each time, or use another name"
         );
-        assert!(clash("a", Kind::Counter, &[]).contains("and not no labels"));
+        assert!(clash("a", Kind::Counter, &[]).contains("not no labels"));
         assert!(clash("a", Kind::Counter, &[("y", "1")]).contains("not the label `y`"));
         for part in ["h_bucket", "h_count", "h_sum"] {
             assert!(
@@ -375,7 +375,9 @@ mod tests {
                 "{part}"
             );
         }
-        assert!(clash("i", Kind::Histogram, &[]).starts_with("`i_sum` would be taken for a part"),);
+        assert!(
+            clash("i", Kind::Histogram, &[]).starts_with("`i_sum` would be mistaken for a part"),
+        );
     }
 
     #[test]

@@ -48,13 +48,14 @@ pub struct Histogram(Option<prometheus::Histogram>);
 pub enum MetricError {
     /// The name is invalid.
     #[error(
-        "cannot define metric `{0}`: a name has only a-z, A-Z, 0-9 and `_`, and begins with no digit"
+        "cannot define metric `{0}`: a name contains only a-z, A-Z, 0-9 and `_`, and does not start \
+         with a digit"
     )]
     Name(String),
     /// The name is reserved for the host.
     #[error(
-        "cannot define metric `{name}`: names that begin with `{kept}` are the host's, begin with \
-         the name of the service"
+        "cannot define metric `{name}`: names that start with `{kept}` are reserved for the host, \
+         start with the name of the service"
     )]
     Reserved {
         /// The name.
@@ -62,10 +63,8 @@ pub enum MetricError {
         /// The reserved prefix.
         kept: &'static str,
     },
-    /// There is no help.
-    #[error(
-        "cannot define metric `{0}`: Prometheus wants a help of each, say in a line what it is"
-    )]
+    /// The HELP text is missing.
+    #[error("cannot define metric `{0}`: the HELP text is empty, describe the metric in one line")]
     Help(String),
     /// A label is invalid.
     #[error("cannot define metric `{name}`: {problem}")]
@@ -77,8 +76,8 @@ pub enum MetricError {
     },
     /// The buckets of a histogram are invalid.
     #[error(
-        "cannot define histogram `{0}`: the bounds of its buckets have to be finite and in ascending \
-         order, each once"
+        "cannot define histogram `{0}`: the bounds of its buckets must be finite, distinct and in \
+         ascending order"
     )]
     Buckets(String),
     /// The definition contradicts an existing metric.
@@ -169,7 +168,8 @@ impl ServiceMetrics {
         let mut table = table.lock();
         let found = table.find(&wanted)?;
         if table.buckets(name).is_some_and(|known| known != buckets) {
-            let problem = format!("`{name}` has other buckets already: give the same each time");
+            let problem =
+                format!("`{name}` already has other buckets: use the same buckets each time");
             return Err(MetricError::Conflict(problem));
         }
         let add = || table.add(&wanted, || help.to_owned());
@@ -264,17 +264,20 @@ fn valid<'a>(
     labels.sort_unstable();
     for (label, _) in &labels {
         if !is_name(label) {
-            let rule = "has only a-z, A-Z, 0-9 and `_`, and begins with no digit";
-            return Err(wrong(format!("`{label}` is no label, which {rule}")));
+            let rule = "contains only a-z, A-Z, 0-9 and `_`, and does not start with a digit";
+            return Err(wrong(format!(
+                "`{label}` is not a valid label, which {rule}"
+            )));
         }
         if label.starts_with("__") || RESERVED_LABELS.contains(label) {
-            let problem = format!("the label `{label}` is Prometheus's own: use another name");
+            let problem =
+                format!("the label `{label}` is reserved by Prometheus: use another name");
             return Err(wrong(problem));
         }
     }
     match labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         Some(pair) => Err(wrong(format!(
-            "the label `{}` stands there twice: leave one out",
+            "the label `{}` occurs twice: remove one",
             pair[0].0
         ))),
         None => Ok(labels),
@@ -352,7 +355,7 @@ mod tests {
         assert_eq!(counter("orders_total", &[("a", "1")]), None);
         for bad in ["", "9", "a b", "a-b", "ü", "a:b"] {
             let error = counter(bad, &[]).unwrap();
-            assert!(error.contains("a name has only"), "{error}");
+            assert!(error.contains("a name contains only"), "{error}");
         }
         for name in [
             "vitals_x_total",
@@ -362,21 +365,21 @@ mod tests {
             "http_request_duration_seconds_count",
         ] {
             let error = counter(name, &[]).unwrap();
-            assert!(error.contains("are the host's"), "{error}");
+            assert!(error.contains("are reserved for the host"), "{error}");
         }
         for (label, why) in [
-            ("", "is no label"),
-            ("a-b", "is no label"),
-            ("__name__", "Prometheus's own"),
-            ("le", "Prometheus's own"),
+            ("", "is not a valid label"),
+            ("a-b", "is not a valid label"),
+            ("__name__", "reserved by Prometheus"),
+            ("le", "reserved by Prometheus"),
         ] {
             let error = counter("x_total", &[(label, "1")]).unwrap();
             assert!(error.contains(why), "{error}");
         }
         let error = counter("x_total", &[("a", "1"), ("a", "2")]).unwrap();
-        assert!(error.contains("stands there twice"), "{error}");
+        assert!(error.contains("occurs twice"), "{error}");
         let error = counter("orders_total", &[("b", "1")]).unwrap();
-        assert!(error.contains("has the label `a` already"), "{error}");
+        assert!(error.contains("already has the label `a`"), "{error}");
         let error = metrics.gauge("orders_total", "Help.", &[("a", "1")]);
         assert!(matches!(error, Err(MetricError::Conflict(_))), "{error:?}");
         let error = metrics.gauge("x", " ", &[]);

@@ -175,7 +175,7 @@ impl Endpoint for Reporter {
             tracing::warn!(
                 receiver = self.receiver,
                 error = why,
-                "notifications cannot be delivered, they are tried again"
+                "notifications cannot be delivered, retrying"
             );
         }
     }
@@ -186,7 +186,7 @@ impl Endpoint for Reporter {
             tracing::error!(
                 receiver = self.receiver,
                 error = why,
-                "notification refused by its receiver"
+                "notification rejected by its receiver"
             );
         }
     }
@@ -197,7 +197,7 @@ impl Endpoint for Reporter {
             tracing::warn!(
                 receiver = self.receiver,
                 dropped,
-                "notifications are dropped, their receiver does not take them in time"
+                "notifications dropped, the receiver is too slow or unreachable"
             );
         }
     }
@@ -206,7 +206,7 @@ impl Endpoint for Reporter {
         self.metrics.requested(Requested::Failed);
         tracing::error!(
             receiver = self.receiver,
-            "the host panicked while it delivered notifications, they are tried again"
+            "the host panicked while delivering notifications, retrying"
         );
     }
 }

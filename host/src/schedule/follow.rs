@@ -223,8 +223,8 @@ impl CheckLoop {
         }
         Some(ran.unwrap_or_else(|panic| {
             let (check, what) = (&job.name, panic_text(panic.as_ref()));
-            tracing::error!(%check, panic = what, "the host panicked inside a run");
-            let message = format!("the host panicked inside the run: {what}");
+            tracing::error!(%check, panic = what, "the host panicked during a run");
+            let message = format!("the host panicked during the run: {what}");
             RunReport::failed(RunError::new(Code::Host, &message), started.elapsed())
         }))
     }
@@ -233,7 +233,10 @@ impl CheckLoop {
     fn tell_of_no_room(&mut self, report: &RunReport) {
         if !std::mem::replace(&mut self.had_no_room, true) {
             let (check, error) = (&self.current.name, report.outcome.message().as_str());
-            tracing::warn!(%check, code = Code::Full.as_str(), error, "no room for a run");
+            tracing::warn!(
+                %check, code = Code::Full.as_str(), error,
+                "run skipped, the host lacks resources"
+            );
         }
     }
 
@@ -283,7 +286,7 @@ fn tell_of_panic(shared: &Shared, check: &CheckName, panic: &(dyn Any + Send)) {
     let tell = || {
         tracing::error!(
             %check, panic = what,
-            "the host panicked over a run, the check goes on when it is due"
+            "the host panicked between runs, the check continues with its next run"
         );
         shared.results.panicked(check, what);
     };

@@ -105,7 +105,7 @@ fn tell_of_turn(job: &Job, report: &RunReport, breaker: Breaker, turned: Option<
             let (code, stretched) = (display(report.result()), breaker.stretched(interval));
             tracing::warn!(
                 %check, runs, code, ?interval, ?stretched,
-                "breaker opened, the check runs less often"
+                "breaker opened, check runs less often"
             );
         }
     }

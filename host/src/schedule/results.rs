@@ -17,9 +17,9 @@ pub trait Results: Send + Sync {
     /// Handles the report that `count` due runs were skipped.
     fn skipped(&self, check: &CheckName, reason: Skipped, count: u64);
 
-    /// The host's own code panicked in a run of the check, or over its result, and said `what`. That
-    /// was contained, and told in the log.
-    fn panicked(&self, check: &CheckName, what: &str);
+    /// Handles the report that the host's own code panicked with `message`, in a run of the check
+    /// or while handling its result. The panic was contained and logged.
+    fn panicked(&self, check: &CheckName, message: &str);
 }
 
 /// The reason why a due run was skipped.

@@ -304,13 +304,13 @@ async fn who_asked_first_gets_the_slot_however_long_the_others_can_wait() {
         .collect();
     assert!(
         of_quick.len() >= 2,
-        "those that gave up count too: {waits:?}"
+        "waits without a permit count too: {waits:?}"
     );
     assert!(of_quick[0].1 >= Duration::from_millis(20), "{waits:?}");
     let of_first = waits.iter().find(|(name, _)| name.as_str() == "hog0");
     assert!(
         of_first.is_some(),
-        "one that waits for nothing counts too: {waits:?}"
+        "waits of zero length count too: {waits:?}"
     );
 }
 

@@ -97,8 +97,8 @@ async fn run(history: &History, probe: &Arc<dyn Probe>, check: &CheckName) -> Ru
     let ran = AssertUnwindSafe(run).catch_unwind().await;
     ran.unwrap_or_else(|panic| {
         let what = panic_text(panic.as_ref());
-        tracing::error!(%check, panic = what, "the host panicked inside a trial run");
-        let message = format!("the host panicked inside the run: {what}");
+        tracing::error!(%check, panic = what, "the host panicked during a trial run");
+        let message = format!("the host panicked during the run: {what}");
         RunReport::failed(RunError::new(Code::Host, &message), started.elapsed())
     })
 }

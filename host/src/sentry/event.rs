@@ -57,8 +57,7 @@ pub(super) fn not_loaded(failure: &PluginRejected<'_>) -> Event<'static> {
 }
 
 pub(super) fn plugin_moved(plugin: &PluginName, from: &str, to: &str) -> Event<'static> {
-    let message =
-        format!("plugin {plugin} is taken from the {to} from here on, not from the {from}");
+    let message = format!("plugin {plugin} is now loaded from the {to} instead of the {from}");
     let mut event = event(Level::Warning, &message, &["moved", plugin.as_str()]);
     tag(&mut event, "plugin", plugin.as_str());
     event

@@ -47,7 +47,7 @@ impl Sink for Sentry {
         }
     }
 
-    fn flush(&self, patience: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.flush_within(patience))
+    fn flush(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.flush_within(timeout))
     }
 }

@@ -293,8 +293,7 @@ async fn a_plugin_that_comes_from_another_directory_is_told() {
     let sentry = sentry(sink.start().await, &Secrets::default());
     sentry.plugin_moved(&"redis".parse().unwrap(), "library", "plugins directory");
     let events = sink.after(&sentry).await;
-    let words =
-        "plugin redis is taken from the plugins directory from here on, not from the library";
+    let words = "plugin redis is now loaded from the plugins directory instead of the library";
     assert!(events[0].to_string().contains(words), "{events:?}");
     assert_eq!(events[0]["level"], "warning");
 }

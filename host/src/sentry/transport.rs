@@ -57,7 +57,7 @@ impl Transport {
         let delivery = Delivery::start(server, Queue::new(MOST_WAITING), sender, metrics);
         delivery.map(Self).map_err(|error| {
             NoReports::Connections(format!(
-                "no thread can be started: {error}; raise the limits on processes and open files \
+                "cannot start a thread: {error}; raise the limits on processes and open files \
                  (ulimit -u, -n)"
             ))
         })
@@ -68,15 +68,15 @@ impl Transport {
         let mut body = Vec::new();
         let written = Envelope::from(event).to_writer(&mut body);
         if let Err(error) = written {
-            let why = format!("the event can't be written: {error}");
+            let why = format!("cannot serialize the event: {error}");
             return self.0.endpoint().refused(&why);
         }
         self.0.with_outbox(|queue| queue.push(body.into()));
     }
 
-    /// Sends what waits, for at most `patience`; answers whether all of it has left.
-    pub(super) async fn flush(&self, patience: Duration) -> bool {
-        self.0.flush(patience).await == 0
+    /// Sends waiting events for at most `timeout`. Returns whether all have been sent.
+    pub(super) async fn flush(&self, timeout: Duration) -> bool {
+        self.0.flush(timeout).await == 0
     }
 }
 
@@ -99,7 +99,7 @@ impl Endpoint for Server {
     /// server could not handle are retried.
     fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
         let header = |name: &str| headers.get(name)?.to_str().ok();
-        let why = format!("the server answers {status}");
+        let why = format!("the server answered {status}");
         let quiet = if let Some(limits) = header("x-sentry-rate-limits") {
             limited(limits)
         } else {
@@ -120,7 +120,7 @@ impl Endpoint for Server {
     fn closed(&self) -> Option<String> {
         let time = (*self.quiet_until())?.checked_duration_since(Instant::now())?;
         let seconds = time.as_secs();
-        Some(format!("the server wants none for {seconds} s"))
+        Some(format!("the server accepts no reports for {seconds} s"))
     }
 
     fn delivered(&self) {
@@ -131,10 +131,7 @@ impl Endpoint for Server {
 
     fn retried(&self, why: &str) {
         if self.failures.is_news(why) {
-            tracing::warn!(
-                error = why,
-                "reports to Sentry cannot be sent, they are tried again"
-            );
+            tracing::warn!(error = why, "reports to Sentry cannot be sent, retrying");
         }
     }
 
@@ -143,12 +140,12 @@ impl Endpoint for Server {
     }
 
     fn dropped(&self, count: usize) {
-        let why = "the server does not take them as fast as they come";
+        let why = "the server is too slow or unreachable";
         left_out(&self.dropped, count, why);
     }
 
     fn panicked(&self) {
-        tracing::error!("the host panicked while it sent a report, it is tried again");
+        tracing::error!("the host panicked while sending a report, retrying");
     }
 }
 
@@ -171,7 +168,7 @@ fn limited(limits: &str) -> Option<Duration> {
 /// Counts reports that are not sent, and logs them from time to time.
 pub(super) fn left_out(dropped: &DropCounter, count: usize, why: &str) {
     if let Some(reports) = dropped.count(count) {
-        tracing::warn!(reports, error = why, "reports to Sentry are left out");
+        tracing::warn!(reports, error = why, "reports to Sentry dropped");
     }
 }
 

@@ -147,8 +147,8 @@ impl Configuration {
         };
         if let (Origin::File(file), Origin::Defaults) = (&self.origin, &config.origin) {
             let why = format!(
-                "the configuration file {} is gone: what it said still holds; put it back, or \
-                 restart to run without one",
+                "the configuration file {} is gone, and its last content stays active: restore it, \
+                 or restart to run without one",
                 file.display()
             );
             return self.wrong(vec![why]);

@@ -168,7 +168,7 @@ impl Watching {
                     tracing::warn!(
                         path = path.as_str(),
                         error = why(&error),
-                        "directory cannot be watched, changes in it are seen at the next rescan"
+                        "directory cannot be watched, changes in it are noticed at the next rescan"
                     );
                 }
                 Found::Unwatched(version)

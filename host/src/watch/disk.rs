@@ -83,7 +83,7 @@ impl Disk {
             tracing::error!(
                 what,
                 error = why,
-                "file system does not answer, nothing waits for it"
+                "file system does not answer, the host continues without it"
             );
         }
         Err(NotDone::Hangs { why, is_news })

@@ -87,7 +87,7 @@ async fn fit_within(
     let fit = AssertUnwindSafe(fit).catch_unwind();
     match tokio::time::timeout(time, fit).await {
         Ok(Ok(Ok(fit))) => fit,
-        Ok(Err(_)) => Err(LoadError::Panic("it was held against its checks")),
+        Ok(Err(_)) => Err(LoadError::Panic("it was bound to its checks")),
         Ok(Ok(Err(PoolError::Stuck(_)))) | Err(_) => Err(LoadError::Unread(
             "the trusted roots of its checks: the file system does not answer".into(),
         )),
@@ -110,7 +110,7 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
     let mut trials = Vec::new();
     while let Some(run) = runs.join_next().await {
         let (check, guest, report) =
-            run.map_err(|_| LoadError::Panic("a check was tried on it"))?;
+            run.map_err(|_| LoadError::Panic("a check made a trial run on it"))?;
         let Some(report) = report else { continue };
         match &report.error {
             Some(error) if refuses(error.code) => {

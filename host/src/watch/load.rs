@@ -78,7 +78,7 @@ impl Loader {
     pub(super) async fn load(self, wanted: Wanted, seen: Seen) -> Load {
         let load = AssertUnwindSafe(self.load_patiently(&wanted, seen)).catch_unwind();
         let (outcome, stamp) = load.await.unwrap_or_else(|_| {
-            let error = LoadError::Panic("it was read and judged");
+            let error = LoadError::Panic("it was read and admitted");
             (LoadOutcome::Failed(None, error), None)
         });
         Load {
@@ -272,7 +272,7 @@ pub(super) fn report(
 ) {
     let (plugin, path) = (&wanted.name, wanted.path.as_path());
     if matches!(facts.error, Some(LoadError::Panic(_))) {
-        services.panicked("while it loaded a plugin");
+        services.panicked("while loading a plugin");
     }
     match (recorded, facts.digest, &facts.error) {
         (Recorded::Loaded(generation), Some(digest), _) => {
@@ -299,9 +299,9 @@ pub(super) fn report(
     }
 }
 
-/// Where the host can panic over the schema of a stranger.
-pub(super) const SETTINGS: &str = "while it held settings against a schema";
-/// What is said of a file whose file system does not answer, the first time and each time after.
+/// The place of panics while settings are validated against a schema.
+pub(super) const SETTINGS: &str = "while validating settings against a schema";
+/// The error of a file whose file system hangs, the same for the first load and for later ones.
 const HANGS: &str = "its file system does not answer";
 /// The time limit for reading a file's metadata, where a hanging mount hangs first.
 const STAT_TIME: Duration = Duration::from_secs(3);
@@ -356,7 +356,7 @@ mod tests {
             }
             let again = reader.call(&turn, &name, soon, || ()).await;
             let says = Err(LoadError::Unread(HANGS.into()));
-            assert_eq!(again, says, "the same, so that it is said once");
+            assert_eq!(again, says, "the same text, so that it is logged once");
         }
         let turn = acquire(&reader.turns).await;
         let (name, patiently) = ("good".parse().unwrap(), Duration::from_mins(1));

@@ -154,7 +154,7 @@ impl Watcher {
         for plugin in passed_over.difference(&self.passed_over) {
             tracing::warn!(
                 %plugin,
-                "plugin file in the plugins directory is not used, a check takes the library's"
+                "plugin file in the plugins directory is ignored, a check uses the library"
             );
         }
         self.passed_over = passed_over;
@@ -168,7 +168,7 @@ impl Watcher {
             Some(error) if was_readable => tracing::error!(
                 path,
                 error = error.to_string(),
-                "plugins directory cannot be read, what is loaded keeps running"
+                "plugins directory cannot be read, loaded plugins keep running"
             ),
             None if !was_readable => {
                 tracing::info!(path, "plugins directory can be read again");
@@ -186,9 +186,11 @@ impl Watcher {
             (Some(excess), None) => tracing::error!(
                 path,
                 error = excess.to_string(),
-                "too many files in the plugins directory, what is loaded keeps running"
+                "too many files in the plugins directory, loaded plugins keep running"
             ),
-            (None, Some(_)) => tracing::info!(path, "plugins directory is small enough again"),
+            (None, Some(_)) => {
+                tracing::info!(path, "plugins directory is within its file limit again")
+            }
             _ => {}
         }
         self.services
@@ -206,7 +208,7 @@ impl Watcher {
                 tracing::warn!(
                     path,
                     error = error.to_string(),
-                    "plugin library cannot be read, what is loaded from it keeps running"
+                    "plugin library cannot be read, loaded plugins keep running"
                 );
             } else {
                 tracing::info!(path, "plugin library can be read again");
@@ -218,6 +220,6 @@ impl Watcher {
 
 /// The names of disk accesses in the log.
 const DIRECTORIES: &str = "plugins directory and library";
-const LINKS: &str = "what plugin files link to";
-/// How often links are followed until they lead nowhere new.
+const LINKS: &str = "targets of links among the plugin files";
+/// How often links are followed until they lead to no new directory.
 const MOST_LOOKS: usize = 8;

@@ -43,7 +43,7 @@ impl Watcher {
                 let bounds = match self.on_disk(&what, move || bind_all(vec![one])).await {
                     Ok(bounds) => bounds,
                     Err(why) => {
-                        let why = why.as_deref().unwrap_or("the host panicked over them");
+                        let why = why.as_deref().unwrap_or("the host panicked");
                         vec![given_up.given_up(why)]
                     }
                 };

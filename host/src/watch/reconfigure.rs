@@ -51,7 +51,7 @@ impl Watcher {
             Err(None) => return,
             Err(Some(why)) => {
                 let problem =
-                    format!("cannot read the configuration, the one before it holds: {why}");
+                    format!("cannot read the configuration, the previous one stays active: {why}");
                 return self.reloads.problem(problem);
             }
         };
@@ -102,7 +102,7 @@ impl Watcher {
             }));
         if restart_needed != self.restart_needed && !restart_needed.is_empty() {
             let keys = restart_needed.join(", ");
-            tracing::warn!(keys, "configuration needs a restart to be taken over");
+            tracing::warn!(keys, "configuration keys need a restart");
         }
         if !is_same {
             self.reloads.applied(&changes, &restart_needed);

@@ -16,7 +16,7 @@ pub struct Reloader {
 
 /// The host has been shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the host is shutting down, and reloads nothing any more")]
+#[error("cannot reload: the host is shutting down")]
 pub struct ShutDown;
 
 impl Reloader {

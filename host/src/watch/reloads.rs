@@ -126,7 +126,7 @@ impl Reloads {
                 let others = waits_for.len() - 1;
                 found.problems.push(format!(
                     "plugin `{first}` and {others} others are still being loaded after {LONGEST:?}: \
-                     what becomes of them stands on /plugins"
+                     see /plugins for their outcome"
                 ));
             }
             found.plugins = plugins.into_values().collect();

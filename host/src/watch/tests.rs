@@ -124,7 +124,7 @@ impl Write for Brittle {
 #[tokio::test]
 async fn a_panic_over_what_came_of_a_load_leaves_the_plugin_to_be_loaded_again() {
     let log = Brittle {
-        words: "plugin refused",
+        words: "plugin rejected",
         is_whole: Arc::new(AtomicBool::new(true)),
     };
     let (writer, is_whole) = (log.clone(), log.is_whole);

@@ -65,7 +65,7 @@ impl Workbench {
             let made = plugin.instantiate(Arc::clone(&task)).await;
             instances.push(made.map_err(|error| {
                 NotRun(format!(
-                    "cannot make an instance of {}: {}",
+                    "cannot instantiate {}: {}",
                     path.display(),
                     error.message
                 ))
@@ -82,10 +82,7 @@ impl Workbench {
             .collect();
         let mut reports = Vec::new();
         for lane in lanes {
-            reports.extend(
-                lane.await
-                    .expect("a run ends in a report, whatever it does"),
-            );
+            reports.extend(lane.await.expect("a run never panics"));
         }
         let (wall, cpu) = (started.elapsed(), cpu_time().saturating_sub(cpu));
         let mut cost = Cost {

@@ -136,7 +136,7 @@ async fn a_service_manager_may_listen_at_an_abstract_name() {
 async fn a_service_manager_that_can_not_be_told_is_no_reason_not_to_run() {
     for (socket, why) in [
         ("/nowhere/notify", "No such file"),
-        ("vsock:2:1", "it is no name of a Unix socket"),
+        ("vsock:2:1", "it is not the name of a Unix socket"),
     ] {
         let host = supervised(socket).config(CONFIG).serve().await;
         assert_eq!(
@@ -145,7 +145,7 @@ async fn a_service_manager_that_can_not_be_told_is_no_reason_not_to_run() {
         );
         eventually("it is said", async || {
             let log = host.log().join("\n");
-            let said = log.contains("service manager cannot be told") && log.contains(why);
+            let said = log.contains("cannot notify the service manager") && log.contains(why);
             if said { Ok(()) } else { Err(log) }
         })
         .await;

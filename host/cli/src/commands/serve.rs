@@ -168,7 +168,7 @@ fn raise_descriptors() {
 fn supervisor(supervision: &Supervision) -> Supervisor {
     Supervisor::new(supervision).unwrap_or_else(|error| {
         let error = error.to_string();
-        tracing::warn!(error, "service manager cannot be told");
+        tracing::warn!(error, "cannot notify the service manager");
         Supervisor::default()
     })
 }

@@ -134,7 +134,7 @@ fn labels_are_held_to_the_contract() {
     );
     assert_eq!(
         set(&[label("queue", "x"), label("by", "x"), label("queue", "y")]),
-        "invalid: the label `queue` stands there twice: leave one out"
+        "invalid: the label `queue` occurs twice: remove one"
     );
     let named = |number: usize| label(&format!("l{number}"), "x");
     let eight: Vec<_> = (0..8).map(named).collect();

@@ -329,8 +329,8 @@ async fn who_takes_nothing_of_an_answer_is_cut_off() {
     let mut deaf = running.connect().await;
     deaf.send("GET /huge HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let let_go = timeout(LONG, running.let_go.cancelled()).await;
-    let_go.expect("the answer is kept for somebody who does not read");
-    // Who reads, however slowly, gets all of it.
+    let_go.expect("the response is kept for a client that does not read");
+    // A client that keeps reading, however slowly, gets the whole response.
     let mut slow = running.connect().await;
     slow.send("GET /huge HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         .await;

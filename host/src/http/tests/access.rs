@@ -87,8 +87,8 @@ async fn no_page_answers_by_a_name_that_is_not_the_hosts() {
     rig.board.all_placed();
     for path in ["/health", "/plugins", "/health/live", "/-/reload", "/else"] {
         let answer = rig.send(by_name(path, "rebound.test:8000")).await;
-        let text = "this host is not known as `rebound.test:8000`: ask by its IP address, or add \
-                    the name to `hosts` under `[server]` and restart the host";
+        let text = "this host does not answer to the name `rebound.test:8000`: use its IP address, \
+                    or add the name to `hosts` under `[server]` and restart the host";
         answer.is(421, &format!(r#"{{"error":"{text}"}}"#));
     }
     for name in ["vitals.example.com:8000", "127.0.0.1:8000", "localhost"] {

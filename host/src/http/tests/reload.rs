@@ -73,7 +73,7 @@ async fn a_reload_says_what_is_wrong_with_its_request() {
     let answer = rig.ask(Method::POST, wrong, Some(bearer("s3cret"))).await;
     answer.is(400, &answer.body);
     assert!(
-        answer.body.contains("names no check: `No`"),
+        answer.body.contains("has an invalid check name: `No`"),
         "{}",
         answer.body
     );
@@ -91,7 +91,7 @@ async fn a_reload_says_what_is_wrong_with_its_request() {
 
 #[tokio::test]
 async fn a_host_that_ends_reloads_nothing() {
-    let body = r#"{"error":"the host is shutting down, and reloads nothing any more"}"#;
+    let body = r#"{"error":"cannot reload: the host is shutting down"}"#;
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     rig.closing.cancel();
     let answer = rig

@@ -262,11 +262,11 @@ fn another_type_or_other_labels_are_conflicts_in_one_version() {
     };
     assert_eq!(
         conflict(&[("by", "1")], Reading::Set(1.0)),
-        "`x` is a counter already, and no gauge: use another name"
+        "`x` is already a counter, not a gauge: use another name"
     );
     assert_eq!(
         conflict(&[("to", "1")], Reading::Add(1.0)),
-        "`x` has the label `by` already, and not the label `to`: give the same label names each \
+        "`x` already has the label `by`, not the label `to`: use the same label names each \
          time, or use another name"
     );
     assert!(conflict(&[], Reading::Add(1.0)).contains("not no labels"));

@@ -43,7 +43,7 @@ pub(super) fn labels(labels: &[(String, String)]) -> Result<(), String> {
     }
     match labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         Some(pair) => Err(format!(
-            "the label `{}` stands there twice: leave one out",
+            "the label `{}` occurs twice: remove one",
             pair[0].0
         )),
         None => Ok(()),
