@@ -1,69 +1,45 @@
 //! The host: assembles the parts, starts them, and shuts them down in order.
 
-mod background;
 mod builder;
-mod liveness;
-mod status;
 
 use std::error::Error;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use vitals_core::events::Events;
+use vitals_core::{HostCore, HostStatus, IntoOutcome, NativeCheck, RegisterError, Reloader};
+use vitals_model::{InvalidName, Severity, Status};
+use vitals_report::metrics::{Metrics, ServiceMetrics};
+use vitals_report::sentry::Sentry;
+use vitals_server::AppState;
 
-use self::background::Background;
 pub use self::builder::{HostBuilder, StartError};
-use self::liveness::Loops;
-pub use self::status::HostStatus;
-use crate::board::Board;
-use crate::catalog::{Names, RegisterError};
-use crate::check::{InvalidName, Severity, Status};
-use crate::events::Events;
-use crate::http::{self, AppState};
-use crate::metrics::{Metrics, ServiceMetrics};
-use crate::native::{IntoOutcome, NativeCheck};
-use crate::plugin::Sandbox;
-use crate::schedule::Schedule;
-use crate::sentry::Sentry;
-use crate::watch::{Command, Reloader};
 
 /// A running host. Dropping it without [`Host::shutdown`] aborts its runs.
 pub struct Host {
-    board: Arc<Board>,
-    loops: Arc<Loops>,
-    schedule: Arc<Schedule>,
-    sandbox: Sandbox,
+    core: HostCore,
     sentry: Sentry,
     events: Events,
     metrics: Metrics,
     state: AppState,
-    commands: mpsc::UnboundedSender<Command>,
-    names: Names,
     shutdown_grace: Duration,
     /// Once cancelled, the host is not ready.
     closing: CancellationToken,
-    /// Tasks that end when the host is shut down or dropped.
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    /// The runtime of the host's own loops.
-    _background: Background,
 }
 
 impl Host {
     /// Returns all pages, for serving or for mounting in another service.
     pub fn router(&self) -> Router {
-        http::router(self.state.clone())
+        vitals_server::router(self.state.clone())
     }
 
     /// Returns all pages except `/health`, for a service that has its own.
     pub fn probes_router(&self) -> Router {
-        http::probes_router(self.state.clone())
+        vitals_server::probes_router(self.state.clone())
     }
 
     /// Adds a native check, or replaces the one of that name. It runs at once. `[checks.<name>]` in
@@ -81,9 +57,7 @@ impl Host {
         F: Future<Output = R> + Send + 'static,
         R: IntoOutcome,
     {
-        let name = self.names.native(name)?;
-        self.tell(Command::Register(name, NativeCheck::new(check)));
-        Ok(())
+        self.core.register(name, NativeCheck::new(check))
     }
 
     /// Removes a native check. It disappears from all pages shortly after.
@@ -92,13 +66,12 @@ impl Host {
     ///
     /// The name is invalid.
     pub fn unregister(&self, name: &str) -> Result<(), InvalidName> {
-        self.tell(Command::Unregister(name.parse()?));
-        Ok(())
+        self.core.unregister(name)
     }
 
     /// Returns a handle for requesting reloads of files and configuration.
     pub fn reloader(&self) -> Reloader {
-        Reloader::new(self.commands.clone())
+        self.core.reloader()
     }
 
     /// Returns the metrics of the embedding program, which `GET /metrics` shows with those of the
@@ -109,17 +82,17 @@ impl Host {
 
     /// Returns the verdict over all checks, as in `/health`.
     pub fn health(&self) -> Status {
-        self.board.health()
+        self.core.board().health()
     }
 
     /// Returns a handle to the host's status, for a supervisor of the process.
     pub fn status(&self) -> HostStatus {
-        HostStatus::new(Arc::clone(&self.board), Arc::clone(&self.loops) as _)
+        self.core.status()
     }
 
     /// Waits until the first round is over: each check has a result, or `startup_grace` has passed.
     pub async fn first_round(&self) {
-        self.board.first_round().await;
+        self.core.board().first_round().await;
     }
 
     /// Reports an error of the embedding program to the configured Sentry, with its sources.
@@ -138,13 +111,13 @@ impl Host {
 
     /// Returns the body of `GET /health` at this moment, for use without HTTP.
     pub fn health_json(&self) -> bytes::Bytes {
-        self.board.page(Timestamp::now()).body(true)
+        self.core.board().page(Timestamp::now()).body(true)
     }
 
     /// Serves every page until `shutdown` completes, then shuts down. Returns how many runs were
     /// still in flight after their grace period.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> usize {
-        let site = http::site(self.state.clone());
+        let site = vitals_server::site(self.state.clone());
         self.serve_router(site, listener, shutdown).await
     }
 
@@ -164,7 +137,7 @@ impl Host {
     ) -> usize {
         let stop = CancellationToken::new();
         let grace = self.shutdown_grace;
-        let serving = tokio::spawn(http::serve(listener, router, stop.clone(), grace));
+        let serving = tokio::spawn(vitals_server::serve(listener, router, stop.clone(), grace));
         // If the caller drops this future, the server stops too.
         let _stop = stop.clone().drop_guard();
         shutdown.await;
@@ -181,27 +154,15 @@ impl Host {
     /// how many runs were dropped. A second call waits for the first.
     pub async fn shutdown(&self) -> usize {
         self.closing.cancel();
-        let dropped = self.schedule.shutdown(self.shutdown_grace).await;
-        self.stop.cancel();
-        self.tasks.close();
-        // A file system that hangs must not delay the exit.
-        let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.kept()) };
-        let _ = tokio::time::timeout(TASKS_TIME, rest).await;
+        let dropped = self.core.shutdown(self.shutdown_grace).await;
         self.events.flush(FLUSH).await;
         dropped
-    }
-
-    fn tell(&self, command: Command) {
-        // The watcher outlives the host's handle, so the send can't fail.
-        let _ = self.commands.send(command);
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
         self.closing.cancel();
-        self.stop.cancel();
-        self.schedule.abort();
     }
 }
 
@@ -215,5 +176,3 @@ impl std::fmt::Debug for Host {
 
 /// The time limit for sending reports and notifications at shutdown.
 const FLUSH: Duration = Duration::from_secs(2);
-/// The time limit for ending the host's own tasks.
-const TASKS_TIME: Duration = Duration::from_secs(1);

@@ -20,40 +20,22 @@
 //! # }
 //! ```
 //!
-//! Data flows in one direction: [`config`] → `catalog` → `schedule` → [`board`] → `http`. Only
-//! `plugin` knows about WebAssembly.
+//! A fact goes one way through the crates: `vitals-config` → `vitals-core` → `vitals-report` and
+//! `vitals-server`, and only `vitals-sandbox` knows that WebAssembly exists.
 
-pub mod board;
-mod catalog;
-mod delivery;
-mod event_log;
-mod events;
-#[doc(hidden)]
-pub mod fuzzing;
 mod host;
-mod http;
-pub mod metrics;
-mod native;
-mod notify;
-mod outgoing;
-mod publisher;
-mod sandbox_options;
-pub mod schedule;
-mod sentry;
-pub mod supervisor;
-pub mod telemetry;
-mod watch;
-pub mod workbench;
 
-pub use catalog::RegisterError;
-pub use host::{Host, HostBuilder, HostStatus, StartError};
-pub use native::IntoOutcome;
-pub use sandbox_options::sandbox_options;
+pub use host::{Host, HostBuilder, StartError};
 pub use vitals_config as config;
+#[doc(hidden)]
+pub use vitals_core::fuzzing;
+pub use vitals_core::{
+    HostStatus, IntoOutcome, RegisterError, Reloader, ShutDown, board, sandbox_options, schedule,
+    supervisor, workbench,
+};
 pub use vitals_io::trust::{Roots, RootsError};
-use vitals_io::{blocking_pool, regular_file, trust};
 pub use vitals_model as check;
 pub use vitals_model::Outcome;
 pub use vitals_model::reload;
+pub use vitals_report::metrics;
 pub use vitals_sandbox as plugin;
-pub use watch::{Reloader, ShutDown};

@@ -1,6 +1,7 @@
 //! The binary: arguments in, an exit status out. What it does is in `commands` and in the library.
 
 mod commands;
+mod telemetry;
 
 use std::process::ExitCode;
 

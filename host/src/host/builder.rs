@@ -3,32 +3,23 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use vitals_config::{Config, Environment, OutOfBounds, Sources};
+use vitals_core::events::{Events, Sink};
+use vitals_core::{
+    HostCore, IntoOutcome, Names, NativeCheck, Parts, RegisterError, sandbox_options,
+};
+use vitals_model::ErrorTracker;
+use vitals_report::event_log::EventLog;
+use vitals_report::metrics::Metrics;
+use vitals_report::notify::Notifier;
+use vitals_report::sentry::{NoReports, Sentry};
+use vitals_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions, WASMTIME};
+use vitals_server::{AppState, PageDeps, Tokens, ToolsPage};
 
 use super::Host;
-use super::background::Background;
-use super::liveness::{Heartbeats, Loops, sweep};
-use crate::board::Board;
-use crate::catalog::{Catalog, Names, RegisterError};
-use crate::check::{CheckName, ErrorTracker};
-use crate::config::{Config, Environment, OutOfBounds, Sources};
-use crate::event_log::EventLog;
-use crate::events::{Events, Sink};
-use crate::http::{AppState, PageDeps, Tokens, ToolsPage};
-use crate::metrics::Metrics;
-use crate::native::{IntoOutcome, NativeCheck};
-use crate::notify::Notifier;
-use crate::plugin::{Compiler, Sandbox, SandboxError, SandboxOptions, WASMTIME};
-use crate::publisher::Publisher;
-use crate::sandbox_options::sandbox_options;
-use crate::schedule::{Results, Schedule};
-use crate::sentry::{NoReports, Sentry};
-use crate::watch::{Reloader, Services, Watcher};
 
 /// A host that is being configured.
 #[derive(Debug, Default)]
@@ -168,19 +159,48 @@ impl HostBuilder {
         };
         // Probing the address space and starting threads blocks for a moment.
         let sandbox = aside(move || Sandbox::new(options)).await?;
-        assemble(
-            &config,
+        metrics.config_reloaded(true, Timestamp::now());
+        let tools = ToolsPage::new(&config.tools);
+        let tokens = Tokens::new(&config);
+        let events = Events::new([
+            Arc::new(metrics.clone()) as Arc<dyn Sink>,
+            Arc::new(EventLog),
+            Arc::new(sentry.clone()),
+            Arc::new(Notifier::new(&config, metrics.clone())),
+            Arc::new(tools.clone()),
+            Arc::new(tokens.clone()),
+        ]);
+        let core = HostCore::start(Parts {
+            config: Arc::clone(&config),
             environment,
             sources,
             names,
             natives,
             sandbox,
-            Outlets {
-                notifier: Notifier::new(&config, metrics.clone()),
-                sentry,
-                metrics,
-            },
-        )
+            events: events.clone(),
+        })
+        .map_err(StartError::Threads)?;
+        let closing = CancellationToken::new();
+        let pages = PageDeps {
+            board: Arc::clone(core.board()),
+            catalog: core.catalog(),
+            tools,
+            tokens,
+            stats: core.stats(),
+            metrics: metrics.exposition(),
+            events: events.clone(),
+            reloader: core.reloader(),
+            closing: closing.clone(),
+        };
+        Ok(Host {
+            state: AppState::new(&config.server, pages),
+            core,
+            sentry,
+            events,
+            metrics,
+            shutdown_grace: config.server.shutdown_grace,
+            closing,
+        })
     }
 }
 
@@ -188,109 +208,6 @@ impl HostBuilder {
 async fn aside<T: Send + 'static>(set_up: impl FnOnce() -> T + Send + 'static) -> T {
     let done = tokio::task::spawn_blocking(set_up).await;
     done.expect("setting up a part of the host does not panic")
-}
-
-/// The sinks with other uses besides events.
-struct Outlets {
-    sentry: Sentry,
-    notifier: Notifier,
-    metrics: Metrics,
-}
-
-fn assemble(
-    config: &Arc<Config>,
-    environment: Environment,
-    sources: Option<Sources>,
-    names: Names,
-    natives: Vec<(CheckName, NativeCheck)>,
-    sandbox: Sandbox,
-    outlets: Outlets,
-) -> Result<Host, StartError> {
-    let background = Background::start().map_err(StartError::Threads)?;
-    let Outlets {
-        sentry,
-        notifier,
-        metrics,
-    } = outlets;
-    let board = Arc::new(Board::default());
-    let closing = CancellationToken::new();
-    metrics.config_reloaded(true, Timestamp::now());
-    let tools = ToolsPage::new(&config.tools);
-    let tokens = Tokens::new(config);
-    let events = Events::new([
-        Arc::new(metrics.clone()) as Arc<dyn Sink>,
-        Arc::new(EventLog),
-        Arc::new(sentry.clone()),
-        Arc::new(notifier),
-        Arc::new(tools.clone()),
-        Arc::new(tokens.clone()),
-    ]);
-    let publisher = Arc::new(Publisher {
-        board: Arc::clone(&board),
-        events: events.clone(),
-    });
-    let schedule = Arc::new(Schedule::new(
-        config.engine.max_runs as usize,
-        Arc::clone(&publisher) as Arc<dyn Results>,
-    ));
-    let mut catalog = Catalog::new(Arc::clone(config), environment);
-    for (name, check) in natives {
-        catalog.register(name, check);
-    }
-    let beats = Heartbeats::default();
-    let services = Services {
-        sandbox: sandbox.clone(),
-        board: Arc::clone(&board),
-        schedule: Arc::clone(&schedule),
-        publisher: Arc::clone(&publisher),
-        names: names.clone(),
-        beat: Arc::clone(&beats.watcher),
-    };
-    let (commands, received) = mpsc::unbounded_channel();
-    let watcher = Watcher::new(catalog, sources, services, received);
-    let loops = Arc::new(Loops::new(sandbox.clone(), Arc::clone(&schedule), beats));
-    let inside = PageDeps {
-        board: Arc::clone(&board),
-        catalog: watcher.page(),
-        tools,
-        tokens,
-        stats: Arc::clone(&loops) as _,
-        metrics: metrics.clone(),
-        events: events.clone(),
-        reloader: Reloader::new(commands.clone()),
-        closing: closing.clone(),
-    };
-    let state = AppState::new(&config.server, inside);
-    let stop = CancellationToken::new();
-    let tasks = TaskTracker::new();
-    loops.beat_among_guests(stop.clone());
-    tasks.spawn(loops.beat_among_natives(stop.clone()));
-    let watching = watcher.run(stop.clone());
-    let sweeping = sweep(
-        publisher,
-        Arc::clone(&loops),
-        Instant::now() + config.server.startup_grace,
-        stop.clone(),
-    );
-    tasks.spawn_on(watching, background.handle());
-    tasks.spawn_on(sweeping, background.handle());
-    Ok(Host {
-        board,
-        loops,
-        schedule,
-        sandbox,
-        sentry,
-        events,
-        metrics,
-        state,
-        commands,
-        names,
-        shutdown_grace: config.server.shutdown_grace,
-        closing,
-        tasks,
-        stop,
-        _background: background,
-    })
 }
 
 impl std::fmt::Debug for Tracker {

@@ -67,14 +67,48 @@ const CRATES: &[(&str, &str, &[&str])] = &[
         &["vitals-io", "vitals-model", "vitals-values"],
     ),
     (
-        "host",
-        "vitals-host",
+        "host/core",
+        "vitals-core",
         &[
             "vitals-config",
             "vitals-io",
             "vitals-model",
             "vitals-sandbox",
             "vitals-values",
+        ],
+    ),
+    (
+        "host/report",
+        "vitals-report",
+        &[
+            "vitals-config",
+            "vitals-core",
+            "vitals-io",
+            "vitals-model",
+            "vitals-sandbox",
+        ],
+    ),
+    (
+        "host/server",
+        "vitals-server",
+        &[
+            "vitals-config",
+            "vitals-core",
+            "vitals-model",
+            "vitals-values",
+        ],
+    ),
+    (
+        "host",
+        "vitals-host",
+        &[
+            "vitals-config",
+            "vitals-core",
+            "vitals-io",
+            "vitals-model",
+            "vitals-report",
+            "vitals-sandbox",
+            "vitals-server",
         ],
     ),
     ("host/cli", "vitals", &["vitals-host", "vitals-values"]),
@@ -108,15 +142,21 @@ fn crates_depend_in_one_direction() {
 }
 
 #[test]
-fn only_the_sandbox_depends_on_wasmtime_and_only_the_host_on_axum() {
-    for (directory, name, _) in CRATES {
-        for dependency in dependencies(directory) {
-            let is_engine = dependency.starts_with("wasmtime");
-            assert!(
-                !is_engine || *name == "vitals-sandbox",
-                "{name}: {dependency}"
-            );
-            assert!(dependency != "axum" || *name == "vitals-host", "{name}");
+fn only_the_crate_that_a_library_is_for_depends_on_it() {
+    for (library, allowed) in [
+        ("wasmtime", &["vitals-sandbox"][..]),
+        ("hyper", &["vitals-sandbox", "vitals-server"]),
+        ("axum", &["vitals-host", "vitals-server"]),
+        ("prometheus", &["vitals-report"]),
+        ("sentry-types", &["vitals-report"]),
+        ("reqwest", &["vitals", "vitals-report"]),
+        ("tracing-subscriber", &["vitals", "vitals-config"]),
+    ] {
+        for (directory, name, _) in CRATES {
+            let has_it = dependencies(directory)
+                .iter()
+                .any(|dependency| dependency.starts_with(library));
+            assert!(!has_it || allowed.contains(name), "{name}: {library}");
         }
     }
     let model = dependencies("host/model");
@@ -145,27 +185,15 @@ fn only_the_configuration_reads_the_environment() {
 }
 
 #[test]
-fn modules_of_the_host_import_in_one_direction() {
-    let graphs = graphs("host/src");
+fn modules_of_the_core_import_in_one_direction() {
+    let graphs = graphs("host/core/src");
     for (module, others) in [
-        (
-            "schedule",
-            &["board", "catalog", "events", "http", "metrics", "watch"][..],
-        ),
-        ("board", &["catalog", "events", "http", "metrics", "watch"]),
-        (
-            "events",
-            &["http", "metrics", "notify", "sentry", "event_log", "watch"],
-        ),
-        (
-            "watch",
-            &["http", "metrics", "notify", "sentry", "event_log"],
-        ),
-        ("http", &["catalog", "notify", "schedule", "sentry"]),
+        ("schedule", &["board", "catalog", "events", "watch"][..]),
+        ("board", &["catalog", "events", "watch"]),
     ] {
-        let module = format!("host/src/{module}");
+        let module = format!("host/core/src/{module}");
         for (file, import) in imports_from(&graphs, &module) {
-            let is_one = |other: &&str| is_in(import, &format!("host/src/{other}"));
+            let is_one = |other: &&str| is_in(import, &format!("host/core/src/{other}"));
             let is_known = !others.iter().any(is_one);
             assert!(is_known, "{} imports {}", file.display(), import.display());
         }
@@ -187,9 +215,12 @@ const WITHOUT_CIRCLES: &[&str] = &[
     "host/src",
     "host/cli/src",
     "host/config/src",
+    "host/core/src",
     "host/io/src",
     "host/model/src",
+    "host/report/src",
     "host/sandbox/src",
+    "host/server/src",
     "host/values/src",
 ];
 

@@ -78,7 +78,7 @@ fn turn(check: &str, plugin: &str, from: &str, to: &str, more: &Value) -> Value 
         _ => "WARN",
     };
     let mut line = json!({
-        "level": level, "target": "vitals_host::event_log", "message": format!("check is {to}"),
+        "level": level, "target": "vitals_report::event_log", "message": format!("check is {to}"),
         "check": check, "from": from, "to": to, "plugin": plugin,
     });
     let line_fields = line.as_object_mut().expect("an object");

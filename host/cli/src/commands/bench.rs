@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use vitals_host::telemetry;
 use vitals_host::workbench::{Cost, Plan, Workbench};
+
+use crate::telemetry;
 
 use super::ad_hoc::{AdHocOptions, duration};
 use super::compile;

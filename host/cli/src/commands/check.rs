@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use vitals_host::check::{CheckName, RunReport, Status};
-use vitals_host::telemetry;
 use vitals_host::workbench::{NotRun, Workbench};
+
+use crate::telemetry;
 
 use super::ad_hoc::AdHocOptions;
 use super::compile;

@@ -10,10 +10,12 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use vitals_host::Host;
 use vitals_host::Reloader;
 use vitals_host::config::{Argument, LogFormat, Origin, Supervision};
 use vitals_host::supervisor::Supervisor;
-use vitals_host::{Host, telemetry};
+
+use crate::telemetry;
 
 use super::configuration::load;
 use super::output::fail;

@@ -52,7 +52,7 @@ async fn each_change_of_a_plugin_has_one_line() {
     runs(&serving, "good", 3).await;
     let lines = about_torn(&serving);
     let refused = json!({
-        "level": "ERROR", "target": "vitals_host::event_log", "message": "plugin rejected",
+        "level": "ERROR", "target": "vitals_report::event_log", "message": "plugin rejected",
         "plugin": "torn", "digest": "…", "code": "not-wasm", "error": lines[0]["error"],
         "path": "plugins/torn.wasm",
     });
@@ -60,7 +60,7 @@ async fn each_change_of_a_plugin_has_one_line() {
     refused_again["serving"] = json!("…");
     let loaded = |words: &str, generation: u64| {
         json!({
-            "level": "INFO", "target": "vitals_host::event_log", "message": words,
+            "level": "INFO", "target": "vitals_report::event_log", "message": words,
             "plugin": "torn", "version": "0.1.0", "digest": "…", "generation": generation,
             "path": "plugins/torn.wasm",
         })
@@ -71,7 +71,7 @@ async fn each_change_of_a_plugin_has_one_line() {
         })
     };
     let mut back = told(
-        "vitals_host::event_log",
+        "vitals_report::event_log",
         "plugin file holds the active version again",
     );
     back["version"] = json!("0.1.0");
@@ -84,7 +84,7 @@ async fn each_change_of_a_plugin_has_one_line() {
             loaded("plugin replaced", 2),
             refused_again,
             back,
-            told("vitals_host::event_log", "plugin removed"),
+            told("vitals_report::event_log", "plugin removed"),
         ]
     );
 }
@@ -110,7 +110,7 @@ async fn each_configuration_has_one_line() {
     let taken = so_many(&serving, "message", taken, 3).await;
     runs(&serving, "good", 3).await;
     let line = |level: &str, message: &str, target: &str| json!({ "level": level, "target": target, "message": message, "path": "vitals.toml" });
-    let told = line("INFO", "configuration applied", "vitals_host::event_log");
+    let told = line("INFO", "configuration applied", "vitals_report::event_log");
     let mut all = [told.clone(), told.clone(), told];
     all[0]["added"] = json!("new");
     all[0]["removed"] = json!("torn");
@@ -123,7 +123,7 @@ async fn each_configuration_has_one_line() {
         error.starts_with("vitals.toml:") && error.contains("`wrong`"),
         "{error}"
     );
-    let mut expected = line("ERROR", REFUSED, "vitals_host::event_log");
+    let mut expected = line("ERROR", REFUSED, "vitals_report::event_log");
     expected["error"] = json!(error);
     assert_eq!(refused, [expected]);
     assert_eq!(of(&serving, "check", "good").len(), 1);

@@ -1,0 +1,130 @@
+//! The body of `GET /health/checks/{name}`: everything known about one check.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::fragment::{Fragment, seconds};
+use super::posting::{CheckFacts, CheckResult, PluginFacts};
+use vitals_model::{Measurement, Refusal, Status, Text};
+
+/// The body of `GET /health/checks/{name}`.
+#[derive(Serialize)]
+pub(super) struct CheckPage<'a> {
+    #[serde(flatten)]
+    check: Fragment<'a>,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+    result: Option<ResultPage<'a>>,
+}
+
+impl<'a> CheckPage<'a> {
+    /// Builds the page of a check. `published_under` are the facts that its last result was
+    /// published under; they may be older than `facts`.
+    pub(super) fn new(
+        check: Fragment<'a>,
+        facts: &'a CheckFacts,
+        published_under: &'a CheckFacts,
+        result: Option<&'a CheckResult>,
+        authorized: bool,
+    ) -> Self {
+        Self {
+            check,
+            facts: Facts::new(facts, published_under, authorized),
+            result: result.map(|result| ResultPage::new(result, facts, authorized)),
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Bytes {
+        serde_json::to_vec(self)
+            .expect("a page has string keys only")
+            .into()
+    }
+}
+
+#[derive(Serialize)]
+struct Facts<'a> {
+    critical: bool,
+    interval_ms: u64,
+    timeout_ms: u64,
+    plugin: Option<&'a PluginFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grants: Option<&'a [String]>,
+}
+
+impl<'a> Facts<'a> {
+    /// Combines the current facts of the check with the plugin that produced its result.
+    fn new(facts: &'a CheckFacts, published_under: &'a CheckFacts, authorized: bool) -> Self {
+        Self {
+            critical: facts.critical,
+            interval_ms: facts.interval_ms,
+            timeout_ms: facts.timeout_ms,
+            plugin: published_under.plugin.as_ref().filter(|_| authorized),
+            grants: authorized.then_some(&facts.grants),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ResultPage<'a> {
+    /// The status that the last run found, before `fall` and `rise`.
+    status: Status,
+    consecutive_failures: u32,
+    next_run: Option<Timestamp>,
+    breaker: BreakerPage,
+    fuel: u64,
+    memory_peak_bytes: u64,
+    #[serde(flatten)]
+    open: Option<OpenResult<'a>>,
+}
+
+/// Whether the breaker stretches the interval of the check, and after how many runs.
+#[derive(Serialize)]
+struct BreakerPage {
+    open: bool,
+    /// Consecutive runs that exceeded a limit.
+    runs: u32,
+    /// The current interval.
+    interval_ms: u64,
+}
+
+/// Fields hidden from unauthenticated clients.
+#[derive(Serialize)]
+struct OpenResult<'a> {
+    message: &'a Text,
+    measurements: &'a [Measurement],
+    truncated: &'a [&'static str],
+    refusals: &'a [Refusal],
+    output: &'a [Text],
+    dropped_log_lines: u32,
+}
+
+impl<'a> ResultPage<'a> {
+    fn new(result: &'a CheckResult, facts: &CheckFacts, authorized: bool) -> Self {
+        let report = &result.report;
+        let open = || OpenResult {
+            message: report.outcome.message(),
+            measurements: report.outcome.measurements(),
+            truncated: report.outcome.truncated(),
+            refusals: &report.refusals,
+            output: &report.output,
+            dropped_log_lines: report.dropped_log_lines,
+        };
+        let breaker = BreakerPage {
+            open: result.breaker.is_open(),
+            runs: result.breaker.runs_in_a_row(),
+            interval_ms: facts
+                .interval_ms
+                .saturating_mul(result.breaker.stretch().into()),
+        };
+        Self {
+            status: report.outcome.status(),
+            breaker,
+            consecutive_failures: result.consecutive_failures,
+            next_run: result.next_run.map(seconds),
+            fuel: report.usage.fuel,
+            memory_peak_bytes: report.usage.memory_peak_bytes,
+            open: authorized.then(open),
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Binds a plugin to the configuration and grants of a check, within a time limit.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::check_error::{BindError, CheckError};
+use super::check_state::{CheckState, GRANT_BYTES, GuestCheck};
+use vitals_config::{CheckConfig, Config, Environment, Location, Root, Settings};
+use vitals_model::{CheckName, Text};
+use vitals_sandbox::grants::{self, Grants};
+use vitals_sandbox::{BindingError, LoadError, Plugin, Task};
+
+/// Binds plugins to checks under one configuration. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Binder {
+    pub(super) config: Arc<Config>,
+    pub(super) environment: Environment,
+}
+
+/// A check that is not yet bound to a plugin. How long binding takes depends on the plugin's
+/// schema.
+#[derive(Clone, Debug)]
+pub(crate) struct Unbound {
+    pub(super) binder: Binder,
+    pub(super) name: CheckName,
+    pub(super) check: Arc<CheckConfig>,
+    pub(super) plugin: Arc<Plugin>,
+}
+
+/// The result of binding a check to a plugin.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(super) name: CheckName,
+    pub(super) check: Arc<CheckConfig>,
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) state: CheckState,
+}
+
+impl Bound {
+    /// Returns why the check can't run, if it can't.
+    pub(super) fn error(&self) -> Option<&BindError> {
+        match &self.state {
+            CheckState::Failed(error) => error.bind_error(),
+            CheckState::NeedsConfig(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the host's own code panicked while it bound the check.
+    pub(crate) fn panicked(&self) -> bool {
+        matches!(self.error(), Some(BindError::Panicked))
+    }
+
+    /// Returns whether another attempt may succeed without a change of plugin or configuration.
+    pub(super) fn may_pass(&self) -> bool {
+        self.error().is_some_and(BindError::may_pass)
+    }
+
+    pub(super) fn is_of(&self, plugin: &Arc<Plugin>, check: &Arc<CheckConfig>) -> bool {
+        let says_the_same = Arc::ptr_eq(&self.check, check) || self.check == *check;
+        Arc::ptr_eq(&self.plugin, plugin) && says_the_same
+    }
+
+    /// Returns whether the check's trusted roots for TLS come from one of `files`, or from defaults
+    /// that have changed.
+    pub(super) fn trusts(&self, files: &BTreeSet<PathBuf>, defaults_changed: bool) -> bool {
+        let Some(own) = &self.check.roots else {
+            return defaults_changed;
+        };
+        let of_file = |root: &Root| matches!(root, Root::File(path) if files.contains(path));
+        own.iter().any(of_file)
+    }
+}
+
+/// Binds checks, grouped by plugin so that few validators are in memory at a time. Blocks.
+///
+/// The schema of a plugin decides how long binding takes, within bounds. Checks of a plugin that
+/// are not bound after [`BIND_TIME`] fail.
+pub(crate) fn bind_all(mut unbound: Vec<Unbound>) -> Vec<Bound> {
+    unbound.sort_by(|a, b| a.plugin.name().cmp(b.plugin.name()));
+    let mut bounds = Vec::with_capacity(unbound.len());
+    for checks in unbound.chunk_by(|a, b| Arc::ptr_eq(&a.plugin, &b.plugin)) {
+        let _held = checks[0].plugin.schema().validator();
+        bounds.extend(within(BIND_TIME, checks, Unbound::bind, Unbound::give_up));
+    }
+    bounds
+}
+
+/// Calls `in_time` for each item until `limit` has passed, and `too_late` for the rest.
+fn within<T, U>(
+    limit: Duration,
+    all: &[T],
+    in_time: impl Fn(&T) -> U,
+    too_late: impl Fn(&T) -> U,
+) -> impl Iterator<Item = U> {
+    let started = Instant::now();
+    all.iter().map(move |one| {
+        if started.elapsed() < limit {
+            in_time(one)
+        } else {
+            too_late(one)
+        }
+    })
+}
+
+impl Unbound {
+    /// Returns the name of the check.
+    pub(crate) fn name(&self) -> &CheckName {
+        &self.name
+    }
+
+    /// Returns the plugin to bind to.
+    pub(crate) fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    /// Returns the failed result of a binding that could not finish. It is tried again at the next
+    /// scan.
+    pub(crate) fn given_up(&self, why: &str) -> Bound {
+        self.bound(Err(BindError::GivenUp(self.binder.shown(why))))
+    }
+
+    /// Binds the check. Blocks.
+    pub(crate) fn bind(&self) -> Bound {
+        let bind = || self.binder.bind(&self.name, &self.check, &self.plugin);
+        // A panic over one plugin's schema must not affect other checks.
+        let task = catch_unwind(AssertUnwindSafe(bind));
+        self.bound(task.unwrap_or(Err(BindError::Panicked)))
+    }
+
+    /// Fails the check because other checks of its plugin took too long to bind.
+    fn give_up(&self) -> Bound {
+        self.bound(Err(BindError::TooSlow(BIND_TIME)))
+    }
+
+    fn bound(&self, task: Result<Task, BindError>) -> Bound {
+        let dropped_in = !self.binder.config.checks.contains_key(&self.name);
+        let state = match task {
+            Ok(task) => {
+                CheckState::Guest(Arc::new(GuestCheck::new(Arc::clone(&self.plugin), task)))
+            }
+            Err(error @ BindError::Config(_)) if dropped_in => CheckState::NeedsConfig(error),
+            Err(error) => CheckState::Failed(CheckError::Bind {
+                check: self.name.clone(),
+                plugin: self.plugin.name().clone(),
+                error,
+            }),
+        };
+        Bound {
+            name: self.name.clone(),
+            check: Arc::clone(&self.check),
+            plugin: Arc::clone(&self.plugin),
+            state,
+        }
+    }
+}
+
+impl Binder {
+    /// Binds a plugin to the configuration of a check. Errors contain no secret of the
+    /// configuration.
+    pub(super) fn bind(
+        &self,
+        name: &CheckName,
+        check: &CheckConfig,
+        plugin: &Plugin,
+    ) -> Result<Task, BindError> {
+        if let Some(wanted) = check.sha256
+            && wanted != plugin.digest()
+        {
+            let error = LoadError::Digest {
+                found: plugin.digest(),
+                wanted,
+            };
+            return Err(BindError::File(error));
+        }
+        let settings = check.settings.as_ref().map_err(|found| {
+            let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+            BindError::Settings(self.shown(&found.join("; ")))
+        })?;
+        let binding = plugin
+            .schema()
+            .bind(&settings.values)
+            .map_err(|error| match error {
+                BindingError::Config(_) => BindError::Config(match check.location {
+                    // The configuration was built in code, so there is no location to name.
+                    Location::Program => self.shown(&error.to_string()),
+                    _ => self.shown(&format!("{error} ({})", check.location)),
+                }),
+                BindingError::Schema(_) | BindingError::Time(_) => {
+                    BindError::Schema(self.shown(&error.to_string()))
+                }
+            })?;
+        let grants = self.grants(check, plugin, settings)?;
+        let roots = check.roots.as_ref().unwrap_or(&self.config.tls.roots);
+        let roots = plugin.roots(Some(roots));
+        let roots = roots.map_err(|error| {
+            let shown = self.shown(&error.to_string());
+            if error.is_of_host() {
+                BindError::RootsUnread(shown)
+            } else {
+                BindError::Roots(shown)
+            }
+        })?;
+        let secrets = self.config.secrets.with(&binding.secrets);
+        Ok(Task {
+            check: name.clone(),
+            config: binding.json.into(),
+            grants: Arc::new(grants),
+            limits: check.limits.clone(),
+            timeout: check.schedule.timeout,
+            secrets: Arc::new(secrets),
+            roots,
+        })
+    }
+
+    fn grants(
+        &self,
+        check: &CheckConfig,
+        plugin: &Plugin,
+        settings: &Settings,
+    ) -> Result<Grants, BindError> {
+        let refuse = |error: grants::GrantError| BindError::Grant(self.shown(&error.to_string()));
+        let config = Value::Object(settings.values.clone());
+        let mut granted = grants::marks(plugin.schema().document(), &config).map_err(refuse)?;
+        for (key, entries) in check.allow.kinds() {
+            for entry in entries {
+                let grant = grants::Grant::allowed(key, &entry.text)
+                    .map_err(|error| {
+                        error.showing(self.config.secrets.line(&entry.text, GRANT_BYTES).as_str())
+                    })
+                    .map_err(|error| format!("{error} ({})", entry.location))
+                    .map_err(|error| BindError::Grant(self.shown(&error)))?;
+                granted.push(grant);
+            }
+        }
+        let variable = |name: &str| self.environment.text(name).ok().flatten();
+        Ok(Grants::new(granted, variable))
+    }
+
+    /// Redacts the secrets of the configuration from the text of an error.
+    fn shown(&self, error: &str) -> Text {
+        self.config.secrets.line(error, ERROR_BYTES)
+    }
+}
+
+/// The time limit for binding all checks of one plugin.
+pub(crate) const BIND_TIME: Duration = Duration::from_secs(30);
+const ERROR_BYTES: usize = 8 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vitals_config::Secrets;
+
+    #[test]
+    fn what_there_is_no_time_for_is_given_up() {
+        let all = |limit| within(limit, &[1, 2], |n| n * 10, |_| 0).collect::<Vec<_>>();
+        assert_eq!(all(Duration::MAX), [10, 20]);
+        assert_eq!(all(Duration::ZERO), [0, 0]);
+    }
+
+    #[test]
+    fn no_secret_is_in_the_words_of_an_error() {
+        let secret = "db.internal/hunter2/".repeat(20);
+        let config = Config {
+            secrets: Secrets::new([&secret]),
+            ..Config::default()
+        };
+        let binder = Binder {
+            config: Arc::new(config),
+            environment: Environment::default(),
+        };
+        let shown = |error: &str| String::from(binder.shown(error));
+        assert_eq!(
+            shown(&format!("cannot read {secret}")),
+            "cannot read [redacted]"
+        );
+
+        // An error quotes only the beginning of an entry, where the whole secret would not be
+        // found.
+        let error = grants::Grant::allowed("tcp", &secret).unwrap_err();
+        assert!(shown(&error.to_string()).contains("hunter2"));
+        let error = error
+            .showing(binder.config.secrets.line(&secret, GRANT_BYTES).as_str())
+            .to_string();
+        assert!(
+            error.contains("`[redacted]`") && !error.contains("hunter2"),
+            "{error}"
+        );
+    }
+}

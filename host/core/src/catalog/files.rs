@@ -1,0 +1,268 @@
+//! The files in the plugins directory and in the library. The module reads names and links and
+//! opens no file.
+
+mod listing;
+mod plugin_file;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+pub(crate) use self::listing::{Keep, through};
+use self::listing::{MOST_FILES, MOST_MISNAMED, list};
+use self::plugin_file::PluginFiles;
+pub(crate) use self::plugin_file::{Misnamed, PluginFile};
+use vitals_config::Plugins;
+use vitals_io::regular_file::is_of_host;
+use vitals_model::PluginName;
+
+/// The result of scanning the directories.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Files {
+    dir: PathBuf,
+    library: PathBuf,
+    /// Whether `dir` and `library` are the same directory.
+    is_one_directory: bool,
+    found: PluginFiles,
+    /// The files that checks name.
+    in_library: PluginFiles,
+    misnamed: Vec<Misnamed>,
+    /// The number of files in the plugins directory that are ignored because there are too many.
+    left_out: usize,
+    /// Files that were missing at this scan and may return shortly.
+    missing: BTreeSet<PathBuf>,
+    /// The symbolic links among the files of each directory.
+    links: BTreeSet<PathBuf>,
+    library_links: BTreeSet<PathBuf>,
+    error: Option<DirectoryError>,
+    library_error: Option<LibraryError>,
+}
+
+/// The library exists but can't be read. Plugins loaded from it keep running.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read the plugin library {library}: {why}; `plugins.library` names it")]
+pub(crate) struct LibraryError {
+    library: String,
+    why: String,
+    /// Whether the cause is the host itself, not the directory.
+    pub(super) is_of_host: bool,
+}
+
+impl Excess {
+    /// Returns the number of ignored files.
+    pub(super) fn left_out(&self) -> usize {
+        self.left_out
+    }
+}
+
+/// The plugins directory can't be read. Loaded plugins keep running.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cannot read the plugins directory {dir}: {why}; make it, or set `plugins.dir` or \
+     VITALS_PLUGINS_DIR"
+)]
+pub(crate) struct DirectoryError {
+    dir: String,
+    why: String,
+    /// Whether the cause is the host itself, not the directory.
+    pub(super) is_of_host: bool,
+}
+
+/// The plugins directory has more files than the host loads.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{left_out} files in the plugins directory {dir} are ignored: at most {MOST_FILES} files that no \
+     check names are loaded, and {MOST_MISNAMED} with an invalid plugin name are shown; remove some"
+)]
+pub(crate) struct Excess {
+    dir: String,
+    left_out: usize,
+}
+
+impl Files {
+    /// Scans the directories that the configuration names. Blocks.
+    pub(crate) fn look(plugins: &Plugins, keep: &Keep) -> Self {
+        let mut files = Self {
+            dir: plugins.dir.clone(),
+            library: plugins.library.clone(),
+            is_one_directory: is_one(&plugins.dir, &plugins.library),
+            ..Self::default()
+        };
+        match list(&plugins.dir, keep) {
+            Err(_) if plugins.dir.as_os_str().is_empty() => {}
+            Ok(listing) => {
+                files.links = listing.links;
+                files.found = listing.files;
+                files.misnamed = listing.misnamed;
+                files.left_out = listing.left_out;
+            }
+            Err(error) => {
+                files.error = Some(files.unreadable(&error.to_string(), is_of_host(&error)));
+            }
+        }
+        if files.is_one_directory {
+            let named = files.found.iter();
+            let named = named.filter(|(name, _)| keep.named.contains(*name));
+            files.in_library = named
+                .map(|(name, file)| (name.clone(), file.clone()))
+                .collect();
+            return files;
+        }
+        let named = Keep {
+            named: keep.named.clone(),
+            ..Keep::default()
+        };
+        // The library is optional. It exists where a package installed plugins.
+        match list(&plugins.library, &named) {
+            Ok(listing) => {
+                files.library_links = listing.links;
+                files.in_library = listing.files;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                files.library_error =
+                    Some(files.unreadable_library(&error.to_string(), is_of_host(&error)));
+            }
+        }
+        files
+    }
+
+    /// Returns the result of a scan that did not finish, because of `why`.
+    pub(crate) fn unseen(plugins: &Plugins, why: &str) -> Self {
+        let mut files = Self {
+            dir: plugins.dir.clone(),
+            library: plugins.library.clone(),
+            ..Self::default()
+        };
+        files.error = Some(files.unreadable(why, true));
+        files.library_error = Some(files.unreadable_library(why, true));
+        files
+    }
+
+    fn unreadable(&self, why: &str, is_of_host: bool) -> DirectoryError {
+        let (dir, why) = (self.dir.display().to_string(), why.to_owned());
+        DirectoryError {
+            dir,
+            why,
+            is_of_host,
+        }
+    }
+
+    fn unreadable_library(&self, why: &str, is_of_host: bool) -> LibraryError {
+        let (library, why) = (self.library.display().to_string(), why.to_owned());
+        LibraryError {
+            library,
+            why,
+            is_of_host,
+        }
+    }
+
+    /// Returns the plugins directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Returns the library.
+    pub(super) fn library(&self) -> &Path {
+        &self.library
+    }
+
+    /// Returns whether the plugins directory is also the library.
+    pub(super) fn is_one_directory(&self) -> bool {
+        self.is_one_directory
+    }
+
+    /// Returns the file of a plugin in the plugins directory.
+    pub(super) fn dropped_in(&self, name: &PluginName) -> Option<&PluginFile> {
+        self.found.get(name)
+    }
+
+    /// Returns the file of a plugin in the library, if a check names the plugin.
+    pub(super) fn in_library(&self, name: &PluginName) -> Option<&PluginFile> {
+        self.in_library.get(name)
+    }
+
+    /// Returns the plugins in the plugins directory.
+    pub(super) fn names_in_dir(&self) -> impl Iterator<Item = &PluginName> {
+        self.found.keys()
+    }
+
+    /// Returns how many files of the plugins directory are ignored, if any.
+    pub(crate) fn excess(&self) -> Option<Excess> {
+        let dir = self.dir.display().to_string();
+        let left_out = self.left_out;
+        (left_out > 0).then_some(Excess { dir, left_out })
+    }
+
+    /// Returns the files in the plugins directory with an invalid plugin name.
+    pub(super) fn misnamed(&self) -> &[Misnamed] {
+        &self.misnamed
+    }
+
+    /// Returns why the plugins directory could not be read.
+    pub(crate) fn error(&self) -> Option<&DirectoryError> {
+        self.error.as_ref()
+    }
+
+    /// Returns why the library could not be read, if it exists.
+    pub(crate) fn library_error(&self) -> Option<&LibraryError> {
+        self.library_error.as_ref()
+    }
+
+    /// Returns the symbolic links among the files.
+    pub(crate) fn links(&self) -> BTreeSet<PathBuf> {
+        self.links.union(&self.library_links).cloned().collect()
+    }
+
+    /// Returns whether a file was present, in a directory that could be read.
+    pub(super) fn can_read(&self, path: &Path) -> bool {
+        let lies_in = |dir: &PathBuf| path.parent() == Some(dir);
+        !(self.missing.contains(path)
+            || self.error.is_some() && lies_in(&self.dir)
+            || self.library_error.is_some() && lies_in(&self.library))
+    }
+
+    /// Fills in the files of an earlier scan for each directory that could not be read.
+    pub(super) fn after(mut self, earlier: &Self) -> Self {
+        if self.error.is_some() {
+            self.found.clone_from(&earlier.found);
+            self.misnamed.clone_from(&earlier.misnamed);
+            self.left_out = earlier.left_out;
+            self.is_one_directory = earlier.is_one_directory;
+            self.links.clone_from(&earlier.links);
+        }
+        if self.library_error.is_some() {
+            self.in_library.clone_from(&earlier.in_library);
+            self.library_links.clone_from(&earlier.library_links);
+        }
+        self
+    }
+
+    /// Keeps files of an earlier scan that are missing now if `may_return` says that they may come
+    /// back. Some editors move a file away before they write it again.
+    pub(crate) fn keeping(mut self, earlier: &Self, is_open: impl Fn(&Path) -> bool) -> Self {
+        for (now, before) in [
+            (&mut self.found, &earlier.found),
+            (&mut self.in_library, &earlier.in_library),
+        ] {
+            for (name, file) in before {
+                if !now.contains_key(name) && is_open(&file.path) {
+                    now.insert(name.clone(), file.clone());
+                    self.missing.insert(file.path.clone());
+                }
+            }
+        }
+        self
+    }
+}
+
+/// Returns whether two paths lead to the same directory.
+fn is_one(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
+    one == other || identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+#[cfg(test)]
+mod tests;

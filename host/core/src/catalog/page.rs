@@ -1,0 +1,189 @@
+//! The body of `GET /plugins`.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::files::Misnamed;
+use super::{Catalog, CheckState, CheckStates, Excess, PluginEntry, Source};
+use vitals_config::Origin;
+use vitals_model::{CheckName, Digest, PluginName, Text};
+
+/// The state of the configuration.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct ConfigurationPage {
+    /// The configuration file, or null for defaults and configurations built in code.
+    pub(crate) file: Option<String>,
+    /// The errors in the newest file. While there are any, the previous configuration stays active.
+    pub(crate) errors: Vec<String>,
+    /// Changed keys that need a restart.
+    pub(crate) restart_needed: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Page {
+    configuration: ConfigurationPage,
+    directory: Directory,
+    plugins: Vec<PluginPage>,
+}
+
+#[derive(Serialize)]
+struct Directory {
+    path: String,
+    readable: bool,
+    /// The number of files that are ignored because there are too many.
+    left_out: usize,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PluginPage {
+    name: String,
+    state: State,
+    /// The directory of the file: `library` or `dir`.
+    source: Source,
+    path: String,
+    code: Option<String>,
+    version: Option<String>,
+    summary: Option<String>,
+    digest: Option<Digest>,
+    size_bytes: Option<u64>,
+    generation: u64,
+    loaded_at: Option<Timestamp>,
+    compile_ms: Option<f64>,
+    checks: Vec<CheckPage>,
+    /// Why the newest file is not active.
+    last_error: Option<String>,
+    /// What a dropped-in plugin needs before it can run.
+    needs: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Loaded,
+    Loading,
+    Failed,
+    Idle,
+}
+
+#[derive(Serialize)]
+struct CheckPage {
+    name: CheckName,
+    grants: Vec<String>,
+}
+
+impl Catalog {
+    /// Returns the body of `GET /plugins`.
+    pub(crate) fn page(&self, states: &CheckStates, configuration: ConfigurationPage) -> Bytes {
+        let mut idle: BTreeMap<PluginName, String> = BTreeMap::new();
+        let mut checks: BTreeMap<PluginName, Vec<_>> = BTreeMap::new();
+        for (name, (check, state)) in states {
+            let Some(plugin) = &check.plugin else {
+                continue;
+            };
+            let grants = match state {
+                CheckState::NeedsConfig(needs) => {
+                    idle.insert(plugin.clone(), needs.to_string());
+                    continue;
+                }
+                CheckState::Guest(guest) => guest.shown_grants(),
+                CheckState::Native(_)
+                | CheckState::Loading
+                | CheckState::NotRegistered(_)
+                | CheckState::Failed(_) => Vec::new(),
+            };
+            let check = CheckPage {
+                name: name.clone(),
+                grants,
+            };
+            checks.entry(plugin.clone()).or_default().push(check);
+        }
+        let plugin = |(name, entry): (&PluginName, &PluginEntry)| {
+            let good = entry.active();
+            let needs = idle.remove(name);
+            PluginPage {
+                name: String::from(name.clone()),
+                state: match (good, entry.error(), &needs) {
+                    (Some(_), _, Some(_)) => State::Idle,
+                    (Some(_), _, None) => State::Loaded,
+                    (None, Some(_), _) => State::Failed,
+                    (None, None, _) => State::Loading,
+                },
+                source: entry.source(),
+                path: entry.path().display().to_string(),
+                code: good.map(|plugin| plugin.description().code.clone()),
+                version: good.map(|plugin| plugin.description().version.clone()),
+                summary: good.map(|plugin| plugin.description().summary.to_string()),
+                digest: good.map(|plugin| plugin.digest()),
+                size_bytes: good.map(|plugin| plugin.size()),
+                generation: entry.generation(),
+                loaded_at: entry
+                    .since()
+                    .and_then(|at| Timestamp::from_second(at.as_second()).ok()),
+                compile_ms: good.map(|plugin| plugin.compile_time().as_secs_f64() * 1e3),
+                checks: checks.remove(name).unwrap_or_default(),
+                last_error: entry.error().map(ToString::to_string),
+                needs,
+            }
+        };
+        let misnamed = self.stand_ins.iter().map(PluginPage::misnamed);
+        let plugins = self.entries.iter().map(plugin).chain(misnamed).collect();
+        let error = self.files.error().map(ToString::to_string);
+        let readable = error.is_none();
+        let excess = self.files.excess();
+        let left_out = excess.as_ref().map_or(0, Excess::left_out);
+        let error = error.or_else(|| excess.map(|excess| excess.to_string()));
+        let path = self.config.plugins.dir.display().to_string();
+        let directory = Directory {
+            path,
+            readable,
+            left_out,
+            error,
+        };
+        let page = Page {
+            configuration: ConfigurationPage {
+                file: match &self.config.origin {
+                    Origin::Defaults => None,
+                    Origin::File(path) => Some(path.display().to_string()),
+                },
+                ..configuration
+            },
+            directory,
+            plugins,
+        };
+        let page = serde_json::to_vec(&page);
+        page.expect("a page has string keys only").into()
+    }
+}
+
+impl PluginPage {
+    /// Returns the entry of a file with an invalid plugin name.
+    fn misnamed((check, file): (&CheckName, &Misnamed)) -> Self {
+        Self {
+            name: String::from(Text::line(&file.stem, NAME_BYTES)),
+            state: State::Failed,
+            source: Source::Dir,
+            path: file.path.display().to_string(),
+            code: None,
+            version: None,
+            summary: None,
+            digest: None,
+            size_bytes: None,
+            generation: 0,
+            loaded_at: None,
+            compile_ms: None,
+            checks: vec![CheckPage {
+                name: check.clone(),
+                grants: Vec::new(),
+            }],
+            last_error: Some(file.message.clone()),
+            needs: None,
+        }
+    }
+}
+
+/// The limit on the shown part of an invalid name.
+const NAME_BYTES: usize = 64;

@@ -1,0 +1,341 @@
+//! One plugin in the catalog: the active version and the outcome of loading the newest file.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Source, Stamp};
+use vitals_model::Digest;
+use vitals_sandbox::{LoadError, Plugin};
+
+/// The catalog's entry for one plugin.
+#[derive(Debug, Default)]
+pub(crate) struct PluginEntry {
+    path: PathBuf,
+    source: Source,
+    good: Option<Arc<Plugin>>,
+    /// The directory that the active version was loaded from.
+    good_source: Source,
+    generation: u64,
+    since: Option<Timestamp>,
+    seen: Seen,
+    error: Option<LoadError>,
+    retry: Option<Retry>,
+}
+
+/// The schedule for retrying a file after a transient failure.
+///
+/// Each attempt can take as long as a compilation or a `describe`. The growing pause keeps such a
+/// file from occupying a place among the loads permanently.
+#[derive(Clone, Copy, Debug)]
+struct Retry {
+    /// The digest of the file's content.
+    digest: Digest,
+    failed: Timestamp,
+    /// The time to wait before the next attempt.
+    pause: SignedDuration,
+}
+
+impl Retry {
+    /// Schedules the next attempt. The pause doubles with each failure of the same content.
+    fn after(before: Option<Self>, digest: Digest, failed: Timestamp) -> Self {
+        let before = before.filter(|before| before.digest == digest);
+        let pause = before.map_or(SHORTEST_PAUSE, |before| before.pause * 2);
+        Self {
+            digest,
+            failed,
+            pause: pause.min(LONGEST_PAUSE),
+        }
+    }
+
+    /// Returns whether the pause is over. A failure in the future, after the clock was set back,
+    /// also counts as over.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let rested = now.duration_since(self.failed);
+        rested.is_negative() || rested >= self.pause
+    }
+}
+
+/// What a file was when it was last read. While it is the same, it is not loaded again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// The digest of the content, or `None` if loading it again may give another result.
+    pub(crate) digest: Option<Digest>,
+    /// The stamp of the file, if it was settled.
+    pub(crate) stamp: Option<Stamp>,
+}
+
+/// The outcome of loading a file.
+#[derive(Debug)]
+pub(crate) enum LoadOutcome {
+    /// The file is a valid plugin.
+    Loaded(Arc<Plugin>),
+    /// The file can't be loaded. The digest is that of its content, if it could be read.
+    Failed(Option<Digest>, LoadError),
+    /// The content is the same as at the last attempt.
+    Unchanged,
+}
+
+/// The change that recording a load made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// A version was loaded. The number is its generation.
+    Loaded(u64),
+    /// The file can't be loaded.
+    Failed,
+    /// The file is the same as before.
+    Unchanged,
+}
+
+/// The state of a file before it was found to be the active version again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restored {
+    /// The file could not be loaded, or was rejected.
+    Recovered,
+    /// The file was in the other directory.
+    Moved,
+    /// The file was already known.
+    Unchanged,
+}
+
+impl PluginEntry {
+    /// Returns the path of the newest file.
+    pub(crate) fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
+    /// Returns the active version.
+    pub(crate) fn active(&self) -> Option<&Arc<Plugin>> {
+        self.good.as_ref()
+    }
+
+    /// Returns the active version, if `may_take` accepts its directory.
+    pub(super) fn good_from(&self, may_take: impl Fn(Source) -> bool) -> Option<&Arc<Plugin>> {
+        self.good.as_ref().filter(|_| may_take(self.good_source))
+    }
+
+    /// Returns the directory of the newest file.
+    pub(crate) fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Returns the number of versions loaded so far.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Returns when the active version was loaded.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        self.since
+    }
+
+    /// Returns what was last read, or nothing if the file is due for another attempt.
+    pub(crate) fn seen(&self, now: Timestamp) -> Seen {
+        match self.retry {
+            Some(retry) if retry.is_due(now) => Seen::default(),
+            _ => self.seen,
+        }
+    }
+
+    /// Returns why the newest file is not the active version.
+    pub(crate) fn error(&self) -> Option<&LoadError> {
+        self.error.as_ref()
+    }
+
+    /// Records that the file is the active version again, and returns what it was before.
+    pub(super) fn restore(&mut self, source: Source, stamp: Option<Stamp>) -> Restored {
+        let digest = self.good.as_ref().map(|plugin| plugin.digest());
+        self.seen = Seen { digest, stamp };
+        self.retry = None;
+        let was_elsewhere = std::mem::replace(&mut self.good_source, source) != source;
+        match self.error.take() {
+            Some(_) => Restored::Recovered,
+            None if was_elsewhere => Restored::Moved,
+            None => Restored::Unchanged,
+        }
+    }
+
+    /// Marks the file for loading at the next scan, if `matches` accepts its error.
+    pub(super) fn retry_if(&mut self, is_such: impl Fn(&LoadError) -> bool) {
+        if self.error.as_ref().is_some_and(is_such) {
+            self.seen = Seen::default();
+        }
+    }
+
+    /// Records the file that is being loaded. Returns the directory of the previous file if it was
+    /// another one.
+    pub(super) fn begin(&mut self, path: PathBuf, source: Source) -> Option<Source> {
+        let is_first = self.path.as_os_str().is_empty();
+        self.path = path;
+        let before = std::mem::replace(&mut self.source, source);
+        if is_first || before == source {
+            return None;
+        }
+        // Earlier findings are about the file in the other directory.
+        self.seen = Seen::default();
+        self.error = None;
+        self.retry = None;
+        Some(before)
+    }
+
+    pub(super) fn put(
+        &mut self,
+        source: Source,
+        outcome: LoadOutcome,
+        stamp: Option<Stamp>,
+        now: Timestamp,
+    ) -> Recorded {
+        match outcome {
+            LoadOutcome::Unchanged => {
+                // The file may have become due for a retry since this load began. Its stamp must
+                // not mark it as seen then.
+                if self.seen.digest.is_some() {
+                    self.seen.stamp = stamp;
+                }
+                Recorded::Unchanged
+            }
+            LoadOutcome::Failed(digest, error) => {
+                self.retry = match digest {
+                    Some(digest) if error.may_pass() && !error.depends_on_configuration() => {
+                        Some(Retry::after(self.retry, digest, now))
+                    }
+                    _ => None,
+                };
+                let is_read_again = error.may_pass() && self.retry.is_none();
+                let seen = if is_read_again {
+                    Seen::default()
+                } else {
+                    Seen { digest, stamp }
+                };
+                let news = self.error.as_ref() != Some(&error) || self.seen.digest != seen.digest;
+                self.seen = seen;
+                self.error = Some(error);
+                if news {
+                    Recorded::Failed
+                } else {
+                    Recorded::Unchanged
+                }
+            }
+            LoadOutcome::Loaded(plugin) => {
+                let digest = Some(plugin.digest());
+                self.seen = Seen { digest, stamp };
+                self.error = None;
+                self.retry = None;
+                self.generation += 1;
+                self.since = Some(now);
+                plugin.serve();
+                self.good_source = source;
+                self.good = Some(plugin);
+                Recorded::Loaded(self.generation)
+            }
+        }
+    }
+}
+
+/// The pause after the first transient failure.
+const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+/// The longest pause between attempts.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vitals_model::{Code, RunError};
+
+    const START: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn failed(entry: &mut PluginEntry, error: LoadError) -> Recorded {
+        failed_at(entry, error, START)
+    }
+
+    fn failed_at(entry: &mut PluginEntry, error: LoadError, now: Timestamp) -> Recorded {
+        let outcome = LoadOutcome::Failed(Some(Digest::of(b"")), error);
+        entry.put(Source::Dir, outcome, None, now)
+    }
+
+    fn timeout() -> LoadError {
+        LoadError::Describe(Box::new(RunError::new(Code::Timeout, "busy")))
+    }
+
+    #[test]
+    fn a_failure_that_lies_in_the_file_is_final() {
+        let mut entry = PluginEntry::default();
+        assert_eq!(failed(&mut entry, LoadError::Empty), Recorded::Failed);
+        assert_eq!(entry.seen(START).digest, Some(Digest::of(b"")));
+        assert_eq!(failed(&mut entry, LoadError::Empty), Recorded::Unchanged);
+    }
+
+    #[test]
+    fn a_failure_that_may_pass_is_tried_again_and_told_once() {
+        for code in [Code::Timeout, Code::Host, Code::Full] {
+            let mut entry = PluginEntry::default();
+            let error = LoadError::Describe(Box::new(RunError::new(code, "busy")));
+            assert_eq!(failed(&mut entry, error.clone()), Recorded::Failed);
+            let later = START + SHORTEST_PAUSE;
+            assert_eq!(entry.seen(later).digest, None);
+            assert_eq!(failed_at(&mut entry, error, later), Recorded::Unchanged);
+        }
+        let error = LoadError::Describe(Box::new(RunError::new(Code::Fuel, "endless")));
+        let mut entry = PluginEntry::default();
+        failed(&mut entry, error);
+        assert!(entry.seen(START).digest.is_some(), "the guest is to blame");
+    }
+
+    #[test]
+    fn a_file_that_fails_again_and_again_rests_longer_each_time() {
+        let (mut entry, mut now) = (PluginEntry::default(), START);
+        let mut pauses = Vec::new();
+        for _ in 0..10 {
+            failed_at(&mut entry, timeout(), now);
+            let rests = |seconds: &i64| {
+                let later = now + SignedDuration::from_secs(*seconds);
+                entry.seen(later).digest.is_some()
+            };
+            let pause = (0..10_000).find(|seconds| !rests(seconds)).unwrap();
+            now += SignedDuration::from_secs(pause);
+            pauses.push(pause);
+        }
+        assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
+        // Other content starts over.
+        let outcome = LoadOutcome::Failed(Some(Digest::of(b"other")), timeout());
+        entry.put(Source::Dir, outcome, None, now);
+        assert!(entry.seen(now + SHORTEST_PAUSE).digest.is_none());
+    }
+
+    #[test]
+    fn a_file_rests_no_longer_because_the_clock_was_set_back() {
+        let mut entry = PluginEntry::default();
+        failed(&mut entry, timeout());
+        assert!(entry.seen(START).digest.is_some());
+        assert!(
+            entry
+                .seen(START - SignedDuration::from_secs(1))
+                .digest
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_read_is_read_at_the_next_look() {
+        let mut entry = PluginEntry::default();
+        let outcome = LoadOutcome::Failed(None, LoadError::Read("a disk that hangs".into()));
+        entry.put(Source::Dir, outcome, None, START);
+        assert!(entry.seen(START).digest.is_none() && entry.seen(START).stamp.is_none());
+    }
+
+    #[test]
+    fn what_is_to_be_loaded_once_more_is_not_unchanged_because_it_was_being_looked_at() {
+        let file = std::env::current_exe().unwrap();
+        let stamp = Stamp::of(&file).unwrap();
+        let mut entry = PluginEntry::default();
+        failed(&mut entry, LoadError::Empty);
+        entry.retry_if(|_| true);
+        let now = Timestamp::UNIX_EPOCH;
+        entry.put(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
+        assert_eq!(entry.seen(START).stamp, None);
+        failed(&mut entry, LoadError::Empty);
+        entry.put(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
+        assert_eq!(entry.seen(START).stamp, Some(stamp));
+    }
+}

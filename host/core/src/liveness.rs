@@ -1,0 +1,161 @@
+//! The liveness of the host's own loops, which `/health/live` reports.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::board::EXPIRY_SWEEP;
+use crate::publisher::Publisher;
+use crate::schedule::Schedule;
+use crate::stats::HostStats;
+use crate::watch::Heartbeat;
+use vitals_sandbox::Sandbox;
+
+/// The loops that must make progress.
+pub(crate) struct Loops {
+    sandbox: Sandbox,
+    schedule: Arc<Schedule>,
+    beats: Heartbeats,
+}
+
+/// The heartbeats of the loops that run as tasks.
+#[derive(Debug, Default)]
+pub(crate) struct Heartbeats {
+    /// The runtime that the host was started in, where loops of native checks run.
+    schedule: Arc<Heartbeat>,
+    /// The guest threads, where loops of guest checks run.
+    guests: Arc<Heartbeat>,
+    /// The sweep over stale results.
+    sweep: Arc<Heartbeat>,
+    pub(crate) watcher: Arc<Heartbeat>,
+}
+
+impl Loops {
+    pub(crate) fn new(sandbox: Sandbox, schedule: Arc<Schedule>, beats: Heartbeats) -> Self {
+        Self {
+            sandbox,
+            schedule,
+            beats,
+        }
+    }
+
+    /// Spawns a heartbeat on the guest threads until shutdown. It runs like the loops of checks and
+    /// stalls when they do. Guests that compute endlessly do not stall it, because they share the
+    /// threads.
+    pub(crate) fn beat_among_guests(&self, stop: CancellationToken) {
+        let beat = Arc::clone(&self.beats.guests);
+        self.sandbox
+            .spawn_on_guest_runtime(keep_beating(beat, stop));
+    }
+
+    /// Returns a heartbeat for the runtime of native checks. It stalls when their loops do.
+    pub(crate) fn beat_among_natives(
+        &self,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        keep_beating(Arc::clone(&self.beats.schedule), stop)
+    }
+}
+
+impl Heartbeats {
+    /// Returns the first stalled loop at `now`. Loops that others depend on come first.
+    fn stalled_loop(&self, since_epoch: Duration, now: Instant) -> Option<&'static str> {
+        let loops = [
+            ("epoch", since_epoch),
+            ("schedule", self.schedule.since(now)),
+            ("guests", self.guests.since(now)),
+            ("sweep", self.sweep.since(now)),
+            ("watcher", self.watcher.since(now)),
+        ];
+        let mut still = loops.into_iter().filter(|(_, since)| *since > STILL);
+        still.next().map(|(name, _)| name)
+    }
+}
+
+impl HostStats for Loops {
+    fn stalled_loop(&self) -> Option<&'static str> {
+        let since_epoch = self.sandbox.since_last_epoch_tick();
+        self.beats.stalled_loop(since_epoch, Instant::now())
+    }
+
+    fn runs_in_flight(&self) -> usize {
+        self.schedule.in_flight()
+    }
+
+    fn max_runs(&self) -> usize {
+        self.schedule.max_runs()
+    }
+
+    fn epoch_ticks(&self) -> u64 {
+        self.sandbox.epoch_ticks()
+    }
+}
+
+async fn keep_beating(beat: Arc<Heartbeat>, stop: CancellationToken) {
+    loop {
+        beat.turn();
+        tokio::select! {
+            () = tokio::time::sleep(EXPIRY_SWEEP) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Expires stale results, and ends the first round when its grace period is over.
+pub(crate) async fn sweep(
+    publisher: Arc<Publisher>,
+    loops: Arc<Loops>,
+    grace_ends: Instant,
+    stop: CancellationToken,
+) {
+    loop {
+        let now = Instant::now();
+        loops.beats.sweep.turn();
+        if now >= grace_ends {
+            publisher.board.end_first_round();
+        }
+        let next = publisher.expire(now).unwrap_or(now + EXPIRY_SWEEP);
+        let next = next.clamp(now + SHORTEST_SWEEP, now + EXPIRY_SWEEP);
+        tokio::select! {
+            () = tokio::time::sleep_until(next.into()) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// A loop without an iteration for this long is stalled.
+const STILL: Duration = Duration::from_secs(10);
+const SHORTEST_SWEEP: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_loop_whose_beat_is_withheld_is_named_until_it_goes_on() {
+        let beats = Heartbeats::default();
+        let all = [&beats.schedule, &beats.guests, &beats.sweep, &beats.watcher];
+        let mut now = Instant::now();
+        let names = ["schedule", "guests", "sweep", "watcher"];
+        for (withheld, name) in names.into_iter().enumerate() {
+            for beat in all {
+                beat.turn_at(now);
+            }
+            now += STILL + Duration::from_secs(1);
+            assert!(beats.stalled_loop(Duration::ZERO, now).is_some());
+            for (number, beat) in all.iter().enumerate() {
+                if number != withheld {
+                    beat.turn_at(now);
+                }
+            }
+            assert_eq!(beats.stalled_loop(Duration::ZERO, now), Some(name));
+            all[withheld].turn_at(now);
+            assert_eq!(beats.stalled_loop(Duration::ZERO, now), None);
+        }
+        let long = STILL + Duration::from_millis(1);
+        assert_eq!(beats.stalled_loop(long, now), Some("epoch"));
+        assert_eq!(beats.stalled_loop(STILL, now), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! The history of a check from run to run, across its jobs. The loop of the check and trial runs
+//! share it.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
+use tracing::field::display;
+
+use super::job::{Job, Timing};
+use super::phase::next_due;
+use vitals_model::{Breaker, BreakerTurn, CheckName, Hysteresis, RunReport, Status};
+
+/// The history of one check.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// Held during each run of the check, so that runs never overlap.
+    pub(super) alone: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The status that the last run found.
+    previous: Option<Status>,
+    hysteresis: Hysteresis,
+    breaker: Breaker,
+}
+
+/// The state of a check after a run.
+pub(super) struct Counted {
+    /// The status to show.
+    pub(super) status: Status,
+    pub(super) consecutive_failures: u32,
+    pub(super) breaker: Breaker,
+    /// The time of the next run.
+    pub(super) next: Instant,
+}
+
+impl History {
+    /// Returns the status that the last run found.
+    pub(super) fn previous(&self) -> Option<Status> {
+        self.lock().previous
+    }
+
+    /// Closes the breaker for a new job, because the earlier runs were made by another job.
+    pub(super) fn forgive(&self, job: &Job) {
+        let mut known = self.lock();
+        if known.breaker.is_open() {
+            let why = "its plugin or its settings changed";
+            closed(&job.name, job.timing.interval, why);
+        }
+        known.breaker = Breaker::default();
+    }
+
+    /// Records a run of a job; `due` is the next time in phase.
+    pub(super) fn count(&self, job: &Job, report: &RunReport, due: Instant) -> Counted {
+        let (timing, now) = (job.timing, Instant::now());
+        let mut known = self.lock();
+        let found = report.outcome.status();
+        let status = known.hysteresis.observe(found, timing.thresholds);
+        if found != Status::Unknown {
+            known.previous = Some(found);
+        }
+        let turned = known.breaker.observe(report.conduct());
+        let breaker = known.breaker;
+        let next = if breaker.is_open() {
+            due + timing.interval * (breaker.stretch() - 1)
+        } else if known.hysteresis.is_counting() {
+            due.min(now + timing.retry_interval)
+        } else {
+            due
+        };
+        let consecutive_failures = known.hysteresis.consecutive_failures();
+        drop(known);
+        tell_of_turn(job, report, breaker, turned);
+        Counted {
+            status,
+            consecutive_failures,
+            breaker,
+            next,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock()
+    }
+}
+
+/// Returns the next time after `now` that is in phase with `due`.
+pub(super) fn in_phase(due: Instant, timing: Timing, now: Instant) -> Instant {
+    if due <= now {
+        next_due(due, timing.interval, now)
+    } else {
+        due
+    }
+}
+
+fn tell_of_turn(job: &Job, report: &RunReport, breaker: Breaker, turned: Option<BreakerTurn>) {
+    let (check, interval) = (&job.name, job.timing.interval);
+    match turned {
+        None => {}
+        Some(BreakerTurn::Closed) => closed(check, interval, "a run kept within its limits"),
+        Some(BreakerTurn::Opened) => {
+            let runs = breaker.runs_in_a_row();
+            let (code, stretched) = (display(report.result()), breaker.stretched(interval));
+            tracing::warn!(
+                %check, runs, code, ?interval, ?stretched,
+                "breaker opened, check runs less often"
+            );
+        }
+    }
+}
+
+fn closed(check: &CheckName, interval: Duration, why: &str) {
+    tracing::info!(%check, ?interval, why, "breaker closed");
+}

@@ -1,0 +1,104 @@
+//! Makes trial runs of new jobs, and promotes several jobs at once.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_lite::FutureExt as _;
+use tokio::sync::oneshot;
+
+use super::history::History;
+use super::phase::first_due;
+use super::{FinishedRun, FirstRun, Job, Probe, Schedule};
+use vitals_io::panic_text;
+use vitals_model::{CheckName, Code, RunError, RunReport};
+
+/// A job that has already made its first run.
+pub struct JobPromotion {
+    /// The job. Its first run is set at the promotion.
+    pub job: Job,
+    /// The report of its first run.
+    pub report: RunReport,
+}
+
+impl Schedule {
+    /// Makes one run of a check with `probe` instead of its job. The run takes a permit, never
+    /// overlaps another run of the check, and is not recorded. The check need not be scheduled.
+    /// Returns `None` if it is removed meanwhile, or at shutdown.
+    pub async fn trial_run(&self, name: &CheckName, probe: Arc<dyn Probe>) -> Option<RunReport> {
+        let (history, stop) = {
+            let checks = self.checks.lock();
+            match checks.followed.get(name) {
+                Some(followed) => (Arc::clone(&followed.history), followed.stop.clone()),
+                None => (Arc::default(), self.shared.closing.clone()),
+            }
+        };
+        let shared = Arc::clone(&self.shared);
+        let (answer, answered) = oneshot::channel();
+        let (check, tried) = (name.clone(), Arc::clone(&probe));
+        let trial = async move {
+            let run = async {
+                let _alone = history.alone.lock().await;
+                let asked = Instant::now();
+                let slot = shared.slots.acquire().await;
+                let _slot = slot.expect("the semaphore is never closed");
+                shared.results.waited(&check, asked.elapsed());
+                run(&history, &tried, &check).await
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                // The caller may have gone.
+                report = run => { let _ = answer.send(report); }
+            }
+        };
+        self.spawn_loop(&*probe, trial);
+        answered.await.ok()
+    }
+
+    /// Promotes jobs that have made their first run. Records each run and returns the results, for
+    /// publishing them together. The next run of each takes place when it is due. Jobs of removed
+    /// checks are left out.
+    pub fn promote(&self, promotions: Vec<JobPromotion>) -> Vec<FinishedRun> {
+        let take_over = |promotion| self.take_over(promotion);
+        promotions.into_iter().filter_map(take_over).collect()
+    }
+
+    fn take_over(&self, JobPromotion { mut job, report }: JobPromotion) -> Option<FinishedRun> {
+        let checks = self.checks.lock();
+        let followed = checks.followed.get(&job.name)?;
+        let timing = job.timing;
+        let due = first_due(&job.name, timing.interval, Instant::now());
+        followed.history.forgive(&job);
+        let counted = followed.history.count(&job, &report, due);
+        let next = counted.next;
+        job.first_run = Some(FirstRun { due, next });
+        let run = FinishedRun {
+            check: job.name.clone(),
+            job_generation: job.job_generation,
+            report: Arc::new(report),
+            status: counted.status,
+            consecutive_failures: counted.consecutive_failures,
+            breaker: counted.breaker,
+            next_due: next,
+            stale_at: next + timing.timeout + timing.interval,
+        };
+        let before = followed.job.send_replace(Arc::new(job));
+        drop(checks);
+        // The drop may run code of the embedding program, so it happens outside the lock.
+        drop(before);
+        Some(run)
+    }
+}
+
+async fn run(history: &History, probe: &Arc<dyn Probe>, check: &CheckName) -> RunReport {
+    let started = Instant::now();
+    let run = async { probe.run(history.previous()).await };
+    let ran = AssertUnwindSafe(run).catch_unwind().await;
+    ran.unwrap_or_else(|panic| {
+        let what = panic_text(panic.as_ref());
+        tracing::error!(%check, panic = what, "the host panicked during a trial run");
+        let message = format!("the host panicked during the run: {what}");
+        RunReport::failed(RunError::new(Code::Host, &message), started.elapsed())
+    })
+}

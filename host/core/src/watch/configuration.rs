@@ -1,0 +1,360 @@
+//! The files of the configuration: detects changes and reads the new content. The caller decides
+//! what to do with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::directory::DEBOUNCE;
+use super::pace::Pace;
+use crate::catalog::Stamp;
+use vitals_config::{Config, Origin, Sources};
+use vitals_io::regular_file;
+use vitals_model::{CheckName, Digest};
+
+/// The sources of the configuration, and what was last read from them.
+#[derive(Clone, Debug)]
+pub(super) struct Configuration {
+    sources: Sources,
+    /// The file that the configuration was read from, if any.
+    origin: Origin,
+    /// The files that the configuration comes from.
+    files: BTreeSet<PathBuf>,
+    /// The contents at the last reading; `None` before the first scan, because files may have
+    /// changed during the start of the host.
+    seen: Option<Contents>,
+    directories: BTreeSet<PathBuf>,
+    /// The checks in the last valid configuration.
+    checks: BTreeSet<CheckName>,
+    /// The errors in what was last read.
+    errors: Vec<String>,
+    /// The stamps at the last scan, and the time since when they have been the same.
+    found: (Vec<Option<Stamp>>, Instant),
+}
+
+/// The digest of each file; `None` if it can't be read.
+type Contents = BTreeMap<PathBuf, Option<Digest>>;
+
+/// The result of checking the files.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Nothing has changed.
+    Same,
+    /// Somebody may still be writing. The files are checked again after [`DEBOUNCE`].
+    Restless,
+    /// A new configuration, and the files with trusted roots that have changed.
+    Another(Box<Config>, BTreeSet<PathBuf>),
+    /// The configuration is invalid; one text for each error.
+    Wrong(Vec<String>),
+}
+
+impl Configuration {
+    /// Creates the state for the configuration that was read from `sources`. Resolves links: blocks
+    /// briefly.
+    pub(super) fn new(sources: Sources, config: &Config) -> Self {
+        let files = files(&sources, config);
+        let directories = files.iter().flat_map(|file| directories(file)).collect();
+        Self {
+            sources,
+            directories,
+            origin: config.origin.clone(),
+            files,
+            seen: None,
+            checks: config.checks.keys().cloned().collect(),
+            errors: Vec::new(),
+            found: (Vec::new(), Instant::now()),
+        }
+    }
+
+    /// Returns the file of the configuration, if there is one.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        matches!(self.origin, Origin::File(_)).then(|| self.sources.path())
+    }
+
+    /// Returns the errors in what was last read.
+    pub(super) fn errors(&self) -> &[String] {
+        &self.errors
+    }
+
+    /// Returns the directories where a change of the files shows.
+    pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
+        self.directories.clone()
+    }
+
+    /// Checks the files, and reads them if they have changed. Blocks.
+    pub(super) fn look(mut self, pace: Pace) -> (Self, Found) {
+        let contents = contents(self.files.iter().cloned());
+        if self.seen.as_ref() == Some(&contents) && self.errors.is_empty() {
+            return (self, Found::Same);
+        }
+        if pace == Pace::Now {
+            let found = self.read();
+            return (self, found);
+        }
+        let stamps = self.stamps();
+        let rested = self.rested(&stamps);
+        if rested < DEBOUNCE {
+            return (self, Found::Restless);
+        }
+        let before = self.clone();
+        let found = self.read();
+        let may_be_half = match &found {
+            Found::Wrong(_) => true,
+            Found::Another(config, _) => {
+                let mut known = before.checks.iter();
+                known.any(|check| !config.checks.contains_key(check))
+            }
+            Found::Same | Found::Restless => false,
+        };
+        // The stable content was read only if nobody wrote meanwhile. Content that may be half
+        // written has to be observed without change for a while, because file timestamps are
+        // unreliable when the clock is set.
+        let seen_for = before.found.1.elapsed();
+        if before.stamps() != stamps || may_be_half && seen_for < HALF_WRITTEN {
+            return (before, Found::Restless);
+        }
+        (self, found)
+    }
+
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        let files = self.files.iter();
+        files.map(|file| Stamp::of(file).ok()).collect()
+    }
+
+    /// Returns how long the files have been unchanged: by their timestamps, or since they were
+    /// first observed, if their clock is ahead.
+    fn rested(&mut self, stamps: &[Option<Stamp>]) -> Duration {
+        let now = SystemTime::now();
+        let ages = stamps.iter().flatten().map(|stamp| stamp.age(now));
+        let rested = ages.min().unwrap_or(Duration::MAX);
+        if self.found.0 != stamps {
+            self.found = (stamps.to_vec(), Instant::now());
+        }
+        rested.max(self.found.1.elapsed())
+    }
+
+    fn read(&mut self) -> Found {
+        let path = self.sources.path();
+        // A pipe can be read only once, at the start of the host.
+        if path.metadata().is_ok_and(|file| !file.is_file()) {
+            let path = path.display();
+            let why = "cannot read the configuration again: it is not a regular file";
+            return self.wrong(vec![format!("{path}: {why}")]);
+        }
+        let config = match Config::load(&self.sources) {
+            Ok(config) => config,
+            Err(found) => return self.wrong(found.iter().map(ToString::to_string).collect()),
+        };
+        if let (Origin::File(file), Origin::Defaults) = (&self.origin, &config.origin) {
+            let why = format!(
+                "the configuration file {} is gone, and its last content stays active: restore it, \
+                 or restart to run without one",
+                file.display()
+            );
+            return self.wrong(vec![why]);
+        }
+        let now = contents(files(&self.sources, &config).into_iter());
+        let last = self.seen.take().unwrap_or_default();
+        let is_same = last == now && self.errors.is_empty();
+        let roots = config.root_files().into_iter();
+        let changed_roots = roots
+            .filter(|file| last.contains_key(*file) && last.get(*file) != now.get(*file))
+            .cloned()
+            .collect();
+        self.origin = config.origin.clone();
+        self.checks = config.checks.keys().cloned().collect();
+        self.directories = now.keys().flat_map(|file| directories(file)).collect();
+        self.files = now.keys().cloned().collect();
+        self.seen = Some(now);
+        self.errors.clear();
+        if is_same {
+            return Found::Same;
+        }
+        Found::Another(Box::new(config), changed_roots)
+    }
+
+    fn wrong(&mut self, errors: Vec<String>) -> Found {
+        if self.errors == errors {
+            return Found::Same;
+        }
+        self.errors.clone_from(&errors);
+        Found::Wrong(errors)
+    }
+}
+
+/// Returns the files of a configuration: the configuration file, the files that values come from,
+/// and the files with trusted roots.
+fn files(sources: &Sources, config: &Config) -> BTreeSet<PathBuf> {
+    let mut files = config.read_files.clone();
+    files.extend(config.root_files().into_iter().cloned());
+    files.insert(sources.path());
+    files
+}
+
+fn contents(files: impl Iterator<Item = PathBuf>) -> Contents {
+    files
+        .map(|file| {
+            let content = regular_file::read(&file, LARGEST).ok();
+            let digest = content.map(|bytes| Digest::of(&bytes));
+            (file, digest)
+        })
+        .collect()
+}
+
+/// Returns the directory of a file and, for a link, the directory of its target.
+fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
+    let here = file.parent().map(|parent| {
+        if parent.as_os_str().is_empty() {
+            PathBuf::from(".")
+        } else {
+            parent.to_owned()
+        }
+    });
+    let is_link = file.symlink_metadata().is_ok_and(|it| it.is_symlink());
+    let target = is_link.then(|| file.canonicalize().ok()).flatten();
+    let there = target.and_then(|target| Some(target.parent()?.to_owned()));
+    here.into_iter().chain(there)
+}
+
+/// How long a file that is invalid, or lacks a known check, must be observed without change before
+/// it is accepted. A half-written file looks like that.
+const HALF_WRITTEN: Duration = Duration::from_secs(1);
+/// The size limit of each file.
+const LARGEST: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use vitals_config::Environment;
+
+    struct Rig {
+        dir: tempfile::TempDir,
+        configuration: Configuration,
+    }
+
+    impl Rig {
+        fn new(text: &str) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join("vitals.toml"), text).unwrap();
+            let sources = Sources {
+                directory: dir.path().to_owned(),
+                environment: Environment::default(),
+                ..Sources::default()
+            };
+            let config = Config::load(&sources).unwrap();
+            let configuration = Configuration::new(sources, &config);
+            let mut rig = Self { dir, configuration };
+            assert!(matches!(rig.look(), Found::Another(..)), "it is not known");
+            assert!(matches!(rig.look(), Found::Same));
+            rig
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            fs::write(self.dir.path().join(name), text).unwrap();
+        }
+
+        fn look(&mut self) -> Found {
+            let (configuration, found) = self.configuration.clone().look(Pace::Now);
+            self.configuration = configuration;
+            found
+        }
+    }
+
+    #[test]
+    fn another_content_is_read_and_the_same_is_not() {
+        let mut rig = Rig::new("[tools]\na = 'http://a.test'");
+        rig.write("vitals.toml", "[tools]\nb = 'http://b.test'");
+        let Found::Another(config, _) = rig.look() else {
+            panic!("it has changed");
+        };
+        assert!(config.tools.0.contains_key("b"));
+        rig.write("vitals.toml", "[tools]\nb = 'http://b.test'");
+        assert!(matches!(rig.look(), Found::Same));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_once_and_what_is_mended_is_read() {
+        let text = "[tools]\na = 'http://a.test'";
+        let mut rig = Rig::new(text);
+        rig.write("vitals.toml", "[tools\n");
+        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("vitals.toml:1")));
+        assert!(matches!(rig.look(), Found::Same));
+        rig.write("vitals.toml", "[nonsense]\n");
+        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("nonsense")));
+        // The content that is already active; it is no longer an error.
+        rig.write("vitals.toml", text);
+        assert!(matches!(rig.look(), Found::Another(..)));
+        assert!(rig.configuration.errors().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_gone_leaves_what_it_said() {
+        let mut rig = Rig::new("");
+        fs::remove_file(rig.dir.path().join("vitals.toml")).unwrap();
+        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("is gone")));
+        rig.write("vitals.toml", "");
+        assert!(matches!(rig.look(), Found::Another(..)));
+    }
+
+    #[test]
+    fn a_file_that_a_value_comes_from_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = dir.path().join("secret");
+        fs::write(&secret, "one\n").unwrap();
+        let text = format!(
+            "[checks.a]\nplugin = 'p'\nconfig.key = '${{file:{}}}'",
+            secret.display()
+        );
+        let mut rig = Rig::new(&text);
+        assert!(rig.configuration.directories().contains(dir.path()));
+        fs::write(&secret, "two\n").unwrap();
+        let Found::Another(config, _) = rig.look() else {
+            panic!("it has changed");
+        };
+        let check = config.checks.values().next().unwrap();
+        assert_eq!(check.settings.as_ref().unwrap().values["key"], "two");
+        fs::remove_file(&secret).unwrap();
+        assert!(matches!(rig.look(), Found::Another(..)));
+    }
+
+    #[test]
+    fn roots_that_have_changed_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let roots = dir.path().join("roots.pem");
+        fs::write(&roots, "one").unwrap();
+        let text = format!("[tls]\nroots = ['{}']", roots.display());
+        let mut rig = Rig::new(&text);
+        fs::write(&roots, "two").unwrap();
+        let Found::Another(_, changed) = rig.look() else {
+            panic!("it has changed");
+        };
+        assert_eq!(changed, BTreeSet::from([roots]));
+    }
+
+    #[test]
+    fn what_is_being_written_is_left_alone_for_a_while() {
+        let rig = Rig::new("");
+        rig.write("vitals.toml", "[tools");
+        let (configuration, found) = rig.configuration.look(Pace::Patient);
+        assert!(matches!(found, Found::Restless), "{found:?}");
+        // A file that looks half written must be stable for longer.
+        let (path, mut configuration) = (rig.dir.path().join("vitals.toml"), configuration);
+        let mut seen = Vec::new();
+        while !seen.contains(&"wrong") {
+            let found;
+            let rest = || Stamp::of(&path).unwrap().age(SystemTime::now());
+            let rested = rest();
+            (configuration, found) = configuration.look(Pace::Patient);
+            seen.push(match found {
+                Found::Wrong(_) => "wrong",
+                Found::Restless => "restless",
+                Found::Same | Found::Another(..) => panic!("{found:?}"),
+            });
+            assert!(rested < Duration::from_secs(5), "it never ends");
+            let is_wrong = seen.last() == Some(&"wrong");
+            assert!(!is_wrong || rest() >= HALF_WRITTEN, "too early");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Reloads the configuration, after a change or on request.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::configuration::{Configuration, Found};
+use super::directory::DEBOUNCE;
+use super::{Pace, Watcher};
+use crate::events::{ConfigurationApplied, Event};
+use vitals_config::Config;
+use vitals_model::CheckName;
+use vitals_model::reload::Reload;
+
+impl Watcher {
+    /// Reads configuration and files for a caller who waits for the outcome. Rejected files are
+    /// evaluated again.
+    pub(super) async fn reload(
+        &mut self,
+        accepted: BTreeSet<CheckName>,
+        answer: oneshot::Sender<Reload>,
+    ) {
+        self.is_look_due = false;
+        self.reloads.begin(answer);
+        self.reconfigure(Pace::Now).await;
+        for unknown in accepted.iter().filter(|name| !self.catalog.knows(name)) {
+            let problem = format!("there is no check `{unknown}` whose grants could be accepted");
+            self.reloads.problem(problem);
+        }
+        self.catalog.forget_refusals();
+        self.look(Pace::Now, &accepted).await;
+        let directory = self.catalog.files().error().map(ToString::to_string);
+        let excess = self.excess.as_ref().map(ToString::to_string);
+        let library = self.library_error.as_ref().map(ToString::to_string);
+        for problem in directory.into_iter().chain(excess).chain(library) {
+            self.reloads.problem(problem);
+        }
+        self.reloads.wait_for(self.loading.keys().cloned());
+    }
+
+    /// Reads the configuration if it has changed, and applies it.
+    pub(super) async fn reconfigure(&mut self, pace: Pace) {
+        let Some(configuration) = self.configuration.clone() else {
+            return;
+        };
+        let look = self.on_disk(CONFIGURATION, move || configuration.look(pace));
+        let (configuration, found) = match look.await {
+            Ok(found) => found,
+            Err(None) => return,
+            Err(Some(why)) => {
+                let problem =
+                    format!("cannot read the configuration, the previous one stays active: {why}");
+                return self.reloads.problem(problem);
+            }
+        };
+        let errors = configuration.errors().to_vec();
+        self.configuration = Some(configuration);
+        match found {
+            Found::Same if errors.is_empty() => {}
+            Found::Same => self.reloads.refused(&errors),
+            Found::Restless => {
+                let look = self.look_soon.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(DEBOUNCE).await;
+                    // Another request may be pending by then, or the watcher may be gone.
+                    let _ = look.try_send(());
+                });
+            }
+            Found::Wrong(errors) => {
+                let path = self.configuration.as_ref().and_then(Configuration::path);
+                self.services.emit(&Event::ConfigurationRejected {
+                    path: path.as_deref(),
+                    errors: &errors,
+                });
+                self.reloads.refused(&errors);
+                self.needs_reconciling = true;
+            }
+            Found::Another(config, changed_roots) => self.apply(*config, &changed_roots),
+        }
+    }
+
+    /// Applies a configuration, except for keys that need a restart.
+    fn apply(&mut self, config: Config, changed_roots: &BTreeSet<PathBuf>) {
+        let running = Arc::clone(self.catalog.config());
+        let (config, restart_needed) = config.taken_over(&running);
+        let is_same = changed_roots.is_empty()
+            && restart_needed == self.restart_needed
+            && config.says_the_same(&running);
+        let config = Arc::new(config);
+        let changes = self.catalog.apply(Arc::clone(&config), changed_roots);
+        self.services.names.set(&config);
+        let path = self.configuration.as_ref().and_then(Configuration::path);
+        self.services
+            .emit(&Event::ConfigurationApplied(&ConfigurationApplied {
+                config: &config,
+                is_change: !is_same,
+                changes: &changes,
+                roots_changed: !changed_roots.is_empty(),
+                path: path.as_deref(),
+            }));
+        if restart_needed != self.restart_needed && !restart_needed.is_empty() {
+            let keys = restart_needed.join(", ");
+            tracing::warn!(keys, "configuration keys need a restart");
+        }
+        if !is_same {
+            self.reloads.applied(&changes, &restart_needed);
+        }
+        self.restart_needed = restart_needed;
+        self.needs_reconciling = true;
+    }
+}
+
+/// The name of the disk access in the log.
+const CONFIGURATION: &str = "configuration";

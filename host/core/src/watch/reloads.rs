@@ -1,0 +1,185 @@
+//! Pending reload requests, and the changes found since.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use vitals_model::reload::{
+    CheckChanges, ConfigurationReload, ConfigurationState, PluginOutcome, PluginReload, Reload,
+};
+use vitals_model::{CheckName, PluginName};
+
+/// The reloads that are not answered yet.
+#[derive(Default)]
+pub(super) struct Reloads(Vec<Pending>);
+
+struct Pending {
+    answer: oneshot::Sender<Reload>,
+    /// When it is answered at the latest.
+    until: Instant,
+    /// The plugins that were being loaded at the request and still are.
+    waits_for: BTreeSet<PluginName>,
+    found: Reload,
+    plugins: BTreeMap<String, PluginReload>,
+}
+
+impl Reloads {
+    /// Starts to collect changes for a caller.
+    pub(super) fn begin(&mut self, answer: oneshot::Sender<Reload>) {
+        self.0.push(Pending {
+            answer,
+            until: Instant::now() + LONGEST,
+            waits_for: BTreeSet::new(),
+            found: Reload::default(),
+            plugins: BTreeMap::new(),
+        });
+    }
+
+    /// Makes the last request wait for these plugins.
+    pub(super) fn wait_for(&mut self, plugins: impl Iterator<Item = PluginName>) {
+        if let Some(last) = self.0.last_mut() {
+            last.waits_for.extend(plugins);
+        }
+    }
+
+    /// Adds a problem to the last request.
+    pub(super) fn problem(&mut self, problem: String) {
+        if let Some(last) = self.0.last_mut() {
+            last.found.problems.push(problem);
+        }
+    }
+
+    /// Records that a configuration was applied.
+    pub(super) fn applied(&mut self, changes: &CheckChanges, restart_needed: &[String]) {
+        for pending in &mut self.0 {
+            pending.found.configuration = ConfigurationReload {
+                state: ConfigurationState::Applied,
+                errors: Vec::new(),
+                restart_needed: restart_needed.to_vec(),
+            };
+            let checks = &mut pending.found.checks;
+            let add = |to: &mut Vec<CheckName>, from: &[CheckName]| to.extend_from_slice(from);
+            add(&mut checks.added, &changes.added);
+            add(&mut checks.changed, &changes.changed);
+            add(&mut checks.removed, &changes.removed);
+        }
+    }
+
+    /// Records that a configuration was rejected.
+    pub(super) fn refused(&mut self, errors: &[String]) {
+        for pending in &mut self.0 {
+            let configuration = &mut pending.found.configuration;
+            configuration.state = ConfigurationState::Refused;
+            configuration.errors = errors.to_vec();
+        }
+    }
+
+    /// Records the outcome for a plugin.
+    pub(super) fn record(&mut self, plugin: &PluginReload) {
+        for pending in &mut self.0 {
+            pending.plugins.insert(plugin.name.clone(), plugin.clone());
+        }
+    }
+
+    /// Records a plugin whose rejected file has not changed and is therefore not loaded again.
+    pub(super) fn still(&mut self, refused: &PluginReload) {
+        for pending in &mut self.0 {
+            let known = pending.plugins.entry(refused.name.clone());
+            known.or_insert_with(|| refused.clone());
+        }
+    }
+
+    /// Stops waiting for plugins that are no longer being loaded.
+    pub(super) fn wait_only_for(&mut self, is_loading: impl Fn(&PluginName) -> bool) {
+        for pending in &mut self.0 {
+            pending.waits_for.retain(&is_loading);
+        }
+    }
+
+    /// Records that a plugin is no longer being loaded. `refused` is its entry, if its file is
+    /// rejected.
+    pub(super) fn done(&mut self, plugin: &PluginName, refused: Option<&PluginReload>) {
+        for pending in &mut self.0 {
+            if !pending.waits_for.remove(plugin) {
+                continue;
+            }
+            if let Some(refused) = refused {
+                let known = pending.plugins.entry(refused.name.clone());
+                known.or_insert_with(|| refused.clone());
+            }
+        }
+    }
+
+    /// Answers the requests that wait for nothing or whose time limit has passed at `now`.
+    pub(super) fn answer(&mut self, now: Instant) {
+        let is_over = |it: &mut Pending| it.waits_for.is_empty() || it.until <= now;
+        for Pending {
+            answer,
+            waits_for,
+            mut found,
+            plugins,
+            ..
+        } in self.0.extract_if(.., is_over)
+        {
+            if let Some(first) = waits_for.first() {
+                let others = waits_for.len() - 1;
+                found.problems.push(format!(
+                    "plugin `{first}` and {others} others are still being loaded after {LONGEST:?}: \
+                     see /plugins for their outcome"
+                ));
+            }
+            found.plugins = plugins.into_values().collect();
+            // The caller may have gone.
+            let _ = answer.send(found);
+        }
+    }
+}
+
+/// The time limit of a request.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// Returns the entry of a plugin whose file was removed.
+pub(super) fn removed(name: &PluginName) -> PluginReload {
+    PluginReload {
+        name: name.to_string(),
+        outcome: PluginOutcome::Removed,
+        version: None,
+        digest: None,
+        generation: 0,
+        error: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_too_long_is_answered_with_what_is_missing() {
+        let mut reloads = Reloads::default();
+        let (answer, mut answered) = oneshot::channel();
+        reloads.begin(answer);
+        reloads.wait_for(["a", "b"].into_iter().map(|name| name.parse().unwrap()));
+        reloads.answer(Instant::now());
+        assert!(answered.try_recv().is_err(), "it is too early");
+        reloads.answer(Instant::now() + LONGEST);
+        let problems = answered.try_recv().unwrap().problems;
+        assert!(
+            problems[0].starts_with("plugin `a` and 1 others are"),
+            "{problems:?}"
+        );
+    }
+
+    #[test]
+    fn nobody_waits_for_a_plugin_that_is_not_being_loaded_any_more() {
+        let mut reloads = Reloads::default();
+        let (answer, mut answered) = oneshot::channel();
+        reloads.begin(answer);
+        reloads.wait_for(["a", "b"].into_iter().map(|name| name.parse().unwrap()));
+        reloads.wait_only_for(|name| name.as_str() == "b");
+        reloads.done(&"b".parse().unwrap(), None);
+        reloads.answer(Instant::now());
+        assert!(answered.try_recv().unwrap().is_nothing());
+    }
+}

@@ -1,0 +1,136 @@
+//! Tests of the watcher: when it reconciles, and how it survives panics.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::board::Board;
+use crate::catalog::Names;
+use crate::events::{Events, Sink};
+use crate::publisher::Publisher;
+use crate::schedule::{Results, Schedule};
+use vitals_config::{Config, Environment};
+use vitals_model::reload::{PluginOutcome, Reload};
+use vitals_sandbox::{Sandbox, SandboxOptions};
+
+/// A watcher of empty directories, on the runtime of the test.
+struct Watched {
+    dir: TempDir,
+    page: CatalogPage,
+    reloader: Reloader,
+    watcher: JoinHandle<()>,
+}
+
+impl Watched {
+    fn start() -> Self {
+        Self::told(Events::default())
+    }
+
+    /// Events are told to these.
+    fn told(events: Events) -> Self {
+        let dir = TempDir::new().unwrap();
+        let place = dir.path().display();
+        let config = format!(
+            "[plugins]\ndir = '{place}/plugins'\nlibrary = '{place}/library'\ncache_dir = ''\n\
+             rescan = '1h'"
+        );
+        for directory in ["plugins", "library"] {
+            fs::create_dir(dir.path().join(directory)).unwrap();
+        }
+        let config = Arc::new(config.parse::<Config>().unwrap());
+        let services = services(&config, events);
+        let catalog = Catalog::new(config, Environment::default());
+        let (commands, received) = mpsc::unbounded_channel();
+        let watcher = Watcher::new(catalog, None, services, received);
+        Self {
+            dir,
+            page: watcher.page(),
+            reloader: Reloader::new(commands),
+            watcher: tokio::spawn(watcher.run(CancellationToken::new())),
+        }
+    }
+
+    fn drop_in(&self, content: &str) {
+        fs::write(self.dir.path().join("plugins/thing.wasm"), content).unwrap();
+    }
+
+    /// Requests a scan and returns what it found.
+    async fn look(&self) -> Reload {
+        let look = self.reloader.reload(BTreeSet::new());
+        let look = tokio::time::timeout(Duration::from_secs(30), look).await;
+        look.expect("somebody who asks is answered").unwrap()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+fn services(config: &Config, events: Events) -> Services {
+    let board = Arc::<Board>::default();
+    let publisher = Arc::new(Publisher {
+        board: Arc::clone(&board),
+        events,
+    });
+    let results = Arc::clone(&publisher) as Arc<dyn Results>;
+    Services {
+        sandbox: Sandbox::new(SandboxOptions::default()).unwrap(),
+        board,
+        schedule: Arc::new(Schedule::new(1, results)),
+        publisher,
+        names: Names::new(config),
+        beat: Arc::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_finds_what_was_there_brings_nothing_in_line() {
+    let watched = Watched::start();
+    watched.look().await;
+    let before = watched.page.page();
+    for _ in 0..3 {
+        assert!(watched.look().await.is_nothing());
+    }
+    let is_same = watched.page.page().as_ptr() == before.as_ptr();
+    assert!(is_same, "the page was made anew");
+    watched.drop_in("garbage");
+    watched.look().await;
+    assert_ne!(watched.page.page(), before);
+}
+
+/// A sink that panics over the first plugin that is rejected.
+#[derive(Default)]
+struct Brittle {
+    is_broken: AtomicBool,
+}
+
+impl Sink for Brittle {
+    fn on(&self, event: &Event<'_>) {
+        let is_rejected = matches!(event, Event::PluginRejected(_));
+        let is_first = is_rejected && !self.is_broken.swap(true, Ordering::Relaxed);
+        assert!(!is_first, "the sink broke");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_over_what_came_of_a_load_leaves_the_plugin_to_be_loaded_again() {
+    let sink = Arc::<Brittle>::default();
+    let watched = Watched::told(Events::new([Arc::clone(&sink) as Arc<dyn Sink>]));
+    watched.drop_in("garbage");
+    let found = watched.look().await;
+    assert!(sink.is_broken.load(Ordering::Relaxed), "{found:?}");
+    watched.drop_in("");
+    let found = watched.look().await;
+    let [thing] = found.plugins.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(thing.outcome, PluginOutcome::Refused);
+    let error = thing.error.as_deref().unwrap_or_default();
+    assert!(error.contains("the file is empty"), "{error}");
+}

@@ -1,0 +1,260 @@
+//! Notifications about transitions, sent to Alertmanagers and to webhooks that take JSON.
+//!
+//! The notifier reads the stream of events and decides nothing about checks. Emitting an event
+//! never waits for it: messages are queued, and each receiver has a delivery task of its own.
+//! Without receivers nothing is sent.
+
+mod alerts;
+mod instance;
+mod payload;
+mod receiver;
+mod sink;
+mod standing;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use self::alerts::{AlertTemplate, Alerts};
+use self::instance::InstanceInfo;
+use self::payload::payload;
+use self::receiver::{Notifications, Receiver, ReceiverId};
+use self::standing::{Change, Event, LastResult, Rules, Standings};
+use crate::delivery::{Moment, Queue, Target, random};
+use crate::metrics::Metrics;
+use vitals_config::Config;
+use vitals_core::events::Transition;
+use vitals_model::CheckName;
+
+/// Sends notifications to all receivers. Cheap to clone.
+#[derive(Clone)]
+pub struct Notifier(Arc<Inner>);
+
+struct Inner {
+    metrics: Metrics,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    rules: Rules,
+    instance: InstanceInfo,
+    standings: Standings,
+    receivers: BTreeMap<ReceiverId, Receiver>,
+    /// A random prefix for the ids of this host's notifications.
+    origin: u64,
+    numbers: u64,
+}
+
+impl Notifier {
+    /// Creates a notifier for the receivers of a configuration.
+    pub fn new(config: &Config, metrics: Metrics) -> Self {
+        let state = State {
+            origin: random(),
+            ..State::default()
+        };
+        let notifier = Self(Arc::new(Inner {
+            metrics,
+            state: Mutex::new(state),
+        }));
+        notifier.set(config, false);
+        notifier
+    }
+
+    /// Applies a new configuration, on the current tokio runtime. Messages that wait for a receiver
+    /// are kept if it stays. A receiver that the configuration no longer names is drained, and
+    /// continues if it is named again meanwhile.
+    fn set(&self, config: &Config, roots_changed: bool) {
+        let now = Moment::now();
+        let mut state = self.state();
+        let state = &mut *state;
+        state.rules = Rules::new(config);
+        state.instance = InstanceInfo::new(&config.notify);
+        for change in state.standings.reconsider(&state.rules, now.time) {
+            state.tell_webhooks(&change);
+        }
+        let mut wanted = targets(config);
+        for (id, receiver) in &mut state.receivers {
+            if receiver.is_active() && !wanted.contains_key(id) {
+                // The host no longer sends alerts there.
+                receiver.with_alerts(|alerts| alerts.end_all(now));
+                self.retire(id.clone(), receiver);
+            }
+        }
+        let template = AlertTemplate {
+            labels: config.notify.alertmanager.labels.clone(),
+            resend: config.notify.alertmanager.resend,
+            instance: state.instance.clone(),
+        };
+        for (id, receiver) in &mut state.receivers {
+            let Some(target) = wanted.remove(id) else {
+                continue;
+            };
+            receiver.activate(target, roots_changed);
+            receiver.with_alerts(|alerts| {
+                alerts.adopt(template.clone(), state.standings.firing(), now);
+            });
+        }
+        for (id, target) in wanted {
+            let notifications = match id {
+                ReceiverId::Webhook(_) => Notifications::Webhook(Queue::new(MOST_WAITING)),
+                ReceiverId::Alertmanager(_) => {
+                    let mut alerts = Alerts::new(template.clone());
+                    alerts.adopt(template.clone(), state.standings.firing(), now);
+                    Notifications::Alertmanager(alerts)
+                }
+            };
+            let metrics = self.0.metrics.clone();
+            match Receiver::start(&id, notifications, target, metrics) {
+                Ok(receiver) => {
+                    state.receivers.insert(id, receiver);
+                }
+                Err(error) => tracing::error!(
+                    receiver = id.to_string(),
+                    error = error.to_string(),
+                    "receiver is not notified, cannot start its thread"
+                ),
+            }
+        }
+    }
+
+    /// Handles a transition of a check.
+    fn turned(&self, turn: &Transition<'_>) {
+        let mut state = self.state();
+        let State {
+            standings, rules, ..
+        } = &mut *state;
+        if let Some(change) = standings.turned(found(turn), turn.before, rules) {
+            state.tell(&change);
+        }
+    }
+
+    /// Handles the removal of a check.
+    fn gone(&self, check: &CheckName) {
+        let mut state = self.state();
+        if let Some(change) = state.standings.gone(check, Timestamp::now()) {
+            state.tell(&change);
+        }
+    }
+
+    /// Drains a receiver that the configuration no longer names, then removes it.
+    fn retire(&self, id: ReceiverId, receiver: &mut Receiver) {
+        let at = Instant::now() + RETIRE_TIMEOUT;
+        let drained = receiver.retire(at);
+        let inner = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout_at(at, drained).await;
+            if let Some(inner) = inner.upgrade() {
+                Self(inner).remove_retired(&id);
+            }
+        });
+    }
+
+    /// Removes a receiver, unless it was revived.
+    fn remove_retired(&self, id: &ReceiverId) {
+        let mut state = self.state();
+        let retired = state.receivers.get(id);
+        if retired.is_some_and(Receiver::is_retired)
+            && let Some(receiver) = state.receivers.remove(id)
+        {
+            receiver.end();
+            // Still under the lock, because a new receiver of this name has series of its own.
+            self.0.metrics.receiver_removed(&id.to_string());
+        }
+    }
+
+    /// Drains all receivers for at most `timeout`, and ends them. Active alerts are not resolved: a
+    /// restarted host continues them, and otherwise they end by their `endsAt`.
+    async fn shut_down(&self, timeout: Duration) {
+        let receivers = std::mem::take(&mut self.state().receivers);
+        let until = Instant::now() + timeout;
+        let drained: Vec<_> = receivers.values().map(Receiver::drain).collect();
+        for drained in drained {
+            let _ = tokio::time::timeout_at(until, drained).await;
+        }
+        receivers.into_values().for_each(Receiver::end);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock()
+    }
+}
+
+impl State {
+    fn tell(&mut self, change: &Change) {
+        self.tell_webhooks(change);
+        let now = Moment::now();
+        let told = (change.event != Event::Resolved).then_some((&change.found, change.told));
+        let active = self.receivers.values();
+        for receiver in active.filter(|receiver| receiver.is_active()) {
+            receiver.with_alerts(|alerts| alerts.set(&change.found.check, told, now));
+        }
+    }
+
+    fn tell_webhooks(&mut self, change: &Change) {
+        if change.event == Event::Restated {
+            return;
+        }
+        let mut body: Option<Bytes> = None;
+        for (id, receiver) in &self.receivers {
+            if matches!(id, ReceiverId::Webhook(_)) && receiver.is_active() {
+                let body = body.get_or_insert_with(|| {
+                    self.numbers += 1;
+                    let id = format!("{:016x}-{}", self.origin, self.numbers);
+                    payload(change, &id, &self.instance)
+                });
+                receiver.push(body.clone());
+            }
+        }
+    }
+}
+
+/// Returns each receiver that a configuration names.
+fn targets(config: &Config) -> BTreeMap<ReceiverId, Target> {
+    let (notify, roots) = (&config.notify, &config.tls.roots);
+    let alertmanagers = notify.alertmanager.urls.iter().map(|url| {
+        let target = receiver::alertmanager(url, notify, roots);
+        (ReceiverId::Alertmanager(url.clone()), target)
+    });
+    let webhooks = notify.webhooks.iter().map(|(name, webhook)| {
+        let target = receiver::webhook(webhook, notify, roots);
+        (ReceiverId::Webhook(name.clone()), target)
+    });
+    alertmanagers.chain(webhooks).collect()
+}
+
+fn found(turn: &Transition<'_>) -> LastResult {
+    let report = turn.report;
+    let plugin = turn.facts.and_then(|facts| facts.plugin.as_ref());
+    LastResult {
+        check: turn.check.clone(),
+        plugin: plugin.map(|plugin| plugin.name.clone()),
+        version: plugin.and_then(|plugin| plugin.version.clone()),
+        critical: turn.facts.is_none_or(|facts| facts.critical),
+        status: turn.status,
+        code: report.error.as_ref().map(|error| error.code),
+        message: report.outcome.message().as_str().to_owned(),
+        details: report.outcome.details().clone(),
+        at: Timestamp::now(),
+    }
+}
+
+impl std::fmt::Debug for Notifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let receivers = self.state().receivers.len();
+        write!(f, "Notifier({receivers})")
+    }
+}
+
+/// The limit on messages that wait for one webhook.
+const MOST_WAITING: usize = 1024;
+/// How long a receiver that the configuration no longer names may drain.
+const RETIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! Tests of alerts over time, as an Alertmanager receives them.
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use vitals_config::Config;
+use vitals_model::Code;
+
+/// Alerts with a clock.
+struct Sent {
+    alerts: Alerts,
+    now: Moment,
+}
+
+fn template(text: &str) -> AlertTemplate {
+    let config = format!("[notify]\ninstance = 'eu-1'\nexternal_url = 'http://v.test'\n{text}");
+    let notify = config.parse::<Config>().expect("a configuration").notify;
+    AlertTemplate {
+        labels: notify.alertmanager.labels.clone(),
+        resend: notify.alertmanager.resend,
+        instance: InstanceInfo::new(&notify),
+    }
+}
+
+fn found(check: &str, critical: bool, message: &str) -> Arc<LastResult> {
+    Arc::new(LastResult {
+        check: check.parse().expect("a name"),
+        plugin: Some("http".into()),
+        version: None,
+        critical,
+        status: Status::Unhealthy,
+        code: Some(Code::Timeout),
+        message: message.into(),
+        details: Map::new(),
+        at: Timestamp::UNIX_EPOCH,
+    })
+}
+
+impl Sent {
+    fn new() -> Self {
+        Self {
+            alerts: Alerts::new(template("")),
+            now: Moment {
+                instant: Instant::now(),
+                time: "2026-01-27T10:30:00Z".parse().expect("a time"),
+            },
+        }
+    }
+
+    fn later(&mut self, time: Duration) {
+        self.now.instant += time;
+        self.now.time += time;
+    }
+
+    fn told(&self, status: Status) -> ActiveAlert {
+        ActiveAlert {
+            status,
+            since: self.now.time,
+            turned: self.now.time,
+        }
+    }
+
+    fn fire(&mut self, found: &Arc<LastResult>, status: Status) {
+        let told = self.told(status);
+        self.alerts.set(&found.check, Some((found, told)), self.now);
+    }
+
+    fn end(&mut self, check: &str) {
+        let check = check.parse().expect("a name");
+        self.alerts.set(&check, None, self.now);
+    }
+
+    /// Returns the next request.
+    fn posted(&mut self) -> Vec<Value> {
+        match self.alerts.next(self.now) {
+            Next::Wait(_) => Vec::new(),
+            Next::Post(body) => serde_json::from_slice(&body).expect("a list"),
+        }
+    }
+
+    /// Returns the next request, and delivers it.
+    fn delivered(&mut self) -> Vec<Value> {
+        let posted = self.posted();
+        self.alerts.ended(false, self.now);
+        posted
+    }
+
+    /// Returns the checks of the next request, and when their alerts end.
+    fn shown(&mut self) -> Vec<String> {
+        let now = self.now.time;
+        let text = |alert: &Value, pointer: &str| {
+            alert
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .expect("a text")
+                .to_owned()
+        };
+        let shown = |alert: &Value| {
+            let ends: Timestamp = text(alert, "/endsAt").parse().expect("a time");
+            let (check, severity) = (
+                text(alert, "/labels/check"),
+                text(alert, "/labels/severity"),
+            );
+            let left = ends.duration_since(now).as_secs();
+            format!("{check} {severity} {left}")
+        };
+        self.delivered().iter().map(shown).collect()
+    }
+}
+
+#[test]
+fn an_alert_says_what_is_wrong_where_and_until_when_to_believe_it() {
+    let mut sent = Sent::new();
+    let team = template("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
+    sent.alerts.adopt(team, std::iter::empty(), sent.now);
+    sent.fire(&found("orders", true, "no answer"), Status::Unhealthy);
+    assert_eq!(sent.alerts.len(), 1);
+    let expected = json!([{
+        "labels": {
+            "alertname": "VitalsCheckUnhealthy", "check": "orders", "plugin": "http",
+            "severity": "critical", "instance": "eu-1", "team": "shop",
+        },
+        "annotations": {
+            "summary": "Check orders is unhealthy", "description": "no answer", "code": "timeout",
+        },
+        "startsAt": "2026-01-27T10:30:00Z",
+        "endsAt": "2026-01-27T10:34:00Z",
+        "generatorURL": "http://v.test/health/checks/orders",
+    }]);
+    assert_eq!(Value::from(sent.delivered()), expected);
+    assert_eq!(sent.alerts.len(), 0);
+}
+
+#[test]
+fn what_lasts_is_sent_each_round_and_what_has_ended_for_a_while() {
+    let mut sent = Sent::new();
+    sent.fire(&found("a", true, ""), Status::Unhealthy);
+    assert_eq!(sent.shown(), ["a critical 240"]);
+    assert_eq!(sent.posted().len(), 0);
+    sent.later(Duration::from_secs(59));
+    let next = sent.alerts.next(sent.now);
+    let due = sent.now.instant + Duration::from_secs(1);
+    assert_eq!(next, Next::Wait(Some(due)));
+    sent.later(Duration::from_secs(1));
+    assert_eq!(sent.shown(), ["a critical 240"]);
+    sent.later(Duration::from_secs(5));
+    sent.end("a");
+    assert_eq!(sent.shown(), ["a critical 0"]);
+    for minutes in 1..15 {
+        sent.later(Duration::from_mins(1));
+        assert_eq!(sent.shown(), [format!("a critical -{}", minutes * 60)]);
+    }
+    sent.later(Duration::from_mins(1));
+    assert_eq!(sent.alerts.next(sent.now), Next::Wait(None));
+}
+
+#[test]
+fn what_did_not_arrive_is_made_anew_when_it_is_sent_once_more() {
+    let mut sent = Sent::new();
+    sent.fire(&found("a", true, "one"), Status::Unhealthy);
+    assert_eq!(sent.posted().len(), 1);
+    sent.alerts.ended(true, sent.now);
+    assert_eq!(sent.alerts.len(), 1);
+    sent.later(Duration::from_secs(30));
+    sent.fire(&found("a", true, "two"), Status::Unhealthy);
+    let once_more = sent.posted();
+    assert_eq!(once_more[0]["annotations"]["description"], "two");
+    assert_eq!(once_more[0]["startsAt"], "2026-01-27T10:30:00Z");
+    assert_eq!(once_more[0]["endsAt"], "2026-01-27T10:34:30Z");
+    // The alert resolves during the request, so the resolution is sent after it.
+    sent.end("a");
+    sent.alerts.ended(false, sent.now);
+    assert_eq!(sent.shown(), ["a critical 0"]);
+}
+
+#[test]
+fn what_ends_before_anybody_could_know_of_it_is_not_told() {
+    let mut sent = Sent::new();
+    sent.fire(&found("a", true, ""), Status::Unhealthy);
+    sent.end("a");
+    assert_eq!(sent.alerts.next(sent.now), Next::Wait(None));
+}
+
+#[test]
+fn another_status_or_severity_is_another_alert_and_ends_the_one_before() {
+    let mut sent = Sent::new();
+    sent.fire(&found("a", true, ""), Status::Unhealthy);
+    assert_eq!(sent.shown(), ["a critical 240"]);
+    sent.later(Duration::from_secs(10));
+    sent.fire(&found("a", true, ""), Status::Degraded);
+    let names = |posted: Vec<Value>| -> Vec<_> {
+        let name = |alert: &Value| alert["labels"]["alertname"].as_str().map(str::to_owned);
+        posted.iter().filter_map(name).collect()
+    };
+    assert_eq!(sent.posted()[0]["endsAt"], "2026-01-27T10:30:10Z");
+    let both = ["VitalsCheckUnhealthy", "VitalsCheckDegraded"];
+    assert_eq!(names(sent.delivered()), both);
+    sent.fire(&found("a", false, ""), Status::Unhealthy);
+    assert_eq!(sent.shown(), ["a warning 0", "a warning 240"]);
+}
+
+#[test]
+fn another_manner_ends_what_was_said_in_the_one_before() {
+    let mut sent = Sent::new();
+    let a = found("a", true, "");
+    sent.fire(&a, Status::Unhealthy);
+    sent.fire(&found("b", true, ""), Status::Unhealthy);
+    sent.delivered();
+    let told = sent.told(Status::Unhealthy);
+    let other = template("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
+    sent.alerts
+        .adopt(other.clone(), [(&a, told)].into_iter(), sent.now);
+    assert_eq!(
+        sent.shown(),
+        ["a critical 0", "a critical 240", "b critical 0"]
+    );
+    sent.alerts.adopt(other, [(&a, told)].into_iter(), sent.now);
+    assert_eq!(sent.shown().len(), 0);
+    sent.alerts.end_all(sent.now);
+    assert_eq!(sent.shown(), ["a critical 0"]);
+}
+
+#[test]
+fn many_go_in_several_requests_and_none_twice() {
+    let mut sent = Sent::new();
+    for number in 0..200 {
+        sent.fire(
+            &found(&format!("check-{number}"), true, ""),
+            Status::Unhealthy,
+        );
+    }
+    let mut sizes = Vec::new();
+    loop {
+        match sent.delivered().len() {
+            0 => break,
+            size => sizes.push(size),
+        }
+    }
+    assert_eq!(sizes, [64, 64, 64, 8]);
+}
+
+#[test]
+fn who_is_due_soon_goes_along() {
+    let mut sent = Sent::new();
+    sent.fire(&found("a", true, ""), Status::Unhealthy);
+    sent.delivered();
+    sent.later(Duration::from_secs(10));
+    sent.fire(&found("b", true, ""), Status::Unhealthy);
+    assert_eq!(sent.shown(), ["b critical 240"]);
+    sent.later(Duration::from_secs(50));
+    assert_eq!(sent.shown(), ["a critical 240", "b critical 240"]);
+}
+
+/// A change of alerts.
+#[derive(Clone, Debug)]
+enum Step {
+    Fires(u8, Status),
+    Ends(u8),
+    OtherLabels(bool),
+    Posted,
+    Ended { once_more: bool },
+    Later(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let status = prop_oneof![Just(Status::Unhealthy), Just(Status::Degraded)];
+    prop_oneof![
+        4 => (0..5_u8, status).prop_map(|(check, status)| Step::Fires(check, status)),
+        2 => (0..5_u8).prop_map(Step::Ends),
+        1 => any::<bool>().prop_map(Step::OtherLabels),
+        3 => Just(Step::Posted),
+        3 => any::<bool>().prop_map(|once_more| Step::Ended { once_more }),
+        2 => (0..1000_u64).prop_map(Step::Later),
+    ]
+}
+
+impl Sent {
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Fires(check, status) => {
+                self.fire(&found(&format!("check-{check}"), true, ""), *status);
+            }
+            Step::Ends(check) => self.end(&format!("check-{check}")),
+            Step::OtherLabels(are_other) => {
+                let labels = "[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'";
+                let template = template(if *are_other { labels } else { "" });
+                self.alerts.adopt(template, std::iter::empty(), self.now);
+            }
+            Step::Posted => drop(self.posted()),
+            Step::Ended { once_more } => self.alerts.ended(*once_more, self.now),
+            Step::Later(seconds) => self.later(Duration::from_secs(*seconds)),
+        }
+    }
+}
+
+proptest! {
+    /// The indexes beside the alerts agree with a search over all alerts.
+    #[test]
+    fn what_is_counted_and_sorted_beside_the_alerts_is_true_of_them(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut sent = Sent::new();
+        for step in &steps {
+            sent.take(step);
+            let Alerts { all, of_checks, due, news, .. } = &sent.alerts;
+            prop_assert_eq!(*news, all.values().filter(|alert| alert.is_news).count());
+            let of_all = all.iter().map(|(number, alert)| (alert.due, *number));
+            prop_assert_eq!(due, &of_all.collect::<BTreeSet<_>>());
+            let of_check = |check: &CheckName| -> Vec<_> {
+                let of_it = all.iter().filter(|(_, alert)| alert.check == *check);
+                of_it.map(|(number, _)| *number).collect()
+            };
+            prop_assert_eq!(of_checks.values().map(Vec::len).sum::<usize>(), all.len());
+            for (check, numbers) in of_checks {
+                let mut numbers = numbers.clone();
+                numbers.sort_unstable();
+                prop_assert_eq!(numbers, of_check(check));
+            }
+        }
+    }
+}

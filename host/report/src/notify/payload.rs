@@ -1,0 +1,75 @@
+//! The JSON that a webhook receives for a change.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::instance::InstanceInfo;
+use super::standing::{Cause, Change, Event};
+use vitals_model::{Code, Status};
+
+/// Version 1 of the payload. Keys may be added; existing keys keep their meaning.
+#[derive(Serialize)]
+struct Payload<'a> {
+    version: u32,
+    /// The same for each attempt to send this notification.
+    id: &'a str,
+    event: Event,
+    cause: Cause,
+    check: &'a str,
+    plugin: Option<&'a str>,
+    plugin_version: Option<&'a str>,
+    critical: bool,
+    severity: &'static str,
+    from: Option<Status>,
+    to: Option<Status>,
+    code: Option<Code>,
+    message: &'a str,
+    details: &'a Map<String, Value>,
+    since: Timestamp,
+    at: Timestamp,
+    instance: &'a str,
+    url: Option<String>,
+}
+
+/// Returns the body of a request.
+pub(super) fn payload(change: &Change, id: &str, instance: &InstanceInfo) -> Bytes {
+    let Change {
+        event,
+        cause,
+        from,
+        to,
+        told,
+        at,
+        found,
+    } = change;
+    let payload = Payload {
+        version: 1,
+        id,
+        event: *event,
+        cause: *cause,
+        check: found.check.as_str(),
+        plugin: found.plugin.as_deref(),
+        plugin_version: found.version.as_deref(),
+        critical: found.critical,
+        severity: told.severity(found.critical),
+        from: *from,
+        to: *to,
+        code: found.code,
+        message: &found.message,
+        details: &found.details,
+        since: milliseconds(told.since),
+        at: milliseconds(*at),
+        instance: &instance.name,
+        url: instance.page_of(&found.check),
+    };
+    serde_json::to_vec(&payload)
+        .expect("a payload has string keys only")
+        .into()
+}
+
+/// Truncates to milliseconds.
+pub(super) fn milliseconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}

@@ -1,0 +1,279 @@
+//! One receiver of notifications: its target, its outbox, and its metrics and log lines.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap};
+use http::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+
+use super::alerts::Alerts;
+use crate::delivery::{
+    Delivery, DropCounter, Endpoint, FailureLog, HttpSender, Moment, Next, Outbox, Queue, SignIn,
+    Target, roots_for,
+};
+use crate::metrics::{Metrics, ReceiverMetrics, Requested};
+use crate::outgoing::Patience;
+use vitals_config::{Alertmanager, Notify, Root, Webhook};
+
+/// The identity of a receiver in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ReceiverId {
+    /// The Alertmanager at a URL.
+    Alertmanager(String),
+    /// The webhook of this name.
+    Webhook(String),
+}
+
+/// A receiver and the delivery to it.
+pub(super) struct Receiver {
+    delivery: Delivery<Notifications, Reporter>,
+    /// The latest end of the receiver, set while the configuration does not name it.
+    retires_at: Option<Instant>,
+}
+
+/// The notifications that wait for a receiver.
+pub(super) enum Notifications {
+    Webhook(Queue),
+    Alertmanager(Alerts),
+}
+
+/// Counts and logs the outcome of notifications.
+struct Reporter {
+    receiver: String,
+    metrics: ReceiverMetrics,
+    failures: FailureLog,
+    dropped: DropCounter,
+}
+
+impl Receiver {
+    /// Starts the delivery on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// The process has reached its limit on threads or descriptors.
+    pub(super) fn start(
+        id: &ReceiverId,
+        notifications: Notifications,
+        target: Target,
+        metrics: Metrics,
+    ) -> io::Result<Self> {
+        let receiver = id.to_string();
+        let reporter = Reporter {
+            metrics: metrics.receiver(&receiver),
+            receiver,
+            failures: FailureLog::default(),
+            dropped: DropCounter::default(),
+        };
+        let sender = HttpSender::new(target);
+        Ok(Self {
+            delivery: Delivery::start(reporter, notifications, sender, metrics)?,
+            retires_at: None,
+        })
+    }
+
+    /// Adds a message for a webhook.
+    pub(super) fn push(&self, body: Bytes) {
+        self.delivery.with_outbox(|outbox| match outbox {
+            Notifications::Webhook(queue) => queue.push(body),
+            Notifications::Alertmanager(_) => 0,
+        });
+    }
+
+    /// Changes the alerts of an Alertmanager.
+    pub(super) fn with_alerts(&self, change: impl FnOnce(&mut Alerts)) {
+        self.delivery.with_outbox(|outbox| {
+            if let Notifications::Alertmanager(alerts) = outbox {
+                change(alerts);
+            }
+            0
+        });
+    }
+
+    /// Returns whether the configuration names the receiver.
+    pub(super) fn is_active(&self) -> bool {
+        self.retires_at.is_none()
+    }
+
+    /// Drains the receiver until `at`, unless it is revived before. The future ends when it is
+    /// drained or revived.
+    pub(super) fn retire(&mut self, at: Instant) -> impl Future<Output = ()> + Send + 'static {
+        self.retires_at = Some(at);
+        self.delivery.drain()
+    }
+
+    /// Switches to this target, and revives the receiver if it was retired.
+    pub(super) fn activate(&mut self, target: Target, roots_changed: bool) {
+        self.delivery.redirect(target, roots_changed);
+        if self.retires_at.take().is_some() {
+            self.delivery.reopen();
+        }
+    }
+
+    /// Returns whether the receiver was retired, and is drained or out of time.
+    pub(super) fn is_retired(&self) -> bool {
+        let at = self.retires_at;
+        at.is_some_and(|at| self.delivery.is_drained() || at <= Instant::now())
+    }
+
+    /// Sends each waiting message once more, up to the first that fails. The future ends when that
+    /// is done.
+    pub(super) fn drain(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.delivery.drain()
+    }
+
+    /// Ends the receiver. Waiting messages are lost.
+    pub(super) fn end(self) {
+        self.delivery.end();
+    }
+}
+
+impl Outbox for Notifications {
+    fn next(&mut self, now: Moment) -> Next {
+        match self {
+            Self::Webhook(queue) => queue.next(now),
+            Self::Alertmanager(alerts) => alerts.next(now),
+        }
+    }
+
+    fn ended(&mut self, once_more: bool, now: Moment) {
+        match self {
+            Self::Webhook(queue) => queue.ended(once_more, now),
+            Self::Alertmanager(alerts) => alerts.ended(once_more, now),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Webhook(queue) => queue.len(),
+            Self::Alertmanager(alerts) => alerts.len(),
+        }
+    }
+}
+
+impl Endpoint for Reporter {
+    fn waiting(&self, count: usize) {
+        self.metrics.waiting(count);
+    }
+
+    fn delivered(&self) {
+        self.metrics.requested(Requested::Sent);
+        if self.failures.is_over() {
+            tracing::info!(
+                receiver = self.receiver,
+                "notifications are delivered again"
+            );
+        }
+    }
+
+    fn retried(&self, why: &str) {
+        self.metrics.requested(Requested::Failed);
+        if self.failures.is_news(why) {
+            tracing::warn!(
+                receiver = self.receiver,
+                error = why,
+                "notifications cannot be delivered, retrying"
+            );
+        }
+    }
+
+    fn refused(&self, why: &str) {
+        self.metrics.requested(Requested::Refused);
+        if self.failures.is_news(why) {
+            tracing::error!(
+                receiver = self.receiver,
+                error = why,
+                "notification rejected by its receiver"
+            );
+        }
+    }
+
+    fn dropped(&self, count: usize) {
+        self.metrics.dropped(count);
+        if let Some(dropped) = self.dropped.count(count) {
+            tracing::warn!(
+                receiver = self.receiver,
+                dropped,
+                "notifications dropped, the receiver is too slow or unreachable"
+            );
+        }
+    }
+
+    fn panicked(&self) {
+        self.metrics.requested(Requested::Failed);
+        tracing::error!(
+            receiver = self.receiver,
+            "the host panicked while delivering notifications, retrying"
+        );
+    }
+}
+
+/// Returns the target of the Alertmanager API at a URL.
+pub(super) fn alertmanager(url: &str, notify: &Notify, roots: &[Root]) -> Target {
+    let Alertmanager {
+        bearer_token,
+        username,
+        password,
+        ..
+    } = &notify.alertmanager;
+    let text = |secret: &SecretString| secret.expose_secret().to_owned();
+    let sign_in = match (bearer_token, username, password) {
+        (Some(token), _, _) => SignIn::Bearer(text(token)),
+        (None, Some(user), Some(password)) => SignIn::Basic(user.clone(), text(password)),
+        _ => SignIn::None,
+    };
+    let url = format!("{url}/api/v2/alerts");
+    target(url, sign_in, HeaderMap::new(), notify, roots)
+}
+
+/// Returns the target of a webhook.
+pub(super) fn webhook(webhook: &Webhook, notify: &Notify, roots: &[Root]) -> Target {
+    let url = webhook.url.as_ref().map(ExposeSecret::expose_secret);
+    let url = url.unwrap_or_default().to_owned();
+    // Invalid headers were rejected with the configuration.
+    let headers = webhook.headers.iter().filter_map(|(name, value)| {
+        let mut value = HeaderValue::from_str(value.expose_secret()).ok()?;
+        value.set_sensitive(true);
+        Some((name.parse::<HeaderName>().ok()?, value))
+    });
+    target(url, SignIn::None, headers.collect(), notify, roots)
+}
+
+fn target(
+    url: String,
+    sign_in: SignIn,
+    mut headers: HeaderMap,
+    notify: &Notify,
+    roots: &[Root],
+) -> Target {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Target {
+        roots: roots_for(&url, roots),
+        url,
+        sign_in,
+        headers,
+        patience: Patience {
+            connecting: notify.timeout.min(CONNECTING),
+            whole: notify.timeout,
+        },
+    }
+}
+
+/// The name in metrics and the log. The URL of a webhook may be a secret, while that of an
+/// Alertmanager contains none.
+impl fmt::Display for ReceiverId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alertmanager(url) => {
+                let server = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+                write!(f, "alertmanager/{server}")
+            }
+            Self::Webhook(name) => write!(f, "webhook/{name}"),
+        }
+    }
+}
+
+const CONNECTING: Duration = Duration::from_secs(5);

@@ -1,0 +1,61 @@
+//! The recent transitions of checks, as breadcrumbs of an event.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+use sentry_types::protocol::v7::{Breadcrumb, Level, Value};
+
+use vitals_model::{CheckName, Status, Text};
+
+/// The last [`MAX_CRUMBS`] transitions.
+#[derive(Debug, Default)]
+pub(super) struct Breadcrumbs(Mutex<VecDeque<Breadcrumb>>);
+
+impl Breadcrumbs {
+    pub(super) fn record(&self, crumb: Breadcrumb) {
+        let mut crumbs = self.0.lock();
+        if crumbs.len() == LENGTH {
+            crumbs.pop_front();
+        }
+        crumbs.push_back(crumb);
+    }
+
+    pub(super) fn so_far(&self) -> Vec<Breadcrumb> {
+        let crumbs = self.0.lock();
+        crumbs.iter().cloned().collect()
+    }
+}
+
+/// Returns the breadcrumb of a transition; `message` has no secrets.
+pub(super) fn transition(
+    check: &CheckName,
+    before: Option<Status>,
+    status: Status,
+    message: &str,
+) -> Breadcrumb {
+    let from = before.map_or("new", Status::as_str);
+    let level = match status {
+        Status::Healthy => Level::Info,
+        Status::Degraded | Status::Unknown => Level::Warning,
+        Status::Unhealthy => Level::Error,
+    };
+    let text = format!("{check} is {}: {message}", status.as_str());
+    let mut crumb = Breadcrumb {
+        category: Some("check".into()),
+        level,
+        message: Some(Text::line(text.trim_end_matches(": "), MESSAGE_BYTES).into()),
+        ..Breadcrumb::default()
+    };
+    let data = [
+        ("check", check.as_str()),
+        ("from", from),
+        ("to", status.as_str()),
+    ];
+    crumb
+        .data
+        .extend(data.map(|(key, value)| (key.to_owned(), Value::from(value))));
+    crumb
+}
+
+const LENGTH: usize = 20;
+const MESSAGE_BYTES: usize = 256;

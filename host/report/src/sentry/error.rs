@@ -1,0 +1,27 @@
+//! The reasons why Sentry can't be used.
+
+use crate::outgoing::NoConnections;
+use vitals_io::trust::RootsError;
+
+/// Reports can't be sent with this configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum NoReports {
+    /// The DSN is invalid.
+    #[error("cannot use the Sentry DSN: {0}; write for example https://key@sentry.example.com/1")]
+    Dsn(String),
+    /// The trusted roots for the server can't be read.
+    #[error("cannot set up connections to Sentry: {0}")]
+    Roots(#[from] RootsError),
+    /// The client for connections could not be created.
+    #[error("cannot set up connections to Sentry: {0}")]
+    Connections(String),
+}
+
+impl From<NoConnections> for NoReports {
+    fn from(error: NoConnections) -> Self {
+        match error {
+            NoConnections::Roots(error) => Self::Roots(error),
+            NoConnections::Client(error) => Self::Connections(error),
+        }
+    }
+}

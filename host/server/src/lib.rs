@@ -1,0 +1,32 @@
+//! The pages, one file each. They read the board and the rest of [`AppState`]; one requests a
+//! reload.
+//!
+//! No page runs a check or knows how to.
+
+mod answer;
+mod auth;
+mod check;
+mod health;
+mod live;
+mod metrics;
+mod names;
+mod not_found;
+mod page_layer;
+mod plugins;
+mod ready;
+mod reload;
+mod routes;
+mod server;
+mod stall;
+mod startup;
+mod state;
+mod tools;
+
+pub use auth::Tokens;
+pub use routes::{probes_router, router, site};
+pub use server::serve;
+pub use state::{AppState, PageDeps};
+pub use tools::ToolsPage;
+
+#[cfg(test)]
+mod tests;
