@@ -155,7 +155,7 @@ impl Host {
     pub async fn shutdown(&self) -> usize {
         self.closing.cancel();
         let dropped = self.core.shutdown(self.shutdown_grace).await;
-        self.events.flush(FLUSH).await;
+        self.events.flush(FLUSH_TIMEOUT).await;
         dropped
     }
 }
@@ -175,4 +175,4 @@ impl std::fmt::Debug for Host {
 }
 
 /// The time limit for sending reports and notifications at shutdown.
-const FLUSH: Duration = Duration::from_secs(2);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);

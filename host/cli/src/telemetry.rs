@@ -41,9 +41,9 @@ pub(crate) fn start(logging: &Logging) -> Result<Log, ParseError> {
         .thread_name("vitals-log")
         .finish(stderr);
     let lost = Lost {
-        crowded_out: queue.error_counter(),
+        dropped: queue.error_counter(),
         failed,
-        told: Arc::default(),
+        reported: Arc::default(),
     };
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -67,12 +67,12 @@ pub(crate) fn start(logging: &Logging) -> Result<Log, ParseError> {
 
 impl Log {
     /// Reports lost lines soon after the loss, as long as the future is polled.
-    pub(crate) fn tell_of_lost(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn report_lost_lines(&self) -> impl Future<Output = ()> + Send + use<> {
         let lost = self.lost.clone();
         async move {
             loop {
-                tokio::time::sleep(BETWEEN_LOOKS).await;
-                lost.tell();
+                tokio::time::sleep(REPORT_INTERVAL).await;
+                lost.report();
             }
         }
     }
@@ -80,7 +80,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.lost.tell();
+        self.lost.report();
         let writer = self.writer.take();
         // On another thread: if the guard can't finish, it prints to standard output, which may be
         // a pipe without a reader.
@@ -91,7 +91,7 @@ impl Drop for Log {
             let _ = ended.send(());
         });
         if closing.is_ok() {
-            let _ = end.recv_timeout(CLOSING_TIME);
+            let _ = end.recv_timeout(CLOSE_TIMEOUT);
         }
     }
 }
@@ -99,29 +99,29 @@ impl Drop for Log {
 /// Counts lines that were lost.
 #[derive(Clone, Debug)]
 struct Lost {
-    crowded_out: ErrorCounter,
+    dropped: ErrorCounter,
     failed: Arc<AtomicUsize>,
     /// The number of lost lines that were reported.
-    told: Arc<AtomicUsize>,
+    reported: Arc<AtomicUsize>,
 }
 
 impl Lost {
     fn count(&self) -> usize {
         let failed = self.failed.load(Ordering::Relaxed);
-        self.crowded_out.dropped_lines().saturating_add(failed)
+        self.dropped.dropped_lines().saturating_add(failed)
     }
 
     /// Logs how many lines were lost since the last report. If that line is itself lost, it is
     /// logged again.
-    fn tell(&self) {
-        let (told, lost) = (self.told.load(Ordering::Relaxed), self.count());
-        if lost > told {
+    fn report(&self) {
+        let (reported, lost) = (self.reported.load(Ordering::Relaxed), self.count());
+        if lost > reported {
             tracing::warn!(
-                lines = lost - told,
+                lines = lost - reported,
                 "log lines lost, the reader of the log is too slow or gone"
             );
             if self.count() == lost {
-                self.told.store(lost, Ordering::Relaxed);
+                self.reported.store(lost, Ordering::Relaxed);
             }
         }
     }
@@ -169,6 +169,6 @@ const DEFAULT_FILTER: &str = "info";
 /// The limit on waiting lines: some 40 MiB of the longest lines that guests can write, and more
 /// than thousands of checks log at the start.
 const QUEUED_LINES: usize = 16 << 10;
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Longer than the guard's own timeout for its reader.
-const CLOSING_TIME: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -4,10 +4,10 @@
 //! request, at most once per change. The module runs nothing, and reading never waits for a run.
 
 mod check_page;
+mod check_result;
+mod first_round;
 mod fragment;
 mod page;
-mod posting;
-mod round;
 mod slot;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,9 +20,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 
+pub use check_result::{
+    CheckFacts, CheckResult, Expired, PluginFacts, Previous, Promotion, Published,
+};
+use first_round::FirstRound;
 pub use page::HealthPage;
-pub use posting::{Before, CheckFacts, CheckResult, Expired, PluginFacts, Promotion, Published};
-use round::FirstRound;
 use slot::{Order, Slot};
 
 use crate::schedule::JobGeneration;
@@ -41,7 +43,7 @@ pub struct Board {
     round: FirstRound,
     assembled: ArcSwapOption<HealthPage>,
     assembling: Mutex<()>,
-    summed: ArcSwapOption<(u64, Status)>,
+    cached_verdict: ArcSwapOption<(u64, Status)>,
 }
 
 impl Board {
@@ -106,9 +108,9 @@ impl Board {
         let slots = self.slots.read();
         let published = slots
             .get(name)
-            .map_or(Published::Refused, |slot| slot.publish(result));
+            .map_or(Published::Late, |slot| slot.publish(result));
         drop(slots);
-        if published == Published::Refused {
+        if published == Published::Late {
             return published;
         }
         self.changed();
@@ -131,8 +133,8 @@ impl Board {
 
     /// Records that all checks of the start have been added. The first round ends when each of them
     /// has a result.
-    pub fn all_placed(&self) {
-        self.round.all_placed();
+    pub fn all_added(&self) {
+        self.round.all_added();
         self.end_first_round_if_complete();
     }
 
@@ -156,7 +158,7 @@ impl Board {
     /// Turns stale results into `unknown`. Calls `on_expired` for each before the next result of
     /// its check can be shown. An `unhealthy` result stays, because `unknown` never improves a
     /// verdict. Returns when the next result becomes stale, if any does.
-    pub fn expire(&self, now: Instant, mut tell: impl FnMut(&Expired)) -> Option<Instant> {
+    pub fn expire(&self, now: Instant, mut on_expired: impl FnMut(&Expired)) -> Option<Instant> {
         let slots = self.slots.read();
         let expiries = slots
             .values()
@@ -176,7 +178,7 @@ impl Board {
             drop(slots);
             if let Some(expired) = expired {
                 self.changed();
-                tell(&expired);
+                on_expired(&expired);
             }
         }
         next
@@ -185,10 +187,10 @@ impl Board {
     /// Returns the verdict over all checks. It is computed at most once per change.
     pub fn health(&self) -> Status {
         let changes = self.changes.load(Ordering::Acquire);
-        if let Some(summed) = self.summed.load().as_ref()
-            && summed.0 == changes
+        if let Some(cached_verdict) = self.cached_verdict.load().as_ref()
+            && cached_verdict.0 == changes
         {
-            return summed.1;
+            return cached_verdict.1;
         }
         let slots = self.slots.read();
         let sum = verdict(
@@ -197,8 +199,8 @@ impl Board {
                 .map(|slot| (slot.status(), slot.facts().critical)),
         );
         drop(slots);
-        let sum = page::at_best(sum, self.directory_is_complete());
-        self.summed.store(Some(Arc::new((changes, sum))));
+        let sum = page::limit_verdict(sum, self.directory_is_complete());
+        self.cached_verdict.store(Some(Arc::new((changes, sum))));
         sum
     }
 

@@ -15,7 +15,7 @@ use vitals_sandbox::Sandbox;
 
 use crate::background::Background;
 use crate::board::Board;
-use crate::catalog::{Catalog, Names, RegisterError};
+use crate::catalog::{Catalog, RegisterError, ReservedNames};
 use crate::events::Events;
 use crate::liveness::{Heartbeats, Loops, sweep};
 use crate::native::NativeCheck;
@@ -33,7 +33,7 @@ pub struct HostCore {
     schedule: Arc<Schedule>,
     sandbox: Sandbox,
     commands: mpsc::UnboundedSender<Command>,
-    names: Names,
+    names: ReservedNames,
     tasks: TaskTracker,
     /// Ends when this is dropped, however that comes about.
     stop: CancellationToken,
@@ -50,7 +50,7 @@ pub struct Parts {
     /// Where the configuration was read from, if it is read again.
     pub sources: Option<Sources>,
     /// Which names native checks may have.
-    pub names: Names,
+    pub names: ReservedNames,
     /// The native checks that there are from the start.
     pub natives: Vec<(CheckName, NativeCheck)>,
     /// Where plugins run.
@@ -90,23 +90,27 @@ impl HostCore {
         for (name, check) in natives {
             catalog.register(name, check);
         }
-        let beats = Heartbeats::default();
+        let heartbeats = Heartbeats::default();
         let services = Services {
             sandbox: sandbox.clone(),
             board: Arc::clone(&board),
             schedule: Arc::clone(&schedule),
             publisher: Arc::clone(&publisher),
             names: names.clone(),
-            beat: Arc::clone(&beats.watcher),
+            heartbeat: Arc::clone(&heartbeats.watcher),
         };
         let (commands, received) = mpsc::unbounded_channel();
         let watcher = Watcher::new(catalog, sources, services, received);
         let catalog = watcher.page();
-        let loops = Arc::new(Loops::new(sandbox.clone(), Arc::clone(&schedule), beats));
+        let loops = Arc::new(Loops::new(
+            sandbox.clone(),
+            Arc::clone(&schedule),
+            heartbeats,
+        ));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        loops.beat_among_guests(stop.clone());
-        tasks.spawn(loops.beat_among_natives(stop.clone()));
+        loops.spawn_guest_heartbeat(stop.clone());
+        tasks.spawn(loops.native_heartbeat(stop.clone()));
         let watching = watcher.run(stop.clone());
         let sweeping = sweep(
             publisher,
@@ -162,7 +166,7 @@ impl HostCore {
     /// A name that no check can have, or that the configuration gives to a check of a plugin.
     pub fn register(&self, name: &str, check: NativeCheck) -> Result<(), RegisterError> {
         let name = self.names.native(name)?;
-        self.tell(Command::Register(name, check));
+        self.send(Command::Register(name, check));
         Ok(())
     }
 
@@ -172,7 +176,7 @@ impl HostCore {
     ///
     /// A name that no check can have.
     pub fn unregister(&self, name: &str) -> Result<(), InvalidName> {
-        self.tell(Command::Unregister(name.parse()?));
+        self.send(Command::Unregister(name.parse()?));
         Ok(())
     }
 
@@ -184,11 +188,11 @@ impl HostCore {
         self.tasks.close();
         // What a stranger's file keeps busy must not hold the exit up.
         let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.kept()) };
-        let _ = tokio::time::timeout(TASKS_TIME, rest).await;
+        let _ = tokio::time::timeout(TASKS_TIMEOUT, rest).await;
         dropped
     }
 
-    fn tell(&self, command: Command) {
+    fn send(&self, command: Command) {
         // The watcher ends after the host alone.
         let _ = self.commands.send(command);
     }
@@ -202,4 +206,4 @@ impl Drop for HostCore {
 }
 
 /// How long the host's own tasks may take to end.
-const TASKS_TIME: Duration = Duration::from_secs(1);
+const TASKS_TIMEOUT: Duration = Duration::from_secs(1);

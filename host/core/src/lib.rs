@@ -23,7 +23,7 @@ pub mod supervisor;
 mod watch;
 pub mod workbench;
 
-pub use catalog::{Names, RegisterError};
+pub use catalog::{RegisterError, ReservedNames};
 pub use exposition::{Exposition, Moment, RequestCounter};
 pub use host_core::{HostCore, Parts};
 pub use native::{IntoOutcome, NativeCheck};

@@ -60,7 +60,7 @@ impl NativeCheck {
     }
 
     /// Returns whether two values are the same registration.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }

@@ -100,7 +100,7 @@ impl Publisher {
         let before = match self.board.publish(check, result) {
             Published::First => None,
             Published::After(before) => Some(before),
-            Published::Refused => return,
+            Published::Late => return,
         };
         let facts = self.board.facts(check, job_generation);
         self.events.emit(&Event::Transition(&Transition {
@@ -141,7 +141,7 @@ impl Publisher {
         let before = match published {
             Published::First => None,
             Published::After(before) => Some(before),
-            Published::Refused => return,
+            Published::Late => return,
         };
         let (report, status) = (&run.report, run.status);
         let code = report.error.as_ref().map(|error| error.code);

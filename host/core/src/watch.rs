@@ -4,20 +4,20 @@
 //! other. The module does not decide what is healthy.
 
 mod applied;
-mod arrivals;
 mod command;
 mod configuration;
+mod debounce;
 mod directory;
 mod disk;
+mod evaluate;
+mod finished;
 mod heartbeat;
-mod judge;
 mod load;
-mod look;
-mod pace;
 mod reconcile;
 mod reconfigure;
 mod reloader;
 mod reloads;
+mod scan;
 mod services;
 
 use std::any::Any;
@@ -37,13 +37,13 @@ use tokio_util::sync::CancellationToken;
 use self::applied::Applied;
 pub use self::command::Command;
 use self::configuration::Configuration;
+use self::debounce::Debounce;
 use self::directory::DirectoryWatch;
-use self::disk::{Disk, NotDone};
-use self::heartbeat::BEAT;
+use self::disk::{Disk, DiskError};
+use self::evaluate::{Finished, Trial};
+use self::heartbeat::HEARTBEAT_INTERVAL;
 pub(crate) use self::heartbeat::Heartbeat;
-use self::judge::{Arrival, Trial};
 use self::load::Loader;
-use self::pace::Pace;
 pub use self::reloader::{Reloader, ShutDown};
 use self::reloads::Reloads;
 pub(crate) use self::services::Services;
@@ -80,12 +80,12 @@ pub(crate) struct Watcher {
     page: CatalogPage,
     services: Services,
     /// Requests a scan. The channel holds one request, which covers all earlier ones.
-    look_soon: mpsc::Sender<()>,
-    looks: mpsc::Receiver<()>,
+    scan_sender: mpsc::Sender<()>,
+    scan_requests: mpsc::Receiver<()>,
     commands: mpsc::UnboundedReceiver<Command>,
     /// Commands that were received and are not handled yet.
     queued_commands: VecDeque<Command>,
-    is_look_due: bool,
+    is_scan_due: bool,
     directory: DirectoryWatch,
     /// The directories that links among the plugin files lead through.
     linked: DirectoryWatch,
@@ -93,16 +93,16 @@ pub(crate) struct Watcher {
     library_error: Option<LibraryError>,
     excess: Option<Excess>,
     /// The plugins with an unused file in the plugins directory.
-    passed_over: BTreeSet<PluginName>,
+    ignored_in_dir: BTreeSet<PluginName>,
     loader: Loader,
-    arrivals: JoinSet<Arrival>,
+    running_tasks: JoinSet<Finished>,
     /// The plugin that each task loads.
     tasks: HashMap<Id, PluginName>,
     /// The plugins that are being loaded, with the checks for which the operator accepted their
     /// grants.
     loading: BTreeMap<PluginName, BTreeSet<CheckName>>,
     /// The plugins that changed while they were being loaded.
-    again: BTreeMap<PluginName, BTreeSet<CheckName>>,
+    changed_while_loading: BTreeMap<PluginName, BTreeSet<CheckName>>,
     /// The files of the configuration, if it is read again.
     configuration: Option<Configuration>,
     /// The changed keys that need a restart.
@@ -115,11 +115,11 @@ pub(crate) struct Watcher {
     needs_reconciling: bool,
     /// The earliest time of the next reconciliation, unless somebody waits for it.
     reconcile_at: Instant,
-    first_look: FirstLook,
+    first_scan: FirstScan,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum FirstLook {
+enum FirstScan {
     Awaited,
     /// The directories have been scanned, and the files found are loading.
     Loading,
@@ -140,35 +140,35 @@ impl Watcher {
         services: Services,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
-        let (look_soon, looks) = mpsc::channel(1);
+        let (scan_sender, scan_requests) = mpsc::channel(1);
         Self {
             page: CatalogPage::new(catalog.page(&BTreeMap::new(), ConfigurationPage::default())),
             configuration: sources.map(|sources| Configuration::new(sources, catalog.config())),
             catalog,
-            directory: DirectoryWatch::new(look_soon.clone()),
-            linked: DirectoryWatch::new(look_soon.clone()),
-            look_soon,
-            looks,
+            directory: DirectoryWatch::new(scan_sender.clone()),
+            linked: DirectoryWatch::new(scan_sender.clone()),
+            scan_sender,
+            scan_requests,
             commands,
             queued_commands: VecDeque::new(),
-            is_look_due: false,
+            is_scan_due: false,
             disk: Disk::new(),
             library_error: None,
             excess: None,
-            passed_over: BTreeSet::new(),
+            ignored_in_dir: BTreeSet::new(),
             loader: Loader::new(services.sandbox.clone()),
             services,
-            arrivals: JoinSet::new(),
+            running_tasks: JoinSet::new(),
             tasks: HashMap::new(),
             loading: BTreeMap::new(),
-            again: BTreeMap::new(),
+            changed_while_loading: BTreeMap::new(),
             restart_needed: Vec::new(),
             reloads: Reloads::default(),
             trials: BTreeMap::new(),
             applied: BTreeMap::new(),
             needs_reconciling: false,
             reconcile_at: Instant::now(),
-            first_look: FirstLook::Awaited,
+            first_scan: FirstScan::Awaited,
         }
     }
 
@@ -185,7 +185,7 @@ impl Watcher {
             tokio::select! {
                 () = closing.cancelled() => return,
                 turned = turn => if let Err(panic) = turned {
-                    self.tell_of_panic(panic.as_ref());
+                    self.report_panic(panic.as_ref());
                     // The panic may have ended the load of a plugin that a reload waits for.
                     let loading = &self.loading;
                     self.reloads.wait_only_for(|name| loading.contains_key(name));
@@ -196,7 +196,7 @@ impl Watcher {
     }
 
     /// Reports a panic of the host's own code. The watcher continues.
-    fn tell_of_panic(&self, panic: &(dyn Any + Send)) {
+    fn report_panic(&self, panic: &(dyn Any + Send)) {
         // The message may quote settings.
         let secrets = &self.catalog.config().secrets;
         let panic = secrets.line(panic_text(panic), PANIC_BYTES);
@@ -209,14 +209,14 @@ impl Watcher {
 
     /// Handles everything that is pending, then reconciles schedule and board once.
     async fn turn(&mut self, clock: &mut Clock) {
-        self.services.beat.turn();
+        self.services.heartbeat.beat();
         let mut commands = Vec::new();
         tokio::select! {
-            _ = clock.rescan.tick() => self.is_look_due = true,
+            _ = clock.rescan.tick() => self.is_scan_due = true,
             _ = clock.beat.tick() => self.poll_directories().await,
-            Some(()) = self.looks.recv() => self.is_look_due = true,
-            _ = self.commands.recv_many(&mut commands, MOST_COMMANDS) => self.queued_commands.extend(commands),
-            Some(arrival) = self.arrivals.join_next_with_id() => self.joined(arrival),
+            Some(()) = self.scan_requests.recv() => self.is_scan_due = true,
+            _ = self.commands.recv_many(&mut commands, MAX_COMMANDS) => self.queued_commands.extend(commands),
+            Some(finished) = self.running_tasks.join_next_with_id() => self.handle_joined(finished),
             () = tokio::time::sleep_until(self.reconcile_at), if self.needs_reconciling => {}
         }
         if !self.trials.is_empty() {
@@ -224,12 +224,12 @@ impl Watcher {
             self.reconcile().await;
         }
         self.handle_commands().await;
-        for _ in 0..MOST_COMMANDS {
-            let Some(arrival) = self.arrivals.try_join_next_with_id() else {
+        for _ in 0..MAX_COMMANDS {
+            let Some(finished) = self.running_tasks.try_join_next_with_id() else {
                 break;
             };
-            self.services.beat.turn();
-            self.joined(arrival);
+            self.services.heartbeat.beat();
+            self.handle_joined(finished);
         }
         // With many plugins arriving in a row, recording them takes precedence.
         if self.needs_reconciling
@@ -238,12 +238,12 @@ impl Watcher {
             let started = Instant::now();
             self.reconcile().await;
             self.needs_reconciling = false;
-            let pause = (started.elapsed() * RECONCILE_SHARE).min(BEAT);
+            let pause = (started.elapsed() * RECONCILE_SHARE).min(HEARTBEAT_INTERVAL);
             self.reconcile_at = Instant::now() + pause;
         }
         if !self.needs_reconciling {
             self.reloads.answer(std::time::Instant::now());
-            self.end_first_look();
+            self.end_first_scan();
         }
         clock.keep(self.catalog.config().plugins.rescan);
     }
@@ -264,40 +264,40 @@ impl Watcher {
                 Command::Reload(accepted, answer) => self.reload(accepted, answer).await,
             }
         }
-        if self.is_look_due {
-            self.is_look_due = false;
-            self.reconfigure(Pace::Patient).await;
-            self.look(Pace::Patient, &BTreeSet::new()).await;
+        if self.is_scan_due {
+            self.is_scan_due = false;
+            self.reconfigure(Debounce::On).await;
+            self.scan(Debounce::On, &BTreeSet::new()).await;
         }
     }
 
     /// Runs `work` on a disk thread while this task keeps beating. An access that does not answer
     /// is abandoned, logged and counted once until it answers again. The error is `None` for a
     /// panic, which is reported here.
-    async fn on_disk<T: Send + 'static>(
+    async fn run_blocking<T: Send + 'static>(
         &mut self,
         what: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Option<String>> {
-        self.on_disk_within(disk::PATIENCE, what, work).await
+        self.run_blocking_within(disk::TIMEOUT, what, work).await
     }
 
-    /// Like [`Watcher::on_disk`], with a time limit for work that takes longer.
-    async fn on_disk_within<T: Send + 'static>(
+    /// Like [`Watcher::run_blocking`], with a time limit for work that takes longer.
+    async fn run_blocking_within<T: Send + 'static>(
         &mut self,
-        patience: Duration,
+        timeout: Duration,
         what: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Option<String>> {
-        let beat = &self.services.beat;
-        let done = self.disk.call(patience, what, beat, work).await;
-        done.map_err(|not_done| match not_done {
-            NotDone::Panicked(panic) => {
-                self.tell_of_panic(panic.as_ref());
+        let beat = &self.services.heartbeat;
+        let done = self.disk.call(timeout, what, beat, work).await;
+        done.map_err(|error| match error {
+            DiskError::Panicked(panic) => {
+                self.report_panic(panic.as_ref());
                 None
             }
-            NotDone::Hangs { why, is_news } => {
-                if is_news {
+            DiskError::Hangs { why, is_new } => {
+                if is_new {
                     self.services.emit(&Event::FileSystemHung);
                 }
                 Some(why)
@@ -305,15 +305,15 @@ impl Watcher {
         })
     }
 
-    fn first_look_ends(&self) -> bool {
-        self.first_look == FirstLook::Loading && self.loading.is_empty()
+    fn is_first_scan_over(&self) -> bool {
+        self.first_scan == FirstScan::Loading && self.loading.is_empty()
     }
 
     /// Ends the first scan. Once nothing is loading any more, all checks of the start are known.
-    fn end_first_look(&mut self) {
-        if self.first_look_ends() {
-            self.first_look = FirstLook::Over;
-            self.services.board.all_placed();
+    fn end_first_scan(&mut self) {
+        if self.is_first_scan_over() {
+            self.first_scan = FirstScan::Over;
+            self.services.board.all_added();
         }
     }
 }
@@ -322,7 +322,7 @@ impl Clock {
     fn new(rescan: Duration) -> Self {
         Self {
             rescan: interval(rescan, Duration::ZERO),
-            beat: interval(BEAT, Duration::ZERO),
+            beat: interval(HEARTBEAT_INTERVAL, Duration::ZERO),
         }
     }
 
@@ -346,7 +346,7 @@ const RECONCILE_SHARE: u32 = 9;
 const PANIC_BYTES: usize = 1 << 10;
 /// The number of commands and arrivals handled in one iteration, so that a program that registers
 /// checks without end delays nothing else.
-const MOST_COMMANDS: usize = 1024;
+const MAX_COMMANDS: usize = 1024;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::catalog::{Catalog, CheckState, Files, LoadOutcome, Wanted};
+use crate::catalog::{Catalog, CheckState, Files, LoadOutcome, LoadRequest};
 use crate::sandbox_options::sandbox_options;
 use vitals_config::{CheckConfig, Config, Entry, Environment, Settings};
 use vitals_model::{CheckName, Digest, PluginName, RunReport, Text};
@@ -160,13 +160,13 @@ impl Workbench {
     }
 
     /// Runs a plugin file once.
-    pub async fn run_file(&self, path: &Path, told: AdHoc) -> Result<RunReport, NotRun> {
-        let (plugin, task) = self.set_up(path, told).await?;
+    pub async fn run_file(&self, path: &Path, ad_hoc: AdHoc) -> Result<RunReport, NotRun> {
+        let (plugin, task) = self.set_up(path, ad_hoc).await?;
         Ok(plugin.run(task, None).await)
     }
 
     /// Loads a plugin file and binds it to its settings.
-    async fn set_up(&self, path: &Path, told: AdHoc) -> Result<(Arc<Plugin>, Arc<Task>), NotRun> {
+    async fn set_up(&self, path: &Path, ad_hoc: AdHoc) -> Result<(Arc<Plugin>, Arc<Task>), NotRun> {
         let not_run = |error: &dyn std::fmt::Display| {
             NotRun(format!("cannot run {}: {error}", path.display()))
         };
@@ -174,9 +174,9 @@ impl Workbench {
         let name = CheckName::module(plugin.name());
         let defaults = &self.catalog.config().defaults;
         let mut check = CheckConfig::plugin(plugin.name().clone(), defaults);
-        check.schedule.timeout = told.timeout.unwrap_or(check.schedule.timeout);
-        check.settings = Ok(Settings::from(told.settings));
-        for (key, text) in told.allow {
+        check.schedule.timeout = ad_hoc.timeout.unwrap_or(check.schedule.timeout);
+        check.settings = Ok(Settings::from(ad_hoc.settings));
+        for (key, text) in ad_hoc.allow {
             let Some(entries) = check.allow.entries_mut(&key) else {
                 let error = GrantError::Key(Text::line(&key, 64));
                 return Err(not_run(&error));
@@ -230,15 +230,15 @@ impl Workbench {
     }
 
     async fn load(&mut self, which: impl Fn(&PluginName) -> bool) {
-        let files = Files::look(&self.catalog.config().plugins, &self.catalog.keep());
+        let files = Files::scan(&self.catalog.config().plugins, &self.catalog.keep());
         self.catalog.set_files(files);
         for wanted in self
             .catalog
-            .wanted()
+            .load_requests()
             .into_iter()
             .filter(|wanted| which(&wanted.name))
         {
-            let Wanted { name, path, .. } = &wanted;
+            let LoadRequest { name, path, .. } = &wanted;
             let _ = self.catalog.begin(&wanted);
             let outcome = match Plugin::read(path) {
                 Err(error) => LoadOutcome::Failed(None, error),

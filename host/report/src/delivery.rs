@@ -3,11 +3,11 @@
 
 mod backoff;
 mod endpoint;
+mod failure_log;
 mod outbox;
 mod queue;
 mod sender;
 mod state;
-mod tally;
 mod task;
 
 use std::io;
@@ -18,11 +18,11 @@ use tokio::sync::watch;
 
 pub(crate) use self::backoff::random;
 pub(crate) use self::endpoint::Endpoint;
-pub(crate) use self::outbox::{Moment, Next, Outbox};
+pub(crate) use self::failure_log::{DropCounter, FailureLog};
+pub(crate) use self::outbox::{Next, Outbox, TimePoint};
 pub(crate) use self::queue::Queue;
 pub(crate) use self::sender::{Failure, HttpSender, SignIn, Target, retry_after, roots_for};
 use self::state::{DeliveryState, Phase};
-pub(crate) use self::tally::{DropCounter, FailureLog};
 use self::task::DeliveryTask;
 use crate::metrics::Metrics;
 use crate::outgoing::OutgoingThread;
@@ -87,7 +87,7 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
     /// Sends each waiting message once more, up to the first that fails. The future ends when that
     /// is done or called off.
     pub(crate) fn drain(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.state.move_on(Phase::Open, Phase::Draining);
+        self.state.switch_phase(Phase::Open, Phase::Draining);
         let mut phase = self.state.phase.subscribe();
         async move {
             // The wait fails only when the delivery is gone.

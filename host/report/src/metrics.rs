@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use vitals_core::Exposition;
 
 pub use family::{FAMILIES, Family};
-pub(crate) use receiver::{ReceiverMetrics, Requested};
+pub(crate) use receiver::{ReceiverMetrics, RequestResult};
 pub use service::{Counter, Gauge, Histogram, MetricError, ServiceMetrics};
 
 use registry::Registry;
@@ -69,9 +69,9 @@ impl Metrics {
 
     /// Adds a check, or updates its facts. Its counts stay, and its breaker closes. `plugin` is
     /// empty for a native check.
-    pub(crate) fn check_placed(&self, check: &CheckName, plugin: &str, critical: bool) {
+    pub(crate) fn check_upserted(&self, check: &CheckName, plugin: &str, critical: bool) {
         if let Some(registry) = &self.0
-            && let Some(before) = registry.checks.place(check, plugin, critical)
+            && let Some(before) = registry.checks.upsert(check, plugin, critical)
         {
             registry.guests.forget(&before, check);
         }

@@ -4,12 +4,12 @@
 //! never waits for it: messages are queued, and each receiver has a delivery task of its own.
 //! Without receivers nothing is sent.
 
+mod alert_state;
 mod alerts;
 mod instance;
 mod payload;
 mod receiver;
 mod sink;
-mod standing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
+use self::alert_state::{AlertStates, Change, Event, LastResult, Rules};
 use self::alerts::{AlertTemplate, Alerts};
 use self::instance::InstanceInfo;
 use self::payload::payload;
 use self::receiver::{Notifications, Receiver, ReceiverId};
-use self::standing::{Change, Event, LastResult, Rules, Standings};
-use crate::delivery::{Moment, Queue, Target, random};
+use crate::delivery::{Queue, Target, TimePoint, random};
 use crate::metrics::Metrics;
 use vitals_config::Config;
 use vitals_core::events::Transition;
@@ -44,7 +44,7 @@ struct Inner {
 struct State {
     rules: Rules,
     instance: InstanceInfo,
-    standings: Standings,
+    alert_states: AlertStates,
     receivers: BTreeMap<ReceiverId, Receiver>,
     /// A random prefix for the ids of this host's notifications.
     origin: u64,
@@ -62,25 +62,25 @@ impl Notifier {
             metrics,
             state: Mutex::new(state),
         }));
-        notifier.set(config, false);
+        notifier.apply_config(config, false);
         notifier
     }
 
     /// Applies a new configuration, on the current tokio runtime. Messages that wait for a receiver
     /// are kept if it stays. A receiver that the configuration no longer names is drained, and
     /// continues if it is named again meanwhile.
-    fn set(&self, config: &Config, roots_changed: bool) {
-        let now = Moment::now();
+    fn apply_config(&self, config: &Config, roots_changed: bool) {
+        let now = TimePoint::now();
         let mut state = self.state();
         let state = &mut *state;
         state.rules = Rules::new(config);
         state.instance = InstanceInfo::new(&config.notify);
-        for change in state.standings.reconsider(&state.rules, now.time) {
-            state.tell_webhooks(&change);
+        for change in state.alert_states.apply_rules(&state.rules, now.time) {
+            state.notify_webhooks(&change);
         }
-        let mut wanted = targets(config);
+        let mut targets = targets(config);
         for (id, receiver) in &mut state.receivers {
-            if receiver.is_active() && !wanted.contains_key(id) {
+            if receiver.is_active() && !targets.contains_key(id) {
                 // The host no longer sends alerts there.
                 receiver.with_alerts(|alerts| alerts.end_all(now));
                 self.retire(id.clone(), receiver);
@@ -92,20 +92,20 @@ impl Notifier {
             instance: state.instance.clone(),
         };
         for (id, receiver) in &mut state.receivers {
-            let Some(target) = wanted.remove(id) else {
+            let Some(target) = targets.remove(id) else {
                 continue;
             };
             receiver.activate(target, roots_changed);
             receiver.with_alerts(|alerts| {
-                alerts.adopt(template.clone(), state.standings.firing(), now);
+                alerts.replace_all(template.clone(), state.alert_states.firing(), now);
             });
         }
-        for (id, target) in wanted {
+        for (id, target) in targets {
             let notifications = match id {
-                ReceiverId::Webhook(_) => Notifications::Webhook(Queue::new(MOST_WAITING)),
+                ReceiverId::Webhook(_) => Notifications::Webhook(Queue::new(MAX_WAITING)),
                 ReceiverId::Alertmanager(_) => {
                     let mut alerts = Alerts::new(template.clone());
-                    alerts.adopt(template.clone(), state.standings.firing(), now);
+                    alerts.replace_all(template.clone(), state.alert_states.firing(), now);
                     Notifications::Alertmanager(alerts)
                 }
             };
@@ -124,21 +124,24 @@ impl Notifier {
     }
 
     /// Handles a transition of a check.
-    fn turned(&self, turn: &Transition<'_>) {
+    fn record_transition(&self, transition: &Transition<'_>) {
         let mut state = self.state();
         let State {
-            standings, rules, ..
+            alert_states,
+            rules,
+            ..
         } = &mut *state;
-        if let Some(change) = standings.turned(found(turn), turn.before, rules) {
-            state.tell(&change);
+        if let Some(change) = alert_states.record(last_result(transition), transition.before, rules)
+        {
+            state.notify(&change);
         }
     }
 
     /// Handles the removal of a check.
-    fn gone(&self, check: &CheckName) {
+    fn check_removed(&self, check: &CheckName) {
         let mut state = self.state();
-        if let Some(change) = state.standings.gone(check, Timestamp::now()) {
-            state.tell(&change);
+        if let Some(change) = state.alert_states.remove(check, Timestamp::now()) {
+            state.notify(&change);
         }
     }
 
@@ -186,17 +189,18 @@ impl Notifier {
 }
 
 impl State {
-    fn tell(&mut self, change: &Change) {
-        self.tell_webhooks(change);
-        let now = Moment::now();
-        let told = (change.event != Event::Resolved).then_some((&change.found, change.told));
+    fn notify(&mut self, change: &Change) {
+        self.notify_webhooks(change);
+        let now = TimePoint::now();
+        let alert =
+            (change.event != Event::Resolved).then_some((&change.last_result, change.alert));
         let active = self.receivers.values();
         for receiver in active.filter(|receiver| receiver.is_active()) {
-            receiver.with_alerts(|alerts| alerts.set(&change.found.check, told, now));
+            receiver.with_alerts(|alerts| alerts.set(&change.last_result.check, alert, now));
         }
     }
 
-    fn tell_webhooks(&mut self, change: &Change) {
+    fn notify_webhooks(&mut self, change: &Change) {
         if change.event == Event::Restated {
             return;
         }
@@ -228,15 +232,15 @@ fn targets(config: &Config) -> BTreeMap<ReceiverId, Target> {
     alertmanagers.chain(webhooks).collect()
 }
 
-fn found(turn: &Transition<'_>) -> LastResult {
-    let report = turn.report;
-    let plugin = turn.facts.and_then(|facts| facts.plugin.as_ref());
+fn last_result(transition: &Transition<'_>) -> LastResult {
+    let report = transition.report;
+    let plugin = transition.facts.and_then(|facts| facts.plugin.as_ref());
     LastResult {
-        check: turn.check.clone(),
+        check: transition.check.clone(),
         plugin: plugin.map(|plugin| plugin.name.clone()),
         version: plugin.and_then(|plugin| plugin.version.clone()),
-        critical: turn.facts.is_none_or(|facts| facts.critical),
-        status: turn.status,
+        critical: transition.facts.is_none_or(|facts| facts.critical),
+        status: transition.status,
         code: report.error.as_ref().map(|error| error.code),
         message: report.outcome.message().as_str().to_owned(),
         details: report.outcome.details().clone(),
@@ -252,7 +256,7 @@ impl std::fmt::Debug for Notifier {
 }
 
 /// The limit on messages that wait for one webhook.
-const MOST_WAITING: usize = 1024;
+const MAX_WAITING: usize = 1024;
 /// How long a receiver that the configuration no longer names may drain.
 const RETIRE_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -19,15 +19,15 @@ use vitals_model::Text;
 
 /// The time limits for a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Patience {
-    pub(crate) connecting: Duration,
+pub(crate) struct Timeouts {
+    pub(crate) connect: Duration,
     /// For one request, from its start to the end of the response.
-    pub(crate) whole: Duration,
+    pub(crate) total: Duration,
 }
 
 /// The client for outgoing connections could not be created.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoConnections {
+pub(crate) enum ClientError {
     #[error(transparent)]
     Roots(#[from] RootsError),
     #[error("{0}")]
@@ -37,7 +37,7 @@ pub(crate) enum NoConnections {
 /// Creates a client that follows no redirects and uses no proxy. For `https` URLs the server's
 /// certificate must be trusted by `roots`. For others no roots are needed, so that a machine
 /// without roots can still reach a local server. Blocks while the roots are read.
-pub(crate) fn client(roots: Option<&[Root]>, patience: Patience) -> Result<Client, NoConnections> {
+pub(crate) fn client(roots: Option<&[Root]>, timeouts: Timeouts) -> Result<Client, ClientError> {
     #[expect(
         clippy::disallowed_methods,
         reason = "it takes no proxy from the environment"
@@ -49,18 +49,18 @@ pub(crate) fn client(roots: Option<&[Root]>, patience: Patience) -> Result<Clien
         .redirect(Policy::none())
         // Otherwise the server chooses the version, and HTTP/2 has more resources to bound.
         .http1_only()
-        .connect_timeout(patience.connecting)
-        .timeout(patience.whole);
+        .connect_timeout(timeouts.connect)
+        .timeout(timeouts.total);
     let client = match roots {
         None => client.tls_certs_only([]),
         Some(roots) => client.tls_backend_preconfigured(Roots::read(roots)?.client_config()),
     };
     let client = client.build();
-    client.map_err(|error| NoConnections::Client(with_sources(&error)))
+    client.map_err(|error| ClientError::Client(with_sources(&error)))
 }
 
 /// Returns the text of a request's error without its URL, which may contain a secret.
-pub(crate) fn unreached(error: reqwest::Error) -> String {
+pub(crate) fn request_error(error: reqwest::Error) -> String {
     with_sources(&error.without_url())
 }
 

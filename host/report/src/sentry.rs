@@ -28,7 +28,7 @@ use self::breadcrumbs::Breadcrumbs;
 pub use self::error::NoReports;
 use self::rate_limiter::{Rate, RateLimiter};
 use self::scrub::Scrubber;
-use self::transport::{Transport, left_out};
+use self::transport::{Transport, report_dropped};
 use crate::delivery::DropCounter;
 use crate::metrics::Metrics;
 use vitals_config::{Config, Secrets};
@@ -55,7 +55,7 @@ struct Inner {
     /// Limits the reports of the embedding program.
     of_program: RateLimiter,
     /// The last reported load failure of each plugin.
-    told: Mutex<BTreeMap<PluginName, LoadFailure>>,
+    reported: Mutex<BTreeMap<PluginName, LoadFailure>>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -89,32 +89,37 @@ impl Sentry {
             findings: RateLimiter::new(OF_ALL, OF_EACH_SOURCE, now),
             of_guests: RateLimiter::new(OF_ALL, OF_EACH_GUEST, now),
             of_program: RateLimiter::new(OF_ALL, OF_ALL, now),
-            told: Mutex::default(),
+            reported: Mutex::default(),
         }))))
     }
 
     /// Replaces the secrets with those of a new configuration.
-    pub(crate) fn keep_secret(&self, secrets: &Secrets) {
+    pub(crate) fn set_secrets(&self, secrets: &Secrets) {
         let Some(inner) = &self.0 else { return };
-        if let Some(next) = inner.scrubber.load().followed_by(secrets) {
+        if let Some(next) = inner.scrubber.load().updated(secrets) {
             inner.scrubber.store(Arc::new(next));
         }
     }
 
     /// Handles a transition. A check that became unhealthy is reported with the transitions before
     /// it, as one event grouped by check and code.
-    pub(crate) fn turned(&self, turn: &Transition<'_>) {
+    pub(crate) fn record_transition(&self, transition: &Transition<'_>) {
         let Some(inner) = &self.0 else { return };
-        if turn.status == Status::Unhealthy {
-            inner.report(&inner.findings, turn.check.as_str(), || {
-                event::turned_unhealthy(turn)
+        if transition.status == Status::Unhealthy {
+            inner.report(&inner.findings, transition.check.as_str(), || {
+                event::turned_unhealthy(transition)
             });
         }
         // First healthy results are left out, because a starting host would flood the breadcrumbs.
-        if turn.before.is_some() || turn.status != Status::Healthy {
-            let message = turn.report.outcome.message();
+        if transition.before.is_some() || transition.status != Status::Healthy {
+            let message = transition.report.outcome.message();
             let message = inner.scrubber.load().clean(message.as_str());
-            let crumb = breadcrumbs::transition(turn.check, turn.before, turn.status, &message);
+            let crumb = breadcrumbs::transition(
+                transition.check,
+                transition.before,
+                transition.status,
+                &message,
+            );
             inner.breadcrumbs.record(crumb);
         }
     }
@@ -123,16 +128,16 @@ impl Sentry {
     /// the plugin.
     pub(crate) fn not_loaded(&self, failure: &PluginRejected<'_>) {
         let Some(inner) = &self.0 else { return };
-        let told = LoadFailure {
+        let reported = LoadFailure {
             digest: failure.digest,
             error: failure.error.to_string(),
         };
         let plugin = failure.plugin;
-        let mut all = inner.told.lock();
-        if all.get(plugin) == Some(&told) {
+        let mut all = inner.reported.lock();
+        if all.get(plugin) == Some(&reported) {
             return;
         }
-        all.insert(plugin.clone(), told);
+        all.insert(plugin.clone(), reported);
         drop(all);
         inner.report(&inner.findings, &format!("plugin {plugin}"), || {
             event::not_loaded(failure)
@@ -148,10 +153,10 @@ impl Sentry {
     }
 
     /// Forgets the last load failure of a plugin that is active again or was removed.
-    pub(crate) fn forget(&self, plugin: &PluginName) {
+    pub(crate) fn forget_failure(&self, plugin: &PluginName) {
         let Some(inner) = &self.0 else { return };
-        let mut told = inner.told.lock();
-        told.remove(plugin);
+        let mut reported = inner.reported.lock();
+        reported.remove(plugin);
     }
 
     /// Reports that the host's own code panicked. `place` is a constant phrase.
@@ -193,7 +198,7 @@ impl Inner {
         event: impl FnOnce() -> Event<'static>,
     ) -> Option<String> {
         if !rate_limiter.take(source, Instant::now()) {
-            left_out(&self.dropped, 1, "rate limit reached");
+            report_dropped(&self.dropped, 1, "rate limit reached");
             return None;
         }
         let mut event = event();
@@ -205,7 +210,7 @@ impl Inner {
             integrations: Vec::new(),
             packages: Vec::new(),
         }));
-        event.breadcrumbs.values = self.breadcrumbs.so_far();
+        event.breadcrumbs.values = self.breadcrumbs.snapshot();
         let lost = self.dropped.take();
         if lost > 0 {
             event.extra.insert("left_out_before".into(), lost.into());
@@ -221,7 +226,7 @@ impl ErrorTracker for Sentry {
     fn capture(&self, report: &GuestReport<'_>) -> Option<String> {
         let inner = self.0.as_ref()?;
         inner.report(&inner.of_guests, report.check.as_str(), || {
-            event::of_guest(report)
+            event::guest_report(report)
         })
     }
 }

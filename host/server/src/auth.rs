@@ -45,7 +45,7 @@ struct Expected {
 
 /// The reason why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum AccessDenied {
     /// No client is let in, because no token is configured.
     Closed(Token),
     /// No token was sent, or a wrong one.
@@ -82,7 +82,7 @@ impl Tokens {
     }
 
     /// Admits a client that `access` allows, or returns why it is refused.
-    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), Refused> {
+    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), AccessDenied> {
         self.0.load().admit(access, headers)
     }
 }
@@ -101,7 +101,7 @@ impl Expected {
         }
     }
 
-    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), Refused> {
+    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), AccessDenied> {
         let is_open = self.details == Details::Always;
         let (token, expected) = match access {
             Access::Public => return Ok(()),
@@ -111,9 +111,9 @@ impl Expected {
             Access::Metrics => (Token::Metrics, [self.admin, self.metrics]),
         };
         if expected == [None, None] {
-            return Err(Refused::Closed(token));
+            return Err(AccessDenied::Closed(token));
         }
-        let sent = bearer(headers).ok_or(Refused::WrongToken(token))?;
+        let sent = bearer(headers).ok_or(AccessDenied::WrongToken(token))?;
         let sent = Sha256::digest(sent);
         // Compared with all tokens, so that the time does not tell which one matched.
         let is_one = expected
@@ -124,7 +124,7 @@ impl Expected {
         if is_one.into() {
             Ok(())
         } else {
-            Err(Refused::WrongToken(token))
+            Err(AccessDenied::WrongToken(token))
         }
     }
 }
@@ -141,7 +141,7 @@ pub(super) async fn guard(
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for AccessDenied {
     fn into_response(self) -> Response {
         match self {
             Self::Closed(Token::Admin) => answer::error(StatusCode::FORBIDDEN, CLOSED),
@@ -207,7 +207,7 @@ mod tests {
         for good in ["Bearer s3cret", "bearer s3cret", "BEARER   s3cret "] {
             assert_eq!(admit(&[good]), Ok(()), "{good}");
         }
-        let wrong = Err(Refused::WrongToken(Token::Admin));
+        let wrong = Err(AccessDenied::WrongToken(Token::Admin));
         for bad in [
             "",
             "Bearer",
@@ -299,7 +299,7 @@ mod tests {
                 let is_admitted = |sent: &[&'static str]| {
                     let admitted = tokens.admit(access, &headers(sent));
                     if admin.is_none() && (metrics.is_none() || access != Metrics) {
-                        assert!(!matches!(admitted, Err(Refused::WrongToken(_))));
+                        assert!(!matches!(admitted, Err(AccessDenied::WrongToken(_))));
                     }
                     admitted.is_ok()
                 };

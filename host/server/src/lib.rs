@@ -17,10 +17,10 @@ mod ready;
 mod reload;
 mod routes;
 mod server;
-mod stall;
 mod startup;
 mod state;
 mod tools;
+mod write_timeout;
 
 pub use auth::Tokens;
 pub use routes::{probes_router, router, site};

@@ -22,11 +22,11 @@ use vitals_model::Text;
 
 /// IP addresses, `localhost`, and the names that the configuration lists.
 #[derive(Debug)]
-pub(super) struct Names(pub(super) Vec<HostPattern>);
+pub(super) struct HostNames(pub(super) Vec<HostPattern>);
 
 /// Passes a request on to its page if each name in it belongs to the host, otherwise to `refused`.
 pub(super) async fn check(
-    State((names, refused)): State<(Arc<Names>, Router)>,
+    State((names, refused)): State<(Arc<HostNames>, Router)>,
     request: Request,
     page: Next,
 ) -> Response {
@@ -41,7 +41,7 @@ pub(super) async fn check(
 
 /// Answers a request by a foreign name, and explains how to allow the name.
 pub(super) async fn misdirected(
-    State(names): State<Arc<Names>>,
+    State(names): State<Arc<HostNames>>,
     request: Request,
 ) -> impl IntoResponse {
     let name = names.foreign(&request).unwrap_or_default();
@@ -53,7 +53,7 @@ pub(super) async fn misdirected(
     answer::error(StatusCode::MISDIRECTED_REQUEST, &text)
 }
 
-impl Names {
+impl HostNames {
     /// Returns the first name in a request that does not belong to the host. A request without a
     /// name is accepted: HTTP/1.0 probes send none, while browsers always do.
     fn foreign(&self, request: &Request) -> Option<String> {
@@ -105,7 +105,7 @@ mod tests {
         for host in headers {
             request = request.header(HOST, *host);
         }
-        Names(hosts.collect()).foreign(&request.body(Body::empty()).unwrap())
+        HostNames(hosts.collect()).foreign(&request.body(Body::empty()).unwrap())
     }
 
     #[test]

@@ -16,11 +16,11 @@ use super::{
 /// Returns the router of the host's own server: [`router`], an error for any other path, and one
 /// for requests by a foreign name.
 pub fn site(state: AppState) -> Router {
-    let finish = PageLayer::new("other", state.0.metrics.as_ref(), &state.0.events);
+    let page_layer = PageLayer::new("other", state.0.metrics.as_ref(), &state.0.events);
     let names = Arc::clone(&state.0.names);
-    let refused = any(names::misdirected).layer(finish.clone());
+    let refused = any(names::misdirected).layer(page_layer.clone());
     let refused = Router::new().fallback_service(refused.with_state(Arc::clone(&names)));
-    let other = any(not_found::not_found).layer(finish);
+    let other = any(not_found::not_found).layer(page_layer);
     router(state)
         .fallback_service(other.with_state(()))
         .layer(from_fn_with_state((names, refused), names::check))
@@ -60,7 +60,7 @@ impl Routes {
             .add(TOOLS, Access::Details, get(tools::tools))
             .add(PLUGINS, Access::Details, get(plugins::plugins))
             .add(METRICS, Access::Metrics, get(metrics::metrics))
-            .place(
+            .add_with_fallback(
                 RELOAD,
                 Access::Admin,
                 post(reload::reload).fallback(not_found::only_post),
@@ -68,23 +68,23 @@ impl Routes {
     }
 
     fn add(self, route: &'static str, access: Access, page: MethodRouter<Arc<PageState>>) -> Self {
-        self.place(route, access, page.fallback(not_found::only_get))
+        self.add_with_fallback(route, access, page.fallback(not_found::only_get))
     }
 
     /// Adds a page with its access. Its fallback is public.
-    fn place(
+    fn add_with_fallback(
         self,
         route: &'static str,
         access: Access,
         page: MethodRouter<Arc<PageState>>,
     ) -> Self {
         let state = &self.state;
-        let finish = PageLayer::new(route, state.metrics.as_ref(), &state.events);
+        let page_layer = PageLayer::new(route, state.metrics.as_ref(), &state.events);
         let guard = from_fn_with_state((state.tokens.clone(), access), auth::guard);
         Self {
             router: self
                 .router
-                .route(route, page.route_layer(guard).layer(finish)),
+                .route(route, page.route_layer(guard).layer(page_layer)),
             ..self
         }
     }

@@ -30,7 +30,7 @@ use tower::ServiceExt;
 use self::body::RequestBody;
 use self::connections::{Connection, Connections};
 use super::answer;
-use super::stall::Unstalled;
+use super::write_timeout::WriteTimeout;
 
 /// Serves `router` until `stop`. Then closes idle connections at once, waits for the others for at
 /// most `grace`, and returns how many it had to cut off.
@@ -71,7 +71,8 @@ impl Default for ServerLimits {
         let descriptors = getrlimit(Resource::Nofile).current;
         let descriptors = descriptors.and_then(|it| usize::try_from(it).ok());
         // Half of the descriptors are left for everything else that the process does.
-        let connections = descriptors.map_or(CONNECTIONS, |it| (it / 2).clamp(1, CONNECTIONS));
+        let connections =
+            descriptors.map_or(MAX_CONNECTIONS, |it| (it / 2).clamp(1, MAX_CONNECTIONS));
         Self {
             connections,
             share: connections.div_ceil(2),
@@ -96,7 +97,7 @@ pub(super) async fn serve_within(
     let server = Arc::new(Server::new(router, stop, limits));
     let open = Connections::new(limits.connections, limits.share, limits.answer_bytes);
     let tasks = TaskTracker::new();
-    let mut trouble = Trouble::default();
+    let mut backoff = AcceptBackoff::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -104,13 +105,13 @@ pub(super) async fn serve_within(
         };
         match accepted {
             Ok((stream, peer)) => {
-                trouble.over();
+                backoff.reset();
                 let server = Arc::clone(&server);
                 let connection = Arc::new(open.admit(peer.ip()));
-                tasks.spawn(async move { server.talk(stream, &connection).await });
+                tasks.spawn(async move { server.serve_connection(stream, &connection).await });
             }
             Err(error) => tokio::select! {
-                () = tokio::time::sleep(trouble.meet(&error)) => {}
+                () = tokio::time::sleep(backoff.next_wait(&error)) => {}
                 () = server.stop.cancelled() => break,
             },
         }
@@ -154,20 +155,20 @@ impl Server {
     }
 
     /// Answers the requests of one client, until the connection ends or is evicted.
-    async fn talk(&self, stream: TcpStream, connection: &Arc<Connection>) {
+    async fn serve_connection(&self, stream: TcpStream, connection: &Arc<Connection>) {
         tokio::select! {
-            () = self.converse(stream, connection) => {}
+            () = self.serve_requests(stream, connection) => {}
             () = connection.evicted() => tracing::debug!("connection evicted for another one"),
         }
     }
 
-    async fn converse(&self, stream: TcpStream, connection: &Arc<Connection>) {
+    async fn serve_requests(&self, stream: TcpStream, connection: &Arc<Connection>) {
         // Without it a response may wait for the client's acknowledgement of the previous one.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = error.to_string(), "cannot set TCP_NODELAY");
         }
         let flushed = || connection.flushed();
-        let stream = Unstalled::new(TokioIo::new(stream), self.limits.stall_time, flushed);
+        let stream = WriteTimeout::new(TokioIo::new(stream), self.limits.stall_time, flushed);
         let service = service_fn(|request| self.answer(request, Arc::clone(connection)));
         let mut served = pin!(self.http.serve_connection(stream, service));
         let ended = tokio::select! {
@@ -195,7 +196,7 @@ impl Server {
         connection: Arc<Connection>,
     ) -> Result<Response<impl HttpBody<Data = Bytes, Error = axum::Error> + use<>>, Infallible>
     {
-        connection.asked();
+        connection.request_started();
         let ServerLimits {
             body_bytes,
             body_time,
@@ -208,9 +209,9 @@ impl Server {
             self.router.clone().oneshot(request.map(bounded)).await?
         };
         // A response of unknown length is streamed and not held in memory.
-        connection.answers(response.body().size_hint().exact().unwrap_or(0));
+        connection.response_started(response.body().size_hint().exact().unwrap_or(0));
         // Dropped with the body, when hyper has read all of it.
-        let answered = Answered(connection);
+        let answered = ResponseGuard(connection);
         Ok(response.map(|body| {
             body.map_err(move |error| {
                 let _ = &answered;
@@ -221,23 +222,23 @@ impl Server {
 }
 
 /// Records on drop that a response is complete.
-struct Answered(Arc<Connection>);
+struct ResponseGuard(Arc<Connection>);
 
-impl Drop for Answered {
+impl Drop for ResponseGuard {
     fn drop(&mut self) {
-        self.0.answered();
+        self.0.response_completed();
     }
 }
 
 /// The back-off while accepting fails, usually because no file descriptors are left.
 #[derive(Debug, Default)]
-struct Trouble {
+struct AcceptBackoff {
     last_wait: Option<Duration>,
 }
 
-impl Trouble {
+impl AcceptBackoff {
     /// Returns how long to wait before the next attempt. Logs the first failure.
-    fn meet(&mut self, error: &io::Error) -> Duration {
+    fn next_wait(&mut self, error: &io::Error) -> Duration {
         if is_the_clients(error) {
             return Duration::ZERO;
         }
@@ -249,11 +250,11 @@ impl Trouble {
         }
         let wait = self
             .last_wait
-            .map_or(FIRST_WAIT, |last| (last * 2).min(LONGEST_WAIT));
+            .map_or(MIN_WAIT, |last| (last * 2).min(MAX_WAIT));
         *self.last_wait.insert(wait)
     }
 
-    fn over(&mut self) {
+    fn reset(&mut self) {
         if self.last_wait.take().is_some() {
             tracing::info!("connections are accepted again");
         }
@@ -270,10 +271,10 @@ fn is_the_clients(error: &io::Error) -> bool {
 }
 
 /// The limit on connections if the process has enough descriptors.
-const CONNECTIONS: usize = 1024;
+const MAX_CONNECTIONS: usize = 1024;
 const TOO_LARGE: &str = "the body of the request is longer than 2 MiB";
-const FIRST_WAIT: Duration = Duration::from_millis(10);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const MIN_WAIT: Duration = Duration::from_millis(10);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Tokens;
-use super::names::Names;
+use super::names::HostNames;
 use super::tools::ToolsPage;
 use vitals_config::UnhealthyStatus;
 use vitals_core::board::Board;
@@ -25,7 +25,7 @@ pub(super) struct PageState {
     pub(super) board: Arc<Board>,
     pub(super) unhealthy_status: StatusCode,
     pub(super) tokens: Tokens,
-    pub(super) names: Arc<Names>,
+    pub(super) names: Arc<HostNames>,
     pub(super) tools: ToolsPage,
     pub(super) catalog: CatalogPage,
     pub(super) stats: Arc<dyn HostStats>,
@@ -62,7 +62,7 @@ pub struct PageDeps {
 
 impl AppState {
     /// Creates the state of the pages with the settings of `server`.
-    pub fn new(server: &vitals_config::Server, inside: PageDeps) -> Self {
+    pub fn new(server: &vitals_config::Server, deps: PageDeps) -> Self {
         let PageDeps {
             board,
             catalog,
@@ -73,7 +73,7 @@ impl AppState {
             events,
             reloader,
             closing,
-        } = inside;
+        } = deps;
         let unhealthy_status = match server.unhealthy_status {
             UnhealthyStatus::Ok => StatusCode::OK,
             UnhealthyStatus::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -82,7 +82,7 @@ impl AppState {
             board,
             unhealthy_status,
             tokens,
-            names: Arc::new(Names(server.hosts.clone())),
+            names: Arc::new(HostNames(server.hosts.clone())),
             tools,
             catalog,
             stats,

@@ -45,7 +45,7 @@ async fn health_is_byte_for_byte_as_documented() {
 #[tokio::test]
 async fn no_checks_are_healthy() {
     let rig = Rig::new(&Server::default());
-    rig.board.all_placed();
+    rig.board.all_added();
     let answer = rig.get("/health").await;
     assert_eq!(
         answer.now_as("now"),
@@ -104,7 +104,7 @@ async fn details_are_for_who_shows_the_token() {
 async fn health_waits_for_the_first_round() {
     let rig = Rig::new(&Server::default());
     rig.place("database");
-    rig.board.all_placed();
+    rig.board.all_added();
     let mut waiting = std::pin::pin!(rig.get("/health"));
     let early = tokio::time::timeout(Duration::from_millis(20), waiting.as_mut()).await;
     assert!(early.is_err(), "answered before the first round was over");
@@ -266,7 +266,7 @@ async fn metrics_show_the_moment_and_what_was_asked() {
         Some(Counted::default()),
     );
     rig.post("database", Status::Unhealthy);
-    rig.board.all_placed();
+    rig.board.all_added();
     rig.get("/health/checks/a").await;
     rig.get("/health/checks/b").await;
     rig.get("/else").await;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use vitals_config::{Config, Environment, OutOfBounds, Sources};
 use vitals_core::events::{Events, Sink};
 use vitals_core::{
-    HostCore, IntoOutcome, Names, NativeCheck, Parts, RegisterError, sandbox_options,
+    HostCore, IntoOutcome, NativeCheck, Parts, RegisterError, ReservedNames, sandbox_options,
 };
 use vitals_model::ErrorTracker;
 use vitals_report::event_log::EventLog;
@@ -136,7 +136,7 @@ impl HostBuilder {
             sources,
         } = self;
         config.hold_to_bounds()?;
-        let names = Names::new(&config);
+        let names = ReservedNames::new(&config);
         let named = |(name, check): (String, _)| names.native(&name).map(|name| (name, check));
         let natives = natives.into_iter().map(named).collect::<Result<_, _>>()?;
         if rustls::crypto::CryptoProvider::get_default().is_none() {
@@ -147,7 +147,7 @@ impl HostBuilder {
         let from = Arc::clone(&config);
         let metrics = metrics(config.metrics.enabled);
         let counted = metrics.clone();
-        let sentry = aside(move || Sentry::new(&from, counted)).await?;
+        let sentry = run_blocking(move || Sentry::new(&from, counted)).await?;
         let tracker = match tracker {
             Some(Tracker(tracker)) => tracker,
             None => Arc::new(sentry.clone()),
@@ -158,7 +158,7 @@ impl HostBuilder {
             ..sandbox_options(&config, Some(tracker))
         };
         // Probing the address space and starting threads blocks for a moment.
-        let sandbox = aside(move || Sandbox::new(options)).await?;
+        let sandbox = run_blocking(move || Sandbox::new(options)).await?;
         metrics.config_reloaded(true, Timestamp::now());
         let tools = ToolsPage::new(&config.tools);
         let tokens = Tokens::new(&config);
@@ -205,7 +205,7 @@ impl HostBuilder {
 }
 
 /// Runs blocking work on a blocking thread, and waits for it.
-async fn aside<T: Send + 'static>(set_up: impl FnOnce() -> T + Send + 'static) -> T {
+async fn run_blocking<T: Send + 'static>(set_up: impl FnOnce() -> T + Send + 'static) -> T {
     let done = tokio::task::spawn_blocking(set_up).await;
     done.expect("setting up a part of the host does not panic")
 }

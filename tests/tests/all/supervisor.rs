@@ -172,7 +172,7 @@ async fn the_watchdog_is_fed_only_while_the_loops_of_the_host_turn() {
     });
     let signs = host.status();
     let supervisor = supervisor.expect("a socket");
-    let telling = tokio::spawn(async move { supervisor.keep_told(signs).await });
+    let telling = tokio::spawn(async move { supervisor.report_status(signs).await });
     manager.has("WATCHDOG=1", 3).await;
 
     // The threads of guests stand still from here on, which is judged after 10 s.

@@ -81,14 +81,14 @@ impl Serve {
         };
         let version = env!("CARGO_PKG_VERSION");
         tracing::info!(listen = %bound, %version, path, "vitals is up");
-        let telling = tokio::spawn(log.tell_of_lost());
+        let reporting = tokio::spawn(log.report_lost_lines());
         let reloading = tokio::spawn(hangups.reload(host.reloader(), supervisor.clone()));
         let supervised = tokio::spawn({
             let (supervisor, status) = (supervisor.clone(), host.status());
             async move {
                 // The socket is bound: who connects from here on is answered.
                 supervisor.ready().await;
-                supervisor.keep_told(status).await;
+                supervisor.report_status(status).await;
             }
         });
         let ended = async {
@@ -98,7 +98,7 @@ impl Serve {
         let dropped = host.serve(listener, ended).await;
         reloading.abort();
         supervised.abort();
-        telling.abort();
+        reporting.abort();
         if dropped > 0 {
             tracing::warn!(dropped, ?grace, "runs were still going on after the grace");
         }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::check_result::{CheckFacts, CheckResult, PluginFacts};
 use super::fragment::{Fragment, seconds};
-use super::posting::{CheckFacts, CheckResult, PluginFacts};
 use vitals_model::{Measurement, Refusal, Status, Text};
 
 /// The body of `GET /health/checks/{name}`.
@@ -75,7 +75,7 @@ struct ResultPage<'a> {
     fuel: u64,
     memory_peak_bytes: u64,
     #[serde(flatten)]
-    open: Option<OpenResult<'a>>,
+    open: Option<PrivateResult<'a>>,
 }
 
 /// Whether the breaker stretches the interval of the check, and after how many runs.
@@ -90,7 +90,7 @@ struct BreakerPage {
 
 /// Fields hidden from unauthenticated clients.
 #[derive(Serialize)]
-struct OpenResult<'a> {
+struct PrivateResult<'a> {
     message: &'a Text,
     measurements: &'a [Measurement],
     truncated: &'a [&'static str],
@@ -102,7 +102,7 @@ struct OpenResult<'a> {
 impl<'a> ResultPage<'a> {
     fn new(result: &'a CheckResult, facts: &CheckFacts, authorized: bool) -> Self {
         let report = &result.report;
-        let open = || OpenResult {
+        let open = || PrivateResult {
             message: report.outcome.message(),
             measurements: report.outcome.measurements(),
             truncated: report.outcome.truncated(),

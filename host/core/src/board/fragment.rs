@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::posting::CheckResult;
+use super::check_result::CheckResult;
 use vitals_model::{CheckName, Code, RunError, Status};
 
 /// One entry of `checks` in `GET /health`.
@@ -32,7 +32,7 @@ enum ErrorFragment<'a> {
 }
 
 impl<'a> Fragment<'a> {
-    pub(super) fn of(
+    pub(super) fn new(
         name: &'a CheckName,
         result: &'a CheckResult,
         stale: bool,

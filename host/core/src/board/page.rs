@@ -29,7 +29,7 @@ impl HealthPage {
     ) -> Self {
         let checks: Vec<_> = slots.map(Slot::snapshot).collect();
         let sum = verdict(checks.iter().map(|check| (check.status, check.critical)));
-        let health = at_best(sum, directory_complete);
+        let health = limit_verdict(sum, directory_complete);
         let full_tail = tail(checks.iter().map(|check| &check.full));
         let bare_tail = tail(checks.iter().map(|check| &check.bare));
         let (full, bare) = (Bytes::new(), Bytes::new());
@@ -90,7 +90,7 @@ impl HealthPage {
 }
 
 /// Limits a healthy verdict to degraded if the plugins directory could not be read completely.
-pub(super) fn at_best(verdict: Status, directory_complete: bool) -> Status {
+pub(super) fn limit_verdict(verdict: Status, directory_complete: bool) -> Status {
     match verdict {
         Status::Healthy if !directory_complete => Status::Degraded,
         verdict => verdict,

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::check_page::CheckPage;
+use super::check_result::{CheckFacts, CheckResult, Expired, Previous, Published};
 use super::fragment::Fragment;
-use super::posting::{Before, CheckFacts, CheckResult, Expired, Published};
 use crate::schedule::JobGeneration;
 use vitals_model::{Breaker, CheckName, Code, Status};
 
@@ -38,7 +38,7 @@ pub(super) struct Slot {
     job_generation: JobGeneration,
     facts: Arc<CheckFacts>,
     /// The facts of the previous job generation, whose run may still be in flight.
-    facts_before: Option<(JobGeneration, Arc<CheckFacts>)>,
+    previous_facts: Option<(JobGeneration, Arc<CheckFacts>)>,
     current: Mutex<Current>,
 }
 
@@ -67,13 +67,13 @@ impl Slot {
             None => Current::new(&name, None, Arc::clone(&facts), false),
             Some(before) => before.lock().clone().due_now(&facts),
         };
-        let facts_before = before.map(|slot| (slot.job_generation, Arc::clone(&slot.facts)));
+        let previous_facts = before.map(|slot| (slot.job_generation, Arc::clone(&slot.facts)));
         Self {
             name,
             order: before.map(Self::order).unwrap_or_default(),
             job_generation,
             facts,
-            facts_before,
+            previous_facts,
             current: Mutex::new(current),
         }
     }
@@ -93,7 +93,7 @@ impl Slot {
 
     /// Returns the facts of a job generation, if it is this one or the previous one.
     pub(super) fn facts_of(&self, job_generation: JobGeneration) -> Option<&Arc<CheckFacts>> {
-        match &self.facts_before {
+        match &self.previous_facts {
             _ if job_generation == self.job_generation => Some(&self.facts),
             Some((before, facts)) if *before == job_generation => Some(facts),
             _ => None,
@@ -125,14 +125,14 @@ impl Slot {
         let mut current = self.lock();
         let newest = current.result.as_ref().map(|result| result.job_generation);
         let Some(facts) = self.facts_of(result.job_generation) else {
-            return Published::Refused;
+            return Published::Late;
         };
         if newest.is_some_and(|newest| newest > result.job_generation) {
-            return Published::Refused;
+            return Published::Late;
         }
         let published = match &current.result {
             None => Published::First,
-            Some(_) => Published::After(Before {
+            Some(_) => Published::After(Previous {
                 status: current.status(),
                 code: current.failed_with,
             }),
@@ -210,8 +210,8 @@ impl Current {
         if let Some(result) = &mut self.result
             && let Some(stale_at) = &mut result.stale_at
         {
-            let patience = facts.timeout_ms.saturating_add(facts.interval_ms);
-            *stale_at = Instant::now() + Duration::from_millis(patience);
+            let lifetime = facts.timeout_ms.saturating_add(facts.interval_ms);
+            *stale_at = Instant::now() + Duration::from_millis(lifetime);
             result.next_run = Some(Timestamp::now());
             result.breaker = Breaker::default();
         }
@@ -220,7 +220,7 @@ impl Current {
 
     fn fragment<'a>(&'a self, name: &'a CheckName, authorized: bool) -> Fragment<'a> {
         match &self.result {
-            Some(result) => Fragment::of(name, result, self.stale, authorized),
+            Some(result) => Fragment::new(name, result, self.stale, authorized),
             None => Fragment::not_run(name, authorized),
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Before, Board, CheckFacts, CheckResult, Expired, PluginFacts, Promotion, Published};
+use super::{Board, CheckFacts, CheckResult, Expired, PluginFacts, Previous, Promotion, Published};
 use crate::schedule::JobGeneration;
 use vitals_model::{Breaker, CheckName, Code, Conduct, Outcome, RunError, RunReport, Status};
 
@@ -131,8 +131,8 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
     assert_eq!(board.expire(now, nothing), stale_at);
     assert_eq!(page(&board)["checks"][1]["status"], "healthy");
     let mut expired = Vec::new();
-    let tell = |one: &Expired| expired.push((one.check.clone(), one.before));
-    assert_eq!(board.expire(now + Duration::from_secs(1), tell), None);
+    let on_expired = |one: &Expired| expired.push((one.check.clone(), one.before));
+    assert_eq!(board.expire(now + Duration::from_secs(1), on_expired), None);
     assert_eq!(expired, [(name("good"), Status::Healthy)]);
     board.expire(now + Duration::from_secs(2), nothing);
     assert_eq!(page(&board)["checks"][1]["status"], "unknown");
@@ -154,7 +154,7 @@ fn the_first_round_waits_for_every_check_that_there_is_at_start() {
     board.publish(&name("a"), result(at_a, Outcome::healthy(""), None));
     assert!(!board.first_round_is_over(), "more checks may be added");
     board.upsert(name("b"), facts(true));
-    board.all_placed();
+    board.all_added();
     assert!(!board.first_round_is_over());
     board.remove(&name("b"));
     assert!(
@@ -194,29 +194,29 @@ fn a_late_result_of_an_earlier_placement_changes_nothing() {
     // A run of the previous generation may end, until the new generation has a result.
     assert_ne!(
         board.publish(&name("a"), result(first, Outcome::healthy("two"), None)),
-        Published::Refused
+        Published::Late
     );
     assert_ne!(
         board.publish(
             &name("a"),
             result(second, Outcome::unhealthy("three"), None)
         ),
-        Published::Refused
+        Published::Late
     );
     assert_eq!(
         board.publish(&name("a"), result(first, Outcome::healthy("four"), None)),
-        Published::Refused
+        Published::Late
     );
     assert_eq!(page(&board)["checks"][0]["message"], "three");
     board.remove(&name("a"));
     assert_eq!(
         board.publish(&name("a"), result(second, Outcome::healthy("five"), None)),
-        Published::Refused
+        Published::Late
     );
     board.upsert(name("a"), facts(true));
     assert_eq!(
         board.publish(&name("a"), result(second, Outcome::healthy("six"), None)),
-        Published::Refused
+        Published::Late
     );
 }
 
@@ -325,7 +325,7 @@ fn new_placements_take_over_together_with_their_results() {
         result: result(board.next_job_generation(), Outcome::healthy("new"), None),
     };
     let published = board.promote(vec![promotion("a"), promotion("b")]);
-    let after = Before {
+    let after = Previous {
         status: Status::Unhealthy,
         code: None,
     };
@@ -335,5 +335,5 @@ fn new_placements_take_over_together_with_their_results() {
     assert_eq!(page["checks"][0]["message"], "new");
     // A run of the previous job generation was still in flight.
     let late = result(old, Outcome::unhealthy("late"), None);
-    assert_eq!(board.publish(&name("a"), late), Published::Refused);
+    assert_eq!(board.publish(&name("a"), late), Published::Late);
 }

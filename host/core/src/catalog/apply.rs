@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::said::Said;
+use super::check_configs::CheckConfigs;
 use super::{Catalog, CheckState};
 use vitals_config::{CheckConfig, Config};
 use vitals_model::CheckName;
@@ -27,23 +27,24 @@ impl Catalog {
                 .root_files()
                 .any(|file| changed_roots.contains(file));
         let other_secrets = !self.config.secrets.is_same(&config.secrets);
-        self.said = Said::new(&config);
+        self.check_configs = CheckConfigs::new(&config);
         self.binder.config = Arc::clone(&config);
         self.config = config;
         self.revision.0 += 1;
-        self.bound.retain(|_, bound| {
+        self.bindings.retain(|_, bound| {
             matches!(bound.state, CheckState::Guest(_)) && !bound.trusts(changed_roots, other_roots)
         });
         if other_secrets {
-            for bound in self.bound.values() {
+            for bound in self.bindings.values() {
                 if let CheckState::Guest(guest) = &bound.state {
                     guest.renew_secrets(&self.config.secrets);
                 }
             }
         }
         let checks = &self.config.checks;
-        self.given.retain(|name, _| checks.contains_key(name));
-        self.forget_refusals();
+        self.grant_baselines
+            .retain(|name, _| checks.contains_key(name));
+        self.retry_rejected();
         let after: BTreeMap<_, _> = self.checks().into_iter().collect();
         changes(&before, &after)
     }

@@ -18,13 +18,13 @@ use vitals_sandbox::{LoadError, Plugin};
 /// The grants that the checks of a plugin have so far. A new version is compared with them.
 #[derive(Debug, Default)]
 pub(crate) struct Baseline {
-    checks: Vec<(CheckName, Given)>,
+    checks: Vec<(CheckName, GrantBaseline)>,
     secrets: Secrets,
 }
 
 /// The configuration and schema that a check last ran with. Its grants follow from both.
 #[derive(Clone, Debug)]
-pub(super) struct Given {
+pub(super) struct GrantBaseline {
     pub(super) plugin: PluginName,
     pub(super) schema: Arc<Value>,
     pub(super) check: Arc<CheckConfig>,
@@ -38,11 +38,11 @@ impl Baseline {
     pub(super) fn new(
         plugin: &PluginName,
         checks: &[(CheckName, Arc<CheckConfig>)],
-        given: &BTreeMap<CheckName, Given>,
+        last_granted: &BTreeMap<CheckName, GrantBaseline>,
         secrets: &Secrets,
     ) -> Self {
         let of_check = |(name, check): &(CheckName, Arc<CheckConfig>)| {
-            let given = given.get(name)?;
+            let given = last_granted.get(name)?;
             let is_same = given.plugin == *plugin && given.check == *check;
             is_same.then(|| (name.clone(), given.clone()))
         };
@@ -55,7 +55,7 @@ impl Baseline {
     /// Rejects a version that would give a check more grants than the previous version, unless the
     /// operator `accepted` it for that check. A check that pins this content by its digest has
     /// accepted it. Blocks.
-    pub(crate) fn hold(
+    pub(crate) fn check_grants(
         &self,
         candidate: &Plugin,
         accepted: &BTreeSet<CheckName>,
@@ -102,9 +102,9 @@ impl Baseline {
         checks
             .map(|(name, before)| {
                 let check = &before.check;
-                let mut given = by_marks(&before.schema, check);
-                given.extend(allowed(check));
-                let mut added = by_marks(schema, check);
+                let mut given = marked_grants(&before.schema, check);
+                given.extend(allowed_grants(check));
+                let mut added = marked_grants(schema, check);
                 added.retain(|grant| !given.iter().any(|given| given.covers(grant)));
                 (name, check.as_ref(), added)
             })
@@ -114,7 +114,7 @@ impl Baseline {
 
 /// Returns the grants that the marks of a schema give a check. Invalid marks grant nothing, because
 /// the check does not run with them.
-fn by_marks(schema: &Value, check: &CheckConfig) -> Vec<Grant> {
+fn marked_grants(schema: &Value, check: &CheckConfig) -> Vec<Grant> {
     let Ok(settings) = &check.settings else {
         return Vec::new();
     };
@@ -122,7 +122,7 @@ fn by_marks(schema: &Value, check: &CheckConfig) -> Vec<Grant> {
     grants::marks(schema, &config).unwrap_or_default()
 }
 
-fn allowed(check: &CheckConfig) -> impl Iterator<Item = Grant> {
+fn allowed_grants(check: &CheckConfig) -> impl Iterator<Item = Grant> {
     let entries = check.allow.kinds().into_iter();
     entries.flat_map(|(key, entries)| {
         let grants = entries
@@ -156,7 +156,7 @@ mod tests {
         let config: Config = checks.parse().unwrap();
         let before = before.map(Arc::new);
         let given = |(name, check): (&CheckName, &CheckConfig)| {
-            let given = Given {
+            let given = GrantBaseline {
                 plugin: "p".parse().unwrap(),
                 schema: before.clone()?,
                 check: Arc::new(check.clone()),

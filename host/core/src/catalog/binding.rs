@@ -25,7 +25,7 @@ pub(crate) struct Binder {
 /// A check that is not yet bound to a plugin. How long binding takes depends on the plugin's
 /// schema.
 #[derive(Clone, Debug)]
-pub(crate) struct Unbound {
+pub(crate) struct UnboundCheck {
     pub(super) binder: Binder,
     pub(super) name: CheckName,
     pub(super) check: Arc<CheckConfig>,
@@ -34,14 +34,14 @@ pub(crate) struct Unbound {
 
 /// The result of binding a check to a plugin.
 #[derive(Debug)]
-pub(crate) struct Bound {
+pub(crate) struct CheckBinding {
     pub(super) name: CheckName,
     pub(super) check: Arc<CheckConfig>,
     pub(super) plugin: Arc<Plugin>,
     pub(super) state: CheckState,
 }
 
-impl Bound {
+impl CheckBinding {
     /// Returns why the check can't run, if it can't.
     pub(super) fn error(&self) -> Option<&BindError> {
         match &self.state {
@@ -61,9 +61,9 @@ impl Bound {
         self.error().is_some_and(BindError::may_pass)
     }
 
-    pub(super) fn is_of(&self, plugin: &Arc<Plugin>, check: &Arc<CheckConfig>) -> bool {
-        let says_the_same = Arc::ptr_eq(&self.check, check) || self.check == *check;
-        Arc::ptr_eq(&self.plugin, plugin) && says_the_same
+    pub(super) fn is_current(&self, plugin: &Arc<Plugin>, check: &Arc<CheckConfig>) -> bool {
+        let is_same_config = Arc::ptr_eq(&self.check, check) || self.check == *check;
+        Arc::ptr_eq(&self.plugin, plugin) && is_same_config
     }
 
     /// Returns whether the check's trusted roots for TLS come from one of `files`, or from defaults
@@ -81,18 +81,23 @@ impl Bound {
 ///
 /// The schema of a plugin decides how long binding takes, within bounds. Checks of a plugin that
 /// are not bound after [`BIND_TIME`] fail.
-pub(crate) fn bind_all(mut unbound: Vec<Unbound>) -> Vec<Bound> {
+pub(crate) fn bind_all(mut unbound: Vec<UnboundCheck>) -> Vec<CheckBinding> {
     unbound.sort_by(|a, b| a.plugin.name().cmp(b.plugin.name()));
-    let mut bounds = Vec::with_capacity(unbound.len());
+    let mut bindings = Vec::with_capacity(unbound.len());
     for checks in unbound.chunk_by(|a, b| Arc::ptr_eq(&a.plugin, &b.plugin)) {
         let _held = checks[0].plugin.schema().validator();
-        bounds.extend(within(BIND_TIME, checks, Unbound::bind, Unbound::give_up));
+        bindings.extend(call_within(
+            BIND_TIME,
+            checks,
+            UnboundCheck::bind,
+            UnboundCheck::too_slow,
+        ));
     }
-    bounds
+    bindings
 }
 
 /// Calls `in_time` for each item until `limit` has passed, and `too_late` for the rest.
-fn within<T, U>(
+fn call_within<T, U>(
     limit: Duration,
     all: &[T],
     in_time: impl Fn(&T) -> U,
@@ -108,7 +113,7 @@ fn within<T, U>(
     })
 }
 
-impl Unbound {
+impl UnboundCheck {
     /// Returns the name of the check.
     pub(crate) fn name(&self) -> &CheckName {
         &self.name
@@ -121,12 +126,12 @@ impl Unbound {
 
     /// Returns the failed result of a binding that could not finish. It is tried again at the next
     /// scan.
-    pub(crate) fn given_up(&self, why: &str) -> Bound {
-        self.bound(Err(BindError::GivenUp(self.binder.shown(why))))
+    pub(crate) fn abandoned(&self, why: &str) -> CheckBinding {
+        self.bound(Err(BindError::Abandoned(self.binder.shown(why))))
     }
 
     /// Binds the check. Blocks.
-    pub(crate) fn bind(&self) -> Bound {
+    pub(crate) fn bind(&self) -> CheckBinding {
         let bind = || self.binder.bind(&self.name, &self.check, &self.plugin);
         // A panic over one plugin's schema must not affect other checks.
         let task = catch_unwind(AssertUnwindSafe(bind));
@@ -134,11 +139,11 @@ impl Unbound {
     }
 
     /// Fails the check because other checks of its plugin took too long to bind.
-    fn give_up(&self) -> Bound {
+    fn too_slow(&self) -> CheckBinding {
         self.bound(Err(BindError::TooSlow(BIND_TIME)))
     }
 
-    fn bound(&self, task: Result<Task, BindError>) -> Bound {
+    fn bound(&self, task: Result<Task, BindError>) -> CheckBinding {
         let dropped_in = !self.binder.config.checks.contains_key(&self.name);
         let state = match task {
             Ok(task) => {
@@ -151,7 +156,7 @@ impl Unbound {
                 error,
             }),
         };
-        Bound {
+        CheckBinding {
             name: self.name.clone(),
             check: Arc::clone(&self.check),
             plugin: Arc::clone(&self.plugin),
@@ -259,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_there_is_no_time_for_is_given_up() {
-        let all = |limit| within(limit, &[1, 2], |n| n * 10, |_| 0).collect::<Vec<_>>();
+        let all = |limit| call_within(limit, &[1, 2], |n| n * 10, |_| 0).collect::<Vec<_>>();
         assert_eq!(all(Duration::MAX), [10, 20]);
         assert_eq!(all(Duration::ZERO), [0, 0]);
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::baseline::Baseline;
-use super::binding::{Bound, Unbound, bind_all};
+use super::binding::{CheckBinding, UnboundCheck, bind_all};
+use super::check_configs::{RejectedUnder, Revision};
 use super::check_state::{CheckState, GuestCheck};
-use super::said::{RefusedUnder, Revision};
-use super::{BindError, Catalog, LoadOutcome, Recorded, Source, Stamp, Wanted};
+use super::{BindError, Catalog, LoadOutcome, LoadRequest, Recorded, Source, Stamp};
 use vitals_config::CheckConfig;
 use vitals_model::{CheckName, Digest, PluginName};
 use vitals_sandbox::{LoadError, Plugin};
@@ -20,9 +20,9 @@ use vitals_sandbox::{LoadError, Plugin};
 pub(crate) struct Candidate {
     plugin: Arc<Plugin>,
     /// The checks that use the plugin.
-    checks: Vec<Unbound>,
+    checks: Vec<UnboundCheck>,
     /// Whether another version is active.
-    serves: bool,
+    replaces_active: bool,
     /// The checks that run on the active version.
     running: BTreeSet<CheckName>,
     baseline: Baseline,
@@ -33,11 +33,11 @@ pub(crate) struct Candidate {
 
 /// A version that all its checks can run on.
 #[derive(Debug)]
-pub(crate) struct Fitting {
+pub(crate) struct BoundCandidate {
     pub(crate) plugin: Arc<Plugin>,
-    bounds: Vec<Bound>,
+    bindings: Vec<CheckBinding>,
     /// Whether another version is active.
-    serves: bool,
+    replaces_active: bool,
 }
 
 impl Catalog {
@@ -54,28 +54,31 @@ impl Catalog {
         let entry = self.entries.get(name);
         let checks = self.checks_on(name, source);
         let runs = |name: &CheckName| {
-            let bound = self.bound.get(name);
+            let bound = self.bindings.get(name);
             bound.is_some_and(|bound| matches!(bound.state, CheckState::Guest(_)))
         };
-        let serves = entry.is_some_and(|entry| entry.active().is_some());
+        let replaces_active = entry.is_some_and(|entry| entry.active().is_some());
         let names = checks.iter().map(|(name, _)| name);
-        let running = names.filter(|name| serves && runs(name)).cloned().collect();
+        let running = names
+            .filter(|name| replaces_active && runs(name))
+            .cloned()
+            .collect();
         let mut accepted = accepted.clone();
-        if let Some(refused) = self.refused.get(name)
-            && refused.digest == plugin.digest()
+        if let Some(rejected) = self.rejected.get(name)
+            && rejected.digest == plugin.digest()
         {
-            let said = |name: &CheckName| refused.checks.get(name);
-            let changed = checks
-                .iter()
-                .filter(|(name, check)| said(name).is_none_or(|said| **said != **check));
+            let rejected_config = |name: &CheckName| rejected.checks.get(name);
+            let changed = checks.iter().filter(|(name, check)| {
+                rejected_config(name).is_none_or(|rejected_config| **rejected_config != **check)
+            });
             accepted.extend(changed.map(|(name, _)| name.clone()));
         }
         let unbound =
             |(name, check): (CheckName, Arc<CheckConfig>)| self.unbound_to(&name, &check, &plugin);
         Candidate {
-            baseline: Baseline::new(name, &checks, &self.given, &self.config.secrets),
+            baseline: Baseline::new(name, &checks, &self.grant_baselines, &self.config.secrets),
             checks: checks.into_iter().map(unbound).collect(),
-            serves,
+            replaces_active,
             running,
             accepted,
             revision: self.revision,
@@ -86,16 +89,18 @@ impl Catalog {
     /// Makes a bound candidate the active version.
     pub(crate) fn install(
         &mut self,
-        wanted: &Wanted,
-        fitting: Fitting,
+        request: &LoadRequest,
+        candidate: BoundCandidate,
         stamp: Option<Stamp>,
         now: Timestamp,
     ) -> Recorded {
-        let Fitting { plugin, bounds, .. } = fitting;
-        let recorded = self.record_load(wanted, LoadOutcome::Loaded(plugin), stamp, now);
+        let BoundCandidate {
+            plugin, bindings, ..
+        } = candidate;
+        let recorded = self.record_load(request, LoadOutcome::Loaded(plugin), stamp, now);
         if matches!(recorded, Recorded::Loaded(_)) {
-            for bound in bounds {
-                self.take_in(bound);
+            for bound in bindings {
+                self.record_binding(bound);
             }
         }
         recorded
@@ -107,17 +112,22 @@ impl Catalog {
     }
 
     /// Remembers the configurations of the checks under which a version was rejected.
-    pub(super) fn remember_refusal(&mut self, plugin: &PluginName, source: Source, digest: Digest) {
+    pub(super) fn remember_rejection(
+        &mut self,
+        plugin: &PluginName,
+        source: Source,
+        digest: Digest,
+    ) {
         let checks = self.checks_on(plugin, source).into_iter();
-        let refused = RefusedUnder {
+        let rejected = RejectedUnder {
             digest,
             checks: checks.collect(),
         };
-        self.refused.insert(plugin.clone(), refused);
+        self.rejected.insert(plugin.clone(), rejected);
     }
 
     /// Marks files for loading at the next scan if they were rejected because of the configuration.
-    pub(crate) fn forget_refusals(&mut self) {
+    pub(crate) fn retry_rejected(&mut self) {
         for entry in self.entries.values_mut() {
             entry.retry_if(LoadError::depends_on_configuration);
         }
@@ -146,14 +156,14 @@ impl Candidate {
     /// Binds the checks and compares the grants. If another version is active, a candidate is
     /// rejected when a running check could not run on it, or when no check could run on it at all.
     /// Blocks.
-    pub(crate) fn fit(self) -> Result<Fitting, LoadError> {
-        let bounds = bind_all(self.checks);
-        let fits = |bound: &Bound| matches!(bound.state, CheckState::Guest(_));
-        let is_tried = bounds.iter().any(fits);
-        for bound in &bounds {
+    pub(crate) fn bind(self) -> Result<BoundCandidate, LoadError> {
+        let bindings = bind_all(self.checks);
+        let fits = |bound: &CheckBinding| matches!(bound.state, CheckState::Guest(_));
+        let is_tried = bindings.iter().any(fits);
+        for bound in &bindings {
             let is_running = self.running.contains(&bound.name);
             let why = match &bound.state {
-                CheckState::Failed(error) if is_running || self.serves && !is_tried => {
+                CheckState::Failed(error) if is_running || self.replaces_active && !is_tried => {
                     error.to_string()
                 }
                 CheckState::NeedsConfig(error) if is_running => error.to_string(),
@@ -166,31 +176,34 @@ impl Candidate {
                 is_of_host: bound.error().is_some_and(BindError::is_of_host),
             });
         }
-        self.baseline.hold(&self.plugin, &self.accepted)?;
-        Ok(Fitting {
+        self.baseline.check_grants(&self.plugin, &self.accepted)?;
+        Ok(BoundCandidate {
             plugin: self.plugin,
-            bounds,
-            serves: self.serves,
+            bindings,
+            replaces_active: self.replaces_active,
         })
     }
 }
 
-impl Fitting {
+impl BoundCandidate {
     /// Returns the checks that make a trial run: if another version is active, all whose
     /// configuration does not turn trial runs off.
     pub(crate) fn trials(&self) -> Vec<(CheckName, Arc<GuestCheck>)> {
-        let bounds = self.bounds.iter();
-        let trial = |bound: &Bound| match &bound.state {
-            CheckState::Guest(guest) if self.serves && bound.check.schedule.trial => {
+        let bindings = self.bindings.iter();
+        let trial = |bound: &CheckBinding| match &bound.state {
+            CheckState::Guest(guest) if self.replaces_active && bound.check.schedule.trial => {
                 Some((bound.name.clone(), Arc::clone(guest)))
             }
             _ => None,
         };
-        bounds.filter_map(trial).collect()
+        bindings.filter_map(trial).collect()
     }
 
     /// Counts the checks during whose binding the host's own code panicked.
     pub(crate) fn panics(&self) -> usize {
-        self.bounds.iter().filter(|bound| bound.panicked()).count()
+        self.bindings
+            .iter()
+            .filter(|bound| bound.panicked())
+            .count()
     }
 }

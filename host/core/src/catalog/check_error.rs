@@ -50,7 +50,7 @@ pub(crate) enum CheckError {
          `[checks.{check}]`, or move {plugin}.wasm to {library}",
         dir = .dir.display(), library = .library.display()
     )]
-    InDirAlone {
+    OnlyInDir {
         check: CheckName,
         plugin: PluginName,
         library: PathBuf,
@@ -65,7 +65,7 @@ pub(crate) enum CheckError {
     },
     /// The check is a placeholder for a file with an invalid plugin name.
     #[error("{0}")]
-    Misnamed(String),
+    InvalidName(String),
     /// The plugin can't be bound to the configuration of the check.
     #[error("cannot run check `{check}` with plugin `{plugin}`: {error}")]
     Bind {
@@ -106,7 +106,7 @@ pub(crate) enum BindError {
     TooSlow(Duration),
     /// The host stopped waiting for the binding.
     #[error("cannot check its settings: {0}; the host tries again at the next scan")]
-    GivenUp(Text),
+    Abandoned(Text),
     /// The host's own code panicked.
     #[error(
         "the host panicked while it checked the settings against the schema; it tries again at the \
@@ -136,21 +136,21 @@ impl CheckError {
             Self::Bind { error, .. } => error.is_of_host(),
             Self::NoFile { .. }
             | Self::NotInLibrary { .. }
-            | Self::InDirAlone { .. }
-            | Self::Misnamed(_) => false,
+            | Self::OnlyInDir { .. }
+            | Self::InvalidName(_) => false,
         }
     }
 
     /// Returns whether the text names the check.
     pub(crate) fn names_check(&self) -> bool {
         match self {
-            Self::InDirAlone { .. } | Self::Bind { .. } => true,
+            Self::OnlyInDir { .. } | Self::Bind { .. } => true,
             Self::Directory { .. }
             | Self::Library { .. }
             | Self::NoFile { .. }
             | Self::NotInLibrary { .. }
             | Self::Load { .. }
-            | Self::Misnamed(_) => false,
+            | Self::InvalidName(_) => false,
         }
     }
 
@@ -168,7 +168,7 @@ impl BindError {
     pub(super) fn is_of_host(&self) -> bool {
         matches!(
             self,
-            Self::RootsUnread(_) | Self::GivenUp(_) | Self::Panicked
+            Self::RootsUnread(_) | Self::Abandoned(_) | Self::Panicked
         )
     }
 

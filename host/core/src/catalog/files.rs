@@ -10,10 +10,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) use self::listing::{Keep, through};
-use self::listing::{MOST_FILES, MOST_MISNAMED, list};
+pub(crate) use self::listing::{Keep, link_directories};
+use self::listing::{MAX_FILES, MAX_INVALID_FILES, list};
 use self::plugin_file::PluginFiles;
-pub(crate) use self::plugin_file::{Misnamed, PluginFile};
+pub(crate) use self::plugin_file::{InvalidPluginFile, PluginFile};
 use vitals_config::Plugins;
 use vitals_io::regular_file::is_of_host;
 use vitals_model::PluginName;
@@ -25,10 +25,10 @@ pub(crate) struct Files {
     library: PathBuf,
     /// Whether `dir` and `library` are the same directory.
     is_one_directory: bool,
-    found: PluginFiles,
+    in_dir: PluginFiles,
     /// The files that checks name.
     in_library: PluginFiles,
-    misnamed: Vec<Misnamed>,
+    invalid_files: Vec<InvalidPluginFile>,
     /// The number of files in the plugins directory that are ignored because there are too many.
     left_out: usize,
     /// Files that were missing at this scan and may return shortly.
@@ -73,8 +73,8 @@ pub(crate) struct DirectoryError {
 /// The plugins directory has more files than the host loads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{left_out} files in the plugins directory {dir} are ignored: at most {MOST_FILES} files that no \
-     check names are loaded, and {MOST_MISNAMED} with an invalid plugin name are shown; remove some"
+    "{left_out} files in the plugins directory {dir} are ignored: at most {MAX_FILES} files that no \
+     check names are loaded, and {MAX_INVALID_FILES} with an invalid plugin name are shown; remove some"
 )]
 pub(crate) struct Excess {
     dir: String,
@@ -83,7 +83,7 @@ pub(crate) struct Excess {
 
 impl Files {
     /// Scans the directories that the configuration names. Blocks.
-    pub(crate) fn look(plugins: &Plugins, keep: &Keep) -> Self {
+    pub(crate) fn scan(plugins: &Plugins, keep: &Keep) -> Self {
         let mut files = Self {
             dir: plugins.dir.clone(),
             library: plugins.library.clone(),
@@ -94,8 +94,8 @@ impl Files {
             Err(_) if plugins.dir.as_os_str().is_empty() => {}
             Ok(listing) => {
                 files.links = listing.links;
-                files.found = listing.files;
-                files.misnamed = listing.misnamed;
+                files.in_dir = listing.files;
+                files.invalid_files = listing.invalid_files;
                 files.left_out = listing.left_out;
             }
             Err(error) => {
@@ -103,7 +103,7 @@ impl Files {
             }
         }
         if files.is_one_directory {
-            let named = files.found.iter();
+            let named = files.in_dir.iter();
             let named = named.filter(|(name, _)| keep.named.contains(*name));
             files.in_library = named
                 .map(|(name, file)| (name.clone(), file.clone()))
@@ -130,7 +130,7 @@ impl Files {
     }
 
     /// Returns the result of a scan that did not finish, because of `why`.
-    pub(crate) fn unseen(plugins: &Plugins, why: &str) -> Self {
+    pub(crate) fn failed_scan(plugins: &Plugins, why: &str) -> Self {
         let mut files = Self {
             dir: plugins.dir.clone(),
             library: plugins.library.clone(),
@@ -176,7 +176,7 @@ impl Files {
 
     /// Returns the file of a plugin in the plugins directory.
     pub(super) fn dropped_in(&self, name: &PluginName) -> Option<&PluginFile> {
-        self.found.get(name)
+        self.in_dir.get(name)
     }
 
     /// Returns the file of a plugin in the library, if a check names the plugin.
@@ -186,7 +186,7 @@ impl Files {
 
     /// Returns the plugins in the plugins directory.
     pub(super) fn names_in_dir(&self) -> impl Iterator<Item = &PluginName> {
-        self.found.keys()
+        self.in_dir.keys()
     }
 
     /// Returns how many files of the plugins directory are ignored, if any.
@@ -197,8 +197,8 @@ impl Files {
     }
 
     /// Returns the files in the plugins directory with an invalid plugin name.
-    pub(super) fn misnamed(&self) -> &[Misnamed] {
-        &self.misnamed
+    pub(super) fn invalid_files(&self) -> &[InvalidPluginFile] {
+        &self.invalid_files
     }
 
     /// Returns why the plugins directory could not be read.
@@ -225,10 +225,10 @@ impl Files {
     }
 
     /// Fills in the files of an earlier scan for each directory that could not be read.
-    pub(super) fn after(mut self, earlier: &Self) -> Self {
+    pub(super) fn with_earlier(mut self, earlier: &Self) -> Self {
         if self.error.is_some() {
-            self.found.clone_from(&earlier.found);
-            self.misnamed.clone_from(&earlier.misnamed);
+            self.in_dir.clone_from(&earlier.in_dir);
+            self.invalid_files.clone_from(&earlier.invalid_files);
             self.left_out = earlier.left_out;
             self.is_one_directory = earlier.is_one_directory;
             self.links.clone_from(&earlier.links);
@@ -242,13 +242,17 @@ impl Files {
 
     /// Keeps files of an earlier scan that are missing now if `may_return` says that they may come
     /// back. Some editors move a file away before they write it again.
-    pub(crate) fn keeping(mut self, earlier: &Self, is_open: impl Fn(&Path) -> bool) -> Self {
+    pub(crate) fn with_missing(
+        mut self,
+        earlier: &Self,
+        may_return: impl Fn(&Path) -> bool,
+    ) -> Self {
         for (now, before) in [
-            (&mut self.found, &earlier.found),
+            (&mut self.in_dir, &earlier.in_dir),
             (&mut self.in_library, &earlier.in_library),
         ] {
             for (name, file) in before {
-                if !now.contains_key(name) && is_open(&file.path) {
+                if !now.contains_key(name) && may_return(&file.path) {
                     now.insert(name.clone(), file.clone());
                     self.missing.insert(file.path.clone());
                 }

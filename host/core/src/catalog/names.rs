@@ -24,9 +24,9 @@ pub enum RegisterError {
 
 /// The names of checks with a plugin in the configuration. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Names(Arc<ArcSwap<BTreeSet<CheckName>>>);
+pub struct ReservedNames(Arc<ArcSwap<BTreeSet<CheckName>>>);
 
-impl Names {
+impl ReservedNames {
     /// The names that a configuration gives to checks of plugins.
     pub fn new(config: &Config) -> Self {
         let names = Self::default();
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn a_name_that_a_plugin_has_is_taken() {
         let config = "[checks.db]\nplugin = 'postgres'\n[checks.own]\ninterval = '9s'";
-        let names = Names::new(&config.parse().unwrap());
+        let names = ReservedNames::new(&config.parse().unwrap());
         assert!(names.native("own").is_ok() && names.native("other").is_ok());
         let error = names.native("db").unwrap_err();
         assert!(

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::files::Misnamed;
+use super::files::InvalidPluginFile;
 use super::{Catalog, CheckState, CheckStates, Excess, PluginEntry, Source};
 use vitals_config::Origin;
 use vitals_model::{CheckName, Digest, PluginName, Text};
@@ -102,11 +102,11 @@ impl Catalog {
             checks.entry(plugin.clone()).or_default().push(check);
         }
         let plugin = |(name, entry): (&PluginName, &PluginEntry)| {
-            let good = entry.active();
+            let active = entry.active();
             let needs = idle.remove(name);
             PluginPage {
                 name: String::from(name.clone()),
-                state: match (good, entry.error(), &needs) {
+                state: match (active, entry.error(), &needs) {
                     (Some(_), _, Some(_)) => State::Idle,
                     (Some(_), _, None) => State::Loaded,
                     (None, Some(_), _) => State::Failed,
@@ -114,23 +114,28 @@ impl Catalog {
                 },
                 source: entry.source(),
                 path: entry.path().display().to_string(),
-                code: good.map(|plugin| plugin.description().code.clone()),
-                version: good.map(|plugin| plugin.description().version.clone()),
-                summary: good.map(|plugin| plugin.description().summary.to_string()),
-                digest: good.map(|plugin| plugin.digest()),
-                size_bytes: good.map(|plugin| plugin.size()),
+                code: active.map(|plugin| plugin.description().code.clone()),
+                version: active.map(|plugin| plugin.description().version.clone()),
+                summary: active.map(|plugin| plugin.description().summary.to_string()),
+                digest: active.map(|plugin| plugin.digest()),
+                size_bytes: active.map(|plugin| plugin.size()),
                 generation: entry.generation(),
                 loaded_at: entry
-                    .since()
+                    .active_since()
                     .and_then(|at| Timestamp::from_second(at.as_second()).ok()),
-                compile_ms: good.map(|plugin| plugin.compile_time().as_secs_f64() * 1e3),
+                compile_ms: active.map(|plugin| plugin.compile_time().as_secs_f64() * 1e3),
                 checks: checks.remove(name).unwrap_or_default(),
                 last_error: entry.error().map(ToString::to_string),
                 needs,
             }
         };
-        let misnamed = self.stand_ins.iter().map(PluginPage::misnamed);
-        let plugins = self.entries.iter().map(plugin).chain(misnamed).collect();
+        let invalid_files = self.placeholders.iter().map(PluginPage::invalid_file);
+        let plugins = self
+            .entries
+            .iter()
+            .map(plugin)
+            .chain(invalid_files)
+            .collect();
         let error = self.files.error().map(ToString::to_string);
         let readable = error.is_none();
         let excess = self.files.excess();
@@ -161,7 +166,7 @@ impl Catalog {
 
 impl PluginPage {
     /// Returns the entry of a file with an invalid plugin name.
-    fn misnamed((check, file): (&CheckName, &Misnamed)) -> Self {
+    fn invalid_file((check, file): (&CheckName, &InvalidPluginFile)) -> Self {
         Self {
             name: String::from(Text::line(&file.stem, NAME_BYTES)),
             state: State::Failed,

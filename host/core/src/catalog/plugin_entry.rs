@@ -14,12 +14,12 @@ use vitals_sandbox::{LoadError, Plugin};
 pub(crate) struct PluginEntry {
     path: PathBuf,
     source: Source,
-    good: Option<Arc<Plugin>>,
+    active: Option<Arc<Plugin>>,
     /// The directory that the active version was loaded from.
-    good_source: Source,
+    active_source: Source,
     generation: u64,
-    since: Option<Timestamp>,
-    seen: Seen,
+    active_since: Option<Timestamp>,
+    last_seen: LastSeen,
     error: Option<LoadError>,
     retry: Option<Retry>,
 }
@@ -41,11 +41,11 @@ impl Retry {
     /// Schedules the next attempt. The pause doubles with each failure of the same content.
     fn after(before: Option<Self>, digest: Digest, failed: Timestamp) -> Self {
         let before = before.filter(|before| before.digest == digest);
-        let pause = before.map_or(SHORTEST_PAUSE, |before| before.pause * 2);
+        let pause = before.map_or(MIN_PAUSE, |before| before.pause * 2);
         Self {
             digest,
             failed,
-            pause: pause.min(LONGEST_PAUSE),
+            pause: pause.min(MAX_PAUSE),
         }
     }
 
@@ -59,7 +59,7 @@ impl Retry {
 
 /// What a file was when it was last read. While it is the same, it is not loaded again.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct LastSeen {
     /// The digest of the content, or `None` if loading it again may give another result.
     pub(crate) digest: Option<Digest>,
     /// The stamp of the file, if it was settled.
@@ -107,12 +107,14 @@ impl PluginEntry {
 
     /// Returns the active version.
     pub(crate) fn active(&self) -> Option<&Arc<Plugin>> {
-        self.good.as_ref()
+        self.active.as_ref()
     }
 
     /// Returns the active version, if `may_take` accepts its directory.
-    pub(super) fn good_from(&self, may_take: impl Fn(Source) -> bool) -> Option<&Arc<Plugin>> {
-        self.good.as_ref().filter(|_| may_take(self.good_source))
+    pub(super) fn active_from(&self, may_take: impl Fn(Source) -> bool) -> Option<&Arc<Plugin>> {
+        self.active
+            .as_ref()
+            .filter(|_| may_take(self.active_source))
     }
 
     /// Returns the directory of the newest file.
@@ -126,15 +128,15 @@ impl PluginEntry {
     }
 
     /// Returns when the active version was loaded.
-    pub(crate) fn since(&self) -> Option<Timestamp> {
-        self.since
+    pub(crate) fn active_since(&self) -> Option<Timestamp> {
+        self.active_since
     }
 
     /// Returns what was last read, or nothing if the file is due for another attempt.
-    pub(crate) fn seen(&self, now: Timestamp) -> Seen {
+    pub(crate) fn last_seen(&self, now: Timestamp) -> LastSeen {
         match self.retry {
-            Some(retry) if retry.is_due(now) => Seen::default(),
-            _ => self.seen,
+            Some(retry) if retry.is_due(now) => LastSeen::default(),
+            _ => self.last_seen,
         }
     }
 
@@ -145,10 +147,10 @@ impl PluginEntry {
 
     /// Records that the file is the active version again, and returns what it was before.
     pub(super) fn restore(&mut self, source: Source, stamp: Option<Stamp>) -> Restored {
-        let digest = self.good.as_ref().map(|plugin| plugin.digest());
-        self.seen = Seen { digest, stamp };
+        let digest = self.active.as_ref().map(|plugin| plugin.digest());
+        self.last_seen = LastSeen { digest, stamp };
         self.retry = None;
-        let was_elsewhere = std::mem::replace(&mut self.good_source, source) != source;
+        let was_elsewhere = std::mem::replace(&mut self.active_source, source) != source;
         match self.error.take() {
             Some(_) => Restored::Recovered,
             None if was_elsewhere => Restored::Moved,
@@ -157,9 +159,9 @@ impl PluginEntry {
     }
 
     /// Marks the file for loading at the next scan, if `matches` accepts its error.
-    pub(super) fn retry_if(&mut self, is_such: impl Fn(&LoadError) -> bool) {
-        if self.error.as_ref().is_some_and(is_such) {
-            self.seen = Seen::default();
+    pub(super) fn retry_if(&mut self, matches: impl Fn(&LoadError) -> bool) {
+        if self.error.as_ref().is_some_and(matches) {
+            self.last_seen = LastSeen::default();
         }
     }
 
@@ -173,13 +175,13 @@ impl PluginEntry {
             return None;
         }
         // Earlier findings are about the file in the other directory.
-        self.seen = Seen::default();
+        self.last_seen = LastSeen::default();
         self.error = None;
         self.retry = None;
         Some(before)
     }
 
-    pub(super) fn put(
+    pub(super) fn record(
         &mut self,
         source: Source,
         outcome: LoadOutcome,
@@ -190,8 +192,8 @@ impl PluginEntry {
             LoadOutcome::Unchanged => {
                 // The file may have become due for a retry since this load began. Its stamp must
                 // not mark it as seen then.
-                if self.seen.digest.is_some() {
-                    self.seen.stamp = stamp;
+                if self.last_seen.digest.is_some() {
+                    self.last_seen.stamp = stamp;
                 }
                 Recorded::Unchanged
             }
@@ -204,14 +206,15 @@ impl PluginEntry {
                 };
                 let is_read_again = error.may_pass() && self.retry.is_none();
                 let seen = if is_read_again {
-                    Seen::default()
+                    LastSeen::default()
                 } else {
-                    Seen { digest, stamp }
+                    LastSeen { digest, stamp }
                 };
-                let news = self.error.as_ref() != Some(&error) || self.seen.digest != seen.digest;
-                self.seen = seen;
+                let is_new =
+                    self.error.as_ref() != Some(&error) || self.last_seen.digest != seen.digest;
+                self.last_seen = seen;
                 self.error = Some(error);
-                if news {
+                if is_new {
                     Recorded::Failed
                 } else {
                     Recorded::Unchanged
@@ -219,14 +222,14 @@ impl PluginEntry {
             }
             LoadOutcome::Loaded(plugin) => {
                 let digest = Some(plugin.digest());
-                self.seen = Seen { digest, stamp };
+                self.last_seen = LastSeen { digest, stamp };
                 self.error = None;
                 self.retry = None;
                 self.generation += 1;
-                self.since = Some(now);
+                self.active_since = Some(now);
                 plugin.serve();
-                self.good_source = source;
-                self.good = Some(plugin);
+                self.active_source = source;
+                self.active = Some(plugin);
                 Recorded::Loaded(self.generation)
             }
         }
@@ -234,9 +237,9 @@ impl PluginEntry {
 }
 
 /// The pause after the first transient failure.
-const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+const MIN_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// The longest pause between attempts.
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+const MAX_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 #[cfg(test)]
 mod tests {
@@ -251,7 +254,7 @@ mod tests {
 
     fn failed_at(entry: &mut PluginEntry, error: LoadError, now: Timestamp) -> Recorded {
         let outcome = LoadOutcome::Failed(Some(Digest::of(b"")), error);
-        entry.put(Source::Dir, outcome, None, now)
+        entry.record(Source::Dir, outcome, None, now)
     }
 
     fn timeout() -> LoadError {
@@ -262,7 +265,7 @@ mod tests {
     fn a_failure_that_lies_in_the_file_is_final() {
         let mut entry = PluginEntry::default();
         assert_eq!(failed(&mut entry, LoadError::Empty), Recorded::Failed);
-        assert_eq!(entry.seen(START).digest, Some(Digest::of(b"")));
+        assert_eq!(entry.last_seen(START).digest, Some(Digest::of(b"")));
         assert_eq!(failed(&mut entry, LoadError::Empty), Recorded::Unchanged);
     }
 
@@ -272,14 +275,17 @@ mod tests {
             let mut entry = PluginEntry::default();
             let error = LoadError::Describe(Box::new(RunError::new(code, "busy")));
             assert_eq!(failed(&mut entry, error.clone()), Recorded::Failed);
-            let later = START + SHORTEST_PAUSE;
-            assert_eq!(entry.seen(later).digest, None);
+            let later = START + MIN_PAUSE;
+            assert_eq!(entry.last_seen(later).digest, None);
             assert_eq!(failed_at(&mut entry, error, later), Recorded::Unchanged);
         }
         let error = LoadError::Describe(Box::new(RunError::new(Code::Fuel, "endless")));
         let mut entry = PluginEntry::default();
         failed(&mut entry, error);
-        assert!(entry.seen(START).digest.is_some(), "the guest is to blame");
+        assert!(
+            entry.last_seen(START).digest.is_some(),
+            "the guest is to blame"
+        );
     }
 
     #[test]
@@ -290,7 +296,7 @@ mod tests {
             failed_at(&mut entry, timeout(), now);
             let rests = |seconds: &i64| {
                 let later = now + SignedDuration::from_secs(*seconds);
-                entry.seen(later).digest.is_some()
+                entry.last_seen(later).digest.is_some()
             };
             let pause = (0..10_000).find(|seconds| !rests(seconds)).unwrap();
             now += SignedDuration::from_secs(pause);
@@ -299,18 +305,18 @@ mod tests {
         assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
         // Other content starts over.
         let outcome = LoadOutcome::Failed(Some(Digest::of(b"other")), timeout());
-        entry.put(Source::Dir, outcome, None, now);
-        assert!(entry.seen(now + SHORTEST_PAUSE).digest.is_none());
+        entry.record(Source::Dir, outcome, None, now);
+        assert!(entry.last_seen(now + MIN_PAUSE).digest.is_none());
     }
 
     #[test]
     fn a_file_rests_no_longer_because_the_clock_was_set_back() {
         let mut entry = PluginEntry::default();
         failed(&mut entry, timeout());
-        assert!(entry.seen(START).digest.is_some());
+        assert!(entry.last_seen(START).digest.is_some());
         assert!(
             entry
-                .seen(START - SignedDuration::from_secs(1))
+                .last_seen(START - SignedDuration::from_secs(1))
                 .digest
                 .is_none()
         );
@@ -320,8 +326,8 @@ mod tests {
     fn a_file_that_could_not_be_read_is_read_at_the_next_look() {
         let mut entry = PluginEntry::default();
         let outcome = LoadOutcome::Failed(None, LoadError::Read("a disk that hangs".into()));
-        entry.put(Source::Dir, outcome, None, START);
-        assert!(entry.seen(START).digest.is_none() && entry.seen(START).stamp.is_none());
+        entry.record(Source::Dir, outcome, None, START);
+        assert!(entry.last_seen(START).digest.is_none() && entry.last_seen(START).stamp.is_none());
     }
 
     #[test]
@@ -332,10 +338,10 @@ mod tests {
         failed(&mut entry, LoadError::Empty);
         entry.retry_if(|_| true);
         let now = Timestamp::UNIX_EPOCH;
-        entry.put(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
-        assert_eq!(entry.seen(START).stamp, None);
+        entry.record(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
+        assert_eq!(entry.last_seen(START).stamp, None);
         failed(&mut entry, LoadError::Empty);
-        entry.put(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
-        assert_eq!(entry.seen(START).stamp, Some(stamp));
+        entry.record(Source::Dir, LoadOutcome::Unchanged, Some(stamp), now);
+        assert_eq!(entry.last_seen(START).stamp, Some(stamp));
     }
 }

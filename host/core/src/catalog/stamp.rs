@@ -52,11 +52,11 @@ impl Stamp {
     /// Returns whether the file has been unchanged for so long that any later change shows in the
     /// stamp. The clocks of some file systems advance every two seconds.
     pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
-        self.age(now) > COARSEST_CLOCK
+        self.age(now) > MAX_CLOCK_STEP
     }
 }
 
-const COARSEST_CLOCK: Duration = Duration::from_secs(2);
+const MAX_CLOCK_STEP: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

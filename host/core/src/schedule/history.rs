@@ -14,12 +14,12 @@ use vitals_model::{Breaker, BreakerTurn, CheckName, Hysteresis, RunReport, Statu
 #[derive(Debug, Default)]
 pub(super) struct History {
     /// Held during each run of the check, so that runs never overlap.
-    pub(super) alone: tokio::sync::Mutex<()>,
-    known: Mutex<Known>,
+    pub(super) run_lock: tokio::sync::Mutex<()>,
+    state: Mutex<HistoryState>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct HistoryState {
     /// The status that the last run found.
     previous: Option<Status>,
     hysteresis: Hysteresis,
@@ -43,36 +43,36 @@ impl History {
     }
 
     /// Closes the breaker for a new job, because the earlier runs were made by another job.
-    pub(super) fn forgive(&self, job: &Job) {
-        let mut known = self.lock();
-        if known.breaker.is_open() {
+    pub(super) fn reset_breaker(&self, job: &Job) {
+        let mut state = self.lock();
+        if state.breaker.is_open() {
             let why = "its plugin or its settings changed";
-            closed(&job.name, job.timing.interval, why);
+            log_breaker_closed(&job.name, job.timing.interval, why);
         }
-        known.breaker = Breaker::default();
+        state.breaker = Breaker::default();
     }
 
     /// Records a run of a job; `due` is the next time in phase.
     pub(super) fn count(&self, job: &Job, report: &RunReport, due: Instant) -> Counted {
         let (timing, now) = (job.timing, Instant::now());
-        let mut known = self.lock();
+        let mut state = self.lock();
         let found = report.outcome.status();
-        let status = known.hysteresis.observe(found, timing.thresholds);
+        let status = state.hysteresis.observe(found, timing.thresholds);
         if found != Status::Unknown {
-            known.previous = Some(found);
+            state.previous = Some(found);
         }
-        let turned = known.breaker.observe(report.conduct());
-        let breaker = known.breaker;
+        let change = state.breaker.observe(report.conduct());
+        let breaker = state.breaker;
         let next = if breaker.is_open() {
             due + timing.interval * (breaker.stretch() - 1)
-        } else if known.hysteresis.is_counting() {
+        } else if state.hysteresis.is_counting() {
             due.min(now + timing.retry_interval)
         } else {
             due
         };
-        let consecutive_failures = known.hysteresis.consecutive_failures();
-        drop(known);
-        tell_of_turn(job, report, breaker, turned);
+        let consecutive_failures = state.hysteresis.consecutive_failures();
+        drop(state);
+        log_breaker_change(job, report, breaker, change);
         Counted {
             status,
             consecutive_failures,
@@ -81,8 +81,8 @@ impl History {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock()
+    fn lock(&self) -> MutexGuard<'_, HistoryState> {
+        self.state.lock()
     }
 }
 
@@ -95,11 +95,18 @@ pub(super) fn in_phase(due: Instant, timing: Timing, now: Instant) -> Instant {
     }
 }
 
-fn tell_of_turn(job: &Job, report: &RunReport, breaker: Breaker, turned: Option<BreakerTurn>) {
+fn log_breaker_change(
+    job: &Job,
+    report: &RunReport,
+    breaker: Breaker,
+    change: Option<BreakerTurn>,
+) {
     let (check, interval) = (&job.name, job.timing.interval);
-    match turned {
+    match change {
         None => {}
-        Some(BreakerTurn::Closed) => closed(check, interval, "a run kept within its limits"),
+        Some(BreakerTurn::Closed) => {
+            log_breaker_closed(check, interval, "a run kept within its limits")
+        }
         Some(BreakerTurn::Opened) => {
             let runs = breaker.runs_in_a_row();
             let (code, stretched) = (display(report.result()), breaker.stretched(interval));
@@ -111,6 +118,6 @@ fn tell_of_turn(job: &Job, report: &RunReport, breaker: Breaker, turned: Option<
     }
 }
 
-fn closed(check: &CheckName, interval: Duration, why: &str) {
+fn log_breaker_closed(check: &CheckName, interval: Duration, why: &str) {
     tracing::info!(%check, ?interval, why, "breaker closed");
 }

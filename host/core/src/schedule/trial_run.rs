@@ -28,21 +28,21 @@ impl Schedule {
     pub async fn trial_run(&self, name: &CheckName, probe: Arc<dyn Probe>) -> Option<RunReport> {
         let (history, stop) = {
             let checks = self.checks.lock();
-            match checks.followed.get(name) {
-                Some(followed) => (Arc::clone(&followed.history), followed.stop.clone()),
-                None => (Arc::default(), self.shared.closing.clone()),
+            match checks.scheduled.get(name) {
+                Some(scheduled) => (Arc::clone(&scheduled.history), scheduled.stop.clone()),
+                None => (Arc::default(), self.context.closing.clone()),
             }
         };
-        let shared = Arc::clone(&self.shared);
+        let context = Arc::clone(&self.context);
         let (answer, answered) = oneshot::channel();
         let (check, tried) = (name.clone(), Arc::clone(&probe));
         let trial = async move {
             let run = async {
-                let _alone = history.alone.lock().await;
+                let _run_lock = history.run_lock.lock().await;
                 let asked = Instant::now();
-                let slot = shared.slots.acquire().await;
-                let _slot = slot.expect("the semaphore is never closed");
-                shared.results.waited(&check, asked.elapsed());
+                let permit = context.permits.acquire().await;
+                let _permit = permit.expect("the semaphore is never closed");
+                context.results.waited(&check, asked.elapsed());
                 run(&history, &tried, &check).await
             };
             tokio::select! {
@@ -60,17 +60,17 @@ impl Schedule {
     /// publishing them together. The next run of each takes place when it is due. Jobs of removed
     /// checks are left out.
     pub fn promote(&self, promotions: Vec<JobPromotion>) -> Vec<FinishedRun> {
-        let take_over = |promotion| self.take_over(promotion);
-        promotions.into_iter().filter_map(take_over).collect()
+        let promote_one = |promotion| self.promote_one(promotion);
+        promotions.into_iter().filter_map(promote_one).collect()
     }
 
-    fn take_over(&self, JobPromotion { mut job, report }: JobPromotion) -> Option<FinishedRun> {
+    fn promote_one(&self, JobPromotion { mut job, report }: JobPromotion) -> Option<FinishedRun> {
         let checks = self.checks.lock();
-        let followed = checks.followed.get(&job.name)?;
+        let scheduled = checks.scheduled.get(&job.name)?;
         let timing = job.timing;
         let due = first_due(&job.name, timing.interval, Instant::now());
-        followed.history.forgive(&job);
-        let counted = followed.history.count(&job, &report, due);
+        scheduled.history.reset_breaker(&job);
+        let counted = scheduled.history.count(&job, &report, due);
         let next = counted.next;
         job.first_run = Some(FirstRun { due, next });
         let run = FinishedRun {
@@ -83,7 +83,7 @@ impl Schedule {
             next_due: next,
             stale_at: next + timing.timeout + timing.interval,
         };
-        let before = followed.job.send_replace(Arc::new(job));
+        let before = scheduled.job.send_replace(Arc::new(job));
         drop(checks);
         // The drop may run code of the embedding program, so it happens outside the lock.
         drop(before);
@@ -96,9 +96,9 @@ async fn run(history: &History, probe: &Arc<dyn Probe>, check: &CheckName) -> Ru
     let run = async { probe.run(history.previous()).await };
     let ran = AssertUnwindSafe(run).catch_unwind().await;
     ran.unwrap_or_else(|panic| {
-        let what = panic_text(panic.as_ref());
-        tracing::error!(%check, panic = what, "the host panicked during a trial run");
-        let message = format!("the host panicked during the run: {what}");
+        let message = panic_text(panic.as_ref());
+        tracing::error!(%check, panic = message, "the host panicked during a trial run");
+        let message = format!("the host panicked during the run: {message}");
         RunReport::failed(RunError::new(Code::Host, &message), started.elapsed())
     })
 }

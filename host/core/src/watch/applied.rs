@@ -9,7 +9,7 @@ use vitals_config::CheckConfig;
 /// The last applied state of a check.
 pub(super) struct Applied {
     pub(super) check: Arc<CheckConfig>,
-    pub(super) on: Runner,
+    pub(super) runner: Runner,
 }
 
 /// What runs the check.
@@ -22,11 +22,11 @@ pub(super) enum Runner {
 
 impl Applied {
     /// Returns whether the check is already in this state.
-    pub(super) fn is(&self, check: &CheckConfig, state: &CheckState) -> bool {
-        let same = match (&self.on, state) {
+    pub(super) fn matches(&self, check: &CheckConfig, state: &CheckState) -> bool {
+        let same = match (&self.runner, state) {
             (Runner::Loading, CheckState::Loading) => true,
             (Runner::Guest(one), CheckState::Guest(other)) => Arc::ptr_eq(one, other),
-            (Runner::Native(one), CheckState::Native(other)) => one.is(other),
+            (Runner::Native(one), CheckState::Native(other)) => one.is_same(other),
             (Runner::Failed(one), CheckState::Failed(other)) => one == other,
             _ => false,
         };

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::debounce::Debounce;
 use super::directory::DEBOUNCE;
-use super::pace::Pace;
 use crate::catalog::Stamp;
 use vitals_config::{Config, Origin, Sources};
 use vitals_io::regular_file;
@@ -37,15 +37,15 @@ type Contents = BTreeMap<PathBuf, Option<Digest>>;
 
 /// The result of checking the files.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum ReadOutcome {
     /// Nothing has changed.
-    Same,
+    Unchanged,
     /// Somebody may still be writing. The files are checked again after [`DEBOUNCE`].
-    Restless,
+    Unstable,
     /// A new configuration, and the files with trusted roots that have changed.
-    Another(Box<Config>, BTreeSet<PathBuf>),
+    Changed(Box<Config>, BTreeSet<PathBuf>),
     /// The configuration is invalid; one text for each error.
-    Wrong(Vec<String>),
+    Invalid(Vec<String>),
 }
 
 impl Configuration {
@@ -82,36 +82,36 @@ impl Configuration {
     }
 
     /// Checks the files, and reads them if they have changed. Blocks.
-    pub(super) fn look(mut self, pace: Pace) -> (Self, Found) {
+    pub(super) fn check(mut self, debounce: Debounce) -> (Self, ReadOutcome) {
         let contents = contents(self.files.iter().cloned());
         if self.seen.as_ref() == Some(&contents) && self.errors.is_empty() {
-            return (self, Found::Same);
+            return (self, ReadOutcome::Unchanged);
         }
-        if pace == Pace::Now {
+        if debounce == Debounce::Off {
             let found = self.read();
             return (self, found);
         }
         let stamps = self.stamps();
-        let rested = self.rested(&stamps);
-        if rested < DEBOUNCE {
-            return (self, Found::Restless);
+        let stable_for = self.unchanged_for(&stamps);
+        if stable_for < DEBOUNCE {
+            return (self, ReadOutcome::Unstable);
         }
         let before = self.clone();
         let found = self.read();
         let may_be_half = match &found {
-            Found::Wrong(_) => true,
-            Found::Another(config, _) => {
+            ReadOutcome::Invalid(_) => true,
+            ReadOutcome::Changed(config, _) => {
                 let mut known = before.checks.iter();
                 known.any(|check| !config.checks.contains_key(check))
             }
-            Found::Same | Found::Restless => false,
+            ReadOutcome::Unchanged | ReadOutcome::Unstable => false,
         };
         // The stable content was read only if nobody wrote meanwhile. Content that may be half
         // written has to be observed without change for a while, because file timestamps are
         // unreliable when the clock is set.
         let seen_for = before.found.1.elapsed();
-        if before.stamps() != stamps || may_be_half && seen_for < HALF_WRITTEN {
-            return (before, Found::Restless);
+        if before.stamps() != stamps || may_be_half && seen_for < HALF_WRITTEN_TIME {
+            return (before, ReadOutcome::Unstable);
         }
         (self, found)
     }
@@ -123,27 +123,27 @@ impl Configuration {
 
     /// Returns how long the files have been unchanged: by their timestamps, or since they were
     /// first observed, if their clock is ahead.
-    fn rested(&mut self, stamps: &[Option<Stamp>]) -> Duration {
+    fn unchanged_for(&mut self, stamps: &[Option<Stamp>]) -> Duration {
         let now = SystemTime::now();
         let ages = stamps.iter().flatten().map(|stamp| stamp.age(now));
-        let rested = ages.min().unwrap_or(Duration::MAX);
+        let stable_for = ages.min().unwrap_or(Duration::MAX);
         if self.found.0 != stamps {
             self.found = (stamps.to_vec(), Instant::now());
         }
-        rested.max(self.found.1.elapsed())
+        stable_for.max(self.found.1.elapsed())
     }
 
-    fn read(&mut self) -> Found {
+    fn read(&mut self) -> ReadOutcome {
         let path = self.sources.path();
         // A pipe can be read only once, at the start of the host.
         if path.metadata().is_ok_and(|file| !file.is_file()) {
             let path = path.display();
             let why = "cannot read the configuration again: it is not a regular file";
-            return self.wrong(vec![format!("{path}: {why}")]);
+            return self.invalid(vec![format!("{path}: {why}")]);
         }
         let config = match Config::load(&self.sources) {
             Ok(config) => config,
-            Err(found) => return self.wrong(found.iter().map(ToString::to_string).collect()),
+            Err(found) => return self.invalid(found.iter().map(ToString::to_string).collect()),
         };
         if let (Origin::File(file), Origin::Defaults) = (&self.origin, &config.origin) {
             let why = format!(
@@ -151,7 +151,7 @@ impl Configuration {
                  or restart to run without one",
                 file.display()
             );
-            return self.wrong(vec![why]);
+            return self.invalid(vec![why]);
         }
         let now = contents(files(&self.sources, &config).into_iter());
         let last = self.seen.take().unwrap_or_default();
@@ -168,17 +168,17 @@ impl Configuration {
         self.seen = Some(now);
         self.errors.clear();
         if is_same {
-            return Found::Same;
+            return ReadOutcome::Unchanged;
         }
-        Found::Another(Box::new(config), changed_roots)
+        ReadOutcome::Changed(Box::new(config), changed_roots)
     }
 
-    fn wrong(&mut self, errors: Vec<String>) -> Found {
+    fn invalid(&mut self, errors: Vec<String>) -> ReadOutcome {
         if self.errors == errors {
-            return Found::Same;
+            return ReadOutcome::Unchanged;
         }
         self.errors.clone_from(&errors);
-        Found::Wrong(errors)
+        ReadOutcome::Invalid(errors)
     }
 }
 
@@ -194,7 +194,7 @@ fn files(sources: &Sources, config: &Config) -> BTreeSet<PathBuf> {
 fn contents(files: impl Iterator<Item = PathBuf>) -> Contents {
     files
         .map(|file| {
-            let content = regular_file::read(&file, LARGEST).ok();
+            let content = regular_file::read(&file, MAX_FILE_BYTES).ok();
             let digest = content.map(|bytes| Digest::of(&bytes));
             (file, digest)
         })
@@ -218,9 +218,9 @@ fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// How long a file that is invalid, or lacks a known check, must be observed without change before
 /// it is accepted. A half-written file looks like that.
-const HALF_WRITTEN: Duration = Duration::from_secs(1);
+const HALF_WRITTEN_TIME: Duration = Duration::from_secs(1);
 /// The size limit of each file.
-const LARGEST: u64 = 64 << 20;
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -246,8 +246,11 @@ mod tests {
             let config = Config::load(&sources).unwrap();
             let configuration = Configuration::new(sources, &config);
             let mut rig = Self { dir, configuration };
-            assert!(matches!(rig.look(), Found::Another(..)), "it is not known");
-            assert!(matches!(rig.look(), Found::Same));
+            assert!(
+                matches!(rig.check(), ReadOutcome::Changed(..)),
+                "it is not known"
+            );
+            assert!(matches!(rig.check(), ReadOutcome::Unchanged));
             rig
         }
 
@@ -255,8 +258,8 @@ mod tests {
             fs::write(self.dir.path().join(name), text).unwrap();
         }
 
-        fn look(&mut self) -> Found {
-            let (configuration, found) = self.configuration.clone().look(Pace::Now);
+        fn check(&mut self) -> ReadOutcome {
+            let (configuration, found) = self.configuration.clone().check(Debounce::Off);
             self.configuration = configuration;
             found
         }
@@ -266,12 +269,12 @@ mod tests {
     fn another_content_is_read_and_the_same_is_not() {
         let mut rig = Rig::new("[tools]\na = 'http://a.test'");
         rig.write("vitals.toml", "[tools]\nb = 'http://b.test'");
-        let Found::Another(config, _) = rig.look() else {
+        let ReadOutcome::Changed(config, _) = rig.check() else {
             panic!("it has changed");
         };
         assert!(config.tools.0.contains_key("b"));
         rig.write("vitals.toml", "[tools]\nb = 'http://b.test'");
-        assert!(matches!(rig.look(), Found::Same));
+        assert!(matches!(rig.check(), ReadOutcome::Unchanged));
     }
 
     #[test]
@@ -279,13 +282,17 @@ mod tests {
         let text = "[tools]\na = 'http://a.test'";
         let mut rig = Rig::new(text);
         rig.write("vitals.toml", "[tools\n");
-        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("vitals.toml:1")));
-        assert!(matches!(rig.look(), Found::Same));
+        assert!(
+            matches!(rig.check(), ReadOutcome::Invalid(errors) if errors[0].contains("vitals.toml:1"))
+        );
+        assert!(matches!(rig.check(), ReadOutcome::Unchanged));
         rig.write("vitals.toml", "[nonsense]\n");
-        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("nonsense")));
+        assert!(
+            matches!(rig.check(), ReadOutcome::Invalid(errors) if errors[0].contains("nonsense"))
+        );
         // The content that is already active; it is no longer an error.
         rig.write("vitals.toml", text);
-        assert!(matches!(rig.look(), Found::Another(..)));
+        assert!(matches!(rig.check(), ReadOutcome::Changed(..)));
         assert!(rig.configuration.errors().is_empty());
     }
 
@@ -293,9 +300,11 @@ mod tests {
     fn a_file_that_is_gone_leaves_what_it_said() {
         let mut rig = Rig::new("");
         fs::remove_file(rig.dir.path().join("vitals.toml")).unwrap();
-        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("is gone")));
+        assert!(
+            matches!(rig.check(), ReadOutcome::Invalid(errors) if errors[0].contains("is gone"))
+        );
         rig.write("vitals.toml", "");
-        assert!(matches!(rig.look(), Found::Another(..)));
+        assert!(matches!(rig.check(), ReadOutcome::Changed(..)));
     }
 
     #[test]
@@ -310,13 +319,13 @@ mod tests {
         let mut rig = Rig::new(&text);
         assert!(rig.configuration.directories().contains(dir.path()));
         fs::write(&secret, "two\n").unwrap();
-        let Found::Another(config, _) = rig.look() else {
+        let ReadOutcome::Changed(config, _) = rig.check() else {
             panic!("it has changed");
         };
         let check = config.checks.values().next().unwrap();
         assert_eq!(check.settings.as_ref().unwrap().values["key"], "two");
         fs::remove_file(&secret).unwrap();
-        assert!(matches!(rig.look(), Found::Another(..)));
+        assert!(matches!(rig.check(), ReadOutcome::Changed(..)));
     }
 
     #[test]
@@ -327,7 +336,7 @@ mod tests {
         let text = format!("[tls]\nroots = ['{}']", roots.display());
         let mut rig = Rig::new(&text);
         fs::write(&roots, "two").unwrap();
-        let Found::Another(_, changed) = rig.look() else {
+        let ReadOutcome::Changed(_, changed) = rig.check() else {
             panic!("it has changed");
         };
         assert_eq!(changed, BTreeSet::from([roots]));
@@ -337,24 +346,24 @@ mod tests {
     fn what_is_being_written_is_left_alone_for_a_while() {
         let rig = Rig::new("");
         rig.write("vitals.toml", "[tools");
-        let (configuration, found) = rig.configuration.look(Pace::Patient);
-        assert!(matches!(found, Found::Restless), "{found:?}");
+        let (configuration, found) = rig.configuration.check(Debounce::On);
+        assert!(matches!(found, ReadOutcome::Unstable), "{found:?}");
         // A file that looks half written must be stable for longer.
         let (path, mut configuration) = (rig.dir.path().join("vitals.toml"), configuration);
         let mut seen = Vec::new();
         while !seen.contains(&"wrong") {
             let found;
             let rest = || Stamp::of(&path).unwrap().age(SystemTime::now());
-            let rested = rest();
-            (configuration, found) = configuration.look(Pace::Patient);
+            let stable_for = rest();
+            (configuration, found) = configuration.check(Debounce::On);
             seen.push(match found {
-                Found::Wrong(_) => "wrong",
-                Found::Restless => "restless",
-                Found::Same | Found::Another(..) => panic!("{found:?}"),
+                ReadOutcome::Invalid(_) => "wrong",
+                ReadOutcome::Unstable => "restless",
+                ReadOutcome::Unchanged | ReadOutcome::Changed(..) => panic!("{found:?}"),
             });
-            assert!(rested < Duration::from_secs(5), "it never ends");
+            assert!(stable_for < Duration::from_secs(5), "it never ends");
             let is_wrong = seen.last() == Some(&"wrong");
-            assert!(!is_wrong || rest() >= HALF_WRITTEN, "too early");
+            assert!(!is_wrong || rest() >= HALF_WRITTEN_TIME, "too early");
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! The module only reports that something may have changed. A scan finds out what.
 
+mod debouncer;
 mod identity;
-mod quiet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,42 +16,42 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+pub(super) use self::debouncer::DEBOUNCE;
+use self::debouncer::Debouncer;
 use self::identity::{Identity, Version};
-pub(super) use self::quiet::DEBOUNCE;
-use self::quiet::Unrest;
 use vitals_model::shown_path;
 
 /// Watches directories, without their subdirectories. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct DirectoryWatch {
     /// Locked while directories are examined, which may hang.
-    watching: Arc<Mutex<Watching>>,
-    unrest: Unrest,
+    state: Arc<Mutex<WatchState>>,
+    debouncer: Debouncer,
 }
 
-struct Watching {
+struct WatchState {
     /// Requests a scan. The channel holds one request, which covers all events before it.
-    look: mpsc::Sender<()>,
+    scan_sender: mpsc::Sender<()>,
     /// The runtime that sends the requests. Directories are examined on threads without a runtime.
     runtime: Handle,
-    unrest: Unrest,
+    debouncer: Debouncer,
     /// The source of events; `None` before the first directory.
     events: Option<Events>,
-    /// The directories of the last `ensure`, with their state at that time.
-    wanted: BTreeMap<PathBuf, Found>,
+    /// The directories of the last `set_directories`, with their state at that time.
+    wanted: BTreeMap<PathBuf, DirectoryState>,
     watched: Watched,
     /// Directories that can't be watched, and for which that was logged.
-    complained: BTreeSet<PathBuf>,
+    reported: BTreeSet<PathBuf>,
 }
 
 struct Events {
     watcher: RecommendedWatcher,
-    _telling: AbortOnDropHandle<()>,
+    _task: AbortOnDropHandle<()>,
 }
 
-/// The state of a directory at the last `ensure`.
+/// The state of a directory at the last `set_directories`.
 #[derive(Debug, PartialEq, Eq)]
-enum Found {
+enum DirectoryState {
     Absent,
     /// Events arrive, under its own path or another path to the same directory.
     Watched(Identity),
@@ -71,64 +71,60 @@ struct Root {
 }
 
 impl DirectoryWatch {
-    /// Creates a watch that requests scans through `look`. A channel of capacity one is enough.
-    pub(super) fn new(look: mpsc::Sender<()>) -> Self {
-        let unrest = Unrest::default();
-        let watching = Watching {
-            look,
+    /// Creates a watch that requests scans through `scan_sender`. A channel of capacity one is enough.
+    pub(super) fn new(scan_sender: mpsc::Sender<()>) -> Self {
+        let debouncer = Debouncer::default();
+        let state = WatchState {
+            scan_sender,
             runtime: Handle::current(),
-            unrest: unrest.clone(),
+            debouncer: debouncer.clone(),
             events: None,
             wanted: BTreeMap::new(),
             watched: Watched::default(),
-            complained: BTreeSet::new(),
+            reported: BTreeSet::new(),
         };
         Self {
-            watching: Arc::new(Mutex::new(watching)),
-            unrest,
+            state: Arc::new(Mutex::new(state)),
+            debouncer,
         }
     }
 
     /// Watches exactly these directories. A directory that is missing or can't be watched is tried
     /// again at the next call. Blocks.
-    pub(super) fn ensure(&self, wanted: &BTreeSet<PathBuf>) {
-        let mut watching = self.lock();
+    pub(super) fn set_directories(&self, wanted: &BTreeSet<PathBuf>) {
+        let mut state = self.lock();
         let absolute = |dir: &PathBuf| std::path::absolute(dir).ok();
         let wanted: BTreeSet<_> = wanted.iter().filter_map(absolute).collect();
-        watching.drop_all_but(&wanted);
-        watching.complained.retain(|dir| wanted.contains(dir));
-        watching.wanted = wanted
+        state.drop_all_but(&wanted);
+        state.reported.retain(|dir| wanted.contains(dir));
+        state.wanted = wanted
             .into_iter()
             .map(|dir| {
-                let found = watching.find(&dir);
+                let found = state.find(&dir);
                 (dir, found)
             })
             .collect();
     }
 
-    /// Returns whether a directory was added, removed or replaced since the last `ensure`. Meant
+    /// Returns whether a directory was added, removed or replaced since the last `set_directories`. Meant
     /// for polling, because no event reports a new directory. Blocks.
-    pub(super) fn is_another(&self) -> bool {
-        let watching = self.lock();
-        let is_lost = watching.roots().values().any(|root| root.is_gone);
-        is_lost
-            || watching
-                .wanted
-                .iter()
-                .any(|(dir, found)| found.differs(dir))
+    pub(super) fn has_changed(&self) -> bool {
+        let state = self.lock();
+        let is_lost = state.roots().values().any(|root| root.is_gone);
+        is_lost || state.wanted.iter().any(|(dir, found)| found.differs(dir))
     }
 
     /// Returns whether a file has changed so recently that its scan is still pending.
-    pub(super) fn is_restless(&self, file: &Path) -> bool {
-        std::path::absolute(file).is_ok_and(|file| self.unrest.holds(&file))
+    pub(super) fn is_pending(&self, file: &Path) -> bool {
+        std::path::absolute(file).is_ok_and(|file| self.debouncer.is_pending(&file))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Watching> {
-        self.watching.lock()
+    fn lock(&self) -> MutexGuard<'_, WatchState> {
+        self.state.lock()
     }
 }
 
-impl Watching {
+impl WatchState {
     /// Removes the watches of directories that are no longer wanted or were replaced.
     fn drop_all_but(&mut self, wanted: &BTreeSet<PathBuf>) {
         // Examining the file system can take long, and the event handler must not wait for it.
@@ -146,32 +142,32 @@ impl Watching {
         }
     }
 
-    fn find(&mut self, dir: &Path) -> Found {
+    fn find(&mut self, dir: &Path) -> DirectoryState {
         // The version is read before the watch starts, so that a change in between is detected.
         let Some(version) = Version::of(dir) else {
-            return Found::Absent;
+            return DirectoryState::Absent;
         };
         let identity = version.identity;
         // An inode has one watch, whatever paths lead to it.
         let is_watched = self.roots().values().any(|root| root.identity == identity);
         if is_watched {
-            return Found::Watched(identity);
+            return DirectoryState::Watched(identity);
         }
         match self.watch(dir, identity) {
             Ok(()) => {
-                self.complained.remove(dir);
-                Found::Watched(identity)
+                self.reported.remove(dir);
+                DirectoryState::Watched(identity)
             }
             Err(error) => {
-                if self.complained.insert(dir.to_owned()) {
+                if self.reported.insert(dir.to_owned()) {
                     let path = shown_path(dir);
                     tracing::warn!(
                         path = path.as_str(),
-                        error = why(&error),
+                        error = describe_error(&error),
                         "directory cannot be watched, changes in it are noticed at the next rescan"
                     );
                 }
-                Found::Unwatched(version)
+                DirectoryState::Unwatched(version)
             }
         }
     }
@@ -181,7 +177,11 @@ impl Watching {
             Some(events) => events,
             none => {
                 let _on = self.runtime.enter();
-                none.insert(Events::new(&self.watched, &self.unrest, &self.look)?)
+                none.insert(Events::new(
+                    &self.watched,
+                    &self.debouncer,
+                    &self.scan_sender,
+                )?)
             }
         };
         // Inserted before the watch starts, so that its first events find the entry.
@@ -202,7 +202,7 @@ impl Watching {
     }
 }
 
-impl Found {
+impl DirectoryState {
     fn differs(&self, dir: &Path) -> bool {
         match (self, Version::of(dir)) {
             (Self::Absent, now) => now.is_some(),
@@ -215,48 +215,53 @@ impl Found {
 
 impl Events {
     /// Starts to receive events and to request scans once they are debounced.
-    fn new(watched: &Watched, unrest: &Unrest, look: &mpsc::Sender<()>) -> notify::Result<Self> {
-        let (heard, watched) = (unrest.clone(), Arc::clone(watched));
-        let watcher = notify::recommended_watcher(move |event| hear(&heard, &watched, event))?;
-        let look = look.clone();
-        let telling = tokio::spawn(unrest.clone().tell(move || {
+    fn new(
+        watched: &Watched,
+        debouncer: &Debouncer,
+        scan_sender: &mpsc::Sender<()>,
+    ) -> notify::Result<Self> {
+        let (recorded, watched) = (debouncer.clone(), Arc::clone(watched));
+        let watcher =
+            notify::recommended_watcher(move |event| handle_event(&recorded, &watched, event))?;
+        let scan_sender = scan_sender.clone();
+        let task = tokio::spawn(debouncer.clone().run(move || {
             // A pending request covers this one. The receiver is gone only at shutdown.
-            let _ = look.try_send(());
+            let _ = scan_sender.try_send(());
         }));
         Ok(Self {
             watcher,
-            _telling: AbortOnDropHandle::new(telling),
+            _task: AbortOnDropHandle::new(task),
         })
     }
 }
 
-fn hear(unrest: &Unrest, watched: &Watched, event: notify::Result<Event>) {
+fn handle_event(debouncer: &Debouncer, watched: &Watched, event: notify::Result<Event>) {
     match event {
         // The host's own reads cause access events.
         Ok(event) if event.kind.is_access() => {}
         Ok(event) if !event.need_rescan() => {
             for path in &event.paths {
-                if goes(event.kind) {
-                    lose(watched, path);
+                if is_removal(event.kind) {
+                    mark_gone(watched, path);
                 }
-                unrest.hear(path);
+                debouncer.record(path);
             }
         }
         // The event queue overflowed, or the watch failed: any event may be missing, including the
         // replacement of a watched directory.
         _ => {
-            lose(watched, Path::new("/"));
-            unrest.hear(Path::new(""));
+            mark_gone(watched, Path::new("/"));
+            debouncer.record(Path::new(""));
         }
     }
 }
 
-fn goes(kind: EventKind) -> bool {
+fn is_removal(kind: EventKind) -> bool {
     kind.is_remove() || matches!(kind, EventKind::Modify(ModifyKind::Name(_)))
 }
 
 /// Marks the directories below a removed path as gone, because their watches went with it.
-fn lose(watched: &Watched, path: &Path) {
+fn mark_gone(watched: &Watched, path: &Path) {
     let mut roots = lock(watched);
     let below = roots.iter_mut().filter(|(dir, _)| dir.starts_with(path));
     below.for_each(|(_, root)| root.is_gone = true);
@@ -267,7 +272,7 @@ fn lock(watched: &Watched) -> MutexGuard<'_, BTreeMap<PathBuf, Root>> {
 }
 
 /// Explains why a directory can't be watched, and what to do.
-fn why(error: &notify::Error) -> String {
+fn describe_error(error: &notify::Error) -> String {
     match &error.kind {
         ErrorKind::MaxFilesWatch => {
             "all watches of this user are taken: raise fs.inotify.max_user_watches".into()

@@ -12,12 +12,12 @@ pub(crate) struct Heartbeat {
 
 impl Heartbeat {
     /// Records an iteration now.
-    pub(crate) fn turn(&self) {
-        self.turn_at(Instant::now());
+    pub(crate) fn beat(&self) {
+        self.beat_at(Instant::now());
     }
 
     /// Records an iteration at `moment`.
-    pub(crate) fn turn_at(&self, moment: Instant) {
+    pub(crate) fn beat_at(&self, moment: Instant) {
         let age = moment.saturating_duration_since(self.started);
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         self.last_ms.store(age, Ordering::Relaxed);
@@ -41,4 +41,4 @@ impl Default for Heartbeat {
 }
 
 /// The interval of the watcher's heartbeat.
-pub(super) const BEAT: Duration = Duration::from_secs(1);
+pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::configuration::{Configuration, Found};
+use super::configuration::{Configuration, ReadOutcome};
 use super::directory::DEBOUNCE;
-use super::{Pace, Watcher};
+use super::{Debounce, Watcher};
 use crate::events::{ConfigurationApplied, Event};
 use vitals_config::Config;
 use vitals_model::CheckName;
@@ -22,15 +22,15 @@ impl Watcher {
         accepted: BTreeSet<CheckName>,
         answer: oneshot::Sender<Reload>,
     ) {
-        self.is_look_due = false;
+        self.is_scan_due = false;
         self.reloads.begin(answer);
-        self.reconfigure(Pace::Now).await;
-        for unknown in accepted.iter().filter(|name| !self.catalog.knows(name)) {
+        self.reconfigure(Debounce::Off).await;
+        for unknown in accepted.iter().filter(|name| !self.catalog.has_check(name)) {
             let problem = format!("there is no check `{unknown}` whose grants could be accepted");
             self.reloads.problem(problem);
         }
-        self.catalog.forget_refusals();
-        self.look(Pace::Now, &accepted).await;
+        self.catalog.retry_rejected();
+        self.scan(Debounce::Off, &accepted).await;
         let directory = self.catalog.files().error().map(ToString::to_string);
         let excess = self.excess.as_ref().map(ToString::to_string);
         let library = self.library_error.as_ref().map(ToString::to_string);
@@ -41,12 +41,12 @@ impl Watcher {
     }
 
     /// Reads the configuration if it has changed, and applies it.
-    pub(super) async fn reconfigure(&mut self, pace: Pace) {
+    pub(super) async fn reconfigure(&mut self, debounce: Debounce) {
         let Some(configuration) = self.configuration.clone() else {
             return;
         };
-        let look = self.on_disk(CONFIGURATION, move || configuration.look(pace));
-        let (configuration, found) = match look.await {
+        let scan = self.run_blocking(CONFIGURATION, move || configuration.check(debounce));
+        let (configuration, found) = match scan.await {
             Ok(found) => found,
             Err(None) => return,
             Err(Some(why)) => {
@@ -58,26 +58,26 @@ impl Watcher {
         let errors = configuration.errors().to_vec();
         self.configuration = Some(configuration);
         match found {
-            Found::Same if errors.is_empty() => {}
-            Found::Same => self.reloads.refused(&errors),
-            Found::Restless => {
-                let look = self.look_soon.clone();
+            ReadOutcome::Unchanged if errors.is_empty() => {}
+            ReadOutcome::Unchanged => self.reloads.configuration_rejected(&errors),
+            ReadOutcome::Unstable => {
+                let scan = self.scan_sender.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(DEBOUNCE).await;
                     // Another request may be pending by then, or the watcher may be gone.
-                    let _ = look.try_send(());
+                    let _ = scan.try_send(());
                 });
             }
-            Found::Wrong(errors) => {
+            ReadOutcome::Invalid(errors) => {
                 let path = self.configuration.as_ref().and_then(Configuration::path);
                 self.services.emit(&Event::ConfigurationRejected {
                     path: path.as_deref(),
                     errors: &errors,
                 });
-                self.reloads.refused(&errors);
+                self.reloads.configuration_rejected(&errors);
                 self.needs_reconciling = true;
             }
-            Found::Another(config, changed_roots) => self.apply(*config, &changed_roots),
+            ReadOutcome::Changed(config, changed_roots) => self.apply(*config, &changed_roots),
         }
     }
 

@@ -19,7 +19,7 @@ struct Pending {
     /// When it is answered at the latest.
     until: Instant,
     /// The plugins that were being loaded at the request and still are.
-    waits_for: BTreeSet<PluginName>,
+    loading: BTreeSet<PluginName>,
     found: Reload,
     plugins: BTreeMap<String, PluginReload>,
 }
@@ -29,8 +29,8 @@ impl Reloads {
     pub(super) fn begin(&mut self, answer: oneshot::Sender<Reload>) {
         self.0.push(Pending {
             answer,
-            until: Instant::now() + LONGEST,
-            waits_for: BTreeSet::new(),
+            until: Instant::now() + TIMEOUT,
+            loading: BTreeSet::new(),
             found: Reload::default(),
             plugins: BTreeMap::new(),
         });
@@ -39,7 +39,7 @@ impl Reloads {
     /// Makes the last request wait for these plugins.
     pub(super) fn wait_for(&mut self, plugins: impl Iterator<Item = PluginName>) {
         if let Some(last) = self.0.last_mut() {
-            last.waits_for.extend(plugins);
+            last.loading.extend(plugins);
         }
     }
 
@@ -67,7 +67,7 @@ impl Reloads {
     }
 
     /// Records that a configuration was rejected.
-    pub(super) fn refused(&mut self, errors: &[String]) {
+    pub(super) fn configuration_rejected(&mut self, errors: &[String]) {
         for pending in &mut self.0 {
             let configuration = &mut pending.found.configuration;
             configuration.state = ConfigurationState::Refused;
@@ -83,7 +83,7 @@ impl Reloads {
     }
 
     /// Records a plugin whose rejected file has not changed and is therefore not loaded again.
-    pub(super) fn still(&mut self, refused: &PluginReload) {
+    pub(super) fn unchanged_rejection(&mut self, refused: &PluginReload) {
         for pending in &mut self.0 {
             let known = pending.plugins.entry(refused.name.clone());
             known.or_insert_with(|| refused.clone());
@@ -93,15 +93,15 @@ impl Reloads {
     /// Stops waiting for plugins that are no longer being loaded.
     pub(super) fn wait_only_for(&mut self, is_loading: impl Fn(&PluginName) -> bool) {
         for pending in &mut self.0 {
-            pending.waits_for.retain(&is_loading);
+            pending.loading.retain(&is_loading);
         }
     }
 
     /// Records that a plugin is no longer being loaded. `refused` is its entry, if its file is
     /// rejected.
-    pub(super) fn done(&mut self, plugin: &PluginName, refused: Option<&PluginReload>) {
+    pub(super) fn load_finished(&mut self, plugin: &PluginName, refused: Option<&PluginReload>) {
         for pending in &mut self.0 {
-            if !pending.waits_for.remove(plugin) {
+            if !pending.loading.remove(plugin) {
                 continue;
             }
             if let Some(refused) = refused {
@@ -113,19 +113,19 @@ impl Reloads {
 
     /// Answers the requests that wait for nothing or whose time limit has passed at `now`.
     pub(super) fn answer(&mut self, now: Instant) {
-        let is_over = |it: &mut Pending| it.waits_for.is_empty() || it.until <= now;
+        let is_over = |it: &mut Pending| it.loading.is_empty() || it.until <= now;
         for Pending {
             answer,
-            waits_for,
+            loading,
             mut found,
             plugins,
             ..
         } in self.0.extract_if(.., is_over)
         {
-            if let Some(first) = waits_for.first() {
-                let others = waits_for.len() - 1;
+            if let Some(first) = loading.first() {
+                let others = loading.len() - 1;
                 found.problems.push(format!(
-                    "plugin `{first}` and {others} others are still being loaded after {LONGEST:?}: \
+                    "plugin `{first}` and {others} others are still being loaded after {TIMEOUT:?}: \
                      see /plugins for their outcome"
                 ));
             }
@@ -137,7 +137,7 @@ impl Reloads {
 }
 
 /// The time limit of a request.
-const LONGEST: Duration = Duration::from_mins(5);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Returns the entry of a plugin whose file was removed.
 pub(super) fn removed(name: &PluginName) -> PluginReload {
@@ -163,7 +163,7 @@ mod tests {
         reloads.wait_for(["a", "b"].into_iter().map(|name| name.parse().unwrap()));
         reloads.answer(Instant::now());
         assert!(answered.try_recv().is_err(), "it is too early");
-        reloads.answer(Instant::now() + LONGEST);
+        reloads.answer(Instant::now() + TIMEOUT);
         let problems = answered.try_recv().unwrap().problems;
         assert!(
             problems[0].starts_with("plugin `a` and 1 others are"),
@@ -178,7 +178,7 @@ mod tests {
         reloads.begin(answer);
         reloads.wait_for(["a", "b"].into_iter().map(|name| name.parse().unwrap()));
         reloads.wait_only_for(|name| name.as_str() == "b");
-        reloads.done(&"b".parse().unwrap(), None);
+        reloads.load_finished(&"b".parse().unwrap(), None);
         reloads.answer(Instant::now());
         assert!(answered.try_recv().unwrap().is_nothing());
     }

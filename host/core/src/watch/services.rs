@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::heartbeat::Heartbeat;
 use crate::board::Board;
-use crate::catalog::Names;
+use crate::catalog::ReservedNames;
 use crate::events::Event;
 use crate::publisher::Publisher;
 use crate::schedule::Schedule;
@@ -17,9 +17,9 @@ pub(crate) struct Services {
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) publisher: Arc<Publisher>,
     /// The names that native checks can't have.
-    pub(crate) names: Names,
+    pub(crate) names: ReservedNames,
     /// Beats with each iteration of the watcher.
-    pub(crate) beat: Arc<Heartbeat>,
+    pub(crate) heartbeat: Arc<Heartbeat>,
 }
 
 impl Services {

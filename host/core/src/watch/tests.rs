@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::board::Board;
-use crate::catalog::Names;
+use crate::catalog::ReservedNames;
 use crate::events::{Events, Sink};
 use crate::publisher::Publisher;
 use crate::schedule::{Results, Schedule};
@@ -84,8 +84,8 @@ fn services(config: &Config, events: Events) -> Services {
         board,
         schedule: Arc::new(Schedule::new(1, results)),
         publisher,
-        names: Names::new(config),
-        beat: Arc::default(),
+        names: ReservedNames::new(config),
+        heartbeat: Arc::default(),
     }
 }
 

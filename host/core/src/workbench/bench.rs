@@ -56,8 +56,8 @@ impl Workbench {
     /// # Errors
     ///
     /// The file can't be loaded, or its settings are invalid.
-    pub async fn bench(&self, path: &Path, told: AdHoc, plan: &Plan) -> Result<Cost, NotRun> {
-        let (plugin, task) = self.set_up(path, told).await?;
+    pub async fn bench(&self, path: &Path, ad_hoc: AdHoc, plan: &Plan) -> Result<Cost, NotRun> {
+        let (plugin, task) = self.set_up(path, ad_hoc).await?;
         let first = plugin.run(Arc::clone(&task), None).await;
         let mut instances = Vec::new();
         let end = Instant::now() + plan.time / INSTANCES_PART;

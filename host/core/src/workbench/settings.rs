@@ -50,18 +50,18 @@ impl<'a> Reading<'a> {
         let Some(properties) = schema["properties"].as_object() else {
             return;
         };
-        let needed = |key: &str| {
+        let required = |key: &str| {
             let required = schema["required"].as_array().into_iter().flatten();
             required.take(ROWS).any(|name| name == key)
         };
-        for (key, property) in in_order(properties, &schema["x-vitals-order"], needed) {
+        for (key, property) in in_order(properties, &schema["x-vitals-order"], required) {
             if rows.len() == ROWS || self.steps == 0 {
                 return;
             }
             let path = clean(&format!("{prefix}{key}"));
             let target = self.resolved(property);
             let is_group = target["properties"].is_object() && target["type"] != "string";
-            rows.push(self.row(path.clone(), property, target, needed(key)));
+            rows.push(self.row(path.clone(), property, target, required(key)));
             if is_group && depth < DEPTH {
                 self.object(target, &format!("{path}."), depth + 1, rows);
             }
@@ -69,19 +69,27 @@ impl<'a> Reading<'a> {
     }
 
     fn row(&mut self, key: String, property: &'a Value, target: &'a Value, is_needed: bool) -> Row {
-        let said = |keyword: &str| match &property[keyword] {
+        let keyword_value = |keyword: &str| match &property[keyword] {
             Value::Null => &target[keyword],
-            said => said,
+            keyword_value => keyword_value,
         };
-        let grants = [said("x-vitals-grant"), &target["items"]["x-vitals-grant"]];
+        let grants = [
+            keyword_value("x-vitals-grant"),
+            &target["items"]["x-vitals-grant"],
+        ];
         Row {
             key,
             kind: self.kind(property, 0),
-            default: Some(said("default")).filter(|it| !it.is_null()).map(shown),
+            default: Some(keyword_value("default"))
+                .filter(|it| !it.is_null())
+                .map(shown),
             is_needed,
-            is_secret: said("writeOnly") == true,
+            is_secret: keyword_value("writeOnly") == true,
             grants: grants.into_iter().find_map(kinds_of_grant),
-            description: said("description").as_str().map(clean).unwrap_or_default(),
+            description: keyword_value("description")
+                .as_str()
+                .map(clean)
+                .unwrap_or_default(),
         }
     }
 
@@ -175,7 +183,7 @@ impl<'a> Reading<'a> {
 fn in_order<'a>(
     properties: &'a Map<String, Value>,
     order: &Value,
-    needed: impl Fn(&str) -> bool,
+    required: impl Fn(&str) -> bool,
 ) -> Vec<(&'a String, &'a Value)> {
     let place = |key: &str| {
         let named = order.as_array().into_iter().flatten();
@@ -185,7 +193,7 @@ fn in_order<'a>(
             .unwrap_or(usize::MAX)
     };
     let mut all: Vec<_> = properties.iter().take(ROWS).collect();
-    all.sort_by_cached_key(|(key, _)| (place(key), !needed(key)));
+    all.sort_by_cached_key(|(key, _)| (place(key), !required(key)));
     all
 }
 
@@ -194,10 +202,10 @@ fn bounded(what: &str, schema: &Value) -> String {
     let bound = |keyword: &str| schema[keyword].as_f64().filter(|bound| bound.abs() < 2e9);
     let shown = |bound: f64| bound.to_string();
     match (bound("minimum"), bound("maximum")) {
-        (Some(least), Some(most)) => format!("{} to {}", shown(least), shown(most)),
-        (Some(least), None) if least == 0.0 && what == "whole number" => what.to_owned(),
-        (Some(least), None) => format!("{what} from {}", shown(least)),
-        (None, Some(most)) => format!("{what} up to {}", shown(most)),
+        (Some(min), Some(max)) => format!("{} to {}", shown(min), shown(max)),
+        (Some(min), None) if min == 0.0 && what == "whole number" => what.to_owned(),
+        (Some(min), None) => format!("{what} from {}", shown(min)),
+        (None, Some(max)) => format!("{what} up to {}", shown(max)),
         (None, None) => what.to_owned(),
     }
 }

@@ -13,10 +13,10 @@ pub(super) struct Backoff {
 impl Backoff {
     /// Returns the next wait; `random` selects the part.
     pub(super) fn next(&mut self, random: u64) -> Duration {
-        let doubled = SHORTEST.saturating_mul(1 << self.failures.min(DOUBLINGS));
+        let doubled = MIN_WAIT.saturating_mul(1 << self.failures.min(DOUBLINGS));
         self.failures = self.failures.saturating_add(1);
-        let whole = doubled.min(LONGEST);
-        let half = whole / 2;
+        let full = doubled.min(MAX_WAIT);
+        let half = full / 2;
         let nanos = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
         half + Duration::from_nanos(random % nanos.saturating_add(1))
     }
@@ -33,8 +33,8 @@ pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(0)
 }
 
-const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_mins(1);
+const MIN_WAIT: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 /// More doublings exceed the maximum anyway.
 const DOUBLINGS: u32 = 10;
 
@@ -47,16 +47,16 @@ mod tests {
     #[test]
     fn waits_double_up_to_a_minute_and_begin_anew() {
         let mut backoff = Backoff::default();
-        let longest = u64::try_from(LONGEST.as_nanos()).expect("it fits");
-        let mut whole = |random| backoff.next(random).as_secs_f64();
-        assert!((whole(0) - 0.5).abs() < 1e-9);
-        assert!((whole(0) - 1.0).abs() < 1e-9);
-        assert!((whole(0) - 2.0).abs() < 1e-9);
+        let longest = u64::try_from(MAX_WAIT.as_nanos()).expect("it fits");
+        let mut full = |random| backoff.next(random).as_secs_f64();
+        assert!((full(0) - 0.5).abs() < 1e-9);
+        assert!((full(0) - 1.0).abs() < 1e-9);
+        assert!((full(0) - 2.0).abs() < 1e-9);
         for _ in 0..100 {
-            whole(0);
+            full(0);
         }
-        assert!((whole(0) - 30.0).abs() < 1e-9);
-        assert!((whole(longest / 2) - 60.0).abs() < 1e-9);
+        assert!((full(0) - 30.0).abs() < 1e-9);
+        assert!((full(longest / 2) - 60.0).abs() < 1e-9);
         backoff.reset();
         assert_eq!(backoff.next(0), Duration::from_millis(500));
     }
@@ -67,11 +67,11 @@ mod tests {
             randoms in prop::collection::vec(any::<u64>(), 1..40),
         ) {
             let mut backoff = Backoff::default();
-            let mut whole = SHORTEST;
+            let mut full = MIN_WAIT;
             for random in randoms {
                 let wait = backoff.next(random);
-                prop_assert!(whole / 2 <= wait && wait <= whole, "{wait:?} of {whole:?}");
-                whole = (whole * 2).min(LONGEST);
+                prop_assert!(full / 2 <= wait && wait <= full, "{wait:?} of {full:?}");
+                full = (full * 2).min(MAX_WAIT);
             }
         }
     }

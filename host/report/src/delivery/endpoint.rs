@@ -14,7 +14,7 @@ pub(crate) trait Endpoint: Send + Sync + 'static {
     }
 
     /// Returns why no message may be sent at present. A message that is due is then rejected.
-    fn closed(&self) -> Option<String> {
+    fn blocked_reason(&self) -> Option<String> {
         None
     }
 
@@ -28,7 +28,7 @@ pub(crate) trait Endpoint: Send + Sync + 'static {
     fn retried(&self, why: &str);
 
     /// Reports that a message was rejected and is lost.
-    fn refused(&self, why: &str);
+    fn rejected(&self, why: &str);
 
     /// Reports that messages were dropped because the server is too slow.
     fn dropped(&self, count: usize);

@@ -7,10 +7,10 @@ use tokio::time::Instant;
 /// The messages that wait for one server. At most one is in flight.
 pub(crate) trait Outbox: Send + 'static {
     /// Returns the message that is due. It is in flight from then on.
-    fn next(&mut self, now: Moment) -> Next;
+    fn next(&mut self, now: TimePoint) -> Next;
 
     /// Records that the message in flight is done, or has to be retried.
-    fn ended(&mut self, once_more: bool, now: Moment);
+    fn completed(&mut self, retry: bool, now: TimePoint);
 
     /// Returns the number of waiting messages, including the one in flight.
     fn len(&self) -> usize;
@@ -26,12 +26,12 @@ pub(crate) enum Next {
 
 /// One moment, on both clocks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct TimePoint {
     pub(crate) instant: Instant,
     pub(crate) time: Timestamp,
 }
 
-impl Moment {
+impl TimePoint {
     pub(crate) fn now() -> Self {
         Self {
             instant: Instant::now(),

@@ -10,7 +10,7 @@ use jiff::fmt::rfc2822;
 use reqwest::{Client, Response};
 use tokio::sync::OnceCell;
 
-use crate::outgoing::{self, NoConnections, Patience};
+use crate::outgoing::{self, ClientError, Timeouts};
 use vitals_config::Root;
 
 /// The target of requests. It implements no `Debug`, because nearly all of it is secret.
@@ -21,7 +21,7 @@ pub(crate) struct Target {
     pub(crate) headers: HeaderMap,
     /// The roots that must trust the server's certificate, or `None` without TLS.
     pub(crate) roots: Option<Vec<Root>>,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: Timeouts,
 }
 
 /// The authentication of a request.
@@ -44,9 +44,9 @@ pub(crate) struct HttpSender {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// Another attempt would fail too.
-    Refused(String),
+    Rejected(String),
     /// Another attempt may succeed, after the pause that the server demands, if any.
-    Later(String, Option<Duration>),
+    Transient(String, Option<Duration>),
 }
 
 impl Target {
@@ -73,7 +73,7 @@ impl HttpSender {
     }
 
     /// Creates a sender, and reads its roots at once. Blocks.
-    pub(crate) fn connected(target: Target) -> Result<Self, NoConnections> {
+    pub(crate) fn connected(target: Target) -> Result<Self, ClientError> {
         let client = OnceCell::new_with(Some(client(&target)?));
         Ok(Self { target, client })
     }
@@ -96,15 +96,15 @@ impl HttpSender {
         };
         let answer = request.body(body).send().await;
         answer.map_err(|error| {
-            let why = outgoing::unreached(error);
+            let why = outgoing::request_error(error);
             format!("cannot reach the server: {why}")
         })
     }
 }
 
 /// Blocks while roots are read.
-fn client(target: &Target) -> Result<Client, NoConnections> {
-    outgoing::client(target.roots.as_deref(), target.patience)
+fn client(target: &Target) -> Result<Client, ClientError> {
+    outgoing::client(target.roots.as_deref(), target.timeouts)
 }
 
 #[cfg(test)]
@@ -126,10 +126,10 @@ pub(crate) fn judge(
     match status {
         _ if status.is_success() => Ok(()),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-            Err(Failure::Later(why(), retry_after(headers, now)))
+            Err(Failure::Transient(why(), retry_after(headers, now)))
         }
-        _ if status.is_server_error() => Err(Failure::Later(why(), retry_after(headers, now))),
-        _ => Err(Failure::Refused(why())),
+        _ if status.is_server_error() => Err(Failure::Transient(why(), retry_after(headers, now))),
+        _ => Err(Failure::Rejected(why())),
     }
 }
 
@@ -142,11 +142,11 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
         let at = rfc2822::parse(text).ok()?.timestamp();
         at.duration_since(now).try_into().unwrap_or_default()
     };
-    Some(time.min(LONGEST_PAUSE))
+    Some(time.min(MAX_PAUSE))
 }
 
 /// The longest pause that a server can demand.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+const MAX_PAUSE: Duration = Duration::from_hours(1);
 
 #[cfg(test)]
 mod tests {
@@ -169,18 +169,21 @@ mod tests {
         }
         for status in [408, 429, 500, 502, 503] {
             let judged = judged(status, None);
-            assert!(matches!(judged, Err(Failure::Later(_, None))), "{judged:?}");
+            assert!(
+                matches!(judged, Err(Failure::Transient(_, None))),
+                "{judged:?}"
+            );
         }
         for status in [301, 302, 400, 401, 403, 404, 410, 422] {
             let judged = judged(status, Some("1"));
-            assert!(matches!(judged, Err(Failure::Refused(_))), "{judged:?}");
+            assert!(matches!(judged, Err(Failure::Rejected(_))), "{judged:?}");
         }
     }
 
     #[test]
     fn a_server_says_how_long_it_wants_to_be_left_alone() {
         let pause = |text| match judged(503, Some(text)) {
-            Err(Failure::Later(_, pause)) => pause.map(|pause| pause.as_secs()),
+            Err(Failure::Transient(_, pause)) => pause.map(|pause| pause.as_secs()),
             other => panic!("{other:?}"),
         };
         assert_eq!(pause("7"), Some(7));

@@ -56,7 +56,7 @@ impl<O: Outbox, E: Endpoint> DeliveryState<O, E> {
     }
 
     /// Changes the phase if it is `from`.
-    pub(super) fn move_on(&self, from: Phase, to: Phase) {
+    pub(super) fn switch_phase(&self, from: Phase, to: Phase) {
         self.phase.send_if_modified(|phase| {
             let is_there = *phase == from;
             if is_there {

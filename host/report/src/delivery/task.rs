@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::backoff::{Backoff, random};
 use super::state::{DeliveryState, Phase};
-use super::{Endpoint, Failure, HttpSender, Moment, Next, Outbox};
+use super::{Endpoint, Failure, HttpSender, Next, Outbox, TimePoint};
 
 /// Sends due messages to the server.
 pub(super) struct DeliveryTask<O, E> {
@@ -43,7 +43,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
         {
             self.state.metrics.host_panic();
             self.state.endpoint.panicked();
-            self.ended(true);
+            self.completed(true);
             let wait = self.backoff.next(random());
             self.pause(wait).await;
         }
@@ -51,7 +51,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
 
     async fn deliver(&mut self) {
         loop {
-            let next = self.state.outbox().next(Moment::now());
+            let next = self.state.outbox().next(TimePoint::now());
             match next {
                 Next::Post(body) => {
                     if let Some(wait) = self.post(body).await {
@@ -59,7 +59,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
                     }
                 }
                 Next::Wait(_) if self.is_draining() => self.stay_drained().await,
-                Next::Wait(until) => self.rest(until).await,
+                Next::Wait(until) => self.wait(until).await,
             }
         }
     }
@@ -68,18 +68,18 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
     async fn post(&mut self, body: Bytes) -> Option<Duration> {
         let endpoint = &self.state.endpoint;
         let sender = Arc::clone(&self.sender.borrow_and_update());
-        let posted = match endpoint.closed() {
-            Some(why) => Err(Failure::Refused(why)),
+        let posted = match endpoint.blocked_reason() {
+            Some(why) => Err(Failure::Rejected(why)),
             None => match sender.post(body).await {
                 Ok(answer) => endpoint.judge(answer.status(), answer.headers()),
-                Err(why) => Err(Failure::Later(why, None)),
+                Err(why) => Err(Failure::Transient(why, None)),
             },
         };
-        self.ended(matches!(posted, Err(Failure::Later(..))));
+        self.completed(matches!(posted, Err(Failure::Transient(..))));
         match posted {
             Ok(()) => endpoint.delivered(),
-            Err(Failure::Refused(why)) => endpoint.refused(&why),
-            Err(Failure::Later(why, pause)) => {
+            Err(Failure::Rejected(why)) => endpoint.rejected(&why),
+            Err(Failure::Transient(why, pause)) => {
                 endpoint.retried(&why);
                 let wait = self.backoff.next(random());
                 return Some(pause.map_or(wait, |pause| pause.max(wait)));
@@ -89,9 +89,9 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
         None
     }
 
-    fn ended(&self, once_more: bool) {
+    fn completed(&self, retry: bool) {
         self.state
-            .change(|outbox| outbox.ended(once_more, Moment::now()));
+            .change(|outbox| outbox.completed(retry, TimePoint::now()));
     }
 
     fn is_draining(&self) -> bool {
@@ -100,7 +100,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
 
     /// Reports that the outbox is drained, and waits for another phase.
     async fn stay_drained(&mut self) {
-        self.state.move_on(Phase::Draining, Phase::Drained);
+        self.state.switch_phase(Phase::Draining, Phase::Drained);
         // The sender of the phase lives as long as this task.
         let _ = self.phase.wait_for(|phase| *phase != Phase::Drained).await;
     }
@@ -118,7 +118,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
     }
 
     /// Waits until there may be something to do.
-    async fn rest(&mut self, until: Option<Instant>) {
+    async fn wait(&mut self, until: Option<Instant>) {
         let due = async {
             match until {
                 Some(until) => tokio::time::sleep_until(until).await,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::HeaderMap;
 
 use super::*;
-use crate::outgoing::Patience;
+use crate::outgoing::Timeouts;
 use crate::outgoing::testing::{PanicsFirst, eventually, takes_everything};
 
 /// Counts the outcomes of messages.
@@ -24,7 +24,7 @@ impl Endpoint for Arc<Counts> {
         panic!("{why}");
     }
 
-    fn refused(&self, why: &str) {
+    fn rejected(&self, why: &str) {
         panic!("{why}");
     }
 
@@ -45,9 +45,9 @@ async fn a_panic_is_counted_and_costs_no_message() {
         sign_in: SignIn::None,
         headers: HeaderMap::new(),
         roots: None,
-        patience: Patience {
-            connecting: Duration::from_secs(20),
-            whole: Duration::from_secs(20),
+        timeouts: Timeouts {
+            connect: Duration::from_secs(20),
+            total: Duration::from_secs(20),
         },
     };
     let counts = Arc::<Counts>::default();

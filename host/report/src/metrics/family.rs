@@ -111,7 +111,7 @@ pub(super) fn seconds(at: Timestamp) -> f64 {
 }
 
 /// Converts to 1 or 0.
-pub(super) fn truth(value: bool) -> f64 {
+pub(super) fn bool_value(value: bool) -> f64 {
     f64::from(u8::from(value))
 }
 

@@ -13,7 +13,9 @@ use prometheus::Counter;
 use prometheus::proto::{MetricFamily, MetricType};
 
 use super::checks::Checks;
-use super::series_table::{Clash, Kind, PARTS, Series, SeriesTable, Shown, Wanted};
+use super::series_table::{
+    Kind, MetricSnapshot, PARTS, Series, SeriesConflict, SeriesRequest, SeriesTable,
+};
 use vitals_model::{
     CheckName, GuestMetrics, NotTaken, PluginName, Reading, Sample, VersionMetrics,
 };
@@ -22,33 +24,33 @@ use vitals_model::{
 #[derive(Debug)]
 pub(super) struct Guests {
     checks: Arc<Checks>,
-    serving: Mutex<Serving>,
+    active: Mutex<ActiveVersions>,
 }
 
 #[derive(Debug, Default)]
-struct Serving {
+struct ActiveVersions {
     versions: BTreeMap<PluginName, Arc<Version>>,
     /// Names that were logged because two plugins use them for different metrics.
-    told: BTreeSet<String>,
+    reported: BTreeSet<String>,
 }
 
 /// The metrics of one version of a plugin.
 struct Version {
     plugin: PluginName,
     guests: Weak<Guests>,
-    pages: Mutex<Pages>,
+    version_table: Mutex<VersionTable>,
 }
 
 #[derive(Default)]
-struct Pages {
+struct VersionTable {
     table: SeriesTable,
     /// The use of the table by each check.
-    used: HashMap<CheckName, Used>,
+    used: HashMap<CheckName, CheckUsage>,
 }
 
 /// The part of a table that one check uses.
 #[derive(Default)]
-struct Used {
+struct CheckUsage {
     series: usize,
     /// The limit on bytes of text.
     bytes: usize,
@@ -59,16 +61,16 @@ impl Guests {
     pub(super) fn new(checks: Arc<Checks>) -> Self {
         Self {
             checks,
-            serving: Mutex::default(),
+            active: Mutex::default(),
         }
     }
 
     /// Removes a plugin and all its metrics.
     pub(super) fn remove(&self, plugin: &PluginName) {
-        let mut serving = self.lock();
-        let version = serving.versions.remove(plugin);
-        serving.told.clear();
-        drop(serving);
+        let mut active = self.lock();
+        let version = active.versions.remove(plugin);
+        active.reported.clear();
+        drop(active);
         // Dropping it may take long.
         drop(version);
     }
@@ -86,13 +88,16 @@ impl Guests {
     /// alphabetical order.
     pub(super) fn families(&self) -> Vec<MetricFamily> {
         let versions: Vec<_> = self.lock().versions.values().cloned().collect();
-        let mut merged = Merged::default();
+        let mut merged = MergedFamilies::default();
         for version in versions {
-            let shown = version.lock().table.shown();
+            let shown = version.lock().table.snapshots();
             let prefix = prefix(&version.plugin);
-            for family in shown.into_iter().map(|shown: Shown| shown.family(&prefix)) {
+            for family in shown
+                .into_iter()
+                .map(|shown: MetricSnapshot| shown.family(&prefix))
+            {
                 let name = family.name().to_owned();
-                if merged.add(family) || !self.lock().told.insert(name.clone()) {
+                if merged.add(family) || !self.lock().reported.insert(name.clone()) {
                     continue;
                 }
                 tracing::warn!(
@@ -107,15 +112,15 @@ impl Guests {
     }
 
     fn serve(&self, version: Arc<Version>) {
-        let mut serving = self.lock();
-        let before = serving.versions.insert(version.plugin.clone(), version);
-        serving.told.clear();
-        drop(serving);
+        let mut active = self.lock();
+        let before = active.versions.insert(version.plugin.clone(), version);
+        active.reported.clear();
+        drop(active);
         drop(before);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Serving> {
-        self.serving.lock()
+    fn lock(&self) -> MutexGuard<'_, ActiveVersions> {
+        self.active.lock()
     }
 }
 
@@ -124,14 +129,14 @@ impl GuestMetrics for Guests {
         Arc::new(Version {
             plugin: plugin.clone(),
             guests: Arc::downgrade(&self),
-            pages: Mutex::default(),
+            version_table: Mutex::default(),
         })
     }
 }
 
 impl Version {
-    fn lock(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock()
+    fn lock(&self) -> MutexGuard<'_, VersionTable> {
+        self.version_table.lock()
     }
 }
 
@@ -141,7 +146,7 @@ impl VersionMetrics for Version {
             return Ok(());
         };
         // A run that is still in flight when its check is removed leaves no series.
-        let taken = guests.checks.while_it_runs_on(check, &self.plugin, || {
+        let taken = guests.checks.while_running_on(check, &self.plugin, || {
             self.lock().series(&self.plugin, check, sample)
         });
         let Some(series) = taken.transpose()? else {
@@ -165,7 +170,7 @@ impl VersionMetrics for Version {
         // A check that made a trial run may have been removed since.
         let mut tried: BTreeSet<_> = self.lock().used.keys().cloned().collect();
         tried.retain(|check| {
-            let runs_on_it = guests.checks.while_it_runs_on(check, &self.plugin, || ());
+            let runs_on_it = guests.checks.while_running_on(check, &self.plugin, || ());
             runs_on_it.is_some()
         });
         self.lock().forget(|check| tried.contains(check));
@@ -173,7 +178,7 @@ impl VersionMetrics for Version {
     }
 }
 
-impl Pages {
+impl VersionTable {
     /// Returns the series of a sample.
     fn series(
         &mut self,
@@ -189,7 +194,7 @@ impl Pages {
         let own = sample.labels.iter();
         let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
         let labels: Vec<_> = [(CHECK, check.as_str())].into_iter().chain(own).collect();
-        let wanted = Wanted {
+        let wanted = SeriesRequest {
             name: sample.name,
             kind,
             labels: &labels,
@@ -200,7 +205,7 @@ impl Pages {
         }
         let bytes = self.table.exposed_bytes(&wanted, prefix(plugin).len());
         let used = self.used.entry(check.clone()).or_default();
-        if used.series == SERIES || used.bytes + bytes > EXPOSED_BYTES {
+        if used.series == MAX_SERIES || used.bytes + bytes > MAX_EXPOSED_BYTES {
             return Err(NotTaken::TooManySeries);
         }
         used.series += 1;
@@ -223,14 +228,14 @@ impl Pages {
     }
 }
 
-impl From<Clash> for NotTaken {
-    fn from(mut clash: Clash) -> Self {
+impl From<SeriesConflict> for NotTaken {
+    fn from(mut conflict: SeriesConflict) -> Self {
         // The host adds the label `check`, so errors for the plugin leave it out.
-        if let Clash::Labels { has, wanted, .. } = &mut clash {
+        if let SeriesConflict::Labels { has, wanted, .. } = &mut conflict {
             has.retain(|name| name != CHECK);
             wanted.retain(|name| name != CHECK);
         }
-        Self::Conflict(clash.to_string())
+        Self::Conflict(conflict.to_string())
     }
 }
 
@@ -242,13 +247,13 @@ impl fmt::Debug for Version {
 
 /// The families of many plugins.
 #[derive(Default)]
-struct Merged {
+struct MergedFamilies {
     families: Vec<MetricFamily>,
     /// The names of all series, each with the index of its family.
     taken: HashMap<String, usize>,
 }
 
-impl Merged {
+impl MergedFamilies {
     /// Adds a family. Returns whether its names were free or fit an existing family.
     fn add(&mut self, mut family: MetricFamily) -> bool {
         let names = names(&family);
@@ -300,10 +305,10 @@ fn add(counter: &Counter, amount: f64) {
 
 const CHECK: &str = "check";
 /// The limit on series of one check.
-const SERIES: usize = 100;
+const MAX_SERIES: usize = 100;
 /// The limit on bytes of text of one check's series. A histogram has a line for each bucket, each
 /// with all labels.
-const EXPOSED_BYTES: usize = 256 << 10;
+const MAX_EXPOSED_BYTES: usize = 256 << 10;
 /// Prometheus expects a HELP text for every metric.
 const NO_HELP: &str = "The plugin does not say what this is.";
 

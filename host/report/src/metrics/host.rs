@@ -11,12 +11,12 @@ use prometheus::{
 };
 
 use super::family::{self, Family};
-use super::receiver::{ReceiverMetrics, Requested};
+use super::receiver::{ReceiverMetrics, RequestResult};
 use super::requests::Requests;
 use vitals_core::schedule::Skipped;
 
 /// The host's own instruments.
-pub(super) struct Host {
+pub(super) struct HostMetrics {
     registry: Registry,
     queue_wait: Histogram,
     skipped: IntCounterVec,
@@ -31,7 +31,7 @@ pub(super) struct Host {
     request_duration: HistogramVec,
 }
 
-impl Host {
+impl HostMetrics {
     pub(super) fn new(version: &str, wasmtime: &str) -> Self {
         let registry = Registry::new();
         let queue_wait = family::RUN_QUEUE_WAIT.histogram(&WAIT_BUCKETS);
@@ -94,7 +94,7 @@ impl Host {
     }
 
     pub(super) fn receiver(&self, receiver: &str) -> ReceiverMetrics {
-        let requests = Requested::ALL.map(|result| {
+        let requests = RequestResult::ALL.map(|result| {
             let labels = [receiver, result.as_str()];
             self.notifications.with_label_values(&labels)
         });
@@ -106,7 +106,7 @@ impl Host {
     }
 
     pub(super) fn receiver_removed(&self, receiver: &str) {
-        for result in Requested::ALL {
+        for result in RequestResult::ALL {
             let labels = [receiver, result.as_str()];
             // Removing a series that was never counted is an error, which is ignored.
             let _ = self.notifications.remove_label_values(&labels);

@@ -9,21 +9,21 @@ pub(crate) struct ReceiverMetrics(Option<Series>);
 
 #[derive(Debug)]
 struct Series {
-    requests: [IntCounter; Requested::ALL.len()],
+    requests: [IntCounter; RequestResult::ALL.len()],
     dropped: IntCounter,
     waiting: IntGauge,
 }
 
 /// The result of a request to a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Requested {
+pub(crate) enum RequestResult {
     Sent,
     /// The request will be retried.
     Failed,
     Refused,
 }
 
-impl Requested {
+impl RequestResult {
     pub(super) const ALL: [Self; 3] = [Self::Sent, Self::Failed, Self::Refused];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -37,7 +37,7 @@ impl Requested {
 
 impl ReceiverMetrics {
     pub(super) fn counted(
-        requests: [IntCounter; Requested::ALL.len()],
+        requests: [IntCounter; RequestResult::ALL.len()],
         dropped: IntCounter,
         waiting: IntGauge,
     ) -> Self {
@@ -53,7 +53,7 @@ impl ReceiverMetrics {
     }
 
     /// Counts a finished request.
-    pub(crate) fn requested(&self, result: Requested) {
+    pub(crate) fn requested(&self, result: RequestResult) {
         if let Some(series) = &self.0 {
             series.requests[result as usize].inc();
         }

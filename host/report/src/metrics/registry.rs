@@ -10,7 +10,7 @@ use vitals_core::{Exposition, Moment, RequestCounter};
 
 use super::checks::Checks;
 use super::guests::Guests;
-use super::host::Host;
+use super::host::HostMetrics;
 use super::moment;
 use super::plugins::Plugins;
 use super::service::Kept;
@@ -21,7 +21,7 @@ pub(super) struct Registry {
     pub(super) plugins: Plugins,
     pub(super) guests: Arc<Guests>,
     pub(super) service: Kept,
-    pub(super) host: Host,
+    pub(super) host: HostMetrics,
 }
 
 impl Registry {
@@ -33,7 +33,7 @@ impl Registry {
             checks,
             plugins: Plugins::default(),
             service: Kept::default(),
-            host: Host::new(version, wasmtime),
+            host: HostMetrics::new(version, wasmtime),
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) struct SeriesTable(BTreeMap<String, Entry>);
 
 /// A request for a series.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'a> {
+pub(super) struct SeriesRequest<'a> {
     /// A valid name.
     pub(super) name: &'a str,
     pub(super) kind: Kind,
@@ -47,7 +47,7 @@ pub(super) enum Series {
 
 /// A request contradicts an existing metric.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Clash {
+pub(super) enum SeriesConflict {
     #[error("`{name}` is already a {is}, not a {wanted}: use another name")]
     Kind {
         name: String,
@@ -71,7 +71,7 @@ pub(super) enum Clash {
 }
 
 /// A metric with its series, detached from the table. Only the values still change.
-pub(super) struct Shown {
+pub(super) struct MetricSnapshot {
     name: String,
     kind: Kind,
     help: Arc<str>,
@@ -91,19 +91,22 @@ struct Entry {
 
 impl SeriesTable {
     /// Returns the series, if it exists.
-    pub(super) fn find(&self, wanted: &Wanted<'_>) -> Result<Option<Series>, Clash> {
+    pub(super) fn find(
+        &self,
+        wanted: &SeriesRequest<'_>,
+    ) -> Result<Option<Series>, SeriesConflict> {
         let Some(entry) = self.0.get(wanted.name) else {
-            self.is_free(wanted)?;
+            self.check_name_is_free(wanted)?;
             return Ok(None);
         };
-        entry.fits(wanted)?;
+        entry.check_request(wanted)?;
         let values: Vec<_> = wanted.values().collect();
         Ok(entry.series.get(values.as_slice()).cloned())
     }
 
     /// Returns the maximum text size in bytes of a series that [`SeriesTable::find`] did not find.
     /// `prefix` is the length of the prefix of its exposed name.
-    pub(super) fn exposed_bytes(&self, wanted: &Wanted<'_>, prefix: usize) -> usize {
+    pub(super) fn exposed_bytes(&self, wanted: &SeriesRequest<'_>, prefix: usize) -> usize {
         let entry = self.0.get(wanted.name);
         let name = prefix + wanted.name.len();
         let bounds = match (wanted.kind, entry.map_or(wanted.buckets, |it| &it.buckets)) {
@@ -130,7 +133,11 @@ impl SeriesTable {
 
     /// Adds a series that [`SeriesTable::find`] did not find. For the first series of a metric,
     /// `help` and the buckets are kept.
-    pub(super) fn add(&mut self, wanted: &Wanted<'_>, help: impl FnOnce() -> String) -> Series {
+    pub(super) fn add(
+        &mut self,
+        wanted: &SeriesRequest<'_>,
+        help: impl FnOnce() -> String,
+    ) -> Series {
         let entry = self.0.entry(wanted.name.to_owned());
         let entry = entry.or_insert_with(|| Entry {
             kind: wanted.kind,
@@ -161,8 +168,8 @@ impl SeriesTable {
     }
 
     /// Returns a copy of the metrics, for encoding without holding the lock on the table.
-    pub(super) fn shown(&self) -> Vec<Shown> {
-        let shown = |(name, entry): (&String, &Entry)| Shown {
+    pub(super) fn snapshots(&self) -> Vec<MetricSnapshot> {
+        let shown = |(name, entry): (&String, &Entry)| MetricSnapshot {
             name: name.clone(),
             kind: entry.kind,
             help: Arc::clone(&entry.help),
@@ -177,8 +184,8 @@ impl SeriesTable {
     }
 
     /// Checks that the name conflicts with no series of a histogram, and vice versa.
-    fn is_free(&self, wanted: &Wanted<'_>) -> Result<(), Clash> {
-        let part = |name: &str, histogram: &str| Clash::Part {
+    fn check_name_is_free(&self, wanted: &SeriesRequest<'_>) -> Result<(), SeriesConflict> {
+        let part = |name: &str, histogram: &str| SeriesConflict::Part {
             name: name.to_owned(),
             histogram: histogram.to_owned(),
         };
@@ -201,7 +208,7 @@ impl SeriesTable {
     }
 }
 
-impl Wanted<'_> {
+impl SeriesRequest<'_> {
     fn names(&self) -> impl Iterator<Item = String> {
         self.labels.iter().map(|(name, _)| (*name).to_owned())
     }
@@ -212,9 +219,9 @@ impl Wanted<'_> {
 }
 
 impl Entry {
-    fn fits(&self, wanted: &Wanted<'_>) -> Result<(), Clash> {
+    fn check_request(&self, wanted: &SeriesRequest<'_>) -> Result<(), SeriesConflict> {
         if self.kind != wanted.kind {
-            return Err(Clash::Kind {
+            return Err(SeriesConflict::Kind {
                 name: wanted.name.to_owned(),
                 is: self.kind,
                 wanted: wanted.kind,
@@ -226,7 +233,7 @@ impl Entry {
         {
             return Ok(());
         }
-        Err(Clash::Labels {
+        Err(SeriesConflict::Labels {
             name: wanted.name.to_owned(),
             has: self.labels.to_vec(),
             wanted: wanted.names().collect(),
@@ -262,7 +269,7 @@ impl Series {
     }
 }
 
-impl Shown {
+impl MetricSnapshot {
     /// Returns the exposed family, with `prefix` before its name.
     pub(super) fn family(self, prefix: &str) -> MetricFamily {
         let Self {
@@ -331,8 +338,12 @@ const DEFAULT_BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5
 mod tests {
     use super::*;
 
-    fn wanted<'a>(name: &'a str, kind: Kind, labels: &'a [(&'a str, &'a str)]) -> Wanted<'a> {
-        Wanted {
+    fn wanted<'a>(
+        name: &'a str,
+        kind: Kind,
+        labels: &'a [(&'a str, &'a str)],
+    ) -> SeriesRequest<'a> {
+        SeriesRequest {
             name,
             kind,
             labels,
@@ -340,11 +351,11 @@ mod tests {
         }
     }
 
-    fn add(table: &mut SeriesTable, wanted: Wanted<'_>) -> Result<(), String> {
+    fn add(table: &mut SeriesTable, wanted: SeriesRequest<'_>) -> Result<(), String> {
         match table.find(&wanted) {
             Ok(Some(_)) => {}
             Ok(None) => drop(table.add(&wanted, || "Help.".to_owned())),
-            Err(clash) => return Err(clash.to_string()),
+            Err(conflict) => return Err(conflict.to_string()),
         }
         Ok(())
     }
@@ -356,27 +367,27 @@ mod tests {
         add(&mut table, wanted("a", Kind::Counter, &[("x", "2")])).unwrap();
         add(&mut table, wanted("h", Kind::Histogram, &[])).unwrap();
         add(&mut table, wanted("i_sum", Kind::Gauge, &[])).unwrap();
-        let mut clash =
+        let mut conflict =
             |name, kind, labels| add(&mut table, wanted(name, kind, labels)).unwrap_err();
         assert_eq!(
-            clash("a", Kind::Gauge, &[("x", "1")]),
+            conflict("a", Kind::Gauge, &[("x", "1")]),
             "`a` is already a counter, not a gauge: use another name"
         );
         assert_eq!(
-            clash("a", Kind::Counter, &[("x", "1"), ("y", "1")]),
+            conflict("a", Kind::Counter, &[("x", "1"), ("y", "1")]),
             "`a` already has the label `x`, not the labels `x`, `y`: use the same label names \
              each time, or use another name"
         );
-        assert!(clash("a", Kind::Counter, &[]).contains("not no labels"));
-        assert!(clash("a", Kind::Counter, &[("y", "1")]).contains("not the label `y`"));
+        assert!(conflict("a", Kind::Counter, &[]).contains("not no labels"));
+        assert!(conflict("a", Kind::Counter, &[("y", "1")]).contains("not the label `y`"));
         for part in ["h_bucket", "h_count", "h_sum"] {
             assert!(
-                clash(part, Kind::Gauge, &[]).contains("a part of the histogram `h`"),
+                conflict(part, Kind::Gauge, &[]).contains("a part of the histogram `h`"),
                 "{part}"
             );
         }
         assert!(
-            clash("i", Kind::Histogram, &[]).starts_with("`i_sum` would be mistaken for a part"),
+            conflict("i", Kind::Histogram, &[]).starts_with("`i_sum` would be mistaken for a part"),
         );
     }
 
@@ -386,7 +397,7 @@ mod tests {
         for (x, y) in [("a", "bc"), ("ab", "c"), ("abc", "")] {
             add(&mut table, wanted("a", Kind::Gauge, &[("x", x), ("y", y)])).unwrap();
         }
-        let family = table.shown().remove(0).family("");
+        let family = table.snapshots().remove(0).family("");
         assert_eq!(family.get_metric().len(), 3);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use prometheus::proto::MetricFamily;
 
-use super::series_table::{Clash, Kind, Series, SeriesTable, Wanted};
+use super::series_table::{Kind, Series, SeriesConflict, SeriesRequest, SeriesTable};
 
 /// The metrics of the embedding program, which `GET /metrics` shows with those of the host. Cheap
 /// to clone.
@@ -159,7 +159,7 @@ impl ServiceMetrics {
         if !ascending || !buckets.iter().all(|bound| bound.is_finite()) {
             return Err(MetricError::Buckets(name.to_owned()));
         }
-        let wanted = Wanted {
+        let wanted = SeriesRequest {
             name,
             kind,
             labels: &labels,
@@ -228,15 +228,15 @@ pub(super) struct Kept(Arc<Mutex<SeriesTable>>);
 impl Kept {
     pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
         let table = self.0.lock();
-        let shown = table.shown();
+        let shown = table.snapshots();
         drop(table);
         shown.into_iter().map(|shown| shown.family(""))
     }
 }
 
-impl From<Clash> for MetricError {
-    fn from(clash: Clash) -> Self {
-        Self::Conflict(clash.to_string())
+impl From<SeriesConflict> for MetricError {
+    fn from(conflict: SeriesConflict) -> Self {
+        Self::Conflict(conflict.to_string())
     }
 }
 

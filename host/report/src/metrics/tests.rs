@@ -54,7 +54,7 @@ fn lines(metrics: &Metrics, what: &str) -> Vec<String> {
 #[test]
 fn a_run_shows_in_every_series_of_its_check() {
     let metrics = enabled();
-    metrics.check_placed(&name("orders-db"), "postgres", true);
+    metrics.check_upserted(&name("orders-db"), "postgres", true);
     metrics.run_finished(
         &run("orders-db", Status::Healthy, guest_report()),
         at(1_000),
@@ -97,7 +97,7 @@ fn a_run_shows_in_every_series_of_its_check() {
 #[test]
 fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
     let metrics = enabled();
-    metrics.check_placed(&name("a"), "http", false);
+    metrics.check_upserted(&name("a"), "http", false);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
     let mut report =
         RunReport::failed(RunError::new(Code::Timeout, "slow"), Duration::from_secs(9));
@@ -130,9 +130,9 @@ fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
 #[test]
 fn a_check_that_is_placed_again_keeps_its_counts() {
     let metrics = enabled();
-    metrics.check_placed(&name("a"), "http", true);
+    metrics.check_upserted(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
-    metrics.check_placed(&name("a"), "tcp", false);
+    metrics.check_upserted(&name("a"), "tcp", false);
     let info = [r#"vitals_check_info{check="a",plugin="tcp",critical="false"} 1"#];
     assert_eq!(lines(&metrics, "check_info"), info);
     let runs = r#"vitals_check_runs_total{check="a",result="healthy"} 1"#;
@@ -155,14 +155,14 @@ fn an_open_breaker_shows_until_a_run_closes_it_or_the_check_is_another() {
         [r#"vitals_check_breaker_open{check="a"} 0"#],
         [r#"vitals_check_breaker_open{check="a"} 1"#],
     );
-    metrics.check_placed(&name("a"), "http", true);
+    metrics.check_upserted(&name("a"), "http", true);
     assert_eq!(shown(), zero);
     metrics.run_finished(&open, at(1_000));
     assert_eq!(shown(), one);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_001));
     assert_eq!(shown(), zero);
     metrics.run_finished(&open, at(1_002));
-    metrics.check_placed(&name("a"), "http", true);
+    metrics.check_upserted(&name("a"), "http", true);
     assert_eq!(shown(), zero);
 }
 
@@ -188,7 +188,7 @@ fn a_wait_counts_whether_it_ended_in_a_slot_or_not() {
 fn what_is_removed_leaves_no_series() {
     let metrics = enabled();
     let (plugin, digest) = ("billing".parse().unwrap(), Digest::of(b"1"));
-    metrics.check_placed(&name("module:billing"), "billing", true);
+    metrics.check_upserted(&name("module:billing"), "billing", true);
     metrics.run_finished(
         &run("module:billing", Status::Healthy, guest_report()),
         at(1_000),
@@ -263,7 +263,7 @@ fn the_host_counts_itself_from_the_start() {
 #[test]
 fn while_disabled_every_call_is_accepted_and_ignored() {
     let metrics = Metrics::disabled();
-    metrics.check_placed(&name("a"), "http", true);
+    metrics.check_upserted(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
     metrics.runs_skipped(Skipped::Full, 1);
     metrics.host_panic();
@@ -277,7 +277,7 @@ fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
     let metrics = enabled();
     let receiver = metrics.receiver("webhook/a");
     receiver.waiting(2);
-    receiver.requested(Requested::Sent);
+    receiver.requested(RequestResult::Sent);
     receiver.dropped(3);
     let shown = |metrics: &Metrics| {
         let text = metrics.text();
@@ -295,7 +295,7 @@ fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
     metrics.receiver_removed("webhook/a");
     assert!(shown(&metrics).is_empty());
     // A request that ends later does not bring the series back.
-    receiver.requested(Requested::Sent);
+    receiver.requested(RequestResult::Sent);
     assert!(shown(&metrics).is_empty());
 }
 
@@ -321,7 +321,7 @@ fn declarations_keep_the_rules_of_prometheus() {
 #[test]
 fn every_family_is_there_once_with_its_help_and_the_labels_it_declares() {
     let metrics = enabled();
-    metrics.check_placed(&name("a"), "http", true);
+    metrics.check_upserted(&name("a"), "http", true);
     let mut report = guest_report();
     report.denied = vec![("tcp", 1)];
     metrics.run_finished(&run("a", Status::Healthy, report), at(1_000));

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use super::alerts::Alerts;
 use crate::delivery::{
-    Delivery, DropCounter, Endpoint, FailureLog, HttpSender, Moment, Next, Outbox, Queue, SignIn,
-    Target, roots_for,
+    Delivery, DropCounter, Endpoint, FailureLog, HttpSender, Next, Outbox, Queue, SignIn, Target,
+    TimePoint, roots_for,
 };
-use crate::metrics::{Metrics, ReceiverMetrics, Requested};
-use crate::outgoing::Patience;
+use crate::metrics::{Metrics, ReceiverMetrics, RequestResult};
+use crate::outgoing::Timeouts;
 use vitals_config::{Alertmanager, Notify, Root, Webhook};
 
 /// The identity of a receiver in the configuration.
@@ -132,17 +132,17 @@ impl Receiver {
 }
 
 impl Outbox for Notifications {
-    fn next(&mut self, now: Moment) -> Next {
+    fn next(&mut self, now: TimePoint) -> Next {
         match self {
             Self::Webhook(queue) => queue.next(now),
             Self::Alertmanager(alerts) => alerts.next(now),
         }
     }
 
-    fn ended(&mut self, once_more: bool, now: Moment) {
+    fn completed(&mut self, retry: bool, now: TimePoint) {
         match self {
-            Self::Webhook(queue) => queue.ended(once_more, now),
-            Self::Alertmanager(alerts) => alerts.ended(once_more, now),
+            Self::Webhook(queue) => queue.completed(retry, now),
+            Self::Alertmanager(alerts) => alerts.completed(retry, now),
         }
     }
 
@@ -160,8 +160,8 @@ impl Endpoint for Reporter {
     }
 
     fn delivered(&self) {
-        self.metrics.requested(Requested::Sent);
-        if self.failures.is_over() {
+        self.metrics.requested(RequestResult::Sent);
+        if self.failures.resolve() {
             tracing::info!(
                 receiver = self.receiver,
                 "notifications are delivered again"
@@ -170,8 +170,8 @@ impl Endpoint for Reporter {
     }
 
     fn retried(&self, why: &str) {
-        self.metrics.requested(Requested::Failed);
-        if self.failures.is_news(why) {
+        self.metrics.requested(RequestResult::Failed);
+        if self.failures.is_new(why) {
             tracing::warn!(
                 receiver = self.receiver,
                 error = why,
@@ -180,9 +180,9 @@ impl Endpoint for Reporter {
         }
     }
 
-    fn refused(&self, why: &str) {
-        self.metrics.requested(Requested::Refused);
-        if self.failures.is_news(why) {
+    fn rejected(&self, why: &str) {
+        self.metrics.requested(RequestResult::Refused);
+        if self.failures.is_new(why) {
             tracing::error!(
                 receiver = self.receiver,
                 error = why,
@@ -203,7 +203,7 @@ impl Endpoint for Reporter {
     }
 
     fn panicked(&self) {
-        self.metrics.requested(Requested::Failed);
+        self.metrics.requested(RequestResult::Failed);
         tracing::error!(
             receiver = self.receiver,
             "the host panicked while delivering notifications, retrying"
@@ -255,9 +255,9 @@ fn target(
         url,
         sign_in,
         headers,
-        patience: Patience {
-            connecting: notify.timeout.min(CONNECTING),
-            whole: notify.timeout,
+        timeouts: Timeouts {
+            connect: notify.timeout.min(CONNECT_TIMEOUT),
+            total: notify.timeout,
         },
     }
 }
@@ -276,4 +276,4 @@ impl fmt::Display for ReceiverId {
     }
 }
 
-const CONNECTING: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -150,7 +150,7 @@ fn turn(notifier: &Notifier, check: &str, before: Option<Status>, status: Status
         consecutive_failures: 0,
         cause: Cause::Run,
     };
-    notifier.turned(&turn);
+    notifier.record_transition(&turn);
 }
 
 fn fails_and_is_mended(notifier: &Notifier, check: &str) {
@@ -257,12 +257,12 @@ async fn a_receiver_over_tls_is_one_that_the_roots_of_the_configuration_trust() 
     let notifier = Notifier::new(&config, Metrics::disabled());
     fails_and_is_mended(&notifier, "a");
     config.tls.roots = vec![Root::System];
-    notifier.set(&config, false);
+    notifier.apply_config(&config, false);
     turn(&notifier, "b", None, Status::Unhealthy);
     assert_eq!(sink.turns().len(), 0);
     // Waiting messages are kept, and are sent to the new target at once.
     config.tls.roots = vec![Root::File(pem)];
-    notifier.set(&config, false);
+    notifier.apply_config(&config, false);
     sink.eventually(&["a firing", "a resolved", "b firing"])
         .await;
 }
@@ -297,10 +297,10 @@ async fn a_webhook_that_is_taken_out_and_put_back_keeps_its_order_and_its_series
     let notifier = Notifier::new(&with, metrics.clone());
     turn(&notifier, "a", None, Status::Unhealthy);
     sink.asked(1).await;
-    notifier.set(&Config::default(), false);
+    notifier.apply_config(&Config::default(), false);
     // The configuration does not name it, so it is not notified.
     turn(&notifier, "b", None, Status::Unhealthy);
-    notifier.set(&with, false);
+    notifier.apply_config(&with, false);
     turn(&notifier, "c", None, Status::Unhealthy);
     sink.eventually(&["a firing", "c firing"]).await;
     notifier.shut_down(Duration::from_secs(20)).await;
@@ -323,7 +323,7 @@ async fn a_webhook_that_was_taken_out_hears_the_last_though_the_host_ends_and_th
         let metrics = Metrics::enabled("1", "2");
         let notifier = Notifier::new(&with, metrics.clone());
         turn(&notifier, "a", None, Status::Unhealthy);
-        notifier.set(&Config::default(), false);
+        notifier.apply_config(&Config::default(), false);
         if ends {
             notifier.shut_down(Duration::from_secs(20)).await;
             assert_eq!(sink.turns(), ["a firing"]);

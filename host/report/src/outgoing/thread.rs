@@ -78,8 +78,8 @@ mod tests {
     }
 
     async fn ends(ended: &CancellationToken) -> bool {
-        let patience = Duration::from_secs(20);
-        let ended = tokio::time::timeout(patience, ended.cancelled()).await;
+        let timeouts = Duration::from_secs(20);
+        let ended = tokio::time::timeout(timeouts, ended.cancelled()).await;
         ended.is_ok()
     }
 

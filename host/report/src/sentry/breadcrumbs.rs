@@ -14,13 +14,13 @@ pub(super) struct Breadcrumbs(Mutex<VecDeque<Breadcrumb>>);
 impl Breadcrumbs {
     pub(super) fn record(&self, crumb: Breadcrumb) {
         let mut crumbs = self.0.lock();
-        if crumbs.len() == LENGTH {
+        if crumbs.len() == MAX_CRUMBS {
             crumbs.pop_front();
         }
         crumbs.push_back(crumb);
     }
 
-    pub(super) fn so_far(&self) -> Vec<Breadcrumb> {
+    pub(super) fn snapshot(&self) -> Vec<Breadcrumb> {
         let crumbs = self.0.lock();
         crumbs.iter().cloned().collect()
     }
@@ -57,5 +57,5 @@ pub(super) fn transition(
     crumb
 }
 
-const LENGTH: usize = 20;
+const MAX_CRUMBS: usize = 20;
 const MESSAGE_BYTES: usize = 256;

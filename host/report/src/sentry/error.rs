@@ -1,6 +1,6 @@
 //! The reasons why Sentry can't be used.
 
-use crate::outgoing::NoConnections;
+use crate::outgoing::ClientError;
 use vitals_io::trust::RootsError;
 
 /// Reports can't be sent with this configuration.
@@ -17,11 +17,11 @@ pub enum NoReports {
     Connections(String),
 }
 
-impl From<NoConnections> for NoReports {
-    fn from(error: NoConnections) -> Self {
+impl From<ClientError> for NoReports {
+    fn from(error: ClientError) -> Self {
         match error {
-            NoConnections::Roots(error) => Self::Roots(error),
-            NoConnections::Client(error) => Self::Connections(error),
+            ClientError::Roots(error) => Self::Roots(error),
+            ClientError::Client(error) => Self::Connections(error),
         }
     }
 }

@@ -8,8 +8,8 @@ use sentry_types::protocol::v7::{Event, Exception, Frame, Level, Stacktrace};
 use vitals_core::events::{PluginRejected, Transition};
 use vitals_model::{CheckName, Digest, GuestReport, PluginName, RunError, Severity, Text};
 
-pub(super) fn turned_unhealthy(turn: &Transition<'_>) -> Event<'static> {
-    let (check, report) = (turn.check, turn.report);
+pub(super) fn turned_unhealthy(transition: &Transition<'_>) -> Event<'static> {
+    let (check, report) = (transition.check, transition.report);
     let message = report.outcome.message();
     let message = format!("{check} is unhealthy: {message}");
     let error = report.error.as_ref();
@@ -17,7 +17,7 @@ pub(super) fn turned_unhealthy(turn: &Transition<'_>) -> Event<'static> {
     let mut event = event(Level::Error, &message, &[check.as_str(), code]);
     tag(&mut event, "check", check.as_str());
     tag(&mut event, "code", code);
-    let plugin = turn.facts.and_then(|facts| facts.plugin.as_ref());
+    let plugin = transition.facts.and_then(|facts| facts.plugin.as_ref());
     if let Some(plugin) = plugin {
         tag(&mut event, "plugin", &plugin.name);
         tag_version(
@@ -30,7 +30,7 @@ pub(super) fn turned_unhealthy(turn: &Transition<'_>) -> Event<'static> {
     event.extra.insert("run_ms".into(), run_ms.into());
     event.extra.insert(
         "consecutive_failures".into(),
-        turn.consecutive_failures.into(),
+        transition.consecutive_failures.into(),
     );
     if let Some(error) = error {
         add_run_error(&mut event, error, &message);
@@ -79,7 +79,7 @@ pub(super) fn panicked(
 }
 
 /// Returns the event of a guest's report. Sentry groups it by its text, within the same check.
-pub(super) fn of_guest(report: &GuestReport<'_>) -> Event<'static> {
+pub(super) fn guest_report(report: &GuestReport<'_>) -> Event<'static> {
     let (check, plugin) = (report.check.as_str(), report.plugin);
     let mut event = event(level(report.level), report.message, &[BY_TEXT, check]);
     tag(&mut event, "check", check);
@@ -97,7 +97,7 @@ pub(super) fn error(error: &dyn Error) -> Event<'static> {
     let mut exceptions = vec![exception(error)];
     let mut next = error.source();
     while let Some(source) = next
-        && exceptions.len() < SOURCES
+        && exceptions.len() < MAX_SOURCES
     {
         exceptions.push(exception(source));
         next = source.source();
@@ -197,7 +197,7 @@ fn level(severity: Severity) -> Level {
 /// Sentry's placeholder for its default grouping.
 const BY_TEXT: &str = "{{ default }}";
 /// The limit on sources of an error, because a chain may be circular.
-const SOURCES: usize = 16;
+const MAX_SOURCES: usize = 16;
 const TYPE_BYTES: usize = 256;
 /// Much more than is sent, because cutting here could split a secret and hide it from the scrubber.
 const VALUE_BYTES: usize = 64 << 10;

@@ -20,7 +20,7 @@ impl Scrubber {
     }
 
     /// Returns the scrubber for a new configuration, or `None` if its secrets are the same.
-    pub(super) fn followed_by(&self, next: &Secrets) -> Option<Self> {
+    pub(super) fn updated(&self, next: &Secrets) -> Option<Self> {
         (!self.now.is_same(next)).then(|| Self {
             now: next.clone(),
             all: next.and(&self.now),
@@ -83,11 +83,11 @@ mod tests {
     #[test]
     fn secrets_of_the_configuration_before_are_still_secret() {
         let first = Scrubber::new(&Secrets::new(["the-old-one-and-more"]));
-        let second = first.followed_by(&Secrets::new(["the-old-one"])).unwrap();
+        let second = first.updated(&Secrets::new(["the-old-one"])).unwrap();
         assert_eq!(second.clean("<the-old-one-and-more>"), "<[redacted]>");
         assert_eq!(second.clean("<the-old-one>"), "<[redacted]>");
-        assert!(second.followed_by(&Secrets::new(["the-old-one"])).is_none());
-        let third = second.followed_by(&Secrets::new(["a-third"])).unwrap();
+        assert!(second.updated(&Secrets::new(["the-old-one"])).is_none());
+        let third = second.updated(&Secrets::new(["a-third"])).unwrap();
         assert_eq!(third.clean("the-old-one a-third"), "[redacted] [redacted]");
     }
 }

@@ -18,20 +18,20 @@ impl Sink for Sentry {
                     Cause::PluginRejected | Cause::Expired => false,
                 };
                 if is_reported {
-                    self.turned(transition);
+                    self.record_transition(transition);
                 }
             }
             // The panic was already reported.
             Event::PluginRejected(rejected) if matches!(rejected.error, LoadError::Panic(_)) => {}
             Event::PluginRejected(rejected) => self.not_loaded(rejected),
-            Event::PluginLoaded(loaded) => self.forget(loaded.plugin),
+            Event::PluginLoaded(loaded) => self.forget_failure(loaded.plugin),
             Event::PluginRecovered { plugin, .. } | Event::PluginRemoved { plugin } => {
-                self.forget(plugin);
+                self.forget_failure(plugin);
             }
             Event::PluginMoved {
                 plugin, from, to, ..
             } => self.plugin_moved(plugin, from, to),
-            Event::ConfigurationApplied(applied) => self.keep_secret(&applied.config.secrets),
+            Event::ConfigurationApplied(applied) => self.set_secrets(&applied.config.secrets),
             Event::HostPanicked {
                 place,
                 check,

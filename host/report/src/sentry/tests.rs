@@ -146,7 +146,7 @@ async fn flushed(sentry: &Sentry) {
     assert!(flush(sentry).await);
 }
 
-fn turn(sentry: &Sentry, check: &str, before: Status, status: Status, report: &RunReport) {
+fn transition(sentry: &Sentry, check: &str, before: Status, status: Status, report: &RunReport) {
     let facts = CheckFacts {
         critical: true,
         interval_ms: 1000,
@@ -159,7 +159,7 @@ fn turn(sentry: &Sentry, check: &str, before: Status, status: Status, report: &R
         }),
         grants: Vec::new(),
     };
-    sentry.turned(&Transition {
+    sentry.record_transition(&Transition {
         check: &check.parse().unwrap(),
         facts: Some(&facts),
         before: Some(before),
@@ -179,9 +179,9 @@ async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     let healthy = answered(Outcome::healthy("all is well"));
-    turn(&sentry, "cache", Status::Unknown, Status::Healthy, &healthy);
+    transition(&sentry, "cache", Status::Unknown, Status::Healthy, &healthy);
     let slow = answered(Outcome::degraded("slow"));
-    turn(
+    transition(
         &sentry,
         "orders-db",
         Status::Healthy,
@@ -194,7 +194,7 @@ async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
         ..RunError::new(Code::Trap, "trapped: unreachable")
     };
     let trapped = RunReport::failed(error, Duration::ZERO);
-    turn(
+    transition(
         &sentry,
         "orders-db",
         Status::Degraded,
@@ -250,11 +250,11 @@ async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
 async fn what_the_configuration_holds_secret_is_in_no_event() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::new(["hunter2-first"]));
-    sentry.keep_secret(&Secrets::new(["hunter2-second"]));
+    sentry.set_secrets(&Secrets::new(["hunter2-second"]));
     let both = "hunter2-first hunter2-second";
 
     let down = answered(Outcome::unhealthy(both));
-    turn(&sentry, "a", Status::Healthy, Status::Unhealthy, &down);
+    transition(&sentry, "a", Status::Healthy, Status::Unhealthy, &down);
     let error = RunError {
         frames: vec![Text::line(both, 99)],
         ..RunError::new(Code::Trap, both)
@@ -315,7 +315,7 @@ async fn the_same_failure_to_load_is_told_once() {
     fail(b"one", &LoadError::NotWasm);
     fail(b"two", &LoadError::NotWasm);
     fail(b"two", &LoadError::CoreModule);
-    sentry.forget(&plugin);
+    sentry.forget_failure(&plugin);
     fail(b"two", &LoadError::CoreModule);
 
     let events = sink.after(&sentry).await;
@@ -352,9 +352,9 @@ async fn noise_of_guests_leaves_room_for_failures_and_a_flapping_check_for_other
 
     let down = answered(Outcome::unhealthy("down"));
     for _ in 0..100 {
-        turn(&sentry, "flaps", Status::Healthy, Status::Unhealthy, &down);
+        transition(&sentry, "flaps", Status::Healthy, Status::Unhealthy, &down);
     }
-    turn(&sentry, "other", Status::Healthy, Status::Unhealthy, &down);
+    transition(&sentry, "other", Status::Healthy, Status::Unhealthy, &down);
     let events = sink.after(&sentry).await;
     let of = |check: &str| {
         let all = events.iter();
@@ -362,12 +362,12 @@ async fn noise_of_guests_leaves_room_for_failures_and_a_flapping_check_for_other
     };
     assert!((5..=6).contains(&of("flaps")), "{}", of("flaps"));
     assert_eq!(of("other"), 1);
-    let left_out: usize = events
+    let report_dropped: usize = events
         .iter()
         .filter_map(|event| event["extra"]["left_out_before"].as_u64())
-        .map(|left_out| usize::try_from(left_out).unwrap())
+        .map(|report_dropped| usize::try_from(report_dropped).unwrap())
         .sum();
-    assert_eq!(left_out, 400 - taken + 100 - of("flaps"));
+    assert_eq!(report_dropped, 400 - taken + 100 - of("flaps"));
 }
 
 /// An error of the embedding program, with a source.

@@ -16,7 +16,7 @@ use crate::delivery::{
     retry_after,
 };
 use crate::metrics::Metrics;
-use crate::outgoing::{AGENT, Patience};
+use crate::outgoing::{AGENT, Timeouts};
 use vitals_config::Root;
 
 /// The queue of events. Callers never wait.
@@ -51,10 +51,10 @@ impl Transport {
             sign_in: SignIn::None,
             headers,
             roots: (dsn.scheme() == Scheme::Https).then(|| roots.to_vec()),
-            patience: PATIENCE,
+            timeouts: TIMEOUTS,
         })?;
         let server = Server::new(dropped);
-        let delivery = Delivery::start(server, Queue::new(MOST_WAITING), sender, metrics);
+        let delivery = Delivery::start(server, Queue::new(MAX_WAITING), sender, metrics);
         delivery.map(Self).map_err(|error| {
             NoReports::Connections(format!(
                 "cannot start a thread: {error}; raise the limits on processes and open files \
@@ -69,7 +69,7 @@ impl Transport {
         let written = Envelope::from(event).to_writer(&mut body);
         if let Err(error) = written {
             let why = format!("cannot serialize the event: {error}");
-            return self.0.endpoint().refused(&why);
+            return self.0.endpoint().rejected(&why);
         }
         self.0.with_outbox(|queue| queue.push(body.into()));
     }
@@ -105,7 +105,7 @@ impl Endpoint for Server {
         } else {
             let pause = retry_after(headers, Timestamp::now());
             if matches!(status.as_u16(), 408 | 502..=504) {
-                return Err(Failure::Later(why, pause));
+                return Err(Failure::Transient(why, pause));
             }
             pause.or((status == StatusCode::TOO_MANY_REQUESTS).then_some(QUIET_AFTER_429))
         };
@@ -113,35 +113,35 @@ impl Endpoint for Server {
         if status.is_success() {
             Ok(())
         } else {
-            Err(Failure::Refused(why))
+            Err(Failure::Rejected(why))
         }
     }
 
-    fn closed(&self) -> Option<String> {
+    fn blocked_reason(&self) -> Option<String> {
         let time = (*self.quiet_until())?.checked_duration_since(Instant::now())?;
         let seconds = time.as_secs();
         Some(format!("the server accepts no reports for {seconds} s"))
     }
 
     fn delivered(&self) {
-        if self.failures.is_over() {
+        if self.failures.resolve() {
             tracing::info!("reports to Sentry are sent again");
         }
     }
 
     fn retried(&self, why: &str) {
-        if self.failures.is_news(why) {
+        if self.failures.is_new(why) {
             tracing::warn!(error = why, "reports to Sentry cannot be sent, retrying");
         }
     }
 
-    fn refused(&self, why: &str) {
-        left_out(&self.dropped, 1, why);
+    fn rejected(&self, why: &str) {
+        report_dropped(&self.dropped, 1, why);
     }
 
     fn dropped(&self, count: usize) {
         let why = "the server is too slow or unreachable";
-        left_out(&self.dropped, count, why);
+        report_dropped(&self.dropped, count, why);
     }
 
     fn panicked(&self) {
@@ -157,7 +157,7 @@ fn limited(limits: &str) -> Option<Duration> {
         let seconds = parts.next()?.parse::<f64>().ok()?;
         let mut categories = parts.next()?.split(';');
         let is_meant = categories.any(|category| matches!(category, "" | "error"));
-        let seconds = seconds.clamp(0.0, LONGEST_QUIET.as_secs_f64());
+        let seconds = seconds.clamp(0.0, MAX_QUIET.as_secs_f64());
         Duration::try_from_secs_f64(seconds)
             .ok()
             .filter(|_| is_meant)
@@ -166,22 +166,22 @@ fn limited(limits: &str) -> Option<Duration> {
 }
 
 /// Counts reports that are not sent, and logs them from time to time.
-pub(super) fn left_out(dropped: &DropCounter, count: usize, why: &str) {
+pub(super) fn report_dropped(dropped: &DropCounter, count: usize, why: &str) {
     if let Some(reports) = dropped.count(count) {
         tracing::warn!(reports, error = why, "reports to Sentry dropped");
     }
 }
 
 /// The limit on events that wait to be sent.
-const MOST_WAITING: usize = 64;
+const MAX_WAITING: usize = 64;
 /// The longest pause that the server can demand.
-const LONGEST_QUIET: Duration = Duration::from_hours(1);
+const MAX_QUIET: Duration = Duration::from_hours(1);
 /// The protocol's default pause if the server gives none.
 const QUIET_AFTER_429: Duration = Duration::from_mins(1);
 /// The time limits for one event.
-const PATIENCE: Patience = Patience {
-    connecting: Duration::from_secs(3),
-    whole: Duration::from_secs(5),
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(3),
+    total: Duration::from_secs(5),
 };
 
 #[cfg(test)]
@@ -198,10 +198,10 @@ mod tests {
         let status = StatusCode::from_u16(status).unwrap();
         let meaning = match server.judge(status, &headers) {
             Ok(()) => "taken",
-            Err(Failure::Refused(_)) => "lost",
-            Err(Failure::Later(..)) => "kept",
+            Err(Failure::Rejected(_)) => "lost",
+            Err(Failure::Transient(..)) => "kept",
         };
-        (meaning, server.closed().is_some())
+        (meaning, server.blocked_reason().is_some())
     }
 
     #[test]

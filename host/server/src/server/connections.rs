@@ -93,9 +93,9 @@ impl Connections {
         let id = table.next_id;
         table.next_id += 1;
         if table.held.get(&client).copied().unwrap_or(0) >= table.share {
-            table.close_one_of(Some(client));
+            table.evict_one(Some(client));
         } else if table.entries.len() >= table.limit {
-            table.close_one_of(None);
+            table.evict_one(None);
         }
         *table.held.entry(client).or_default() += 1;
         table.entries.insert(
@@ -128,19 +128,19 @@ impl Connection {
     }
 
     /// Records that a request has arrived.
-    pub(super) fn asked(&self) {
+    pub(super) fn request_started(&self) {
         self.is_answered.store(false, Ordering::Relaxed);
         self.enter(Phase::Busy);
     }
 
     /// Records a response of this size. If too many bytes wait to be read, closes other connections
     /// that wait for their clients.
-    pub(super) fn answers(&self, bytes: u64) {
-        self.table.lock().hold(self.id, bytes);
+    pub(super) fn response_started(&self, bytes: u64) {
+        self.table.lock().set_response_bytes(self.id, bytes);
     }
 
     /// Records that the response is complete. It may still have to be sent.
-    pub(super) fn answered(&self) {
+    pub(super) fn response_completed(&self) {
         self.is_answered.store(true, Ordering::Relaxed);
     }
 
@@ -153,7 +153,7 @@ impl Connection {
 
     fn enter(&self, phase: Phase) {
         let mut table = self.table.lock();
-        table.hold(self.id, 0);
+        table.set_response_bytes(self.id, 0);
         if let Some(entry) = table.entries.get_mut(&self.id) {
             entry.phase = phase;
             entry.since = Instant::now();
@@ -172,16 +172,16 @@ impl Table {
     /// connections: the longest idle one, otherwise the oldest one without a request, otherwise the
     /// longest busy one. An eighth of the places, or of the client's share, is kept for connections
     /// without a request, because a probe is one of them until its request has been read.
-    fn close_one_of(&mut self, client: Option<Client>) {
-        let most = self.held.values().max();
+    fn evict_one(&mut self, client: Option<Client>) {
+        let max_held = self.held.values().max();
         let (mut idle, mut new, mut busy) = (None, None, None);
-        let mut are_new = 0;
+        let mut new_count = 0;
         for (id, entry) in &self.entries {
             let counts = client.is_none_or(|client| entry.client == client);
-            are_new += usize::from(counts && entry.phase == Phase::New);
+            new_count += usize::from(counts && entry.phase == Phase::New);
             let is_candidate = match client {
                 Some(client) => entry.client == client,
-                None => self.held.get(&entry.client) == most,
+                None => self.held.get(&entry.client) == max_held,
             };
             if !is_candidate {
                 continue;
@@ -196,7 +196,7 @@ impl Table {
             }
         }
         let places = client.map_or(self.limit, |_| self.share);
-        let spare_new = new.filter(|_| are_new > places / KEPT_FOR_NEW);
+        let spare_new = new.filter(|_| new_count > places / KEPT_FOR_NEW);
         let closed = idle.or(spare_new).or(busy).or(new);
         if let Some(entry) = closed.and_then(|(_, id)| self.remove(id)) {
             entry.evict.cancel();
@@ -206,7 +206,7 @@ impl Table {
     /// Sets the response bytes that a connection holds. If the limit is exceeded, closes others: of
     /// the client that holds the most bytes, the one that has held them longest. One response
     /// counts as at most half of the limit, so that a longer one can coexist with others.
-    fn hold(&mut self, id: u64, bytes: u64) {
+    fn set_response_bytes(&mut self, id: u64, bytes: u64) {
         let bytes = bytes.min(self.answer_limit / 2);
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
@@ -283,9 +283,9 @@ mod tests {
         }
 
         /// Starts a response. Returns the names of the evicted ones.
-        fn answers(&mut self, name: &str, bytes: u64) -> Vec<&'static str> {
+        fn response_started(&mut self, name: &str, bytes: u64) -> Vec<&'static str> {
             self.asks(name);
-            self.find(name).answers(bytes);
+            self.find(name).response_started(bytes);
             self.gone()
         }
 
@@ -301,11 +301,11 @@ mod tests {
         }
 
         fn asks(&self, name: &str) {
-            self.find(name).asked();
+            self.find(name).request_started();
         }
 
         fn is_answered(&self, name: &str) {
-            self.find(name).answered();
+            self.find(name).response_completed();
             self.find(name).flushed();
         }
     }
@@ -339,7 +339,7 @@ mod tests {
         for name in ["a", "b"] {
             crowd.asks(name);
         }
-        crowd.find("a").answered();
+        crowd.find("a").response_completed();
         crowd.is_answered("b");
         assert_eq!(crowd.admit("c", ONE), ["b"]);
         // Another request arrives before the first response has been sent.
@@ -414,21 +414,21 @@ mod tests {
             crowd.admit(name, ONE);
         }
         crowd.admit("other", OTHER);
-        assert!(crowd.answers("other", 40).is_empty());
-        assert!(crowd.answers("a", 30).is_empty());
-        assert!(crowd.answers("b", 30).is_empty());
+        assert!(crowd.response_started("other", 40).is_empty());
+        assert!(crowd.response_started("a", 30).is_empty());
+        assert!(crowd.response_started("b", 30).is_empty());
         // Of the client that holds the most, the one that has held it longest.
-        assert_eq!(crowd.answers("c", 10), ["a"]);
+        assert_eq!(crowd.response_started("c", 10), ["a"]);
         // Bytes that were read count no more, nor do those of closed connections.
         crowd.is_answered("b");
-        assert!(crowd.answers("b", 50).is_empty());
+        assert!(crowd.response_started("b", 50).is_empty());
         crowd.there.retain(|(name, _)| *name != "b");
-        assert!(crowd.answers("c", 10).is_empty());
+        assert!(crowd.response_started("c", 10).is_empty());
         // A response beyond the limit is not cut off for a short one.
-        assert!(crowd.answers("c", 1_000).is_empty());
+        assert!(crowd.response_started("c", 1_000).is_empty());
         crowd.admit("late", OTHER);
-        assert!(crowd.answers("late", 10).is_empty());
-        assert_eq!(crowd.answers("late", 20), ["other"]);
+        assert!(crowd.response_started("late", 10).is_empty());
+        assert_eq!(crowd.response_started("late", 20), ["other"]);
     }
 
     #[test]

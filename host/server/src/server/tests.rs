@@ -372,16 +372,16 @@ async fn answers_that_nobody_takes_do_not_add_up() {
 
 #[test]
 fn trouble_with_accepting_is_met_with_patience() {
-    let mut trouble = Trouble::default();
+    let mut backoff = AcceptBackoff::default();
     let aborted = io::ErrorKind::ConnectionAborted.into();
-    assert_eq!(trouble.meet(&aborted), Duration::ZERO);
+    assert_eq!(backoff.next_wait(&aborted), Duration::ZERO);
     let no_descriptors = io::Error::from_raw_os_error(24);
     let waits: Vec<_> = (0..9)
-        .map(|_| trouble.meet(&no_descriptors).as_millis())
+        .map(|_| backoff.next_wait(&no_descriptors).as_millis())
         .collect();
     assert_eq!(waits, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-    trouble.over();
-    assert_eq!(trouble.meet(&no_descriptors), FIRST_WAIT);
+    backoff.reset();
+    assert_eq!(backoff.next_wait(&no_descriptors), MIN_WAIT);
 }
 
 /// Longer than any step of these tests.

@@ -15,7 +15,7 @@ fn both() -> Rig {
     let metrics = Some(Counted::default());
     let rig = Rig::scraped(&guarded(Some("admin")), &scraped, FakeStats(None), metrics);
     rig.post("database", Status::Healthy);
-    rig.board.all_placed();
+    rig.board.all_added();
     rig
 }
 
@@ -85,7 +85,7 @@ async fn no_page_answers_by_a_name_that_is_not_the_hosts() {
     };
     let counted = Counted::default();
     let rig = Rig::with(&server, FakeStats(None), Some(counted.clone()));
-    rig.board.all_placed();
+    rig.board.all_added();
     for path in ["/health", "/plugins", "/health/live", "/-/reload", "/else"] {
         let answer = rig.send(by_name(path, "rebound.test:8000")).await;
         let text = "this host does not answer to the name `rebound.test:8000`: use its IP address, \

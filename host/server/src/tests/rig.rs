@@ -132,7 +132,7 @@ impl Rig {
     pub(super) fn settled(server: &Server, status: Status) -> Self {
         let rig = Self::new(server);
         rig.post("database", status);
-        rig.board.all_placed();
+        rig.board.all_added();
         rig
     }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::plugin_file::{Misnamed, PluginFile, PluginFiles};
+use super::plugin_file::{InvalidPluginFile, PluginFile, PluginFiles};
 use crate::catalog::Stamp;
 use vitals_model::PluginName;
 
@@ -24,7 +24,7 @@ pub(crate) struct Keep {
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) files: PluginFiles,
-    pub(super) misnamed: Vec<Misnamed>,
+    pub(super) invalid_files: Vec<InvalidPluginFile>,
     pub(super) left_out: usize,
     /// The files that are symbolic links.
     pub(super) links: BTreeSet<PathBuf>,
@@ -36,7 +36,7 @@ pub(super) struct Listing {
 /// If the directory is replaced during the reading, the listing would be incomplete, so it is read
 /// again.
 pub(super) fn list(dir: &Path, keep: &Keep) -> io::Result<Listing> {
-    for _ in 0..MOST_READS {
+    for _ in 0..MAX_READS {
         let before = identity(dir)?;
         let listing = read(dir, keep)?;
         if identity(dir)? == before {
@@ -53,8 +53,8 @@ fn identity(dir: &Path) -> io::Result<(u64, u64)> {
 fn read(dir: &Path, keep: &Keep) -> io::Result<Listing> {
     let mut listing = Listing::default();
     let (mut kept, mut known) = (BTreeSet::new(), BTreeSet::new());
-    let mut others = Lowest::new(MOST_FILES);
-    let mut misnamed = Lowest::new(MOST_MISNAMED);
+    let mut others = Lowest::new(MAX_FILES);
+    let mut invalid_files = Lowest::new(MAX_INVALID_FILES);
     for entry in fs::read_dir(dir)? {
         let file = entry?.file_name();
         let is_hidden = file.as_encoded_bytes().starts_with(b".");
@@ -71,12 +71,12 @@ fn read(dir: &Path, keep: &Keep) -> io::Result<Listing> {
             Ok(name) if keep.named.contains(&name) => drop(kept.insert(name)),
             _ if !keep.auto => {}
             Ok(name) if keep.known.contains(&name) => drop(known.insert(name)),
-            Ok(name) => others.take(name),
-            Err(_) => misnamed.take(file),
+            Ok(name) => others.insert(name),
+            Err(_) => invalid_files.insert(file),
         }
     }
-    others.hold(MOST_FILES.saturating_sub(known.len()));
-    listing.left_out = others.left_out + misnamed.left_out;
+    others.truncate(MAX_FILES.saturating_sub(known.len()));
+    listing.left_out = others.left_out + invalid_files.left_out;
     for name in kept.into_iter().chain(known).chain(others.items) {
         let path = dir.join(format!("{name}.wasm"));
         // If the file is gone by now, loading it fails.
@@ -89,41 +89,41 @@ fn read(dir: &Path, keep: &Keep) -> io::Result<Listing> {
         let stamp = stamp.map(|metadata| Stamp::new(&metadata));
         listing.files.insert(name, PluginFile { path, stamp });
     }
-    let misnamed = misnamed.items.into_iter().filter_map(|file| {
+    let invalid_files = invalid_files.items.into_iter().filter_map(|file| {
         let error = Path::new(&file)
             .file_stem()?
             .to_string_lossy()
             .parse::<PluginName>()
             .err()?;
-        Some(Misnamed::new(dir.join(&file), &error))
+        Some(InvalidPluginFile::new(dir.join(&file), &error))
     });
-    listing.misnamed = misnamed.collect();
+    listing.invalid_files = invalid_files.collect();
     Ok(listing)
 }
 
 /// Keeps the lowest items, up to a limit, and counts the others.
 struct Lowest<T> {
-    most: usize,
+    limit: usize,
     items: BTreeSet<T>,
     left_out: usize,
 }
 
 impl<T: Ord> Lowest<T> {
-    fn new(most: usize) -> Self {
+    fn new(limit: usize) -> Self {
         Self {
-            most,
+            limit,
             items: BTreeSet::new(),
             left_out: 0,
         }
     }
 
-    fn take(&mut self, item: T) {
+    fn insert(&mut self, item: T) {
         self.items.insert(item);
-        self.hold(self.most);
+        self.truncate(self.limit);
     }
 
-    fn hold(&mut self, most: usize) {
-        while self.items.len() > most {
+    fn truncate(&mut self, limit: usize) {
+        while self.items.len() > limit {
             self.items.pop_last();
             self.left_out += 1;
         }
@@ -133,39 +133,39 @@ impl<T: Ord> Lowest<T> {
 /// Returns the directories that links lead through. Changes to the targets of links are visible
 /// only there. The paths are those that the links contain, so a directory that is itself a link is
 /// followed to its current target. A directory may be missing, and looking for it may hang: blocks.
-pub(crate) fn through(links: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+pub(crate) fn link_directories(links: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let mut directories = BTreeSet::new();
     for link in links {
-        if directories.len() >= MOST_LINK_DIRECTORIES {
+        if directories.len() >= MAX_LINK_DIRECTORIES {
             break;
         }
-        follow(link, &mut directories);
+        follow_link(link, &mut directories);
     }
     directories
 }
 
 /// Collects the directory of each file that a chain of links passes.
-fn follow(link: &Path, through: &mut BTreeSet<PathBuf>) {
+fn follow_link(link: &Path, link_directories: &mut BTreeSet<PathBuf>) {
     let mut at = link.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         // The chain ends at the first path that is not a link.
         let Ok(target) = fs::read_link(&at) else {
             return;
         };
         at.pop();
         at.push(target);
-        through.extend(at.parent().map(Path::to_owned));
+        link_directories.extend(at.parent().map(Path::to_owned));
     }
 }
 
 /// The limit on files in the plugins directory that no check names.
-pub(super) const MOST_FILES: usize = 1024;
+pub(super) const MAX_FILES: usize = 1024;
 /// The limit on shown files with an invalid plugin name.
-pub(super) const MOST_MISNAMED: usize = 64;
+pub(super) const MAX_INVALID_FILES: usize = 64;
 /// The approximate limit on watched directories behind links. Changes in others are noticed at the
 /// next rescan.
-const MOST_LINK_DIRECTORIES: usize = 256;
+const MAX_LINK_DIRECTORIES: usize = 256;
 /// The number of attempts to read a directory that is being replaced.
-const MOST_READS: usize = 3;
+const MAX_READS: usize = 3;
 /// The number of links that Linux follows on the way to one file.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;

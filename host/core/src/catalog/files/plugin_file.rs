@@ -18,7 +18,7 @@ pub(crate) struct PluginFile {
 
 /// A file in the plugins directory whose name is not a valid plugin name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Misnamed {
+pub(crate) struct InvalidPluginFile {
     /// The path of the file.
     pub(in crate::catalog) path: PathBuf,
     /// Its name without the extension.
@@ -27,7 +27,7 @@ pub(crate) struct Misnamed {
     pub(in crate::catalog) message: String,
 }
 
-impl Misnamed {
+impl InvalidPluginFile {
     pub(super) fn new(path: PathBuf, why: &InvalidName) -> Self {
         // Anyone who can write to the directory chooses the name, which may contain line breaks.
         let shown = Text::line(&path.display().to_string(), SHOWN_BYTES);
@@ -41,9 +41,12 @@ impl Misnamed {
     }
 
     /// Returns a check name that stands for the file and is not taken.
-    pub(in crate::catalog) fn stand_in(&self, is_taken: impl Fn(&CheckName) -> bool) -> CheckName {
-        let first = stand_in(&self.stem, "");
-        let others = (2_u64..).map(|number| stand_in(&self.stem, &format!("-{number}")));
+    pub(in crate::catalog) fn placeholder_check(
+        &self,
+        is_taken: impl Fn(&CheckName) -> bool,
+    ) -> CheckName {
+        let first = placeholder_name(&self.stem, "");
+        let others = (2_u64..).map(|number| placeholder_name(&self.stem, &format!("-{number}")));
         let mut names = std::iter::once(first).chain(others);
         let free = names.find(|name| !is_taken(name));
         free.expect("there are more numbers than names")
@@ -51,7 +54,7 @@ impl Misnamed {
 }
 
 /// Returns the valid check name that is closest to `stem`, followed by `suffix`.
-pub(super) fn stand_in(stem: &str, suffix: &str) -> CheckName {
+pub(super) fn placeholder_name(stem: &str, suffix: &str) -> CheckName {
     let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
     let mut near: String = stem
         .to_ascii_lowercase()

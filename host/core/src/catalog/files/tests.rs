@@ -2,7 +2,7 @@ use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::plugin_file::stand_in;
+use super::plugin_file::placeholder_name;
 use super::*;
 use crate::catalog::Stamp;
 
@@ -37,15 +37,15 @@ fn links_are_followed_through_every_directory_that_they_pass() {
         library: at("library"),
         ..Plugins::default()
     };
-    let seen = Files::look(&plugins, &keep());
+    let seen = Files::scan(&plugins, &keep());
     let leads = ["plugins/../current", "v1", "nowhere", "plugins"].map(at);
-    assert_eq!(through(&seen.links()), BTreeSet::from(leads));
+    assert_eq!(link_directories(&seen.links()), BTreeSet::from(leads));
 
     // Files that can't be seen keep their previous state.
     for gone in ["plugins", "library"] {
         fs::rename(at(gone), at("away")).unwrap();
         fs::write(at(gone), "").unwrap();
-        let after = Files::look(&plugins, &keep()).after(&seen);
+        let after = Files::scan(&plugins, &keep()).with_earlier(&seen);
         assert_eq!(after.links(), seen.links());
         fs::remove_file(at(gone)).unwrap();
         fs::rename(at("away"), at(gone)).unwrap();
@@ -53,8 +53,8 @@ fn links_are_followed_through_every_directory_that_they_pass() {
     fs::remove_file(at("library/c.wasm")).unwrap();
     fs::remove_file(at("plugins/a.wasm")).unwrap();
     let leads = ["nowhere", "plugins"].map(at);
-    let after = Files::look(&plugins, &keep()).after(&seen);
-    assert_eq!(through(&after.links()), BTreeSet::from(leads));
+    let after = Files::scan(&plugins, &keep()).with_earlier(&seen);
+    assert_eq!(link_directories(&after.links()), BTreeSet::from(leads));
 }
 
 #[test]
@@ -100,21 +100,21 @@ fn a_file_that_is_misnamed_is_shown_under_a_name_near_to_it() {
         ("-x", "module:x"),
         ("ä", "module:x-"),
     ] {
-        assert_eq!(stand_in(stem, "").as_str(), name);
+        assert_eq!(placeholder_name(stem, "").as_str(), name);
     }
-    stand_in(&"Ä".repeat(100), "");
-    stand_in(&"a".repeat(100), "-12");
+    placeholder_name(&"Ä".repeat(100), "");
+    placeholder_name(&"a".repeat(100), "-12");
 }
 
 #[test]
 fn a_file_that_is_misnamed_gives_way_to_names_that_are_taken() {
-    let file = Misnamed {
+    let file = InvalidPluginFile {
         path: "My Check.wasm".into(),
         stem: "My Check".into(),
         message: String::new(),
     };
     let taken = ["module:my-check", "module:my-check-2"];
-    let name = file.stand_in(|name| taken.contains(&name.as_str()));
+    let name = file.placeholder_check(|name| taken.contains(&name.as_str()));
     assert_eq!(name.as_str(), "module:my-check-3");
 }
 
@@ -130,21 +130,21 @@ fn a_library_that_cannot_be_read_keeps_what_was_in_it() {
         ..Plugins::default()
     };
     let name = "a".parse::<PluginName>().unwrap();
-    let before = Files::look(&plugins, &keep());
+    let before = Files::scan(&plugins, &keep());
     let path = before.in_library(&name).unwrap().path.clone();
     assert!(before.can_read(&path) && before.library_error().is_none());
 
     // Missing permissions would not stop a test that runs as root.
     fs::remove_dir_all(&library).unwrap();
     fs::write(&library, "").unwrap();
-    let during = Files::look(&plugins, &keep()).after(&before);
+    let during = Files::scan(&plugins, &keep()).with_earlier(&before);
     let error = during.library_error().unwrap().to_string();
     assert!(error.contains("`plugins.library`"), "{error}");
     assert_eq!(during.in_library(&name).unwrap().path, path);
     assert!(!during.can_read(&path));
 
     fs::remove_file(&library).unwrap();
-    let after = Files::look(&plugins, &keep()).after(&during);
+    let after = Files::scan(&plugins, &keep()).with_earlier(&during);
     assert!(after.library_error().is_none() && after.in_library(&name).is_none());
 }
 
@@ -169,21 +169,21 @@ fn a_file_that_is_missing_for_a_moment_is_kept_and_not_read() {
         named: ["moved-2", "gone-3"].map(plugin).into(),
         ..keep()
     };
-    let before = Files::look(&plugins, &keep);
+    let before = Files::scan(&plugins, &keep);
     for path in &paths {
         assert!(before.can_read(path));
         fs::remove_file(path).unwrap();
     }
-    let is_open = |path: &Path| path.to_string_lossy().contains("moved");
-    let during = Files::look(&plugins, &keep).keeping(&before, is_open);
+    let may_return = |path: &Path| path.to_string_lossy().contains("moved");
+    let during = Files::scan(&plugins, &keep).with_missing(&before, may_return);
     for path in &paths {
         let name = plugin(path.file_stem().unwrap().to_str().unwrap());
         let file = during.dropped_in(&name).or(during.in_library(&name));
-        assert_eq!(file.is_some(), is_open(path));
-        assert_eq!(during.can_read(path), !is_open(path));
+        assert_eq!(file.is_some(), may_return(path));
+        assert_eq!(during.can_read(path), !may_return(path));
     }
     fs::write(&paths[0], "").unwrap();
-    let after = Files::look(&plugins, &keep).keeping(&during, |_| false);
+    let after = Files::scan(&plugins, &keep).with_missing(&during, |_| false);
     assert!(after.can_read(&paths[0]) && after.names_in_dir().count() == 1);
     assert!(after.in_library.is_empty());
 }
@@ -202,7 +202,7 @@ fn seen(files: &[(&str, &str)], keep: &Keep) -> (tempfile::TempDir, Files) {
     for (dir, name) in files {
         fs::write(place.path().join(dir).join(name), "").unwrap();
     }
-    let files = Files::look(&plugins, keep);
+    let files = Files::scan(&plugins, keep);
     (place, files)
 }
 
@@ -228,17 +228,17 @@ fn only_plugins_count_and_in_the_library_only_those_that_checks_name() {
     assert_eq!(path(files.in_library(&plugin("d"))), at("library/d.wasm"));
     assert_eq!(path(files.in_library(&plugin("e"))), None);
     assert_eq!(files.names_in_dir().count(), 1);
-    assert_eq!(files.misnamed().len(), 1);
-    assert_eq!(files.misnamed()[0].stem, "Bad Name");
+    assert_eq!(files.invalid_files().len(), 1);
+    assert_eq!(files.invalid_files()[0].stem, "Bad Name");
     assert!(files.error().is_none() && files.excess().is_none());
 }
 
 #[test]
 fn files_without_end_push_out_none_that_is_named_or_known() {
-    let litter: Vec<_> = (0..2 * MOST_FILES)
+    let litter: Vec<_> = (0..2 * MAX_FILES)
         .map(|number| format!("aa-{number:05}.wasm"))
         .collect();
-    let bad: Vec<_> = (0..2 * MOST_MISNAMED)
+    let bad: Vec<_> = (0..2 * MAX_INVALID_FILES)
         .map(|number| format!("A {number:05}.wasm"))
         .collect();
     let files: Vec<_> = litter.iter().chain(&bad).map(String::as_str).collect();
@@ -257,12 +257,12 @@ fn files_without_end_push_out_none_that_is_named_or_known() {
     assert!(files.dropped_in(&plugin("late")).is_none());
     assert_eq!(
         files.names_in_dir().count(),
-        MOST_FILES + 1,
+        MAX_FILES + 1,
         "and one that is named"
     );
-    assert_eq!(files.misnamed().len(), MOST_MISNAMED);
+    assert_eq!(files.invalid_files().len(), MAX_INVALID_FILES);
     let excess = files.excess().unwrap();
-    assert_eq!(excess.left_out(), MOST_FILES + 2 + MOST_MISNAMED);
+    assert_eq!(excess.left_out(), MAX_FILES + 2 + MAX_INVALID_FILES);
     assert!(
         excess
             .to_string()
@@ -290,7 +290,7 @@ fn what_lies_in_the_one_directory_that_is_both_lies_in_the_library() {
         library: place.path().join("link"),
         ..Plugins::default()
     };
-    let files = Files::look(&plugins, &keep());
+    let files = Files::scan(&plugins, &keep());
     assert!(files.is_one_directory());
     assert!(files.in_library(&plugin("a")).is_some() && files.in_library(&plugin("x")).is_none());
     assert!(files.dropped_in(&plugin("x")).is_some());
@@ -306,7 +306,7 @@ fn a_link_has_no_stamp_for_what_is_behind_it_may_hang() {
         dir: place.path().into(),
         ..Plugins::default()
     };
-    let files = Files::look(&plugins, &keep());
+    let files = Files::scan(&plugins, &keep());
     let stamp = |name: &str| files.dropped_in(&plugin(name)).unwrap().stamp;
     assert_eq!(stamp("a"), Stamp::of(&place.path().join("a.wasm")).ok());
     assert_eq!(stamp("d"), None);
@@ -318,7 +318,7 @@ fn a_directory_that_is_not_there_is_an_error_that_says_what_to_do() {
         dir: "/nowhere/plugins".into(),
         ..Plugins::default()
     };
-    let error = Files::look(&plugins, &keep()).error().unwrap().to_string();
+    let error = Files::scan(&plugins, &keep()).error().unwrap().to_string();
     assert!(
         error.contains("/nowhere/plugins") && error.contains("VITALS_PLUGINS_DIR"),
         "{error}"

@@ -8,7 +8,7 @@ use notify::event::Flag;
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 struct Here {
     place: tempfile::TempDir,
@@ -30,21 +30,21 @@ impl Here {
         self.place.path().join(name)
     }
 
-    fn ensure(&self, names: &[&str]) {
+    fn set_directories(&self, names: &[&str]) {
         let wanted = names.iter().map(|name| self.dir(name)).collect();
-        self.watch.ensure(&wanted);
+        self.watch.set_directories(&wanted);
     }
 
     async fn told(&mut self) {
-        let told = tokio::time::timeout(PATIENCE, self.commands.recv()).await;
+        let told = tokio::time::timeout(TIMEOUT, self.commands.recv()).await;
         assert!(matches!(told, Ok(Some(()))), "{told:?}");
     }
 
-    /// Writes a file into each directory, and asserts that exactly those of `heard` cause a scan.
-    async fn is_told_of(&mut self, dirs: &[&str], heard: &[&str]) {
+    /// Writes a file into each directory, and asserts that exactly those of `recorded` cause a scan.
+    async fn is_told_of(&mut self, dirs: &[&str], recorded: &[&str]) {
         for dir in dirs {
             fs::write(self.dir(dir).join("a.wasm"), "").unwrap();
-            if heard.contains(dir) {
+            if recorded.contains(dir) {
                 self.told().await;
             } else {
                 // No other scan is requested, so the next request is caused by this.
@@ -58,19 +58,19 @@ impl Here {
 #[tokio::test]
 async fn a_directory_that_is_replaced_is_watched_again_even_under_the_old_inode() {
     let mut here = Here::new();
-    here.ensure(&["plugins"]);
-    assert!(!here.watch.is_another());
+    here.set_directories(&["plugins"]);
+    assert!(!here.watch.has_changed());
     fs::create_dir(here.dir("plugins")).unwrap();
-    assert!(here.watch.is_another(), "it has come");
+    assert!(here.watch.has_changed(), "it has come");
     // File systems reuse inodes, but not always at once; many rounds make a reuse likely.
     for _ in 0..5 {
-        here.ensure(&["plugins"]);
-        assert!(!here.watch.is_another());
+        here.set_directories(&["plugins"]);
+        assert!(!here.watch.has_changed());
         here.is_told_of(&["plugins"], &["plugins"]).await;
         fs::remove_dir_all(here.dir("plugins")).unwrap();
         fs::create_dir(here.dir("plugins")).unwrap();
         here.told().await;
-        assert!(here.watch.is_another(), "it went");
+        assert!(here.watch.has_changed(), "it went");
         while here.commands.try_recv().is_ok() {}
     }
 }
@@ -82,11 +82,11 @@ async fn what_is_wanted_no_more_is_let_go_of_and_the_rest_stays() {
     for name in all {
         fs::create_dir(here.dir(name)).unwrap();
     }
-    here.ensure(&["a", "b"]);
+    here.set_directories(&["a", "b"]);
     here.is_told_of(&all, &["a", "b"]).await;
-    here.ensure(&["b", "c"]);
+    here.set_directories(&["b", "c"]);
     here.is_told_of(&all, &["b", "c"]).await;
-    here.ensure(&[]);
+    here.set_directories(&[]);
     here.is_told_of(&all, &[]).await;
 }
 
@@ -95,15 +95,15 @@ async fn two_ways_to_one_directory_are_one_watch_until_both_are_gone() {
     let mut here = Here::new();
     fs::create_dir(here.dir("real")).unwrap();
     symlink("real", here.dir("link")).unwrap();
-    here.ensure(&["link", "real"]);
+    here.set_directories(&["link", "real"]);
     here.is_told_of(&["real"], &["real"]).await;
     assert!(here.commands.try_recv().is_err(), "it is told once");
     for left in ["real", "link"] {
-        here.ensure(&[left]);
+        here.set_directories(&[left]);
         here.is_told_of(&["real"], &["real"]).await;
-        assert!(!here.watch.is_another());
+        assert!(!here.watch.has_changed());
     }
-    here.ensure(&[]);
+    here.set_directories(&[]);
     here.is_told_of(&["real"], &[]).await;
 }
 
@@ -113,13 +113,13 @@ async fn a_link_that_leads_elsewhere_is_another_directory() {
     fs::create_dir(here.dir("one")).unwrap();
     fs::create_dir(here.dir("two")).unwrap();
     symlink("one", here.dir("link")).unwrap();
-    here.ensure(&["link"]);
+    here.set_directories(&["link"]);
     here.is_told_of(&["one", "two"], &["one"]).await;
     symlink("two", here.dir("new")).unwrap();
     fs::rename(here.dir("new"), here.dir("link")).unwrap();
-    assert!(here.watch.is_another());
-    here.ensure(&["link"]);
-    assert!(!here.watch.is_another());
+    assert!(here.watch.has_changed());
+    here.set_directories(&["link"]);
+    assert!(!here.watch.has_changed());
     here.is_told_of(&["one", "two"], &["two"]).await;
 }
 
@@ -128,13 +128,13 @@ async fn a_directory_that_went_takes_the_watches_below_it_along() {
     let mut here = Here::new();
     fs::create_dir_all(here.dir("outer/inner/most")).unwrap();
     let all = ["outer", "outer/inner", "outer/inner/most"];
-    here.ensure(&all);
+    here.set_directories(&all);
     fs::rename(here.dir("outer/inner"), here.dir("elsewhere")).unwrap();
     here.told().await;
     fs::rename(here.dir("elsewhere"), here.dir("outer/inner")).unwrap();
     here.told().await;
-    assert!(here.watch.is_another(), "it is as it was, but unwatched");
-    here.ensure(&all);
+    assert!(here.watch.has_changed(), "it is as it was, but unwatched");
+    here.set_directories(&all);
     while here.commands.try_recv().is_ok() {}
     here.is_told_of(&all, &all).await;
 }
@@ -145,7 +145,7 @@ async fn reading_is_no_change() {
     fs::create_dir(here.dir("plugins")).unwrap();
     let file = here.dir("plugins").join("a.wasm");
     fs::write(&file, "a").unwrap();
-    here.ensure(&["plugins"]);
+    here.set_directories(&["plugins"]);
     for _ in 0..10 {
         fs::read(&file).unwrap();
         fs::read_dir(here.dir("plugins")).unwrap().count();
@@ -161,10 +161,10 @@ async fn a_file_is_restless_until_it_is_told_of() {
     fs::create_dir(here.dir("plugins")).unwrap();
     let file = here.dir("plugins").join("a.wasm");
     fs::write(&file, "").unwrap();
-    here.ensure(&["plugins"]);
-    assert!(!here.watch.is_restless(&file));
+    here.set_directories(&["plugins"]);
+    assert!(!here.watch.is_pending(&file));
     fs::remove_file(&file).unwrap();
-    while !here.watch.is_restless(&file) {
+    while !here.watch.is_pending(&file) {
         assert!(
             here.commands.try_recv().is_err(),
             "it was told and never heard"
@@ -172,12 +172,12 @@ async fn a_file_is_restless_until_it_is_told_of() {
         tokio::task::yield_now().await;
     }
     here.told().await;
-    assert!(!here.watch.is_restless(&file));
+    assert!(!here.watch.is_pending(&file));
 }
 
 #[tokio::test]
 async fn where_events_were_lost_everything_is_looked_at_and_watched_anew() {
-    let unrest = Unrest::default();
+    let debouncer = Debouncer::default();
     let watched = Watched::default();
     let (dir, identity) = (PathBuf::from("/a"), Identity::of(Path::new("/")).unwrap());
     let lost = Event::new(EventKind::Other).set_flag(Flag::Rescan);
@@ -187,16 +187,16 @@ async fn where_events_were_lost_everything_is_looked_at_and_watched_anew() {
             is_gone: false,
         };
         lock(&watched).insert(dir.clone(), root);
-        hear(&unrest, &watched, event);
+        handle_event(&debouncer, &watched, event);
         assert!(lock(&watched)[&dir].is_gone);
         let (sender, mut told) = mpsc::unbounded_channel();
-        let telling = unrest
+        let task = debouncer
             .clone()
-            .tell(move || sender.send(()).unwrap_or_default());
-        let telling = AbortOnDropHandle::new(tokio::spawn(telling));
-        let told = tokio::time::timeout(PATIENCE, told.recv()).await;
+            .run(move || sender.send(()).unwrap_or_default());
+        let task = AbortOnDropHandle::new(tokio::spawn(task));
+        let told = tokio::time::timeout(TIMEOUT, told.recv()).await;
         assert_eq!(told, Ok(Some(())));
-        drop(telling);
+        drop(task);
     }
 }
 
@@ -210,14 +210,18 @@ fn who_reads_why_knows_which_limit_to_raise() {
         ),
         (notify::Error::io(too_many), "fs.inotify.max_user_instances"),
     ] {
-        assert!(why(&error).ends_with(limit), "{}", why(&error));
+        assert!(
+            describe_error(&error).ends_with(limit),
+            "{}",
+            describe_error(&error)
+        );
     }
 }
 
 #[test]
 fn a_directory_that_cannot_be_watched_is_looked_at_when_its_clock_says_so() {
     let dir = tempfile::tempdir().unwrap();
-    let found = Found::Unwatched(Version::of(dir.path()).unwrap());
+    let found = DirectoryState::Unwatched(Version::of(dir.path()).unwrap());
     assert!(!found.differs(dir.path()));
     while !found.differs(dir.path()) {
         // The clocks of file systems advance every few milliseconds.

@@ -17,7 +17,7 @@ fn plugin(name: &str) -> PluginName {
 fn placed(plugins: &[&str]) -> Metrics {
     let metrics = Metrics::enabled("0.1.0", "48.0.8");
     for (name, plugin) in ["a", "b", "c"].into_iter().zip(plugins) {
-        metrics.check_placed(&check(name), plugin, true);
+        metrics.check_upserted(&check(name), plugin, true);
     }
     metrics
 }
@@ -26,7 +26,7 @@ fn version(metrics: &Metrics, name: &str) -> Arc<dyn VersionMetrics> {
     metrics.of_guests().unwrap().version(&plugin(name))
 }
 
-fn serving(metrics: &Metrics, name: &str) -> Arc<dyn VersionMetrics> {
+fn active(metrics: &Metrics, name: &str) -> Arc<dyn VersionMetrics> {
     let version = version(metrics, name);
     Arc::clone(&version).serve();
     version
@@ -62,7 +62,7 @@ fn page(metrics: &Metrics) -> String {
 #[test]
 fn each_kind_is_exposed_with_plugin_and_check() {
     let metrics = placed(&["my-check.v2"]);
-    let version = serving(&metrics, "my-check.v2");
+    let version = active(&metrics, "my-check.v2");
     take(&version, "a", "runs_total", &[], Reading::Add(1.0)).unwrap();
     take(&version, "a", "runs_total", &[], Reading::Add(0.5)).unwrap();
     let labels = [("queue", "a\"b\\c")];
@@ -92,7 +92,7 @@ fn each_kind_is_exposed_with_plugin_and_check() {
 #[test]
 fn a_metric_without_help_gets_one() {
     let metrics = placed(&["p"]);
-    let version = serving(&metrics, "p");
+    let version = active(&metrics, "p");
     let sample = Sample {
         name: "depth",
         help: &|| Text::line("\n", 128),
@@ -106,7 +106,7 @@ fn a_metric_without_help_gets_one() {
 #[test]
 fn a_version_is_shown_from_when_it_serves_and_begins_anew() {
     let metrics = placed(&["p"]);
-    let old = serving(&metrics, "p");
+    let old = active(&metrics, "p");
     take(&old, "a", "x", &[], Reading::Add(7.0)).unwrap();
     let new = version(&metrics, "p");
     take(&new, "a", "x", &[("by", "trial")], Reading::Set(1.0)).unwrap();
@@ -128,7 +128,7 @@ fn a_version_is_shown_from_when_it_serves_and_begins_anew() {
 #[test]
 fn the_series_of_a_check_go_with_it() {
     let metrics = placed(&["p", "p", "q"]);
-    let (version, other) = (serving(&metrics, "p"), serving(&metrics, "q"));
+    let (version, other) = (active(&metrics, "p"), active(&metrics, "q"));
     let set = |of: &str| take(&version, of, "x", &[], Reading::Set(1.0)).unwrap();
     set("a");
     set("b");
@@ -142,15 +142,15 @@ fn the_series_of_a_check_go_with_it() {
     set("a");
     assert!(!shows(&metrics, "a") && shows(&metrics, "b"));
     // The check moves to another plugin and back.
-    metrics.check_placed(&check("b"), "q", true);
+    metrics.check_upserted(&check("b"), "q", true);
     set("b");
     take(&other, "b", "y", &[], Reading::Set(1.0)).unwrap();
     assert!(!page(&metrics).contains("plugin_p_x"), "{}", page(&metrics));
-    metrics.check_placed(&check("b"), "p", false);
+    metrics.check_upserted(&check("b"), "p", false);
     assert_eq!(page(&metrics), "");
     set("b");
     // Another configuration of the same check on the same plugin.
-    metrics.check_placed(&check("b"), "p", true);
+    metrics.check_upserted(&check("b"), "p", true);
     assert!(page(&metrics).ends_with(r#"plugin_p_x{check="b"} 1"#));
 }
 
@@ -169,7 +169,7 @@ fn what_a_check_counted_in_a_trial_goes_with_it_too() {
 #[test]
 fn a_check_has_a_hundred_series_and_another_one_its_own() {
     let metrics = placed(&["p", "p"]);
-    let version = serving(&metrics, "p");
+    let version = active(&metrics, "p");
     let set = |of: &str, number: usize| {
         let number = number.to_string();
         take(&version, of, "x", &[("n", &number)], Reading::Set(1.0))
@@ -187,7 +187,7 @@ fn a_check_has_a_hundred_series_and_another_one_its_own() {
     assert_eq!(page(&metrics).lines().count(), 103);
     // A check that was removed and added again starts from zero.
     metrics.check_removed(&check("a"));
-    metrics.check_placed(&check("a"), "p", true);
+    metrics.check_upserted(&check("a"), "p", true);
     set("a", 100).unwrap();
 }
 
@@ -210,7 +210,7 @@ fn the_series_of_a_check_have_so_many_bytes_together() {
         Reading::Observe { value, buckets },
     ] {
         let metrics = placed(&["p", "p"]);
-        let version = serving(&metrics, "p");
+        let version = active(&metrics, "p");
         let mut taken = 0;
         let refused = (0..100).find_map(|number| {
             let number = format!("{number}{}", &quotes[..100]);
@@ -236,7 +236,7 @@ fn the_series_of_a_check_have_so_many_bytes_together() {
 #[test]
 fn a_hundred_histograms_of_usual_size_have_room() {
     let metrics = placed(&["p"]);
-    let version = serving(&metrics, "p");
+    let version = active(&metrics, "p");
     for number in 0..100 {
         let (value, buckets) = (0.1, &[][..]);
         let labels = [("queue", &*format!("orders-{number}"))];
@@ -254,7 +254,7 @@ fn a_hundred_histograms_of_usual_size_have_room() {
 #[test]
 fn another_type_or_other_labels_are_conflicts_in_one_version() {
     let metrics = placed(&["p", "p"]);
-    let version = serving(&metrics, "p");
+    let version = active(&metrics, "p");
     take(&version, "a", "x", &[("by", "1")], Reading::Add(1.0)).unwrap();
     let conflict = |labels, reading| match take(&version, "b", "x", labels, reading) {
         Err(NotTaken::Conflict(why)) => why,
@@ -290,9 +290,9 @@ fn plugins_that_come_to_one_name_share_a_family_or_the_first_keeps_it() {
     // The exposed name is `plugin_p_q_x` in all three cases.
     let metrics = placed(&["p", "p-q", "p.q"]);
     let (p, dash, dot) = (
-        serving(&metrics, "p"),
-        serving(&metrics, "p-q"),
-        serving(&metrics, "p.q"),
+        active(&metrics, "p"),
+        active(&metrics, "p-q"),
+        active(&metrics, "p.q"),
     );
     take(&p, "a", "q_x", &[], Reading::Set(1.0)).unwrap();
     take(&dash, "b", "x", &[("by", "1")], Reading::Set(2.0)).unwrap();
@@ -321,7 +321,7 @@ fn plugins_that_come_to_one_name_share_a_family_or_the_first_keeps_it() {
 #[test]
 fn a_counter_stays_a_number() {
     let metrics = placed(&["p"]);
-    let version = serving(&metrics, "p");
+    let version = active(&metrics, "p");
     for _ in 0..3 {
         take(&version, "a", "x", &[], Reading::Add(f64::MAX)).unwrap();
     }

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::results::Results;
 
 /// The shared state of all loops.
-pub(super) struct Shared {
-    pub(super) slots: Semaphore,
-    pub(super) capacity: usize,
+pub(super) struct LoopContext {
+    pub(super) permits: Semaphore,
+    pub(super) max_runs: usize,
     pub(super) results: Arc<dyn Results>,
     /// Once cancelled, no run starts.
     pub(super) closing: CancellationToken,

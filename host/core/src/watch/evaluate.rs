@@ -9,7 +9,9 @@ use futures_lite::FutureExt as _;
 use tokio::task::JoinSet;
 
 use super::load::Load;
-use crate::catalog::{BIND_TIME, Candidate, Fitting, GuestCheck, Revision, Stamp, Wanted};
+use crate::catalog::{
+    BIND_TIME, BoundCandidate, Candidate, GuestCheck, LoadRequest, Revision, Stamp,
+};
 use crate::schedule::{Probe, Schedule};
 use vitals_io::blocking_pool::PoolError;
 use vitals_model::{CheckName, Code, RunReport};
@@ -17,7 +19,7 @@ use vitals_sandbox::{LoadError, Plugin};
 
 /// A version that passed the evaluation, with its trial runs.
 pub(super) struct Passed {
-    pub(super) fitting: Fitting,
+    pub(super) candidate: BoundCandidate,
     pub(super) trials: Vec<Trial>,
 }
 
@@ -30,8 +32,8 @@ pub(super) struct Trial {
 }
 
 /// The outcome of an evaluation.
-pub(super) struct Judged {
-    pub(super) wanted: Wanted,
+pub(super) struct Evaluated {
+    pub(super) request: LoadRequest,
     pub(super) stamp: Option<Stamp>,
     pub(super) plugin: Arc<Plugin>,
     /// The revision of the configuration that the version was evaluated with.
@@ -40,38 +42,38 @@ pub(super) struct Judged {
 }
 
 /// The result of a task of the watcher: a file that was loaded, or a version that was evaluated.
-pub(super) enum Arrival {
+pub(super) enum Finished {
     Loaded(Load),
-    Judged(Judged),
+    Evaluated(Evaluated),
 }
 
-impl Arrival {
-    pub(super) fn wanted(&self) -> &Wanted {
+impl Finished {
+    pub(super) fn request(&self) -> &LoadRequest {
         match self {
-            Self::Loaded(load) => &load.wanted,
-            Self::Judged(judged) => &judged.wanted,
+            Self::Loaded(load) => &load.request,
+            Self::Evaluated(evaluated) => &evaluated.request,
         }
     }
 }
 
 /// Evaluates a version.
-pub(super) async fn judge(
-    wanted: Wanted,
+pub(super) async fn evaluate(
+    request: LoadRequest,
     stamp: Option<Stamp>,
     candidate: Candidate,
     schedule: Arc<Schedule>,
-) -> Judged {
+) -> Evaluated {
     let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
     // The schema is untrusted, so validating settings against it may take long.
     let permit = plugin.binding_permit().await;
-    let fit = fit_within(FIT_TIME, plugin.bind_aside(|| candidate.fit())).await;
+    let fit = bind_within(BIND_TIMEOUT, plugin.bind_aside(|| candidate.bind())).await;
     drop(permit);
     let verdict = match fit {
-        Ok(fitting) => trial_run(fitting, &schedule).await,
+        Ok(candidate) => trial_run(candidate, &schedule).await,
         Err(error) => Err(error),
     };
-    Judged {
-        wanted,
+    Evaluated {
+        request,
         stamp,
         plugin,
         revision,
@@ -80,10 +82,10 @@ pub(super) async fn judge(
 }
 
 /// Waits for the binding to the checks, for at most `time`.
-async fn fit_within(
+async fn bind_within(
     time: Duration,
-    fit: impl Future<Output = Result<Result<Fitting, LoadError>, PoolError>>,
-) -> Result<Fitting, LoadError> {
+    fit: impl Future<Output = Result<Result<BoundCandidate, LoadError>, PoolError>>,
+) -> Result<BoundCandidate, LoadError> {
     let fit = AssertUnwindSafe(fit).catch_unwind();
     match tokio::time::timeout(time, fit).await {
         Ok(Ok(Ok(fit))) => fit,
@@ -97,9 +99,12 @@ async fn fit_within(
 
 /// Makes a trial run of each check. A run that exceeded a limit or crashed rejects the version. The
 /// status that the check reports never does.
-async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed, LoadError> {
+async fn trial_run(
+    candidate: BoundCandidate,
+    schedule: &Arc<Schedule>,
+) -> Result<Passed, LoadError> {
     let mut runs = JoinSet::new();
-    for (name, guest) in fitting.trials() {
+    for (name, guest) in candidate.trials() {
         let schedule = Arc::clone(schedule);
         runs.spawn(async move {
             let probe = Arc::clone(&guest) as Arc<dyn Probe>;
@@ -129,7 +134,7 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
             }),
         }
     }
-    Ok(Passed { fitting, trials })
+    Ok(Passed { candidate, trials })
 }
 
 /// Returns whether a trial run with this error code rejects the version.
@@ -148,7 +153,7 @@ fn refuses(code: Code) -> bool {
 }
 
 /// The time limit for binding, after which a file system must be hanging.
-const FIT_TIME: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
+const BIND_TIMEOUT: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
 
 #[cfg(test)]
 mod tests {
@@ -158,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn roots_on_a_disk_that_hangs_are_not_waited_for_without_end() {
-        let fit = fit_within(Duration::from_millis(10), pending());
+        let fit = bind_within(Duration::from_millis(10), pending());
         let fit = tokio::time::timeout(Duration::from_mins(1), fit).await;
         let error = fit.expect("it ends").err();
         let error = error.map(|error| error.to_string()).unwrap_or_default();

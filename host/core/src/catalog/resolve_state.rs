@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Catalog, CheckError, CheckState, NotRegistered, PluginEntry, Source, Unbound};
+use super::{Catalog, CheckError, CheckState, NotRegistered, PluginEntry, Source, UnboundCheck};
 use vitals_config::CheckConfig;
 use vitals_model::{CheckName, PluginName};
 use vitals_sandbox::{LoadError, Plugin};
@@ -13,7 +13,7 @@ impl Catalog {
         &self,
         name: &CheckName,
         check: &Arc<CheckConfig>,
-    ) -> Result<CheckState, Unbound> {
+    ) -> Result<CheckState, UnboundCheck> {
         let Some(plugin) = &check.plugin else {
             return Ok(match self.natives.get(name) {
                 Some(native) => CheckState::Native(native.clone()),
@@ -24,9 +24,11 @@ impl Catalog {
             });
         };
         let entry = self.entries.get(plugin);
-        let good = entry.and_then(|entry| entry.good_from(|source| source.serves(check)));
-        let Some(good) = good else {
-            let file = self.file(plugin).filter(|(source, _)| source.serves(check));
+        let active = entry.and_then(|entry| entry.active_from(|source| source.is_usable_by(check)));
+        let Some(active) = active else {
+            let file = self
+                .file(plugin)
+                .filter(|(source, _)| source.is_usable_by(check));
             let Some((source, _)) = file else {
                 return Ok(CheckState::Failed(self.no_file(name, check, plugin)));
             };
@@ -36,9 +38,9 @@ impl Catalog {
                 CheckState::Failed(load_error(plugin, entry, error, check))
             }));
         };
-        match self.bound.get(name) {
-            Some(bound) if bound.is_of(good, check) => Ok(bound.state.clone()),
-            _ => Err(self.unbound_to(name, check, good)),
+        match self.bindings.get(name) {
+            Some(bound) if bound.is_current(active, check) => Ok(bound.state.clone()),
+            _ => Err(self.unbound_to(name, check, active)),
         }
     }
 
@@ -46,7 +48,7 @@ impl Catalog {
     fn no_file(&self, name: &CheckName, check: &CheckConfig, plugin: &PluginName) -> CheckError {
         let (check_name, plugin) = (name.clone(), plugin.clone());
         let (dir, library) = (self.files.dir(), self.files.library());
-        let takes_dir = Source::Dir.serves(check);
+        let takes_dir = Source::Dir.is_usable_by(check);
         if let Some(error) = self.files.error().filter(|_| takes_dir) {
             let error = error.clone();
             return CheckError::Directory { plugin, error };
@@ -68,7 +70,7 @@ impl Catalog {
         }
         let (dir, library) = (dir.to_owned(), library.to_owned());
         if self.files.dropped_in(&plugin).is_some() {
-            CheckError::InDirAlone {
+            CheckError::OnlyInDir {
                 check: check_name,
                 plugin,
                 library,
@@ -90,8 +92,8 @@ impl Catalog {
         name: &CheckName,
         check: &Arc<CheckConfig>,
         plugin: &Arc<Plugin>,
-    ) -> Unbound {
-        Unbound {
+    ) -> UnboundCheck {
+        UnboundCheck {
             binder: self.binder.clone(),
             name: name.clone(),
             check: Arc::clone(check),

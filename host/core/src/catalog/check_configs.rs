@@ -9,7 +9,7 @@ use vitals_model::{CheckName, Digest, PluginName};
 
 /// The checks of a configuration, indexed for the catalog.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct CheckConfigs {
     /// The enabled checks of the configuration.
     pub(super) configured: BTreeMap<CheckName, Arc<CheckConfig>>,
     /// The configuration of native checks that the file does not name.
@@ -20,7 +20,7 @@ pub(super) struct Said {
     pub(super) named: BTreeSet<PluginName>,
 }
 
-impl Said {
+impl CheckConfigs {
     pub(super) fn new(config: &Config) -> Self {
         let enabled = config.checks.iter().filter(|(_, check)| check.enabled);
         let plugins = config.checks.values();
@@ -46,7 +46,7 @@ impl Said {
 
 /// The configurations of a plugin's checks when one of its files was rejected because of them.
 #[derive(Debug)]
-pub(super) struct RefusedUnder {
+pub(super) struct RejectedUnder {
     pub(super) digest: Digest,
     pub(super) checks: BTreeMap<CheckName, Arc<CheckConfig>>,
 }

@@ -2,9 +2,9 @@
 
 /// How a scan treats recent changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pace {
+pub(super) enum Debounce {
     /// Files that may still be written or return shortly get time.
-    Patient,
+    On,
     /// The files are taken as they are now, because a caller waits.
-    Now,
+    Off,
 }

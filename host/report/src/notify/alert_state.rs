@@ -15,10 +15,10 @@ use vitals_model::{CheckName, Code, Status};
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     on: Vec<Notified>,
-    /// Whether a check notifies and whether it is critical. `otherwise` holds for checks without a
+    /// Whether a check notifies and whether it is critical. `default` holds for checks without a
     /// table.
     checks: BTreeMap<CheckName, (bool, bool)>,
-    otherwise: (bool, bool),
+    default: (bool, bool),
 }
 
 /// The result of a check at its last transition.
@@ -38,12 +38,12 @@ pub(super) struct LastResult {
 
 /// The checks that are not healthy.
 #[derive(Debug, Default)]
-pub(super) struct Standings(BTreeMap<CheckName, Standing>);
+pub(super) struct AlertStates(BTreeMap<CheckName, AlertState>);
 
 #[derive(Debug)]
-struct Standing {
-    found: Arc<LastResult>,
-    told: Option<ActiveAlert>,
+struct AlertState {
+    last_result: Arc<LastResult>,
+    alert: Option<ActiveAlert>,
 }
 
 /// An alert that has not been resolved.
@@ -53,7 +53,7 @@ pub(super) struct ActiveAlert {
     /// When the alert started.
     pub(super) since: Timestamp,
     /// When the alert got its present status.
-    pub(super) turned: Timestamp,
+    pub(super) status_since: Timestamp,
 }
 
 /// A change to notify receivers of.
@@ -66,9 +66,9 @@ pub(super) struct Change {
     /// The status shown now, or `None` if the check was removed.
     pub(super) to: Option<Status>,
     /// The active alert, or the one that was resolved.
-    pub(super) told: ActiveAlert,
+    pub(super) alert: ActiveAlert,
     pub(super) at: Timestamp,
-    pub(super) found: Arc<LastResult>,
+    pub(super) last_result: Arc<LastResult>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -93,7 +93,7 @@ pub(super) enum Cause {
     Configuration,
 }
 
-enum Verdict {
+enum Decision {
     Fires,
     Resolves,
     /// The alert stays as it is.
@@ -109,16 +109,16 @@ impl Rules {
             checks: checks
                 .map(|(name, check)| (name.clone(), of(&check.schedule)))
                 .collect(),
-            otherwise: of(&config.defaults.schedule),
+            default: of(&config.defaults.schedule),
         }
     }
 
     fn of(&self, check: &CheckName) -> (bool, bool) {
-        self.checks.get(check).copied().unwrap_or(self.otherwise)
+        self.checks.get(check).copied().unwrap_or(self.default)
     }
 
-    fn judge(&self, check: &CheckName, status: Status) -> Verdict {
-        let (is_told, _) = self.of(check);
+    fn decide(&self, check: &CheckName, status: Status) -> Decision {
+        let (notifies, _) = self.of(check);
         let notified = match status {
             Status::Healthy => None,
             Status::Degraded => Some(Notified::Degraded),
@@ -126,89 +126,92 @@ impl Rules {
             Status::Unknown => Some(Notified::Unknown),
         };
         match notified {
-            _ if !is_told => Verdict::Resolves,
-            Some(notified) if self.on.contains(&notified) => Verdict::Fires,
+            _ if !notifies => Decision::Resolves,
+            Some(notified) if self.on.contains(&notified) => Decision::Fires,
             // An unknown status does not show that the check has recovered.
-            Some(Notified::Unknown) => Verdict::Unchanged,
-            _ => Verdict::Resolves,
+            Some(Notified::Unknown) => Decision::Unchanged,
+            _ => Decision::Resolves,
         }
     }
 }
 
-impl Standings {
+impl AlertStates {
     /// Records a transition of a check. Returns the change to notify receivers of, if any.
-    pub(super) fn turned(
+    pub(super) fn record(
         &mut self,
-        found: LastResult,
+        last_result: LastResult,
         from: Option<Status>,
         rules: &Rules,
     ) -> Option<Change> {
-        let (status, at) = (found.status, found.at);
+        let (status, at) = (last_result.status, last_result.at);
         let before = self
             .0
-            .remove(&found.check)
-            .and_then(|standing| standing.told);
-        let found = Arc::new(found);
-        let (told, event) = match (rules.judge(&found.check, status), before) {
-            (Verdict::Fires, None) => (Some(ActiveAlert::new(status, at)), Some(Event::Firing)),
-            (Verdict::Fires, Some(told)) if told.status == status => {
-                (Some(told), Some(Event::Restated))
+            .remove(&last_result.check)
+            .and_then(|alert_state| alert_state.alert);
+        let last_result = Arc::new(last_result);
+        let (alert, event) = match (rules.decide(&last_result.check, status), before) {
+            (Decision::Fires, None) => (Some(ActiveAlert::new(status, at)), Some(Event::Firing)),
+            (Decision::Fires, Some(alert)) if alert.status == status => {
+                (Some(alert), Some(Event::Restated))
             }
-            (Verdict::Fires, Some(told)) => (Some(told.turned(status, at)), Some(Event::Firing)),
-            (Verdict::Resolves, told) => (None, told.map(|_| Event::Resolved)),
-            (Verdict::Unchanged, told) => (told, None),
+            (Decision::Fires, Some(alert)) => {
+                (Some(alert.with_status(status, at)), Some(Event::Firing))
+            }
+            (Decision::Resolves, alert) => (None, alert.map(|_| Event::Resolved)),
+            (Decision::Unchanged, alert) => (alert, None),
         };
-        if told.is_some() || status != Status::Healthy {
-            let found = Arc::clone(&found);
-            self.0.insert(found.check.clone(), Standing { found, told });
+        if alert.is_some() || status != Status::Healthy {
+            let last_result = Arc::clone(&last_result);
+            self.0
+                .insert(last_result.check.clone(), AlertState { last_result, alert });
         }
         Some(Change {
             event: event?,
             cause: Cause::Status,
             from,
             to: Some(status),
-            told: told.or(before)?,
+            alert: alert.or(before)?,
             at,
-            found,
+            last_result,
         })
     }
 
     /// Records that a check was removed.
-    pub(super) fn gone(&mut self, check: &CheckName, at: Timestamp) -> Option<Change> {
-        let Standing { found, told } = self.0.remove(check)?;
+    pub(super) fn remove(&mut self, check: &CheckName, at: Timestamp) -> Option<Change> {
+        let AlertState { last_result, alert } = self.0.remove(check)?;
         Some(Change {
             event: Event::Resolved,
             cause: Cause::Removed,
-            from: Some(found.status),
+            from: Some(last_result.status),
             to: None,
-            told: told?,
+            alert: alert?,
             at,
-            found,
+            last_result,
         })
     }
 
     /// Applies new rules to all checks.
-    pub(super) fn reconsider(&mut self, rules: &Rules, at: Timestamp) -> Vec<Change> {
+    pub(super) fn apply_rules(&mut self, rules: &Rules, at: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
-        for (check, standing) in &mut self.0 {
+        for (check, alert_state) in &mut self.0 {
             let (_, critical) = rules.of(check);
-            if standing.found.critical != critical {
-                Arc::make_mut(&mut standing.found).critical = critical;
+            if alert_state.last_result.critical != critical {
+                Arc::make_mut(&mut alert_state.last_result).critical = critical;
             }
-            let status = standing.found.status;
-            let judged = match (rules.judge(check, status), standing.told) {
-                (Verdict::Unchanged, Some(told)) => rules.judge(check, told.status),
+            let status = alert_state.last_result.status;
+            let decision = match (rules.decide(check, status), alert_state.alert) {
+                (Decision::Unchanged, Some(alert)) => rules.decide(check, alert.status),
                 (verdict, _) => verdict,
             };
-            let (told, event) = match (judged, standing.told) {
-                (Verdict::Fires, None) => {
-                    let told = ActiveAlert::new(status, standing.found.at);
-                    standing.told = Some(told);
-                    (told, Event::Firing)
+            let (alert, event) = match (decision, alert_state.alert) {
+                (Decision::Fires, None) => {
+                    let alert = ActiveAlert::new(status, alert_state.last_result.at);
+                    alert_state.alert = Some(alert);
+                    (alert, Event::Firing)
                 }
-                (Verdict::Resolves, Some(told)) => {
-                    standing.told = None;
-                    (told, Event::Resolved)
+                (Decision::Resolves, Some(alert)) => {
+                    alert_state.alert = None;
+                    (alert, Event::Resolved)
                 }
                 _ => continue,
             };
@@ -217,9 +220,9 @@ impl Standings {
                 cause: Cause::Configuration,
                 from: Some(status),
                 to: Some(status),
-                told,
+                alert,
                 at,
-                found: Arc::clone(&standing.found),
+                last_result: Arc::clone(&alert_state.last_result),
             });
         }
         changes
@@ -228,7 +231,7 @@ impl Standings {
     /// Returns all active alerts.
     pub(super) fn firing(&self) -> impl Iterator<Item = (&Arc<LastResult>, ActiveAlert)> {
         let all = self.0.values();
-        all.filter_map(|standing| Some((&standing.found, standing.told?)))
+        all.filter_map(|alert_state| Some((&alert_state.last_result, alert_state.alert?)))
     }
 }
 
@@ -237,15 +240,15 @@ impl ActiveAlert {
         Self {
             status,
             since: at,
-            turned: at,
+            status_since: at,
         }
     }
 
-    fn turned(self, status: Status, at: Timestamp) -> Self {
+    fn with_status(self, status: Status, at: Timestamp) -> Self {
         Self {
             status,
             since: self.since,
-            turned: at,
+            status_since: at,
         }
     }
 

@@ -13,7 +13,7 @@ use vitals_sandbox::LoadError;
 
 /// A request to load a plugin file, for a check or because it was dropped in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct LoadRequest {
     pub(crate) name: PluginName,
     pub(crate) path: PathBuf,
     pub(crate) source: Source,
@@ -25,7 +25,7 @@ pub(crate) struct Wanted {
     pub(crate) pinned: Option<BTreeSet<Digest>>,
 }
 
-impl Wanted {
+impl LoadRequest {
     /// Rejects a file that no check would run, before any of its code is examined.
     pub(crate) fn accept(&self, found: Digest) -> Result<(), LoadError> {
         let Some(pinned) = &self.pinned else {
@@ -52,7 +52,7 @@ pub(crate) enum Source {
 impl Source {
     /// Returns whether a check may use a file from this directory. A check that pins a digest may
     /// use either, because it accepts no other content.
-    pub(crate) fn serves(self, check: &CheckConfig) -> bool {
+    pub(crate) fn is_usable_by(self, check: &CheckConfig) -> bool {
         self == Self::Library || check.dir || check.sha256.is_some()
     }
 }

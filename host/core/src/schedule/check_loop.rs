@@ -11,17 +11,17 @@ use tokio::sync::{SemaphorePermit, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+use super::context::LoopContext;
 use super::history::{History, in_phase};
 use super::job::{FirstRun, Job};
 use super::phase::first_due;
 use super::results::{FinishedRun, Skipped};
-use super::shared::Shared;
 use vitals_io::panic_text;
 use vitals_model::{CheckName, Code, RunError, RunReport};
 
 /// The loop of one check, with its state between runs.
 pub(super) struct CheckLoop {
-    shared: Arc<Shared>,
+    context: Arc<LoopContext>,
     history: Arc<History>,
     job: watch::Receiver<Arc<Job>>,
     /// The job of the last run.
@@ -32,108 +32,110 @@ pub(super) struct CheckLoop {
     /// The time of the next run.
     next: Instant,
     /// Whether the last run was skipped because the host lacked resources.
-    had_no_room: bool,
+    lacked_resources: bool,
 }
 
 impl CheckLoop {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        context: Arc<LoopContext>,
         history: Arc<History>,
         job: watch::Receiver<Arc<Job>>,
         stop: CancellationToken,
     ) -> Self {
         let (current, now) = (Arc::clone(&job.borrow()), Instant::now());
         Self {
-            shared,
+            context,
             history,
             job,
             due: first_due(&current.name, current.timing.interval, now),
             current,
             stop,
             next: now,
-            had_no_room: false,
+            lacked_resources: false,
         }
     }
 
     /// Runs the check until it is stopped. A panic costs one run; the next run takes place when it
     /// is due.
-    pub(super) async fn live(&mut self) {
+    pub(super) async fn run_until_removed(&mut self) {
         // `None` means that the check was stopped.
-        let _ = self.go_on().await;
+        let _ = self.run_until_stopped().await;
     }
 
-    async fn go_on(&mut self) -> Option<()> {
+    async fn run_until_stopped(&mut self) -> Option<()> {
         while !self.stop.is_cancelled() {
-            match AssertUnwindSafe(self.turn()).catch_unwind().await {
+            match AssertUnwindSafe(self.run_once()).catch_unwind().await {
                 Ok(Some(())) => {}
                 Ok(None) => return None,
                 Err(panic) => {
                     self.advance();
-                    tell_of_panic(&self.shared, &self.current.name, panic.as_ref());
+                    report_panic(&self.context, &self.current.name, panic.as_ref());
                 }
             }
-            self.rest().await?;
+            self.wait_for_next().await?;
         }
         None
     }
 
     /// Waits until a run is due, or a new job needs its first run.
-    async fn rest(&mut self) -> Option<()> {
+    async fn wait_for_next(&mut self) -> Option<()> {
         loop {
             tokio::select! {
                 () = sleep_until(self.next.into()) => return Some(()),
                 changed = self.job.changed() => changed.ok()?,
                 () = self.stop.cancelled() => return None,
             }
-            if !self.take_promoted_job() {
+            if !self.switch_to_promoted_job() {
                 return Some(());
             }
         }
     }
 
     /// Drops the check. The drop may run code of the embedding program, which may panic.
-    pub(super) fn end(self) {
-        let (shared, check) = (Arc::clone(&self.shared), self.current.name.clone());
+    pub(super) fn release(self) {
+        let (context, check) = (Arc::clone(&self.context), self.current.name.clone());
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(self))) {
-            tell_of_panic(&shared, &check, panic.as_ref());
+            report_panic(&context, &check, panic.as_ref());
         }
     }
 
     /// Waits for a permit, makes one run and publishes its result. Returns `None` if the check is
     /// stopped meanwhile.
-    async fn turn(&mut self) -> Option<()> {
+    async fn run_once(&mut self) -> Option<()> {
         let asked = Instant::now();
-        self.count_missed(asked.saturating_duration_since(self.next));
-        let (shared, history) = (Arc::clone(&self.shared), Arc::clone(&self.history));
-        let alone = tokio::select! {
+        self.count_late(asked.saturating_duration_since(self.next));
+        let (context, history) = (Arc::clone(&self.context), Arc::clone(&self.history));
+        let run_lock = tokio::select! {
             biased;
             () = self.stop.cancelled() => return None,
-            alone = history.alone.lock() => alone,
+            run_lock = history.run_lock.lock() => run_lock,
         };
         // A trial run may have held the lock for a while.
-        self.count_missed(asked.elapsed());
-        let slot = self.slot(&shared).await?;
-        if self.take_promoted_job() {
+        self.count_late(asked.elapsed());
+        let permit = self.acquire_permit(&context).await?;
+        if self.switch_to_promoted_job() {
             return Some(());
         }
-        self.take_job_in();
+        self.switch_job();
         let began = Instant::now();
-        let report = self.run().await?;
-        drop((slot, alone));
-        self.count_missed(began.elapsed());
+        let report = self.run_probe().await?;
+        drop((permit, run_lock));
+        self.count_late(began.elapsed());
         self.advance();
         match report.error.as_ref().map(|error| error.code) {
             Some(Code::Full) => {
-                self.tell_of_no_room(&report);
-                shared.results.skipped(&self.current.name, Skipped::Full, 1);
+                self.report_lack_of_resources(&report);
+                context
+                    .results
+                    .skipped(&self.current.name, Skipped::Full, 1);
             }
             code => {
-                self.had_no_room = false;
+                self.lacked_resources = false;
                 if code == Some(Code::Host) {
-                    let what = report.outcome.message().as_str();
-                    shared.results.panicked(&self.current.name, what);
+                    let message = report.outcome.message().as_str();
+                    context.results.panicked(&self.current.name, message);
                 }
-                self.hand_over(report);
+                self.publish(report);
             }
         }
         Some(())
@@ -141,27 +143,30 @@ impl CheckLoop {
 
     /// Waits for a permit. If an interval passes without one, the run is skipped and the next run
     /// keeps the place in the queue.
-    async fn slot<'s>(&mut self, shared: &'s Shared) -> Option<SemaphorePermit<'s>> {
-        let mut slot = pin!(shared.slots.acquire());
+    async fn acquire_permit<'s>(
+        &mut self,
+        context: &'s LoopContext,
+    ) -> Option<SemaphorePermit<'s>> {
+        let mut permit = pin!(context.permits.acquire());
         let mut due = Instant::now();
         let name = self.current.name.clone();
         loop {
-            let gives_up = due + self.job.borrow().timing.interval;
+            let deadline = due + self.job.borrow().timing.interval;
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => {
-                    shared.results.waited(&name, due.elapsed());
+                    context.results.waited(&name, due.elapsed());
                     return None;
                 }
-                slot = &mut slot => {
-                    shared.results.waited(&name, due.elapsed());
-                    return Some(slot.expect("the semaphore is never closed"));
+                permit = &mut permit => {
+                    context.results.waited(&name, due.elapsed());
+                    return Some(permit.expect("the semaphore is never closed"));
                 }
                 // The new job may have another interval.
                 changed = self.job.changed() => changed.ok()?,
-                () = sleep_until(gives_up.into()) => {
-                    shared.results.waited(&name, due.elapsed());
-                    shared.results.skipped(&name, Skipped::Busy, 1);
+                () = sleep_until(deadline.into()) => {
+                    context.results.waited(&name, due.elapsed());
+                    context.results.skipped(&name, Skipped::Busy, 1);
                     due = Instant::now();
                 }
             }
@@ -170,7 +175,7 @@ impl CheckLoop {
 
     /// Switches to the newest job. The breaker starts anew, because the earlier runs were made by
     /// another job.
-    fn take_job_in(&mut self) {
+    fn switch_job(&mut self) {
         let job = Arc::clone(&self.job.borrow_and_update());
         if Arc::ptr_eq(&job, &self.current) {
             return;
@@ -179,13 +184,13 @@ impl CheckLoop {
         if interval != self.current.timing.interval {
             self.due = first_due(&job.name, interval, Instant::now());
         }
-        self.history.forgive(&job);
+        self.history.reset_breaker(&job);
         self.current = job;
     }
 
     /// Switches to the newest job if its first run has already been made. The next run takes place
     /// when it is due.
-    fn take_promoted_job(&mut self) -> bool {
+    fn switch_to_promoted_job(&mut self) -> bool {
         let job = Arc::clone(&self.job.borrow());
         let Some(FirstRun { due, next }) = job.first_run else {
             return false;
@@ -199,39 +204,39 @@ impl CheckLoop {
         true
     }
 
-    async fn run(&self) -> Option<RunReport> {
-        let (shared, job) = (&self.shared, &self.current);
+    async fn run_probe(&self) -> Option<RunReport> {
+        let (context, job) = (&self.context, &self.current);
         let previous = self.history.previous();
-        let forgotten = async {
+        let removed = async {
             self.stop.cancelled().await;
             // At shutdown a run in flight gets the grace period. The run of a removed check is
             // dropped at once.
-            if shared.closing.is_cancelled() {
-                shared.aborting.cancelled().await;
+            if context.closing.is_cancelled() {
+                context.aborting.cancelled().await;
             }
         };
         let started = Instant::now();
         let run = async { job.probe.run(previous).await };
         let ran = tokio::select! {
             biased;
-            () = forgotten => return None,
+            () = removed => return None,
             ran = AssertUnwindSafe(run).catch_unwind() => ran,
         };
         // A run that blocked its thread could not be dropped in time.
-        if self.stop.is_cancelled() && !shared.closing.is_cancelled() {
+        if self.stop.is_cancelled() && !context.closing.is_cancelled() {
             return None;
         }
         Some(ran.unwrap_or_else(|panic| {
-            let (check, what) = (&job.name, panic_text(panic.as_ref()));
-            tracing::error!(%check, panic = what, "the host panicked during a run");
-            let message = format!("the host panicked during the run: {what}");
+            let (check, message) = (&job.name, panic_text(panic.as_ref()));
+            tracing::error!(%check, panic = message, "the host panicked during a run");
+            let message = format!("the host panicked during the run: {message}");
             RunReport::failed(RunError::new(Code::Host, &message), started.elapsed())
         }))
     }
 
     /// Logs that the host lacks resources for a run, once until a run is possible again.
-    fn tell_of_no_room(&mut self, report: &RunReport) {
-        if !std::mem::replace(&mut self.had_no_room, true) {
+    fn report_lack_of_resources(&mut self, report: &RunReport) {
+        if !std::mem::replace(&mut self.lacked_resources, true) {
             let (check, error) = (&self.current.name, report.outcome.message().as_str());
             tracing::warn!(
                 %check, code = Code::Full.as_str(), error,
@@ -241,11 +246,11 @@ impl CheckLoop {
     }
 
     /// Counts the other runs that were due within `late`.
-    fn count_missed(&self, late: Duration) {
+    fn count_late(&self, late: Duration) {
         let interval = self.current.timing.interval.as_nanos().max(1);
         let missed = u64::try_from(late.as_nanos() / interval).unwrap_or(u64::MAX);
         if missed > 0 {
-            let (results, check) = (&self.shared.results, &self.current.name);
+            let (results, check) = (&self.context.results, &self.current.name);
             results.skipped(check, Skipped::Late, missed);
         }
     }
@@ -257,17 +262,17 @@ impl CheckLoop {
     }
 
     /// Records a run and publishes its result.
-    fn hand_over(&mut self, report: RunReport) {
+    fn publish(&mut self, report: RunReport) {
         // A job that arrived meanwhile runs at once. If it has already made its first run, the
         // board shows that result, and this one is dropped.
         let is_new = self.job.has_changed().unwrap_or(false);
-        let coming = Arc::clone(&self.job.borrow());
-        if is_new && coming.first_run.is_some() {
+        let newest = Arc::clone(&self.job.borrow());
+        if is_new && newest.first_run.is_some() {
             return;
         }
         let counted = self.history.count(&self.current, &report, self.due);
         self.next = if is_new { Instant::now() } else { counted.next };
-        self.shared.results.finished(FinishedRun {
+        self.context.results.finished(FinishedRun {
             check: self.current.name.clone(),
             job_generation: self.current.job_generation,
             report: Arc::new(report),
@@ -275,20 +280,20 @@ impl CheckLoop {
             consecutive_failures: counted.consecutive_failures,
             breaker: counted.breaker,
             next_due: self.next,
-            stale_at: self.next + coming.timing.timeout + coming.timing.interval,
+            stale_at: self.next + newest.timing.timeout + newest.timing.interval,
         });
     }
 }
 
 /// Reports a panic between two runs. The code that panicked may panic again here.
-fn tell_of_panic(shared: &Shared, check: &CheckName, panic: &(dyn Any + Send)) {
-    let what = panic_text(panic);
-    let tell = || {
+fn report_panic(context: &LoopContext, check: &CheckName, panic: &(dyn Any + Send)) {
+    let message = panic_text(panic);
+    let report = || {
         tracing::error!(
-            %check, panic = what,
+            %check, panic = message,
             "the host panicked between runs, the check continues with its next run"
         );
-        shared.results.panicked(check, what);
+        context.results.panicked(check, message);
     };
-    let _ = catch_unwind(AssertUnwindSafe(tell));
+    let _ = catch_unwind(AssertUnwindSafe(report));
 }

@@ -7,19 +7,19 @@ use tokio::sync::watch;
 /// The state of the first round.
 #[derive(Debug)]
 pub(super) struct FirstRound {
-    placed: AtomicBool,
+    all_added: AtomicBool,
     over: watch::Sender<bool>,
 }
 
 impl FirstRound {
     /// Records that all checks of the start are on the board.
-    pub(super) fn all_placed(&self) {
-        self.placed.store(true, Ordering::Release);
+    pub(super) fn all_added(&self) {
+        self.all_added.store(true, Ordering::Release);
     }
 
     /// Returns whether the round waits only for results.
     pub(super) fn waits_for_results(&self) -> bool {
-        self.placed.load(Ordering::Acquire) && !self.is_over()
+        self.all_added.load(Ordering::Acquire) && !self.is_over()
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -42,7 +42,7 @@ impl FirstRound {
 impl Default for FirstRound {
     fn default() -> Self {
         Self {
-            placed: AtomicBool::new(false),
+            all_added: AtomicBool::new(false),
             over: watch::Sender::new(false),
         }
     }

@@ -75,15 +75,15 @@ pub enum Published {
     /// The result is the first one of its check.
     First,
     /// The result replaced an earlier one.
-    After(Before),
+    After(Previous),
     /// The result was discarded as late: the check has been removed, or a later job generation has
     /// a result.
-    Refused,
+    Late,
 }
 
 /// The result that a new one replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Before {
+pub struct Previous {
     /// The status that was shown.
     pub status: Status,
     /// The error code of the last run with a status other than healthy, if it ended with an error.

@@ -22,7 +22,7 @@ impl DropCounter {
         dropped.unlogged += count;
         dropped.unreported += count;
         let now = Instant::now();
-        let is_due = |last: Instant| now.duration_since(last) >= BETWEEN_LINES;
+        let is_due = |last: Instant| now.duration_since(last) >= LOG_INTERVAL;
         dropped.logged_at.is_none_or(is_due).then(|| {
             dropped.logged_at = Some(now);
             std::mem::take(&mut dropped.unlogged)
@@ -41,19 +41,19 @@ pub(crate) struct FailureLog(Mutex<Option<String>>);
 
 impl FailureLog {
     /// Records a failure. Returns whether it differs from the last one.
-    pub(crate) fn is_news(&self, why: &str) -> bool {
+    pub(crate) fn is_new(&self, why: &str) -> bool {
         let mut logged = self.0.lock();
-        let is_news = logged.as_deref() != Some(why);
-        if is_news {
+        let is_new = logged.as_deref() != Some(why);
+        if is_new {
             *logged = Some(why.to_owned());
         }
-        is_news
+        is_new
     }
 
     /// Records a delivered message. Returns whether that ends a failure.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn resolve(&self) -> bool {
         self.0.lock().take().is_some()
     }
 }
 
-const BETWEEN_LINES: Duration = Duration::from_mins(1);
+const LOG_INTERVAL: Duration = Duration::from_mins(1);

@@ -7,9 +7,9 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use super::configuration::Configuration;
-use super::judge::Arrival;
-use super::{FirstLook, Pace, Watcher, reloads};
-use crate::catalog::{Files, Source, Wanted, through};
+use super::evaluate::Finished;
+use super::{Debounce, FirstScan, Watcher, reloads};
+use crate::catalog::{Files, LoadRequest, Source, link_directories};
 use crate::events::Event;
 use vitals_model::{CheckName, shown_path};
 
@@ -19,49 +19,49 @@ impl Watcher {
     pub(super) async fn poll_directories(&mut self) {
         let directory = self.directory.clone();
         let hung = self.disk.hangs(DIRECTORIES);
-        let is_another = self
-            .on_disk(DIRECTORIES, move || directory.is_another())
+        let has_changed = self
+            .run_blocking(DIRECTORIES, move || directory.has_changed())
             .await;
         let linked = self.linked.clone();
-        let leads_elsewhere = self.on_disk(LINKS, move || linked.is_another()).await;
-        if is_another.is_ok_and(|is_another| is_another || hung) || leads_elsewhere == Ok(true) {
-            self.reconfigure(Pace::Patient).await;
-            self.look(Pace::Patient, &BTreeSet::new()).await;
+        let leads_elsewhere = self.run_blocking(LINKS, move || linked.has_changed()).await;
+        if has_changed.is_ok_and(|has_changed| has_changed || hung) || leads_elsewhere == Ok(true) {
+            self.reconfigure(Debounce::On).await;
+            self.scan(Debounce::On, &BTreeSet::new()).await;
         }
     }
 
     /// Scans the directories and loads new files. `accepted` names checks for which new files may
     /// grant more than the previous ones.
-    pub(super) async fn look(&mut self, pace: Pace, accepted: &BTreeSet<CheckName>) {
-        let files = match self.files(pace).await {
+    pub(super) async fn scan(&mut self, debounce: Debounce, accepted: &BTreeSet<CheckName>) {
+        let files = match self.files(debounce).await {
             Ok(files) => files,
             Err(None) => return,
-            Err(Some(why)) => Files::unseen(&self.catalog.config().plugins, &why),
+            Err(Some(why)) => Files::failed_scan(&self.catalog.config().plugins, &why),
         };
         self.report_directory(&files);
         self.report_library(&files);
-        let taken = self.catalog.set_files(files);
-        for plugin in &taken.gone {
+        let changes = self.catalog.set_files(files);
+        for plugin in &changes.removed {
             self.services.emit(&Event::PluginRemoved { plugin });
             self.reloads.record(&reloads::removed(plugin));
         }
-        if pace == Pace::Now {
+        if debounce == Debounce::Off {
             self.catalog.retry_failures();
         }
-        self.report_passed_over();
-        for wanted in self.catalog.wanted() {
-            self.services.beat.turn();
-            self.begin(wanted, accepted.clone());
+        self.report_ignored();
+        for request in self.catalog.load_requests() {
+            self.services.heartbeat.beat();
+            self.begin(request, accepted.clone());
         }
-        self.needs_reconciling |= taken.is_change || self.first_look == FirstLook::Awaited;
-        if self.first_look == FirstLook::Awaited {
-            self.first_look = FirstLook::Loading;
+        self.needs_reconciling |= changes.changed || self.first_scan == FirstScan::Awaited;
+        if self.first_scan == FirstScan::Awaited {
+            self.first_scan = FirstScan::Loading;
         }
     }
 
     /// Returns the files in the directories. Each directory is watched before it is scanned, so
     /// that later changes cause events.
-    async fn files(&mut self, pace: Pace) -> Result<Files, Option<String>> {
+    async fn files(&mut self, debounce: Debounce) -> Result<Files, Option<String>> {
         let plugins = self.catalog.config().plugins.clone();
         let mut dirs = BTreeSet::from([plugins.dir.clone(), plugins.library.clone()]);
         let configuration = self.configuration.as_ref();
@@ -71,17 +71,17 @@ impl Watcher {
                 .flat_map(Configuration::directories),
         );
         let (directory, keep) = (self.directory.clone(), self.catalog.keep());
-        let look = move || {
-            directory.ensure(&dirs);
-            Files::look(&plugins, &keep)
+        let scan = move || {
+            directory.set_directories(&dirs);
+            Files::scan(&plugins, &keep)
         };
-        let files = self.on_disk(DIRECTORIES, look).await?;
+        let files = self.run_blocking(DIRECTORIES, scan).await?;
         self.follow_links(files.links()).await;
-        let patient = pace == Pace::Patient;
+        let patient = debounce == Debounce::On;
         let is_open = |file: &Path| {
-            patient && (self.directory.is_restless(file) || self.linked.is_restless(file))
+            patient && (self.directory.is_pending(file) || self.linked.is_pending(file))
         };
-        Ok(files.keeping(self.catalog.files(), is_open))
+        Ok(files.with_missing(self.catalog.files(), is_open))
     }
 
     /// Watches the directories that links lead through. The author of a link decides what is
@@ -90,11 +90,11 @@ impl Watcher {
     async fn follow_links(&mut self, links: BTreeSet<PathBuf>) {
         let linked = self.linked.clone();
         let watch = move || {
-            let mut dirs = through(&links);
+            let mut dirs = link_directories(&links);
             // A link that keeps changing meanwhile is handled at the next scan.
-            for _ in 0..MOST_LOOKS {
-                linked.ensure(&dirs);
-                let now = through(&links);
+            for _ in 0..MAX_LINK_SCANS {
+                linked.set_directories(&dirs);
+                let now = link_directories(&links);
                 if now.is_subset(&dirs) {
                     break;
                 }
@@ -102,62 +102,67 @@ impl Watcher {
             }
         };
         // Failures have already been logged.
-        let _ = self.on_disk(LINKS, watch).await;
+        let _ = self.run_blocking(LINKS, watch).await;
     }
 
-    pub(super) fn begin(&mut self, wanted: Wanted, accepted: BTreeSet<CheckName>) {
+    pub(super) fn begin(&mut self, request: LoadRequest, accepted: BTreeSet<CheckName>) {
         // Also done during a load: the file may have been removed and added again.
-        if let Some(before) = self.catalog.begin(&wanted) {
-            self.report_move(&wanted, before);
+        if let Some(before) = self.catalog.begin(&request) {
+            self.report_move(&request, before);
         }
-        if self.loading.contains_key(&wanted.name) {
-            self.again.entry(wanted.name).or_default().extend(accepted);
+        if self.loading.contains_key(&request.name) {
+            self.changed_while_loading
+                .entry(request.name)
+                .or_default()
+                .extend(accepted);
             return;
         }
-        let name = wanted.name.clone();
+        let name = request.name.clone();
         let entry = self.catalog.entry(&name);
         let seen = entry
-            .map(|entry| entry.seen(Timestamp::now()))
+            .map(|entry| entry.last_seen(Timestamp::now()))
             .unwrap_or_default();
-        let stamp = wanted.stamp;
+        let stamp = request.stamp;
         let stamp = stamp.filter(|stamp| stamp.is_settled(SystemTime::now()));
         if stamp.is_some() && stamp == seen.stamp {
             // The file is unchanged. Its error is reported to a pending reload.
-            if let Some(refused) = self.refused(&name) {
-                self.reloads.still(&refused);
+            if let Some(refused) = self.rejected(&name) {
+                self.reloads.unchanged_rejection(&refused);
             }
             return;
         }
-        let load = self.loader.clone().load(wanted, seen);
-        let load = self.arrivals.spawn(async { Arrival::Loaded(load.await) });
+        let load = self.loader.clone().load(request, seen);
+        let load = self
+            .running_tasks
+            .spawn(async { Finished::Loaded(load.await) });
         self.tasks.insert(load.id(), name.clone());
         self.loading.insert(name, accepted);
     }
 
     /// Reports that a plugin now comes from the other directory: another person may control it
     /// there.
-    fn report_move(&mut self, wanted: &Wanted, before: Source) {
-        let (from, to) = (before.to_string(), wanted.source.to_string());
+    fn report_move(&mut self, request: &LoadRequest, before: Source) {
+        let (from, to) = (before.to_string(), request.source.to_string());
         self.services.emit(&Event::PluginMoved {
-            plugin: &wanted.name,
+            plugin: &request.name,
             from: &from,
             to: &to,
-            path: &wanted.path,
+            path: &request.path,
         });
         self.needs_reconciling = true;
     }
 
     /// Logs the plugins with an unused file in the plugins directory, because checks without `dir =
     /// true` run on the library's.
-    fn report_passed_over(&mut self) {
-        let passed_over = self.catalog.passed_over();
-        for plugin in passed_over.difference(&self.passed_over) {
+    fn report_ignored(&mut self) {
+        let ignored_in_dir = self.catalog.ignored_in_dir();
+        for plugin in ignored_in_dir.difference(&self.ignored_in_dir) {
             tracing::warn!(
                 %plugin,
                 "plugin file in the plugins directory is ignored, a check uses the library"
             );
         }
-        self.passed_over = passed_over;
+        self.ignored_in_dir = ignored_in_dir;
     }
 
     fn report_directory(&mut self, files: &Files) {
@@ -222,4 +227,4 @@ impl Watcher {
 const DIRECTORIES: &str = "plugins directory and library";
 const LINKS: &str = "targets of links among the plugin files";
 /// How often links are followed until they lead to no new directory.
-const MOST_LOOKS: usize = 8;
+const MAX_LINK_SCANS: usize = 8;

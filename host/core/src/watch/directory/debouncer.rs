@@ -21,40 +21,40 @@ pub(in crate::watch) const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// The paths with pending events. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unrest(Arc<Heard>);
+pub(super) struct Debouncer(Arc<Inner>);
 
 #[derive(Debug, Default)]
-struct Heard {
+struct Inner {
     paths: Mutex<Paths>,
     /// Signalled for the first path. Every later path is due later.
     first: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Paths(HashMap<PathBuf, Stir>);
+struct Paths(HashMap<PathBuf, PendingPath>);
 
 /// The times of the first and last event of a path.
 #[derive(Clone, Copy, Debug)]
-struct Stir {
+struct PendingPath {
     first: Instant,
     last: Instant,
 }
 
-impl Unrest {
+impl Debouncer {
     /// Records an event; an empty path requests a full rescan.
-    pub(super) fn hear(&self, path: &Path) {
-        if self.with(|paths| paths.hear(path, Instant::now())) {
+    pub(super) fn record(&self, path: &Path) {
+        if self.with(|paths| paths.record(path, Instant::now())) {
             self.0.first.notify_one();
         }
     }
 
     /// Returns whether a path has pending events.
-    pub(super) fn holds(&self, path: &Path) -> bool {
+    pub(super) fn is_pending(&self, path: &Path) -> bool {
         self.with(|paths| paths.0.contains_key(path))
     }
 
-    /// Calls `look` whenever paths are due, forever.
-    pub(super) async fn tell(self, mut look: impl FnMut()) {
+    /// Calls `request_scan` whenever paths are due, forever.
+    pub(super) async fn run(self, mut request_scan: impl FnMut()) {
         loop {
             let Some(due) = self.with(|paths| paths.due()) else {
                 self.0.first.notified().await;
@@ -62,9 +62,9 @@ impl Unrest {
             };
             tokio::time::sleep_until(due).await;
             if self.with(|paths| paths.take(Instant::now())) {
-                look();
+                request_scan();
                 // Paths that become due shortly after are covered by the same scan.
-                tokio::time::sleep(BREATH).await;
+                tokio::time::sleep(MIN_SCAN_GAP).await;
             }
         }
     }
@@ -77,48 +77,48 @@ impl Unrest {
 
 impl Paths {
     /// Records an event. Returns whether it is the only pending path.
-    fn hear(&mut self, path: &Path, now: Instant) -> bool {
+    fn record(&mut self, path: &Path, now: Instant) -> bool {
         let is_first = self.0.is_empty();
         // Beyond the limit, paths share one entry.
-        let path = if self.0.len() < MOST_PATHS || self.0.contains_key(path) {
+        let path = if self.0.len() < MAX_PATHS || self.0.contains_key(path) {
             path
         } else {
             Path::new("")
         };
-        let stir = Stir {
+        let pending = PendingPath {
             first: now,
             last: now,
         };
-        self.0.entry(path.to_owned()).or_insert(stir).last = now;
+        self.0.entry(path.to_owned()).or_insert(pending).last = now;
         is_first
     }
 
     /// Returns when the next path is due, if it does not change again.
     fn due(&self) -> Option<Instant> {
-        self.0.values().map(|stir| stir.due()).min()
+        self.0.values().map(|pending| pending.due()).min()
     }
 
     /// Removes the paths that are due. Returns whether there were any.
     fn take(&mut self, now: Instant) -> bool {
         let before = self.0.len();
-        self.0.retain(|_, stir| stir.due() > now);
+        self.0.retain(|_, pending| pending.due() > now);
         self.0.len() < before
     }
 }
 
-impl Stir {
+impl PendingPath {
     fn due(self) -> Instant {
-        (self.last + DEBOUNCE).min(self.first + LONGEST_WAIT)
+        (self.last + DEBOUNCE).min(self.first + MAX_WAIT)
     }
 }
 
 /// A path that changes continuously is scanned at this interval.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const MAX_WAIT: Duration = Duration::from_secs(2);
 /// The minimum gap between two scans: far below the 50 ms that a change may take in addition to
 /// [`DEBOUNCE`].
-const BREATH: Duration = Duration::from_millis(10);
+const MIN_SCAN_GAP: Duration = Duration::from_millis(10);
 /// The limit on paths with their own timer.
-const MOST_PATHS: usize = 4096;
+const MAX_PATHS: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -133,8 +133,8 @@ mod tests {
         let (start, mut paths) = (Instant::now(), Paths::default());
         let a = Path::new("a");
         assert!(paths.due().is_none());
-        assert!(paths.hear(a, start));
-        assert!(!paths.hear(a, start + 150 * MS));
+        assert!(paths.record(a, start));
+        assert!(!paths.record(a, start + 150 * MS));
         assert!(!paths.take(start + 200 * MS), "it stirred since");
         assert_eq!(paths.due(), Some(start + 350 * MS));
         assert!(paths.take(start + 350 * MS));
@@ -144,47 +144,47 @@ mod tests {
     #[test]
     fn a_path_that_never_rests_holds_up_no_other_and_is_looked_at_all_the_same() {
         let (start, mut paths) = (Instant::now(), Paths::default());
-        let mut looks = Vec::new();
+        let mut scan_requests = Vec::new();
         for ms in (0..=4100).step_by(10) {
             let now = start + ms * MS;
-            paths.hear(Path::new("storm"), now);
+            paths.record(Path::new("storm"), now);
             if ms == 500 {
-                paths.hear(Path::new("quiet"), now);
+                paths.record(Path::new("quiet"), now);
             }
             if paths.take(now) {
-                looks.push(ms);
+                scan_requests.push(ms);
             }
         }
-        assert_eq!(looks, [700, 2000, 4010]);
+        assert_eq!(scan_requests, [700, 2000, 4010]);
     }
 
     #[test]
     fn paths_without_end_are_as_one() {
         let (start, mut paths) = (Instant::now(), Paths::default());
-        for number in 0..3 * MOST_PATHS {
-            paths.hear(Path::new(&number.to_string()), start);
+        for number in 0..3 * MAX_PATHS {
+            paths.record(Path::new(&number.to_string()), start);
         }
-        assert_eq!(paths.0.len(), MOST_PATHS + 1);
+        assert_eq!(paths.0.len(), MAX_PATHS + 1);
         assert!(paths.take(start + DEBOUNCE) && paths.due().is_none());
     }
 
     #[tokio::test]
     async fn it_is_told_after_the_rest_once_for_all() {
-        let unrest = Unrest::default();
+        let debouncer = Debouncer::default();
         let (sender, mut told) = mpsc::unbounded_channel();
         tokio::spawn(
-            unrest
+            debouncer
                 .clone()
-                .tell(move || sender.send(()).unwrap_or_default()),
+                .run(move || sender.send(()).unwrap_or_default()),
         );
         for _ in 0..3 {
-            let heard = Instant::now();
-            unrest.hear(Path::new("a"));
-            unrest.hear(Path::new("a"));
-            assert!(unrest.holds(Path::new("a")) && !unrest.holds(Path::new("b")));
+            let recorded = Instant::now();
+            debouncer.record(Path::new("a"));
+            debouncer.record(Path::new("a"));
+            assert!(debouncer.is_pending(Path::new("a")) && !debouncer.is_pending(Path::new("b")));
             told.recv().await.unwrap();
-            assert!(heard.elapsed() >= DEBOUNCE);
-            assert!(told.try_recv().is_err() && !unrest.holds(Path::new("a")));
+            assert!(recorded.elapsed() >= DEBOUNCE);
+            assert!(told.try_recv().is_err() && !debouncer.is_pending(Path::new("a")));
         }
     }
 }
