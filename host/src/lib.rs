@@ -20,8 +20,8 @@
 //! # }
 //! ```
 //!
-//! A fact goes one way through the crates: `vitals-config` → `vitals-core` → `vitals-report` and
-//! `vitals-server`, and only `vitals-sandbox` knows that WebAssembly exists.
+//! Data flows in one direction through the crates: `vitals-config` → `vitals-core` →
+//! `vitals-report` and `vitals-server`. Only `vitals-sandbox` knows about WebAssembly.
 
 mod host;
 

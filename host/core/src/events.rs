@@ -40,37 +40,37 @@ pub trait Sink: Send + Sync {
 pub enum Event<'e> {
     /// A check was added, or its facts have changed.
     CheckUpserted {
-        /// The check.
+        /// The name of the check.
         check: &'e CheckName,
-        /// What is known about it from now on.
+        /// The new facts of the check.
         facts: &'e CheckFacts,
     },
     /// A check was removed.
     CheckRemoved {
-        /// The check.
+        /// The name of the check.
         check: &'e CheckName,
     },
     /// A run is over. Emitted before the board shows its result.
     RunFinished {
-        /// The run.
+        /// The finished run.
         run: &'e FinishedRun,
-        /// When it finished.
+        /// The time when the run ended.
         checked_at: Timestamp,
     },
     /// The shown status of a check has changed, or the check fails for another reason than before.
     Transition(&'e Transition<'e>),
     /// A due run waited this long for a permit, whether it got one or not.
     RunWaited {
-        /// How long.
+        /// The time between the due time and the permit, or the end of waiting.
         time: Duration,
     },
     /// `count` due runs were skipped.
     RunsSkipped {
-        /// The check.
+        /// The name of the check.
         check: &'e CheckName,
-        /// Why.
+        /// The reason.
         reason: Skipped,
-        /// How many.
+        /// The number of skipped runs.
         count: u64,
     },
     /// A version of a plugin was admitted and is now active.
@@ -79,45 +79,45 @@ pub enum Event<'e> {
     PluginRejected(&'e PluginRejected<'e>),
     /// The file of a plugin was rejected before and now contains the active version again.
     PluginRecovered {
-        /// The plugin.
+        /// The name of the plugin.
         plugin: &'e PluginName,
         /// The active version.
         version: &'e str,
-        /// The digest of its file.
+        /// The digest of the file.
         digest: Digest,
     },
-    /// A plugin is read from another directory from now on.
+    /// A plugin is now read from another directory.
     PluginMoved {
-        /// The plugin.
+        /// The name of the plugin.
         plugin: &'e PluginName,
-        /// The name of the directory before.
+        /// The name of the previous directory.
         from: &'e str,
-        /// The name of the directory from now on.
+        /// The name of the new directory.
         to: &'e str,
-        /// The file there.
+        /// The file in the new directory.
         path: &'e Path,
     },
     /// The file of a plugin was removed, and no check names the plugin.
     PluginRemoved {
-        /// The plugin.
+        /// The name of the plugin.
         plugin: &'e PluginName,
     },
     /// A configuration was read and applied.
     ConfigurationApplied(&'e ConfigurationApplied<'e>),
     /// A configuration was rejected as a whole. The previous one stays active.
     ConfigurationRejected {
-        /// The configuration file, where there is one.
+        /// The configuration file, if there is one.
         path: Option<&'e Path>,
-        /// What is wrong with the configuration.
+        /// The errors in the configuration.
         errors: &'e [String],
     },
     /// The host's own code panicked. The panic was contained and logged.
     HostPanicked {
-        /// Where it panicked, worded the same each time.
+        /// The place of the panic, as a constant phrase.
         place: &'e str,
-        /// The check that it panicked over, if it was one.
+        /// The check during whose run it panicked, if any.
         check: Option<&'e CheckName>,
-        /// The message of the panic, where it can be shown.
+        /// The message of the panic, if it may be shown.
         message: Option<&'e str>,
     },
     /// A file system did not answer in time, and the host stopped waiting for it.
@@ -126,19 +126,19 @@ pub enum Event<'e> {
 
 /// See [`Event::Transition`].
 pub struct Transition<'t> {
-    /// The check.
+    /// The name of the check.
     pub check: &'t CheckName,
     /// The facts of the check, or `None` if it was removed meanwhile.
     pub facts: Option<&'t CheckFacts>,
     /// The status shown before, or `None` for the first result.
     pub before: Option<Status>,
-    /// The status shown from now on.
+    /// The status that is shown now.
     pub status: Status,
-    /// What led to it.
+    /// The report of the run, or one that explains why there was none.
     pub report: &'t RunReport,
     /// Consecutive failing runs.
     pub consecutive_failures: u32,
-    /// Whether a run led to it, or something else.
+    /// The cause of the transition.
     pub cause: Cause,
 }
 
@@ -164,11 +164,11 @@ pub enum Cause {
 
 /// See [`Event::PluginLoaded`].
 pub struct PluginLoaded<'e> {
-    /// The plugin.
+    /// The name of the plugin.
     pub plugin: &'e PluginName,
-    /// The version that is active from now on.
+    /// The version that is now active.
     pub version: &'e str,
-    /// The digest of its file.
+    /// The digest of the file.
     pub digest: Digest,
     /// The number of versions of the plugin that this host has loaded.
     pub generation: u64,
@@ -180,7 +180,7 @@ pub struct PluginLoaded<'e> {
 
 /// See [`Event::PluginRejected`].
 pub struct PluginRejected<'e> {
-    /// The plugin.
+    /// The name of the plugin.
     pub plugin: &'e PluginName,
     /// The version that the file declares, if it could be read.
     pub version: Option<&'e str>,
@@ -188,7 +188,7 @@ pub struct PluginRejected<'e> {
     pub digest: Option<Digest>,
     /// The digest of the version that stays active.
     pub active: Option<Digest>,
-    /// Why it was rejected.
+    /// The reason for the rejection.
     pub error: &'e LoadError,
     /// The file.
     pub path: &'e Path,
@@ -196,14 +196,14 @@ pub struct PluginRejected<'e> {
 
 /// See [`Event::ConfigurationApplied`].
 pub struct ConfigurationApplied<'e> {
-    /// The configuration.
+    /// The new configuration.
     pub config: &'e Config,
     /// Whether it differs from the previous one, or files that it names have changed.
     pub is_change: bool,
-    /// What has become of checks.
+    /// The checks that were added, changed or removed.
     pub changes: &'e CheckChanges,
     /// Whether files with trusted roots have changed.
     pub roots_changed: bool,
-    /// The configuration file, where there is one.
+    /// The configuration file, if there is one.
     pub path: Option<&'e Path>,
 }

@@ -39,7 +39,7 @@ pub struct NativeCheck(Arc<Make>);
 type Make = dyn Fn() -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync;
 
 impl NativeCheck {
-    /// A check that calls a closure for each run.
+    /// Creates a check that calls a closure for each run.
     pub fn new<F, R>(check: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = R> + Send + 'static,

@@ -56,7 +56,7 @@ impl Metrics {
         Some(Arc::clone(&registry.guests) as _)
     }
 
-    /// What `GET /metrics` shows; nothing while metrics are disabled.
+    /// Returns the content of `GET /metrics`, or `None` while metrics are disabled.
     pub fn exposition(&self) -> Option<Arc<dyn Exposition>> {
         let registry = self.0.as_ref()?;
         Some(Arc::clone(registry) as _)
@@ -195,7 +195,7 @@ impl fmt::Debug for Metrics {
 
 #[cfg(test)]
 impl Metrics {
-    /// What a scrape of a host without checks shows; empty while metrics are disabled.
+    /// Returns what a scrape of a host without checks shows; empty while metrics are disabled.
     pub(crate) fn text(&self) -> String {
         let exposition = self.exposition();
         exposition.map_or_else(String::new, |metrics| metrics.text(&moment::idle()))

@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(body, format!(r#"{{"error":"{PANICKED}"}}"#));
         let panics = panics.0.lock().unwrap().clone();
-        assert_eq!(panics, ["over the page /: out of cheese"]);
+        assert_eq!(panics, ["while serving the page /: out of cheese"]);
         assert_eq!(counted.lines(), "POST / 500\n");
     }
 

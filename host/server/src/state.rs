@@ -30,7 +30,7 @@ pub(super) struct PageState {
     pub(super) catalog: CatalogPage,
     pub(super) stats: Arc<dyn HostStats>,
     pub(super) closing: CancellationToken,
-    /// Nothing while metrics are disabled.
+    /// `None` while metrics are disabled.
     pub(super) metrics: Option<Arc<dyn Exposition>>,
     pub(super) events: Events,
     pub(super) reloader: Reloader,
@@ -42,19 +42,19 @@ pub(super) struct PageState {
 pub struct PageDeps {
     /// The latest result of each check.
     pub board: Arc<Board>,
-    /// What is loaded.
+    /// The loaded plugins.
     pub catalog: CatalogPage,
-    /// The pages of other tools.
+    /// The links to other tools.
     pub tools: ToolsPage,
-    /// Which tokens open which pages.
+    /// The tokens that grant access.
     pub tokens: Tokens,
-    /// How the host itself does.
+    /// The statistics of the host.
     pub stats: Arc<dyn HostStats>,
-    /// The metrics to show; nothing while they are disabled.
+    /// The metrics to show, or `None` while they are disabled.
     pub metrics: Option<Arc<dyn Exposition>>,
-    /// Where a panic over a page is told.
+    /// The stream for reports of panics in pages.
     pub events: Events,
-    /// Asked by `POST /-/reload`.
+    /// The handle for `POST /-/reload`.
     pub reloader: Reloader,
     /// Cancelled when shutdown begins.
     pub closing: CancellationToken,

@@ -27,7 +27,7 @@ pub enum RegisterError {
 pub struct ReservedNames(Arc<ArcSwap<BTreeSet<CheckName>>>);
 
 impl ReservedNames {
-    /// The names that a configuration gives to checks of plugins.
+    /// Returns the names that a configuration gives to checks with a plugin.
     pub fn new(config: &Config) -> Self {
         let names = Self::default();
         names.set(config);
@@ -48,7 +48,7 @@ impl ReservedNames {
     ///
     /// # Errors
     ///
-    /// A name that no check can have, or that the configuration gives to a check of a plugin.
+    /// The name is invalid, or the configuration uses it for a check with a plugin.
     pub fn native(&self, text: &str) -> Result<CheckName, RegisterError> {
         let name: CheckName = text.parse()?;
         if self.0.load().contains(&name) {

@@ -30,7 +30,7 @@ impl Watched {
         Self::told(Events::default())
     }
 
-    /// Events are told to these.
+    /// Starts a watcher with these sinks.
     fn told(events: Events) -> Self {
         let dir = TempDir::new().unwrap();
         let place = dir.path().display();
@@ -104,7 +104,7 @@ async fn a_look_that_finds_what_was_there_brings_nothing_in_line() {
     assert_ne!(watched.page.page(), before);
 }
 
-/// A sink that panics over the first plugin that is rejected.
+/// A sink that panics on the first rejected plugin.
 #[derive(Default)]
 struct Brittle {
     is_broken: AtomicBool,

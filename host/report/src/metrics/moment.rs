@@ -1,4 +1,4 @@
-//! What holds at the moment of a scrape and is kept elsewhere.
+//! The part of the metrics that is read from the host at each scrape.
 
 use prometheus::proto::MetricFamily;
 
@@ -6,7 +6,7 @@ use super::family::{self, Family, bool_value, number};
 use vitals_core::Moment;
 use vitals_model::{CheckName, Status};
 
-/// The metrics that show a moment.
+/// Returns the metrics of a moment.
 pub(super) fn families(moment: &Moment) -> impl Iterator<Item = MetricFamily> {
     let states = |family: &Family, labels: &[&str], status: Status| {
         Status::ALL.map(|state| {
@@ -38,7 +38,7 @@ pub(super) fn families(moment: &Moment) -> impl Iterator<Item = MetricFamily> {
     .flatten()
 }
 
-/// That of a host without checks.
+/// Returns the state of a host without checks.
 #[cfg(test)]
 pub(crate) fn idle() -> Moment {
     Moment {

@@ -50,7 +50,7 @@ impl HostStats for FakeStats {
     }
 }
 
-/// Metrics that show the moment, and each request that was counted in a line of its own.
+/// Metrics that show the moment, and each counted request on a line of its own.
 #[derive(Clone, Default)]
 pub(crate) struct Counted(Arc<Mutex<String>>);
 
