@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_loop_whose_beat_is_withheld_is_named_until_it_goes_on() {
+    fn a_stalled_loop_is_named_until_it_beats_again() {
         let heartbeats = Heartbeats::default();
         let all = [
             &heartbeats.schedule,

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_a_check_come_one_after_another_in_the_order_of_the_board() {
+    fn events_of_a_check_keep_the_order_of_the_board() {
         let sink = Arc::new(Removing::default());
         let publisher = Arc::new(Publisher {
             board: Arc::default(),

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_token_itself_lets_in() {
+    fn only_the_exact_token_is_accepted() {
         let tokens = tokens(Details::Authorized, Some("s3cret"), None);
         let admit = |sent: &[&'static str]| tokens.admit(Access::Details, &headers(sent));
         for good in ["Bearer s3cret", "bearer s3cret", "BEARER   s3cret "] {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn each_access_is_for_whom_it_says() {
+    fn each_access_admits_only_its_clients() {
         use Access::{Admin, Details as Shown, Metrics, Public};
         use Details::{Always, Authorized};
         // The clients that get in: everybody `e`, with the metrics token `m`, with the admin token

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_localhost_are_always_the_hosts() {
+    fn addresses_and_localhost_are_always_accepted() {
         for host in [
             "127.0.0.1",
             "10.1.2.3:8000",
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_name_has_to_be_configured() {
+    fn other_names_must_be_configured() {
         for host in [
             "rebound.example.com",
             "rebound.example.com:8000",
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_in_a_request_counts() {
+    fn each_name_in_a_request_is_checked() {
         let other = Some("other.test".to_owned());
         assert_eq!(foreign(&[], "/", &["localhost", "other.test"]), other);
         assert_eq!(foreign(&[], "http://other.test/", &["localhost"]), other);

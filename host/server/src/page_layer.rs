@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_ends_in_an_answer_and_is_counted() {
+    async fn a_panic_is_answered_with_500_and_counted() {
         async fn page() -> Response {
             panic!("out of cheese");
         }

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_check_is_named_once_or_more() {
+    fn accept_grants_takes_several_checks() {
         let names = |query| {
             accept_grants(query)
                 .map(|names| names.into_iter().map(String::from).collect::<Vec<_>>())
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_check_is_an_error() {
+    fn invalid_parameters_are_errors() {
         for (query, expected) in [
             (
                 "accept_grants=",

@@ -83,7 +83,7 @@ async fn the_status_while_unhealthy_is_the_configured_one() {
 }
 
 #[tokio::test]
-async fn details_are_for_who_shows_the_token() {
+async fn details_need_the_token() {
     let rig = Rig::settled(&guarded(Some("s3cret")), Status::Healthy);
     assert!(rig.get("/health").await.body.contains(HIDDEN));
     assert!(rig.get_as("wrong", "/health").await.body.contains(HIDDEN));
@@ -113,7 +113,7 @@ async fn health_waits_for_the_first_round() {
 }
 
 #[tokio::test]
-async fn health_waits_no_longer_once_shutdown_begins() {
+async fn health_stops_waiting_when_shutdown_begins() {
     let rig = Rig::new(&Server::default());
     rig.place("database");
     rig.closing.cancel();
@@ -124,7 +124,7 @@ async fn health_waits_no_longer_once_shutdown_begins() {
 }
 
 #[tokio::test]
-async fn ready_says_whether_to_rely_on_the_host() {
+async fn ready_follows_verdict_first_round_and_shutdown() {
     let server = Server::default();
     for (status, code, body) in [
         (
@@ -171,7 +171,7 @@ async fn ready_says_whether_to_rely_on_the_host() {
 }
 
 #[tokio::test]
-async fn live_names_the_loop_that_stands_still() {
+async fn live_names_a_stalled_loop() {
     let rig = Rig::settled(&Server::default(), Status::Unhealthy);
     rig.get("/health/live")
         .await
@@ -316,7 +316,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn what_no_page_takes_is_an_error_in_json() {
+async fn unknown_paths_and_methods_are_json_errors() {
     let rig = Rig::settled(&Server::default(), Status::Healthy);
     for path in [
         "/",
@@ -341,7 +341,7 @@ async fn what_no_page_takes_is_an_error_in_json() {
 }
 
 #[tokio::test]
-async fn both_routers_go_into_a_service_with_pages_of_its_own() {
+async fn both_routers_can_be_mounted_in_another_service() {
     let rig = Rig::settled(&Server::default(), Status::Healthy);
     let own = || Router::new().fallback(|| async { "mine" });
     let whole = own().merge(router(rig.state.clone()));

@@ -161,19 +161,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_takes_a_byte_at_a_time_is_cut_off() {
+    async fn a_reader_of_single_bytes_is_cut_off() {
         let cut = write_to_reader_of(1, 1 << 20).await.unwrap_err();
         assert_eq!(cut.kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]
-    async fn who_takes_enough_may_go_on() {
+    async fn a_fast_enough_reader_is_not_cut_off() {
         // Longer in total than the time limit.
         write_to_reader_of(16 << 10, 2 << 20).await.unwrap();
     }
 
     #[tokio::test]
-    async fn what_has_left_is_said_and_a_pause_after_it_counts_for_nothing() {
+    async fn a_flush_is_reported_and_idle_time_does_not_count() {
         let flushed = std::cell::Cell::new(0);
         let (mut far, near) = duplex(1 << 10);
         let say = || flushed.set(flushed.get() + 1);

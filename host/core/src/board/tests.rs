@@ -45,7 +45,7 @@ fn page(board: &Board) -> Value {
 }
 
 #[test]
-fn the_answer_is_as_the_design_writes_it() {
+fn the_page_has_the_documented_format() {
     let board = Board::default();
     board.upsert(name("module:billing"), facts(true));
     let at_database = board.upsert(name("database"), facts(true));
@@ -68,7 +68,7 @@ fn the_answer_is_as_the_design_writes_it() {
 }
 
 #[test]
-fn the_answer_is_assembled_once_for_a_change_and_once_for_a_second() {
+fn the_page_is_assembled_once_per_change_and_second() {
     let board = Board::default();
     let at_a = board.upsert(name("a"), facts(true));
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
@@ -87,7 +87,7 @@ fn the_answer_is_assembled_once_for_a_change_and_once_for_a_second() {
 }
 
 #[test]
-fn what_only_some_may_see_is_left_out_for_others() {
+fn details_are_hidden_without_authorization() {
     let board = Board::default();
     let at_a = board.upsert(name("a"), facts(true));
     let report = RunReport::failed(RunError::new(Code::Fuel, "why"), Duration::ZERO);
@@ -114,7 +114,7 @@ fn what_only_some_may_see_is_left_out_for_others() {
 }
 
 #[test]
-fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
+fn a_stale_result_is_unknown_and_an_unhealthy_one_stays() {
     let board = Board::default();
     let now = Instant::now();
     let stale_at = Some(now + Duration::from_secs(1));
@@ -148,7 +148,7 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
 }
 
 #[test]
-fn the_first_round_waits_for_every_check_that_there_is_at_start() {
+fn the_first_round_waits_for_every_check_of_the_start() {
     let board = Board::default();
     let at_a = board.upsert(name("a"), facts(true));
     board.publish(&name("a"), result(at_a, Outcome::healthy(""), None));
@@ -164,7 +164,7 @@ fn the_first_round_waits_for_every_check_that_there_is_at_start() {
 }
 
 #[test]
-fn an_unreadable_directory_is_at_best_degraded() {
+fn an_unreadable_directory_limits_the_verdict_to_degraded() {
     let board = Board::default();
     assert_eq!(board.health(), Status::Healthy);
     board.set_directory(false, true);
@@ -175,7 +175,7 @@ fn an_unreadable_directory_is_at_best_degraded() {
 }
 
 #[test]
-fn placing_a_check_again_keeps_its_result() {
+fn updating_a_check_keeps_its_result() {
     let board = Board::default();
     let at_a = board.upsert(name("a"), facts(true));
     board.publish(&name("a"), result(at_a, Outcome::unhealthy("broken"), None));
@@ -186,7 +186,7 @@ fn placing_a_check_again_keeps_its_result() {
 }
 
 #[test]
-fn a_late_result_of_an_earlier_placement_changes_nothing() {
+fn a_late_result_of_an_earlier_generation_is_discarded() {
     let board = Board::default();
     let first = board.upsert(name("a"), facts(true));
     board.publish(&name("a"), result(first, Outcome::healthy("one"), None));
@@ -221,7 +221,7 @@ fn a_late_result_of_an_earlier_placement_changes_nothing() {
 }
 
 #[test]
-fn a_page_names_the_plugin_that_made_the_result() {
+fn a_page_names_the_plugin_that_produced_the_result() {
     let board = Board::default();
     let with = |version: &str| CheckFacts {
         plugin: Some(PluginFacts {
@@ -247,7 +247,7 @@ fn a_page_names_the_plugin_that_made_the_result() {
 }
 
 #[test]
-fn placing_a_check_again_revives_no_result_that_is_too_old() {
+fn updating_a_check_revives_no_stale_result() {
     let board = Board::default();
     let now = Instant::now();
     let at = board.upsert(name("a"), facts(true));
@@ -258,7 +258,7 @@ fn placing_a_check_again_revives_no_result_that_is_too_old() {
 }
 
 #[test]
-fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
+fn an_updated_check_goes_stale_by_its_new_interval() {
     let board = Board::default();
     let with = |interval_ms| CheckFacts {
         interval_ms,
@@ -289,7 +289,7 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
 }
 
 #[test]
-fn an_open_breaker_is_shown_and_closes_when_the_check_is_placed_anew() {
+fn an_open_breaker_is_shown_and_an_update_closes_it() {
     let board = Board::default();
     let at = board.upsert(name("a"), facts(true));
     let mut breaker = Breaker::default();
@@ -314,7 +314,7 @@ fn an_open_breaker_is_shown_and_closes_when_the_check_is_placed_anew() {
 }
 
 #[test]
-fn new_placements_take_over_together_with_their_results() {
+fn promotions_appear_together_with_their_results() {
     let board = Board::default();
     let old = board.upsert(name("a"), facts(true));
     let outcome = Outcome::unhealthy("old");

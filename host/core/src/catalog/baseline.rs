@@ -184,7 +184,7 @@ mod tests {
                        allow = { tcp = ['d.test:4'] }\n";
 
     #[test]
-    fn what_a_new_schema_adds_is_found_check_by_check() {
+    fn grants_that_a_new_schema_adds_are_found_for_each_check() {
         let narrow = || Some(schema(&[("x", "tcp")]));
         let wide = schema(&[("x", "tcp"), ("y", "tcp")]);
         let both = baseline(narrow(), TWO);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_wide_or_narrower_is_taken() {
+    fn equal_or_narrower_grants_are_accepted() {
         let wide = || schema(&[("x", "tcp"), ("y", "tcp")]);
         for new in [wide(), schema(&[("y", "tcp")]), schema(&[]), json!(true)] {
             assert_eq!(added(&baseline(Some(wide()), TWO), &new, &[]), "", "{new}");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_asks_for_the_content_has_accepted_it() {
+    fn a_check_that_pins_the_digest_has_accepted_its_grants() {
         let pinned = TWO.replace(
             "[checks.b]",
             &format!("sha256 = '{}'\n[checks.b]", Digest::of(b"new")),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_that_were_not_understood_gave_nothing() {
+    fn invalid_marks_grant_nothing() {
         let before = baseline(Some(schema(&[("x", "ftp")])), TWO);
         assert_eq!(
             added(&before, &schema(&[("x", "tcp")]), &[]),

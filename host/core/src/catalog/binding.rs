@@ -263,14 +263,14 @@ mod tests {
     use vitals_config::Secrets;
 
     #[test]
-    fn what_there_is_no_time_for_is_given_up() {
+    fn items_beyond_the_time_limit_are_skipped() {
         let all = |limit| call_within(limit, &[1, 2], |n| n * 10, |_| 0).collect::<Vec<_>>();
         assert_eq!(all(Duration::MAX), [10, 20]);
         assert_eq!(all(Duration::ZERO), [0, 0]);
     }
 
     #[test]
-    fn no_secret_is_in_the_words_of_an_error() {
+    fn no_error_contains_a_secret() {
         let secret = "db.internal/hunter2/".repeat(20);
         let config = Config {
             secrets: Secrets::new([&secret]),

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_a_plugin_has_is_taken() {
+    fn a_name_of_a_check_with_a_plugin_is_taken() {
         let config = "[checks.db]\nplugin = 'postgres'\n[checks.own]\ninterval = '9s'";
         let names = ReservedNames::new(&config.parse().unwrap());
         assert!(names.native("own").is_ok() && names.native("other").is_ok());

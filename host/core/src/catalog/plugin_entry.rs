@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_lies_in_the_file_is_final() {
+    fn a_permanent_failure_is_not_retried() {
         let mut entry = PluginEntry::default();
         assert_eq!(failed(&mut entry, LoadError::Empty), Recorded::Failed);
         assert_eq!(entry.last_seen(START).digest, Some(Digest::of(b"")));
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_may_pass_is_tried_again_and_told_once() {
+    fn a_transient_failure_is_retried_and_reported_once() {
         for code in [Code::Timeout, Code::Host, Code::Full] {
             let mut entry = PluginEntry::default();
             let error = LoadError::Describe(Box::new(RunError::new(code, "busy")));
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_fails_again_and_again_rests_longer_each_time() {
+    fn repeated_failures_double_the_pause() {
         let (mut entry, mut now) = (PluginEntry::default(), START);
         let mut pauses = Vec::new();
         for _ in 0..10 {
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_rests_no_longer_because_the_clock_was_set_back() {
+    fn a_clock_set_back_does_not_prolong_the_pause() {
         let mut entry = PluginEntry::default();
         failed(&mut entry, timeout());
         assert!(entry.last_seen(START).digest.is_some());
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_could_not_be_read_is_read_at_the_next_look() {
+    fn an_unreadable_file_is_read_at_the_next_scan() {
         let mut entry = PluginEntry::default();
         let outcome = LoadOutcome::Failed(None, LoadError::Read("a disk that hangs".into()));
         entry.record(Source::Dir, outcome, None, START);
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_loaded_once_more_is_not_unchanged_because_it_was_being_looked_at() {
+    fn a_retry_that_becomes_due_during_a_load_is_not_lost() {
         let file = std::env::current_exe().unwrap();
         let stamp = Stamp::of(&file).unwrap();
         let mut entry = PluginEntry::default();

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_written_again_has_another_stamp() {
+    fn a_rewritten_file_has_another_stamp() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.wasm");
         fs::write(&path, "one").unwrap();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_to_rest_before_its_stamp_says_anything() {
+    fn a_stamp_is_settled_only_after_a_while() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.wasm");
         fs::write(&path, "").unwrap();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_rests_whatever_time_of_modification_it_was_given() {
+    fn a_future_modification_time_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.wasm");
         let file = fs::File::create(&path).unwrap();

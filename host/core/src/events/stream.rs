@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_panics_keeps_no_event_from_the_others_and_is_reported_to_them() {
+    fn a_panicking_sink_does_not_affect_others_and_is_reported() {
         let counting = Arc::new(Counting::default());
         let events = Events::new([
             Arc::new(Panicking) as Arc<dyn Sink>,

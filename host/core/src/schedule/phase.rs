@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn missed_ticks_are_left_out_and_the_phase_stays() {
+    fn missed_ticks_are_skipped_and_the_phase_stays() {
         let due = Instant::now();
         let interval = Duration::from_secs(10);
         let seconds = Duration::from_secs;
@@ -73,7 +73,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn due_within_one_interval(millis in 1_u64..10_000, wall in any::<u32>()) {
+        fn a_run_is_due_within_one_interval(millis in 1_u64..10_000, wall in any::<u32>()) {
             let interval = Duration::from_millis(millis);
             let wait = until_due(&name("a"), interval, Duration::from_micros(wall.into()));
             prop_assert!(wait > Duration::ZERO && wait <= interval);

@@ -139,7 +139,7 @@ async fn a_check_runs_at_once_and_then_at_a_fixed_rate() {
 }
 
 #[tokio::test]
-async fn no_more_run_at_once_than_there_are_slots() {
+async fn concurrent_runs_are_limited_by_permits() {
     let (schedule, mut finished, collect) = schedule(3);
     let sleeper = Arc::new(Sleeper::new(Duration::from_millis(20)));
     for number in 0..9 {
@@ -155,7 +155,7 @@ async fn no_more_run_at_once_than_there_are_slots() {
 }
 
 #[tokio::test]
-async fn a_run_that_finds_no_slot_is_left_out_and_counted() {
+async fn a_run_without_a_permit_is_skipped_and_counted() {
     let (schedule, mut finished, collect) = schedule(1);
     let hog = Arc::new(Sleeper::new(Duration::from_millis(200)));
     schedule.upsert(job("hog", Duration::from_secs(1000), Arc::clone(&hog) as _));
@@ -170,7 +170,7 @@ async fn a_run_that_finds_no_slot_is_left_out_and_counted() {
 }
 
 #[tokio::test]
-async fn a_run_that_takes_so_long_that_others_were_due_counts_them_as_late() {
+async fn runs_due_during_a_long_run_are_counted_as_late() {
     let (schedule, mut finished, collect) = schedule(8);
     let slow = Arc::new(Sleeper::new(Duration::from_millis(100)));
     schedule.upsert(job("slow", Duration::from_millis(20), slow));
@@ -181,7 +181,7 @@ async fn a_run_that_takes_so_long_that_others_were_due_counts_them_as_late() {
 }
 
 #[tokio::test]
-async fn a_new_job_takes_the_place_of_the_old_at_once() {
+async fn a_new_job_replaces_the_old_one_at_once() {
     let (schedule, mut finished, _) = schedule(8);
     let hour = Duration::from_hours(1);
     schedule.upsert(job("a", hour, Arc::new(Sleeper::new(Duration::ZERO))));
@@ -193,7 +193,7 @@ async fn a_new_job_takes_the_place_of_the_old_at_once() {
 }
 
 #[tokio::test]
-async fn a_check_that_is_forgotten_runs_no_more_and_leaves_no_result() {
+async fn a_removed_check_stops_without_a_result() {
     let (schedule, mut finished, _) = schedule(8);
     let sleeper = Arc::new(Sleeper::new(Duration::from_millis(50)));
     schedule.upsert(job(
@@ -211,7 +211,7 @@ async fn a_check_that_is_forgotten_runs_no_more_and_leaves_no_result() {
 }
 
 #[tokio::test]
-async fn shutdown_gives_runs_in_flight_their_grace() {
+async fn shutdown_gives_runs_in_flight_the_grace_period() {
     for (grace, dropped, results) in [(10_000, 0, 1), (20, 1, 0)] {
         let (schedule, mut finished, _) = schedule(8);
         let sleeper = Arc::new(Sleeper::new(Duration::from_millis(500)));
@@ -268,7 +268,7 @@ fn timed_out(busy: Busy) -> RunReport {
 const BRIEF: Duration = Duration::from_millis(30);
 
 #[tokio::test]
-async fn who_asked_first_gets_the_slot_however_long_the_others_can_wait() {
+async fn permits_are_granted_in_the_order_of_requests() {
     let (schedule, mut finished, collect) = schedule(1);
     let hog = || Arc::new(Sleeper::new(Duration::from_millis(150)));
     let long = Duration::from_hours(1);
@@ -315,7 +315,7 @@ async fn who_asked_first_gets_the_slot_however_long_the_others_can_wait() {
 }
 
 #[tokio::test]
-async fn a_run_that_the_host_has_no_room_for_is_left_out() {
+async fn a_run_that_the_host_lacks_resources_for_is_skipped() {
     let (schedule, mut finished, collect) = schedule(8);
     let make = |number| match number {
         0 => ended_by(Code::Full),
@@ -348,7 +348,7 @@ impl Probe for Blocker {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn a_check_that_goes_and_comes_back_does_not_overlap_itself() {
+async fn a_check_that_is_removed_and_added_does_not_overlap_itself() {
     let (schedule, mut finished, _) = schedule(8);
     let sleeper = Arc::new(Sleeper::new(Duration::from_millis(200)));
     let blocker = || Arc::new(Blocker(Arc::clone(&sleeper))) as Arc<dyn Probe>;

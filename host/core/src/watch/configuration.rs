@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn another_content_is_read_and_the_same_is_not() {
+    fn only_changed_content_is_read() {
         let mut rig = Rig::new("[tools]\na = 'http://a.test'");
         rig.write("vitals.toml", "[tools]\nb = 'http://b.test'");
         let ReadOutcome::Changed(config, _) = rig.check() else {
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_once_and_what_is_mended_is_read() {
+    fn errors_are_reported_once_and_a_fixed_file_is_read() {
         let text = "[tools]\na = 'http://a.test'";
         let mut rig = Rig::new(text);
         rig.write("vitals.toml", "[tools\n");
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_gone_leaves_what_it_said() {
+    fn a_removed_file_keeps_its_last_configuration() {
         let mut rig = Rig::new("");
         fs::remove_file(rig.dir.path().join("vitals.toml")).unwrap();
         assert!(
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_a_value_comes_from_counts() {
+    fn a_file_that_a_value_comes_from_is_watched() {
         let dir = tempfile::tempdir().unwrap();
         let secret = dir.path().join("secret");
         fs::write(&secret, "one\n").unwrap();
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn roots_that_have_changed_are_named() {
+    fn changed_roots_are_listed() {
         let dir = tempfile::tempdir().unwrap();
         let roots = dir.path().join("roots.pem");
         fs::write(&roots, "one").unwrap();
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_being_written_is_left_alone_for_a_while() {
+    fn a_file_being_written_is_not_read() {
         let rig = Rig::new("");
         rig.write("vitals.toml", "[tools");
         let (configuration, found) = rig.configuration.check(Debounce::On);

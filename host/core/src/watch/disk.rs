@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_hangs_is_given_up_and_asked_again_once_it_answers() {
+    async fn a_call_that_hangs_is_abandoned_and_made_again_later() {
         let mut disk = Disk::new();
         let (brief, long) = (Duration::from_millis(50), Duration::from_mins(1));
         let heartbeat = Heartbeat::default();

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn roots_on_a_disk_that_hangs_are_not_waited_for_without_end() {
+    async fn binding_stops_waiting_for_roots_on_a_hanging_disk() {
         let fit = bind_within(Duration::from_millis(10), pending());
         let fit = tokio::time::timeout(Duration::from_mins(1), fit).await;
         let error = fit.expect("it ends").err();

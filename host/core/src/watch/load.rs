@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_that_hang_hold_up_no_other_and_are_asked_once() {
+    async fn files_that_hang_delay_no_other_and_are_tried_once() {
         let reader = Reader::new();
         let soon = Duration::from_millis(50);
         let mut hung = Vec::new();

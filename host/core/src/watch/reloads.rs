@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_for_too_long_is_answered_with_what_is_missing() {
+    fn a_reload_that_takes_too_long_reports_the_pending_plugins() {
         let mut reloads = Reloads::default();
         let (answer, mut answered) = oneshot::channel();
         reloads.begin(answer);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_plugin_that_is_not_being_loaded_any_more() {
+    fn a_reload_waits_only_for_plugins_being_loaded() {
         let mut reloads = Reloads::default();
         let (answer, mut answered) = oneshot::channel();
         reloads.begin(answer);

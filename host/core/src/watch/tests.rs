@@ -90,7 +90,7 @@ fn services(config: &Config, events: Events) -> Services {
 }
 
 #[tokio::test]
-async fn a_look_that_finds_what_was_there_brings_nothing_in_line() {
+async fn a_scan_without_changes_does_not_reconcile() {
     let watched = Watched::start();
     watched.look().await;
     let before = watched.page.page();
@@ -119,7 +119,7 @@ impl Sink for Brittle {
 }
 
 #[tokio::test]
-async fn a_panic_over_what_came_of_a_load_leaves_the_plugin_to_be_loaded_again() {
+async fn a_panic_while_recording_a_load_does_not_block_later_loads() {
     let sink = Arc::<Brittle>::default();
     let watched = Watched::told(Events::new([Arc::clone(&sink) as Arc<dyn Sink>]));
     watched.drop_in("garbage");

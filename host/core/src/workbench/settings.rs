@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_said_in_words() {
+    fn kinds_are_described_in_words() {
         for (property, kind) in [
             (json!({ "type": "string" }), "text"),
             (
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_says_all_that_is_known() {
+    fn a_row_has_every_known_property() {
         let schema = json!({
             "properties": {
                 "a": { "type": "string", "default": "2s" },
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_refers_to_itself_or_is_immense_comes_to_an_end() {
+    fn recursive_and_huge_schemas_are_read_up_to_a_limit() {
         let tree = kinds(&json!({ "tree": { "$ref": "#/$defs/Tree" } }));
         assert_eq!(tree.len(), DEPTH + 1);
         let wide: Map<_, _> = (0..5_000)

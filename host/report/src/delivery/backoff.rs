@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_minute_and_begin_anew() {
+    fn waits_double_up_to_a_minute_and_reset() {
         let mut backoff = Backoff::default();
         let longest = u64::try_from(MAX_WAIT.as_nanos()).expect("it fits");
         let mut full = |random| backoff.next(random).as_secs_f64();
@@ -63,7 +63,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_wait_is_shorter_than_its_half_or_longer_than_the_longest(
+        fn each_wait_is_within_half_and_maximum(
             randoms in prop::collection::vec(any::<u64>(), 1..40),
         ) {
             let mut backoff = Backoff::default();

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_when_it_is_full_but_not_the_one_under_way() {
+    fn a_full_queue_drops_the_oldest_message_not_in_flight() {
         let mut queue = Queue::new(4);
         for number in 0..4 {
             assert_eq!(queue.push(body(number)), 0);

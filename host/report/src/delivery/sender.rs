@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_well_later_is_told_from_what_is_refused() {
+    fn transient_responses_are_told_from_rejections() {
         for status in [200, 202, 204] {
             assert_eq!(judged(status, None), Ok(()));
         }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_says_how_long_it_wants_to_be_left_alone() {
+    fn retry_after_is_seconds_or_a_date() {
         let pause = |text| match judged(503, Some(text)) {
             Err(Failure::Transient(_, pause)) => pause.map(|pause| pause.as_secs()),
             other => panic!("{other:?}"),

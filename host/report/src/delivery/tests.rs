@@ -38,7 +38,7 @@ impl Endpoint for Arc<Counts> {
 }
 
 #[tokio::test]
-async fn a_panic_is_counted_and_costs_no_message() {
+async fn a_panic_is_counted_and_loses_no_message() {
     let port = takes_everything().await;
     let target = Target {
         url: format!("http://receiver.test:{port}/"),

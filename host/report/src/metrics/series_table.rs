@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_contradicts_is_told_with_what_to_do() {
+    fn conflicts_say_what_to_do() {
         let mut table = SeriesTable::default();
         add(&mut table, wanted("a", Kind::Counter, &[("x", "1")])).unwrap();
         add(&mut table, wanted("a", Kind::Counter, &[("x", "2")])).unwrap();
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn label_values_are_told_apart_one_by_one() {
+    fn label_values_are_compared_one_by_one() {
         let mut table = SeriesTable::default();
         for (x, y) in [("a", "bc"), ("ab", "c"), ("abc", "")] {
             add(&mut table, wanted("a", Kind::Gauge, &[("x", x), ("y", y)])).unwrap();
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_goes_with_its_last_series() {
+    fn a_metric_is_removed_with_its_last_series() {
         let mut table = SeriesTable::default();
         add(&mut table, wanted("a", Kind::Gauge, &[("check", "one")])).unwrap();
         add(&mut table, wanted("a", Kind::Gauge, &[("check", "two")])).unwrap();

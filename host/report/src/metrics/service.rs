@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_is_refused_with_a_reason() {
+    fn invalid_definitions_are_rejected_with_a_reason() {
         let (_kept, metrics) = service();
         let counter = |name: &str, labels: &[(&str, &str)]| {
             let made = metrics.counter(name, "Help.", labels);
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_kept_everything_is_accepted() {
+    fn disabled_metrics_accept_everything() {
         let metrics = ServiceMetrics::new(None);
         metrics.counter("", "", &[("", "")]).unwrap().increment();
         metrics.gauge("vitals_ready", "", &[]).unwrap().set(0.0);

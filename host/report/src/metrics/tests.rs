@@ -128,7 +128,7 @@ fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
 }
 
 #[test]
-fn a_check_that_is_placed_again_keeps_its_counts() {
+fn an_updated_check_keeps_its_counts() {
     let metrics = enabled();
     metrics.check_upserted(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
@@ -140,7 +140,7 @@ fn a_check_that_is_placed_again_keeps_its_counts() {
 }
 
 #[test]
-fn an_open_breaker_shows_until_a_run_closes_it_or_the_check_is_another() {
+fn an_open_breaker_is_shown_until_a_run_or_an_update_closes_it() {
     let metrics = enabled();
     let mut breaker = Breaker::default();
     for _ in 0..3 {
@@ -167,7 +167,7 @@ fn an_open_breaker_shows_until_a_run_closes_it_or_the_check_is_another() {
 }
 
 #[test]
-fn a_wait_counts_whether_it_ended_in_a_slot_or_not() {
+fn waits_count_with_or_without_a_permit() {
     let metrics = enabled();
     metrics.run_waited(Duration::from_micros(50));
     metrics.run_waited(Duration::from_secs(40));
@@ -185,7 +185,7 @@ fn a_wait_counts_whether_it_ended_in_a_slot_or_not() {
 }
 
 #[test]
-fn what_is_removed_leaves_no_series() {
+fn removal_leaves_no_series() {
     let metrics = enabled();
     let (plugin, digest) = ("billing".parse().unwrap(), Digest::of(b"1"));
     metrics.check_upserted(&name("module:billing"), "billing", true);
@@ -206,7 +206,7 @@ fn what_is_removed_leaves_no_series() {
 }
 
 #[test]
-fn a_failed_load_keeps_what_is_loaded() {
+fn a_failed_load_keeps_the_active_version() {
     let metrics = enabled();
     let (plugin, digest) = ("billing".parse().unwrap(), Digest::of(b"1"));
     let version = format!("1.0.0-{}", "x".repeat(60));
@@ -261,7 +261,7 @@ fn the_host_counts_itself_from_the_start() {
 }
 
 #[test]
-fn while_disabled_every_call_is_accepted_and_ignored() {
+fn disabled_metrics_ignore_every_call() {
     let metrics = Metrics::disabled();
     metrics.check_upserted(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
@@ -273,7 +273,7 @@ fn while_disabled_every_call_is_accepted_and_ignored() {
 }
 
 #[test]
-fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
+fn a_receiver_has_all_series_from_the_start_and_none_after_removal() {
     let metrics = enabled();
     let receiver = metrics.receiver("webhook/a");
     receiver.waiting(2);
@@ -319,7 +319,7 @@ fn declarations_keep_the_rules_of_prometheus() {
 }
 
 #[test]
-fn every_family_is_there_once_with_its_help_and_the_labels_it_declares() {
+fn every_family_appears_once_with_its_help_and_labels() {
     let metrics = enabled();
     metrics.check_upserted(&name("a"), "http", true);
     let mut report = guest_report();

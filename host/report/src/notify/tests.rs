@@ -159,7 +159,7 @@ fn fails_and_is_mended(notifier: &Notifier, check: &str) {
 }
 
 #[tokio::test]
-async fn a_receiver_gets_everything_in_order_whatever_fails_in_between() {
+async fn a_receiver_gets_everything_in_order_despite_failures() {
     let sink = Sink::new(|asked| {
         Some(match asked {
             0 => StatusCode::SERVICE_UNAVAILABLE,
@@ -179,7 +179,7 @@ async fn a_receiver_gets_everything_in_order_whatever_fails_in_between() {
 }
 
 #[tokio::test]
-async fn one_that_never_answers_holds_up_neither_others_nor_the_end() {
+async fn a_receiver_that_hangs_delays_neither_others_nor_shutdown() {
     let (silent, quick) = (Sink::new(|_| None), Sink::new(|_| Some(StatusCode::OK)));
     let (one, other) = (silent.start().await, quick.start().await);
     let text = format!(
@@ -201,7 +201,7 @@ async fn one_that_never_answers_holds_up_neither_others_nor_the_end() {
 }
 
 #[tokio::test]
-async fn of_more_than_can_wait_the_oldest_are_dropped_and_counted() {
+async fn a_full_queue_drops_and_counts_the_oldest() {
     let sink = Sink::new(|_| None);
     let address = sink.start().await;
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -225,7 +225,7 @@ async fn of_more_than_can_wait_the_oldest_are_dropped_and_counted() {
 }
 
 #[tokio::test]
-async fn what_waits_when_the_host_ends_is_tried_once_more() {
+async fn waiting_messages_are_sent_once_more_at_shutdown() {
     let sink = Sink::new(|asked| {
         Some(if asked < 3 {
             StatusCode::BAD_GATEWAY
@@ -243,7 +243,7 @@ async fn what_waits_when_the_host_ends_is_tried_once_more() {
 }
 
 #[tokio::test]
-async fn a_receiver_over_tls_is_one_that_the_roots_of_the_configuration_trust() {
+async fn a_tls_receiver_must_be_trusted_by_the_configured_roots() {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let pem = directory.path().join("ca.pem");
@@ -288,7 +288,7 @@ async fn slow_at_first(sink: &Sink) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_taken_out_and_put_back_keeps_its_order_and_its_series() {
+async fn a_webhook_that_is_removed_and_added_keeps_its_order_and_series() {
     let sink = Sink::new(|_| None);
     let address = slow_at_first(&sink).await;
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -314,7 +314,7 @@ async fn a_webhook_that_is_taken_out_and_put_back_keeps_its_order_and_its_series
 }
 
 #[tokio::test]
-async fn a_webhook_that_was_taken_out_hears_the_last_though_the_host_ends_and_then_has_no_series() {
+async fn a_removed_webhook_is_drained_even_at_shutdown_and_loses_its_series() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (one, other) = (Sink::new(|_| None), Sink::new(|_| None));
     for (sink, ends) in [(one, true), (other, false)] {

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_that_keeps_its_thread_delays_no_other() {
+    async fn a_task_that_blocks_its_thread_delays_no_other() {
         let (go_on, told) = mpsc::channel::<()>();
         let (busy, busy_ended) = told_of(async move {
             // The end of the test ends it too.

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_has_used_up_its_part_takes_nothing_from_others() {
+    fn a_source_over_its_limit_takes_nothing_from_others() {
         let now = Instant::now();
         let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
         assert_eq!(taken(&rate_limiter, "flapping", 1000, now), 3);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn all_sources_together_are_bounded() {
+    fn the_overall_rate_is_limited() {
         let now = Instant::now();
         let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
         let sources = (0..100).map(|number| format!("source {number}"));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn it_fills_again_up_to_the_burst() {
+    fn the_bucket_refills_up_to_the_burst() {
         let now = Instant::now();
         let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
         taken(&rate_limiter, "a", 10, now);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_of_long_ago_are_not_kept() {
+    fn full_buckets_are_removed() {
         let mut now = Instant::now();
         let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
         for number in 0..10_000 {

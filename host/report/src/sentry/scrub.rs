@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_of_the_configuration_before_are_still_secret() {
+    fn secrets_of_the_previous_configuration_are_still_redacted() {
         let first = Scrubber::new(&Secrets::new(["the-old-one-and-more"]));
         let second = first.updated(&Secrets::new(["the-old-one"])).unwrap();
         assert_eq!(second.clean("<the-old-one-and-more>"), "<[redacted]>");

@@ -175,7 +175,7 @@ fn answered(outcome: Outcome) -> RunReport {
 }
 
 #[tokio::test]
-async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
+async fn an_unhealthy_check_is_one_complete_event() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     let healthy = answered(Outcome::healthy("all is well"));
@@ -247,7 +247,7 @@ async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
 }
 
 #[tokio::test]
-async fn what_the_configuration_holds_secret_is_in_no_event() {
+async fn no_event_contains_a_secret_of_the_configuration() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::new(["hunter2-first"]));
     sentry.set_secrets(&Secrets::new(["hunter2-second"]));
@@ -286,7 +286,7 @@ async fn what_the_configuration_holds_secret_is_in_no_event() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_comes_from_another_directory_is_told() {
+async fn a_plugin_from_another_directory_is_reported() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     sentry.plugin_moved(&"redis".parse().unwrap(), "library", "plugins directory");
@@ -297,7 +297,7 @@ async fn a_plugin_that_comes_from_another_directory_is_told() {
 }
 
 #[tokio::test]
-async fn the_same_failure_to_load_is_told_once() {
+async fn the_same_load_failure_is_reported_once() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     let plugin = "redis".parse().unwrap();
@@ -336,7 +336,7 @@ async fn the_same_failure_to_load_is_told_once() {
 }
 
 #[tokio::test]
-async fn noise_of_guests_leaves_room_for_failures_and_a_flapping_check_for_others() {
+async fn noisy_guests_and_flapping_checks_do_not_starve_others() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     let noisy: Vec<_> = (0..20).map(|number| format!("noisy-{number}")).collect();
@@ -387,7 +387,7 @@ impl Error for Failure {
 }
 
 #[tokio::test]
-async fn a_programs_error_is_told_with_its_sources_and_its_id() {
+async fn an_error_of_the_program_is_reported_with_its_sources() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     let id = sentry.error(&Failure("cannot bill", Some(fmt::Error)));
@@ -400,7 +400,7 @@ async fn a_programs_error_is_told_with_its_sources_and_its_id() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_holds_nobody_up() {
+async fn a_server_that_hangs_delays_nobody() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let never = move || async move {
@@ -427,7 +427,7 @@ async fn a_server_that_never_answers_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_costs_the_event_and_is_left_alone_when_it_says_so() {
+async fn a_rejected_event_is_lost_and_rate_limits_are_respected() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let refuse = move || async move {
@@ -445,7 +445,7 @@ async fn a_server_that_refuses_costs_the_event_and_is_left_alone_when_it_says_so
 }
 
 #[tokio::test]
-async fn a_server_that_is_down_gets_the_event_when_it_is_back() {
+async fn events_are_retried_until_the_server_is_back() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = nobody.local_addr().unwrap();
     drop(nobody);
@@ -461,7 +461,7 @@ async fn a_server_that_is_down_gets_the_event_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_server_over_tls_is_one_that_the_roots_of_the_configuration_trust() {
+async fn a_tls_server_must_be_trusted_by_the_configured_roots() {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let pem = directory.path().join("ca.pem");

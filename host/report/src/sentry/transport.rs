@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_kept_where_the_server_has_no_time_and_lost_where_it_limits_them() {
+    fn overload_keeps_an_event_and_a_rate_limit_loses_it() {
         let limits = |limits| Some(("x-sentry-rate-limits", limits));
         let retry = Some(("retry-after", "60"));
         for (status, header, expected) in [

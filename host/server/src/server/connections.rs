@@ -314,7 +314,7 @@ mod tests {
     const OTHER: &str = "192.0.2.2";
 
     #[test]
-    fn the_longest_idle_one_makes_room() {
+    fn the_longest_idle_connection_is_evicted() {
         let mut crowd = Crowd::new(3, 3);
         for name in ["a", "b", "c"] {
             assert!(crowd.admit(name, ONE).is_empty());
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_has_not_left_is_not_over() {
+    fn a_response_that_is_not_sent_is_not_complete() {
         let mut crowd = Crowd::new(2, 2);
         crowd.admit("a", ONE);
         crowd.admit("b", ONE);
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn no_client_takes_the_place_of_another_one() {
+    fn no_client_evicts_another_one() {
         let mut crowd = Crowd::new(8, 4);
         crowd.admit("idle", OTHER);
         crowd.asks("idle");
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn some_places_are_kept_for_who_has_not_asked_yet() {
+    fn some_places_are_kept_for_connections_without_a_request() {
         let names = [
             "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15",
         ];
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_nobody_takes_do_not_add_up() {
+    fn unread_responses_are_bounded_overall() {
         let mut crowd = Crowd::new(9, 9);
         for name in ["a", "b", "c"] {
             crowd.admit(name, ONE);
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_comes_free_with_its_connection() {
+    fn a_closed_connection_frees_its_place() {
         let mut crowd = Crowd::new(2, 2);
         crowd.admit("a", ONE);
         crowd.admit("b", ONE);
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_an_address_or_a_network() {
+    fn a_client_is_an_ipv4_address_or_an_ipv6_network() {
         let client = |text: &str| Client::of(text.parse().unwrap());
         assert_ne!(client(ONE), client(OTHER));
         assert_eq!(client(ONE), client("::ffff:192.0.2.1"));

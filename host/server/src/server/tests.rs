@@ -205,7 +205,7 @@ async fn connections_are_kept_alive_and_closed_at_shutdown() {
 }
 
 #[tokio::test]
-async fn an_answer_in_the_making_has_the_grace() {
+async fn a_response_in_progress_gets_the_grace_period() {
     let running = Running::start(limits(), LONG).await;
     let mut client = running.connect().await;
     client.send("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -217,7 +217,7 @@ async fn an_answer_in_the_making_has_the_grace() {
 }
 
 #[tokio::test]
-async fn an_answer_may_take_longer_than_a_client_may() {
+async fn a_response_may_take_longer_than_the_client_limits() {
     // A reload takes as long as its compilations, also on a reused connection.
     let patience = Duration::from_millis(50);
     let limits = ServerLimits {
@@ -234,7 +234,7 @@ async fn an_answer_may_take_longer_than_a_client_may() {
 }
 
 #[tokio::test]
-async fn an_answer_that_misses_the_grace_is_cut_off() {
+async fn a_response_beyond_the_grace_period_is_cut_off() {
     let running = Running::start(limits(), Duration::from_millis(100)).await;
     let mut client = running.connect().await;
     client.send("GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -249,7 +249,7 @@ async fn an_answer_that_misses_the_grace_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_new_connection_takes_the_place_of_the_longest_idle_one() {
+async fn a_new_connection_evicts_the_longest_idle_one() {
     let running = Running::start(few(2), LONG).await;
     let mut first = running.connect().await;
     let mut second = running.connect().await;
@@ -264,7 +264,7 @@ async fn a_new_connection_takes_the_place_of_the_longest_idle_one() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_never_answered_keeps_nobody_out() {
+async fn an_unanswered_request_does_not_block_other_clients() {
     let running = Running::start(few(1), LONG).await;
     let mut busy = running.connect().await;
     busy.send("GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -273,7 +273,7 @@ async fn a_request_that_is_never_answered_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn bodies_of_requests_are_bounded_whatever_is_served() {
+async fn request_bodies_are_bounded_for_any_router() {
     let body_time = Duration::from_millis(200);
     let bounded = ServerLimits {
         body_bytes: 100,
@@ -316,7 +316,7 @@ async fn bodies_of_requests_are_bounded_whatever_is_served() {
 }
 
 #[tokio::test]
-async fn who_takes_nothing_of_an_answer_is_cut_off() {
+async fn a_client_that_reads_nothing_is_cut_off() {
     let stall_time = Duration::from_millis(500);
     let running = Running::start(
         ServerLimits {
@@ -348,7 +348,7 @@ async fn who_takes_nothing_of_an_answer_is_cut_off() {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_takes_do_not_add_up() {
+async fn unread_responses_are_bounded_overall() {
     let answer_bytes = 100 << 20;
     let running = Running::start(
         ServerLimits {
@@ -371,7 +371,7 @@ async fn answers_that_nobody_takes_do_not_add_up() {
 }
 
 #[test]
-fn trouble_with_accepting_is_met_with_patience() {
+fn accepting_backs_off_after_errors() {
     let mut backoff = AcceptBackoff::default();
     let aborted = io::ErrorKind::ConnectionAborted.into();
     assert_eq!(backoff.next_wait(&aborted), Duration::ZERO);

@@ -20,7 +20,7 @@ fn both() -> Rig {
 }
 
 #[tokio::test]
-async fn each_page_is_for_whom_it_says() {
+async fn each_page_admits_only_its_clients() {
     let rig = both();
     for (path, to_all, to_scraper) in [
         ("/health", 200, 200),
@@ -48,7 +48,7 @@ async fn each_page_is_for_whom_it_says() {
 }
 
 #[tokio::test]
-async fn the_answer_says_which_token_is_missing() {
+async fn the_error_names_the_missing_token() {
     let rig = both();
     for (path, token) in [
         ("/plugins", "the admin token"),
@@ -78,7 +78,7 @@ fn by_name(path: &str, name: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn no_page_answers_by_a_name_that_is_not_the_hosts() {
+async fn no_page_answers_to_a_foreign_name() {
     let server = Server {
         hosts: vec!["vitals.example.com".parse().unwrap()],
         ..Server::default()
@@ -103,7 +103,7 @@ async fn no_page_answers_by_a_name_that_is_not_the_hosts() {
 }
 
 #[tokio::test]
-async fn in_somebody_elses_service_names_are_theirs_to_check() {
+async fn mounted_pages_do_not_check_names() {
     let rig = Rig::settled(&Server::default(), Status::Healthy);
     let request = by_name("/health/live", "anything.test");
     let response = router(rig.state).oneshot(request).await.unwrap();

@@ -15,7 +15,7 @@ use vitals_model::CheckName;
 use vitals_model::reload::Reload;
 
 #[tokio::test]
-async fn a_reload_is_asked_for_and_waited_for() {
+async fn a_reload_is_requested_and_awaited() {
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     let mut commands = replace(&mut rig.commands, mpsc::unbounded_channel().1);
     let path = "/-/reload?accept_grants=orders-db&accept_grants=module:billing";
@@ -37,7 +37,7 @@ async fn a_reload_is_asked_for_and_waited_for() {
 }
 
 #[tokio::test]
-async fn a_reload_needs_the_token_whatever_is_shown_to_everybody() {
+async fn a_reload_needs_the_token_even_with_public_details() {
     let shown = |admin_token: Option<&str>| Server {
         admin_token: admin_token.map(Into::into),
         ..Server::default()
@@ -90,7 +90,7 @@ async fn a_reload_says_what_is_wrong_with_its_request() {
 }
 
 #[tokio::test]
-async fn a_host_that_ends_reloads_nothing() {
+async fn a_host_that_shuts_down_refuses_reloads() {
     let body = r#"{"error":"cannot reload: the host is shutting down"}"#;
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     rig.closing.cancel();

@@ -19,7 +19,7 @@ fn plugin(name: &str) -> PluginName {
 }
 
 #[test]
-fn links_are_followed_through_every_directory_that_they_pass() {
+fn links_are_followed_through_every_directory() {
     let place = tempfile::tempdir().unwrap();
     let at = |path: &str| place.path().join(path);
     for dir in ["plugins", "library", "current", "v1"] {
@@ -58,7 +58,7 @@ fn links_are_followed_through_every_directory_that_they_pass() {
 }
 
 #[test]
-fn a_directory_that_is_replaced_is_never_seen_half_removed() {
+fn a_directory_being_replaced_is_never_listed_incompletely() {
     const FILES: usize = 40;
     let place = tempfile::tempdir().unwrap();
     let at = |path: &str| place.path().join(path);
@@ -94,7 +94,7 @@ fn a_directory_that_is_replaced_is_never_seen_half_removed() {
 }
 
 #[test]
-fn a_file_that_is_misnamed_is_shown_under_a_name_near_to_it() {
+fn an_invalid_file_gets_a_similar_placeholder_name() {
     for (stem, name) in [
         ("My Check", "module:my-check"),
         ("-x", "module:x"),
@@ -107,7 +107,7 @@ fn a_file_that_is_misnamed_is_shown_under_a_name_near_to_it() {
 }
 
 #[test]
-fn a_file_that_is_misnamed_gives_way_to_names_that_are_taken() {
+fn a_placeholder_avoids_names_that_are_taken() {
     let file = InvalidPluginFile {
         path: "My Check.wasm".into(),
         stem: "My Check".into(),
@@ -149,7 +149,7 @@ fn a_library_that_cannot_be_read_keeps_what_was_in_it() {
 }
 
 #[test]
-fn a_file_that_is_missing_for_a_moment_is_kept_and_not_read() {
+fn a_briefly_missing_file_is_kept_and_not_read() {
     let place = tempfile::tempdir().unwrap();
     let plugins = Plugins {
         dir: place.path().join("plugins"),
@@ -207,7 +207,7 @@ fn seen(files: &[(&str, &str)], keep: &Keep) -> (tempfile::TempDir, Files) {
 }
 
 #[test]
-fn only_plugins_count_and_in_the_library_only_those_that_checks_name() {
+fn only_plugins_are_listed_and_only_named_ones_in_the_library() {
     let (place, files) = seen(
         &[
             ("plugins", "a.wasm"),
@@ -234,7 +234,7 @@ fn only_plugins_count_and_in_the_library_only_those_that_checks_name() {
 }
 
 #[test]
-fn files_without_end_push_out_none_that_is_named_or_known() {
+fn too_many_files_displace_no_named_or_known_one() {
     let litter: Vec<_> = (0..2 * MAX_FILES)
         .map(|number| format!("aa-{number:05}.wasm"))
         .collect();
@@ -280,7 +280,7 @@ fn files_without_end_push_out_none_that_is_named_or_known() {
 }
 
 #[test]
-fn what_lies_in_the_one_directory_that_is_both_lies_in_the_library() {
+fn one_directory_for_both_counts_as_the_library() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("a.wasm"), "").unwrap();
     fs::write(place.path().join("x.wasm"), "").unwrap();
@@ -297,7 +297,7 @@ fn what_lies_in_the_one_directory_that_is_both_lies_in_the_library() {
 }
 
 #[test]
-fn a_link_has_no_stamp_for_what_is_behind_it_may_hang() {
+fn a_link_has_no_stamp_because_its_target_may_hang() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("file"), "").unwrap();
     fs::write(place.path().join("a.wasm"), "").unwrap();
@@ -313,7 +313,7 @@ fn a_link_has_no_stamp_for_what_is_behind_it_may_hang() {
 }
 
 #[test]
-fn a_directory_that_is_not_there_is_an_error_that_says_what_to_do() {
+fn a_missing_directory_is_an_error_that_says_what_to_do() {
     let plugins = Plugins {
         dir: "/nowhere/plugins".into(),
         ..Plugins::default()

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn foul_runs_stretch_the_interval_and_keep_the_phase() {
+async fn runs_over_their_limits_stretch_the_interval_and_keep_the_phase() {
     let (schedule, mut finished, _) = schedule(8);
     schedule.upsert(job("a", BRIEF, scripted(|_| ended_by(Code::Trap))));
     let mut last: Option<(FinishedRun, Instant)> = None;
@@ -25,7 +25,7 @@ async fn foul_runs_stretch_the_interval_and_keep_the_phase() {
 }
 
 #[tokio::test]
-async fn a_good_run_closes_the_breaker() {
+async fn a_run_within_its_limits_closes_the_breaker() {
     let (schedule, mut finished, _) = schedule(8);
     let make = |number| match number {
         4 => RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO),
@@ -39,7 +39,7 @@ async fn a_good_run_closes_the_breaker() {
 }
 
 #[tokio::test]
-async fn slow_dependencies_bad_results_and_the_hosts_own_trouble_open_no_breaker() {
+async fn slow_dependencies_bad_results_and_host_failures_open_no_breaker() {
     for make in [
         (|_| timed_out(Busy::Waiting)) as fn(usize) -> RunReport,
         |_| RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_probe_that_panics_makes_the_check_unknown_and_goes_on_when_due() {
+async fn a_probe_that_panics_makes_the_check_unknown_for_one_run() {
     let (schedule, mut finished, collect) = schedule(8);
     let make = |number| match number {
         0 | 2 => panic!("in the probe"),
@@ -77,7 +77,7 @@ impl Results for Brittle {
 }
 
 #[tokio::test]
-async fn results_that_panic_cost_a_check_one_run_each_and_no_other_anything() {
+async fn a_panic_while_publishing_costs_one_run_of_one_check() {
     let (_, mut finished, collect) = schedule(1);
     let brittle = Arc::new(Brittle {
         collect: Arc::clone(&collect),

@@ -37,7 +37,7 @@ fn promotion(
 }
 
 #[tokio::test]
-async fn a_trial_run_is_counted_by_nobody_and_waits_for_a_run_in_flight() {
+async fn a_trial_run_is_not_recorded_and_waits_for_a_run_in_flight() {
     let (schedule, mut finished, _) = schedule(8);
     let old = Arc::new(Sleeper::new(Duration::from_millis(50)));
     schedule.upsert(job("a", Duration::from_hours(1), Arc::clone(&old) as _));
@@ -61,7 +61,7 @@ async fn a_trial_run_is_counted_by_nobody_and_waits_for_a_run_in_flight() {
 }
 
 #[tokio::test]
-async fn runs_that_a_trial_run_holds_up_are_counted_as_late() {
+async fn runs_delayed_by_a_trial_run_are_counted_as_late() {
     let (schedule, mut finished, collect) = schedule(8);
     schedule.upsert(job("a", Duration::from_millis(20), Arc::new(Says("old"))));
     finished.recv().await.unwrap();
@@ -76,7 +76,7 @@ async fn runs_that_a_trial_run_holds_up_are_counted_as_late() {
 }
 
 #[tokio::test]
-async fn a_check_that_is_not_followed_can_be_tried_and_one_that_is_forgotten_ends() {
+async fn an_unscheduled_check_can_make_a_trial_run_and_removal_ends_it() {
     let (schedule, _finished, _) = schedule(8);
     let a = "a".parse().unwrap();
     assert!(
@@ -96,7 +96,7 @@ async fn a_check_that_is_not_followed_can_be_tried_and_one_that_is_forgotten_end
 }
 
 #[tokio::test]
-async fn a_trial_run_takes_a_slot() {
+async fn a_trial_run_takes_a_permit() {
     let (schedule, _finished, _) = schedule(1);
     let hog = Arc::new(Sleeper::new(Duration::from_hours(1)));
     let hour = Duration::from_hours(1);
@@ -117,7 +117,7 @@ async fn a_trial_run_takes_a_slot() {
 }
 
 #[tokio::test]
-async fn jobs_take_over_with_the_runs_that_they_have_made() {
+async fn jobs_are_promoted_with_their_trial_runs() {
     let (schedule, mut finished, _) = schedule(8);
     let interval = Duration::from_millis(200);
     schedule.upsert(job("a", interval, Arc::new(Says("old"))));
@@ -143,7 +143,7 @@ async fn jobs_take_over_with_the_runs_that_they_have_made() {
 }
 
 #[tokio::test]
-async fn what_was_counted_lives_on_when_a_job_takes_over() {
+async fn the_history_survives_a_promotion() {
     let (schedule, mut finished, _) = schedule(8);
     let failing = |text: &str| RunReport::answered(Outcome::unhealthy(text), Duration::ZERO);
     let hour = Duration::from_hours(1);
@@ -156,7 +156,7 @@ async fn what_was_counted_lives_on_when_a_job_takes_over() {
 }
 
 #[tokio::test]
-async fn the_result_of_a_run_in_flight_comes_too_late_for_a_job_that_has_run() {
+async fn a_promotion_discards_the_result_of_a_run_in_flight() {
     let (schedule, mut finished, _) = schedule(8);
     let old = Arc::new(Sleeper::new(Duration::from_millis(50)));
     let hour = Duration::from_hours(1);

@@ -129,7 +129,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn a_path_is_due_when_it_has_rested() {
+    fn a_path_is_due_when_it_is_stable() {
         let (start, mut paths) = (Instant::now(), Paths::default());
         let a = Path::new("a");
         assert!(paths.due().is_none());
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_never_rests_holds_up_no_other_and_is_looked_at_all_the_same() {
+    fn a_path_that_keeps_changing_delays_no_other_and_is_still_scanned() {
         let (start, mut paths) = (Instant::now(), Paths::default());
         let mut scan_requests = Vec::new();
         for ms in (0..=4100).step_by(10) {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_without_end_are_as_one() {
+    fn too_many_paths_share_one_entry() {
         let (start, mut paths) = (Instant::now(), Paths::default());
         for number in 0..3 * MAX_PATHS {
             paths.record(Path::new(&number.to_string()), start);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_told_after_the_rest_once_for_all() {
+    async fn pending_paths_request_one_scan_after_the_debounce() {
         let debouncer = Debouncer::default();
         let (sender, mut told) = mpsc::unbounded_channel();
         tokio::spawn(

@@ -56,7 +56,7 @@ impl Here {
 }
 
 #[tokio::test]
-async fn a_directory_that_is_replaced_is_watched_again_even_under_the_old_inode() {
+async fn a_replaced_directory_is_watched_again_even_with_the_old_inode() {
     let mut here = Here::new();
     here.set_directories(&["plugins"]);
     assert!(!here.watch.has_changed());
@@ -76,7 +76,7 @@ async fn a_directory_that_is_replaced_is_watched_again_even_under_the_old_inode(
 }
 
 #[tokio::test]
-async fn what_is_wanted_no_more_is_let_go_of_and_the_rest_stays() {
+async fn unwanted_directories_are_unwatched_and_others_stay() {
     let mut here = Here::new();
     let all = ["a", "b", "c"];
     for name in all {
@@ -91,7 +91,7 @@ async fn what_is_wanted_no_more_is_let_go_of_and_the_rest_stays() {
 }
 
 #[tokio::test]
-async fn two_ways_to_one_directory_are_one_watch_until_both_are_gone() {
+async fn two_paths_to_one_directory_share_a_watch() {
     let mut here = Here::new();
     fs::create_dir(here.dir("real")).unwrap();
     symlink("real", here.dir("link")).unwrap();
@@ -108,7 +108,7 @@ async fn two_ways_to_one_directory_are_one_watch_until_both_are_gone() {
 }
 
 #[tokio::test]
-async fn a_link_that_leads_elsewhere_is_another_directory() {
+async fn a_link_with_another_target_is_another_directory() {
     let mut here = Here::new();
     fs::create_dir(here.dir("one")).unwrap();
     fs::create_dir(here.dir("two")).unwrap();
@@ -124,7 +124,7 @@ async fn a_link_that_leads_elsewhere_is_another_directory() {
 }
 
 #[tokio::test]
-async fn a_directory_that_went_takes_the_watches_below_it_along() {
+async fn removing_a_directory_ends_the_watches_below_it() {
     let mut here = Here::new();
     fs::create_dir_all(here.dir("outer/inner/most")).unwrap();
     let all = ["outer", "outer/inner", "outer/inner/most"];
@@ -156,7 +156,7 @@ async fn reading_is_no_change() {
 }
 
 #[tokio::test]
-async fn a_file_is_restless_until_it_is_told_of() {
+async fn a_path_is_pending_until_its_scan_is_requested() {
     let mut here = Here::new();
     fs::create_dir(here.dir("plugins")).unwrap();
     let file = here.dir("plugins").join("a.wasm");
@@ -176,7 +176,7 @@ async fn a_file_is_restless_until_it_is_told_of() {
 }
 
 #[tokio::test]
-async fn where_events_were_lost_everything_is_looked_at_and_watched_anew() {
+async fn lost_events_cause_a_full_rescan() {
     let debouncer = Debouncer::default();
     let watched = Watched::default();
     let (dir, identity) = (PathBuf::from("/a"), Identity::of(Path::new("/")).unwrap());
@@ -201,7 +201,7 @@ async fn where_events_were_lost_everything_is_looked_at_and_watched_anew() {
 }
 
 #[test]
-fn who_reads_why_knows_which_limit_to_raise() {
+fn watch_errors_name_the_limit_to_raise() {
     let too_many = std::io::Error::from_raw_os_error(TOO_MANY_OPEN);
     for (error, limit) in [
         (
@@ -219,7 +219,7 @@ fn who_reads_why_knows_which_limit_to_raise() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_watched_is_looked_at_when_its_clock_says_so() {
+fn an_unwatched_directory_is_scanned_when_its_change_time_advances() {
     let dir = tempfile::tempdir().unwrap();
     let found = DirectoryState::Unwatched(Version::of(dir.path()).unwrap());
     assert!(!found.differs(dir.path()));

@@ -104,7 +104,7 @@ fn a_metric_without_help_gets_one() {
 }
 
 #[test]
-fn a_version_is_shown_from_when_it_serves_and_begins_anew() {
+fn a_version_is_shown_once_active_and_starts_from_zero() {
     let metrics = placed(&["p"]);
     let old = active(&metrics, "p");
     take(&old, "a", "x", &[], Reading::Add(7.0)).unwrap();
@@ -126,7 +126,7 @@ fn a_version_is_shown_from_when_it_serves_and_begins_anew() {
 }
 
 #[test]
-fn the_series_of_a_check_go_with_it() {
+fn removing_a_check_removes_its_series() {
     let metrics = placed(&["p", "p", "q"]);
     let (version, other) = (active(&metrics, "p"), active(&metrics, "q"));
     let set = |of: &str| take(&version, of, "x", &[], Reading::Set(1.0)).unwrap();
@@ -155,7 +155,7 @@ fn the_series_of_a_check_go_with_it() {
 }
 
 #[test]
-fn what_a_check_counted_in_a_trial_goes_with_it_too() {
+fn series_of_a_trial_run_are_removed_with_the_check() {
     let metrics = placed(&["p", "p"]);
     let version = version(&metrics, "p");
     for of in ["a", "b"] {
@@ -167,7 +167,7 @@ fn what_a_check_counted_in_a_trial_goes_with_it_too() {
 }
 
 #[test]
-fn a_check_has_a_hundred_series_and_another_one_its_own() {
+fn each_check_has_its_own_limit_of_100_series() {
     let metrics = placed(&["p", "p"]);
     let version = active(&metrics, "p");
     let set = |of: &str, number: usize| {
@@ -192,7 +192,7 @@ fn a_check_has_a_hundred_series_and_another_one_its_own() {
 }
 
 #[test]
-fn the_series_of_a_check_have_so_many_bytes_together() {
+fn the_series_of_a_check_share_a_limit_of_bytes() {
     let (long, quotes) = ("x".repeat(128), "\"".repeat(128));
     let bounds: Vec<_> = (0..32)
         .map(|number| f64::MIN + 1e300 * f64::from(number))
@@ -234,7 +234,7 @@ fn the_series_of_a_check_have_so_many_bytes_together() {
 }
 
 #[test]
-fn a_hundred_histograms_of_usual_size_have_room() {
+fn a_hundred_usual_histograms_fit_the_limit() {
     let metrics = placed(&["p"]);
     let version = active(&metrics, "p");
     for number in 0..100 {
@@ -286,7 +286,7 @@ fn another_type_or_other_labels_are_conflicts_in_one_version() {
 }
 
 #[test]
-fn plugins_that_come_to_one_name_share_a_family_or_the_first_keeps_it() {
+fn plugins_with_one_exposed_name_share_a_family_or_the_first_keeps_it() {
     // The exposed name is `plugin_p_q_x` in all three cases.
     let metrics = placed(&["p", "p-q", "p.q"]);
     let (p, dash, dot) = (
@@ -319,7 +319,7 @@ fn plugins_that_come_to_one_name_share_a_family_or_the_first_keeps_it() {
 }
 
 #[test]
-fn a_counter_stays_a_number() {
+fn a_counter_never_overflows() {
     let metrics = placed(&["p"]);
     let version = active(&metrics, "p");
     for _ in 0..3 {

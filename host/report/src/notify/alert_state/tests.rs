@@ -67,7 +67,7 @@ fn shown(change: &Change) -> String {
 use Status::{Degraded, Healthy, Unhealthy, Unknown};
 
 #[test]
-fn by_default_it_is_told_when_a_check_turns_unhealthy_and_when_it_is_that_no_more() {
+fn by_default_only_unhealthy_checks_fire() {
     let mut trail = Trail::new("");
     assert_eq!(trail.turn(Healthy), "");
     assert_eq!(trail.turn(Degraded), "");
@@ -83,14 +83,14 @@ fn by_default_it_is_told_when_a_check_turns_unhealthy_and_when_it_is_that_no_mor
 }
 
 #[test]
-fn a_first_result_is_told_where_it_is_not_well() {
+fn an_unhealthy_first_result_fires() {
     let fires = "Firing Status none -> unhealthy since 1 at 1";
     assert_eq!(Trail::new("").turn(Unhealthy), fires);
     assert_eq!(Trail::new("").turn(Unknown), "");
 }
 
 #[test]
-fn of_what_nothing_is_known_is_left_as_it_was_unless_that_is_told_itself() {
+fn unknown_keeps_an_alert_unless_unknown_is_notified() {
     let mut trail = Trail::new("notify.on = ['degraded']");
     trail.turn(Degraded);
     assert_eq!(trail.turn(Unknown), "");
@@ -108,7 +108,7 @@ fn of_what_nothing_is_known_is_left_as_it_was_unless_that_is_told_itself() {
 }
 
 #[test]
-fn a_check_of_which_nothing_is_to_be_told_is_left_out() {
+fn a_check_with_notify_false_is_left_out() {
     let text = "[defaults]\nnotify = false\n[checks.b]\nnotify = true";
     assert_eq!(Trail::new(text).turn(Unhealthy), "");
     let text = "[checks.a]\nnotify = false";
@@ -116,7 +116,7 @@ fn a_check_of_which_nothing_is_to_be_told_is_left_out() {
 }
 
 #[test]
-fn other_rules_end_and_begin_what_is_told() {
+fn new_rules_resolve_and_fire_alerts() {
     let mut trail = Trail::new("");
     trail.turn(Unhealthy);
     let silent = "[checks.a]\nnotify = false";
@@ -132,7 +132,7 @@ fn other_rules_end_and_begin_what_is_told() {
 }
 
 #[test]
-fn how_bad_it_is_follows_the_configuration() {
+fn the_severity_follows_the_configuration() {
     let mut trail = Trail::new("");
     trail.turn(Unhealthy);
     let severity = |trail: &Trail| {
@@ -147,7 +147,7 @@ fn how_bad_it_is_follows_the_configuration() {
 }
 
 #[test]
-fn what_is_gone_is_told_where_it_was_told_of_before() {
+fn removing_a_check_resolves_its_alert() {
     let mut trail = Trail::new("");
     trail.turn(Unhealthy);
     let check = "a".parse().expect("a name");

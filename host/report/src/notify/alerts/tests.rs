@@ -111,7 +111,7 @@ impl Sent {
 }
 
 #[test]
-fn an_alert_says_what_is_wrong_where_and_until_when_to_believe_it() {
+fn an_alert_has_labels_annotations_and_an_end() {
     let mut sent = Sent::new();
     let team = template("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
     sent.alerts.replace_all(team, std::iter::empty(), sent.now);
@@ -134,7 +134,7 @@ fn an_alert_says_what_is_wrong_where_and_until_when_to_believe_it() {
 }
 
 #[test]
-fn what_lasts_is_sent_each_round_and_what_has_ended_for_a_while() {
+fn active_alerts_are_resent_and_resolved_ones_for_a_while() {
     let mut sent = Sent::new();
     sent.fire(&last_result("a", true, ""), Status::Unhealthy);
     assert_eq!(sent.shown(), ["a critical 240"]);
@@ -157,7 +157,7 @@ fn what_lasts_is_sent_each_round_and_what_has_ended_for_a_while() {
 }
 
 #[test]
-fn what_did_not_arrive_is_made_anew_when_it_is_sent_once_more() {
+fn a_retry_sends_the_current_alerts() {
     let mut sent = Sent::new();
     sent.fire(&last_result("a", true, "one"), Status::Unhealthy);
     assert_eq!(sent.wire_alerts().len(), 1);
@@ -176,7 +176,7 @@ fn what_did_not_arrive_is_made_anew_when_it_is_sent_once_more() {
 }
 
 #[test]
-fn what_ends_before_anybody_could_know_of_it_is_not_told() {
+fn an_alert_that_ends_before_it_was_sent_is_never_sent() {
     let mut sent = Sent::new();
     sent.fire(&last_result("a", true, ""), Status::Unhealthy);
     sent.end("a");
@@ -184,7 +184,7 @@ fn what_ends_before_anybody_could_know_of_it_is_not_told() {
 }
 
 #[test]
-fn another_status_or_severity_is_another_alert_and_ends_the_one_before() {
+fn a_new_status_or_severity_replaces_the_alert() {
     let mut sent = Sent::new();
     sent.fire(&last_result("a", true, ""), Status::Unhealthy);
     assert_eq!(sent.shown(), ["a critical 240"]);
@@ -202,7 +202,7 @@ fn another_status_or_severity_is_another_alert_and_ends_the_one_before() {
 }
 
 #[test]
-fn another_manner_ends_what_was_said_in_the_one_before() {
+fn a_new_template_resolves_the_old_alerts() {
     let mut sent = Sent::new();
     let a = last_result("a", true, "");
     sent.fire(&a, Status::Unhealthy);
@@ -224,7 +224,7 @@ fn another_manner_ends_what_was_said_in_the_one_before() {
 }
 
 #[test]
-fn many_go_in_several_requests_and_none_twice() {
+fn many_alerts_are_split_into_requests() {
     let mut sent = Sent::new();
     for number in 0..200 {
         sent.fire(
@@ -243,7 +243,7 @@ fn many_go_in_several_requests_and_none_twice() {
 }
 
 #[test]
-fn who_is_due_soon_goes_along() {
+fn alerts_due_soon_are_sent_together() {
     let mut sent = Sent::new();
     sent.fire(&last_result("a", true, ""), Status::Unhealthy);
     sent.delivered();
@@ -300,7 +300,7 @@ impl Sent {
 proptest! {
     /// The indexes beside the alerts agree with a search over all alerts.
     #[test]
-    fn what_is_counted_and_sorted_beside_the_alerts_is_true_of_them(
+    fn the_indexes_agree_with_the_alerts(
         steps in prop::collection::vec(step(), 1..60),
     ) {
         let mut sent = Sent::new();
