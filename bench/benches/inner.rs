@@ -16,7 +16,7 @@ use vitals_host::config::Secrets;
 use vitals_host::fuzzing::reaches;
 use vitals_host::plugin::{Channel, Grant, Grants, parse_host};
 
-use self::queue::Queue;
+use self::queue::FairQueue;
 
 // The queue of guest threads is private to the host, and knows nothing but values.
 #[expect(
@@ -106,7 +106,7 @@ fn granted_connection(bencher: Bencher, entries: u16) {
 /// A slice of a guest: who is next is taken from the queue, and waits again.
 #[divan::bench(args = [1, 1_000])]
 fn turn_of_a_guest(bencher: Bencher, waiting: u64) {
-    let mut queue = Queue::new();
+    let mut queue = FairQueue::new();
     for guest in 0..waiting {
         queue.push(guest, guest, Some(u64::MAX));
     }

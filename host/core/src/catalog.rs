@@ -113,7 +113,7 @@ impl Catalog {
         // Each scan retries transient failures. Bindings of removed plugins are dropped, because
         // they keep the code in memory.
         self.bindings
-            .retain(|_, bound| !bound.may_pass() && !removed.contains(bound.plugin.name()));
+            .retain(|_, bound| !bound.is_transient() && !removed.contains(bound.plugin.name()));
         ScanChanges {
             changed: self.files != before || self.bindings.len() != bound || !removed.is_empty(),
             removed: removed.into_iter().collect(),

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::board::{Board, CheckFacts, CheckResult};
 use vitals_model::{Breaker, CheckName, RunReport};
-pub use vitals_sandbox::fuzzing::{Verified, bind, reaches, symbols, verify, written};
+pub use vitals_sandbox::fuzzing::{Verified, bind, granted_by, reaches, symbols, verify};
 
 /// Returns what `/health` and `/health/checks/{name}` answer for a report, with and without the
 /// token.

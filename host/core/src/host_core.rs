@@ -187,7 +187,7 @@ impl HostCore {
         self.stop.cancel();
         self.tasks.close();
         // A file system that hangs must not delay the exit.
-        let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.kept()) };
+        let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.flush_cache()) };
         let _ = tokio::time::timeout(TASKS_TIMEOUT, rest).await;
         dropped
     }

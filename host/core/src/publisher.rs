@@ -70,17 +70,17 @@ impl Publisher {
     }
 
     /// Publishes why a check can't run: the file of its plugin was rejected, or its configuration
-    /// is unusable. With `is_of_host` the check is unknown instead of unhealthy.
+    /// is unusable. With `is_host_error` the check is unknown instead of unhealthy.
     pub(crate) fn not_runnable(
         &self,
         check: &CheckName,
         job_generation: JobGeneration,
         why: &str,
-        is_of_host: bool,
+        is_host_error: bool,
         cause: Cause,
     ) {
         let error = RunError::new(Code::Load, why);
-        let report = Arc::new(if is_of_host {
+        let report = Arc::new(if is_host_error {
             RunReport::unknown(error, Duration::ZERO)
         } else {
             RunReport::failed(error, Duration::ZERO)

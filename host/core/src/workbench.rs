@@ -193,7 +193,8 @@ impl Workbench {
         let plugin = self.admit(path).await?;
         let said = plugin.description();
         let schema = Value::clone(plugin.schema().document());
-        let wants = grants::wanted(&schema).map_err(|e| LoadError::Description(e.to_string()))?;
+        let wants = grants::marked_properties(&schema)
+            .map_err(|e| LoadError::Description(e.to_string()))?;
         let wants = wants
             .into_iter()
             .map(|wanted| (wanted.pointer, wanted.mark.to_string()));
@@ -225,7 +226,7 @@ impl Workbench {
         let name = name.map_err(|error| LoadError::Read(format!("{error}; rename the file")))?;
         let bytes = Plugin::read(path)?;
         let admitted = Plugin::admit(&self.sandbox, name, bytes).await;
-        self.sandbox.kept().await;
+        self.sandbox.flush_cache().await;
         admitted
     }
 
@@ -257,6 +258,6 @@ impl Workbench {
             self.catalog
                 .record_load(&wanted, outcome, None, Timestamp::now());
         }
-        self.sandbox.kept().await;
+        self.sandbox.flush_cache().await;
     }
 }

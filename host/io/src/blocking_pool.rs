@@ -1,9 +1,10 @@
-//! A few threads for work that a deadline can't interrupt: calls that block in a file system, and the
-//! verification of a stranger's certificates.
+//! Threads for work that a deadline can't interrupt: file system calls that block, and the
+//! verification of certificates.
 //!
-//! A file system that hangs (a mount whose server is gone) can hold a thread for ever. Such a thread
-//! is lost: another one takes its place, no caller loses a second one while its first hangs, and
-//! nothing else in the host waits for any of them. It knows neither grants nor what the work is.
+//! A file system that hangs, such as a mount whose server is gone, can block a thread for ever. The
+//! pool then counts that thread as abandoned and starts another one in its place. A caller with an
+//! abandoned thread gets no other until its call returns. The pool knows neither grants nor what
+//! the work does.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -19,7 +20,7 @@ use std::{
     thread,
 };
 
-// In `tests/models`, which tries all orders in which the threads can take their steps.
+// For `tests/models`, which tries every interleaving of the threads.
 #[cfg(loom)]
 use loom::{
     sync::atomic::{AtomicBool, Ordering},
@@ -30,9 +31,9 @@ use tokio::sync::oneshot;
 
 use crate::lower_priority;
 
-/// The threads for one kind of work: at most four beside those that are lost, and a bounded number
-/// in all. They start with the first calls, and end when this is dropped; those that hang, when they no
-/// longer do.
+/// Threads for one kind of work: at most four active ones beside those that are abandoned, and a
+/// bounded number in all. Threads start with the first calls and exit when the pool is dropped; a
+/// thread that hangs exits when its call returns.
 pub struct BlockingPool {
     work: Work,
     inner: Arc<Inner>,
@@ -41,30 +42,31 @@ pub struct BlockingPool {
 /// The kind of work that a pool does.
 #[derive(Clone, Copy, Debug)]
 pub enum Work {
-    /// Calls to the file systems of the machine.
+    /// Calls to the machine's file systems.
     Files,
-    /// Verifying and reading the certificates of servers.
+    /// Verifying and parsing the certificates of servers.
     Certificates,
 }
 
 /// Why a call was not made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PoolError {
-    /// The caller has lost a thread, and gets no other until that is back.
-    #[error("busy: {}", .0.stuck())]
+    /// A call of the same caller was abandoned and has not returned yet.
+    #[error("busy: {}", .0.stuck_reason())]
     Stuck(Work),
-    /// Too many calls wait already.
-    #[error("busy: {QUEUED} other calls wait for {}", .0.object())]
+    /// Too many calls are queued.
+    #[error("busy: {MAX_QUEUED} other calls wait for {}", .0.subject())]
     Full(Work),
-    /// There is no thread to make it.
+    /// No thread could be started for the call.
     #[error(
         "cannot start a thread for {}: {source}; raise the limit on processes (ulimit -u)",
-        .work.object()
+        .work.subject()
     )]
     Thread {
-        /// What it was for.
+        /// The kind of work.
         work: Work,
-        /// The reason.
+        /// The error of the system.
         source: io::Error,
     },
     /// The host is shutting down.
@@ -73,7 +75,7 @@ pub enum PoolError {
 }
 
 impl Work {
-    /// What its threads are called; the system shows 15 bytes of it.
+    /// The prefix of the threads' names; Linux shows 15 bytes of a name.
     fn thread(self) -> &'static str {
         match self {
             Self::Files => "vitals-file",
@@ -81,21 +83,21 @@ impl Work {
         }
     }
 
-    fn object(self) -> &'static str {
+    fn subject(self) -> &'static str {
         match self {
             Self::Files => "the file systems of this machine",
             Self::Certificates => "the verification of certificates",
         }
     }
 
-    fn stuck(self) -> &'static str {
+    fn stuck_reason(self) -> &'static str {
         match self {
             Self::Files => {
-                "a call of an earlier run of this check has not come back; its file system is slow \
+                "a call by an earlier run of this check has not returned; its file system is slow \
                  or hangs"
             }
             Self::Certificates => {
-                "certificates that a server showed to this check before are still being verified"
+                "certificates from an earlier run of this check are still being verified"
             }
         }
     }
@@ -104,86 +106,87 @@ impl Work {
 struct Inner {
     queue: Mutex<Queue>,
     work: Condvar,
-    /// Threads at most, with those that are lost.
-    most: usize,
+    /// The maximum number of threads, abandoned ones included.
+    max_threads: usize,
 }
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Job>,
-    /// What the threads are at.
-    running: Vec<Caller>,
+    queued: VecDeque<Job>,
+    /// The calls that the threads are running.
+    running: Vec<CallState>,
     threads: usize,
     idle: usize,
     closed: bool,
 }
 
 struct Job {
-    caller: Caller,
+    call: CallState,
     work: Box<dyn FnOnce() + Send>,
 }
 
-/// Who waits for a call, or no longer does.
+/// One call, and whether its caller has given up.
 #[derive(Clone)]
-struct Caller {
+struct CallState {
     name: Arc<str>,
-    gone: Arc<AtomicBool>,
+    abandoned: Arc<AtomicBool>,
 }
 
-impl Caller {
-    fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
+impl CallState {
+    fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
     }
 
     fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.gone, &other.gone)
+        Arc::ptr_eq(&self.abandoned, &other.abandoned)
     }
 }
 
 impl BlockingPool {
-    /// A pool of at most 64 threads, of which none has started yet.
+    /// Creates a pool of at most 64 threads. None has started yet.
     pub fn new(work: Work) -> Self {
-        Self::with_most(work, MOST)
+        Self::with_max_threads(work, MAX_THREADS)
     }
 
-    /// A pool without threads yet. `most` counts those that are lost too.
-    pub fn with_most(work: Work, most: usize) -> Self {
+    /// Creates a pool of at most `max_threads` threads, abandoned ones included. None has started
+    /// yet.
+    pub fn with_max_threads(work: Work, max_threads: usize) -> Self {
         Self {
             work,
             inner: Arc::new(Inner {
                 queue: Mutex::default(),
                 work: Condvar::new(),
-                most,
+                max_threads,
             }),
         }
     }
 
-    /// Makes a blocking call for a caller of that `name`, and waits for its answer.
+    /// Makes a blocking call on behalf of `name` and waits for its result.
     ///
-    /// Dropping the future gives the answer up: a call that has not begun is not made then, one that
-    /// has goes on without anybody who waits for it. A panic inside goes on in the caller.
+    /// Dropping the future gives the call up: a queued call is not made, and a running one
+    /// continues in the background. A panic inside the call resumes in the caller.
     pub async fn run<T: Send + 'static>(
         &self,
         name: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let (sender, answer) = oneshot::channel::<Result<T, Box<dyn Any + Send>>>();
-        let caller = Caller {
+        let call = CallState {
             name: name.into(),
-            gone: Arc::default(),
+            abandoned: Arc::default(),
         };
-        let mut waiting = Waiting {
+        let mut guard = AbandonOnDrop {
             pool: self,
-            gone: Some(Arc::clone(&caller.gone)),
+            abandoned: Some(Arc::clone(&call.abandoned)),
         };
         let work = Box::new(move || {
-            // Nobody may be there to take it.
+            // The caller may have given up.
             let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
         });
-        self.submit(Job { caller, work })?;
+        self.submit(Job { call, work })?;
         let answer = answer.await;
-        // The thread may not have noticed yet that it is free.
-        waiting.gone = None;
+        // Only now, because the thread may not have marked itself as free yet.
+        guard.abandoned = None;
         match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(panic)) => resume_unwind(panic),
@@ -193,23 +196,23 @@ impl BlockingPool {
 
     fn submit(&self, job: Job) -> Result<(), PoolError> {
         let mut queue = self.inner.queue();
-        let name = &job.caller.name;
+        let name = &job.call.name;
         let mut running = queue.running.iter();
-        if running.any(|caller| caller.name == *name && caller.is_gone()) {
+        if running.any(|call| call.name == *name && call.is_abandoned()) {
             return Err(PoolError::Stuck(self.work));
         }
-        if queue.waiting.len() >= QUEUED {
-            queue.waiting.retain(|waiting| !waiting.caller.is_gone());
+        if queue.queued.len() >= MAX_QUEUED {
+            queue.queued.retain(|queued| !queued.call.is_abandoned());
         }
-        if queue.waiting.len() >= QUEUED {
+        if queue.queued.len() >= MAX_QUEUED {
             return Err(PoolError::Full(self.work));
         }
-        queue.waiting.push_back(job);
-        match self.staff(&mut queue) {
-            // Those that there are will come to it.
-            Err(_) if queue.threads > queue.lost() => {}
+        queue.queued.push_back(job);
+        match self.spawn_if_needed(&mut queue) {
+            // The running threads will take the call.
+            Err(_) if queue.threads > queue.abandoned_count() => {}
             Err(source) => {
-                queue.waiting.pop_back();
+                queue.queued.pop_back();
                 return Err(PoolError::Thread {
                     work: self.work,
                     source,
@@ -221,10 +224,13 @@ impl BlockingPool {
         Ok(())
     }
 
-    /// Starts a thread where more calls wait than threads, if there may be another one.
-    fn staff(&self, queue: &mut Queue) -> io::Result<()> {
-        let is_short = queue.waiting.len() > queue.idle;
-        if is_short && queue.threads < self.inner.most && queue.threads - queue.lost() < THREADS {
+    /// Starts a thread if more calls are queued than threads are idle, and the limits allow it.
+    fn spawn_if_needed(&self, queue: &mut Queue) -> io::Result<()> {
+        let needs_thread = queue.queued.len() > queue.idle;
+        if needs_thread
+            && queue.threads < self.inner.max_threads
+            && queue.threads - queue.abandoned_count() < MAX_ACTIVE_THREADS
+        {
             self.start(queue.threads)?;
             queue.threads += 1;
         }
@@ -237,7 +243,7 @@ impl BlockingPool {
             .name(format!("{}-{number}", self.work.thread()))
             .spawn(move || {
                 lower_priority();
-                inner.serve();
+                inner.run_worker();
             })
             .map(drop)
     }
@@ -247,7 +253,7 @@ impl Drop for BlockingPool {
     fn drop(&mut self) {
         let mut queue = self.inner.queue();
         queue.closed = true;
-        queue.waiting.clear();
+        queue.queued.clear();
         self.inner.work.notify_all();
     }
 }
@@ -259,25 +265,25 @@ impl fmt::Debug for BlockingPool {
             .field("work", &self.work)
             .field("threads", &queue.threads)
             .field("running", &queue.running.len())
-            .field("waiting", &queue.waiting.len())
+            .field("waiting", &queue.queued.len())
             .finish()
     }
 }
 
 impl Queue {
-    /// Threads at calls that nobody waits for any more.
-    fn lost(&self) -> usize {
+    /// The number of threads whose call was given up.
+    fn abandoned_count(&self) -> usize {
         let running = self.running.iter();
-        running.filter(|caller| caller.is_gone()).count()
+        running.filter(|call| call.is_abandoned()).count()
     }
 }
 
 impl Inner {
-    /// The life of a thread.
-    fn serve(&self) {
+    /// Runs queued calls until the pool is closed.
+    fn run_worker(&self) {
         let mut queue = self.queue();
         while !queue.closed {
-            let Some(Job { caller, work }) = queue.waiting.pop_front() else {
+            let Some(Job { call, work }) = queue.queued.pop_front() else {
                 queue.idle += 1;
                 queue = self
                     .work
@@ -286,16 +292,16 @@ impl Inner {
                 queue.idle -= 1;
                 continue;
             };
-            if caller.is_gone() {
+            if call.is_abandoned() {
                 continue;
             }
-            queue.running.push(caller.clone());
+            queue.running.push(call.clone());
             drop(queue);
             work();
             queue = self.queue();
-            queue.running.retain(|other| !other.is(&caller));
-            // Somebody has taken the place of one that was lost and is back.
-            if queue.threads - queue.lost() > THREADS {
+            queue.running.retain(|other| !other.is(&call));
+            // Another thread replaced this one while it was abandoned.
+            if queue.threads - queue.abandoned_count() > MAX_ACTIVE_THREADS {
                 queue.threads -= 1;
                 return;
             }
@@ -307,31 +313,31 @@ impl Inner {
     }
 }
 
-/// Held by whoever waits for a call, with what to set if that ends before the answer comes.
-struct Waiting<'p> {
+/// Marks a call as abandoned when its caller stops waiting.
+struct AbandonOnDrop<'p> {
     pool: &'p BlockingPool,
-    gone: Option<Arc<AtomicBool>>,
+    abandoned: Option<Arc<AtomicBool>>,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for AbandonOnDrop<'_> {
     fn drop(&mut self) {
-        if let Some(gone) = &self.gone {
-            gone.store(true, Ordering::Relaxed);
-            // Where a thread was lost by that, others may wait for it. If none can be started now, the
-            // next call tries it again.
-            let _ = self.pool.staff(&mut self.pool.inner.queue());
+        if let Some(abandoned) = &self.abandoned {
+            abandoned.store(true, Ordering::Relaxed);
+            // A replacement for the abandoned thread, if calls are queued. If none can be started
+            // now, the next call tries again.
+            let _ = self.pool.spawn_if_needed(&mut self.pool.inner.queue());
         }
     }
 }
 
-/// Threads that make calls at the same time. So many can hang, until they are given up, before those
-/// that work are kept waiting.
-const THREADS: usize = 4;
-/// Threads at most, with those that are lost: as many callers as can hang before calls of the others are
-/// no longer made.
-const MOST: usize = 64;
-/// Calls that wait at most. A run waits for one at a time.
-const QUEUED: usize = 1 << 10;
+/// Threads that make calls at the same time. This many calls can hang without being given up before
+/// other calls have to wait.
+const MAX_ACTIVE_THREADS: usize = 4;
+/// The maximum number of threads, abandoned ones included: the number of callers that can hang
+/// before no other caller gets a thread.
+const MAX_THREADS: usize = 64;
+/// The maximum number of queued calls. A run waits for one at a time.
+const MAX_QUEUED: usize = 1 << 10;
 
 #[cfg(not(loom))]
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Priorities of threads.
 
-/// How much nicer than the rest of the host a thread with lowered priority is.
+/// The nice value of a thread with lowered priority.
 pub const NICE: i32 = 10;
 
-/// Lets the calling thread yield to the others of this machine.
+/// Lowers the priority of the calling thread below that of the host's other threads.
 ///
-/// On Linux a priority belongs to a thread. Where it can't be lowered, or on another system, the thread
-/// runs like the rest.
+/// On Linux each thread has a priority of its own. Where it can't be lowered, and on other systems,
+/// the thread keeps its priority.
 pub fn lower_priority() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);

@@ -1,9 +1,9 @@
-//! Reading files whose paths come from outside: opened without blocking, judged by what was opened, and
-//! read from that same descriptor.
+//! Reads files whose paths come from outside: opened without blocking, checked by their descriptor,
+//! and read from that same descriptor.
 //!
-//! What a path leads to can change between two looks at it, and to open a FIFO, a terminal or a tape is
-//! to do something to it. So a file is found first without opening it, and only a regular one is opened.
-//! A file system that hangs still blocks: who can't wait for that asks on a
+//! A path can be made to point elsewhere between two system calls, and opening a FIFO, a terminal
+//! or a tape has side effects. So a file is first found without opening it (`O_PATH`), and only a
+//! regular file is opened. A file system that hangs still blocks: callers that can't wait use a
 //! [`BlockingPool`](crate::blocking_pool::BlockingPool).
 
 use std::fs::File;
@@ -12,86 +12,87 @@ use std::path::Path;
 use std::time::Instant;
 
 #[cfg(target_os = "linux")]
-pub use self::linux::{kernel_made, reopen};
+pub use self::linux::{pseudo_filesystem, reopen};
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReadError {
-    /// The system refused it.
+    /// The system call failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is no regular file: another kind may never end, or do something when it is opened.
+    /// The file is not regular. Other kinds may never end, or have side effects when opened.
     #[error("it is not a regular file")]
     NotRegular,
-    /// It is regular by name alone: to read it can be to wait, or to do something.
-    #[error("the kernel makes it up (as under /proc and /sys); copy it to a disk")]
-    KernelMade,
-    /// It is larger than allowed.
-    #[error("it has {size} bytes, {limit} are allowed")]
+    /// The file is on a pseudo file system, where reading can block or have side effects.
+    #[error("it is on a pseudo file system (such as /proc or /sys); copy it to a disk")]
+    PseudoFile,
+    /// The file is larger than the limit.
+    #[error("it has {size} bytes, the limit is {limit}")]
     TooLarge {
-        /// The bytes that it has at least.
+        /// The size in bytes, or a lower bound of it.
         size: u64,
-        /// What is allowed.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// It was not read in time.
-    #[error("it is read too slowly")]
-    Late,
+    /// The deadline passed before the file was read.
+    #[error("reading it takes too long")]
+    TooSlow,
 }
 
 impl ReadError {
-    /// Whether it says something of the host, and nothing of the file.
-    pub fn is_of_host(&self) -> bool {
+    /// Whether the cause lies with the host, and says nothing about the file.
+    pub fn is_host_error(&self) -> bool {
         match self {
-            Self::Io(error) => is_of_host(error),
-            Self::Late => true,
-            Self::NotRegular | Self::KernelMade | Self::TooLarge { .. } => false,
+            Self::Io(error) => is_host_error(error),
+            Self::TooSlow => true,
+            Self::NotRegular | Self::PseudoFile | Self::TooLarge { .. } => false,
         }
     }
 }
 
-/// Whether a call failed because the host or its machine lacks something, whatever it was about.
-pub fn is_of_host(error: &io::Error) -> bool {
+/// Whether a call failed because the host or its machine lacks a resource.
+pub fn is_host_error(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    const LACKS: [Errno; 5] = [
+    const RESOURCE_ERRORS: [Errno; 5] = [
         Errno::MFILE,
         Errno::NFILE,
         Errno::NOMEM,
         Errno::NOBUFS,
         Errno::TIMEDOUT,
     ];
-    let is_lack = |lack: &Errno| error.raw_os_error() == Some(lack.raw_os_error());
-    error.kind() == io::ErrorKind::OutOfMemory || LACKS.iter().any(is_lack)
+    let is_errno = |errno: &Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    error.kind() == io::ErrorKind::OutOfMemory || RESOURCE_ERRORS.iter().any(is_errno)
 }
 
-/// Opens a regular file that lies on a disk; the kernel makes up nothing of it. Blocks.
+/// Opens a regular file that is not on a pseudo file system. Blocks.
 pub fn open_stored(path: &Path) -> Result<File, ReadError> {
     open(path, false)
 }
 
-/// Reads a regular file of up to `limit` bytes, wherever it is. Blocks.
+/// Reads a regular file of up to `limit` bytes, on any file system. Blocks.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
-    read_opened(open(path, true)?, limit, None)
+    read_open_file(open(path, true)?, limit, None)
 }
 
-/// Reads what was opened, of up to `limit` bytes; past `until` it reads no further. Blocks.
-pub fn read_opened(
+/// Reads up to `limit` bytes of an open file, and fails at `deadline`. Blocks.
+pub fn read_open_file(
     mut file: File,
     limit: u64,
-    until: Option<Instant>,
+    deadline: Option<Instant>,
 ) -> Result<Vec<u8>, ReadError> {
     let size = file.metadata()?.len();
     if size > limit {
         return Err(ReadError::TooLarge { size, limit });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
-    // A file can grow after it was looked at, and some do not say how long they are.
+    // A file can grow after `fstat`, and some files do not report their length.
     while bytes.len() as u64 <= limit {
-        if until.is_some_and(|until| Instant::now() >= until) {
-            return Err(ReadError::Late);
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(ReadError::TooSlow);
         }
-        let piece = PIECE.min(limit + 1 - bytes.len() as u64);
-        if file.by_ref().take(piece).read_to_end(&mut bytes)? == 0 {
+        let chunk = CHUNK_BYTES.min(limit + 1 - bytes.len() as u64);
+        if file.by_ref().take(chunk).read_to_end(&mut bytes)? == 0 {
             return Ok(bytes);
         }
     }
@@ -99,12 +100,12 @@ pub fn read_opened(
     Err(ReadError::TooLarge { size, limit })
 }
 
-/// How much is read before the clock is looked at again.
-const PIECE: u64 = 1 << 20;
+/// Bytes that are read between two checks of the deadline.
+const CHUNK_BYTES: u64 = 1 << 20;
 
 #[cfg(target_os = "linux")]
-fn open(path: &Path, kernel_made_too: bool) -> Result<File, ReadError> {
-    linux::open(path, kernel_made_too)
+fn open(path: &Path, allow_pseudo_files: bool) -> Result<File, ReadError> {
+    linux::open(path, allow_pseudo_files)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -115,7 +116,7 @@ fn open(path: &Path, _: bool) -> Result<File, ReadError> {
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?);
-    // It may have been replaced since.
+    // The file may have been replaced since.
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
@@ -135,15 +136,19 @@ mod linux {
 
     use super::ReadError;
 
-    pub(super) fn open(path: &Path, kernel_made_too: bool) -> Result<File, ReadError> {
+    pub(super) fn open(path: &Path, allow_pseudo_files: bool) -> Result<File, ReadError> {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let found = rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?;
         let stat = rustix::fs::fstat(&found).map_err(io::Error::from)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(ReadError::NotRegular);
         }
-        if !kernel_made_too && kernel_made(&found).map_err(io::Error::from)?.is_some() {
-            return Err(ReadError::KernelMade);
+        if !allow_pseudo_files
+            && pseudo_filesystem(&found)
+                .map_err(io::Error::from)?
+                .is_some()
+        {
+            return Err(ReadError::PseudoFile);
         }
         let opened = reopen(&found).map_err(|error| match error {
             Errno::NOENT => io::Error::other("/proc is not mounted where the host runs"),
@@ -152,23 +157,23 @@ mod linux {
         Ok(opened.into())
     }
 
-    /// Opens for reading what was found without opening it: that very file, whatever its path leads to
-    /// by now. A lease of somebody else is no reason to wait.
+    /// Opens for reading the file that an `O_PATH` descriptor refers to, whatever its path points
+    /// to by now. `O_NONBLOCK` keeps the call from waiting for the lease of another process.
     pub fn reopen(found: &OwnedFd) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let path = format!("/proc/self/fd/{}", found.as_raw_fd());
         rustix::fs::open(path, flags, Mode::empty())
     }
 
-    /// The kind of file system that a file is on, where the kernel makes it up.
-    pub fn kernel_made(found: &OwnedFd) -> rustix::io::Result<Option<FsWord>> {
+    /// The type of a file's file system, if it is a pseudo file system.
+    pub fn pseudo_filesystem(found: &OwnedFd) -> rustix::io::Result<Option<FsWord>> {
         let kind = rustix::fs::fstatfs(found)?.f_type;
-        Ok(KERNEL.contains(&kind).then_some(kind))
+        Ok(PSEUDO_FILESYSTEMS.contains(&kind).then_some(kind))
     }
 
-    /// File systems that the kernel makes up, by their numbers in `linux/magic.h`. To read there can be to
-    /// do something: some files are emptied by it, some wait for events.
-    const KERNEL: [FsWord; 24] = [
+    /// Pseudo file systems, by their numbers in `linux/magic.h`. Reading there can have side
+    /// effects: some files are emptied by it, some wait for events.
+    const PSEUDO_FILESYSTEMS: [FsWord; 24] = [
         PROC_SUPER_MAGIC,
         0x5a3c_69f0, // apparmorfs
         0x6e66_7364, // nfsd
@@ -205,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_regular_file_of_a_disk_is_opened() {
+    fn only_regular_files_outside_pseudo_file_systems_are_opened() {
         let place = tempfile::tempdir().unwrap();
         let at = |name: &str| place.path().join(name);
         let fifo = rustix::fs::FileType::Fifo;
@@ -219,7 +224,7 @@ mod tests {
         }
         symlink("/proc/self/status", at("to-kernel")).unwrap();
         let error = open_stored(&at("to-kernel")).unwrap_err();
-        assert!(matches!(error, ReadError::KernelMade), "{error}");
+        assert!(matches!(error, ReadError::PseudoFile), "{error}");
         assert!(read(&at("to-kernel"), 1 << 20).is_ok(), "an operator may");
         symlink(at("file"), at("to-file")).unwrap();
         fs::write(at("file"), "it").unwrap();
@@ -232,29 +237,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_too_slowly_is_given_up() {
+    fn reading_stops_at_the_deadline() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("file");
         fs::write(&path, "it").unwrap();
         let file = || open_stored(&path).unwrap();
         let past = Instant::now();
-        let late = read_opened(file(), 2, Some(past)).unwrap_err();
-        assert!(matches!(late, ReadError::Late) && late.is_of_host());
+        let late = read_open_file(file(), 2, Some(past)).unwrap_err();
+        assert!(matches!(late, ReadError::TooSlow) && late.is_host_error());
         let ahead = Instant::now() + Duration::from_mins(1);
-        assert_eq!(read_opened(file(), 2, Some(ahead)).unwrap(), b"it");
+        assert_eq!(read_open_file(file(), 2, Some(ahead)).unwrap(), b"it");
     }
 
     #[test]
-    fn what_the_host_lacks_says_nothing_of_a_file() {
+    fn missing_resources_are_host_errors() {
         use rustix::io::Errno;
-        for lack in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
             assert!(
-                ReadError::from(io::Error::from(lack)).is_of_host(),
-                "{lack}"
+                ReadError::from(io::Error::from(errno)).is_host_error(),
+                "{errno}"
             );
         }
         for own in [Errno::NOENT, Errno::ACCESS, Errno::IO, Errno::ISDIR] {
-            assert!(!ReadError::from(io::Error::from(own)).is_of_host(), "{own}");
+            assert!(
+                !ReadError::from(io::Error::from(own)).is_host_error(),
+                "{own}"
+            );
         }
     }
 }

@@ -130,7 +130,7 @@ fn plugin_rejected(rejected: &PluginRejected<'_>) {
     let path = shown_path(rejected.path);
     let path = path.as_str();
     let serving = rejected.active.map(|digest| display(digest.short()));
-    if error.is_of_host() {
+    if error.is_host_error() {
         tracing::warn!(
             %plugin, serving, code = error.code(), error = error.to_string(), path,
             "plugin not loaded, the host lacks resources"

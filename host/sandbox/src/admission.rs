@@ -1,194 +1,87 @@
-//! The gate: from the bytes of a file to a plugin that can run, or the reason why not.
+//! Admission: from the bytes of a file to a plugin that can run, or the reason why it is rejected.
+
+mod describe;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use self::describe::describe;
 use super::admitted::Admitted;
-use super::bindings::{self, PluginPre};
-use super::call::{bounded, leftovers};
+use super::bindings::PluginPre;
 use super::compile::{Artifact, CompileError, LoadedBytes};
-use super::describe::Description;
-use super::egress::Egress;
-use super::grants::Grants;
-use super::journal::{Journal, Origin};
 use super::load_error::LoadError;
-use super::run_limits::RunLimits;
+use super::plugin::Plugin;
 use super::sandbox::Sandbox;
-use super::schema::{BindingError, Schema};
-use super::state::State;
 use super::{imports, shape};
-use vitals_io::blocking_pool::PoolError;
 use vitals_io::regular_file;
-use vitals_io::trust::{Roots, RootsError};
-use vitals_model::{CheckName, Digest, PluginIdentity, PluginName, Text, VersionMetrics};
-use vitals_model::{Limits, Root, Secrets};
-
-/// A plugin that passed the gate: compiled, linked and described, ready to be run by any number of
-/// checks.
-pub struct Plugin {
-    sandbox: Sandbox,
-    identity: Arc<PluginIdentity>,
-    admitted: Arc<Admitted>,
-    /// What this version counts; those that run on another one count elsewhere.
-    metrics: Option<Arc<dyn VersionMetrics>>,
-}
+use vitals_model::{Digest, PluginName, Text};
 
 impl Plugin {
-    /// Lets `bytes` through the gate. They are dropped as soon as they are compiled.
+    /// Admits `bytes`, which are dropped as soon as they are compiled.
+    ///
+    /// # Errors
+    ///
+    /// Why the plugin is rejected.
     pub async fn admit(
         sandbox: &Sandbox,
         name: PluginName,
         bytes: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Arc<Self>, LoadError> {
-        // Hashing takes a moment where there are many.
+        // Hashing a large file takes a moment.
         let hash = move || {
             let digest = Digest::of(bytes.as_ref());
             Ok((bytes, digest))
         };
-        let (bytes, digest) = aside(hash).await?;
-        Self::admit_known(sandbox, name, bytes, digest).await
+        let (bytes, digest) = run_blocking(hash).await?;
+        Self::admit_with_digest(sandbox, name, bytes, digest).await
     }
 
-    /// Like [`Plugin::admit`], of bytes whose digest is known.
-    pub async fn admit_known(
+    /// Like [`Plugin::admit`], for bytes whose digest is already known.
+    ///
+    /// # Errors
+    ///
+    /// Why the plugin is rejected.
+    pub async fn admit_with_digest(
         sandbox: &Sandbox,
         name: PluginName,
         bytes: impl AsRef<[u8]> + Send + 'static,
         digest: Digest,
     ) -> Result<Arc<Self>, LoadError> {
-        kind(bytes.as_ref())?;
+        check_file_kind(bytes.as_ref())?;
         let size = bytes.as_ref().len() as u64;
         let admitted = match prepare(sandbox, bytes, digest).await? {
             Prepared::InUse(admitted) => admitted,
-            Prepared::New(linked) => look_into(sandbox, linked, size).await?,
+            Prepared::New(linked) => describe_and_insert(sandbox, linked, size).await?,
         };
-        let metrics = sandbox.metrics().cloned();
-        let metrics = metrics.map(|metrics| metrics.version(&name));
-        let identity = Arc::new(PluginIdentity {
-            name,
-            version: admitted.description.version.clone(),
-            digest: admitted.digest,
-        });
-        Ok(Arc::new(Self {
-            sandbox: sandbox.clone(),
-            identity,
-            admitted,
-            metrics,
-        }))
+        Ok(Arc::new(Self::new(sandbox, name, admitted)))
     }
 
-    /// Reads a file that may be a plugin, refusing one that is too large before reading it.
+    /// Reads a file that may be a plugin. Blocks.
     ///
-    /// Blocks; not for the async runtime's own threads.
+    /// # Errors
+    ///
+    /// The file is larger than 64 MiB (checked before it is read), not regular, or can't be read.
     pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         Self::read_until(path, None)
     }
 
-    /// Like [`Plugin::read`], but reads no further past a moment.
-    pub fn read_until(path: &Path, until: Option<Instant>) -> Result<Vec<u8>, LoadError> {
+    /// Like [`Plugin::read`], but gives up at `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Plugin::read`], and a deadline that has passed.
+    pub fn read_until(path: &Path, deadline: Option<Instant>) -> Result<Vec<u8>, LoadError> {
         let file = regular_file::open_stored(path)?;
-        Ok(regular_file::read_opened(file, MAX_BYTES, until)?)
-    }
-
-    /// The name: the stem of the file.
-    pub fn name(&self) -> &PluginName {
-        &self.identity.name
-    }
-
-    /// Which one it is, for whoever only has to say so.
-    pub(super) fn identity(&self) -> &Arc<PluginIdentity> {
-        &self.identity
-    }
-
-    /// The digest of the file.
-    pub fn digest(&self) -> Digest {
-        self.admitted.digest
-    }
-
-    /// The size of the file in bytes.
-    pub fn size(&self) -> u64 {
-        self.admitted.size
-    }
-
-    /// What it says about itself.
-    pub fn description(&self) -> &Description {
-        &self.admitted.description
-    }
-
-    /// The contract that it was built against: `vitals:health@0.1.0`.
-    pub fn contract(&self) -> String {
-        let version = self.admitted.pre.version();
-        format!("{}@{}", bindings::PACKAGE, version.as_str())
-    }
-
-    /// What it imports.
-    pub fn imports(&self) -> &[String] {
-        &self.admitted.imports
-    }
-
-    /// How long it took to compile, or to load from the cache.
-    pub fn compile_time(&self) -> Duration {
-        self.admitted.compile_time
-    }
-
-    /// The roots that TLS connections of a check trust: its own where it has any, else the host's.
-    pub fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
-        self.sandbox.roots(own)
-    }
-
-    /// What the configuration of a check has to look like.
-    pub fn schema(&self) -> &Schema {
-        &self.admitted.schema
-    }
-
-    /// Waits until it may be held against its checks: what that takes, few do at once.
-    pub async fn binding_permit(&self) -> OwnedSemaphorePermit {
-        acquire(self.sandbox.bindings()).await
-    }
-
-    /// Holds it against its checks, on a thread that may be lost: the trusted roots of a check lie in
-    /// files. A panic inside goes on here.
-    pub async fn bind_aside<T: Send + 'static>(
-        &self,
-        bind: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, PoolError> {
-        let pool = self.sandbox.binding();
-        pool.run(self.name().as_str(), bind).await
-    }
-
-    pub(super) fn sandbox(&self) -> &Sandbox {
-        &self.sandbox
-    }
-
-    pub(super) fn pre(&self) -> &PluginPre {
-        &self.admitted.pre
-    }
-
-    pub(super) fn metrics(&self) -> Option<&Arc<dyn VersionMetrics>> {
-        self.metrics.as_ref()
-    }
-
-    /// It is the version that serves from here on.
-    pub fn serve(&self) {
-        if let Some(metrics) = self.metrics() {
-            Arc::clone(metrics).serve();
-        }
+        Ok(regular_file::read_open_file(file, MAX_BYTES, deadline)?)
     }
 }
 
-impl std::fmt::Debug for Plugin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Plugin({} {})", self.name(), self.digest().short())
-    }
-}
-
-/// What the first bytes say the file is.
-fn kind(bytes: &[u8]) -> Result<(), LoadError> {
+/// Checks what kind of file the first bytes announce.
+fn check_file_kind(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(LoadError::TooLarge {
             size: bytes.len() as u64,
@@ -206,9 +99,9 @@ fn kind(bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-/// What is known of the bytes of a file.
+/// What is known about the bytes of a file.
 enum Prepared {
-    /// Another plugin is of the same.
+    /// A loaded plugin has the same digest.
     InUse(Arc<Admitted>),
     New(Linked),
 }
@@ -223,8 +116,8 @@ struct Linked {
     compile_time: Duration,
 }
 
-/// Holds a component to what a plugin may have, and links it. Blocks, because a component can have many
-/// types.
+/// Checks the shape and the imports of a component, and links it. Blocks, because a component can
+/// have many types.
 fn link(
     sandbox: &Sandbox,
     digest: Digest,
@@ -246,15 +139,13 @@ fn link(
     })
 }
 
-/// Describes a component.
-async fn look_into(
+/// Describes a component, and shares it with other files of the same digest.
+async fn describe_and_insert(
     sandbox: &Sandbox,
     linked: Linked,
     size: u64,
 ) -> Result<Arc<Admitted>, LoadError> {
-    let permit = acquire(sandbox.describes()).await;
     let (description, schema) = describe(sandbox, &linked.pre, linked.digest).await?;
-    let schema = read_schema(schema, permit).await?;
     let Linked {
         digest,
         pre,
@@ -262,7 +153,7 @@ async fn look_into(
         code,
         compile_time,
     } = linked;
-    Ok(sandbox.admitted().share(Admitted {
+    Ok(sandbox.admitted().insert(Admitted {
         imports,
         digest,
         size,
@@ -274,47 +165,47 @@ async fn look_into(
     }))
 }
 
-/// Takes code that is in use, or compiled code from the cache, or has it compiled. What is there
-/// waits for no turn.
+/// Returns the admitted component if its digest is in use, loads it from the cache, or compiles it.
+/// Only compiling needs a permit.
 async fn prepare(
     sandbox: &Sandbox,
     bytes: impl AsRef<[u8]> + Send + 'static,
     digest: Digest,
 ) -> Result<Prepared, LoadError> {
-    let here = sandbox.clone();
-    let (bytes, there) = aside(move || {
+    let handle = sandbox.clone();
+    let (bytes, known) = run_blocking(move || {
         shape::check_instances(bytes.as_ref())?;
-        if let Some(admitted) = here.admitted().get(digest) {
+        if let Some(admitted) = handle.admitted().get(digest) {
             return Ok((bytes, Some(Prepared::InUse(admitted))));
         }
         let started = Instant::now();
-        let Some((component, code)) = cached(&here, digest)? else {
+        let Some((component, code)) = cached(&handle, digest)? else {
             return Ok((bytes, None));
         };
-        let linked = link(&here, digest, &component, code, started.elapsed())?;
+        let linked = link(&handle, digest, &component, code, started.elapsed())?;
         Ok((bytes, Some(Prepared::New(linked))))
     })
     .await?;
-    if let Some(there) = there {
-        return Ok(there);
+    if let Some(known) = known {
+        return Ok(known);
     }
     let compilation = sandbox.compilation();
     let permit = compilation.permit().await?;
     let started = Instant::now();
     let artifact = compilation.compile(permit, sandbox.engine(), bytes);
     let artifact = artifact.await?;
-    let here = sandbox.clone();
-    let linked = aside(move || {
-        let (component, code) = load(&here, &artifact)?;
+    let handle = sandbox.clone();
+    let linked = run_blocking(move || {
+        let (component, code) = load(&handle, &artifact)?;
         let component = component.map_err(|error| CompileError::unfit(&error))?;
         let compile_time = started.elapsed();
-        here.keep(digest, artifact);
-        link(&here, digest, &component, code, compile_time)
+        handle.store_in_cache(digest, artifact);
+        link(&handle, digest, &component, code, compile_time)
     });
     Ok(Prepared::New(linked.await?))
 }
 
-/// The component of compiled code that is in the cache, with the place of its code among what is loaded.
+/// Loads a component from the cache, and reserves its bytes among the loaded code.
 fn cached(
     sandbox: &Sandbox,
     digest: Digest,
@@ -326,11 +217,11 @@ fn cached(
         return Ok(None);
     };
     let (component, code) = load(sandbox, &artifact)?;
-    let component = component.inspect_err(|why| cache.refuse(digest, why));
+    let component = component.inspect_err(|why| cache.reject(digest, why));
     Ok(component.ok().map(|component| (component, code)))
 }
 
-/// Loads compiled code where there is room for it.
+/// Loads compiled code if the limit on loaded code leaves room for it.
 fn load(
     sandbox: &Sandbox,
     artifact: &Artifact,
@@ -339,137 +230,35 @@ fn load(
     Ok((artifact.load(sandbox.engine()), code))
 }
 
-/// Does what blocks off the async runtime's own threads.
-async fn aside<T: Send + 'static>(
+/// Runs blocking work off the async runtime's threads.
+async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or(Err(LoadError::Panic("it was compiled")))
-}
-
-/// Reads a schema off the async runtime's own threads, and gives up after a while.
-async fn read_schema(text: String, permit: OwnedSemaphorePermit) -> Result<Schema, LoadError> {
-    read_within(SCHEMA_TIME, permit, move || Schema::parse(&text)).await
-}
-
-/// Waits so long for a schema to be read. The permit is kept until the thread is done with it.
-async fn read_within(
-    time: Duration,
-    permit: OwnedSemaphorePermit,
-    read: impl FnOnce() -> Result<Schema, BindingError> + Send + 'static,
-) -> Result<Schema, LoadError> {
-    let read = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        read()
-    });
-    match tokio::time::timeout(time, read).await {
-        Ok(Ok(schema)) => schema.map_err(LoadError::Schema),
-        Ok(Err(_)) => Err(LoadError::Panic("its schema was read")),
-        Err(_) => Err(LoadError::Schema(BindingError::Time(time))),
-    }
-}
-
-async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    let permit = Arc::clone(semaphore).acquire_owned().await;
-    permit.expect("the semaphore is never closed")
-}
-
-/// Calls `describe` under limits and without grants; with the description comes the text of the
-/// schema.
-async fn describe(
-    sandbox: &Sandbox,
-    pre: &PluginPre,
-    digest: Digest,
-) -> Result<(Description, String), LoadError> {
-    let (here, pre) = (sandbox.clone(), pre.clone());
-    let work = async move {
-        let started = Instant::now();
-        let limits = RunLimits::new(&Limits::default(), DESCRIBE_TIME);
-        let nobody: CheckName = "describe".parse().expect("it is a valid name");
-        let nothing = Arc::new(Grants::default());
-        let egress = Egress::new(
-            Arc::clone(here.network()),
-            Arc::clone(&nothing),
-            nobody.clone(),
-            started + DESCRIBE_TIME,
-            0,
-            0,
-            Roots::default(),
-        );
-        let (origin, secrets) = (Origin::Describe(digest), Arc::new(Secrets::default()));
-        let journal = Journal::new(nobody, origin, secrets, None, None);
-        let deadline = started + DESCRIBE_TIME;
-        let files = Arc::clone(here.files());
-        let ticking = here.ticking();
-        let state = State::new(&limits, deadline, egress, nothing, files, journal, ticking);
-        let mut store = here.store(state, &limits);
-        let answer = bounded(&mut store, &limits, async |store| pre.describe(store).await);
-        let answer = answer.await;
-        let State {
-            journal, output, ..
-        } = leftovers(store, &limits, started).state;
-        journal.close(&output.lines());
-        answer
-    };
-    let said = match sandbox.threads().run(work).await {
-        Ok(Ok(said)) => said,
-        Ok(Err(error)) => return Err(LoadError::Describe(Box::new(error))),
-        Err(_) => return Err(LoadError::Panic("its `describe` ran")),
-    };
-    let description = Description::new(&said).map_err(LoadError::Description)?;
-    Ok((description, said.config_schema))
+    done.unwrap_or(Err(LoadError::Panic("compiling it")))
 }
 
 fn error_text(error: &wasmtime::Error) -> Text {
     Text::display(format_args!("{error:#}"), TEXT_BYTES)
 }
 
-/// The largest file that is looked at.
+/// The largest file that is read.
 const MAX_BYTES: u64 = 64 << 20;
-const DESCRIBE_TIME: Duration = Duration::from_secs(5);
-/// Far more than any schema within its bounds takes.
-const SCHEMA_TIME: Duration = Duration::from_secs(10);
 const TEXT_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
-    use crate::sandbox::SandboxOptions;
-
-    #[tokio::test]
-    async fn schemas_that_take_too_long_are_given_up_and_no_more_than_two_are_read() {
-        let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
-        let turns = sandbox.describes();
-        let brief = Duration::from_millis(10);
-        let mut held = Vec::new();
-        while let Ok(turn) = Arc::clone(turns).try_acquire_owned() {
-            let (release, released) = mpsc::channel::<()>();
-            held.push(release);
-            let read = move || {
-                // It comes by the end of the sender.
-                let _ = released.recv();
-                Schema::parse("{}")
-            };
-            let schema = read_within(brief, turn, read).await;
-            let error = LoadError::Schema(BindingError::Time(brief));
-            assert_eq!(schema.err(), Some(error));
-            assert!(held.len() <= 2, "no turn is free before a thread is");
-        }
-        held.pop();
-        let turn = acquire(turns).await;
-        let patiently = Duration::from_mins(1);
-        let schema = read_within(patiently, turn, || Schema::parse("{}")).await;
-        assert!(schema.is_ok(), "{schema:?}");
-    }
 
     #[test]
     fn files_of_other_kinds_are_refused_by_name() {
-        assert_eq!(kind(b""), Err(LoadError::Empty));
-        assert_eq!(kind(b"\0asm"), Err(LoadError::NotWasm));
-        assert_eq!(kind(b"#!/bin/sh\n"), Err(LoadError::NotWasm));
-        assert_eq!(kind(b"\0asm\x01\0\0\0"), Err(LoadError::CoreModule));
-        assert_eq!(kind(b"\0asm\x0d\0\x01\0"), Ok(()));
+        assert_eq!(check_file_kind(b""), Err(LoadError::Empty));
+        assert_eq!(check_file_kind(b"\0asm"), Err(LoadError::NotWasm));
+        assert_eq!(check_file_kind(b"#!/bin/sh\n"), Err(LoadError::NotWasm));
+        assert_eq!(
+            check_file_kind(b"\0asm\x01\0\0\0"),
+            Err(LoadError::CoreModule)
+        );
+        assert_eq!(check_file_kind(b"\0asm\x0d\0\x01\0"), Ok(()));
     }
 }

@@ -1,5 +1,5 @@
-//! What a file is once it has passed the gate, whatever it is called: compiled once for a digest,
-//! and shared by the plugins whose files are of it.
+//! Admitted components by digest: each file is compiled once and shared by all plugins with the
+//! same bytes, whatever their names.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -20,26 +20,26 @@ pub(super) struct Admitted {
     pub(super) description: Description,
     pub(super) schema: Schema,
     pub(super) imports: Vec<String>,
-    /// How long it took to compile, or to load from the cache.
+    /// How long it took to compile the component, or to load it from the cache.
     pub(super) compile_time: Duration,
     pub(super) pre: PluginPre,
-    /// The place of its code among what is loaded.
+    /// The component's share of the loaded code.
     pub(super) _code: LoadedBytes,
 }
 
-/// What some plugin is of, by digest.
+/// The components that loaded plugins use, by digest.
 #[derive(Default)]
 pub(super) struct AdmittedByDigest(Mutex<HashMap<Digest, Weak<Admitted>>>);
 
 impl AdmittedByDigest {
-    /// What is known of a file, if some plugin is of it.
+    /// Returns the component of a digest, if a plugin uses it.
     pub(super) fn get(&self, digest: Digest) -> Option<Arc<Admitted>> {
         let known = self.0.lock();
         known.get(&digest)?.upgrade()
     }
 
-    /// Shares what became of a file; where another of its digest came first, that one is the answer.
-    pub(super) fn share(&self, admitted: Admitted) -> Arc<Admitted> {
+    /// Inserts a component and returns it, or returns the one that was inserted first.
+    pub(super) fn insert(&self, admitted: Admitted) -> Arc<Admitted> {
         let mut known = self.0.lock();
         known.retain(|_, admitted| admitted.strong_count() > 0);
         if let Some(first) = known.get(&admitted.digest).and_then(Weak::upgrade) {

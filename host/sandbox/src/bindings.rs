@@ -1,8 +1,9 @@
-//! The contract in all versions that this host speaks: one module with types and conversions for each.
+//! The versions of the contract that this host supports: one module with types and conversions for
+//! each.
 //!
-//! A version is frozen once it is released: the linker demands exactly equal types. A later contract is a
-//! module beside the others and an arm of [`ContractVersion`] and [`PluginPre`], never a change of one.
-//! Nothing outside of this directory names a version.
+//! A version is frozen once it is released, because the linker demands exactly equal types. A later
+//! version is another module and another arm of [`ContractVersion`] and [`PluginPre`]. Nothing
+//! outside this directory names a version.
 
 mod v0_1;
 
@@ -23,10 +24,10 @@ pub(super) enum ContractVersion {
 }
 
 impl ContractVersion {
-    /// All that this host speaks, the oldest first.
+    /// All supported versions, oldest first.
     pub(super) const ALL: [Self; 1] = [Self::V0_1];
 
-    /// The version as the package has it: `0.1.0`.
+    /// The version in the form of the package: `0.1.0`.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::V0_1 => v0_1::VERSION,
@@ -51,26 +52,26 @@ impl ContractVersion {
 /// A linked component, ready for any number of instances.
 #[derive(Clone)]
 pub(super) enum PluginPre {
-    /// One of `vitals:health@0.1.0`.
+    /// A component that exports `vitals:health@0.1.0`.
     V0_1(v0_1::PluginPre<State>),
 }
 
 impl PluginPre {
-    /// The version of the contract that it exports.
+    /// The version of the contract that the component exports.
     pub(super) fn version(&self) -> ContractVersion {
         match self {
             Self::V0_1(_) => ContractVersion::V0_1,
         }
     }
 
-    /// Makes an instance and calls nothing.
+    /// Makes an instance without calling it.
     pub(super) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<()> {
         match self {
             Self::V0_1(plugin) => plugin.instantiate_async(store).await.map(drop),
         }
     }
 
-    /// Makes an instance and asks what it is.
+    /// Makes an instance and calls `describe`.
     pub(super) async fn describe(
         &self,
         store: &mut Store<State>,
@@ -80,7 +81,7 @@ impl PluginPre {
         }
     }
 
-    /// Makes an instance and has it check once.
+    /// Makes an instance and calls `check`.
     pub(super) async fn check(
         &self,
         store: &mut Store<State>,
@@ -92,7 +93,7 @@ impl PluginPre {
     }
 }
 
-/// Links what the host offers in each version.
+/// Links the interfaces of every version.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     v0_1::add_to_linker(linker)
 }

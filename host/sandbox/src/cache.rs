@@ -1,10 +1,10 @@
-//! Compiled code on disk, so that a restart does not compile again what has not changed.
+//! Compiled code on disk, so that a restart does not recompile plugins that have not changed.
 //!
-//! Compiled code is native code: it is loaded only from a directory that belongs to this user and
-//! that nobody else may enter, and only if its bytes are those that were written for this file and
-//! this engine. The seal of an entry is a plain SHA-256, no signature: it finds damage and mix-ups.
-//! Against somebody who can write into the directory a key would not help, because he is this user
-//! and could read the key, or change this process itself.
+//! Compiled code is native code. It is loaded only from a directory that belongs to this user and
+//! that nobody else can enter, and only if its bytes are those that were written for this file and
+//! this engine. The seal of an entry is a plain SHA-256, not a signature: it detects damage and
+//! mix-ups. A key would not help against an attacker who can write into the directory, because that
+//! is this user, who can read the key or change this process.
 
 mod directory;
 mod seal;
@@ -13,12 +13,12 @@ use std::path::Path;
 
 use wasmtime::Engine;
 
-use self::directory::{Directory, Name};
+use self::directory::{Directory, EntryName};
 use self::seal::Fingerprint;
 use super::compile::Artifact;
 use vitals_model::{Digest, shown_path};
 
-/// A directory of compiled plugins, of one engine. Every method blocks.
+/// A directory of plugins that one engine compiled. Every method blocks.
 #[derive(Debug)]
 pub(super) struct CodeCache {
     directory: Directory,
@@ -27,25 +27,26 @@ pub(super) struct CodeCache {
 }
 
 impl CodeCache {
-    /// Opens the directory, making it where it is missing, and holds it to its size. Nothing, and a
-    /// line in the log, where it is not ours alone: then every start compiles.
+    /// Opens the directory, creates it if it is missing, and evicts entries beyond the limit.
+    /// Returns `None` and logs a warning if other users can enter the directory; then every start
+    /// compiles.
     pub(super) fn open(dir: &Path, engine: &Engine) -> Option<Self> {
-        Self::of(dir, Fingerprint::of(engine), MAX_BYTES)
+        Self::with_limit(dir, Fingerprint::of(engine), MAX_BYTES)
     }
 
-    fn of(dir: &Path, engine: Fingerprint, limit: u64) -> Option<Self> {
+    fn with_limit(dir: &Path, engine: Fingerprint, limit: u64) -> Option<Self> {
         let cache = Self {
             directory: Directory::new(dir),
             engine,
             limit,
         };
-        match cache.directory.tidy(limit, None) {
+        match cache.directory.evict(limit, None) {
             Ok(()) => Some(cache),
-            Err(why) => {
+            Err(reason) => {
                 let path = shown_path(cache.directory.path());
                 tracing::warn!(
                     path = path.as_str(),
-                    error = why,
+                    error = reason,
                     "compiled code is not cached"
                 );
                 None
@@ -53,36 +54,35 @@ impl CodeCache {
         }
     }
 
-    /// The compiled code of a file, if it is there and whole. What is there and is not whole is
-    /// removed.
+    /// Returns the compiled code of a file. An entry that is damaged is removed.
     pub(super) fn load(&self, digest: Digest) -> Option<Artifact> {
         let name = self.name(digest);
         let entry = match self.directory.read(name, self.limit) {
             Ok(entry) => entry?,
-            Err(why) => {
-                self.drop_entry(name, &why);
+            Err(reason) => {
+                self.remove_entry(name, &reason);
                 return None;
             }
         };
         let code = seal::open(entry, digest, &self.engine);
         if code.is_none() {
-            self.drop_entry(name, "its bytes are not those that were written");
+            self.remove_entry(name, "its bytes are not those that were written");
         }
-        code.map(Artifact::vouched_for)
+        code.map(Artifact::from_trusted_source)
     }
 
-    /// Whether there is an entry for a file, whole or not.
+    /// Whether there is an entry for a file, valid or not.
     pub(super) fn has(&self, digest: Digest) -> bool {
         self.directory.has(self.name(digest))
     }
 
-    /// Removes an entry that the engine does not take.
-    pub(super) fn refuse(&self, digest: Digest, why: &wasmtime::Error) {
-        self.drop_entry(self.name(digest), &why.to_string());
+    /// Removes an entry that the engine can't load.
+    pub(super) fn reject(&self, digest: Digest, reason: &wasmtime::Error) {
+        self.remove_entry(self.name(digest), &reason.to_string());
     }
 
-    /// Keeps compiled code, in the place of what other engines made of the same file. A failure
-    /// costs the next start a compilation, and nothing else.
+    /// Stores compiled code, and removes what other engines made of the same file. A failure only
+    /// costs a compilation at the next start.
     pub(super) fn store(&self, digest: Digest, artifact: &Artifact) {
         let code = artifact.code();
         let seal = seal::seal(digest, &self.engine, code);
@@ -92,38 +92,38 @@ impl CodeCache {
         }
         let name = self.name(digest);
         let written = self.directory.write(name, &[&seal, code]);
-        let kept = written.and_then(|()| self.directory.tidy(self.limit, Some(name)));
-        if let Err(why) = kept {
+        let kept = written.and_then(|()| self.directory.evict(self.limit, Some(name)));
+        if let Err(reason) = kept {
             let path = shown_path(self.directory.path());
             tracing::warn!(
                 path = path.as_str(),
-                error = why,
-                "compiled code cannot be kept"
+                error = reason,
+                "compiled code cannot be cached"
             );
         }
     }
 
-    fn drop_entry(&self, name: Name, why: &str) {
+    fn remove_entry(&self, name: EntryName, reason: &str) {
         let path = self.directory.path().join(name.to_string());
         let path = shown_path(&path);
         tracing::warn!(
             path = path.as_str(),
-            error = why,
-            "cached code is removed and compiled again"
+            error = reason,
+            "cached code is not valid; it is removed and compiled again"
         );
         self.directory.remove(name);
     }
 
-    fn name(&self, digest: Digest) -> Name {
-        Name {
+    fn name(&self, digest: Digest) -> EntryName {
+        EntryName {
             digest: *digest.as_bytes(),
             engine: self.engine.short(),
         }
     }
 }
 
-/// What may be kept: some hundred plugins in Rust, or some twenty in a language that brings its
-/// interpreter along. Those that were not loaded for longest go first.
+/// The maximum size of the cache: about a hundred plugins in Rust, or about twenty in languages
+/// that bundle their interpreter. The least recently loaded entries are evicted first.
 const MAX_BYTES: u64 = 1 << 30;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! One call of a guest: a fresh store with every limit armed, a bounded wait, and what the call cost.
+//! One call of a guest: a fresh store with every limit armed, a bounded wait, and what the call
+//! used.
 //!
-//! `describe` and `check` both go this way: there is no other one to run a guest.
+//! Both `describe` and `check` run this way; nothing else runs a guest.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,18 +16,18 @@ use super::classify::{DeadlinePassed, classify, timeout};
 use super::run_limits::RunLimits;
 use super::sandbox::Sandbox;
 use super::state::State;
-use super::threads::due_at;
+use super::threads::with_deadline;
 use vitals_model::{Busy, RunError, Usage};
 
-/// What a guest's answer cost, known however it ended.
-pub(super) struct Leftovers {
+/// What a call used, and the state of its store, however the call ended.
+pub(super) struct FinishedStore {
     pub(super) usage: Usage,
     pub(super) elapsed: Duration,
     pub(super) state: State,
 }
 
 impl Sandbox {
-    /// Arms the limits of a run: makes a store that has all of them before any guest code runs in it.
+    /// Makes a store with all limits of a run armed before any guest code runs in it.
     pub(super) fn store(&self, state: State, limits: &RunLimits) -> Store<State> {
         let mut store = Store::new(self.engine(), state);
         store.limiter(|state| &mut state.limiter);
@@ -41,25 +42,25 @@ impl Sandbox {
             if Instant::now() >= state.deadline {
                 return Err(DeadlinePassed.into());
             }
-            state.interrupted.store(true, Ordering::Relaxed);
+            state.was_computing.store(true, Ordering::Relaxed);
             Ok(UpdateDeadline::Yield(1))
         });
         store
     }
 }
 
-/// Waits for guest code until the deadline of its store, and puts what ended it into words.
+/// Runs a call until it ends or the deadline of its store passes, and classifies its error.
 ///
-/// A guest whose time is over is not even resumed: ending it costs less than a slice of its time,
-/// and many may be over at once.
-pub(super) async fn bounded<T>(
+/// A guest whose deadline has passed is not resumed: ending it costs less than a slice, and many
+/// guests may be overdue at the same time.
+pub(super) async fn until_deadline<T>(
     store: &mut Store<State>,
     limits: &RunLimits,
     call: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
 ) -> Result<T, RunError> {
     let deadline = store.data().deadline;
-    let interrupted = Arc::clone(&store.data().interrupted);
-    let _due = due_at(deadline);
+    let was_computing = Arc::clone(&store.data().was_computing);
+    let _guard = with_deadline(deadline);
     let mut computing_since = Instant::now();
     let answer = {
         let mut call = pin!(call(store));
@@ -68,15 +69,15 @@ pub(super) async fn bounded<T>(
             if now >= deadline {
                 return Poll::Ready(None);
             }
-            if !interrupted.swap(false, Ordering::Relaxed) {
+            if !was_computing.swap(false, Ordering::Relaxed) {
                 computing_since = now;
             }
             call.as_mut().poll(context).map(Some)
         });
-        let ended = tokio::time::timeout_at(deadline.into(), in_time).await;
-        ended.ok().flatten()
+        let result = tokio::time::timeout_at(deadline.into(), in_time).await;
+        result.ok().flatten()
     };
-    // Whoever waited for nearly all of the time, and computes a little at the end, has waited.
+    // A guest that waited for most of the time and computed at the end counts as waiting.
     let computed = deadline.saturating_duration_since(computing_since);
     let busy = if computed > limits.timeout / 10 {
         Busy::Computing
@@ -88,21 +89,25 @@ pub(super) async fn bounded<T>(
         Some(Err(error)) if error.is::<DeadlinePassed>() => Err(timeout(limits, busy)),
         Some(Err(error)) => {
             let State {
-                output, journal, ..
+                output, run_log, ..
             } = store.data();
-            Err(classify(&error, limits, &output.lines(), journal.secrets()))
+            Err(classify(&error, limits, &output.lines(), run_log.secrets()))
         }
-        None if interrupted.load(Ordering::Relaxed) => Err(timeout(limits, busy)),
+        None if was_computing.load(Ordering::Relaxed) => Err(timeout(limits, busy)),
         None => Err(timeout(limits, Busy::Waiting)),
     }
 }
 
-/// Takes a store apart after its run.
-pub(super) fn leftovers(store: Store<State>, limits: &RunLimits, started: Instant) -> Leftovers {
+/// Takes a store apart after its call.
+pub(super) fn finish_store(
+    store: Store<State>,
+    limits: &RunLimits,
+    started: Instant,
+) -> FinishedStore {
     let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     let memory_peak_bytes = store.data().limiter.peak();
     let state = store.into_data();
-    Leftovers {
+    FinishedStore {
         usage: Usage {
             fuel,
             memory_peak_bytes,

@@ -1,13 +1,13 @@
-//! Why a run ended: `wasmtime::Error` in, a code with limit and words out.
+//! Classifies why a run ended: maps `wasmtime::Error` to a code, a limit and a message.
 //!
-//! Errors are told apart by type. The two that wasmtime keeps private are told by their text, and
-//! the tests of the limits fail when a new version words them otherwise.
+//! Errors are told apart by type. Two that wasmtime keeps private are recognised by their text; the
+//! tests of the limits fail if a new version changes it.
 
 use vitals_values::{Size, duration_text};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
-use super::egress::KeptExceeded;
+use super::egress::RetainedBytesExceeded;
 use super::limiter::MemoryExceeded;
 use super::run_limits::RunLimits;
 use super::symbols::Symbols;
@@ -18,7 +18,7 @@ use vitals_model::{Busy, Code, RunError, Secrets, Text};
 #[error("the deadline of the run has passed")]
 pub(super) struct DeadlinePassed;
 
-/// The error of a run that ran out of time.
+/// The error of a run that exceeded its timeout.
 pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
     let doing = match busy {
         Busy::Computing => "computing",
@@ -33,7 +33,7 @@ pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
     }
 }
 
-/// The error of a run that ended by an error of the sandbox, without secrets in its words.
+/// The error of a run that the sandbox ended, without secrets in its message.
 pub(super) fn classify(
     error: &wasmtime::Error,
     limits: &RunLimits,
@@ -41,7 +41,7 @@ pub(super) fn classify(
     secrets: &Secrets,
 ) -> RunError {
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
-        let (limit, asked) = (exceeded.limit as u64, exceeded.asked as u64);
+        let (limit, asked) = (exceeded.limit as u64, exceeded.requested as u64);
         let (limit, asked) = (size(limit), size(asked));
         let message = format!("asked for {asked} of memory, the limit is {limit}");
         let error = RunError::new(Code::Memory, &message);
@@ -55,32 +55,32 @@ pub(super) fn classify(
         return timeout(limits, Busy::Computing);
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-        let message = format!("the plugin ended itself with exit status {}", exit.0);
+        let message = format!("the plugin exited with status {}", exit.0);
         return RunError::new(Code::Exit, &with_panic(&message, output));
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         return resources(limits);
     }
-    if let Some(exceeded) = error.downcast_ref::<KeptExceeded>() {
+    if let Some(exceeded) = error.downcast_ref::<RetainedBytesExceeded>() {
         let limit = size(exceeded.limit);
         let message =
-            format!("handed the host more than {limit} of headers and requests in one run");
+            format!("passed the host more than {limit} of headers and requests in one run");
         return RunError {
             limit: Some(limit),
             ..RunError::new(Code::Resources, &message)
         };
     }
     if error.is::<PoolConcurrencyLimitError>() {
-        return RunError::new(Code::Full, "the host's pool of instances is used up");
+        return RunError::new(Code::Full, "the host's instance pool is exhausted");
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return trapped(*trap, error, limits, output, secrets);
     }
-    // What is around the cause are the frames, as text, with names that the guest chose.
+    // The context around the cause holds the frames as text, with names that the guest chose.
     let cause = Text::display(error.root_cause(), CAUSE_BYTES);
     if cause.as_str().contains(HOSTCALL_FUEL) {
         let limit = size(limits.output);
-        let message = format!("handed more than {limit} to the host in one call");
+        let message = format!("passed more than {limit} to the host in one call");
         return RunError {
             limit: Some(limit),
             ..RunError::new(Code::Output, &message)
@@ -144,7 +144,7 @@ fn resources(limits: &RunLimits) -> RunError {
     }
 }
 
-/// The message of a panic that a Rust guest wrote to its standard error, else `message`.
+/// The message of a panic that a Rust guest wrote to its standard error, or `message`.
 fn with_panic(message: &str, output: &[Text]) -> String {
     let Some(at) = output
         .iter()
@@ -179,7 +179,7 @@ fn frames(error: &wasmtime::Error, secrets: &Secrets) -> Vec<Text> {
     trace.frames().iter().take(MAX_FRAMES).map(name).collect()
 }
 
-/// A size as the configuration writes it; one that takes more digits than it is worth is rounded.
+/// A size in the notation of the configuration, rounded if it has too many digits.
 fn size(bytes: u64) -> String {
     let size = Size::of_bytes(bytes);
     let exact = size.to_string();
@@ -193,7 +193,7 @@ fn size(bytes: u64) -> String {
 const PANICKED: &str = "panicked at ";
 /// `HostcallFuelExhausted`, private in wasmtime 48.
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
-/// The cap of `Store::set_max_component_handles`, a bare message in wasmtime 48.
+/// The limit of `Store::set_max_component_handles`, a plain message in wasmtime 48.
 const HANDLE_LIMIT: &str = "store handle limit exceeded";
 const CAUSE_BYTES: usize = 2 << 10;
 const MAX_FRAMES: usize = 20;

@@ -1,9 +1,9 @@
-//! Compilation: from the bytes of a component to native code, where it can hurt nobody.
+//! Compiles components to native code, isolated from the host.
 //!
-//! A compiler is a large program that reads a stranger's bytes. It runs in a child process of the
-//! binary `vitals` (`child.rs` is the host's side, `job.rs` and `confine.rs` are the child's); a
-//! program that embeds the host and names no binary compiles on a thread of its own (`thread.rs`).
-//! This module must not know what the code does, nor where it is kept.
+//! A compiler is a large program that reads untrusted bytes. It runs in a child process of the
+//! binary `vitals` (`child.rs` is the host's side, `job.rs` and `confine.rs` are the child's). A
+//! program that embeds the host without naming a binary compiles on a thread of its own
+//! (`thread.rs`). This module must not know what the code does, or where it is stored.
 
 mod artifact;
 mod child;
@@ -30,12 +30,12 @@ pub use self::error::CompileError;
 pub use self::job::CompileJob;
 pub use self::limits::CompileLimits;
 pub(super) use self::loaded::{LoadedBytes, LoadedCode};
-use self::thread::OwnThread;
+use self::thread::CompilerThread;
 
 /// Where plugins are compiled, and within which limits.
 ///
-/// By default in this process, on one thread of its own: there a compilation can be given up, but
-/// not ended, and nothing bounds the memory that it takes. A child process can be.
+/// The default is this process, on one thread: a compilation there can be given up but not stopped,
+/// and its memory is not limited. Both are possible in a child process.
 #[derive(Clone, Debug, Default)]
 pub struct Compiler {
     program: Option<Program>,
@@ -43,24 +43,24 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// Compiles in child processes of the program that is running, which must be `vitals`.
+    /// Compiles in child processes of the running program, which must be `vitals`.
     ///
-    /// It is opened here, once: where its file is replaced later, the children are still of this
-    /// version.
+    /// The program is opened once, here: if its file is replaced later, the children are still of
+    /// this version.
     ///
     /// # Errors
     ///
-    /// There is no `/proc`, through which it is found and started.
+    /// `/proc`, through which the program is found and started, is not mounted.
     pub fn this_program() -> io::Result<Self> {
         Self::program(Path::new("/proc/self/exe"))
     }
 
-    /// Compiles in child processes of the binary `vitals` at `path`. It must be of the version of
-    /// this library; one that is not is refused when a plugin is to be compiled.
+    /// Compiles in child processes of the binary `vitals` at `path`. Its version must be that of
+    /// this library; another one is rejected when the first plugin is compiled.
     ///
     /// # Errors
     ///
-    /// There is no such file, or no `/proc`, through which it is started.
+    /// The file does not exist, or `/proc` is not mounted.
     pub fn program(path: &Path) -> io::Result<Self> {
         Ok(Self {
             program: Some(Program::open(path)?),
@@ -68,78 +68,78 @@ impl Compiler {
         })
     }
 
-    /// Holds each compilation to other limits.
+    /// Sets the limits of each compilation.
     #[must_use]
     pub fn limits(self, limits: CompileLimits) -> Self {
         Self { limits, ..self }
     }
 }
 
-/// The compiler of one sandbox: bounds how many compilations there are at once.
+/// The compiler of one sandbox, with the permits for parallel compilations.
 #[derive(Debug)]
 pub(super) struct Compilation {
-    place: Place,
+    backend: Backend,
     limits: CompileLimits,
     permits: Arc<Semaphore>,
-    at_once: usize,
+    max_parallel: usize,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Backend {
     Child(Program),
-    Here(OwnThread),
+    Thread(CompilerThread),
 }
 
 impl Compilation {
     pub(super) fn new(compiler: Compiler) -> Self {
         let Compiler { program, limits } = compiler;
-        let (place, at_once) = match program {
+        let (backend, max_parallel) = match program {
             Some(program) => {
-                let at_once = children_at_once(cores(), memory::allowed(), limits.memory);
-                (Place::Child(program), at_once)
+                let max_parallel = max_children(cores(), memory::limit(), limits.memory);
+                (Backend::Child(program), max_parallel)
             }
-            None => (Place::Here(OwnThread::default()), 1),
+            None => (Backend::Thread(CompilerThread::default()), 1),
         };
         Self {
-            place,
+            backend,
             limits,
-            permits: Arc::new(Semaphore::new(at_once)),
-            at_once,
+            permits: Arc::new(Semaphore::new(max_parallel)),
+            max_parallel,
         }
     }
 
-    /// How many compilations there may be at once.
-    pub(super) fn at_once(&self) -> usize {
-        self.at_once
+    /// The maximum number of parallel compilations.
+    pub(super) fn max_parallel(&self) -> usize {
+        self.max_parallel
     }
 
-    /// Waits for its turn.
+    /// Waits for a permit.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, CompileError> {
         let permit = Arc::clone(&self.permits).acquire_owned();
-        match &self.place {
-            Place::Child(_) => Ok(permit.await.expect("the semaphore is never closed")),
-            Place::Here(thread) => tokio::select! {
+        match &self.backend {
+            Backend::Child(_) => Ok(permit.await.expect("the semaphore is never closed")),
+            Backend::Thread(thread) => tokio::select! {
                 biased;
                 permit = permit => Ok(permit.expect("the semaphore is never closed")),
-                () = thread.overdue() => Err(CompileError::Busy),
+                () = thread.wait_until_overdue() => Err(CompileError::Busy),
             },
         }
     }
 
-    /// Compiles `wasm` for `engine`. Dropping the future ends a child process.
+    /// Compiles `wasm` for `engine`. Dropping the future kills a child process.
     pub(super) async fn compile(
         &self,
         permit: OwnedSemaphorePermit,
         engine: &Engine,
         wasm: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Artifact, CompileError> {
-        match &self.place {
-            Place::Child(program) => {
-                let made = child::compile(program, &self.limits, wasm.as_ref()).await;
+        match &self.backend {
+            Backend::Child(program) => {
+                let artifact = child::compile(program, &self.limits, wasm.as_ref()).await;
                 drop(permit);
-                made
+                artifact
             }
-            Place::Here(thread) => {
+            Backend::Thread(thread) => {
                 let limit = self.limits.time;
                 thread.compile(permit, engine.clone(), limit, wasm).await
             }
@@ -147,10 +147,10 @@ impl Compilation {
     }
 }
 
-/// Half of the cores, so that a change of many plugins leaves room for the checks. Two at least: one
-/// file that takes all its time does not hold up the next one. Eight at most, and no more than
-/// take two thirds of the memory together, so that they never end the host; but always one.
-fn children_at_once(cores: usize, memory: u64, each: u64) -> usize {
+/// Half of the cores, so that checks keep running while many plugins are compiled; at least two, so
+/// that one slow file does not block the next; at most eight, and no more than fit into two thirds
+/// of the memory; but always one.
+fn max_children(cores: usize, memory: u64, each: u64) -> usize {
     let fitting = (memory / 3 * 2).checked_div(each).unwrap_or(u64::MAX);
     let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
     (cores / 2).clamp(2, 8).min(fitting).max(1)
@@ -166,13 +166,13 @@ mod tests {
 
     #[test]
     fn there_are_as_many_compilations_as_cores_and_memory_allow() {
-        let at_once = |cores, gibibytes: u64| children_at_once(cores, gibibytes << 30, 2 << 30);
-        assert_eq!(at_once(1, 64), 2);
-        assert_eq!(at_once(8, 64), 4);
-        assert_eq!(at_once(64, 64), 8);
-        assert_eq!(at_once(64, 16), 5);
-        assert_eq!(at_once(64, 6), 2);
-        assert_eq!(at_once(64, 3), 1);
-        assert_eq!(at_once(1, 1), 1);
+        let max_parallel = |cores, gibibytes: u64| max_children(cores, gibibytes << 30, 2 << 30);
+        assert_eq!(max_parallel(1, 64), 2);
+        assert_eq!(max_parallel(8, 64), 4);
+        assert_eq!(max_parallel(64, 64), 8);
+        assert_eq!(max_parallel(64, 16), 5);
+        assert_eq!(max_parallel(64, 6), 2);
+        assert_eq!(max_parallel(64, 3), 1);
+        assert_eq!(max_parallel(1, 1), 1);
     }
 }

@@ -1,28 +1,28 @@
-//! What host and guest say to each other, in types of the host's own.
+//! What host and guest tell each other, in the host's own types.
 //!
-//! They are those of no version of the contract. `bindings` converts between them and the types of each
-//! version, and nothing else knows that there are versions.
+//! These types belong to no version of the contract. `bindings` converts between them and the types
+//! of each version, and nothing else knows that there are versions.
 
 use std::time::Duration;
 
 use vitals_model::{CheckName, OutcomeParts, Status};
 
-/// What a guest is asked to check.
+/// The request of a check.
 pub(super) struct CheckRequest<'a> {
-    /// The check that it runs for.
+    /// The name of the check.
     pub(super) check: &'a CheckName,
     /// The configuration of the check, a JSON object.
     pub(super) config: &'a str,
     /// How long the run may take.
     pub(super) timeout: Duration,
-    /// What the last run found.
+    /// The status of the previous run.
     pub(super) previous: Option<Status>,
 }
 
-/// What a guest found, or why it could not look.
+/// The outcome of a check, or the guest's error message.
 pub(super) type CheckAnswer = Result<(Status, OutcomeParts), String>;
 
-/// What a guest says about itself, as it said it.
+/// The unvalidated result of `describe`.
 #[derive(Debug)]
 pub(super) struct RawDescription {
     pub(super) code: String,
@@ -40,23 +40,23 @@ pub(super) struct Label {
     pub(super) value: String,
 }
 
-/// Why a sample was not taken.
+/// Why a sample was rejected.
 #[derive(Debug)]
 pub(super) enum MetricsError {
-    /// The name, a label, a bucket or the value breaks the contract.
+    /// The name, a label, a bucket or the value violates the contract.
     Invalid(String),
-    /// The metric is used otherwise.
+    /// The metric is already used with another type or other labels.
     Conflict(String),
-    /// There are as many series as the host allows.
+    /// The limit on series is reached.
     TooManySeries,
 }
 
-/// A certificate as a guest sees it.
+/// A certificate as guests see it.
 #[derive(Debug)]
 pub(super) struct Certificate {
     pub(super) subject: String,
     pub(super) issuer: String,
-    /// Names and addresses that it is for.
+    /// The names and addresses that the certificate is valid for.
     pub(super) names: Vec<String>,
     /// In hexadecimal.
     pub(super) serial: String,
@@ -68,31 +68,31 @@ pub(super) struct Certificate {
     pub(super) sha256: String,
 }
 
-/// What a handshake showed.
+/// The result of a TLS handshake.
 #[derive(Debug)]
 pub(super) struct Handshake {
-    /// As the server sent it, its own certificate first.
+    /// In the order of the server, its own certificate first.
     pub(super) chain: Vec<Certificate>,
     pub(super) protocol: String,
     pub(super) cipher: String,
-    /// Why the chain is not trusted for the name; nothing where it is.
+    /// Why the chain is not trusted for the name; `None` if it is.
     pub(super) verification_error: Option<String>,
 }
 
 /// Why an operation on a connection failed.
 #[derive(Debug)]
 pub(super) enum TlsError {
-    /// No grant covers the peer; the text says what the operator would have to write.
+    /// No grant covers the peer; the text says what to grant.
     Denied(String),
-    /// It was not over in time.
+    /// The operation timed out.
     Timeout,
-    /// The peer closed the connection, or it was closed here before.
+    /// The peer closed the connection, or the host has closed it.
     Closed,
     /// The reason, for a person.
     Failed(String),
 }
 
-/// What is known of a file or directory.
+/// The metadata of a file or directory.
 #[derive(Debug)]
 pub(super) struct Metadata {
     pub(super) is_directory: bool,
@@ -101,10 +101,10 @@ pub(super) struct Metadata {
     pub(super) modified: i64,
 }
 
-/// Why a call for a file failed.
+/// Why a call on a file failed.
 #[derive(Debug)]
 pub(super) enum FileError {
-    /// No grant covers it; the text says what the operator would have to write.
+    /// No grant covers the file; the text says what to grant.
     Denied(String),
     NotFound,
     /// The reason, for a person.
@@ -115,7 +115,7 @@ pub(super) enum FileError {
 #[derive(Debug)]
 pub(super) struct Disk {
     pub(super) total_bytes: u64,
-    /// What an unprivileged user can still write.
+    /// The space available to unprivileged users.
     pub(super) available_bytes: u64,
     pub(super) total_inodes: u64,
     pub(super) available_inodes: u64,
@@ -140,11 +140,11 @@ pub(super) struct Load {
     pub(super) cpus: u32,
 }
 
-/// Why there is no fact.
+/// Why a fact about the machine is not available.
 #[derive(Debug)]
 pub(super) enum SystemError {
-    /// No grant covers it; the text says what the operator would have to write.
+    /// No grant covers the fact; the text says what to grant.
     Denied(String),
-    /// The machine does not tell; the reason, for a person.
+    /// The machine does not provide it; the reason, for a person.
     Unavailable(String),
 }

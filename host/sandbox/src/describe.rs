@@ -1,4 +1,4 @@
-//! What a plugin says about itself, held to the contract.
+//! What a plugin says about itself, validated against the contract.
 
 use serde::Serialize;
 
@@ -8,30 +8,29 @@ use vitals_model::Text;
 /// What a plugin says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Description {
-    /// Short and stable: `postgres`.
+    /// A short, stable code: `postgres`.
     pub code: String,
-    /// The plugin's own version, semantic versioning, at most 32 long.
+    /// The plugin's own semantic version, at most 32 characters.
     pub version: String,
-    /// One line for a person who looks for a check.
+    /// One line that says what the plugin checks.
     pub summary: Text,
-    /// Whatever else: author, licence, homepage.
+    /// Further information: author, licence, homepage.
     pub annotations: Vec<(Text, Text)>,
 }
 
 impl Description {
-    /// Holds what a guest said to the contract; the error names what does not.
-    pub(super) fn new(said: &RawDescription) -> Result<Self, String> {
-        if !is_code(&said.code) {
-            let code = Text::line(&said.code, SHOWN_BYTES);
+    /// Validates the result of `describe`. The error names the violation.
+    pub(super) fn new(raw: &RawDescription) -> Result<Self, String> {
+        if !is_code(&raw.code) {
+            let code = Text::line(&raw.code, SHOWN_BYTES);
             return Err(format!(
-                "it calls itself `{code}`: `describe` must give a code of 1 to 64 of a-z, 0-9 and \
-                 `-`, the first a letter"
+                "its code is `{code}`: `describe` must return a code of 1 to 64 of a-z, 0-9 and `-`, starting with a letter"
             ));
         }
-        if !is_version(&said.version) {
-            let version = Text::line(&said.version, SHOWN_BYTES);
+        if !is_version(&raw.version) {
+            let version = Text::line(&raw.version, SHOWN_BYTES);
             return Err(format!(
-                "its version is `{version}`: `describe` must give a semantic version of at most \
+                "its version is `{version}`: `describe` must return a semantic version of at most \
                  {VERSION_BYTES} characters, for example 1.0.0"
             ));
         }
@@ -42,36 +41,31 @@ impl Description {
             )
         };
         Ok(Self {
-            code: said.code.clone(),
-            version: said.version.clone(),
-            summary: Text::line(&said.summary, SUMMARY_BYTES),
-            annotations: said
-                .annotations
-                .iter()
-                .take(ANNOTATIONS)
-                .map(pair)
-                .collect(),
+            code: raw.code.clone(),
+            version: raw.version.clone(),
+            summary: Text::line(&raw.summary, SUMMARY_BYTES),
+            annotations: raw.annotations.iter().take(ANNOTATIONS).map(pair).collect(),
         })
     }
 }
 
 fn is_code(text: &str) -> bool {
-    let tail = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let follows = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=64).contains(&text.len())
         && text.as_bytes()[0].is_ascii_lowercase()
-        && text.bytes().all(tail)
+        && text.bytes().all(follows)
 }
 
-/// Semantic versioning 2.0.0: three numbers, then what may follow `-` or `+`.
+/// Semantic versioning 2.0.0: three numbers, then an optional part after `-` or `+`.
 fn is_version(text: &str) -> bool {
     let end = text.find(['-', '+']).unwrap_or(text.len());
     let (core, rest) = text.split_at(end);
     let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let word = |b: u8| b.is_ascii_alphanumeric() || b"-+.".contains(&b);
+    let is_identifier = |b: u8| b.is_ascii_alphanumeric() || b"-+.".contains(&b);
     text.len() <= VERSION_BYTES
         && core.split('.').count() == 3
         && core.split('.').all(number)
-        && rest.bytes().all(word)
+        && rest.bytes().all(is_identifier)
 }
 
 const VERSION_BYTES: usize = 32;
@@ -84,7 +78,7 @@ const ANNOTATIONS: usize = 16;
 mod tests {
     use super::*;
 
-    fn said(code: &str, version: &str) -> RawDescription {
+    fn raw(code: &str, version: &str) -> RawDescription {
         RawDescription {
             code: code.into(),
             version: version.into(),
@@ -95,12 +89,12 @@ mod tests {
     }
 
     #[test]
-    fn a_description_is_held_to_the_contract() {
-        let description = Description::new(&said("my-check2", "1.2.3-rc.1+x")).unwrap();
+    fn descriptions_are_validated() {
+        let description = Description::new(&raw("my-check2", "1.2.3-rc.1+x")).unwrap();
         assert_eq!(description.summary.as_str(), "two lines");
         assert_eq!(description.annotations[0].0.as_str(), "a ");
         for code in ["", "2x", "X", "a_b", &"x".repeat(65)] {
-            assert!(Description::new(&said(code, "1.0.0")).is_err(), "{code}");
+            assert!(Description::new(&raw(code, "1.0.0")).is_err(), "{code}");
         }
         for version in [
             "",
@@ -110,7 +104,7 @@ mod tests {
             "1.0.0\n",
             &"1".repeat(33),
         ] {
-            assert!(Description::new(&said("a", version)).is_err(), "{version}");
+            assert!(Description::new(&raw("a", version)).is_err(), "{version}");
         }
     }
 }

@@ -1,17 +1,16 @@
-//! The way out of the sandbox: HTTP requests, sockets and look-ups of one run.
+//! Network access of one run: HTTP requests, sockets and name lookups.
 //!
-//! Everything that leaves a guest for the network passes through an [`Egress`], which asks the
-//! grants, keeps to the run's deadline and budget, and notes what it refused. The host resolves
-//! names itself and connects to addresses that were decided on, so that a name can't lead elsewhere
-//! the second time.
+//! Everything that a guest sends passes through an [`Egress`], which asks the grants, enforces the
+//! run's deadline and budget, and records denials. The host resolves names itself and connects to
+//! the addresses that it has checked, so that a second lookup can't lead elsewhere.
 
 mod body;
 mod budgeted;
 mod client;
 mod connect;
-mod fault;
-mod look_up;
-mod machine;
+mod http_error;
+mod local_address;
+mod name_lookup;
 mod network;
 mod requests;
 mod resolver;
@@ -28,57 +27,59 @@ use parking_lot::{Mutex, MutexGuard};
 use wasmtime::component::ResourceTable;
 
 pub(super) use self::budgeted::BudgetedStream;
-pub(super) use self::connect::Unreached;
-pub(super) use self::look_up::add_name_lookup_to_linker;
+pub(super) use self::connect::DialError;
+pub(super) use self::name_lookup::add_name_lookup_to_linker;
 pub(super) use self::network::Network;
-pub(super) use self::requests::{KeptExceeded, add_http_to_linker};
-use self::resolver::{Asked, ResolveError};
+pub(super) use self::requests::{RetainedBytesExceeded, add_http_to_linker};
+use self::resolver::{LookupRequest, ResolveError};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
-pub(super) use self::tls::{Purpose, Shaken, Trouble, Unshaken, trouble, verify};
-use super::grants::{Grants, Host, Kind, Peer, Refusal, Resolved};
+pub(super) use self::tls::{
+    ConnectionError, HandshakeError, Purpose, TlsSession, connection_error, verify,
+};
+use super::grants::{GrantKind, Grants, Host, Peer, Refusal, ResolvedAddress};
 use vitals_io::blocking_pool::PoolError;
 use vitals_io::trust::Roots;
 use vitals_model::Secrets;
 use vitals_model::{self, CheckName};
 
-/// The way out of one run. Cheap to make and to clone: nothing is opened, started or looked up
-/// before a guest asks for it.
+/// The network access of one run. Cheap to make and to clone: nothing is opened, started or looked
+/// up before the guest asks for it.
 #[derive(Clone)]
-pub(super) struct Egress(Arc<Run>);
+pub(super) struct Egress(Arc<Inner>);
 
-struct Run {
+struct Inner {
     network: Arc<Network>,
     grants: Arc<Grants>,
     check: CheckName,
     deadline: Instant,
     connections: u32,
     connections_left: AtomicU32,
-    /// Bytes that the host keeps for the run, or has kept.
-    kept: AtomicU64,
+    /// Bytes that the host retains for the run. The count never decreases.
+    retained_bytes: AtomicU64,
     http_body: u64,
     roots: Roots,
-    trail: Mutex<Trail>,
-    /// Held while certificates are examined for the run.
-    examining: tokio::sync::Mutex<()>,
+    activity: Mutex<Activity>,
+    /// Held while certificates are processed for the run.
+    certificate_lock: tokio::sync::Mutex<()>,
 }
 
-/// What happened on the way out.
+/// What the run has done on the network so far.
 #[derive(Default)]
-struct Trail {
+struct Activity {
     refusals: Vec<Refusal>,
-    /// How often something was refused, by kind, in the order of [`Kind::ALL`].
-    denied: [u64; Kind::ALL.len()],
-    /// Where datagrams were sent to.
+    /// The number of denials by kind, in the order of [`GrantKind::ALL`].
+    denied: [u64; GrantKind::ALL.len()],
+    /// The peers that datagrams were sent to.
     udp_peers: BTreeSet<SocketAddr>,
-    /// Addresses that look-ups answered, each with the name that was asked for.
-    answers: Vec<(Resolved, Host)>,
+    /// The addresses that lookups returned, each with the name.
+    answers: Vec<(ResolvedAddress, Host)>,
 }
 
 impl Egress {
-    /// The way out of one run of `check`.
+    /// Creates the network access of one run of `check`.
     ///
-    /// `deadline` is the end of the run, `connections` how many connections and look-ups it may
-    /// start, `http_body` how many bytes one response may have, `roots` what its TLS trusts.
+    /// `deadline` is the end of the run, `connections` the limit on connections and lookups,
+    /// `http_body` the limit on the bytes of one response, and `roots` what TLS connections trust.
     pub(super) fn new(
         network: Arc<Network>,
         grants: Arc<Grants>,
@@ -88,77 +89,80 @@ impl Egress {
         http_body: u64,
         roots: Roots,
     ) -> Self {
-        Self(Arc::new(Run {
+        Self(Arc::new(Inner {
             network,
             grants,
             check,
             deadline,
             connections,
             connections_left: AtomicU32::new(connections),
-            kept: AtomicU64::new(0),
+            retained_bytes: AtomicU64::new(0),
             http_body,
             roots,
-            trail: Mutex::default(),
-            examining: tokio::sync::Mutex::default(),
+            activity: Mutex::default(),
+            certificate_lock: tokio::sync::Mutex::default(),
         }))
     }
 
-    /// What was refused so far, each thing once, at most 16 of them, without `secrets`.
+    /// The distinct denials so far, at most 16, without `secrets`.
     pub(super) fn refusals(&self, secrets: &Secrets) -> Vec<vitals_model::Refusal> {
-        let trail = self.trail();
-        trail
+        let activity = self.activity();
+        activity
             .refusals
             .iter()
             .map(|refusal| refusal.shown(&self.0.check, secrets))
             .collect()
     }
 
-    /// How often this run was refused something, by the kind of grant that it lacked.
+    /// The number of denials by the kind of grant that was missing.
     pub(super) fn denied(&self) -> Vec<(&'static str, u64)> {
-        let denied = self.trail().denied;
-        let counts = Kind::ALL.into_iter().map(Kind::as_str).zip(denied);
+        let denied = self.activity().denied;
+        let counts = GrantKind::ALL
+            .into_iter()
+            .map(GrantKind::as_str)
+            .zip(denied);
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Notes a refusal, and answers the words for it to the guest.
+    /// Records a denial, and returns the message for the guest.
     pub(super) fn refuse(&self, refusal: Refusal) -> String {
-        let message = self.words(&refusal);
-        self.note(refusal);
+        let message = self.denial_message(&refusal);
+        self.record_denial(refusal);
         message
     }
 
-    /// What the guest is told of a refusal; its own words are no secret to it.
-    fn words(&self, refusal: &Refusal) -> String {
+    /// The message of a denial for the guest, whose own words are no secret to it.
+    fn denial_message(&self, refusal: &Refusal) -> String {
         let shown = refusal.shown(&self.0.check, &Secrets::default());
         shown.message.into()
     }
 
-    fn note(&self, refusal: Refusal) {
-        let trail = &mut *self.trail();
+    fn record_denial(&self, refusal: Refusal) {
+        let activity = &mut *self.activity();
         let kind = refusal.kind();
-        for (count, _) in trail
+        for (count, _) in activity
             .denied
             .iter_mut()
-            .zip(Kind::ALL)
-            .filter(|(_, one)| *one == kind)
+            .zip(GrantKind::ALL)
+            .filter(|(_, this_kind)| *this_kind == kind)
         {
             *count += 1;
         }
-        if trail.refusals.len() < MAX_REFUSALS && !trail.refusals.contains(&refusal) {
-            trail.refusals.push(refusal);
+        if activity.refusals.len() < MAX_REFUSALS && !activity.refusals.contains(&refusal) {
+            activity.refusals.push(refusal);
         }
     }
 
-    /// Does something with a server's certificates on a thread that may be lost, one thing at a time
-    /// for a run.
+    /// Processes a server's certificates on a thread that may be lost, one task at a time for a
+    /// run.
     ///
-    /// Nothing interrupts such work. Dropping the future gives its answer up, and the check gets no
-    /// other thread until it has ended.
-    pub(super) async fn examine<T: Send + 'static>(
+    /// Nothing can interrupt the work. Dropping the future abandons it, and the check gets no other
+    /// thread until it ends.
+    pub(super) async fn run_with_certificates<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
-        let _turn = self.0.examining.lock().await;
+        let _turn = self.0.certificate_lock.lock().await;
         self.0
             .network
             .certificates()
@@ -166,8 +170,8 @@ impl Egress {
             .await
     }
 
-    /// Takes one connection from the budget; `false` where none is left.
-    fn spend_connection(&self) -> bool {
+    /// Takes one connection from the budget; `false` if none is left.
+    fn take_connection(&self) -> bool {
         let left = &self.0.connections_left;
         left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(1)
@@ -175,13 +179,21 @@ impl Egress {
         .is_ok()
     }
 
-    /// Where a granted peer can be connected to: the addresses, decided on one by one.
-    async fn addresses(&self, peer: &Peer, until: Instant) -> Result<Vec<SocketAddr>, NoWay> {
+    /// The addresses of a granted peer that the grants permit.
+    async fn addresses(
+        &self,
+        peer: &Peer,
+        deadline: Instant,
+    ) -> Result<Vec<SocketAddr>, AddressError> {
         let run = &self.0;
-        self.granted(run.grants.permit(peer))?;
+        self.record_if_denied(run.grants.permit(peer))?;
         let found = match &peer.host {
             Host::Address(address) => return Ok(vec![SocketAddr::new(*address, peer.port)]),
-            Host::Name(name) => run.network.resolve(self.asked(name), until).await?,
+            Host::Name(name) => {
+                run.network
+                    .resolve(self.lookup_request(name), deadline)
+                    .await?
+            }
         };
         let mut open = Vec::with_capacity(found.len());
         let mut refused = None;
@@ -192,65 +204,66 @@ impl Egress {
             }
         }
         match refused {
-            // What one address lacks is no loss where the name has another.
-            Some(refusal) if open.is_empty() => self.granted(Err(refusal)).map(|()| open),
+            // A denied address does not matter if the name has a permitted one.
+            Some(refusal) if open.is_empty() => self.record_if_denied(Err(refusal)).map(|()| open),
             _ => Ok(open),
         }
     }
 
-    /// How a name that was permitted is looked up. One that the operator wrote may be short for
-    /// another, as it is everywhere on the machine; one that only a wildcard covers is a guest's
-    /// word, and no search domain makes another name of it.
-    fn asked(&self, name: &Arc<str>) -> Asked {
-        Asked {
+    /// How a permitted name is looked up. The search domains of the machine apply to a name that
+    /// the operator wrote. They do not apply to a name that only a wildcard covers, because the
+    /// guest chose it.
+    fn lookup_request(&self, name: &Arc<str>) -> LookupRequest {
+        LookupRequest {
             name: Arc::clone(name),
             is_absolute: !self.0.grants.is_written(&Host::Name(Arc::clone(name))),
             check: self.0.check.clone(),
         }
     }
 
-    fn granted(&self, decision: Result<(), Refusal>) -> Result<(), NoWay> {
+    fn record_if_denied(&self, decision: Result<(), Refusal>) -> Result<(), AddressError> {
         decision.map_err(|refusal| {
-            self.note(refusal.clone());
-            NoWay::Denied(refusal)
+            self.record_denial(refusal.clone());
+            AddressError::Denied(refusal)
         })
     }
 
-    fn trail(&self) -> MutexGuard<'_, Trail> {
-        self.0.trail.lock()
+    fn activity(&self) -> MutexGuard<'_, Activity> {
+        self.0.activity.lock()
     }
 }
 
 /// Why a peer has no address to connect to.
 #[derive(Debug)]
-enum NoWay {
-    /// No grant covers it; the refusal was noted.
+enum AddressError {
+    /// No grant covers the peer; the denial was recorded.
     Denied(Refusal),
-    /// Its name could not be resolved.
+    /// The name could not be resolved.
     Unresolved(ResolveError),
 }
 
-impl From<ResolveError> for NoWay {
+impl From<ResolveError> for AddressError {
     fn from(error: ResolveError) -> Self {
         Self::Unresolved(error)
     }
 }
 
-/// A store whose guest has a way out.
+/// A store whose guest has network access.
 pub(super) trait EgressView: Send {
-    /// The way out, with the table that holds its resources.
+    /// The network access, with the table of its resources.
     fn egress(&mut self) -> EgressCtx<'_>;
 }
 
-/// What host functions for a way out work with.
+/// What host functions for the network work with.
 pub(super) struct EgressCtx<'a> {
-    /// The way out of the run.
+    /// The network access of the run.
     pub(super) egress: &'a mut Egress,
     /// The resources of the run.
     pub(super) table: &'a mut ResourceTable,
 }
 
-/// Different refusals that a run keeps; the first ones tell what the operator has to write.
+/// The maximum number of distinct denials kept for a run. The first ones tell the operator what to
+/// grant.
 const MAX_REFUSALS: usize = 16;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Ways for the fuzz targets to what this crate keeps to itself: decisions of grants, schemas, names of
-//! functions, and the certificates of servers.
+//! Access for the fuzz targets to private functions of this crate: decisions of grants, schemas,
+//! function names, and certificates.
 
 use std::net::IpAddr;
 
@@ -7,15 +7,14 @@ use rustls::pki_types::CertificateDer;
 use serde_json::{Map, Value, json};
 
 use super::egress;
-use super::grants::{self, Channel, Grant, GrantError, Grants, Host, Peer, Resolved};
+use super::grants::{self, Channel, Grant, GrantError, Grants, Host, Peer, ResolvedAddress};
 use super::schema::{Binding, BindingError, Schema};
 use super::symbols::Symbols;
 use vitals_io::trust;
 use vitals_model::Secrets;
 use vitals_model::Text;
 
-/// Whether `grants` lets a check reach `host` at `port` where it leads to `address`: both halves of
-/// the decision, as a connection asks for them.
+/// Whether `grants` permits a check to reach `host` at `port` when it resolves to `address`.
 pub fn reaches(grants: &Grants, channel: Channel, host: &Host, port: u16, address: IpAddr) -> bool {
     let host = host.clone();
     let peer = Peer {
@@ -25,50 +24,50 @@ pub fn reaches(grants: &Grants, channel: Channel, host: &Host, port: u16, addres
     };
     grants.permit(&peer).is_ok()
         && grants
-            .permit_address(&peer, Resolved::elsewhere(address))
+            .permit_address(&peer, ResolvedAddress::assumed_remote(address))
             .is_ok()
 }
 
-/// What a check's `config` grants whose one value is `text`, marked with `mark` by the schema.
-pub fn written(mark: &str, text: &str) -> Result<Vec<Grant>, GrantError> {
+/// The grants of a check whose schema marks its only value `text` with `mark`.
+pub fn granted_by(mark: &str, text: &str) -> Result<Vec<Grant>, GrantError> {
     let schema = json!({"properties": {"value": {"x-vitals-grant": mark}}});
-    grants::marks(&schema, &json!({"value": text}))
+    grants::granted_by_marks(&schema, &json!({"value": text}))
 }
 
-/// What became of the certificates of a server.
+/// The result of verifying a chain.
 #[derive(Debug)]
 pub struct Verified {
-    /// Whether they are too many or too large to be verified.
+    /// Whether the chain has too many certificates or is too large.
     pub is_refused: bool,
     /// Why the server is not trusted.
     pub untrusted: Option<String>,
-    /// What a guest is shown of them, and told.
+    /// The texts that a guest would see.
     pub shown: Vec<String>,
 }
 
-/// Verifies the certificates that a server shows for `web.test`, and shows them.
+/// Verifies a chain for `web.test`, and returns what a guest would see.
 pub fn verify(chain: &[Vec<u8>], root: Vec<u8>) -> Verified {
     let chain = chain.iter().map(|der| CertificateDer::from(&der[..]));
     let chain: Vec<_> = chain.collect();
     let (is_refused, untrusted) = egress::verify(&chain, root.into());
     let shown = chain.iter().take(16).flat_map(|der| {
-        let shown = super::tls::shown(der);
+        let shown = super::tls::describe_certificate(der);
         let texts = [shown.subject, shown.issuer, shown.serial, shown.sha256];
         texts.into_iter().chain(shown.names)
     });
     Verified {
         is_refused,
         untrusted,
-        shown: shown.chain(trust::unprovable(&chain[0])).collect(),
+        shown: shown.chain(trust::weak_key_error(&chain[0])).collect(),
     }
 }
 
-/// Reads a plugin's schema, and binds a configuration to it.
+/// Parses a plugin's schema, and binds a configuration to it.
 pub fn bind(schema: &str, config: &Map<String, Value>) -> Result<Binding, BindingError> {
     let schema = Schema::parse(schema)?;
-    // As a load does, which looks for what the schema wants granted; too complex is an answer.
-    drop(grants::wanted(schema.document()));
-    drop(grants::marks(
+    // A load also looks for marked properties. `TooComplex` is a valid result.
+    drop(grants::marked_properties(schema.document()));
+    drop(grants::granted_by_marks(
         schema.document(),
         &Value::Object(config.clone()),
     ));

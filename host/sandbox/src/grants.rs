@@ -1,7 +1,7 @@
-//! What a check may reach: nothing, until the operator wrote it.
+//! What a check may reach: nothing, unless the operator granted it.
 //!
-//! This is the one place that decides. Grants come from addresses written in the check's
-//! configuration ([`marks`]) and from its `allow` table ([`Grant::allowed`]); whoever connects,
+//! All decisions are made here. Grants come from marked values of the check's configuration
+//! ([`granted_by_marks`]) and from its `allow` table ([`Grant::allowed`]). Code that connects,
 //! resolves or opens something asks [`Grants`] first. Nothing here does I/O.
 
 mod address;
@@ -17,27 +17,27 @@ mod path;
 mod refusal;
 mod target;
 
-use self::address::Reach;
-pub(super) use self::address::Resolved;
+use self::address::AddressClass;
+pub(super) use self::address::ResolvedAddress;
 pub use self::allow_key::AllowKey;
 pub use self::error::{EntryError, GrantError};
 pub use self::grant::{Grant, Origin};
 pub use self::host::{HostPattern, parse_host};
-pub(super) use self::kind::Kind;
-pub use self::marks::{Mark, Wanted};
-pub use self::marks::{marks, wanted};
+pub(super) use self::kind::GrantKind;
+pub use self::marks::{Mark, MarkedProperty};
+pub use self::marks::{granted_by_marks, marked_properties};
 pub(super) use self::refusal::Refusal;
 pub(super) use self::target::Peer;
 pub use self::target::{Channel, Target};
 pub use vitals_values::{Host, HostError};
 
-/// What one check may reach, fixed for as long as its configuration and plugin stay the same.
+/// What one check may reach; fixed until its configuration or plugin changes.
 ///
-/// A name is granted as a name, and every address that it leads to is looked at again: an exact
-/// name may lead to public and private addresses, to the host's own machine, by loopback or by any other
-/// address, only if it is `localhost` or that address is granted too; a wildcard to public addresses of
-/// other machines only. Unspecified, multicast, broadcast and
-/// link-local addresses and the metadata services of clouds are closed unless written as addresses.
+/// A name is granted as a name, and each address that it resolves to is checked again. An exact
+/// name may lead to public and private addresses. It may lead to this host, by loopback or by any
+/// other address, only if it is `localhost` or the address is granted too. A wildcard may lead to
+/// public addresses of other hosts only. Unspecified, multicast, broadcast and link-local addresses
+/// and the metadata services of clouds are reachable only if granted as addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     grants: Vec<Grant>,
@@ -45,9 +45,8 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// The grants of a check; of those that allow the same thing the first is kept. `variable`
-    /// answers the value of an environment variable of the host, and is asked for granted ones
-    /// alone.
+    /// Collects the grants of a check; of equal grants the first is kept. `variable` returns the
+    /// value of an environment variable of the host, and is called for granted variables only.
     pub fn new(
         grants: impl IntoIterator<Item = Grant>,
         variable: impl Fn(&str) -> Option<String>,
@@ -67,26 +66,28 @@ impl Grants {
         granted
     }
 
-    /// The granted environment variables that were set when the grants were made.
+    /// The granted environment variables that were set when the grants were created.
     pub fn environment(&self) -> &[(String, String)] {
         &self.environment
     }
 
-    /// The grants, in the order in which they were given.
+    /// The grants in their original order.
     pub fn iter(&self) -> impl Iterator<Item = &Grant> {
         self.grants.iter()
     }
 
-    /// Whether there are none.
+    /// Whether there are no grants.
     pub fn is_empty(&self) -> bool {
         self.grants.is_empty()
     }
 
-    /// Decides whether `peer` may be approached at all. For a name this is half of the decision:
-    /// [`Grants::permit_address`] is the other, for each address that it leads to.
+    /// Decides whether `peer` may be contacted. For a name this is half of the decision:
+    /// [`Grants::permit_address`] decides on each address that it resolves to.
     pub(super) fn permit(&self, peer: &Peer) -> Result<(), Refusal> {
         match peer.host {
-            Host::Address(address) => self.permit_address(peer, Resolved::elsewhere(address)),
+            Host::Address(address) => {
+                self.permit_address(peer, ResolvedAddress::assumed_remote(address))
+            }
             Host::Name(_)
                 if self
                     .patterns(peer)
@@ -98,42 +99,59 @@ impl Grants {
         }
     }
 
-    /// Decides on an address that `peer`, already permitted, leads to or is.
-    pub(super) fn permit_address(&self, peer: &Peer, resolved: Resolved) -> Result<(), Refusal> {
+    /// Decides on an address of `peer`, which is already permitted.
+    pub(super) fn permit_address(
+        &self,
+        peer: &Peer,
+        resolved: ResolvedAddress,
+    ) -> Result<(), Refusal> {
         let literal = Host::Address(resolved.address);
-        let reach = resolved.reach();
+        let class = resolved.class();
         let granted = self.patterns(peer).any(|granted| match granted {
             HostPattern::Exact(Host::Address(_)) => granted.covers(&literal),
-            HostPattern::Net(_) => reach != Reach::Closed && granted.covers(&literal),
+            HostPattern::Network(_) => {
+                class != AddressClass::Restricted && granted.covers(&literal)
+            }
             HostPattern::Exact(Host::Name(name)) => {
-                let may_lead_there = match reach {
-                    Reach::Public | Reach::Private => true,
-                    Reach::Own => name.as_ref() == LOCALHOST,
-                    Reach::Closed => false,
+                let may_lead_there = match class {
+                    AddressClass::Public | AddressClass::Private => true,
+                    AddressClass::ThisHost => name.as_ref() == LOCALHOST,
+                    AddressClass::Restricted => false,
                 };
                 may_lead_there && granted.covers(&peer.host)
             }
-            HostPattern::Below(_) => reach == Reach::Public && granted.covers(&peer.host),
+            HostPattern::Subdomains(_) => {
+                class == AddressClass::Public && granted.covers(&peer.host)
+            }
         });
         if granted {
             Ok(())
         } else {
-            Err(Refusal::of_address(peer, literal, reach == Reach::Own))
+            Err(Refusal::of_address(
+                peer,
+                literal,
+                class == AddressClass::ThisHost,
+            ))
         }
     }
 
-    /// Decides whether a guest may look up a name. Grants of `tcp` and `udp` allow it, so that a
-    /// guest can use its sockets; those of `http` and `tls` do not, because there the host resolves.
-    pub(super) fn permit_look_up(&self, name: &Host) -> Result<(), Refusal> {
+    /// Decides whether a guest may look up a name. Grants of `tcp` and `udp` permit it, because
+    /// guests connect sockets themselves; those of `http` and `tls` do not, because there the host
+    /// resolves the name.
+    pub(super) fn permit_lookup(&self, name: &Host) -> Result<(), Refusal> {
         if self.names(name) || self.sockets(name).next().is_some() {
             return Ok(());
         }
-        Err(Refusal::new(Kind::Name, &name.to_string()))
+        Err(Refusal::new(GrantKind::Name, &name.to_string()))
     }
 
-    /// Decides whether the answer to a look-up that was permitted may show an address: any for a
-    /// granted name, else those that a granted port may be reached at.
-    pub(super) fn permit_answer(&self, name: &Host, resolved: Resolved) -> Result<(), Refusal> {
+    /// Decides whether a permitted lookup may return an address: any address for a grant of
+    /// `names`, else only addresses that a granted port may be reached at.
+    pub(super) fn permit_answer(
+        &self,
+        name: &Host,
+        resolved: ResolvedAddress,
+    ) -> Result<(), Refusal> {
         if self.names(name) {
             return Ok(());
         }
@@ -149,10 +167,10 @@ impl Grants {
                 Err(refusal) => refused = Some(refusal),
             }
         }
-        Err(refused.unwrap_or_else(|| Refusal::new(Kind::Name, &name.to_string())))
+        Err(refused.unwrap_or_else(|| Refusal::new(GrantKind::Name, &name.to_string())))
     }
 
-    /// Whether the operator wrote the name itself, not only a wildcard above it.
+    /// Whether the operator granted the name itself, and not only a wildcard that covers it.
     pub(super) fn is_written(&self, name: &Host) -> bool {
         self.grants.iter().any(|grant| match &grant.target {
             Target::Peer { hosts, .. } | Target::Name(hosts) => {
@@ -174,13 +192,13 @@ impl Grants {
         })
     }
 
-    /// Whether the name is granted to be looked up for its own sake.
+    /// Whether the name is granted for lookups in `names`.
     fn names(&self, name: &Host) -> bool {
         let mut targets = self.grants.iter().map(|grant| &grant.target);
         targets.any(|target| matches!(target, Target::Name(hosts) if hosts.covers(name)))
     }
 
-    /// The ports for which a guest's own sockets may reach the name.
+    /// The channels and ports at which the guest's own sockets may reach the name.
     fn sockets(&self, name: &Host) -> impl Iterator<Item = (Channel, u16)> {
         self.grants
             .iter()
@@ -195,10 +213,10 @@ impl Grants {
     }
 }
 
-/// The one name that may lead to the host's own machine.
+/// The only name that may lead to this host.
 const LOCALHOST: &str = "localhost";
 
 #[cfg(test)]
-mod laws;
+mod properties;
 #[cfg(test)]
 mod tests;

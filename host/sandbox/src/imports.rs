@@ -1,4 +1,4 @@
-//! What a component imports and exports, told apart by what the host has.
+//! What a component imports and exports, compared with what the host offers.
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -7,7 +7,7 @@ use super::bindings::{ContractVersion, PACKAGE};
 use super::load_error::LoadError;
 use vitals_model::Text;
 
-/// The names of what a component imports, sorted.
+/// The sorted names of a component's imports.
 pub(super) fn imports(component: &Component, engine: &Engine) -> Vec<String> {
     let mut names: Vec<_> = component
         .component_type()
@@ -18,8 +18,8 @@ pub(super) fn imports(component: &Component, engine: &Engine) -> Vec<String> {
     names
 }
 
-/// The version of the contract that a component exports. It must speak of no version that the host does
-/// not speak.
+/// The version of the contract that a component exports. Fails if it names a version that the host
+/// does not support.
 pub(super) fn contract(
     component: &Component,
     engine: &Engine,
@@ -46,7 +46,7 @@ pub(super) fn contract(
     })
 }
 
-/// Whether a component of a version imports nothing that the host does not have.
+/// Checks that the host offers everything that a component of a version imports.
 pub(super) fn check(
     component: &Component,
     engine: &Engine,
@@ -70,7 +70,7 @@ fn export(version: ContractVersion) -> String {
     format!("{PACKAGE}/health-check@{}", version.as_str())
 }
 
-/// A version of the contract that the host does not speak, if a name has one.
+/// The first unsupported version of the contract among the names.
 fn unknown_version<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<String> {
     let is_known = |text| {
         ContractVersion::ALL
@@ -87,7 +87,7 @@ fn unknown_version<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<St
 
 fn is_offered(name: &str, contract: ContractVersion) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
-    // No more than a number: what may follow it has no end.
+    // Only a number, because a suffix could be of any length.
     let patch = version.strip_prefix("0.2.");
     let is_known = patch.is_some_and(|patch| patch.parse::<u32>().is_ok());
     match interface.split_once('/') {
@@ -114,7 +114,7 @@ fn listed(names: &[String]) -> String {
     list.join(", ")
 }
 
-/// What stands between choices.
+/// Between alternatives.
 const OR: &str = " or ";
 /// How much of a name is shown.
 const NAME_BYTES: usize = 128;
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_host_has_is_told_from_what_it_has_not() {
+    fn offered_and_unknown_interfaces_are_told_apart() {
         assert!(is_offered("wasi:http/types@0.2.9", ContractVersion::ALL[0]));
         assert!(is_offered(
             "vitals:health/tls@0.1.0",
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn another_version_of_the_contract_is_seen() {
+    fn an_unsupported_version_of_the_contract_is_found() {
         let names = [
             "wasi:io/poll@0.2.3".to_owned(),
             "vitals:health/types@0.2.0".to_owned(),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_shown_as_far_as_they_are_read() {
+    fn shown_names_are_bounded() {
         let names = vec!["x".repeat(1 << 20); 13];
         let listed = listed(&names);
         assert!(listed.len() < 12 * (NAME_BYTES + 4) + 20, "{listed}");

@@ -1,5 +1,5 @@
-//! `wasi:io/error` in place of the stock one, which hands a guest all that is known of an error of the
-//! host for debugging: its causes, and the stack of the host with the paths of its source.
+//! `wasi:io/error` without debug details. wasmtime's implementation gives a guest everything that
+//! is known about an error of the host: its causes, and a backtrace with source paths.
 
 use std::fmt;
 use std::io;
@@ -13,7 +13,7 @@ use wasmtime_wasi_io::bindings::wasi::io::error;
 use super::state::State;
 use vitals_model::Text;
 
-/// Links what a guest may do with an error. The linker must not have the stock one.
+/// Links the interface. The linker must not have wasmtime's implementation.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     error::add_to_linker::<State, HasErrors>(linker, |state| Errors {
         table: &mut state.table,
@@ -26,7 +26,7 @@ impl HasData for HasErrors {
     type Data<'a> = Errors<'a>;
 }
 
-/// The errors of a run.
+/// The error resources of a run.
 struct Errors<'a> {
     table: &'a mut ResourceTable,
 }
@@ -44,7 +44,7 @@ impl error::HostError for Errors<'_> {
     }
 }
 
-/// What a guest is told of an error: which of those it is that the interfaces know.
+/// The text for the guest: the case of the interface that the error belongs to.
 fn words(error: &wasmtime::Error) -> Text {
     fn cause<E: fmt::Display + fmt::Debug + Send + Sync + 'static>(
         error: &wasmtime::Error,
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guest_is_told_what_the_interfaces_know() {
+    fn a_guest_sees_only_cases_of_the_interfaces() {
         let reset = io::Error::new(io::ErrorKind::ConnectionReset, "/home/of/the/host");
         assert_eq!(words(&reset.into()).as_str(), "connection reset");
         let short = wasmtime_wasi_http::Error::HttpResponseIncomplete.into();

@@ -1,7 +1,7 @@
-//! The one crate that knows WebAssembly: admission of a file, the sandbox, one run.
+//! The only crate that knows WebAssembly: admission of plugins, the sandbox, and one run.
 //!
-//! It turns bytes into a [`Plugin`] and a [`Task`] into a `RunReport`. It must not know HTTP pages,
-//! the schedule or the board; `wasmtime::Error` ends at its face.
+//! It turns bytes into a [`Plugin`], and a [`Task`] into a `RunReport`. It must not know HTTP
+//! pages, the schedule or the board, and `wasmtime::Error` must not leave it.
 
 mod admission;
 mod admitted;
@@ -19,13 +19,14 @@ pub mod fuzzing;
 pub mod grants;
 mod imports;
 mod io_error;
-mod journal;
 mod limiter;
 mod load_error;
 mod metrics;
 mod output;
+mod plugin;
 mod run;
 mod run_limits;
+mod run_log;
 mod sandbox;
 mod schema;
 mod shape;
@@ -35,15 +36,15 @@ mod system;
 mod threads;
 mod tls;
 
-pub use admission::Plugin;
 pub use compile::{CompileError, CompileJob, CompileLimits, Compiler};
 pub use describe::Description;
 pub use engine::WASMTIME;
 pub use grants::{
     AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark,
-    Origin, Target, Wanted, parse_host,
+    MarkedProperty, Origin, Target, parse_host,
 };
 pub use load_error::LoadError;
+pub use plugin::Plugin;
 pub use run::Task;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
-pub use schema::{Binding, BindingError};
+pub use schema::{Binding, BindingError, HeldValidator, Schema};

@@ -1,61 +1,61 @@
-//! One sum over all memories and tables of a guest, held to the memory limit.
+//! The memory limit of a guest, over the sum of its memories and tables.
 
 use wasmtime::ResourceLimiter;
 
 use super::engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 
-/// Counts what a store holds. wasmtime's own `StoreLimits` bounds each memory by itself, so that a
-/// component of many would have many times the limit.
+/// Counts the memory of a store. wasmtime's own `StoreLimits` limits each memory separately, so a
+/// component with many memories could use a multiple of the limit.
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
     limit: usize,
-    held: usize,
+    used: usize,
 }
 
-/// The guest asked for more memory than it may have; ends the run.
+/// The guest requested more memory than its limit; this error ends the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("asked for {asked} bytes of memory in all, the limit is {limit}")]
+#[error("asked for {requested} bytes of memory in all, the limit is {limit}")]
 pub(super) struct MemoryExceeded {
     pub(super) limit: usize,
-    pub(super) asked: usize,
+    pub(super) requested: usize,
 }
 
 impl MemoryLimiter {
     pub(super) fn new(limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self { limit, held: 0 }
+        Self { limit, used: 0 }
     }
 
-    /// The most that was held at a time, in bytes.
+    /// The peak of the memory in bytes.
     pub(super) fn peak(&self) -> u64 {
-        // A run gives nothing back before its end.
-        self.held as u64
+        // The count never decreases.
+        self.used as u64
     }
 
-    /// Counts a growth, or ends the run. One beyond the `maximum` of its memory or table fails, and is
-    /// not counted.
+    /// Counts a growth, or ends the run. A growth beyond the `maximum` of its memory or table
+    /// fails, and is not counted.
     ///
-    /// Nothing that is counted is given back: wasmtime also reports growths as failed that it never
-    /// asked for here, and a guest that mixed those with others would hold what nobody counts. One
-    /// that fails after it was counted fails because the machine has no memory left.
+    /// A failed growth is not subtracted: wasmtime also reports failures of growths that it never
+    /// requested here, and a guest could mix both to use memory that is not counted. A growth that
+    /// was counted fails only if the machine has no memory left.
     fn grow(
         &mut self,
         by: usize,
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let asked = self.held.saturating_add(by);
-        if asked > self.limit {
+        let requested = self.used.saturating_add(by);
+        if requested > self.limit {
             return Err(MemoryExceeded {
                 limit: self.limit,
-                asked,
+                requested,
             }
             .into());
         }
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        self.held = asked;
+        self.used = requested;
         Ok(true)
     }
 }
@@ -109,7 +109,7 @@ mod tests {
             exceeded,
             Some(&MemoryExceeded {
                 limit: 1000,
-                asked: 1020
+                requested: 1020
             })
         );
         assert_eq!(limiter.peak(), 920);

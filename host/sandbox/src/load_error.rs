@@ -1,62 +1,67 @@
-//! Why a file is no plugin that this host can run, in words that say what to do about it.
+//! Why a plugin is rejected, with messages that say what to do.
 
 use super::compile::CompileError;
 use super::schema::BindingError;
 use vitals_io::regular_file::ReadError;
 use vitals_model::{CheckName, Code, Conduct, Digest, RunError, Text};
 
-/// Why a file is no plugin that this host can run.
+/// Why a plugin file was not loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
     /// The file could not be read.
     #[error("cannot read it: {0}")]
     Read(String),
-    /// The host could not read the file; that says nothing of the file.
-    #[error("the host could not read it: {0}; it tries again at the next look")]
+    /// The host could not read the file, for a reason that says nothing about the file.
+    #[error("the host could not read it: {0}; it tries again at the next scan")]
     Unread(String),
     /// The file has no bytes.
-    #[error("the file is empty; if it is being written, it is read again when that is done")]
+    #[error(
+        "the file is empty; if it is being written, the host reads it again once it is complete"
+    )]
     Empty,
-    /// The file is larger than a plugin may be.
-    #[error("it has {size} bytes, a plugin may have {limit}")]
+    /// The file is larger than the limit.
+    #[error("it has {size} bytes, the limit is {limit}")]
     TooLarge {
-        /// The size of the file.
+        /// The size of the file in bytes.
         size: u64,
-        /// What is allowed.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// The file does not begin as WebAssembly does.
-    #[error("it is no WebAssembly file: build it with `cargo build --target wasm32-wasip2`")]
+    /// The file does not start like a WebAssembly file.
+    #[error("it is not a WebAssembly file: build it with `cargo build --target wasm32-wasip2`")]
     NotWasm,
     /// The file is a core module, not a component.
     #[error(
-        "it is a core module, vitals runs components: build it for `wasm32-wasip2` instead of \
+        "it is a core module, but vitals runs components: build it for `wasm32-wasip2` instead of \
          `wasm32-wasip1` or `wasm32-unknown-unknown`"
     )]
     CoreModule,
-    /// The file is native code that some wasmtime compiled before.
+    /// The file is native code that wasmtime compiled before.
     #[error("it is a precompiled artifact; vitals compiles plugins itself: give it the .wasm file")]
     Precompiled,
-    /// The digest is not the one that the configuration asks for.
+    /// The digest is not the configured one.
     #[error("its SHA-256 is {found}, the configuration asks for {wanted}")]
     Digest {
-        /// What the file has.
+        /// The digest of the file.
         found: Digest,
-        /// What the configuration wants.
+        /// The configured digest.
         wanted: Digest,
     },
-    /// The component was not compiled.
+    /// The component does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),
     /// The component exports no health check.
-    #[error("it is a component of another world: it exports {exports}, a check exports {contract}")]
+    #[error(
+        "it is a component of another world: it exports {exports}, but a check must export {contract}"
+    )]
     AnotherWorld {
-        /// What it exports.
+        /// What the component exports.
         exports: String,
-        /// What it would have to.
+        /// What a check has to export.
         contract: String,
     },
-    /// The component speaks another version of the contract.
+    /// The component uses another version of the contract.
     #[error(
         "it is built against vitals:health@{guest}, this host speaks {host}: build it with the SDK \
          of this host's version, or update the host"
@@ -64,81 +69,81 @@ pub enum LoadError {
     Contract {
         /// The guest's version.
         guest: String,
-        /// The host's, with `or` between them.
+        /// The host's versions, separated by `or`.
         host: String,
     },
-    /// The component imports something that the host does not have.
+    /// The component imports an interface that the host does not offer.
     #[error(
         "it imports {names}, which vitals does not offer: a plugin may import vitals:health and \
          WASI 0.2 (cli, clocks, filesystem, http, io, random, sockets)"
     )]
     Imports {
-        /// What it imports beyond what there is.
+        /// The unknown imports.
         names: String,
     },
-    /// The types of an import or export are not those of the contract.
+    /// The types of an import or export differ from those of the contract.
     #[error("its interfaces do not fit this host: {0}")]
     Types(Text),
-    /// The component has more memories, tables or core instances than one may have.
-    #[error("it has {count} {what}, a plugin may have {limit}")]
+    /// The component exceeds a limit on its shape.
+    #[error("it has {count} {what}, the limit is {limit}")]
     Shape {
-        /// `memories`, `tables` or `core instances`.
+        /// What is limited: `memories`, `tables` or `core instances`.
         what: &'static str,
-        /// How many it has.
+        /// The number of them.
         count: u32,
-        /// How many are allowed.
+        /// The limit.
         limit: u32,
     },
-    /// `describe` did not answer.
+    /// `describe` failed.
     #[error("its `describe` failed: {}", .0.message)]
     Describe(Box<RunError>),
-    /// `describe` answered with something that the contract does not allow.
+    /// The result of `describe` violates the contract.
     #[error("{0}")]
     Description(String),
     /// The plugin's schema can't be used.
     #[error("{0}")]
     Schema(BindingError),
-    /// The file would widen what a check may reach, by the marks of its schema.
+    /// The file would widen what a check may reach, through the marks of its schema.
     #[error(
-        "it would give check `{check}` more than the version before it did: {grants}; if that is \
-         meant, change the check's configuration, or `vitals reload --accept-grants {check}`"
+        "it would give check `{check}` more than the previous version did: {grants}; to accept \
+         that, change the check's configuration or run `vitals reload --accept-grants {check}`"
     )]
     Widening {
-        /// The check that would get more.
+        /// The check.
         check: CheckName,
-        /// What it would get.
+        /// The additional grants.
         grants: String,
     },
-    /// A check that runs on the version before would not run on this one.
+    /// A check that runs on the previous version would not run on this one.
     #[error("{why}")]
     Unfit {
         /// The check.
         check: CheckName,
-        /// Why it would not.
+        /// The reason.
         why: String,
-        /// Whether that lies in something outside, which may come right by itself.
-        may_pass: bool,
-        /// Whether it is the host's own trouble.
-        is_of_host: bool,
+        /// Whether the cause is outside of the file, so that the file may load later.
+        is_transient: bool,
+        /// Whether the cause lies with the host.
+        is_host_error: bool,
     },
-    /// The trial run of a check was ended by a limit, or broke down.
+    /// The trial run of a check exceeded a limit or failed.
     #[error(
         "the trial run of check `{check}` on it failed with `{}`: {}; `trial = false` in the check \
-         takes a version without one", .error.code.as_str(), .error.message
+         accepts a version without a trial run", .error.code.as_str(), .error.message
     )]
     Trial {
         /// The check.
         check: CheckName,
-        /// How the run ended.
+        /// The error of the run.
         error: Box<RunError>,
     },
-    /// The host's own code panicked over the file; that says nothing of the file.
+    /// The host panicked, which says nothing about the file.
     #[error("the host panicked while {0}; it tries again later")]
     Panic(&'static str),
 }
 
 impl LoadError {
-    /// The word for it in reports.
+    /// The code in reports and metrics.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Read(_) => "read",
@@ -165,7 +170,7 @@ impl LoadError {
         }
     }
 
-    /// How the run of the guest ended that speaks against the file, if it is one that does.
+    /// The error of the guest's run that led to the rejection, if there was one.
     pub fn run_error(&self) -> Option<&RunError> {
         match self {
             Self::Describe(error) | Self::Trial { error, .. } => Some(error),
@@ -173,33 +178,33 @@ impl LoadError {
         }
     }
 
-    /// Whether it is the host's own trouble (it has no descriptors, processes or time left), and says
-    /// nothing of the file.
-    pub fn is_of_host(&self) -> bool {
+    /// Whether the cause lies with the host (no descriptors, processes or time left) and says
+    /// nothing about the file.
+    pub fn is_host_error(&self) -> bool {
         match self {
             Self::Unread(_) | Self::Panic(_) => true,
-            Self::Compile(error) => error.is_of_host(),
+            Self::Compile(error) => error.is_host_error(),
             Self::Describe(error) => matches!(error.code, Code::Host | Code::Full),
-            Self::Unfit { is_of_host, .. } => *is_of_host,
+            Self::Unfit { is_host_error, .. } => *is_host_error,
             _ => false,
         }
     }
 
-    /// Whether the same file may be loaded at another time: what failed was not in it.
-    pub fn may_pass(&self) -> bool {
+    /// Whether the same file may load at another time, because the cause is not in the file.
+    pub fn is_transient(&self) -> bool {
         match self {
-            _ if self.is_of_host() => true,
-            // Loading is refused in the same way where memory is short.
+            _ if self.is_host_error() => true,
+            // Loading code also fails like this if memory is short.
             Self::Read(_) | Self::Compile(CompileError::Unfit(_)) => true,
             Self::Describe(error) => error.code == Code::Timeout,
-            Self::Unfit { may_pass, .. } => *may_pass,
-            // Who waits for somebody else may be answered the next time.
+            Self::Unfit { is_transient, .. } => *is_transient,
+            // A run that waited for another system may succeed the next time.
             Self::Trial { error, .. } => error.conduct() != Conduct::Foul,
             _ => false,
         }
     }
 
-    /// Whether the same file may be taken under another configuration.
+    /// Whether the same file may be accepted with another configuration.
     pub fn depends_on_configuration(&self) -> bool {
         matches!(
             self,
@@ -212,7 +217,7 @@ impl From<ReadError> for LoadError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::TooLarge { size, limit } => Self::TooLarge { size, limit },
-            error if error.is_of_host() => Self::Unread(error.to_string()),
+            error if error.is_host_error() => Self::Unread(error.to_string()),
             error => Self::Read(error.to_string()),
         }
     }

@@ -1,13 +1,14 @@
-//! Samples of a guest's metrics: holds each to the contract, cleans its texts and hands it on.
+//! Samples of a guest's metrics: validates them against the contract, cleans their texts and passes
+//! them on.
 //!
-//! It must not know how series are kept or where they are shown.
+//! It must not know how series are stored or shown.
 
 use super::contract::{Label, MetricsError};
-use super::journal::Journal;
+use super::run_log::RunLog;
 use vitals_model::{NotTaken, Reading, Sample, Text};
 
-impl Journal {
-    /// Takes a sample of the guest.
+impl RunLog {
+    /// Validates a sample of the guest and records it.
     pub(super) fn sample(
         &self,
         name: &str,
@@ -35,7 +36,7 @@ impl Journal {
         })
     }
 
-    /// Holds a name to the contract. It is a text that leaves the host, too.
+    /// Validates a name, which also must not contain a secret.
     fn name(&self, what: &str, name: &str) -> Result<(), String> {
         let shown = || self.clean(name, NAME_BYTES);
         let is_letter = |byte: u8| byte.is_ascii_lowercase();
@@ -62,7 +63,7 @@ impl Journal {
     fn labels(&self, labels: &[Label]) -> Result<Vec<(String, Text)>, String> {
         if labels.len() > LABELS {
             return Err(format!(
-                "there are {} labels, {LABELS} are the most: leave some out",
+                "there are {} labels, the limit is {LABELS}: leave some out",
                 labels.len()
             ));
         }
@@ -70,9 +71,7 @@ impl Journal {
             let Label { name, value } = label;
             self.name("label", name)?;
             if RESERVED.contains(&name.as_str()) {
-                return Err(format!(
-                    "the label `{name}` is not the plugin's to set: use another name"
-                ));
+                return Err(format!("the label `{name}` is reserved: use another name"));
             }
             if value.len() > VALUE_BYTES {
                 return Err(format!(
@@ -88,7 +87,7 @@ impl Journal {
         let twice = clean.windows(2).find(|pair| pair[0].0 == pair[1].0);
         match twice {
             Some(pair) => Err(format!(
-                "the label `{}` occurs twice: remove one",
+                "the label `{}` appears twice: leave one out",
                 pair[0].0
             )),
             None => Ok(clean),
@@ -96,7 +95,7 @@ impl Journal {
     }
 }
 
-/// Holds a number, and the bounds that it is counted between, to the contract.
+/// Validates a value and the bounds of its buckets.
 fn number(reading: Reading<'_>) -> Result<(), String> {
     let (value, buckets) = match reading {
         Reading::Add(amount) if amount < 0.0 => {
@@ -108,7 +107,9 @@ fn number(reading: Reading<'_>) -> Result<(), String> {
         Reading::Observe { value, buckets } => (value, buckets),
     };
     if !value.is_finite() {
-        return Err(format!("{value} is no finite number: leave the call out"));
+        return Err(format!(
+            "{value} is not a finite number: leave the call out"
+        ));
     }
     if buckets.len() > BUCKETS {
         return Err(format!(
@@ -118,8 +119,8 @@ fn number(reading: Reading<'_>) -> Result<(), String> {
     }
     if let Some(bound) = buckets.iter().find(|bound| !bound.is_finite()) {
         return Err(format!(
-            "{bound} is no bound of a bucket: leave it out, the one for all that is greater is \
-             there by itself"
+            "{bound} is not a bucket bound: leave it out, the bucket for greater values is added \
+             by itself"
         ));
     }
     match buckets.windows(2).find(|pair| pair[0] >= pair[1]) {
@@ -131,7 +132,7 @@ fn number(reading: Reading<'_>) -> Result<(), String> {
     }
 }
 
-/// The host's own label, and those that Prometheus gives a meaning.
+/// The label of the host, and those with a meaning in Prometheus.
 const RESERVED: [&str; 3] = ["check", "le", "quantile"];
 const NAME_BYTES: usize = 64;
 const HELP_BYTES: usize = 256;

@@ -1,4 +1,4 @@
-//! A guest's standard output and error: the tail is kept, the rest dropped.
+//! The tail of a guest's standard output and error.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,47 +15,49 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use vitals_model::Secrets;
 use vitals_model::Text;
 
-/// The last [`TAIL_BYTES`] of what a guest wrote to either stream.
+/// The last [`TAIL_BYTES`] that a guest wrote to both streams.
 #[derive(Clone, Debug)]
 pub(super) struct OutputTail {
-    kept: Arc<Mutex<Kept>>,
+    buffer: Arc<Mutex<TailBuffer>>,
     secrets: Arc<Secrets>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct TailBuffer {
     bytes: VecDeque<u8>,
-    /// Whether something came before.
-    cut: bool,
+    /// Whether earlier output was dropped.
+    is_truncated: bool,
 }
 
 impl OutputTail {
-    /// An empty tail, of which `secrets` will not be shown.
+    /// An empty tail, which redacts `secrets`.
     pub(super) fn new(secrets: Arc<Secrets>) -> Self {
-        let kept = Arc::default();
-        Self { kept, secrets }
+        let buffer = Arc::default();
+        Self { buffer, secrets }
     }
 
-    /// The lines that were kept, oldest first, each cleaned.
+    /// The cleaned lines of the tail, oldest first.
     pub(super) fn lines(&self) -> Vec<Text> {
-        let kept = self.kept.lock();
-        if kept.bytes.is_empty() {
+        let buffer = self.buffer.lock();
+        if buffer.bytes.is_empty() {
             return Vec::new();
         }
-        let bytes: Vec<u8> = kept.bytes.iter().copied().collect();
+        let bytes: Vec<u8> = buffer.bytes.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
-        self.secrets.lines(&text, kept.cut, TAIL_BYTES, LINE_BYTES)
+        self.secrets
+            .lines(&text, buffer.is_truncated, TAIL_BYTES, LINE_BYTES)
     }
 
-    /// Keeps the tail, and before it as much as a secret may have that lies across its beginning.
+    /// Appends to the tail. It keeps enough bytes before the tail to find a secret that extends
+    /// into it.
     fn push(&self, bytes: &[u8]) {
         let room = TAIL_BYTES + self.secrets.longest();
-        let mut kept = self.kept.lock();
-        let excess = (kept.bytes.len() + bytes.len()).saturating_sub(room);
-        kept.cut |= excess > 0;
-        let old = excess.min(kept.bytes.len());
-        kept.bytes.drain(..old);
-        kept.bytes.extend(&bytes[excess - old..]);
+        let mut buffer = self.buffer.lock();
+        let excess = (buffer.bytes.len() + bytes.len()).saturating_sub(room);
+        buffer.is_truncated |= excess > 0;
+        let old = excess.min(buffer.bytes.len());
+        buffer.bytes.drain(..old);
+        buffer.bytes.extend(&bytes[excess - old..]);
     }
 }
 
@@ -116,7 +118,7 @@ impl AsyncWrite for OutputTail {
 
 const TAIL_BYTES: usize = 16 << 10;
 const LINE_BYTES: usize = 2 << 10;
-/// What one write may hand over: GHSA-gqmc-89g8-p25r asks for at most 64 KiB.
+/// The maximum size of one write: GHSA-gqmc-89g8-p25r asks for at most 64 KiB.
 const WRITE_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn no_piece_of_a_secret_stays_where_the_tail_begins() {
+    fn a_secret_that_extends_into_the_tail_is_redacted() {
         let secret = "the quick brown fox";
         for after in TAIL_BYTES - 2 * secret.len()..TAIL_BYTES + 2 * secret.len() {
             let tail = OutputTail::new(Arc::new(Secrets::new([secret])));

@@ -1,4 +1,5 @@
-//! One run: a fresh store and instance, every limit armed, and whatever happens becomes a report.
+//! One run of a check: a fresh store and instance with every limit armed. Every ending becomes a
+//! report.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -8,13 +9,13 @@ use std::time::{Duration, Instant};
 use futures_lite::FutureExt as _;
 use wasmtime::Store;
 
-use super::admission::Plugin;
-use super::call::{Leftovers, bounded, leftovers};
+use super::call::{FinishedStore, finish_store, until_deadline};
 use super::contract::{CheckAnswer, CheckRequest};
 use super::egress::Egress;
 use super::grants::Grants;
-use super::journal::{Journal, Origin};
+use super::plugin::Plugin;
 use super::run_limits::RunLimits;
+use super::run_log::{Origin, RunLog};
 use super::state::State;
 use vitals_io::panic_text;
 use vitals_io::trust::Roots;
@@ -22,55 +23,54 @@ use vitals_model::{
     CheckName, Code, Limits, Outcome, OutcomeParts, RunError, RunReport, Secrets, Status,
 };
 
-/// What a plugin is asked to do: one check, with what it is told and what it may do.
+/// A check for a plugin to run, with its configuration, grants and limits.
 #[derive(Clone, Debug)]
 pub struct Task {
     /// The name of the check.
     pub check: CheckName,
-    /// Its configuration, a JSON object that the plugin's schema accepts.
+    /// The configuration: a JSON object that the plugin's schema accepts.
     pub config: Arc<str>,
-    /// What it may reach.
+    /// What the check may reach.
     pub grants: Arc<Grants>,
-    /// How much it may use.
+    /// How much a run may use.
     pub limits: Limits,
     /// How long one run may take.
     pub timeout: Duration,
-    /// What must not leave the host in any text.
+    /// The texts that must not leave the host.
     pub secrets: Arc<Secrets>,
     /// The roots that TLS connections of this check trust.
     pub roots: Roots,
 }
 
 impl Plugin {
-    /// Runs the check once. `previous` is what the last run found.
+    /// Runs the check once. `previous` is the status of the previous run.
     ///
-    /// Whatever the guest does ends in a report, within the task's timeout. Dropping the future
-    /// ends the run.
+    /// Every run ends in a report, within the task's timeout. Dropping the future ends the run.
     pub async fn run(self: &Arc<Self>, task: Arc<Task>, previous: Option<Status>) -> RunReport {
-        let (plugin, of) = (Arc::clone(self), Arc::clone(&task));
-        let work = async move { plugin.run_bare(&task, previous).await };
-        let ran = self.sandbox().threads().run(work).await;
-        ran.unwrap_or_else(|panic| self.panicked(&of, panic.as_ref()))
+        let (plugin, panicking_task) = (Arc::clone(self), Arc::clone(&task));
+        let work = async move { plugin.run_uncontained(&task, previous).await };
+        let outcome = self.sandbox().threads().run(work).await;
+        outcome.unwrap_or_else(|panic| self.panicked(&panicking_task, panic.as_ref()))
     }
 
-    /// Like [`Plugin::run`], on the thread that polls it: for a loop that
-    /// [`Plugin::spawn_on_guest_runtime`] took in.
+    /// Like [`Plugin::run`], but on the calling thread: for loops on the guest runtime
+    /// ([`Plugin::spawn_on_guest_runtime`]).
     pub async fn run_here(&self, task: &Task, previous: Option<Status>) -> RunReport {
-        let ran = AssertUnwindSafe(self.run_bare(task, previous))
+        let outcome = AssertUnwindSafe(self.run_uncontained(task, previous))
             .catch_unwind()
             .await;
-        ran.unwrap_or_else(|panic| self.panicked(task, panic.as_ref()))
+        outcome.unwrap_or_else(|panic| self.panicked(task, panic.as_ref()))
     }
 
-    /// Polls `task` to its end on the guest threads.
+    /// Runs `task` on the guest threads, and logs its panic.
     pub fn spawn_on_guest_runtime(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
         let plugin = self.name().clone();
         let contained = async move {
             if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
-                let what = panic_text(panic.as_ref());
+                let panic_message = panic_text(panic.as_ref());
                 tracing::error!(
-                    %plugin, panic = what,
-                    "the host panicked in the loop of a check, which has ended"
+                    %plugin, panic = panic_message,
+                    "the host panicked in the loop of a check; the loop has ended"
                 );
             }
         };
@@ -78,38 +78,38 @@ impl Plugin {
     }
 
     fn panicked(&self, task: &Task, panic: &(dyn std::any::Any + Send)) -> RunReport {
-        // It may quote what the guest said, or the settings.
-        let what = task.secrets.line(panic_text(panic), PANIC_BYTES);
+        // The message may quote the guest or the settings.
+        let panic_message = task.secrets.line(panic_text(panic), PANIC_BYTES);
         let (check, plugin) = (&task.check, self.name());
-        tracing::error!(%check, %plugin, panic = what.as_str(), "the host panicked inside a run");
-        let message = format!("the host panicked during the run: {what}");
+        tracing::error!(%check, %plugin, panic = panic_message.as_str(), "the host panicked during a run");
+        let message = format!("the host panicked during the run: {panic_message}");
         RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
     }
 
-    /// Makes an instance with all its limits, as each run has one, and drops it; answers how long that took.
+    /// Makes an instance with all limits, as for a run, and drops it. Returns how long that took.
     ///
     /// # Errors
     ///
-    /// What a run would end in that goes no further.
+    /// The error of a run that ends before the guest is called.
     pub async fn instantiate(self: &Arc<Self>, task: Arc<Task>) -> Result<Duration, RunError> {
-        let (plugin, of) = (Arc::clone(self), Arc::clone(&task));
+        let (plugin, panicking_task) = (Arc::clone(self), Arc::clone(&task));
         let work = async move {
             let started = Instant::now();
             let limits = RunLimits::new(&task.limits, task.timeout);
             let mut store = plugin.fresh_store(&task, &limits, started);
-            let instance = bounded(&mut store, &limits, async |store| {
+            let instance = until_deadline(&mut store, &limits, async |store| {
                 plugin.pre().instantiate(store).await
             });
             instance.await.map(|()| started.elapsed())
         };
-        let made = self.sandbox().threads().run(work).await;
-        made.unwrap_or_else(|panic| {
-            let report = self.panicked(&of, panic.as_ref());
+        let instantiated = self.sandbox().threads().run(work).await;
+        instantiated.unwrap_or_else(|panic| {
+            let report = self.panicked(&panicking_task, panic.as_ref());
             Err(report.error.expect("a panic is an error"))
         })
     }
 
-    async fn run_bare(&self, task: &Task, previous: Option<Status>) -> RunReport {
+    async fn run_uncontained(&self, task: &Task, previous: Option<Status>) -> RunReport {
         let started = Instant::now();
         let limits = RunLimits::new(&task.limits, task.timeout);
         let mut store = self.fresh_store(task, &limits, started);
@@ -119,15 +119,15 @@ impl Plugin {
             timeout: limits.timeout,
             previous,
         };
-        let answer = bounded(&mut store, &limits, async |store| {
+        let answer = until_deadline(&mut store, &limits, async |store| {
             self.pre().check(store, &request).await
         });
         let answer = answer.await;
-        let left = leftovers(store, &limits, started);
-        report(answer, left, &task.secrets)
+        let finished = finish_store(store, &limits, started);
+        report(answer, finished, &task.secrets)
     }
 
-    /// A store for one run that began at `started`.
+    /// Makes the store of a run that began at `started`.
     fn fresh_store(&self, task: &Task, limits: &RunLimits, started: Instant) -> Store<State> {
         let sandbox = self.sandbox();
         let egress = Egress::new(
@@ -143,7 +143,7 @@ impl Plugin {
         let (check, metrics) = (task.check.clone(), self.metrics().cloned());
         let origin = Origin::Run(Arc::clone(self.identity()));
         let secrets = Arc::clone(&task.secrets);
-        let journal = Journal::new(check, origin, secrets, tracker, metrics);
+        let run_log = RunLog::new(check, origin, secrets, tracker, metrics);
         let grants = Arc::clone(&task.grants);
         let deadline = started + limits.timeout;
         let state = State::new(
@@ -152,19 +152,23 @@ impl Plugin {
             egress,
             grants,
             Arc::clone(sandbox.files()),
-            journal,
-            sandbox.ticking(),
+            run_log,
+            sandbox.tick_guard(),
         );
         sandbox.store(state, limits)
     }
 }
 
-fn report(answer: Result<CheckAnswer, RunError>, left: Leftovers, secrets: &Secrets) -> RunReport {
-    let Leftovers {
+fn report(
+    answer: Result<CheckAnswer, RunError>,
+    finished: FinishedStore,
+    secrets: &Secrets,
+) -> RunReport {
+    let FinishedStore {
         usage,
         elapsed,
         state,
-    } = left;
+    } = finished;
     let show = |text: &str, max_bytes: usize| secrets.bounded(text, max_bytes);
     let mut report = match answer {
         Ok(Ok((status, parts))) => {
@@ -182,9 +186,9 @@ fn report(answer: Result<CheckAnswer, RunError>, left: Leftovers, secrets: &Secr
     report.usage = usage;
     report.refusals = state.egress.refusals(secrets);
     report.denied = state.egress.denied();
-    report.dropped_log_lines = state.journal.dropped();
+    report.dropped_log_lines = state.run_log.dropped();
     report.output = state.output.lines();
-    state.journal.close(&report.output);
+    state.run_log.close(&report.output);
     if report.error.is_none()
         && report.outcome.status() != Status::Healthy
         && let Some(refusal) = report.refusals.first()

@@ -1,34 +1,34 @@
-//! The sandbox: one engine, one linker, the guest threads and the way out to the network.
+//! The sandbox: one engine, one linker, the guest threads and the network access.
 
-use std::io;
-use std::path::PathBuf;
+mod linker;
+mod options;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
+use self::linker::linker;
+pub use self::options::{SandboxError, SandboxOptions};
 use super::admitted::AdmittedByDigest;
-use super::bindings;
 use super::cache::CodeCache;
-use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
-use super::egress::{self, Network};
-use super::engine::{self, EpochClock, Ticking};
-use super::io_error;
+use super::compile::{Artifact, Compilation, LoadedCode};
+use super::egress::Network;
+use super::engine::{self, EpochClock, TickGuard};
 use super::state::State;
 use super::threads::GuestThreads;
 use vitals_io::blocking_pool::{BlockingPool, Work};
 use vitals_io::trust::{Roots, RootsError};
-use vitals_model::Root;
-use vitals_model::{Digest, ErrorTracker, GuestMetrics};
+use vitals_model::{Digest, ErrorTracker, GuestMetrics, Root};
 
-/// Everything that guests share, made once for a host. Cheap to clone.
+/// What all guests of a host share. Cheap to clone.
 #[derive(Clone)]
-pub struct Sandbox(Arc<Shared>);
+pub struct Sandbox(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     engine: Engine,
     linker: Linker<State>,
     clock: EpochClock,
@@ -36,126 +36,79 @@ struct Shared {
     network: Arc<Network>,
     files: Arc<BlockingPool>,
     cache: Option<CodeCache>,
-    /// Compiled code that is being written to the cache.
-    keeping: TaskTracker,
+    /// Writes of compiled code to the cache that are in progress.
+    cache_writes: TaskTracker,
     admitted: AdmittedByDigest,
     loaded: LoadedCode,
     tracker: Option<Arc<dyn ErrorTracker>>,
     metrics: Option<Arc<dyn GuestMetrics>>,
     compilation: Compilation,
-    describes: Arc<Semaphore>,
-    bindings: Arc<Semaphore>,
-    /// Where plugins are held against their checks.
-    binding: BlockingPool,
-    /// Permits to wait for the cache's disk.
-    stores: Arc<Semaphore>,
-}
-
-/// How a sandbox is set up.
-pub struct SandboxOptions {
-    /// Runs at once that the instance pool has room for.
-    pub max_runs: usize,
-    /// Threads for guests; 0 is one per core.
-    pub guest_threads: usize,
-    /// Where compiled code is kept, if anywhere.
-    pub cache_dir: Option<PathBuf>,
-    /// Where plugins are compiled.
-    pub compiler: Compiler,
-    /// The roots that TLS connections of guests trust unless their check has its own.
-    pub roots: Vec<Root>,
-    /// Where reports of guests go.
-    pub tracker: Option<Arc<dyn ErrorTracker>>,
-    /// Where metrics of guests go; without it their calls are accepted and ignored.
-    pub metrics: Option<Arc<dyn GuestMetrics>>,
-}
-
-impl Default for SandboxOptions {
-    /// 64 runs at once, a thread for each core, plugins compiled in this process, and nothing kept.
-    fn default() -> Self {
-        Self {
-            max_runs: 64,
-            guest_threads: 0,
-            cache_dir: None,
-            compiler: Compiler::default(),
-            roots: Vec::new(),
-            tracker: None,
-            metrics: None,
-        }
-    }
-}
-
-/// The sandbox could not be set up on this machine.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// The engine refused its settings.
-    #[error("cannot set up the WebAssembly engine: {0}")]
-    Engine(String),
-    /// A thread could not be started.
-    #[error("cannot start a thread for guests: {0}; raise the limit on processes (ulimit -u)")]
-    Thread(#[source] io::Error),
-    /// The TLS roots could not be read.
-    #[error(transparent)]
-    Roots(#[from] RootsError),
+    describe_permits: Arc<Semaphore>,
+    bind_permits: Arc<Semaphore>,
+    /// Threads that bind the checks of plugins.
+    bind_pool: BlockingPool,
+    /// Permits for writes to the cache.
+    cache_write_permits: Arc<Semaphore>,
 }
 
 impl Sandbox {
-    /// Sets the sandbox up, with threads of its own. Blocks for a moment.
+    /// Creates the sandbox and its threads. Blocks for a moment.
     pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
-        // Every call of a guest that fails makes an error. With RUST_BACKTRACE=1 each would walk the stack
-        // of the host and keep it, for as long as the guest keeps the error.
+        // Every failed call of a guest creates an error. With RUST_BACKTRACE=1 each error would
+        // capture a backtrace of the host, and keep it as long as the guest keeps the error.
         wasmtime::error::disable_backtrace();
-        let runs = options.max_runs + DESCRIBES;
-        let refuse = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let engine = engine::build(runs).map_err(refuse)?;
-        let linker = linker(&engine).map_err(refuse)?;
+        let runs = options.max_runs + MAX_DESCRIBES;
+        let engine_error = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
+        let engine = engine::build(runs).map_err(engine_error)?;
+        let linker = linker(&engine).map_err(engine_error)?;
         let network = Network::new(&options.roots)?;
         let threads = GuestThreads::start(options.guest_threads).map_err(SandboxError::Thread)?;
-        let mut relief = threads.relief();
-        let clock = EpochClock::start(&engine, move || relief.look());
-        Ok(Self(Arc::new(Shared {
+        let mut stall_guard = threads.stall_guard();
+        let clock = EpochClock::start(&engine, move || stall_guard.check());
+        Ok(Self(Arc::new(Inner {
             clock: clock.map_err(SandboxError::Thread)?,
             threads,
             cache: options
                 .cache_dir
                 .and_then(|dir| CodeCache::open(&dir, &engine)),
             network: Arc::new(network),
-            keeping: TaskTracker::new(),
+            cache_writes: TaskTracker::new(),
             admitted: AdmittedByDigest::default(),
             loaded: LoadedCode::default(),
             files: Arc::new(BlockingPool::new(Work::Files)),
             tracker: options.tracker,
             metrics: options.metrics,
             compilation: Compilation::new(options.compiler),
-            describes: Arc::new(Semaphore::new(DESCRIBES)),
-            bindings: Arc::new(Semaphore::new(BINDINGS)),
-            binding: BlockingPool::with_most(Work::Files, BINDING_THREADS),
-            stores: Arc::new(Semaphore::new(STORES)),
+            describe_permits: Arc::new(Semaphore::new(MAX_DESCRIBES)),
+            bind_permits: Arc::new(Semaphore::new(MAX_BINDINGS)),
+            bind_pool: BlockingPool::with_max_threads(Work::Files, MAX_BIND_THREADS),
+            cache_write_permits: Arc::new(Semaphore::new(MAX_CACHE_WRITES)),
             engine,
             linker,
         })))
     }
 
-    /// How often the epoch clock has ticked.
+    /// The number of ticks of the epoch clock.
     pub fn epoch_ticks(&self) -> u64 {
         self.0.clock.ticks()
     }
 
-    /// How long ago the epoch clock last ticked; above a second it stands still, and so does every
-    /// limit on the time of a guest that computes.
+    /// The time since the last tick of the epoch clock. Above a second the clock is stuck, and
+    /// guests that compute are no longer interrupted.
     pub fn since_last_epoch_tick(&self) -> Duration {
         self.0.clock.since_last_tick()
     }
 
-    /// The roots that TLS connections of a check trust: its own where it has any, else the host's.
+    /// The roots that TLS connections of a check trust: its own if it has any, else the host's.
     ///
     /// # Errors
     ///
-    /// A PEM file that holds no usable certificates.
+    /// A PEM file that can't be read or holds no usable certificates.
     pub fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
         self.network().roots(own)
     }
 
-    /// Polls `task` to its end on the guest threads. It keeps none of them.
+    /// Runs `task` to completion on the guest threads.
     pub fn spawn_on_guest_runtime(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.threads().run(task).detach();
     }
@@ -176,7 +129,7 @@ impl Sandbox {
         &self.0.network
     }
 
-    /// The threads for blocking calls to file systems.
+    /// The threads for blocking file system calls.
     pub(super) fn files(&self) -> &Arc<BlockingPool> {
         &self.0.files
     }
@@ -185,40 +138,40 @@ impl Sandbox {
         self.0.cache.as_ref()
     }
 
-    /// What plugins there are, by digest.
+    /// The admitted components by digest.
     pub(super) fn admitted(&self) -> &AdmittedByDigest {
         &self.0.admitted
     }
 
-    /// How much compiled code is loaded.
+    /// The sum of loaded compiled code.
     pub(super) fn loaded(&self) -> &LoadedCode {
         &self.0.loaded
     }
 
-    /// Puts compiled code into the cache, beside whoever waits for the plugin. Where many wait for the
-    /// disk already it is left out, and compiled again after a restart. Needs a tokio runtime.
-    pub(super) fn keep(&self, digest: Digest, artifact: Artifact) {
-        let Ok(permit) = Arc::clone(&self.0.stores).try_acquire_owned() else {
+    /// Writes compiled code to the cache in the background. If too many writes are waiting for the
+    /// disk, the code is not cached, and compiled again after a restart. Needs a tokio runtime.
+    pub(super) fn store_in_cache(&self, digest: Digest, artifact: Artifact) {
+        let Ok(permit) = Arc::clone(&self.0.cache_write_permits).try_acquire_owned() else {
             tracing::debug!(%digest, "compiled code is not cached, the disk is too slow");
             return;
         };
-        let here = self.clone();
-        self.0.keeping.spawn_blocking(move || {
+        let sandbox = self.clone();
+        self.0.cache_writes.spawn_blocking(move || {
             let _permit = permit;
-            if let Some(cache) = here.cache() {
+            if let Some(cache) = sandbox.cache() {
                 cache.store(digest, &artifact);
             }
         });
     }
 
-    /// Waits until compiled code that is on its way to the cache is there.
-    pub async fn kept(&self) {
-        self.0.keeping.close();
-        self.0.keeping.wait().await;
-        self.0.keeping.reopen();
+    /// Waits for the writes to the cache that are in progress.
+    pub async fn flush_cache(&self) {
+        self.0.cache_writes.close();
+        self.0.cache_writes.wait().await;
+        self.0.cache_writes.reopen();
     }
 
-    /// Whether a file of this digest would have to be compiled. Blocks.
+    /// Whether a file of this digest would not have to be compiled. Blocks.
     pub fn has_code(&self, digest: Digest) -> bool {
         let admitted = self.admitted().get(digest).is_some();
         admitted || self.cache().is_some_and(|cache| cache.has(digest))
@@ -236,27 +189,28 @@ impl Sandbox {
         &self.0.compilation
     }
 
-    /// How many plugins may be compiled at once.
-    pub fn compilations_at_once(&self) -> usize {
-        self.0.compilation.at_once()
+    /// The maximum number of parallel compilations.
+    pub fn max_compilations(&self) -> usize {
+        self.0.compilation.max_parallel()
     }
 
-    /// Bounds how many plugins are described at once.
-    pub(super) fn describes(&self) -> &Arc<Semaphore> {
-        &self.0.describes
+    /// Waits for a permit to call a plugin's `describe` and parse its schema.
+    pub(super) async fn describe_permit(&self) -> OwnedSemaphorePermit {
+        acquire(&self.0.describe_permits).await
     }
 
-    /// Bounds how many plugins are held against their checks at once.
-    pub(super) fn binding(&self) -> &BlockingPool {
-        &self.0.binding
+    /// Waits for a permit to bind the checks of a plugin.
+    pub(super) async fn bind_permit(&self) -> OwnedSemaphorePermit {
+        acquire(&self.0.bind_permits).await
     }
 
-    pub(super) fn bindings(&self) -> &Arc<Semaphore> {
-        &self.0.bindings
+    /// The threads on which the checks of plugins are bound.
+    pub(super) fn bind_pool(&self) -> &BlockingPool {
+        &self.0.bind_pool
     }
 
-    pub(super) fn ticking(&self) -> Ticking {
-        self.0.clock.run_begins()
+    pub(super) fn tick_guard(&self) -> TickGuard {
+        self.0.clock.keep_ticking()
     }
 }
 
@@ -268,68 +222,20 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Links every interface that the host has. None of them gives authority by itself.
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
-    use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sockets};
-    use wasmtime_wasi::{
-        WasiView,
-        cli::{WasiCli, WasiCliView as _},
-        clocks::{WasiClocks, WasiClocksView as _},
-        filesystem::{WasiFilesystem, WasiFilesystemView as _},
-        random::WasiRandom,
-        sockets::{WasiSockets, WasiSocketsView as _},
-    };
-
-    let mut linker = Linker::new(engine);
-    let l = &mut linker;
-    io_error::add_to_linker(l)?;
-    wasmtime_wasi_io::bindings::wasi::io::poll::add_to_linker::<State, Io>(l, |t| t.ctx().table)?;
-    wasmtime_wasi_io::bindings::wasi::io::streams::add_to_linker::<State, Io>(l, |t| {
-        t.ctx().table
-    })?;
-    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
-    filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
-    filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
-    random::random::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    random::insecure::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, |t| t.ctx().ctx.random())?;
-    cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    egress::add_new_sockets_to_linker(l, State::new_sockets)?;
-    sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    let options = sockets::network::LinkOptions::default();
-    sockets::network::add_to_linker::<State, WasiSockets>(l, &options, State::sockets)?;
-    sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    egress::add_name_lookup_to_linker(l)?;
-    egress::add_http_to_linker(l)?;
-    bindings::add_to_linker(l)?;
-    Ok(linker)
+async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    let permit = Arc::clone(semaphore).acquire_owned().await;
+    permit.expect("the semaphore is never closed")
 }
 
-struct Io;
-
-impl wasmtime::component::HasData for Io {
-    type Data<'a> = &'a mut wasmtime::component::ResourceTable;
-}
-
-/// Plugins that are described at once, beside the runs.
-const DESCRIBES: usize = 2;
-/// Plugins that are held against their checks at once, each with a validator.
-const BINDINGS: usize = 2;
-/// Threads on which they are, with those that are lost to trusted roots on a disk that hangs.
-const BINDING_THREADS: usize = 16;
-/// Artifacts that may wait for the cache's disk at once, at most 128 MiB each.
-const STORES: usize = 8;
+/// The maximum number of plugins that are described at the same time, besides the runs.
+const MAX_DESCRIBES: usize = 2;
+/// The maximum number of plugins whose checks are bound at the same time, each with a validator.
+const MAX_BINDINGS: usize = 2;
+/// The maximum number of threads that bind checks, including those that hang while they read
+/// trusted roots.
+const MAX_BIND_THREADS: usize = 16;
+/// The maximum number of artifacts that wait for the cache's disk, each of at most 128 MiB.
+const MAX_CACHE_WRITES: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -339,10 +245,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_keep_no_stack_of_the_host_where_others_do() {
+    fn errors_capture_no_backtrace_of_the_host() {
         if Backtrace::capture().status() != BacktraceStatus::Captured {
-            // A process decides once whether it keeps stacks: this is a question for another one.
-            let test = "sandbox::tests::errors_keep_no_stack_of_the_host_where_others_do";
+            // A process decides once whether it captures backtraces, so this needs another process.
+            let test = "sandbox::tests::errors_capture_no_backtrace_of_the_host";
             let mut again = Command::new(std::env::current_exe().unwrap());
             again.args(["--exact", test]).env("RUST_BACKTRACE", "1");
             let ended = again.output().unwrap();

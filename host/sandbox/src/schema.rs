@@ -1,9 +1,9 @@
-//! A plugin's JSON Schema, and the configuration of a check bound to it.
+//! A plugin's JSON Schema, and binding the configuration of a check to it.
 //!
-//! The schema comes from a stranger: its size and depth are bounded and so is what its references
-//! multiply to ([`bounds`], and [`walk`] beside a configuration), it refers to nothing but itself,
-//! and its patterns run in linear time. What it takes in memory is bounded before it takes it
-//! ([`footprint`], [`patterns`]), and most of that only while checks are bound.
+//! The schema is untrusted. Its size, its depth and the expansion of its references are bounded
+//! ([`bounds`], and [`walk`] for a configuration), it refers only to itself, and its patterns run
+//! in linear time. The memory that it takes is estimated before it is allocated ([`footprint`],
+//! [`patterns`]), and most of it is only held while checks are bound.
 
 mod applicators;
 mod bounds;
@@ -20,73 +20,72 @@ use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-pub(super) use self::applicators::target;
-use self::footprint::memory;
+pub(super) use self::applicators::resolve_reference;
+use self::footprint::memory_size;
 use self::patterns::Patterns;
-use self::violation::shown;
+use self::violation::bounded_text;
 use vitals_model::Text;
 
-/// A schema that can be used.
+/// A schema within all bounds.
 #[derive(Debug)]
 pub struct Schema {
     document: Arc<Value>,
     patterns: Patterns,
-    /// Made when it is needed, and gone when nobody holds it any more: it takes many times what the
-    /// document does, the more the more threads have used it.
+    /// Built on demand and dropped with its last user, because it takes many times the memory of
+    /// the document, and more with each thread that has used it.
     validator: Mutex<Weak<Validator>>,
 }
 
-/// A schema that can't be used, or a configuration that it refuses.
+/// An unusable schema, or a configuration that does not fit its schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BindingError {
-    /// The plugin's schema is no schema, is too large, takes too long to check, or refers to
-    /// something outside itself.
+    /// The plugin's schema is not valid, exceeds a bound, or refers to something outside itself.
     #[error("its `config-schema` is not usable: {0}")]
     Schema(Text),
-    /// The plugin's schema was not read in time.
+    /// The plugin's schema was not parsed in time.
     #[error("its `config-schema` is not usable: it was not read within {0:?}")]
     Time(Duration),
-    /// The operator's configuration does not satisfy the schema; one text for each violation.
+    /// The configuration violates the schema; one text for each violation.
     #[error("its `config` does not fit the plugin: {}", .0.join("; "))]
     Config(Vec<String>),
 }
 
-/// A configuration that its schema accepts, with what the schema says about its values.
+/// A valid configuration, with its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// The configuration as the guest reads it.
+    /// The configuration as JSON for the guest.
     pub json: String,
-    /// The values whose schema property is `writeOnly`.
+    /// The values of properties that are `writeOnly`.
     pub secrets: Vec<String>,
 }
 
 impl Schema {
-    /// Reads the text of a schema, and builds its validator once. Takes up to 50 ms; not for threads
-    /// that serve anybody.
+    /// Parses a schema and builds its validator once. Takes up to 50 ms and blocks.
     pub fn parse(text: &str) -> Result<Self, BindingError> {
         if text.len() > MAX_BYTES {
-            return Err(refuse(&format_args!(
+            return Err(unusable(&format_args!(
                 "it has {} bytes, at most {MAX_BYTES} are allowed",
                 text.len()
             )));
         }
-        let document: Value = serde_json::from_str(text).map_err(|e| refuse(&e))?;
+        let document: Value = serde_json::from_str(text).map_err(|e| unusable(&e))?;
         if !document.is_object() {
-            return Err(refuse(&"it must be a JSON object"));
+            return Err(unusable(&"it must be a JSON object"));
         }
         if depth(&document) > MAX_DEPTH {
-            return Err(refuse(&format_args!(
+            return Err(unusable(&format_args!(
                 "it is nested more than {MAX_DEPTH} deep"
             )));
         }
-        if memory(&document) > MAX_MEMORY {
-            return Err(refuse(&format_args!(
+        if memory_size(&document) > MAX_DOCUMENT_MEMORY {
+            return Err(unusable(&format_args!(
                 "its lists and objects take more than {} MiB of memory; write fewer of them",
-                MAX_MEMORY >> 20
+                MAX_DOCUMENT_MEMORY >> 20
             )));
         }
-        bounds::check(&document).map_err(|e| refuse(&e))?;
-        let patterns = footprint::check(&document).map_err(|e| refuse(&e))?;
+        bounds::check(&document).map_err(|e| unusable(&e))?;
+        let patterns = footprint::check(&document).map_err(|e| unusable(&e))?;
         build(&document)?;
         Ok(Self {
             document: Arc::new(document),
@@ -95,14 +94,23 @@ impl Schema {
         })
     }
 
-    /// The schema itself.
+    /// The JSON document of the schema.
     pub fn document(&self) -> &Arc<Value> {
         &self.document
     }
 
-    /// The validator, which is built anew unless somebody holds it: whoever binds many checks holds
-    /// it meanwhile. Blocks.
-    pub fn validator(&self) -> Result<Arc<Validator>, BindingError> {
+    /// Keeps the validator in memory until the result is dropped, so that it is built once to bind
+    /// many checks. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The validator could not be built.
+    pub fn hold_validator(&self) -> Result<HeldValidator, BindingError> {
+        self.validator().map(HeldValidator)
+    }
+
+    /// Returns the validator, and builds it if nothing holds it.
+    fn validator(&self) -> Result<Arc<Validator>, BindingError> {
         let mut held = self.validator.lock();
         if let Some(validator) = held.upgrade() {
             return Ok(validator);
@@ -112,19 +120,19 @@ impl Schema {
         Ok(validator)
     }
 
-    /// Checks a configuration. Nothing is filled in: defaults are the guest's to apply. Blocks.
+    /// Validates a configuration. Defaults are not filled in, because they are the guest's to
+    /// apply. Blocks.
     ///
-    /// A [`BindingError::Schema`] is one that this configuration can't be checked against in
-    /// bounded time.
+    /// [`BindingError::Schema`] means that validating this configuration would exceed a bound.
     pub fn bind(&self, config: &Map<String, Value>) -> Result<Binding, BindingError> {
         let config = Value::Object(config.clone());
         let walked = walk::walk(&self.document, &self.patterns, &config);
-        let walked = walked.map_err(|e| refuse(&e))?;
+        let walked = walked.map_err(|e| unusable(&e))?;
         let validator = self.validator()?;
-        // Errors take far more memory than the answer that there are some.
+        // Collecting errors takes far more memory than knowing that there are some.
         if !validator.is_valid(&config) {
-            if walked.steps > MAX_TOLD {
-                return Err(BindingError::Config(vec![NOT_TOLD.to_owned()]));
+            if walked.steps > MAX_REPORTED_STEPS {
+                return Err(BindingError::Config(vec![TOO_MANY_VIOLATIONS.to_owned()]));
             }
             let violations = validator.iter_errors(&config).take(MAX_VIOLATIONS);
             let violations = violations.map(|error| violation::describe(&error, &self.document));
@@ -137,25 +145,30 @@ impl Schema {
     }
 }
 
-/// Builds the validator of a schema that is within all bounds.
+/// Keeps the validator of a schema in memory.
+#[derive(Debug)]
+#[expect(dead_code, reason = "holding the validator is all that it does")]
+pub struct HeldValidator(Arc<Validator>);
+
+/// Builds the validator of a schema within all bounds.
 fn build(document: &Value) -> Result<Validator, BindingError> {
     let patterns = PatternOptions::regex()
         .size_limit(patterns::MAX_COMPILED)
-        .dfa_size_limit(patterns::LAZY_BYTES);
+        .dfa_size_limit(patterns::DFA_CACHE_BYTES);
     jsonschema::draft202012::options()
-        .with_retriever(NothingOutside)
+        .with_retriever(NoExternalReferences)
         .with_pattern_options(patterns)
-        .build(&without_base(document))
-        .map_err(|e| refuse(&e))
+        .build(&without_base_uri(document))
+        .map_err(|e| unusable(&e))
 }
 
-fn refuse(why: &dyn fmt::Display) -> BindingError {
-    BindingError::Schema(shown(why))
+fn unusable(why: &dyn fmt::Display) -> BindingError {
+    BindingError::Schema(bounded_text(why))
 }
 
-/// The schema without what it says of where it comes from and of its dialect: its references are
-/// places within it, and it is read as 2020-12 throughout.
-fn without_base(document: &Value) -> Value {
+/// Removes the base URI and the dialect of the schema: references are local, and the dialect is
+/// 2020-12.
+fn without_base_uri(document: &Value) -> Value {
     let mut document = document.clone();
     if let Value::Object(root) = &mut document {
         root.retain(|keyword, _| !matches!(keyword.as_str(), "$id" | "$schema"));
@@ -163,10 +176,10 @@ fn without_base(document: &Value) -> Value {
     document
 }
 
-/// Refuses to fetch anything that a schema refers to.
-struct NothingOutside;
+/// Refuses to fetch external references.
+struct NoExternalReferences;
 
-impl Retrieve for NothingOutside {
+impl Retrieve for NoExternalReferences {
     fn retrieve(
         &self,
         uri: &Uri<String>,
@@ -186,14 +199,14 @@ fn depth(value: &Value) -> usize {
 
 const MAX_BYTES: usize = 64 << 10;
 const MAX_DEPTH: usize = 32;
-/// About how much memory the document may take, for as long as the plugin is loaded.
-const MAX_MEMORY: usize = 4 << 20;
+/// The approximate memory of the document, which is held as long as the plugin is loaded.
+const MAX_DOCUMENT_MEMORY: usize = 4 << 20;
 const MAX_VIOLATIONS: usize = 8;
-/// Schemas applied to values, up to which it is said what does not fit: combinators have an error
-/// for each that they hold, shown or not.
-const MAX_TOLD: usize = 10_000;
-const NOT_TOLD: &str = "something in it is not as it must be, and too much is held against it to say \
-                        what; leave parts out to find it";
+/// The number of applied schemas up to which violations are listed: combinators create an error for
+/// each of their schemas, shown or not.
+const MAX_REPORTED_STEPS: usize = 10_000;
+const TOO_MANY_VIOLATIONS: &str =
+    "it violates the schema in too many places to list them; remove parts of it to find the cause";
 
 #[cfg(test)]
 mod tests;

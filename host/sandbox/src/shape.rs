@@ -1,25 +1,23 @@
-//! The shape of a component: how many memories, tables and core instances one run of it makes, and what
-//! the host holds for those.
+//! Limits on the shape of a component: how many memories, tables and core instances one run of it
+//! has, and what the host stores for those.
 //!
-//! The instance pool holds every component to that, too; this holds where there is no pool, and
-//! says so before anything is compiled. It reads bytes that nobody has validated, so that whatever it
-//! keeps of them has a bound of its own.
+//! The instance pool enforces the same limits; these also apply without a pool, and are checked
+//! before anything is compiled.
 
-use wasmparser::{
-    BinaryReaderError, CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind,
-    ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, ElementItems, Instance, Parser,
-    Payload,
-};
+mod count;
+
+use wasmparser::{Parser, Payload};
 use wasmtime::component::Component;
 
+use self::count::{CountError, Instances, MAX_INDEX, instances};
 use super::engine::{MAX_CORE_INSTANCES, MAX_INSTANCE_BYTES, MAX_MEMORIES, MAX_TABLES};
 use super::load_error::LoadError;
 use vitals_model::Text;
 
-/// Holds a compiled component to its memories and tables.
+/// Checks the memories and tables of a compiled component.
 pub(super) fn check(component: &Component) -> Result<(), LoadError> {
     let Some(needs) = component.resources_required() else {
-        return Err(types("it imports core modules"));
+        return Err(type_error("it imports core modules"));
     };
     for (what, count, limit) in [
         ("memories", needs.num_memories, MAX_MEMORIES),
@@ -32,48 +30,51 @@ pub(super) fn check(component: &Component) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Holds the bytes of a component to its core instances and what they take, and to how deep its components
-/// lie in each other, because the time to compile them grows with the square of that. What can't be parsed
-/// is left to the compiler, which says more about it.
+/// Checks the core instances of a component, their size, and the nesting of its components, because
+/// the time to compile them grows with the square of the nesting. What can't be parsed is left to
+/// the compiler, which has better messages.
 pub(super) fn check_instances(wasm: &[u8]) -> Result<(), LoadError> {
-    if is_too_deep(wasm) {
+    if exceeds_nesting(wasm) {
         return Err(LoadError::Shape {
-            what: "components in each other",
+            what: "levels of nested components",
             count: MAX_NESTING + 1,
             limit: MAX_NESTING,
         });
     }
-    let too_many = |what, count, limit| Err(LoadError::Shape { what, count, limit });
+    let limit_error = |what, count, limit| Err(LoadError::Shape { what, count, limit });
     match instances(wasm) {
         Ok(Instances { count, .. }) if count > MAX_CORE_INSTANCES => {
-            too_many("core instances", count, MAX_CORE_INSTANCES)
+            limit_error("core instances", count, MAX_CORE_INSTANCES)
         }
         Ok(Instances { bytes, .. }) if bytes > MAX_INSTANCE_BYTES as u64 => {
             let count = u32::try_from(bytes).unwrap_or(u32::MAX);
             let limit = u32::try_from(MAX_INSTANCE_BYTES).unwrap_or(u32::MAX);
-            too_many(
-                "bytes of core instances beside their memories",
+            limit_error(
+                "bytes of core instances outside their memories",
                 count,
                 limit,
             )
         }
-        Err(Unknown::TooMany(what)) => {
+        Err(CountError::TooMany(what)) => {
             let limit = u32::try_from(MAX_INDEX).unwrap_or(u32::MAX);
-            too_many(what, limit.saturating_add(1), limit)
+            limit_error(what, limit.saturating_add(1), limit)
         }
-        Err(Unknown::HandedOver(what)) => Err(types(&format!(
-            "it makes instances of a {what} that was handed to it, which can't be counted"
+        Err(CountError::Imported(what)) => Err(type_error(&format!(
+            "it instantiates an imported {what}, whose instances can't be counted"
         ))),
-        Ok(Instances { has_slow_texts, .. }) if has_slow_texts => Err(types(
-            "it has components in it and hands texts over as Latin-1, and nothing can interrupt how those \
-             are converted: build it with UTF-8 or UTF-16",
+        Ok(Instances {
+            has_slow_transcoding,
+            ..
+        }) if has_slow_transcoding => Err(type_error(
+            "it contains components and passes strings as Latin-1, and their conversion can't be \
+             interrupted: build it with UTF-8 or UTF-16",
         )),
-        Ok(_) | Err(Unknown::Unparsed) => Ok(()),
+        Ok(_) | Err(CountError::Malformed) => Ok(()),
     }
 }
 
-/// Whether components lie in each other more than [`MAX_NESTING`] deep.
-fn is_too_deep(wasm: &[u8]) -> bool {
+/// Whether components are nested more than [`MAX_NESTING`] deep.
+fn exceeds_nesting(wasm: &[u8]) -> bool {
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(wasm) {
         match payload {
@@ -87,281 +88,12 @@ fn is_too_deep(wasm: &[u8]) -> bool {
     false
 }
 
-fn types(why: &str) -> LoadError {
+fn type_error(why: &str) -> LoadError {
     LoadError::Types(Text::line(why, 512))
 }
 
-/// The core instances that come with one instance of a component.
-#[derive(Clone, Copy, Debug, Default)]
-struct Instances {
-    count: u32,
-    /// What the host holds of them, at most.
-    bytes: u64,
-    /// Whether its components may hand each other texts as `latin1+utf16`: to make that of a memory full
-    /// of UTF-8 takes a third of a second, ten times as long as any other instruction.
-    has_slow_texts: bool,
-}
-
-/// Why they are not known.
-#[derive(Clone, Copy, Debug)]
-enum Unknown {
-    /// The bytes are no component.
-    Unparsed,
-    /// There are more of these than a component may have.
-    TooMany(&'static str),
-    /// What one of them is made of is not in the component.
-    HandedOver(&'static str),
-}
-
-impl From<BinaryReaderError> for Unknown {
-    fn from(_: BinaryReaderError) -> Self {
-        Self::Unparsed
-    }
-}
-
-/// What has an index in a component; nothing for what can't be known here.
-#[derive(Debug)]
-struct Index<T> {
-    what: &'static str,
-    known: Vec<Option<T>>,
-}
-
-impl<T: Copy> Index<T> {
-    fn new(what: &'static str) -> Self {
-        let known = Vec::new();
-        Self { what, known }
-    }
-
-    fn push(&mut self, item: Option<T>) -> Result<(), Unknown> {
-        if self.known.len() == MAX_INDEX {
-            return Err(Unknown::TooMany(self.what));
-        }
-        self.known.push(item);
-        Ok(())
-    }
-
-    fn get(&self, index: u32) -> Option<T> {
-        self.known.get(index as usize).copied().flatten()
-    }
-
-    /// What an instance is made of.
-    fn instantiated(&self, index: u32) -> Result<T, Unknown> {
-        let singular = self.what.trim_end_matches('s');
-        self.get(index).ok_or(Unknown::HandedOver(singular))
-    }
-}
-
-/// A component, or a module in one, while it is read.
-struct Frame {
-    is_module: bool,
-    instances: Instances,
-    components: Index<Instances>,
-    /// What an instance of each core module takes.
-    modules: Index<u64>,
-    /// What a module has.
-    entries: Entries,
-}
-
-/// What the host holds something of in each instance of a core module.
-#[derive(Default)]
-struct Entries {
-    imports: u64,
-    functions: u64,
-    globals: u64,
-    /// Exports and elements of tables: what may refer to functions.
-    references: u64,
-}
-
-fn instances(wasm: &[u8]) -> Result<Instances, Unknown> {
-    let mut outer: Vec<Frame> = Vec::new();
-    let mut frame = Frame::new(false);
-    let (mut has_components, mut has_compact_texts) = (false, false);
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload? {
-            payload @ (Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => {
-                let is_module = matches!(payload, Payload::ModuleSection { .. });
-                has_components |= !is_module;
-                outer.push(std::mem::replace(&mut frame, Frame::new(is_module)));
-            }
-            Payload::ComponentCanonicalSection(functions) => {
-                for function in functions {
-                    has_compact_texts |= has_compact_text(&function?);
-                }
-            }
-            Payload::End(_) => {
-                let Some(mut parent) = outer.pop() else {
-                    break;
-                };
-                if frame.is_module {
-                    parent.modules.push(Some(frame.entries.bytes()))?;
-                } else {
-                    parent.components.push(Some(frame.instances))?;
-                }
-                frame = parent;
-            }
-            payload => frame.take_in(payload, &outer)?,
-        }
-    }
-    Ok(Instances {
-        has_slow_texts: has_components && has_compact_texts,
-        ..frame.instances
-    })
-}
-
-/// Whether a function of a component takes or gives texts as `latin1+utf16`.
-fn has_compact_text(function: &CanonicalFunction) -> bool {
-    match function {
-        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
-            options.contains(&CanonicalOption::CompactUTF16)
-        }
-        _ => false,
-    }
-}
-
-impl Frame {
-    fn new(is_module: bool) -> Self {
-        Self {
-            is_module,
-            instances: Instances::default(),
-            components: Index::new("components"),
-            modules: Index::new("core modules"),
-            entries: Entries::default(),
-        }
-    }
-
-    /// Takes a section in.
-    fn take_in(&mut self, payload: Payload<'_>, outer: &[Self]) -> Result<(), Unknown> {
-        match payload {
-            Payload::InstanceSection(instances) => {
-                for instance in instances {
-                    if let Instance::Instantiate { module_index, .. } = instance? {
-                        let bytes = self.modules.instantiated(module_index)?;
-                        self.instances.add(1, bytes);
-                    }
-                }
-            }
-            Payload::ComponentInstanceSection(instances) => {
-                for instance in instances {
-                    if let ComponentInstance::Instantiate {
-                        component_index, ..
-                    } = instance?
-                    {
-                        let inner = self.components.instantiated(component_index)?;
-                        self.instances.add(inner.count, inner.bytes);
-                    }
-                }
-            }
-            Payload::ComponentImportSection(imports) => {
-                for import in imports {
-                    match import?.ty {
-                        ComponentTypeRef::Component(_) => self.components.push(None)?,
-                        ComponentTypeRef::Module(_) => self.modules.push(None)?,
-                        _ => {}
-                    }
-                }
-            }
-            Payload::ComponentAliasSection(aliases) => {
-                for alias in aliases {
-                    self.take_in_alias(&alias?, outer)?;
-                }
-            }
-            Payload::ComponentExportSection(exports) => {
-                for export in exports {
-                    let export = export?;
-                    // An export gives what it exports a further index.
-                    match export.kind {
-                        ComponentExternalKind::Component => {
-                            self.components.push(self.components.get(export.index))?;
-                        }
-                        ComponentExternalKind::Module => {
-                            self.modules.push(self.modules.get(export.index))?;
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            payload => self.entries.take_in(payload)?,
-        }
-        Ok(())
-    }
-
-    /// An alias gives what it stands for a further index.
-    fn take_in_alias(&mut self, alias: &ComponentAlias<'_>, outer: &[Self]) -> Result<(), Unknown> {
-        match *alias {
-            ComponentAlias::Outer { kind, count, index } => {
-                let depth = outer.len().checked_sub(count as usize);
-                let frame = depth.map(|depth| outer.get(depth).unwrap_or(self));
-                match kind {
-                    ComponentOuterAliasKind::Component => {
-                        let component = frame.and_then(|frame| frame.components.get(index));
-                        self.components.push(component)
-                    }
-                    ComponentOuterAliasKind::CoreModule => {
-                        let module = frame.and_then(|frame| frame.modules.get(index));
-                        self.modules.push(module)
-                    }
-                    _ => Ok(()),
-                }
-            }
-            ComponentAlias::InstanceExport { kind, .. } => match kind {
-                ComponentExternalKind::Component => self.components.push(None),
-                ComponentExternalKind::Module => self.modules.push(None),
-                _ => Ok(()),
-            },
-            ComponentAlias::CoreInstanceExport { .. } => Ok(()),
-        }
-    }
-}
-
-impl Entries {
-    /// Takes a section of a core module in.
-    fn take_in(&mut self, payload: Payload<'_>) -> Result<(), Unknown> {
-        match payload {
-            Payload::ImportSection(imports) => self.imports += u64::from(imports.count()),
-            Payload::FunctionSection(functions) => self.functions += u64::from(functions.count()),
-            Payload::GlobalSection(globals) => self.globals += u64::from(globals.count()),
-            Payload::ExportSection(exports) => self.references += u64::from(exports.count()),
-            Payload::ElementSection(segments) => {
-                for segment in segments {
-                    self.references += u64::from(match segment?.items {
-                        ElementItems::Functions(items) => items.count(),
-                        ElementItems::Expressions(_, items) => items.count(),
-                    });
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// What an instance takes, at most: wasmtime has something of each import and each global, and of each
-    /// function that something may refer to.
-    fn bytes(&self) -> u64 {
-        let functions = self.imports.saturating_add(self.functions);
-        let references = self.references.saturating_add(self.globals);
-        let entries = self.imports + self.globals + functions.min(references);
-        entries * ENTRY_BYTES + INSTANCE_BYTES
-    }
-}
-
-impl Instances {
-    /// More than fits is more than enough.
-    fn add(&mut self, count: u32, bytes: u64) {
-        self.count = self.count.saturating_add(count);
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-}
-
-/// How deep components may lie in each other, the outermost counted. Those that toolchains make are
-/// fewer than ten.
+/// The maximum nesting of components, including the outermost one. Toolchains nest fewer than ten.
 const MAX_NESTING: u32 = 100;
-/// The most components, and the most core modules, that one component may have an index for: as many as
-/// the validator allows, which has not seen the bytes yet.
-const MAX_INDEX: usize = 1000;
-/// What an import, a global or a function takes of an instance, at most.
-const ENTRY_BYTES: u64 = 32;
-/// What every instance takes.
-const INSTANCE_BYTES: u64 = 512;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What belongs to one run inside its store: the WASI contexts, the limits, the egress.
+//! The data of one run in its store: WASI contexts, limits, network access.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,15 +10,15 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::egress::{Egress, EgressCtx, EgressView, NewSockets};
-use super::engine::Ticking;
+use super::engine::TickGuard;
 use super::grants::Grants;
-use super::journal::Journal;
 use super::limiter::MemoryLimiter;
 use super::output::OutputTail;
 use super::run_limits::RunLimits;
+use super::run_log::RunLog;
 use vitals_io::blocking_pool::BlockingPool;
 
-/// The data of a store. A fresh one for every run: nothing leaks from one to the next.
+/// The data of a store. Each run has its own, so that nothing leaks between runs.
 pub(super) struct State {
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -26,14 +26,14 @@ pub(super) struct State {
     pub(super) egress: Egress,
     pub(super) limiter: MemoryLimiter,
     pub(super) output: OutputTail,
-    pub(super) journal: Journal,
+    pub(super) run_log: RunLog,
     pub(super) grants: Arc<Grants>,
     pub(super) files: Arc<BlockingPool>,
     pub(super) deadline: Instant,
-    /// Whether the guest was computing when it last gave its thread away.
-    pub(super) interrupted: Arc<AtomicBool>,
-    /// Keeps the epoch clock at its pace.
-    _ticking: Ticking,
+    /// Whether the guest was computing when it was last interrupted.
+    pub(super) was_computing: Arc<AtomicBool>,
+    /// Keeps the epoch clock ticking.
+    _tick_guard: TickGuard,
 }
 
 impl State {
@@ -43,10 +43,10 @@ impl State {
         egress: Egress,
         grants: Arc<Grants>,
         files: Arc<BlockingPool>,
-        journal: Journal,
-        ticking: Ticking,
+        run_log: RunLog,
+        tick_guard: TickGuard,
     ) -> Self {
-        let output = OutputTail::new(Arc::clone(journal.secrets()));
+        let output = OutputTail::new(Arc::clone(run_log.secrets()));
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(output.clone())
             .stderr(output.clone())
@@ -58,8 +58,8 @@ impl State {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HEADER_BYTES);
         let mut table = ResourceTable::new();
-        // What a guest holds is counted as handles, in the store. Behind a handle there can be two
-        // entries: a timer and the pollable that waits for it.
+        // The store limits the number of handles. One handle can have two entries: a timer and its
+        // pollable.
         table.set_max_capacity(limits.resources.saturating_mul(2));
         Self {
             wasi: wasi.build(),
@@ -68,22 +68,22 @@ impl State {
             egress,
             limiter: MemoryLimiter::new(limits.memory),
             output,
-            journal,
+            run_log,
             grants,
             files,
             deadline,
-            interrupted: Arc::default(),
-            _ticking: ticking,
+            was_computing: Arc::default(),
+            _tick_guard: tick_guard,
         }
     }
 }
 
 impl State {
-    /// What makes the sockets of the run.
+    /// Creates the sockets of the run.
     pub(super) fn new_sockets(&mut self) -> NewSockets<'_> {
         NewSockets {
             egress: &self.egress,
-            stock: WasiSocketsCtxView {
+            inner: WasiSocketsCtxView {
                 ctx: self.wasi.sockets(),
                 table: &mut self.table,
             },

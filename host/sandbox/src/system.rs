@@ -1,53 +1,54 @@
-//! Granted facts about the machine that the host runs on.
+//! Granted facts about the machine.
 //!
-//! The machine, not the container: limits of control groups are left out. The calls are made on the pool
-//! for files, because the file systems that are asked can hang (`/proc` itself may be one in user space).
+//! They describe the machine, not the container: limits of control groups are ignored. The calls
+//! run on the pool for files, because file systems can hang (`/proc` itself may be one in user
+//! space).
 
 use std::path::Path;
 
 use super::contract::{Disk, Load, Memory, SystemError};
-use super::files::{plain, words};
+use super::files::{error_text, normalize};
 use super::grants::Refusal;
 use super::state::State;
 
 impl State {
     /// The usage of the file system that holds a granted path.
     pub(super) async fn disk_usage_of(&mut self, path: &str) -> Result<Disk, SystemError> {
-        let path = plain(path).map_err(|why| SystemError::Unavailable(why.to_owned()))?;
+        let path = normalize(path).map_err(|reason| SystemError::Unavailable(reason.to_owned()))?;
         let decision = self.grants.permit_disk(&path);
-        self.fact(decision, move || disk(&path)).await
+        self.read_fact(decision, move || disk(&path)).await
     }
 
-    /// The machine's memory, where that is granted.
+    /// The machine's memory, if granted.
     pub(super) async fn machine_memory(&mut self) -> Result<Memory, SystemError> {
         let decision = self.grants.permit_memory();
-        self.fact(decision, machine::memory).await
+        self.read_fact(decision, machine::memory).await
     }
 
-    /// The machine's load, where that is granted.
+    /// The machine's load, if granted.
     pub(super) async fn machine_load(&mut self) -> Result<Load, SystemError> {
         let decision = self.grants.permit_load();
-        self.fact(decision, machine::load).await
+        self.read_fact(decision, machine::load).await
     }
 
-    async fn fact<T: Send + 'static>(
+    async fn read_fact<T: Send + 'static>(
         &mut self,
         decision: Result<(), Refusal>,
-        look: impl FnOnce() -> Result<T, String> + Send + 'static,
+        read: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> Result<T, SystemError> {
         if let Err(refusal) = decision {
             return Err(SystemError::Denied(self.egress.refuse(refusal)));
         }
-        match self.files.run(self.journal.check().as_str(), look).await {
+        match self.files.run(self.run_log.check().as_str(), read).await {
             Ok(answer) => answer.map_err(SystemError::Unavailable),
             Err(error) => Err(SystemError::Unavailable(error.to_string())),
         }
     }
 }
 
-/// The file system that holds `path`, whatever that is: it is not opened.
+/// Reads the usage without opening `path`, which can be a file of any kind.
 fn disk(path: &Path) -> Result<Disk, String> {
-    let usage = rustix::fs::statvfs(path).map_err(words)?;
+    let usage = rustix::fs::statvfs(path).map_err(error_text)?;
     let bytes = |blocks: u64| blocks.saturating_mul(usage.f_frsize);
     Ok(Disk {
         total_bytes: bytes(usage.f_blocks),
@@ -64,30 +65,30 @@ mod machine {
     use super::{Load, Memory};
 
     pub(super) fn memory() -> Result<Memory, String> {
-        let found = Meminfo::current().map_err(|error| error.to_string())?;
-        let available_bytes = found
+        let facts = Meminfo::current().map_err(|error| error.to_string())?;
+        let available_bytes = facts
             .mem_available
-            .ok_or("the kernel does not say how much memory is available")?;
+            .ok_or("the kernel does not report the available memory")?;
         Ok(Memory {
-            total_bytes: found.mem_total,
+            total_bytes: facts.mem_total,
             available_bytes,
-            swap_total_bytes: found.swap_total,
-            swap_free_bytes: found.swap_free,
+            swap_total_bytes: facts.swap_total,
+            swap_free_bytes: facts.swap_free,
         })
     }
 
     pub(super) fn load() -> Result<Load, String> {
-        let found = LoadAverage::current().map_err(|error| error.to_string())?;
+        let facts = LoadAverage::current().map_err(|error| error.to_string())?;
         let kernel = KernelStats::current().map_err(|error| error.to_string())?;
         Ok(Load {
-            one: hundredths(found.one),
-            five: hundredths(found.five),
-            fifteen: hundredths(found.fifteen),
+            one: hundredths(facts.one),
+            five: hundredths(facts.five),
+            fifteen: hundredths(facts.fifteen),
             cpus: u32::try_from(kernel.cpu_time.len()).unwrap_or(u32::MAX),
         })
     }
 
-    /// The number that the kernel wrote, which has two decimals.
+    /// Rounds to the two decimals that the kernel writes.
     fn hundredths(number: f32) -> f64 {
         (f64::from(number) * 100.0).round() / 100.0
     }
@@ -98,12 +99,12 @@ mod machine {
     use super::{Load, Memory};
 
     pub(super) fn memory() -> Result<Memory, String> {
-        Err(ELSEWHERE.to_owned())
+        Err(UNSUPPORTED.to_owned())
     }
 
     pub(super) fn load() -> Result<Load, String> {
-        Err(ELSEWHERE.to_owned())
+        Err(UNSUPPORTED.to_owned())
     }
 
-    const ELSEWHERE: &str = "the host knows this on Linux only";
+    const UNSUPPORTED: &str = "the host knows this on Linux only";
 }

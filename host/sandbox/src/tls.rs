@@ -1,6 +1,6 @@
-//! Connections of a guest that the host makes, and that can be turned into TLS.
+//! Connections that the host makes for a guest, and that can be upgraded to TLS.
 //!
-//! Each call takes its parameters apart, asks [`Egress`](super::egress::Egress) for what needs a grant,
+//! Each call parses its parameters, asks [`Egress`](super::egress::Egress) for what needs a grant,
 //! and leaves the rest to the [`Connection`]. Nothing here decides what may be reached.
 
 mod certificate;
@@ -10,30 +10,30 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-pub(super) use self::certificate::shown;
+pub(super) use self::certificate::describe_certificate;
 #[expect(
     unreachable_pub,
     reason = "the bindings of the contract name it where `pub(super)` can't follow"
 )]
 pub use self::connection::Connection;
 use super::contract::{Handshake, TlsError};
-use super::egress::Unreached;
+use super::egress::DialError;
 use super::grants::{Channel, HostError, Peer, parse_host};
 use super::state::State;
 use vitals_model::Text;
 
 impl State {
-    /// When a call of the guest has to be over: at once for a timeout of 0, at its run's end for one
-    /// that goes beyond that.
+    /// The deadline of a call with a timeout: now for a timeout of 0, and the end of the run for a
+    /// timeout beyond it.
     ///
-    /// The run's end is told by whoever ends the run. A moment later it is told here too, so that no
-    /// wait is without an end of its own.
-    pub(super) fn until(&self, timeout_ms: u32) -> Instant {
+    /// The run itself ends at its deadline. The call ends [`GRACE_AFTER_RUN`] later, so that no
+    /// wait is endless.
+    pub(super) fn deadline_after(&self, timeout_ms: u32) -> Instant {
         let asked = Instant::now() + Duration::from_millis(timeout_ms.into());
         if asked < self.deadline {
             asked
         } else {
-            self.deadline + AFTER_THE_RUN
+            self.deadline + GRACE_AFTER_RUN
         }
     }
 }
@@ -46,12 +46,13 @@ impl State {
         port: u16,
         timeout_ms: u32,
     ) -> Result<Connection, TlsError> {
-        let until = self.until(timeout_ms);
-        let stream = self.egress.dial(&peer(host, port)?, until).await?;
+        let deadline = self.deadline_after(timeout_ms);
+        let stream = self.egress.dial(&peer(host, port)?, deadline).await?;
         Ok(Connection::new(stream))
     }
 
-    /// Shakes hands on a connection of the guest. The error outside is that it has no such connection.
+    /// Makes a TLS handshake on a connection. The outer error means that there is no such
+    /// connection.
     pub(super) async fn start_tls_on(
         &mut self,
         connection: &Resource<Connection>,
@@ -59,21 +60,21 @@ impl State {
         verify: bool,
         timeout_ms: u32,
     ) -> wasmtime::Result<Result<Handshake, TlsError>> {
-        let until = self.until(timeout_ms);
+        let deadline = self.deadline_after(timeout_ms);
         let connection = self.table.get_mut(connection)?;
         let host = match parse_host(server_name) {
             Ok(host) => host,
-            Err(error) => return Ok(Err(no_host(server_name, error))),
+            Err(error) => return Ok(Err(host_error(server_name, error))),
         };
-        let shaken = connection.start_tls(&self.egress, &host, verify, until);
-        Ok(shaken.await)
+        let session = connection.start_tls(&self.egress, &host, verify, deadline);
+        Ok(session.await)
     }
 }
 
 fn peer(host: &str, port: u16) -> Result<Peer, TlsError> {
-    let named = parse_host(host).map_err(|error| no_host(host, error))?;
+    let named = parse_host(host).map_err(|error| host_error(host, error))?;
     if port == 0 {
-        return Err(no_host(&format!("{host}:0"), HostError::Port));
+        return Err(host_error(&format!("{host}:0"), HostError::Port));
     }
     Ok(Peer {
         channel: Channel::Tls,
@@ -82,23 +83,23 @@ fn peer(host: &str, port: u16) -> Result<Peer, TlsError> {
     })
 }
 
-fn no_host(text: &str, error: HostError) -> TlsError {
+fn host_error(text: &str, error: HostError) -> TlsError {
     let shown = Text::line(text, SHOWN_BYTES);
     TlsError::Failed(format!("`{shown}` cannot be used: {error}"))
 }
 
-impl From<Unreached> for TlsError {
-    fn from(unreached: Unreached) -> Self {
-        match unreached {
-            Unreached::Denied(why) => Self::Denied(why),
-            Unreached::Timeout => Self::Timeout,
-            Unreached::Closed => Self::Closed,
-            Unreached::Failed(why) => Self::Failed(why),
+impl From<DialError> for TlsError {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Denied(why) => Self::Denied(why),
+            DialError::Timeout => Self::Timeout,
+            DialError::Closed => Self::Closed,
+            DialError::Failed(why) => Self::Failed(why),
         }
     }
 }
 
-/// How long after its run a wait ends by itself.
-const AFTER_THE_RUN: Duration = Duration::from_secs(1);
-/// How much of a name that is none is shown.
+/// How long after the run's deadline a call ends.
+const GRACE_AFTER_RUN: Duration = Duration::from_secs(1);
+/// How much of an invalid name is shown.
 const SHOWN_BYTES: usize = 256;

@@ -28,8 +28,8 @@ pub struct File {
 }
 
 impl File {
-    /// Looks whether there is something to be read. (That the host may read it, or that it is no
-    /// directory, is told by the first read.)
+    /// Checks that there is something to read. (The first read fails if the host may not read it, or if
+    /// it is a directory.)
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         stat(&path)?;

@@ -125,7 +125,7 @@ impl World {
 
     pub(crate) fn entries(&self, path: &str) -> Result<Vec<String>, Problem> {
         if self.opened(path)?.contents.is_some() {
-            return Err(Problem::Failed("it is no directory".to_owned()));
+            return Err(Problem::Failed("it is not a directory".to_owned()));
         }
         let path = plain(path).map_err(Problem::Failed)?;
         let files = lock(&self.0.files);
@@ -318,13 +318,13 @@ impl FakeFile<'_> {
 fn plain(text: &str) -> Result<PathBuf, String> {
     let path = Path::new(text);
     if text.contains('\0') {
-        return Err("the path has a NUL in it".to_owned());
+        return Err("the path contains a NUL".to_owned());
     }
     if !path.is_absolute() {
         return Err("the path is not absolute".to_owned());
     }
     if path.components().any(|part| part == Component::ParentDir) {
-        return Err("the path has `..` in it".to_owned());
+        return Err("the path contains `..`".to_owned());
     }
     Ok(path.components().collect())
 }
@@ -355,7 +355,7 @@ mod tests {
             let error = files::read("../log", 10).unwrap_err().to_string();
             assert!(error.ends_with("the path is not absolute"), "{error}");
             let error = files::read("/a/../log", 10).unwrap_err().to_string();
-            assert!(error.ends_with("the path has `..` in it"), "{error}");
+            assert!(error.ends_with("the path contains `..`"), "{error}");
         });
     }
 
@@ -373,7 +373,7 @@ mod tests {
             assert_eq!(found.age(), Duration::from_secs(5));
             assert!(files::entries("/srv/c").unwrap_err().is_not_found());
             let error = files::entries("/srv/a").unwrap_err().to_string();
-            assert!(error.ends_with("it is no directory"), "{error}");
+            assert!(error.ends_with("it is not a directory"), "{error}");
             let error = files::read("/srv", 1).unwrap_err().to_string();
             assert!(error.ends_with("it is a directory"), "{error}");
         });

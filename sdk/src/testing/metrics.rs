@@ -272,7 +272,7 @@ mod tests {
                 ),
                 (
                     gauge("depth", "").set(f64::NAN),
-                    "cannot take metric `depth`: NaN is no finite number: leave the call out",
+                    "cannot take metric `depth`: NaN is not a finite number: leave the call out",
                 ),
                 (
                     gauge("depth", "").set(1.0),
@@ -288,8 +288,7 @@ mod tests {
                 ),
                 (
                     counter("seen", "").label("check", "a").increment(),
-                    "cannot take metric `seen`: the label `check` is not the plugin's to set: use \
-                     another name",
+                    "cannot take metric `seen`: the label `check` is reserved: use another name",
                 ),
                 (
                     histogram("other", "").buckets([2.0, 1.0]).observe(1.0),

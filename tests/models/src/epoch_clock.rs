@@ -3,28 +3,28 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use self::pace::Pace;
+use self::idle_detector::IdleDetector;
 
-#[path = "../../../host/sandbox/src/engine/pace.rs"]
-mod pace;
+#[path = "../../../host/sandbox/src/engine/idle_detector.rs"]
+mod idle_detector;
 
 /// The clock goes on only when somebody wakes it: a run that nobody notices is a deadlock.
 #[test]
 fn a_run_that_begins_keeps_the_clock_awake_or_wakes_it() {
     loom::model(|| {
-        let pace = Arc::new(Pace::new());
+        let idle_detector = Arc::new(IdleDetector::new());
         let clock = {
-            let pace = Arc::clone(&pace);
+            let idle_detector = Arc::clone(&idle_detector);
             thread::spawn(move || {
-                while pace.may_doze() {
+                while idle_detector.try_idle() {
                     thread::park();
                 }
             })
         };
         let run = {
-            let (pace, clock) = (Arc::clone(&pace), clock.thread().clone());
+            let (idle_detector, clock) = (Arc::clone(&idle_detector), clock.thread().clone());
             thread::spawn(move || {
-                if pace.begin_run() {
+                if idle_detector.run_started() {
                     clock.unpark();
                 }
             })
@@ -38,17 +38,17 @@ fn a_run_that_begins_keeps_the_clock_awake_or_wakes_it() {
 #[test]
 fn a_clock_dozes_after_the_last_run() {
     loom::model(|| {
-        let pace = Arc::new(Pace::new());
+        let idle_detector = Arc::new(IdleDetector::new());
         let run = {
-            let pace = Arc::clone(&pace);
+            let idle_detector = Arc::clone(&idle_detector);
             thread::spawn(move || {
-                pace.begin_run();
-                pace.end_run();
+                idle_detector.run_started();
+                idle_detector.run_ended();
             })
         };
-        pace.may_doze();
+        idle_detector.try_idle();
         run.join().expect("it does not panic");
-        pace.may_doze();
-        assert!(pace.may_doze(), "it ticks for nobody");
+        idle_detector.try_idle();
+        assert!(idle_detector.try_idle(), "it ticks for nobody");
     });
 }

@@ -23,7 +23,7 @@ fn model(interruptions: usize, steps: impl Fn() + Send + Sync + 'static) {
 #[test]
 fn two_calls_of_one_thread_are_both_answered() {
     model(2, || {
-        let pool = Arc::new(BlockingPool::with_most(Work::Files, 1));
+        let pool = Arc::new(BlockingPool::with_max_threads(Work::Files, 1));
         let other = {
             let pool = Arc::clone(&pool);
             thread::spawn(move || block_on(pool.run("other", || 1)))
@@ -39,7 +39,7 @@ fn two_calls_of_one_thread_are_both_answered() {
 #[test]
 fn a_call_does_not_wait_for_a_thread_that_is_busy() {
     model(1, || {
-        let pool = Arc::new(BlockingPool::with_most(Work::Files, 2));
+        let pool = Arc::new(BlockingPool::with_max_threads(Work::Files, 2));
         assert!(block_on(pool.run("earlier", || ())).is_ok());
         let begun = Arc::new(Notify::new());
         let other = {
@@ -55,7 +55,7 @@ fn a_call_does_not_wait_for_a_thread_that_is_busy() {
 #[test]
 fn a_call_that_is_given_up_holds_nobody_else_up() {
     model(2, || {
-        let pool = BlockingPool::with_most(Work::Files, 2);
+        let pool = BlockingPool::with_max_threads(Work::Files, 2);
         {
             let mut given_up = pin!(pool.run("here", || ()));
             let mut context = Context::from_waker(Waker::noop());

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use url::Url;
-use vitals_host::fuzzing::{reaches, written};
+use vitals_host::fuzzing::{granted_by, reaches};
 use vitals_host::plugin::{
     Channel, Grant, Grants, Host, HostPattern, Target as Granted, parse_host,
 };
@@ -40,7 +40,7 @@ fn run(input: &[u8]) {
         }
     }
     for mark in ["http", "tcp", "udp", "tls", "name", "file", "disk"] {
-        match written(mark, &text) {
+        match granted_by(mark, &text) {
             Ok(grants) => {
                 let [grant] = &grants[..] else {
                     panic!("one text grants {}", grants.len());
@@ -151,7 +151,7 @@ fn allowed(key: &str, grant: &Grant) {
                 "{grant}"
             );
         }
-        HostPattern::Below(name) => {
+        HostPattern::Subdomains(name) => {
             let below = parse_host(&format!("a.{name}"));
             for at in EVERYWHERE {
                 let itself = Host::Name(name.clone());
@@ -165,7 +165,7 @@ fn allowed(key: &str, grant: &Grant) {
                 }
             }
         }
-        HostPattern::Net(net) => {
+        HostPattern::Network(net) => {
             for at in EVERYWHERE {
                 let name = Host::Name("a.example".into());
                 assert!(!reaches(&name, at), "{grant}: a name");

@@ -65,7 +65,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             ))
         })
         .timeout(20_000)
-        .refused("bytes, a plugin may have"),
+        .refused("bytes, the limit is"),
         made("bomb-data", "100,000 pieces of data", || {
             frame::made(&format!(
                 "(core module $module\n;; + memory realloc describe post healthy well\n{}\n)",
@@ -75,10 +75,10 @@ pub(super) fn cases() -> Vec<HostileCase> {
         .refused("data segments count exceeds limit"),
         made(
             "bomb-nested",
-            "a hundred thousand components in each other",
+            "a hundred thousand levels of nested components",
             || nested(100_000),
         )
-        .refused("101 components in each other"),
+        .refused("101 levels of nested components"),
         made(
             "bomb-nested-types",
             "a thousand types in each other",

@@ -41,17 +41,17 @@ pub(super) fn cases() -> Vec<HostileCase> {
             "annotations that all show the same half mebibyte",
         )
         .wat()
-        .refused("handed more than 2MiB"),
+        .refused("passed more than 2MiB"),
         new("code-empty", "calls itself nothing")
             .made(|| described("", "1.0.0", "{}"))
-            .refused("it calls itself ``"),
+            .refused("its code is ``"),
         new("code-foul", "calls itself by terminal codes")
             .made(|| described("\u{1b}[31mred\n", "1.0.0", "{}"))
-            .refused("it calls itself")
+            .refused("its code is")
             .clean(),
         new("code-long", "calls itself by 100 KB")
             .made(|| described(&"x".repeat(100_000), "1.0.0", "{}"))
-            .refused("it calls itself"),
+            .refused("its code is"),
         new("version-foul", "a version of two lines")
             .made(|| described("bad", "1.0.0\n2.0.0", "{}"))
             .refused("its version is")

@@ -305,10 +305,7 @@ fn log_faults(log: &[String]) -> Vec<String> {
         .filter(|line| line.len() > LOG_LINE_BYTES)
         .count();
     let foul = log.iter().filter(|line| line.contains(FOUL)).count();
-    let guests = log
-        .iter()
-        .filter(|line| line.contains("guest says"))
-        .count();
+    let guests = log.iter().filter(|line| line.contains("guest log")).count();
     let mut faults = Vec::new();
     for (count, most, what) in [
         (long, 0, "too long"),

@@ -26,13 +26,13 @@ pub(super) fn cases() -> Vec<HostileCase> {
         HostileCase::new(name, does).body(Body::Litter(files))
     };
     vec![
-        made("file-empty", "an empty file", Vec::new).refused("the file is empty; if it is being written, it is read again when that is done"),
+        made("file-empty", "an empty file", Vec::new).refused("the file is empty; if it is being written, the host reads it again once it is complete"),
         made("file-core", "a core module", || guests::wat("core"))
-            .refused("it is a core module, vitals runs components: build it for `wasm32-wasip2` instead of `wasm32-wasip1` or `wasm32-unknown-unknown`"),
+            .refused("it is a core module, but vitals runs components: build it for `wasm32-wasip2` instead of `wasm32-wasip1` or `wasm32-unknown-unknown`"),
         made("file-precompiled", "native code that was compiled before", precompiled)
             .refused("it is a precompiled artifact; vitals compiles plugins itself: give it the .wasm file"),
         made("file-elf", "a program of this machine", || b"\x7fELF\x02\x01\x01\0".repeat(1000))
-            .refused("it is no WebAssembly file: build it with `cargo build --target wasm32-wasip2`"),
+            .refused("it is not a WebAssembly file: build it with `cargo build --target wasm32-wasip2`"),
         made("file-noise", "noise behind the head of a component", || {
             let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
             bytes.extend((0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]));
@@ -54,7 +54,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .refused("cannot read it: it is not a regular file"),
         placed("file-pipe", "a pipe with the name of a plugin", world::fifo).refused("not a regular file"),
         placed("file-device", "a link to a device that never ends", |path| link("/dev/zero", path)).refused("not a regular file"),
-        placed("file-passwd", "a link to a file that is no plugin", |path| link("/etc/passwd", path)).refused("no WebAssembly file"),
+        placed("file-passwd", "a link to a file that is no plugin", |path| link("/etc/passwd", path)).refused("not a WebAssembly file"),
         placed("file-circle", "a link that leads to itself", |path| {
             let name = path.file_name().expect("it has one").to_owned();
             link(Path::new(&name).to_str().expect("it is text"), path);
@@ -68,7 +68,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         new("file-trickles", "a good plugin that is written over a while").body(Body::Trickle(guests::HELLO)).timeout(20_000).survives("healthy").message("hello"),
         new("file-replaced", "replaced a hundred times within a second").body(Body::Series(replacements)).timeout(20_000).survives("healthy").message("hello"),
         made("world-none", "a component that exports nothing", || guests::wat("empty-component"))
-            .refused("it is a component of another world: it exports nothing, a check exports `vitals:health/health-check@0.1.0`"),
+            .refused("it is a component of another world: it exports nothing, but a check must export `vitals:health/health-check@0.1.0`"),
         made("world-types", "a contract with other types", || guests::wat("other-types")).refused("its interfaces do not fit this host: "),
         made("world-newer", "a contract of a newer version", || guests::wat("other-version"))
             .refused("it is built against vitals:health@0.9.0, this host speaks 0.1.0: build it with the SDK of this host's version, or update the host"),

@@ -97,7 +97,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         )
         .made(|| instances_of("", 65))
         .refused("instances"),
-        new("nested-64", "64 components in each other")
+        new("nested-64", "64 levels of nested components")
             .made(|| nested_components(64))
             .survives("healthy"),
         new("handles-own", "makes resources of its own and keeps them")
@@ -132,7 +132,7 @@ fn instances_of(fields: &str, count: usize) -> Vec<u8> {
     frame::made(&text)
 }
 
-/// A good guest with components in each other.
+/// A good guest with levels of nested components.
 fn nested_components(depth: usize) -> Vec<u8> {
     let (open, close) = ("(component\n".repeat(depth), ")".repeat(depth));
     frame::made(&format!("{open}{close}{GOOD}"))

@@ -45,7 +45,7 @@ async fn a_truncated_file() {
         );
     }
     let why = refused(&whole[..4]).await;
-    assert!(why.contains("it is no WebAssembly file"), "{why}");
+    assert!(why.contains("it is not a WebAssembly file"), "{why}");
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn a_file_that_is_written_is_granted_and_just_that() {
     let check = host.check("other").await;
     let answers = answers(&check);
     assert!(answers[0].starts_with("denied"), "{check:#}");
-    assert!(answers[1].ends_with("it is no directory"), "{check:#}");
+    assert!(answers[1].ends_with("it is not a directory"), "{check:#}");
     let page = host.get("/plugins").await.text().to_owned();
     assert!(
         page.contains(&format!("file {granted}")),
@@ -198,10 +198,10 @@ async fn paths_that_are_no_plain_paths_are_errors_in_words() {
     assert_eq!(
         reasons,
         [
-            "failed: the path has `..` in it",
+            "failed: the path contains `..`",
             "failed: the path is not absolute",
             "failed: the path is not absolute",
-            "failed: the path has a NUL in it",
+            "failed: the path contains a NUL",
             "failed: the path is too long",
             "failed: the path is too long",
         ],

@@ -79,7 +79,7 @@ async fn first_line(host: &Serving, check: &str) -> String {
 
 async fn is_denied(host: &Serving, check: &str) {
     let line = first_line(host, check).await;
-    let reason = "leads: this machine itself, which no name but `localhost` opens";
+    let reason = "leads: this machine itself, which only the name `localhost` may reach";
     assert!(
         line.contains("code=denied") && line.contains(reason),
         "{line}"

@@ -62,7 +62,7 @@ async fn a_text_in_the_log_is_one_clean_line() {
     let serving = serving.plugin("text", guests::TEXT).serve().await;
     let line = eventually("the line of the guest", async || {
         let log = serving.log();
-        let line = log.iter().find(|line| line.contains("guest says")).cloned();
+        let line = log.iter().find(|line| line.contains("guest log")).cloned();
         line.ok_or_else(|| log.join("\n"))
     })
     .await;
@@ -228,7 +228,7 @@ async fn secrets_are_in_no_line_of_the_log() {
             "check=a from",
             "cannot run check `b`",
             "check=c from",
-            "guest writes",
+            "guest output",
         ];
         let there = parts.iter().all(|part| log.contains(part));
         if there { Ok(()) } else { Err(log) }

@@ -48,8 +48,9 @@ async fn a_file_that_wants_more_is_refused_and_the_last_one_serves_on() {
     let plugin = with_error(&host, "the wider file is refused", Value::is_string).await;
     assert_eq!(
         plugin["last_error"],
-        "it would give check `orders` more than the version before it did: `tcp two.test:2`; if \
-         that is meant, change the check's configuration, or `vitals reload --accept-grants orders`"
+        "it would give check `orders` more than the previous version did: `tcp two.test:2`; to \
+         accept that, change the check's configuration or run `vitals reload --accept-grants \
+         orders`"
     );
     assert_eq!(
         (&plugin["state"], &plugin["generation"]),
@@ -82,7 +83,7 @@ async fn taking_a_file_away_first_is_no_way_round() {
     host.drop_in("marks", MARKS_TWO);
     let is_refused = |check: &Value| {
         let message = check["message"].as_str().unwrap_or_default();
-        message.contains("more than the version before it did: `tcp two.test:2`")
+        message.contains("more than the previous version did: `tcp two.test:2`")
     };
     host.eventually_check("orders", "the wider file is refused", is_refused)
         .await;

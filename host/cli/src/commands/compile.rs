@@ -36,7 +36,7 @@ impl Compile {
                 time: Duration::from_secs(self.seconds),
                 memory: self.bytes,
             },
-            again: (!self.again).then(again),
+            reexec_args: (!self.again).then(again),
         }
         .run()
     }

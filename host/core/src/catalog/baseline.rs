@@ -119,7 +119,7 @@ fn marked_grants(schema: &Value, check: &CheckConfig) -> Vec<Grant> {
         return Vec::new();
     };
     let config = Value::Object(settings.values.clone());
-    grants::marks(schema, &config).unwrap_or_default()
+    grants::granted_by_marks(schema, &config).unwrap_or_default()
 }
 
 fn allowed_grants(check: &CheckConfig) -> impl Iterator<Item = Grant> {

@@ -57,8 +57,8 @@ impl CheckBinding {
     }
 
     /// Returns whether another attempt may succeed without a change of plugin or configuration.
-    pub(super) fn may_pass(&self) -> bool {
-        self.error().is_some_and(BindError::may_pass)
+    pub(super) fn is_transient(&self) -> bool {
+        self.error().is_some_and(BindError::is_transient)
     }
 
     pub(super) fn is_current(&self, plugin: &Arc<Plugin>, check: &Arc<CheckConfig>) -> bool {
@@ -85,7 +85,7 @@ pub(crate) fn bind_all(mut unbound: Vec<UnboundCheck>) -> Vec<CheckBinding> {
     unbound.sort_by(|a, b| a.plugin.name().cmp(b.plugin.name()));
     let mut bindings = Vec::with_capacity(unbound.len());
     for checks in unbound.chunk_by(|a, b| Arc::ptr_eq(&a.plugin, &b.plugin)) {
-        let _held = checks[0].plugin.schema().validator();
+        let _held = checks[0].plugin.schema().hold_validator();
         bindings.extend(call_within(
             BIND_TIME,
             checks,
@@ -196,16 +196,14 @@ impl Binder {
                     Location::Program => self.shown(&error.to_string()),
                     _ => self.shown(&format!("{error} ({})", check.location)),
                 }),
-                BindingError::Schema(_) | BindingError::Time(_) => {
-                    BindError::Schema(self.shown(&error.to_string()))
-                }
+                _ => BindError::Schema(self.shown(&error.to_string())),
             })?;
         let grants = self.grants(check, plugin, settings)?;
         let roots = check.roots.as_ref().unwrap_or(&self.config.tls.roots);
         let roots = plugin.roots(Some(roots));
         let roots = roots.map_err(|error| {
             let shown = self.shown(&error.to_string());
-            if error.is_of_host() {
+            if error.is_host_error() {
                 BindError::RootsUnread(shown)
             } else {
                 BindError::Roots(shown)
@@ -231,7 +229,8 @@ impl Binder {
     ) -> Result<Grants, BindError> {
         let refuse = |error: grants::GrantError| BindError::Grant(self.shown(&error.to_string()));
         let config = Value::Object(settings.values.clone());
-        let mut granted = grants::marks(plugin.schema().document(), &config).map_err(refuse)?;
+        let mut granted =
+            grants::granted_by_marks(plugin.schema().document(), &config).map_err(refuse)?;
         for (key, entries) in check.allow.kinds() {
             for entry in entries {
                 let grant = grants::Grant::allowed(key, &entry.text)

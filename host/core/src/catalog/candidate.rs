@@ -137,7 +137,7 @@ impl Catalog {
     /// retry time.
     pub(crate) fn retry_failures(&mut self) {
         for entry in self.entries.values_mut() {
-            entry.retry_if(LoadError::may_pass);
+            entry.retry_if(LoadError::is_transient);
         }
     }
 }
@@ -172,8 +172,8 @@ impl Candidate {
             return Err(LoadError::Unfit {
                 check: bound.name.clone(),
                 why,
-                may_pass: bound.may_pass(),
-                is_of_host: bound.error().is_some_and(BindError::is_of_host),
+                is_transient: bound.is_transient(),
+                is_host_error: bound.error().is_some_and(BindError::is_host_error),
             });
         }
         self.baseline.check_grants(&self.plugin, &self.accepted)?;

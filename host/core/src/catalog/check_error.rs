@@ -128,12 +128,12 @@ pub(crate) struct NotRegistered {
 
 impl CheckError {
     /// Returns whether the cause is the host itself, not the plugin or the configuration.
-    pub(crate) fn is_of_host(&self) -> bool {
+    pub(crate) fn is_host_error(&self) -> bool {
         match self {
-            Self::Directory { error, .. } => error.is_of_host,
-            Self::Library { error, .. } => error.is_of_host,
-            Self::Load { error, .. } => error.is_of_host(),
-            Self::Bind { error, .. } => error.is_of_host(),
+            Self::Directory { error, .. } => error.is_host_error,
+            Self::Library { error, .. } => error.is_host_error,
+            Self::Load { error, .. } => error.is_host_error(),
+            Self::Bind { error, .. } => error.is_host_error(),
             Self::NoFile { .. }
             | Self::NotInLibrary { .. }
             | Self::OnlyInDir { .. }
@@ -165,7 +165,7 @@ impl CheckError {
 
 impl BindError {
     /// Returns whether the cause is the host itself.
-    pub(super) fn is_of_host(&self) -> bool {
+    pub(super) fn is_host_error(&self) -> bool {
         matches!(
             self,
             Self::RootsUnread(_) | Self::Abandoned(_) | Self::Panicked
@@ -173,7 +173,7 @@ impl BindError {
     }
 
     /// Returns whether another attempt may succeed without a change of plugin or configuration.
-    pub(super) fn may_pass(&self) -> bool {
-        self.is_of_host() || matches!(self, Self::Roots(_))
+    pub(super) fn is_transient(&self) -> bool {
+        self.is_host_error() || matches!(self, Self::Roots(_))
     }
 }

@@ -15,7 +15,7 @@ use self::listing::{MAX_FILES, MAX_INVALID_FILES, list};
 use self::plugin_file::PluginFiles;
 pub(crate) use self::plugin_file::{InvalidPluginFile, PluginFile};
 use vitals_config::Plugins;
-use vitals_io::regular_file::is_of_host;
+use vitals_io::regular_file::is_host_error;
 use vitals_model::PluginName;
 
 /// The result of scanning the directories.
@@ -47,7 +47,7 @@ pub(crate) struct LibraryError {
     library: String,
     why: String,
     /// Whether the cause is the host itself, not the directory.
-    pub(super) is_of_host: bool,
+    pub(super) is_host_error: bool,
 }
 
 impl Excess {
@@ -67,7 +67,7 @@ pub(crate) struct DirectoryError {
     dir: String,
     why: String,
     /// Whether the cause is the host itself, not the directory.
-    pub(super) is_of_host: bool,
+    pub(super) is_host_error: bool,
 }
 
 /// The plugins directory has more files than the host loads.
@@ -99,7 +99,7 @@ impl Files {
                 files.left_out = listing.left_out;
             }
             Err(error) => {
-                files.error = Some(files.unreadable(&error.to_string(), is_of_host(&error)));
+                files.error = Some(files.unreadable(&error.to_string(), is_host_error(&error)));
             }
         }
         if files.is_one_directory {
@@ -123,7 +123,7 @@ impl Files {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
                 files.library_error =
-                    Some(files.unreadable_library(&error.to_string(), is_of_host(&error)));
+                    Some(files.unreadable_library(&error.to_string(), is_host_error(&error)));
             }
         }
         files
@@ -141,21 +141,21 @@ impl Files {
         files
     }
 
-    fn unreadable(&self, why: &str, is_of_host: bool) -> DirectoryError {
+    fn unreadable(&self, why: &str, is_host_error: bool) -> DirectoryError {
         let (dir, why) = (self.dir.display().to_string(), why.to_owned());
         DirectoryError {
             dir,
             why,
-            is_of_host,
+            is_host_error,
         }
     }
 
-    fn unreadable_library(&self, why: &str, is_of_host: bool) -> LibraryError {
+    fn unreadable_library(&self, why: &str, is_host_error: bool) -> LibraryError {
         let (library, why) = (self.library.display().to_string(), why.to_owned());
         LibraryError {
             library,
             why,
-            is_of_host,
+            is_host_error,
         }
     }
 

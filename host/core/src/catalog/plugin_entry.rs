@@ -199,12 +199,12 @@ impl PluginEntry {
             }
             LoadOutcome::Failed(digest, error) => {
                 self.retry = match digest {
-                    Some(digest) if error.may_pass() && !error.depends_on_configuration() => {
+                    Some(digest) if error.is_transient() && !error.depends_on_configuration() => {
                         Some(Retry::after(self.retry, digest, now))
                     }
                     _ => None,
                 };
-                let is_read_again = error.may_pass() && self.retry.is_none();
+                let is_read_again = error.is_transient() && self.retry.is_none();
                 let seen = if is_read_again {
                     LastSeen::default()
                 } else {

@@ -35,7 +35,7 @@ pub(super) enum DiskError {
 impl Disk {
     pub(super) fn new() -> Self {
         Self {
-            pool: BlockingPool::with_most(Work::Files, MAX_THREADS),
+            pool: BlockingPool::with_max_threads(Work::Files, MAX_THREADS),
             hanging: BTreeSet::new(),
         }
     }

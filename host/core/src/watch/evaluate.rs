@@ -65,8 +65,8 @@ pub(super) async fn evaluate(
 ) -> Evaluated {
     let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
     // The schema is untrusted, so validating settings against it may take long.
-    let permit = plugin.binding_permit().await;
-    let fit = bind_within(BIND_TIMEOUT, plugin.bind_aside(|| candidate.bind())).await;
+    let permit = plugin.bind_permit().await;
+    let fit = bind_within(BIND_TIMEOUT, plugin.bind_on_pool(|| candidate.bind())).await;
     drop(permit);
     let verdict = match fit {
         Ok(candidate) => trial_run(candidate, &schedule).await,

@@ -64,7 +64,7 @@ impl Facts {
 
 impl Loader {
     pub(super) fn new(sandbox: Sandbox) -> Self {
-        let at_once = sandbox.compilations_at_once();
+        let at_once = sandbox.max_compilations();
         Self {
             named: Reader::new(),
             dropped_in: Reader::new(),
@@ -150,7 +150,7 @@ impl Loader {
                 }
             }
             let name = request.name.clone();
-            let admitted = Plugin::admit_known(&self.sandbox, name, bytes, digest).await;
+            let admitted = Plugin::admit_with_digest(&self.sandbox, name, bytes, digest).await;
             return admitted.map(Some).map_err(failed);
         }
     }
@@ -204,7 +204,7 @@ impl Loader {
 impl Reader {
     fn new() -> Self {
         Self {
-            pool: Arc::new(BlockingPool::with_most(Work::Files, MAX_THREADS)),
+            pool: Arc::new(BlockingPool::with_max_threads(Work::Files, MAX_THREADS)),
             read_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)),
         }
     }

@@ -214,9 +214,9 @@ impl Watcher {
                     Some(entry) if entry.active().is_none() => Cause::PluginRejected,
                     _ => Cause::NotRunnable,
                 };
-                let (why, is_of_host) = (error.to_string(), error.is_of_host());
+                let (why, is_host_error) = (error.to_string(), error.is_host_error());
                 let publisher = &self.services.publisher;
-                publisher.not_runnable(name, job_generation, &why, is_of_host, cause);
+                publisher.not_runnable(name, job_generation, &why, is_host_error, cause);
                 Some(Runner::Failed(error))
             }
         }

@@ -1,3 +1,5 @@
+//! The pool: hanging calls, replacement threads, the bounds of its queue.
+
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -6,7 +8,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// Makes a call of `name` that hangs until the sender goes, and gives up waiting for it.
+/// Makes a call of `name` that hangs until the returned sender is dropped, and gives it up.
 async fn hang(pool: &BlockingPool, name: &str) -> mpsc::Sender<()> {
     let (release, held) = mpsc::channel::<()>();
     let (begun, begins) = oneshot::channel();
@@ -22,19 +24,20 @@ async fn hang(pool: &BlockingPool, name: &str) -> mpsc::Sender<()> {
 }
 
 #[tokio::test]
-async fn answers_come_back_and_threads_start_as_they_are_needed() {
+async fn results_return_and_threads_start_on_demand() {
     let pool = BlockingPool::new(Work::Files);
     assert_eq!(pool.inner.queue().threads, 0);
     for number in 0..50 {
         assert_eq!(pool.run("a", move || number).await.unwrap(), number);
     }
-    // An answer may come before its thread is back, so that the next call starts another.
+    // A result may arrive before its thread is idle again, so that the next call starts another
+    // one.
     let threads = pool.inner.queue().threads;
-    assert!((1..=THREADS).contains(&threads), "{pool:?}");
+    assert!((1..=MAX_ACTIVE_THREADS).contains(&threads), "{pool:?}");
 }
 
 #[tokio::test]
-async fn a_check_whose_call_hangs_gets_no_other_thread_and_others_do() {
+async fn a_caller_with_a_hanging_call_gets_no_other_thread() {
     let pool = BlockingPool::new(Work::Files);
     let release = hang(&pool, "stuck").await;
     let again = pool.run("stuck", || ()).await.unwrap_err();
@@ -52,19 +55,22 @@ async fn a_check_whose_call_hangs_gets_no_other_thread_and_others_do() {
 }
 
 #[tokio::test]
-async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back() {
+async fn an_abandoned_thread_is_replaced_until_it_returns() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
-    for number in 0..3 * THREADS {
+    for number in 0..3 * MAX_ACTIVE_THREADS {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
     let answer = timeout(Duration::from_secs(20), pool.run("other", || 7)).await;
     assert_eq!(answer.expect("it is not kept waiting").unwrap(), 7);
-    assert!(pool.inner.queue().threads > 3 * THREADS, "{pool:?}");
+    assert!(
+        pool.inner.queue().threads > 3 * MAX_ACTIVE_THREADS,
+        "{pool:?}"
+    );
 
     drop(hung);
     let back = async {
-        while pool.inner.queue().threads > THREADS {
+        while pool.inner.queue().threads > MAX_ACTIVE_THREADS {
             tokio::task::yield_now().await;
         }
     };
@@ -74,9 +80,9 @@ async fn another_thread_takes_the_place_of_one_that_is_lost_until_that_is_back()
 }
 
 #[tokio::test]
-async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
+async fn a_queued_call_gets_the_thread_that_replaces_an_abandoned_one() {
     let pool = BlockingPool::new(Work::Files);
-    let names: Vec<_> = (0..THREADS)
+    let names: Vec<_> = (0..MAX_ACTIVE_THREADS)
         .map(|number| format!("stuck-{number}"))
         .collect();
     let (releases, held): (Vec<_>, Vec<_>) = names.iter().map(|_| mpsc::channel::<()>()).unzip();
@@ -87,7 +93,7 @@ async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
     for call in &mut calls {
         assert!(futures_lite::future::poll_once(call).await.is_none());
     }
-    while pool.inner.queue().running.len() < THREADS {
+    while pool.inner.queue().running.len() < MAX_ACTIVE_THREADS {
         tokio::task::yield_now().await;
     }
     let name = "other";
@@ -100,16 +106,16 @@ async fn who_waits_already_when_a_thread_is_lost_gets_the_one_in_its_place() {
 }
 
 #[tokio::test]
-async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
+async fn with_every_thread_abandoned_calls_wait_and_can_be_given_up() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
-    for number in 0..MOST {
+    for number in 0..MAX_THREADS {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
-    assert_eq!(pool.inner.queue().threads, MOST);
+    assert_eq!(pool.inner.queue().threads, MAX_THREADS);
 
     let made = Arc::new(AtomicUsize::new(0));
-    for _ in 0..QUEUED + 10 {
+    for _ in 0..MAX_QUEUED + 10 {
         let made = Arc::clone(&made);
         let name = "waits";
         let call = pool.run(name, move || made.fetch_add(1, Ordering::Relaxed));
@@ -134,14 +140,14 @@ async fn with_every_thread_lost_calls_wait_and_are_given_up_safely() {
 async fn the_queue_is_bounded() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
-    for number in 0..MOST {
+    for number in 0..MAX_THREADS {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
     let name = "waits";
-    let mut waiting: Vec<_> = (0..QUEUED)
+    let mut queued: Vec<_> = (0..MAX_QUEUED)
         .map(|_| Box::pin(pool.run(name, || ())))
         .collect();
-    for call in &mut waiting {
+    for call in &mut queued {
         assert!(futures_lite::future::poll_once(call).await.is_none());
     }
     let error = pool.run("last", || ()).await.unwrap_err();
@@ -149,7 +155,7 @@ async fn the_queue_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_panic_goes_on_in_the_caller_and_the_thread_lives_on() {
+async fn a_panic_resumes_in_the_caller_and_keeps_the_thread() {
     let pool = Arc::new(BlockingPool::new(Work::Files));
     let here = Arc::clone(&pool);
     let call = tokio::spawn(async move { here.run("a", || panic!("at the disco")).await });
@@ -159,17 +165,17 @@ async fn a_panic_goes_on_in_the_caller_and_the_thread_lives_on() {
 }
 
 #[tokio::test]
-async fn those_who_wait_hear_of_the_end() {
+async fn queued_calls_end_with_the_pool() {
     let pool = BlockingPool::new(Work::Files);
     let mut hung = Vec::new();
-    for number in 0..MOST {
+    for number in 0..MAX_THREADS {
         hung.push(hang(&pool, &format!("stuck-{number}")).await);
     }
     let (sender, answer) = oneshot::channel::<()>();
     let job = Job {
-        caller: Caller {
+        call: CallState {
             name: "a".into(),
-            gone: Arc::default(),
+            abandoned: Arc::default(),
         },
         work: Box::new(move || sender.send(()).unwrap()),
     };

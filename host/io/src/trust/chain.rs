@@ -1,10 +1,10 @@
-//! How large a server's chain of certificates may be, and its verification within these bounds.
+//! Bounds on a server's certificate chain, and its verification within these bounds.
 //!
 //! The verifier searches for a path from the server's certificate to a trusted root. It tries every
-//! certificate of the chain as the issuer of every other, in up to 200,000 steps, and parses all of
-//! them in each step. So the steps are counted here before the search begins. What is left takes at
-//! most 10 ms in a release build. Only a server with a key that a trusted root has signed can make it
-//! take a few 100 ms, because the verifier checks up to 100 signatures.
+//! certificate of the chain as the issuer of every other one, in up to 200,000 steps, and parses
+//! all of them in each step. So the steps are counted here before the search begins. Within the
+//! bounds verification takes at most 10 ms in a release build. Only a server whose key a trusted
+//! root has signed can make it take a few 100 ms, because the verifier checks up to 100 signatures.
 
 use std::sync::Arc;
 
@@ -15,21 +15,20 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, OtherError, RootCertStore};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// Why a chain is not looked at.
+/// Why a chain is not verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChainError {
-    /// It has too many certificates.
-    #[error(
-        "it came in a chain of {0} certificates, and the host takes at most {MAX_CERTIFICATES}"
-    )]
+    /// The chain has too many certificates.
+    #[error("its chain has {0} certificates, the limit is {MAX_CERTIFICATES}")]
     Certificates(usize),
-    /// It is too large.
-    #[error("it came in a chain of {0} bytes, and the host takes at most {MAX_BYTES}")]
+    /// The chain is too large.
+    #[error("its chain has {0} bytes, the limit is {MAX_BYTES}")]
     Bytes(usize),
-    /// There are too many ways through it.
+    /// The chain has too many possible paths to a root.
     #[error(
-        "the certificates of its chain name each other as issuers in more than {MAX_STEPS} ways, \
-         which the host does not follow"
+        "its chain has more than {MAX_STEPS} possible paths to a root, which the host does not \
+         search"
     )]
     Steps,
 }
@@ -40,8 +39,8 @@ impl From<ChainError> for Error {
     }
 }
 
-/// Whether a chain, the server's own certificate first, is small enough to be verified.
-pub fn hold_to_bounds(
+/// Checks the number and the size of a chain's certificates.
+pub fn check_size(
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
 ) -> Result<(), ChainError> {
@@ -56,7 +55,7 @@ pub fn hold_to_bounds(
     Ok(())
 }
 
-/// Verifies that a chain within its bounds leads to one of `roots`, and that it is for `name`.
+/// Verifies that a chain leads to one of `roots` and that `leaf` is valid for `name`.
 pub fn verify(
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
@@ -64,9 +63,9 @@ pub fn verify(
     roots: &RootCertStore,
     now: UnixTime,
 ) -> Result<(), Error> {
-    hold_to_bounds(leaf, intermediates)?;
+    check_size(leaf, intermediates)?;
     let parsed = ParsedCertificate::try_from(leaf)?;
-    if !is_searchable(leaf, intermediates) {
+    if !is_search_bounded(leaf, intermediates) {
         return Err(ChainError::Steps.into());
     }
     verify_server_cert_signed_by_trust_anchor(
@@ -79,34 +78,38 @@ pub fn verify(
     verify_server_name(&parsed, name)
 }
 
-/// Whether the search for a path through a chain ends soon, whatever the certificates are worth.
+/// Whether the search for a path through a chain ends soon, whatever the certificates contain.
 ///
-/// It takes as many steps here as it does in the verifier where every certificate may issue others,
-/// and none leads to a root.
-fn is_searchable(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> bool {
-    // What the verifier can't parse it passes over.
+/// The count equals the steps of the verifier for a chain in which every certificate may issue
+/// others and none leads to a root.
+fn is_search_bounded(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> bool {
+    // The verifier ignores what it can't parse.
     let parsable = |der: &&CertificateDer<'_>| ParsedCertificate::try_from(*der).is_ok();
     let links = intermediates.iter().filter(parsable).map(Link::of);
     let links: Vec<Link<'_>> = links.collect();
-    let mut left = MAX_STEPS;
-    search(&mut vec![&Link::of(leaf)], &links, &mut left)
+    let mut remaining = MAX_STEPS;
+    count_steps(&mut vec![&Link::of(leaf)], &links, &mut remaining)
 }
 
-fn search<'a>(path: &mut Vec<&'a Link<'a>>, links: &'a [Link<'a>], left: &mut u32) -> bool {
+fn count_steps<'a>(
+    path: &mut Vec<&'a Link<'a>>,
+    links: &'a [Link<'a>],
+    remaining: &mut u32,
+) -> bool {
     for link in links {
         let is_next = path.last().is_some_and(|last| last.may_be_issued_by(link));
         if !is_next || path.iter().any(|other| other.is(link)) {
             continue;
         }
-        let Some(fewer) = left.checked_sub(1) else {
+        let Some(fewer) = remaining.checked_sub(1) else {
             return false;
         };
-        *left = fewer;
+        *remaining = fewer;
         if path.len() <= MAX_INTERMEDIATES {
             path.push(link);
-            let is_searchable = search(path, links, left);
+            let is_search_bounded = count_steps(path, links, remaining);
             path.pop();
-            if !is_searchable {
+            if !is_search_bounded {
                 return false;
             }
         }
@@ -114,7 +117,7 @@ fn search<'a>(path: &mut Vec<&'a Link<'a>>, links: &'a [Link<'a>], left: &mut u3
     true
 }
 
-/// What links a certificate to others, where that can be read.
+/// The fields that link a certificate to its issuer, if they can be parsed.
 struct Link<'a>(Option<Names<'a>>);
 
 struct Names<'a> {
@@ -143,12 +146,12 @@ impl<'a> Link<'a> {
     fn may_be_issued_by(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Some(names), Some(others)) => names.issuer == others.subject,
-            // The verifier read what this parser can't.
+            // The verifier may be able to read what this parser can't.
             _ => true,
         }
     }
 
-    /// Whether the verifier takes both for the same authority.
+    /// Whether the verifier treats both as the same authority.
     fn is(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Some(names), Some(others)) => {
@@ -159,19 +162,19 @@ impl<'a> Link<'a> {
     }
 }
 
-/// What signatures of certificates and handshakes may be made with.
+/// The signature algorithms that certificates and handshakes may use.
 pub(super) fn algorithms() -> WebPkiSupportedAlgorithms {
     ring::default_provider().signature_verification_algorithms
 }
 
-/// Certificates that a chain may have.
+/// The maximum number of certificates in a chain.
 pub(super) const MAX_CERTIFICATES: usize = 16;
-/// Bytes that they may have together.
+/// The maximum size of a chain in bytes.
 pub(super) const MAX_BYTES: usize = 32 << 10;
-/// Steps of the search for a path to a root. An honest chain, whose certificates are each issued by
-/// the next, takes as many as it has intermediates; cross-signed ones multiply them.
+/// The maximum number of search steps. A chain whose certificates are each issued by the next takes
+/// one step per intermediate; cross-signed certificates multiply them.
 const MAX_STEPS: u32 = 256;
-/// Intermediates of a path that the verifier considers.
+/// The maximum number of intermediates in a path that the verifier considers.
 const MAX_INTERMEDIATES: usize = 6;
 
 #[cfg(test)]
@@ -180,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// A certificate of `subject` that says `issuer` has issued it, which nobody has.
+    /// A certificate of `subject` that names `issuer` as its issuer, with a signature of neither.
     fn linked(subject: &str, issuer: &str) -> CertificateDer<'static> {
         let params = |name: &str| {
             let mut params = CertificateParams::default();
@@ -208,17 +211,17 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_whose_certificates_lead_to_each_other_is_not_followed() {
+    fn a_chain_of_certificates_that_issue_each_other_is_rejected() {
         let mut tangled = vec![linked("leaf", "x")];
         tangled.extend((0..15).map(|_| linked("x", "x")));
         let verified = verified(&tangled);
         assert!(verified.contains("Steps"), "{verified}");
-        // One is as good as its copies, and what is no certificate as nothing.
+        // Copies count once, and invalid certificates do not count.
         let mut copied = vec![linked("leaf", "x")];
         copied.extend(vec![linked("x", "x"); 10]);
         copied.extend(vec![CertificateDer::from(&b"none"[..]); 5]);
-        assert!(is_searchable(&copied[0], &copied[1..]));
-        // As many as servers send where authorities have signed each other.
+        assert!(is_search_bounded(&copied[0], &copied[1..]));
+        // As many as real servers send when authorities cross-sign each other.
         let mut crossed = vec![linked("leaf", "a")];
         for (subject, issuer) in [
             ("a", "b"),
@@ -230,26 +233,26 @@ mod tests {
         ] {
             crossed.push(linked(subject, issuer));
         }
-        assert!(is_searchable(&crossed[0], &crossed[1..]));
+        assert!(is_search_bounded(&crossed[0], &crossed[1..]));
     }
 
     #[test]
-    fn the_ways_through_a_chain_are_counted_as_the_verifier_takes_them() {
-        // Layers of two: 2 + 4 + … + 128 steps, and the seventh layer is as deep as a path goes.
+    fn steps_are_counted_as_the_verifier_takes_them() {
+        // Layers of two: 2 + 4 + … + 128 steps. The seventh layer is the maximum depth of a path.
         let mut layers = vec![linked("leaf", "0")];
         for layer in 0..7 {
             let (subject, issuer) = (layer.to_string(), (layer + 1).to_string());
             layers.extend((0..2).map(|_| linked(&subject, &issuer)));
         }
-        assert!(is_searchable(&layers[0], &layers[1..]));
+        assert!(is_search_bounded(&layers[0], &layers[1..]));
         layers.push(linked("6", "7"));
-        assert!(!is_searchable(&layers[0], &layers[1..]));
+        assert!(!is_search_bounded(&layers[0], &layers[1..]));
     }
 
     #[test]
-    fn a_chain_is_held_to_its_bounds() {
+    fn the_size_of_a_chain_is_limited() {
         let one = CertificateDer::from(vec![0; MAX_BYTES / 2]);
-        let held = |rest: &[CertificateDer<'_>]| hold_to_bounds(&one, rest);
+        let held = |rest: &[CertificateDer<'_>]| check_size(&one, rest);
         assert_eq!(held(std::slice::from_ref(&one)), Ok(()));
         assert_eq!(
             held(&[one.clone(), CertificateDer::from(vec![0])]),
@@ -257,10 +260,10 @@ mod tests {
         );
         let small = CertificateDer::from(vec![0]);
         let mut many = vec![small.clone(); MAX_CERTIFICATES - 1];
-        assert_eq!(hold_to_bounds(&small, &many), Ok(()));
+        assert_eq!(check_size(&small, &many), Ok(()));
         many.push(small.clone());
         assert_eq!(
-            hold_to_bounds(&small, &many),
+            check_size(&small, &many),
             Err(ChainError::Certificates(MAX_CERTIFICATES + 1))
         );
     }

@@ -1,7 +1,7 @@
-//! Sets of trusted roots, each read once, and the TLS client that trusts them.
+//! Sets of trusted roots, each read once, and the TLS client configuration that trusts them.
 //!
-//! Every connection shakes hands in full. A resumed session would not look at the certificate
-//! again, and its expiry is what a check is there to see.
+//! Every connection makes a full handshake. A resumed session would not check the certificate
+//! again, and checks exist to notice that it has expired.
 
 use std::fmt;
 use std::io;
@@ -26,42 +26,43 @@ pub struct Roots(Arc<RootSet>);
 struct RootSet {
     system: bool,
     certificates: Vec<CertificateDer<'static>>,
-    /// Made for the first connection: the machine's roots take milliseconds to read.
+    /// Built for the first connection, because reading the machine's roots takes milliseconds.
     client: OnceLock<Client>,
 }
 
-/// What connections that trust a set are made with.
+/// What is needed to connect with a set of trusted roots.
 pub struct Client {
-    /// That of HTTP/1.1 by a client that trusts it, whose handshake verifies the whole chain.
+    /// The configuration of an HTTP/1.1 client whose handshake verifies the whole chain.
     pub config: Arc<ClientConfig>,
-    /// The certificates of the set, the machine's among them.
+    /// The certificates of the set, including those of the machine.
     pub roots: Arc<RootCertStore>,
 }
 
 impl Roots {
-    /// Reads the PEM files among `roots`, for connections that are no check's.
+    /// Reads the PEM files among `roots`, for connections that belong to no check.
     pub fn read(roots: &[Root]) -> Result<Self, RootsError> {
         RootFiles::read(roots).map(|files| SharedRoots::default().of(files))
     }
 
-    /// What a client of HTTP/1.1 that trusts them connects with. It verifies chains within the bounds
-    /// that hold for guests' connections. Blocks, because the machine's roots may have to be read.
+    /// Returns the configuration of an HTTP/1.1 client that trusts the set and verifies chains
+    /// within the same bounds as the connections of guests. Blocks, because it may read the
+    /// machine's roots.
     pub fn client_config(&self) -> ClientConfig {
         ClientConfig::clone(&self.0.client().config)
     }
 
-    /// Whether they are the same set in memory.
-    pub fn is(&self, other: &Self) -> bool {
+    /// Whether both are the same set in memory.
+    pub fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// What a connection of a guest is made with. Whoever gives up waiting leaves the reading to go on.
+    /// Returns what a guest's connection needs. Dropping the future does not stop the reading.
     pub async fn client(&self) -> &Client {
         if let Some(made) = self.0.client.get() {
             return made;
         }
         let set = Arc::clone(&self.0);
-        // Made to the end even if nobody waits for it any more, so that the next one finds it.
+        // Runs to completion even if the caller gives up, so that the next caller finds the result.
         let making = tokio::task::spawn_blocking(move || {
             set.client();
         });
@@ -69,9 +70,9 @@ impl Roots {
         self.0.client()
     }
 
-    /// Reads them now, which takes as long as `wait` does: for tests.
+    /// Reads the roots now and blocks in `wait` meanwhile: for tests.
     #[doc(hidden)]
-    pub fn read_slowly(&self, wait: impl FnOnce()) {
+    pub fn read_with_delay(&self, wait: impl FnOnce()) {
         self.0.client.get_or_init(|| {
             wait();
             self.0.make_client()
@@ -96,14 +97,14 @@ impl RootSet {
     fn make_client(&self) -> Client {
         let mut store = RootCertStore::empty();
         if self.system {
-            let found = rustls_native_certs::load_native_certs();
-            for error in &found.errors {
+            let parsed = rustls_native_certs::load_native_certs();
+            for error in &parsed.errors {
                 tracing::warn!(
                     error = error.to_string(),
                     "some of the machine's root certificates cannot be read"
                 );
             }
-            store.add_parsable_certificates(found.certs);
+            store.add_parsable_certificates(parsed.certs);
         }
         store.add_parsable_certificates(self.certificates.iter().cloned());
         Client::new(store)
@@ -118,7 +119,9 @@ impl Client {
             .with_safe_default_protocol_versions()
             .expect("ring has what TLS 1.2 and 1.3 need")
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier::complete(Arc::clone(&roots))))
+            .with_custom_certificate_verifier(Arc::new(Verifier::with_chain_check(Arc::clone(
+                &roots,
+            ))))
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
@@ -129,12 +132,12 @@ impl Client {
     }
 }
 
-/// The sets that are in use, so that checks with the same roots share them.
+/// The sets that are in use, so that checks with the same roots share one.
 #[derive(Default)]
 pub struct SharedRoots(Vec<Weak<RootSet>>);
 
 impl SharedRoots {
-    /// A set of what was read; one that holds what another holds already is that other.
+    /// Returns the set of `files`, shared with an equal set that is in use.
     pub fn of(&mut self, files: RootFiles) -> Roots {
         let RootFiles {
             system,
@@ -155,7 +158,7 @@ impl SharedRoots {
     }
 }
 
-/// What a list of roots says, with its files read.
+/// A list of roots whose files have been read.
 pub struct RootFiles {
     system: bool,
     certificates: Vec<CertificateDer<'static>>,
@@ -178,18 +181,19 @@ impl RootFiles {
     }
 }
 
-/// A PEM file that holds no usable root certificates.
+/// A PEM file that has no usable root certificates.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RootsError {
     /// The file can't be read.
     #[error("cannot read the TLS roots in {}: {source}", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// The reason.
+        /// The error of the system.
         source: io::Error,
     },
-    /// What it holds are no certificates.
+    /// The content is not a list of certificates.
     #[error("cannot use the TLS roots in {}: {reason}; it must hold certificates in PEM form", .path.display())]
     Content {
         /// The file.
@@ -200,9 +204,9 @@ pub enum RootsError {
 }
 
 impl RootsError {
-    /// Whether it is the host's own trouble, and says nothing of the file.
-    pub fn is_of_host(&self) -> bool {
-        matches!(self, Self::Read { source, .. } if regular_file::is_of_host(source))
+    /// Whether the cause lies with the host, and says nothing about the file.
+    pub fn is_host_error(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if regular_file::is_host_error(source))
     }
 }
 
@@ -211,26 +215,26 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
         path: path.to_owned(),
         reason,
     };
-    let pem = regular_file::read(path, LARGEST_PEM).map_err(|error| RootsError::Read {
+    let pem = regular_file::read(path, MAX_PEM_BYTES).map_err(|error| RootsError::Read {
         path: path.to_owned(),
         source: match error {
             ReadError::Io(error) => error,
             error => io::Error::other(error),
         },
     })?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let found = found.map_err(|error| content(error.to_string()))?;
-    if found.is_empty() {
+    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let parsed = parsed.map_err(|error| content(error.to_string()))?;
+    if parsed.is_empty() {
         return Err(content("it holds no certificate".to_owned()));
     }
     let mut store = RootCertStore::empty();
-    for certificate in &found {
+    for certificate in &parsed {
         store
             .add(certificate.clone())
             .map_err(|error| content(error.to_string()))?;
     }
-    Ok(found)
+    Ok(parsed)
 }
 
-/// What a file of trusted roots may come to.
-const LARGEST_PEM: u64 = 16 << 20;
+/// The maximum size of a file of trusted roots.
+const MAX_PEM_BYTES: u64 = 16 << 20;

@@ -1,8 +1,9 @@
-//! What the TLS library asks about a server: its chain, and the proof that it has the key.
+//! The certificate verifier of TLS clients: it checks a server's chain, and that the server holds
+//! the key of its certificate.
 //!
-//! The bounds of a chain are kept in every handshake. Whether it is trusted is decided there too for
-//! the host's own clients, whose handshake is one step; a guest's handshake leaves it for afterwards
-//! (`plugin/egress/tls/handshake.rs`). That the server has the key of its certificate is proved in every handshake.
+//! Every handshake checks the bounds of the chain and the proof of the key. The host's own clients
+//! verify the chain during the handshake; the connections of guests verify it afterwards
+//! (`host/sandbox/src/egress/tls/handshake.rs`).
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,53 +13,57 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 
 use super::chain::{self, algorithms};
-use super::words::{doubt, protocol_error};
+use super::messages::{protocol_error, verification_error};
 
 /// Verifies the servers of one client, or the server of one handshake.
 #[derive(Debug)]
 pub struct Verifier {
-    /// What a chain has to lead to; nothing where that is verified later.
+    /// The roots that a chain must lead to; `None` if the chain is verified later.
     roots: Option<Arc<RootCertStore>>,
-    unproved: OnceLock<CertificateDer<'static>>,
+    failed_proof: OnceLock<CertificateDer<'static>>,
 }
 
 impl Verifier {
-    /// One that verifies all of it.
-    pub fn complete(roots: Arc<RootCertStore>) -> Self {
+    /// Creates a verifier that checks everything.
+    pub fn with_chain_check(roots: Arc<RootCertStore>) -> Self {
         Self {
             roots: Some(roots),
-            unproved: OnceLock::new(),
+            failed_proof: OnceLock::new(),
         }
     }
 
-    /// One that leaves [`chain::verify`] to whoever shakes hands.
-    pub fn deferring() -> Self {
+    /// Creates a verifier that leaves [`chain::verify`] to its caller.
+    pub fn without_chain_check() -> Self {
         Self {
             roots: None,
-            unproved: OnceLock::new(),
+            failed_proof: OnceLock::new(),
         }
     }
 
-    /// The certificate whose key the server could not be shown to have.
-    pub fn unproved(&self) -> Option<CertificateDer<'static>> {
-        self.unproved.get().cloned()
+    /// The certificate for which the server failed to prove that it holds the key.
+    pub fn failed_proof(&self) -> Option<CertificateDer<'static>> {
+        self.failed_proof.get().cloned()
     }
 
-    fn proved<T>(&self, proof: Result<T, Error>, leaf: &CertificateDer<'_>) -> Result<T, Error> {
+    fn check_proof<T>(
+        &self,
+        proof: Result<T, Error>,
+        leaf: &CertificateDer<'_>,
+    ) -> Result<T, Error> {
         proof.map_err(|error| {
-            self.unproved.get_or_init(|| leaf.clone().into_owned());
-            in_words(protocol_error(&error))
+            self.failed_proof.get_or_init(|| leaf.clone().into_owned());
+            text_error(protocol_error(&error))
         })
     }
 }
 
-/// An error in bounded words. The library's own lists what is in a certificate, such as the thousands
-/// of names that it is for.
-fn in_words(words: String) -> Error {
+/// An error with bounded text. The library's own text lists what is in a certificate, which can be
+/// thousands of names.
+fn text_error(text: String) -> Error {
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]
-    struct Unverified(String);
-    Error::Other(OtherError(Arc::new(Unverified(words))))
+    struct VerificationText(String);
+    Error::Other(OtherError(Arc::new(VerificationText(text))))
 }
 
 impl ServerCertVerifier for Verifier {
@@ -71,16 +76,18 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let Some(roots) = &self.roots else {
-            chain::hold_to_bounds(leaf, intermediates)?;
+            chain::check_size(leaf, intermediates)?;
             return Ok(ServerCertVerified::assertion());
         };
         let verified = chain::verify(leaf, intermediates, name, roots, now);
         verified.map_err(|error| match error {
             Error::InvalidCertificate(reason) => {
-                let doubt = doubt(&reason, Some(leaf), roots.len());
-                in_words(format!("the server's certificate is not trusted: {doubt}"))
+                let verification_error = verification_error(&reason, Some(leaf), roots.len());
+                text_error(format!(
+                    "the server's certificate is not trusted: {verification_error}"
+                ))
             }
-            other => in_words(protocol_error(&other)),
+            other => text_error(protocol_error(&other)),
         })?;
         Ok(ServerCertVerified::assertion())
     }
@@ -92,7 +99,7 @@ impl ServerCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let proof = verify_tls12_signature(message, leaf, signature, &algorithms());
-        self.proved(proof, leaf)
+        self.check_proof(proof, leaf)
     }
 
     fn verify_tls13_signature(
@@ -102,7 +109,7 @@ impl ServerCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let proof = verify_tls13_signature(message, leaf, signature, &algorithms());
-        self.proved(proof, leaf)
+        self.check_proof(proof, leaf)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

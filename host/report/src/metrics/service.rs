@@ -277,7 +277,7 @@ fn valid<'a>(
     }
     match labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         Some(pair) => Err(wrong(format!(
-            "the label `{}` occurs twice: remove one",
+            "the label `{}` appears twice: leave one out",
             pair[0].0
         ))),
         None => Ok(labels),
@@ -377,7 +377,7 @@ mod tests {
             assert!(error.contains(why), "{error}");
         }
         let error = counter("x_total", &[("a", "1"), ("a", "2")]).unwrap();
-        assert!(error.contains("occurs twice"), "{error}");
+        assert!(error.contains("appears twice"), "{error}");
         let error = counter("orders_total", &[("b", "1")]).unwrap();
         assert!(error.contains("already has the label `a`"), "{error}");
         let error = metrics.gauge("orders_total", "Help.", &[("a", "1")]);

@@ -1,6 +1,6 @@
 //! `vitals:health@0.1.0`: its types, their conversions, and the calls into a guest.
 //!
-//! The modules below offer to guests what the world imports.
+//! The modules below implement the interfaces that the world imports.
 
 mod files;
 mod metrics;
@@ -34,12 +34,12 @@ mod generated {
     });
 }
 
-/// The version as the package has it.
+/// The version in the form of the package.
 pub(super) const VERSION: &str = "0.1.0";
-/// What a component may import of it.
+/// The interfaces of the package that a component may import.
 pub(super) const INTERFACES: &[&str] = &["types", "metrics", "reporting", "tls", "files", "system"];
 
-/// Links what the host offers.
+/// Links the interfaces of this version.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Plugin::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
 }
@@ -153,7 +153,7 @@ impl From<types::Bound> for Bound {
     }
 }
 
-/// A status as the contract has it, which knows no `unknown`.
+/// Converts a status. The contract has no `unknown`.
 fn to_status(status: Status) -> Option<types::Status> {
     match status {
         Status::Healthy => Some(types::Status::Healthy),

@@ -1,8 +1,8 @@
-//! A directory that belongs to this user alone, and the entries in it.
+//! A private directory of the host's user, and the entries in it.
 //!
-//! It is opened and looked at for each use, and everything happens relative to what was opened: a
-//! parent directory that somebody else may rename makes no difference. Files that are not named as
-//! entries are never touched.
+//! It is opened and checked for each use, and all operations are relative to its descriptor, so
+//! that renaming a parent directory has no effect. Files that do not have the name of an entry are
+//! never touched.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -15,28 +15,28 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
-/// A directory of entries; there may be none at its path at the moment.
+/// A directory of entries, which may not exist yet.
 #[derive(Debug)]
 pub(super) struct Directory(PathBuf);
 
-/// The name of an entry: the file that it was made of, and the engine that made it.
+/// The name of an entry: the file that was compiled, and the engine that compiled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(super) struct EntryName {
     pub(super) digest: [u8; 32],
     pub(super) engine: [u8; 8],
 }
 
-/// An entry as the directory lists it.
-struct Listed {
-    name: Name,
+/// An entry of the directory listing.
+struct DirectoryEntry {
+    name: EntryName,
     size: u64,
-    /// When it was last loaded or written.
-    used: SystemTime,
+    /// When the entry was last loaded or written.
+    last_used: SystemTime,
 }
 
 impl Directory {
     pub(super) fn new(path: &Path) -> Self {
-        // Without a slash at the end, behind which a symbolic link would be followed.
+        // Removes a trailing slash, which would make the system follow a symbolic link.
         Self(path.components().collect())
     }
 
@@ -44,13 +44,13 @@ impl Directory {
         &self.0
     }
 
-    /// Reads an entry and marks it as used. Nothing where there is none; the reason where there is
-    /// one that is not to be used.
-    pub(super) fn read(&self, name: Name, most: u64) -> Result<Option<Vec<u8>>, String> {
+    /// Reads an entry and marks it as used. Returns `None` if there is no entry, and an error if
+    /// the entry must not be used.
+    pub(super) fn read(&self, name: EntryName, max_bytes: u64) -> Result<Option<Vec<u8>>, String> {
         let Ok(directory) = self.open() else {
             return Ok(None);
         };
-        // Without waiting: it may be a pipe by now.
+        // `O_NONBLOCK`, because the entry may have been replaced by a FIFO.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&directory, name.to_string(), flags, Mode::empty()) {
             Ok(file) => File::from(file),
@@ -66,21 +66,21 @@ impl Directory {
         if metadata.uid() != user || metadata.mode() & 0o022 != 0 {
             return Err("others may write to it".into());
         }
-        if metadata.len() > most {
+        if metadata.len() > max_bytes {
             return Err(format!("it has {} bytes", metadata.len()));
         }
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-        let mut reader = (&file).take(most);
+        let mut reader = (&file).take(max_bytes);
         reader
             .read_to_end(&mut bytes)
             .map_err(|error| error.to_string())?;
-        // Where this fails it counts as used when it was written.
+        // If this fails, the entry counts as used when it was written.
         let _ = file.set_modified(SystemTime::now());
         Ok(Some(bytes))
     }
 
-    /// Whether there is an entry of this name, whatever it is.
-    pub(super) fn has(&self, name: Name) -> bool {
+    /// Whether there is a file with the name of the entry.
+    pub(super) fn has(&self, name: EntryName) -> bool {
         let Ok(directory) = self.open() else {
             return false;
         };
@@ -88,17 +88,17 @@ impl Directory {
         rustix::fs::statat(&directory, name.to_string(), flags).is_ok()
     }
 
-    /// Writes an entry whole: nobody reads half of it.
-    pub(super) fn write(&self, name: Name, parts: &[&[u8]]) -> Result<(), String> {
+    /// Writes an entry atomically: readers never see half of it.
+    pub(super) fn write(&self, name: EntryName, parts: &[&[u8]]) -> Result<(), String> {
         let directory = self.open()?;
         let text = |error: io::Error| error.to_string();
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH);
         let nanos = nanos.unwrap_or_default().as_nanos();
-        // Two hosts, or two threads, may write at once.
-        let unfinished = format!("{UNFINISHED}{}-{nanos}", std::process::id());
+        // Unique, because two hosts or two threads may write at the same time.
+        let temp_name = format!("{TEMP_PREFIX}{}-{nanos}", std::process::id());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
-        let file = rustix::fs::openat(&directory, &unfinished, flags, mode);
+        let file = rustix::fs::openat(&directory, &temp_name, flags, mode);
         let mut file = File::from(file.map_err(|error| text(error.into()))?);
         let written = parts
             .iter()
@@ -106,30 +106,27 @@ impl Directory {
             .and_then(|()| {
                 let to = name.to_string();
                 Ok(rustix::fs::renameat(
-                    &directory,
-                    &unfinished,
-                    &directory,
-                    to,
+                    &directory, &temp_name, &directory, to,
                 )?)
             });
         if written.is_err() {
-            let _ = rustix::fs::unlinkat(&directory, &unfinished, AtFlags::empty());
+            let _ = rustix::fs::unlinkat(&directory, &temp_name, AtFlags::empty());
         }
         written.map_err(text)
     }
 
-    pub(super) fn remove(&self, name: Name) {
+    pub(super) fn remove(&self, name: EntryName) {
         if let Ok(directory) = self.open() {
-            unlink(&directory, name.to_string());
+            remove_file(&directory, name.to_string());
         }
     }
 
-    /// Removes what a process that crashed left unfinished, what other engines made of the same file
-    /// as `newest`, and what was not used for longest until the rest has at most `limit` bytes.
-    pub(super) fn tidy(&self, limit: u64, newest: Option<Name>) -> Result<(), String> {
+    /// Removes temporary files of crashed processes, what other engines made of the file of
+    /// `newest`, and the least recently used entries until the rest has at most `limit` bytes.
+    pub(super) fn evict(&self, limit: u64, newest: Option<EntryName>) -> Result<(), String> {
         let directory = self.open()?;
         let mut entries = list(&directory).map_err(|error| error.to_string())?;
-        entries.sort_by_key(|entry| Reverse((Some(entry.name) == newest, entry.used)));
+        entries.sort_by_key(|entry| Reverse((Some(entry.name) == newest, entry.last_used)));
         let mut sum = 0;
         for entry in entries {
             let is_older = newest.is_some_and(|newest| {
@@ -137,13 +134,13 @@ impl Directory {
             });
             sum += if is_older { 0 } else { entry.size };
             if is_older || sum > limit {
-                unlink(&directory, entry.name.to_string());
+                remove_file(&directory, entry.name.to_string());
             }
         }
         Ok(())
     }
 
-    /// Opens the directory if nobody but this user may enter it; makes it where it is missing.
+    /// Opens the directory, and creates it if it is missing. Fails if other users can enter it.
     fn open(&self) -> Result<OwnedFd, String> {
         let path = self.0.as_path();
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -176,8 +173,8 @@ impl Directory {
     }
 }
 
-/// The entries; what was left unfinished long ago is removed on the way.
-fn list(directory: &OwnedFd) -> io::Result<Vec<Listed>> {
+/// Lists the entries, and removes old temporary files.
+fn list(directory: &OwnedFd) -> io::Result<Vec<DirectoryEntry>> {
     let mut entries = Vec::new();
     for entry in Dir::read_from(directory)? {
         let file = entry?;
@@ -188,17 +185,17 @@ fn list(directory: &OwnedFd) -> io::Result<Vec<Listed>> {
         else {
             continue;
         };
-        let used = modified(&stat);
-        let is_old = || used.elapsed().is_ok_and(|age| age > LONGEST_WRITE);
-        if text.starts_with(UNFINISHED) && is_old() {
-            unlink(directory, file.file_name());
-        } else if let Some(name) = Name::parse(text)
+        let last_used = modified(&stat);
+        let is_old = || last_used.elapsed().is_ok_and(|age| age > MAX_WRITE_TIME);
+        if text.starts_with(TEMP_PREFIX) && is_old() {
+            remove_file(directory, file.file_name());
+        } else if let Some(name) = EntryName::parse(text)
             && FileType::from_raw_mode(stat.st_mode) != FileType::Directory
         {
-            entries.push(Listed {
+            entries.push(DirectoryEntry {
                 name,
                 size: u64::try_from(stat.st_size).unwrap_or_default(),
-                used,
+                last_used,
             });
         }
     }
@@ -211,12 +208,12 @@ fn modified(stat: &Stat) -> SystemTime {
     UNIX_EPOCH + Duration::new(seconds, nanos)
 }
 
-/// Another host may have removed it first.
-fn unlink(directory: &OwnedFd, name: impl rustix::path::Arg) {
+/// Ignores errors: another host may have removed the file first.
+fn remove_file(directory: &OwnedFd, name: impl rustix::path::Arg) {
     let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
 }
 
-impl Name {
+impl EntryName {
     fn parse(text: &str) -> Option<Self> {
         let (digest, engine) = text.split_once('-')?;
         let mut name = Self {
@@ -229,7 +226,7 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for EntryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -240,7 +237,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// How the name of a file begins that is being written.
-const UNFINISHED: &str = ".new-";
-/// What has been unfinished for longer was left behind.
-const LONGEST_WRITE: Duration = Duration::from_mins(10);
+/// The prefix of temporary files.
+const TEMP_PREFIX: &str = ".new-";
+/// A temporary file that is older was left behind by a crash.
+const MAX_WRITE_TIME: Duration = Duration::from_mins(10);

@@ -1,4 +1,4 @@
-//! What binds compiled code to the file that it was made of and to the engine that made it.
+//! The seal that binds compiled code to the file it was made of and to the engine that made it.
 
 use std::hash::{Hash as _, Hasher};
 
@@ -7,21 +7,22 @@ use wasmtime::Engine;
 
 use vitals_model::Digest;
 
-/// An engine, as far as compiled code depends on it: the exact versions of wasmtime and of the host,
-/// the settings, the WebAssembly features, the compiler's flags and those of the processor.
+/// Identifies an engine as far as compiled code depends on it: the exact versions of wasmtime and
+/// of the host, the settings, the WebAssembly features, the compiler's flags and the processor's
+/// features.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     pub(super) fn of(engine: &Engine) -> Self {
-        let mut hasher = Stable(Sha256::new());
-        // Whatever wasmtime's own cache goes by; `ModuleVersionStrategy::Custom` with both versions
-        // is part of it. Of the processor it has the features, by which code is chosen.
+        let mut hasher = Sha256Hasher(Sha256::new());
+        // The inputs of wasmtime's own cache key, which include both versions through
+        // `ModuleVersionStrategy::Custom` and the features of the processor.
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Self(hasher.0.finalize().into())
     }
 
-    /// Enough to tell two apart in the name of a file.
+    /// A short form for file names.
     pub(super) fn short(&self) -> [u8; 8] {
         std::array::from_fn(|index| self.0[index])
     }
@@ -32,10 +33,10 @@ impl Fingerprint {
     }
 }
 
-/// A hasher that says the same in every process.
-struct Stable(Sha256);
+/// A hasher with the same result in every process.
+struct Sha256Hasher(Sha256);
 
-impl Hasher for Stable {
+impl Hasher for Sha256Hasher {
     fn write(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
@@ -46,29 +47,29 @@ impl Hasher for Stable {
     }
 }
 
-/// The seal of an entry; stands before its code.
-pub(super) fn seal(digest: Digest, engine: &Fingerprint, code: &[u8]) -> [u8; SEAL] {
+/// Computes the seal of an entry, which precedes its code.
+pub(super) fn seal(digest: Digest, engine: &Fingerprint, code: &[u8]) -> [u8; SEAL_BYTES] {
     let mut hasher = Sha256::new();
-    hasher.update(MARK);
+    hasher.update(MAGIC);
     hasher.update(digest.as_bytes());
     hasher.update(engine.0);
     hasher.update(code);
     hasher.finalize().into()
 }
 
-/// The code of an entry, if its seal is right.
+/// Returns the code of an entry if its seal is right.
 pub(super) fn open(mut entry: Vec<u8>, digest: Digest, engine: &Fingerprint) -> Option<Vec<u8>> {
-    let (found, code) = entry.split_first_chunk::<SEAL>()?;
+    let (found, code) = entry.split_first_chunk::<SEAL_BYTES>()?;
     if *found != seal(digest, engine, code) {
         return None;
     }
-    entry.drain(..SEAL);
+    entry.drain(..SEAL_BYTES);
     Some(entry)
 }
 
-const SEAL: usize = 32;
-/// Of this layout.
-const MARK: &[u8] = b"vitals code 1\0";
+const SEAL_BYTES: usize = 32;
+/// Identifies this layout.
+const MAGIC: &[u8] = b"vitals code 1\0";
 
 #[cfg(test)]
 mod tests {
@@ -76,17 +77,17 @@ mod tests {
     use crate::engine;
 
     #[test]
-    fn the_engine_of_a_compiling_child_is_that_of_the_host() {
-        // Instances from a pool, where this machine has the address space, or on demand.
+    fn the_child_compiles_for_the_engine_of_the_host() {
+        // The pooling allocator if this machine has the address space, or on-demand allocation.
         let host = engine::build(4).unwrap();
-        let child = engine::on_demand().unwrap();
+        let child = engine::build_without_pool().unwrap();
         assert_eq!(Fingerprint::of(&host), Fingerprint::of(&child));
     }
 
     #[test]
-    fn other_settings_are_another_engine() {
+    fn other_settings_have_another_fingerprint() {
         let other = Engine::new(wasmtime::Config::new().consume_fuel(true)).unwrap();
-        let ours = engine::on_demand().unwrap();
+        let ours = engine::build_without_pool().unwrap();
         assert_ne!(Fingerprint::of(&ours), Fingerprint::of(&other));
     }
 }

@@ -1,3 +1,5 @@
+//! The code cache: what it returns, removes and refuses.
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 
 fn cache(dir: &Path, engine: &str, limit: u64) -> Option<CodeCache> {
-    CodeCache::of(dir, Fingerprint::named(engine), limit)
+    CodeCache::with_limit(dir, Fingerprint::named(engine), limit)
 }
 
 fn private() -> TempDir {
@@ -23,7 +25,7 @@ fn kept(cache: &CodeCache, file: &str) -> Option<Vec<u8>> {
 }
 
 fn keep(cache: &CodeCache, file: &str, code: &[u8]) {
-    let artifact = Artifact::vouched_for(code.to_vec());
+    let artifact = Artifact::from_trusted_source(code.to_vec());
     cache.store(Digest::of(file.as_bytes()), &artifact);
 }
 
@@ -33,7 +35,7 @@ fn path(cache: &CodeCache, file: &str) -> PathBuf {
 }
 
 #[test]
-fn what_was_kept_is_there_for_the_same_file_and_engine() {
+fn code_is_cached_by_file_and_engine() {
     let dir = private();
     let one = cache(dir.path(), "one", 1000).unwrap();
     keep(&one, "a", b"code of a");
@@ -49,7 +51,7 @@ fn what_was_kept_is_there_for_the_same_file_and_engine() {
 fn an_entry_that_is_damaged_cut_short_or_swapped_is_removed() {
     let dir = private();
     let cache = cache(dir.path(), "one", 1000).unwrap();
-    let spoil: [&dyn Fn(&Path); 5] = [
+    let corrupt: [&dyn Fn(&Path); 5] = [
         &|path| {
             let mut bytes = fs::read(path).unwrap();
             *bytes.last_mut().unwrap() ^= 1;
@@ -71,12 +73,12 @@ fn an_entry_that_is_damaged_cut_short_or_swapped_is_removed() {
             fs::write(path, [&entry[..], b"code"].concat()).unwrap();
         },
     ];
-    for (number, spoil) in spoil.iter().enumerate() {
+    for (number, corrupt) in corrupt.iter().enumerate() {
         keep(&cache, "a", b"code of a");
         keep(&cache, "b", b"code of b");
         let path = path(&cache, "a");
         assert!(kept(&cache, "a").is_some());
-        spoil(&path);
+        corrupt(&path);
         assert_eq!(kept(&cache, "a"), None, "{number}");
         assert!(!path.exists(), "{number}");
         assert_eq!(kept(&cache, "b"), Some(b"code of b".to_vec()), "{number}");
@@ -84,7 +86,7 @@ fn an_entry_that_is_damaged_cut_short_or_swapped_is_removed() {
 }
 
 #[test]
-fn an_entry_that_is_no_file_of_ours_is_removed() {
+fn an_entry_that_is_not_a_private_regular_file_is_removed() {
     let dir = private();
     let cache = cache(dir.path(), "one", 1000).unwrap();
     keep(&cache, "a", b"code of a");
@@ -103,7 +105,7 @@ fn an_entry_that_is_no_file_of_ours_is_removed() {
 }
 
 #[test]
-fn a_directory_that_is_not_ours_alone_is_not_used() {
+fn a_directory_that_others_can_enter_is_not_used() {
     let dir = private();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     assert!(cache(dir.path(), "one", 1000).is_none());
@@ -120,7 +122,7 @@ fn a_directory_that_is_not_ours_alone_is_not_used() {
 }
 
 #[test]
-fn a_directory_that_changes_later_is_looked_at_again() {
+fn the_directory_is_checked_for_each_use() {
     let dir = private();
     let place = dir.path().join("cache");
     let cache = cache(&place, "one", 1000).unwrap();
@@ -138,18 +140,18 @@ fn a_directory_that_changes_later_is_looked_at_again() {
 }
 
 #[test]
-fn what_was_not_used_for_longest_goes_first() {
+fn the_least_recently_used_entry_is_evicted_first() {
     let dir = private();
     // Each has 32 bytes of seal and 100 of code.
     let cache = cache(dir.path(), "one", 3 * 132).unwrap();
-    let used = |file: &str, ago: u64| {
+    let set_last_used = |file: &str, ago: u64| {
         let moment = SystemTime::now() - Duration::from_secs(ago);
         let file = fs::File::open(path(&cache, file)).unwrap();
         file.set_modified(moment).unwrap();
     };
     for (file, ago) in [("a", 30), ("b", 20), ("c", 10)] {
         keep(&cache, file, &[0; 100]);
-        used(file, ago);
+        set_last_used(file, ago);
     }
     assert!(kept(&cache, "a").is_some(), "that is a use");
     keep(&cache, "d", &[0; 100]);
@@ -167,7 +169,7 @@ fn what_was_not_used_for_longest_goes_first() {
 }
 
 #[test]
-fn what_older_hosts_made_and_what_crashed_ones_left_goes_and_nothing_else() {
+fn outdated_entries_and_old_temporary_files_are_removed() {
     let dir = private();
     let old = cache(dir.path(), "old", 1000).unwrap();
     keep(&old, "a", b"code of a");

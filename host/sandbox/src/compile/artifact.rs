@@ -5,22 +5,22 @@ use wasmtime::component::Component;
 
 /// Native code as wasmtime serializes it.
 ///
-/// Who has one can run it, so there are three ways to get one: from the pipe of this host's own
-/// child, from its own compiling thread, and from the sealed cache.
+/// Whoever has an artifact can run it, so there are only three sources: the pipe of the host's own
+/// child, the host's own compiler thread, and the sealed cache.
 pub(crate) struct Artifact(Vec<u8>);
 
 impl Artifact {
-    /// Takes bytes that one of the three sources vouches for.
-    pub(crate) fn vouched_for(code: Vec<u8>) -> Self {
+    /// Wraps bytes that come from one of the three sources.
+    pub(crate) fn from_trusted_source(code: Vec<u8>) -> Self {
         Self(code)
     }
 
-    /// The bytes, to be kept.
+    /// The serialized code.
     pub(crate) fn code(&self) -> &[u8] {
         &self.0
     }
 
-    /// Loads the code. Fails where another engine made it: wasmtime compares version, settings,
+    /// Loads the code. Fails if another engine made it: wasmtime compares version, settings,
     /// features and processor.
     pub(crate) fn load(&self, engine: &Engine) -> wasmtime::Result<Component> {
         #[expect(
@@ -28,8 +28,8 @@ impl Artifact {
             reason = "the bytes come from this host's own compiler: over a pipe that nobody else \
                       holds, or out of a directory that nobody else may enter"
         )]
-        // SAFETY: see the reason above. What a hostile process of the same user can do to those
-        // bytes, it can do to this process as well.
+        // SAFETY: see the reason above. A hostile process of the same user that can change those
+        // bytes can change this process as well.
         unsafe {
             Component::deserialize(engine, &self.0)
         }

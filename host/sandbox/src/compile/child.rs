@@ -1,5 +1,5 @@
-//! The host's side of a compiling child: starts it, hands it the file, takes its answer, and says
-//! how it ended. It trusts nothing that comes back but an answer that is whole.
+//! The host's side of a compiler child: starts it, sends it the file, reads its reply, and explains
+//! how it ended. Only a complete reply is trusted.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
@@ -13,50 +13,50 @@ use rustix::fs::{Mode, OFlags};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
-use super::frame::{HEAD, Head, Word};
+use super::frame::{HEADER_BYTES, ReplyHeader, Tag};
 use super::{Artifact, CompileError, CompileLimits};
 use crate::engine::CODE_VERSION;
 use vitals_model::Text;
 
-/// A program, opened once, so that it stays the same when its file is replaced.
+/// A program that was opened once, so that replacing its file has no effect.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
-    file: Arc<OwnedFd>,
-    shown: PathBuf,
+    fd: Arc<OwnedFd>,
+    shown_path: PathBuf,
 }
 
-/// An answer that was read to its end.
+/// A complete reply.
 struct CompilerReply {
-    head: Head,
+    header: ReplyHeader,
     body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// Why there is no reply.
 enum ReplyError {
-    /// The pipe ended first; how the child ended says why.
+    /// The pipe was closed early; the exit status says why.
     Ended,
-    /// What came is no answer.
+    /// The bytes are not a reply.
     Garbage(String),
-    /// More was announced than may come.
+    /// The reply is larger than its limit: the announced size and the limit.
     TooLarge(u64, u64),
 }
 
 impl Program {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let shown = fs::canonicalize(path)?;
-        // Not read, only executed: who may run a program need not be allowed to read it.
-        let file = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        let shown_path = fs::canonicalize(path)?;
+        // `O_PATH`: a user may be allowed to execute a program without being allowed to read it.
+        let fd = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let program = Self {
-            file: Arc::new(file),
-            shown,
+            fd: Arc::new(fd),
+            shown_path,
         };
-        // It is started through this path, too.
+        // Fails here if the program can't be started through this path.
         fs::metadata(program.path())?;
         Ok(program)
     }
 
     fn path(&self) -> String {
-        format!("/proc/self/fd/{}", self.file.as_raw_fd())
+        format!("/proc/self/fd/{}", self.fd.as_raw_fd())
     }
 
     fn start(&self, limits: &CompileLimits) -> io::Result<Child> {
@@ -73,13 +73,13 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
-            // A terminal that closes sends its SIGHUP to the whole group, and the host goes on.
+            // Otherwise the SIGHUP of a closing terminal would reach the child too.
             .process_group(0)
             .spawn()
     }
 }
 
-/// Compiles `wasm` in a child process. Dropping the future kills it.
+/// Compiles `wasm` in a child process. Dropping the future kills the child.
 pub(super) async fn compile(
     program: &Program,
     limits: &CompileLimits,
@@ -87,49 +87,51 @@ pub(super) async fn compile(
 ) -> Result<Artifact, CompileError> {
     let started = program.start(limits);
     let mut child = started.map_err(|error| CompileError::Start {
-        program: program.shown.clone(),
-        why: error.to_string(),
+        program: program.shown_path.clone(),
+        reason: error.to_string(),
     })?;
-    let number = child.id();
-    let ended = in_time(converse(&mut child, wasm), limits.time, number).await;
+    let pid = child.id();
+    let ended = with_time_limit(exchange(&mut child, wasm), limits.time, pid).await;
     let ended = match ended {
         Ok(ended) => ended,
         Err(late) => {
-            // It may have ended by itself in this moment.
+            // The child may have just exited.
             let _ = child.kill().await;
             return Err(late);
         }
     };
-    let (answer, status, said) = ended.map_err(|error| CompileError::Start {
-        program: program.shown.clone(),
-        why: format!("it cannot be waited for: {error}"),
+    let (reply, status, stderr_tail) = ended.map_err(|error| CompileError::Start {
+        program: program.shown_path.clone(),
+        reason: format!("it cannot be waited for: {error}"),
     })?;
-    let no_answer = |what: String| CompileError::Answer {
-        program: program.shown.clone(),
-        what,
-        said: said.clone(),
+    let bad_reply = |reason: String| CompileError::BadReply {
+        program: program.shown_path.clone(),
+        reason,
+        stderr: stderr_tail.clone(),
     };
-    match answer {
-        Ok(answer) if status.success() => {
-            // Hashing takes a moment where the code is large.
-            let fits = move || answer.head.fits(&answer.body).then_some(answer);
-            let answer = tokio::task::spawn_blocking(fits).await.ok().flatten();
-            let answer = answer.ok_or_else(|| no_answer("its digest is wrong".into()))?;
-            heard(answer, program, limits)
+    match reply {
+        Ok(reply) if status.success() => {
+            // Hashing large code takes a moment.
+            let is_intact = move || reply.header.matches(&reply.body).then_some(reply);
+            let reply = tokio::task::spawn_blocking(is_intact).await.ok().flatten();
+            let reply = reply.ok_or_else(|| bad_reply("its digest is wrong".into()))?;
+            into_artifact(reply, program, limits)
         }
-        Ok(_) | Err(ReplyError::Ended) if !status.success() => Err(crashed(status, said, limits)),
-        Ok(_) | Err(ReplyError::Ended) => Err(no_answer("it ended without an answer".into())),
-        Err(ReplyError::Garbage(what)) => Err(no_answer(what)),
+        Ok(_) | Err(ReplyError::Ended) if !status.success() => {
+            Err(exit_error(status, stderr_tail, limits))
+        }
+        Ok(_) | Err(ReplyError::Ended) => Err(bad_reply("it exited without a reply".into())),
+        Err(ReplyError::Garbage(reason)) => Err(bad_reply(reason)),
         Err(ReplyError::TooLarge(size, limit)) => Err(CompileError::Code { size, limit }),
     }
 }
 
-/// Waits for `work` of a child process.
+/// Runs `work` of a child process within a time limit.
 ///
-/// The limit is one on processor time, to which the kernel holds the child in whole seconds. So by the
-/// clock it is over only for a child that has had half of the processor; one that is starved, because
-/// it runs at low priority on a busy machine, has a few times as long.
-async fn in_time<T>(
+/// The limit counts processor time, which the kernel enforces in whole seconds. By the wall clock
+/// only a child that got half of the processor is late. A child that is starved, because it runs at
+/// low priority on a busy machine, gets [`STARVED_FACTOR`] times as long.
+async fn with_time_limit<T>(
     work: impl Future<Output = T>,
     limit: Duration,
     process: Option<u32>,
@@ -147,14 +149,14 @@ async fn in_time<T>(
         if used >= limit / 2 {
             return Err(CompileError::Time { limit });
         }
-        if waited >= limit * PATIENCE {
+        if waited >= limit * STARVED_FACTOR {
             return Err(CompileError::Starved { waited, used });
         }
     }
 }
 
-/// Asks, and listens to both pipes until the child has ended.
-async fn converse(
+/// Sends the request, and reads both pipes until the child has exited.
+async fn exchange(
     child: &mut Child,
     wasm: &[u8],
 ) -> io::Result<(Result<CompilerReply, ReplyError>, ExitStatus, Text)> {
@@ -162,108 +164,114 @@ async fn converse(
     let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) = pipes else {
         return Err(io::Error::other("it has no pipes"));
     };
-    // A child that does not listen any more shows by how it ended. Its input stays open until then:
-    // where it closes, the host is gone, and the child ends.
-    let asked = async {
-        let _ = ask(&mut stdin, wasm).await;
+    // If the child does not read all of it, its exit status says why. Standard input stays open
+    // until then, because the child exits when it is closed.
+    let requested = async {
+        let _ = write_request(&mut stdin, wasm).await;
     };
-    let answered = async {
-        let answer = read_answer(&mut stdout, wasm.len()).await;
+    let replied = async {
+        let reply = read_reply(&mut stdout, wasm.len()).await;
         if matches!(
-            answer,
+            reply,
             Err(ReplyError::Garbage(_) | ReplyError::TooLarge(..))
         ) {
             child.start_kill()?;
         }
-        io::Result::Ok((answer, child.wait().await?))
+        io::Result::Ok((reply, child.wait().await?))
     };
-    let ((), said, ended) = tokio::join!(asked, tail(&mut stderr), answered);
-    let (answer, status) = ended?;
-    Ok((answer, status, said))
+    let ((), stderr_tail, ended) = tokio::join!(requested, tail(&mut stderr), replied);
+    let (reply, status) = ended?;
+    Ok((reply, status, stderr_tail))
 }
 
-async fn ask(to: &mut (impl AsyncWrite + Unpin), wasm: &[u8]) -> io::Result<()> {
+async fn write_request(to: &mut (impl AsyncWrite + Unpin), wasm: &[u8]) -> io::Result<()> {
     to.write_all(&(wasm.len() as u64).to_le_bytes()).await?;
     to.write_all(wasm).await?;
     to.flush().await
 }
 
-/// Reads the answer about a file of `file` bytes.
-async fn read_answer(
+/// Reads the reply for a file of `wasm_bytes` bytes.
+async fn read_reply(
     from: &mut (impl AsyncRead + Unpin),
-    file: usize,
+    wasm_bytes: usize,
 ) -> Result<CompilerReply, ReplyError> {
-    let mut head = [0; HEAD];
+    let mut header = [0; HEADER_BYTES];
     let ended = |_| ReplyError::Ended;
-    from.read_exact(&mut head).await.map_err(ended)?;
-    let head = Head::parse(&head);
-    let head = head.ok_or_else(|| ReplyError::Garbage("it begins with something else".into()))?;
-    let limit = head.word.limit(file);
-    if head.length > limit {
-        return Err(ReplyError::TooLarge(head.length, limit));
+    from.read_exact(&mut header).await.map_err(ended)?;
+    let header = ReplyHeader::parse(&header);
+    let header =
+        header.ok_or_else(|| ReplyError::Garbage("its reply has another format".into()))?;
+    let limit = header.tag.limit(wasm_bytes);
+    if header.length > limit {
+        return Err(ReplyError::TooLarge(header.length, limit));
     }
     let mut body = Vec::new();
-    let read = from.take(head.length).read_to_end(&mut body).await;
-    if read.map_err(ended)? as u64 != head.length {
+    let read = from.take(header.length).read_to_end(&mut body).await;
+    if read.map_err(ended)? as u64 != header.length {
         return Err(ReplyError::Ended);
     }
     match from.read(&mut [0]).await {
-        Ok(0) => Ok(CompilerReply { head, body }),
-        _ => Err(ReplyError::Garbage("something follows its answer".into())),
+        Ok(0) => Ok(CompilerReply { header, body }),
+        _ => Err(ReplyError::Garbage("data follows its reply".into())),
     }
 }
 
-/// The end of what comes, as text that may be shown.
+/// Reads to the end, and returns the last bytes as clean text.
 async fn tail(from: &mut (impl AsyncRead + Unpin)) -> Text {
     let mut kept = Vec::new();
-    let mut buffer = [0; TAIL];
+    let mut buffer = [0; MAX_TAIL_BYTES];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         kept.extend_from_slice(&buffer[..read]);
-        kept.drain(..kept.len().saturating_sub(TAIL));
+        kept.drain(..kept.len().saturating_sub(MAX_TAIL_BYTES));
     }
-    Text::line(String::from_utf8_lossy(&kept).trim(), TAIL)
+    Text::line(String::from_utf8_lossy(&kept).trim(), MAX_TAIL_BYTES)
 }
 
-/// What the child said.
-fn heard(
-    answer: CompilerReply,
+/// Turns a reply into the artifact or the error.
+fn into_artifact(
+    reply: CompilerReply,
     program: &Program,
     limits: &CompileLimits,
 ) -> Result<Artifact, CompileError> {
-    let text = Text::line(&String::from_utf8_lossy(&answer.body), TAIL);
-    Err(match answer.head.word {
-        Word::Code => return Ok(Artifact::vouched_for(answer.body)),
-        Word::Refused => CompileError::Refused(text),
-        Word::Memory => CompileError::Memory {
+    let text = Text::line(&String::from_utf8_lossy(&reply.body), MAX_TAIL_BYTES);
+    Err(match reply.header.tag {
+        Tag::Code => return Ok(Artifact::from_trusted_source(reply.body)),
+        Tag::Refused => CompileError::Refused(text),
+        Tag::Memory => CompileError::Memory {
             limit: limits.memory,
         },
-        Word::Confine => CompileError::Confine(text),
-        Word::Version => CompileError::Version {
-            program: program.shown.clone(),
+        Tag::Confine => CompileError::Confine(text),
+        Tag::Version => CompileError::Version {
+            program: program.shown_path.clone(),
             theirs: text,
             ours: CODE_VERSION,
         },
     })
 }
 
-/// What the way in which it ended says.
-fn crashed(status: ExitStatus, said: Text, limits: &CompileLimits) -> CompileError {
+/// The error of a child that failed.
+fn exit_error(status: ExitStatus, stderr_tail: Text, limits: &CompileLimits) -> CompileError {
     let memory = CompileError::Memory {
         limit: limits.memory,
     };
     let how = match (status.signal(), status.code()) {
         (Some(SIGXCPU), _) => return CompileError::Time { limit: limits.time },
-        // The standard library says so and aborts; a test holds it to these words.
-        (Some(SIGABRT), _) if said.as_str().contains("memory allocation of ") => return memory,
-        // Where the machine runs out of memory this process goes first.
+        // The message of the standard library when an allocation fails; a test checks it.
+        (Some(SIGABRT), _) if stderr_tail.as_str().contains("memory allocation of ") => {
+            return memory;
+        }
+        // The kernel's OOM killer selects this process first.
         (Some(SIGKILL), _) => return CompileError::Killed,
         (Some(signal), _) => signal_name(signal),
         (None, code) => format!("exit status {}", code.unwrap_or_default()),
     };
-    CompileError::Crashed { how, said }
+    CompileError::Crashed {
+        how,
+        stderr: stderr_tail,
+    }
 }
 
-/// Processor time that a process has had so far.
+/// The processor time that a process has used.
 fn processor_time(process: u32) -> Option<Duration> {
     let process = procfs::process::Process::new(i32::try_from(process).ok()?).ok()?;
     let stat = process.stat().ok()?;
@@ -285,10 +293,10 @@ fn signal_name(signal: i32) -> String {
     }
 }
 
-/// How many times its limit a starved child may wait for the processor.
-const PATIENCE: u32 = 5;
-/// How much of what a child writes to standard error is kept, and of its answers in words.
-const TAIL: usize = 512;
+/// How many times its limit a starved child may take by the wall clock.
+const STARVED_FACTOR: u32 = 5;
+/// How much of the standard error of a child, and of a reply that is text, is kept.
+const MAX_TAIL_BYTES: usize = 512;
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
 const SIGXCPU: i32 = 24;

@@ -1,5 +1,5 @@
-//! What a compiling child gives up before it looks at a file: every descriptor that is not one of
-//! its three pipes, new privileges, and all resources beyond its limits.
+//! What a compiler child gives up before it reads a file: every descriptor except its three pipes,
+//! new privileges, and all resources beyond its limits.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -13,17 +13,18 @@ use vitals_io::NICE;
 
 use super::limits::CompileLimits;
 
-/// Lets go of what a program that embeds the host left open by mistake.
+/// Closes descriptors that the parent left open by mistake.
 ///
-/// A descriptor that no value of this process owns can only be closed by executing anew: so each is
-/// marked to be closed then, and the program executes itself, with the arguments `again`. There are
-/// none where it has done so. Where nothing was left open, as with `vitals` itself, nothing happens.
-pub(super) fn close_inherited(again: Option<&[OsString]>) -> Result<(), String> {
-    let open = inherited().map_err(|error| format!("cannot look at /proc/self/fd: {error}"))?;
+/// A descriptor that no value of this process owns can only be closed by `exec`. So each is marked
+/// close-on-exec, and the program executes itself with `reexec_args`; these are `None` in the
+/// second execution. If no descriptor was left open, as in children of `vitals` itself, nothing
+/// happens.
+pub(super) fn close_inherited(reexec_args: Option<&[OsString]>) -> Result<(), String> {
+    let open = inherited_fds().map_err(|error| format!("cannot look at /proc/self/fd: {error}"))?;
     if open.is_empty() {
         return Ok(());
     }
-    let Some(arguments) = again else {
+    let Some(arguments) = reexec_args else {
         return Err(format!("descriptors stay open: {open:?}"));
     };
     close_fds::set_fds_cloexec(FIRST_INHERITED, &[]);
@@ -35,70 +36,74 @@ pub(super) fn close_inherited(again: Option<&[OsString]>) -> Result<(), String> 
     Err(format!("cannot execute itself: {error}"))
 }
 
-/// The descriptors that are open besides standard input, output and error.
-fn inherited() -> io::Result<Vec<i32>> {
+/// The open descriptors except standard input, output and error.
+fn inherited_fds() -> io::Result<Vec<i32>> {
     let directory = Path::new("/proc/self/fd");
     let mut open = Vec::new();
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
         open.extend(name.to_str().and_then(|name| name.parse::<i32>().ok()));
     }
-    // One of them was that of the look itself.
+    // The descriptor of the directory itself is closed by now.
     let is_open = |number: &i32| fs::symlink_metadata(directory.join(number.to_string())).is_ok();
     open.retain(|number| *number >= FIRST_INHERITED && is_open(number));
     Ok(open)
 }
 
-/// Takes the limits on, for good: none of them can be raised again.
-pub(super) fn limit(limits: &CompileLimits) -> Result<(), String> {
+/// Lowers the limits for good: none of them can be raised again.
+pub(super) fn apply_limits(limits: &CompileLimits) -> Result<(), String> {
     let failed = |what: &'static str| move |error| format!("cannot {what}: {error}");
     rustix::thread::set_no_new_privs(true)
         .map_err(|error| format!("cannot give up new privileges: {error}"))?;
     std::env::set_current_dir("/").map_err(failed("leave the working directory"))?;
-    // Where the machine runs out of memory this process is to go, not the host. Best effort: a
-    // sandbox may have no such file.
+    // Makes the OOM killer select this process and not the host. Best effort: a container may not
+    // have this file.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     let _ = rustix::process::nice(NICE);
     let seconds = limits.time.as_secs().max(1);
-    for (resource, most) in [
+    for (resource, max) in [
         (Resource::Core, 0),
         (Resource::Fsize, 0),
-        (Resource::Nofile, FILES),
+        (Resource::Nofile, MAX_FILES),
         (Resource::Cpu, seconds),
-        // What is private and can be written: heap and stacks, however they are mapped. The program
-        // and address space that is only reserved do not count, hence the second, wider one: it
-        // holds where a kernel does not count the first.
+        // `Data` counts private writable memory: heap and stacks, however they are mapped. It does
+        // not count the program and reserved address space, so the wider `As` covers kernels that
+        // do not count `Data`.
         (Resource::Data, limits.memory),
-        (Resource::As, limits.memory.saturating_add(RESERVED)),
+        (
+            Resource::As,
+            limits.memory.saturating_add(MAX_RESERVED_BYTES),
+        ),
     ] {
-        lower(resource, most)
+        lower_limit(resource, max)
             .map_err(|error| format!("cannot lower the limit {resource:?}: {error}"))?;
     }
     Ok(())
 }
 
-/// No further process or thread.
-pub(super) fn stay_alone() -> Result<(), String> {
-    lower(Resource::Nproc, 0).map_err(|error| format!("cannot lower the limit Nproc: {error}"))
+/// Forbids further processes and threads.
+pub(super) fn forbid_children() -> Result<(), String> {
+    lower_limit(Resource::Nproc, 0)
+        .map_err(|error| format!("cannot lower the limit Nproc: {error}"))
 }
 
-fn lower(resource: Resource, most: u64) -> io::Result<()> {
-    // At the upper limit the kernel kills without a word, at the lower one with a signal that says
-    // what for.
-    let upper = most.saturating_add(u64::from(resource == Resource::Cpu));
+fn lower_limit(resource: Resource, max: u64) -> io::Result<()> {
+    // The kernel sends SIGXCPU at the soft limit and SIGKILL at the hard one, so the hard limit is
+    // one second higher.
+    let upper = max.saturating_add(u64::from(resource == Resource::Cpu));
     let upper = getrlimit(resource)
         .maximum
         .map_or(upper, |now| now.min(upper));
     let new = Rlimit {
-        current: Some(most.min(upper)),
+        current: Some(max.min(upper)),
         maximum: Some(upper),
     };
     Ok(setrlimit(resource, new)?)
 }
 
-/// After standard input, output and error.
+/// The first descriptor after standard input, output and error.
 const FIRST_INHERITED: i32 = 3;
-/// Its pipes, and what the standard library opens for a moment.
-const FILES: u64 = 8;
-/// Address space for the program itself, its stacks and what its allocator sets aside.
-const RESERVED: u64 = 1 << 30;
+/// The three pipes, and what the standard library opens for a moment.
+const MAX_FILES: u64 = 8;
+/// Address space for the program, its stacks and the reserve of its allocator.
+const MAX_RESERVED_BYTES: u64 = 1 << 30;

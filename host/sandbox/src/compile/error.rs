@@ -1,4 +1,4 @@
-//! Why a file was not compiled, told so that a reader knows whether the file is at fault.
+//! Why a file was not compiled, and whether the file or the host is the cause.
 
 use std::error::Error;
 use std::io;
@@ -12,103 +12,106 @@ use vitals_model::Text;
 
 /// Why a file was not compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CompileError {
-    /// The component is damaged or uses features that the host leaves out.
+    /// The component is damaged or uses features that the host disables.
     #[error("it does not compile: {0}")]
     Refused(Text),
-    /// It used up its time.
+    /// The compilation exceeded its time limit.
     #[error(
-        "to compile it takes more than {limit:?}: build it smaller (optimised for size, stripped), \
+        "compiling it takes more than {limit:?}: build it smaller (optimised for size, stripped), \
          or leave it out"
     )]
     Time {
-        /// What is allowed.
+        /// The limit.
         limit: Duration,
     },
-    /// It had hardly any of the processor.
+    /// The compilation got hardly any processor time.
     #[error(
-        "it was not compiled in {waited:?}, in which it had {used:?} of the processor: the machine is \
-         too busy; it is tried again later"
+        "it was not compiled within {waited:?} and got {used:?} of processor time: the machine is \
+         too \
+         busy; the host tries again later"
     )]
     Starved {
-        /// How long it was waited for.
+        /// How long the host waited.
         waited: Duration,
-        /// Processor time that the compilation got.
+        /// The processor time that the compilation got.
         used: Duration,
     },
-    /// It used up its memory.
+    /// The compilation exceeded its memory limit.
     #[error(
-        "to compile it takes more than {} of memory: build it smaller (optimised for size, \
+        "compiling it takes more than {} of memory: build it smaller (optimised for size, \
          stripped), or leave it out",
         Size::of_bytes(*.limit).rounded()
     )]
     Memory {
-        /// What is allowed, in bytes.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// Its code is larger than code may be.
+    /// The compiled code is too large.
     #[error(
-        "compiled it has {} bytes, a plugin may have {limit}: build it smaller", .size
+        "its compiled code has {} bytes, the limit is {limit}: build it smaller", .size
     )]
     Code {
-        /// How many it has.
+        /// The size of the code in bytes.
         size: u64,
-        /// What is allowed.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// The code of all plugins that are loaded leaves no room for it.
+    /// The compiled code of all plugins would exceed its limit.
     #[error(
-        "its code has {}, and of {} for all plugins together {} are taken: remove plugins, or build \
-         them smaller; it is tried again later",
-        Size::of_bytes(*.size).rounded(), Size::of_bytes(*.limit).rounded(),
-        Size::of_bytes(*.held).rounded()
+        "its compiled code has {}, and the code of the other plugins takes {} of the {} for all of \
+         them: remove plugins, or build them smaller; the host tries again later",
+        Size::of_bytes(*.size).rounded(), Size::of_bytes(*.loaded).rounded(),
+        Size::of_bytes(*.limit).rounded()
     )]
     NoRoom {
-        /// How many bytes of code it has.
+        /// The size of this plugin's code in bytes.
         size: u64,
-        /// How many bytes the others have.
-        held: u64,
-        /// What is allowed for all of them.
+        /// The size of the other plugins' code in bytes.
+        loaded: u64,
+        /// The limit for all of them in bytes.
         limit: u64,
     },
     /// The compiler crashed.
-    #[error("the compiler crashed over it ({how}){}; please report that with the file", CompilerOutput(.said))]
+    #[error("the compiler crashed on it ({how}){}; please report this with the file", StderrSuffix(.stderr))]
     Crashed {
-        /// How it ended: a signal, an exit status.
+        /// How it ended: a signal or an exit status.
         how: String,
-        /// The end of what it wrote to standard error.
-        said: Text,
+        /// The last bytes of its standard error.
+        stderr: Text,
     },
     /// The compiler was killed from outside.
     #[error(
-        "the compiler was killed over it; is the machine out of memory? It is tried again later"
+        "the compiler was killed while compiling it, perhaps because the machine is out of memory; \
+         the host tries again later"
     )]
     Killed,
-    /// The compiler gave no answer that could be one.
+    /// The program did not send a valid reply.
     #[error(
-        "{} did not answer as a compiler ({what}){}; it has to be the binary `vitals` of version \
-         {}", .program.display(), CompilerOutput(.said), env!("CARGO_PKG_VERSION")
+        "{} did not reply like a compiler ({reason}){}; it must be the binary `vitals` of version \
+         {}", .program.display(), StderrSuffix(.stderr), env!("CARGO_PKG_VERSION")
     )]
-    Answer {
+    BadReply {
         /// The program.
         program: PathBuf,
-        /// What was wrong with its answer.
-        what: String,
-        /// The end of what it wrote to standard error.
-        said: Text,
+        /// What was wrong with the reply.
+        reason: String,
+        /// The last bytes of its standard error.
+        stderr: Text,
     },
     /// The compiler could not be started.
-    #[error("cannot start {} to compile it: {why}", .program.display())]
+    #[error("cannot start {} to compile it: {reason}", .program.display())]
     Start {
         /// The program.
         program: PathBuf,
-        /// Why not.
-        why: String,
+        /// The error of the system.
+        reason: String,
     },
-    /// The compiler could not take its limits on, and compiles nothing without.
+    /// The compiler could not lower its limits, and then compiles nothing.
     #[error("the compiler could not confine itself: {0}")]
     Confine(Text),
-    /// The program that compiles is of another version than the host.
+    /// The program that compiles has another version than the host.
     #[error(
         "{} compiles for {theirs}, this host is {ours}: name the binary `vitals` of this version",
         .program.display()
@@ -116,18 +119,18 @@ pub enum CompileError {
     Version {
         /// The program.
         program: PathBuf,
-        /// What it compiles for.
+        /// The engine that it compiles for.
         theirs: Text,
-        /// What the host runs.
+        /// The engine of the host.
         ours: &'static str,
     },
-    /// The code is none that this host can load.
+    /// The host can't load the compiled code.
     #[error("its compiled code does not fit this host: {0}")]
     Unfit(Text),
-    /// The machine has no room for the code.
-    #[error("the host could not map its compiled code: {0}; it is tried again later")]
+    /// The machine has no memory for the compiled code.
+    #[error("the host could not map its compiled code: {0}; the host tries again later")]
     Unmapped(Text),
-    /// The one thread that compiles is kept by a file that was given up.
+    /// The compiler thread is still busy with a file that was given up.
     #[error(
         "the thread that compiles is still busy with a file that took too long: restart the \
          program without that file, or name the binary `vitals` to compile in child processes"
@@ -140,7 +143,7 @@ impl CompileError {
         Self::Refused(Text::display(format_args!("{error:#}"), TEXT_BYTES))
     }
 
-    /// Why code could not be loaded. What the system refused says nothing of the code.
+    /// Why code could not be loaded. An error of the system says nothing about the code.
     pub(crate) fn unfit(error: &wasmtime::Error) -> Self {
         let is_of_system =
             |cause: &(dyn Error + 'static)| cause.is::<io::Error>() || cause.is::<Errno>();
@@ -152,13 +155,13 @@ impl CompileError {
         }
     }
 
-    /// Whether it is the host's own trouble: what failed was not in the file, and the same file may be
-    /// compiled at another time.
-    pub fn is_of_host(&self) -> bool {
+    /// Whether the cause lies with the host and not in the file: the same file may compile at
+    /// another time.
+    pub fn is_host_error(&self) -> bool {
         match self {
             Self::Starved { .. }
             | Self::Killed
-            | Self::Answer { .. }
+            | Self::BadReply { .. }
             | Self::Start { .. }
             | Self::Confine(_)
             | Self::Version { .. }
@@ -175,15 +178,15 @@ impl CompileError {
     }
 }
 
-/// What a process wrote to standard error, where it wrote anything.
-struct CompilerOutput<'a>(&'a Text);
+/// What a process wrote to standard error, if anything.
+struct StderrSuffix<'a>(&'a Text);
 
-impl std::fmt::Display for CompilerOutput<'_> {
+impl std::fmt::Display for StderrSuffix<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() {
             return Ok(());
         }
-        write!(f, " and said: {}", self.0)
+        write!(f, " and wrote: {}", self.0)
     }
 }
 

@@ -1,35 +1,35 @@
-//! What is said over the pipes of a compiling child: a length and the file in, one answer out.
+//! The protocol over the pipes of a compiler child: a length and the file in, one reply out.
 //!
-//! The answer is a mark, a word, a length, the SHA-256 of what follows, and what follows.
+//! A reply is a magic number, a tag, a length, the SHA-256 of the body, and the body.
 
 use std::io::{self, Read, Write};
 
 use sha2::{Digest as _, Sha256};
 
-/// What an answer is about.
+/// The kind of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    /// Compiled code follows.
+pub(super) enum Tag {
+    /// The body is the compiled code.
     Code,
-    /// The file does not compile; the reason follows.
+    /// The file does not compile; the body is the reason.
     Refused,
-    /// There was no memory left.
+    /// The child ran out of memory.
     Memory,
-    /// The child compiles for something else, which follows.
+    /// The child compiles for another engine, which the body names.
     Version,
-    /// The child could not confine itself; the reason follows.
+    /// The child could not confine itself; the body is the reason.
     Confine,
 }
 
-/// The head of an answer.
+/// The header of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) word: Word,
+pub(super) struct ReplyHeader {
+    pub(super) tag: Tag,
     pub(super) length: u64,
     digest: [u8; 32],
 }
 
-impl Word {
+impl Tag {
     const ALL: [Self; 5] = [
         Self::Code,
         Self::Refused,
@@ -38,74 +38,74 @@ impl Word {
         Self::Confine,
     ];
 
-    /// The most bytes that may follow, in an answer about a file of `file` bytes.
-    pub(super) fn limit(self, file: usize) -> u64 {
+    /// The maximum size of the body in a reply for a file of `wasm_bytes` bytes.
+    pub(super) fn limit(self, wasm_bytes: usize) -> u64 {
         match self {
-            Self::Code => code_limit(file),
-            _ => MAX_TEXT as u64,
+            Self::Code => code_limit(wasm_bytes),
+            _ => MAX_TEXT_BYTES as u64,
         }
     }
 }
 
-impl Head {
-    fn of(word: Word, body: &[u8]) -> Self {
+impl ReplyHeader {
+    fn new(tag: Tag, body: &[u8]) -> Self {
         Self {
-            word,
+            tag,
             length: body.len() as u64,
             digest: Sha256::digest(body).into(),
         }
     }
 
-    /// Whether `body` is what was announced.
-    pub(super) fn fits(&self, body: &[u8]) -> bool {
-        *self == Self::of(self.word, body)
+    /// Whether `body` has the announced length and digest.
+    pub(super) fn matches(&self, body: &[u8]) -> bool {
+        *self == Self::new(self.tag, body)
     }
 
-    fn to_bytes(self) -> [u8; HEAD] {
-        let mut bytes = [0; HEAD];
-        bytes[..8].copy_from_slice(MARK);
-        bytes[8] = self.word as u8;
+    fn to_bytes(self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[..8].copy_from_slice(MAGIC);
+        bytes[8] = self.tag as u8;
         bytes[9..17].copy_from_slice(&self.length.to_le_bytes());
         bytes[17..].copy_from_slice(&self.digest);
         bytes
     }
 
-    /// Nothing where the bytes are no head.
-    pub(super) fn parse(bytes: &[u8; HEAD]) -> Option<Self> {
-        let rest = bytes.strip_prefix(MARK)?;
-        let (&word, rest) = rest.split_first()?;
+    /// Parses a header. Returns `None` if the bytes are not a header.
+    pub(super) fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let (&tag, rest) = rest.split_first()?;
         let (length, digest) = rest.split_first_chunk::<8>()?;
         Some(Self {
-            word: *Word::ALL.get(usize::from(word))?,
+            tag: *Tag::ALL.get(usize::from(tag))?,
             length: u64::from_le_bytes(*length),
             digest: digest.try_into().ok()?,
         })
     }
 }
 
-/// The most bytes of compiled code that a file of `file` bytes may become.
+/// The maximum size of the compiled code of a file of `wasm_bytes` bytes.
 ///
-/// It grows with the file, so that a small one can't make the host hold much.
-pub(super) fn code_limit(file: usize) -> u64 {
-    (file as u64)
+/// It grows with the file, so that a small file can't make the host hold much code.
+pub(super) fn code_limit(wasm_bytes: usize) -> u64 {
+    (wasm_bytes as u64)
         .saturating_mul(CODE_PER_BYTE)
-        .saturating_add(CODE_OF_ANY)
-        .min(MAX_CODE)
+        .saturating_add(BASE_CODE_BYTES)
+        .min(MAX_CODE_BYTES)
 }
 
-/// Writes an answer.
-pub(super) fn answer(to: &mut impl Write, word: Word, body: &[u8]) -> io::Result<()> {
-    let body = match word {
-        Word::Code => body,
-        _ => &body[..body.len().min(MAX_TEXT)],
+/// Writes a reply.
+pub(super) fn write_reply(to: &mut impl Write, tag: Tag, body: &[u8]) -> io::Result<()> {
+    let body = match tag {
+        Tag::Code => body,
+        _ => &body[..body.len().min(MAX_TEXT_BYTES)],
     };
-    to.write_all(&Head::of(word, body).to_bytes())?;
+    to.write_all(&ReplyHeader::new(tag, body).to_bytes())?;
     to.write_all(body)?;
     to.flush()
 }
 
-/// Reads a question: the file.
-pub(super) fn question(from: &mut impl Read) -> io::Result<Vec<u8>> {
+/// Reads a request: the file.
+pub(super) fn read_request(from: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut length = [0; 8];
     from.read_exact(&mut length)?;
     let length = u64::from_le_bytes(length);
@@ -117,64 +117,64 @@ pub(super) fn question(from: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(wasm)
 }
 
-/// Begins an answer, so that nothing else that a program prints is taken for one.
-const MARK: &[u8; 8] = b"vitals\0\x01";
-/// The length of a head.
-pub(super) const HEAD: usize = 8 + 1 + 8 + 32;
-/// The largest compiled code. That of an interpreter of 12 to 18 MB has some 40 MB.
-const MAX_CODE: u64 = 128 << 20;
-/// Compiled code is two to four times as large as the file that it is made of.
+/// Begins a reply, so that other output is not mistaken for one.
+const MAGIC: &[u8; 8] = b"vitals\0\x01";
+/// The length of a header.
+pub(super) const HEADER_BYTES: usize = 8 + 1 + 8 + 32;
+/// The largest compiled code. An interpreter of 12 to 18 MB compiles to about 40 MB.
+const MAX_CODE_BYTES: u64 = 128 << 20;
+/// Compiled code is usually two to four times as large as its file.
 const CODE_PER_BYTE: u64 = 16;
-/// What the code of the smallest file may have.
-const CODE_OF_ANY: u64 = 8 << 20;
-const MAX_TEXT: usize = 4 << 10;
+/// The limit for the smallest file.
+const BASE_CODE_BYTES: u64 = 8 << 20;
+const MAX_TEXT_BYTES: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_read_as_it_was_written() {
-        for word in Word::ALL {
+    fn a_reply_is_parsed_as_it_was_written() {
+        for tag in Tag::ALL {
             let mut written = Vec::new();
-            answer(&mut written, word, b"body").unwrap();
-            let (head, body) = written.split_first_chunk::<HEAD>().unwrap();
-            let head = Head::parse(head).unwrap();
-            assert_eq!((head.word, head.length), (word, 4));
-            assert!(head.fits(body));
-            assert!(!head.fits(b"bodx"), "the digest");
-            assert!(!head.fits(b"bod"), "the length");
+            write_reply(&mut written, tag, b"body").unwrap();
+            let (header, body) = written.split_first_chunk::<HEADER_BYTES>().unwrap();
+            let header = ReplyHeader::parse(header).unwrap();
+            assert_eq!((header.tag, header.length), (tag, 4));
+            assert!(header.matches(body));
+            assert!(!header.matches(b"bodx"), "the digest");
+            assert!(!header.matches(b"bod"), "the length");
         }
     }
 
     #[test]
-    fn what_is_no_answer_is_not_taken_for_one() {
+    fn invalid_replies_are_rejected() {
         let mut written = Vec::new();
-        answer(&mut written, Word::Code, b"").unwrap();
-        let head: [u8; HEAD] = written.try_into().unwrap();
+        write_reply(&mut written, Tag::Code, b"").unwrap();
+        let header: [u8; HEADER_BYTES] = written.try_into().unwrap();
         for (index, value) in [(0, b'V'), (7, 2), (8, 5)] {
-            let mut other = head;
+            let mut other = header;
             other[index] = value;
-            assert_eq!(Head::parse(&other), None, "byte {index}");
+            assert_eq!(ReplyHeader::parse(&other), None, "byte {index}");
         }
     }
 
     #[test]
     fn a_small_file_may_not_become_much_code() {
-        let limit = |file| Word::Code.limit(file);
+        let limit = |wasm_bytes| Tag::Code.limit(wasm_bytes);
         assert_eq!(limit(0), 8 << 20);
         assert_eq!(limit(4 << 10), (8 << 20) + (64 << 10));
         assert_eq!(limit(64 << 20), 128 << 20);
         assert_eq!(limit(usize::MAX), 128 << 20);
-        assert_eq!(Word::Refused.limit(64 << 20), 4 << 10);
+        assert_eq!(Tag::Refused.limit(64 << 20), 4 << 10);
     }
 
     #[test]
-    fn a_question_cut_short_is_none() {
-        let mut asked = 5_u64.to_le_bytes().to_vec();
-        asked.extend(b"abcd");
-        assert!(question(&mut asked.as_slice()).is_err());
-        asked.extend(b"ef");
-        assert_eq!(question(&mut asked.as_slice()).unwrap(), b"abcde");
+    fn a_truncated_request_is_an_error() {
+        let mut request = 5_u64.to_le_bytes().to_vec();
+        request.extend(b"abcd");
+        assert!(read_request(&mut request.as_slice()).is_err());
+        request.extend(b"ef");
+        assert_eq!(read_request(&mut request.as_slice()).unwrap(), b"abcde");
     }
 }

@@ -1,5 +1,5 @@
-//! The child's side: one file in, its code out. It runs alone in its process, without a runtime,
-//! and knows neither configuration nor log.
+//! The child's side of a compilation: one file in, its code out. It runs alone in its process,
+//! without an async runtime, and knows neither configuration nor log.
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write};
@@ -8,71 +8,68 @@ use std::thread;
 
 use wasmtime::OutOfMemory;
 
-use super::frame::{self, Word};
+use super::frame::{self, Tag};
 use super::{CompileLimits, confine, names};
 use crate::engine::{self, CODE_VERSION};
 use vitals_model::Text;
 
-/// What a compiling child is told.
+/// The parameters of a compiler child.
 #[derive(Clone, Debug)]
 pub struct CompileJob {
-    /// The engine that the host compiles for.
+    /// The engine of the host.
     pub engine: String,
-    /// What it may take.
+    /// The limits of the compilation.
     pub limits: CompileLimits,
-    /// The arguments with which it executes itself once more to get rid of what it inherited;
-    /// nothing if it has done that.
-    pub again: Option<Vec<OsString>>,
+    /// The arguments with which the child executes itself again to close inherited descriptors;
+    /// `None` in the second execution.
+    pub reexec_args: Option<Vec<OsString>>,
 }
 
 impl CompileJob {
-    /// Confines this process, compiles what comes on standard input, and answers on standard
-    /// output. To be called by a process that does nothing else, before it starts any thread.
+    /// Confines this process, compiles the file from standard input, and replies on standard
+    /// output. Call it before the process starts any thread.
     pub fn run(self) -> ExitCode {
-        let (word, body) = match self.answer() {
-            Ok(code) => (Word::Code, code),
-            Err((word, why)) => (word, why.into_bytes()),
+        let (tag, body) = match self.compile() {
+            Ok(code) => (Tag::Code, code),
+            Err((tag, reason)) => (tag, reason.into_bytes()),
         };
-        match frame::answer(&mut io::stdout().lock(), word, &body) {
+        match frame::write_reply(&mut io::stdout().lock(), tag, &body) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&format!("cannot answer: {error}")),
         }
     }
 
-    fn answer(&self) -> Result<Vec<u8>, (Word, String)> {
-        let confine = |why| (Word::Confine, why);
-        confine::close_inherited(self.again.as_deref()).map_err(confine)?;
-        confine::limit(&self.limits).map_err(confine)?;
+    fn compile(&self) -> Result<Vec<u8>, (Tag, String)> {
+        let confine = |reason| (Tag::Confine, reason);
+        confine::close_inherited(self.reexec_args.as_deref()).map_err(confine)?;
+        confine::apply_limits(&self.limits).map_err(confine)?;
         if self.engine != CODE_VERSION {
-            return Err((Word::Version, CODE_VERSION.into()));
+            return Err((Tag::Version, CODE_VERSION.into()));
         }
-        let wasm = frame::question(&mut io::stdin().lock())
+        let wasm = frame::read_request(&mut io::stdin().lock())
             .map_err(|error| confine(format!("cannot read the file: {error}")))?;
-        end_with_the_host().map_err(|error| confine(format!("cannot watch the host: {error}")))?;
-        confine::stay_alone().map_err(confine)?;
-        let wasm = names::without_long_ones(&wasm);
-        let compiled = engine::on_demand().and_then(|engine| engine.precompile_component(&wasm));
+        exit_with_host().map_err(|error| confine(format!("cannot watch the host: {error}")))?;
+        confine::forbid_children().map_err(confine)?;
+        let wasm = names::strip_long_names(&wasm);
+        let compiled =
+            engine::build_without_pool().and_then(|engine| engine.precompile_component(&wasm));
         compiled.map_err(|error| {
             let no_memory = error.downcast_ref::<OutOfMemory>().is_some();
-            let word = if no_memory {
-                Word::Memory
-            } else {
-                Word::Refused
-            };
+            let tag = if no_memory { Tag::Memory } else { Tag::Refused };
             (
-                word,
+                tag,
                 Text::display(format_args!("{error:#}"), TEXT_BYTES).into(),
             )
         })
     }
 }
 
-/// The host keeps standard input open for as long as it wants an answer. (The signal that Linux
-/// sends at the death of a parent is sent at that of its thread, and a thread of a runtime may end
-/// early.)
-fn end_with_the_host() -> io::Result<()> {
+/// Exits when the host closes standard input, which it keeps open while it waits.
+/// (`PR_SET_PDEATHSIG` is not enough: it fires when the parent's thread exits, and threads of an
+/// async runtime may exit early.)
+fn exit_with_host() -> io::Result<()> {
     let wait = || {
-        // Nothing more is said on it: whatever this returns for, the host is gone.
+        // The host sends nothing more: any result means that the host is gone.
         let _ = io::stdin().lock().read(&mut [0]);
         std::process::exit(1);
     };
@@ -83,11 +80,11 @@ fn end_with_the_host() -> io::Result<()> {
     Ok(())
 }
 
-/// As much as the host shows of it.
+/// The host shows no more.
 const TEXT_BYTES: usize = 512;
 
-fn fail(why: &str) -> ExitCode {
-    // Where nobody reads standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{why}");
+fn fail(reason: &str) -> ExitCode {
+    // There is nobody else to tell if standard error is closed.
+    let _ = writeln!(io::stderr(), "{reason}");
     ExitCode::FAILURE
 }

@@ -1,14 +1,14 @@
-//! What one compilation may take, wherever it is made.
+//! The limits of one compilation.
 
 use std::time::Duration;
 
-/// What one compilation may take.
+/// The limits of one compilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompileLimits {
-    /// Processor time; also time by the clock, of which a child that the machine starves has five
-    /// times as much. Default: 60 s.
+    /// Processor time, and wall-clock time. A child that the machine starves gets five times as
+    /// much wall-clock time. Default: 60 s.
     pub time: Duration,
-    /// Memory of the child process, in bytes; a thread of this process is not held to it. Default:
+    /// Memory of the child process, in bytes. It does not limit a thread of this process. Default:
     /// 2 GiB.
     pub memory: u64,
 }

@@ -1,4 +1,4 @@
-//! How much compiled code is loaded: one sum over all plugins, with a bound.
+//! The limit on the compiled code that is loaded, over all plugins.
 //!
 //! It must not know which plugin the code belongs to.
 
@@ -11,7 +11,7 @@ use super::CompileError;
 #[derive(Debug, Default)]
 pub(crate) struct LoadedCode(Arc<AtomicU64>);
 
-/// The place of one plugin's code in the sum, until it is dropped.
+/// One plugin's share of the loaded code, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct LoadedBytes {
     bytes: u64,
@@ -19,11 +19,11 @@ pub(crate) struct LoadedBytes {
 }
 
 impl LoadedCode {
-    /// Takes a place for so many bytes.
+    /// Reserves `bytes` for a plugin.
     ///
     /// # Errors
     ///
-    /// The sum would be greater than [`MAX_LOADED`].
+    /// The sum would exceed [`MAX_LOADED`].
     pub(crate) fn reserve(&self, bytes: usize) -> Result<LoadedBytes, CompileError> {
         let bytes = bytes as u64;
         let add = |sum: u64| sum.checked_add(bytes).filter(|sum| *sum <= MAX_LOADED);
@@ -35,9 +35,9 @@ impl LoadedCode {
                 bytes,
                 sum: Arc::clone(&self.0),
             }),
-            Err(held) => Err(CompileError::NoRoom {
+            Err(loaded) => Err(CompileError::NoRoom {
                 size: bytes,
-                held,
+                loaded,
                 limit: MAX_LOADED,
             }),
         }
@@ -50,7 +50,7 @@ impl Drop for LoadedBytes {
     }
 }
 
-/// Compiled code of all plugins together: twice what the cache keeps.
+/// The maximum of compiled code of all plugins: twice the size of the cache.
 const MAX_LOADED: u64 = 2 << 30;
 
 #[cfg(test)]
@@ -63,7 +63,7 @@ mod tests {
         let large = loaded.reserve(2 << 30).unwrap();
         let full = loaded.reserve(1).unwrap_err();
         assert!(matches!(full, CompileError::NoRoom { size: 1, .. }));
-        assert!(full.is_of_host());
+        assert!(full.is_host_error());
         drop(large);
         let _first = loaded.reserve(1 << 30).unwrap();
         let _second = loaded.reserve(1 << 30).unwrap();

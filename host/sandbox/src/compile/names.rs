@@ -1,44 +1,44 @@
-//! Names of functions that are too long to be kept with the code.
+//! Removes function names that are too long to be kept with the code.
 //!
-//! When a guest traps, the engine copies the name of each function on its stack; a name can be as long as
-//! the file. This module must not know what is shown of a name.
+//! When a guest traps, the engine copies the name of each function on its stack, and a name can be
+//! as long as the file. This module must not know how names are shown.
 
 use std::borrow::Cow;
 
 use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
 
-/// The component, without the names of each module that has longer ones than [`NAME_BYTES`]: its
-/// functions are numbers then. What can't be parsed is left to the compiler.
-pub(super) fn without_long_ones(wasm: &[u8]) -> Cow<'_, [u8]> {
-    let mut shorter = Cow::Borrowed(wasm);
+/// Removes the names of each module that has a name longer than [`MAX_NAME_BYTES`]; its functions
+/// are then shown as numbers. What can't be parsed is left to the compiler.
+pub(super) fn strip_long_names(wasm: &[u8]) -> Cow<'_, [u8]> {
+    let mut stripped = Cow::Borrowed(wasm);
     for payload in Parser::new(0).parse_all(wasm) {
         match payload {
             Ok(Payload::CustomSection(section)) => {
                 if let KnownCustom::Name(names) = section.as_known()
-                    && has_long_ones(names)
+                    && has_long_names(names)
                 {
-                    // What the section is called stands right before its contents; by another name it
-                    // has no meaning.
+                    // The section's name precedes its content. A section with another name has no
+                    // meaning.
                     let contents = section.data_offset();
-                    let name = contents - OTHER_SECTION.len()..contents;
-                    shorter.to_mut()[name].copy_from_slice(OTHER_SECTION);
+                    let name = contents - RENAMED_SECTION.len()..contents;
+                    stripped.to_mut()[name].copy_from_slice(RENAMED_SECTION);
                 }
             }
             Ok(_) => {}
             Err(_) => break,
         }
     }
-    shorter
+    stripped
 }
 
-fn has_long_ones(names: NameSectionReader<'_>) -> bool {
+fn has_long_names(names: NameSectionReader<'_>) -> bool {
     for names in names {
         let Ok(Name::Function(functions)) = names else {
             continue;
         };
         for naming in functions {
             match naming {
-                Ok(naming) if naming.name.len() > NAME_BYTES => return true,
+                Ok(naming) if naming.name.len() > MAX_NAME_BYTES => return true,
                 Ok(_) => {}
                 Err(_) => break,
             }
@@ -48,15 +48,15 @@ fn has_long_ones(names: NameSectionReader<'_>) -> bool {
 }
 
 /// As long as `name`.
-const OTHER_SECTION: &[u8; 4] = b"long";
-/// The longest name that is kept. Those that compilers make of nested generics have some kilobytes.
-const NAME_BYTES: usize = 64 << 10;
+const RENAMED_SECTION: &[u8; 4] = b"long";
+/// The longest name that is kept. Compilers make names of some kilobytes for nested generics.
+const MAX_NAME_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A component with a module of one function, which has a name of so many bytes.
+    /// A component with a module of one function, whose name has `length` bytes.
     fn component(length: usize) -> Vec<u8> {
         let section = |id: u8, body: &[u8]| [&[id], &leb(body.len())[..], body].concat();
         let text = |bytes: &[u8]| [&leb(bytes.len())[..], bytes].concat();
@@ -80,19 +80,19 @@ mod tests {
 
     #[test]
     fn a_module_loses_its_names_where_one_is_too_long() {
-        for (length, kept) in [(NAME_BYTES, true), (NAME_BYTES + 1, false)] {
+        for (length, is_kept) in [(MAX_NAME_BYTES, true), (MAX_NAME_BYTES + 1, false)] {
             let component = component(length);
-            let shorter = without_long_ones(&component);
-            assert_eq!(matches!(shorter, Cow::Borrowed(_)), kept, "{length}");
+            let stripped = strip_long_names(&component);
+            assert_eq!(matches!(stripped, Cow::Borrowed(_)), is_kept, "{length}");
             let is_names = |payload: wasmparser::Result<Payload<'_>>| match payload.unwrap() {
                 Payload::CustomSection(section) => Some(section.name() == "name"),
                 _ => None,
             };
             let found: Vec<_> = Parser::new(0)
-                .parse_all(&shorter)
+                .parse_all(&stripped)
                 .filter_map(is_names)
                 .collect();
-            assert_eq!(found, [kept], "{length}");
+            assert_eq!(found, [is_kept], "{length}");
         }
     }
 }

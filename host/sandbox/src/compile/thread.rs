@@ -1,5 +1,5 @@
-//! Compilation in this process, for a program that names no `vitals`: on one thread, at lower
-//! priority. It can be given up but not ended; as long as it goes on nothing else is compiled.
+//! Compiles in this process, for programs that name no binary `vitals`: on one thread at lower
+//! priority. A compilation can be given up but not stopped; until it ends nothing else is compiled.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,19 +15,19 @@ use super::frame::code_limit;
 use super::{Artifact, CompileError, names};
 use vitals_model::Text;
 
-/// The one thread that compiles, while it does.
+/// The one compiler thread.
 #[derive(Debug, Default)]
-pub(super) struct OwnThread {
-    /// Whether a compilation goes on that was given up.
+pub(super) struct CompilerThread {
+    /// Whether a compilation that was given up is still running.
     overdue: watch::Sender<bool>,
     has_warned: AtomicBool,
 }
 
-impl OwnThread {
-    /// Waits until the thread is busy with something that was given up.
-    pub(super) async fn overdue(&self) {
+impl CompilerThread {
+    /// Waits until the thread is busy with a compilation that was given up.
+    pub(super) async fn wait_until_overdue(&self) {
         let mut overdue = self.overdue.subscribe();
-        // The sender is here, in `self`.
+        // The sender is in `self`, so the wait can't fail.
         let _ = overdue.wait_for(|overdue| *overdue).await;
     }
 
@@ -41,67 +41,67 @@ impl OwnThread {
     ) -> Result<Artifact, CompileError> {
         if !self.has_warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "plugins are compiled in this process: one that takes for ever keeps the thread, one \
-                 that takes all memory takes the program with it; `HostBuilder::compiler` names a \
-                 binary for it"
+                "plugins are compiled in this process, where a compilation can't be stopped and \
+                 its memory is not limited; `HostBuilder::compiler` names a binary that compiles \
+                 in child processes"
             );
         }
-        let (answer, mut answered) = oneshot::channel();
+        let (sender, mut receiver) = oneshot::channel();
         let overdue = self.overdue.clone();
         let code_limit = code_limit(wasm.as_ref().len());
         let work = move || {
             lower_priority();
             let compiled = AssertUnwindSafe(|| {
-                engine.precompile_component(&names::without_long_ones(wasm.as_ref()))
+                engine.precompile_component(&names::strip_long_names(wasm.as_ref()))
             });
             let compiled = std::panic::catch_unwind(compiled);
-            // Inside, so that nobody says that it is overdue after this.
+            // Sent inside the closure, so that nobody marks the compilation as overdue afterwards.
             overdue.send_modify(|overdue| {
                 *overdue = false;
-                // Who gave up does not listen any more.
-                let _ = answer.send(compiled);
+                // The receiver is gone if the caller gave up.
+                let _ = sender.send(compiled);
             });
             drop(permit);
         };
         let started = thread::Builder::new()
             .name("vitals-compile".into())
-            .stack_size(STACK)
+            .stack_size(STACK_BYTES)
             .spawn(work);
         started.map_err(|error| CompileError::Start {
             program: "a thread".into(),
-            why: error.to_string(),
+            reason: error.to_string(),
         })?;
-        let in_time = tokio::time::timeout(limit, &mut answered).await;
-        let compiled = if let Ok(compiled) = in_time {
+        let finished = tokio::time::timeout(limit, &mut receiver).await;
+        let compiled = if let Ok(compiled) = finished {
             compiled.ok()
         } else {
-            let mut late = Err(TryRecvError::Empty);
+            let mut late_result = Err(TryRecvError::Empty);
             self.overdue.send_modify(|overdue| {
-                late = answered.try_recv();
-                *overdue = matches!(late, Err(TryRecvError::Empty));
+                late_result = receiver.try_recv();
+                *overdue = matches!(late_result, Err(TryRecvError::Empty));
             });
-            if let Err(TryRecvError::Empty) = late {
+            if let Err(TryRecvError::Empty) = late_result {
                 return Err(CompileError::Time { limit });
             }
-            late.ok()
+            late_result.ok()
         };
         match compiled {
             Some(Ok(Ok(code))) if code.len() as u64 > code_limit => Err(CompileError::Code {
                 size: code.len() as u64,
                 limit: code_limit,
             }),
-            Some(Ok(Ok(code))) => Ok(Artifact::vouched_for(code)),
+            Some(Ok(Ok(code))) => Ok(Artifact::from_trusted_source(code)),
             Some(Ok(Err(error))) => Err(CompileError::refused(&error)),
             Some(Err(_)) | None => Err(CompileError::Crashed {
                 how: "it panicked".into(),
-                said: Text::default(),
+                stderr: Text::default(),
             }),
         }
     }
 }
 
-/// As much as a main thread has: the compiler is recursive where a file is nested.
-const STACK: usize = 8 << 20;
+/// As much as a main thread has: the compiler recurses into nested components.
+const STACK_BYTES: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::engine;
 
-    /// A component with a module of many functions that do nothing.
+    /// A component with a module of many empty functions.
     fn many_functions() -> Vec<u8> {
         let section = |id: u8, body: &[u8]| {
             let length = body.len();
@@ -144,13 +144,13 @@ mod tests {
     const FUNCTIONS: usize = 2000;
 
     #[tokio::test]
-    async fn what_is_given_up_keeps_the_thread_until_it_ends() {
-        let engine = engine::on_demand().unwrap();
-        let thread = OwnThread::default();
-        let turns = Arc::new(Semaphore::new(1));
-        let turn = || Arc::clone(&turns).acquire_owned();
+    async fn a_compilation_that_was_given_up_keeps_the_thread_until_it_ends() {
+        let engine = engine::build_without_pool().unwrap();
+        let thread = CompilerThread::default();
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = || Arc::clone(&permits).acquire_owned();
         let compile = async |limit| {
-            let permit = turn().await.unwrap();
+            let permit = permit().await.unwrap();
             thread
                 .compile(permit, engine.clone(), limit, many_functions())
                 .await
@@ -158,8 +158,8 @@ mod tests {
         };
         let limit = Duration::ZERO;
         assert_eq!(compile(limit).await, Err(CompileError::Time { limit }));
-        thread.overdue().await;
-        assert_eq!(turns.available_permits(), 0, "nothing else is compiled");
+        thread.wait_until_overdue().await;
+        assert_eq!(permits.available_permits(), 0, "nothing else is compiled");
         assert_eq!(
             compile(Duration::MAX).await,
             Ok(true),

@@ -1,4 +1,4 @@
-//! The body of a response on its way to a guest: bounded in bytes, and in the time between them.
+//! The body of a response to a guest, with limits on its size and on the time between bytes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,15 +9,15 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 use wasmtime_wasi_http::Error;
 
-use super::fault::fault;
+use super::http_error::from_hyper;
 
-/// A body that ends in an error once it is larger than `limit` or has stood still for `patience`.
+/// A body that fails if it is larger than `limit` or idle for `idle_timeout`.
 pub(super) struct BoundedBody {
-    /// Nothing after the end or an error.
+    /// `None` after the end or an error.
     incoming: Option<Incoming>,
     limit: u64,
-    seen: u64,
-    patience: Duration,
+    received_bytes: u64,
+    idle_timeout: Duration,
     deadline: Instant,
     /// Runs while the guest waits for bytes.
     timer: Option<Pin<Box<Sleep>>>,
@@ -27,32 +27,32 @@ impl BoundedBody {
     pub(super) fn new(
         incoming: Incoming,
         limit: u64,
-        patience: Duration,
+        idle_timeout: Duration,
         deadline: Instant,
     ) -> Self {
         Self {
             incoming: Some(incoming),
             limit,
-            seen: 0,
-            patience,
+            received_bytes: 0,
+            idle_timeout,
             deadline,
             timer: None,
         }
     }
 
-    /// Looks at a frame, and answers the error that it makes of the body.
-    fn refuse(&mut self, frame: &Frame<Bytes>) -> Option<Error> {
+    /// Counts a frame, and returns an error if the body is too large.
+    fn check_size(&mut self, frame: &Frame<Bytes>) -> Option<Error> {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        self.seen = self.seen.saturating_add(length);
-        (self.seen > self.limit).then_some(Error::HttpResponseBodySize(Some(self.limit)))
+        self.received_bytes = self.received_bytes.saturating_add(length);
+        (self.received_bytes > self.limit).then_some(Error::HttpResponseBodySize(Some(self.limit)))
     }
 
-    /// Waits for the time between bytes to pass.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (patience, deadline) = (self.patience, self.deadline);
+    /// Waits for the idle timeout.
+    fn poll_idle_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (idle_timeout, deadline) = (self.idle_timeout, self.deadline);
         let timer = self.timer.get_or_insert_with(|| {
-            let until = deadline.min(Instant::now() + patience);
-            Box::pin(tokio::time::sleep_until(until.into()))
+            let deadline = deadline.min(Instant::now() + idle_timeout);
+            Box::pin(tokio::time::sleep_until(deadline.into()))
         });
         timer.as_mut().poll(cx)
     }
@@ -72,17 +72,17 @@ impl Body for BoundedBody {
         let error = match Pin::new(incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.timer = None;
-                match self.refuse(&frame) {
+                match self.check_size(&frame) {
                     None => return Poll::Ready(Some(Ok(frame))),
                     Some(error) => error,
                 }
             }
-            Poll::Ready(Some(Err(error))) => fault(&error),
+            Poll::Ready(Some(Err(error))) => from_hyper(&error),
             Poll::Ready(None) => {
                 self.incoming = None;
                 return Poll::Ready(None);
             }
-            Poll::Pending if self.poll_patience(cx).is_pending() => return Poll::Pending,
+            Poll::Pending if self.poll_idle_timeout(cx).is_pending() => return Poll::Pending,
             Poll::Pending => Error::ConnectionReadTimeout,
         };
         self.incoming = None;

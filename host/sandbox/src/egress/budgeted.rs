@@ -1,8 +1,8 @@
-//! A stream whose other side can't keep a thread to itself.
+//! A stream whose peer can't occupy a thread.
 //!
-//! The libraries for TLS and HTTP read for as long as there is something to read and nothing to hand
-//! on: records without data, informational heads, chunk sizes. A server that sends these without end
-//! would hold the guest thread beyond every deadline.
+//! The TLS and HTTP libraries keep reading as long as bytes arrive that produce no output: records
+//! without data, informational responses, chunk sizes. A server that sends these without end would
+//! hold the guest thread beyond every deadline.
 
 use std::io;
 use std::pin::Pin;
@@ -13,21 +13,21 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A stream that gives way after 4 KiB: it is pending then though it could go on, and has the task
-/// polled again. The next 4 KiB begin whenever it is pending, for whatever reason.
+/// A stream that yields after 4 KiB: it returns `Pending` although it could go on, and wakes its
+/// task at once. The budget is renewed whenever the stream is pending, for whatever reason.
 #[derive(Debug)]
 pub(crate) struct BudgetedStream<S> {
     stream: S,
-    left: usize,
-    received: Received,
-    opening: Vec<u8>,
+    budget: usize,
+    received: ByteCounter,
+    first_bytes: Vec<u8>,
 }
 
-/// How many bytes a stream has read so far.
+/// The number of bytes that a stream has read so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Received(Arc<AtomicU64>);
+pub(super) struct ByteCounter(Arc<AtomicU64>);
 
-impl Received {
+impl ByteCounter {
     pub(super) fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -37,38 +37,38 @@ impl<S> BudgetedStream<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
-            left: BUDGET_BYTES,
-            received: Received::default(),
-            opening: Vec::new(),
+            budget: BUDGET_BYTES,
+            received: ByteCounter::default(),
+            first_bytes: Vec::new(),
         }
     }
 
-    /// What counts the bytes that it reads, wherever the stream goes.
-    pub(super) fn received(&self) -> Received {
+    /// A counter of the bytes that the stream reads, which outlives the stream.
+    pub(super) fn received(&self) -> ByteCounter {
         self.received.clone()
     }
 
-    /// The first bytes that came, at most 64.
-    pub(super) fn opening(&self) -> &[u8] {
-        &self.opening
+    /// The first bytes that were read, at most 64.
+    pub(super) fn first_bytes(&self) -> &[u8] {
+        &self.first_bytes
     }
 
-    fn is_spent(&mut self, context: &Context<'_>) -> bool {
-        let is_spent = self.left == 0;
-        if is_spent {
-            self.left = BUDGET_BYTES;
+    fn should_yield(&mut self, context: &Context<'_>) -> bool {
+        let should_yield = self.budget == 0;
+        if should_yield {
+            self.budget = BUDGET_BYTES;
             context.waker().wake_by_ref();
         }
-        is_spent
+        should_yield
     }
 
-    fn spend(&mut self, bytes: usize) {
-        self.left = self.left.saturating_sub(bytes.max(OPERATION_BYTES));
+    fn charge(&mut self, bytes: usize) {
+        self.budget = self.budget.saturating_sub(bytes.max(OPERATION_BYTES));
     }
 }
 
 impl BudgetedStream<TcpStream> {
-    /// Sends what can be sent without waiting.
+    /// Writes what can be written without waiting.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.try_write(bytes)
     }
@@ -80,21 +80,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for BudgetedStream<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.is_spent(context) {
+        if self.should_yield(context) {
             return Poll::Pending;
         }
-        let most = self.left.min(buffer.remaining());
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+        let max = self.budget.min(buffer.remaining());
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(max));
         let ready = Pin::new(&mut self.stream).poll_read(context, &mut part);
-        let came = part.filled();
-        let count = came.len();
-        if self.opening.is_empty() {
-            self.opening.extend(came.iter().take(OPENING_BYTES));
+        let filled = part.filled();
+        let count = filled.len();
+        if self.first_bytes.is_empty() {
+            self.first_bytes.extend(filled.iter().take(MAX_FIRST_BYTES));
         }
         buffer.advance(count);
         match ready {
-            Poll::Ready(_) => self.spend(count),
-            Poll::Pending => self.left = BUDGET_BYTES,
+            Poll::Ready(_) => self.charge(count),
+            Poll::Pending => self.budget = BUDGET_BYTES,
         }
         self.received.0.fetch_add(count as u64, Ordering::Relaxed);
         ready
@@ -107,13 +107,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BudgetedStream<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.is_spent(context) {
+        if self.should_yield(context) {
             return Poll::Pending;
         }
         let ready = Pin::new(&mut self.stream).poll_write(context, bytes);
         match &ready {
-            Poll::Ready(count) => self.spend(*count.as_ref().unwrap_or(&0)),
-            Poll::Pending => self.left = BUDGET_BYTES,
+            Poll::Ready(count) => self.charge(*count.as_ref().unwrap_or(&0)),
+            Poll::Pending => self.budget = BUDGET_BYTES,
         }
         ready
     }
@@ -127,13 +127,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BudgetedStream<S> {
     }
 }
 
-/// What is read and written until the stream gives way. That is 10 µs of work with most data, and a
-/// millisecond with the dearest, which are records of TLS that change its keys.
+/// The bytes that are read and written before the stream yields. They cost 10 µs with most data,
+/// and 1 ms in the worst case, which is TLS records that update keys.
 const BUDGET_BYTES: usize = 4 << 10;
-/// What a read or a write costs at least.
+/// The minimum cost of a read or a write.
 const OPERATION_BYTES: usize = 512;
-/// Enough to recognise another protocol by.
-const OPENING_BYTES: usize = 64;
+/// Enough to recognise another protocol.
+const MAX_FIRST_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -144,20 +144,20 @@ mod tests {
 
     use super::*;
 
-    /// A stream that has `bytes` to read.
+    /// A stream with `bytes` to read.
     async fn stream(bytes: &[u8]) -> (BudgetedStream<TcpStream>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
         let (ours, mut theirs) = (ours.unwrap(), theirs.unwrap().0);
         theirs.write_all(bytes).await.unwrap();
-        // All of it is there to be read at once.
+        // Wait until all bytes can be read at once.
         let mut there = vec![0; bytes.len()];
         while ours.peek(&mut there).await.unwrap() < bytes.len() {}
         (BudgetedStream::new(ours), theirs)
     }
 
-    /// Reads until the stream is pending; how many bytes came, in how many reads.
+    /// Reads until the stream is pending. Returns the number of bytes and of reads.
     async fn until_pending(stream: &mut BudgetedStream<TcpStream>, size: usize) -> (usize, usize) {
         poll_fn(|context| {
             let (mut bytes, mut reads) = (0, 0);
@@ -176,21 +176,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_that_never_runs_dry_gives_way() {
+    async fn a_stream_that_is_always_ready_yields() {
         let (mut ours, _theirs) = stream(&[7; 10_000]).await;
         assert_eq!(until_pending(&mut ours, 1 << 20).await.0, BUDGET_BYTES);
         assert_eq!(until_pending(&mut ours, 1000).await.0, BUDGET_BYTES);
         let rest = 10_000 - 2 * BUDGET_BYTES;
         assert_eq!(until_pending(&mut ours, 1000).await.0, rest);
         assert_eq!(ours.received().bytes(), 10_000);
-        assert_eq!(ours.opening(), [7; OPENING_BYTES]);
+        assert_eq!(ours.first_bytes(), [7; MAX_FIRST_BYTES]);
     }
 
     #[tokio::test]
-    async fn reads_count_however_little_they_bring() {
+    async fn small_reads_have_a_minimum_cost() {
         let (mut ours, _theirs) = stream(&[7; 100]).await;
-        let most = BUDGET_BYTES / OPERATION_BYTES;
-        assert_eq!(until_pending(&mut ours, 1).await, (most, most));
-        assert_eq!(until_pending(&mut ours, 1).await, (most, most));
+        let max = BUDGET_BYTES / OPERATION_BYTES;
+        assert_eq!(until_pending(&mut ours, 1).await, (max, max));
+        assert_eq!(until_pending(&mut ours, 1).await, (max, max));
     }
 }

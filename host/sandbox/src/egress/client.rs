@@ -1,7 +1,8 @@
-//! The host's HTTP client, through which every request of a guest goes.
+//! The HTTP client for the requests of guests.
 //!
-//! One connection for each request, HTTP/1.1, no redirects, no proxy, no decompression: what the
-//! guest reads is what the server said. The guest's timeouts count, and never beyond its run.
+//! It uses one connection for each request, HTTP/1.1, no redirects, no proxy and no decompression:
+//! the guest reads what the server sent. The guest's timeouts apply, but never beyond the deadline
+//! of the run.
 
 use std::future::poll_fn;
 use std::io;
@@ -24,20 +25,20 @@ use wasmtime_wasi_http::{
 use super::body::BoundedBody;
 use super::budgeted::BudgetedStream;
 use super::connect::connect;
-use super::fault::{HEADER_BYTES, fault, head_too_large, internal};
+use super::http_error::{MAX_HEAD_BYTES, from_hyper, head_too_large, internal};
 use super::resolver::ResolveError;
-use super::tls::{Purpose, Unshaken};
-use super::{Egress, NoWay, tls};
+use super::tls::{HandshakeError, Purpose};
+use super::{AddressError, Egress, tls};
 use crate::grants::{Channel, Peer};
 
 impl WasiHttpHooks for Egress {
-    /// The client sets it, from the host that was decided on.
+    /// The client sets the header from the host that was permitted.
     fn set_host_header(&mut self) -> bool {
         false
     }
 
-    /// What is on its way out is in the host's memory, beside the guest's own: of each request no
-    /// more than two of these.
+    /// A body on its way out takes host memory outside of the guest's limit: at most two of these
+    /// chunks for each request.
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
         CHUNK_BYTES
     }
@@ -53,8 +54,8 @@ impl WasiHttpHooks for Egress {
     }
 }
 
-/// A response, and the work on its connection that has to go on while its body is read. Dropping
-/// the work closes the connection.
+/// A response, and the future that drives its connection while the body is read. Dropping the
+/// future closes the connection.
 type OpenResponse = (
     Response<WasiBody>,
     Box<dyn Future<Output = Result<(), Error>> + Send>,
@@ -66,55 +67,57 @@ impl Egress {
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<OpenResponse, Error> {
-        let peer = peer(request.uri())?;
-        self.granted(self.0.grants.permit(&peer)).map_err(no_way)?;
-        let request = on_the_wire(request, &peer)?;
+        let peer = parse_peer(request.uri())?;
+        self.record_if_denied(self.0.grants.permit(&peer))
+            .map_err(address_error)?;
+        let request = wire_request(request, &peer)?;
         let stream = self
-            .open(&peer, self.until(options.connect_timeout))
+            .connect_peer(&peer, self.deadline_for(options.connect_timeout))
             .await?;
         let received = stream.received();
 
         let mut builder = http1::Builder::new();
-        builder.max_buf_size(HEADER_BYTES);
+        builder.max_buf_size(MAX_HEAD_BYTES);
         let (mut sender, connection) = builder
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| fault(&error))?;
+            .map_err(|error| from_hyper(&error))?;
         let mut connection = Some(connection);
-        let answered_by = self.until(options.first_byte_timeout);
+        let first_byte_deadline = self.deadline_for(options.first_byte_timeout);
         let mut sending = std::pin::pin!(sender.send_request(request));
-        let answer = poll_fn(|context| {
+        let response = poll_fn(|context| {
             if let Poll::Ready(response) = sending.as_mut().poll(context) {
-                return Poll::Ready(response.map_err(|error| fault(&error)));
+                return Poll::Ready(response.map_err(|error| from_hyper(&error)));
             }
-            if let Some(working) = &mut connection {
-                let ended = Pin::new(working).poll(context);
-                // The connection can end with the response in hand.
+            if let Some(pending_connection) = &mut connection {
+                let ended = Pin::new(pending_connection).poll(context);
+                // The connection may end when the response has arrived.
                 if let Poll::Ready(ended) = ended {
                     connection = None;
-                    ended.map_err(|error| fault(&error))?;
+                    ended.map_err(|error| from_hyper(&error))?;
                 }
             }
             match sending.as_mut().poll(context) {
-                Poll::Ready(response) => Poll::Ready(response.map_err(|error| fault(&error))),
-                // All that came belongs to the head, or to informational ones before it.
-                Poll::Pending if received.bytes() > HEADER_BYTES as u64 => {
+                Poll::Ready(response) => Poll::Ready(response.map_err(|error| from_hyper(&error))),
+                // Without a response so far, all bytes belong to its head or to informational
+                // responses.
+                Poll::Pending if received.bytes() > MAX_HEAD_BYTES as u64 => {
                     Poll::Ready(Err(head_too_large()))
                 }
                 Poll::Pending => Poll::Pending,
             }
         });
-        let response = match timeout_at(answered_by.into(), answer).await {
+        let response = match timeout_at(first_byte_deadline.into(), response).await {
             Ok(response) => response?,
             Err(_) => return Err(Error::HttpResponseTimeout),
         };
 
-        let patience = self.until(options.between_bytes_timeout) - Instant::now();
+        let idle_timeout = self.deadline_for(options.between_bytes_timeout) - Instant::now();
         let response = response.map(|body| {
-            BoundedBody::new(body, self.0.http_body, patience, self.0.deadline).boxed_unsync()
+            BoundedBody::new(body, self.0.http_body, idle_timeout, self.0.deadline).boxed_unsync()
         });
         let work = async move {
-            // What goes wrong here, the body tells.
+            // The body reports the error.
             if let Some(connection) = connection {
                 connection.await.ok();
             }
@@ -123,49 +126,57 @@ impl Egress {
         Ok((response, Box::new(work)))
     }
 
-    /// A connection to a granted peer, with TLS where the scheme asks for it.
-    async fn open(
+    /// Connects to a granted peer, with TLS if the scheme asks for it.
+    async fn connect_peer(
         &self,
         peer: &Peer,
-        until: Instant,
+        deadline: Instant,
     ) -> Result<BudgetedStream<Box<dyn Stream>>, Error> {
-        // Before the look-up, which costs the host something too.
-        if !self.spend_connection() {
+        // Counted before the lookup, which uses host resources too.
+        if !self.take_connection() {
             return Err(Error::ConnectionLimitReached);
         }
-        let addresses = self.addresses(peer, until).await.map_err(no_way)?;
-        let stream = connect(&addresses, until)
+        let addresses = self
+            .addresses(peer, deadline)
             .await
-            .map_err(|error| unconnected(&error))?;
-        self.permit_connected(peer, &stream).map_err(no_way)?;
+            .map_err(address_error)?;
+        let stream = connect(&addresses, deadline)
+            .await
+            .map_err(|error| connect_error(&error))?;
+        self.permit_connected(peer, &stream)
+            .map_err(address_error)?;
         let stream: Box<dyn Stream> = match peer.channel {
             Channel::Https => {
-                let shaken = self
-                    .shake_hands(stream, &peer.host, Purpose::Https, until)
+                let session = self
+                    .tls_handshake(stream, &peer.host, Purpose::Https, deadline)
                     .await;
-                Box::new(shaken.map_err(unshaken)?.stream)
+                Box::new(session.map_err(handshake_error)?.stream)
             }
             _ => Box::new(stream),
         };
         Ok(BudgetedStream::new(stream))
     }
 
-    /// When a timeout that the guest wished for has passed: after 1 ms at the earliest, and not
-    /// after its run.
-    fn until(&self, wish: Option<Duration>) -> Instant {
+    /// The deadline for a timeout of the guest: at least 1 ms from now, and not after the run.
+    fn deadline_for(&self, timeout: Option<Duration>) -> Instant {
         let now = Instant::now();
-        let left = self.0.deadline.saturating_duration_since(now).max(SHORTEST);
-        now + wish.unwrap_or(left).clamp(SHORTEST, left)
+        let left = self
+            .0
+            .deadline
+            .saturating_duration_since(now)
+            .max(MIN_TIMEOUT);
+        now + timeout.unwrap_or(left).clamp(MIN_TIMEOUT, left)
     }
 }
 
-/// What a request is sent over.
+/// The transport of a request.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Whom a URI means. A user before the host is refused: it is where a host can be mistaken.
-fn peer(uri: &Uri) -> Result<Peer, Error> {
+/// The peer of a URI. A URI with a user is rejected, because the host of such a URI can be
+/// mistaken.
+fn parse_peer(uri: &Uri) -> Result<Peer, Error> {
     let channel = match uri.scheme() {
         Some(scheme) if *scheme == Scheme::HTTP => Channel::Http,
         Some(scheme) if *scheme == Scheme::HTTPS => Channel::Https,
@@ -175,11 +186,11 @@ fn peer(uri: &Uri) -> Result<Peer, Error> {
     Peer::parse(channel, authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)
 }
 
-/// The request as it is sent: the target is a path, whatever form the guest gave it, the `host` is
-/// the one that was decided on, and headers that belong to the connection are the client's.
-fn on_the_wire(request: Request<WasiBody>, peer: &Peer) -> Result<Request<WasiBody>, Error> {
+/// The request as it is sent: the target is a path, whatever form the guest used; `host` is the
+/// permitted one; and the client sets the headers of the connection.
+fn wire_request(request: Request<WasiBody>, peer: &Peer) -> Result<Request<WasiBody>, Error> {
     let (mut parts, body) = request.into_parts();
-    // In whatever case: a server that is lenient about it would open a tunnel.
+    // In any case, because a lenient server would open a tunnel.
     if parts.method.as_str().eq_ignore_ascii_case("CONNECT") {
         return Err(Error::HttpRequestMethodInvalid);
     }
@@ -208,20 +219,20 @@ fn authority(peer: &Peer) -> String {
     }
 }
 
-/// Why there is no address to connect to, as `wasi:http` says it.
-fn no_way(no_way: NoWay) -> Error {
-    match no_way {
-        NoWay::Denied(_) => Error::HttpRequestDenied,
-        NoWay::Unresolved(ResolveError::Timeout) => Error::DnsTimeout,
-        NoWay::Unresolved(ResolveError::Failed(reason)) => Error::DnsError {
+/// Converts a failed address lookup to an error of `wasi:http`.
+fn address_error(address_error: AddressError) -> Error {
+    match address_error {
+        AddressError::Denied(_) => Error::HttpRequestDenied,
+        AddressError::Unresolved(ResolveError::Timeout) => Error::DnsTimeout,
+        AddressError::Unresolved(ResolveError::Failed(reason)) => Error::DnsError {
             rcode: Some(reason),
             info_code: None,
         },
     }
 }
 
-/// Why there is no connection, as `wasi:http` says it.
-fn unconnected(error: &io::Error) -> Error {
+/// Converts a failed connect to an error of `wasi:http`.
+fn connect_error(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
         io::ErrorKind::TimedOut => Error::ConnectionTimeout,
@@ -231,26 +242,26 @@ fn unconnected(error: &io::Error) -> Error {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
             Error::ConnectionTerminated
         }
-        // The host's own trouble: no sockets left, no permission.
+        // A problem of the host: no sockets left, no permission.
         _ => internal(format_args!("the host cannot connect: {error}")),
     }
 }
 
-/// Why a connection does not speak TLS, as `wasi:http` says it.
-fn unshaken(unshaken: Unshaken) -> Error {
-    match unshaken {
-        Unshaken::Timeout => Error::ConnectionTimeout,
-        Unshaken::Closed => Error::ConnectionTerminated,
-        Unshaken::Failed(words)
-        | Unshaken::Protocol(
+/// Converts a failed TLS handshake to an error of `wasi:http`.
+fn handshake_error(handshake_error: HandshakeError) -> Error {
+    match handshake_error {
+        HandshakeError::Timeout => Error::ConnectionTimeout,
+        HandshakeError::Closed => Error::ConnectionTerminated,
+        HandshakeError::Failed(text)
+        | HandshakeError::Protocol(
             rustls::Error::InvalidCertificate(_) | rustls::Error::Other(_),
-            words,
-        ) => Error::InternalError(Some(words)),
-        Unshaken::Protocol(error, _) => tls::fault(&error),
+            text,
+        ) => Error::InternalError(Some(text)),
+        HandshakeError::Protocol(error, _) => tls::http_error(&error),
     }
 }
 
 /// The shortest timeout that a guest can set.
-const SHORTEST: Duration = Duration::from_millis(1);
-/// How much of a request's body a guest hands over at once.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+/// The size of the chunks in which a guest sends the body of a request.
 pub(super) const CHUNK_BYTES: usize = 64 << 10;

@@ -1,4 +1,4 @@
-//! Connections to addresses that were decided on.
+//! Connects to addresses that the grants permit.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,127 +9,135 @@ use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
 
 use super::resolver::ResolveError;
-use super::{Egress, NoWay};
-use crate::grants::{Peer, Resolved};
+use super::{AddressError, Egress};
+use crate::grants::{Peer, ResolvedAddress};
 
 impl Egress {
-    /// Connects to a granted peer, for a connection that the guest itself speaks over.
-    pub(crate) async fn dial(&self, peer: &Peer, until: Instant) -> Result<TcpStream, Unreached> {
-        // Before it counts: what is refused says so however often it is tried.
-        self.granted(self.0.grants.permit(peer))
-            .map_err(|no_way| self.unreached(no_way))?;
-        if !self.spend_connection() {
-            return Err(Unreached::Failed(
+    /// Connects to a granted peer on behalf of `vitals:health/tls`.
+    pub(crate) async fn dial(
+        &self,
+        peer: &Peer,
+        deadline: Instant,
+    ) -> Result<TcpStream, DialError> {
+        // Before the connection is counted, so that a denied peer is always reported as denied.
+        self.record_if_denied(self.0.grants.permit(peer))
+            .map_err(|error| self.dial_error(error))?;
+        if !self.take_connection() {
+            return Err(DialError::Failed(
                 "the run has opened as many connections as its `limits.connections` allow".into(),
             ));
         }
         let addresses = self
-            .addresses(peer, until)
+            .addresses(peer, deadline)
             .await
-            .map_err(|no_way| match no_way {
-                NoWay::Denied(_) => led_away(peer),
-                unresolved @ NoWay::Unresolved(_) => self.unreached(unresolved),
+            .map_err(|error| match error {
+                AddressError::Denied(_) => leads_outside_grants(peer),
+                unresolved @ AddressError::Unresolved(_) => self.dial_error(unresolved),
             })?;
-        let stream = connect(&addresses, until)
+        let stream = connect(&addresses, deadline)
             .await
             .map_err(|error| match error.kind() {
-                io::ErrorKind::TimedOut => Unreached::Timeout,
-                io::ErrorKind::ConnectionRefused => Unreached::Failed("connection refused".into()),
+                io::ErrorKind::TimedOut => DialError::Timeout,
+                io::ErrorKind::ConnectionRefused => DialError::Failed("connection refused".into()),
                 io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                    Unreached::Failed("there is no route to it".into())
+                    DialError::Failed("there is no route to it".into())
                 }
                 io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
-                    Unreached::Closed
+                    DialError::Closed
                 }
-                // The host's own trouble: no sockets left, no permission.
-                _ => Unreached::Failed(format!("the host cannot connect: {error}")),
+                // A problem of the host: no sockets left, no permission.
+                _ => DialError::Failed(format!("the host cannot connect: {error}")),
             })?;
         self.permit_connected(peer, &stream)
-            .map_err(|_| led_away(peer))?;
+            .map_err(|_| leads_outside_grants(peer))?;
         Ok(stream)
     }
 
-    /// Holds a connection that stands against the grants once more: where both its ends are one
-    /// address it leads to this machine, whatever was known of the address before.
-    pub(super) fn permit_connected(&self, peer: &Peer, stream: &TcpStream) -> Result<(), NoWay> {
-        let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else {
+    /// Checks an established connection against the grants again. If both ends have the same
+    /// address, it leads to this host, whatever was known about the address before.
+    pub(super) fn permit_connected(
+        &self,
+        peer: &Peer,
+        stream: &TcpStream,
+    ) -> Result<(), AddressError> {
+        let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else {
             return Ok(());
         };
-        let resolved = Resolved::new(there.ip().to_canonical(), |_| here.ip() == there.ip());
-        self.granted(self.0.grants.permit_address(peer, resolved))
+        let resolved =
+            ResolvedAddress::new(remote.ip().to_canonical(), |_| local.ip() == remote.ip());
+        self.record_if_denied(self.0.grants.permit_address(peer, resolved))
     }
 
-    fn unreached(&self, no_way: NoWay) -> Unreached {
-        match no_way {
-            NoWay::Denied(refusal) => Unreached::Denied(self.words(&refusal)),
-            NoWay::Unresolved(ResolveError::Timeout) => Unreached::Timeout,
-            NoWay::Unresolved(ResolveError::Failed(reason)) => {
-                Unreached::Failed(format!("cannot look up the host: {reason}"))
+    fn dial_error(&self, error: AddressError) -> DialError {
+        match error {
+            AddressError::Denied(refusal) => DialError::Denied(self.denial_message(&refusal)),
+            AddressError::Unresolved(ResolveError::Timeout) => DialError::Timeout,
+            AddressError::Unresolved(ResolveError::Failed(reason)) => {
+                DialError::Failed(format!("cannot look up the host: {reason}"))
             }
         }
     }
 }
 
-/// What a guest is told of a name that leads where nothing is granted. Not the address: the grant
-/// does not let it look names up, and a wildcard would let it ask for any.
-fn led_away(peer: &Peer) -> Unreached {
+/// The message for a name that leads to an address without a grant. It leaves out the address: the
+/// grant does not allow lookups, and with a wildcard the guest could ask for any name.
+fn leads_outside_grants(peer: &Peer) -> DialError {
     let kind = peer.channel.kind();
-    Unreached::Denied(format!(
-        "denied: {kind} {peer}, which leads out of what is granted (the refusals of the check say \
-         where to)"
+    DialError::Denied(format!(
+        "denied: {kind} {peer}, which leads outside the check's grants (its refusals say where to)"
     ))
 }
 
-/// Why there is no connection to a peer.
+/// Why a peer can't be reached.
 #[derive(Debug)]
-pub(crate) enum Unreached {
-    /// It is not granted; the text says what the operator would have to write, or where to read it.
+pub(crate) enum DialError {
+    /// The peer is not granted; the text says what to grant, or where to read it.
     Denied(String),
-    /// There was no answer in time.
+    /// The connection timed out.
     Timeout,
-    /// The peer closed it at once.
+    /// The peer closed the connection at once.
     Closed,
     /// The reason, for a person.
     Failed(String),
 }
 
-/// Connects to the first address that answers, in the order in which the resolver gave them.
+/// Connects to the first address that answers, in the order of the resolver.
 ///
-/// The next address gets its chance when one has failed or has not answered for 250 ms (the
-/// recommendation of RFC 8305, section 5). Dropping the future gives up all attempts.
-pub(super) async fn connect(addresses: &[SocketAddr], until: Instant) -> io::Result<TcpStream> {
+/// The next address is tried when one has failed or has not answered for 250 ms (the recommendation
+/// of RFC 8305, section 5). Dropping the future cancels all attempts.
+pub(super) async fn connect(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
     let connecting = async {
         match addresses {
             [only] => dial(*only).await,
-            several => race(several).await,
+            several => happy_eyeballs(several).await,
         }
     };
-    match timeout_at(until.into(), connecting).await {
+    match timeout_at(deadline.into(), connecting).await {
         Ok(ended) => ended,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
-async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+async fn happy_eyeballs(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut waiting = addresses.iter().take(MAX_ATTEMPTS);
     let mut attempts = JoinSet::new();
-    let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    let mut last_error = io::Error::from(io::ErrorKind::AddrNotAvailable);
     loop {
         if let Some(address) = waiting.next() {
             attempts.spawn(dial(*address));
         }
         let ended = match waiting.len() {
             0 => attempts.join_next().await,
-            _ => match timeout(HEAD_START, attempts.join_next()).await {
+            _ => match timeout(ATTEMPT_DELAY, attempts.join_next()).await {
                 Ok(ended) => ended,
                 Err(_) => continue,
             },
         };
         match ended {
             Some(Ok(Ok(stream))) => return Ok(stream),
-            Some(Ok(Err(error))) => failed = error,
-            Some(Err(panicked)) => failed = io::Error::other(panicked),
-            None => return Err(failed),
+            Some(Ok(Err(error))) => last_error = error,
+            Some(Err(panicked)) => last_error = io::Error::other(panicked),
+            None => return Err(last_error),
         }
     }
 }
@@ -140,9 +148,9 @@ async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// How long an address is waited for before the next one is tried beside it.
-const HEAD_START: Duration = Duration::from_millis(250);
-/// Addresses of one name that are tried.
+/// The delay before the next address is tried in parallel.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// The maximum number of addresses that are tried for a name.
 const MAX_ATTEMPTS: usize = 8;
 
 #[cfg(test)]
@@ -154,10 +162,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dead_address_gives_way_to_the_next() {
+    async fn the_next_address_is_tried_if_one_fails() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive = listener.local_addr().unwrap();
-        // Port 1 refuses, and 192.0.2.1 (RFC 5737) goes nowhere or is unreachable at once.
+        // Port 1 refuses connections. 192.0.2.1 (RFC 5737) does not answer, or is unreachable.
         let refusing = "127.0.0.1:1".parse().unwrap();
         let nowhere = "192.0.2.1:1".parse().unwrap();
         let stream = connect(&[refusing, nowhere, alive], soon()).await.unwrap();
@@ -165,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_failure_is_told() {
+    async fn the_last_error_is_returned() {
         let refusing = "127.0.0.1:1".parse().unwrap();
         let error = connect(&[refusing, refusing], soon()).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
@@ -177,11 +185,11 @@ mod tests {
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(1).unwrap();
         let full = listener.local_addr().unwrap();
-        // Once the queue of a listener that accepts nobody is full, the system drops what comes.
+        // The system drops connections once the listener's backlog is full.
         let mut queued = Vec::new();
         let error = loop {
-            let until = Instant::now() + Duration::from_millis(100);
-            match connect(&[full], until).await {
+            let deadline = Instant::now() + Duration::from_millis(100);
+            match connect(&[full], deadline).await {
                 Ok(stream) => queued.push(stream),
                 Err(error) => break error,
             }

@@ -1,5 +1,5 @@
-//! What all runs share on their way out: the resolver and its bounds, the sets of TLS roots, and the
-//! threads that verify certificates.
+//! Network resources that all runs share: the resolver, the sets of TLS roots, and the threads that
+//! verify certificates.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,44 +9,45 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::time::timeout_at;
 
-use super::machine;
-use super::resolver::{Asked, ResolveError, Resolver, Source};
-use crate::grants::Resolved;
+use super::local_address;
+use super::resolver::{LookupRequest, ResolveError, Resolver, Source};
+use crate::grants::ResolvedAddress;
 use vitals_io::blocking_pool::{BlockingPool, Work};
 use vitals_io::trust::{RootFiles, Roots, RootsError, SharedRoots};
 use vitals_model::Root;
 
-/// The host's own way out, made once.
+/// The shared network resources of a sandbox.
 pub(crate) struct Network {
     resolver: Resolver,
-    /// Whether an address is one of this machine's own.
-    is_own: fn(IpAddr) -> bool,
+    /// Whether an address belongs to this host.
+    is_local: fn(IpAddr) -> bool,
     roots: Roots,
     shared: Mutex<SharedRoots>,
     certificates: BlockingPool,
 }
 
 impl Network {
-    /// Reads the PEM files among `roots`, which checks without roots of their own trust. The
-    /// machine's own roots are read when the first connection needs them.
+    /// Reads the PEM files among `roots`, which apply to checks without roots of their own. The
+    /// machine's roots are read for the first connection.
     pub(crate) fn new(roots: &[Root]) -> Result<Self, RootsError> {
         let mut shared = SharedRoots::default();
         Ok(Self {
             resolver: Resolver::new(Source::System),
-            is_own: machine::is_own,
+            is_local: local_address::is_local,
             roots: shared.of(RootFiles::read(roots)?),
             shared: Mutex::new(shared),
             certificates: BlockingPool::new(Work::Certificates),
         })
     }
 
-    /// The roots of a check: its own, where it has any, else the host's. Checks with the same ones
+    /// The roots of a check: its own if it has any, else the host's. Checks with the same roots
     /// share them.
     pub(crate) fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
         match own {
             None => Ok(self.roots.clone()),
             Some(own) => {
-                // Before the lock: a file that hangs must not hold up those that trust others.
+                // Before the lock, so that a file that hangs does not block checks with other
+                // roots.
                 let files = RootFiles::read(own)?;
                 let mut shared = self.shared.lock();
                 Ok(shared.of(files))
@@ -54,27 +55,27 @@ impl Network {
         }
     }
 
-    /// The threads on which certificates are verified and read.
+    /// The threads that verify and parse certificates.
     pub(super) fn certificates(&self) -> &BlockingPool {
         &self.certificates
     }
 
-    /// Resolves a name in at most 10 seconds, and never later than `until`. The kernel says of each
-    /// address whether it is this machine's.
+    /// Resolves a name in at most 10 seconds and not after `deadline`. The kernel tells which
+    /// addresses belong to this host.
     pub(super) async fn resolve(
         &self,
-        asked: Asked,
-        until: Instant,
-    ) -> Result<Vec<Resolved>, ResolveError> {
-        let until = until.min(Instant::now() + LOOK_UP_TIME);
-        let answer = timeout_at(until.into(), self.resolver.ask(asked)).await;
-        let mut found = answer.map_err(|_| ResolveError::Timeout)??;
-        found.truncate(MAX_ADDRESSES);
-        if found.is_empty() {
+        lookup_request: LookupRequest,
+        deadline: Instant,
+    ) -> Result<Vec<ResolvedAddress>, ResolveError> {
+        let deadline = deadline.min(Instant::now() + LOOKUP_TIMEOUT);
+        let answer = timeout_at(deadline.into(), self.resolver.resolve(lookup_request)).await;
+        let mut addresses = answer.map_err(|_| ResolveError::Timeout)??;
+        addresses.truncate(MAX_ADDRESSES);
+        if addresses.is_empty() {
             return Err(ResolveError::Failed("the name has no address".to_owned()));
         }
-        let resolved = |address| Resolved::new(address, self.is_own);
-        Ok(found.into_iter().map(resolved).collect())
+        let resolved = |address| ResolvedAddress::new(address, self.is_local);
+        Ok(addresses.into_iter().map(resolved).collect())
     }
 }
 
@@ -88,8 +89,8 @@ impl fmt::Debug for Network {
 
 #[cfg(test)]
 impl Network {
-    /// A network that knows the names of a list and no others.
-    pub(super) fn of_names(roots: &[Root], names: &[(&'static str, &[&str])]) -> Self {
+    /// A network that resolves only the names of a list.
+    pub(super) fn with_names(roots: &[Root], names: &[(&'static str, &[&str])]) -> Self {
         let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
         let list = names
             .iter()
@@ -101,21 +102,21 @@ impl Network {
         }
     }
 
-    /// One that takes no address for this machine's.
-    pub(super) fn blind(self) -> Self {
+    /// Treats no address as one of this host.
+    pub(super) fn without_local_check(self) -> Self {
         Self {
-            is_own: |_| false,
+            is_local: |_| false,
             ..self
         }
     }
 
-    /// How many questions were put to the list.
-    pub(super) fn look_ups(&self) -> usize {
-        self.resolver.asked()
+    /// The number of queries so far.
+    pub(super) fn lookups(&self) -> usize {
+        self.resolver.query_count()
     }
 }
 
-/// The longest that anybody waits for one.
-const LOOK_UP_TIME: Duration = Duration::from_secs(10);
-/// Addresses of one name that are looked at.
+/// The maximum time of a lookup.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// The maximum number of addresses considered for a name.
 const MAX_ADDRESSES: usize = 64;

@@ -1,9 +1,9 @@
-//! `wasi:http`, held to a sum: what the host keeps of a run's headers, requests and bodies.
+//! `wasi:http` with a limit on what the host retains for a run: headers, requests and bodies.
 //!
-//! The stock functions bound the fields and the path of each request, its method and its authority not
-//! at all, and nothing bounds them all together. Those that hand bytes to the host stand in their place
-//! here. A run gives nothing back before its end, as with its memory: what a dropped handle leaves
-//! behind may still be on its way.
+//! wasmtime's functions limit the fields and the path of each request, but neither its method nor
+//! its authority, nor the sum of all. This module replaces those that pass bytes to the host. As
+//! with memory, the count never decreases before the run ends, because what belonged to a dropped
+//! handle may still be in use.
 
 use std::sync::atomic::Ordering;
 
@@ -21,32 +21,32 @@ use wasmtime_wasi_http::{FieldMap, WasiHttpView};
 use super::client::CHUNK_BYTES;
 use super::{Egress, EgressView};
 
-/// The run handed the host more than it keeps for one; ends the run.
+/// The run exceeded the limit on retained bytes; this error ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("handed the host more than {limit} bytes of headers, requests and bodies to keep")]
-pub(crate) struct KeptExceeded {
+#[error("passed the host more than {limit} bytes of headers, requests and bodies to keep")]
+pub(crate) struct RetainedBytesExceeded {
     pub(crate) limit: u64,
 }
 
 impl Egress {
-    /// Counts what the host keeps for the run from now on, or ends the run.
-    fn keep(&self, bytes: usize) -> Result<()> {
-        let (bytes, limit) = (bytes as u64, kept_limit(self.0.connections));
-        let kept = self.0.kept.fetch_add(bytes, Ordering::Relaxed);
-        if kept.saturating_add(bytes) > limit {
-            return Err(KeptExceeded { limit }.into());
+    /// Counts bytes that the host retains for the run, and fails if they exceed the limit.
+    fn charge(&self, bytes: usize) -> Result<()> {
+        let (bytes, limit) = (bytes as u64, retained_limit(self.0.connections));
+        let retained_bytes = self.0.retained_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if retained_bytes.saturating_add(bytes) > limit {
+            return Err(RetainedBytesExceeded { limit }.into());
         }
         Ok(())
     }
 }
 
-/// What the host keeps for a run that may open so many connections: for each a request of the largest
-/// kind, and beside those as much as a run may need that sends nothing.
-fn kept_limit(connections: u32) -> u64 {
-    KEPT_OF_ANY + u64::from(connections) * KEPT_PER_CONNECTION
+/// The limit for a run that may open `connections` connections: the largest request for each of
+/// them, and a base for runs that send nothing.
+fn retained_limit(connections: u32) -> u64 {
+    BASE_BYTES + u64::from(connections) * BYTES_PER_CONNECTION
 }
 
-/// Links `wasi:http`. The linker must not have the stock one.
+/// Links `wasi:http`. The linker must not have wasmtime's implementation.
 pub(crate) fn add_http_to_linker<T>(linker: &mut Linker<T>) -> Result<()>
 where
     T: WasiHttpView + EgressView + 'static,
@@ -70,31 +70,34 @@ where
     interface.func_wrap(
         "[static]fields.from-list",
         |mut store: Context<'_, T>, (entries,): (Vec<(String, Vec<u8>)>,)| {
-            let bytes = entries.iter().map(|(name, value)| field(name, value)).sum();
-            keep(&mut store, bytes)?;
-            returned(store.data_mut().http().from_list(entries))
+            let bytes = entries
+                .iter()
+                .map(|(name, value)| field_size(name, value))
+                .sum();
+            charge(&mut store, bytes)?;
+            into_guest_result(store.data_mut().http().from_list(entries))
         },
     )?;
     interface.func_wrap(
         "[method]fields.set",
         |mut store: Context<'_, T>, (fields, name, values): (Fields, String, Vec<Vec<u8>>)| {
-            let bytes = values.iter().map(|value| field(&name, value)).sum();
-            keep(&mut store, bytes)?;
-            returned(store.data_mut().http().set(fields, name, values))
+            let bytes = values.iter().map(|value| field_size(&name, value)).sum();
+            charge(&mut store, bytes)?;
+            into_guest_result(store.data_mut().http().set(fields, name, values))
         },
     )?;
     interface.func_wrap(
         "[method]fields.append",
         |mut store: Context<'_, T>, (fields, name, value): (Fields, String, Vec<u8>)| {
-            keep(&mut store, field(&name, &value))?;
-            returned(store.data_mut().http().append(fields, name, value))
+            charge(&mut store, field_size(&name, &value))?;
+            into_guest_result(store.data_mut().http().append(fields, name, value))
         },
     )?;
     interface.func_wrap(
         "[method]fields.clone",
         |mut store: Context<'_, T>, (fields,): (Fields,)| {
-            let bytes = all_fields(store.data_mut().http().table.get(&fields)?);
-            keep(&mut store, bytes)?;
+            let bytes = fields_size(store.data_mut().http().table.get(&fields)?);
+            charge(&mut store, bytes)?;
             Ok((store.data_mut().http().clone(fields)?,))
         },
     )
@@ -120,7 +123,7 @@ where
             if length > MAX_METHOD {
                 return Ok((Err(()),));
             }
-            keep(&mut store, length)?;
+            charge(&mut store, length)?;
             Ok((store.data_mut().http().set_method(request, method)?,))
         },
     )?;
@@ -131,7 +134,7 @@ where
             if length > MAX_AUTHORITY {
                 return Ok((Err(()),));
             }
-            keep(&mut store, length)?;
+            charge(&mut store, length)?;
             let set = store.data_mut().http().set_authority(request, authority)?;
             Ok((set,))
         },
@@ -143,14 +146,14 @@ where
                 Some(Scheme::Other(scheme)) => scheme.len(),
                 _ => 0,
             };
-            keep(&mut store, length)?;
+            charge(&mut store, length)?;
             Ok((store.data_mut().http().set_scheme(request, scheme)?,))
         },
     )?;
     interface.func_wrap(
         "[method]outgoing-request.set-path-with-query",
         |mut store: Context<'_, T>, (request, path): (Request, Option<String>)| {
-            keep(&mut store, path.as_ref().map_or(0, String::len))?;
+            charge(&mut store, path.as_ref().map_or(0, String::len))?;
             let set = store.data_mut().http().set_path_with_query(request, path)?;
             Ok((set,))
         },
@@ -158,7 +161,7 @@ where
     interface.func_wrap(
         "[method]outgoing-request.body",
         |mut store: Context<'_, T>, (request,): (Request,)| -> Result<(Body,)> {
-            keep(&mut store, BODY_BYTES)?;
+            charge(&mut store, BODY_BYTES)?;
             let mut http = store.data_mut().http();
             Ok((types::HostOutgoingRequest::body(&mut http, request)?,))
         },
@@ -166,48 +169,48 @@ where
     interface.func_wrap(
         "[method]outgoing-response.body",
         |mut store: Context<'_, T>, (response,): (Response,)| -> Result<(Body,)> {
-            keep(&mut store, BODY_BYTES)?;
+            charge(&mut store, BODY_BYTES)?;
             let mut http = store.data_mut().http();
             Ok((types::HostOutgoingResponse::body(&mut http, response)?,))
         },
     )
 }
 
-fn keep<T: EgressView + 'static>(store: &mut StoreContextMut<'_, T>, bytes: usize) -> Result<()> {
-    store.data_mut().egress().egress.keep(bytes)
+fn charge<T: EgressView + 'static>(store: &mut StoreContextMut<'_, T>, bytes: usize) -> Result<()> {
+    store.data_mut().egress().egress.charge(bytes)
 }
 
-/// An answer as the guest gets it; what is no error of the contract ends the run.
-fn returned<R>(result: HeaderResult<R>) -> Result<(std::result::Result<R, HeaderError>,)> {
+/// Converts a result for the guest. An error that is not part of the contract ends the run.
+fn into_guest_result<R>(result: HeaderResult<R>) -> Result<(std::result::Result<R, HeaderError>,)> {
     match result {
         Ok(value) => Ok((Ok(value),)),
         Err(error) => Ok((Err(error.downcast()?),)),
     }
 }
 
-fn field(name: &str, value: &[u8]) -> usize {
-    name.len() + value.len() + FIELD_BYTES
+fn field_size(name: &str, value: &[u8]) -> usize {
+    name.len() + value.len() + FIELD_OVERHEAD_BYTES
 }
 
-fn all_fields(fields: &HeaderMap) -> usize {
+fn fields_size(fields: &HeaderMap) -> usize {
     let fields = fields.iter();
     fields
-        .map(|(name, value)| field(name.as_str(), value.as_bytes()))
+        .map(|(name, value)| field_size(name.as_str(), value.as_bytes()))
         .sum()
 }
 
-/// The interface as wasmtime's bindings name it. Under another name nothing here would be linked, which
-/// the tests of the limits notice.
+/// The interface in wasmtime's bindings. Under another name nothing would be replaced, which the
+/// tests of the limits notice.
 const TYPES: &str = "wasi:http/types@0.2.12";
-/// The longest method; those that are registered have at most 17 bytes.
+/// The longest method; registered methods have at most 17 bytes.
 const MAX_METHOD: usize = 64;
-/// The longest authority: a name before it is in canonical form has at most 1,015 bytes, a port six.
+/// The longest authority: a name that is not canonical has at most 1,015 bytes, a port six.
 const MAX_AUTHORITY: usize = 1 << 10;
-/// What the host has of a field beside its name and value.
-const FIELD_BYTES: usize = 64;
-/// What is on its way out of one body: a chunk that waits, and one that is being sent.
+/// What the host stores for a field besides its name and value.
+const FIELD_OVERHEAD_BYTES: usize = 64;
+/// One body on its way out: a queued chunk and a chunk being sent.
 const BODY_BYTES: usize = 2 * CHUNK_BYTES;
-/// What a run may hand over that opens no connection.
-const KEPT_OF_ANY: u64 = 4 << 20;
-/// Fields and path of one request, 64 KiB each at most, and its body.
-const KEPT_PER_CONNECTION: u64 = 2 * (64 << 10) + BODY_BYTES as u64;
+/// The limit for a run that opens no connection.
+const BASE_BYTES: u64 = 4 << 20;
+/// The fields and the path of one request, at most 64 KiB each, and its body.
+const BYTES_PER_CONNECTION: u64 = 2 * (64 << 10) + BODY_BYTES as u64;

@@ -1,9 +1,9 @@
-//! Look-ups by the system's resolver, on threads of their own.
+//! Name lookups by the system's resolver, on threads of their own.
 //!
-//! The resolver blocks and can't be interrupted: a question that nobody answers holds its thread
-//! for as long as the system waits, long after the run that asked has ended. So there are only so
-//! many threads, no check has more than its share of them, and each name is asked for once at a
-//! time. Nothing here decides what may be looked up.
+//! The resolver blocks and can't be interrupted: a query without an answer holds its thread until
+//! the system gives up, long after the run has ended. So the number of threads is limited, in total
+//! and for each check, and a name is queried once at a time. This module does not decide which
+//! names may be looked up.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -20,210 +20,209 @@ use vitals_model::CheckName;
 
 /// A name to look up.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    /// The name in canonical form.
+pub(super) struct LookupRequest {
+    /// The name in its canonical form.
     pub(super) name: Arc<str>,
-    /// Whether it is this very name, to which the machine's search domains add nothing.
+    /// Whether the search domains of the machine are ignored.
     pub(super) is_absolute: bool,
-    /// The check that asks.
+    /// The check that makes the lookup.
     pub(super) check: CheckName,
 }
 
-/// A name that has no addresses for now.
+/// Why a name has no addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ResolveError {
-    /// There was no answer in time.
+    /// The lookup timed out.
     Timeout,
     /// The resolver's reason.
     Failed(String),
 }
 
-/// The addresses of a name, or why there are none.
-pub(super) type Answer = Result<Vec<IpAddr>, ResolveError>;
+/// The addresses of a name, or the error.
+pub(super) type LookupResult = Result<Vec<IpAddr>, ResolveError>;
 
-/// The threads that ask. Cheap to clone; they end by themselves when there is nothing to ask.
+/// The resolver threads. Cheap to clone; a thread exits when it has been idle for a while.
 #[derive(Clone)]
-pub(super) struct Resolver(Arc<Shared>);
+pub(super) struct Resolver(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     source: Source,
-    desk: Mutex<Desk>,
-    /// Told when there is a question.
-    news: Condvar,
-    shares: Mutex<HashMap<CheckName, Weak<Semaphore>>>,
+    state: Mutex<QueueState>,
+    /// Notified when a query is queued.
+    work_available: Condvar,
+    check_permits: Mutex<HashMap<CheckName, Weak<Semaphore>>>,
 }
 
-/// What is asked, and who does it.
+/// The queries, and the number of threads.
 #[derive(Default)]
-struct Desk {
-    queue: VecDeque<Question>,
-    /// Those that wait for an answer, also to questions that a thread is busy with.
-    asking: HashMap<Question, Asking>,
+struct QueueState {
+    queue: VecDeque<Query>,
+    /// The waiters of each query that is queued or running.
+    pending: HashMap<Query, PendingQuery>,
     threads: usize,
     idle: usize,
     #[cfg(test)]
-    asked: usize,
+    query_count: usize,
 }
 
-/// What is asked of the system.
+/// A query to the system.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Question {
+struct Query {
     name: Arc<str>,
     is_absolute: bool,
 }
 
-struct Asking {
-    waiting: Vec<oneshot::Sender<Answer>>,
-    /// The place in the share of the check that asked first.
-    _place: OwnedSemaphorePermit,
+struct PendingQuery {
+    waiters: Vec<oneshot::Sender<LookupResult>>,
+    /// The permit of the check that made the query first.
+    _permit: OwnedSemaphorePermit,
 }
 
-/// Who knows addresses.
+/// Where addresses come from.
 pub(super) enum Source {
-    /// The system's resolver, with its hosts file.
+    /// The system's resolver, which reads the hosts file too.
     System,
-    /// A list, for tests. A name without addresses in it is never answered.
+    /// A list, for tests. A name with an empty list of addresses is never answered.
     #[cfg(test)]
     List(Vec<(&'static str, Vec<IpAddr>)>),
 }
 
 impl Resolver {
     pub(super) fn new(source: Source) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(Inner {
             source,
-            desk: Mutex::default(),
-            news: Condvar::new(),
-            shares: Mutex::default(),
+            state: Mutex::default(),
+            work_available: Condvar::new(),
+            check_permits: Mutex::default(),
         }))
     }
 
-    /// Asks for the addresses of a name, as soon as there is a thread for it and the check has a
-    /// place left. Whoever does not want to wait that long drops the future; the question goes on.
-    pub(super) async fn ask(&self, asked: Asked) -> Answer {
-        let share = self.share(&asked.check);
-        let question = Question {
-            name: asked.name,
-            is_absolute: asked.is_absolute,
+    /// Resolves a name when a thread and a permit of the check are available. Dropping the future
+    /// does not stop the query.
+    pub(super) async fn resolve(&self, request: LookupRequest) -> LookupResult {
+        let permits = self.permits_of(&request.check);
+        let query = Query {
+            name: request.name,
+            is_absolute: request.is_absolute,
         };
-        let joined = self.0.desk().join(&question);
+        let joined = self.0.state().join(&query);
         let answer = if let Some(answer) = joined {
             answer
         } else {
-            let place = share.acquire_owned().await;
-            let place = place.expect("the semaphore is never closed");
-            self.put(question, place)
+            let permit = permits.acquire_owned().await;
+            let permit = permit.expect("the semaphore is never closed");
+            self.enqueue(query, permit)
                 .map_err(|error| ResolveError::Failed(format!("the host has no thread: {error}")))?
         };
-        let gone = || Err(ResolveError::Failed("the look-up was lost".to_owned()));
-        answer.await.unwrap_or_else(|_| gone())
+        let lost = || Err(ResolveError::Failed("the lookup was lost".to_owned()));
+        answer.await.unwrap_or_else(|_| lost())
     }
 
-    /// Puts a question to the threads.
-    fn put(
+    /// Queues a query.
+    fn enqueue(
         &self,
-        question: Question,
-        place: OwnedSemaphorePermit,
-    ) -> io::Result<oneshot::Receiver<Answer>> {
-        let mut desk = self.0.desk();
-        // It may have been asked while this one waited for its place.
-        if let Some(answer) = desk.join(&question) {
+        query: Query,
+        permit: OwnedSemaphorePermit,
+    ) -> io::Result<oneshot::Receiver<LookupResult>> {
+        let mut state = self.0.state();
+        // Another caller may have made the query while this one waited for its permit.
+        if let Some(answer) = state.join(&query) {
             return Ok(answer);
         }
-        let (tell, answer) = oneshot::channel();
-        if desk.idle <= desk.queue.len() && desk.threads < THREADS {
-            let shared = Arc::clone(&self.0);
+        let (sender, answer) = oneshot::channel();
+        if state.idle <= state.queue.len() && state.threads < MAX_THREADS {
+            let inner = Arc::clone(&self.0);
             let thread = thread::Builder::new().name("vitals-resolver".to_owned());
-            match thread.spawn(move || shared.work()) {
-                Ok(_) => desk.threads += 1,
-                Err(error) if desk.threads == 0 => return Err(error),
-                // Those that are there will come to it.
+            match thread.spawn(move || inner.run_worker()) {
+                Ok(_) => state.threads += 1,
+                Err(error) if state.threads == 0 => return Err(error),
+                // The running threads will take the query.
                 Err(_) => {}
             }
         }
-        let asking = Asking {
-            waiting: vec![tell],
-            _place: place,
+        let pending = PendingQuery {
+            waiters: vec![sender],
+            _permit: permit,
         };
-        desk.asking.insert(question.clone(), asking);
+        state.pending.insert(query.clone(), pending);
         #[cfg(test)]
         {
-            desk.asked += 1;
+            state.query_count += 1;
         }
-        desk.queue.push_back(question);
-        self.0.news.notify_one();
+        state.queue.push_back(query);
+        self.0.work_available.notify_one();
         Ok(answer)
     }
 
-    /// How many questions there were.
+    /// The number of queries so far.
     #[cfg(test)]
-    pub(super) fn asked(&self) -> usize {
-        self.0.desk().asked
+    pub(super) fn query_count(&self) -> usize {
+        self.0.state().query_count
     }
 
-    /// The places of a check, shared by all its runs.
-    fn share(&self, check: &CheckName) -> Arc<Semaphore> {
-        let mut shares = self.0.shares.lock();
-        if let Some(share) = shares.get(check).and_then(Weak::upgrade) {
-            return share;
+    /// The permits of a check, shared by all its runs.
+    fn permits_of(&self, check: &CheckName) -> Arc<Semaphore> {
+        let mut check_permits = self.0.check_permits.lock();
+        if let Some(permits) = check_permits.get(check).and_then(Weak::upgrade) {
+            return permits;
         }
-        shares.retain(|_, share| share.strong_count() > 0);
-        let share = Arc::new(Semaphore::new(SHARE));
-        shares.insert(check.clone(), Arc::downgrade(&share));
-        share
+        check_permits.retain(|_, permits| permits.strong_count() > 0);
+        let permits = Arc::new(Semaphore::new(MAX_PER_CHECK));
+        check_permits.insert(check.clone(), Arc::downgrade(&permits));
+        permits
     }
 }
 
-impl Desk {
-    /// Waits for the answer to a question that is being asked already.
-    fn join(&mut self, question: &Question) -> Option<oneshot::Receiver<Answer>> {
-        let asking = self.asking.get_mut(question)?;
-        let (tell, answer) = oneshot::channel();
-        // Those that have given up are not kept for as long as the system takes.
-        asking.waiting.retain(|tell| !tell.is_closed());
-        asking.waiting.push(tell);
+impl QueueState {
+    /// Waits for the result of a pending query.
+    fn join(&mut self, query: &Query) -> Option<oneshot::Receiver<LookupResult>> {
+        let pending = self.pending.get_mut(query)?;
+        let (sender, answer) = oneshot::channel();
+        // Remove callers that gave up, so that they do not add up while the system is slow.
+        pending.waiters.retain(|sender| !sender.is_closed());
+        pending.waiters.push(sender);
         Some(answer)
     }
 }
 
-impl Shared {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock()
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock()
     }
 
-    /// The life of one thread.
-    fn work(&self) {
-        while let Some(question) = self.next() {
-            let answer = catch_unwind(AssertUnwindSafe(|| self.source.ask(&question)));
+    /// Runs queries until the thread has been idle for [`IDLE_TIMEOUT`].
+    fn run_worker(&self) {
+        while let Some(query) = self.next() {
+            let answer = catch_unwind(AssertUnwindSafe(|| self.source.resolve(&query)));
             let answer = answer.unwrap_or_else(|_| {
                 Err(ResolveError::Failed("the host's resolver panicked".into()))
             });
-            let asking = self.desk().asking.remove(&question);
-            for tell in asking.into_iter().flat_map(|asking| asking.waiting) {
-                // Whoever has stopped waiting is not told.
-                tell.send(answer.clone()).ok();
+            let pending = self.state().pending.remove(&query);
+            for sender in pending.into_iter().flat_map(|pending| pending.waiters) {
+                // The receiver is gone if the caller gave up.
+                sender.send(answer.clone()).ok();
             }
         }
     }
 
-    /// The next question that somebody still waits for. Nothing where the thread is to end.
-    fn next(&self) -> Option<Question> {
-        let mut desk = self.desk();
+    /// The next query with a waiter. `None` ends the thread.
+    fn next(&self) -> Option<Query> {
+        let mut state = self.state();
         loop {
-            while let Some(question) = desk.queue.pop_front() {
-                let is_wanted = desk
-                    .asking
-                    .get(&question)
-                    .is_some_and(|asking| asking.waiting.iter().any(|tell| !tell.is_closed()));
+            while let Some(query) = state.queue.pop_front() {
+                let is_wanted = state.pending.get(&query).is_some_and(|pending| {
+                    pending.waiters.iter().any(|sender| !sender.is_closed())
+                });
                 if is_wanted {
-                    return Some(question);
+                    return Some(query);
                 }
-                desk.asking.remove(&question);
+                state.pending.remove(&query);
             }
-            desk.idle += 1;
-            let waited = self.news.wait_for(&mut desk, PATIENCE);
-            desk.idle -= 1;
-            if waited.timed_out() && desk.queue.is_empty() {
-                desk.threads -= 1;
+            state.idle += 1;
+            let waited = self.work_available.wait_for(&mut state, IDLE_TIMEOUT);
+            state.idle -= 1;
+            if waited.timed_out() && state.queue.is_empty() {
+                state.threads -= 1;
                 return None;
             }
         }
@@ -231,13 +230,13 @@ impl Shared {
 }
 
 impl Source {
-    fn ask(&self, question: &Question) -> Answer {
+    fn resolve(&self, query: &Query) -> LookupResult {
         match self {
             Self::System => {
-                let name = if question.is_absolute {
-                    format!("{}.", question.name)
+                let name = if query.is_absolute {
+                    format!("{}.", query.name)
                 } else {
-                    question.name.to_string()
+                    query.name.to_string()
                 };
                 match (name.as_str(), 0).to_socket_addrs() {
                     Ok(found) => Ok(found.map(|address| address.ip().to_canonical()).collect()),
@@ -249,7 +248,7 @@ impl Source {
                 }
             }
             #[cfg(test)]
-            Self::List(list) => match list.iter().find(|(known, _)| *known == &*question.name) {
+            Self::List(list) => match list.iter().find(|(known, _)| *known == &*query.name) {
                 Some((_, addresses)) if addresses.is_empty() => loop {
                     thread::park();
                 },
@@ -260,97 +259,13 @@ impl Source {
     }
 }
 
-/// Questions at a time.
-const THREADS: usize = 64;
-/// Questions of one check at a time, those that its ended runs left behind included. Sixteen checks
-/// whose names nobody answers would have to come together to leave no thread for others.
-const SHARE: usize = 4;
-/// How long a thread waits for a question before it ends.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The maximum number of parallel queries.
+const MAX_THREADS: usize = 64;
+/// The maximum number of parallel queries of one check, including those that ended runs left
+/// behind. Sixteen checks with unanswered queries would be needed to use all threads.
+const MAX_PER_CHECK: usize = 4;
+/// How long a thread waits for a query before it exits.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-
-    fn asked(name: &str, check: &str) -> Asked {
-        Asked {
-            name: name.into(),
-            is_absolute: false,
-            check: check.parse().unwrap(),
-        }
-    }
-
-    fn resolver(silent: &'static [&'static str]) -> Resolver {
-        let mut list: Vec<_> = silent.iter().map(|name| (*name, Vec::new())).collect();
-        list.push(("known", vec!["10.0.0.1".parse().unwrap()]));
-        Resolver::new(Source::List(list))
-    }
-
-    /// Asks and gives up while nothing was answered.
-    async fn left_behind(resolver: &Resolver, name: &str, check: &str) {
-        let asking = resolver.ask(asked(name, check));
-        let waited = tokio::time::timeout(Duration::from_millis(50), asking).await;
-        assert!(waited.is_err(), "{name} was answered");
-    }
-
-    async fn answer(resolver: &Resolver, name: &str, check: &str) -> Option<Answer> {
-        let asking = resolver.ask(asked(name, check));
-        tokio::time::timeout(Duration::from_secs(2), asking)
-            .await
-            .ok()
-    }
-
-    #[tokio::test]
-    async fn questions_that_nobody_answers_hold_up_their_own_check_alone() {
-        let silent = &["a", "b", "c", "d", "e"];
-        let resolver = resolver(silent);
-        for name in silent {
-            left_behind(&resolver, name, "tarpit").await;
-        }
-        assert_eq!(
-            resolver.0.desk().threads,
-            SHARE,
-            "the fifth question has no thread"
-        );
-        assert_eq!(answer(&resolver, "known", "tarpit").await, None);
-        let known = Ok(vec!["10.0.0.1".parse().unwrap()]);
-        assert_eq!(answer(&resolver, "known", "neighbour").await, Some(known));
-    }
-
-    #[tokio::test]
-    async fn a_name_is_asked_for_once_at_a_time() {
-        let resolver = resolver(&["slow"]);
-        for check in 0..20 {
-            left_behind(&resolver, "slow", &format!("check-{check}")).await;
-        }
-        let desk = resolver.0.desk();
-        assert_eq!((desk.threads, desk.asking.len()), (1, 1));
-    }
-
-    #[tokio::test]
-    async fn there_are_only_so_many_threads() {
-        let names: Vec<&'static str> = (0..THREADS + 10)
-            .map(|number| &*Box::leak(format!("silent-{number}").into_boxed_str()))
-            .collect();
-        let resolver = resolver(Vec::leak(names.clone()));
-        let asking: Vec<_> = names
-            .iter()
-            .map(|name| {
-                let resolver = resolver.clone();
-                let (name, check) = ((*name).to_owned(), format!("of-{name}"));
-                tokio::spawn(async move { resolver.ask(asked(&name, &check)).await })
-            })
-            .collect();
-        let until = Instant::now() + Duration::from_secs(10);
-        while resolver.0.desk().queue.len() != 10 {
-            assert!(Instant::now() < until, "{}", resolver.0.desk().queue.len());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        assert_eq!(resolver.0.desk().threads, THREADS);
-        for task in asking {
-            task.abort();
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
-//! Decisions on a guest's own sockets. They connect and send, to granted peers alone; nothing
-//! listens. Each socket counts against the run's connections from the moment that it is made,
-//! because from then on it holds a descriptor of the host's.
+//! Decisions on a guest's own sockets. They connect and send to granted peers only; nothing
+//! listens. A socket counts as a connection of the run as soon as it is created, because it holds a
+//! descriptor of the host.
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -14,20 +14,20 @@ use wasmtime_wasi::p2::{SocketError, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView};
 
 use super::Egress;
-use crate::grants::{Channel, Host, Kind, Peer, Refusal, Resolved};
+use crate::grants::{Channel, GrantKind, Host, Peer, Refusal, ResolvedAddress};
 
-/// What a decision on a socket is handed over in.
+/// The future that wasmtime expects as a decision.
 type Decision = Pin<Box<dyn Future<Output = bool> + Send + Sync>>;
 
 impl Egress {
-    /// The check that every use of a socket address of the run has to pass.
+    /// The check that every use of a socket address has to pass.
     pub(crate) fn socket_check(
         &self,
     ) -> impl Fn(SocketAddr, SocketAddrUse) -> Decision + Send + Sync + 'static {
         let egress = self.clone();
         move |address, purpose| {
             if let SocketAddrUse::UdpReceive = purpose {
-                return receive(egress.is_open(Channel::Udp, address));
+                return receive_decision(egress.is_granted(Channel::Udp, address));
             }
             let permitted = egress.permit_socket(address, purpose);
             Box::pin(std::future::ready(permitted))
@@ -36,32 +36,35 @@ impl Egress {
 
     fn permit_socket(&self, address: SocketAddr, purpose: SocketAddrUse) -> bool {
         let decision = match purpose {
-            SocketAddrUse::TcpBind => only_unspecified(Kind::Tcp, address),
-            SocketAddrUse::UdpBind => only_unspecified(Kind::Udp, address),
+            SocketAddrUse::TcpBind => only_unspecified(GrantKind::Tcp, address),
+            SocketAddrUse::UdpBind => only_unspecified(GrantKind::Udp, address),
             SocketAddrUse::TcpConnect => self.permit_peer(Channel::Tcp, address),
             SocketAddrUse::UdpSend => match self.permit_peer(Channel::Udp, address) {
-                Ok(()) => return self.spend_udp_peer(address),
+                Ok(()) => return self.take_udp_peer(address),
                 refused => refused,
             },
             SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => {
                 let what = format!("listening on {address}");
-                Err(Refusal::never(Kind::Tcp, &what))
+                Err(Refusal::impossible(GrantKind::Tcp, &what))
             }
-            // Who sends something is no choice of the guest's: it is not told, and nothing is noted.
-            SocketAddrUse::UdpReceive => return self.is_open(Channel::Udp, address),
+            // The guest does not choose who sends: the datagram is dropped without a denial.
+            SocketAddrUse::UdpReceive => return self.is_granted(Channel::Udp, address),
         };
-        decision.map_err(|refusal| self.note(refusal)).is_ok()
+        decision
+            .map_err(|refusal| self.record_denial(refusal))
+            .is_ok()
     }
 
-    /// An address is open if it is granted itself, or if a name that is granted at this port led
-    /// there in this run. Where neither is, the name is what the operator will know.
+    /// Permits an address that is granted itself, or that a lookup of this run returned for a name
+    /// that is granted at this port. The denial is about the name if there is one, because the
+    /// operator knows the name.
     fn permit_peer(&self, channel: Channel, address: SocketAddr) -> Result<(), Refusal> {
         if let SocketAddr::V6(scoped) = address
             && scoped.scope_id() != 0
         {
-            // Grants name no zone, and the address may be another machine in each.
+            // Grants have no zone, and the address can be another host in each zone.
             let what = format!("a zone, as in {scoped}");
-            return Err(Refusal::never(channel.kind(), &what));
+            return Err(Refusal::impossible(channel.kind(), &what));
         }
         let grants = &self.0.grants;
         let (ip, port) = (address.ip().to_canonical(), address.port());
@@ -87,56 +90,55 @@ impl Egress {
         Err(refused)
     }
 
-    fn is_open(&self, channel: Channel, address: SocketAddr) -> bool {
+    fn is_granted(&self, channel: Channel, address: SocketAddr) -> bool {
         self.permit_peer(channel, address).is_ok()
     }
 
-    /// The peers of a run's datagrams are counted as connections are: each costs one when it is
-    /// sent to for the first time.
-    fn spend_udp_peer(&self, address: SocketAddr) -> bool {
-        if self.trail().udp_peers.contains(&address) {
+    /// Takes a connection from the budget for each new peer of datagrams.
+    fn take_udp_peer(&self, address: SocketAddr) -> bool {
+        if self.activity().udp_peers.contains(&address) {
             return true;
         }
-        let is_left = self.spend_connection();
-        if is_left {
-            self.trail().udp_peers.insert(address);
+        let has_connection = self.take_connection();
+        if has_connection {
+            self.activity().udp_peers.insert(address);
         }
-        is_left
+        has_connection
     }
 
-    /// The look-ups of this run that answered an address, each with its name.
-    fn answers_of(&self, address: IpAddr) -> Vec<(Resolved, Host)> {
-        let trail = self.trail();
-        let led_here = trail
+    /// The lookups of this run that returned an address.
+    fn answers_of(&self, address: IpAddr) -> Vec<(ResolvedAddress, Host)> {
+        let activity = self.activity();
+        let answers = activity
             .answers
             .iter()
             .filter(|(answer, _)| answer.address == address);
-        led_here.cloned().collect()
+        answers.cloned().collect()
     }
 }
 
-/// Every connect and send is preceded by a bind to no address in particular; any other is the
-/// beginning of listening.
-fn only_unspecified(kind: Kind, address: SocketAddr) -> Result<(), Refusal> {
+/// Every connect and send is preceded by a bind to the unspecified address. Binding any other
+/// address prepares for listening.
+fn only_unspecified(kind: GrantKind, address: SocketAddr) -> Result<(), Refusal> {
     if address.ip().is_unspecified() && address.port() == 0 {
         Ok(())
     } else {
-        Err(Refusal::never(kind, &format!("binding to {address}")))
+        Err(Refusal::impossible(kind, &format!("binding to {address}")))
     }
 }
 
-/// A datagram that came. One from elsewhere is dropped, and whoever waits for the next gives way
-/// first: a stranger who sends without end must not keep a thread.
-fn receive(is_open: bool) -> Decision {
+/// The decision on a received datagram. If the sender is not granted, the guest yields before the
+/// next one, so that a flood of datagrams can't occupy a thread.
+fn receive_decision(is_granted: bool) -> Decision {
     Box::pin(async move {
-        if !is_open {
+        if !is_granted {
             tokio::task::yield_now().await;
         }
-        is_open
+        is_granted
     })
 }
 
-/// Links the making of sockets. The linker must not have the stock ones.
+/// Links the creation of sockets. The linker must not have wasmtime's implementation.
 pub(crate) fn add_new_sockets_to_linker<T: Send + 'static>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> NewSockets<'_>,
@@ -151,17 +153,17 @@ impl HasData for HasNewSockets {
     type Data<'a> = NewSockets<'a>;
 }
 
-/// What makes the sockets of a run, for as long as it has connections left.
+/// Creates the sockets of a run while it has connections left.
 pub(crate) struct NewSockets<'a> {
-    /// The way out of the run.
+    /// The network access of the run.
     pub(crate) egress: &'a Egress,
-    /// What makes them without a limit.
-    pub(crate) stock: WasiSocketsCtxView<'a>,
+    /// wasmtime's implementation, which has no limit.
+    pub(crate) inner: WasiSocketsCtxView<'a>,
 }
 
 impl NewSockets<'_> {
-    fn spend(&self) -> Result<(), SocketError> {
-        if self.egress.spend_connection() {
+    fn take_connection(&self) -> Result<(), SocketError> {
+        if self.egress.take_connection() {
             Ok(())
         } else {
             Err(ErrorCode::NewSocketLimit.into())
@@ -174,8 +176,8 @@ impl tcp_create_socket::Host for NewSockets<'_> {
         &mut self,
         family: IpAddressFamily,
     ) -> Result<Resource<TcpSocket>, SocketError> {
-        self.spend()?;
-        self.stock.create_tcp_socket(family)
+        self.take_connection()?;
+        self.inner.create_tcp_socket(family)
     }
 }
 
@@ -184,27 +186,27 @@ impl udp_create_socket::Host for NewSockets<'_> {
         &mut self,
         family: IpAddressFamily,
     ) -> Result<Resource<UdpSocket>, SocketError> {
-        self.spend()?;
-        self.stock.create_udp_socket(family).await
+        self.take_connection()?;
+        self.inner.create_udp_socket(family).await
     }
 }
 
-/// The bindings of new sockets ask for those of the network too; they are never linked from here.
+/// The bindings require this trait too; it is never linked from here.
 impl network::Host for NewSockets<'_> {
     fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
-        self.stock.convert_error_code(error)
+        self.inner.convert_error_code(error)
     }
 
     fn network_error_code(
         &mut self,
         error: Resource<wasmtime::Error>,
     ) -> wasmtime::Result<Option<ErrorCode>> {
-        self.stock.network_error_code(error)
+        self.inner.network_error_code(error)
     }
 }
 
 impl HostNetwork for NewSockets<'_> {
     fn drop(&mut self, network: Resource<Network>) -> wasmtime::Result<()> {
-        HostNetwork::drop(&mut self.stock, network)
+        HostNetwork::drop(&mut self.inner, network)
     }
 }

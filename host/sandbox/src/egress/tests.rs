@@ -1,6 +1,8 @@
+//! Network access against real sockets: builders and servers that the tests share.
+
 mod hostile;
 mod http;
-mod look_ups;
+mod lookups;
 mod own_machine;
 mod sockets;
 mod tls;
@@ -21,7 +23,7 @@ use crate::grants::{Channel, Grant};
 use vitals_model::Root;
 
 /// A way out with everything that a test wants to be different from a run without limits.
-struct Way {
+struct EgressBuilder {
     entries: Vec<(&'static str, String)>,
     names: Vec<(&'static str, &'static [&'static str])>,
     roots: Vec<Root>,
@@ -30,7 +32,7 @@ struct Way {
     http_body: u64,
 }
 
-impl Way {
+impl EgressBuilder {
     fn granted(key: &'static str, entry: impl Into<String>) -> Self {
         Self {
             entries: vec![(key, entry.into())],
@@ -48,17 +50,17 @@ impl Way {
     }
 
     fn open(self) -> Egress {
-        let network = Network::of_names(&self.roots, &self.names);
-        self.over(network)
+        let network = Network::with_names(&self.roots, &self.names);
+        self.with_network(network)
     }
 
     /// Where the kernel is not asked which addresses are this machine's.
-    fn open_blind(self) -> Egress {
-        let network = Network::of_names(&self.roots, &self.names);
-        self.over(network.blind())
+    fn open_without_local_check(self) -> Egress {
+        let network = Network::with_names(&self.roots, &self.names);
+        self.with_network(network.without_local_check())
     }
 
-    fn over(self, network: Network) -> Egress {
+    fn with_network(self, network: Network) -> Egress {
         let entries = self
             .entries
             .iter()
@@ -85,7 +87,7 @@ impl Egress {
     }
 }
 
-struct Answered {
+struct HttpReply {
     status: StatusCode,
     headers: HeaderMap,
     body: String,
@@ -95,7 +97,7 @@ async fn send(
     egress: &Egress,
     request: Request<&'static str>,
     options: Option<RequestOptions>,
-) -> Result<Answered, Error> {
+) -> Result<HttpReply, Error> {
     let full = |body: &'static str| Full::new(Bytes::from(body));
     let request: Request<WasiBody> =
         request.map(|body| full(body).map_err(|never| match never {}).boxed_unsync());
@@ -108,19 +110,19 @@ async fn send(
     let body = body.collect().await;
     work.abort();
     let body = String::from_utf8(body?.to_bytes().to_vec()).unwrap();
-    Ok(Answered {
+    Ok(HttpReply {
         status: parts.status,
         headers: parts.headers,
         body,
     })
 }
 
-async fn get(egress: &Egress, uri: &str) -> Result<Answered, Error> {
+async fn get(egress: &Egress, uri: &str) -> Result<HttpReply, Error> {
     send(egress, Request::get(uri).body("").unwrap(), None).await
 }
 
 /// What went wrong, as text: the error type does not compare.
-fn wrong(result: Result<Answered, Error>) -> String {
+fn error_of(result: Result<HttpReply, Error>) -> String {
     match result {
         Ok(answered) => panic!("answered with {}: {}", answered.status, answered.body),
         Err(error) => format!("{error:?}"),
@@ -128,7 +130,7 @@ fn wrong(result: Result<Answered, Error>) -> String {
 }
 
 /// A server on a port of its own, which does the same with every connection.
-async fn serve<F>(talk: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+async fn serve<F>(handler: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -136,7 +138,7 @@ where
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(talk(stream));
+            tokio::spawn(handler(stream));
         }
     });
     address

@@ -1,21 +1,22 @@
-//! TLS by the host: handshakes of guests, with whom their checks trust.
+//! TLS handshakes by the host on behalf of guests.
 
 mod handshake;
-mod words;
+mod messages;
 
 use rustls::pki_types::ServerName;
 
-pub(crate) use self::handshake::{Purpose, Shaken, Unshaken, verify};
-pub(super) use self::words::fault;
-pub(crate) use self::words::{Trouble, trouble};
+pub(crate) use self::handshake::{HandshakeError, Purpose, TlsSession, verify};
+pub(super) use self::messages::http_error;
+pub(crate) use self::messages::{ConnectionError, connection_error};
 use crate::grants::Host;
 
-/// The name that the certificate has to be for, and that the server is told unless it is an address.
+/// The name that the certificate must be valid for. It is sent to the server unless it is an
+/// address.
 fn server_name(host: &Host) -> Result<ServerName<'static>, &'static str> {
     match host {
         Host::Address(address) => Ok(ServerName::from(*address)),
         Host::Name(name) => ServerName::try_from(name.to_string())
-            .map_err(|_| "no certificate can be for such a name"),
+            .map_err(|_| "no certificate can be valid for this name"),
     }
 }
 
@@ -32,13 +33,13 @@ mod tests {
     use vitals_io::trust::Roots;
 
     #[tokio::test]
-    async fn roots_that_take_long_to_read_take_none_of_the_time_beyond() {
+    async fn reading_roots_counts_against_the_timeout() {
         let roots = Roots::default();
         let slow = roots.clone();
         let (reads, reading) = std::sync::mpsc::channel::<()>();
         let (goes_on, go_on) = std::sync::mpsc::channel::<()>();
         let reader = std::thread::spawn(move || {
-            slow.read_slowly(|| {
+            slow.read_with_delay(|| {
                 reads.send(()).unwrap();
                 go_on.recv().unwrap();
             });
@@ -48,21 +49,21 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
         let host = parse_host("web.test").unwrap();
-        let until = Instant::now() + Duration::from_millis(100);
+        let deadline = Instant::now() + Duration::from_millis(100);
         let egress = Egress::new(
             Arc::new(Network::new(&[]).unwrap()),
             Arc::new(Grants::new([], |_| None)),
             "orders".parse().unwrap(),
-            until,
+            deadline,
             1,
             0,
             roots,
         );
-        let shaking = egress.shake_hands(stream.unwrap(), &host, Purpose::Https, until);
-        let ended = tokio::time::timeout(Duration::from_secs(10), shaking).await;
+        let handshake = egress.tls_handshake(stream.unwrap(), &host, Purpose::Https, deadline);
+        let ended = tokio::time::timeout(Duration::from_secs(10), handshake).await;
         goes_on.send(()).unwrap();
         reader.join().unwrap();
         let error = ended.expect("it ends by itself").unwrap_err();
-        assert!(matches!(error, Unshaken::Timeout), "{error:?}");
+        assert!(matches!(error, HandshakeError::Timeout), "{error:?}");
     }
 }

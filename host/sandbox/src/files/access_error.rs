@@ -1,21 +1,21 @@
-//! Why there is no answer about a file, before the guest is told.
+//! Why an operation on a file failed, before the guest learns about it.
 
 use crate::grants::Refusal;
 
-/// Why there is no answer.
+/// Why an operation on a file failed.
 #[derive(Debug)]
 pub(super) enum AccessError {
-    /// No grant covers the place that the path leads to.
+    /// No grant covers the path that the symlinks lead to.
     Denied(Refusal),
-    /// The path is granted, and there is nothing.
+    /// The path is granted, but there is no such file.
     NotFound,
-    /// Anything else, in words.
+    /// Any other reason, for a person.
     Failed(String),
 }
 
 impl AccessError {
-    pub(super) fn failed(why: &str) -> Self {
-        Self::Failed(why.to_owned())
+    pub(super) fn failed(reason: &str) -> Self {
+        Self::Failed(reason.to_owned())
     }
 }
 
@@ -24,15 +24,15 @@ impl From<rustix::io::Errno> for AccessError {
         use rustix::io::Errno;
         match error {
             Errno::NOENT | Errno::NOTDIR => Self::NotFound,
-            other => Self::Failed(words(other)),
+            other => Self::Failed(error_text(other)),
         }
     }
 }
 
-/// An error of the system, for a person who runs a check.
-pub(crate) fn words(error: rustix::io::Errno) -> String {
+/// The message for an error of the system.
+pub(crate) fn error_text(error: rustix::io::Errno) -> String {
     use rustix::io::Errno;
-    let words = match error {
+    let text = match error {
         Errno::ACCESS | Errno::PERM => "the host has no permission",
         Errno::NAMETOOLONG => "the path is too long",
         Errno::LOOP => "it has too many symlinks",
@@ -40,5 +40,5 @@ pub(crate) fn words(error: rustix::io::Errno) -> String {
         Errno::NOSYS => "the kernel is too old: this needs Linux 5.6",
         other => return std::io::Error::from(other).to_string(),
     };
-    words.to_owned()
+    text.to_owned()
 }

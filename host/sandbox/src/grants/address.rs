@@ -1,81 +1,87 @@
-//! What kind of place an address leads to. Grants open some kinds by a name, some only by the
-//! address itself; this file only sorts.
+//! Classifies addresses. Some classes can be reached by a granted name, others only by a granted
+//! address; this file does not decide that.
+
+mod blocks;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use self::blocks::{
+    GLOBAL_V6, LOCAL_NAT64, METADATA, NAT64, PRIVATE_V4, PRIVATE_V6, TEREDO, TO_V4, TRANSLATED,
+    V4_COMPATIBLE,
+};
 
-/// Where an address leads, as far as grants make a difference.
-/// The order is how closed it is.
+/// Where an address leads, as far as grants distinguish. The order is from open to closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reach {
-    /// A host of the open internet.
+pub(super) enum AddressClass {
+    /// A host on the public internet.
     Public,
-    /// Somewhere inside: private, shared, reserved, for documentation or for benchmarks, or IPv6
-    /// that carries IPv4 through a tunnel or a gateway of a site's own.
+    /// Private, shared, reserved, documentation and benchmark addresses, and IPv6 addresses that
+    /// carry IPv4 through a tunnel or a site's own gateway.
     Private,
-    /// The machine that the host runs on.
-    Own,
-    /// Open only where the address itself is written: unspecified, multicast, broadcast,
-    /// link-local, and the metadata services of clouds.
-    Closed,
+    /// The machine that vitals runs on.
+    ThisHost,
+    /// Reachable only if granted as an address: unspecified, multicast, broadcast and link-local
+    /// addresses, and the metadata services of clouds.
+    Restricted,
 }
 
-/// An address that a name leads to.
+/// An address that a name resolves to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Resolved {
+pub(crate) struct ResolvedAddress {
     /// The address.
     pub(crate) address: IpAddr,
-    /// Whether the kernel says that it, or an address that traffic to it may end up at, is one of this
-    /// machine's own.
-    pub(crate) is_own: bool,
+    /// Whether the kernel says that the address, or an address that it carries, belongs to this
+    /// host.
+    pub(crate) is_local: bool,
 }
 
-impl Resolved {
+impl ResolvedAddress {
     /// An address that the kernel was not asked about.
-    pub(crate) fn elsewhere(address: IpAddr) -> Self {
-        let is_own = false;
-        Self { address, is_own }
+    pub(crate) fn assumed_remote(address: IpAddr) -> Self {
+        let is_local = false;
+        Self { address, is_local }
     }
 
-    /// An address, of which `is_own` is asked wherever traffic to it may end up.
-    pub(crate) fn new(address: IpAddr, is_own: impl Fn(IpAddr) -> bool) -> Self {
+    /// Asks `is_local` about each address at which traffic to `address` may end up.
+    pub(crate) fn new(address: IpAddr, is_local: impl Fn(IpAddr) -> bool) -> Self {
         let effective = effective(address);
-        let carried = match effective {
+        let embedded_v4 = match effective {
             IpAddr::V4(_) => Vec::new(),
-            IpAddr::V6(address) => carried(address),
+            IpAddr::V6(address) => embedded_v4(address),
         };
-        let is_own = is_own(effective) || carried.into_iter().any(|inner| is_own(inner.into()));
-        Self { address, is_own }
+        let is_local =
+            is_local(effective) || embedded_v4.into_iter().any(|inner| is_local(inner.into()));
+        Self { address, is_local }
     }
 
-    /// Where it leads.
-    pub(super) fn reach(self) -> Reach {
-        let reach = reach(self.address);
-        if self.is_own {
-            reach.max(Reach::Own)
+    /// The class of the address.
+    pub(super) fn class(self) -> AddressClass {
+        let class = class(self.address);
+        if self.is_local {
+            class.max(AddressClass::ThisHost)
         } else {
-            reach
+            class
         }
     }
 }
 
-/// Sorts an address by what it is, wherever it is asked. One that carries an IPv4 address is never more open than that one is.
-pub(super) fn reach(address: IpAddr) -> Reach {
+/// Classifies an address by its value only. An address that carries an IPv4 address is never more
+/// open than that one.
+pub(super) fn class(address: IpAddr) -> AddressClass {
     match effective(address) {
-        address if METADATA.contains(&address) => Reach::Closed,
-        IpAddr::V4(address) => reach_v4(address),
-        IpAddr::V6(address) => carried(address)
+        address if METADATA.contains(&address) => AddressClass::Restricted,
+        IpAddr::V4(address) => class_v4(address),
+        IpAddr::V6(address) => embedded_v4(address)
             .into_iter()
-            .map(|inner| reach(inner.into()))
-            .chain([reach_v6(address)])
+            .map(|inner| class(inner.into()))
+            .chain([class_v6(address)])
             .max()
-            .unwrap_or(Reach::Closed),
+            .unwrap_or(AddressClass::Restricted),
     }
 }
 
-/// The address that traffic ends up at: IPv4 where it is IPv4 mapped into IPv6, or IPv6 that a
-/// NAT64 gateway takes to IPv4 (RFC 6052, `64:ff9b::/96`).
+/// The address at which traffic ends up: the IPv4 address if it is mapped into IPv6, or if a NAT64
+/// gateway translates it (RFC 6052, `64:ff9b::/96`).
 pub(super) fn effective(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if NAT64.contains(&address) => last_four(address).into(),
@@ -83,22 +89,22 @@ pub(super) fn effective(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The IPv4 addresses that an IPv6 address may lead to, where that depends on a tunnel or on a
-/// gateway that this host knows nothing of.
-fn carried(address: Ipv6Addr) -> Vec<Ipv4Addr> {
+/// The IPv4 addresses that an IPv6 address may lead to through a tunnel or a gateway that this host
+/// does not know.
+fn embedded_v4(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let octets = address.octets();
-    let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|place| octets[place]));
+    let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|index| octets[index]));
     if TO_V4.contains(&address) {
         vec![at([2, 3, 4, 5])]
     } else if TEREDO.contains(&address) {
-        // The server, and the client behind it, which is written with every bit turned.
+        // The server, and the client behind it, whose bits are inverted.
         let client = Ipv4Addr::from_bits(!last_four(address).to_bits());
         vec![at([4, 5, 6, 7]), client]
     } else if TRANSLATED.contains(&address) {
         vec![last_four(address)]
     } else if LOCAL_NAT64.contains(&address) {
-        // Where the IPv4 address stands depends on the prefix that the site chose (RFC 6052,
-        // section 2.2); what would be in `0.0.0.0/8` was not put there.
+        // The position of the IPv4 address depends on the site's prefix (RFC 6052, section 2.2).
+        // Positions that yield an address in `0.0.0.0/8` are not used.
         let all = [
             at([6, 7, 9, 10]),
             at([7, 9, 10, 11]),
@@ -121,255 +127,33 @@ fn last_four(address: Ipv6Addr) -> Ipv4Addr {
     Ipv4Addr::new(a, b, c, d)
 }
 
-fn reach_v4(address: Ipv4Addr) -> Reach {
+fn class_v4(address: Ipv4Addr) -> AddressClass {
     let [first, ..] = address.octets();
     if first == 0 || address.is_multicast() || address.is_broadcast() || address.is_link_local() {
-        Reach::Closed
+        AddressClass::Restricted
     } else if address.is_loopback() {
-        Reach::Own
+        AddressClass::ThisHost
     } else if PRIVATE_V4.iter().any(|net| net.contains(&address)) {
-        Reach::Private
+        AddressClass::Private
     } else {
-        Reach::Public
+        AddressClass::Public
     }
 }
 
-fn reach_v6(address: Ipv6Addr) -> Reach {
+fn class_v6(address: Ipv6Addr) -> AddressClass {
     if address.is_loopback() {
-        Reach::Own
+        AddressClass::ThisHost
     } else if address.is_unicast_link_local()
         || address.is_multicast()
         || V4_COMPATIBLE.contains(&address)
     {
-        Reach::Closed
+        AddressClass::Restricted
     } else if !GLOBAL_V6.contains(&address) || PRIVATE_V6.iter().any(|net| net.contains(&address)) {
-        Reach::Private
+        AddressClass::Private
     } else {
-        Reach::Public
+        AddressClass::Public
     }
 }
-
-const fn v4(a: u8, b: u8, c: u8, prefix: u8) -> Ipv4Net {
-    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, 0), prefix)
-}
-
-const fn v6(a: u16, b: u16, prefix: u8) -> Ipv6Net {
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), prefix)
-}
-
-/// Metadata services that lie outside the link-local block, or that are known by more addresses
-/// than the one inside it.
-const METADATA: [IpAddr; 9] = [
-    // Amazon, Google, Azure and most others; link-local besides.
-    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
-    // Alibaba.
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-    // Azure's agent channel.
-    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
-    // Oracle.
-    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
-    // Amazon over IPv6, and the credentials of its pods.
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
-    // Google over IPv6.
-    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
-    // Oracle over IPv6.
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
-    // Scaleway over IPv6.
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42)),
-];
-
-const NAT64: Ipv6Net = v6(0x64, 0xff9b, 96);
-/// Gateways of a site's own, RFC 8215.
-const LOCAL_NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48);
-/// 6to4, RFC 3056.
-const TO_V4: Ipv6Net = v6(0x2002, 0, 16);
-/// Teredo, RFC 4380.
-const TEREDO: Ipv6Net = v6(0x2001, 0, 32);
-/// IPv4-translated addresses, RFC 2765.
-const TRANSLATED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, 0, 0), 96);
-/// `::/96`, the deprecated IPv4-compatible block with the unspecified address in it.
-const V4_COMPATIBLE: Ipv6Net = v6(0, 0, 96);
-/// The only block that global unicast addresses have been given out of.
-const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
-
-/// What the IANA registry of special-purpose IPv4 addresses lists as not globally reachable.
-const PRIVATE_V4: [Ipv4Net; 11] = [
-    v4(10, 0, 0, 8),
-    v4(100, 64, 0, 10),
-    v4(172, 16, 0, 12),
-    v4(192, 0, 0, 24),
-    v4(192, 0, 2, 24),
-    v4(192, 88, 99, 24),
-    v4(192, 168, 0, 16),
-    v4(198, 18, 0, 15),
-    v4(198, 51, 100, 24),
-    v4(203, 0, 113, 24),
-    v4(240, 0, 0, 4),
-];
-
-/// Within the global block: protocol assignments with Teredo, documentation twice, and 6to4, which
-/// carries an IPv4 address.
-const PRIVATE_V6: [Ipv6Net; 4] = [
-    v6(0x2001, 0, 23),
-    v6(0x2001, 0xdb8, 32),
-    TO_V4,
-    v6(0x3fff, 0, 20),
-];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SORTED: [(Reach, &[&str]); 4] = [
-        (
-            Reach::Public,
-            &[
-                "1.1.1.1",
-                "8.8.8.8",
-                "172.32.0.1",
-                "2606:4700::1111",
-                "64:ff9b::101:101",
-            ],
-        ),
-        (
-            Reach::Private,
-            &[
-                "10.0.0.1",
-                "172.16.0.1",
-                "192.168.1.1",
-                "100.64.0.1",
-                "100.127.255.254",
-                "192.0.0.8",
-                "192.0.2.1",
-                "192.88.99.1",
-                "198.18.0.1",
-                "198.19.255.254",
-                "198.51.100.1",
-                "203.0.113.1",
-                "240.0.0.1",
-                "255.255.255.254",
-                "fc00::1",
-                "fd00::1",
-                "fec0::1",
-                "100::1",
-                "5f00::1",
-                "2001:db8::1",
-                "3fff::1",
-                "64:ff9b::a00:1",
-                "::ffff:10.0.0.1",
-                // What carries IPv4 leads inside at best.
-                "2002:101:101::1",
-                "2001:0:101:101::fefe:fefe",
-                "::ffff:0:1.1.1.1",
-                "64:ff9b:1::1.1.1.1",
-                "64:ff9b:1:101:1:100::",
-            ],
-        ),
-        (
-            Reach::Own,
-            &[
-                "127.0.0.1",
-                "127.255.0.1",
-                "::1",
-                "::ffff:127.0.0.1",
-                "64:ff9b::7f00:1",
-                "2002:7f00:1::1",
-                "2001:0:101:101::80ff:fffe",
-                "::ffff:0:127.0.0.1",
-                "64:ff9b:1::127.0.0.1",
-            ],
-        ),
-        (
-            Reach::Closed,
-            &[
-                "0.0.0.0",
-                "0.1.2.3",
-                "::",
-                "::7f00:1",
-                "255.255.255.255",
-                "224.0.0.1",
-                "ff02::1",
-                "169.254.0.1",
-                "fe80::1",
-                "169.254.169.254",
-                "::ffff:169.254.169.254",
-                "64:ff9b::a9fe:a9fe",
-                "fd00:ec2::254",
-                "fd20:ce::254",
-                "100.100.100.200",
-                "168.63.129.16",
-                "192.0.0.192",
-                "169.254.170.2",
-                "239.255.255.255",
-                "ff0e::1",
-                "febf::1",
-                "fd00:ec2::23",
-                "fd00:c1::a9fe:a9fe",
-                "fd00:42::42",
-                "64:ff9b::6464:64c8",
-                "64:ff9b::",
-                // In a tunnel, to a gateway, wherever in the address it stands.
-                "2002:a9fe:a9fe::1",
-                "2002::1",
-                "2001:0:a9fe:a9fe::1",
-                "2001:0:101:101::5601:5601",
-                "::ffff:0:169.254.169.254",
-                "64:ff9b:1::169.254.169.254",
-                "64:ff9b:1:a9fe:a9:fe00::",
-                "64:ff9b:1:a9:fe:a9fe::",
-                "64:ff9b:1:0:a9:fea9:fe00:0",
-                "64:ff9b:1::",
-            ],
-        ),
-    ];
-
-    #[test]
-    fn addresses_are_sorted() {
-        for (reached, addresses) in SORTED {
-            for address in addresses {
-                assert_eq!(reach(address.parse().unwrap()), reached, "{address}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_address_is_own_in_whatever_it_is_wrapped() {
-        let own: IpAddr = "93.184.216.34".parse().unwrap();
-        for (address, is_own) in [
-            ("93.184.216.34", true),
-            ("::ffff:93.184.216.34", true),
-            ("64:ff9b::93.184.216.34", true),
-            ("64:ff9b:1::93.184.216.34", true),
-            ("2002:5db8:d822::1", true),
-            ("::ffff:0:93.184.216.34", true),
-            ("93.184.216.35", false),
-            ("2002:5db8:d823::1", false),
-        ] {
-            let resolved = Resolved::new(address.parse().unwrap(), |asked| asked == own);
-            assert_eq!(resolved.is_own, is_own, "{address}");
-            assert_eq!(resolved.reach() == Reach::Own, is_own, "{address}");
-        }
-        let closed = Resolved::new("169.254.169.254".parse().unwrap(), |_| true);
-        assert_eq!(closed.reach(), Reach::Closed, "it is closed whoever has it");
-    }
-
-    #[test]
-    fn the_network_policy_closes_what_is_closed_here() {
-        let file = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../deploy/kubernetes/overlays/production/networkpolicy.yaml"
-        );
-        let text = std::fs::read_to_string(file).expect("a network policy");
-        let (_, text) = text.split_once("except:").expect("exceptions");
-        let words = text.split_whitespace();
-        let closed: Vec<ipnet::IpNet> = words.filter_map(|word| word.parse().ok()).collect();
-        for address in METADATA {
-            let is_closed = closed.iter().any(|net| net.contains(&address));
-            assert!(is_closed, "{address}");
-        }
-        for net in closed.iter().filter(|net| net.prefix_len() > 0) {
-            assert_eq!(reach(net.addr()), Reach::Closed, "{net}");
-        }
-    }
-}
+mod tests;

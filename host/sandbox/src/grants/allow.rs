@@ -1,5 +1,5 @@
-//! How the operator writes grants: the entries of a check's `allow` table, and the values of its
-//! configuration that a plugin's schema marks.
+//! Parses grants: the entries of a check's `allow` table, and the values of its configuration that
+//! a plugin's schema marks.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -24,7 +24,7 @@ impl AllowKey {
         }
     }
 
-    fn right(self) -> &'static str {
+    fn expected(self) -> &'static str {
         match self {
             Self::Http => {
                 "scheme, host and where needed port, as in `https://*.example.com` or \
@@ -43,7 +43,7 @@ impl AllowKey {
 }
 
 impl Grant {
-    /// Reads one entry of the list `key` of a check's `allow`.
+    /// Parses an entry of the list `key` of a check's `allow` table.
     pub fn allowed(key: &str, entry: &str) -> Result<Self, GrantError> {
         let known = AllowKey::ALL
             .into_iter()
@@ -54,19 +54,19 @@ impl Grant {
                 target,
                 origin: Origin::Allow,
             }),
-            Err(why) => {
+            Err(reason) => {
                 let entry = Text::line(entry, SHOWN_BYTES);
                 Err(GrantError::Entry {
                     key,
                     entry,
-                    why,
-                    right: key.right(),
+                    reason,
+                    expected: key.expected(),
                 })
             }
         }
     }
 
-    /// Reads the value at `pointer` of a check's configuration, which the schema marks.
+    /// Parses the marked value at `pointer` of a check's configuration.
     pub(super) fn written(
         mark: Mark,
         pointer: &str,
@@ -74,17 +74,17 @@ impl Grant {
     ) -> Result<Self, GrantError> {
         let target = value
             .as_str()
-            .ok_or(EntryError::NotText)
+            .ok_or(EntryError::NotString)
             .and_then(|text| mark.target(text));
         match target {
             Ok(target) => Ok(Self {
                 target,
                 origin: Origin::Config(pointer.to_owned()),
             }),
-            Err(why) => Err(GrantError::Value {
+            Err(reason) => Err(GrantError::Value {
                 pointer: Text::line(pointer, SHOWN_BYTES),
-                why,
-                right: mark.right(),
+                reason,
+                expected: mark.expected(),
             }),
         }
     }
@@ -103,7 +103,7 @@ impl Mark {
         }
     }
 
-    fn right(self) -> &'static str {
+    fn expected(self) -> &'static str {
         match self {
             Self::Http => "a URL, as in `https://api.example.com/health`",
             Self::Tcp | Self::Udp | Self::Tls => {
@@ -115,8 +115,8 @@ impl Mark {
     }
 }
 
-/// Scheme, host pattern and port; what else a URL can have is an error, because it would seem to
-/// narrow the grant and could not.
+/// Parses a scheme, a host pattern and a port. Other parts of a URL are an error, because they
+/// would seem to narrow the grant but do not.
 fn url_pattern(text: &str) -> Result<Target, EntryError> {
     let (scheme, rest) = text.split_once("://").ok_or(EntryError::Scheme)?;
     let channel = channel(scheme)?;
@@ -126,7 +126,7 @@ fn url_pattern(text: &str) -> Result<Target, EntryError> {
         return Err(EntryError::Path);
     }
     if authority.contains('@') {
-        return Err(EntryError::User);
+        return Err(EntryError::UserInfo);
     }
     let (host, port) = split_port(authority)?;
     let hosts = HostPattern::parse(host)?;
@@ -139,12 +139,12 @@ fn url_pattern(text: &str) -> Result<Target, EntryError> {
     })
 }
 
-/// A whole URL, of which scheme, host and port are granted. It has to mean the same host to
-/// everybody who reads it: what one parser drops or decodes and another does not is refused.
+/// Parses a URL, of which scheme, host and port are granted. All URL parsers must agree on the
+/// host: a URL with parts that some of them drop or decode is rejected.
 fn url(text: &str) -> Result<Target, EntryError> {
-    let is_foul = |c: char| c == '\\' || c.is_control() || c.is_whitespace();
-    if text.contains(is_foul) {
-        return Err(EntryError::Foul);
+    let is_ambiguous = |c: char| c == '\\' || c.is_control() || c.is_whitespace();
+    if text.contains(is_ambiguous) {
+        return Err(EntryError::Ambiguous);
     }
     let (scheme, rest) = text.split_once("://").ok_or(EntryError::Scheme)?;
     let channel = channel(scheme)?;
@@ -157,7 +157,7 @@ fn url(text: &str) -> Result<Target, EntryError> {
     let parsed = url::Url::parse(text).map_err(|_| EntryError::Scheme)?;
     let read = parsed.host_str().ok_or(HostError::Empty)?;
     if (parse_host(read)?, parsed.port_or_known_default()) != (host.clone(), Some(port)) {
-        return Err(EntryError::Foul);
+        return Err(EntryError::Ambiguous);
     }
     Ok(Target::Peer {
         channel,
@@ -190,10 +190,10 @@ fn peer(channel: Channel, text: &str) -> Result<Target, EntryError> {
 
 fn name(text: &str) -> Result<Target, EntryError> {
     match HostPattern::parse(text)? {
-        hosts @ (HostPattern::Exact(Host::Name(_)) | HostPattern::Below(_)) => {
+        hosts @ (HostPattern::Exact(Host::Name(_)) | HostPattern::Subdomains(_)) => {
             Ok(Target::Name(hosts))
         }
-        HostPattern::Exact(Host::Address(_)) | HostPattern::Net(_) => Err(EntryError::NotAName),
+        HostPattern::Exact(Host::Address(_)) | HostPattern::Network(_) => Err(EntryError::NotAName),
     }
 }
 
@@ -214,7 +214,7 @@ fn path(text: &str) -> Result<PathBuf, EntryError> {
     if !path.is_absolute() || text.contains('\0') || !path.components().all(plain) {
         return Err(EntryError::NotAbsolute);
     }
-    // Collected anew, so that `/a//b/` and `/a/b` are one path.
+    // Collecting the components makes `/a//b/` and `/a/b` equal.
     Ok(path.components().collect())
 }
 
@@ -222,7 +222,7 @@ fn variable(text: &str) -> Result<Target, EntryError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let digit_first = text.starts_with(|first: char| first.is_ascii_digit());
     if text.is_empty() || digit_first || !text.bytes().all(plain) {
-        return Err(EntryError::Variable);
+        return Err(EntryError::InvalidVariable);
     }
     Ok(Target::Env(text.into()))
 }
@@ -233,7 +233,7 @@ fn fact(text: &str) -> Result<Target, EntryError> {
         "load" => Ok(Target::Load),
         _ => match text.strip_prefix("disk:") {
             Some(text) => path(text).map(Target::Disk),
-            None => Err(EntryError::Fact),
+            None => Err(EntryError::UnknownFact),
         },
     }
 }

@@ -1,11 +1,11 @@
-//! The lists of a check's `allow` table by their keys.
+//! The keys of a check's `allow` table.
 
 use std::fmt;
 
 /// The lists of an `allow` table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AllowKey {
-    /// `http`: URLs of a scheme, a host or wildcard, and a port where it is not the scheme's own.
+    /// `http`: URLs of a scheme, a host or wildcard, and a port unless it is the scheme's default.
     Http,
     /// `tcp`: hosts, wildcards or networks with a port.
     Tcp,
@@ -15,11 +15,11 @@ pub enum AllowKey {
     Tls,
     /// `names`: names and wildcards.
     Names,
-    /// `files`: absolute paths, each with what is below it.
+    /// `files`: absolute paths, each including what is below it.
     Files,
     /// `env`: names of variables.
     Env,
-    /// `system`: `disk:` and an absolute path, which alone is granted; `memory`, `load`.
+    /// `system`: `memory`, `load`, or `disk:` and an absolute path, which covers only that path.
     System,
 }
 
@@ -35,7 +35,7 @@ impl AllowKey {
         Self::System,
     ];
 
-    /// The key as the configuration writes it.
+    /// The key in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",

@@ -1,14 +1,14 @@
-//! Whether what one grant allows is within what others do, for the rule that a new plugin file
-//! never widens what a check may reach. Compares what grants mean, not how they are written; where
-//! that is in doubt one does not cover the other.
+//! Whether one grant allows everything that another one does, for the rule that a new plugin file
+//! never widens what a check may reach. Compares the meaning of grants and not their text; if in
+//! doubt, one does not cover the other.
 
 use ipnet::IpNet;
 
-use super::address::{Reach, effective, reach};
+use super::address::{AddressClass, class, effective};
 use super::{Host, HostPattern, Target};
 
 impl Target {
-    /// Whether all that `other` allows is allowed by this one too.
+    /// Whether this target allows everything that `other` does.
     pub(super) fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (
@@ -22,33 +22,37 @@ impl Target {
                     hosts: other_hosts,
                     port: other_port,
                 },
-            ) => (channel, port) == (other_channel, other_port) && hosts.covers_all_of(other_hosts),
-            (Self::Name(hosts), Self::Name(others)) => hosts.covers_all_of(others),
-            // A path below another one may be a symlink, or where the kernel has mounted a file system:
-            // what these lead to is granted only if the path itself is.
+            ) => (channel, port) == (other_channel, other_port) && hosts.covers_all(other_hosts),
+            (Self::Name(hosts), Self::Name(others)) => hosts.covers_all(others),
+            // A path below another one may be a symlink or a mount point, whose target is granted
+            // only if the path itself is.
             _ => self == other,
         }
     }
 }
 
 impl HostPattern {
-    /// Whether it opens all that `other` does, addresses that names lead to included.
-    fn covers_all_of(&self, other: &Self) -> bool {
+    /// Whether the pattern permits everything that `other` does, including the addresses of names.
+    fn covers_all(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Exact(Host::Address(one)), Self::Exact(Host::Address(two))) => {
                 effective(*one) == effective(*two)
             }
-            // A network leaves closed what is open where it is written as an address.
-            (Self::Net(_), Self::Exact(Host::Address(address))) => {
-                reach(*address) != Reach::Closed && self.covers(&Host::Address(*address))
+            // A network does not include addresses that must be granted as addresses.
+            (Self::Network(_), Self::Exact(Host::Address(address))) => {
+                class(*address) != AddressClass::Restricted && self.covers(&Host::Address(*address))
             }
-            (Self::Net(IpNet::V4(net)), Self::Net(IpNet::V4(within))) => net.contains(within),
-            (Self::Net(IpNet::V6(net)), Self::Net(IpNet::V6(within))) => net.contains(within),
-            (Self::Below(parent), Self::Below(name)) => {
+            (Self::Network(IpNet::V4(net)), Self::Network(IpNet::V4(within))) => {
+                net.contains(within)
+            }
+            (Self::Network(IpNet::V6(net)), Self::Network(IpNet::V6(within))) => {
+                net.contains(within)
+            }
+            (Self::Subdomains(parent), Self::Subdomains(name)) => {
                 parent == name || self.covers(&Host::Name(name.clone()))
             }
-            // A name below a wildcard may lead to public addresses only, one that is written to
-            // private ones too: the first does not cover the second.
+            // A name below a wildcard may lead to public addresses only, a granted name to private
+            // ones too: the wildcard does not cover the name.
             _ => self == other,
         }
     }
@@ -64,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_within_another_grant_is_covered() {
+    fn narrower_grants_are_covered() {
         for (key, one, other) in [
             ("tcp", "a:1", "A.:1"),
             ("tcp", "10.0.0.1:1", "[::ffff:10.0.0.1]:1"),
@@ -82,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn what_reaches_further_is_not() {
+    fn wider_grants_are_not_covered() {
         for (key, one, other) in [
             ("tcp", "a:1", "a:2"),
             ("tcp", "a:1", "b:1"),
             ("tcp", "10.1.0.0/16:1", "10.0.0.0/8:1"),
             ("tcp", "10.0.0.1:1", "10.0.0.0/8:1"),
-            // The metadata service is in no network, and no wildcard leads inside.
+            // No network includes the metadata service, and no wildcard leads to private addresses.
             ("tcp", "0.0.0.0/0:1", "169.254.169.254:1"),
             ("tcp", "[::/0]:1", "10.0.0.1:1"),
             ("tcp", "*.example.com:1", "a.example.com:1"),
@@ -97,7 +101,7 @@ mod tests {
             ("http", "https://a", "http://a"),
             ("http", "https://a", "https://a:8443"),
             ("files", "/var/backups", "/var"),
-            // It may lead anywhere.
+            // It may be a symlink.
             ("files", "/var", "/var/backups"),
             ("files", "/var", "/variant"),
             ("system", "disk:/", "disk:/var"),

@@ -5,51 +5,52 @@ use ipnet::IpNet;
 use vitals_model::Text;
 use vitals_values::HostError;
 
-/// A grant that can't be given as it is written, or a schema that asks for grants in a way that is
-/// not understood.
+/// A grant that is not valid, or a schema whose marks are not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GrantError {
     /// An entry of `allow`.
-    #[error("cannot grant `{entry}` in `allow.{key}`: {why}; write {right}")]
+    #[error("cannot grant `{entry}` in `allow.{key}`: {reason}; write {expected}")]
     Entry {
-        /// The list that it stands in.
+        /// The list of the entry.
         key: AllowKey,
         /// The entry.
         entry: Text,
-        /// What is wrong with it.
-        why: EntryError,
-        /// What would be right.
-        right: &'static str,
+        /// What is wrong with the entry.
+        reason: EntryError,
+        /// What a valid entry looks like.
+        expected: &'static str,
     },
-    /// A value of the configuration whose property the schema marks. The value is left out: the
-    /// operator can look it up, and it may be or hold a secret.
-    #[error("cannot grant the value at `{pointer}` of `config`: {why}; write {right}")]
+    /// A value of the configuration whose property the schema marks. The error leaves the value
+    /// out, because it may be or contain a secret.
+    #[error("cannot grant the value at `{pointer}` of `config`: {reason}; write {expected}")]
     Value {
-        /// JSON pointer of the value.
+        /// The JSON pointer of the value.
         pointer: Text,
-        /// What is wrong with it.
-        why: EntryError,
-        /// What would be right.
-        right: &'static str,
+        /// What is wrong with the value.
+        reason: EntryError,
+        /// What a valid value looks like.
+        expected: &'static str,
     },
-    /// A list that `allow` does not have.
+    /// An unknown list of `allow`.
     #[error(
-        "cannot grant anything in `allow.{0}`: there is no such list; there are `http`, `tcp`, \
+        "cannot grant anything in `allow.{0}`: there is no such list; the lists are `http`, `tcp`, \
          `udp`, `tls`, `names`, `files`, `env` and `system`"
     )]
     Key(Text),
-    /// A mark that this host does not know.
+    /// An unknown mark.
     #[error(
-        "the plugin's schema marks `{pointer}` with `x-vitals-grant`: {mark}; known are \"http\", \
+        "the plugin's schema marks `{pointer}` with `x-vitals-grant`: {mark}; the known marks are \
+         \"http\", \
          \"tcp\", \"udp\", \"tls\", \"name\", \"file\" and \"disk\""
     )]
     Mark {
-        /// JSON pointer of the marked value, `*` for any item of a list.
+        /// The JSON pointer of the marked property, `*` for any item of a list.
         pointer: Text,
         /// The mark as JSON.
         mark: Text,
     },
-    /// A schema whose properties and references take too long to follow.
+    /// The properties and references of the schema take too many steps to follow.
     #[error(
         "the plugin's schema nests its properties and references too deeply to find its grants"
     )]
@@ -57,76 +58,80 @@ pub enum GrantError {
 }
 
 impl GrantError {
-    /// The error with `entry` in the place of the entry of `allow` that it shows. Secrets go out
-    /// of an entry before it is cut, because a part of one is not found again.
+    /// Replaces the entry of `allow` that the error shows. Callers redact secrets in the entry
+    /// before it is cut, because a partial secret can't be found.
     #[must_use]
     pub fn showing(self, entry: &str) -> Self {
         match self {
             Self::Entry {
-                key, why, right, ..
+                key,
+                reason,
+                expected,
+                ..
             } => Self::Entry {
                 key,
                 entry: Text::line(entry, SHOWN_BYTES),
-                why,
-                right,
+                reason,
+                expected,
             },
             other => other,
         }
     }
 }
 
-/// What is wrong with a text that should name something to grant.
+/// What is wrong with the text of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EntryError {
-    /// The host or port.
+    /// The host or the port is not valid.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// A `*` that is not all of the first label of a name.
-    #[error("`*` can only stand for all names below one, as in `*.example.com`")]
+    /// A `*` is not the whole first label of a name.
+    #[error("`*` can only stand for all subdomains of a name, as in `*.example.com`")]
     Wildcard,
-    /// No network in CIDR notation.
+    /// The network is not in CIDR notation.
     #[error("its host is not a network in CIDR notation, as `10.0.0.0/8` is")]
-    Net,
-    /// A network with bits set behind its prefix.
-    #[error("the network starts elsewhere: `{0}`")]
+    Network,
+    /// The network has bits set after its prefix.
+    #[error("it has bits set after its prefix; the network is `{0}`")]
     NetBits(IpNet),
-    /// A network of IPv4-mapped IPv6 addresses.
+    /// The network consists of IPv4-mapped IPv6 addresses.
     #[error("it is a network of IPv4 addresses in IPv6 notation; write it as IPv4")]
     NetMapped,
-    /// A URL of another scheme, or no URL.
-    #[error("it is no `http` or `https` URL")]
+    /// The text is not a URL, or has another scheme.
+    #[error("it is not an `http` or `https` URL")]
     Scheme,
-    /// A URL with a path where only scheme, host and port count.
-    #[error("paths are not granted separately; leave off what follows the host and port")]
+    /// The URL has a path, but only scheme, host and port count.
+    #[error("paths are not granted separately; remove what follows the host and port")]
     Path,
-    /// A URL that not everybody reads alike.
+    /// URL parsers disagree about the URL.
     #[error(
-        "it has a backslash, a blank, a control character or an odd host, over which readers of \
-         URLs differ"
+        "it has a backslash, a space, a control character or an ambiguous host, which URL parsers \
+         read differently"
     )]
-    Foul,
-    /// A URL with a user before the host.
-    #[error("it has a user before its host; leave it off")]
-    User,
-    /// An address where names are granted.
+    Ambiguous,
+    /// The URL has a user before the host.
+    #[error("it has user information before its host; remove it")]
+    UserInfo,
+    /// The text is an address, but names are granted.
     #[error("it is an address, and addresses are not looked up")]
     NotAName,
-    /// A wildcard or a network where one host has to stand.
-    #[error("it is no single host")]
+    /// The text is a wildcard or a network, but one host is granted.
+    #[error("it is not a single host")]
     NotOneHost,
-    /// A path that is relative or not plain.
-    #[error("it is no absolute path without `..`")]
+    /// The path is relative or contains `..`.
+    #[error("it is not an absolute path without `..`")]
     NotAbsolute,
-    /// A name that no environment variable has.
-    #[error("it is no name of an environment variable")]
-    Variable,
-    /// A system fact that does not exist.
-    #[error("there is no such fact")]
-    Fact,
-    /// A value that is no text.
-    #[error("it is no text")]
-    NotText,
+    /// The text is not the name of an environment variable.
+    #[error("it is not the name of an environment variable")]
+    InvalidVariable,
+    /// The system fact does not exist.
+    #[error("there is no such system fact")]
+    UnknownFact,
+    /// The value is not a string.
+    #[error("it is not a string")]
+    NotString,
 }
 
-/// How much of a wrong entry an error repeats.
+/// How much of an invalid entry an error repeats.
 pub(super) const SHOWN_BYTES: usize = 120;

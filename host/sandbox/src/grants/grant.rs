@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::target::Target;
 
-/// One thing that a check may reach, and where the operator said so. Shown as the operator would
-/// write it: `tcp db.internal:5432`.
+/// One thing that a check may reach, and where the operator granted it. Displayed as the operator
+/// would write it: `tcp db.internal:5432`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub(super) target: Target,
@@ -13,17 +13,17 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// What it allows.
+    /// What the grant allows.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Whether all that `other` allows is allowed by this one too.
+    /// Whether this grant allows everything that `other` does.
     pub fn covers(&self, other: &Self) -> bool {
         self.target.covers(&other.target)
     }
 
-    /// Where it was written.
+    /// Where the operator wrote the grant.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -38,8 +38,8 @@ impl fmt::Display for Grant {
 /// Where the operator wrote a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// As a value in the check's `config`, at this JSON pointer.
+    /// A value of the check's `config`, at this JSON pointer.
     Config(String),
-    /// In the check's `allow`.
+    /// The check's `allow` table.
     Allow,
 }

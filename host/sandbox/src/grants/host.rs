@@ -1,8 +1,8 @@
-//! Hosts as guests and operators name them, and the patterns that grants write.
+//! Hosts as guests and operators write them, and the patterns of grants.
 //!
-//! Every host that a configuration, an `allow` entry or a guest names passes through [`parse_host`],
-//! so that two spellings of one host are equal and no spelling means two hosts. What is granted is
-//! none of this file's business.
+//! Every host of a configuration, an `allow` entry or a guest is parsed by [`parse_host`], so that
+//! two spellings of a host are equal and no spelling means two hosts. This file does not decide
+//! what is granted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,19 +13,17 @@ use vitals_values::{Host, HostError};
 use super::EntryError;
 use super::address::effective;
 
-/// Reads a host in any spelling of the URL standard: a name in any script, an IPv4 address in
+/// Parses a host in any spelling of the URL standard: a name in any script, an IPv4 address in
 /// decimal, octal or hexadecimal parts, an IPv6 address with or without brackets.
 ///
-/// A guest may name a host in each of these ways. What it means is then read by the grammar of
-/// [`Host`], which has one spelling.
+/// The result has the one spelling of [`Host`].
 pub fn parse_host(text: &str) -> Result<Host, HostError> {
-    // The URL standard decodes percent signs in hosts; with them out there is one way less to
-    // write a name. They are also how a zone is written.
+    // The URL standard decodes percent signs in hosts; rejecting them leaves one spelling fewer.
+    // They also mark zones.
     if text.contains('%') {
         return Err(HostError::Zone);
     }
-    // To bring a text into canonical form takes longer the longer it is, and a guest may write
-    // megabytes.
+    // Making a text canonical takes longer the longer it is, and a guest may pass megabytes.
     if text.len() > MAX_TEXT {
         return Err(HostError::Name);
     }
@@ -47,18 +45,18 @@ pub fn parse_host(text: &str) -> Result<Host, HostError> {
 pub enum HostPattern {
     /// One name or one address.
     Exact(Host),
-    /// `*.example.com`: every name below it, however deep, not the name itself.
-    Below(Arc<str>),
-    /// `10.0.0.0/8`: addresses; never a name, wherever it leads.
-    Net(IpNet),
+    /// `*.example.com`: every name below it at any depth, but not the name itself.
+    Subdomains(Arc<str>),
+    /// `10.0.0.0/8`: addresses; never a name, whatever it resolves to.
+    Network(IpNet),
 }
 
 impl HostPattern {
-    /// Reads a host, `*.` and a name, or a network in CIDR notation.
+    /// Parses a host, `*.` and a name, or a network in CIDR notation.
     pub(super) fn parse(text: &str) -> Result<Self, EntryError> {
         if let Some(name) = text.strip_prefix("*.") {
             return match parse_host(name)? {
-                Host::Name(name) => Ok(Self::Below(name)),
+                Host::Name(name) => Ok(Self::Subdomains(name)),
                 Host::Address(_) => Err(EntryError::Wildcard),
             };
         }
@@ -75,31 +73,34 @@ impl HostPattern {
         let inner = text
             .strip_prefix('[')
             .and_then(|text| text.strip_suffix(']'));
-        let net: IpNet = inner.unwrap_or(text).parse().map_err(|_| EntryError::Net)?;
+        let net: IpNet = inner
+            .unwrap_or(text)
+            .parse()
+            .map_err(|_| EntryError::Network)?;
         if net.trunc() != net {
             return Err(EntryError::NetBits(net.trunc()));
         }
         match net {
-            // A network of one address is that address, and then counts as written.
+            // A network of one address is that address, and counts as granted as an address.
             _ if net.prefix_len() == net.max_prefix_len() => {
                 Ok(Self::Exact(Host::Address(net.addr().to_canonical())))
             }
             IpNet::V6(net) if net.addr().to_ipv4_mapped().is_some() => Err(EntryError::NetMapped),
-            _ => Ok(Self::Net(net)),
+            _ => Ok(Self::Network(net)),
         }
     }
 
-    /// Whether the pattern covers a host by how it is named; where a name leads is not looked at.
+    /// Whether the pattern covers a host as written, without resolving names.
     pub(super) fn covers(&self, host: &Host) -> bool {
         match (self, host) {
             (Self::Exact(Host::Name(granted)), Host::Name(name)) => granted == name,
             (Self::Exact(Host::Address(granted)), Host::Address(address)) => {
                 effective(*granted) == effective(*address)
             }
-            (Self::Below(parent), Host::Name(name)) => name
+            (Self::Subdomains(parent), Host::Name(name)) => name
                 .strip_suffix(parent.as_ref())
                 .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
-            (Self::Net(net), Host::Address(address)) => net.contains(&effective(*address)),
+            (Self::Network(net), Host::Address(address)) => net.contains(&effective(*address)),
             _ => false,
         }
     }
@@ -109,15 +110,15 @@ impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact(host) => host.fmt(f),
-            Self::Below(name) => write!(f, "*.{name}"),
-            Self::Net(IpNet::V4(net)) => net.fmt(f),
-            Self::Net(IpNet::V6(net)) => write!(f, "[{net}]"),
+            Self::Subdomains(name) => write!(f, "*.{name}"),
+            Self::Network(IpNet::V4(net)) => net.fmt(f),
+            Self::Network(IpNet::V6(net)) => write!(f, "[{net}]"),
         }
     }
 }
 
-/// What a name can take before it is in canonical form: four bytes for each of the 253 characters
-/// that DNS can carry, and a final dot of three.
+/// The longest name before it is canonical: four bytes for each of the 253 characters that DNS
+/// allows, and a final dot of three bytes.
 const MAX_TEXT: usize = 4 * 253 + 3;
 
 #[cfg(test)]
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn invalid_hosts_are_rejected() {
         for (written, expected) in [
             ("", "Empty"),
             (".", "Empty"),
@@ -182,17 +183,17 @@ mod tests {
     }
 
     #[test]
-    fn names_are_as_long_as_dns_takes_them() {
+    fn names_have_the_length_limits_of_dns() {
         assert!(parse_host(&"a".repeat(63)).is_ok());
         assert_eq!(parse_host(&"a".repeat(64)), Err(HostError::Name));
-        // Labels of one character and their dots, the last of which does not count.
+        // Labels of one character and their dots; the final dot does not count.
         assert!(parse_host(&"a.".repeat(127)).is_ok());
         assert_eq!(parse_host(&"a.".repeat(128)), Err(HostError::Name));
     }
 
     #[test]
-    fn a_text_is_read_if_it_can_be_as_long_as_a_name() {
-        // A soft hyphen is left out of a name, and costs time all the same.
+    fn texts_longer_than_any_name_are_rejected() {
+        // A soft hyphen is removed from a name, but still takes time.
         let padded = |count| format!("{}example.com", "\u{ad}".repeat(count));
         assert_eq!(canonical(&padded(200)), "example.com");
         assert_eq!(canonical(&padded(1000)), "Name");
@@ -224,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_make_no_sense_say_why() {
+    fn invalid_patterns_explain_the_error() {
         for (pattern, error) in [
             ("*", EntryError::Wildcard),
             ("*.", HostError::Empty.into()),
             ("www.*.com", EntryError::Wildcard),
             ("*.*.com", HostError::Name.into()),
             ("*.10.0.0.1", EntryError::Wildcard),
-            ("10.0.0.0/33", EntryError::Net),
+            ("10.0.0.0/33", EntryError::Network),
             (
                 "10.1.0.0/8",
                 EntryError::NetBits("10.0.0.0/8".parse().unwrap()),

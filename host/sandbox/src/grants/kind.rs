@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-/// The kinds of grants. Their names stand in front of grants and refusals and are the label of the
-/// metric.
+/// The kinds of grants. Their names prefix grants and denials, and label the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum GrantKind {
     /// HTTP requests by the host's client.
     Http,
     /// TCP connections of the guest.
@@ -14,7 +13,7 @@ pub(crate) enum Kind {
     Udp,
     /// TLS connections by the host.
     Tls,
-    /// Look-ups of names.
+    /// Name lookups.
     Name,
     /// Files of the machine.
     File,
@@ -24,8 +23,8 @@ pub(crate) enum Kind {
     System,
 }
 
-impl Kind {
-    /// The kind as grants, refusals and metrics spell it.
+impl GrantKind {
+    /// The name in grants, denials and metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -61,7 +60,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for GrantKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

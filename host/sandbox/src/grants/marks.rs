@@ -1,9 +1,9 @@
-//! Grants by written addresses: what the operator's values grant where a plugin's schema marks
-//! their properties with `x-vitals-grant`, for one thing or for a list of them.
+//! Grants from the configuration: a value grants what it names if the plugin's schema marks its
+//! property with `x-vitals-grant`, once or with a list.
 //!
-//! The schema comes from a stranger. Marks count under `properties`, `items` and references within
-//! the schema, never under combinators or `additionalProperties`, and never for a `default`: what
-//! the operator did not write is not granted.
+//! The schema is untrusted. Marks count under `properties`, `items` and references within the
+//! schema, but not under combinators or `additionalProperties`, and not for a `default`: only what
+//! the operator wrote is granted.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,13 +11,13 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::{Grant, GrantError};
-use crate::schema::target;
+use crate::schema::resolve_reference;
 use vitals_model::Text;
 
-/// The kinds that a schema can mark a property with.
+/// The marks of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mark {
-    /// A URL; its scheme, host and port are granted.
+    /// A URL. Grants its scheme, host and port.
     Http,
     /// `host:port` for the guest's TCP sockets.
     Tcp,
@@ -25,7 +25,7 @@ pub enum Mark {
     Udp,
     /// `host:port` for TLS by the host.
     Tls,
-    /// A name to look up.
+    /// A name for lookups.
     Name,
     /// A path to read.
     File,
@@ -34,7 +34,7 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// The mark as a schema writes it.
+    /// The mark in the schema.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -65,7 +65,7 @@ impl Mark {
                     mark: Text::display(mark, SHOWN_BYTES),
                 })
         };
-        // As many as there are: a stranger's list may repeat one without end.
+        // An untrusted list may repeat a mark without end.
         marks.iter().take(Self::ALL.len()).map(known).collect()
     }
 
@@ -86,43 +86,43 @@ impl fmt::Display for Mark {
     }
 }
 
-/// A property that a plugin wants granted.
+/// A property for which a plugin requests a grant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
-    /// JSON pointer of the value in a configuration, as one clean line of at most 256 bytes; `*`
-    /// stands for any item of a list.
+pub struct MarkedProperty {
+    /// The JSON pointer of the value in a configuration, as one clean line of at most 256 bytes;
+    /// `*` stands for any item of a list.
     pub pointer: String,
-    /// What its value grants.
+    /// What the value grants.
     pub mark: Mark,
 }
 
-/// What the values of `config` grant that `schema` marks.
+/// Returns the grants of the values in `config` that `schema` marks.
 ///
-/// A value that is missing or null grants nothing; one that is not of its kind is an error.
-pub fn marks(schema: &Value, config: &Value) -> Result<Vec<Grant>, GrantError> {
+/// A missing value or null grants nothing; a value that does not fit its mark is an error.
+pub fn granted_by_marks(schema: &Value, config: &Value) -> Result<Vec<Grant>, GrantError> {
     let mut walk = Walk {
         root: schema,
         steps: 0,
         found: Vec::new(),
     };
-    walk.values(schema, config, &mut String::new())?;
+    walk.walk_values(schema, config, &mut String::new())?;
     Ok(walk.found)
 }
 
-/// The properties that `schema` marks, each once, those of a schema that contains itself at the
-/// first level only.
-pub fn wanted(schema: &Value) -> Result<Vec<Wanted>, GrantError> {
+/// Returns the distinct marked properties of `schema`. A schema that contains itself is followed
+/// once.
+pub fn marked_properties(schema: &Value) -> Result<Vec<MarkedProperty>, GrantError> {
     let mut walk = Walk {
         root: schema,
         steps: 0,
         found: BTreeSet::new(),
     };
-    walk.schemas(schema, &mut String::new(), &mut Vec::new())?;
+    walk.walk_schema(schema, &mut String::new(), &mut Vec::new())?;
     Ok(walk.found.into_iter().collect())
 }
 
-/// One walk over a schema. The steps are counted because references let a small schema stand for
-/// an immense one.
+/// A walk over a schema. Its steps are limited, because references let a small schema expand to a
+/// huge one.
 struct Walk<'a, Found> {
     root: &'a Value,
     steps: usize,
@@ -139,21 +139,21 @@ impl<'a, Found> Walk<'a, Found> {
         }
     }
 
-    /// What a local reference points to; nothing for one that leads elsewhere or nowhere.
-    fn target(&self, schema: &'a Map<String, Value>) -> Option<&'a Value> {
-        target(self.root, schema.get("$ref")?.as_str()?)
+    /// Resolves a local reference; `None` for any other.
+    fn resolve_reference(&self, schema: &'a Map<String, Value>) -> Option<&'a Value> {
+        resolve_reference(self.root, schema.get("$ref")?.as_str()?)
     }
 }
 
 impl Walk<'_, Vec<Grant>> {
-    fn values(
+    fn walk_values(
         &mut self,
         schema: &Value,
         value: &Value,
         pointer: &mut String,
     ) -> Result<(), GrantError> {
-        // A chain of references at one value is followed here; the descent below is bounded by the
-        // operator's own value.
+        // This loop follows the references at one value. The recursion is bounded by the operator's
+        // own value.
         let mut next = Some(schema);
         while let Some(Value::Object(schema)) = next {
             self.step()?;
@@ -171,69 +171,71 @@ impl Walk<'_, Vec<Grant>> {
             {
                 for (name, value) in values {
                     if let Some(schema) = schemas.get(name) {
-                        within(pointer, name, |pointer| self.values(schema, value, pointer))?;
+                        with_token(pointer, name, |pointer| {
+                            self.walk_values(schema, value, pointer)
+                        })?;
                     }
                 }
             }
             if let (Some(schema), Value::Array(values)) = (schema.get("items"), value) {
                 for (index, value) in values.iter().enumerate() {
-                    within(pointer, &index.to_string(), |pointer| {
-                        self.values(schema, value, pointer)
+                    with_token(pointer, &index.to_string(), |pointer| {
+                        self.walk_values(schema, value, pointer)
                     })?;
                 }
             }
-            next = self.target(schema);
+            next = self.resolve_reference(schema);
         }
         Ok(())
     }
 }
 
-impl<'a> Walk<'a, BTreeSet<Wanted>> {
-    fn schemas(
+impl<'a> Walk<'a, BTreeSet<MarkedProperty>> {
+    fn walk_schema(
         &mut self,
         schema: &'a Value,
         pointer: &mut String,
-        inside: &mut Vec<&'a Value>,
+        ancestors: &mut Vec<&'a Value>,
     ) -> Result<(), GrantError> {
         let Value::Object(object) = schema else {
             return Ok(());
         };
-        if inside.iter().any(|outer| std::ptr::eq(*outer, schema)) {
+        if ancestors.iter().any(|outer| std::ptr::eq(*outer, schema)) {
             return Ok(());
         }
         self.step()?;
-        if inside.len() >= MAX_DEPTH {
+        if ancestors.len() >= MAX_DEPTH {
             return Err(GrantError::TooComplex);
         }
-        inside.push(schema);
+        ancestors.push(schema);
         for mark in Mark::of(object, pointer)? {
-            self.found.insert(Wanted {
+            self.found.insert(MarkedProperty {
                 pointer: Text::line(pointer, POINTER_BYTES).into(),
                 mark,
             });
         }
         if let Some(Value::Object(properties)) = object.get("properties") {
             for (name, schema) in properties {
-                within(pointer, name, |pointer| {
-                    self.schemas(schema, pointer, inside)
+                with_token(pointer, name, |pointer| {
+                    self.walk_schema(schema, pointer, ancestors)
                 })?;
             }
         }
         if let Some(schema) = object.get("items") {
-            within(pointer, "*", |pointer| {
-                self.schemas(schema, pointer, inside)
+            with_token(pointer, "*", |pointer| {
+                self.walk_schema(schema, pointer, ancestors)
             })?;
         }
-        if let Some(schema) = self.target(object) {
-            self.schemas(schema, pointer, inside)?;
+        if let Some(schema) = self.resolve_reference(object) {
+            self.walk_schema(schema, pointer, ancestors)?;
         }
-        inside.pop();
+        ancestors.pop();
         Ok(())
     }
 }
 
-/// Does something one level deeper in a JSON pointer (RFC 6901).
-fn within<T>(pointer: &mut String, token: &str, inner: impl FnOnce(&mut String) -> T) -> T {
+/// Calls `inner` with a token appended to a JSON pointer (RFC 6901).
+fn with_token<T>(pointer: &mut String, token: &str, inner: impl FnOnce(&mut String) -> T) -> T {
     let outer = pointer.len();
     pointer.push('/');
     pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
@@ -242,11 +244,11 @@ fn within<T>(pointer: &mut String, token: &str, inner: impl FnOnce(&mut String) 
     result
 }
 
-/// The keyword that marks a property.
+/// The keyword of the marks.
 const KEYWORD: &str = "x-vitals-grant";
-/// How many schemas one walk looks at; a schema of 64 KiB that repeats nothing has fewer.
+/// The maximum number of schemas in a walk; a schema of 64 KiB without references has fewer.
 const MAX_STEPS: usize = 10_000;
-/// How deep schemas may lie in each other; a schema itself may be 32 deep.
+/// The maximum nesting of schemas in a walk; a document may be nested 32 deep.
 const MAX_DEPTH: usize = 128;
 const SHOWN_BYTES: usize = 120;
 const POINTER_BYTES: usize = 256;

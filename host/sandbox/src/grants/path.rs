@@ -1,67 +1,67 @@
-//! Decisions on paths of the machine and on facts about it.
+//! Decisions on paths and on facts about the machine.
 //!
-//! A path is compared by its components, never as text: `/var/backups` covers `/var/backups/today`
-//! and not `/var/backups2`. Nothing here touches a file; where a path leads is told by who asks.
+//! Paths are compared by components and not as text: `/var/backups` covers `/var/backups/today` but
+//! not `/var/backups2`. Nothing here accesses a file; the caller resolves paths.
 
 use std::path::{Path, PathBuf};
 
-use super::{Grants, Kind, Refusal, Target};
+use super::{GrantKind, Grants, Refusal, Target};
 
 impl Grants {
-    /// Decides whether a guest may ask for a file at all: whether the path, as it is written, is
-    /// granted or lies below one that is. So no path is so much as looked at that the operator did
-    /// not name. This is half of the decision: [`Grants::permit_place`] is the other, on where the
-    /// path leads.
+    /// Decides whether a guest may ask for a file: whether the path as written is granted or below
+    /// a granted one. Other paths are not even resolved. This is half of the decision:
+    /// [`Grants::permit_resolved_path`] decides on the resolved path.
     pub(crate) fn permit_file(&self, path: &Path) -> Result<(), Refusal> {
         if self.files().any(|granted| path.starts_with(granted)) {
             Ok(())
         } else {
-            Err(Refusal::new(Kind::File, &path.to_string_lossy()))
+            Err(Refusal::new(GrantKind::File, &path.to_string_lossy()))
         }
     }
 
-    /// Decides on the place that the path `asked`, already permitted, leads to when every symlink is
-    /// followed. `resolve` does the same to granted paths, which may be or hold symlinks too, and
-    /// answers nothing for one that does not count.
-    pub(crate) fn permit_place(
+    /// Decides on the path that `asked`, already permitted, leads to when every symlink is
+    /// followed. `resolve` does the same for granted paths, and returns `None` for a path that does
+    /// not count.
+    pub(crate) fn permit_resolved_path(
         &self,
         asked: &Path,
-        place: &Path,
+        resolved: &Path,
         mut resolve: impl FnMut(&Path) -> Option<PathBuf>,
     ) -> Result<(), Refusal> {
-        // First those that have led here: another one may lie where nobody wants to look.
-        let (near, far) = self
+        // Grants above the path first, so that others, which may be on a file system that hangs,
+        // are rarely resolved.
+        let (direct, others) = self
             .files()
             .partition::<Vec<_>, _>(|granted| asked.starts_with(granted));
-        let mut granted = near.into_iter().chain(far);
-        if granted.any(|granted| resolve(granted).is_some_and(|root| place.starts_with(root))) {
+        let mut granted = direct.into_iter().chain(others);
+        if granted.any(|granted| resolve(granted).is_some_and(|root| resolved.starts_with(root))) {
             Ok(())
         } else {
-            Err(Refusal::of_place(asked, place))
+            Err(Refusal::of_resolved_path(asked, resolved))
         }
     }
 
-    /// Decides whether a guest may see how full the file system that holds a path is. A grant is for
-    /// one path: what lies below it may be another file system, and is not told to exist.
+    /// Decides whether a guest may see the usage of the file system that holds a path. A grant
+    /// covers one path only, because paths below it may be on other file systems.
     pub(crate) fn permit_disk(&self, path: &Path) -> Result<(), Refusal> {
-        self.permit_fact(&Target::Disk(path.to_owned()))
+        self.permit_target(&Target::Disk(path.to_owned()))
     }
 
     /// Decides whether a guest may see the machine's memory usage.
     pub(crate) fn permit_memory(&self) -> Result<(), Refusal> {
-        self.permit_fact(&Target::Memory)
+        self.permit_target(&Target::Memory)
     }
 
     /// Decides whether a guest may see the machine's load.
     pub(crate) fn permit_load(&self) -> Result<(), Refusal> {
-        self.permit_fact(&Target::Load)
+        self.permit_target(&Target::Load)
     }
 
-    fn permit_fact(&self, fact: &Target) -> Result<(), Refusal> {
-        if self.grants.iter().any(|grant| grant.target == *fact) {
+    fn permit_target(&self, target: &Target) -> Result<(), Refusal> {
+        if self.grants.iter().any(|grant| grant.target == *target) {
             Ok(())
         } else {
-            Err(Refusal::new(fact.kind(), &fact.to_string()))
+            Err(Refusal::new(target.kind(), &target.to_string()))
         }
     }
 
@@ -130,36 +130,36 @@ mod tests {
     fn where_a_path_leads_is_decided_on_by_where_the_grants_lead() {
         let grants = grants(&[("files", "/mnt/config"), ("files", "/data")]);
         let asked = Path::new("/mnt/config/app.toml");
-        // As Kubernetes mounts: the granted path is a symlink itself.
+        // As Kubernetes mounts: the granted path itself is a symlink.
         let resolve = |path: &Path| match path.to_str() {
             Some("/mnt/config") => Some(PathBuf::from("/volumes/1")),
             _ => Some(path.to_owned()),
         };
-        for (place, granted) in [
+        for (resolved, granted) in [
             ("/volumes/1/app.toml", true),
             ("/data/app.toml", true),
             ("/volumes/10/app.toml", false),
             ("/mnt/config/app.toml", false),
             ("/etc/shadow", false),
         ] {
-            let decision = grants.permit_place(asked, Path::new(place), resolve);
-            assert_eq!(decision.is_ok(), granted, "{place}");
+            let decision = grants.permit_resolved_path(asked, Path::new(resolved), resolve);
+            assert_eq!(decision.is_ok(), granted, "{resolved}");
         }
         assert_eq!(
-            shown(grants.permit_place(asked, Path::new("/etc/shadow"), resolve)),
+            shown(grants.permit_resolved_path(asked, Path::new("/etc/shadow"), resolve)),
             "denied: file /etc/shadow, where /mnt/config/app.toml leads (add it to `allow.files` of \
              check `c`)"
         );
         let nowhere = |_: &Path| None;
         assert!(
             grants
-                .permit_place(asked, Path::new("/data/x"), nowhere)
+                .permit_resolved_path(asked, Path::new("/data/x"), nowhere)
                 .is_err()
         );
     }
 
     #[test]
-    fn facts_are_granted_one_by_one() {
+    fn each_fact_needs_its_own_grant() {
         let grants = grants(&[("system", "disk:/"), ("system", "memory")]);
         assert_eq!(shown(grants.permit_disk(Path::new("/"))), "granted");
         assert_eq!(shown(grants.permit_memory()), "granted");

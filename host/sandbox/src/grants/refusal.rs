@@ -1,53 +1,52 @@
-//! What was refused, and what the operator would have to write to grant it.
+//! A denial, and what the operator has to write to grant it.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::kind::Kind;
+use super::kind::GrantKind;
 use super::target::Peer;
 use vitals_model::Secrets;
 use vitals_model::{self, CheckName, Text};
 use vitals_values::Host;
 
-/// One thing that was asked for and that no grant covers. Two are equal if the operator would have
-/// to write the same to grant them.
+/// A denied attempt to reach something. Denials are equal if the same grant would allow them.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
-    kind: Kind,
-    /// What was asked for, as the entry of the `allow` list that would grant it.
+    kind: GrantKind,
+    /// What was denied, as the entry of the `allow` list that would grant it.
     what: Text,
-    /// The granted name or path that led there, where one did.
-    through: Option<Arc<str>>,
-    /// Whether it is an address of this machine to which a name led.
-    is_own: bool,
-    /// Whether no grant could allow it.
-    is_final: bool,
+    /// The granted name or path that led to it, if any.
+    via: Option<Arc<str>>,
+    /// Whether it is an address of this host to which a name led.
+    is_local: bool,
+    /// Whether no grant can allow it.
+    is_impossible: bool,
 }
 
 impl Refusal {
-    /// A refusal of `what`, written as the entry of the `allow` list that would grant it. It may
-    /// be a guest's text: it is bounded here.
-    pub(crate) fn new(kind: Kind, what: &str) -> Self {
+    /// A denial of `what`, written as the entry of the `allow` list that would grant it. The text
+    /// may come from a guest and is bounded here.
+    pub(crate) fn new(kind: GrantKind, what: &str) -> Self {
         Self {
             kind,
-            what: Text::line(what, KEPT_BYTES),
-            through: None,
-            is_own: false,
-            is_final: false,
+            what: Text::line(what, MAX_KEPT_BYTES),
+            via: None,
+            is_local: false,
+            is_impossible: false,
         }
     }
 
-    /// A refusal of `what`, in words, which nothing that an operator writes would allow.
-    pub(crate) fn never(kind: Kind, what: &str) -> Self {
+    /// A denial of `what`, in words, that no grant can allow.
+    pub(crate) fn impossible(kind: GrantKind, what: &str) -> Self {
         Self {
-            is_final: true,
+            is_impossible: true,
             ..Self::new(kind, what)
         }
     }
 
-    /// A refusal of an address that `peer` leads to or is; `is_own` where it is one of this machine.
-    pub(super) fn of_address(peer: &Peer, address: Host, is_own: bool) -> Self {
-        let through = match &peer.host {
+    /// A denial of an address of `peer`; `is_local` if it belongs to this host.
+    pub(super) fn of_address(peer: &Peer, address: Host, is_local: bool) -> Self {
+        let via = match &peer.host {
             Host::Name(name) => Some(Arc::clone(name)),
             Host::Address(_) => None,
         };
@@ -56,58 +55,58 @@ impl Refusal {
             ..peer.clone()
         };
         Self {
-            is_own: is_own && through.is_some(),
-            through,
+            is_local: is_local && via.is_some(),
+            via,
             ..Self::new(peer.channel.kind(), &what.to_string())
         }
     }
 
-    /// A refusal of the place that the path `asked` leads to or is.
-    pub(super) fn of_place(asked: &Path, place: &Path) -> Self {
+    /// A denial of the path that `asked` resolves to.
+    pub(super) fn of_resolved_path(asked: &Path, resolved: &Path) -> Self {
         Self {
-            through: (asked != place).then(|| asked.to_string_lossy().into()),
-            ..Self::new(Kind::File, &place.to_string_lossy())
+            via: (asked != resolved).then(|| asked.to_string_lossy().into()),
+            ..Self::new(GrantKind::File, &resolved.to_string_lossy())
         }
     }
 
-    /// The kind of grant that it lacks.
-    pub(crate) fn kind(&self) -> Kind {
+    /// The kind of grant that is missing.
+    pub(crate) fn kind(&self) -> GrantKind {
         self.kind
     }
 
-    /// The refusal as the result of `check` shows it, without `secrets`.
+    /// The denial as the result of `check` shows it, without `secrets`.
     pub(crate) fn shown(&self, check: &CheckName, secrets: &Secrets) -> vitals_model::Refusal {
         let Self {
             kind,
             what,
-            through,
-            is_own,
-            is_final,
+            via,
+            is_local,
+            is_impossible,
         } = self;
-        let what = secrets.line(what.as_str(), WHAT_BYTES);
-        let through = through.as_ref().map(|name| {
-            let name = secrets.line(name, THROUGH_BYTES);
+        let what = secrets.line(what.as_str(), MAX_WHAT_BYTES);
+        let via = via.as_ref().map(|name| {
+            let name = secrets.line(name, MAX_VIA_BYTES);
             format!(", where {name} leads")
         });
-        let mut through = through.unwrap_or_default();
-        if *is_own {
-            through.push_str(": this machine itself, which no name but `localhost` opens");
+        let mut via = via.unwrap_or_default();
+        if *is_local {
+            via.push_str(": this machine itself, which only the name `localhost` may reach");
         }
         let or = match kind {
-            _ if *is_own => ", or write it in place of the name",
-            Kind::Name => ", or to `allow.tcp` or `allow.udp` with its port",
+            _ if *is_local => ", or write it in place of the name",
+            GrantKind::Name => ", or to `allow.tcp` or `allow.udp` with its port",
             _ => "",
         };
         let key = kind.key();
-        let remedy = if *is_final {
+        let remedy = if *is_impossible {
             "it is never granted".to_owned()
         } else {
             format!("add it to `allow.{key}` of check `{check}`{or}")
         };
-        let message = format_args!("denied: {kind} {what}{through} ({remedy})");
+        let message = format_args!("denied: {kind} {what}{via} ({remedy})");
         vitals_model::Refusal {
             kind: kind.as_str(),
-            message: Text::display(message, MESSAGE_BYTES),
+            message: Text::display(message, MAX_MESSAGE_BYTES),
         }
     }
 }
@@ -120,11 +119,11 @@ impl PartialEq for Refusal {
 
 impl Eq for Refusal {}
 
-/// Room for the longest path: a secret in it must be found before it is cut.
-const KEPT_BYTES: usize = 8 << 10;
+/// Room for the longest path, because a secret must be found before the text is cut.
+const MAX_KEPT_BYTES: usize = 8 << 10;
 /// Room for a scheme, the longest name and a port.
-const WHAT_BYTES: usize = 512;
+const MAX_WHAT_BYTES: usize = 512;
 /// Room for the longest name.
-const THROUGH_BYTES: usize = 256;
-/// Room for that, the longest name, the longest name of a check, and the words between.
-const MESSAGE_BYTES: usize = 1 << 10;
+const MAX_VIA_BYTES: usize = 256;
+/// Room for both, the longest name of a check, and the words between.
+const MAX_MESSAGE_BYTES: usize = 1 << 10;

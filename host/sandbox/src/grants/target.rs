@@ -1,4 +1,4 @@
-//! What a grant allows, and what a guest asks for, in words that compare.
+//! What a grant allows, and what a guest asks for, as values that can be compared.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 use vitals_values::{Host, HostError, split_port};
 
 use super::host::{HostPattern, parse_host};
-use super::kind::Kind;
+use super::kind::GrantKind;
 
-/// How a peer is spoken to. A grant for one channel gives nothing of another.
+/// The protocol of a connection. A grant for one channel does not apply to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// HTTP without encryption, by the host's own client.
@@ -25,17 +25,17 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// The kind of grant that opens it.
-    pub(crate) fn kind(self) -> Kind {
+    /// The kind of grant that opens the channel.
+    pub(crate) fn kind(self) -> GrantKind {
         match self {
-            Self::Http | Self::Https => Kind::Http,
-            Self::Tcp => Kind::Tcp,
-            Self::Udp => Kind::Udp,
-            Self::Tls => Kind::Tls,
+            Self::Http | Self::Https => GrantKind::Http,
+            Self::Tcp => GrantKind::Tcp,
+            Self::Udp => GrantKind::Udp,
+            Self::Tls => GrantKind::Tls,
         }
     }
 
-    /// The scheme of a URL and the port that it stands for, where URLs name the channel.
+    /// The URL scheme and its default port, if URLs can name the channel.
     pub(crate) fn scheme(self) -> Option<(&'static str, u16)> {
         match self {
             Self::Http => Some(("http", 80)),
@@ -50,36 +50,36 @@ impl Channel {
 pub enum Target {
     /// Connections to hosts at one port.
     Peer {
-        /// How they are spoken to.
+        /// The protocol.
         channel: Channel,
-        /// Which hosts.
+        /// The hosts.
         hosts: HostPattern,
-        /// At which port.
+        /// The port.
         port: u16,
     },
-    /// Looking up names, without connecting to where they lead.
+    /// Looking up names, without connecting to their addresses.
     Name(HostPattern),
-    /// Reading a file, or what lies below a directory.
+    /// Reading a file, or what is below a directory.
     File(PathBuf),
-    /// Seeing an environment variable of the host.
+    /// Reading an environment variable of the host.
     Env(Arc<str>),
-    /// Seeing the usage of the file system that holds a path, asked for by just that path.
+    /// Reading the usage of the file system that holds a path; covers only that path.
     Disk(PathBuf),
-    /// Seeing the machine's memory usage.
+    /// Reading the machine's memory usage.
     Memory,
-    /// Seeing the machine's load.
+    /// Reading the machine's load.
     Load,
 }
 
 impl Target {
-    /// The kind of grant that it is.
-    pub(crate) fn kind(&self) -> Kind {
+    /// The kind of the grant.
+    pub(crate) fn kind(&self) -> GrantKind {
         match self {
             Self::Peer { channel, .. } => channel.kind(),
-            Self::Name(_) => Kind::Name,
-            Self::File(_) => Kind::File,
-            Self::Env(_) => Kind::Env,
-            Self::Disk(_) | Self::Memory | Self::Load => Kind::System,
+            Self::Name(_) => GrantKind::Name,
+            Self::File(_) => GrantKind::File,
+            Self::Env(_) => GrantKind::Env,
+            Self::Disk(_) | Self::Memory | Self::Load => GrantKind::System,
         }
     }
 }
@@ -103,19 +103,19 @@ impl fmt::Display for Target {
     }
 }
 
-/// One host at one port, as somebody asks for it.
+/// One host at one port that a guest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
-    /// How it is to be spoken to.
+    /// The protocol.
     pub(crate) channel: Channel,
-    /// The host as it was named.
+    /// The host as the guest named it.
     pub(crate) host: Host,
     /// The port.
     pub(crate) port: u16,
 }
 
 impl Peer {
-    /// Reads `host:port`; for a channel that URLs name the port may be missing.
+    /// Parses `host:port`. The port is optional for channels of URLs.
     pub(crate) fn parse(channel: Channel, text: &str) -> Result<Self, HostError> {
         let (host, port) = split_port(text)?;
         let standard = channel.scheme().map(|(_, port)| port);

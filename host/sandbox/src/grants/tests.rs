@@ -1,3 +1,5 @@
+//! The decisions of grants.
+
 use std::net::SocketAddr;
 
 use super::*;
@@ -27,7 +29,12 @@ fn peer(channel: Channel, host: &str, port: u16) -> Peer {
 fn decide(grants: &Grants, peer: &Peer, address: &str) -> Result<(), String> {
     grants
         .permit(peer)
-        .and_then(|()| grants.permit_address(peer, Resolved::elsewhere(address.parse().unwrap())))
+        .and_then(|()| {
+            grants.permit_address(
+                peer,
+                ResolvedAddress::assumed_remote(address.parse().unwrap()),
+            )
+        })
         .map_err(|refusal| shown(&refusal))
 }
 
@@ -187,7 +194,7 @@ fn a_grant_is_for_its_channel_and_port() {
 }
 
 #[test]
-fn look_ups_are_granted_by_names_and_sockets_alone() {
+fn lookups_are_granted_by_names_and_sockets_only() {
     let grants = grants(&[
         ("http", "https://web.example.com"),
         ("tcp", "db.internal:5432"),
@@ -206,7 +213,7 @@ fn look_ups_are_granted_by_names_and_sockets_alone() {
         ("elsewhere", false),
     ] {
         assert_eq!(
-            grants.permit_look_up(&parse_host(name).unwrap()).is_ok(),
+            grants.permit_lookup(&parse_host(name).unwrap()).is_ok(),
             granted,
             "{name}"
         );
@@ -217,7 +224,10 @@ fn look_ups_are_granted_by_names_and_sockets_alone() {
         ("a.example.org", "127.0.0.1", true),
     ] {
         let name = parse_host(name).unwrap();
-        let answer = grants.permit_answer(&name, Resolved::elsewhere(address.parse().unwrap()));
+        let answer = grants.permit_answer(
+            &name,
+            ResolvedAddress::assumed_remote(address.parse().unwrap()),
+        );
         assert_eq!(answer.is_ok(), shown, "{name} {address}");
     }
     // A name to look up is not a host to connect to.
@@ -229,7 +239,7 @@ fn look_ups_are_granted_by_names_and_sockets_alone() {
 }
 
 #[test]
-fn an_own_address_is_open_to_localhost_and_to_addresses_alone() {
+fn a_local_address_is_reachable_by_localhost_and_by_address_only() {
     for (entry, host, open) in [
         ("db.internal:5432", "db.internal", false),
         ("*.internal:5432", "db.internal", false),
@@ -241,9 +251,9 @@ fn an_own_address_is_open_to_localhost_and_to_addresses_alone() {
             (PRIVATE, "10.0.0.0/8"),
             ("2001:db8::1", "[2001:db8::/32]"),
         ] {
-            let resolved = Resolved {
+            let resolved = ResolvedAddress {
                 address: address.parse().unwrap(),
-                is_own: true,
+                is_local: true,
             };
             let peer = peer(Channel::Tcp, host, 5432);
             let decided = |entries: &[(&str, &str)]| {
@@ -266,7 +276,7 @@ fn an_own_address_is_open_to_localhost_and_to_addresses_alone() {
 }
 
 #[test]
-fn refusals_say_what_to_write() {
+fn denials_say_what_to_grant() {
     let grants = grants(&[("tcp", "db.internal:1"), ("http", "http://web:8080")]);
     for (channel, host, port, address, text) in [
         (
@@ -281,8 +291,9 @@ fn refusals_say_what_to_write() {
             "db.internal",
             1,
             "::1",
-            "denied: tcp [::1]:1, where db.internal leads: this machine itself, which no name but \
-             `localhost` opens (add it to `allow.tcp` of check `orders-db`, or write it in place of \
+            "denied: tcp [::1]:1, where db.internal leads: this machine itself, which only the \
+             name `localhost` may reach (add it to `allow.tcp` of check `orders-db`, or write it \
+             in place of \
              the name)",
         ),
         (
@@ -297,8 +308,9 @@ fn refusals_say_what_to_write() {
             "web",
             8080,
             "127.0.0.1",
-            "denied: http http://127.0.0.1:8080, where web leads: this machine itself, which no \
-             name but `localhost` opens (add it to `allow.http` of check `orders-db`, or write it in \
+            "denied: http http://127.0.0.1:8080, where web leads: this machine itself, which only \
+             the name `localhost` may reach (add it to `allow.http` of check `orders-db`, or \
+             write it in \
              place of the name)",
         ),
     ] {
@@ -308,7 +320,7 @@ fn refusals_say_what_to_write() {
         );
     }
     let name = grants
-        .permit_look_up(&parse_host("elsewhere").unwrap())
+        .permit_lookup(&parse_host("elsewhere").unwrap())
         .unwrap_err();
     assert_eq!(
         shown(&name),
@@ -346,15 +358,15 @@ fn entries_are_shown_as_they_would_be_written() {
 }
 
 #[test]
-fn wrong_entries_say_why() {
-    for (key, entry, why) in [
+fn invalid_entries_explain_the_error() {
+    for (key, entry, reason) in [
         ("http", "example.com", EntryError::Scheme),
         ("http", "ftp://example.com", EntryError::Scheme),
         ("http", "https://example.com/health", EntryError::Path),
         ("http", "https://example.com?x", EntryError::Path),
         ("http", "https://example.com\\@evil", EntryError::Path),
         ("http", "http://10.0.0.0/8:80", EntryError::Path),
-        ("http", "https://me@example.com", EntryError::User),
+        ("http", "https://me@example.com", EntryError::UserInfo),
         ("http", "https://", HostError::Empty.into()),
         ("http", "https://example.com:*", HostError::Port.into()),
         ("tcp", "db.internal", HostError::NoPort.into()),
@@ -371,13 +383,15 @@ fn wrong_entries_say_why() {
         ("names", "example.com:53", HostError::Ipv6.into()),
         ("files", "backups", EntryError::NotAbsolute),
         ("files", "/var/../etc", EntryError::NotAbsolute),
-        ("env", "A=B", EntryError::Variable),
-        ("env", "", EntryError::Variable),
+        ("env", "A=B", EntryError::InvalidVariable),
+        ("env", "", EntryError::InvalidVariable),
         ("system", "disk:data", EntryError::NotAbsolute),
-        ("system", "cpu", EntryError::Fact),
+        ("system", "cpu", EntryError::UnknownFact),
     ] {
         match Grant::allowed(key, entry) {
-            Err(GrantError::Entry { why: found, .. }) => assert_eq!(found, why, "{key} {entry}"),
+            Err(GrantError::Entry { reason: found, .. }) => {
+                assert_eq!(found, reason, "{key} {entry}")
+            }
             other => panic!("{key} {entry}: {other:?}"),
         }
     }
@@ -386,7 +400,7 @@ fn wrong_entries_say_why() {
             .unwrap_err()
             .to_string(),
         "cannot grant `https://example.com/health` in `allow.http`: paths are not granted \
-         separately; leave off what follows the host and port; write scheme, host and where needed \
+         separately; remove what follows the host and port; write scheme, host and where needed \
          port, as in `https://*.example.com` or `http://10.0.0.7:8080`"
     );
 }
@@ -409,7 +423,7 @@ fn a_list_that_does_not_exist_is_refused() {
         Grant::allowed("dns", "example.com")
             .unwrap_err()
             .to_string(),
-        "cannot grant anything in `allow.dns`: there is no such list; there are `http`, `tcp`, \
+        "cannot grant anything in `allow.dns`: there is no such list; the lists are `http`, `tcp`, \
          `udp`, `tls`, `names`, `files`, `env` and `system`"
     );
 }

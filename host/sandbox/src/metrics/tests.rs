@@ -1,15 +1,15 @@
-//! What of a guest's calls is handed on, and what it hears where it is not.
+//! Which samples are recorded, and what a guest is told about the others.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::*;
-use crate::journal::Origin;
+use crate::run_log::Origin;
 use vitals_model::Secrets;
 use vitals_model::{CheckName, Digest, VersionMetrics};
 
-/// Keeps the samples that come as far as this.
+/// Records the samples that it gets.
 #[derive(Default)]
 struct Seen(Mutex<Vec<String>>);
 
@@ -41,17 +41,17 @@ fn label(name: &str, value: &str) -> Label {
     }
 }
 
-fn journal(metrics: Option<Arc<dyn VersionMetrics>>) -> Journal {
+fn run_log(metrics: Option<Arc<dyn VersionMetrics>>) -> RunLog {
     let secrets = Arc::new(Secrets::new(["hunter2_the_secret"]));
     let origin = Origin::Describe(Digest::of(b"a"));
-    Journal::new("a".parse().unwrap(), origin, secrets, None, metrics)
+    RunLog::new("a".parse().unwrap(), origin, secrets, None, metrics)
 }
 
-/// What came through of a call, or why nothing did.
+/// The recorded sample, or the error.
 fn became(name: &str, help: &str, labels: &[Label], reading: Reading<'_>) -> String {
     let seen = Arc::new(Seen::default());
-    let journal = journal(Some(Arc::clone(&seen) as _));
-    match journal.sample(name, help, labels, reading) {
+    let run_log = run_log(Some(Arc::clone(&seen) as _));
+    match run_log.sample(name, help, labels, reading) {
         Ok(()) => seen.0.lock().concat(),
         Err(MetricsError::Invalid(why)) => format!("invalid: {why}"),
         Err(other) => format!("{other:?}"),
@@ -125,7 +125,7 @@ fn labels_are_held_to_the_contract() {
     for name in ["check", "le", "quantile"] {
         assert_eq!(
             set(&[label(name, "x")]),
-            format!("invalid: the label `{name}` is not the plugin's to set: use another name")
+            format!("invalid: the label `{name}` is reserved: use another name")
         );
     }
     assert_eq!(
@@ -134,7 +134,7 @@ fn labels_are_held_to_the_contract() {
     );
     assert_eq!(
         set(&[label("queue", "x"), label("by", "x"), label("queue", "y")]),
-        "invalid: the label `queue` occurs twice: remove one"
+        "invalid: the label `queue` appears twice: leave one out"
     );
     let named = |number: usize| label(&format!("l{number}"), "x");
     let eight: Vec<_> = (0..8).map(named).collect();
@@ -157,10 +157,10 @@ fn numbers_and_buckets_are_held_to_the_contract() {
         let buckets = &[][..];
         for reading in [Reading::Set(value), Reading::Observe { value, buckets }] {
             let why = taken(reading);
-            assert!(why.contains("is no finite number"), "{why}");
+            assert!(why.contains("is not a finite number"), "{why}");
         }
     }
-    assert!(taken(Reading::Add(f64::NAN)).contains("NaN is no finite number"));
+    assert!(taken(Reading::Add(f64::NAN)).contains("NaN is not a finite number"));
     let observed = |buckets: &[f64]| {
         taken(Reading::Observe {
             value: 1.0,
@@ -172,8 +172,8 @@ fn numbers_and_buckets_are_held_to_the_contract() {
     assert!(observed(&[]).starts_with("a lag "));
     for (buckets, why) in [
         (&many[..], "there are 33 buckets, 32 are the most"),
-        (&[1.0, f64::INFINITY], "inf is no bound of a bucket"),
-        (&[f64::NAN], "NaN is no bound of a bucket"),
+        (&[1.0, f64::INFINITY], "inf is not a bucket bound"),
+        (&[f64::NAN], "NaN is not a bucket bound"),
         (&[2.0, 1.0], "the bucket 2 stands before 1: sort the bounds"),
         (&[1.0, 1.0], "the bucket 1 stands before 1: sort the bounds"),
     ] {
@@ -187,10 +187,10 @@ fn numbers_and_buckets_are_held_to_the_contract() {
 
 #[test]
 fn without_metrics_every_call_is_accepted_and_ignored() {
-    let journal = journal(None);
+    let run_log = run_log(None);
     let labels = [label("le", "x")];
     assert!(
-        journal
+        run_log
             .sample("Bad Name", "", &labels, Reading::Add(-1.0))
             .is_ok()
     );

@@ -1,23 +1,21 @@
-//! Where a schema holds other schemas, and where its references lead.
+//! Where a schema contains other schemas, and where its references lead.
 //!
-//! Knows the applicators of JSON Schema 2020-12 and the older ones that validation still obeys;
-//! knows nothing of values.
+//! Knows the applicators of JSON Schema 2020-12 and the older ones that the validator still
+//! supports; knows nothing of values.
 
 use serde_json::{Map, Value};
 
-/// The schemas that `schema` applies to the value that it is itself applied to, its reference
-/// aside.
-pub(super) fn in_place(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+/// The schemas that apply to the same value as `schema`, except its reference.
+pub(super) fn in_place_subschemas(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
     all_in(schema, &IN_PLACE)
 }
 
-/// The schemas that `schema` applies to what lies inside the value that it is itself applied to,
-/// the names of properties aside.
-pub(super) fn inside(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+/// The schemas that apply to children of the value, except to property names.
+pub(super) fn child_subschemas(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
     all_in(schema, &INSIDE)
 }
 
-/// Whether a keyword holds other schemas, `propertyNames` aside.
+/// Whether a keyword contains other schemas, except `propertyNames`.
 pub(super) fn is_applicator(keyword: &str) -> bool {
     [&IN_PLACE, &INSIDE].iter().any(|known| {
         known.lists.contains(&keyword)
@@ -26,39 +24,38 @@ pub(super) fn is_applicator(keyword: &str) -> bool {
     })
 }
 
-/// Whether the object of an applicator holds schemas by name, and is none itself.
+/// Whether the object of an applicator is a map of schemas and not a schema itself.
 pub(super) fn is_map(applicator: &str) -> bool {
     [&IN_PLACE, &INSIDE]
         .iter()
         .any(|known| known.maps.contains(&applicator))
 }
 
-/// Whether a schema asks which properties or items others have evaluated.
-pub(super) fn asks_again(schema: &Map<String, Value>) -> bool {
+/// Whether a schema depends on which properties or items others have evaluated.
+pub(super) fn has_unevaluated(schema: &Map<String, Value>) -> bool {
     let keywords = ["unevaluatedProperties", "unevaluatedItems"];
     keywords.iter().any(|keyword| schema.contains_key(*keyword))
 }
 
-/// How often validation goes through a schema that is applied in place at so many levels below one
-/// that asks what others have evaluated: once for itself, and once for each schema from there on
-/// that is asked, as that is validated first.
-pub(super) fn passes(levels: usize) -> usize {
+/// How often validation applies an in-place schema that is `levels` below one with `unevaluated…`:
+/// once for itself, and once for each schema in between, because those are validated again.
+pub(super) fn validation_passes(levels: usize) -> usize {
     levels + 2
 }
 
-/// The text of the reference of a schema, if it has one.
+/// The reference of a schema, if it has one.
 pub(super) fn reference(schema: &Map<String, Value>) -> Option<&str> {
     schema.get("$ref")?.as_str()
 }
 
-/// What a reference within `document` leads to: `#`, or `#` and a JSON pointer (RFC 6901) in which
-/// characters may be percent-encoded. Nothing for one that leads elsewhere or nowhere.
-pub(crate) fn target<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
+/// Resolves a reference within `document`: `#`, or `#` and a JSON pointer (RFC 6901) that may be
+/// percent-encoded. Returns `None` for any other reference.
+pub(crate) fn resolve_reference<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
     let fragment = reference.strip_prefix('#')?;
     document.pointer(&decoded(fragment)?)
 }
 
-/// Keywords that hold other schemas, by how they do.
+/// Keywords that contain other schemas, by their form.
 struct Applicators {
     lists: &'static [&'static str],
     single: &'static [&'static str],
@@ -101,7 +98,7 @@ fn all_in<'a>(
     lists.chain(single).chain(maps)
 }
 
-/// Percent-encoding (RFC 3986, section 2.1) undone.
+/// Decodes percent-encoding (RFC 3986, section 2.1).
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -130,11 +127,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_lead_to_places_within_the_document_alone() {
+    fn references_resolve_only_within_the_document() {
         let document = json!({"$defs": {"a/b<ä>": {"here": true}, "list": [1, 2]}});
-        assert_eq!(target(&document, "#"), Some(&document));
+        assert_eq!(resolve_reference(&document, "#"), Some(&document));
         for found in ["#/$defs/a~1b%3C%C3%A4%3e/here", "#/$defs/a~1b<ä>/here"] {
-            assert_eq!(target(&document, found), Some(&json!(true)), "{found}");
+            assert_eq!(
+                resolve_reference(&document, found),
+                Some(&json!(true)),
+                "{found}"
+            );
         }
         for nowhere in [
             "",
@@ -145,7 +146,7 @@ mod tests {
             "#/%zz",
             "other#/$defs",
         ] {
-            assert_eq!(target(&document, nowhere), None, "{nowhere}");
+            assert_eq!(resolve_reference(&document, nowhere), None, "{nowhere}");
         }
     }
 }

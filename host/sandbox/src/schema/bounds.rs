@@ -1,76 +1,80 @@
-//! Whether a schema can be compiled, and checked against anything, in bounded time and stack.
+//! Checks that a schema can be compiled, and applied to any value, in bounded time and stack.
 //!
-//! References let a small schema stand for an immense one: sixty definitions of which each names
-//! the next twice ask for more steps than there is time. Knows nothing of configurations; the walk
-//! beside one has a budget of its own.
+//! References let a small schema expand to a huge one: sixty definitions that each refer to the
+//! next one twice take more steps than there is time. Knows nothing of configurations; the walk
+//! over a configuration has its own budget.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::applicators::{asks_again, in_place, inside, passes, reference, target};
+use super::applicators::{
+    child_subschemas, has_unevaluated, in_place_subschemas, reference, resolve_reference,
+    validation_passes,
+};
 use super::patterns::PatternError;
 use vitals_model::Text;
 
-/// Why a schema is not even tried.
+/// Why a schema is rejected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unbounded {
+pub(super) enum SchemaError {
     #[error("it refers to {0}; only references within itself are allowed: `#` and a JSON pointer")]
-    Elsewhere(Text),
+    ExternalReference(Text),
     #[error(
-        "its reference {0} has {1} bytes, at most {MAX_REFERENCE} are allowed; name what it refers to \
-         in fewer"
+        "its reference {0} has {1} bytes, at most {MAX_REFERENCE} are allowed; use a shorter path"
     )]
-    Reference(Text, usize),
+    ReferenceTooLong(Text, usize),
     #[error("it refers to the same place as {0} and as {1}; write one of them")]
     Alias(Text, Text),
     #[error("it has `{0}` below its root; refer to `#` and a JSON pointer instead")]
     Keyword(&'static str),
-    #[error("it applies to a value what it is applying to it: a reference leads back to itself")]
-    Endless,
-    #[error("its combinators and references apply more than {MAX_NESTING} schemas in each other")]
+    #[error("a reference leads back to itself, so that validation would never end")]
+    Recursion,
+    #[error("its combinators and references nest more than {MAX_NESTING} schemas")]
     Nesting,
-    #[error("its definitions come to more than {MAX_REACH} levels of schemas in each other")]
-    Reach,
+    #[error("its definitions nest more than {MAX_TOTAL_NESTING} levels of schemas")]
+    TotalNesting,
     #[error(
-        "its combinators and references multiply to more than {MAX_STEPS} schemas; refer to the \
+        "its combinators and references expand to more than {MAX_STEPS} schemas; refer to the \
          same definition less often"
     )]
     Steps,
-    #[error("it has `propertyNames` within `propertyNames`; a name is a text, and has no names")]
-    Names,
     #[error(
-        "it has `patternProperties` where `unevaluatedProperties` asks what they evaluate; use \
+        "it has `propertyNames` within `propertyNames`; a property name is a string and has no properties"
+    )]
+    NestedPropertyNames,
+    #[error(
+        "it combines `patternProperties` with `unevaluatedProperties`; use \
          `additionalProperties` instead"
     )]
     Unevaluated,
     #[error(
-        "it has an `unevaluatedProperties` or `unevaluatedItems` that asks for what leads back to it; \
-         use `additionalProperties` instead"
+        "its `unevaluatedProperties` or `unevaluatedItems` depends on a reference that leads back \
+         to it; use `additionalProperties` instead"
     )]
-    EvaluatesItself,
+    UnevaluatedRecursion,
     #[error(
-        "it takes more than {} MiB to check anything against it; refer to the same definition less \
-         often, and use shorter names", MAX_VALIDATOR >> 20
+        "its validator takes more than {} MiB; refer to the same definition less \
+         often, and use shorter names", MAX_VALIDATOR_BYTES >> 20
     )]
-    Validator,
+    ValidatorMemory,
     #[error(transparent)]
     Pattern(#[from] PatternError),
 }
 
-/// Holds a schema that is at most [`super::MAX_DEPTH`] deep to the bounds.
-pub(super) fn check(document: &Value) -> Result<(), Unbounded> {
+/// Checks the bounds of a schema that is nested at most [`super::MAX_DEPTH`] deep.
+pub(super) fn check(document: &Value) -> Result<(), SchemaError> {
     let unfollowed = ["$dynamicRef", "$recursiveRef"];
     if let Some(keyword) = unfollowed.iter().find(|key| document.get(key).is_some()) {
-        return Err(Unbounded::Keyword(keyword));
+        return Err(SchemaError::Keyword(keyword));
     }
-    children(document).try_for_each(other_bases)?;
+    children(document).try_for_each(check_base_uris)?;
 
     let mut bounds = Bounds {
         document,
         known: HashMap::new(),
     };
-    let mut reach = levels(document);
+    let mut total_nesting = levels(document);
     let mut seen = HashSet::new();
     let mut targets = HashMap::new();
     let mut next = vec![document];
@@ -85,54 +89,61 @@ pub(super) fn check(document: &Value) -> Result<(), Unbounded> {
         }
         steps = steps.saturating_add(bounds.expansion(schema, 0)?.steps);
         if steps > MAX_STEPS {
-            return Err(Unbounded::Steps);
+            return Err(SchemaError::Steps);
         }
-        if let Some(target) = bounds.target(schema)? {
-            // No path goes through one definition twice, so that the longest is no longer than
-            // all of them together.
+        if let Some(target) = bounds.resolve_reference(schema)? {
+            // No path visits a definition twice, so the sum of all definitions bounds the longest
+            // path.
             let text = reference(object).unwrap_or_default();
             match targets.insert(std::ptr::from_ref(target), text) {
-                None => reach += levels(target),
-                // Validation takes two names for two places, and builds what is there for each.
+                None => total_nesting += levels(target),
+                // Validation treats two references as two places, and builds the definition for
+                // each.
                 Some(known) if known != text => {
                     let shown = |text| Text::line(text, SHOWN_BYTES);
-                    return Err(Unbounded::Alias(shown(known), shown(text)));
+                    return Err(SchemaError::Alias(shown(known), shown(text)));
                 }
                 Some(_) => {}
             }
             next.push(target);
         }
-        next.extend(in_place(object).chain(inside(object)));
+        next.extend(in_place_subschemas(object).chain(child_subschemas(object)));
         if let Some(names) = object.get("propertyNames") {
             next.push(names);
             has_names = true;
         }
     }
-    // What holds for names is made once more, below where it stands.
-    if reach > if has_names { MAX_REACH / 2 } else { MAX_REACH } {
-        return Err(Unbounded::Reach);
+    // The definitions are built once more below `propertyNames`.
+    if total_nesting
+        > if has_names {
+            MAX_TOTAL_NESTING / 2
+        } else {
+            MAX_TOTAL_NESTING
+        }
+    {
+        return Err(SchemaError::TotalNesting);
     }
     Ok(())
 }
 
-/// How deep schemas lie in a schema as it is written, itself included.
+/// The nesting of a schema as written, including itself.
 fn levels(schema: &Value) -> usize {
     let Value::Object(object) = schema else {
         return 1;
     };
-    let below = in_place(object).chain(inside(object));
-    let below = below.chain(object.get("propertyNames")).map(levels);
-    1 + below.max().unwrap_or(0)
+    let inner = in_place_subschemas(object).chain(child_subschemas(object));
+    let inner = inner.chain(object.get("propertyNames")).map(levels);
+    1 + inner.max().unwrap_or(0)
 }
 
-/// Refuses what makes a reference mean another thing than a place in this document.
-fn other_bases(value: &Value) -> Result<(), Unbounded> {
+/// Rejects keywords that change the base of references.
+fn check_base_uris(value: &Value) -> Result<(), SchemaError> {
     for keyword in ["$id", "$schema", "$dynamicRef", "$recursiveRef"] {
         if value.get(keyword).is_some_and(Value::is_string) {
-            return Err(Unbounded::Keyword(keyword));
+            return Err(SchemaError::Keyword(keyword));
         }
     }
-    children(value).try_for_each(other_bases)
+    children(value).try_for_each(check_base_uris)
 }
 
 fn children(value: &Value) -> impl Iterator<Item = &Value> {
@@ -141,198 +152,105 @@ fn children(value: &Value) -> impl Iterator<Item = &Value> {
     items.chain(values)
 }
 
-/// What is known of the schemas of one document, by where they stand.
+/// The expansions of the schemas of one document, by address.
 struct Bounds<'a> {
     document: &'a Value,
     known: HashMap<*const Value, Expansion>,
 }
 
-/// What one schema comes to at a single value.
+/// What one schema expands to at a single value.
 #[derive(Clone, Copy)]
 enum Expansion {
-    /// It is being looked at.
-    Open,
-    Known(Size),
+    /// The expansion is being computed.
+    InProgress,
+    Done(Size),
 }
 
 #[derive(Clone, Copy)]
 struct Size {
-    /// Schemas applied, each as often as it is.
+    /// The number of applied schemas.
     steps: usize,
-    /// How many are applied in each other.
+    /// Their nesting.
     nesting: usize,
 }
 
 impl<'a> Bounds<'a> {
-    /// What a schema's reference leads to.
-    fn target(&self, schema: &'a Value) -> Result<Option<&'a Value>, Unbounded> {
+    /// Resolves the reference of a schema.
+    fn resolve_reference(&self, schema: &'a Value) -> Result<Option<&'a Value>, SchemaError> {
         let Some(reference) = schema.as_object().and_then(reference) else {
             return Ok(None);
         };
         if reference.len() > MAX_REFERENCE {
             let shown = Text::line(reference, SHOWN_BYTES);
-            return Err(Unbounded::Reference(shown, reference.len()));
+            return Err(SchemaError::ReferenceTooLong(shown, reference.len()));
         }
-        match target(self.document, reference) {
+        match resolve_reference(self.document, reference) {
             Some(target) => Ok(Some(target)),
-            None => Err(Unbounded::Elsewhere(Text::line(reference, SHOWN_BYTES))),
+            None => Err(SchemaError::ExternalReference(Text::line(
+                reference,
+                SHOWN_BYTES,
+            ))),
         }
     }
 
-    fn expansion(&mut self, schema: &'a Value, above: usize) -> Result<Size, Unbounded> {
+    fn expansion(&mut self, schema: &'a Value, depth: usize) -> Result<Size, SchemaError> {
         let Value::Object(object) = schema else {
             return Ok(Size {
                 steps: 1,
                 nesting: 1,
             });
         };
-        let place = std::ptr::from_ref(schema);
-        match self.known.get(&place) {
-            Some(Expansion::Known(size)) => return Ok(*size),
-            Some(Expansion::Open) => return Err(Unbounded::Endless),
-            None if above >= MAX_NESTING => return Err(Unbounded::Nesting),
-            None => self.known.insert(place, Expansion::Open),
+        let key = std::ptr::from_ref(schema);
+        match self.known.get(&key) {
+            Some(Expansion::Done(size)) => return Ok(*size),
+            Some(Expansion::InProgress) => return Err(SchemaError::Recursion),
+            None if depth >= MAX_NESTING => return Err(SchemaError::Nesting),
+            None => self.known.insert(key, Expansion::InProgress),
         };
-        let mut below = Size {
+        let mut inner = Size {
             steps: 0,
             nesting: 0,
         };
-        // Names are checked by validators that share nothing with the others, made anew each time.
+        // Names are validated by validators of their own, which are built each time.
         let names = object.get("propertyNames");
-        for schema in in_place(object).chain(names).chain(self.target(schema)?) {
-            let one = self.expansion(schema, above + 1)?;
-            below.steps = below.steps.saturating_add(one.steps);
-            below.nesting = below.nesting.max(one.nesting);
+        for schema in in_place_subschemas(object)
+            .chain(names)
+            .chain(self.resolve_reference(schema)?)
+        {
+            let one = self.expansion(schema, depth + 1)?;
+            inner.steps = inner.steps.saturating_add(one.steps);
+            inner.nesting = inner.nesting.max(one.nesting);
         }
-        let times = if asks_again(object) {
-            passes(below.nesting.max(1))
+        let passes = if has_unevaluated(object) {
+            validation_passes(inner.nesting.max(1))
         } else {
             1
         };
         let size = Size {
-            steps: below.steps.saturating_mul(times).saturating_add(1),
-            nesting: below.nesting + 1,
+            steps: inner.steps.saturating_mul(passes).saturating_add(1),
+            nesting: inner.nesting + 1,
         };
         if size.nesting > MAX_NESTING {
-            return Err(Unbounded::Nesting);
+            return Err(SchemaError::Nesting);
         }
-        self.known.insert(place, Expansion::Known(size));
+        self.known.insert(key, Expansion::Done(size));
         Ok(size)
     }
 }
 
-/// Schemas that all of a schema's parts may come to, each at one value; one of 64 KiB that repeats
-/// nothing has fewer.
+/// The maximum number of schemas that all parts of a schema expand to at a single value; a schema
+/// of 64 KiB without references has fewer.
 const MAX_STEPS: usize = 50_000;
-/// Schemas applied in each other at one value; each takes stack.
+/// The maximum nesting of schemas at a single value; each level takes stack.
 const MAX_NESTING: usize = 64;
-/// How many levels of schemas definitions may come to in each other. Each takes up to 3.5 KiB of
-/// stack while it is compiled (in a debug build; a thread has 2 MiB).
-const MAX_REACH: usize = 400;
-/// Bytes of a reference, which is read again at each value that it applies to.
+/// The maximum nesting of all definitions. Each level takes up to 3.5 KiB of stack when it is
+/// compiled in a debug build; a thread has 2 MiB.
+const MAX_TOTAL_NESTING: usize = 400;
+/// The maximum length of a reference, which is parsed again for each value.
 const MAX_REFERENCE: usize = 1 << 10;
-/// Bytes of a schema's validator, patterns aside.
-pub(super) const MAX_VALIDATOR: usize = 8 << 20;
+/// The maximum memory of a validator, without its patterns.
+pub(super) const MAX_VALIDATOR_BYTES: usize = 8 << 20;
 const SHOWN_BYTES: usize = 120;
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Map, json};
-
-    use super::*;
-
-    /// A chain of definitions, each made from a reference to the next.
-    fn chain(links: usize, link: impl Fn(Value) -> Value) -> Value {
-        let mut definitions = Map::new();
-        for index in 0..links {
-            let next = json!({"$ref": format!("#/$defs/{}", index + 1)});
-            definitions.insert(index.to_string(), link(next));
-        }
-        definitions.insert(links.to_string(), json!({}));
-        json!({"$ref": "#/$defs/0", "$defs": definitions})
-    }
-
-    #[test]
-    fn what_multiplies_is_refused() {
-        for twice in [
-            |next: Value| json!({"allOf": [next, next]}),
-            |next: Value| json!({"anyOf": [next], "oneOf": [next]}),
-            |next: Value| json!({"if": next, "else": next}),
-            |next: Value| json!({"not": next, "dependentSchemas": {"a": next}}),
-            |next: Value| json!({"propertyNames": next, "allOf": [{"propertyNames": next}]}),
-        ] {
-            assert_eq!(check(&chain(8, twice)), Ok(()));
-            assert_eq!(check(&chain(20, twice)), Err(Unbounded::Steps));
-        }
-        let asked_again = |next: Value| json!({"allOf": [next], "unevaluatedItems": false});
-        assert_eq!(check(&chain(3, asked_again)), Ok(()));
-        assert_eq!(check(&chain(25, asked_again)), Err(Unbounded::Steps));
-    }
-
-    #[test]
-    fn what_nests_too_deeply_is_refused() {
-        let here = |next: Value| json!({"allOf": [next]});
-        assert_eq!(check(&chain(25, here)), Ok(()));
-        assert_eq!(check(&chain(60, here)), Err(Unbounded::Nesting));
-        let inside = |next: Value| json!({"properties": {"x": next}});
-        assert_eq!(check(&chain(190, inside)), Ok(()));
-        assert_eq!(check(&chain(210, inside)), Err(Unbounded::Reach));
-        let of_names = |next: Value| json!({"properties": {"x": {"propertyNames": next}}});
-        assert_eq!(check(&chain(60, of_names)), Ok(()));
-        assert_eq!(check(&chain(90, of_names)), Err(Unbounded::Reach));
-    }
-
-    #[test]
-    fn a_schema_may_contain_itself_inside_and_not_in_place() {
-        let tree = json!({
-            "$ref": "#/$defs/tree",
-            "$defs": {"tree": {"anyOf": [
-                {"type": "string"},
-                {"properties": {"left": {"$ref": "#/$defs/tree"}, "right": {"$ref": "#"}}},
-                {"items": {"$ref": "#/$defs/tree"}},
-            ]}},
-        });
-        assert_eq!(check(&tree), Ok(()));
-        for endless in [
-            json!({"$ref": "#"}),
-            json!({"properties": {"a": {"allOf": [{"not": {"$ref": "#/properties/a"}}]}}}),
-        ] {
-            assert_eq!(check(&endless), Err(Unbounded::Endless), "{endless}");
-        }
-    }
-
-    #[test]
-    fn references_and_bases_elsewhere_are_refused() {
-        for elsewhere in [
-            "other.json",
-            "",
-            "json-schema:///#/$defs/a",
-            "#anchor",
-            "#/$defs/b",
-        ] {
-            let schema = json!({"items": {"$ref": elsewhere}, "$defs": {"a": {}}});
-            let refused = Unbounded::Elsewhere(Text::line(elsewhere, SHOWN_BYTES));
-            assert_eq!(check(&schema), Err(refused));
-        }
-        for keyword in ["$id", "$schema", "$dynamicRef", "$recursiveRef"] {
-            let schema = json!({"$defs": {"a": {keyword: "http://x.test/"}}});
-            assert_eq!(check(&schema), Err(Unbounded::Keyword(keyword)));
-            let property = json!({"properties": {keyword: {"type": "string"}}});
-            assert_eq!(check(&property), Ok(()));
-        }
-        assert_eq!(
-            check(&json!({"$id": "http://x.test/", "$schema": "http://y.test/"})),
-            Ok(())
-        );
-        let twice = json!({
-            "$defs": {"a": {}},
-            "allOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/%24defs/a"}],
-        });
-        assert!(matches!(check(&twice), Err(Unbounded::Alias(..))));
-        let name = "a".repeat(2000);
-        let long = json!({"items": {"$ref": format!("#/$defs/{name}")}, "$defs": {name: {}}});
-        assert!(matches!(check(&long), Err(Unbounded::Reference(_, 2008))));
-        let dynamic = json!({"$dynamicRef": "#a"});
-        assert_eq!(check(&dynamic), Err(Unbounded::Keyword("$dynamicRef")));
-    }
-}
+mod tests;

@@ -1,8 +1,8 @@
-//! What the regular expressions of one schema take, all of them together.
+//! Limits the regular expressions of a schema as a whole.
 //!
-//! Each is compiled here first, under what those before it left, in the way that validation compiles
-//! it: the library that does so bounds one of them and not their sum. Knows nothing of where in a
-//! schema they stand.
+//! Each pattern is compiled here first, in the same way as the validator does, within what the
+//! previous patterns left of the limit: the validator library limits single patterns but not their
+//! sum. Knows nothing of where the patterns are used.
 
 use std::collections::HashMap;
 
@@ -10,98 +10,102 @@ use regex_automata::meta;
 
 use vitals_model::Text;
 
-/// A regular expression that is refused, or one too many.
+/// A pattern that is rejected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PatternError {
     #[error("its pattern `{0}` has {1} bytes, at most {MAX_BYTES} are allowed")]
-    Long(Text, usize),
+    TooLong(Text, usize),
     #[error(
         "its pattern `{0}` sets a flag, which patterns of JSON Schema do not have; write what it \
          matches in full, such as `[Aa]`"
     )]
     Flag(Text),
     #[error(
-        "its pattern `{0}` is no regular expression that runs in linear time, without look-around \
-         and back-references"
+        "its pattern `{0}` is not a regular expression that runs in linear time; look-around and \
+         back-references are not supported"
     )]
     Syntax(Text),
     #[error(
         "its patterns have more than {MAX_TOTAL_BYTES} bytes together; use fewer or shorter ones"
     )]
-    Total,
+    TotalSize,
     #[error(
         "its patterns have too many escapes such as `\\d` and `\\s` together; write `[0-9]`, or use \
          fewer patterns"
     )]
     Escapes,
     #[error(
-        "its patterns come to more than {} KiB together when they are compiled; use fewer of them, \
+        "its compiled patterns take more than {} KiB together; use fewer of them, \
          smaller counts and smaller classes than `\\p{{L}}`",
         MAX_COMPILED / 1024
     )]
     Compiled,
 }
 
-/// The patterns of one schema, each with the bytes that it takes when it is compiled.
+/// The patterns of a schema, with the size of each when compiled.
 #[derive(Debug, Default)]
 pub(super) struct Patterns {
-    compiled: HashMap<String, usize>,
-    text: usize,
-    translation: usize,
-    total: usize,
+    sizes: HashMap<String, usize>,
+    text_bytes: usize,
+    translation_cost: usize,
+    compiled_bytes: usize,
 }
 
 impl Patterns {
-    /// Counts a pattern that validation compiles, once for each time that it does.
+    /// Counts a pattern each time that the validator compiles it.
     pub(super) fn add(&mut self, pattern: &str) -> Result<(), PatternError> {
-        let known = self.compiled.get(pattern).copied();
+        let known = self.sizes.get(pattern).copied();
         if known.is_none() {
-            self.admit_text(pattern)?;
+            self.check_text(pattern)?;
         }
-        self.translation = self.translation.saturating_add(translation(pattern));
-        if self.translation > MAX_TRANSLATION {
+        self.translation_cost = self
+            .translation_cost
+            .saturating_add(translation_cost(pattern));
+        if self.translation_cost > MAX_TRANSLATION {
             return Err(PatternError::Escapes);
         }
         let size = match known {
             Some(size) => size,
-            None => compile(pattern, MAX_COMPILED.saturating_sub(self.total))?,
+            None => compiled_size(pattern, MAX_COMPILED.saturating_sub(self.compiled_bytes))?,
         };
-        self.compiled.insert(pattern.to_owned(), size);
-        self.total = self.total.saturating_add(size + EACH);
-        if self.total > MAX_COMPILED {
+        self.sizes.insert(pattern.to_owned(), size);
+        self.compiled_bytes = self
+            .compiled_bytes
+            .saturating_add(size + PATTERN_OVERHEAD_BYTES);
+        if self.compiled_bytes > MAX_COMPILED {
             return Err(PatternError::Compiled);
         }
         Ok(())
     }
 
-    /// The bytes that a pattern takes when it is compiled; nothing for one that never is.
+    /// The compiled size of a pattern; 0 for one that is never compiled.
     pub(super) fn size(&self, pattern: &str) -> usize {
-        self.compiled.get(pattern).copied().unwrap_or(0)
+        self.sizes.get(pattern).copied().unwrap_or(0)
     }
 
-    /// What has to hold before a pattern is even parsed.
-    fn admit_text(&mut self, pattern: &str) -> Result<(), PatternError> {
+    /// Checks a pattern before it is parsed.
+    fn check_text(&mut self, pattern: &str) -> Result<(), PatternError> {
         if pattern.len() > MAX_BYTES {
-            return Err(PatternError::Long(shown(pattern), pattern.len()));
+            return Err(PatternError::TooLong(bounded_text(pattern), pattern.len()));
         }
-        self.text += pattern.len();
-        if self.text > MAX_TOTAL_BYTES {
-            return Err(PatternError::Total);
+        self.text_bytes += pattern.len();
+        if self.text_bytes > MAX_TOTAL_BYTES {
+            return Err(PatternError::TotalSize);
         }
         if has_flags(pattern) {
-            return Err(PatternError::Flag(shown(pattern)));
+            return Err(PatternError::Flag(bounded_text(pattern)));
         }
         Ok(())
     }
 }
 
-/// Compiles a pattern as validation does, and says how many bytes it takes.
-fn compile(pattern: &str, limit: usize) -> Result<usize, PatternError> {
-    let syntax = || PatternError::Syntax(shown(pattern));
+/// Compiles a pattern as the validator does, and returns its size in bytes.
+fn compiled_size(pattern: &str, limit: usize) -> Result<usize, PatternError> {
+    let syntax = || PatternError::Syntax(bounded_text(pattern));
     let translated = jsonschema_regex::to_rust_regex(pattern).map_err(|()| syntax())?;
     let config = meta::Config::new()
         .nfa_size_limit(Some(limit))
-        .hybrid_cache_capacity(LAZY_BYTES);
+        .hybrid_cache_capacity(DFA_CACHE_BYTES);
     match meta::Builder::new().configure(config).build(&translated) {
         Ok(regex) => Ok(regex.memory_usage()),
         Err(error) if error.size_limit().is_some() => Err(PatternError::Compiled),
@@ -109,16 +113,16 @@ fn compile(pattern: &str, limit: usize) -> Result<usize, PatternError> {
     }
 }
 
-/// What it takes to translate a pattern from the dialect of ECMA-262: each escape has the whole text
-/// parsed once more, in which those before it have grown.
-fn translation(pattern: &str) -> usize {
+/// The cost of translating a pattern from the dialect of ECMA-262: for each escape the whole text
+/// is parsed again, including the classes that replaced previous escapes.
+fn translation_cost(pattern: &str) -> usize {
     let escapes = pattern.matches('\\').count();
-    escapes.saturating_mul(pattern.len() + escapes * LONGEST_CLASS)
+    escapes.saturating_mul(pattern.len() + escapes * MAX_CLASS_BYTES)
 }
 
-/// Whether a pattern may set flags (`(?i)`, `(?s-u:…)`), under which its classes are folded: that
-/// takes a hundred times as long as reading them. One that escapes or lists `(?` may count as one
-/// that does.
+/// Whether a pattern may set flags (`(?i)`, `(?s-u:…)`). Case folding its classes would take a
+/// hundred times as long as parsing them. Patterns that escape `(?` or have it in a class may count
+/// too.
 fn has_flags(pattern: &str) -> bool {
     let groups = pattern
         .match_indices("(?")
@@ -127,24 +131,25 @@ fn has_flags(pattern: &str) -> bool {
     unnamed.any(|rest| rest.starts_with(|first: char| first == '-' || first.is_ascii_alphabetic()))
 }
 
-fn shown(pattern: &str) -> Text {
+fn bounded_text(pattern: &str) -> Text {
     Text::line(pattern, SHOWN_BYTES)
 }
 
-/// Bytes of one pattern.
+/// The maximum length of a pattern.
 const MAX_BYTES: usize = 512;
-/// Bytes of all patterns that differ: classes take time and memory before any size counts.
+/// The maximum length of all distinct patterns: classes take time and memory before a size limit
+/// applies.
 const MAX_TOTAL_BYTES: usize = 4 << 10;
-/// Bytes that are parsed while patterns are translated.
+/// The maximum number of bytes parsed during translation.
 const MAX_TRANSLATION: usize = 256 << 10;
-/// Bytes of all compiled patterns.
+/// The maximum size of all compiled patterns.
 pub(super) const MAX_COMPILED: usize = 2 << 20;
-/// Bytes that a matcher may use for what it learns while it matches, for each direction.
-pub(super) const LAZY_BYTES: usize = 256 << 10;
-/// What a compiled pattern takes besides, however small it is.
-const EACH: usize = 32 << 10;
-/// How long the class is that stands for `\S`.
-const LONGEST_CLASS: usize = 24;
+/// The size of a matcher's cache, for each direction.
+pub(super) const DFA_CACHE_BYTES: usize = 256 << 10;
+/// The overhead of a compiled pattern.
+const PATTERN_OVERHEAD_BYTES: usize = 32 << 10;
+/// The length of the class that replaces `\S`.
+const MAX_CLASS_BYTES: usize = 24;
 const SHOWN_BYTES: usize = 120;
 
 #[cfg(test)]
@@ -159,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_checks_use_is_taken() {
+    fn patterns_of_real_checks_are_accepted() {
         let common = [
             r"^[0-9]+(ms|s|m|h)$",
             r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$",
@@ -177,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn all_are_bounded_together() {
+    fn the_sum_of_all_patterns_is_bounded() {
         let large: Vec<_> = (1..=60).map(|n| format!(r"\p{{L}}{{4}}x{{{n}}}")).collect();
         assert_eq!(add(large.iter().take(3).map(String::as_str)), Ok(()));
         let all = large.iter().map(String::as_str);
@@ -194,7 +199,7 @@ mod tests {
             .collect();
         assert_eq!(
             add(long.iter().map(String::as_str)),
-            Err(PatternError::Total)
+            Err(PatternError::TotalSize)
         );
         let spaces: Vec<_> = (1..9).map(|n| r"\S".repeat(40 + n)).collect();
         let all = spaces.iter().map(String::as_str);
@@ -202,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn one_is_bounded_alone() {
+    fn a_single_pattern_is_bounded() {
         assert!(matches!(
             add(["a".repeat(600).as_str()]),
-            Err(PatternError::Long(_, 600))
+            Err(PatternError::TooLong(_, 600))
         ));
         for large in [
             r"\p{L}{80}",

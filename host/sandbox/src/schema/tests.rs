@@ -1,4 +1,4 @@
-//! Schemas that are read, refused, and held against configurations.
+//! Schemas that are parsed and rejected, and configurations that are bound.
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ fn object(value: &Value) -> Map<String, Value> {
 }
 
 #[test]
-fn what_is_no_schema_is_refused() {
+fn invalid_schemas_are_rejected() {
     assert!(refused("{").contains("EOF"), "{}", refused("{"));
     assert!(refused("[]").contains("must be a JSON object"));
     assert!(refused(&" ".repeat(70_000)).contains("at most 65536"));
@@ -93,7 +93,7 @@ fn a_document_that_takes_much_memory_is_refused() {
 }
 
 #[test]
-fn what_validation_looks_at_again_and_again_is_bounded() {
+fn bytes_that_validation_reads_repeatedly_are_bounded() {
     let options: Vec<_> = (0..2000).map(|n| json!({"": n})).collect();
     let alike = |count| vec![json!({"$ref": "#/$defs/options"}); count];
     let with = |count| {
@@ -118,7 +118,7 @@ fn what_validation_looks_at_again_and_again_is_bounded() {
 }
 
 #[test]
-fn where_too_much_is_held_against_it_nothing_is_told() {
+fn violations_are_not_listed_if_there_are_too_many() {
     let list = schema(&json!({"properties": {"a": {"items": {"anyOf": [false, false]}}}}));
     let error = |items| {
         let config = json!({"a": vec![0; items]});
@@ -166,7 +166,7 @@ fn the_validator_lives_while_somebody_holds_it() {
 }
 
 #[test]
-fn what_is_asked_again_counts_for_every_level_that_asks() {
+fn unevaluated_keywords_count_for_every_level() {
     let below = |levels| (0..levels).fold(json!({}), |inner, _| json!({"allOf": [inner]}));
     let asks = |levels| json!({"allOf": [below(levels)], "unevaluatedProperties": false});
     let list = |levels| schema(&json!({"properties": {"a": {"items": asks(levels)}}}));
@@ -236,7 +236,7 @@ fn a_schema_may_contain_itself() {
 }
 
 #[test]
-fn the_names_of_properties_are_no_secrets() {
+fn property_names_are_not_secrets() {
     let schema = schema(&json!({"propertyNames": {"writeOnly": true}}));
     let bound = schema.bind(&object(&json!({"visible": "text"}))).unwrap();
     assert_eq!(bound.secrets, [""; 0]);
@@ -264,7 +264,7 @@ fn the_strangers_words_are_cleaned() {
 }
 
 #[test]
-fn violations_say_where_and_what_and_never_the_value() {
+fn violations_name_the_location_but_not_the_value() {
     let schema = schema(&json!({
         "type": "object",
         "properties": {

@@ -1,5 +1,5 @@
-//! What is wrong with a configuration, in words that are bounded before they are written: names,
-//! patterns and allowed values are the stranger's.
+//! Describes what is wrong with a configuration. The texts are bounded while they are written,
+//! because names, patterns and allowed values come from an untrusted schema.
 
 use std::fmt::{self, Write as _};
 
@@ -9,38 +9,38 @@ use serde_json::Value;
 
 use vitals_model::Text;
 
-/// One violation of the schema `document`, with where it is and without the value, which may be a
-/// secret.
+/// Describes a violation of the schema `document` with its location, but without the value, which
+/// may be a secret.
 pub(super) fn describe(error: &ValidationError<'_>, document: &Value) -> String {
     let pointer = error.instance_path().as_str();
-    let inside = Inside(pointer);
+    let in_parent = InParent(pointer);
     let text = match error.kind() {
         ValidationErrorKind::Required { property } => {
             let property = property.as_str().unwrap_or_default();
-            shown(&format_args!("`{property}` is missing{inside}"))
+            bounded_text(&format_args!("`{property}` is missing{in_parent}"))
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let keys = List(unexpected, "`", ", ");
-            shown(&format_args!("the plugin knows no key {keys}{inside}"))
+            let keys = JoinedWords(unexpected, "`", ", ");
+            bounded_text(&format_args!("the plugin knows no key {keys}{in_parent}"))
         }
         ValidationErrorKind::Pattern { .. } if let Some(name) = type_name(error, document) => {
-            shown(&format_args!(
+            bounded_text(&format_args!(
                 "`{pointer}` must be a {name}{}",
                 example(name)
             ))
         }
-        kind => shown(&Misfit(pointer, kind, error)),
+        kind => bounded_text(&ViolationText(pointer, kind, error)),
     };
     text.into()
 }
 
-/// What the schema calls the value in which an error lies: a pattern tells people little.
+/// The type that the schema names for the value, which tells more than a pattern.
 fn type_name<'a>(error: &ValidationError<'_>, document: &'a Value) -> Option<&'a str> {
     let (schema, _keyword) = error.schema_path().as_str().rsplit_once('/')?;
     document.pointer(schema)?.get("x-vitals-type")?.as_str()
 }
 
-/// How the types of the SDK are written.
+/// An example for the types of the SDK.
 fn example(type_name: &str) -> &'static str {
     match type_name {
         "duration" => ": write for example `30s` or `1m 30s`",
@@ -50,20 +50,20 @@ fn example(type_name: &str) -> &'static str {
     }
 }
 
-/// A text of a stranger as one line: clean, and written no further than it is shown.
-pub(super) fn shown(text: &dyn fmt::Display) -> Text {
-    let mut line = Bounded(String::new());
-    // An error says that the bound is reached.
+/// An untrusted text as one clean line. Formatting stops at the bound.
+pub(super) fn bounded_text(text: &dyn fmt::Display) -> Text {
+    let mut line = BoundedWriter(String::new());
+    // An error means that the bound was reached.
     let _ = write!(line, "{text}");
     Text::line(&line.0, ERROR_BYTES)
 }
 
-/// A text that refuses to grow beyond its bound.
-struct Bounded(String);
+/// A writer that fails at its bound.
+struct BoundedWriter(String);
 
-impl fmt::Write for Bounded {
+impl fmt::Write for BoundedWriter {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
-        let room = MAX_WRITTEN - self.0.len();
+        let room = MAX_WRITTEN_BYTES - self.0.len();
         let taken = piece.floor_char_boundary(room);
         self.0.push_str(&piece[..taken]);
         if taken < piece.len() {
@@ -73,10 +73,10 @@ impl fmt::Write for Bounded {
     }
 }
 
-/// A value that is not as it must be.
-struct Misfit<'a>(&'a str, &'a ValidationErrorKind, &'a ValidationError<'a>);
+/// A value that violates a keyword.
+struct ViolationText<'a>(&'a str, &'a ValidationErrorKind, &'a ValidationError<'a>);
 
-impl fmt::Display for Misfit<'_> {
+impl fmt::Display for ViolationText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(pointer, kind, error) = self;
         match *pointer {
@@ -89,7 +89,7 @@ impl fmt::Display for Misfit<'_> {
                 TypeKind::Single(kind) => write!(f, "must be of type {kind}"),
                 TypeKind::Multiple(kinds) => {
                     let kinds: Vec<_> = kinds.iter().map(|kind| kind.to_string()).collect();
-                    write!(f, "must be of type {}", List(&kinds, "", " or "))
+                    write!(f, "must be of type {}", JoinedWords(&kinds, "", " or "))
                 }
             },
             ValidationErrorKind::Minimum { limit } => write!(f, "must be at least {limit}"),
@@ -102,10 +102,10 @@ impl fmt::Display for Misfit<'_> {
     }
 }
 
-/// Words, each in quotes, with something between them.
-struct List<'a>(&'a [String], &'static str, &'static str);
+/// A list of words, with quotes and separators.
+struct JoinedWords<'a>(&'a [String], &'static str, &'static str);
 
-impl fmt::Display for List<'_> {
+impl fmt::Display for JoinedWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(words, quote, between) = self;
         words.iter().enumerate().try_for_each(|(index, word)| {
@@ -115,10 +115,10 @@ impl fmt::Display for List<'_> {
     }
 }
 
-/// Where something is missing or too much; nothing at the root.
-struct Inside<'a>(&'a str);
+/// The parent of a missing or unknown property; empty at the root.
+struct InParent<'a>(&'a str);
 
-impl fmt::Display for Inside<'_> {
+impl fmt::Display for InParent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             "" => Ok(()),
@@ -128,14 +128,14 @@ impl fmt::Display for Inside<'_> {
 }
 
 const ERROR_BYTES: usize = 512;
-/// More than is shown, as what is cleaned out of it makes it shorter.
-const MAX_WRITTEN: usize = 4 * ERROR_BYTES;
+/// More than is shown, because cleaning makes the text shorter.
+const MAX_WRITTEN_BYTES: usize = 4 * ERROR_BYTES;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A text without end, which counts how often it was asked for more.
+    /// A text without end, which counts its writes.
     struct Endless<'a>(&'a std::cell::Cell<usize>);
 
     impl fmt::Display for Endless<'_> {
@@ -148,11 +148,15 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_written_no_further_than_it_is_shown() {
+    fn formatting_stops_at_the_bound() {
         let written = std::cell::Cell::new(0);
-        let text = shown(&Endless(&written));
+        let text = bounded_text(&Endless(&written));
         assert!(text.as_str().ends_with('…'), "{text}");
         assert!(text.as_str().len() <= ERROR_BYTES);
-        assert!(written.get() <= MAX_WRITTEN, "{} pieces", written.get());
+        assert!(
+            written.get() <= MAX_WRITTEN_BYTES,
+            "{} pieces",
+            written.get()
+        );
     }
 }

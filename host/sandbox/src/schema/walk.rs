@@ -1,173 +1,186 @@
-//! A schema walked beside one configuration: how much checking it comes to, and which of its
-//! values are secrets.
+//! Walks a schema together with a configuration: counts the work of validating it, and finds the
+//! secrets.
 //!
-//! Validation itself has no budget, so the walk goes first. It decides nothing about validity.
+//! Validation itself has no limit, so the walk comes first. It does not decide whether the
+//! configuration is valid.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::applicators::{asks_again, in_place, passes, reference, target};
-use super::footprint::memory;
+use super::applicators::{
+    has_unevaluated, in_place_subschemas, reference, resolve_reference, validation_passes,
+};
+use super::footprint::memory_size;
 use super::patterns::Patterns;
 
-/// A configuration that a schema can't be checked against in bounded time.
+/// A configuration that can't be validated in bounded time.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum TooMuch {
+pub(super) enum ConfigCostError {
     #[error(
         "checking this `config` against it takes more than {MAX_STEPS} steps, or goes more than \
          {MAX_NESTING} schemas deep: its combinators and references multiply"
     )]
     Steps,
     #[error(
-        "checking this `config` against it looks at more than {} MiB: its combinators and references \
-         look at the same values again and again", MAX_SEEN >> 20
+        "checking this `config` against it reads more than {} MiB: its combinators and references \
+         read the same values repeatedly", MAX_BYTES_READ >> 20
     )]
-    Seen,
+    BytesRead,
     #[error(
         "checking this `config` against it takes too long: its patterns are too large for texts as \
          long as these"
     )]
-    Matching,
+    MatchCost,
 }
 
-/// What a walk found.
+/// The result of a walk.
 #[derive(Debug)]
 pub(super) struct Walked {
-    /// The texts of the configuration that are secrets.
+    /// The texts of secret values.
     pub(super) secrets: Vec<String>,
-    /// How many schemas were applied to values.
+    /// The number of schemas applied to values.
     pub(super) steps: usize,
 }
 
-/// The texts of `config` that lie where `document` or a part of it is `writeOnly`, each place once.
+/// Counts the cost of validating `config`, and collects the texts of values that are `writeOnly`.
 ///
-/// All branches of a combinator count, whether the value satisfies them or not, and all
-/// `patternProperties`, whether their pattern matches or not: rather one secret too many.
+/// All branches of a combinator count, whether they match or not, and all `patternProperties`,
+/// whether their pattern matches or not: a text too many is redacted rather than one too few.
 pub(super) fn walk(
     document: &Value,
     patterns: &Patterns,
     config: &Value,
-) -> Result<Walked, TooMuch> {
+) -> Result<Walked, ConfigCostError> {
     let mut walk = Walk {
         document,
         patterns,
         steps: 0,
-        seen: 0,
-        matching: 0,
-        secret: HashSet::new(),
-        texts: Vec::new(),
+        bytes_read: 0,
+        match_cost: 0,
+        secret_values: HashSet::new(),
+        secret_texts: Vec::new(),
     };
     let start = Cost {
-        times: 1,
-        asked: None,
+        passes: 1,
+        unevaluated: None,
         nesting: 0,
         path: 0,
-        is_name: false,
+        is_property_name: false,
     };
     walk.apply(document, config, start)?;
     Ok(Walked {
-        secrets: walk.texts,
+        secrets: walk.secret_texts,
         steps: walk.steps,
     })
 }
 
-/// One walk. Its steps are those of validation at worst: each schema counts as often as it is
-/// applied.
+/// A walk. It counts each schema as often as validation applies it in the worst case.
 struct Walk<'a> {
     document: &'a Value,
     patterns: &'a Patterns,
     steps: usize,
-    /// Bytes of values and of what they are compared with, each as often as validation looks at
-    /// them, or shows them in an error.
-    seen: usize,
-    /// Bytes of texts times the bytes of the patterns that they are matched with.
-    matching: usize,
-    /// The values whose texts are found, by where they stand.
-    secret: HashSet<*const Value>,
-    texts: Vec<String>,
+    /// The bytes that validation reads or copies into errors: values, and what they are compared
+    /// with.
+    bytes_read: usize,
+    /// The sum of text length times pattern size.
+    match_cost: usize,
+    /// The secret values found so far, by address.
+    secret_values: HashSet<*const Value>,
+    secret_texts: Vec<String>,
 }
 
-/// What one step of the walk stands for.
+/// The cost of one step of the walk.
 #[derive(Clone, Copy)]
 struct Cost {
-    /// How often validation does it.
-    times: usize,
-    /// The schema in place above it that asks what it evaluates.
-    asked: Option<Asked>,
-    /// How many schemas it lies in.
+    /// How often validation makes the step.
+    passes: usize,
+    /// The closest in-place ancestor with an `unevaluated…` keyword.
+    unevaluated: Option<UnevaluatedScope>,
+    /// The nesting of schemas.
     nesting: usize,
-    /// How long the path to the value is.
+    /// The length of the path to the value.
     path: usize,
-    /// Whether the value is the name of a property, which is no secret.
-    is_name: bool,
+    /// Whether the value is the name of a property, which is not a secret.
+    is_property_name: bool,
 }
 
-/// A schema that asks what those below it evaluate.
+/// A schema with an `unevaluated…` keyword.
 #[derive(Clone, Copy)]
-struct Asked {
-    /// How often that one is applied.
-    times: usize,
-    /// How many levels it lies above.
+struct UnevaluatedScope {
+    /// How often it is applied.
+    passes: usize,
+    /// How many levels it is above the current schema.
     levels: usize,
 }
 
 impl Cost {
-    /// That of a schema that is applied in place below the one that this is the cost of.
-    fn below(self) -> Self {
-        let Some(Asked { times, levels }) = self.asked else {
+    /// The cost of an in-place schema below this one.
+    fn one_level_down(self) -> Self {
+        let Some(UnevaluatedScope { passes, levels }) = self.unevaluated else {
             return self;
         };
         let levels = levels + 1;
         Self {
-            times: times.saturating_mul(passes(levels)),
-            asked: Some(Asked { times, levels }),
+            passes: passes.saturating_mul(validation_passes(levels)),
+            unevaluated: Some(UnevaluatedScope { passes, levels }),
             ..self
         }
     }
 
-    /// That of a value with this name in the one that this is the cost of.
-    fn within(self, name: usize) -> Self {
+    /// The cost of a child value with a name of `name` bytes.
+    fn in_child(self, name: usize) -> Self {
         Self {
             path: self.path + name + 1,
-            asked: None,
+            unevaluated: None,
             ..self
         }
     }
 }
 
 impl<'a> Walk<'a> {
-    fn apply(&mut self, schema: &'a Value, value: &Value, cost: Cost) -> Result<(), TooMuch> {
-        self.steps = self.steps.saturating_add(cost.times);
+    fn apply(
+        &mut self,
+        schema: &'a Value,
+        value: &Value,
+        cost: Cost,
+    ) -> Result<(), ConfigCostError> {
+        self.steps = self.steps.saturating_add(cost.passes);
         if self.steps > MAX_STEPS || cost.nesting >= MAX_NESTING {
-            return Err(TooMuch::Steps);
+            return Err(ConfigCostError::Steps);
         }
-        self.look(schema, value, cost)?;
+        self.charge(schema, value, cost)?;
         let Value::Object(schema) = schema else {
             return Ok(());
         };
-        if schema.get("writeOnly") == Some(&Value::Bool(true)) && !cost.is_name {
-            self.collect(value);
+        if schema.get("writeOnly") == Some(&Value::Bool(true)) && !cost.is_property_name {
+            self.collect_secrets(value);
         }
         let nested = Cost {
             nesting: cost.nesting + 1,
             ..cost
         };
-        let (asking, inside) = if asks_again(schema) {
-            let asked = Some(Asked {
-                times: cost.times,
+        let (asking, children) = if has_unevaluated(schema) {
+            let unevaluated = Some(UnevaluatedScope {
+                passes: cost.passes,
                 levels: 0,
             });
-            let times = cost.times.saturating_mul(passes(1));
-            (Cost { asked, ..nested }, Cost { times, ..nested })
+            let passes = cost.passes.saturating_mul(validation_passes(1));
+            (
+                Cost {
+                    unevaluated,
+                    ..nested
+                },
+                Cost { passes, ..nested },
+            )
         } else {
             (nested, nested)
         };
-        let target = reference(schema).and_then(|text| target(self.document, text));
-        for schema in in_place(schema).chain(target) {
-            self.apply(schema, value, asking.below())?;
+        let target = reference(schema).and_then(|text| resolve_reference(self.document, text));
+        for schema in in_place_subschemas(schema).chain(target) {
+            self.apply(schema, value, asking.one_level_down())?;
         }
-        let cost = inside;
+        let cost = children;
         match value {
             Value::Object(values) => self.apply_to_properties(schema, values, cost),
             Value::Array(values) => self.apply_to_items(schema, values, cost),
@@ -175,44 +188,51 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Counts what a schema by itself looks at.
-    fn look(&mut self, schema: &Value, value: &Value, cost: Cost) -> Result<(), TooMuch> {
+    /// Counts what a schema reads by itself.
+    fn charge(&mut self, schema: &Value, value: &Value, cost: Cost) -> Result<(), ConfigCostError> {
         let is_set = |keyword| schema.get(keyword) == Some(&Value::Bool(true));
-        let mut seen = cost.path;
-        let mut matching = 0_usize;
-        let mut meets = |text: &str, pattern: &str| {
+        let mut bytes_read = cost.path;
+        let mut match_cost = 0_usize;
+        let mut charge_match = |text: &str, pattern: &str| {
             let both = text.len().saturating_mul(self.patterns.size(pattern));
-            matching = matching.saturating_add(both);
+            match_cost = match_cost.saturating_add(both);
         };
         match value {
             Value::String(text) => {
-                seen += text.len();
+                bytes_read += text.len();
                 if let Some(Value::String(pattern)) = schema.get("pattern") {
-                    meets(text, pattern);
+                    charge_match(text, pattern);
                 }
             }
-            Value::Array(_) if is_set("uniqueItems") => seen += memory(value),
-            Value::Array(items) => seen += items.len() * size_of::<Value>(),
+            Value::Array(_) if is_set("uniqueItems") => bytes_read += memory_size(value),
+            Value::Array(items) => bytes_read += items.len() * size_of::<Value>(),
             Value::Object(map) => {
-                seen += map.keys().map(|name| name.len() + NAME).sum::<usize>();
+                bytes_read += map
+                    .keys()
+                    .map(|name| name.len() + NAME_OVERHEAD_BYTES)
+                    .sum::<usize>();
                 let patterns = schema.get("patternProperties").and_then(Value::as_object);
                 for pattern in patterns.into_iter().flat_map(Map::keys) {
-                    map.keys().for_each(|name| meets(name, pattern));
+                    map.keys().for_each(|name| charge_match(name, pattern));
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
-        let compared = ["const", "enum", "required", "dependentRequired"];
-        let compared = compared.iter().filter_map(|keyword| schema.get(keyword));
-        seen += compared.map(memory).sum::<usize>();
-        self.seen = self.seen.saturating_add(seen.saturating_mul(cost.times));
-        if self.seen > MAX_SEEN {
-            return Err(TooMuch::Seen);
+        let compared_keywords = ["const", "enum", "required", "dependentRequired"];
+        let compared_keywords = compared_keywords
+            .iter()
+            .filter_map(|keyword| schema.get(keyword));
+        bytes_read += compared_keywords.map(memory_size).sum::<usize>();
+        self.bytes_read = self
+            .bytes_read
+            .saturating_add(bytes_read.saturating_mul(cost.passes));
+        if self.bytes_read > MAX_BYTES_READ {
+            return Err(ConfigCostError::BytesRead);
         }
-        let matching = matching.saturating_mul(cost.times);
-        self.matching = self.matching.saturating_add(matching);
-        if self.matching > MAX_MATCHING {
-            return Err(TooMuch::Matching);
+        let match_cost = match_cost.saturating_mul(cost.passes);
+        self.match_cost = self.match_cost.saturating_add(match_cost);
+        if self.match_cost > MAX_MATCH_COST {
+            return Err(ConfigCostError::MatchCost);
         }
         Ok(())
     }
@@ -222,20 +242,20 @@ impl<'a> Walk<'a> {
         schema: &'a Map<String, Value>,
         values: &Map<String, Value>,
         cost: Cost,
-    ) -> Result<(), TooMuch> {
+    ) -> Result<(), ConfigCostError> {
         let map = |keyword| schema.get(keyword).and_then(Value::as_object);
         let names = schema.get("propertyNames");
         let others = ["additionalProperties", "unevaluatedProperties"];
         for (name, value) in values {
             if let Some(names) = names {
-                let is_name = Cost {
-                    is_name: true,
-                    asked: None,
+                let is_property_name = Cost {
+                    is_property_name: true,
+                    unevaluated: None,
                     ..cost
                 };
-                self.apply(names, &Value::String(name.clone()), is_name)?;
+                self.apply(names, &Value::String(name.clone()), is_property_name)?;
             }
-            let cost = cost.within(name.len());
+            let cost = cost.in_child(name.len());
             let property = map("properties").and_then(|properties| properties.get(name));
             if let Some(property) = property {
                 self.apply(property, value, cost)?;
@@ -256,10 +276,10 @@ impl<'a> Walk<'a> {
         schema: &'a Map<String, Value>,
         values: &[Value],
         cost: Cost,
-    ) -> Result<(), TooMuch> {
+    ) -> Result<(), ConfigCostError> {
         let list = |keyword| schema.get(keyword).and_then(Value::as_array);
         let each = ["items", "additionalItems", "contains", "unevaluatedItems"];
-        let cost = cost.within(INDEX);
+        let cost = cost.in_child(INDEX_BYTES);
         for (index, value) in values.iter().enumerate() {
             let placed = ["prefixItems", "items"]
                 .into_iter()
@@ -272,15 +292,15 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Takes every text below a secret value.
-    fn collect(&mut self, value: &Value) {
-        if !self.secret.insert(std::ptr::from_ref(value)) {
+    /// Collects every text in a secret value.
+    fn collect_secrets(&mut self, value: &Value) {
+        if !self.secret_values.insert(std::ptr::from_ref(value)) {
             return;
         }
         match value {
-            Value::String(text) => self.texts.push(text.clone()),
-            Value::Array(items) => items.iter().for_each(|item| self.collect(item)),
-            Value::Object(map) => map.values().for_each(|value| self.collect(value)),
+            Value::String(text) => self.secret_texts.push(text.clone()),
+            Value::Array(items) => items.iter().for_each(|item| self.collect_secrets(item)),
+            Value::Object(map) => map.values().for_each(|value| self.collect_secrets(value)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
@@ -291,10 +311,10 @@ const MAX_STEPS: usize = 50_000;
 /// Schemas applied in each other, from the outermost to the innermost value; each takes stack.
 const MAX_NESTING: usize = 192;
 /// Bytes that validation looks at, or copies into errors.
-const MAX_SEEN: usize = 16 << 20;
+const MAX_BYTES_READ: usize = 16 << 20;
 /// Bytes of texts times bytes of compiled patterns.
-const MAX_MATCHING: usize = 2 << 30;
+const MAX_MATCH_COST: usize = 2 << 30;
 /// What a name takes where it is copied, its text aside.
-const NAME: usize = 32;
+const NAME_OVERHEAD_BYTES: usize = 32;
 /// How long the place in a list makes a path.
-const INDEX: usize = 6;
+const INDEX_BYTES: usize = 6;

@@ -1,3 +1,5 @@
+//! Components within and beyond the limits on their shape.
+
 use super::*;
 
 /// A component of nested ones: each makes `times` instances of the next, the innermost of a module.
@@ -52,12 +54,12 @@ fn core_instances_are_counted_through_nested_components() {
 }
 
 #[test]
-fn components_lie_in_each_other_only_so_deep() {
+fn the_nesting_of_components_is_limited() {
     let once = |levels| check_instances(&nested(&vec![1; levels]));
     // The innermost has a module in it, which is one level more.
     assert_eq!(once(99), Ok(()));
     let shape = LoadError::Shape {
-        what: "components in each other",
+        what: "levels of nested components",
         count: 101,
         limit: 100,
     };
@@ -65,7 +67,7 @@ fn components_lie_in_each_other_only_so_deep() {
 }
 
 #[test]
-fn what_cannot_be_counted_is_refused() {
+fn components_that_cannot_be_counted_are_rejected() {
     let mut component = b"\0asm\x0d\0\x01\0".to_vec();
     // A type of an empty component, an import of one, and an instance of that.
     component.extend([7, 3, 1, 0x41, 0]);
@@ -92,7 +94,7 @@ fn with_section(before: &[u8], id: u8, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_kept_of_an_index_is_bounded_however_many_entries_the_file_has() {
+fn the_size_of_an_index_space_is_bounded() {
     let alias = |kind: u8| component_of(6, 1001, &[kind, 2, 0, 0]);
     let alias_of_core_module = component_of(6, 1001, &[0, 0x11, 2, 0, 0]);
     let export = component_of(11, 1001, &[0, 1, b'a', 4, 0, 0]);
@@ -129,7 +131,7 @@ fn what_is_kept_of_an_index_is_bounded_however_many_entries_the_file_has() {
 }
 
 #[test]
-fn what_the_host_holds_of_instances_is_bounded() {
+fn the_size_of_instances_is_bounded() {
     // A module of so many imported functions, and so many instances of it.
     let component = |imports: usize, instances: usize| {
         let mut list = Vec::new();
@@ -161,6 +163,6 @@ fn what_the_host_holds_of_instances_is_bounded() {
 }
 
 #[test]
-fn what_cannot_be_parsed_is_left_to_the_compiler() {
+fn files_that_cannot_be_parsed_are_left_to_the_compiler() {
     assert_eq!(check_instances(b"\0asm\x0d\0\x01\0\xff"), Ok(()));
 }

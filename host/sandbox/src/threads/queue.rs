@@ -1,31 +1,31 @@
-//! Who of the waiting gets a guest thread next. Pure values: it knows neither threads nor tasks, and
-//! is told what time it is.
+//! A fair queue that decides which task gets a guest thread next. It knows neither threads nor
+//! tasks, and gets the time from its caller.
 //!
-//! Overdue work goes first, because all that is left to do for it is to end it. The rest shares the
-//! threads by the time that it has used, least first: guests that compute without end take turns,
-//! and one that has waited for a reply does not stand in line behind them.
+//! Overdue tasks come first, because all that remains is to end them. The others share the threads
+//! by run time, least first: guests that compute without end take turns, and a task that has waited
+//! for a reply does not wait behind them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A moment or a length of time, in nanoseconds.
+/// A point in time or a duration, in nanoseconds.
 pub(super) type Nanos = u64;
 
-/// What waits for a thread.
+/// The queued tasks.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
-    waiting: BTreeMap<Place, Waiting<T>>,
-    /// Those that have a deadline, in its order.
-    due: BTreeSet<(Nanos, Place)>,
-    /// What the last one in turn had used.
-    level: Nanos,
-    /// Tells those apart that have used the same, in their order.
-    tickets: u64,
+pub(super) struct FairQueue<T> {
+    waiting: BTreeMap<Position, Waiting<T>>,
+    /// The tasks with a deadline, in the order of their deadlines.
+    deadlines: BTreeSet<(Nanos, Position)>,
+    /// The highest run time of a task that was popped in turn.
+    baseline: Nanos,
+    /// The last ticket, which orders tasks of equal run time.
+    last_ticket: u64,
 }
 
-/// Who has used less stands in front; of two that have used the same, who came first.
+/// The order of tasks: less run time first, then first come, first served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    used: Nanos,
+struct Position {
+    run_time: Nanos,
     ticket: u64,
 }
 
@@ -35,59 +35,59 @@ struct Waiting<T> {
     deadline: Option<Nanos>,
 }
 
-impl<T> Queue<T> {
+impl<T> FairQueue<T> {
     pub(super) fn new() -> Self {
         Self {
             waiting: BTreeMap::new(),
-            due: BTreeSet::new(),
-            level: 0,
-            tickets: 0,
+            deadlines: BTreeSet::new(),
+            baseline: 0,
+            last_ticket: 0,
         }
     }
 
-    /// Lets `work` wait that has used `used` so far and is overdue from `deadline` on. Answers what
-    /// counts as used from now on: whoever has slept for long is not owed all that time.
-    pub(super) fn push(&mut self, work: T, used: Nanos, deadline: Option<Nanos>) -> Nanos {
-        let used = used.max(self.level.saturating_sub(CREDIT));
-        self.tickets += 1;
-        let place = Place {
-            used,
-            ticket: self.tickets,
+    /// Queues `work` with its run time and deadline. Returns the run time that counts from now on:
+    /// a task that has slept for long does not accumulate credit.
+    pub(super) fn push(&mut self, work: T, run_time: Nanos, deadline: Option<Nanos>) -> Nanos {
+        let run_time = run_time.max(self.baseline.saturating_sub(MAX_CREDIT));
+        self.last_ticket += 1;
+        let position = Position {
+            run_time,
+            ticket: self.last_ticket,
         };
         if let Some(deadline) = deadline {
-            self.due.insert((deadline, place));
+            self.deadlines.insert((deadline, position));
         }
-        self.waiting.insert(place, Waiting { work, deadline });
-        used
+        self.waiting.insert(position, Waiting { work, deadline });
+        run_time
     }
 
-    /// Whose turn it is at `now`.
+    /// Takes the next task at `now`.
     pub(super) fn pop(&mut self, now: Nanos) -> Option<T> {
-        if let Some(&(deadline, place)) = self.due.first()
+        if let Some(&(deadline, position)) = self.deadlines.first()
             && deadline <= now
         {
-            self.due.pop_first();
-            return self.waiting.remove(&place).map(|waiting| waiting.work);
+            self.deadlines.pop_first();
+            return self.waiting.remove(&position).map(|waiting| waiting.work);
         }
-        let (place, Waiting { work, deadline }) = self.waiting.pop_first()?;
+        let (position, Waiting { work, deadline }) = self.waiting.pop_first()?;
         if let Some(deadline) = deadline {
-            self.due.remove(&(deadline, place));
+            self.deadlines.remove(&(deadline, position));
         }
-        self.level = self.level.max(place.used);
+        self.baseline = self.baseline.max(position.run_time);
         Some(work)
     }
 
-    /// Takes out all that waits.
+    /// Removes all tasks.
     pub(super) fn drain(&mut self) -> Vec<T> {
-        self.due.clear();
+        self.deadlines.clear();
         let waiting = std::mem::take(&mut self.waiting);
         waiting.into_values().map(|waiting| waiting.work).collect()
     }
 }
 
-/// How far ahead of those that compute somebody may be who has slept: some slices, so that a run of
-/// many short waits stays in front, and no more, so that it can't save up turns.
-const CREDIT: Nanos = 5_000_000;
+/// How far a task that has slept may be ahead of those that compute: a few slices, so that a run
+/// with many short waits stays ahead but can't save up turns.
+const MAX_CREDIT: Nanos = 5_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -95,61 +95,61 @@ mod tests {
 
     const MS: Nanos = 1_000_000;
 
-    /// Whoever is named gets `slice` each time, and waits again.
-    fn turns(
-        queue: &mut Queue<&'static str>,
-        used: &mut BTreeMap<&'static str, Nanos>,
+    /// Pops a task `count` times, and queues it again after a slice each time.
+    fn run_slices(
+        queue: &mut FairQueue<&'static str>,
+        run_time: &mut BTreeMap<&'static str, Nanos>,
         count: usize,
     ) -> Vec<&'static str> {
-        let mut seen = Vec::new();
+        let mut order = Vec::new();
         for _ in 0..count {
             let name = queue.pop(0).expect("somebody waits");
-            seen.push(name);
-            let before = used.get(name).copied().unwrap_or_default();
+            order.push(name);
+            let before = run_time.get(name).copied().unwrap_or_default();
             let now = queue.push(name, before + MS, None);
-            used.insert(name, now);
+            run_time.insert(name, now);
         }
-        seen
+        order
     }
 
     #[test]
-    fn those_that_compute_take_turns() {
-        let (mut queue, mut used) = (Queue::new(), BTreeMap::new());
+    fn tasks_that_compute_take_turns() {
+        let (mut queue, mut run_time) = (FairQueue::new(), BTreeMap::new());
         for name in ["a", "b", "c"] {
             queue.push(name, 0, None);
         }
         assert_eq!(
-            turns(&mut queue, &mut used, 7),
+            run_slices(&mut queue, &mut run_time, 7),
             ["a", "b", "c", "a", "b", "c", "a"]
         );
     }
 
     #[test]
-    fn one_that_has_waited_goes_before_those_that_compute() {
-        let (mut queue, mut used) = (Queue::new(), BTreeMap::new());
+    fn a_task_that_has_waited_goes_before_those_that_compute() {
+        let (mut queue, mut run_time) = (FairQueue::new(), BTreeMap::new());
         for name in ["a", "b"] {
             queue.push(name, 0, None);
         }
-        turns(&mut queue, &mut used, 100);
+        run_slices(&mut queue, &mut run_time, 100);
         queue.push("sleeper", 0, None);
         assert_eq!(queue.pop(0), Some("sleeper"));
     }
 
     #[test]
-    fn whoever_has_slept_is_not_owed_all_that_time() {
-        let (mut queue, mut used) = (Queue::new(), BTreeMap::new());
+    fn a_task_that_has_slept_does_not_accumulate_credit() {
+        let (mut queue, mut run_time) = (FairQueue::new(), BTreeMap::new());
         queue.push("a", 0, None);
-        turns(&mut queue, &mut used, 1000);
+        run_slices(&mut queue, &mut run_time, 1000);
         let now = queue.push("sleeper", 0, None);
-        used.insert("sleeper", now);
-        let seen = turns(&mut queue, &mut used, 40);
-        let of_a = seen.iter().filter(|name| **name == "a").count();
-        assert!((15..=20).contains(&of_a), "{seen:?}");
+        run_time.insert("sleeper", now);
+        let order = run_slices(&mut queue, &mut run_time, 40);
+        let of_a = order.iter().filter(|name| **name == "a").count();
+        assert!((15..=20).contains(&of_a), "{order:?}");
     }
 
     #[test]
-    fn the_overdue_go_first_and_the_longest_overdue_before_them() {
-        let mut queue = Queue::new();
+    fn overdue_tasks_are_popped_in_the_order_of_their_deadlines() {
+        let mut queue = FairQueue::new();
         queue.push("fresh", 0, Some(100));
         queue.push("late", 50 * MS, Some(20));
         queue.push("later", 50 * MS, Some(30));
@@ -162,22 +162,22 @@ mod tests {
     }
 
     #[test]
-    fn the_overdue_cost_nobody_their_place() {
-        let mut queue = Queue::new();
+    fn overdue_tasks_do_not_raise_the_baseline() {
+        let mut queue = FairQueue::new();
         queue.push("late", 50 * MS, Some(0));
         assert_eq!(queue.pop(1), Some("late"));
-        // Had the level risen with it, this one would count as having used as much.
+        // If the baseline had risen, this task would start at it.
         assert_eq!(queue.push("new", 0, None), 0);
     }
 
     #[test]
-    fn nothing_of_those_in_turn_stays_behind() {
-        let mut queue = Queue::new();
+    fn popped_tasks_leave_nothing_behind() {
+        let mut queue = FairQueue::new();
         for round in 0..1000 {
             queue.push("spinner", round * MS, Some(Nanos::MAX));
             assert_eq!(queue.pop(0), Some("spinner"));
         }
-        assert!(queue.waiting.is_empty() && queue.due.is_empty());
+        assert!(queue.waiting.is_empty() && queue.deadlines.is_empty());
         queue.push("left", 0, Some(7));
         assert_eq!(queue.drain(), ["left"]);
         assert_eq!(queue.pop(Nanos::MAX), None);

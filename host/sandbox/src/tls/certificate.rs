@@ -1,5 +1,5 @@
-//! A certificate as a guest sees it. It is a stranger's: every text is bounded and cleaned, and one
-//! that can't be read is known by its hash alone.
+//! A certificate as guests see it. It is untrusted: every text is bounded and cleaned, and a
+//! certificate that can't be parsed has only its hash.
 
 use std::net::IpAddr;
 
@@ -11,9 +11,8 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use crate::contract::Certificate;
 use vitals_model::Text;
 
-/// What a certificate says of itself. Of one that can't be read `sha256` is there, and the rest is
-/// empty.
-pub(crate) fn shown(certificate: &CertificateDer<'_>) -> Certificate {
+/// Describes a certificate. If it can't be parsed, everything but `sha256` is empty.
+pub(crate) fn describe_certificate(certificate: &CertificateDer<'_>) -> Certificate {
     let sha256 = hex::encode(Sha256::digest(certificate));
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return Certificate {
@@ -27,8 +26,8 @@ pub(crate) fn shown(certificate: &CertificateDer<'_>) -> Certificate {
         };
     };
     Certificate {
-        subject: line(parsed.subject(), SUBJECT_BYTES),
-        issuer: line(parsed.issuer(), SUBJECT_BYTES),
+        subject: text_line(parsed.subject(), SUBJECT_BYTES),
+        issuer: text_line(parsed.issuer(), SUBJECT_BYTES),
         names: names(&parsed),
         serial: serial(parsed.raw_serial()),
         not_before: parsed.validity().not_before.timestamp(),
@@ -43,7 +42,7 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     };
     let names = names.value.general_names.iter();
     let names = names.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(line(name, NAME_BYTES)),
+        GeneralName::DNSName(name) => Some(text_line(name, NAME_BYTES)),
         GeneralName::IPAddress(address) => ip(address).map(|address| address.to_string()),
         _ => None,
     });
@@ -56,7 +55,7 @@ fn ip(octets: &[u8]) -> Option<IpAddr> {
         .ok()
 }
 
-/// The number in hexadecimal. DER puts a zero in front of one whose first bit is set.
+/// The serial number in hexadecimal, without the zero that DER prepends if the first bit is set.
 fn serial(octets: &[u8]) -> String {
     let number = match octets {
         [0, rest @ ..] if !rest.is_empty() => rest,
@@ -65,15 +64,15 @@ fn serial(octets: &[u8]) -> String {
     hex::encode(&number[..number.len().min(SERIAL_BYTES)])
 }
 
-fn line(text: impl std::fmt::Display, bytes: usize) -> String {
+fn text_line(text: impl std::fmt::Display, bytes: usize) -> String {
     Text::display(text, bytes).into()
 }
 
 const SUBJECT_BYTES: usize = 1 << 10;
-/// The longest name that DNS can carry.
+/// The longest name that DNS allows.
 const NAME_BYTES: usize = 253;
 const NAMES: usize = 256;
-/// Twice what RFC 5280, section 4.1.2.2, allows.
+/// Twice the length that RFC 5280, section 4.1.2.2, allows.
 const SERIAL_BYTES: usize = 40;
 
 #[cfg(test)]
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_shows_what_it_says() {
+    fn a_certificate_is_described() {
         let der = certificate(|params| {
             params
                 .distinguished_name
@@ -103,7 +102,7 @@ mod tests {
                 .distinguished_name
                 .push(DnType::OrganizationName, "Orders");
         });
-        let shown = shown(&der);
+        let shown = describe_certificate(&der);
         assert_eq!(shown.subject, "CN=a b, O=Orders");
         assert_eq!(shown.issuer, shown.subject);
         assert_eq!(
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_writes_without_end_is_bounded() {
+    fn texts_of_a_certificate_are_bounded() {
         let der = certificate(|params| {
             let many = (0..2000).map(|number| format!("{number}.test"));
             params.subject_alt_names = CertificateParams::new(many.collect::<Vec<_>>())
@@ -126,20 +125,20 @@ mod tests {
                 .distinguished_name
                 .push(DnType::CommonName, "x".repeat(5000));
         });
-        let shown = shown(&der);
+        let shown = describe_certificate(&der);
         assert_eq!(shown.names.len(), NAMES);
         assert!(shown.subject.len() <= SUBJECT_BYTES && shown.subject.ends_with('…'));
     }
 
     #[test]
     fn a_certificate_that_cannot_be_read_has_its_hash() {
-        let shown = shown(&CertificateDer::from(b"none".to_vec()));
+        let shown = describe_certificate(&CertificateDer::from(b"none".to_vec()));
         assert_eq!(shown.sha256, hex::encode(Sha256::digest(b"none")));
         assert_eq!((shown.subject.as_str(), shown.not_after), ("", 0));
     }
 
     #[test]
-    fn no_damage_to_a_certificate_makes_it_panic() {
+    fn damaged_certificates_do_not_cause_a_panic() {
         let whole = certificate(|_| {});
         for at in 0..whole.len() {
             for damage in [
@@ -152,10 +151,20 @@ mod tests {
             ] {
                 let mut bytes = whole.to_vec();
                 bytes[at] = damage;
-                assert_eq!(shown(&CertificateDer::from(bytes)).sha256.len(), 64);
+                assert_eq!(
+                    describe_certificate(&CertificateDer::from(bytes))
+                        .sha256
+                        .len(),
+                    64
+                );
             }
             let cut = whole[..at].to_vec();
-            assert_eq!(shown(&CertificateDer::from(cut)).sha256.len(), 64);
+            assert_eq!(
+                describe_certificate(&CertificateDer::from(cut))
+                    .sha256
+                    .len(),
+                64
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
-//! One connection of a guest: plain at first, TLS once it was asked for, closed when it broke.
+//! A connection of a guest: plain, then TLS on request, and closed after an error.
 //!
-//! It knows neither grants nor the contract's resources. What it can hold for its peer is bounded by
-//! the TLS library: 64 KiB of handshake, 16 KiB of data that was not asked for yet, 64 KiB to send.
+//! It knows neither grants nor the contract's resources. The TLS library bounds its buffers: 64 KiB
+//! for the handshake, 16 KiB of received data, 64 KiB of data to send.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,21 +15,23 @@ use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 use tokio_rustls::client::TlsStream;
 
-use super::certificate::shown;
+use super::certificate::describe_certificate;
 use crate::contract::{Certificate, Handshake, TlsError};
-use crate::egress::{BudgetedStream, Egress, Purpose, Shaken, Trouble, Unshaken, trouble};
+use crate::egress::{
+    BudgetedStream, ConnectionError, Egress, HandshakeError, Purpose, TlsSession, connection_error,
+};
 use crate::grants::Host;
 
-/// A connection of a guest. After any error but a timeout of a read it is closed.
+/// A connection of a guest. Any error except the timeout of a read closes it.
 #[expect(
     unreachable_pub,
     reason = "the bindings of the contract name it where `pub(super)` can't follow"
 )]
 #[derive(Debug)]
-pub struct Connection(Line);
+pub struct Connection(Transport);
 
 #[derive(Debug)]
-enum Line {
+enum Transport {
     Plain(TcpStream),
     Tls(Box<TlsStream<BudgetedStream<TcpStream>>>),
     Closed,
@@ -37,120 +39,126 @@ enum Line {
 
 impl Connection {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self(Line::Plain(stream))
+        Self(Transport::Plain(stream))
     }
 
-    /// Reads what there is, at most `max` bytes and never more than 64 KiB, as soon as there is any;
-    /// nothing at the end. A read that timed out has taken nothing, and can be tried again.
+    /// Reads up to `max` bytes, at most 64 KiB, as soon as any arrive; nothing at the end of the
+    /// stream. A read that timed out has consumed nothing and can be repeated.
     ///
-    /// A peer that ends the connection without the farewell of TLS may have been cut off: that is
-    /// [`TlsError::Closed`], not the end.
-    pub(crate) async fn read(&mut self, max: u32, until: Instant) -> Result<Vec<u8>, TlsError> {
-        let line = &mut self.0;
+    /// If the peer closes the connection without `close_notify`, the stream may have been
+    /// truncated: that is [`TlsError::Closed`], not the end.
+    pub(crate) async fn read(&mut self, max: u32, deadline: Instant) -> Result<Vec<u8>, TlsError> {
+        let transport = &mut self.0;
         let max = usize::try_from(max).unwrap_or(usize::MAX).min(READ_BYTES);
-        if max == 0 && !matches!(line, Line::Closed) {
+        if max == 0 && !matches!(transport, Transport::Closed) {
             return Ok(Vec::new());
         }
         let mut bytes = Vec::with_capacity(max);
         let reading = poll_fn(|context| {
             let mut buffer = ReadBuf::uninit(bytes.spare_capacity_mut());
-            ready!(line.poll_read(context, &mut buffer))?;
+            ready!(transport.poll_read(context, &mut buffer))?;
             Poll::Ready(io::Result::Ok(buffer.filled().to_vec()))
         });
-        match timeout_at(until.into(), reading).await {
+        match timeout_at(deadline.into(), reading).await {
             Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(error)) => Err(self.broke(&error)),
+            Ok(Err(error)) => Err(self.close_after(&error)),
             Err(_) => Err(TlsError::Timeout),
         }
     }
 
-    /// Writes all of it. One that timed out closes the connection: nobody knows how much went.
-    pub(crate) async fn write(&mut self, bytes: &[u8], until: Instant) -> Result<(), TlsError> {
-        let line = &mut self.0;
+    /// Writes all bytes. A timeout closes the connection, because it is unknown how much was sent.
+    pub(crate) async fn write(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), TlsError> {
+        let transport = &mut self.0;
         let mut rest = bytes;
         let writing = poll_fn(|context| {
             while !rest.is_empty() {
-                match ready!(line.poll_write(context, rest))? {
+                match ready!(transport.poll_write(context, rest))? {
                     0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     count => rest = &rest[count..],
                 }
             }
-            line.poll_flush(context)
+            transport.poll_flush(context)
         });
-        match timeout_at(until.into(), writing).await {
+        match timeout_at(deadline.into(), writing).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.broke(&error)),
+            Ok(Err(error)) => Err(self.close_after(&error)),
             Err(_) => {
-                self.0 = Line::Closed;
+                self.0 = Transport::Closed;
                 Err(TlsError::Timeout)
             }
         }
     }
 
-    /// Shakes hands, once for a connection. One that does not come about closes it, however it ended.
+    /// Makes a TLS handshake, once for a connection. A failed one closes the connection.
     pub(super) async fn start_tls(
         &mut self,
         egress: &Egress,
         host: &Host,
         verify: bool,
-        until: Instant,
+        deadline: Instant,
     ) -> Result<Handshake, TlsError> {
-        let stream = match std::mem::replace(&mut self.0, Line::Closed) {
-            Line::Plain(stream) => stream,
-            Line::Closed => return Err(TlsError::Closed),
-            speaking @ Line::Tls(..) => {
-                self.0 = speaking;
+        let stream = match std::mem::replace(&mut self.0, Transport::Closed) {
+            Transport::Plain(stream) => stream,
+            Transport::Closed => return Err(TlsError::Closed),
+            tls @ Transport::Tls(..) => {
+                self.0 = tls;
                 return Err(TlsError::Failed("the connection speaks TLS already".into()));
             }
         };
-        let purpose = Purpose::Guest { insist: verify };
-        let Shaken { stream, doubt } = egress.shake_hands(stream, host, purpose, until).await?;
+        let purpose = Purpose::Guest { verify };
+        let TlsSession {
+            stream,
+            verification_error,
+        } = egress
+            .tls_handshake(stream, host, purpose, deadline)
+            .await?;
         let chain = stream
             .get_ref()
             .1
             .peer_certificates()
             .unwrap_or_default()
             .to_vec();
-        let showing = egress.examine(move || chain.iter().map(shown).collect());
-        let chain = match timeout_at(until.into(), showing).await {
+        let describing =
+            egress.run_with_certificates(move || chain.iter().map(describe_certificate).collect());
+        let chain = match timeout_at(deadline.into(), describing).await {
             Ok(Ok(chain)) => chain,
             Ok(Err(error)) => return Err(TlsError::Failed(error.to_string())),
             Err(_) => return Err(TlsError::Timeout),
         };
-        let handshake = handshake(stream.get_ref().1, chain, doubt);
-        self.0 = Line::Tls(Box::new(stream));
+        let handshake = handshake(stream.get_ref().1, chain, verification_error);
+        self.0 = Transport::Tls(Box::new(stream));
         Ok(handshake)
     }
 
-    fn broke(&mut self, error: &io::Error) -> TlsError {
-        self.0 = Line::Closed;
-        match trouble(error) {
-            Trouble::Closed => TlsError::Closed,
-            Trouble::Failed(why) => TlsError::Failed(why),
+    fn close_after(&mut self, error: &io::Error) -> TlsError {
+        self.0 = Transport::Closed;
+        match connection_error(error) {
+            ConnectionError::Closed => TlsError::Closed,
+            ConnectionError::Failed(why) => TlsError::Failed(why),
         }
     }
 }
 
-impl From<Unshaken> for TlsError {
-    fn from(unshaken: Unshaken) -> Self {
-        match unshaken {
-            Unshaken::Timeout => Self::Timeout,
-            Unshaken::Closed => Self::Closed,
-            Unshaken::Protocol(_, why) | Unshaken::Failed(why) => Self::Failed(why),
+impl From<HandshakeError> for TlsError {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Timeout => Self::Timeout,
+            HandshakeError::Closed => Self::Closed,
+            HandshakeError::Protocol(_, why) | HandshakeError::Failed(why) => Self::Failed(why),
         }
     }
 }
 
-/// Says farewell where TLS is spoken, as far as that goes without waiting: a peer is to see that
-/// nothing was cut off.
+/// Sends `close_notify` if that is possible without waiting, so that the peer knows that nothing
+/// was truncated.
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Line::Tls(stream) = &mut self.0 {
+        if let Transport::Tls(stream) = &mut self.0 {
             let (io, session) = stream.get_mut();
             session.send_close_notify();
-            let mut sending = Sending(io);
+            let mut writer = NonBlockingWriter(io);
             while session.wants_write() {
-                match session.write_tls(&mut sending) {
+                match session.write_tls(&mut writer) {
                     Ok(count) if count > 0 => {}
                     _ => break,
                 }
@@ -159,10 +167,10 @@ impl Drop for Connection {
     }
 }
 
-/// Writes what goes without waiting.
-struct Sending<'a>(&'a BudgetedStream<TcpStream>);
+/// A writer that never waits.
+struct NonBlockingWriter<'a>(&'a BudgetedStream<TcpStream>);
 
-impl io::Write for Sending<'_> {
+impl io::Write for NonBlockingWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.try_write(bytes)
     }
@@ -172,7 +180,7 @@ impl io::Write for Sending<'_> {
     }
 }
 
-impl Line {
+impl Transport {
     fn poll_read(
         &mut self,
         context: &mut Context<'_>,
@@ -205,7 +213,7 @@ impl Line {
 fn handshake(
     session: &ClientConnection,
     chain: Vec<Certificate>,
-    doubt: Option<String>,
+    verification_error: Option<String>,
 ) -> Handshake {
     let protocol = match session.protocol_version() {
         Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
@@ -219,11 +227,11 @@ fn handshake(
     Handshake {
         chain,
         protocol: protocol.to_owned(),
-        // The registry of IANA has `TLS_` in front of the suites of 1.3 too.
+        // The names of IANA's registry begin with `TLS_` for the suites of TLS 1.3 too.
         cipher: cipher.replacen("TLS13_", "TLS_", 1),
-        verification_error: doubt,
+        verification_error: verification_error,
     }
 }
 
-/// What one read answers with at most.
+/// The maximum size of one read.
 const READ_BYTES: usize = 64 << 10;

@@ -24,15 +24,13 @@ pub(super) fn labels(labels: &[(String, String)]) -> Result<(), String> {
     if labels.len() > LABELS {
         let count = labels.len();
         return Err(format!(
-            "there are {count} labels, {LABELS} are the most: leave some out"
+            "there are {count} labels, the limit is {LABELS}: leave some out"
         ));
     }
     for (name, value) in labels {
         self::name("label", name)?;
         if RESERVED.contains(&name.as_str()) {
-            return Err(format!(
-                "the label `{name}` is not the plugin's to set: use another name"
-            ));
+            return Err(format!("the label `{name}` is reserved: use another name"));
         }
         if value.len() > VALUE_BYTES {
             let count = value.len();
@@ -43,7 +41,7 @@ pub(super) fn labels(labels: &[(String, String)]) -> Result<(), String> {
     }
     match labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         Some(pair) => Err(format!(
-            "the label `{}` occurs twice: remove one",
+            "the label `{}` appears twice: leave one out",
             pair[0].0
         )),
         None => Ok(()),
@@ -58,7 +56,9 @@ pub(super) fn number(kind: Kind, value: f64, buckets: &[f64]) -> Result<(), Stri
         ));
     }
     if !value.is_finite() {
-        return Err(format!("{value} is no finite number: leave the call out"));
+        return Err(format!(
+            "{value} is not a finite number: leave the call out"
+        ));
     }
     if buckets.len() > BUCKETS {
         let count = buckets.len();
@@ -68,7 +68,7 @@ pub(super) fn number(kind: Kind, value: f64, buckets: &[f64]) -> Result<(), Stri
     }
     if let Some(bound) = buckets.iter().find(|bound| !bound.is_finite()) {
         return Err(format!(
-            "{bound} is no bound of a bucket: leave it out, the one for all that is greater is there \
+            "{bound} is not a bucket bound: leave it out, the bucket for greater values is added \
              by itself"
         ));
     }

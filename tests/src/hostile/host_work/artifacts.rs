@@ -11,7 +11,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         )
         .made(|| modules(30, 256, 0xff_fffe))
         .timeout(20_000)
-        .refused("bytes, a plugin may have"),
+        .refused("bytes, the limit is"),
         HostileCase::new(
             "outline-aliases",
             "a file of 60 MB that names one component 15 million times",

@@ -54,6 +54,6 @@ pub(super) fn cases() -> Vec<HostileCase> {
         )
         .built(guests::FILL_DESCRIBE)
         .timeout(10_000)
-        .refused("handed the host more than 4MiB"),
+        .refused("passed the host more than 4MiB"),
     ]
 }

@@ -37,24 +37,24 @@ fn told(how: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_compiler_that_misbehaves_costs_the_plugin_a_load_error_of_its_own() {
-    let crashed = "; please report that with the file";
-    let answer = "did not answer as a compiler";
+    let crashed = "; please report this with the file";
+    let answer = "did not reply like a compiler";
     let cases = [
         (
             "exit",
-            "the compiler crashed over it (exit status 3) and said: I would rather [31mnot",
+            "the compiler crashed on it (exit status 3) and wrote: I would rather [31mnot",
         ),
-        ("flood", "(exit status 4) and said: "),
+        ("flood", "(exit status 4) and wrote: "),
         ("flood", crashed),
-        ("abort", "the compiler crashed over it (SIGABRT); please"),
-        ("silent", "(it ended without an answer)"),
-        ("truncated", "(it ended without an answer)"),
-        ("garbage", "(it begins with something else)"),
+        ("abort", "the compiler crashed on it (SIGABRT); please"),
+        ("silent", "(it exited without a reply)"),
+        ("truncated", "(it exited without a reply)"),
+        ("garbage", "(its reply has another format)"),
         ("lying", "(its digest is wrong)"),
         ("lying", answer),
         (
             "huge",
-            "compiled it has 18446744073709551615 bytes, a plugin may have 8388",
+            "its compiled code has 18446744073709551615 bytes, the limit is 8388",
         ),
     ];
     let mut builder = faked(FOREVER);
@@ -81,7 +81,10 @@ async fn a_compiler_that_was_killed_from_outside_is_asked_again_at_a_reload() {
     let how = told(&format!("killed-once {}", mark.display()));
     let host = builder.plugin("file", how).start().await;
     let why = host_failed(&host, "file").await;
-    assert!(why.starts_with("the compiler was killed over it"), "{why}");
+    assert!(
+        why.starts_with("the compiler was killed while compiling it"),
+        "{why}"
+    );
     assert!(mark.exists(), "it was killed");
     host.reload(&[]).await;
     let asked_again =
@@ -95,7 +98,7 @@ async fn a_compiler_that_hangs_is_given_up() {
     let builder = faked(Duration::from_millis(500)).plugin("hang", told("hang"));
     let host = builder.start().await;
     let why = host_failed(&host, "hang").await;
-    let expected = "it was not compiled in 2.5s, in which it had ";
+    let expected = "it was not compiled within 2.5s and got ";
     assert!(why.starts_with(expected), "{why}");
 }
 
@@ -106,7 +109,7 @@ async fn a_program_that_is_no_compiler_is_named() {
     let host = host.plugin("good", guests::HELLO).start().await;
     let why = refused(&host, "good").await;
     assert!(
-        why.starts_with("the compiler crashed over it (exit status 1)"),
+        why.starts_with("the compiler crashed on it (exit status 1)"),
         "{why}"
     );
     assert!(Compiler::program(Path::new("/nowhere/vitals")).is_err());

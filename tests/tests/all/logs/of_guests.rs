@@ -42,7 +42,7 @@ async fn lines_of_a_guest_are_its_own() {
     done(&serving).await;
     let line = |level: &str, said: &str| {
         json!({
-            "level": level, "target": "vitals::guest", "message": "guest says", "said": said,
+            "level": level, "target": "vitals::guest", "message": "guest log", "said": said,
             "check": "logs", "plugin": "log", "version": "0.1.0", "digest": "…",
         })
     };
@@ -62,13 +62,13 @@ async fn lines_of_a_guest_are_its_own() {
             .filter(|line| line["message"] == message)
             .count()
     };
-    assert_eq!((count("guest says"), count("guest writes")), (64, 64));
+    assert_eq!((count("guest log"), count("guest output")), (64, 64));
     assert_eq!(
         noise.last(),
         Some(&json!({
             "level": "WARN", "target": "vitals::guest", "check": "noise", "plugin": "noise",
             "version": "0.1.0", "digest": "…", "dropped": 36,
-            "message": "guest wrote more lines than are logged of a run",
+            "message": "guest lines dropped, the run logged too many",
         }))
     );
     for line in of_guest(&serving, "text") {

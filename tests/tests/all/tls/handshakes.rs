@@ -25,11 +25,11 @@ async fn what_is_no_tls_is_said_in_words() {
         (
             Reply::Bytes(alert),
             "failed: the server refused with the alert 40 (handshake failure); it may have no cipher \
-             in common with the host, or want a certificate of the client",
+             in common with the host, or require a client certificate",
         ),
         (
             Reply::Bytes(record),
-            "failed: the server sent a message out of turn",
+            "failed: the server sent an unexpected message",
         ),
         (Reply::Bytes(Vec::new()), "closed"),
     ];

@@ -51,7 +51,7 @@ fn sample(
 ) -> Taken {
     let label = |Label { name, value }| contract::Label { name, value };
     let labels: Vec<_> = labels.into_iter().map(label).collect();
-    let taken = state.journal.sample(name, help, &labels, reading);
+    let taken = state.run_log.sample(name, help, &labels, reading);
     taken.map_err(MetricsError::from)
 }
 

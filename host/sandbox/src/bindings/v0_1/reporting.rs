@@ -6,12 +6,12 @@ use vitals_model::Severity;
 
 impl Host for State {
     fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
-        self.journal.log(level.into(), &message);
+        self.run_log.log(level.into(), &message);
         Ok(())
     }
 
     fn capture(&mut self, level: Level, message: String) -> wasmtime::Result<Option<String>> {
-        Ok(self.journal.capture(level.into(), &message))
+        Ok(self.run_log.capture(level.into(), &message))
     }
 }
 

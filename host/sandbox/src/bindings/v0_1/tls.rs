@@ -30,7 +30,7 @@ impl HostConnection for State {
         max: u32,
         timeout_ms: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, TlsError>> {
-        let until = self.until(timeout_ms);
+        let until = self.deadline_after(timeout_ms);
         let read = self.table.get_mut(&connection)?.read(max, until).await;
         Ok(read.map_err(TlsError::from))
     }
@@ -41,7 +41,7 @@ impl HostConnection for State {
         bytes: Vec<u8>,
         timeout_ms: u32,
     ) -> wasmtime::Result<Result<(), TlsError>> {
-        let until = self.until(timeout_ms);
+        let until = self.deadline_after(timeout_ms);
         let written = self.table.get_mut(&connection)?.write(&bytes, until).await;
         Ok(written.map_err(TlsError::from))
     }

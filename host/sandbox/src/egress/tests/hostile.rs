@@ -1,12 +1,12 @@
-//! Servers and guests that bend HTTP: no way round the grants, and nothing without an end.
+//! HTTP servers and guests that abuse the protocol.
 
 use super::*;
 
-/// What came of asking a server that answers with `answer`, as it stands, and then closes.
-async fn asked(answer: &str) -> String {
+/// Requests a server that sends `answer` as it is and closes. Returns the response or the error.
+async fn response_to(answer: &str) -> String {
     let server = answering(answer).await;
-    let granted = Way::granted("http", format!("http://{server}"));
-    let egress = Way {
+    let granted = EgressBuilder::granted("http", format!("http://{server}"));
+    let egress = EgressBuilder {
         http_body: 1000,
         time: Duration::from_secs(5),
         ..granted
@@ -22,7 +22,7 @@ async fn asked(answer: &str) -> String {
 async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict_one() {
     let many = |count| "x: y\r\n".repeat(count);
     let rows = [
-        // No tunnel, no other protocol.
+        // Upgrades and tunnels.
         (
             "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nsecret"
                 .to_owned(),
@@ -30,7 +30,7 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
         ),
         ("HTTP/0.9 200 OK\r\n\r\nx".to_owned(), "HttpProtocolError"),
         ("HTTP/2.0 200 OK\r\n\r\nx".to_owned(), "HttpProtocolError"),
-        // Lengths.
+        // Ambiguous lengths.
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".to_owned(),
             "HttpProtocolError",
@@ -67,7 +67,7 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
             "HTTP/1.1 200 OK\r\na: b\0c\r\n\r\n".to_owned(),
             "HttpProtocolError",
         ),
-        // Too many headers, after the headers too.
+        // Too many headers, trailers included.
         (
             format!("HTTP/1.1 200 OK\r\n{}\r\n", many(200)),
             "HttpResponseHeaderSectionSize(Some(65536))",
@@ -93,7 +93,7 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
             ),
             "HttpResponseBodySize(Some(1000))",
         ),
-        // What announces an answer is none.
+        // Informational responses do not count as a response.
         (
             format!(
                 "{}HTTP/1.1 200 OK\r\n\r\nx",
@@ -108,7 +108,7 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
             ),
             "HttpResponseHeaderSectionSize(Some(65536))",
         ),
-        // The bytes of a body count for no head.
+        // The bytes of a body do not count as a head.
         (
             format!(
                 "HTTP/1.1 200 OK\r\nx: {}\r\n\r\n{}",
@@ -120,13 +120,13 @@ async fn answers_that_could_be_read_in_two_ways_are_errors_or_read_in_the_strict
     ];
     let mut found = Vec::new();
     for (answer, _) in &rows {
-        found.push(asked(answer).await);
+        found.push(response_to(answer).await);
     }
-    let wanted: Vec<_> = rows.iter().map(|(_, expected)| *expected).collect();
-    assert_eq!(found, wanted);
+    let expected: Vec<_> = rows.iter().map(|(_, result)| *result).collect();
+    assert_eq!(found, expected);
 }
 
-/// A server that sends `piece` again and again for as long as anybody takes it.
+/// A server that repeats `piece` until the client closes.
 async fn endless(piece: &'static str) -> SocketAddr {
     serve(move |mut stream| async move {
         head(&mut stream).await;
@@ -136,7 +136,7 @@ async fn endless(piece: &'static str) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn what_has_no_end_is_ended() {
+async fn endless_responses_are_stopped() {
     for (piece, expected) in [
         (
             "HTTP/1.1 103 Early Hints\r\n\r\n",
@@ -146,10 +146,10 @@ async fn what_has_no_end_is_ended() {
         ("x", "HttpProtocolError"),
     ] {
         let server = endless(piece).await;
-        let egress = Way::granted("http", format!("http://{server}")).open();
+        let egress = EgressBuilder::granted("http", format!("http://{server}")).open();
         let request = Request::get(format!("http://{server}/")).body("").unwrap();
         let started = Instant::now();
-        let found = wrong(send(&egress, request, Some(timeouts(500, 500, 500))).await);
+        let found = error_of(send(&egress, request, Some(timeouts(500, 500, 500))).await);
         assert_eq!(found, expected, "{piece}");
         assert!(started.elapsed() < Duration::from_secs(3), "{piece}");
     }
@@ -159,9 +159,9 @@ async fn what_has_no_end_is_ended() {
         while stream.write_all(&[b'x'; 1024]).await.is_ok() {}
     })
     .await;
-    let egress = Way::granted("http", format!("http://{server}")).open();
+    let egress = EgressBuilder::granted("http", format!("http://{server}")).open();
     assert_eq!(
-        wrong(get(&egress, &format!("http://{server}/")).await),
+        error_of(get(&egress, &format!("http://{server}/")).await),
         "HttpResponseBodySize(Some(1048576))"
     );
 }
@@ -183,7 +183,7 @@ async fn targets_of_every_form_go_to_the_host_that_was_decided_on() {
         stream.write_all(answer.as_bytes()).await.ok();
     })
     .await;
-    let egress = Way::granted("http", format!("http://{server}")).open();
+    let egress = EgressBuilder::granted("http", format!("http://{server}")).open();
     for (method, target, line) in [
         ("GET", "", "GET / HTTP/1.1 (1)"),
         ("GET", "?a=b", "GET /?a=b HTTP/1.1 (1)"),
@@ -212,10 +212,10 @@ async fn targets_of_every_form_go_to_the_host_that_was_decided_on() {
     for method in ["CONNECT", "connect", "Connect"] {
         let uri = format!("http://{server}/");
         let request = Request::builder().method(method).uri(uri).body("").unwrap();
-        let found = wrong(send(&egress, request, None).await);
+        let found = error_of(send(&egress, request, None).await);
         assert_eq!(found, "HttpRequestMethodInvalid", "{method}");
     }
-    // What `http` takes for no target never gets this far.
+    // The `http` crate rejects these targets itself.
     for target in ["/a b", "/a\tb", "/a\r\nhost: evil", "/\u{0}"] {
         let uri = format!("http://{server}{target}");
         assert!(Request::get(uri).body("").is_err(), "{target:?}");
@@ -224,7 +224,7 @@ async fn targets_of_every_form_go_to_the_host_that_was_decided_on() {
 
 #[tokio::test]
 async fn authorities_that_are_odd_are_refused_or_denied() {
-    let egress = Way::granted("http", "http://allowed").open();
+    let egress = EgressBuilder::granted("http", "http://allowed").open();
     let mut found = Vec::new();
     let authorities = [
         "allowed@evil",
@@ -251,17 +251,17 @@ async fn authorities_that_are_odd_are_refused_or_denied() {
         "[64:ff9b::a9fe:a9fe]",
     ];
     for authority in authorities {
-        // What `http` itself takes for no URI never gets this far.
+        // The `http` crate rejects this URI itself.
         let Ok(request) = Request::get(format!("http://{authority}/")).body("") else {
             continue;
         };
-        let error = wrong(send(&egress, request, None).await);
+        let error = error_of(send(&egress, request, None).await);
         let is_refused = matches!(&*error, "HttpRequestUriInvalid" | "HttpRequestDenied");
         assert!(is_refused, "{authority}: {error}");
         found.push(error);
     }
     assert!(found.len() > 12, "most of them are URIs: {found:?}");
-    // However it is spelled, it is one thing that the operator would have to write.
+    // All spellings need the same grant.
     let metadata = egress.refused();
     let metadata: Vec<_> = metadata
         .iter()
@@ -274,13 +274,13 @@ async fn authorities_that_are_odd_are_refused_or_denied() {
 }
 
 #[tokio::test]
-async fn a_look_up_for_a_request_is_paid_for_before_it_is_made() {
+async fn a_connection_is_counted_before_its_lookup() {
     let names = vec![("slow.test", &[][..])];
-    let egress = Way {
+    let egress = EgressBuilder {
         names,
         connections: 1,
         time: Duration::from_millis(300),
-        ..Way::granted("http", "http://slow.test")
+        ..EgressBuilder::granted("http", "http://slow.test")
     }
     .open();
     let first = get(&egress, "http://slow.test/");
@@ -288,19 +288,19 @@ async fn a_look_up_for_a_request_is_paid_for_before_it_is_made() {
         tokio::task::yield_now().await;
         get(&egress, "http://slow.test/").await
     });
-    assert_eq!(wrong(first), "DnsTimeout");
-    assert_eq!(wrong(second), "ConnectionLimitReached");
+    assert_eq!(error_of(first), "DnsTimeout");
+    assert_eq!(error_of(second), "ConnectionLimitReached");
 }
 
 #[tokio::test]
 async fn a_name_is_looked_up_once_for_each_request_and_not_again_to_connect() {
-    // One answer is decided on and connected to: there is no second look-up that could say other.
+    // The host connects to the address that it checked: there is no second lookup.
     let server = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let names = vec![("two.test", &["169.254.169.254", "127.0.0.1"][..])];
-    let way = Way::granted("http", format!("http://two.test:{}", server.port()))
+    let builder = EgressBuilder::granted("http", format!("http://two.test:{}", server.port()))
         .and("http", format!("http://127.0.0.1:{}", server.port()));
-    let egress = Way { names, ..way }.open();
+    let egress = EgressBuilder { names, ..builder }.open();
     let uri = format!("http://two.test:{}/", server.port());
     assert_eq!(get(&egress, &uri).await.unwrap().status, 200);
-    assert_eq!(egress.0.network.look_ups(), 1);
+    assert_eq!(egress.0.network.lookups(), 1);
 }

@@ -1,8 +1,10 @@
+//! HTTP requests of guests: grants, limits and timeouts.
+
 use ::http::Uri;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::grants::Kind;
+use crate::grants::GrantKind;
 
 #[tokio::test]
 async fn a_granted_request_is_sent_and_answered() {
@@ -18,7 +20,7 @@ async fn a_granted_request_is_sent_and_answered() {
         stream.write_all(answer.as_bytes()).await.unwrap();
     })
     .await;
-    let egress = Way::granted("http", format!("http://{server}")).open();
+    let egress = EgressBuilder::granted("http", format!("http://{server}")).open();
     let request = Request::post(format!("http://{server}/a?b=c"))
         .header("host", "elsewhere")
         .header("x-own", "kept")
@@ -44,14 +46,14 @@ async fn a_granted_request_is_sent_and_answered() {
 }
 
 #[tokio::test]
-async fn what_is_not_granted_is_denied_and_noted_once() {
+async fn a_denial_is_recorded_once() {
     let server = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    let egress = Way::granted("tcp", server.to_string())
+    let egress = EgressBuilder::granted("tcp", server.to_string())
         .and("http", "http://10.0.0.1")
         .open();
     for _ in 0..2 {
         assert_eq!(
-            wrong(get(&egress, &format!("http://{server}/")).await),
+            error_of(get(&egress, &format!("http://{server}/")).await),
             "HttpRequestDenied"
         );
     }
@@ -61,9 +63,9 @@ async fn what_is_not_granted_is_denied_and_noted_once() {
 }
 
 #[tokio::test]
-async fn what_a_guest_is_refused_is_bounded() {
-    let egress = Way::granted("http", "http://10.0.0.1").open();
-    let message = egress.refuse(Refusal::new(Kind::File, &"/\u{202e}x".repeat(1 << 20)));
+async fn the_number_of_denials_kept_is_bounded() {
+    let egress = EgressBuilder::granted("http", "http://10.0.0.1").open();
+    let message = egress.refuse(Refusal::new(GrantKind::File, &"/\u{202e}x".repeat(1 << 20)));
     assert!(message.starts_with("denied: file /x/x/x"));
     assert!(message.ends_with("… (add it to `allow.files` of check `orders-db`)"));
     assert!(message.len() < 1024);
@@ -71,19 +73,19 @@ async fn what_a_guest_is_refused_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_name_does_not_lead_where_it_may_not() {
+async fn a_name_cannot_lead_to_a_denied_address() {
     let server = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let port = server.port();
     let names = || vec![("web.test", &["169.254.169.254", "::1", "127.0.0.1"][..])];
     let uri = format!("http://WEB.test.:{port}/");
 
-    let granted = || Way::granted("http", format!("http://web.test:{port}"));
-    let egress = Way {
+    let granted = || EgressBuilder::granted("http", format!("http://web.test:{port}"));
+    let egress = EgressBuilder {
         names: names(),
         ..granted()
     }
     .open();
-    assert_eq!(wrong(get(&egress, &uri).await), "HttpRequestDenied");
+    assert_eq!(error_of(get(&egress, &uri).await), "HttpRequestDenied");
     let expected = format!(
         "denied: http http://169.254.169.254:{port}, where web.test leads (add it to `allow.http` \
          of check `orders-db`)"
@@ -92,7 +94,7 @@ async fn a_name_does_not_lead_where_it_may_not() {
 
     // With that address granted too the connection goes there, and to no other of the name.
     let granted = granted().and("http", format!("http://127.0.0.1:{port}"));
-    let egress = Way {
+    let egress = EgressBuilder {
         names: names(),
         ..granted
     }
@@ -116,7 +118,7 @@ async fn the_host_header_is_the_canonical_host() {
         stream.write_all(answer.as_bytes()).await.unwrap();
     })
     .await;
-    let granted = Way::granted("http", format!("http://127.1:{}", server.port()));
+    let granted = EgressBuilder::granted("http", format!("http://127.1:{}", server.port()));
     let egress = granted.open();
     let uri = format!("http://0x7F.1:{}/", server.port());
     let answered = get(&egress, &uri).await.unwrap();
@@ -125,7 +127,7 @@ async fn the_host_header_is_the_canonical_host() {
 
 #[tokio::test]
 async fn uris_that_mean_two_hosts_are_refused() {
-    let egress = Way::granted("http", "http://allowed").open();
+    let egress = EgressBuilder::granted("http", "http://allowed").open();
     for uri in [
         "http://allowed@evil/",
         "http://evil%2eallowed/",
@@ -134,7 +136,7 @@ async fn uris_that_mean_two_hosts_are_refused() {
         // What `http` itself takes for no URI never gets this far.
         if let Ok(request) = Request::get(uri).body("") {
             assert_eq!(
-                wrong(send(&egress, request, None).await),
+                error_of(send(&egress, request, None).await),
                 "HttpRequestUriInvalid",
                 "{uri}"
             );
@@ -145,28 +147,28 @@ async fn uris_that_mean_two_hosts_are_refused() {
     let request = Request::options(Uri::from_parts(parts).unwrap())
         .body("")
         .unwrap();
-    let egress = Way {
+    let egress = EgressBuilder {
         names: vec![("allowed", &["10.0.0.1"])],
-        ..Way::granted("tcp", "a:1")
+        ..EgressBuilder::granted("tcp", "a:1")
     }
     .open();
     assert_eq!(
-        wrong(send(&egress, request, None).await),
+        error_of(send(&egress, request, None).await),
         "HttpRequestDenied"
     );
 }
 
 #[tokio::test]
 async fn failures_have_their_codes() {
-    let egress = Way::granted("http", "http://127.0.0.1:1").open();
+    let egress = EgressBuilder::granted("http", "http://127.0.0.1:1").open();
     assert_eq!(
-        wrong(get(&egress, "http://127.0.0.1:1/").await),
+        error_of(get(&egress, "http://127.0.0.1:1/").await),
         "ConnectionRefused"
     );
 
-    let egress = Way::granted("http", "http://nowhere.test").open();
+    let egress = EgressBuilder::granted("http", "http://nowhere.test").open();
     assert_eq!(
-        wrong(get(&egress, "http://nowhere.test/").await),
+        error_of(get(&egress, "http://nowhere.test/").await),
         "DnsError { rcode: Some(\"the name has no address\"), info_code: None }"
     );
 
@@ -185,14 +187,14 @@ async fn failures_have_their_codes() {
         ),
     ] {
         let server = answering(answer).await;
-        let egress = Way::granted("http", format!("http://{server}")).open();
-        let found = wrong(get(&egress, &format!("http://{server}/")).await);
+        let egress = EgressBuilder::granted("http", format!("http://{server}")).open();
+        let found = error_of(get(&egress, &format!("http://{server}/")).await);
         assert_eq!(found, error, "{}", &answer[..answer.len().min(40)]);
     }
 }
 
 #[tokio::test]
-async fn bodies_are_as_large_as_the_limit_at_most() {
+async fn bodies_larger_than_the_limit_fail() {
     for (length, whole) in [(100, true), (101, false)] {
         let body = "x".repeat(length);
         for answer in [
@@ -200,8 +202,8 @@ async fn bodies_are_as_large_as_the_limit_at_most() {
             format!("HTTP/1.1 200 OK\r\n\r\n{body}"),
         ] {
             let server = answering(answer).await;
-            let granted = Way::granted("http", format!("http://{server}"));
-            let egress = Way {
+            let granted = EgressBuilder::granted("http", format!("http://{server}"));
+            let egress = EgressBuilder {
                 http_body: 100,
                 ..granted
             }
@@ -234,13 +236,13 @@ async fn dripping(pieces: &'static [&'static str], pause: Duration) -> SocketAdd
 #[tokio::test]
 async fn slow_servers_meet_the_timeouts_of_the_guest() {
     let silent = dripping(&[], Duration::ZERO).await;
-    let egress = Way::granted("http", format!("http://{silent}")).open();
+    let egress = EgressBuilder::granted("http", format!("http://{silent}")).open();
     let request = || Request::get(format!("http://{silent}/")).body("").unwrap();
     let slow = send(&egress, request(), Some(timeouts(1_000, 50, 1_000))).await;
-    assert_eq!(wrong(slow), "HttpResponseTimeout");
+    assert_eq!(error_of(slow), "HttpResponseTimeout");
     // No time at all is a millisecond, not a panic.
     assert_eq!(
-        wrong(send(&egress, request(), Some(timeouts(1_000, 0, 0))).await),
+        error_of(send(&egress, request(), Some(timeouts(1_000, 0, 0))).await),
         "HttpResponseTimeout"
     );
 
@@ -251,7 +253,7 @@ async fn slow_servers_meet_the_timeouts_of_the_guest() {
         "9012",
     ];
     let dripping = dripping(pieces, Duration::from_millis(40)).await;
-    let egress = Way::granted("http", format!("http://{dripping}")).open();
+    let egress = EgressBuilder::granted("http", format!("http://{dripping}")).open();
     let request = || {
         Request::get(format!("http://{dripping}/"))
             .body("")
@@ -259,7 +261,7 @@ async fn slow_servers_meet_the_timeouts_of_the_guest() {
     };
     let started = Instant::now();
     let slow = send(&egress, request(), Some(timeouts(1_000, 1_000, 100))).await;
-    assert_eq!(wrong(slow), "ConnectionReadTimeout");
+    assert_eq!(error_of(slow), "ConnectionReadTimeout");
     // Three pieces came in time, and only the silence after them was too long.
     assert!(
         started.elapsed() >= Duration::from_millis(260),
@@ -271,8 +273,8 @@ async fn slow_servers_meet_the_timeouts_of_the_guest() {
 #[tokio::test]
 async fn connections_are_counted() {
     let server = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    let granted = Way::granted("http", format!("http://{server}"));
-    let egress = Way {
+    let granted = EgressBuilder::granted("http", format!("http://{server}"));
+    let egress = EgressBuilder {
         connections: 2,
         ..granted
     }
@@ -281,7 +283,7 @@ async fn connections_are_counted() {
     for _ in 0..2 {
         assert!(get(&egress, &uri).await.is_ok());
     }
-    assert_eq!(wrong(get(&egress, &uri).await), "ConnectionLimitReached");
+    assert_eq!(error_of(get(&egress, &uri).await), "ConnectionLimitReached");
 }
 
 #[tokio::test]
@@ -294,7 +296,7 @@ async fn a_dropped_request_closes_its_connection() {
         head(&mut stream).await;
         closed.send(stream.read(&mut [0]).await.unwrap()).unwrap();
     });
-    let egress = Way::granted("http", format!("http://{server}")).open();
+    let egress = EgressBuilder::granted("http", format!("http://{server}")).open();
     let uri = format!("http://{server}/");
     let sending = tokio::time::timeout(Duration::from_millis(50), get(&egress, &uri));
     assert!(sending.await.is_err());

@@ -1,26 +1,26 @@
-//! Names that lead to this machine by an address that is not loopback.
+//! Names that lead to this host by an address that is not loopback.
 
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 use super::*;
-use crate::egress::machine::address_of_this_machine;
+use crate::egress::local_address::non_loopback_address;
 
-/// An address of this machine, in the form that a list of names takes.
+/// An address of this host, for a list of names.
 fn own() -> &'static [&'static str] {
-    Box::leak(Box::new([&*address_of_this_machine().to_string().leak()]))
+    Box::leak(Box::new([&*non_loopback_address().to_string().leak()]))
 }
 
-/// A way out whose name `db.test` leads here.
-fn way(key: &'static str, entry: String) -> Way {
-    Way {
+/// Network access with a name `db.test` that leads to this host.
+fn builder(key: &'static str, entry: String) -> EgressBuilder {
+    EgressBuilder {
         names: vec![("db.test", own())],
-        ..Way::granted(key, entry)
+        ..EgressBuilder::granted(key, entry)
     }
 }
 
-/// A server at an address of this machine.
+/// A server at an address of this host.
 async fn serve_here() -> SocketAddr {
-    let listener = TcpListener::bind((address_of_this_machine(), 0)).await;
+    let listener = TcpListener::bind((non_loopback_address(), 0)).await;
     let listener = listener.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -33,37 +33,38 @@ async fn serve_here() -> SocketAddr {
 
 fn refusal(kind: &str, what: &str) -> String {
     format!(
-        "denied: {kind} {what}, where db.test leads: this machine itself, which no name but \
-         `localhost` opens (add it to `allow.{kind}` of check `orders-db`, or write it in place of \
+        "denied: {kind} {what}, where db.test leads: this machine itself, which only the name \
+         `localhost` may reach (add it to `allow.{kind}` of check `orders-db`, or write it in \
+         place of \
          the name)"
     )
 }
 
 #[tokio::test]
-async fn no_request_comes_to_it_unless_the_address_is_granted() {
+async fn http_requests_reach_a_local_address_only_if_it_is_granted() {
     let here = serve_here().await;
     let uri = format!("http://db.test:{}/", here.port());
-    let egress = way("http", uri[..uri.len() - 1].to_owned()).open();
-    assert_eq!(wrong(get(&egress, &uri).await), "HttpRequestDenied");
+    let egress = builder("http", uri[..uri.len() - 1].to_owned()).open();
+    assert_eq!(error_of(get(&egress, &uri).await), "HttpRequestDenied");
     assert_eq!(
         egress.refused(),
         [refusal("http", &format!("http://{here}"))]
     );
 
-    let egress = way("http", uri[..uri.len() - 1].to_owned())
+    let egress = builder("http", uri[..uri.len() - 1].to_owned())
         .and("http", format!("http://{here}"))
         .open();
     assert_eq!(get(&egress, &uri).await.unwrap().status, 200);
 }
 
 #[tokio::test]
-async fn no_connection_of_the_hosts_comes_to_it() {
+async fn tls_connections_do_not_reach_a_local_address() {
     let here = serve_here().await;
     let entry = format!("db.test:{}", here.port());
-    let egress = way("tls", entry.clone()).open();
+    let egress = builder("tls", entry.clone()).open();
     let peer = Peer::parse(Channel::Tls, &entry).unwrap();
-    let until = Instant::now() + Duration::from_secs(10);
-    let Err(Unreached::Denied(told)) = egress.dial(&peer, until).await else {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let Err(DialError::Denied(told)) = egress.dial(&peer, deadline).await else {
         panic!("it is connected");
     };
     assert!(!told.contains(&here.ip().to_string()), "{told}");
@@ -71,48 +72,48 @@ async fn no_connection_of_the_hosts_comes_to_it() {
 }
 
 #[tokio::test]
-async fn no_socket_of_a_guest_comes_to_it() {
+async fn sockets_do_not_reach_a_local_address() {
     for (key, purpose) in [
         ("tcp", SocketAddrUse::TcpConnect),
         ("udp", SocketAddrUse::UdpSend),
     ] {
-        // A look-up for its own sake shows where the name leads, and opens nothing.
-        let egress = way(key, "db.test:53".to_owned())
+        // A grant of `names` shows the address, but does not permit connecting to it.
+        let egress = builder(key, "db.test:53".to_owned())
             .and("names", "db.test")
             .open();
-        let mut look_up = egress.look_up("db.test").unwrap();
-        wasmtime_wasi::p2::Pollable::ready(&mut look_up).await;
-        let address = look_up.next().unwrap().unwrap();
+        let mut lookup = egress.lookup("db.test").unwrap();
+        wasmtime_wasi::p2::Pollable::ready(&mut lookup).await;
+        let address = lookup.next().unwrap().unwrap();
         let here = SocketAddr::new(address, 53);
         assert!(!egress.socket_check()(here, purpose).await);
         assert_eq!(egress.refused(), [refusal(key, &here.to_string())]);
 
-        let egress = way(key, "db.test:53".to_owned()).open();
-        let mut look_up = egress.look_up("db.test").unwrap();
-        wasmtime_wasi::p2::Pollable::ready(&mut look_up).await;
-        assert!(look_up.next().is_err(), "it is not shown");
+        let egress = builder(key, "db.test:53".to_owned()).open();
+        let mut lookup = egress.lookup("db.test").unwrap();
+        wasmtime_wasi::p2::Pollable::ready(&mut lookup).await;
+        assert!(lookup.next().is_err(), "it is not shown");
     }
 }
 
 #[tokio::test]
-async fn a_connection_whose_ends_are_one_address_is_given_up_whatever_was_known_before() {
+async fn a_connection_between_equal_addresses_is_denied() {
     let here = serve_here().await;
     let entry = format!("db.test:{}", here.port());
-    let egress = way("http", format!("http://{entry}"))
+    let egress = builder("http", format!("http://{entry}"))
         .and("tls", entry.clone())
-        .open_blind();
+        .open_without_local_check();
     let requested = get(&egress, &format!("http://{entry}/")).await;
-    assert_eq!(wrong(requested), "HttpRequestDenied");
+    assert_eq!(error_of(requested), "HttpRequestDenied");
     let peer = Peer::parse(Channel::Tls, &entry).unwrap();
-    let until = Instant::now() + Duration::from_secs(10);
-    let dialed = egress.dial(&peer, until).await;
-    assert!(matches!(dialed, Err(Unreached::Denied(_))));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let dialed = egress.dial(&peer, deadline).await;
+    assert!(matches!(dialed, Err(DialError::Denied(_))));
     let expected = [
         refusal("http", &format!("http://{here}")),
         refusal("tls", &here.to_string()),
     ];
     assert_eq!(egress.refused(), expected);
-    let literal = way("http", format!("http://{here}")).open_blind();
+    let literal = builder("http", format!("http://{here}")).open_without_local_check();
     assert_eq!(
         get(&literal, &format!("http://{here}/"))
             .await

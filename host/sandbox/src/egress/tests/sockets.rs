@@ -1,3 +1,5 @@
+//! A guest's own sockets.
+
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 use super::*;
@@ -9,7 +11,7 @@ async fn permitted(egress: &Egress, address: &str, purpose: SocketAddrUse) -> bo
 #[tokio::test]
 async fn guests_connect_and_do_nothing_else() {
     use SocketAddrUse::{TcpAccept, TcpBind, TcpConnect, TcpListen, UdpBind, UdpReceive, UdpSend};
-    let egress = Way::granted("tcp", "10.0.0.0/8:5432")
+    let egress = EgressBuilder::granted("tcp", "10.0.0.0/8:5432")
         .and("tcp", "127.0.0.1:80")
         .and("http", "http://10.0.0.1")
         .and("udp", "10.0.0.1:53")
@@ -69,8 +71,8 @@ async fn guests_connect_and_do_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_zone_is_no_way_to_another_machine() {
-    let egress = Way::granted("tcp", "[fe80::1]:80").open();
+async fn addresses_with_a_zone_are_denied() {
+    let egress = EgressBuilder::granted("tcp", "[fe80::1]:80").open();
     let address = std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), 80, 0, 2);
     let check = egress.socket_check();
     assert!(!check(address.into(), SocketAddrUse::TcpConnect).await);
@@ -84,12 +86,12 @@ async fn a_zone_is_no_way_to_another_machine() {
 #[tokio::test]
 async fn a_name_that_was_looked_up_can_be_sent_datagrams() {
     let names = vec![("dns.test", &["10.0.0.7"][..])];
-    let way = Way::granted("udp", "dns.test:53");
-    let egress = Way { names, ..way }.open();
+    let builder = EgressBuilder::granted("udp", "dns.test:53");
+    let egress = EgressBuilder { names, ..builder }.open();
     assert!(!permitted(&egress, "10.0.0.7:53", SocketAddrUse::UdpSend).await);
-    let mut look_up = egress.look_up("dns.test").unwrap();
-    wasmtime_wasi::p2::Pollable::ready(&mut look_up).await;
-    assert!(matches!(look_up.next(), Ok(Some(_))));
+    let mut lookup = egress.lookup("dns.test").unwrap();
+    wasmtime_wasi::p2::Pollable::ready(&mut lookup).await;
+    assert!(matches!(lookup.next(), Ok(Some(_))));
     assert!(permitted(&egress, "10.0.0.7:53", SocketAddrUse::UdpSend).await);
     assert!(permitted(&egress, "10.0.0.7:53", SocketAddrUse::UdpReceive).await);
     assert!(!permitted(&egress, "10.0.0.7:54", SocketAddrUse::UdpSend).await);
@@ -107,16 +109,16 @@ async fn sockets_are_counted_when_they_are_made_and_peers_when_they_are_sent_to(
         .build();
     let mut table = ResourceTable::new();
     let open = |connections| {
-        Way {
+        EgressBuilder {
             connections,
-            ..Way::granted("udp", "10.0.0.0/8:53")
+            ..EgressBuilder::granted("udp", "10.0.0.0/8:53")
         }
         .open()
     };
     let egress = open(3);
     let mut sockets = NewSockets {
         egress: &egress,
-        stock: WasiSocketsCtxView {
+        inner: WasiSocketsCtxView {
             ctx: wasi.sockets(),
             table: &mut table,
         },

@@ -1,3 +1,5 @@
+//! TLS handshakes for guests and for the host.
+
 use std::io::Write;
 
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, date_time_ymd};
@@ -54,13 +56,13 @@ impl Server {
     }
 
     /// A way out that may reach the server as `name`.
-    fn way(&self, name: &'static str, roots: Vec<Root>) -> Way {
+    fn builder(&self, name: &'static str, roots: Vec<Root>) -> EgressBuilder {
         let port = self.address.port();
         let names = vec![(name, &["127.0.0.1"][..])];
-        Way {
+        EgressBuilder {
             names,
             roots,
-            ..Way::granted("http", format!("https://{name}:{port}"))
+            ..EgressBuilder::granted("http", format!("https://{name}:{port}"))
         }
         .and("http", format!("https://127.0.0.1:{port}"))
     }
@@ -69,9 +71,9 @@ impl Server {
         vec![Root::File(self.root.path().to_owned())]
     }
 
-    async fn get(&self, name: &'static str, roots: Vec<Root>) -> Result<Answered, Error> {
+    async fn get(&self, name: &'static str, roots: Vec<Root>) -> Result<HttpReply, Error> {
         let uri = format!("https://{name}:{}/", self.address.port());
-        get(&self.way(name, roots).open(), &uri).await
+        get(&self.builder(name, roots).open(), &uri).await
     }
 }
 
@@ -89,39 +91,38 @@ async fn a_trusted_certificate_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_says_why() {
+async fn an_untrusted_certificate_explains_the_error() {
     let server = Server::with(|_| {}).await;
     let other = Server::with(|params| params.distinguished_name = DistinguishedName::new()).await;
     assert_eq!(
-        wrong(server.get("web.test", other.trusted()).await),
+        error_of(server.get("web.test", other.trusted()).await),
         untrusted("web.test", "its issuer is not among the trusted roots")
     );
     assert_eq!(
-        wrong(server.get("web.test", vec![]).await),
+        error_of(server.get("web.test", vec![]).await),
         untrusted(
             "web.test",
-            "its issuer is not among the trusted roots; there are no trusted roots at all on the \
-             host's machine"
+            "its issuer is not among the trusted roots; the host has no trusted roots"
         )
     );
     assert_eq!(
-        wrong(server.get("other.test", server.trusted()).await),
+        error_of(server.get("other.test", server.trusted()).await),
         untrusted("other.test", "it is for another name")
     );
     let expired = Server::with(|params| params.not_after = date_time_ymd(2020, 1, 1)).await;
     assert_eq!(
-        wrong(expired.get("web.test", expired.trusted()).await),
+        error_of(expired.get("web.test", expired.trusted()).await),
         untrusted("web.test", "it has expired")
     );
     let early = Server::with(|params| params.not_before = date_time_ymd(4000, 1, 1)).await;
     assert_eq!(
-        wrong(early.get("web.test", early.trusted()).await),
+        error_of(early.get("web.test", early.trusted()).await),
         untrusted("web.test", "it is not valid yet")
     );
 }
 
 #[tokio::test]
-async fn what_is_no_tls_says_so() {
+async fn a_server_without_tls_is_recognised() {
     let plain = serve(|mut stream| async move {
         stream
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -130,17 +131,17 @@ async fn what_is_no_tls_says_so() {
         while stream.read_u8().await.is_ok() {}
     })
     .await;
-    let egress = Way::granted("http", format!("https://{plain}")).open();
+    let egress = EgressBuilder::granted("http", format!("https://{plain}")).open();
     let uri = format!("https://{plain}/");
-    assert_eq!(wrong(get(&egress, &uri).await), "TlsProtocolError");
+    assert_eq!(error_of(get(&egress, &uri).await), "TlsProtocolError");
 
     // Takes the connection and never shakes hands.
     let tarpit = serve(|mut stream| async move { while stream.read_u8().await.is_ok() {} }).await;
-    let egress = Way::granted("http", format!("https://{tarpit}")).open();
+    let egress = EgressBuilder::granted("http", format!("https://{tarpit}")).open();
     let request = Request::get(format!("https://{tarpit}/")).body("").unwrap();
     let started = Instant::now();
     assert_eq!(
-        wrong(send(&egress, request, Some(timeouts(100, 9_000, 9_000))).await),
+        error_of(send(&egress, request, Some(timeouts(100, 9_000, 9_000))).await),
         "ConnectionTimeout"
     );
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -179,11 +180,11 @@ async fn the_hosts_own_clients_hold_a_chain_to_the_same_bounds() {
 
 #[tokio::test]
 async fn certificates_are_examined_one_at_a_time_and_left_behind() {
-    let egress = Way::granted("http", "https://web.test").open();
+    let egress = EgressBuilder::granted("http", "https://web.test").open();
     let (go_on, held) = std::sync::mpsc::channel::<()>();
-    let mut first = Box::pin(egress.examine(move || held.recv().is_err()));
+    let mut first = Box::pin(egress.run_with_certificates(move || held.recv().is_err()));
     assert!(futures_lite::future::poll_once(&mut first).await.is_none());
-    let mut second = Box::pin(egress.examine(|| 2));
+    let mut second = Box::pin(egress.run_with_certificates(|| 2));
     assert!(futures_lite::future::poll_once(&mut second).await.is_none());
     drop(go_on);
     assert!(first.await.unwrap());
@@ -191,7 +192,7 @@ async fn certificates_are_examined_one_at_a_time_and_left_behind() {
 
     let (begun, begins) = tokio::sync::oneshot::channel();
     let (go_on, held) = std::sync::mpsc::channel::<()>();
-    let hangs = egress.examine(move || {
+    let hangs = egress.run_with_certificates(move || {
         begun.send(()).unwrap();
         held.recv().is_err()
     });
@@ -200,11 +201,15 @@ async fn certificates_are_examined_one_at_a_time_and_left_behind() {
         begins = begins => begins.unwrap(),
     }
     assert_eq!(
-        egress.examine(|| 3).await.unwrap_err().to_string(),
-        "busy: certificates that a server showed to this check before are still being verified"
+        egress
+            .run_with_certificates(|| 3)
+            .await
+            .unwrap_err()
+            .to_string(),
+        "busy: certificates from an earlier run of this check are still being verified"
     );
     drop(go_on);
-    while egress.examine(|| 4).await.is_err() {
+    while egress.run_with_certificates(|| 4).await.is_err() {
         tokio::task::yield_now().await;
     }
 }
@@ -215,8 +220,8 @@ async fn roots_are_read_when_they_are_set_and_shared() {
     let server = Server::with(|_| {}).await;
     let first = network.roots(Some(&server.trusted())).unwrap();
     let second = network.roots(Some(&server.trusted())).unwrap();
-    assert!(first.is(&second));
-    assert!(!first.is(&network.roots(None).unwrap()));
+    assert!(first.ptr_eq(&second));
+    assert!(!first.ptr_eq(&network.roots(None).unwrap()));
 
     let missing = Root::File("/nowhere/ca.pem".into());
     let error = network.roots(Some(&[missing])).unwrap_err().to_string();

@@ -1,8 +1,8 @@
-//! Handshakes for guests, in two steps: with the server, and then, on threads that may be lost, the
-//! verification of the chain that it showed.
+//! TLS handshakes for guests in two steps: the handshake with the server, and then the verification
+//! of its chain on threads that may be lost.
 //!
-//! Nothing of the guest is sent, and nothing of the server handed on, before the second step. What
-//! can be let pass is its judgement alone.
+//! No data passes in either direction before the second step. Only the verdict on the chain can be
+//! waived, by `verify = false`.
 
 use std::io;
 use std::sync::Arc;
@@ -16,86 +16,86 @@ use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::messages::{ConnectionError, connection_error, not_tls_message, untrusted_message};
 use super::server_name;
-use super::words::{Trouble, trouble, unlike_tls, untrusted};
 use crate::egress::Egress;
 use crate::egress::budgeted::BudgetedStream;
 use crate::grants::Host;
 use vitals_io::blocking_pool::PoolError;
-use vitals_io::trust::{self, Verifier, doubt, protocol_error, unprovable};
+use vitals_io::trust::{self, Verifier, protocol_error, verification_error, weak_key_error};
 
-/// A connection that speaks TLS.
+/// An established TLS connection.
 #[derive(Debug)]
-pub(crate) struct Shaken {
+pub(crate) struct TlsSession {
     /// The connection.
     pub(crate) stream: TlsStream<BudgetedStream<TcpStream>>,
-    /// Why the server's chain is not trusted for the name; nothing where it is.
-    pub(crate) doubt: Option<String>,
+    /// Why the chain is not trusted for the name; `None` if it is.
+    pub(crate) verification_error: Option<String>,
 }
 
-/// Why a connection does not speak TLS. It is closed.
+/// Why a handshake failed. The connection is closed.
 #[derive(Debug)]
-pub(crate) enum Unshaken {
-    /// The handshake was not over in time.
+pub(crate) enum HandshakeError {
+    /// The handshake timed out.
     Timeout,
     /// The server closed the connection.
     Closed,
-    /// The server broke the protocol or refused, with words for a person.
+    /// The server broke the protocol or sent an alert; with a message for a person.
     Protocol(Error, String),
     /// The reason, for a person.
     Failed(String),
 }
 
-/// What a handshake is for.
+/// The purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// HTTP/1.1 with a server that is trusted.
+    /// HTTP/1.1 with a trusted server.
     Https,
-    /// Whatever the guest will say. An untrusted chain ends the handshake, or is a
-    /// [`Shaken::doubt`].
+    /// A protocol of the guest. An untrusted chain ends the handshake or sets
+    /// [`TlsSession::verification_error`].
     Guest {
-        /// Whether it ends the handshake.
-        insist: bool,
+        /// Whether an untrusted chain ends the handshake.
+        verify: bool,
     },
 }
 
 impl Egress {
-    /// Shakes hands over a stream, with what the run's check trusts.
+    /// Makes a TLS handshake with the roots of the run's check.
     ///
-    /// The server is told `host` unless that is an address, and its chain is judged for it.
-    pub(crate) async fn shake_hands(
+    /// The server is sent `host` unless it is an address, and its certificate must be valid for it.
+    pub(crate) async fn tls_handshake(
         &self,
         stream: TcpStream,
         host: &Host,
         purpose: Purpose,
-        until: Instant,
-    ) -> Result<Shaken, Unshaken> {
-        let shaking = self.shake_hands_in_time(stream, host, purpose);
-        match timeout_at(until.into(), shaking).await {
+        deadline: Instant,
+    ) -> Result<TlsSession, HandshakeError> {
+        let handshake = self.tls_handshake_untimed(stream, host, purpose);
+        match timeout_at(deadline.into(), handshake).await {
             Ok(ended) => ended,
-            Err(_) => Err(Unshaken::Timeout),
+            Err(_) => Err(HandshakeError::Timeout),
         }
     }
 
-    async fn shake_hands_in_time(
+    async fn tls_handshake_untimed(
         &self,
         stream: TcpStream,
         host: &Host,
         purpose: Purpose,
-    ) -> Result<Shaken, Unshaken> {
+    ) -> Result<TlsSession, HandshakeError> {
         let name = server_name(host).map_err(|why| {
-            Unshaken::Failed(match purpose {
-                Purpose::Https => untrusted(host, why),
+            HandshakeError::Failed(match purpose {
+                Purpose::Https => untrusted_message(host, why),
                 Purpose::Guest { .. } => format!("{host}: {why}"),
             })
         })?;
         let client = self.0.roots.client().await;
-        let verifier = Arc::new(Verifier::deferring());
+        let verifier = Arc::new(Verifier::without_chain_check());
         let mut config = ClientConfig::clone(&client.config);
         if let Purpose::Guest { .. } = purpose {
             config.alpn_protocols.clear();
         }
-        // The server would get it before its chain is verified.
+        // A client certificate would be sent before the chain is verified.
         assert!(
             !config.client_auth_cert_resolver.has_certs(),
             "a certificate of the client"
@@ -109,9 +109,9 @@ impl Egress {
         let stream = match connecting.into_fallible().await {
             Ok(stream) => stream,
             Err((error, stream)) => {
-                return Err(match verifier.unproved() {
-                    Some(leaf) => self.unproved(error, leaf).await,
-                    None => unshaken(error, stream.opening()),
+                return Err(match verifier.failed_proof() {
+                    Some(leaf) => self.proof_error(error, leaf).await,
+                    None => handshake_error(error, stream.first_bytes()),
                 });
             }
         };
@@ -122,35 +122,41 @@ impl Egress {
             .unwrap_or_default()
             .to_vec();
         let roots = Arc::clone(&client.roots);
-        let doubt = self
-            .examine(move || judge(&chain, &name, &roots, purpose))
+        let verification_error = self
+            .run_with_certificates(move || verify_chain(&chain, &name, &roots, purpose))
             .await?;
-        match doubt {
-            Some(doubt) if purpose != (Purpose::Guest { insist: false }) => {
-                Err(Unshaken::Failed(untrusted(host, &doubt)))
-            }
-            doubt => Ok(Shaken { stream, doubt }),
+        match verification_error {
+            Some(verification_error) if purpose != (Purpose::Guest { verify: false }) => Err(
+                HandshakeError::Failed(untrusted_message(host, &verification_error)),
+            ),
+            verification_error => Ok(TlsSession {
+                stream,
+                verification_error,
+            }),
         }
     }
 
-    /// Why the proof failed that the server has the key of `leaf`.
-    async fn unproved(&self, error: io::Error, leaf: CertificateDer<'static>) -> Unshaken {
-        match self.examine(move || unprovable(&leaf)).await {
-            Ok(Some(words)) => Unshaken::Failed(words),
-            Ok(None) => unshaken(error, &[]),
+    /// Why the server failed to prove that it holds the key of `leaf`.
+    async fn proof_error(&self, error: io::Error, leaf: CertificateDer<'static>) -> HandshakeError {
+        match self
+            .run_with_certificates(move || weak_key_error(&leaf))
+            .await
+        {
+            Ok(Some(text)) => HandshakeError::Failed(text),
+            Ok(None) => handshake_error(error, &[]),
             Err(error) => error.into(),
         }
     }
 }
 
-impl From<PoolError> for Unshaken {
+impl From<PoolError> for HandshakeError {
     fn from(error: PoolError) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
-/// Why a chain is not trusted for a name.
-fn judge(
+/// Verifies a chain for a name. Returns why it is not trusted.
+fn verify_chain(
     chain: &[CertificateDer<'_>],
     name: &ServerName<'_>,
     roots: &RootCertStore,
@@ -160,16 +166,18 @@ fn judge(
         [] => Err(Error::NoCertificatesPresented),
         [leaf, rest @ ..] => trust::verify(leaf, rest, name, roots, UnixTime::now()),
     };
-    // A guest is told what it shows besides.
+    // A guest also sees the certificate, so its message can refer to it.
     let leaf = chain.first().filter(|_| purpose != Purpose::Https);
     match verified {
         Ok(()) => None,
-        Err(Error::InvalidCertificate(reason)) => Some(doubt(&reason, leaf, roots.len())),
+        Err(Error::InvalidCertificate(reason)) => {
+            Some(verification_error(&reason, leaf, roots.len()))
+        }
         Err(other) => Some(protocol_error(&other)),
     }
 }
 
-/// Whether a chain for `web.test` is beyond its bounds, and why it is not trusted where `root` is: for
+/// Whether a chain for `web.test` exceeds its bounds, and why it is not trusted if `root` is: for
 /// the fuzz target.
 pub(crate) fn verify(
     chain: &[CertificateDer<'_>],
@@ -180,22 +188,22 @@ pub(crate) fn verify(
     let name = ServerName::try_from("web.test").expect("it is a name");
     let refused = chain
         .split_first()
-        .map(|(leaf, rest)| trust::hold_to_bounds(leaf, rest));
-    let guest = Purpose::Guest { insist: false };
+        .map(|(leaf, rest)| trust::check_size(leaf, rest));
+    let guest = Purpose::Guest { verify: false };
     (
         !matches!(refused, Some(Ok(()))),
-        judge(chain, &name, &roots, guest),
+        verify_chain(chain, &name, &roots, guest),
     )
 }
 
-fn unshaken(error: io::Error, opening: &[u8]) -> Unshaken {
-    match trouble(&error) {
-        Trouble::Closed => Unshaken::Closed,
-        Trouble::Failed(words) => {
-            let words = unlike_tls(opening).unwrap_or(words);
+fn handshake_error(error: io::Error, first_bytes: &[u8]) -> HandshakeError {
+    match connection_error(&error) {
+        ConnectionError::Closed => HandshakeError::Closed,
+        ConnectionError::Failed(text) => {
+            let text = not_tls_message(first_bytes).unwrap_or(text);
             match error.downcast::<Error>() {
-                Ok(error) => Unshaken::Protocol(error, words),
-                Err(_) => Unshaken::Failed(words),
+                Ok(error) => HandshakeError::Protocol(error, text),
+                Err(_) => HandshakeError::Failed(text),
             }
         }
     }

@@ -1,11 +1,11 @@
-//! Which marks of a schema count, and what the operator's values grant by them.
+//! Which marks of a schema count, and what the operator's values grant.
 
 use serde_json::json;
 
 use super::*;
 
 fn granted(schema: &Value, config: &Value) -> Vec<String> {
-    marks(schema, config)
+    granted_by_marks(schema, config)
         .unwrap()
         .iter()
         .map(Grant::to_string)
@@ -93,7 +93,10 @@ fn urls_that_not_everybody_reads_alike_grant_nothing() {
         "http://allowed..evil/",
         "ftp://allowed/",
     ] {
-        assert!(marks(&schema, &json!({"a": url})).is_err(), "{url:?}");
+        assert!(
+            granted_by_marks(&schema, &json!({"a": url})).is_err(),
+            "{url:?}"
+        );
     }
 }
 
@@ -105,7 +108,7 @@ fn lists_and_local_references_are_followed() {
                   "address": {"x-vitals-grant": "tcp"}},
     });
     let config = json!({"targets": [{"a/b": "one:1"}, {"a/b": "two:2"}]});
-    let grants = marks(&schema, &config).unwrap();
+    let grants = granted_by_marks(&schema, &config).unwrap();
     assert_eq!(
         grants.iter().map(Grant::to_string).collect::<Vec<_>>(),
         ["tcp one:1", "tcp two:2"]
@@ -116,8 +119,8 @@ fn lists_and_local_references_are_followed() {
     );
     let pointer = "/targets/*/a~1b".to_owned();
     assert_eq!(
-        wanted(&schema),
-        Ok(vec![Wanted {
+        marked_properties(&schema),
+        Ok(vec![MarkedProperty {
             pointer,
             mark: Mark::Tcp
         }])
@@ -132,11 +135,15 @@ fn one_address_can_be_granted_for_several_things() {
         ["udp ns.test:53", "tcp ns.test:53"]
     );
     assert!(granted(&schema, &json!({"a": null})).is_empty());
-    let wanted: Vec<Mark> = wanted(&schema).unwrap().iter().map(|it| it.mark).collect();
-    assert_eq!(wanted, [Mark::Tcp, Mark::Udp]);
+    let marked_properties: Vec<Mark> = marked_properties(&schema)
+        .unwrap()
+        .iter()
+        .map(|it| it.mark)
+        .collect();
+    assert_eq!(marked_properties, [Mark::Tcp, Mark::Udp]);
     for odd in [json!(["udp", "ftp"]), json!([["udp"]]), json!({})] {
         let schema = json!({"properties": {"a": {"x-vitals-grant": odd}}});
-        assert!(marks(&schema, &json!({"a": "ns.test:53"})).is_err());
+        assert!(granted_by_marks(&schema, &json!({"a": "ns.test:53"})).is_err());
     }
 }
 
@@ -158,11 +165,11 @@ fn marks_under_combinators_and_elsewhere_count_for_nothing() {
         json!(true),
     ] {
         assert_eq!(
-            marks(&schema, &json!({"a": "10.0.0.1:1"})),
+            granted_by_marks(&schema, &json!({"a": "10.0.0.1:1"})),
             Ok(vec![]),
             "{schema}"
         );
-        assert_eq!(wanted(&schema), Ok(vec![]), "{schema}");
+        assert_eq!(marked_properties(&schema), Ok(vec![]), "{schema}");
     }
 }
 
@@ -170,44 +177,57 @@ fn marks_under_combinators_and_elsewhere_count_for_nothing() {
 fn a_wrong_value_names_its_pointer_and_what_is_right() {
     let schema = json!({"properties": {"a": {"items": {"x-vitals-grant": "tcp"}}}});
     let error = |value: Value| {
-        marks(&schema, &json!({"a": [value]}))
+        granted_by_marks(&schema, &json!({"a": [value]}))
             .unwrap_err()
             .to_string()
     };
-    let right = "write host and port, as in `db.internal:5432` or `[::1]:80`";
+    let expected = "write host and port, as in `db.internal:5432` or `[::1]:80`";
     assert_eq!(
         error(json!("db")),
-        format!("cannot grant the value at `/a/0` of `config`: it has no port; {right}")
+        format!("cannot grant the value at `/a/0` of `config`: it has no port; {expected}")
     );
     assert_eq!(
         error(json!("*.example.com:1")),
-        format!("cannot grant the value at `/a/0` of `config`: it is no single host; {right}")
+        format!(
+            "cannot grant the value at `/a/0` of `config`: it is not a single host; {expected}"
+        )
     );
     assert_eq!(
         error(json!(5)),
-        format!("cannot grant the value at `/a/0` of `config`: it is no text; {right}")
+        format!("cannot grant the value at `/a/0` of `config`: it is not a string; {expected}")
     );
     let schema = json!({"properties": {"a": {"x-vitals-grant": "ftp"}}});
     let expected = "the plugin's schema marks `/a` with `x-vitals-grant`: \"ftp\"; known are \
                     \"http\", \"tcp\", \"udp\", \"tls\", \"name\", \"file\" and \"disk\"";
     assert_eq!(
-        marks(&schema, &json!({"a": 1})).unwrap_err().to_string(),
+        granted_by_marks(&schema, &json!({"a": 1}))
+            .unwrap_err()
+            .to_string(),
         expected
     );
-    assert_eq!(wanted(&schema).unwrap_err().to_string(), expected);
+    assert_eq!(
+        marked_properties(&schema).unwrap_err().to_string(),
+        expected
+    );
 }
 
 #[test]
-fn what_is_shown_of_a_schema_is_clean_and_of_a_value_nothing() {
+fn errors_clean_schema_texts_and_leave_values_out() {
     let wild = "\u{1b}[32mX\nfake\u{202e}";
     let schema = json!({"properties": {wild: {"x-vitals-grant": "tcp"}}});
-    assert_eq!(wanted(&schema).unwrap()[0].pointer, "/ [32mX fake");
+    assert_eq!(
+        marked_properties(&schema).unwrap()[0].pointer,
+        "/ [32mX fake"
+    );
     let schema = json!({"properties": {"x".repeat(1000): {"x-vitals-grant": "tcp"}}});
-    assert_eq!(wanted(&schema).unwrap()[0].pointer.len(), POINTER_BYTES);
+    assert_eq!(
+        marked_properties(&schema).unwrap()[0].pointer.len(),
+        POINTER_BYTES
+    );
 
     for mark in ["http", "tcp", "udp", "tls", "name", "file", "disk"] {
         let schema = json!({"properties": {"a": {"x-vitals-grant": mark}}});
-        let error = marks(&schema, &json!({"a": "ws://u:hunter2-secret@db/x"}));
+        let error = granted_by_marks(&schema, &json!({"a": "ws://u:hunter2-secret@db/x"}));
         let error = error.unwrap_err();
         for shown in [error.to_string(), format!("{error:?}")] {
             assert!(!shown.contains("hunter2"), "{shown}");
@@ -218,8 +238,11 @@ fn what_is_shown_of_a_schema_is_clean_and_of_a_value_nothing() {
 #[test]
 fn schemas_that_contain_themselves_end() {
     let endless = json!({"$ref": "#"});
-    assert_eq!(marks(&endless, &json!({})), Err(GrantError::TooComplex));
-    assert_eq!(wanted(&endless), Ok(vec![]));
+    assert_eq!(
+        granted_by_marks(&endless, &json!({})),
+        Err(GrantError::TooComplex)
+    );
+    assert_eq!(marked_properties(&endless), Ok(vec![]));
 
     let tree = json!({"properties": {
         "address": {"x-vitals-grant": "tcp"},
@@ -229,14 +252,14 @@ fn schemas_that_contain_themselves_end() {
     assert_eq!(granted(&tree, &config), ["tcp a:1"]);
     let pointer = "/address".to_owned();
     assert_eq!(
-        wanted(&tree),
-        Ok(vec![Wanted {
+        marked_properties(&tree),
+        Ok(vec![MarkedProperty {
             pointer,
             mark: Mark::Tcp
         }])
     );
 
-    // Ten links at each of many levels would be looked at ten to the power of the levels times.
+    // Ten references at each level would be followed ten to the power of the levels times.
     let mut definitions = Map::new();
     for link in 0..10 {
         let next = format!("#/$defs/{}", link + 1);
@@ -251,6 +274,9 @@ fn schemas_that_contain_themselves_end() {
     for _ in 0..12 {
         config = json!({"x": config});
     }
-    assert_eq!(marks(&bomb, &config), Err(GrantError::TooComplex));
-    assert!(wanted(&bomb).is_ok());
+    assert_eq!(
+        granted_by_marks(&bomb, &config),
+        Err(GrantError::TooComplex)
+    );
+    assert!(marked_properties(&bomb).is_ok());
 }

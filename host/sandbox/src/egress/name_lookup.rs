@@ -1,5 +1,5 @@
-//! `wasi:sockets/ip-name-lookup` for granted names, in place of the stock one, which knows on and
-//! off alone.
+//! `wasi:sockets/ip-name-lookup` for granted names. It replaces wasmtime's implementation, which
+//! can only be switched on or off.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use super::resolver::ResolveError;
 use super::{Egress, EgressCtx, EgressView};
 use crate::grants::{Host, Refusal, parse_host};
 
-/// Links the look-up of names. The linker must not have the stock one.
+/// Links the name lookup. The linker must not have wasmtime's implementation.
 pub(crate) fn add_name_lookup_to_linker<T: EgressView + 'static>(
     linker: &mut Linker<T>,
 ) -> wasmtime::Result<()> {
@@ -34,76 +34,77 @@ impl HasData for HasEgress {
     type Data<'a> = EgressCtx<'a>;
 }
 
-/// The answer to a look-up, there or on its way. To the guest it is a `resolve-address-stream`; the
-/// bindings' own type for that can't be made outside their crate, and a resource is its index.
-pub(super) enum LookUp {
-    Asking(AbortOnDropJoinHandle<Result<Vec<IpAddr>, ErrorCode>>),
-    Answered(vec::IntoIter<IpAddr>),
+/// A lookup in progress, or its result. To the guest it is a `resolve-address-stream`: the type of
+/// the bindings can't be constructed outside their crate, and a resource is identified by its
+/// index.
+pub(super) enum NameLookup {
+    Pending(AbortOnDropJoinHandle<Result<Vec<IpAddr>, ErrorCode>>),
+    Done(vec::IntoIter<IpAddr>),
     Failed(ErrorCode),
 }
 
-impl LookUp {
-    /// The next address, nothing at the end.
+impl NameLookup {
+    /// The next address; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<IpAddr>, ErrorCode> {
-        if let Self::Asking(task) = self {
+        if let Self::Pending(task) = self {
             match Pin::new(task).poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(answer) => *self = answer.into(),
+                Poll::Ready(resolve_granted) => *self = resolve_granted.into(),
                 Poll::Pending => return Err(ErrorCode::WouldBlock),
             }
         }
         match self {
-            Self::Asking(_) => Err(ErrorCode::WouldBlock),
-            Self::Answered(addresses) => Ok(addresses.next()),
+            Self::Pending(_) => Err(ErrorCode::WouldBlock),
+            Self::Done(addresses) => Ok(addresses.next()),
             Self::Failed(code) => Err(*code),
         }
     }
 }
 
-impl From<Result<Vec<IpAddr>, ErrorCode>> for LookUp {
-    fn from(answer: Result<Vec<IpAddr>, ErrorCode>) -> Self {
-        match answer {
-            Ok(addresses) => Self::Answered(addresses.into_iter()),
+impl From<Result<Vec<IpAddr>, ErrorCode>> for NameLookup {
+    fn from(resolve_granted: Result<Vec<IpAddr>, ErrorCode>) -> Self {
+        match resolve_granted {
+            Ok(addresses) => Self::Done(addresses.into_iter()),
             Err(code) => Self::Failed(code),
         }
     }
 }
 
 #[wasmtime_wasi::async_trait]
-impl Pollable for LookUp {
+impl Pollable for NameLookup {
     async fn ready(&mut self) {
-        if let Self::Asking(task) = self {
+        if let Self::Pending(task) = self {
             *self = task.await.into();
         }
     }
 }
 
 impl Egress {
-    /// Starts a look-up, or answers at once: an address is its own answer.
-    pub(super) fn look_up(&self, name: &str) -> Result<LookUp, ErrorCode> {
+    /// Starts a lookup. An address is its own result.
+    pub(super) fn lookup(&self, name: &str) -> Result<NameLookup, ErrorCode> {
         let host = parse_host(name).map_err(|_| ErrorCode::InvalidArgument)?;
         if let Host::Address(address) = host {
             return Ok(Ok(vec![address]).into());
         }
-        self.permitted(self.0.grants.permit_look_up(&host))?;
-        if !self.spend_connection() {
+        self.check(self.0.grants.permit_lookup(&host))?;
+        if !self.take_connection() {
             return Err(ErrorCode::NewSocketLimit);
         }
         let egress = self.clone();
-        Ok(LookUp::Asking(spawn(
-            async move { egress.answer(host).await },
-        )))
+        Ok(NameLookup::Pending(spawn(async move {
+            egress.resolve_granted(host).await
+        })))
     }
 
-    /// The addresses of a name that may be shown. The run's sockets may reach them from now on, at
-    /// the ports that the name is granted for.
-    async fn answer(&self, host: Host) -> Result<Vec<IpAddr>, ErrorCode> {
+    /// Resolves a name to the addresses that the guest may see. From then on the run's sockets may
+    /// reach them, at the ports that the name is granted for.
+    async fn resolve_granted(&self, host: Host) -> Result<Vec<IpAddr>, ErrorCode> {
         let Host::Name(name) = &host else {
             return Err(ErrorCode::InvalidArgument);
         };
         let found = self
             .0
             .network
-            .resolve(self.asked(name), self.0.deadline)
+            .resolve(self.lookup_request(name), self.0.deadline)
             .await
             .map_err(|e| match e {
                 ResolveError::Timeout => ErrorCode::TemporaryResolverFailure,
@@ -118,16 +119,16 @@ impl Egress {
             }
         }
         if shown.is_empty() {
-            self.permitted(refused)?;
+            self.check(refused)?;
         }
         let answers = shown.iter().map(|resolved| (*resolved, host.clone()));
-        self.trail().answers.extend(answers);
+        self.activity().answers.extend(answers);
         Ok(shown.iter().map(|resolved| resolved.address).collect())
     }
 
-    fn permitted(&self, decision: Result<(), Refusal>) -> Result<(), ErrorCode> {
+    fn check(&self, decision: Result<(), Refusal>) -> Result<(), ErrorCode> {
         decision.map_err(|refusal| {
-            self.note(refusal);
+            self.record_denial(refusal);
             ErrorCode::AccessDenied
         })
     }
@@ -139,10 +140,10 @@ impl ip_name_lookup::Host for EgressCtx<'_> {
         network: Resource<Network>,
         name: String,
     ) -> Result<Resource<ResolveAddressStream>, SocketError> {
-        // A handle to the network is what the interface asks for; it gives nothing by itself.
+        // The interface requires a handle to the network, which grants nothing by itself.
         self.table.get(&network)?;
-        let look_up = self.egress.look_up(&name)?;
-        let resource = self.table.push(look_up)?;
+        let lookup = self.egress.lookup(&name)?;
+        let resource = self.table.push(lookup)?;
         Ok(Resource::new_own(resource.rep()))
     }
 }
@@ -152,27 +153,27 @@ impl HostResolveAddressStream for EgressCtx<'_> {
         &mut self,
         stream: Resource<ResolveAddressStream>,
     ) -> Result<Option<IpAddress>, SocketError> {
-        let look_up = self
+        let lookup = self
             .table
-            .get_mut(&Resource::<LookUp>::new_borrow(stream.rep()))?;
-        Ok(look_up.next()?.map(IpAddress::from))
+            .get_mut(&Resource::<NameLookup>::new_borrow(stream.rep()))?;
+        Ok(lookup.next()?.map(IpAddress::from))
     }
 
     fn subscribe(
         &mut self,
         stream: Resource<ResolveAddressStream>,
     ) -> wasmtime::Result<Resource<DynPollable>> {
-        subscribe(self.table, Resource::<LookUp>::new_borrow(stream.rep()))
+        subscribe(self.table, Resource::<NameLookup>::new_borrow(stream.rep()))
     }
 
     fn drop(&mut self, stream: Resource<ResolveAddressStream>) -> wasmtime::Result<()> {
         self.table
-            .delete(Resource::<LookUp>::new_own(stream.rep()))?;
+            .delete(Resource::<NameLookup>::new_own(stream.rep()))?;
         Ok(())
     }
 }
 
-/// The bindings of a look-up ask for those of the network too; they are never linked from here.
+/// The bindings of the lookup require this trait too; it is never linked from here.
 impl network::Host for EgressCtx<'_> {
     fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
         error.downcast()

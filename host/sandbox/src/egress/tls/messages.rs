@@ -1,4 +1,4 @@
-//! What goes wrong with TLS, in words for a person or as `wasi:http` says it.
+//! Messages for TLS errors, and their cases in `wasi:http`.
 
 use std::io;
 
@@ -8,8 +8,8 @@ use crate::grants::Host;
 use vitals_io::trust::protocol_error;
 use vitals_model::Text;
 
-/// What went wrong in the TLS protocol, as `wasi:http` says it.
-pub(in crate::egress) fn fault(error: &rustls::Error) -> Error {
+/// Converts a TLS error to an error of `wasi:http`.
+pub(in crate::egress) fn http_error(error: &rustls::Error) -> Error {
     match error {
         rustls::Error::AlertReceived(alert) => Error::TlsAlertReceived {
             alert_id: Some(u8::from(*alert)),
@@ -21,18 +21,18 @@ pub(in crate::egress) fn fault(error: &rustls::Error) -> Error {
 
 /// Why a connection broke.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// The other side closed it.
+pub(crate) enum ConnectionError {
+    /// The peer closed the connection.
     Closed,
     /// The reason.
     Failed(String),
 }
 
 /// Why an operation on a connection failed.
-pub(crate) fn trouble(error: &io::Error) -> Trouble {
+pub(crate) fn connection_error(error: &io::Error) -> ConnectionError {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     if let Some(error) = inner {
-        return Trouble::Failed(protocol_error(error));
+        return ConnectionError::Failed(protocol_error(error));
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof
@@ -40,18 +40,19 @@ pub(crate) fn trouble(error: &io::Error) -> Trouble {
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::NotConnected
-        | io::ErrorKind::WriteZero => Trouble::Closed,
-        _ => Trouble::Failed(format!("the connection broke: {error}")),
+        | io::ErrorKind::WriteZero => ConnectionError::Closed,
+        _ => ConnectionError::Failed(format!("the connection broke: {error}")),
     }
 }
 
-/// What came in place of TLS, if the first bytes are not a record of it. (The types of records of
-/// RFC 8446, section 5.1, from `change_cipher_spec` to `application_data`.)
-pub(super) fn unlike_tls(opening: &[u8]) -> Option<String> {
-    if (20..=23).contains(opening.first()?) {
+/// Describes what the server sent instead of TLS, if the first bytes are not a TLS record. (RFC
+/// 8446, section 5.1: the types of records are those from `change_cipher_spec` to
+/// `application_data`.)
+pub(super) fn not_tls_message(first_bytes: &[u8]) -> Option<String> {
+    if (20..=23).contains(first_bytes.first()?) {
         return None;
     }
-    let line = opening
+    let line = first_bytes
         .split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default();
@@ -66,8 +67,8 @@ pub(super) fn unlike_tls(opening: &[u8]) -> Option<String> {
     })
 }
 
-/// That a certificate is not trusted.
-pub(super) fn untrusted(host: &Host, reason: &str) -> String {
+/// The message for an untrusted certificate.
+pub(super) fn untrusted_message(host: &Host, reason: &str) -> String {
     format!("the certificate of {host} is not trusted: {reason}")
 }
 
@@ -80,15 +81,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_wrong_reads_as_a_sentence() {
-        let broken = |error: rustls::Error| match trouble(&io::Error::other(error)) {
-            Trouble::Failed(words) => words,
-            Trouble::Closed => "closed".to_owned(),
+    fn errors_read_as_sentences() {
+        let broken = |error: rustls::Error| match connection_error(&io::Error::other(error)) {
+            ConnectionError::Failed(text) => text,
+            ConnectionError::Closed => "closed".to_owned(),
         };
-        for (error, words) in [
+        for (error, text) in [
             (
                 rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
-                "the server and the host have no common way to speak TLS: server does not support \
+                "the server and the host have no TLS parameters in common: server does not support \
                  tls12 or13",
             ),
             (
@@ -97,29 +98,29 @@ mod tests {
             ),
             (
                 rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
-                "the server refused with the alert 116 (certificate required); it wants a \
-                 certificate of the client, and checks have none",
+                "the server refused with the alert 116 (certificate required); it requires a \
+                 client certificate, which checks do not have",
             ),
             (
                 rustls::Error::AlertReceived(AlertDescription::ProtocolVersion),
-                "the server refused with the alert 70 (protocol version); it has neither TLS 1.2 \
-                 nor 1.3",
+                "the server refused with the alert 70 (protocol version); it supports neither TLS \
+                 1.2 nor 1.3",
             ),
             (
                 rustls::Error::AlertReceived(AlertDescription::InternalError),
                 "the server refused with the alert 80 (internal error)",
             ),
         ] {
-            assert_eq!(broken(error), words);
+            assert_eq!(broken(error), text);
         }
         for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
-            assert_eq!(trouble(&kind.into()), Trouble::Closed);
+            assert_eq!(connection_error(&kind.into()), ConnectionError::Closed);
         }
     }
 
     #[test]
-    fn another_protocol_is_known_by_its_first_line() {
-        for (opening, words) in [
+    fn another_protocol_is_recognised_by_its_first_line() {
+        for (first_bytes, text) in [
             (
                 &b"220 mail ESMTP\r\n250"[..],
                 Some("here: it began with `220 mail ESMTP`"),
@@ -128,12 +129,12 @@ mod tests {
             (b"\x16\x03\x03", None),
             (b"", None),
         ] {
-            let said = unlike_tls(opening);
-            assert_eq!(said.is_some(), words.is_some(), "{said:?}");
+            let said = not_tls_message(first_bytes);
+            assert_eq!(said.is_some(), text.is_some(), "{said:?}");
             let ends_as_expected = said
-                .zip(words)
-                .is_none_or(|(said, words)| said.ends_with(words));
-            assert!(ends_as_expected, "{opening:?}");
+                .zip(text)
+                .is_none_or(|(said, text)| said.ends_with(text));
+            assert!(ends_as_expected, "{first_bytes:?}");
         }
     }
 }

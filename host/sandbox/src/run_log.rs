@@ -1,6 +1,6 @@
-//! What one run has said: log lines and reports, each counted against its cap.
+//! The log lines and reports of one run, each counted against its limit.
 //!
-//! All of it is linked for every plugin; what a run may do is decided at the call.
+//! The functions are linked for every plugin; whether a run may use them is decided at the call.
 
 use std::sync::Arc;
 
@@ -9,45 +9,45 @@ use vitals_model::{
     CheckName, Digest, ErrorTracker, GuestReport, PluginIdentity, Severity, Text, VersionMetrics,
 };
 
-/// Whose lines they are.
+/// The source of log lines.
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
     /// A run of the check by this plugin.
     Run(Arc<PluginIdentity>),
-    /// A file that says what it is, for no check yet.
+    /// The call of `describe` of a file.
     Describe(Digest),
 }
 
-/// A line of a guest, with whose it is and one field besides.
-macro_rules! line {
-    ($journal:expr, $level:ident, $field:ident, $words:literal) => {{
-        let plugin = $journal.plugin();
+/// Logs a line of a guest with its source and one more field.
+macro_rules! log_line {
+    ($run_log:expr, $level:ident, $field:ident, $words:literal) => {{
+        let plugin = $run_log.plugin();
         let version = plugin.map(|plugin| &plugin.version);
         tracing::$level!(
             target: TARGET,
-            check = plugin.map(|_| display(&$journal.check)),
+            check = plugin.map(|_| display(&$run_log.check)),
             plugin = plugin.map(|plugin| display(&plugin.name)),
             version = version.filter(|version| !version.is_empty()).map(display),
-            digest = %$journal.digest().short(),
+            digest = %$run_log.digest().short(),
             $field,
             $words
         )
     }};
 }
 
-/// What one run has said: log lines and reports, each counted against its cap.
-pub(super) struct Journal {
+/// The log lines and reports of one run, each counted against its limit.
+pub(super) struct RunLog {
     check: CheckName,
     origin: Origin,
     secrets: Arc<Secrets>,
     tracker: Option<Arc<dyn ErrorTracker>>,
     metrics: Option<Arc<dyn VersionMetrics>>,
-    lines: u32,
+    logged_lines: u32,
     dropped: u32,
     captures: u32,
 }
 
-impl Journal {
+impl RunLog {
     pub(super) fn new(
         check: CheckName,
         origin: Origin,
@@ -61,72 +61,72 @@ impl Journal {
             secrets,
             tracker,
             metrics,
-            lines: 0,
+            logged_lines: 0,
             dropped: 0,
             captures: 0,
         }
     }
 
-    /// The check that the run is for.
+    /// The check of the run.
     pub(super) fn check(&self) -> &CheckName {
         &self.check
     }
 
-    /// Log lines that were dropped because the run wrote too many.
+    /// The number of log lines that were dropped because of the limit.
     pub(super) fn dropped(&self) -> u32 {
         self.dropped
     }
 
-    /// What must not leave the host in any text.
+    /// The texts that must not leave the host.
     pub(super) fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
     }
 
-    /// Where the plugin's metrics are counted; nothing where they are not.
+    /// Where the plugin's metrics are counted, if anywhere.
     pub(super) fn metrics(&self) -> Option<&dyn VersionMetrics> {
         self.metrics.as_deref()
     }
 
-    /// A text of the guest as anybody may see it.
+    /// Cleans a text of the guest, and redacts secrets.
     pub(super) fn clean(&self, text: &str, max_bytes: usize) -> Text {
         self.secrets.line(text, max_bytes)
     }
 
     pub(super) fn log(&mut self, level: Severity, message: &str) {
-        if self.lines == LOG_LINES {
+        if self.logged_lines == MAX_LOG_LINES {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.lines += 1;
-        let said = self.clean(message, LINE_BYTES);
+        self.logged_lines += 1;
+        let said = self.clean(message, MAX_LINE_BYTES);
         let said = said.as_str();
         match level {
-            Severity::Debug => line!(self, debug, said, "guest says"),
-            Severity::Info => line!(self, info, said, "guest says"),
-            Severity::Warning => line!(self, warn, said, "guest says"),
-            Severity::Error => line!(self, error, said, "guest says"),
+            Severity::Debug => log_line!(self, debug, said, "guest log"),
+            Severity::Info => log_line!(self, info, said, "guest log"),
+            Severity::Warning => log_line!(self, warn, said, "guest log"),
+            Severity::Error => log_line!(self, error, said, "guest log"),
         }
     }
 
-    /// Logs what is left to log once the run is over: the last lines of its standard output and error,
-    /// for whoever wants to see them, and how much was left out.
+    /// Logs what is known at the end of the run: the last lines of standard output and error, and
+    /// the number of dropped log lines.
     pub(super) fn close(&self, output: &[Text]) {
-        for line in &output[output.len().saturating_sub(OUTPUT_LINES)..] {
+        for line in &output[output.len().saturating_sub(MAX_OUTPUT_LINES)..] {
             let written = line.as_str();
-            line!(self, debug, written, "guest writes");
+            log_line!(self, debug, written, "guest output");
         }
         if self.dropped > 0 {
             let dropped = self.dropped;
-            line!(
+            log_line!(
                 self,
                 warn,
                 dropped,
-                "guest wrote more lines than are logged of a run"
+                "guest lines dropped, the run logged too many"
             );
         }
     }
 
-    /// The plugin that runs for the check; nothing while it is asked who it is.
+    /// The plugin of the run; `None` during `describe`.
     fn plugin(&self) -> Option<&PluginIdentity> {
         match &self.origin {
             Origin::Run(plugin) => Some(plugin),
@@ -146,7 +146,7 @@ impl Journal {
             return None;
         };
         let tracker = self.tracker.as_ref()?;
-        if self.captures == CAPTURES {
+        if self.captures == MAX_CAPTURES {
             return None;
         }
         self.captures += 1;
@@ -154,14 +154,14 @@ impl Journal {
             check: &self.check,
             plugin,
             level,
-            message: self.clean(message, LINE_BYTES).as_str(),
+            message: self.clean(message, MAX_LINE_BYTES).as_str(),
         })
     }
 }
 
-/// Lines of guests, whatever the host's own say: `VITALS_LOG=info,vitals::guest=off` goes without.
+/// The target of guests' log lines. `VITALS_LOG=info,vitals::guest=off` turns them off.
 const TARGET: &str = "vitals::guest";
-const LINE_BYTES: usize = 2 << 10;
-const LOG_LINES: u32 = 64;
-const OUTPUT_LINES: usize = 64;
-const CAPTURES: u32 = 5;
+const MAX_LINE_BYTES: usize = 2 << 10;
+const MAX_LOG_LINES: u32 = 64;
+const MAX_OUTPUT_LINES: usize = 64;
+const MAX_CAPTURES: u32 = 5;

@@ -1,17 +1,17 @@
-//! What holds of every spelling of a host, whoever wrote it.
+//! Properties that hold for every spelling of a host.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 
-use super::address::reach;
+use super::address::class;
 use super::*;
 
 fn granted(key: &str, entry: &str) -> Grants {
     Grants::new([Grant::allowed(key, entry).unwrap()], |_| None)
 }
 
-/// Ways in which a guest may write one IPv4 address.
+/// Spellings of an IPv4 address that a guest may use.
 fn spellings(address: Ipv4Addr) -> Vec<String> {
     let [a, b, c, d] = address.octets().map(u32::from);
     let all = address.to_bits();
@@ -50,7 +50,7 @@ fn labels() -> impl Strategy<Value = String> {
         })
 }
 
-/// One name with its case turned here and there, in letters of other widths, and with a final dot.
+/// A name with changed case, letters of other widths, and a final dot.
 fn respelled(name: &str, choices: &[u8], dot: bool) -> String {
     let mut choices = choices.iter().cycle();
     let mut text: String = name
@@ -78,13 +78,13 @@ fn may_connect(grants: &Grants, host: &Host, address: IpAddr) -> bool {
     };
     grants.permit(&peer).is_ok()
         && grants
-            .permit_address(&peer, Resolved::elsewhere(address))
+            .permit_address(&peer, ResolvedAddress::assumed_remote(address))
             .is_ok()
 }
 
 proptest! {
     #[test]
-    fn what_is_shown_of_a_host_is_that_host(text in "\\PC{0,40}") {
+    fn a_displayed_host_parses_to_the_same_host(text in "\\PC{0,40}") {
         if let Ok(host) = parse_host(&text) {
             let shown = host.to_string();
             prop_assert_eq!(parse_host(&shown), Ok(host));
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_shown_of_an_entry_is_that_entry(
+    fn a_displayed_entry_parses_to_the_same_entry(
         text in "(https?://)?(\\*\\.)?[a-zA-Z0-9.:/\\[\\]%@xXäß。-]{0,24}(:[0-9]{1,6})?",
         key in proptest::sample::select(vec!["http", "tcp", "udp", "tls", "names"]),
     ) {
@@ -123,9 +123,9 @@ proptest! {
     }
 
     #[test]
-    fn what_a_network_leaves_closed_stays_closed_in_every_spelling(bits: u32) {
+    fn addresses_that_networks_exclude_are_excluded_in_every_spelling(bits: u32) {
         let address = Ipv4Addr::from_bits(bits);
-        let open = reach(address.into()) != Reach::Closed;
+        let open = class(address.into()) != AddressClass::Restricted;
         for net in ["0.0.0.0/0:1", "0.0.0.0/1:1", "128.0.0.0/1:1"] {
             let grants = granted("tcp", net);
             let found: Vec<_> = spellings(address)
@@ -148,7 +148,7 @@ proptest! {
         }
         let address = Ipv6Addr::from_bits(long);
         prop_assert!(!pattern.covers(&Host::Address(address.into())));
-        // Nor can one be written above an address.
+        // A wildcard can't be written above an address either.
         let above = format!("*.{}", Ipv4Addr::from_bits(bits));
         prop_assert_eq!(HostPattern::parse(&above), Err(EntryError::Wildcard));
     }
@@ -172,7 +172,7 @@ proptest! {
     }
 
     #[test]
-    fn what_carries_ipv4_is_never_more_open_than_it(bits: u32) {
+    fn an_address_is_never_more_open_than_the_ipv4_address_it_carries(bits: u32) {
         let inner = Ipv4Addr::from_bits(bits);
         let [a, b] = [bits >> 16, bits & 0xffff];
         let turned = !bits;
@@ -187,9 +187,9 @@ proptest! {
             format!("2001:0:101:101::{:x}:{:x}", turned >> 16, turned & 0xffff),
         ] {
             let outer = carrier.parse().unwrap();
-            // `::1` is an address of its own.
+            // `::1` is a separate address.
             if outer != IpAddr::V6(Ipv6Addr::LOCALHOST) {
-                prop_assert!(reach(outer) >= reach(inner.into()), "{}", carrier);
+                prop_assert!(class(outer) >= class(inner.into()), "{}", carrier);
             }
         }
     }

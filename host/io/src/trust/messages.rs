@@ -1,4 +1,4 @@
-//! Why a server is not trusted, and what goes wrong in its TLS, in words for a person.
+//! Messages for TLS errors: why a server is not trusted, and what broke a handshake.
 
 use std::fmt::Write as _;
 
@@ -9,10 +9,14 @@ use x509_parser::public_key::PublicKey;
 
 use vitals_model::Text;
 
-/// Why a chain is not trusted. `leaf` is its first certificate where that is at hand, `roots` the
-/// number of roots that there are.
-pub fn doubt(reason: &CertificateError, leaf: Option<&CertificateDer<'_>>, roots: usize) -> String {
-    let mut words = match reason {
+/// Explains why a chain is not trusted. `leaf` is its first certificate, if the caller has it;
+/// `roots` is the number of trusted roots.
+pub fn verification_error(
+    reason: &CertificateError,
+    leaf: Option<&CertificateDer<'_>>,
+    roots: usize,
+) -> String {
+    let mut text = match reason {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "it has expired".into()
         }
@@ -42,16 +46,18 @@ pub fn doubt(reason: &CertificateError, leaf: Option<&CertificateDer<'_>>, roots
                     .into()
             }
             "CaUsedAsEndEntity" => {
-                "it is marked as a certificate authority's, which a server's must not be".into()
+                "it is marked as a certificate authority, which a server's certificate must not \
+                 be"
+                .into()
             }
-            other => in_words(other),
+            other => split_words(other),
         },
-        other => in_words(Text::display(other, REASON_BYTES).as_str()),
+        other => split_words(Text::display(other, MAX_TEXT_BYTES).as_str()),
     };
     if roots == 0 {
-        words.push_str("; there are no trusted roots at all on the host's machine");
+        text.push_str("; the host has no trusted roots");
     }
-    Text::line(&words, REASON_BYTES).into()
+    Text::line(&text, MAX_TEXT_BYTES).into()
 }
 
 fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
@@ -60,107 +66,108 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
     })
 }
 
-/// Why the proof that a server holds the key of `leaf` failed, where that is no fault of the proof: the
-/// cryptography takes no RSA keys below 2048 bits.
-pub fn unprovable(leaf: &CertificateDer<'_>) -> Option<String> {
+/// Explains why a server could not prove that it holds the key of `leaf`, if the key is the reason:
+/// the host rejects RSA keys below 2048 bits.
+pub fn weak_key_error(leaf: &CertificateDer<'_>) -> Option<String> {
     let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
     match leaf.public_key().parsed() {
-        Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS => Some(format!(
-            "the server's certificate has an RSA key of {} bits, and the host takes none below \
-             {RSA_BITS}",
+        Ok(PublicKey::RSA(key)) if key.key_size() < MIN_RSA_BITS => Some(format!(
+            "the server's certificate has an RSA key of {} bits, and the host accepts none below \
+             {MIN_RSA_BITS}",
             key.key_size()
         )),
         _ => None,
     }
 }
 
-/// What broke a handshake or a connection of TLS.
+/// Explains what broke a TLS handshake or connection.
 pub fn protocol_error(error: &rustls::Error) -> String {
     use rustls::Error;
-    let words = match error {
-        Error::AlertReceived(alert) => refusal(*alert),
+    let text = match error {
+        Error::AlertReceived(alert) => alert_text(*alert),
         Error::InvalidCertificate(CertificateError::BadSignature) => {
-            "the server does not hold the key of the certificate that it shows".to_owned()
+            "the server does not hold the key of its certificate".to_owned()
         }
         Error::InvalidCertificate(reason) => {
             format!(
                 "the server's certificate cannot be used: {}",
-                doubt(reason, None, usize::MAX)
+                verification_error(reason, None, usize::MAX)
             )
         }
         Error::NoCertificatesPresented => "the server showed no certificate".to_owned(),
-        Error::PeerIncompatible(why) => format!(
-            "the server and the host have no common way to speak TLS: {}",
-            in_words(&format!("{why:?}"))
+        Error::PeerIncompatible(reason) => format!(
+            "the server and the host have no TLS parameters in common: {}",
+            split_words(&format!("{reason:?}"))
         ),
-        Error::PeerMisbehaved(why) => {
+        Error::PeerMisbehaved(reason) => {
             format!(
                 "the server broke the protocol: {}",
-                in_words(&format!("{why:?}"))
+                split_words(&format!("{reason:?}"))
             )
         }
         Error::InvalidMessage(
             InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
         ) => "the server's certificates are larger than the 64 KiB that the host takes".to_owned(),
-        Error::InvalidMessage(why) => {
+        Error::InvalidMessage(reason) => {
             format!(
                 "what the server sent is not TLS: {}",
-                in_words(&format!("{why:?}"))
+                split_words(&format!("{reason:?}"))
             )
         }
         Error::PeerSentOversizedRecord => "the server sent a record that is too large".to_owned(),
-        Error::Other(why) => why.to_string(),
+        Error::Other(reason) => reason.to_string(),
         Error::DecryptError => "what the server sent cannot be decrypted".to_owned(),
         Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
-            "the server sent a message out of turn".to_owned()
+            "the server sent an unexpected message".to_owned()
         }
-        other => return Text::display(other, REASON_BYTES).into(),
+        other => return Text::display(other, MAX_TEXT_BYTES).into(),
     };
-    Text::line(&words, REASON_BYTES).into()
+    Text::line(&text, MAX_TEXT_BYTES).into()
 }
 
-/// What an alert of the server says (RFC 8446, section 6).
-fn refusal(alert: AlertDescription) -> String {
-    let name = in_words(&format!("{alert:?}"));
-    let mut words = format!(
+/// Explains an alert of the server (RFC 8446, section 6).
+fn alert_text(alert: AlertDescription) -> String {
+    let name = split_words(&format!("{alert:?}"));
+    let mut text = format!(
         "the server refused with the alert {} ({name})",
         u8::from(alert)
     );
     match alert {
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
-            words.push_str(
-                "; it may have no cipher in common with the host, or want a certificate of the client",
+            text.push_str(
+                "; it may have no cipher in common with the host, or require a client certificate",
             );
         }
         AlertDescription::ProtocolVersion => {
-            words.push_str("; it has neither TLS 1.2 nor 1.3");
+            text.push_str("; it supports neither TLS 1.2 nor 1.3");
         }
-        AlertDescription::UnrecognisedName => words.push_str("; it does not know that name"),
+        AlertDescription::UnrecognisedName => text.push_str("; it does not know that name"),
         AlertDescription::CertificateRequired => {
-            words.push_str("; it wants a certificate of the client, and checks have none");
+            text.push_str("; it requires a client certificate, which checks do not have");
         }
         _ => {}
     }
-    words
+    text
 }
 
-/// `NoCipherSuitesInCommon` as `no cipher suites in common`; a text that has spaces stays as it is.
-fn in_words(name: &str) -> String {
+/// Turns `NoCipherSuitesInCommon` into `no cipher suites in common`; text with spaces stays as it
+/// is.
+fn split_words(name: &str) -> String {
     if name.contains(' ') {
         return name.to_owned();
     }
-    let mut words = String::with_capacity(name.len() + 8);
+    let mut text = String::with_capacity(name.len() + 8);
     for (at, character) in name.char_indices() {
         if character.is_ascii_uppercase() && at > 0 {
-            words.push(' ');
+            text.push(' ');
         }
-        write!(words, "{}", character.to_ascii_lowercase()).ok();
+        write!(text, "{}", character.to_ascii_lowercase()).ok();
     }
-    words
+    text
 }
 
-const RSA_BITS: usize = 2048;
-const REASON_BYTES: usize = 512;
+const MIN_RSA_BITS: usize = 2048;
+const MAX_TEXT_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -170,40 +177,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_doubt_of_the_library_is_put_into_words() {
+    fn errors_of_the_library_become_messages() {
         #[derive(Debug, thiserror::Error)]
         #[error("{0}")]
         struct Named(&'static str);
         let other = |name| CertificateError::Other(OtherError(std::sync::Arc::new(Named(name))));
         assert_eq!(
-            doubt(&other("CaUsedAsEndEntity"), None, 1),
-            "it is marked as a certificate authority's, which a server's must not be"
+            verification_error(&other("CaUsedAsEndEntity"), None, 1),
+            "it is marked as a certificate authority, which a server's certificate must not be"
         );
         assert_eq!(
-            doubt(&other("PathLenConstraintViolated"), None, 1),
+            verification_error(&other("PathLenConstraintViolated"), None, 1),
             "path len constraint violated"
         );
         assert_eq!(
-            doubt(&CertificateError::Revoked, None, 0),
-            "it was revoked; there are no trusted roots at all on the host's machine"
+            verification_error(&CertificateError::Revoked, None, 0),
+            "it was revoked; the host has no trusted roots"
         );
     }
 
     #[test]
-    fn a_key_that_is_too_short_is_no_fault_of_the_proof() {
+    fn a_short_rsa_key_is_explained() {
         let weak = CertificateDer::from_pem_slice(WEAK.as_bytes()).unwrap();
         assert_eq!(
-            unprovable(&weak).as_deref(),
+            weak_key_error(&weak).as_deref(),
             Some(
                 "the server's certificate has an RSA key of 1024 bits, and the host takes none \
                  below 2048"
             )
         );
         let good = rcgen::generate_simple_self_signed(["web.test".to_owned()]).unwrap();
-        assert_eq!(unprovable(good.cert.der()), None);
+        assert_eq!(weak_key_error(good.cert.der()), None);
     }
 
-    /// Made by `openssl req -x509 -newkey rsa:1024`; its key was thrown away.
+    /// Made by `openssl req -x509 -newkey rsa:1024`; the key was deleted.
     const WEAK: &str = "\
 -----BEGIN CERTIFICATE-----
 MIICBDCCAW2gAwIBAgIUS4z4bewaqQUul92exeVUAE0nK9swDQYJKoZIhvcNAQEL

@@ -1,4 +1,4 @@
-//! What goes wrong on a connection of HTTP, as `wasi:http` says it.
+//! Converts errors of an HTTP connection to errors of `wasi:http`.
 
 use std::error::Error as _;
 use std::io;
@@ -8,13 +8,13 @@ use wasmtime_wasi_http::Error;
 use super::tls;
 use vitals_model::Text;
 
-/// What went wrong on a connection that stood, as `wasi:http` says it.
-pub(super) fn fault(error: &hyper::Error) -> Error {
+/// Converts an error of an established connection.
+pub(super) fn from_hyper(error: &hyper::Error) -> Error {
     if let Some(cause) = error
         .source()
         .and_then(|cause| cause.downcast_ref::<io::Error>())
     {
-        return broken(cause);
+        return from_io(cause);
     }
     if error.is_timeout() {
         Error::HttpResponseTimeout
@@ -32,29 +32,29 @@ pub(super) fn fault(error: &hyper::Error) -> Error {
 }
 
 pub(super) fn head_too_large() -> Error {
-    Error::HttpResponseHeaderSectionSize(u32::try_from(HEADER_BYTES).ok())
+    Error::HttpResponseHeaderSectionSize(u32::try_from(MAX_HEAD_BYTES).ok())
 }
 
-/// What an I/O error on a connection means.
-fn broken(error: &io::Error) -> Error {
+/// Converts an I/O error of a connection.
+fn from_io(error: &io::Error) -> Error {
     match error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>())
     {
-        Some(error) => tls::fault(error),
+        Some(error) => tls::http_error(error),
         None if error.kind() == io::ErrorKind::TimedOut => Error::ConnectionReadTimeout,
         None if error.kind() == io::ErrorKind::UnexpectedEof => Error::HttpResponseIncomplete,
         None => Error::ConnectionTerminated,
     }
 }
 
-/// Anything that `wasi:http` has no name for.
-pub(super) fn internal(what: std::fmt::Arguments<'_>) -> Error {
-    Error::InternalError(Some(Text::display(what, WORDS_BYTES).into()))
+/// An error that `wasi:http` has no case for.
+pub(super) fn internal(message: std::fmt::Arguments<'_>) -> Error {
+    Error::InternalError(Some(Text::display(message, MAX_MESSAGE_BYTES).into()))
 }
 
-/// How much of what went wrong is told.
-const WORDS_BYTES: usize = 512;
-/// The most that the status line and the headers of a response may take, with all informational
-/// responses before it.
-pub(super) const HEADER_BYTES: usize = 64 << 10;
+/// The maximum length of an error message.
+const MAX_MESSAGE_BYTES: usize = 512;
+/// The maximum size of a response's status line and headers, including all informational responses
+/// before it.
+pub(super) const MAX_HEAD_BYTES: usize = 64 << 10;
