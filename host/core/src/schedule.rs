@@ -63,7 +63,7 @@ impl Schedule {
     pub fn new(max_runs: usize, results: Arc<dyn Results>) -> Self {
         let context = LoopContext {
             permits: Semaphore::new(max_runs),
-            max_runs: max_runs,
+            max_runs,
             results,
             closing: CancellationToken::new(),
             aborting: CancellationToken::new(),

@@ -28,7 +28,7 @@ pub(crate) struct Files {
     in_dir: PluginFiles,
     /// The files that checks name.
     in_library: PluginFiles,
-    invalid_files: Vec<InvalidPluginFile>,
+    invalid: Vec<InvalidPluginFile>,
     /// The number of files in the plugins directory that are ignored because there are too many.
     left_out: usize,
     /// Files that were missing at this scan and may return shortly.
@@ -95,7 +95,7 @@ impl Files {
             Ok(listing) => {
                 files.links = listing.links;
                 files.in_dir = listing.files;
-                files.invalid_files = listing.invalid_files;
+                files.invalid = listing.invalid_files;
                 files.left_out = listing.left_out;
             }
             Err(error) => {
@@ -198,7 +198,7 @@ impl Files {
 
     /// Returns the files in the plugins directory with an invalid plugin name.
     pub(super) fn invalid_files(&self) -> &[InvalidPluginFile] {
-        &self.invalid_files
+        &self.invalid
     }
 
     /// Returns why the plugins directory could not be read.
@@ -228,7 +228,7 @@ impl Files {
     pub(super) fn with_earlier(mut self, earlier: &Self) -> Self {
         if self.error.is_some() {
             self.in_dir.clone_from(&earlier.in_dir);
-            self.invalid_files.clone_from(&earlier.invalid_files);
+            self.invalid.clone_from(&earlier.invalid);
             self.left_out = earlier.left_out;
             self.is_one_directory = earlier.is_one_directory;
             self.links.clone_from(&earlier.links);

@@ -50,7 +50,7 @@ impl Events {
             tracing::error!(
                 panic = message.as_str(),
                 "the host panicked while handling an event"
-            )
+            );
         };
         let _ = catch_unwind(AssertUnwindSafe(log));
         self.emit(&Event::HostPanicked {

@@ -105,7 +105,7 @@ fn log_breaker_change(
     match change {
         None => {}
         Some(BreakerTurn::Closed) => {
-            log_breaker_closed(check, interval, "a run kept within its limits")
+            log_breaker_closed(check, interval, "a run kept within its limits");
         }
         Some(BreakerTurn::Opened) => {
             let runs = breaker.runs_in_a_row();

@@ -194,7 +194,7 @@ impl Watcher {
                 "too many files in the plugins directory, loaded plugins keep running"
             ),
             (None, Some(_)) => {
-                tracing::info!(path, "plugins directory is within its file limit again")
+                tracing::info!(path, "plugins directory is within its file limit again");
             }
             _ => {}
         }

@@ -38,7 +38,7 @@ struct ActiveVersions {
 struct Version {
     plugin: PluginName,
     guests: Weak<Guests>,
-    version_table: Mutex<VersionTable>,
+    series: Mutex<VersionTable>,
 }
 
 #[derive(Default)]
@@ -129,14 +129,14 @@ impl GuestMetrics for Guests {
         Arc::new(Version {
             plugin: plugin.clone(),
             guests: Arc::downgrade(&self),
-            version_table: Mutex::default(),
+            series: Mutex::default(),
         })
     }
 }
 
 impl Version {
     fn lock(&self) -> MutexGuard<'_, VersionTable> {
-        self.version_table.lock()
+        self.series.lock()
     }
 }
 

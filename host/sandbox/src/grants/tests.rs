@@ -390,7 +390,7 @@ fn invalid_entries_explain_the_error() {
     ] {
         match Grant::allowed(key, entry) {
             Err(GrantError::Entry { reason: found, .. }) => {
-                assert_eq!(found, reason, "{key} {entry}")
+                assert_eq!(found, reason, "{key} {entry}");
             }
             other => panic!("{key} {entry}: {other:?}"),
         }

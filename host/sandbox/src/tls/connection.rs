@@ -229,7 +229,7 @@ fn handshake(
         protocol: protocol.to_owned(),
         // The names of IANA's registry begin with `TLS_` for the suites of TLS 1.3 too.
         cipher: cipher.replacen("TLS13_", "TLS_", 1),
-        verification_error: verification_error,
+        verification_error,
     }
 }
 
