@@ -1,8 +1,9 @@
 //! The host: assembles the parts, starts them, and shuts them down in order.
 
 mod builder;
+mod reporters;
+mod start_error;
 
-use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
@@ -12,19 +13,22 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vitals_core::events::Events;
 use vitals_core::{HostCore, HostStatus, IntoOutcome, NativeCheck, RegisterError, Reloader};
-use vitals_model::{InvalidName, Severity, Status};
-use vitals_report::metrics::{Metrics, ServiceMetrics};
-use vitals_report::sentry::Sentry;
+use vitals_model::{InvalidName, Status};
 use vitals_server::AppState;
 
-pub use self::builder::{HostBuilder, StartError};
+pub use self::builder::HostBuilder;
+use self::reporters::Reporters;
+pub use self::start_error::StartError;
 
 /// A running host. Dropping it without [`Host::shutdown`] aborts its runs.
 pub struct Host {
     core: HostCore,
-    sentry: Sentry,
+    #[cfg_attr(
+        not(any(feature = "metrics", feature = "sentry")),
+        expect(dead_code, reason = "the others are reached by events alone")
+    )]
+    reporters: Reporters,
     events: Events,
-    metrics: Metrics,
     state: AppState,
     shutdown_grace: Duration,
     /// Once cancelled, the host is not ready.
@@ -76,8 +80,9 @@ impl Host {
 
     /// Returns the metrics of the embedding program, which `GET /metrics` shows with those of the
     /// host.
-    pub fn metrics(&self) -> ServiceMetrics {
-        self.metrics.of_service()
+    #[cfg(feature = "metrics")]
+    pub fn metrics(&self) -> vitals_report::metrics::ServiceMetrics {
+        self.reporters.metrics.of_service()
     }
 
     /// Returns the verdict over all checks, as in `/health`.
@@ -99,14 +104,16 @@ impl Host {
     /// Returns the id of the event, or `None` without a DSN or beyond the rate limit.
     ///
     /// Never waits for the server. Secrets of the configuration are removed from every text.
-    pub fn capture_error(&self, error: &dyn Error) -> Option<String> {
-        self.sentry.error(error)
+    #[cfg(feature = "sentry")]
+    pub fn capture_error(&self, error: &dyn std::error::Error) -> Option<String> {
+        self.reporters.sentry.error(error)
     }
 
     /// Reports a message of the embedding program to the configured Sentry, like
     /// [`Host::capture_error`].
-    pub fn capture_message(&self, level: Severity, message: &str) -> Option<String> {
-        self.sentry.message(level, message)
+    #[cfg(feature = "sentry")]
+    pub fn capture_message(&self, level: vitals_model::Severity, message: &str) -> Option<String> {
+        self.reporters.sentry.message(level, message)
     }
 
     /// Returns the body of `GET /health` at this moment, for use without HTTP.

@@ -20,11 +20,24 @@
 //! # }
 //! ```
 //!
+//! Features, all on by default:
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `compile-in-process` | Cranelift, which compiles plugins in this program. Without it name a compiler: [`HostBuilder::compiler`] |
+//! | `metrics` | `GET /metrics`, the metrics of plugins, and `Host::metrics` |
+//! | `notify` | notifications: Alertmanagers and webhooks |
+//! | `sentry` | reports to Sentry, `Host::capture_error` and `Host::capture_message` |
+//!
+//! A configuration that asks for a feature that is left out is an error: [`MissingFeature`].
+//!
 //! Data flows in one direction through the crates: `vitals-config` → `vitals-core` →
 //! `vitals-report` and `vitals-server`. Only `vitals-sandbox` knows about WebAssembly.
 
+mod features;
 mod host;
 
+pub use features::MissingFeature;
 pub use host::{Host, HostBuilder, StartError};
 pub use vitals_config as config;
 #[doc(hidden)]
@@ -37,5 +50,6 @@ pub use vitals_io::trust::{Roots, RootsError};
 pub use vitals_model as check;
 pub use vitals_model::Outcome;
 pub use vitals_model::reload;
+#[cfg(feature = "metrics")]
 pub use vitals_report::metrics;
 pub use vitals_sandbox as plugin;

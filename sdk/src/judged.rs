@@ -31,7 +31,7 @@ impl Measurement {
         };
         (0..FINEST)
             .map(shown)
-            .find(|shown| bound.is_passed_by(shown.value))
+            .find(|shown| bound.is_exceeded_by(shown.value))
             .unwrap_or_else(|| shown(FINEST))
             .text
     }
@@ -63,19 +63,9 @@ impl Measurement {
         .find_map(|(status, bound)| {
             Some((
                 status,
-                bound.filter(|bound| bound.is_passed_by(self.value()))?,
+                bound.filter(|bound| bound.is_exceeded_by(self.value()))?,
             ))
         })
-    }
-}
-
-impl Bound {
-    /// Whether a value is beyond it.
-    fn is_passed_by(self, value: f64) -> bool {
-        match self {
-            Self::Above(bound) => value > bound,
-            Self::Below(bound) => value < bound,
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Numbers that a check observed, with the bounds beyond which they are bad.
 
-use std::time::Duration;
+pub use vitals_values::{Bound, Quantity};
 
 use crate::amount::Unit;
 
@@ -22,27 +22,6 @@ pub struct Measurement {
     pub(crate) unit: Unit,
     degraded_at: Option<Bound>,
     unhealthy_at: Option<Bound>,
-}
-
-/// A side of a value that is bad.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Bound {
-    /// Bad when the measured value is greater.
-    Above(f64),
-    /// Bad when the measured value is smaller.
-    Below(f64),
-}
-
-impl Bound {
-    /// Bad when the measured value is greater; nothing of nothing, as optional settings have it.
-    pub fn above(bound: Option<impl Quantity>) -> Option<Self> {
-        bound.map(|bound| Self::Above(bound.quantity()))
-    }
-
-    /// Bad when the measured value is smaller; nothing of nothing.
-    pub fn below(bound: Option<impl Quantity>) -> Option<Self> {
-        bound.map(|bound| Self::Below(bound.quantity()))
-    }
 }
 
 /// A time: a `Duration`, or a number of seconds.
@@ -172,43 +151,6 @@ impl Measurement {
         self.unhealthy_at
     }
 }
-
-/// What can be measured: any number, and a `Duration` as its seconds.
-pub trait Quantity {
-    /// The number, of seconds for a time.
-    fn quantity(self) -> f64;
-}
-
-impl Quantity for Duration {
-    fn quantity(self) -> f64 {
-        self.as_secs_f64()
-    }
-}
-
-macro_rules! quantities {
-    ($($number:ty),*) => {
-        $(impl Quantity for $number {
-            fn quantity(self) -> f64 {
-                f64::from(self)
-            }
-        })*
-    };
-}
-
-quantities!(u8, u16, u32, i8, i16, i32, f32, f64);
-
-macro_rules! wide_quantities {
-    ($($number:ty),*) => {
-        $(impl Quantity for $number {
-            #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 the nearest number is near enough")]
-            fn quantity(self) -> f64 {
-                self as f64
-            }
-        })*
-    };
-}
-
-wide_quantities!(u64, usize, i64, isize);
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use vitals_host::config::{Argument, Config, Diagnostics, Environment, Sources};
 use vitals_host::plugin::Compiler;
 use vitals_host::{Host, HostBuilder};
-use vitals_host::{Reloader, reload::Reload};
+use vitals_host::{Reloader, reload::ReloadReport};
 
 use crate::place::Place;
 use crate::tidy::tidy;
@@ -183,7 +183,7 @@ impl TestHost {
     /// # Panics
     ///
     /// The host is shutting down.
-    pub async fn reload(&self, accept_grants: &[&str]) -> Reload {
+    pub async fn reload(&self, accept_grants: &[&str]) -> ReloadReport {
         let accepted = accept_grants.iter().map(|name| name.parse());
         let accepted = accepted.collect::<Result<_, _>>().expect("names of checks");
         self.reloader.reload(accepted).await.expect("it is running")

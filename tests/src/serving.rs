@@ -109,7 +109,7 @@ impl Serving {
     pub async fn up(mut self) -> Self {
         self.address = eventually("the host is up", async || {
             let log = self.log();
-            let up = log.iter().find(|line| line.contains("vitals is up"));
+            let up = log.iter().find(|line| line.contains("host started"));
             let address = up.and_then(|line| {
                 let words = [("listen=", ' '), ("\"listen\":\"", '"')].into_iter();
                 let mut listen =

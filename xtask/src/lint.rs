@@ -8,11 +8,12 @@ use crate::install::{self, TARGET};
 use crate::scripts;
 use crate::step::Steps;
 use crate::tests::native;
+use crate::workspace;
 
 /// Runs every check; the first that fails ends it. The database of advisories is on GitHub and changes
 /// without a commit here, so that it is asked only `with_advisories`.
 pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
-    let mut steps = Steps::new(6);
+    let mut steps = Steps::new(7);
     steps.step("the wasm32-wasip2 target", install::guest_target)?;
     steps.step("format", || {
         run(cargo("fmt").args(["--all", "--check"]))?;
@@ -29,6 +30,15 @@ pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
             ])
             .arg(example_build_dir())
             .args(["--", "-D", "warnings"]))
+    })?;
+    steps.step("clippy, without features and with each alone", || {
+        FEATURES.iter().try_for_each(|feature| {
+            run(cargo("clippy")
+                .args(["-p", "vitals-host", "--no-default-features"])
+                .args(["--features", feature, "--target-dir"])
+                .arg(workspace::target().join("features"))
+                .args(["--", "-D", "warnings"]))
+        })
     })?;
     steps.step("clippy, for guests", || {
         let mut clippy = cargo("clippy");
@@ -74,3 +84,6 @@ pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
         run(&mut command(tools.join("bin/cargo-shear")))
     })
 }
+
+/// The features of `vitals-host`, and none. The whole workspace is built with all of them.
+const FEATURES: [&str; 5] = ["", "metrics", "notify", "sentry", "compile-in-process"];

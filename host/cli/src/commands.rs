@@ -1,8 +1,11 @@
-//! The command line: what each verb is told, and which exit status it ends in.
+//! The command line: the arguments of each command, and its exit status.
+//!
+//! Each command has a file of its own. This file does not know what a command does.
 
 mod ad_hoc;
 mod bench;
 mod check;
+mod client;
 mod compile;
 mod configuration;
 mod format;
@@ -13,11 +16,10 @@ mod plugins;
 mod probe;
 mod reload;
 mod report;
-mod running;
 mod serve;
 mod status;
 mod validate;
-mod wrapped;
+mod wrap;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,78 +28,96 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use output::fail;
 use output::print;
-use status::{CONFIGURATION, NOT_RUN};
+use status::{INVALID_USAGE, NOT_RUN};
 
-/// Runs health checks that nobody has to trust: WebAssembly components, in a sandbox, on a
-/// schedule.
+/// Runs health checks as sandboxed WebAssembly components on a schedule.
 #[derive(Debug, Parser)]
 #[command(name = "vitals", version, propagate_version = true)]
 pub(crate) struct Arguments {
-    /// The configuration file. Default: ./vitals.toml if there is one.
+    /// Configuration file [default: vitals.toml in the current directory, if it exists].
     #[arg(long, global = true, value_name = "FILE", env = "VITALS_CONFIG")]
     config: Option<PathBuf>,
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {
-    /// Runs the host: checks on their schedule, answers on the endpoints. Exit status: 0 ended by a
-    /// signal, 1 could not start, 2 the configuration is wrong.
+enum Command {
+    /// Runs the host: runs the checks on their schedule and serves the HTTP endpoints.
+    ///
+    /// SIGINT and SIGTERM stop the host. SIGHUP reloads configuration and plugins.
+    ///
+    /// Exit status: 0 stopped by a signal, 1 the host could not start, 2 the configuration or the command line
+    /// is not valid.
     Serve(serve::Serve),
-    /// Runs one check once and prints the result. Exit status: 0 healthy, 1 degraded, 2 unhealthy,
-    /// 3 could not be run.
+    /// Runs one check once and prints its result.
+    ///
+    /// Exit status: 0 healthy, 1 degraded, 2 unhealthy, 3 the check could not be run.
     Check(check::Check),
-    /// Says everything that `serve` would complain of. Exit status: 0 nothing, 2 something.
+    /// Validates the configuration and the plugins, as `serve` does, and prints every problem.
+    ///
+    /// Also prints what each check may reach.
+    ///
+    /// Exit status: 0 valid, 1 the validation could not be run, 2 not valid.
     Validate(validate::Validate),
-    /// Says what a plugin file is, what it may be told, and what it wants granted. Exit status: 0, 1
-    /// no plugin.
+    /// Describes a plugin file: version, settings, grants and imports.
+    ///
+    /// Exit status: 0 described, 1 the file is not a plugin, 2 the configuration or the command line is not
+    /// valid.
     Inspect(inspect::Inspect),
-    /// Writes a check of your own, which builds, tests and runs as it stands. Exit status: 0, 1 it could
-    /// not be written, 2 no check can be called so.
+    /// Creates a project for a new check that builds, passes its tests and runs.
+    ///
+    /// Exit status: 0 created, 1 the files could not be written, 2 the name or the command line is not valid.
     New(new::New),
-    /// Runs a plugin file many times and says what a run costs: time, fuel, memory. Exit status: 0, 3
-    /// could not be run.
+    /// Runs a plugin file many times and measures time, fuel and memory of a run.
+    ///
+    /// Exit status: 0 measured, 3 the plugin could not be run.
     Bench(Box<bench::Bench>),
-    /// Lists the plugins of the running host. Exit status: 0, 3 the host could not be asked.
+    /// Lists the plugins of a running host.
+    ///
+    /// Exit status: 0 listed, 3 the host did not answer.
     Plugins(plugins::Plugins),
-    /// Lets the running host look at files and configuration now, and says what changed. Exit
-    /// status: 0, 2 something was refused, 3 the host could not be asked.
-    Reload(reload::ReloadNow),
-    /// Asks an endpoint. Exit status: 0 for an answer of 2xx, 1 for anything else.
+    /// Reloads configuration and plugins of a running host, and prints the changes.
+    ///
+    /// Exit status: 0 reloaded, 2 the host rejected a file or reported a problem, 3 the host did not answer.
+    Reload(reload::Reload),
+    /// Requests an endpoint, for health checks of containers.
+    ///
+    /// Exit status: 0 the response is 2xx, 1 any other response or none, 2 the command line is not valid.
     Probe(probe::Probe),
-    /// Compiles what comes on standard input: the host runs this as a child process.
+    /// Compiles a plugin from standard input. The host runs this command as a child process.
     #[command(hide = true)]
     Compile(compile::Compile),
-    /// Prints the JSON Schema of the configuration file, for editors. Exit status: 0.
+    /// Prints the JSON Schema of the configuration file, for editors.
+    ///
+    /// Exit status: 0 printed, 2 the command line is not valid.
     Schema,
 }
 
 impl Arguments {
-    /// Runs the verb that is for a process of its own, without a thread or anything else beside it;
-    /// hands the others back.
-    pub(crate) fn run_alone(self) -> Result<ExitCode, Self> {
-        match self.verb {
-            Verb::Compile(compile) => Ok(compile.run()),
-            verb => Err(Self { verb, ..self }),
+    /// Runs the command that needs a process without other threads. Returns any other command.
+    pub(crate) fn run_without_runtime(self) -> Result<ExitCode, Self> {
+        match self.command {
+            Command::Compile(compile) => Ok(compile.run()),
+            command => Err(Self { command, ..self }),
         }
     }
 
     pub(crate) async fn run(self) -> ExitCode {
-        let Self { config, verb } = self;
-        match verb {
-            Verb::Serve(serve) => serve.run(config).await,
-            Verb::Check(check) => check.run(config).await,
-            Verb::Validate(validate) => validate.run(config).await,
-            Verb::Inspect(inspect) => inspect.run(config).await,
-            Verb::New(new) => new.run(),
-            Verb::Bench(bench) => bench.run(config).await,
-            Verb::Plugins(plugins) => plugins.run(config).await,
-            Verb::Reload(reload) => reload.run(config).await,
-            Verb::Probe(probe) => probe.run().await,
-            // Where it starts a runtime first, it is no process of its own any more.
-            Verb::Compile(compile) => compile.run(),
-            Verb::Schema => {
+        let Self { config, command } = self;
+        match command {
+            Command::Serve(serve) => serve.run(config).await,
+            Command::Check(check) => check.run(config).await,
+            Command::Validate(validate) => validate.run(config).await,
+            Command::Inspect(inspect) => inspect.run(config).await,
+            Command::New(new) => new.run(),
+            Command::Bench(bench) => bench.run(config).await,
+            Command::Plugins(plugins) => plugins.run(config).await,
+            Command::Reload(reload) => reload.run(config).await,
+            Command::Probe(probe) => probe.run().await,
+            // `run_without_runtime` has run it.
+            Command::Compile(compile) => compile.run(),
+            Command::Schema => {
                 let schema = vitals_host::config::json_schema();
                 print(&format!("{schema:#}"));
                 ExitCode::SUCCESS
@@ -106,20 +126,23 @@ impl Arguments {
     }
 }
 
-/// Says what is wrong with the command line. Where it asks for a check or a running host, the exit
-/// status is that of what was not done: 2 would say that the check is unhealthy, or something refused.
-pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
-    // Where nobody reads there is nobody to tell.
+/// Prints an error in the command line and returns the exit status for it.
+///
+/// Commands that run a check or ask a host return 3, because their status 2 means an unhealthy check or a
+/// rejected file.
+pub(crate) fn report_usage_error(error: &clap::Error) -> ExitCode {
+    // An error here means that nobody reads standard error.
     let _ = error.print();
-    let command = Arguments::command();
-    let verb = std::env::args_os().find(|argument| command.find_subcommand(argument).is_some());
-    let is_asking = ["bench", "check", "plugins", "reload"]
+    let arguments = Arguments::command();
+    let command =
+        std::env::args_os().find(|argument| arguments.find_subcommand(argument).is_some());
+    let has_own_status = ["bench", "check", "plugins", "reload"]
         .iter()
-        .any(|asks| verb.as_deref() == Some(asks.as_ref()));
+        .any(|name| command.as_deref() == Some(name.as_ref()));
     match error.exit_code() {
         0 => ExitCode::SUCCESS,
-        _ if is_asking => ExitCode::from(NOT_RUN),
-        _ => ExitCode::from(CONFIGURATION),
+        _ if has_own_status => ExitCode::from(NOT_RUN),
+        _ => ExitCode::from(INVALID_USAGE),
     }
 }
 
@@ -128,7 +151,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     #[test]
-    fn the_command_line_holds_together() {
+    fn the_definition_of_the_command_line_is_consistent() {
         super::Arguments::command().debug_assert();
     }
 }

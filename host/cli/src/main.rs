@@ -1,4 +1,6 @@
-//! The binary: arguments in, an exit status out. What it does is in `commands` and in the library.
+//! The binary `vitals`: parses the arguments and returns an exit status.
+//!
+//! The commands are in `commands`, and the host is in the library. This file knows neither.
 
 mod commands;
 mod telemetry;
@@ -10,13 +12,13 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let arguments = match commands::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return commands::refuse(&error),
+        Err(error) => return commands::report_usage_error(&error),
     };
-    let arguments = match arguments.run_alone() {
+    let arguments = match arguments.run_without_runtime() {
         Ok(status) => return status,
         Err(arguments) => arguments,
     };
-    // The one TLS provider of the tree; libraries in it take the one that is installed.
+    // The only TLS provider of the process. Libraries use the one that is installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("vitals-io")
@@ -25,7 +27,7 @@ fn main() -> ExitCode {
     match runtime {
         Ok(runtime) => {
             let status = runtime.block_on(arguments.run());
-            // Blocking look-ups that nobody waits for any more must not hold the exit up.
+            // Blocking lookups that are still running must not delay the exit.
             runtime.shutdown_background();
             status
         }

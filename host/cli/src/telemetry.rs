@@ -3,6 +3,8 @@
 //! A thread of its own writes the lines, so that a slow or missing reader delays nothing else.
 //! Lines beyond the queue are dropped, counted and reported.
 
+mod filter;
+
 use std::io::{self, IsTerminal as _, Write};
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use vitals_host::config::{LogFormat, Logging};
+
+pub(crate) use self::filter::fault;
 
 /// The log. Keep it until the program ends; the drop writes the last lines.
 #[derive(Debug)]

@@ -139,10 +139,10 @@ grafana = "nowhere"
         assert_eq!(
             complaints(text),
             [
-                "vitals.toml:2: `checks.a.plugin`: `Postgres` is no name of a plugin: write 1 to 64 of \
-             a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit",
-                "vitals.toml:3: `checks.a.sha256`: `abc` is no SHA-256 digest: write the 64 hexadecimal \
-             digits that `sha256sum` prints",
+                "vitals.toml:2: `checks.a.plugin`: `Postgres` is not a valid plugin name: use 1 to 64 \
+             characters of a-z, 0-9, `.`, `_` and `-`, starting with a letter or digit",
+                "vitals.toml:3: `checks.a.sha256`: `abc` is not a valid SHA-256 digest: use the 64 \
+             hexadecimal digits that `sha256sum` prints",
             ]
         );
     }

@@ -15,7 +15,7 @@ impl Config {
             && self.defaults == running.defaults
             && self.checks == running.checks
             && self.tokens() == running.tokens()
-            && self.secrets.is_same(&running.secrets)
+            && self.secrets.is_equivalent(&running.secrets)
     }
 
     /// This configuration as far as a host that runs under `running` can take it over, and the keys
@@ -28,7 +28,7 @@ impl Config {
         let keys = differing.map(|(key, _)| key.to_owned()).collect();
         let still_used = exposed(running.sentry.dsn.as_ref());
         let taken_over = Self {
-            secrets: self.secrets.after(&running.secrets, still_used),
+            secrets: self.secrets.replacing(&running.secrets, still_used),
             server: Server {
                 admin_token: self.server.admin_token,
                 ..running.server.clone()
@@ -175,7 +175,7 @@ mod tests {
             let text = format!("[server]\nadmin_token = '{token}'");
             config(&text)
         });
-        assert!(one.secrets.is_same(&other.secrets));
+        assert!(one.secrets.is_equivalent(&other.secrets));
         assert!(!one.says_the_same(&other));
     }
 

@@ -14,7 +14,6 @@ mod expand;
 mod faults;
 mod hosts;
 mod load;
-mod log_filter;
 mod notify;
 mod raw;
 mod resolve;

@@ -214,7 +214,7 @@ config = {{ address = "db.internal:5432" }}
         assert_eq!(check.sha256.map(|sha256| sha256.to_string()), Some(digest));
         assert!(!check.enabled);
         assert_eq!(config.origin.to_string(), "vitals.toml");
-        assert!(config.secrets.are_in("token-of-the-admin"));
+        assert!(config.secrets.occur_in("token-of-the-admin"));
     }
 
     #[test]
@@ -230,7 +230,7 @@ config = {{ address = "db.internal:5432" }}
             .collect();
         assert_eq!(hosts, ["vitals", "*.example.com", "*"]);
         assert!(config.metrics.token.is_some());
-        assert!(config.secrets.are_in("token-of-prometheus"));
+        assert!(config.secrets.occur_in("token-of-prometheus"));
     }
 
     #[test]

@@ -251,8 +251,9 @@ mod tests {
         assert_eq!(
             complaints(text),
             [
-                "vitals.toml:1: `[checks.Orders]` cannot be the table of a check: `Orders` is no name \
-             of a check: write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit",
+                "vitals.toml:1: `[checks.Orders]` cannot be the table of a check: `Orders` is not a \
+             valid check name: use 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, starting with a \
+             letter or digit",
                 "vitals.toml:3: `[checks.\"module:billing\"]` cannot be the table of a check: it is the \
              name of a plugin that runs by itself: name the check otherwise and write `plugin = \
              \"billing\"` in it",

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::diagnose::{Diagnostic, Location};
 use super::environment::{CONFIG, Environment, LOG, LOG_FORMAT, VARIABLES};
 use super::faults::Faults;
-use super::log_filter;
 use super::sections::{LogFormat, Logging};
 use super::tree::{Node, Value};
 use vitals_model::Text;
@@ -107,11 +106,10 @@ impl Sources {
                 LogFormat::Text
             }
         };
-        let filter = read(LOG.name);
-        if let Some(fault) = filter.as_deref().and_then(log_filter::fault) {
-            faults.add(fault);
+        Logging {
+            filter: read(LOG.name),
+            format,
         }
-        Logging { filter, format }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::publisher::Publisher;
 use crate::schedule::{Results, Schedule};
 use crate::stats::HostStats;
 use crate::status::HostStatus;
-use crate::watch::{CatalogPage, Command, Reloader, Services, Watcher};
+use crate::watch::{Accepts, CatalogPage, Command, Reloader, Services, Watcher};
 
 /// The checks of a host, which run from its start on. Dropping it aborts its runs.
 pub struct HostCore {
@@ -49,6 +49,8 @@ pub struct Parts {
     pub environment: Environment,
     /// The sources of the configuration, if it is read again.
     pub sources: Option<Sources>,
+    /// Refuses a configuration that is read again and asks for what this host does not have.
+    pub accepts: Accepts,
     /// The names that native checks can't have.
     pub names: ReservedNames,
     /// The native checks that exist from the start.
@@ -71,11 +73,13 @@ impl HostCore {
             config,
             environment,
             sources,
+            accepts,
             names,
             natives,
             sandbox,
             events,
         } = parts;
+        let sources = sources.map(|sources| (sources, accepts));
         let background = Background::start()?;
         let board = Arc::<Board>::default();
         let publisher = Arc::new(Publisher {

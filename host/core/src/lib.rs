@@ -30,4 +30,4 @@ pub use native::{IntoOutcome, NativeCheck};
 pub use sandbox_options::sandbox_options;
 pub use stats::HostStats;
 pub use status::HostStatus;
-pub use watch::{CatalogPage, Command, Reloader, ShutDown};
+pub use watch::{Accepts, CatalogPage, Command, Reloader, ShutDown};

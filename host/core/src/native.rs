@@ -91,11 +91,7 @@ impl Probe for NativeProbe {
                 Err(_) => {
                     let limit = vitals_values::duration_text(timeout);
                     let message = format!("timed out after {limit}");
-                    let error = RunError::new(Code::Timeout, &message);
-                    let error = RunError {
-                        limit: Some(limit),
-                        ..error
-                    };
+                    let error = RunError::new(Code::Timeout, &message).with_limit(limit);
                     RunReport::failed(error, started.elapsed())
                 }
             }

@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::applied::Applied;
 pub use self::command::Command;
+pub use self::configuration::Accepts;
 use self::configuration::Configuration;
 use self::debounce::Debounce;
 use self::directory::DirectoryWatch;
@@ -136,14 +137,15 @@ impl Watcher {
     /// Creates a watcher that receives `commands`.
     pub(crate) fn new(
         catalog: Catalog,
-        sources: Option<Sources>,
+        sources: Option<(Sources, Accepts)>,
         services: Services,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
         let (scan_sender, scan_requests) = mpsc::channel(1);
         Self {
             page: CatalogPage::new(catalog.page(&BTreeMap::new(), ConfigurationPage::default())),
-            configuration: sources.map(|sources| Configuration::new(sources, catalog.config())),
+            configuration: sources
+                .map(|(sources, accepts)| Configuration::new(sources, accepts, catalog.config())),
             catalog,
             directory: DirectoryWatch::new(scan_sender.clone()),
             linked: DirectoryWatch::new(scan_sender.clone()),

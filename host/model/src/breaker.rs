@@ -1,93 +1,96 @@
-//! The breaker: a check whose own code keeps breaking its limits runs less often.
+//! The breaker: makes a check run less often while its own code keeps exceeding its limits.
 //!
-//! A pure value: what the last runs were in, by how much the interval is stretched out.
+//! A pure value. It takes the limit use of each run and returns a factor for the interval. It does not
+//! know the schedule.
 
 use std::time::Duration;
 
-/// What a run says of the check's own code.
+/// Whether the check's own code kept within its limits during a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Conduct {
-    /// The code did its work, whatever it found; or it waited for somebody else.
-    Fair,
-    /// A limit had to end the code, or it broke down by itself.
-    Foul,
-    /// The host's own trouble: nothing is said.
+pub enum LimitUse {
+    /// The code returned a result, whatever its status, or it waited for something outside.
+    Within,
+    /// A limit ended the run, or the code trapped or exited.
+    Exceeded,
+    /// The host failed, so the run says nothing about the check's code.
     Unknown,
 }
 
-/// Follows the runs of one check and says by how much its interval is stretched.
+/// Counts limit violations of one check and stretches its interval.
 ///
-/// [`OPENS_AT`] foul runs in a row open it; each further one doubles the interval, up to
-/// [`MOST_STRETCH`] times. The first fair run closes it. A run that says nothing changes nothing.
+/// [`OPEN_THRESHOLD`] violations in a row open the breaker. Each further violation doubles the interval,
+/// up to [`MAX_STRETCH`] times its length. The first run within its limits closes the breaker. A run
+/// whose limit use is unknown changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
-    foul: u32,
+    violations: u32,
 }
 
-/// How a run turned a breaker.
+/// A change of a breaker's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerTurn {
-    /// It was closed, and is open now.
+pub enum BreakerChange {
+    /// The breaker was closed and is now open.
     Opened,
-    /// It was open, and is closed now.
+    /// The breaker was open and is now closed.
     Closed,
 }
 
 impl Breaker {
-    /// Takes in a run; answers how it turned the breaker, if it did.
-    pub fn observe(&mut self, conduct: Conduct) -> Option<BreakerTurn> {
+    /// Counts a run and returns the change of state that it caused, if any.
+    pub fn observe(&mut self, limit_use: LimitUse) -> Option<BreakerChange> {
         let before = self.is_open();
-        match conduct {
-            Conduct::Fair => self.foul = 0,
-            Conduct::Foul => self.foul = self.foul.saturating_add(1),
-            Conduct::Unknown => {}
+        match limit_use {
+            LimitUse::Within => self.violations = 0,
+            LimitUse::Exceeded => self.violations = self.violations.saturating_add(1),
+            LimitUse::Unknown => {}
         }
         match (before, self.is_open()) {
-            (false, true) => Some(BreakerTurn::Opened),
-            (true, false) => Some(BreakerTurn::Closed),
+            (false, true) => Some(BreakerChange::Opened),
+            (true, false) => Some(BreakerChange::Closed),
             _ => None,
         }
     }
 
     /// Whether the interval is stretched.
     pub fn is_open(self) -> bool {
-        self.foul >= OPENS_AT
+        self.violations >= OPEN_THRESHOLD
     }
 
-    /// Foul runs in a row, up to the last one.
-    pub fn runs_in_a_row(self) -> u32 {
-        self.foul
+    /// The number of consecutive violations up to the last run.
+    pub fn violations(self) -> u32 {
+        self.violations
     }
 
-    /// How many intervals lie between two runs: 1 while it is closed, at most [`MOST_STRETCH`].
+    /// The factor by which the interval is stretched: 1 while the breaker is closed, at most
+    /// [`MAX_STRETCH`].
     pub fn stretch(self) -> u32 {
-        match self.foul.checked_sub(OPENS_AT) {
+        match self.violations.checked_sub(OPEN_THRESHOLD) {
             None => 1,
             Some(more) => 2_u32
                 .saturating_pow(more.saturating_add(1))
-                .min(MOST_STRETCH),
+                .min(MAX_STRETCH),
         }
     }
 
-    /// The interval in force where the configuration has `interval`.
+    /// The effective interval for the configured `interval`.
     pub fn stretched(self, interval: Duration) -> Duration {
         interval.saturating_mul(self.stretch())
     }
 }
 
-/// So many foul runs in a row open a breaker.
-pub const OPENS_AT: u32 = 3;
-/// No interval is stretched to more than so many times.
-pub const MOST_STRETCH: u32 = 10;
+/// The number of consecutive violations that opens a breaker.
+pub const OPEN_THRESHOLD: u32 = 3;
+/// The largest factor by which an interval is stretched.
+pub const MAX_STRETCH: u32 = 10;
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::Conduct::{Fair, Foul, Unknown};
+    use super::LimitUse::{Exceeded, Unknown, Within};
     use super::*;
 
-    fn after(runs: &[Conduct]) -> Breaker {
+    fn after(runs: &[LimitUse]) -> Breaker {
         let mut breaker = Breaker::default();
         for &run in runs {
             breaker.observe(run);
@@ -96,46 +99,50 @@ mod tests {
     }
 
     #[test]
-    fn the_third_foul_run_in_a_row_opens_it_and_each_further_one_doubles_the_interval() {
-        let stretch = |runs| after(&[Foul].repeat(runs)).stretch();
+    fn the_third_violation_opens_the_breaker_and_each_further_one_doubles_the_interval() {
+        let stretch = |runs| after(&[Exceeded].repeat(runs)).stretch();
         let stretches: Vec<_> = (0..9).map(stretch).collect();
         assert_eq!(stretches, [1, 1, 1, 2, 4, 8, 10, 10, 10]);
         let second = Duration::from_secs(1);
-        assert_eq!(after(&[Foul; 4]).stretched(second), 4 * second);
+        assert_eq!(after(&[Exceeded; 4]).stretched(second), 4 * second);
     }
 
     #[test]
-    fn a_fair_run_between_them_begins_the_row_anew() {
-        assert!(!after(&[Foul, Foul, Fair, Foul, Foul]).is_open());
-        assert!(after(&[Foul, Foul, Fair, Foul, Foul, Foul]).is_open());
+    fn a_run_within_its_limits_resets_the_count() {
+        assert!(!after(&[Exceeded, Exceeded, Within, Exceeded, Exceeded]).is_open());
+        assert!(after(&[Exceeded, Exceeded, Within, Exceeded, Exceeded, Exceeded]).is_open());
     }
 
     #[test]
-    fn it_says_when_it_turns_and_only_then() {
+    fn observe_reports_each_change_of_state_once() {
         let mut breaker = Breaker::default();
-        let runs = [Foul, Foul, Foul, Foul, Unknown, Fair, Fair];
-        let turns = runs.map(|run| breaker.observe(run));
-        let (opened, closed) = (Some(BreakerTurn::Opened), Some(BreakerTurn::Closed));
-        assert_eq!(turns, [None, None, opened, None, None, closed, None]);
+        let runs = [
+            Exceeded, Exceeded, Exceeded, Exceeded, Unknown, Within, Within,
+        ];
+        let changes = runs.map(|run| breaker.observe(run));
+        let (opened, closed) = (Some(BreakerChange::Opened), Some(BreakerChange::Closed));
+        assert_eq!(changes, [None, None, opened, None, None, closed, None]);
     }
 
     #[test]
-    fn it_counts_for_ever_without_overflow() {
-        let mut breaker = Breaker { foul: u32::MAX };
-        breaker.observe(Foul);
-        assert_eq!(breaker.stretch(), MOST_STRETCH);
+    fn the_count_of_violations_saturates() {
+        let mut breaker = Breaker {
+            violations: u32::MAX,
+        };
+        breaker.observe(Exceeded);
+        assert_eq!(breaker.stretch(), MAX_STRETCH);
         assert_eq!(breaker.stretched(Duration::MAX), Duration::MAX);
     }
 
-    fn runs() -> impl Strategy<Value = Vec<Conduct>> {
-        // Mostly foul, so that breakers open.
-        let conduct = prop_oneof![6 => Just(Foul), 1 => Just(Fair), 1 => Just(Unknown)];
-        prop::collection::vec(conduct, 0..60)
+    fn runs() -> impl Strategy<Value = Vec<LimitUse>> {
+        // Mostly violations, so that breakers open.
+        let limit_use = prop_oneof![6 => Just(Exceeded), 1 => Just(Within), 1 => Just(Unknown)];
+        prop::collection::vec(limit_use, 0..60)
     }
 
     proptest! {
         #[test]
-        fn never_more_often_than_the_interval_and_never_less_than_a_tenth(
+        fn the_effective_interval_is_one_to_ten_times_the_configured_one(
             runs in runs(), millis in 1_u64..86_400_000,
         ) {
             let interval = Duration::from_millis(millis);
@@ -144,28 +151,28 @@ mod tests {
         }
 
         #[test]
-        fn a_fair_run_closes_it_whatever_was_before(mut runs in runs()) {
-            runs.push(Fair);
+        fn a_run_within_its_limits_closes_the_breaker(mut runs in runs()) {
+            runs.push(Within);
             prop_assert_eq!(after(&runs), Breaker::default());
         }
 
         #[test]
-        fn a_run_that_says_nothing_changes_nothing_wherever_it_stands(runs in runs()) {
-            let told: Vec<_> = runs.iter().copied().filter(|&run| run != Unknown).collect();
-            prop_assert_eq!(after(&runs), after(&told));
+        fn a_run_of_unknown_limit_use_changes_nothing(runs in runs()) {
+            let known: Vec<_> = runs.iter().copied().filter(|&run| run != Unknown).collect();
+            prop_assert_eq!(after(&runs), after(&known));
         }
 
         #[test]
-        fn it_is_open_exactly_while_the_last_three_that_say_anything_are_foul(runs in runs()) {
-            let told: Vec<_> = runs.iter().filter(|&&run| run != Unknown).collect();
-            let foul = told.iter().rev().take_while(|&&&run| run == Foul).count();
-            prop_assert_eq!(after(&runs).is_open(), foul >= 3);
+        fn it_is_open_while_the_last_three_known_runs_are_violations(runs in runs()) {
+            let known: Vec<_> = runs.iter().filter(|&&run| run != Unknown).collect();
+            let violations = known.iter().rev().take_while(|&&&run| run == Exceeded).count();
+            prop_assert_eq!(after(&runs).is_open(), violations >= 3);
         }
 
         #[test]
-        fn a_further_foul_run_never_shortens_the_interval(mut runs in runs()) {
+        fn a_further_violation_never_shortens_the_interval(mut runs in runs()) {
             let before = after(&runs).stretch();
-            runs.push(Foul);
+            runs.push(Exceeded);
             prop_assert!(after(&runs).stretch() >= before);
         }
     }

@@ -1,37 +1,49 @@
-//! The values of diagnostic data, and how their texts are shown.
+//! Details: the entries of a result's diagnostic data, and how their texts are sanitized.
 //!
-//! Knows the bound of one value; `outcome` holds all of them together to theirs.
+//! This module bounds each value by itself. `outcome` bounds all of them together.
 
 use serde_json::{Number, Value};
 
 use super::Text;
 
-/// One entry of the diagnostic data.
+/// One entry of a result's diagnostic data.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Detail {
-    /// The key, cut to 128 bytes.
+    /// The key. It is cut to 128 bytes.
     pub key: String,
     /// The value.
     pub value: DetailValue,
 }
 
-/// A value of the diagnostic data.
+impl Detail {
+    /// Makes a detail. Key and value are not checked.
+    pub fn new(key: impl Into<String>, value: DetailValue) -> Self {
+        Self {
+            key: key.into(),
+            value,
+        }
+    }
+}
+
+/// The value of a detail.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DetailValue {
     /// A text.
     Text(String),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
-    /// A number; one that is not finite becomes null.
+    /// A floating-point number. A number that is not finite becomes null.
     Decimal(f64),
-    /// True or false.
+    /// A boolean.
     Boolean(bool),
-    /// A JSON document; what does not parse is kept as text.
+    /// A JSON document. A document that does not parse is kept as text.
     Json(String),
 }
 
-/// Makes a clean line of at most so many bytes of a text, and says whether something was cut off.
-pub type Show<'s> = dyn Fn(&str, usize) -> (Text, bool) + 's;
+/// Turns a text into one clean line of at most the given number of bytes. Also returns whether the text
+/// was cut.
+pub type Sanitize<'s> = dyn Fn(&str, usize) -> (Text, bool) + 's;
 
 impl From<Value> for DetailValue {
     fn from(value: Value) -> Self {
@@ -49,48 +61,50 @@ impl From<Value> for DetailValue {
 }
 
 impl DetailValue {
-    /// The value with its texts made lines by `show`, and whether something was cut off.
-    pub(super) fn shown(self, show: &Show<'_>) -> (Value, bool) {
+    /// The value with its texts passed through `sanitize`, and whether a text was cut.
+    pub(super) fn sanitized(self, sanitize: &Sanitize<'_>) -> (Value, bool) {
         match self {
-            Self::Text(text) => shown_text(&text, show),
+            Self::Text(text) => sanitize_text(&text, sanitize),
             Self::Integer(number) => (number.into(), false),
             Self::Decimal(number) => (
                 Number::from_f64(number).map_or(Value::Null, Value::Number),
                 false,
             ),
             Self::Boolean(truth) => (truth.into(), false),
-            Self::Json(document) if document.len() > DETAILS_BYTES => shown_text(&document, show),
+            Self::Json(document) if document.len() > DETAILS_BYTES => {
+                sanitize_text(&document, sanitize)
+            }
             Self::Json(document) => match serde_json::from_str(&document) {
-                Ok(parsed) => (shown_json(parsed, show), false),
-                Err(_) => shown_text(&document, show),
+                Ok(parsed) => (sanitize_json(parsed, sanitize), false),
+                Err(_) => sanitize_text(&document, sanitize),
             },
         }
     }
 }
 
-fn shown_text(text: &str, show: &Show<'_>) -> (Value, bool) {
-    let (text, is_cut) = show(text, TEXT_BYTES);
+fn sanitize_text(text: &str, sanitize: &Sanitize<'_>) -> (Value, bool) {
+    let (text, is_cut) = sanitize(text, TEXT_BYTES);
     (Value::String(text.into()), is_cut)
 }
 
-/// Strings inside a guest's JSON are a guest's texts too, once its escapes are read. (Depth is bounded
-/// by the parser, and a string that is cut here makes the entry too large.)
-fn shown_json(value: Value, show: &Show<'_>) -> Value {
-    let shown = |text: &str| String::from(show(text, DETAILS_BYTES).0);
+/// Sanitizes keys and strings of a JSON document, whose escapes can hide any character. The parser bounds
+/// the depth. A string that is cut here is so long that the entry does not fit anyway.
+fn sanitize_json(value: Value, sanitize: &Sanitize<'_>) -> Value {
+    let sanitized = |text: &str| String::from(sanitize(text, DETAILS_BYTES).0);
     match value {
-        Value::String(text) => Value::String(shown(&text)),
+        Value::String(text) => Value::String(sanitized(&text)),
         Value::Array(items) => items
             .into_iter()
-            .map(|item| shown_json(item, show))
+            .map(|item| sanitize_json(item, sanitize))
             .collect(),
         Value::Object(map) => map
             .into_iter()
-            .map(|(key, value)| (shown(&key), shown_json(value, show)))
+            .map(|(key, value)| (sanitized(&key), sanitize_json(value, sanitize)))
             .collect(),
         other => other,
     }
 }
 
 const TEXT_BYTES: usize = 4 << 10;
-/// What all details of an outcome may take as JSON.
+/// The size that all details of an outcome may have as JSON.
 pub(super) const DETAILS_BYTES: usize = 16 << 10;

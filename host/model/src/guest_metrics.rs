@@ -1,64 +1,89 @@
-//! What plugins count: the samples of guests, and who keeps them.
+//! The metrics of guests: samples, and the traits by which the host stores them.
+//!
+//! This module does not know how metrics are exposed.
 
 use std::sync::Arc;
 
 use super::name::{CheckName, PluginName};
 use super::text::Text;
 
-/// Keeps what plugins count.
+/// A store for the metrics of all plugins.
 pub trait GuestMetrics: Send + Sync {
-    /// Where a version of a plugin counts, from nothing on. Nobody sees it before it serves.
+    /// Returns an empty store for one version of a plugin. Its metrics are hidden until the version is
+    /// activated.
     fn version(self: Arc<Self>, plugin: &PluginName) -> Arc<dyn VersionMetrics>;
 }
 
-/// What one version of a plugin counts.
+/// A store for the metrics of one version of a plugin.
 pub trait VersionMetrics: Send + Sync {
-    /// Takes a sample of a check.
+    /// Records a sample of a check.
     ///
     /// # Errors
     ///
-    /// This version uses the metric otherwise, or the check has too many series.
-    fn take(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), NotTaken>;
+    /// Fails if this version uses the metric with another type or other labels, or if the check has too
+    /// many series.
+    fn record(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), SampleError>;
 
-    /// The version serves from here on: it is shown in the place of the one before it.
-    fn serve(self: Arc<Self>);
+    /// Exposes the metrics of this version in place of those of the previous version.
+    fn activate(self: Arc<Self>);
 }
 
-/// One call of a guest, held to the contract.
+/// One metric update by a guest, checked against the contract.
+#[non_exhaustive]
 pub struct Sample<'a> {
-    /// The metric: a letter and at most 63 of `a-z`, `0-9` and `_`.
+    /// The metric's name: a letter, then at most 63 of `a-z`, `0-9` and `_`.
     pub name: &'a str,
-    /// Makes the line for a person, which is wanted for the first sample of a metric alone.
+    /// Makes the metric's help text. It is called for the first sample of a metric only.
     pub help: &'a dyn Fn() -> Text,
-    /// Label names, as the metric's, and values of at most 128 bytes; in the order of the names.
+    /// The labels, ordered by name. A label name follows the rule for the metric's name. A value has at
+    /// most 128 bytes.
     pub labels: Vec<(String, Text)>,
-    /// The number.
-    pub reading: Reading<'a>,
+    /// What to do with the metric.
+    pub update: MetricUpdate<'a>,
 }
 
-/// What is to be done with a number, which is finite.
+impl<'a> Sample<'a> {
+    /// Makes a sample that has been checked against the contract.
+    pub fn new(
+        name: &'a str,
+        help: &'a dyn Fn() -> Text,
+        labels: Vec<(String, Text)>,
+        update: MetricUpdate<'a>,
+    ) -> Self {
+        Self {
+            name,
+            help,
+            labels,
+            update,
+        }
+    }
+}
+
+/// An operation on a metric. All numbers are finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Reading<'a> {
-    /// Add it, which is not negative, to a counter.
+pub enum MetricUpdate<'a> {
+    /// Adds a number, which is not negative, to a counter.
     Add(f64),
-    /// Set a gauge to it.
+    /// Sets a gauge to a number.
     Set(f64),
-    /// Observe it in a histogram.
+    /// Observes a number in a histogram.
     Observe {
-        /// The number.
+        /// The observed number.
         value: f64,
-        /// Upper bounds in ascending order, at most 32; none for those of the host.
+        /// The upper bounds of the buckets in ascending order, at most 32. Without any the histogram gets
+        /// the host's default buckets.
         buckets: &'a [f64],
     },
 }
 
-/// A sample was not taken.
+/// Why a sample was not recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
-    /// The metric is used otherwise; the text says how.
+#[non_exhaustive]
+pub enum SampleError {
+    /// The metric exists with another type or other labels, which the text names.
     #[error("{0}")]
     Conflict(String),
-    /// The check has as many series as it may.
+    /// The check already has the largest number of series.
     #[error("the check has too many series")]
     TooManySeries,
 }

@@ -1,45 +1,77 @@
-//! What guests report to an error tracker, and who they are.
+//! Reports that guests send to an error tracker.
+//!
+//! This module does not know any error tracker.
 
 use super::name::{CheckName, Digest, PluginName};
 
-/// Takes reports of guests to an error tracker.
+/// Sends reports of guests to an error tracker.
 pub trait ErrorTracker: Send + Sync {
-    /// Sends a report and answers the event's id; nothing where none was sent.
+    /// Sends a report and returns the id of the event, or `None` if nothing was sent.
     fn capture(&self, report: &GuestReport<'_>) -> Option<String>;
 }
 
-/// What a guest reports, and who it is.
+/// A report of a guest.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct GuestReport<'r> {
-    /// The check that it runs for.
+    /// The check that the guest runs for.
     pub check: &'r CheckName,
-    /// The plugin that it is.
+    /// The guest's plugin.
     pub plugin: &'r PluginIdentity,
-    /// How bad it is.
+    /// The severity of the report.
     pub level: Severity,
-    /// What it says: bounded, one line, without the secrets of the configuration.
+    /// The message: one bounded line without secrets.
     pub message: &'r str,
 }
 
-/// Which plugin it is, down to the bytes of its file.
+impl<'r> GuestReport<'r> {
+    /// Makes a report of a check that runs on a plugin.
+    pub fn new(
+        check: &'r CheckName,
+        plugin: &'r PluginIdentity,
+        level: Severity,
+        message: &'r str,
+    ) -> Self {
+        Self {
+            check,
+            plugin,
+            level,
+            message,
+        }
+    }
+}
+
+/// The identity of a plugin, which includes the digest of its file.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct PluginIdentity {
-    /// The name: the stem of the file.
+    /// The plugin's name: the stem of its file name.
     pub name: PluginName,
-    /// What it says its version is; may be empty.
+    /// The version that the plugin declares. May be empty.
     pub version: String,
-    /// Of the file.
+    /// The digest of the file.
     pub digest: Digest,
 }
 
-/// How bad a log line or a report is.
+impl PluginIdentity {
+    /// Makes the identity of a plugin.
+    pub fn new(name: PluginName, version: impl Into<String>, digest: Digest) -> Self {
+        Self {
+            name,
+            version: version.into(),
+            digest,
+        }
+    }
+}
+
+/// The severity of a log line or a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// For whoever debugs the plugin.
+    /// Useful for debugging the plugin.
     Debug,
-    /// Worth knowing.
+    /// Useful to know.
     Info,
-    /// Something is about to go wrong.
+    /// Something may go wrong soon.
     Warning,
     /// Something went wrong.
     Error,

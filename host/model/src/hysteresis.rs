@@ -1,23 +1,33 @@
-//! `fall` and `rise`: how many runs it takes for the shown status to turn.
+//! Hysteresis: `fall` and `rise`, the numbers of runs after which the shown status changes.
+//!
+//! A pure value. It does not know when runs happen or who shows the status.
 
 use std::num::NonZeroU32;
 
 use super::Status;
 
-/// How many runs in a row it takes to turn unhealthy, and to turn back.
+/// The numbers of consecutive runs after which the shown status changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Thresholds {
-    /// Failing runs in a row before the status turns unhealthy.
+    /// The number of consecutive unhealthy runs after which a check is shown as unhealthy.
     pub fall: NonZeroU32,
-    /// Good runs in a row before it turns back.
+    /// The number of consecutive runs that are not unhealthy after which an unhealthy check recovers.
     pub rise: NonZeroU32,
 }
 
-/// Follows the results of one check and says which status to show.
+impl Thresholds {
+    /// Makes thresholds from the two numbers of runs.
+    pub fn new(fall: NonZeroU32, rise: NonZeroU32) -> Self {
+        Self { fall, rise }
+    }
+}
+
+/// Tracks the results of one check and decides which status to show.
 ///
-/// The first result is shown as it is: before it nothing is known that it could be weighed against.
-/// A run that found nothing out (`unknown`) is shown unless the check is unhealthy, and counts for
-/// nothing.
+/// The first result is shown as it is, because there is no earlier one to compare it with. A run whose
+/// status is `unknown` is shown unless the check is shown as unhealthy. It does not count for `fall` or
+/// `rise`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hysteresis {
     shown: Option<Status>,
@@ -26,7 +36,7 @@ pub struct Hysteresis {
 }
 
 impl Hysteresis {
-    /// Takes in the status that a run found and answers the one to show.
+    /// Counts the status of a run and returns the status to show.
     pub fn observe(&mut self, found: Status, thresholds: Thresholds) -> Status {
         match found {
             Status::Unknown => {
@@ -57,13 +67,12 @@ impl Hysteresis {
         shown
     }
 
-    /// Failing runs in a row, up to the last one.
+    /// The number of consecutive unhealthy runs up to the last run.
     pub fn consecutive_failures(&self) -> u32 {
         self.failures
     }
 
-    /// Whether the last run pointed to another status than the shown one, so that runs are being
-    /// counted.
+    /// Whether a change of the shown status is pending: the last run differs from it and is being counted.
     pub fn is_counting(&self) -> bool {
         match self.shown {
             Some(Status::Unhealthy) => self.failures == 0,
@@ -92,13 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn one_and_one_follow_every_result() {
+    fn with_thresholds_of_one_every_result_is_shown() {
         let found = [Healthy, Unhealthy, Degraded, Unhealthy, Healthy];
         assert_eq!(shown(1, 1, &found), found);
     }
 
     #[test]
-    fn it_takes_fall_failures_in_a_row() {
+    fn a_check_becomes_unhealthy_after_fall_consecutive_failures() {
         assert_eq!(
             shown(
                 3,
@@ -114,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn it_takes_rise_good_runs_in_a_row() {
+    fn a_check_recovers_after_rise_consecutive_good_runs() {
         assert_eq!(
             shown(1, 2, &[Unhealthy, Healthy, Unhealthy, Degraded, Healthy]),
             [Unhealthy, Unhealthy, Unhealthy, Unhealthy, Healthy]
@@ -122,13 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_result_counts_as_it_is() {
+    fn the_first_result_is_shown_as_it_is() {
         assert_eq!(shown(3, 3, &[Unhealthy]), [Unhealthy]);
         assert_eq!(shown(3, 3, &[Unknown, Healthy]), [Unknown, Healthy]);
     }
 
     #[test]
-    fn an_unknown_result_counts_for_nothing() {
+    fn an_unknown_result_counts_for_neither_threshold() {
         assert_eq!(
             shown(2, 1, &[Healthy, Unhealthy, Unknown, Unhealthy]),
             [Healthy, Healthy, Unknown, Unhealthy]
@@ -136,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn counting_is_seen() {
+    fn a_pending_change_is_reported() {
         let two = NonZeroU32::new(2).unwrap();
         let thresholds = Thresholds {
             fall: two,

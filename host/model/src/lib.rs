@@ -1,6 +1,6 @@
 //! The values of health checks: names, statuses, outcomes, and the verdict over many checks.
 //!
-//! Nothing here does I/O or knows how a check is run; every other crate of the host may use it.
+//! This crate does no I/O and does not know how a check is run. Every other crate of the host may use it.
 
 mod breaker;
 mod detail;
@@ -18,17 +18,18 @@ mod secrets;
 mod status;
 mod text;
 
-pub use breaker::{Breaker, BreakerTurn, Conduct, MOST_STRETCH, OPENS_AT};
-pub use detail::{Detail, DetailValue, Show};
-pub use guest_metrics::{GuestMetrics, NotTaken, Reading, Sample, VersionMetrics};
+pub use breaker::{Breaker, BreakerChange, LimitUse, MAX_STRETCH, OPEN_THRESHOLD};
+pub use detail::{Detail, DetailValue, Sanitize};
+pub use guest_metrics::{GuestMetrics, MetricUpdate, Sample, SampleError, VersionMetrics};
 pub use guest_report::{ErrorTracker, GuestReport, PluginIdentity, Severity};
 pub use hysteresis::{Hysteresis, Thresholds};
 pub use limits::Limits;
-pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds};
+pub use measurement::{Measurement, bytes, count, ratio, seconds};
 pub use name::{CheckName, Digest, InvalidName, PluginName};
 pub use outcome::{Outcome, OutcomeParts};
-pub use report::{Busy, Code, Refusal, RunError, RunReport, Usage};
+pub use report::{Activity, Code, Denial, RunError, RunReport, Usage};
 pub use root::Root;
 pub use secrets::Secrets;
 pub use status::{Status, verdict};
 pub use text::{Text, shown_path};
+pub use vitals_values::{Bound, Quantity};

@@ -1,21 +1,23 @@
-//! What one run may use.
+//! The limits of a run.
+//!
+//! Only values and defaults. The sandbox arms the limits.
 
-/// What one run may use.
+/// The limits of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Fuel of one run; about one unit for each instruction of the guest. A run that uses it up ends
-    /// in `fuel`.
+    /// Fuel of one run, about one unit for each instruction of the guest. A run that exceeds it ends with
+    /// the code `fuel`. Default: 500,000,000.
     pub fuel: u64,
-    /// Memory of one run, tables included, over the whole component. A run that wants more ends in
-    /// `memory`.
+    /// Memory of one run in bytes, tables included, summed over the whole component. A run that exceeds it
+    /// ends with the code `memory`. Default: 64 MiB.
     pub memory: u64,
-    /// Bytes handed to the host in one call, results included. A run that hands over more ends in
-    /// `output`.
+    /// Bytes that the guest passes to the host in one call, results included. A run that exceeds it ends
+    /// with the code `output`. Default: 2 MiB.
     pub output: u64,
-    /// Sockets made, peers sent datagrams, requests, TLS connections and names looked up in one run.
-    /// Beyond, the guest sees an error.
+    /// Sockets, datagram peers, HTTP requests, TLS connections and name lookups of one run. Beyond this
+    /// number the guest gets an error. Default: 64.
     pub connections: u32,
-    /// Body of one HTTP response. Beyond, the guest sees an error.
+    /// Bytes of the body of one HTTP response. Beyond this size the guest gets an error. Default: 1 MiB.
     pub http_body: u64,
 }
 

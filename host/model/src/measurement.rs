@@ -1,111 +1,108 @@
-//! Numbers that a check observed, with the bounds beyond which they are bad.
+//! Measurements: numbers that a check observed, with the thresholds that it judged them by.
 //!
-//! The bounds are shown, not applied: the status is the check's to decide.
+//! The host shows the thresholds and does not apply them. The check decides its status.
 
-use std::time::Duration;
+use serde::{Serialize, Serializer};
+use vitals_values::{Bound, Quantity};
 
-use serde::Serialize;
-
-/// A number that a check observed, with the bounds that it was judged by. The constructors
-/// [`seconds()`], [`bytes()`], [`ratio()`] and [`count()`] choose the unit.
+/// A number that a check observed, with the thresholds that the check judged it by. The constructors
+/// [`seconds()`], [`bytes()`], [`ratio()`] and [`count()`] set the unit.
 ///
-/// An outcome leaves out a measurement that no metric could carry.
+/// An outcome leaves out a measurement that can't be exposed as a metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Measurement {
-    /// Snake case: `[a-z0-9_]`, at most 64 long.
+    /// The name in snake case: 1 to 64 of `[a-z0-9_]`.
     pub name: String,
-    /// The value, finite.
+    /// The value. It is finite.
     pub value: f64,
-    /// A base unit (`seconds`, `bytes`, `ratio`), at most 16 of `[a-z0-9_]`; empty for a count.
+    /// The base unit (`seconds`, `bytes`, `ratio`): at most 16 of `[a-z0-9_]`. Empty for a count.
     pub unit: String,
-    /// Where the watched thing counts as degraded.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The threshold beyond which the check is degraded.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "serialize_bound"
+    )]
     pub degraded_at: Option<Bound>,
-    /// Where the watched thing counts as unhealthy.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The threshold beyond which the check is unhealthy.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "serialize_bound"
+    )]
     pub unhealthy_at: Option<Bound>,
 }
 
-/// A side of a value that is bad.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Bound {
-    /// Bad when the value is greater.
-    Above(f64),
-    /// Bad when the value is smaller.
-    Below(f64),
-}
-
-/// A time: a `Duration`, or a number of seconds.
+/// Measures a time, given as a `Duration` or as a number of seconds.
 pub fn seconds(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, "seconds")
 }
 
-/// An amount of bytes.
+/// Measures an amount of bytes.
 pub fn bytes(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, "bytes")
 }
 
-/// A share, 1 for all of it.
+/// Measures a share, where 1 is the whole.
 pub fn ratio(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, "ratio")
 }
 
-/// A plain number of things.
+/// Counts things.
 pub fn count(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, "")
 }
 
 impl Measurement {
-    fn new(name: impl Into<String>, value: impl Quantity, unit: &str) -> Self {
+    /// Makes a measurement with any unit. It is not checked.
+    pub fn new(name: impl Into<String>, value: impl Quantity, unit: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             value: value.quantity(),
-            unit: unit.to_owned(),
+            unit: unit.into(),
             degraded_at: None,
             unhealthy_at: None,
         }
     }
 
-    /// Says that a value greater than this is degraded.
+    /// Sets the threshold above which the check is degraded.
     #[must_use]
     pub fn degraded_above(self, bound: impl Quantity) -> Self {
         self.degraded(Some(Bound::Above(bound.quantity())))
     }
 
-    /// Says that a value smaller than this is degraded.
+    /// Sets the threshold below which the check is degraded.
     #[must_use]
     pub fn degraded_below(self, bound: impl Quantity) -> Self {
         self.degraded(Some(Bound::Below(bound.quantity())))
     }
 
-    /// Says that a value greater than this is unhealthy.
+    /// Sets the threshold above which the check is unhealthy.
     #[must_use]
     pub fn unhealthy_above(self, bound: impl Quantity) -> Self {
         self.unhealthy(Some(Bound::Above(bound.quantity())))
     }
 
-    /// Says that a value smaller than this is unhealthy.
+    /// Sets the threshold below which the check is unhealthy.
     #[must_use]
     pub fn unhealthy_below(self, bound: impl Quantity) -> Self {
         self.unhealthy(Some(Bound::Below(bound.quantity())))
     }
 
-    /// Says where it begins to be degraded, if anywhere.
+    /// Sets or clears the threshold beyond which the check is degraded.
     #[must_use]
     pub fn degraded(mut self, bound: Option<Bound>) -> Self {
         self.degraded_at = bound;
         self
     }
 
-    /// Says where it begins to be unhealthy, if anywhere.
+    /// Sets or clears the threshold beyond which the check is unhealthy.
     #[must_use]
     pub fn unhealthy(mut self, bound: Option<Bound>) -> Self {
         self.unhealthy_at = bound;
         self
     }
 
-    /// Whether a metric can carry it.
+    /// Whether the measurement can be exposed as a metric.
     pub(super) fn is_valid(&self) -> bool {
         let word = |text: &str, max| {
             text.len() <= max
@@ -126,49 +123,28 @@ impl Measurement {
     }
 }
 
-/// What can be measured: any number, and a `Duration` as its seconds.
-pub trait Quantity {
-    /// The number, of seconds for a time.
-    fn quantity(self) -> f64;
-}
-
-impl Quantity for Duration {
-    fn quantity(self) -> f64 {
-        self.as_secs_f64()
+/// Serializes a threshold as `{"above": 1.5}` or `{"below": 1.5}`.
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+fn serialize_bound<S: Serializer>(bound: &Option<Bound>, serializer: S) -> Result<S::Ok, S::Error> {
+    match bound {
+        Some(Bound::Above(value)) => {
+            serializer.serialize_newtype_variant("Bound", 0, "above", value)
+        }
+        Some(Bound::Below(value)) => {
+            serializer.serialize_newtype_variant("Bound", 1, "below", value)
+        }
+        None => serializer.serialize_none(),
     }
 }
 
-macro_rules! quantities {
-    ($($number:ty),*) => {
-        $(impl Quantity for $number {
-            fn quantity(self) -> f64 {
-                f64::from(self)
-            }
-        })*
-    };
-}
-
-quantities!(u8, u16, u32, i8, i16, i32, f32, f64);
-
-macro_rules! wide_quantities {
-    ($($number:ty),*) => {
-        $(impl Quantity for $number {
-            #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 the nearest number is near enough")]
-            fn quantity(self) -> f64 {
-                self as f64
-            }
-        })*
-    };
-}
-
-wide_quantities!(u64, usize, i64, isize);
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn each_constructor_has_its_unit_and_each_bound_its_side() {
+    fn each_constructor_sets_its_unit_and_each_threshold_its_side() {
         let free = ratio("free", 0.5).degraded_below(0.2).unhealthy_below(0.1);
         assert_eq!((free.value, free.unit.as_str()), (0.5, "ratio"));
         assert_eq!(free.degraded_at, Some(Bound::Below(0.2)));

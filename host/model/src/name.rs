@@ -1,4 +1,6 @@
-//! Identifiers, parsed once at the edge: names of checks and plugins, digests of files.
+//! Identifiers, parsed once where they enter the host: names of checks and plugins, digests of files.
+//!
+//! This module does not know which checks or plugins exist.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,14 +11,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::Text;
 
-/// Names a check as `/health` shows it: `[a-z0-9][a-z0-9._-]{0,63}`, with `module:` before it where
-/// the check runs because its plugin was dropped into the plugins directory.
+/// The name of a check, as `/health` shows it: `[a-z0-9][a-z0-9._-]{0,63}`. The check of a plugin that was
+/// dropped into the plugins directory has the prefix `module:`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CheckName(String);
 
 impl CheckName {
-    /// The check that a dropped-in plugin runs as: `module:<file stem>`.
+    /// The name of the check that runs for a dropped-in plugin: `module:<file stem>`.
     pub fn module(plugin: &PluginName) -> Self {
         Self(format!("{MODULE}{plugin}"))
     }
@@ -27,7 +29,7 @@ impl CheckName {
     }
 }
 
-/// Names a plugin: the stem of its file, `[a-z0-9][a-z0-9._-]{0,63}`.
+/// The name of a plugin: the stem of its file name, `[a-z0-9][a-z0-9._-]{0,63}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PluginName(String);
@@ -39,13 +41,13 @@ impl PluginName {
     }
 }
 
-/// SHA-256 of a plugin file.
+/// The SHA-256 digest of a plugin file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// Digests the bytes of a file.
+    /// Computes the digest of the bytes of a file.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
@@ -55,19 +57,19 @@ impl Digest {
         &self.0
     }
 
-    /// The first 12 hexadecimal digits, enough for people to tell two versions apart.
+    /// The first 12 hexadecimal digits, which distinguish versions for people.
     pub fn short(&self) -> String {
         hex::encode(&self.0[..6])
     }
 }
 
-/// A text that is not the name or digest it was meant to be.
+/// A text that is not a valid name or digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no {what}: {expected}")]
+#[error("`{text}` is not a valid {kind}: {rule}")]
 pub struct InvalidName {
-    what: &'static str,
-    given: Text,
-    expected: &'static str,
+    kind: &'static str,
+    text: Text,
+    rule: &'static str,
 }
 
 impl FromStr for CheckName {
@@ -77,7 +79,7 @@ impl FromStr for CheckName {
         if is_name(text.strip_prefix(MODULE).unwrap_or(text)) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidName::new("name of a check", text, NAME_RULE))
+            Err(InvalidName::new("check name", text, NAME_RULE))
         }
     }
 }
@@ -89,7 +91,7 @@ impl FromStr for PluginName {
         if is_name(text) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidName::new("name of a plugin", text, NAME_RULE))
+            Err(InvalidName::new("plugin name", text, NAME_RULE))
         }
     }
 }
@@ -107,18 +109,14 @@ impl FromStr for Digest {
 }
 
 impl InvalidName {
-    fn new(what: &'static str, given: &str, expected: &'static str) -> Self {
-        let given = Text::line(given, SHOWN_BYTES);
-        Self {
-            what,
-            given,
-            expected,
-        }
+    fn new(kind: &'static str, text: &str, rule: &'static str) -> Self {
+        let text = Text::line(text, SHOWN_BYTES);
+        Self { kind, text, rule }
     }
 
-    /// What would be one.
+    /// The rule for valid texts, as an instruction.
     pub fn rule(&self) -> &'static str {
-        self.expected
+        self.rule
     }
 }
 
@@ -193,8 +191,8 @@ fn is_name(text: &str) -> bool {
 
 const MODULE: &str = "module:";
 const NAME_RULE: &str =
-    "write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit";
-const DIGEST_RULE: &str = "write the 64 hexadecimal digits that `sha256sum` prints";
+    "use 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, starting with a letter or digit";
+const DIGEST_RULE: &str = "use the 64 hexadecimal digits that `sha256sum` prints";
 const SHOWN_BYTES: usize = 80;
 
 #[cfg(test)]
@@ -202,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_held_to_their_alphabet() {
+    fn names_with_other_characters_are_rejected() {
         for good in ["a", "0", "orders-db", "a.b_c-9", &"x".repeat(64)] {
             assert!(good.parse::<CheckName>().is_ok(), "{good}");
             assert!(good.parse::<PluginName>().is_ok(), "{good}");
@@ -226,17 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_name_says_what_is_right() {
+    fn the_error_states_the_rule() {
         let error = "Orders DB\n".parse::<CheckName>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`Orders DB ` is no name of a check: write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the \
-             first a letter or a digit"
+            "`Orders DB ` is not a valid check name: use 1 to 64 characters of a-z, 0-9, `.`, `_` \
+             and `-`, starting with a letter or digit"
         );
     }
 
     #[test]
-    fn a_digest_reads_back_what_it_prints() {
+    fn a_digest_parses_from_its_own_text() {
         let digest = Digest::of(b"vitals");
         assert_eq!(digest.to_string().parse::<Digest>(), Ok(digest));
         assert!("ab".parse::<Digest>().is_err());

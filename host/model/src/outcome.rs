@@ -1,20 +1,22 @@
-//! What a run found out, held to the bounds that every answer keeps.
+//! The outcome of a run, within the bounds that every result keeps.
 //!
-//! Guests and native checks are built in two ways, which end in the same bounds. Values of details
-//! and measurements have files of their own.
+//! Native checks use the builder, and the sandbox sanitizes the parts that a guest returns. Both apply the
+//! same bounds. The values of details and measurements have files of their own.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::detail::{DETAILS_BYTES, Show};
+use super::detail::{DETAILS_BYTES, Sanitize};
 use super::{Detail, DetailValue, Measurement, Status, Text};
 
-/// What a run found out: a status, one line for a person, details and measurements.
+/// The outcome of a run: a status, a message of one line, details and measurements.
 ///
-/// The bounds hold however it is made, and [`Outcome::truncated`] names the parts that they cut: a
-/// message of 2 KiB; 64 details, 16 KiB of JSON together, with keys of 128 bytes and texts of 4 KiB;
-/// 32 measurements.
+/// Every outcome is bounded, and [`Outcome::truncated`] names the parts that were cut:
+///
+/// - the message to 2 KiB;
+/// - the details to 64 entries and 16 KiB of JSON, each key to 128 bytes and each text to 4 KiB;
+/// - the measurements to 32.
 ///
 /// ```
 /// use vitals_model::Outcome;
@@ -30,30 +32,46 @@ pub struct Outcome {
     status: Status,
     message: Text,
     details: Map<String, Value>,
-    /// What the entries take as JSON.
+    /// The size of the details as JSON.
     details_bytes: usize,
     measurements: Vec<Measurement>,
     truncated: Vec<&'static str>,
 }
 
-/// The unchecked parts of an outcome, as a guest gives them.
+/// The unchecked parts of an outcome, as a guest returns them.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct OutcomeParts {
-    /// One line for a person.
+    /// The message for people.
     pub message: String,
-    /// Diagnostic data; of a repeated key the last one counts.
+    /// Diagnostic data. If a key occurs several times, the last entry is kept.
     pub details: Vec<Detail>,
     /// Numbers that the check observed.
     pub measurements: Vec<Measurement>,
 }
 
+impl OutcomeParts {
+    /// Makes unchecked parts.
+    pub fn new(
+        message: impl Into<String>,
+        details: Vec<Detail>,
+        measurements: Vec<Measurement>,
+    ) -> Self {
+        Self {
+            message: message.into(),
+            details,
+            measurements,
+        }
+    }
+}
+
 impl Outcome {
-    /// An outcome of any status; [`Outcome::healthy`] and the others are shorter.
+    /// An outcome with the given status. [`Outcome::healthy`] and its siblings are shorter.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         Self::with_message(status, &message.into(), &Text::bounded)
     }
 
-    /// A healthy outcome; the message may be empty.
+    /// A healthy outcome. The message may be empty.
     pub fn healthy(message: impl Into<String>) -> Self {
         Self::new(Status::Healthy, message)
     }
@@ -68,49 +86,47 @@ impl Outcome {
         Self::new(Status::Unhealthy, message)
     }
 
-    /// Adds an entry to the diagnostic data: a text, a number, a boolean or any JSON. Of a repeated
-    /// key the last one counts.
+    /// Adds a detail: a text, a number, a boolean or any JSON. A detail with the same key is replaced.
     #[must_use]
     pub fn detail(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         let (key, is_cut) = Text::bounded(&key.into(), KEY_BYTES);
-        self.was_cut(is_cut, "details");
+        self.mark_if_cut(is_cut, "details");
         self.add_detail(key.into(), value.into().into(), &Text::bounded);
         self
     }
 
-    /// Adds a number that was observed. Of a repeated name the first one counts.
+    /// Adds a measurement. It is left out if there already is one with the same name.
     #[must_use]
     pub fn measure(mut self, measurement: Measurement) -> Self {
         self.add_measurement(measurement, &Text::bounded);
         self
     }
 
-    /// Holds what a guest gave to the bounds. Each text becomes a line by `show`, which leaves out what
-    /// must not be shown.
-    pub fn shown(status: Status, parts: OutcomeParts, show: &Show<'_>) -> Self {
-        let mut outcome = Self::with_message(status, &parts.message, show);
-        outcome.was_cut(parts.details.len() > 16 * DETAILS, "details");
+    /// Makes an outcome of the parts that a guest returned. `sanitize` cleans, redacts and cuts each text.
+    pub fn sanitized(status: Status, parts: OutcomeParts, sanitize: &Sanitize<'_>) -> Self {
+        let mut outcome = Self::with_message(status, &parts.message, sanitize);
+        outcome.mark_if_cut(parts.details.len() > 16 * MAX_DETAILS, "details");
         let mut last = BTreeMap::new();
-        for detail in parts.details.into_iter().take(16 * DETAILS) {
-            let (key, is_cut) = show(&detail.key, KEY_BYTES);
-            outcome.was_cut(is_cut, "details");
+        for detail in parts.details.into_iter().take(16 * MAX_DETAILS) {
+            let (key, is_cut) = sanitize(&detail.key, KEY_BYTES);
+            outcome.mark_if_cut(is_cut, "details");
             last.insert(String::from(key), detail.value);
         }
         for (key, value) in last {
-            outcome.add_detail(key, value, show);
+            outcome.add_detail(key, value, sanitize);
         }
         for measurement in parts.measurements {
-            outcome.add_measurement(measurement, show);
+            outcome.add_measurement(measurement, sanitize);
         }
         outcome
     }
 
-    /// What the run found the watched thing to be.
+    /// The status that the check reported.
     pub fn status(&self) -> Status {
         self.status
     }
 
-    /// One line for a person; may be empty.
+    /// The message for people, one line. May be empty.
     pub fn message(&self) -> &Text {
         &self.message
     }
@@ -120,18 +136,18 @@ impl Outcome {
         &self.details
     }
 
-    /// Numbers that the check observed.
+    /// The numbers that the check observed.
     pub fn measurements(&self) -> &[Measurement] {
         &self.measurements
     }
 
-    /// The parts (`message`, `details`, `measurements`) of which something was cut off.
+    /// The parts that were cut: `message`, `details`, `measurements`.
     pub fn truncated(&self) -> &[&'static str] {
         &self.truncated
     }
 
-    fn with_message(status: Status, message: &str, show: &Show<'_>) -> Self {
-        let (message, is_cut) = show(message, MESSAGE_BYTES);
+    fn with_message(status: Status, message: &str, sanitize: &Sanitize<'_>) -> Self {
+        let (message, is_cut) = sanitize(message, MESSAGE_BYTES);
         let mut outcome = Self {
             status,
             message,
@@ -140,60 +156,64 @@ impl Outcome {
             measurements: Vec::new(),
             truncated: Vec::new(),
         };
-        outcome.was_cut(is_cut, "message");
+        outcome.mark_if_cut(is_cut, "message");
         outcome
     }
 
-    /// Adds an entry with a key that is a line already, if it fits.
-    fn add_detail(&mut self, key: String, value: DetailValue, show: &Show<'_>) {
+    /// Adds a detail, whose key is already sanitized, if there is room for it.
+    fn add_detail(&mut self, key: String, value: DetailValue, sanitize: &Sanitize<'_>) {
         if let Some(replaced) = self.details.remove(&key) {
             self.details_bytes -= entry_bytes(&key, &replaced);
         }
-        let (value, is_cut) = value.shown(show);
+        let (value, is_cut) = value.sanitized(sanitize);
         let bytes = self.details_bytes + entry_bytes(&key, &value);
-        let fits = self.details.len() < DETAILS && bytes <= DETAILS_BYTES;
-        self.was_cut(is_cut || !fits, "details");
+        let fits = self.details.len() < MAX_DETAILS && bytes <= DETAILS_BYTES;
+        self.mark_if_cut(is_cut || !fits, "details");
         if fits {
             self.details_bytes = bytes;
             self.details.insert(key, value);
         }
     }
 
-    /// Adds a valid measurement, if there is room. One whose name is there already is left out,
-    /// because two would be one series with two values; so is one whose name or unit may not be shown,
-    /// because no metric can carry it.
-    fn add_measurement(&mut self, measurement: Measurement, show: &Show<'_>) {
-        let is_shown = |word: &str| show(word, word.len()).0.as_str() == word;
-        let is_kept = self.measurements.len() < MEASUREMENTS
+    /// Adds a measurement if there is room for it. It is left out in these cases:
+    ///
+    /// - it is not valid;
+    /// - its name or unit contains a text that must not be shown;
+    /// - its name is already taken, since two values can't share one metric series.
+    fn add_measurement(&mut self, measurement: Measurement, sanitize: &Sanitize<'_>) {
+        let is_unchanged = |word: &str| sanitize(word, word.len()).0.as_str() == word;
+        let is_kept = self.measurements.len() < MAX_MEASUREMENTS
             && measurement.is_valid()
-            && is_shown(&measurement.name)
-            && is_shown(&measurement.unit)
+            && is_unchanged(&measurement.name)
+            && is_unchanged(&measurement.unit)
             && !self
                 .measurements
                 .iter()
                 .any(|other| other.name == measurement.name);
-        self.was_cut(!is_kept, "measurements");
+        self.mark_if_cut(!is_kept, "measurements");
         if is_kept {
             self.measurements.push(measurement);
         }
     }
 
-    fn was_cut(&mut self, is_cut: bool, part: &'static str) {
+    fn mark_if_cut(&mut self, is_cut: bool, part: &'static str) {
         if is_cut && !self.truncated.contains(&part) {
             self.truncated.push(part);
         }
     }
 }
 
-/// The bytes of `"key":value,` as JSON.
+/// The length of `"key":value,` as JSON in bytes.
 fn entry_bytes(key: &str, value: &Value) -> usize {
     json!(key).to_string().len() + value.to_string().len() + ":,".len()
 }
 
 const MESSAGE_BYTES: usize = 2 << 10;
 const KEY_BYTES: usize = 128;
-const DETAILS: usize = 64;
-const MEASUREMENTS: usize = 32;
+/// The largest number of details.
+const MAX_DETAILS: usize = 64;
+/// The largest number of measurements.
+const MAX_MEASUREMENTS: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -210,7 +230,7 @@ mod tests {
     }
 
     fn outcome(parts: OutcomeParts) -> Outcome {
-        Outcome::shown(Status::Healthy, parts, &Text::bounded)
+        Outcome::sanitized(Status::Healthy, parts, &Text::bounded)
     }
 
     fn json_bytes(outcome: &Outcome) -> usize {
@@ -218,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_repeated_key_of_a_guest_the_last_one_counts() {
+    fn the_last_of_several_details_with_one_key_is_kept() {
         let details = vec![
             detail("a", DetailValue::Integer(1)),
             detail("a", DetailValue::Text("two".into())),
@@ -236,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn too_much_is_cut_and_said_so() {
+    fn parts_of_a_guest_beyond_the_bounds_are_cut_and_named() {
         let details = (0..65)
             .map(|n| detail(&n.to_string(), DetailValue::Integer(n)))
             .collect();
@@ -253,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn all_details_together_stay_within_their_bytes_as_json() {
+    fn all_details_stay_within_their_bound_as_json() {
         for piece in ["x", "\"", "\\"] {
             let text = piece.repeat(4000);
             let details = (0..10)
@@ -275,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_builder_is_given_is_cut_and_said_so() {
+    fn parts_in_the_builder_beyond_the_bounds_are_cut_and_named() {
         let long = "x".repeat(20_000);
         let whole = Outcome::healthy("fine").detail("a", "x".repeat(4 << 10));
         assert!(whole.truncated().is_empty());
@@ -290,7 +310,7 @@ mod tests {
             }),
         ] {
             assert_eq!(outcome.truncated(), ["details"]);
-            assert!(outcome.details().len() <= DETAILS);
+            assert!(outcome.details().len() <= MAX_DETAILS);
             assert!(outcome.details().keys().all(|key| key.len() <= KEY_BYTES));
             assert!(json_bytes(&outcome) <= DETAILS_BYTES);
         }
@@ -301,11 +321,11 @@ mod tests {
             outcome.measure(count(format!("m{n}"), n))
         });
         assert_eq!(outcome.truncated(), ["measurements"]);
-        assert_eq!(outcome.measurements().len(), MEASUREMENTS);
+        assert_eq!(outcome.measurements().len(), MAX_MEASUREMENTS);
     }
 
     #[test]
-    fn a_repeated_key_replaces_where_there_is_no_room_for_another() {
+    fn a_detail_is_replaced_even_if_there_is_no_room_for_another() {
         let full = (0..64).fold(Outcome::healthy(""), |outcome, n| {
             outcome.detail(n.to_string(), n)
         });
@@ -323,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn the_builder_and_a_guest_say_the_same_by_the_same_values() {
+    fn the_builder_and_a_guest_make_equal_outcomes_of_equal_values() {
         let built = Outcome::degraded("slow")
             .detail("text", "a\nb")
             .detail("whole", -1)
@@ -350,12 +370,12 @@ mod tests {
             details,
             measurements: vec![count("good", 1)],
         };
-        let given = Outcome::shown(Status::Degraded, parts, &Text::bounded);
+        let given = Outcome::sanitized(Status::Degraded, parts, &Text::bounded);
         assert_eq!(built, given);
     }
 
     #[test]
-    fn measurements_that_no_metric_could_carry_are_left_out() {
+    fn measurements_that_cannot_be_exposed_are_left_out() {
         let given = [
             seconds("good", 1),
             seconds("good", 2),
@@ -381,13 +401,13 @@ mod tests {
         assert_eq!(outcome.measurements(), [seconds("good", 1)]);
     }
 
-    /// Shows `hunter2` nowhere.
-    fn masked(text: &str, max_bytes: usize) -> (Text, bool) {
+    /// Redacts `hunter2`.
+    fn redacted(text: &str, max_bytes: usize) -> (Text, bool) {
         Text::bounded(&text.replace("hunter2", "[redacted]"), max_bytes)
     }
 
     #[test]
-    fn a_text_is_shown_by_what_is_handed_in_wherever_it_stands() {
+    fn every_text_of_a_guest_is_sanitized() {
         let parts = OutcomeParts {
             message: "login hunter2".into(),
             details: vec![
@@ -406,7 +426,7 @@ mod tests {
                 count("fine", 1),
             ],
         };
-        let shown = Outcome::shown(Status::Healthy, parts, &masked);
+        let shown = Outcome::sanitized(Status::Healthy, parts, &redacted);
         assert_eq!(shown.message().as_str(), "login [redacted]");
         assert_eq!(
             Value::Object(shown.details().clone()),
@@ -417,20 +437,20 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_deep_inside_a_document_is_found_in_one_pass() {
-        // A pass that looked twice at each level would not end.
+    fn a_deeply_nested_document_is_sanitized_in_one_pass() {
+        // With two passes for each level this would not end.
         let document = format!(r#"{}"hunter2"{}"#, r#"{"a":"#.repeat(120), "}".repeat(120));
         let parts = OutcomeParts {
             details: vec![detail("deep", DetailValue::Json(document))],
             ..OutcomeParts::default()
         };
-        let shown = Outcome::shown(Status::Healthy, parts, &masked);
+        let shown = Outcome::sanitized(Status::Healthy, parts, &redacted);
         let details = serde_json::to_string(shown.details()).unwrap();
         assert!(details.contains(r#""[redacted]""#), "{details}");
     }
 
     #[test]
-    fn what_grows_when_it_is_shown_keeps_the_bounds() {
+    fn texts_that_grow_by_redaction_stay_within_the_bounds() {
         let mut details = vec![detail(&"hunter2".repeat(18), DetailValue::Integer(1))];
         details.extend((0..4).map(|n| {
             let text = "hunter2".repeat(580);
@@ -441,7 +461,7 @@ mod tests {
             details,
             measurements: Vec::new(),
         };
-        let shown = Outcome::shown(Status::Healthy, parts, &masked);
+        let shown = Outcome::sanitized(Status::Healthy, parts, &redacted);
         assert!(shown.message().as_str().len() <= MESSAGE_BYTES);
         assert!(shown.details().keys().all(|key| key.len() <= KEY_BYTES));
         let bytes = serde_json::to_string(shown.details()).unwrap().len();

@@ -1,99 +1,118 @@
-//! What a reload of configuration and plugin files came to: the answer to `POST /-/reload`.
+//! The report of a reload: the response to `POST /-/reload`.
+//!
+//! Only values. This module does not know how a reload is done.
 
 use serde::{Deserialize, Serialize};
 
 use crate::CheckName;
 
-/// What a look at files and configuration found, and what became of it. The answer to
-/// `POST /-/reload`.
+/// The outcome of a reload of configuration and plugin files. It is the response to `POST /-/reload`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reload {
-    /// What became of the configuration.
+#[non_exhaustive]
+pub struct ReloadReport {
+    /// The outcome for the configuration.
     pub configuration: ConfigurationReload,
-    /// The checks that the configuration changed.
+    /// The checks that the new configuration adds, changes or removes.
     pub checks: CheckChanges,
-    /// The plugins that changed or were refused; those that are as they were are left out.
+    /// The plugins that changed or were rejected. Unchanged plugins are left out.
     pub plugins: Vec<PluginReload>,
-    /// What else was in the way: a directory that can't be read, grants accepted for a check that
-    /// there is not.
+    /// Other problems: a directory that can't be read, or accepted grants of a check that does not exist.
     pub problems: Vec<String>,
 }
 
-/// What became of the configuration.
+/// The outcome of a reload for the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ConfigurationReload {
-    /// Whether it was taken over.
+    /// Whether the configuration was applied.
     pub state: ConfigurationState,
-    /// What is wrong with it, one text each with file and line; the one before it still holds.
+    /// The errors in the configuration, each with file and line. If there are any, the previous
+    /// configuration stays in force.
     pub errors: Vec<String>,
-    /// Keys that have changed and are taken over by a restart alone; the rest was.
+    /// The changed keys that take effect only after a restart. All other changes were applied.
     pub restart_needed: Vec<String>,
 }
 
-/// Whether a configuration was taken over.
+/// Whether a configuration was applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConfigurationState {
-    /// It says what it said before; or a program made it, and nothing is read.
+    /// The configuration has not changed, or a program built it and there is no file to read.
     #[default]
     Unchanged,
-    /// It was taken over.
+    /// The configuration was applied.
     Applied,
-    /// It is wrong as a whole, and nothing changed.
-    Refused,
+    /// The configuration has errors and was not applied.
+    Rejected,
 }
 
-/// The checks that a configuration changed.
+/// The checks that a new configuration adds, changes or removes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CheckChanges {
-    /// Those that were not there before.
+    /// The new checks.
     pub added: Vec<CheckName>,
-    /// Those that say something else now.
+    /// The checks whose configuration has changed.
     pub changed: Vec<CheckName>,
-    /// Those that are gone.
+    /// The removed checks.
     pub removed: Vec<CheckName>,
 }
 
-/// What became of one plugin.
+/// The outcome of a reload for one plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PluginReload {
-    /// Its name.
+    /// The plugin's name.
     pub name: String,
-    /// What became of it.
+    /// What happened to the plugin.
     pub outcome: PluginOutcome,
-    /// What the plugin calls the version that serves now; nothing where none does.
+    /// The declared version of the active plugin file, if one is active.
     pub version: Option<String>,
-    /// SHA-256 of the file that serves now, in hexadecimal.
+    /// The SHA-256 digest of the active plugin file in hexadecimal.
     pub digest: Option<String>,
-    /// How many versions of it this host has loaded.
+    /// The number of versions of this plugin that the host has loaded.
     pub generation: u64,
-    /// Why the newest file does not serve.
+    /// Why the newest file is not active.
     pub error: Option<String>,
 }
 
-/// What became of a plugin.
+impl PluginReload {
+    /// Makes the outcome for a plugin of which no version is active.
+    pub fn new(name: impl Into<String>, outcome: PluginOutcome) -> Self {
+        Self {
+            name: name.into(),
+            outcome,
+            version: None,
+            digest: None,
+            generation: 0,
+            error: None,
+        }
+    }
+}
+
+/// What a reload did with a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PluginOutcome {
-    /// A new version serves.
+    /// A new version is active.
     Loaded,
-    /// The newest file was refused; the version before it serves on, if there is one.
-    Refused,
-    /// Its file is gone, and so is it.
+    /// The newest file was rejected. The previous version, if any, stays active.
+    Rejected,
+    /// The file is gone, and the plugin was removed.
     Removed,
 }
 
-impl Reload {
-    /// Whether anything was refused.
-    pub fn has_refusals(&self) -> bool {
-        let refused = |plugin: &PluginReload| plugin.outcome == PluginOutcome::Refused;
-        self.configuration.state == ConfigurationState::Refused
-            || self.plugins.iter().any(refused)
+impl ReloadReport {
+    /// Whether the configuration or a plugin was rejected, or another problem occurred.
+    pub fn has_rejections(&self) -> bool {
+        let is_rejected = |plugin: &PluginReload| plugin.outcome == PluginOutcome::Rejected;
+        self.configuration.state == ConfigurationState::Rejected
+            || self.plugins.iter().any(is_rejected)
             || !self.problems.is_empty()
     }
 
-    /// Whether nothing changed and nothing was refused.
-    pub fn is_nothing(&self) -> bool {
+    /// Whether nothing changed and nothing was rejected.
+    pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }

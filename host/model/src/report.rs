@@ -1,48 +1,50 @@
-//! What one run of a check left behind: its outcome, how it ended, what it cost.
+//! The report of one run of a check: its outcome, its error, and the resources that it used.
+//!
+//! Only values. The sandbox and the schedule make reports.
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Conduct, Outcome, Status, Text};
+use super::{LimitUse, Outcome, Status, Text};
 
-/// Why a run or a load ended otherwise than by an answer of the check. The same words stand in
-/// answers, metrics and logs.
+/// Why a run or a load did not end with a result of the check. Responses, metrics and logs use the same
+/// words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Code {
     /// The run took longer than its timeout.
     Timeout,
     /// The guest used up its fuel.
     Fuel,
-    /// The guest asked for more memory than it may have.
+    /// The guest asked for more memory than its limit.
     Memory,
     /// The guest's stack overflowed.
     Stack,
-    /// The guest handed more bytes to the host in one call than it may.
+    /// The guest passed more bytes to the host in one call than its limit.
     Output,
-    /// The guest held more host resources (streams, pollables, handles) than it may.
+    /// The guest held more host resources (streams, pollables, handles) than its limit.
     Resources,
     /// The guest trapped, aborted or panicked.
     Trap,
-    /// The guest ended itself with `exit`.
+    /// The guest called `exit`.
     Exit,
-    /// The check's plugin could not be loaded, or its configuration does not fit.
+    /// The check's plugin could not be loaded, or its configuration does not fit the plugin.
     Load,
-    /// The check was refused something and did not find the watched thing healthy.
+    /// An attempt of the check was denied, and its status is not healthy.
     Denied,
     /// The code of a native check panicked.
     Panic,
-    /// The host's own code panicked in the middle of the run; this says nothing about the watched
-    /// thing.
+    /// The host's own code panicked during the run. The status of the target is unknown.
     Host,
-    /// The host had no room for the run; this says nothing about the watched thing.
+    /// The host had no resources left for the run. The status of the target is unknown.
     Full,
 }
 
 impl Code {
-    /// All of them.
+    /// All codes.
     pub const ALL: [Self; 13] = [
         Self::Timeout,
         Self::Fuel,
@@ -59,7 +61,22 @@ impl Code {
         Self::Full,
     ];
 
-    /// The code as answers, metrics and logs spell it.
+    /// Whether a trial run that ends with this code rejects the new version of a plugin.
+    pub fn rejects_version(self) -> bool {
+        match self {
+            Self::Timeout
+            | Self::Fuel
+            | Self::Memory
+            | Self::Stack
+            | Self::Output
+            | Self::Resources
+            | Self::Trap
+            | Self::Exit => true,
+            Self::Load | Self::Denied | Self::Panic | Self::Host | Self::Full => false,
+        }
+    }
+
+    /// The code as responses, metrics and logs spell it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
@@ -79,56 +96,85 @@ impl Code {
     }
 }
 
-/// What the guest was doing when its time was over.
+/// What the guest was doing when its timeout passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Busy {
-    /// It computed.
+pub enum Activity {
+    /// The guest was computing.
     Computing,
-    /// It waited for a reply or a timer.
+    /// The guest was waiting for a reply or a timer.
     Waiting,
 }
 
 /// The `error` of a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RunError {
-    /// What ended the run.
+    /// Why the run ended.
     pub code: Code,
-    /// What happened, for a person.
+    /// A message for people.
     pub message: Text,
-    /// The limit that was hit, as the configuration would write it.
+    /// The limit that was exceeded, in the syntax of the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
-    /// What the guest asked for, in the same unit.
+    /// The amount that the guest asked for, in the same syntax.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
-    /// The guest's stack frames for a trap, innermost first.
+    /// The stack frames of the guest, innermost first, if it trapped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<Text>,
-    /// What the guest was doing when its time was over, for a timeout. The message says it in words.
+    /// What the guest was doing, if its timeout passed. It is not serialized, because the message says it.
     #[serde(skip)]
-    pub busy: Option<Busy>,
+    pub activity: Option<Activity>,
 }
 
 impl RunError {
-    /// An error that is about no limit.
+    /// An error without a limit. The message is sanitized and cut to 2 KiB.
     pub fn new(code: Code, message: &str) -> Self {
-        Self::of(code, Text::line(message, MESSAGE_BYTES))
+        Self::with_text(code, Text::line(message, MESSAGE_BYTES))
     }
 
-    /// An error whose message is a line already.
-    pub fn of(code: Code, message: Text) -> Self {
+    /// An error without a limit whose message is already sanitized.
+    pub fn with_text(code: Code, message: Text) -> Self {
         Self {
             code,
             message,
             limit: None,
             asked: None,
             frames: Vec::new(),
-            busy: None,
+            activity: None,
         }
     }
 
-    /// What it says of the check's own code.
-    pub fn conduct(&self) -> Conduct {
+    /// Adds the limit that was exceeded.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<String>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+
+    /// Adds the amount that the guest asked for.
+    #[must_use]
+    pub fn with_asked(mut self, asked: impl Into<String>) -> Self {
+        self.asked = Some(asked.into());
+        self
+    }
+
+    /// Adds the stack frames of the guest, innermost first.
+    #[must_use]
+    pub fn with_frames(mut self, frames: Vec<Text>) -> Self {
+        self.frames = frames;
+        self
+    }
+
+    /// Adds what the guest was doing when its timeout passed.
+    #[must_use]
+    pub fn with_activity(mut self, activity: Activity) -> Self {
+        self.activity = Some(activity);
+        self
+    }
+
+    /// Whether the check's own code kept within its limits.
+    pub fn limit_use(&self) -> LimitUse {
         match self.code {
             Code::Trap
             | Code::Exit
@@ -136,71 +182,91 @@ impl RunError {
             | Code::Memory
             | Code::Stack
             | Code::Output
-            | Code::Resources => Conduct::Foul,
-            Code::Timeout if self.busy == Some(Busy::Computing) => Conduct::Foul,
-            // Who waits for a slow dependency, or was refused something, has done nothing wrong.
-            Code::Timeout | Code::Denied | Code::Load | Code::Panic => Conduct::Fair,
-            Code::Host | Code::Full => Conduct::Unknown,
+            | Code::Resources => LimitUse::Exceeded,
+            Code::Timeout if self.activity == Some(Activity::Computing) => LimitUse::Exceeded,
+            // Waiting for a slow dependency and a denial are not the fault of the check's code.
+            Code::Timeout | Code::Denied | Code::Load | Code::Panic => LimitUse::Within,
+            Code::Host | Code::Full => LimitUse::Unknown,
         }
     }
 }
 
-/// Something that the check asked for and that no grant covers.
+/// An attempt of a check to reach something that no grant covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refusal {
-    /// The kind of grant that was missing: `http`, `tcp`, `name`, …
+#[non_exhaustive]
+pub struct Denial {
+    /// The kind of the missing grant: `http`, `tcp`, `name` and so on.
     pub kind: &'static str,
-    /// What was refused, and what the operator would have to write.
+    /// What was denied, and the grant that would allow it.
     pub message: Text,
 }
 
-/// What one run used.
+impl Denial {
+    /// A denial for want of a grant of the given kind.
+    pub fn new(kind: &'static str, message: Text) -> Self {
+        Self { kind, message }
+    }
+}
+
+/// The resources that one run used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Usage {
     /// Fuel consumed; about one unit for each WebAssembly instruction.
     pub fuel: u64,
-    /// The most memory that the guest held at a time, tables included, in bytes.
+    /// The peak memory of the guest in bytes, tables included.
     pub memory_peak_bytes: u64,
 }
 
-/// What one run of a check left behind.
+impl Usage {
+    /// The usage of a run by fuel and peak memory in bytes.
+    pub fn new(fuel: u64, memory_peak_bytes: u64) -> Self {
+        Self {
+            fuel,
+            memory_peak_bytes,
+        }
+    }
+}
+
+/// The report of one run of a check.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct RunReport {
-    /// What was found out. Where a limit ended the run it is unhealthy and says so.
+    /// The result of the run. If an error ended the run, the outcome has the error's message.
     pub outcome: Outcome,
-    /// How the run ended, if not by an answer.
+    /// The error that ended the run, if it did not end with a result.
     pub error: Option<RunError>,
-    /// The run's own time; waiting for a slot is not part of it.
+    /// The duration of the run, without the time that it waited for a permit.
     pub elapsed: Duration,
-    /// What it used; zero for a native check.
+    /// The resources that the run used. Zero for a native check.
     pub usage: Usage,
-    /// What it was refused, each thing once.
-    pub refusals: Vec<Refusal>,
-    /// How often it was refused something, by the kind of grant that was missing.
+    /// The denials of the run, each distinct one once.
+    pub denials: Vec<Denial>,
+    /// The number of denied attempts by kind of the missing grant.
     pub denied: Vec<(&'static str, u64)>,
-    /// The tail of what the guest wrote to its standard output and error, line by line.
+    /// The last lines that the guest wrote to its standard output and error.
     pub output: Vec<Text>,
-    /// Log lines that were dropped because the run wrote too many.
+    /// The number of log lines that were dropped because the run wrote too many.
     pub dropped_log_lines: u32,
 }
 
 impl RunReport {
-    /// A run that ended by an answer.
+    /// A run that ended with a result.
     pub fn answered(outcome: Outcome, elapsed: Duration) -> Self {
         Self {
             outcome,
             error: None,
             elapsed,
             usage: Usage::default(),
-            refusals: Vec::new(),
+            denials: Vec::new(),
             denied: Vec::new(),
             output: Vec::new(),
             dropped_log_lines: 0,
         }
     }
 
-    /// A run that ended otherwise: its status is `unknown` where the host is to blame, else
-    /// `unhealthy`; its message is the error's.
+    /// A run that ended with an error, whose message becomes that of the outcome. The status is `unknown` if
+    /// the host failed, else `unhealthy`.
     pub fn failed(error: RunError, elapsed: Duration) -> Self {
         let status = match error.code {
             Code::Host | Code::Full => Status::Unknown,
@@ -209,7 +275,7 @@ impl RunReport {
         Self::ended(status, error, elapsed)
     }
 
-    /// Nothing ran, and the host is to blame: the status is `unknown`, whatever the code.
+    /// A run that did not take place because the host failed. The status is `unknown` for every code.
     pub fn unknown(error: RunError, elapsed: Duration) -> Self {
         Self::ended(Status::Unknown, error, elapsed)
     }
@@ -222,10 +288,10 @@ impl RunReport {
         }
     }
 
-    /// What the run says of the check's own code.
-    pub fn conduct(&self) -> Conduct {
-        let conduct = self.error.as_ref().map(RunError::conduct);
-        conduct.unwrap_or(Conduct::Fair)
+    /// Whether the check's own code kept within its limits.
+    pub fn limit_use(&self) -> LimitUse {
+        let limit_use = self.error.as_ref().map(RunError::limit_use);
+        limit_use.unwrap_or(LimitUse::Within)
     }
 
     /// The status or error code under which metrics count the run.
@@ -244,12 +310,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_code_did_itself_is_foul() {
-        let conduct = |code, busy| {
+    fn only_errors_of_the_checks_own_code_are_violations() {
+        let limit_use = |code, activity| {
             let error = RunError::new(code, "");
-            RunError { busy, ..error }.conduct()
+            RunError { activity, ..error }.limit_use()
         };
-        let foul = [
+        let exceeding = [
             Code::Trap,
             Code::Exit,
             Code::Fuel,
@@ -258,20 +324,25 @@ mod tests {
             Code::Output,
             Code::Resources,
         ];
-        for code in foul {
-            assert_eq!(conduct(code, None), Conduct::Foul, "{}", code.as_str());
+        for code in exceeding {
+            assert_eq!(
+                limit_use(code, None),
+                LimitUse::Exceeded,
+                "{}",
+                code.as_str()
+            );
         }
-        for (busy, expected) in [
-            (Some(Busy::Computing), Conduct::Foul),
-            (Some(Busy::Waiting), Conduct::Fair),
-            // A native check: nobody knows.
-            (None, Conduct::Fair),
+        for (activity, expected) in [
+            (Some(Activity::Computing), LimitUse::Exceeded),
+            (Some(Activity::Waiting), LimitUse::Within),
+            // A native check, whose activity is not known.
+            (None, LimitUse::Within),
         ] {
-            assert_eq!(conduct(Code::Timeout, busy), expected, "{busy:?}");
+            assert_eq!(limit_use(Code::Timeout, activity), expected, "{activity:?}");
         }
-        assert_eq!(conduct(Code::Denied, None), Conduct::Fair);
-        assert_eq!(conduct(Code::Host, None), Conduct::Unknown);
+        assert_eq!(limit_use(Code::Denied, None), LimitUse::Within);
+        assert_eq!(limit_use(Code::Host, None), LimitUse::Unknown);
         let answered = RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO);
-        assert_eq!(answered.conduct(), Conduct::Fair);
+        assert_eq!(answered.limit_use(), LimitUse::Within);
     }
 }

@@ -1,4 +1,6 @@
-//! Where trusted root certificates come from.
+//! Sources of trusted root certificates.
+//!
+//! Only names them. `vitals-io` reads the certificates.
 
 use std::path::PathBuf;
 
@@ -10,9 +12,9 @@ use serde::{Deserialize, Serialize};
 #[serde(from = "PathBuf", into = "PathBuf")]
 #[schemars(with = "String", inline)]
 pub enum Root {
-    /// Those that the machine trusts.
+    /// The root certificates that the machine trusts.
     System,
-    /// Those in a PEM file.
+    /// The certificates in a PEM file.
     File(PathBuf),
 }
 

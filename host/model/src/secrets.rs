@@ -1,52 +1,40 @@
-//! The texts that must not leave the host, and how they are taken out of others.
+//! Secrets: the texts that must not leave the host, and their redaction from other texts.
 //!
-//! Knows nothing of where secrets come from or where texts go.
+//! This module does not know where secrets come from or who reads the redacted texts.
 
-use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
-
 use self::forms::forms;
+use self::index::{Index, SHORTEST};
 use super::text::Text;
 
 mod forms;
+mod index;
 
-/// Makes lines of texts that may have secrets in them: every verbatim copy of a secret of 6 bytes or
-/// more becomes `[redacted]`. Shorter ones are no secrets, and every text would be full of them.
+/// A set of secrets, which redacts them from texts: every verbatim copy of a secret of at least 6 bytes
+/// becomes `[redacted]`. Shorter secrets are ignored, because they would match parts of ordinary texts.
 ///
-/// A text is cleaned first, then searched, then cut, in this order: what cleaning drops can't hide a
-/// secret, and no cut leaves a piece of one. The secrets themselves are cleaned in the same way.
-/// Of a secret with several lines the pieces that are secret by themselves become `[redacted]` too.
+/// A text is sanitized first, then searched, then cut. So characters that are removed can't hide a secret,
+/// and a cut can't leave a part of one. The secrets themselves are sanitized in the same way. The parts of
+/// a secret with several lines that are secret by themselves are redacted too.
 ///
-/// Costs nothing while there are no secrets; else at most one look-up for each byte of the text, and
-/// comparisons with the secrets that begin as the text does there. Cheap to clone, and cheap to
-/// add to: those of the file are in memory once, however many checks have some of their own.
-/// `Debug` shows their number only.
+/// Without secrets, redaction costs nothing. Otherwise it takes at most one lookup for each byte of the
+/// text, and comparisons with the secrets that have the same beginning. A clone is cheap, and so is
+/// adding secrets: the secrets of the configuration are in memory once, even if many checks add their own.
+/// `Debug` shows only the number of secrets.
 #[derive(Clone, Default)]
 pub struct Secrets {
     shared: Arc<Index>,
-    /// What [`Secrets::with`] added; none of it is among the shared ones.
+    /// The secrets that [`Secrets::with`] added. None of them is among the shared ones.
     own: Arc<Index>,
-    /// Those of the configuration before, which texts may still have.
-    former: Arc<Index>,
-}
-
-/// The secrets by their beginnings.
-#[derive(Clone, Default)]
-struct Index {
-    by_start: HashMap<[u8; SHORTEST], Vec<SecretString>>,
-    /// The bytes with which secrets begin, as a set of bits: most places of a text are passed over
-    /// by this alone.
-    first_bytes: [u64; 4],
-    /// The length of the longest one.
-    longest: usize,
+    /// The secrets of the previous configuration, which texts may still contain.
+    retired: Arc<Index>,
 }
 
 impl Secrets {
-    /// The secrets among `texts`: those that are long enough.
+    /// Makes a set of the texts that are long enough to be secrets.
     pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
         Self {
             shared: Arc::new(Index::new(texts)),
@@ -54,8 +42,7 @@ impl Secrets {
         }
     }
 
-    /// These secrets and `texts` besides. Copies what was added before, never what [`Secrets::new`]
-    /// was given.
+    /// Returns this set with `texts` added. The shared secrets, given to [`Secrets::new`], are not copied.
     #[must_use]
     pub fn with<T: AsRef<str>>(&self, texts: impl IntoIterator<Item = T>) -> Self {
         let mut own = Arc::clone(&self.own);
@@ -70,68 +57,69 @@ impl Secrets {
         }
     }
 
-    /// What was added to these, added to those of another configuration.
+    /// Returns the secrets that were added to this set, on top of the shared secrets of another
+    /// configuration.
     #[must_use]
-    pub fn under(&self, shared: &Self) -> Self {
+    pub fn layered_on(&self, shared: &Self) -> Self {
         Self {
             own: Arc::clone(&self.own),
             ..shared.clone()
         }
     }
 
-    /// These secrets, the shared ones of the configuration that they replace, and those that are
-    /// `still_used` although they are no more in it.
+    /// Returns this set with the shared secrets of the configuration that it replaces, and with texts that
+    /// are `still_used` although the configuration no longer contains them.
     #[must_use]
-    pub fn after<'t>(
+    pub fn replacing<'t>(
         &self,
         replaced: &'t Self,
         still_used: impl IntoIterator<Item = &'t str>,
     ) -> Self {
-        let former = if self.is_same(replaced) {
-            Arc::clone(&replaced.former)
+        let retired = if self.is_equivalent(replaced) {
+            Arc::clone(&replaced.retired)
         } else {
-            let former = replaced.shared.texts().into_iter().chain(still_used);
-            Arc::new(Index::new(former))
+            let retired = replaced.shared.texts().into_iter().chain(still_used);
+            Arc::new(Index::new(retired))
         };
         Self {
-            former,
+            retired,
             ..self.clone()
         }
     }
 
-    /// These secrets and the shared ones of `others` besides.
+    /// Returns this set with the shared secrets of `others` added.
     #[must_use]
-    pub fn and(&self, others: &Self) -> Self {
+    pub fn with_shared_of(&self, others: &Self) -> Self {
         self.with(others.shared.texts())
     }
 
-    /// Whether they were made of the same texts. What was added later is not looked at.
-    pub fn is_same(&self, other: &Self) -> bool {
+    /// Whether both sets have the same shared secrets. Added secrets are not compared.
+    pub fn is_equivalent(&self, other: &Self) -> bool {
         self.shared.texts() == other.shared.texts()
     }
 
-    /// Whether there is nothing to take out.
+    /// Whether there are no secrets.
     pub fn is_empty(&self) -> bool {
-        self.parts().iter().all(|part| part.by_start.is_empty())
+        self.indexes().iter().all(|index| index.is_empty())
     }
 
-    /// The length of the longest secret in bytes, as the configuration has it or cleaned.
+    /// The length of the longest sanitized secret in bytes.
     pub fn longest(&self) -> usize {
-        let lengths = self.parts().map(|part| part.longest);
+        let lengths = self.indexes().map(|index| index.longest);
         lengths.into_iter().max().unwrap_or_default()
     }
 
-    fn parts(&self) -> [&Index; 3] {
-        [&self.shared, &self.own, &self.former]
+    fn indexes(&self) -> [&Index; 3] {
+        [&self.shared, &self.own, &self.retired]
     }
 
-    /// What may be shown of `raw`: one clean line of at most `max_bytes` bytes without secrets. Where
-    /// copies overlap, all that any of them covers goes.
+    /// Returns `raw` as one sanitized line of at most `max_bytes` bytes without secrets. Overlapping copies
+    /// are redacted together.
     pub fn line(&self, raw: &str, max_bytes: usize) -> Text {
         self.bounded(raw, max_bytes).0
     }
 
-    /// Like [`Secrets::line`], and says whether something was cut off.
+    /// Like [`Secrets::line`], and also returns whether the text was cut.
     pub fn bounded(&self, raw: &str, max_bytes: usize) -> (Text, bool) {
         if self.is_empty() {
             return Text::bounded(raw, max_bytes);
@@ -140,38 +128,38 @@ impl Secrets {
         let is_cut = searched < raw.len();
         let clean = Text::line(&raw[..searched], searched);
         let clean = clean.as_str();
-        // At the end of what is searched there may be a piece of a secret.
-        let unsure = if is_cut { self.longest() } else { 0 };
-        let shown = clean.floor_char_boundary(clean.len().saturating_sub(unsure));
-        let line = without(clean, &self.covered(clean), 0..shown);
+        // The searched part may end within a secret.
+        let uncertain = if is_cut { self.longest() } else { 0 };
+        let shown = clean.floor_char_boundary(clean.len().saturating_sub(uncertain));
+        let line = redacted(clean, &self.matches(clean), 0..shown);
         let (line, cut) = Text::bounded(&line, max_bytes);
         (line, cut || is_cut)
     }
 
-    /// The lines of `raw`, of which the last `max_bytes` bytes are shown, and of each line at most
-    /// `line_bytes`. A secret of many lines is found, too. Where `raw` is the end of a longer text,
-    /// as much of its beginning is left out as can be a piece of a secret.
+    /// Returns the sanitized lines of the last `max_bytes` bytes of `raw`, each cut to `line_bytes`. Secrets
+    /// with several lines are found too. If `raw` is the end of a longer text (`is_end`), its beginning is
+    /// left out as far as it can be part of a secret.
     pub fn lines(&self, raw: &str, is_end: bool, max_bytes: usize, line_bytes: usize) -> Vec<Text> {
         let (clean, starts) = Text::joined(raw);
         let clean = clean.as_str();
-        let covered = self.covered(clean);
-        let unsure = if is_end { self.longest() } else { 0 };
-        let from = clean.len().saturating_sub(max_bytes).max(unsure);
+        let matches = self.matches(clean);
+        let uncertain = if is_end { self.longest() } else { 0 };
+        let from = clean.len().saturating_sub(max_bytes).max(uncertain);
         let from = clean.ceil_char_boundary(from);
         let ends = starts.iter().skip(1).copied().chain([clean.len()]);
         let parts = starts.iter().zip(ends).map(|(&start, end)| start..end);
         let parts = parts.filter(|part| part.start >= from || part.end > from);
         let shown = parts.filter_map(|part| {
             let part = part.start.max(from)..part.end;
-            let line = without(clean, &covered, part.clone());
-            // Nothing is left of a line in the middle of a secret.
+            let line = redacted(clean, &matches, part.clone());
+            // A line that lies within a secret is left out.
             let is_left = clean[part].trim().is_empty() || !line.trim().is_empty();
             is_left.then_some(line)
         });
         let mut lines: Vec<_> = shown
             .map(|line| Text::line(line.trim_end(), line_bytes))
             .collect();
-        // Marks can be longer than what they stand for.
+        // `[redacted]` can be longer than the secret.
         let mut bytes = 0;
         let sizes = lines.iter().rev().map(|line| {
             bytes += line.as_str().len();
@@ -182,93 +170,43 @@ impl Secrets {
         lines
     }
 
-    /// Whether a text that is clean has a secret in it.
-    pub fn are_in(&self, clean: &str) -> bool {
-        !self.is_empty() && !self.covered(clean).is_empty()
+    /// Whether a secret occurs in a sanitized text.
+    pub fn occur_in(&self, clean: &str) -> bool {
+        !self.is_empty() && !self.matches(clean).is_empty()
     }
 
-    /// What copies of secrets cover of a clean text, in order, none overlapping the next.
-    fn covered(&self, clean: &str) -> Vec<Range<usize>> {
-        let mut covered: Vec<Range<usize>> = Vec::new();
+    /// The ranges of a sanitized text that contain secrets, ordered and without overlaps.
+    fn matches(&self, clean: &str) -> Vec<Range<usize>> {
+        let mut matches: Vec<Range<usize>> = Vec::new();
         if self.is_empty() {
-            return covered;
+            return matches;
         }
         for (at, window) in clean.as_bytes().windows(SHORTEST).enumerate() {
             let Some(length) = self.longest_at(window, &clean.as_bytes()[at..]) else {
                 continue;
             };
-            match covered.last_mut() {
+            match matches.last_mut() {
                 Some(last) if at < last.end => last.end = last.end.max(at + length),
-                _ => covered.push(at..at + length),
+                _ => matches.push(at..at + length),
             }
         }
-        covered
+        matches
     }
 
-    /// The length of the longest secret with which `rest` starts.
+    /// The length of the longest secret at the beginning of `rest`.
     fn longest_at(&self, window: &[u8], rest: &[u8]) -> Option<usize> {
-        let lengths = self.parts().map(|part| part.longest_at(window, rest));
+        let lengths = self.indexes().map(|index| index.longest_at(window, rest));
         lengths.into_iter().max().flatten()
     }
 }
 
-impl Index {
-    fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
-        let mut index = Self::default();
-        for text in texts.into_iter().flat_map(|text| forms(text.as_ref())) {
-            if !index.contains(&text) {
-                index.insert(&text);
-            }
-        }
-        index
-    }
-
-    fn texts(&self) -> BTreeSet<&str> {
-        let texts = self.by_start.values().flatten();
-        texts.map(ExposeSecret::expose_secret).collect()
-    }
-
-    /// Adds a secret that is not there yet; one that is too short is left out.
-    fn insert(&mut self, secret: &str) {
-        if let Some(start) = secret.as_bytes().first_chunk() {
-            self.first_bytes[usize::from(start[0] / 64)] |= 1 << (start[0] % 64);
-            self.longest = self.longest.max(secret.len());
-            let alike = self.by_start.entry(*start).or_default();
-            alike.push(SecretString::from(secret));
-        }
-    }
-
-    fn contains(&self, secret: &str) -> bool {
-        let start = secret.as_bytes().first_chunk::<SHORTEST>();
-        let alike = start.and_then(|start| self.by_start.get(start));
-        alike.is_some_and(|alike| alike.iter().any(|known| known.expose_secret() == secret))
-    }
-
-    fn longest_at(&self, window: &[u8], rest: &[u8]) -> Option<usize> {
-        if self.first_bytes[usize::from(window[0] / 64)] & (1 << (window[0] % 64)) == 0 {
-            return None;
-        }
-        let here = self
-            .by_start
-            .get(window)?
-            .iter()
-            .map(ExposeSecret::expose_secret);
-        here.filter(|secret| rest.starts_with(secret.as_bytes()))
-            .map(str::len)
-            .max()
-    }
-
-    fn len(&self) -> usize {
-        self.by_start.values().map(Vec::len).sum()
-    }
-}
-
-/// A part of a clean text without what is covered; what begins before the part leaves no mark in it.
-fn without(clean: &str, covered: &[Range<usize>], part: Range<usize>) -> String {
+/// Redacts the matches in a part of a sanitized text. A match that begins before the part leaves no
+/// `[redacted]` in it.
+fn redacted(clean: &str, matches: &[Range<usize>], part: Range<usize>) -> String {
     let mut line = String::with_capacity(part.len());
     let mut at = part.start;
-    let first = covered.partition_point(|secret| secret.end <= part.start);
-    for secret in &covered[first..] {
+    let first = matches.partition_point(|secret| secret.end <= part.start);
+    for secret in &matches[first..] {
         if secret.start >= part.end {
             break;
         }
@@ -286,15 +224,14 @@ fn without(clean: &str, covered: &[Range<usize>], part: Range<usize>) -> String 
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count: usize = self.parts().map(Index::len).iter().sum();
+        let count: usize = self.indexes().map(Index::len).iter().sum();
         write!(f, "Secrets({count})")
     }
 }
 
-/// What stands where a secret was.
+/// The replacement for a secret.
 const REDACTED: &str = "[redacted]";
-const SHORTEST: usize = 6;
-/// How much of one text is searched; what comes after it is not shown.
+/// The number of bytes of a text that are searched. The rest is left out.
 const SEARCHED_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
@@ -308,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_of_secrets_go_the_longest_first() {
+    fn of_several_matching_secrets_the_longest_is_redacted() {
         let secrets = Secrets::new(["hunter2", "hunter2-long", "höchst geheim"]);
         for (raw, expected) in [
             ("pw=hunter2-long!", "pw=[redacted]!"),
@@ -321,14 +258,14 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_copies_leave_no_rest() {
+    fn overlapping_copies_are_redacted_together() {
         let secrets = Secrets::new(["abcdef", "defghijkl", "aaaaaa"]);
         assert_eq!(shown(&secrets, "xabcdefghijklx"), "x[redacted]x");
         assert_eq!(shown(&secrets, "aaaaaaaaa"), "[redacted]");
     }
 
     #[test]
-    fn what_cleaning_drops_hides_no_secret() {
+    fn removed_characters_hide_no_secret() {
         let secrets = Secrets::new([
             "hunter2-secret",
             "with a\ttab",
@@ -356,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_leaves_no_piece_of_a_secret() {
+    fn a_cut_leaves_no_part_of_a_secret() {
         let secret = "\u{200b}the quick brown fox";
         let secrets = Secrets::new([secret]);
         let is_piece = |end: &str| end.len() > 2 && secret.contains(end);
@@ -374,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_many_lines_is_found_whole_and_line_by_line() {
+    fn a_secret_with_several_lines_is_redacted_whole_and_line_by_line() {
         let secret = "first line\n  second\u{200b} line\n}\n";
         let secrets = Secrets::new([secret]);
         assert_eq!(shown(&secrets, &format!("<{secret}>")), "<[redacted] >");
@@ -396,14 +333,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_is_no_secret() {
+    fn short_texts_are_ignored() {
         let secrets = Secrets::new(["short", "\u{200b}sho\u{200b}rt"]);
         assert!(secrets.is_empty());
         assert_eq!(shown(&secrets, "short"), "short");
     }
 
     #[test]
-    fn more_secrets_leave_the_first_set_alone() {
+    fn adding_secrets_leaves_the_original_set_unchanged() {
         let few = Secrets::new(["first-secret"]);
         let more = few.with(["second-secret", "first-secret"]);
         assert_eq!(shown(&few, "second-secret"), "second-secret");
@@ -415,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secrets_of_the_file_are_in_memory_once() {
+    fn shared_secrets_are_in_memory_once() {
         let file = Secrets::new(["first-secret", "second-secret"]);
         let same = file.with(["second-secret", "short"]);
         assert!(Arc::ptr_eq(&same.shared, &file.shared) && Arc::ptr_eq(&same.own, &file.own));

@@ -4,22 +4,22 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How the watched thing is doing.
+/// The status of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Everything that was looked at works.
+    /// Everything that the check looked at works.
     Healthy,
-    /// It works in part, or it will stop working soon.
+    /// The target works in part, or will stop working soon.
     Degraded,
-    /// It does not work.
+    /// The target does not work.
     Unhealthy,
-    /// Nothing is known: not run yet, too old, or the host's own trouble.
+    /// There is no current result: the check has not run yet, its result is too old, or the host failed.
     Unknown,
 }
 
 impl Status {
-    /// All of them, in the order in which metrics list them.
+    /// All statuses, in the order in which metrics list them.
     pub const ALL: [Self; 4] = [
         Self::Healthy,
         Self::Degraded,
@@ -27,7 +27,7 @@ impl Status {
         Self::Unknown,
     ];
 
-    /// The status as answers, metrics and logs spell it.
+    /// The status as responses, metrics and logs spell it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",
@@ -44,8 +44,11 @@ impl fmt::Display for Status {
     }
 }
 
-/// Sums up many checks, each with whether it is critical: `unhealthy` if a critical one is; else
-/// `degraded` if any is not healthy; else `healthy`, which no checks at all are too.
+/// The verdict over many checks, each given by its status and whether it is critical.
+///
+/// - `unhealthy` if a critical check is unhealthy;
+/// - else `degraded` if any check is not healthy;
+/// - else `healthy`, also if there are no checks.
 pub fn verdict(checks: impl IntoIterator<Item = (Status, bool)>) -> Status {
     let mut sum = Status::Healthy;
     for (status, critical) in checks {

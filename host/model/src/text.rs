@@ -1,51 +1,54 @@
-//! The one constructor through which every text of a guest passes before anybody sees it.
+//! Sanitized text: every text of a guest passes through this module before anyone sees it.
+//!
+//! This module does not know secrets. `secrets` redacts them between cleaning and cutting.
 
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use serde::Serialize;
 
-/// One line of bounded text without control characters, bidi marks or line breaks: safe in an
-/// answer, a log line, a label and a terminal.
+/// One line of bounded text without control characters, bidi marks or line breaks. It is safe in a
+/// response, a log line, a label and a terminal.
 ///
-/// A run of white space and control characters becomes one space, so that two lines do not read as
-/// one word. A text cut at its bound ends in `…`.
+/// A sequence of line breaks and control characters becomes one space, so that two lines do not read as one
+/// word. A text that is cut ends with `…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Text(String);
 
 impl Text {
-    /// Cleans `raw` and cuts it to at most `max_bytes` bytes of UTF-8.
+    /// Sanitizes `raw` and cuts it to at most `max_bytes` bytes of UTF-8.
     pub fn line(raw: &str, max_bytes: usize) -> Self {
         Self::bounded(raw, max_bytes).0
     }
 
-    /// Like [`Text::line`], and says whether something was cut off.
+    /// Like [`Text::line`], and also returns whether the text was cut.
     pub fn bounded(raw: &str, max_bytes: usize) -> (Self, bool) {
         if raw.len() <= max_bytes && raw.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
             return (Self(raw.to_owned()), false);
         }
-        let mut line = Line::new(max_bytes);
-        // It fails where the line is full, and remembers that.
+        let mut line = LineBuilder::new(max_bytes);
+        // An error means that the line is full, which the builder records.
         let _ = line.write_str(raw);
         line.finish()
     }
 
-    /// Formats `what`, cleans it and cuts it. The formatter is stopped at the bound, so that it costs
-    /// no more than what is shown, however much there is to show.
-    pub fn display(what: impl fmt::Display, max_bytes: usize) -> Self {
-        let mut line = Line::new(max_bytes);
-        let _ = write!(line, "{what}");
+    /// Formats a value, sanitizes it and cuts it. The formatter is stopped at the bound, so that the cost
+    /// does not depend on the length of the full text.
+    pub fn display(value: impl fmt::Display, max_bytes: usize) -> Self {
+        let mut line = LineBuilder::new(max_bytes);
+        let _ = write!(line, "{value}");
         line.finish().0
     }
 
-    /// All lines of `raw` as one clean line, nothing cut, and where in it each of them begins.
+    /// Joins all lines of `raw` into one sanitized line without cutting it. Also returns the offset at which
+    /// each line begins.
     pub fn joined(raw: &str) -> (Self, Vec<usize>) {
-        let mut line = Line::new(raw.len());
+        let mut line = LineBuilder::new(raw.len());
         let mut starts = Vec::new();
-        for piece in raw.split_inclusive('\n') {
+        for part in raw.split_inclusive('\n') {
             starts.push(line.clean.len());
-            let _ = line.write_str(piece);
+            let _ = line.write_str(part);
         }
         (line.finish().0, starts)
     }
@@ -55,13 +58,13 @@ impl Text {
         &self.0
     }
 
-    /// Whether there is no text.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// A path as a line of the log shows it.
+/// Sanitizes a path for a log line.
 pub fn shown_path(path: &Path) -> Text {
     Text::display(path.display(), PATH_BYTES)
 }
@@ -78,14 +81,14 @@ impl From<Text> for String {
     }
 }
 
-/// A line while it is made: takes text, keeps what is clean, and refuses everything past its bound.
-struct Line {
+/// Builds a sanitized line. It returns an error for text beyond its bound.
+struct LineBuilder {
     clean: String,
     max_bytes: usize,
     is_cut: bool,
 }
 
-impl Line {
+impl LineBuilder {
     fn new(max_bytes: usize) -> Self {
         Self {
             clean: String::new(),
@@ -103,7 +106,7 @@ impl Line {
     }
 }
 
-impl fmt::Write for Line {
+impl fmt::Write for LineBuilder {
     fn write_str(&mut self, raw: &str) -> fmt::Result {
         if self.is_cut {
             return Err(fmt::Error);
@@ -126,10 +129,11 @@ impl fmt::Write for Line {
     }
 }
 
-/// What is not seen itself, or changes how neighbouring text is shown: the property
-/// `Default_Ignorable_Code_Point` (Unicode 17, `DerivedCoreProperties.txt`; bidi controls, zero-width
-/// characters, soft hyphen, fillers, variation selectors, tags) and the marks of interlinear
-/// annotations.
+/// Whether a character is invisible, or changes how the text around it is displayed.
+///
+/// These are the characters with the property `Default_Ignorable_Code_Point` (Unicode 17,
+/// `DerivedCoreProperties.txt`: bidi controls, zero-width characters, soft hyphen, fillers, variation
+/// selectors, tags) and the marks of interlinear annotations.
 fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
@@ -154,7 +158,7 @@ fn cut(mut clean: String, max_bytes: usize) -> String {
     clean
 }
 
-/// `PATH_MAX` of Linux: what can be opened is shown whole.
+/// `PATH_MAX` of Linux. A path that can be opened is never cut.
 const PATH_BYTES: usize = 4 << 10;
 
 #[cfg(test)]
@@ -164,13 +168,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_breaks_control_characters_and_bidi_marks_go() {
+    fn line_breaks_control_characters_and_bidi_marks_are_removed() {
         let raw = "up\r\n\x1b[31mred\u{202e}txt\u{2069}\u{2028}end\0";
         assert_eq!(Text::line(raw, 100).as_str(), "up [31mredtxt end ");
     }
 
     #[test]
-    fn what_is_cut_says_so() {
+    fn a_cut_text_ends_with_an_ellipsis() {
         assert_eq!(Text::bounded("abcdef", 6), (Text("abcdef".into()), false));
         assert_eq!(Text::bounded("abcdefg", 6), (Text("abc…".into()), true));
         assert_eq!(Text::bounded("ääää", 6), (Text("ä…".into()), true));
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_joined_and_found_again() {
+    fn joined_lines_keep_their_offsets() {
         let (text, starts) = Text::joined("a\r\n\tb\u{ad}c\n\nd");
         assert_eq!(text.as_str(), "a bc d");
         let lines: Vec<_> = starts
@@ -205,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_seen_goes() {
+    fn invisible_characters_are_removed() {
         for hidden in [
             '\u{ad}', '\u{200b}', '\u{200d}', '\u{2060}', '\u{3164}', '\u{fe0f}', '\u{feff}',
         ] {
@@ -216,7 +220,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn always_bounded_and_clean(raw in any::<String>(), max in 0_usize..64) {
+        fn every_text_is_bounded_and_clean(raw in any::<String>(), max in 0_usize..64) {
             let (text, _) = Text::bounded(&raw, max);
             prop_assert!(text.as_str().len() <= max);
             prop_assert!(!text.as_str().chars().any(|c| c.is_control() || is_invisible(c)));

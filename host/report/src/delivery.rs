@@ -24,7 +24,7 @@ pub(crate) use self::queue::Queue;
 pub(crate) use self::sender::{Failure, HttpSender, SignIn, Target, retry_after, roots_for};
 use self::state::{DeliveryState, Phase};
 use self::task::DeliveryTask;
-use crate::metrics::Metrics;
+use crate::delivery_metrics::DeliveryMetrics;
 use crate::outgoing::OutgoingThread;
 
 /// The delivery to one server. Its task runs on a thread of its own, and ends when this is dropped.
@@ -44,7 +44,7 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
         endpoint: E,
         outbox: O,
         sender: HttpSender,
-        metrics: Metrics,
+        metrics: Option<Arc<dyn DeliveryMetrics>>,
     ) -> io::Result<Self> {
         endpoint.waiting(outbox.len());
         let state = Arc::new(DeliveryState::new(outbox, endpoint, metrics));

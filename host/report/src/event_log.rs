@@ -153,6 +153,7 @@ fn configuration_applied(applied: &ConfigurationApplied<'_>) {
         added,
         changed,
         removed,
+        ..
     } = applied.changes;
     let (added, changed, removed) = (names(added), names(changed), names(removed));
     let path = applied.path.map(shown_path);

@@ -27,9 +27,10 @@ use jiff::Timestamp;
 use vitals_core::Exposition;
 
 pub use family::{FAMILIES, Family};
-pub(crate) use receiver::{ReceiverMetrics, RequestResult};
+
 pub use service::{Counter, Gauge, Histogram, MetricError, ServiceMetrics};
 
+use crate::delivery_metrics::DeliveryMetrics;
 use registry::Registry;
 use vitals_core::schedule::{FinishedRun, Skipped};
 use vitals_model::{CheckName, Digest, GuestMetrics, PluginName};
@@ -58,6 +59,12 @@ impl Metrics {
 
     /// Returns the content of `GET /metrics`, or `None` while metrics are disabled.
     pub fn exposition(&self) -> Option<Arc<dyn Exposition>> {
+        let registry = self.0.as_ref()?;
+        Some(Arc::clone(registry) as _)
+    }
+
+    /// Where deliveries are counted; nothing while metrics are disabled.
+    pub fn deliveries(&self) -> Option<Arc<dyn DeliveryMetrics>> {
         let registry = self.0.as_ref()?;
         Some(Arc::clone(registry) as _)
     }
@@ -157,21 +164,6 @@ impl Metrics {
     pub(crate) fn disk_hung(&self) {
         if let Some(registry) = &self.0 {
             registry.host.disk_hung();
-        }
-    }
-
-    /// Returns the metrics of a receiver of notifications, with all its series.
-    pub(crate) fn receiver(&self, receiver: &str) -> ReceiverMetrics {
-        match &self.0 {
-            Some(registry) => registry.host.receiver(receiver),
-            None => ReceiverMetrics::ignored(),
-        }
-    }
-
-    /// Removes a receiver of notifications and all its series.
-    pub(crate) fn receiver_removed(&self, receiver: &str) {
-        if let Some(registry) = &self.0 {
-            registry.host.receiver_removed(receiver);
         }
     }
 

@@ -26,7 +26,7 @@ use self::instance::InstanceInfo;
 use self::payload::payload;
 use self::receiver::{Notifications, Receiver, ReceiverId};
 use crate::delivery::{Queue, Target, TimePoint, random};
-use crate::metrics::Metrics;
+use crate::delivery_metrics::DeliveryMetrics;
 use vitals_config::Config;
 use vitals_core::events::Transition;
 use vitals_model::CheckName;
@@ -36,7 +36,7 @@ use vitals_model::CheckName;
 pub struct Notifier(Arc<Inner>);
 
 struct Inner {
-    metrics: Metrics,
+    metrics: Option<Arc<dyn DeliveryMetrics>>,
     state: Mutex<State>,
 }
 
@@ -53,7 +53,7 @@ struct State {
 
 impl Notifier {
     /// Creates a notifier for the receivers of a configuration.
-    pub fn new(config: &Config, metrics: Metrics) -> Self {
+    pub fn new(config: &Config, metrics: Option<Arc<dyn DeliveryMetrics>>) -> Self {
         let state = State {
             origin: random(),
             ..State::default()
@@ -167,7 +167,9 @@ impl Notifier {
         {
             receiver.end();
             // Still under the lock, because a new receiver of this name has series of its own.
-            self.0.metrics.receiver_removed(&id.to_string());
+            if let Some(metrics) = &self.0.metrics {
+                metrics.receiver_removed(&id.to_string());
+            }
         }
     }
 

@@ -30,7 +30,7 @@ use self::rate_limiter::{Rate, RateLimiter};
 use self::scrub::Scrubber;
 use self::transport::{Transport, report_dropped};
 use crate::delivery::DropCounter;
-use crate::metrics::Metrics;
+use crate::delivery_metrics::DeliveryMetrics;
 use vitals_config::{Config, Secrets};
 use vitals_core::events::{PluginRejected, Transition};
 use vitals_model::{CheckName, Digest, ErrorTracker, GuestReport, PluginName, Severity, Status};
@@ -68,7 +68,10 @@ impl Sentry {
     /// Creates a client for the server of the DSN, which must be trusted by the roots of `[tls]`.
     /// Without a DSN reports are discarded. Reports contain no secrets of the configuration. Blocks
     /// while the roots are read.
-    pub fn new(config: &Config, metrics: Metrics) -> Result<Self, NoReports> {
+    pub fn new(
+        config: &Config,
+        metrics: Option<Arc<dyn DeliveryMetrics>>,
+    ) -> Result<Self, NoReports> {
         let (roots, secrets) = (&config.tls.roots, &config.secrets);
         let config = &config.sentry;
         let Some(dsn) = &config.dsn else {

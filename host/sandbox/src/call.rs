@@ -17,7 +17,7 @@ use super::run_limits::RunLimits;
 use super::sandbox::Sandbox;
 use super::state::State;
 use super::threads::with_deadline;
-use vitals_model::{Busy, RunError, Usage};
+use vitals_model::{Activity, RunError, Usage};
 
 /// What a call used, and the state of its store, however the call ended.
 pub(super) struct FinishedStore {
@@ -79,22 +79,22 @@ pub(super) async fn until_deadline<T>(
     };
     // A guest that waited for most of the time and computed at the end counts as waiting.
     let computed = deadline.saturating_duration_since(computing_since);
-    let busy = if computed > limits.timeout / 10 {
-        Busy::Computing
+    let activity = if computed > limits.timeout / 10 {
+        Activity::Computing
     } else {
-        Busy::Waiting
+        Activity::Waiting
     };
     match answer {
         Some(Ok(answer)) => Ok(answer),
-        Some(Err(error)) if error.is::<DeadlinePassed>() => Err(timeout(limits, busy)),
+        Some(Err(error)) if error.is::<DeadlinePassed>() => Err(timeout(limits, activity)),
         Some(Err(error)) => {
             let State {
                 output, run_log, ..
             } = store.data();
             Err(classify(&error, limits, &output.lines(), run_log.secrets()))
         }
-        None if was_computing.load(Ordering::Relaxed) => Err(timeout(limits, busy)),
-        None => Err(timeout(limits, Busy::Waiting)),
+        None if was_computing.load(Ordering::Relaxed) => Err(timeout(limits, activity)),
+        None => Err(timeout(limits, Activity::Waiting)),
     }
 }
 
@@ -108,10 +108,7 @@ pub(super) fn finish_store(
     let memory_peak_bytes = store.data().limiter.peak();
     let state = store.into_data();
     FinishedStore {
-        usage: Usage {
-            fuel,
-            memory_peak_bytes,
-        },
+        usage: Usage::new(fuel, memory_peak_bytes),
         elapsed: started.elapsed(),
         state,
     }

@@ -11,7 +11,7 @@ use super::egress::RetainedBytesExceeded;
 use super::limiter::MemoryExceeded;
 use super::run_limits::RunLimits;
 use super::symbols::Symbols;
-use vitals_model::{Busy, Code, RunError, Secrets, Text};
+use vitals_model::{Activity, Code, RunError, Secrets, Text};
 
 /// The deadline of the run passed while the guest was computing.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -19,18 +19,16 @@ use vitals_model::{Busy, Code, RunError, Secrets, Text};
 pub(super) struct DeadlinePassed;
 
 /// The error of a run that exceeded its timeout.
-pub(super) fn timeout(limits: &RunLimits, busy: Busy) -> RunError {
-    let doing = match busy {
-        Busy::Computing => "computing",
-        Busy::Waiting => "waiting for a reply or a timer",
+pub(super) fn timeout(limits: &RunLimits, activity: Activity) -> RunError {
+    let doing = match activity {
+        Activity::Computing => "computing",
+        Activity::Waiting => "waiting for a reply or a timer",
     };
     let limit = duration_text(limits.timeout);
     let message = format!("timed out after {limit} ({doing})");
-    RunError {
-        limit: Some(limit),
-        busy: Some(busy),
-        ..RunError::new(Code::Timeout, &message)
-    }
+    RunError::new(Code::Timeout, &message)
+        .with_limit(limit)
+        .with_activity(activity)
 }
 
 /// The error of a run that the sandbox ended, without secrets in its message.
@@ -45,14 +43,10 @@ pub(super) fn classify(
         let (limit, asked) = (size(limit), size(asked));
         let message = format!("asked for {asked} of memory, the limit is {limit}");
         let error = RunError::new(Code::Memory, &message);
-        return RunError {
-            limit: Some(limit),
-            asked: Some(asked),
-            ..error
-        };
+        return error.with_limit(limit).with_asked(asked);
     }
     if error.is::<DeadlinePassed>() {
-        return timeout(limits, Busy::Computing);
+        return timeout(limits, Activity::Computing);
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         let message = format!("the plugin exited with status {}", exit.0);
@@ -65,10 +59,7 @@ pub(super) fn classify(
         let limit = size(exceeded.limit);
         let message =
             format!("passed the host more than {limit} of headers and requests in one run");
-        return RunError {
-            limit: Some(limit),
-            ..RunError::new(Code::Resources, &message)
-        };
+        return RunError::new(Code::Resources, &message).with_limit(limit);
     }
     if error.is::<PoolConcurrencyLimitError>() {
         return RunError::new(Code::Full, "the host's instance pool is exhausted");
@@ -81,19 +72,14 @@ pub(super) fn classify(
     if cause.as_str().contains(HOSTCALL_FUEL) {
         let limit = size(limits.output);
         let message = format!("passed more than {limit} to the host in one call");
-        return RunError {
-            limit: Some(limit),
-            ..RunError::new(Code::Output, &message)
-        };
+        return RunError::new(Code::Output, &message).with_limit(limit);
     }
     if cause.as_str().contains(HANDLE_LIMIT) {
         return resources(limits);
     }
     let message = secrets.line(&format!("trapped: {cause}"), CAUSE_BYTES);
-    RunError {
-        frames: frames(error, secrets),
-        ..RunError::new(Code::Trap, &with_panic(message.as_str(), output))
-    }
+    RunError::new(Code::Trap, &with_panic(message.as_str(), output))
+        .with_frames(frames(error, secrets))
 }
 
 fn trapped(
@@ -107,30 +93,19 @@ fn trapped(
         Trap::OutOfFuel => {
             let limit = limits.fuel.to_string();
             let message = format!("used up its fuel of {limit}");
-            RunError {
-                limit: Some(limit),
-                ..RunError::new(Code::Fuel, &message)
-            }
+            RunError::new(Code::Fuel, &message).with_limit(limit)
         }
         Trap::StackOverflow => {
             let limit = size(super::engine::WASM_STACK as u64);
             let message = format!("overflowed its stack of {limit}");
-            let error = RunError {
-                frames: frames(error, secrets),
-                ..RunError::new(Code::Stack, &message)
-            };
-            RunError {
-                limit: Some(limit),
-                ..error
-            }
+            RunError::new(Code::Stack, &message)
+                .with_limit(limit)
+                .with_frames(frames(error, secrets))
         }
-        Trap::Interrupt => timeout(limits, Busy::Computing),
+        Trap::Interrupt => timeout(limits, Activity::Computing),
         _ => {
             let message = with_panic(&format!("trapped: {trap}"), output);
-            RunError {
-                frames: frames(error, secrets),
-                ..RunError::new(Code::Trap, &message)
-            }
+            RunError::new(Code::Trap, &message).with_frames(frames(error, secrets))
         }
     }
 }
@@ -138,10 +113,7 @@ fn trapped(
 fn resources(limits: &RunLimits) -> RunError {
     let limit = limits.resources.to_string();
     let message = format!("held more than {limit} host resources (streams, pollables, handles)");
-    RunError {
-        limit: Some(limit),
-        ..RunError::new(Code::Resources, &message)
-    }
+    RunError::new(Code::Resources, &message).with_limit(limit)
 }
 
 /// The message of a panic that a Rust guest wrote to its standard error, or `message`.

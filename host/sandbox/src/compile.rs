@@ -7,14 +7,18 @@
 
 mod artifact;
 mod child;
+#[cfg(feature = "compile-in-process")]
 mod confine;
 mod error;
 mod frame;
+#[cfg(feature = "compile-in-process")]
 mod job;
 mod limits;
 mod loaded;
 mod memory;
+#[cfg(feature = "compile-in-process")]
 mod names;
+#[cfg(feature = "compile-in-process")]
 mod thread;
 
 use std::io;
@@ -27,15 +31,18 @@ use wasmtime::Engine;
 pub(super) use self::artifact::Artifact;
 use self::child::Program;
 pub use self::error::CompileError;
+#[cfg(feature = "compile-in-process")]
 pub use self::job::CompileJob;
 pub use self::limits::CompileLimits;
 pub(super) use self::loaded::{LoadedBytes, LoadedCode};
+#[cfg(feature = "compile-in-process")]
 use self::thread::CompilerThread;
 
 /// Where plugins are compiled, and within which limits.
 ///
 /// The default is this process, on one thread: a compilation there can be given up but not stopped,
-/// and its memory is not limited. Both are possible in a child process.
+/// and its memory is not limited. Both are possible in a child process. Without the feature
+/// `compile-in-process` the default compiles nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Compiler {
     program: Option<Program>,
@@ -87,7 +94,10 @@ pub(super) struct Compilation {
 #[derive(Debug)]
 enum Backend {
     Child(Program),
+    #[cfg(feature = "compile-in-process")]
     Thread(CompilerThread),
+    #[cfg(not(feature = "compile-in-process"))]
+    Missing,
 }
 
 impl Compilation {
@@ -98,7 +108,10 @@ impl Compilation {
                 let max_parallel = max_children(cores(), memory::limit(), limits.memory);
                 (Backend::Child(program), max_parallel)
             }
+            #[cfg(feature = "compile-in-process")]
             None => (Backend::Thread(CompilerThread::default()), 1),
+            #[cfg(not(feature = "compile-in-process"))]
+            None => (Backend::Missing, 1),
         };
         Self {
             backend,
@@ -118,11 +131,14 @@ impl Compilation {
         let permit = Arc::clone(&self.permits).acquire_owned();
         match &self.backend {
             Backend::Child(_) => Ok(permit.await.expect("the semaphore is never closed")),
+            #[cfg(feature = "compile-in-process")]
             Backend::Thread(thread) => tokio::select! {
                 biased;
                 permit = permit => Ok(permit.expect("the semaphore is never closed")),
                 () = thread.wait_until_overdue() => Err(CompileError::Busy),
             },
+            #[cfg(not(feature = "compile-in-process"))]
+            Backend::Missing => Err(CompileError::NoCompiler),
         }
     }
 
@@ -130,6 +146,10 @@ impl Compilation {
     pub(super) async fn compile(
         &self,
         permit: OwnedSemaphorePermit,
+        #[cfg_attr(
+            not(feature = "compile-in-process"),
+            expect(unused_variables, reason = "a compiler program has its own engine")
+        )]
         engine: &Engine,
         wasm: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Artifact, CompileError> {
@@ -139,10 +159,13 @@ impl Compilation {
                 drop(permit);
                 artifact
             }
+            #[cfg(feature = "compile-in-process")]
             Backend::Thread(thread) => {
                 let limit = self.limits.time;
                 thread.compile(permit, engine.clone(), limit, wasm).await
             }
+            #[cfg(not(feature = "compile-in-process"))]
+            Backend::Missing => Err(CompileError::NoCompiler),
         }
     }
 }

@@ -105,7 +105,7 @@ impl Egress {
     }
 
     /// The distinct denials so far, at most 16, without `secrets`.
-    pub(super) fn refusals(&self, secrets: &Secrets) -> Vec<vitals_model::Refusal> {
+    pub(super) fn refusals(&self, secrets: &Secrets) -> Vec<vitals_model::Denial> {
         let activity = self.activity();
         activity
             .refusals

@@ -36,7 +36,9 @@ mod system;
 mod threads;
 mod tls;
 
-pub use compile::{CompileError, CompileJob, CompileLimits, Compiler};
+#[cfg(feature = "compile-in-process")]
+pub use compile::CompileJob;
+pub use compile::{CompileError, CompileLimits, Compiler};
 pub use describe::Description;
 pub use engine::WASMTIME;
 pub use grants::{

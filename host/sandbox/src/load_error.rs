@@ -3,7 +3,7 @@
 use super::compile::CompileError;
 use super::schema::BindingError;
 use vitals_io::regular_file::ReadError;
-use vitals_model::{CheckName, Code, Conduct, Digest, RunError, Text};
+use vitals_model::{CheckName, Code, Digest, LimitUse, RunError, Text};
 
 /// Why a plugin file was not loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -199,7 +199,7 @@ impl LoadError {
             Self::Describe(error) => error.code == Code::Timeout,
             Self::Unfit { is_transient, .. } => *is_transient,
             // A run that waited for another system may succeed the next time.
-            Self::Trial { error, .. } => error.conduct() != Conduct::Foul,
+            Self::Trial { error, .. } => error.limit_use() != LimitUse::Exceeded,
             _ => false,
         }
     }

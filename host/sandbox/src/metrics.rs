@@ -5,7 +5,7 @@
 
 use super::contract::{Label, MetricsError};
 use super::run_log::RunLog;
-use vitals_model::{NotTaken, Reading, Sample, Text};
+use vitals_model::{MetricUpdate, Sample, SampleError, Text};
 
 impl RunLog {
     /// Validates a sample of the guest and records it.
@@ -14,25 +14,20 @@ impl RunLog {
         name: &str,
         help: &str,
         labels: &[Label],
-        reading: Reading<'_>,
+        update: MetricUpdate<'_>,
     ) -> Result<(), MetricsError> {
         let Some(metrics) = self.metrics() else {
             return Ok(());
         };
         self.name("metric", name).map_err(MetricsError::Invalid)?;
         let labels = self.labels(labels).map_err(MetricsError::Invalid)?;
-        number(reading).map_err(MetricsError::Invalid)?;
+        number(update).map_err(MetricsError::Invalid)?;
         let help = || self.clean(help, HELP_BYTES);
-        let sample = Sample {
-            name,
-            help: &help,
-            labels,
-            reading,
-        };
-        let taken = metrics.take(self.check(), &sample);
-        taken.map_err(|why| match why {
-            NotTaken::Conflict(how) => MetricsError::Conflict(how),
-            NotTaken::TooManySeries => MetricsError::TooManySeries,
+        let sample = Sample::new(name, &help, labels, update);
+        let recorded = metrics.record(self.check(), &sample);
+        recorded.map_err(|why| match why {
+            SampleError::TooManySeries => MetricsError::TooManySeries,
+            conflict => MetricsError::Conflict(conflict.to_string()),
         })
     }
 
@@ -51,7 +46,7 @@ impl RunLog {
                 shown()
             ));
         }
-        if self.secrets().are_in(name) {
+        if self.secrets().occur_in(name) {
             return Err(format!(
                 "`{}` has a secret of the configuration in it: name the {what} otherwise",
                 shown()
@@ -75,7 +70,7 @@ impl RunLog {
             }
             if value.len() > VALUE_BYTES {
                 return Err(format!(
-                    "the value of label `{name}` has {} bytes, {VALUE_BYTES} are the most: shorten \
+                    "the value of label `{name}` has {} bytes, the limit is {VALUE_BYTES}: shorten \
                      it",
                     value.len()
                 ));
@@ -96,15 +91,15 @@ impl RunLog {
 }
 
 /// Validates a value and the bounds of its buckets.
-fn number(reading: Reading<'_>) -> Result<(), String> {
-    let (value, buckets) = match reading {
-        Reading::Add(amount) if amount < 0.0 => {
+fn number(update: MetricUpdate<'_>) -> Result<(), String> {
+    let (value, buckets) = match update {
+        MetricUpdate::Add(amount) if amount < 0.0 => {
             return Err(format!(
                 "a counter only grows, and {amount} is negative: use a gauge"
             ));
         }
-        Reading::Add(value) | Reading::Set(value) => (value, &[][..]),
-        Reading::Observe { value, buckets } => (value, buckets),
+        MetricUpdate::Add(value) | MetricUpdate::Set(value) => (value, &[][..]),
+        MetricUpdate::Observe { value, buckets } => (value, buckets),
     };
     if !value.is_finite() {
         return Err(format!(
@@ -113,7 +108,7 @@ fn number(reading: Reading<'_>) -> Result<(), String> {
     }
     if buckets.len() > BUCKETS {
         return Err(format!(
-            "there are {} buckets, {BUCKETS} are the most: leave some out",
+            "there are {} buckets, the limit is {BUCKETS}: leave some out",
             buckets.len()
         ));
     }

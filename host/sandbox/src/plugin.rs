@@ -28,11 +28,11 @@ impl Plugin {
     pub(super) fn new(sandbox: &Sandbox, name: PluginName, admitted: Arc<Admitted>) -> Self {
         let metrics = sandbox.metrics().cloned();
         let metrics = metrics.map(|metrics| metrics.version(&name));
-        let identity = Arc::new(PluginIdentity {
+        let identity = Arc::new(PluginIdentity::new(
             name,
-            version: admitted.description.version.clone(),
-            digest: admitted.digest,
-        });
+            admitted.description.version.clone(),
+            admitted.digest,
+        ));
         Self {
             sandbox: sandbox.clone(),
             identity,
@@ -130,7 +130,7 @@ impl Plugin {
     /// Makes this version's metrics the ones that are shown. Called when the version is promoted.
     pub fn serve(&self) {
         if let Some(metrics) = self.metrics() {
-            Arc::clone(metrics).serve();
+            Arc::clone(metrics).activate();
         }
     }
 }

@@ -172,28 +172,25 @@ fn report(
     let show = |text: &str, max_bytes: usize| secrets.bounded(text, max_bytes);
     let mut report = match answer {
         Ok(Ok((status, parts))) => {
-            RunReport::answered(Outcome::shown(status, parts, &show), elapsed)
+            RunReport::answered(Outcome::sanitized(status, parts, &show), elapsed)
         }
         Ok(Err(message)) => {
-            let parts = OutcomeParts {
-                message,
-                ..OutcomeParts::default()
-            };
-            RunReport::answered(Outcome::shown(Status::Unhealthy, parts, &show), elapsed)
+            let parts = OutcomeParts::new(message, Vec::new(), Vec::new());
+            RunReport::answered(Outcome::sanitized(Status::Unhealthy, parts, &show), elapsed)
         }
         Err(error) => RunReport::failed(error, elapsed),
     };
     report.usage = usage;
-    report.refusals = state.egress.refusals(secrets);
+    report.denials = state.egress.refusals(secrets);
     report.denied = state.egress.denied();
     report.dropped_log_lines = state.run_log.dropped();
     report.output = state.output.lines();
     state.run_log.close(&report.output);
     if report.error.is_none()
         && report.outcome.status() != Status::Healthy
-        && let Some(refusal) = report.refusals.first()
+        && let Some(refusal) = report.denials.first()
     {
-        report.error = Some(RunError::of(Code::Denied, refusal.message.clone()));
+        report.error = Some(RunError::with_text(Code::Denied, refusal.message.clone()));
     }
     report
 }

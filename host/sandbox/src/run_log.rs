@@ -150,12 +150,9 @@ impl RunLog {
             return None;
         }
         self.captures += 1;
-        tracker.capture(&GuestReport {
-            check: &self.check,
-            plugin,
-            level,
-            message: self.clean(message, MAX_LINE_BYTES).as_str(),
-        })
+        let message = self.clean(message, MAX_LINE_BYTES);
+        let message = message.as_str();
+        tracker.capture(&GuestReport::new(&self.check, plugin, level, message))
     }
 }
 

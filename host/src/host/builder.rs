@@ -1,25 +1,20 @@
 //! Configures and starts a host.
 
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use vitals_config::{Config, Environment, OutOfBounds, Sources};
-use vitals_core::events::{Events, Sink};
-use vitals_core::{
-    HostCore, IntoOutcome, NativeCheck, Parts, RegisterError, ReservedNames, sandbox_options,
-};
+use vitals_config::{Config, Environment, Sources};
+use vitals_core::events::Events;
+use vitals_core::{HostCore, IntoOutcome, NativeCheck, Parts, ReservedNames, sandbox_options};
 use vitals_model::ErrorTracker;
-use vitals_report::event_log::EventLog;
-use vitals_report::metrics::Metrics;
-use vitals_report::notify::Notifier;
-use vitals_report::sentry::{NoReports, Sentry};
-use vitals_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions, WASMTIME};
+use vitals_sandbox::{Compiler, Sandbox, SandboxOptions};
 use vitals_server::{AppState, PageDeps, Tokens, ToolsPage};
 
 use super::Host;
+use super::reporters::Reporters;
+use super::start_error::StartError;
+use crate::features::Features;
 
 /// A host that is being configured.
 #[derive(Debug, Default)]
@@ -33,29 +28,6 @@ pub struct HostBuilder {
 }
 
 struct Tracker(Arc<dyn ErrorTracker>);
-
-/// The host could not be started. Nothing of it runs.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A native check can't have its name.
-    #[error(transparent)]
-    Name(#[from] RegisterError),
-    /// A value of a configuration that was built in code is out of bounds.
-    #[error(transparent)]
-    Config(#[from] OutOfBounds),
-    /// The sandbox could not be set up on this machine.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// The threads for the host's own loops could not be started.
-    #[error(
-        "cannot start the host's threads: {0}; raise the limits on processes and open files (ulimit \
-         -u, -n)"
-    )]
-    Threads(#[source] io::Error),
-    /// Sentry can't be used as configured.
-    #[error(transparent)]
-    Sentry(#[from] NoReports),
-}
 
 impl Host {
     /// Starts to configure a host.
@@ -136,6 +108,7 @@ impl HostBuilder {
             sources,
         } = self;
         config.hold_to_bounds()?;
+        Features::BUILT.suffice_for(&config)?;
         let names = ReservedNames::new(&config);
         let named = |(name, check): (String, _)| names.native(&name).map(|name| (name, check));
         let natives = natives.into_iter().map(named).collect::<Result<_, _>>()?;
@@ -145,35 +118,26 @@ impl HostBuilder {
         }
         let config = Arc::new(config);
         let from = Arc::clone(&config);
-        let metrics = metrics(config.metrics.enabled);
-        let counted = metrics.clone();
-        let sentry = run_blocking(move || Sentry::new(&from, counted)).await?;
-        let tracker = match tracker {
-            Some(Tracker(tracker)) => tracker,
-            None => Arc::new(sentry.clone()),
-        };
+        let reporters = run_blocking(move || Reporters::start(&from)).await?;
+        let tracker = reporters.error_tracker(tracker.map(|Tracker(tracker)| tracker));
         let options = SandboxOptions {
             compiler,
-            metrics: metrics.of_guests(),
-            ..sandbox_options(&config, Some(tracker))
+            metrics: reporters.guest_metrics(),
+            ..sandbox_options(&config, tracker)
         };
         // Probing the address space and starting threads blocks for a moment.
         let sandbox = run_blocking(move || Sandbox::new(options)).await?;
-        metrics.config_reloaded(true, Timestamp::now());
         let tools = ToolsPage::new(&config.tools);
         let tokens = Tokens::new(&config);
-        let events = Events::new([
-            Arc::new(metrics.clone()) as Arc<dyn Sink>,
-            Arc::new(EventLog),
-            Arc::new(sentry.clone()),
-            Arc::new(Notifier::new(&config, metrics.clone())),
-            Arc::new(tools.clone()),
-            Arc::new(tokens.clone()),
-        ]);
+        let mut sinks = reporters.sinks();
+        sinks.push(Arc::new(tools.clone()));
+        sinks.push(Arc::new(tokens.clone()));
+        let events = Events::new(sinks);
         let core = HostCore::start(Parts {
             config: Arc::clone(&config),
             environment,
             sources,
+            accepts,
             names,
             natives,
             sandbox,
@@ -187,7 +151,7 @@ impl HostBuilder {
             tools,
             tokens,
             stats: core.stats(),
-            metrics: metrics.exposition(),
+            metrics: reporters.exposition(),
             events: events.clone(),
             reloader: core.reloader(),
             closing: closing.clone(),
@@ -195,9 +159,8 @@ impl HostBuilder {
         Ok(Host {
             state: AppState::new(&config.server, pages),
             core,
-            sentry,
+            reporters,
             events,
-            metrics,
             shutdown_grace: config.server.shutdown_grace,
             closing,
         })
@@ -216,10 +179,8 @@ impl std::fmt::Debug for Tracker {
     }
 }
 
-fn metrics(enabled: bool) -> Metrics {
-    if enabled {
-        Metrics::enabled(env!("CARGO_PKG_VERSION"), WASMTIME)
-    } else {
-        Metrics::disabled()
-    }
+/// Refuses a configuration that is read again and asks for what this library is built without.
+fn accepts(config: &Config) -> Result<(), String> {
+    let suffice = Features::BUILT.suffice_for(config);
+    suffice.map_err(|missing| missing.to_string())
 }

@@ -1,4 +1,6 @@
 //! Addresses: a host and a port.
+//!
+//! This module does not resolve names.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +8,7 @@ use std::str::FromStr;
 use crate::error::{Kind, ValueError};
 use crate::{Host, HostError};
 
-/// `host:port`, an IPv6 address in brackets.
+/// A host and a port, written as `host:port`. An IPv6 address is in brackets.
 ///
 /// ```
 /// use vitals_values::Address;
@@ -19,7 +21,7 @@ use crate::{Host, HostError};
 pub struct Address {
     /// The name or IP address.
     pub host: Host,
-    /// The port, not 0 where it was read from a text.
+    /// The port. It is not 0 if it was parsed from a text.
     pub port: u16,
 }
 
@@ -37,10 +39,15 @@ impl fmt::Display for Address {
     }
 }
 
-/// Splits a host from its port. The host keeps its brackets and is not read; the port may be missing.
+/// Splits a text into host and port. The host keeps its brackets and is not checked. The port may be
+/// missing.
+///
+/// # Errors
+///
+/// Fails if the port is not a number from 1 to 65535, or if an IPv6 address has no brackets.
 pub fn split_port(text: &str) -> Result<(&str, Option<u16>), HostError> {
     let bytes = text.as_bytes();
-    // What is before the last bracket is of the host, colons included.
+    // Everything before the last bracket belongs to the host, colons included.
     let bracket = bytes
         .iter()
         .rposition(|byte| *byte == b']')
@@ -58,7 +65,7 @@ pub fn split_port(text: &str) -> Result<(&str, Option<u16>), HostError> {
     }
     match port.map(|port| (port, port.parse())) {
         None => Ok((host, None)),
-        // `str::parse` takes a sign.
+        // `str::parse` accepts a sign.
         Some((port, Ok(number))) if number > 0 && !port.starts_with('+') => {
             Ok((host, Some(number)))
         }
@@ -104,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_needs_host_and_port() {
+    fn an_address_without_host_or_port_is_rejected() {
         for (text, problem) in [
             ("example.com", HostError::NoPort),
             ("[::1]", HostError::NoPort),
@@ -127,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_written_address_reads_back(
+        fn a_formatted_address_parses_to_itself(
             host in "[a-z]{1,8}(\\.[a-z]{1,8})?|127\\.0\\.0\\.1|\\[::[1-9a-f]{1,4}\\]",
             port in 1..=u16::MAX,
         ) {

@@ -1,4 +1,6 @@
 //! Durations: `30s`, `1.5s`, `1m 30s`.
+//!
+//! One grammar for parsing, formatting and the pattern in JSON Schemas.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,9 +9,9 @@ use crate::error::{Kind, ValueError};
 use crate::number::{BILLION, Number};
 use crate::{TOO_LONG, is_too_long};
 
-/// Reads a duration: one or more decimal numbers, each with a unit.
+/// Parses a duration: one or more decimal numbers, each with a unit.
 ///
-/// | unit | written |
+/// | unit | spellings |
 /// |---|---|
 /// | nanosecond | `ns`, `nsec`, `nsecs`, `nano`, `nanos`, `nanosecond`, `nanoseconds` |
 /// | microsecond | `us`, `usec`, `usecs`, `µs`, `µsec`, `µsecs`, `micro`, `micros`, `microsecond`, `microseconds` |
@@ -19,14 +21,17 @@ use crate::{TOO_LONG, is_too_long};
 /// | hour | `h`, `hr`, `hrs`, `hour`, `hours` |
 /// | day of 24 hours | `d`, `day`, `days` |
 ///
-/// ASCII white space may stand anywhere but within a number or a unit, a comma with white space
-/// behind it between two parts, and a `+` before the first. Decimals beyond the ninth do not count.
-/// No number is too large: numbers above `u64::MAX` are read as that, and so are the seconds of all
-/// parts together.
+/// - ASCII white space may occur anywhere except within a number or a unit.
+/// - A comma followed by white space may separate two parts.
+/// - A `+` may precede the first part.
+/// - Decimals after the ninth are ignored.
+/// - No number is too large: a number above `u64::MAX`, or a sum of that many seconds, becomes `u64::MAX`.
 ///
-/// Refused are texts of more than [`MAX_CHARS`](crate::MAX_CHARS) characters, and two forms that
-/// mislead: a decimal comma, with which `1,500ms` would be 1.5 ms, and `12:30:00`, which is also a
-/// time of day.
+/// # Errors
+///
+/// Fails for a text that is not a duration or has more than [`MAX_CHARS`](crate::MAX_CHARS) characters. Also
+/// fails for two ambiguous forms: a decimal comma (`1,500ms` could be 1.5 ms), and `12:30:00`, which could be
+/// a time of day.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -39,19 +44,19 @@ pub fn parse_duration(text: &str) -> Result<Duration, ValueError> {
     read(text).map_err(|problem| ValueError::new(&KIND, text, problem))
 }
 
-/// The text of a duration, in whole numbers from the largest unit to the smallest: `1m 30s`,
-/// `1s 500ms`. [`parse_duration`] reads it as the same duration.
+/// Formats a duration in whole numbers from the largest unit to the smallest: `1m 30s`, `1s 500ms`.
+/// [`parse_duration`] parses the text to the same duration.
 ///
-/// Days are written above 24 hours only: `24h`, `1d 1h`.
-// Inline, since the allocation is code that the caller has already.
+/// Days are used only for more than 24 hours: `24h`, `1d 1h`.
+// Inlined, because the caller already contains the code of the allocation.
 #[inline]
 pub fn duration_text(duration: Duration) -> String {
-    Written(duration).to_string()
+    Formatted(duration).to_string()
 }
 
-struct Written(Duration);
+struct Formatted(Duration);
 
-impl fmt::Display for Written {
+impl fmt::Display for Formatted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, nanos) = (self.0.as_secs(), self.0.subsec_nanos());
         let days = if self.0 > DAY { seconds / 86_400 } else { 0 };
@@ -112,11 +117,11 @@ fn read(text: &str) -> Result<Duration, &'static str> {
     Ok(Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos % BILLION)))
 }
 
-/// The unit after a number, in nanoseconds, and what follows it.
+/// The unit after a number in nanoseconds, and the rest of the text.
 fn unit(text: &[u8]) -> Result<(u64, &[u8]), &'static str> {
     match text {
-        [b',', ..] => return Err("it has a decimal comma, in place of a point"),
-        [b':', ..] => return Err("it has a colon, as a time of day"),
+        [b',', ..] => return Err("it has a decimal comma instead of a decimal point"),
+        [b':', ..] => return Err("it has a colon, like a time of day"),
         _ => {}
     }
     let text = text.trim_ascii_start();
@@ -137,7 +142,7 @@ fn unit(text: &[u8]) -> Result<(u64, &[u8]), &'static str> {
         .ok_or("its unit is none of `d`, `h`, `m`, `s`, `ms`, `us` and `ns`")
 }
 
-/// A number with its unit in a regular expression.
+/// A number and its unit as a regular expression.
 macro_rules! part {
     () => {
         concat!(
@@ -149,9 +154,9 @@ macro_rules! part {
     };
 }
 
-/// What [`parse_duration`] reads, of at most [`MAX_CHARS`](crate::MAX_CHARS) characters, as a regular
-/// expression of JSON Schema that every engine matches in linear time. White space is in it as it
-/// is, not escaped: some engines are slow to read escapes.
+/// The regular expression in JSON Schema for the texts of at most [`MAX_CHARS`](crate::MAX_CHARS) characters
+/// that [`parse_duration`] accepts. Every engine matches it in linear time. White space in it is not escaped,
+/// because some engines parse escapes slowly.
 pub const DURATION_PATTERN: &str = concat!(
     "^",
     space!(),
@@ -172,9 +177,9 @@ const KIND: Kind = Kind {
     examples: "`30s`, `1.5s` or `1m 30s`",
 };
 const DAY: Duration = Duration::from_hours(24);
-/// The bytes of the sign for a millionth.
+/// The bytes of the prefix `µ`.
 const MICRO: &[u8] = "µ".as_bytes();
-/// The names of each unit, and its nanoseconds.
+/// The spellings of each unit, and its length in nanoseconds.
 const UNITS: [(&str, u64); 7] = [
     ("ns nsec nsecs nano nanos nanosecond nanoseconds", 1),
     (
@@ -198,7 +203,7 @@ mod tests {
     use super::*;
     use crate::tests::matches;
 
-    /// What a text is read as, to the pattern and to the reader alike.
+    /// Parses a text, and asserts that the pattern matches exactly the texts that parse.
     fn nanos(text: &str) -> Option<u128> {
         let read = parse_duration(text).ok();
         assert_eq!(matches(DURATION_PATTERN, text), read.is_some(), "{text:?}");
@@ -206,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_is_read() {
+    fn every_spelling_is_parsed() {
         for (text, expected) in [
             ("0s", 0),
             ("250us", 250_000),
@@ -265,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused_with_its_reason() {
+    fn every_other_text_is_rejected_with_a_reason() {
         for (text, problem) in [
             ("", "it is empty"),
             (" ", "it is empty"),
@@ -289,8 +294,11 @@ mod tests {
             ("2\u{a0}s", NO_UNIT),
             ("1m,30s", "white space is missing after a comma"),
             ("1h, ", "white space is missing after a comma"),
-            ("1,500ms", "it has a decimal comma, in place of a point"),
-            ("12:30:00", "it has a colon, as a time of day"),
+            (
+                "1,500ms",
+                "it has a decimal comma instead of a decimal point",
+            ),
+            ("12:30:00", "it has a colon, like a time of day"),
         ] {
             assert_eq!(nanos(text), None, "{text:?}");
             assert_eq!(parse_duration(text).unwrap_err().problem(), problem);
@@ -306,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_is_written_in_whole_numbers() {
+    fn a_duration_is_formatted_in_whole_numbers() {
         for (duration, text) in [
             (Duration::ZERO, "0s"),
             (Duration::from_secs(90), "1m 30s"),
@@ -323,17 +331,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_written_duration_reads_back(seconds: u64, shift in 0..64_u32, nanos in 0..1_000_000_000_u32) {
+        fn a_formatted_duration_parses_to_itself(seconds: u64, shift in 0..64_u32, nanos in 0..1_000_000_000_u32) {
             let duration = Duration::new(seconds >> shift, nanos);
             let text = duration_text(duration);
             prop_assert_eq!(parse_duration(&text), Ok(duration), "{}", text);
             prop_assert!(matches(DURATION_PATTERN, &text));
-            // Messages show measured times as `std` does.
+            // Messages contain durations in the format of `std`.
             prop_assert_eq!(parse_duration(&format!("{duration:?}")), Ok(duration));
         }
 
         #[test]
-        fn the_pattern_matches_what_is_read(
+        fn the_pattern_matches_exactly_the_parsed_texts(
             text in "[ +]?([0-9]{1,3}(\\.[0-9]{0,2})?[ ,.:]{0,2}(s|ms|m|h|µs|minutes|x)?[, \n]{0,2}){0,4}",
         ) {
             nanos(&text);

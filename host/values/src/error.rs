@@ -1,12 +1,11 @@
-//! Why a text is not a value.
+//! The error of every parser: why a text is not a value.
 
 use std::error::Error;
 use std::fmt;
 
-/// A text that is not a value of the kind that was expected.
+/// The error for a text that is not a value of the expected kind.
 ///
-/// Displayed, it says what was read, what is wrong with it and what would be right; a long text is
-/// cut.
+/// Its message states the text, the problem and examples of valid texts. A long text is cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueError {
     /// The beginning of a long text.
@@ -16,11 +15,12 @@ pub struct ValueError {
     problem: &'static str,
 }
 
-/// What was expected.
+/// The expected kind of value.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
-    /// With its article.
+    /// The name with its article.
     pub(crate) name: &'static str,
+    /// Examples of valid texts.
     pub(crate) examples: &'static str,
 }
 
@@ -35,7 +35,7 @@ impl ValueError {
         }
     }
 
-    /// What is wrong, as a clause: `its unit is missing`. Nothing of the text is in it.
+    /// The problem as a clause, such as `its unit is missing`. It contains nothing of the text.
     pub fn problem(&self) -> &'static str {
         self.problem
     }
@@ -55,5 +55,5 @@ impl fmt::Display for ValueError {
 
 impl Error for ValueError {}
 
-/// How much of a text an error repeats.
+/// The number of bytes of the text that an error repeats.
 const SHOWN_BYTES: usize = 60;

@@ -1,19 +1,23 @@
-//! Hosts: names and IP addresses, each in one form.
+//! Hosts: names and IP addresses in canonical form.
+//!
+//! This module does not resolve names.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A host in canonical form: two texts that mean the same host are read as equal values.
+/// A host in canonical form: texts for the same host parse to equal values.
 ///
-/// It is read from a name in ASCII, an IPv4 address of four decimal numbers, or an IPv6 address with or
-/// without brackets. Case and one dot at the end of a name do not count; an IPv4-mapped IPv6 address is
-/// the IPv4 address. Refused is what some read as an address and others as a name: `127.1`, `0x7f.1`,
-/// `2130706433`. So are zones and percent-encoded characters.
+/// A host is an ASCII name, an IPv4 address of four decimal numbers, or an IPv6 address with or without
+/// brackets. Case and one dot at the end of a name are ignored. An IPv4-mapped IPv6 address becomes the IPv4
+/// address.
 ///
-/// A name in other scripts has to be written in its `xn--` form: to convert it takes tables that are
-/// larger than most checks.
+/// Rejected are zones, percent-encoded characters, and texts that are an address to some programs and a name
+/// to others: `127.1`, `0x7f.1`, `2130706433`.
+///
+/// A name in another script must be in its `xn--` form, because the tables for the conversion are larger than
+/// most checks.
 ///
 /// ```
 /// use vitals_values::Host;
@@ -25,14 +29,14 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {
-    /// A name that has to be resolved: lower case, ASCII, without a dot at its end.
+    /// A name: lower case, ASCII, without a dot at its end.
     Name(Arc<str>),
-    /// An address, never an IPv4-mapped one.
+    /// An IP address, never an IPv4-mapped one.
     Address(IpAddr),
 }
 
 impl Host {
-    /// The host as resolvers and TLS name it: an IPv6 address without brackets.
+    /// The host as resolvers and TLS write it: an IPv6 address without brackets.
     pub fn without_brackets(&self) -> String {
         match self {
             Self::Name(name) => name.as_ref().into(),
@@ -83,7 +87,7 @@ impl FromStr for Host {
     }
 }
 
-/// As it stands before a port: an IPv6 address in brackets.
+/// Formats the host as it is written before a port: an IPv6 address in brackets.
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -98,17 +102,17 @@ impl fmt::Display for Host {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HostError {
-    /// There is no host.
+    /// The host is missing.
     Empty,
-    /// There is a percent sign, which begins an IPv6 zone or an encoded character.
+    /// The text has a percent sign, which begins an IPv6 zone or an encoded character.
     Zone,
-    /// There are colons or brackets, but no IPv6 address.
+    /// The text has colons or brackets and is not an IPv6 address.
     Ipv6,
-    /// It ends in a number, as only IPv4 addresses do, and is not one of four decimal numbers.
+    /// The text ends in a number and is not an IPv4 address of four decimal numbers.
     Ipv4,
     /// The name has characters that are not ASCII.
     NotAscii,
-    /// DNS can't hold such a name.
+    /// The name is not valid in DNS.
     Name,
     /// The port is missing.
     NoPort,
@@ -119,11 +123,11 @@ pub enum HostError {
 }
 
 impl HostError {
-    /// What is wrong, as a clause.
+    /// The problem as a clause.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Empty => "it has no host",
-            Self::Zone => "it has a percent sign; zones and encoded characters are not read",
+            Self::Zone => "it has a percent sign; zones and encoded characters are not supported",
             Self::Ipv6 => "its host is not an IPv6 address",
             Self::Ipv4 => {
                 "its host ends in a number and is not an IPv4 address of four decimal numbers"
@@ -133,7 +137,7 @@ impl HostError {
             Self::NoPort => "it has no port",
             Self::Port => "its port is not a number from 1 to 65535",
             Self::Brackets => {
-                "its IPv6 address has no brackets, which it needs before a port: `[::1]:80`"
+                "its IPv6 address has no brackets, which are needed before a port: `[::1]:80`"
             }
         }
     }
@@ -147,8 +151,8 @@ impl fmt::Display for HostError {
 
 impl std::error::Error for HostError {}
 
-/// Whether a label is a number, decimal or hexadecimal. A name that ends in one is an IPv4 address to
-/// the URL standard.
+/// Whether a label is a decimal or hexadecimal number. The URL standard takes a name that ends in a number
+/// for an IPv4 address.
 fn is_number(label: &[u8]) -> bool {
     match label {
         [] => false,
@@ -162,9 +166,9 @@ fn is_label(label: &[u8]) -> bool {
     (1..=63).contains(&label.len()) && label.iter().all(is_plain)
 }
 
-/// The longest name that DNS can carry, RFC 1035 section 2.3.4, as text without the dot at its end.
+/// The length of the longest DNS name (RFC 1035 section 2.3.4) as text without the dot at its end.
 const MAX_NAME: usize = 253;
-/// The longest name with its dot; every address is shorter.
+/// The length of the longest name with its dot. Every address is shorter.
 const MAX_TEXT: usize = MAX_NAME + 1;
 
 #[cfg(test)]
@@ -174,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_addresses_have_one_form() {
+    fn names_and_addresses_become_canonical() {
         for (text, host) in [
             ("Example.COM", "example.com"),
             ("db_1.internal.", "db_1.internal"),
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_host_or_reads_in_two_ways_is_refused() {
+    fn invalid_and_ambiguous_hosts_are_rejected() {
         use HostError::{Empty, Ipv4, Ipv6, Name, NotAscii, Zone};
         for (text, error) in [
             ("", Empty),
@@ -235,18 +239,18 @@ mod tests {
     }
 
     #[test]
-    fn names_are_as_long_as_dns_takes_them() {
+    fn names_beyond_the_length_limits_of_dns_are_rejected() {
         let read = |text: String| text.parse::<Host>();
         assert!(read("a".repeat(63)).is_ok());
         assert_eq!(read("a".repeat(64)), Err(HostError::Name));
-        // Labels of one character and their dots, the last of which does not count.
+        // Labels of one character with their dots. The last dot does not count.
         assert!(read("a.".repeat(127)).is_ok());
         assert_eq!(read("a.".repeat(128)), Err(HostError::Name));
     }
 
     proptest! {
         #[test]
-        fn a_written_host_reads_back(
+        fn a_formatted_host_parses_to_itself(
             name in "[a-zA-Z0-9_-]{1,8}(\\.[a-zA-Z0-9_-]{1,8}){0,3}\\.?",
             v4: u32,
             v6: u128,

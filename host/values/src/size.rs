@@ -1,4 +1,6 @@
 //! Sizes: `64MiB`, `1.5 GB`, `65536`.
+//!
+//! One grammar for parsing, formatting and the pattern in JSON Schemas.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,14 +11,17 @@ use crate::{TOO_LONG, is_too_long};
 
 /// An amount of bytes.
 ///
-/// It is read from a decimal number and a unit: `KiB`, `MiB`, `GiB`, `TiB`, `PiB`, `EiB` of 1,024 each,
-/// `KB`, `MB`, `GB`, `TB`, `PB`, `EB` of 1,000, or `B`. The unit may be in lower case and without its
-/// `B`; without a unit the number is of bytes. ASCII white space may stand before, between and after
-/// the two, and a `+` before the number. A fraction of a byte does not count, nor do decimals beyond
-/// the ninth; what is more than `u64::MAX` bytes is read as that.
+/// Its text is a decimal number and a unit:
 ///
-/// It is written as a whole number of the largest unit of 1,024 that needs no fraction, and reads back
-/// as the same size.
+/// - Units are powers of 1,024 (`KiB`, `MiB`, `GiB`, `TiB`, `PiB`, `EiB`), powers of 1,000 (`KB`, `MB`, `GB`,
+///   `TB`, `PB`, `EB`) and `B`. Case is ignored, and the `B` may be left out. A number without a unit counts
+///   bytes.
+/// - ASCII white space may occur before, between and after number and unit, and a `+` before the number.
+/// - A fraction of a byte and decimals after the ninth are ignored. More than `u64::MAX` bytes become
+///   `u64::MAX`.
+///
+/// It is formatted as a whole number of the largest unit of 1,024 that needs no fraction. That text parses to
+/// the same size.
 ///
 /// ```
 /// use vitals_values::Size;
@@ -30,25 +35,25 @@ use crate::{TOO_LONG, is_too_long};
 pub struct Size(u64);
 
 impl Size {
-    /// A size of so many bytes.
+    /// Makes a size of a number of bytes.
     pub const fn of_bytes(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// How many bytes it is.
+    /// The number of bytes.
     pub const fn bytes(self) -> u64 {
         self.0
     }
 
-    /// For a person: with one decimal of the largest unit of 1,024 that it has, `64.1MiB`. It may read
-    /// back as another size.
+    /// Formats the size for people with at most one decimal, such as `64.1MiB`. The text may parse to another
+    /// size.
     pub fn rounded(self) -> String {
-        let (power, unit) = WRITTEN
+        let (power, unit) = FORMAT_UNITS
             .into_iter()
             .find(|(power, _)| self.0 >> power > 0)
             .unwrap_or((0, "B"));
         let whole = self.0 >> power;
-        // At most ten times 2^60, which 64 bits hold.
+        // At most ten times 2^60, which fits into 64 bits.
         let tenths = ((self.0 - (whole << power)) * 10 + (1 << power) / 2) >> power;
         let (whole, tenths) = (whole + tenths / 10, tenths % 10);
         if tenths == 0 {
@@ -71,7 +76,7 @@ impl FromStr for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (power, unit) = WRITTEN
+        let (power, unit) = FORMAT_UNITS
             .into_iter()
             .find(|(power, _)| self.0 > 0 && self.0.trailing_zeros() >= *power)
             .unwrap_or((0, "B"));
@@ -110,8 +115,8 @@ fn bytes_of(unit: &[u8]) -> Option<u64> {
     Some((0..power).fold(base, |bytes, _| bytes * base))
 }
 
-/// What is read as a [`Size`], of at most [`MAX_CHARS`](crate::MAX_CHARS) characters, as a regular
-/// expression of JSON Schema that every engine matches in linear time.
+/// The regular expression in JSON Schema for the texts of at most [`MAX_CHARS`](crate::MAX_CHARS) characters
+/// that parse as a [`Size`]. Every engine matches it in linear time.
 pub const SIZE_PATTERN: &str = concat!(
     "^",
     space!(),
@@ -127,8 +132,8 @@ const KIND: Kind = Kind {
     name: "a size",
     examples: "`64MiB`, `1.5GB` or `65536`",
 };
-/// Each unit of 1,024 with its power of two, the largest first.
-const WRITTEN: [(u32, &str); 6] = [
+/// The units of 1,024 with their powers of two, from the largest.
+const FORMAT_UNITS: [(u32, &str); 6] = [
     (60, "EiB"),
     (50, "PiB"),
     (40, "TiB"),
@@ -144,7 +149,7 @@ mod tests {
     use super::*;
     use crate::tests::matches;
 
-    /// What a text is read as, to the pattern and to the reader alike.
+    /// Parses a text, and asserts that the pattern matches exactly the texts that parse.
     fn bytes(text: &str) -> Option<u64> {
         let read: Option<Size> = text.parse().ok();
         assert_eq!(matches(SIZE_PATTERN, text), read.is_some(), "{text:?}");
@@ -152,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_is_read() {
+    fn every_spelling_is_parsed() {
         for (text, expected) in [
             ("0B", 0),
             ("0", 0),
@@ -190,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused_with_its_reason() {
+    fn every_other_text_is_rejected_with_a_reason() {
         const NO_NUMBER: &str = "it does not begin with a number";
         for (text, problem) in [
             ("", "it is empty"),
@@ -224,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_written_in_the_largest_unit_without_a_fraction() {
+    fn a_size_is_formatted_in_the_largest_unit_without_a_fraction() {
         for (bytes, text) in [
             (0, "0B"),
             (1_500, "1500B"),
@@ -256,7 +261,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_written_size_reads_back(bytes: u64, shift in 0..64_u32) {
+        fn a_formatted_size_parses_to_itself(bytes: u64, shift in 0..64_u32) {
             for bytes in [bytes >> shift, bytes << shift] {
                 let text = Size(bytes).to_string();
                 prop_assert_eq!(text.parse(), Ok(Size(bytes)), "{}", text);
@@ -265,7 +270,7 @@ mod tests {
         }
 
         #[test]
-        fn the_pattern_matches_what_is_read(
+        fn the_pattern_matches_exactly_the_parsed_texts(
             text in "[ +]?[0-9]{0,3}[.,]?[0-9]{0,3}[ \n]{0,2}[kKmgiIx]{0,3}[bB]{0,2} ?",
         ) {
             bytes(&text);

@@ -13,7 +13,7 @@ use vitals_values::{
 };
 
 use super::{Config, ConfigError, Definitions, Schema};
-use crate::{Address, Quantity, Url};
+use crate::{Address, Url};
 
 /// What can be granted by being written down: one text, or an `Option` or a `Vec` of such.
 #[diagnostic::on_unimplemented(
@@ -192,12 +192,6 @@ impl Config for Size {
 
     fn to_value(&self) -> Value {
         self.to_string().into()
-    }
-}
-
-impl Quantity for Size {
-    fn quantity(self) -> f64 {
-        self.bytes().quantity()
     }
 }
 

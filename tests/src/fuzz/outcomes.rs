@@ -28,7 +28,7 @@ fn run(input: &[u8]) {
     };
     laws::bounded(&built(status, parts.clone()));
     let secrets = Secrets::new(SECRETS);
-    let outcome = Outcome::shown(status, parts, &|text, most| secrets.bounded(text, most));
+    let outcome = Outcome::sanitized(status, parts, &|text, most| secrets.bounded(text, most));
     laws::reported(RunReport::answered(outcome, Duration::from_millis(1)));
 }
 
@@ -53,10 +53,7 @@ fn built(status: Status, parts: OutcomeParts) -> Outcome {
 
 fn outcome(choices: &mut Unstructured<'_>) -> Result<(Status, OutcomeParts)> {
     let status = *choices.choose(&[Status::Healthy, Status::Degraded, Status::Unhealthy])?;
-    let mut parts = OutcomeParts {
-        message: text(choices)?,
-        ..OutcomeParts::default()
-    };
+    let mut parts = OutcomeParts::new(text(choices)?, Vec::new(), Vec::new());
     while !choices.is_empty() && parts.details.len() < 2_000 {
         if choices.ratio(1_u8, 4)? {
             parts.measurements.push(measurement(choices)?);
@@ -77,7 +74,7 @@ fn detail(choices: &mut Unstructured<'_>) -> Result<Detail> {
         4 => DetailValue::Json(text(choices)?),
         _ => DetailValue::Json(document(choices, 0)?),
     };
-    Ok(Detail { key, value })
+    Ok(Detail::new(key, value))
 }
 
 /// JSON with texts in it, so that what they are cleaned to can be seen.
@@ -117,13 +114,10 @@ fn measurement(choices: &mut Unstructured<'_>) -> Result<Measurement> {
             text(choices)
         }
     };
-    Ok(Measurement {
-        name: word(choices)?,
-        value: number(choices)?,
-        unit: word(choices)?,
-        degraded_at: bound(choices)?,
-        unhealthy_at: bound(choices)?,
-    })
+    let (name, value, unit) = (word(choices)?, number(choices)?, word(choices)?);
+    Ok(Measurement::new(name, value, unit)
+        .degraded(bound(choices)?)
+        .unhealthy(bound(choices)?))
 }
 
 /// What the input says, or something foul, as often as it says.

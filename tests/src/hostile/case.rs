@@ -258,9 +258,9 @@ impl HostileCase {
 
     /// A refusal of this kind is recorded, with `words` in it.
     pub(super) fn denied(self, kind: &'static str, words: &'static str) -> Self {
-        self.fact("/result/refusals/0/kind", Is::Equal(kind.into()))
+        self.fact("/result/denials/0/kind", Is::Equal(kind.into()))
             .fact(
-                "/result/refusals/0/message",
+                "/result/denials/0/message",
                 Is::Containing(words.to_owned()),
             )
     }
@@ -359,7 +359,7 @@ impl fmt::Display for Expected {
             let why = self.message.iter();
             return why.into_iter().try_for_each(|why| write!(f, ": {why}"));
         }
-        let kind = |fact: &&Fact| fact.pointer == "/result/refusals/0/kind";
+        let kind = |fact: &&Fact| fact.pointer == "/result/denials/0/kind";
         if let Some(Fact {
             is: Is::Equal(kind),
             ..

@@ -342,7 +342,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             ),
         )
         .fact(
-            "/result/refusals/0/message",
+            "/result/denials/0/message",
             Is::Containing("169.254.169.254".into()),
         ),
     ]

@@ -62,7 +62,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         placed("file-link", "a link to a good plugin", |path| link(guests::HELLO.path().to_str().expect("it is text"), path))
             .timeout(20_000).survives("healthy"),
         litter("file-names", "good plugins with names that none can have", odd_names)
-            .refused("is no name of a plugin: write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or a digit; rename the file").clean(),
+            .refused("is not a valid plugin name: use 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, starting with a letter or digit; rename the file").clean(),
         new("file-pinned", "another file than the configuration wants").wat_of("loop")
             .with(&format!("sha256 = '{}'", "5f".repeat(32))).refused("the configuration asks for 5f5f5f"),
         new("file-trickles", "a good plugin that is written over a while").body(Body::Trickle(guests::HELLO)).timeout(20_000).survives("healthy").message("hello"),

@@ -226,20 +226,20 @@ pub(super) fn cases() -> Vec<HostileCase> {
             "does = 'series', count = 1, labels = 9999",
         )
         .survives("unhealthy")
-        .message("there are 10000 labels, 8 are the most"),
+        .message("there are 10000 labels, the limit is 8"),
         local(
             "long-label",
             "a metric whose label has 500 KB",
             "does = 'series', count = 1, bytes = 500_000",
         )
         .survives("unhealthy")
-        .message("has 500000 bytes, 128 are the most"),
+        .message("has 500000 bytes, the limit is 128"),
         local(
             "many-buckets",
             "a histogram of 10,000 buckets",
             "does = 'series', count = 1, buckets = 10_000",
         )
         .survives("unhealthy")
-        .message("there are 10000 buckets, 32 are the most"),
+        .message("there are 10000 buckets, the limit is 32"),
     ]
 }

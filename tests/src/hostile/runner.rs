@@ -150,7 +150,7 @@ fn words(page: &Value) -> String {
         words.extend([": ", &reason(&text(&page["message"]))]);
     }
     if let Some(kind) = page
-        .pointer("/result/refusals/0/kind")
+        .pointer("/result/denials/0/kind")
         .and_then(Value::as_str)
     {
         words.extend([", refused: ", kind]);

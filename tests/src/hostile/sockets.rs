@@ -187,7 +187,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             "does = 'look-up-many', count = 200",
         )
         .ends("denied")
-        .fact("/result/refusals", Is::Long(16)),
+        .fact("/result/denials", Is::Long(16)),
         net(
             "look-up-by-http",
             "looks up a name that is granted for HTTP alone",

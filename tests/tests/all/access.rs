@@ -43,7 +43,7 @@ async fn without_the_token_messages_and_details_are_left_out() {
     for hidden in ["plugin", "grants"] {
         assert!(check[hidden].is_null(), "{hidden}: {check:#}");
     }
-    for hidden in ["message", "measurements", "refusals", "output"] {
+    for hidden in ["message", "measurements", "denials", "output"] {
         assert!(check["result"].get(hidden).is_none(), "{hidden}: {check:#}");
     }
     let check = host.check("slow").await;

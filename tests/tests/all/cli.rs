@@ -366,7 +366,7 @@ async fn an_answer_without_end_is_read_to_a_bound() {
             .env("VITALS_ADMIN_TOKEN", "token-of-the-test")
             .run();
         assert_eq!(ended.status, Some(3), "{command}: {}", ended.stderr);
-        let is_no_page = ended.stderr.contains("answers is no page of a host");
+        let is_no_page = ended.stderr.contains("as one of a vitals host");
         assert!(is_no_page, "{command}: {}", ended.stderr);
     }
 }

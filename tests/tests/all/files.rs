@@ -47,7 +47,7 @@ async fn a_directory_grants_what_is_below_it_and_nothing_beside() {
         "denied: file <dir>/in2/file (add it to `allow.files` of check `orders`)"
     );
     assert_eq!(refusals.len(), 4);
-    assert_eq!(check["result"]["refusals"][0]["kind"], "file");
+    assert_eq!(check["result"]["denials"][0]["kind"], "file");
 }
 
 #[tokio::test]

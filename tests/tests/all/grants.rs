@@ -17,7 +17,7 @@ async fn orders(guest: impl Into<Vec<u8>>, config: &str) -> Value {
 
 /// The messages of the refusals, ports left out.
 fn refusals(check: &Value) -> String {
-    let refusals = check["result"]["refusals"].as_array().expect("refusals");
+    let refusals = check["result"]["denials"].as_array().expect("denials");
     let messages = refusals
         .iter()
         .filter_map(|refusal| refusal["message"].as_str());
@@ -50,7 +50,7 @@ async fn an_address_that_is_written_is_granted_and_just_that() {
     .await;
     assert_eq!(other.accepted(), 0);
     assert_snapshot!(refusals(&check), @"denied: tcp 127.0.0.1:<port> (add it to `allow.tcp` of check `orders`)");
-    assert_eq!(check["result"]["refusals"][0]["kind"], "tcp");
+    assert_eq!(check["result"]["denials"][0]["kind"], "tcp");
 }
 
 #[tokio::test]
@@ -200,10 +200,7 @@ async fn every_refused_attempt_is_counted() {
         .start()
         .await;
     let check = host.check("orders").await;
-    assert_eq!(
-        check["result"]["refusals"].as_array().map(Vec::len),
-        Some(1)
-    );
+    assert_eq!(check["result"]["denials"].as_array().map(Vec::len), Some(1));
     let line = r#"vitals_denied_total{check="orders",kind="tcp"} 3"#;
     // The board has a result a moment before the metrics count it.
     eventually("each attempt is counted", async || {

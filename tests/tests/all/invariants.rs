@@ -2,7 +2,7 @@
 
 mod module_graph;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,10 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory).expect("a directory") {
             let path = entry.expect("an entry").path();
+            // A link leads to a file of another crate.
+            if path.is_symlink() {
+                continue;
+            }
             if path.is_dir() {
                 directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -54,7 +58,7 @@ fn lines_with(words: &[&str], rooms: &[&str]) -> Vec<String> {
 /// The crates below `host/`, and which of the others each may depend on.
 const CRATES: &[(&str, &str, &[&str])] = &[
     ("host/values", "vitals-values", &[]),
-    ("host/model", "vitals-model", &[]),
+    ("host/model", "vitals-model", &["vitals-values"]),
     ("host/io", "vitals-io", &["vitals-model"]),
     (
         "host/config",
@@ -131,6 +135,68 @@ fn dependencies(directory: &str) -> Vec<String> {
 }
 
 #[test]
+fn crates_include_only_files_of_their_own_package() {
+    let mut includes = 0;
+    for (directory, name, _) in CRATES {
+        for (path, text) in sources(&format!("{directory}/src")) {
+            let macros = ["include_str!(\"", "include_bytes!(\"", "include_dir!(\""];
+            for call in macros.iter().flat_map(|call| text.split(call).skip(1)) {
+                let (included, _) = call.split_once('"').expect("a path");
+                let included = match included.strip_prefix("$CARGO_MANIFEST_DIR/") {
+                    Some(included) => Path::new(directory).join(included),
+                    None => path.parent().expect("a directory").join(included),
+                };
+                let included = without_dots(&included);
+                assert!(
+                    included.starts_with(directory),
+                    "{name} includes {} in {}",
+                    included.display(),
+                    path.display()
+                );
+                // `cargo package` leaves out directories with a manifest.
+                let nested = files_called("Cargo.toml", &guests::root().join(included));
+                assert_eq!(nested, Vec::<PathBuf>::new(), "{name}");
+                includes += 1;
+            }
+        }
+    }
+    assert!(
+        includes > 5,
+        "the command line includes what `vitals new` writes"
+    );
+}
+
+/// The path with each `..` and the directory before it removed.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path {
+        if part == ".." {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
+}
+
+/// The files with a name in a directory and its subdirectories, links included.
+fn files_called(name: &str, directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_called(name, &path)
+            } else if path.ends_with(name) {
+                vec![path]
+            } else {
+                Vec::new()
+            }
+        })
+        .collect()
+}
+
+#[test]
 fn crates_depend_in_one_direction() {
     for (directory, name, below) in CRATES {
         for dependency in dependencies(directory) {
@@ -150,7 +216,7 @@ fn only_the_crate_that_a_library_is_for_depends_on_it() {
         ("prometheus", &["vitals-report"]),
         ("sentry-types", &["vitals-report"]),
         ("reqwest", &["vitals", "vitals-report"]),
-        ("tracing-subscriber", &["vitals", "vitals-config"]),
+        ("tracing-subscriber", &["vitals"]),
     ] {
         for (directory, name, _) in CRATES {
             let has_it = dependencies(directory)
@@ -314,18 +380,11 @@ fn the_schema_of_the_configuration_is_current() {
 
 #[test]
 fn wasmtime_is_built_without_what_the_host_does_not_use() {
-    let cargo = std::process::Command::new(env!("CARGO"))
-        .current_dir(guests::root())
-        .args(["tree", "--offline", "--locked", "-p", "vitals-host"])
-        .args(["-e", "normal,features", "-i", "wasmtime"])
-        .output()
-        .expect("cargo runs");
-    let tree = String::from_utf8_lossy(&cargo.stdout).into_owned();
-    let said = String::from_utf8_lossy(&cargo.stderr).into_owned();
+    let tree = cargo_tree(&["-e", "normal,features", "-i", "wasmtime"]);
     let has = |feature: &str| tree.contains(&format!("wasmtime feature \"{feature}\""));
     assert!(
         has("component-model") && has("cranelift"),
-        "it lists the features: {tree}{said}"
+        "it lists the features: {tree}"
     );
     for unused in [
         "cache",
@@ -344,4 +403,47 @@ fn wasmtime_is_built_without_what_the_host_does_not_use() {
     ] {
         assert!(!has(unused), "`{unused}` is on: {tree}");
     }
+}
+
+#[test]
+fn the_library_without_features_needs_none_of_what_they_bring() {
+    let unwanted = [
+        "clap",
+        "cranelift-codegen",
+        "include_dir",
+        "prometheus",
+        "reqwest",
+        "sentry-types",
+        "tracing-appender",
+        "tracing-subscriber",
+    ];
+    let packages = |features: &[&str]| -> BTreeSet<String> {
+        let tree = cargo_tree(&[&["-e", "normal", "--prefix", "none"], features].concat());
+        let names = tree.lines().filter_map(|line| line.split(' ').next());
+        names.map(str::to_owned).collect()
+    };
+    let empty = packages(&["--no-default-features"]);
+    assert!(empty.contains("vitals-core"), "{empty:?}");
+    let found: Vec<_> = unwanted
+        .iter()
+        .filter(|name| empty.contains(**name))
+        .collect();
+    assert!(found.is_empty(), "{found:?}");
+    let all = packages(&[]);
+    for brought in ["cranelift-codegen", "prometheus", "reqwest", "sentry-types"] {
+        assert!(all.contains(brought), "{brought} has another name: {all:?}");
+    }
+}
+
+/// What `cargo tree` prints of the host's library.
+fn cargo_tree(arguments: &[&str]) -> String {
+    let cargo = std::process::Command::new(env!("CARGO"))
+        .current_dir(guests::root())
+        .args(["tree", "--offline", "--locked", "-p", "vitals-host"])
+        .args(arguments)
+        .output()
+        .expect("cargo runs");
+    let said = String::from_utf8_lossy(&cargo.stderr);
+    assert!(cargo.status.success(), "{said}");
+    String::from_utf8(cargo.stdout).expect("it is text")
 }

@@ -130,7 +130,7 @@ fn a_host_that_cannot_start_says_so_in_json() {
     let line: Value = serde_json::from_str(&ended.stderr).expect("one line of JSON");
     assert_eq!(
         (&line["level"], &line["message"]),
-        (&json!("ERROR"), &json!("vitals cannot start"))
+        (&json!("ERROR"), &json!("host cannot start"))
     );
     let error = line["error"].as_str().unwrap_or_default();
     assert!(error.starts_with("cannot listen on "), "{error}");

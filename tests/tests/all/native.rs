@@ -106,7 +106,7 @@ async fn a_native_check_comes_and_goes_while_the_host_runs() {
     assert!(
         error
             .to_string()
-            .contains("`Bad Name` is no name of a check"),
+            .contains("`Bad Name` is not a valid check name"),
         "{error}"
     );
     host.shutdown().await;
@@ -121,7 +121,7 @@ async fn a_name_that_no_check_can_have_stops_the_start() {
         .expect_err("it is refused")
         .to_string();
     assert!(
-        error.contains("`Bad Name` is no name of a check"),
+        error.contains("`Bad Name` is not a valid check name"),
         "{error}"
     );
 }

@@ -18,15 +18,15 @@ fn what_can_not_be_written_is_refused_and_says_what_to_do() {
     for (arguments, expected) in [
         (
             &["My Check"][..],
-            "`My Check` is no name of a plugin: write 1 to 64 of a-z, 0-9",
+            "`My Check` is not a valid plugin name: use 1 to 64 characters of a-z, 0-9",
         ),
-        (&["../check"], "`../check` is no name of a plugin"),
-        (&["1st"], "a check begins with a letter"),
-        (&["a.b", "--lang", "js"], "nothing but a-z, 0-9 and -"),
-        (&["a_b", "--lang", "python"], "nothing but a-z, 0-9 and -"),
-        (&["match"], "take a longer one"),
-        (&["vitals-sdk"], "take a longer one"),
-        (&["serde"], "take a longer one"),
+        (&["../check"], "`../check` is not a valid plugin name"),
+        (&["1st"], "use only a-z, 0-9 and -, starting with a letter"),
+        (&["a.b", "--lang", "js"], "use only a-z, 0-9 and -"),
+        (&["a_b", "--lang", "python"], "use only a-z, 0-9 and -"),
+        (&["match"], "choose a longer name"),
+        (&["vitals-sdk"], "choose a longer name"),
+        (&["serde"], "choose a longer name"),
         (
             &["a", "--lang", "go"],
             "[possible values: rust, js, python]",
@@ -54,14 +54,15 @@ fn a_directory_with_something_in_it_is_left_alone() {
     vitals.place().write("taken/mine", "");
     let found = ended(vitals);
     assert_eq!((found.status, found.stdout.as_str()), (Some(1), ""));
-    let expected = "/taken: it is not empty; take another name, or move away what is there";
+    let expected =
+        "/taken: the directory is not empty; choose another name, or empty the directory";
     assert!(found.stderr.contains(expected), "{found:?}");
 
     let vitals = Vitals::new(["new", "taken"]);
     vitals.place().write("taken", "");
     let found = ended(vitals);
     assert_eq!(found.status, Some(1));
-    assert!(found.stderr.contains("take another name"), "{found:?}");
+    assert!(found.stderr.contains("choose another name"), "{found:?}");
 }
 
 #[test]
@@ -75,10 +76,7 @@ fn where_nobody_can_write_it_is_said_and_what_to_do() {
         said.starts_with("vitals: cannot write /proc/my-check: "),
         "{said}"
     );
-    assert!(
-        said.contains("go to a directory where you may write"),
-        "{said}"
-    );
+    assert!(said.contains("change to a writable directory"), "{said}");
 }
 
 #[test]

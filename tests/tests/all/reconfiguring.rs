@@ -72,7 +72,7 @@ async fn a_configuration_that_is_wrong_as_a_whole_changes_nothing() {
     host.reconfigure(&format!("{HOURLY}{enabled}intervall = '5s'\n"));
     successful("0").await;
     let answer = host.reload(&[]).await;
-    assert_eq!(answer.configuration.state, ConfigurationState::Refused);
+    assert_eq!(answer.configuration.state, ConfigurationState::Rejected);
     let errors = &answer.configuration.errors;
     assert!(
         errors.len() == 1
@@ -243,8 +243,8 @@ async fn grants_are_widened_by_the_configuration_or_by_a_word_of_the_operator() 
     assert!(error.contains("--accept-grants orders"), "{error}");
     // What the file says of others accepts nothing, and neither does a word for another check.
     host.reconfigure(&format!("{}trial = false\n", config("two.test:2")));
-    assert!(host.reload(&[]).await.has_refusals());
-    assert!(host.reload(&["others"]).await.has_refusals());
+    assert!(host.reload(&[]).await.has_rejections());
+    assert!(host.reload(&["others"]).await.has_rejections());
     let unknown = host.reload(&["nobody"]).await;
     assert!(
         unknown.problems[0].contains("no check `nobody`"),
@@ -253,14 +253,14 @@ async fn grants_are_widened_by_the_configuration_or_by_a_word_of_the_operator() 
     assert_eq!(host.check("orders").await["message"], "wants one");
 
     let answer = host.reload(&["orders"]).await;
-    assert!(!answer.has_refusals(), "{answer:?}");
+    assert!(!answer.has_rejections(), "{answer:?}");
     assert_eq!(host.check("orders").await["message"], "wants two");
 
     // The other way: the configuration of the check itself changes.
     host.drop_in("marks", MARKS_ONE);
     with_message(&host, "orders", "wants one").await;
     host.drop_in("marks", MARKS_TWO);
-    assert!(host.reload(&[]).await.has_refusals());
+    assert!(host.reload(&[]).await.has_rejections());
     host.reconfigure(&config("three.test:3"));
     let check = with_message(&host, "orders", "wants two").await;
     assert_eq!(

@@ -162,7 +162,7 @@ async fn the_command_reload_asks_the_host_of_the_configuration() {
     let ended = command(&[]).await;
     assert_eq!(
         shown(&ended),
-        "exit status Some(0)\nstdout:\nnothing has changed\nstderr:\n"
+        "exit status Some(0)\nstdout:\nno changes\nstderr:\n"
     );
     let ended = command(&["--format", "json"]).await;
     let reload: Value = serde_json::from_str(&ended.stdout).expect("JSON");

@@ -184,7 +184,7 @@ async fn the_binary_ends_well_on_sigterm_after_the_run_in_flight() {
     let status = serving.ended().await;
     assert_eq!(status.code(), Some(0), "{status}");
     let log = serving.log().join("\n");
-    assert!(log.contains("vitals is down"), "{log}");
+    assert!(log.contains("host stopped"), "{log}");
     assert!(
         log.contains("check is healthy"),
         "the run in flight has its result: {log}"
@@ -212,7 +212,7 @@ async fn the_binary_says_which_runs_it_dropped() {
     assert_eq!(serving.ended().await.code(), Some(0));
     let log = serving.log().join("\n");
     assert!(
-        log.contains("runs were still going on after the grace dropped=1"),
+        log.contains("runs did not finish within the shutdown grace unfinished=1"),
         "{log}"
     );
 }

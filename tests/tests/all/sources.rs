@@ -97,7 +97,7 @@ async fn what_ran_by_itself_never_gets_what_a_later_check_says() {
     host.place().write("library/thing.wasm", "garbage");
     host.reconfigure("[checks.named]\nplugin = 'thing'");
     let reload = host.reload(&[]).await;
-    assert!(reload.has_refusals(), "{reload:?}");
+    assert!(reload.has_rejections(), "{reload:?}");
     let check = host.check("named").await;
     assert_eq!(check["error"]["code"], "load", "{check:#}");
     host.place()

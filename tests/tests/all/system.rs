@@ -27,7 +27,7 @@ async fn without_a_grant_nothing_is_told() {
         details["disks"][1]["text"],
         "cannot tell the disk usage of relative: the path is not absolute"
     );
-    let refusals = check["result"]["refusals"].as_array().expect("refusals");
+    let refusals = check["result"]["denials"].as_array().expect("denials");
     let refusals: Vec<_> = refusals.iter().map(|refusal| &refusal["message"]).collect();
     assert_eq!(
         refusals,
@@ -112,7 +112,7 @@ async fn memory_and_load_are_what_the_kernel_says() {
         "{told}"
     );
     assert_eq!(
-        check["result"]["refusals"].as_array().map_or(0, Vec::len),
+        check["result"]["denials"].as_array().map_or(0, Vec::len),
         0,
         "{check:#}"
     );
@@ -152,8 +152,8 @@ fn what_is_granted_and_wanted_is_said_on_the_command_line() {
     };
     let ended = with_both(Vitals::new(["validate"]).config(WRITTEN));
     for line in [
-        "facts: ok, may reach system disk:/srv, system memory, system load",
-        "files: ok, may reach file /etc/hostname, file /var/backups",
+        "facts: valid, may reach system disk:/srv, system memory, system load",
+        "files: valid, may reach file /etc/hostname, file /var/backups",
     ] {
         assert!(ended.stdout.contains(line), "{}", ended.stdout);
     }

@@ -116,7 +116,7 @@ fn message(check: &Value) -> &str {
 
 /// The messages of the refusals, ports left out.
 fn refusals(check: &Value) -> String {
-    let refusals = check["result"]["refusals"].as_array().expect("refusals");
+    let refusals = check["result"]["denials"].as_array().expect("denials");
     let messages: Vec<&str> = refusals
         .iter()
         .filter_map(|refusal| refusal["message"].as_str())

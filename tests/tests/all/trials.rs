@@ -168,7 +168,7 @@ async fn a_reload_answers_what_was_loaded_refused_and_removed() {
     let builder = TestHost::builder().config(&config).plugin("old", HELLO);
     let host = builder.plugin("thing", HELLO).start().await;
     host.health().await;
-    assert!(host.reload(&[]).await.is_nothing());
+    assert!(host.reload(&[]).await.is_empty());
     host.drop_in("new", FLIP);
     host.drop_in("thing", SPIN);
     host.take_out("old");
@@ -183,10 +183,10 @@ async fn a_reload_answers_what_was_loaded_refused_and_removed() {
         [
             ("new", PluginOutcome::Loaded),
             ("old", PluginOutcome::Removed),
-            ("thing", PluginOutcome::Refused)
+            ("thing", PluginOutcome::Rejected)
         ]
     );
-    assert!(answer.has_refusals());
+    assert!(answer.has_rejections());
     let refused = &answer.plugins[2];
     assert!(
         refused

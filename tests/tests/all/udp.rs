@@ -58,7 +58,7 @@ async fn check(config: &str) -> Value {
 }
 
 fn refusals(check: &Value) -> String {
-    let refusals = check["result"]["refusals"].as_array().expect("refusals");
+    let refusals = check["result"]["denials"].as_array().expect("denials");
     let messages = refusals
         .iter()
         .filter_map(|refusal| refusal["message"].as_str());

@@ -1,4 +1,6 @@
-//! `vitals bench`: what one run of a plugin costs.
+//! `vitals bench`: measures what one run of a plugin costs.
+//!
+//! This file formats the measurements. The workbench makes the runs.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -14,37 +16,37 @@ use vitals_host::workbench::{Cost, Plan, Workbench};
 
 use crate::telemetry;
 
-use super::ad_hoc::{AdHocOptions, duration};
+use super::ad_hoc::{AdHocOptions, positive_duration};
 use super::compile;
 use super::configuration::load;
 use super::format::Format;
-use super::output::{complain, print};
+use super::output::{print, print_error};
 use super::status::NOT_RUN;
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// The file of a plugin.
+    /// Path of the plugin file.
     #[arg(value_name = "FILE.wasm")]
     path: PathBuf,
     #[command(flatten)]
-    told: AdHocOptions,
-    /// At most so many runs.
+    options: AdHocOptions,
+    /// Maximum number of runs.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// At most so long, for example `30s`.
-    #[arg(long = "for", value_name = "DURATION", default_value = "5s", value_parser = duration)]
-    time: Duration,
-    /// So many at once; `engine.max_runs` of a host is 64.
+    /// Maximum duration of the benchmark, for example `30s`.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = positive_duration)]
+    duration: Duration,
+    /// Number of concurrent runs. A host makes up to `engine.max_runs`, 64 by default.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=512))]
-    at_once: u32,
-    /// How to print it.
+    concurrency: u32,
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 impl Bench {
     pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        match self.cost(file).await {
+        match self.measure(file).await {
             Ok(cost) => {
                 print(&match self.format {
                     Format::Text => text(&self, &cost),
@@ -52,56 +54,55 @@ impl Bench {
                 });
                 ExitCode::SUCCESS
             }
-            Err(why) => {
-                if !why.is_empty() {
-                    complain(&why);
+            Err(error) => {
+                if !error.is_empty() {
+                    print_error(&error);
                 }
                 ExitCode::from(NOT_RUN)
             }
         }
     }
 
-    /// On failure with nothing to say all that is wrong has been said.
-    async fn cost(&self, file: Option<PathBuf>) -> Result<Cost, String> {
+    /// Makes the runs. An empty error means that the errors have been printed.
+    async fn measure(&self, file: Option<PathBuf>) -> Result<Cost, String> {
         let (mut config, sources) = load(file, Vec::new()).map_err(|_| String::new())?;
-        config.engine.max_runs = config.engine.max_runs.max(self.at_once);
-        // Lines are written for as long as it is there.
+        config.engine.max_runs = config.engine.max_runs.max(self.concurrency);
+        // The log is written until this is dropped.
         let _log = telemetry::start(&config.logging)
-            .map_err(|error| format!("VITALS_LOG can't be read: {error}"))?;
+            .map_err(|error| format!("cannot read VITALS_LOG: {error}"))?;
         let workbench = Workbench::open(config, sources.environment, compile::compiler());
         let workbench = workbench.map_err(|error| error.to_string())?;
         let plan = Plan {
             runs: self.runs,
-            time: self.time,
-            at_once: self.at_once,
+            time: self.duration,
+            at_once: self.concurrency,
             done: Arc::new(AtomicU32::new(0)),
         };
-        let told = self.told.ad_hoc()?;
-        let cost = workbench.bench(&self.path, told, &plan);
-        let cost = while_it_shows(&plan, cost).await;
+        let ad_hoc = self.options.ad_hoc()?;
+        let cost = workbench.bench(&self.path, ad_hoc, &plan);
+        let cost = with_progress(&plan, cost).await;
         cost.map_err(|error| error.to_string())
     }
 }
 
-/// Waits, and says how far it is where a person looks on.
-async fn while_it_shows<T>(plan: &Plan, work: impl Future<Output = T>) -> T {
+/// Awaits a benchmark. On a terminal it shows the progress.
+async fn with_progress<T>(plan: &Plan, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     let mut error = std::io::stderr();
     if !error.is_terminal() {
         return work.await;
     }
-    let mut often = tokio::time::interval(Duration::from_millis(100));
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
     loop {
         tokio::select! {
-            done = &mut work => {
-                // The line goes, and with it the cursor to its beginning. Where nobody reads there is
-                // nobody to tell.
+            result = &mut work => {
+                // Clears the line. An error means that nobody reads standard error.
                 let _ = write!(error, "\r\x1b[K");
-                return done;
+                return result;
             }
-            _ = often.tick() => {
+            _ = ticks.tick() => {
                 let done = plan.done.load(Ordering::Relaxed);
-                let _ = write!(error, "\r{done} of {} runs, for at most {:?}", plan.runs, plan.time);
+                let _ = write!(error, "\r{done} of {} runs within {:?}", plan.runs, plan.time);
                 let _ = error.flush();
             }
         }
@@ -116,25 +117,25 @@ fn text(bench: &Bench, cost: &Cost) -> String {
         "\n\nfile      {}, {} KiB, compiled or loaded in {}",
         bench.path.display(),
         cost.size_bytes.div_ceil(1024),
-        short(cost.compile),
+        format_time(cost.compile),
     );
-    let ends: Vec<_> = cost
+    let counts: Vec<_> = cost
         .results
         .iter()
         .map(|(result, count)| format!("{count} {result}"))
         .collect();
-    let _ = write!(lines, "\nruns      {runs}: {}", ends.join(", "));
+    let _ = write!(lines, "\nruns      {runs}: {}", counts.join(", "));
     let _ = write!(
         lines,
-        "\nspeed     {:.0} runs a second, {} at once; {} of CPU time each",
+        "\nspeed     {:.0} runs per second, {} concurrent; {} of CPU time each",
         per_second(cost),
-        bench.at_once,
-        short(cpu_of_one(cost)),
+        bench.concurrency,
+        format_time(cpu_per_run(cost)),
     );
-    let at = |percent| short(quantile(&cost.times, percent));
+    let at = |percent| format_time(percentile(&cost.times, percent));
     let _ = write!(
         lines,
-        "\ntime      median {}, p90 {}, p99 {}, longest {}",
+        "\ntime      median {}, p90 {}, p99 {}, maximum {}",
         at(50),
         at(90),
         at(99),
@@ -142,14 +143,19 @@ fn text(bench: &Bench, cost: &Cost) -> String {
     );
     let _ = write!(
         lines,
-        "\n          of which a fresh instance takes {}",
-        short(quantile(&cost.instances, 50)),
+        "\n          of which instantiation takes {}",
+        format_time(percentile(&cost.instances, 50)),
     );
-    let fuel = |percent| grouped(quantile(&cost.fuel, percent));
-    let _ = write!(lines, "\nfuel      median {}, most {}", fuel(50), fuel(100));
+    let fuel = |percent| group_digits(percentile(&cost.fuel, percent));
     let _ = write!(
         lines,
-        "\nmemory    {} KiB at most\n",
+        "\nfuel      median {}, maximum {}",
+        fuel(50),
+        fuel(100)
+    );
+    let _ = write!(
+        lines,
+        "\nmemory    maximum {} KiB\n",
         cost.memory_peak_bytes / 1024
     );
     for row in histogram(&cost.times) {
@@ -162,11 +168,11 @@ fn json(cost: &Cost) -> Value {
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     let times = |all: &[Duration]| {
         json!({
-            "shortest_us": micros(quantile(all, 0)),
-            "median_us": micros(quantile(all, 50)),
-            "p90_us": micros(quantile(all, 90)),
-            "p99_us": micros(quantile(all, 99)),
-            "longest_us": micros(quantile(all, 100)),
+            "shortest_us": micros(percentile(all, 0)),
+            "median_us": micros(percentile(all, 50)),
+            "p90_us": micros(percentile(all, 90)),
+            "p99_us": micros(percentile(all, 99)),
+            "longest_us": micros(percentile(all, 100)),
         })
     };
     json!({
@@ -176,10 +182,10 @@ fn json(cost: &Cost) -> Value {
         "runs": cost.times.len(),
         "results": cost.results,
         "runs_per_second": per_second(cost),
-        "cpu_us": micros(cpu_of_one(cost)),
+        "cpu_us": micros(cpu_per_run(cost)),
         "time": times(&cost.times),
         "instance": times(&cost.instances),
-        "fuel": { "median": quantile(&cost.fuel, 50), "most": quantile(&cost.fuel, 100) },
+        "fuel": { "median": percentile(&cost.fuel, 50), "most": percentile(&cost.fuel, 100) },
         "memory_peak_bytes": cost.memory_peak_bytes,
     })
 }
@@ -192,22 +198,22 @@ fn runs(cost: &Cost) -> u32 {
     u32::try_from(cost.times.len()).unwrap_or(u32::MAX)
 }
 
-fn cpu_of_one(cost: &Cost) -> Duration {
+fn cpu_per_run(cost: &Cost) -> Duration {
     cost.cpu / runs(cost).max(1)
 }
 
-/// Of figures in order.
-fn quantile<T: Copy + Default>(all: &[T], percent: usize) -> T {
+/// The percentile of sorted values.
+fn percentile<T: Copy + Default>(all: &[T], percent: usize) -> T {
     let last = all.len().saturating_sub(1);
     all.get((last * percent).div_ceil(100))
         .copied()
         .unwrap_or_default()
 }
 
-/// A row for each range of times: how many runs were in it. Ranges are of one length up to the p99; what
-/// is longer stands in the last row.
+/// Formats a histogram with a row for each range of times. The ranges have equal length up to the p99. The last
+/// row has all longer times.
 fn histogram(times: &[Duration]) -> Vec<String> {
-    let (Some(shortest), longest) = (times.first().copied(), quantile(times, 99)) else {
+    let (Some(shortest), longest) = (times.first().copied(), percentile(times, 99)) else {
         return Vec::new();
     };
     let step = (longest.saturating_sub(shortest) / ROWS).max(Duration::from_nanos(1));
@@ -223,15 +229,15 @@ fn histogram(times: &[Duration]) -> Vec<String> {
     let mut from = shortest;
     let mut rows = Vec::new();
     for count in counts {
-        let bar = "█".repeat((count * BAR).div_ceil(most));
-        rows.push(format!("{:>9}  {bar} {count}", short(from)));
+        let bar = "█".repeat((count * MAX_BAR).div_ceil(most));
+        rows.push(format!("{:>9}  {bar} {count}", format_time(from)));
         from += step;
     }
     rows
 }
 
-/// A time with three digits, in the unit that fits.
-fn short(time: Duration) -> String {
+/// Formats a time with three digits in a fitting unit.
+fn format_time(time: Duration) -> String {
     let nanos = time.as_secs_f64() * 1e9;
     let (number, unit) = match nanos {
         ..1e6 => (nanos / 1e3, "µs"),
@@ -246,8 +252,8 @@ fn short(time: Duration) -> String {
     format!("{number:.digits$} {unit}")
 }
 
-/// A number in groups of three digits.
-fn grouped(number: u64) -> String {
+/// Formats a number in groups of three digits.
+fn group_digits(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -260,16 +266,17 @@ fn grouped(number: u64) -> String {
 }
 
 const FIRST: &str = "first run";
-/// How many rows a histogram has up to the p99, and how long its longest bar is.
+/// The number of rows of a histogram up to the p99.
 const ROWS: u32 = 12;
-const BAR: usize = 40;
+/// The length of the longest bar.
+const MAX_BAR: usize = 40;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn times_and_numbers_are_short() {
+    fn times_have_three_digits_and_numbers_are_grouped() {
         for (nanos, text) in [
             (0, "0.00 µs"),
             (1_234, "1.23 µs"),
@@ -277,16 +284,20 @@ mod tests {
             (1_500_000, "1.50 ms"),
             (12_345_000_000, "12.3 s"),
         ] {
-            assert_eq!(short(Duration::from_nanos(nanos)), text);
+            assert_eq!(format_time(Duration::from_nanos(nanos)), text);
         }
         assert_eq!(
-            [grouped(7), grouped(1_234), grouped(12_345_678)],
+            [
+                group_digits(7),
+                group_digits(1_234),
+                group_digits(12_345_678)
+            ],
             ["7", "1,234", "12,345,678"]
         );
     }
 
     #[test]
-    fn every_run_is_in_the_histogram_and_what_is_far_out_is_in_the_last_row() {
+    fn the_histogram_has_every_run_and_outliers_in_the_last_row() {
         let mut times: Vec<_> = (100..220).map(Duration::from_micros).collect();
         times.push(Duration::from_secs(1));
         let rows = histogram(&times);
@@ -306,12 +317,12 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_figures_that_were_seen() {
+    fn percentiles_are_measured_values() {
         let all = [1, 2, 3, 4, 100];
         assert_eq!(
-            [0, 50, 99, 100].map(|percent| quantile(&all, percent)),
+            [0, 50, 99, 100].map(|percent| percentile(&all, percent)),
             [1, 3, 100, 100]
         );
-        assert_eq!(quantile::<u64>(&[], 50), 0);
+        assert_eq!(percentile::<u64>(&[], 50), 0);
     }
 }

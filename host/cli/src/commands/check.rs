@@ -1,4 +1,6 @@
-//! `vitals check`: one run, printed.
+//! `vitals check`: runs one check once and prints the result.
+//!
+//! This file does not know how a check is run or how a result is formatted.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,18 +14,18 @@ use crate::telemetry;
 use super::ad_hoc::AdHocOptions;
 use super::compile;
 use super::configuration::load;
-use super::output::{complain, print};
+use super::output::{print, print_error};
 use super::report::Format;
 use super::status::NOT_RUN;
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// A check of the configuration (`orders-db`, `module:billing`), or the file of a plugin.
-    #[arg(value_name = "NAME or FILE.wasm")]
-    what: String,
+    /// Name of a check (`orders-db`, `module:billing`), or path of a plugin file.
+    #[arg(value_name = "NAME|FILE.wasm")]
+    target: String,
     #[command(flatten)]
-    told: AdHocOptions,
-    /// How to print the result.
+    options: AdHocOptions,
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -36,7 +38,7 @@ impl Check {
         let log = (self.format != Format::Nagios).then(|| telemetry::start(&config.logging));
         let _log = match log.transpose() {
             Ok(log) => log,
-            Err(error) => return self.not_run(&format!("VITALS_LOG can't be read: {error}")),
+            Err(error) => return self.not_run(&format!("cannot read VITALS_LOG: {error}")),
         };
         let workbench = match Workbench::open(config, sources.environment, compile::compiler()) {
             Ok(workbench) => workbench,
@@ -44,19 +46,19 @@ impl Check {
         };
         match self.report(workbench).await {
             Ok((name, report)) => {
-                print(&self.format.show(&name, &report));
+                print(&self.format.format(&name, &report));
                 exit_status(report.outcome.status())
             }
-            Err(why) => self.not_run(&why),
+            Err(error) => self.not_run(&error),
         }
     }
 
     async fn report(&self, mut workbench: Workbench) -> Result<(String, RunReport), String> {
         let text = |error: NotRun| error.to_string();
         if self.is_file() {
-            let told = self.told.ad_hoc()?;
-            let path = Path::new(&self.what);
-            let report = workbench.run_file(path, told).await.map_err(text)?;
+            let ad_hoc = self.options.ad_hoc()?;
+            let path = Path::new(&self.target);
+            let report = workbench.run_file(path, ad_hoc).await.map_err(text)?;
             let name = path
                 .file_stem()
                 .unwrap_or_default()
@@ -64,28 +66,28 @@ impl Check {
                 .into_owned();
             return Ok((name, report));
         }
-        if !self.told.is_nothing() {
+        if !self.options.is_empty() {
             return Err(format!(
-                "`--settings`, `--allow` and `--timeout` go with a file; check `{}` has its own in \
-                 the configuration",
-                self.what
+                "cannot run check `{}` with `--settings`, `--allow` or `--timeout`: these options are for \
+                 plugin files; set `config`, `allow` and `timeout` of the check in the configuration",
+                self.target
             ));
         }
-        let name: CheckName = self.what.parse().map_err(|error| format!("{error}"))?;
+        let name: CheckName = self.target.parse().map_err(|error| format!("{error}"))?;
         let report = workbench.run(&name).await.map_err(text)?;
         Ok((name.to_string(), report))
     }
 
-    /// A name can hold neither a slash nor the ending of a plugin that is there.
+    /// Whether the target is a file: the name of a check has no slash and does not end in `.wasm`.
     fn is_file(&self) -> bool {
-        self.what.contains('/') || Path::new(&self.what).extension() == Some("wasm".as_ref())
+        self.target.contains('/') || Path::new(&self.target).extension() == Some("wasm".as_ref())
     }
 
-    /// Says why there is no result; a Nagios plugin says so on standard output.
-    fn not_run(&self, why: &str) -> ExitCode {
+    /// Prints why there is no result. A Nagios plugin prints it on standard output.
+    fn not_run(&self, error: &str) -> ExitCode {
         match self.format {
-            Format::Nagios => print(&format!("UNKNOWN: {}", super::report::nagios_text(why))),
-            Format::Text | Format::Json => complain(why),
+            Format::Nagios => print(&format!("UNKNOWN: {}", super::report::nagios_text(error))),
+            Format::Text | Format::Json => print_error(error),
         }
         ExitCode::from(NOT_RUN)
     }

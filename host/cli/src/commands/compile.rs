@@ -1,4 +1,6 @@
-//! `vitals compile`: what the host runs to compile a plugin, and how the binary names itself for it.
+//! `vitals compile`: the child process in which the host compiles a plugin.
+//!
+//! This file does not know how plugins are compiled.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -6,19 +8,19 @@ use std::time::Duration;
 use clap::Args;
 use vitals_host::plugin::{CompileJob, CompileLimits, Compiler};
 
-/// The file comes on standard input, the answer goes to standard output.
+/// Reads a plugin from standard input and writes the result to standard output.
 #[derive(Debug, Args)]
 pub(crate) struct Compile {
-    /// The engine that the host compiles for.
+    /// Identifier of the engine of the host.
     #[arg(long)]
     engine: String,
-    /// Processor time that it may take.
+    /// Limit of CPU time in seconds.
     #[arg(long)]
     seconds: u64,
-    /// Memory that it may take.
+    /// Limit of memory in bytes.
     #[arg(long)]
     bytes: u64,
-    /// Set when it has executed itself once more, to get rid of inherited descriptors.
+    /// Set after the process has executed itself again to close inherited file descriptors.
     #[arg(long)]
     again: bool,
 }
@@ -42,8 +44,10 @@ impl Compile {
     }
 }
 
-/// Child processes of this very program. Where it can't be found (there is no `/proc`) plugins are
-/// compiled in this process.
+/// Returns a compiler that runs this program as a child process.
+///
+/// Without access to the program's own file, for example without `/proc`, plugins are compiled in this
+/// process.
 pub(crate) fn compiler() -> Compiler {
     Compiler::this_program().unwrap_or_else(|error| {
         tracing::warn!(

@@ -1,13 +1,13 @@
-//! How the answer of a verb is printed, where it can be read by a person or a program.
+//! The output format of commands whose output people or programs read.
 
 use clap::ValueEnum;
 
-/// How an answer is printed.
+/// An output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// Lines for a person.
+    /// Text for people.
     #[default]
     Text,
-    /// One JSON document.
+    /// A JSON document.
     Json,
 }

@@ -1,4 +1,6 @@
-//! `vitals inspect`: what a plugin file is.
+//! `vitals inspect`: describes a plugin file.
+//!
+//! This file formats an inspection. The workbench makes it.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -12,14 +14,14 @@ use super::compile;
 use super::configuration::load;
 use super::format::Format;
 use super::output::{fail, print};
-use super::wrapped::wrapped;
+use super::wrap::wrap;
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// The file.
+    /// Path of the plugin file.
     #[arg(value_name = "FILE.wasm")]
     path: PathBuf,
-    /// How to print it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -35,10 +37,10 @@ impl Inspect {
             Err(error) => return fail(&error.to_string()),
         };
         match workbench.inspect(&self.path).await {
-            Ok(found) => {
+            Ok(inspection) => {
                 print(&match self.format {
-                    Format::Text => text(&found),
-                    Format::Json => serde_json::to_string_pretty(&found).unwrap_or_default(),
+                    Format::Text => text(&inspection),
+                    Format::Json => serde_json::to_string_pretty(&inspection).unwrap_or_default(),
                 });
                 ExitCode::SUCCESS
             }
@@ -47,42 +49,52 @@ impl Inspect {
     }
 }
 
-fn text(found: &Inspection) -> String {
-    let mut lines = format!("{} {} - {}\n", found.code, found.version, found.summary);
-    for (key, value) in &found.annotations {
+fn text(inspection: &Inspection) -> String {
+    let mut lines = format!(
+        "{} {} - {}\n",
+        inspection.code, inspection.version, inspection.summary
+    );
+    for (key, value) in &inspection.annotations {
         let _ = writeln!(lines, "  {key}: {value}");
     }
-    let _ = writeln!(lines, "\nfile      {}", found.path);
-    let _ = writeln!(lines, "size      {} KiB", found.size_bytes.div_ceil(1024));
-    let _ = writeln!(lines, "sha256    {}", found.digest);
-    let _ = writeln!(lines, "contract  {}", found.contract);
-    let _ = writeln!(lines, "compiled  in {:.0} ms", found.compile_ms);
+    let _ = writeln!(lines, "\nfile      {}", inspection.path);
+    let _ = writeln!(
+        lines,
+        "size      {} KiB",
+        inspection.size_bytes.div_ceil(1024)
+    );
+    let _ = writeln!(lines, "sha256    {}", inspection.digest);
+    let _ = writeln!(lines, "contract  {}", inspection.contract);
+    let _ = writeln!(lines, "compiled  in {:.0} ms", inspection.compile_ms);
     lines.push_str("\nsettings\n");
-    write_settings(&mut lines, &settings::rows(&found.schema));
-    lines.push_str(if found.wants.is_empty() {
-        "\nwants nothing granted by its settings\n"
+    write_settings(&mut lines, &settings::rows(&inspection.schema));
+    lines.push_str(if inspection.wants.is_empty() {
+        "\nno setting is a grant\n"
     } else {
-        "\nwants granted, where its configuration says so\n"
+        "\nsettings that are grants\n"
     });
-    for (pointer, kind) in &found.wants {
+    for (pointer, kind) in &inspection.wants {
         let _ = writeln!(lines, "  {kind:5} {pointer}");
     }
-    let asks: Vec<_> = ASKS.iter().filter(|ask| ask.is_made_by(found)).collect();
-    if !asks.is_empty() {
-        lines.push_str("\ncan ask for more, which `allow` grants\n");
+    let interfaces: Vec<_> = GRANTED_INTERFACES
+        .iter()
+        .filter(|interface| interface.is_imported_by(inspection))
+        .collect();
+    if !interfaces.is_empty() {
+        lines.push_str("\ncan use more grants, set by `allow`\n");
     }
-    for ask in asks {
-        let _ = writeln!(lines, "  {:8} {}", ask.key, ask.entries);
+    for interface in interfaces {
+        let _ = writeln!(lines, "  {:8} {}", interface.key, interface.entries);
     }
     lines.push_str("\nimports\n");
-    for import in &found.imports {
+    for import in &inspection.imports {
         let _ = writeln!(lines, "  {import}");
     }
     lines.truncate(lines.trim_end().len());
     lines
 }
 
-/// Key, default and kind of each setting in columns, what it is for below.
+/// Writes key, default and type of each setting in columns, and its description below.
 fn write_settings(lines: &mut String, rows: &[Row]) {
     if rows.is_empty() {
         lines.push_str("  none\n");
@@ -103,7 +115,7 @@ fn write_settings(lines: &mut String, rows: &[Row]) {
             .map(|kind| format!(" Grants `{kind}`."))
             .unwrap_or_default();
         let description = format!("{}{grants}", row.description);
-        for line in wrapped(&description, WIDTH)
+        for line in wrap(&description, WIDTH)
             .iter()
             .filter(|line| !line.is_empty())
         {
@@ -115,50 +127,52 @@ fn write_settings(lines: &mut String, rows: &[Row]) {
 fn default(row: &Row) -> &str {
     match &row.default {
         Some(default) => default,
-        None if row.is_needed => "needed",
+        None if row.is_needed => "required",
         None => "-",
     }
 }
 
-/// Something that a plugin asks the host for, and what an operator writes so that it is answered.
-struct Ask {
-    /// What the name of the imported interface begins with.
+/// An interface of the host that needs a grant, and the key of `allow` for it.
+struct GrantedInterface {
+    /// The beginning of the name of the imported interface.
     import: &'static str,
     /// The key of `allow`.
     key: &'static str,
+    /// Examples of entries.
     entries: &'static str,
 }
 
-impl Ask {
-    fn is_made_by(&self, found: &Inspection) -> bool {
-        let mut imports = found.imports.iter();
+impl GrantedInterface {
+    fn is_imported_by(&self, inspection: &Inspection) -> bool {
+        let mut imports = inspection.imports.iter();
         imports.any(|import| import.starts_with(self.import))
     }
 }
 
-/// Of sockets nothing is said: what is made for WASI imports them, whether it uses them or not.
-const ASKS: [Ask; 4] = [
-    Ask {
+/// The interfaces that need a grant. Sockets are left out, because every component for WASI imports them,
+/// even if it does not use them.
+const GRANTED_INTERFACES: [GrantedInterface; 4] = [
+    GrantedInterface {
         import: "vitals:health/files@",
         key: "files",
         entries: "paths: \"/var/backups\"",
     },
-    Ask {
+    GrantedInterface {
         import: "vitals:health/system@",
         key: "system",
         entries: "\"disk:/srv\", \"memory\", \"load\"",
     },
-    Ask {
+    GrantedInterface {
         import: "vitals:health/tls@",
         key: "tls",
         entries: "addresses: \"mail.internal:465\"",
     },
-    Ask {
+    GrantedInterface {
         import: "wasi:http/outgoing-handler@",
         key: "http",
         entries: "origins: \"https://api.example.com\"",
     },
 ];
 const WIDTH: usize = 94;
-/// A longer default pushes what follows it aside in its own row alone.
+/// The width of the column of defaults. A longer default shifts only the rest of its own row.
 const WIDEST_DEFAULT: usize = 16;

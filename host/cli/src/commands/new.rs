@@ -1,7 +1,7 @@
-//! `vitals new`: a check of one's own, that builds, tests and runs as it stands.
+//! `vitals new`: creates a project for a new check that builds, passes its tests and runs.
 //!
-//! What is written stands in `templates`, and is run by the tests as its README says; here is only where it
-//! goes, and under which name. It must not ask anything of the network or of another program.
+//! The files are in `templates`, and the tests follow their READMEs. This file decides the name and the
+//! directory. It uses neither the network nor other programs.
 
 mod files;
 mod manifest;
@@ -15,71 +15,73 @@ use clap::{Args, ValueEnum};
 use vitals_host::check::PluginName;
 
 use self::files::File;
-use super::output::{complain, fail, print};
-use super::status::CONFIGURATION;
+use super::output::{fail, print, print_error};
+use super::status::INVALID_USAGE;
 
 #[derive(Debug, Args)]
 pub(crate) struct New {
-    /// What the check and its directory are called: a-z, 0-9 and -, beginning with a letter.
+    /// Name of the check and its directory: a-z, 0-9 and -, starting with a letter.
     name: String,
-    /// The language that it is written in.
+    /// Language of the check.
     #[arg(long, value_enum, default_value_t)]
     lang: Language,
 }
 
-/// What a check can be written in.
+/// A language for checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Language {
-    /// Rust, with the SDK.
+    /// Rust with the SDK.
     #[default]
     Rust,
-    /// JavaScript, with jco.
+    /// JavaScript with jco.
     Js,
-    /// Python, with componentize-py.
+    /// Python with componentize-py.
     Python,
 }
 
 impl New {
     pub(crate) fn run(self) -> ExitCode {
         let Self { name, lang } = self;
-        if let Err(why) = lang.accepts(&name) {
-            complain(&format!("cannot write a check called `{name}`: {why}"));
-            return ExitCode::from(CONFIGURATION);
+        if let Err(error) = lang.validate_name(&name) {
+            print_error(&format!(
+                "cannot create a check with the name `{name}`: {error}"
+            ));
+            return ExitCode::from(INVALID_USAGE);
         }
         let files = match lang.files(&name) {
             Ok(files) => files,
             Err(error) => {
                 return fail(&format!(
-                    "cannot write out the manifests of the SDK: {error}; this is a mistake in vitals"
+                    "cannot create the manifests of the SDK: {error}; this is a bug in vitals"
                 ));
             }
         };
-        match write(Path::new(&name), &files) {
+        match create(Path::new(&name), &files) {
             Ok(()) => {
-                print(&lang.what_next(&name));
+                print(&lang.next_steps(&name));
                 ExitCode::SUCCESS
             }
-            Err(why) => fail(&why),
+            Err(error) => fail(&error),
         }
     }
 }
 
 impl Language {
-    /// Says why a check in this language can't be called so.
-    fn accepts(self, name: &str) -> Result<(), String> {
+    /// Checks the name of a check in this language. An error says what is wrong with it.
+    fn validate_name(self, name: &str) -> Result<(), String> {
         name.parse::<PluginName>()
             .map_err(|error| error.to_string())?;
-        // Narrower than the name of a file: it is the check's code too, and the name of a package.
-        let is_code = name.starts_with(|first: char| first.is_ascii_lowercase())
+        // Stricter than the name of a plugin, because it is also a check code and the name of a package.
+        let is_valid = name.starts_with(|first: char| first.is_ascii_lowercase())
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !is_code {
-            return Err("a check begins with a letter and has nothing but a-z, 0-9 and -".into());
+        if !is_valid {
+            return Err("use only a-z, 0-9 and -, starting with a letter".into());
         }
         if self == Self::Rust && (RESERVED.contains(&name) || files::depends_on(name)) {
             return Err(
-                "a crate of that name would be in the way of another; take a longer one".into(),
+                "it is reserved in Rust or the name of a dependency; choose a longer name".into(),
             );
         }
         Ok(())
@@ -93,9 +95,9 @@ impl Language {
         }
     }
 
-    /// The first commands of the README.
-    fn what_next(self, name: &str) -> String {
-        let (called, first, second) = match self {
+    /// The message after creation: the first commands of the README.
+    fn next_steps(self, name: &str) -> String {
+        let (language, first, second) = match self {
             Self::Rust => (
                 "Rust",
                 "cargo test",
@@ -109,30 +111,30 @@ impl Language {
             ),
         };
         format!(
-            "wrote the check `{name}` in {called}; go on as its README.md says:\n  cd {name}\n  {first}\n  {second}"
+            "created the check `{name}` in {language}; its README.md describes the next steps:\n  cd {name}\n  {first}\n  {second}"
         )
     }
 }
 
-/// Writes a directory that is not there yet, or empty.
-fn write(directory: &Path, files: &[File]) -> Result<(), String> {
-    let place = || {
-        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-        here.join(directory).display().to_string()
+/// Writes files to a directory, which must be empty or not exist.
+fn create(directory: &Path, files: &[File]) -> Result<(), String> {
+    let absolute_path = || {
+        let current = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        current.join(directory).display().to_string()
     };
     match fs::read_dir(directory).map(|mut entries| entries.next().is_some()) {
         Ok(false) => {}
         Ok(true) => {
             return Err(format!(
-                "cannot write a check into {}: it is not empty; take another name, or move away what is there",
-                place()
+                "cannot create a check in {}: the directory is not empty; choose another name, or empty the directory",
+                absolute_path()
             ));
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => {
             return Err(format!(
-                "cannot write a check into {}: {error}; take another name, or move away what is there",
-                place()
+                "cannot create a check in {}: {error}; choose another name, or remove the file",
+                absolute_path()
             ));
         }
     }
@@ -141,8 +143,8 @@ fn write(directory: &Path, files: &[File]) -> Result<(), String> {
         .try_for_each(|file| write_file(directory, file))
         .map_err(|error| {
             format!(
-                "cannot write {}: {error}; go to a directory where you may write, with room on its disk",
-                place()
+                "cannot write {}: {error}; change to a writable directory on a disk with free space",
+                absolute_path()
             )
         })
 }
@@ -155,7 +157,7 @@ fn write_file(directory: &Path, file: &File) -> io::Result<()> {
     fs::write(path, &file.contents)
 }
 
-/// Words that can't be the name of a package, or are that of a crate which is always there.
+/// Reserved words, which can't be package names, and the names of crates that every crate can use.
 const RESERVED: [&str; 47] = [
     "abstract",
     "alloc",

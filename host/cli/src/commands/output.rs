@@ -1,20 +1,22 @@
-//! What a verb says: its answer on standard output, what is wrong on standard error.
+//! The output of commands: results on standard output, errors on standard error.
+//!
+//! This file does not know the content.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Ends in exit status 1 after saying why.
-pub(crate) fn fail(why: &str) -> ExitCode {
-    complain(why);
+/// Prints an error and returns exit status 1.
+pub(crate) fn fail(error: &str) -> ExitCode {
+    print_error(error);
     ExitCode::FAILURE
 }
 
-pub(super) fn complain(why: &str) {
-    // Where nobody reads standard error there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "vitals: {why}");
+pub(super) fn print_error(error: &str) {
+    // An error here means that nobody reads standard error.
+    let _ = writeln!(std::io::stderr(), "vitals: {error}");
 }
 
 pub(super) fn print(text: &str) {
-    // A reader that has gone away (`| head`) is no failure.
+    // A reader that closes the pipe early, such as `head`, is not an error.
     let _ = writeln!(std::io::stdout(), "{text}");
 }

@@ -1,4 +1,6 @@
-//! `vitals plugins`: the plugins of a running host, as a table for people.
+//! `vitals plugins`: lists the plugins of a running host.
+//!
+//! This file formats the response of `GET /plugins`.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,22 +13,22 @@ use reqwest::Method;
 use serde::Deserialize;
 use vitals_host::check::Text;
 
+use super::client::HostOptions;
 use super::format::Format;
-use super::output::{complain, print};
-use super::running::Running;
-use super::status::NOT_ASKED;
-use super::wrapped::wrapped;
+use super::output::{print, print_error};
+use super::status::NO_RESPONSE;
+use super::wrap::wrap;
 
 #[derive(Debug, Args)]
 pub(crate) struct Plugins {
     #[command(flatten)]
-    host: Running,
-    /// How to print them.
+    host: HostOptions,
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// What this table shows of `GET /plugins`.
+/// The fields of `GET /plugins` that the table shows.
 #[derive(Deserialize)]
 struct Page {
     directory: Directory,
@@ -59,29 +61,30 @@ struct Check {
 
 impl Plugins {
     pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        match self.ask(file).await {
-            Ok(shown) => {
-                print(&shown);
+        match self.list(file).await {
+            Ok(list) => {
+                print(&list);
                 ExitCode::SUCCESS
             }
-            Err(why) => {
-                complain(&why);
-                ExitCode::from(NOT_ASKED)
+            Err(error) => {
+                print_error(&error);
+                ExitCode::from(NO_RESPONSE)
             }
         }
     }
 
-    async fn ask(self, file: Option<PathBuf>) -> Result<String, String> {
-        let door = self.host.find(file)?;
-        let page = door
-            .ask(Method::GET, "plugins", &[], Some(PATIENCE))
+    async fn list(self, file: Option<PathBuf>) -> Result<String, String> {
+        let client = self.host.client(file)?;
+        let page = client
+            .request(Method::GET, "plugins", &[], Some(TIMEOUT))
             .await?;
         if self.format == Format::Json {
             return Ok(format!("{page:#}"));
         }
         let page: Page = serde_json::from_value(page).map_err(|error| {
             format!(
-                "this version can't read what the host answered: {error}; is it of another version?"
+                "cannot read the response of the host: {error}; use the `vitals` of the version that the \
+                 host runs"
             )
         })?;
         Ok(page.text(Timestamp::now()))
@@ -92,23 +95,27 @@ impl Page {
     fn text(&self, now: Timestamp) -> String {
         let mut text = String::new();
         if let Some(error) = &self.directory.error {
-            let _ = writeln!(text, "{}; what is loaded keeps running\n", clean(error));
+            let _ = writeln!(text, "{}; loaded plugins keep running\n", sanitize(error));
         }
         if self.plugins.is_empty() {
-            text.push_str("there are no plugins");
+            text.push_str("the host has no plugins");
             if !self.directory.path.is_empty() {
-                let _ = write!(text, ": drop a .wasm into {}", clean(&self.directory.path));
+                let _ = write!(
+                    text,
+                    "; copy a .wasm file into {}",
+                    sanitize(&self.directory.path)
+                );
             }
             return text;
         }
         let cells: Vec<_> = self.plugins.iter().map(|it| it.cells(now)).collect();
-        let heads = HEADS.map(str::to_owned);
+        let header = HEADER.map(str::to_owned);
         let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
-            let cells = cells.iter().chain([&heads]);
+            let cells = cells.iter().chain([&header]);
             let widths = cells.map(|row| row[column].chars().count());
             widths.max().unwrap_or_default()
         });
-        text.push_str(&row(&heads, &widths, "CHECKS"));
+        text.push_str(&row(&header, &widths, "CHECKS"));
         for (plugin, cells) in self.plugins.iter().zip(&cells) {
             text.push_str(&row(cells, &widths, &plugin.check_names()));
             plugin.write_notes(&mut text);
@@ -120,16 +127,16 @@ impl Page {
 
 impl Plugin {
     fn cells(&self, now: Timestamp) -> [String; COLUMNS] {
-        let digest = self.digest.as_deref().unwrap_or(NOTHING);
+        let digest = self.digest.as_deref().unwrap_or(EMPTY);
         let version = self.version.as_deref().filter(|it| !it.is_empty());
         [
-            clean(&self.name),
-            clean(&self.state),
-            clean(version.unwrap_or(NOTHING)),
+            sanitize(&self.name),
+            sanitize(&self.state),
+            sanitize(version.unwrap_or(EMPTY)),
             self.generation.to_string(),
-            clean(digest).chars().take(12).collect(),
+            sanitize(digest).chars().take(12).collect(),
             self.loaded_at.map_or_else(
-                || NOTHING.to_owned(),
+                || EMPTY.to_owned(),
                 |at| age(now.duration_since(at).as_secs()),
             ),
         ]
@@ -137,17 +144,21 @@ impl Plugin {
 
     fn check_names(&self) -> String {
         if self.checks.is_empty() {
-            return NOTHING.to_owned();
+            return EMPTY.to_owned();
         }
-        let names: Vec<_> = self.checks.iter().map(|check| clean(&check.name)).collect();
+        let names: Vec<_> = self
+            .checks
+            .iter()
+            .map(|check| sanitize(&check.name))
+            .collect();
         names.join(", ")
     }
 
     fn write_notes(&self, text: &mut String) {
         for (what, note) in [("last error", &self.last_error), ("needs", &self.needs)] {
             let Some(note) = note else { continue };
-            let note = format!("{what}: {}", clean(note));
-            for (number, line) in wrapped(&note, WIDTH - 4).into_iter().enumerate() {
+            let note = format!("{what}: {}", sanitize(note));
+            for (number, line) in wrap(&note, WIDTH - 4).into_iter().enumerate() {
                 let indent = if number == 0 { 2 } else { 4 };
                 let _ = writeln!(text, "{:indent$}{line}", "");
             }
@@ -155,18 +166,18 @@ impl Plugin {
     }
 }
 
-/// A row of the table; what is last is wrapped within its column.
+/// Formats a row of the table. The last column is wrapped.
 fn row(cells: &[String; COLUMNS], widths: &[usize; COLUMNS], last: &str) -> String {
     let mut text = String::new();
     for (cell, &width) in cells.iter().zip(widths) {
         let _ = write!(text, "{cell:width$}  ");
     }
     let indent = text.chars().count();
-    let lines = wrapped(last, WIDTH.saturating_sub(indent).max(LEAST_WIDTH));
+    let lines = wrap(last, WIDTH.saturating_sub(indent).max(MIN_WIDTH));
     text + &lines.join(&format!("\n{:indent$}", "")) + "\n"
 }
 
-/// How long ago that was, in two units at most.
+/// Formats an age in at most two units.
 fn age(seconds: i64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {
@@ -177,20 +188,20 @@ fn age(seconds: i64) -> String {
     }
 }
 
-/// A text of a server, which need not be the one that was meant.
-fn clean(text: &str) -> String {
-    Text::line(text, TEXT_BYTES).into()
+/// Sanitizes a text of the response, because the server may be any server.
+fn sanitize(text: &str) -> String {
+    Text::line(text, MAX_TEXT_BYTES).into()
 }
 
-/// The columns before the checks.
+/// The number of columns before the checks.
 const COLUMNS: usize = 6;
-const HEADS: [&str; COLUMNS] = ["PLUGIN", "STATE", "VERSION", "GENERATION", "DIGEST", "AGE"];
-/// Stands in a cell with nothing in it.
-const NOTHING: &str = "-";
+const HEADER: [&str; COLUMNS] = ["PLUGIN", "STATE", "VERSION", "GENERATION", "DIGEST", "AGE"];
+/// The text of an empty cell.
+const EMPTY: &str = "-";
 const WIDTH: usize = 100;
-const LEAST_WIDTH: usize = 30;
-const TEXT_BYTES: usize = 4096;
-const PATIENCE: Duration = Duration::from_secs(10);
+const MIN_WIDTH: usize = 30;
+const MAX_TEXT_BYTES: usize = 4096;
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -246,15 +257,15 @@ wants-config  idle    -        0           -             -       -
 ";
 
     #[test]
-    fn an_empty_table_says_what_to_do() {
+    fn an_empty_list_says_what_to_do() {
         assert_eq!(
             page(&json!([]), None),
-            "there are no plugins: drop a .wasm into plugins"
+            "the host has no plugins; copy a .wasm file into plugins"
         );
         let error = Some("cannot read the plugins directory plugins: permission denied");
         assert_eq!(
             page(&json!([plugin("a", "loading", &["b"])]), error),
-            "cannot read the plugins directory plugins: permission denied; what is loaded keeps \
+            "cannot read the plugins directory plugins: permission denied; loaded plugins keep \
              running\n\n\
              PLUGIN  STATE    VERSION  GENERATION  DIGEST  AGE  CHECKS\n\
              a       loading  -        0           -       -    b"
@@ -262,7 +273,7 @@ wants-config  idle    -        0           -             -       -
     }
 
     #[test]
-    fn an_age_is_short() {
+    fn an_age_has_at_most_two_units() {
         for (seconds, shown) in [
             (-5, "0s"),
             (59, "59s"),

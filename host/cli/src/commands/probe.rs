@@ -1,4 +1,6 @@
-//! `vitals probe`: asks an endpoint, for a container's health check.
+//! `vitals probe`: requests an endpoint, for the health check of a container.
+//!
+//! This file does not know the endpoints.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,16 +12,16 @@ use super::output::{fail, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Probe {
-    /// The URL, for example <http://127.0.0.1:8000/health/ready>.
+    /// URL of the endpoint, for example `http://127.0.0.1:8000/health/ready`.
     url: String,
-    /// How long to wait for the answer, in seconds.
+    /// Timeout of the request in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 3)]
     timeout: u64,
 }
 
 impl Probe {
     pub(crate) async fn run(self) -> ExitCode {
-        match self.ask().await {
+        match self.request().await {
             Ok((status, body)) if status.is_success() => {
                 print(body.trim_end());
                 ExitCode::SUCCESS
@@ -29,49 +31,56 @@ impl Probe {
                 self.url,
                 body.trim_end()
             )),
-            Err(error) => fail(&format!("cannot probe {}: {}", self.url, innermost(&error))),
+            Err(error) => fail(&format!(
+                "cannot probe {}: {}",
+                self.url,
+                root_cause(&error)
+            )),
         }
     }
 
-    async fn ask(&self) -> Result<(reqwest::StatusCode, String), reqwest::Error> {
+    async fn request(&self) -> Result<(reqwest::StatusCode, String), reqwest::Error> {
         #[expect(
             clippy::disallowed_methods,
-            reason = "it takes no proxy from the environment"
+            reason = "the client ignores proxies of the environment"
         )]
         let mut client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(self.timeout));
         if self.url.starts_with("http://") {
-            // Else there is no client where the machine trusts nobody, as in an empty container.
+            // Without this the client can't be built on a machine without root certificates.
             client = client.tls_certs_only([]);
         }
-        let answer = client.build()?.get(&self.url).send().await?;
-        let status = answer.status();
-        let body = text(answer, BODY_BYTES).await?;
-        Ok((status, Text::line(&body, BODY_BYTES).into()))
+        let response = client.build()?.get(&self.url).send().await?;
+        let status = response.status();
+        let body = read_body(response, MAX_BODY_BYTES).await?;
+        Ok((status, Text::line(&body, MAX_BODY_BYTES).into()))
     }
 }
 
-/// The text of an answer, as far as so many bytes of it.
-pub(super) async fn text(mut answer: reqwest::Response, limit: usize) -> reqwest::Result<String> {
+/// Reads the body of a response, up to `max_bytes` bytes.
+pub(super) async fn read_body(
+    mut response: reqwest::Response,
+    max_bytes: usize,
+) -> reqwest::Result<String> {
     let mut bytes = Vec::new();
-    while bytes.len() < limit
-        && let Some(chunk) = answer.chunk().await?
+    while bytes.len() < max_bytes
+        && let Some(chunk) = response.chunk().await?
     {
-        bytes.extend_from_slice(&chunk[..chunk.len().min(limit - bytes.len())]);
+        bytes.extend_from_slice(&chunk[..chunk.len().min(max_bytes - bytes.len())]);
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The innermost cause says what happened; the outer layers say "error sending request".
-pub(super) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
+/// The message of the innermost cause. The outer errors only say "error sending request".
+pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
     }
-    innermost.to_string()
+    cause.to_string()
 }
 
-/// How much of a page is printed.
-const BODY_BYTES: usize = 64 << 10;
+/// The number of bytes of a response that are printed.
+const MAX_BODY_BYTES: usize = 64 << 10;

@@ -1,4 +1,6 @@
-//! `vitals reload`: lets a running host look at files and configuration, and says what changed.
+//! `vitals reload`: reloads configuration and plugins of a running host, and prints the changes.
+//!
+//! This file formats the report of the host, for the command and for the log.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,108 +8,108 @@ use std::process::ExitCode;
 use clap::Args;
 use reqwest::Method;
 use vitals_host::check::{CheckName, Text};
-use vitals_host::reload::{ConfigurationState, PluginOutcome, PluginReload, Reload};
+use vitals_host::reload::{ConfigurationState, PluginOutcome, PluginReload, ReloadReport};
 
+use super::client::HostOptions;
 use super::format::Format;
-use super::output::{complain, print};
-use super::running::Running;
-use super::status::{NOT_ASKED, REFUSED};
+use super::output::{print, print_error};
+use super::status::{NO_RESPONSE, REJECTED};
 
 #[derive(Debug, Args)]
-pub(crate) struct ReloadNow {
+pub(crate) struct Reload {
     #[command(flatten)]
-    host: Running,
-    /// Lets new plugin files give this check more than the ones before did, this once. May be
-    /// repeated.
+    host: HostOptions,
+    /// Lets a new plugin file widen the grants of this check, for this reload only. May be repeated.
     #[arg(long, value_name = "CHECK")]
     accept_grants: Vec<CheckName>,
-    /// How to print what changed.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-impl ReloadNow {
+impl Reload {
     pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        match self.ask(file).await {
-            Ok(reload) if reload.has_refusals() => ExitCode::from(REFUSED),
+        match self.reload(file).await {
+            Ok(report) if report.has_rejections() => ExitCode::from(REJECTED),
             Ok(_) => ExitCode::SUCCESS,
-            Err(why) => {
-                complain(&why);
-                ExitCode::from(NOT_ASKED)
+            Err(error) => {
+                print_error(&error);
+                ExitCode::from(NO_RESPONSE)
             }
         }
     }
 
-    async fn ask(self, file: Option<PathBuf>) -> Result<Reload, String> {
-        let door = self.host.find(file)?;
+    async fn reload(self, file: Option<PathBuf>) -> Result<ReloadReport, String> {
+        let client = self.host.client(file)?;
         let parameters: Vec<_> = self
             .accept_grants
             .iter()
             .map(|check| ("accept_grants", check.as_str()))
             .collect();
-        // As long as it takes: compilations have limits of their own.
-        let answer = door
-            .ask(Method::POST, "-/reload", &parameters, None)
+        // Without a timeout, because compilations have limits of their own.
+        let response = client
+            .request(Method::POST, "-/reload", &parameters, None)
             .await?;
-        let reload: Reload = serde_json::from_value(answer.clone()).map_err(|error| {
+        let report: ReloadReport = serde_json::from_value(response.clone()).map_err(|error| {
             format!(
-                "the host has reloaded, and this version can't read what it answered: {error}; is \
-                 it of another version?"
+                "the host has reloaded, but its response cannot be read: {error}; use the `vitals` \
+                 of the version that the host runs"
             )
         })?;
         print(&match self.format {
-            Format::Json => format!("{answer:#}"),
-            Format::Text if reload.is_nothing() => NOTHING.into(),
-            Format::Text => lines(&reload).join("\n"),
+            Format::Json => format!("{response:#}"),
+            Format::Text if report.is_empty() => NO_CHANGES.into(),
+            Format::Text => lines(&report).join("\n"),
         });
-        Ok(reload)
+        Ok(report)
     }
 }
 
-/// What changed and what was refused, on one line.
-pub(super) fn summary(reload: &Reload) -> String {
-    let mut lines = lines(reload);
-    let more = lines.len().saturating_sub(SUMMARY_LINES);
-    lines.truncate(SUMMARY_LINES);
+/// Formats changes and rejections on one line.
+pub(super) fn summary(report: &ReloadReport) -> String {
+    let mut lines = lines(report);
+    let more = lines.len().saturating_sub(MAX_SUMMARY_LINES);
+    lines.truncate(MAX_SUMMARY_LINES);
     match (lines.is_empty(), more) {
-        (true, _) => NOTHING.into(),
+        (true, _) => NO_CHANGES.into(),
         (false, 0) => lines.join("; "),
         (false, more) => format!("{}; and {more} more", lines.join("; ")),
     }
 }
 
-/// One line for each change and each refusal.
-fn lines(reload: &Reload) -> Vec<String> {
-    let Reload {
+/// Formats one line for each change and each rejection.
+fn lines(report: &ReloadReport) -> Vec<String> {
+    let ReloadReport {
         configuration,
         checks,
         plugins,
         problems,
-    } = reload;
+        ..
+    } = report;
     let mut lines = Vec::new();
     match configuration.state {
         ConfigurationState::Unchanged => {}
-        ConfigurationState::Applied => lines.push("configuration: taken over".to_owned()),
-        ConfigurationState::Refused => {
-            lines.push("configuration: refused, the one before it still holds".to_owned());
+        ConfigurationState::Applied => lines.push("configuration: applied".to_owned()),
+        ConfigurationState::Rejected => {
+            lines.push("configuration: rejected, the previous one stays in force".to_owned());
         }
     }
     let error = |error: &String| format!("configuration: {error}");
     lines.extend(configuration.errors.iter().map(error));
     let restart = |key: &String| format!("configuration: `{key}` needs a restart");
     lines.extend(configuration.restart_needed.iter().map(restart));
-    for (names, what) in [
-        (&checks.added, "is new"),
-        (&checks.changed, "has changed"),
-        (&checks.removed, "is gone"),
+    for (names, change) in [
+        (&checks.added, "added"),
+        (&checks.changed, "changed"),
+        (&checks.removed, "removed"),
     ] {
-        lines.extend(names.iter().map(|name| format!("check {name}: {what}")));
+        lines.extend(names.iter().map(|name| format!("check {name}: {change}")));
     }
     lines.extend(plugins.iter().map(plugin));
     lines.extend(problems.iter().cloned());
-    // They come from a server, which need not be the one that was meant.
-    let clean = |line: String| Text::line(&line, LINE_BYTES).into();
-    lines.into_iter().map(clean).collect()
+    // The server may be any server.
+    let sanitize = |line: String| Text::line(&line, MAX_LINE_BYTES).into();
+    lines.into_iter().map(sanitize).collect()
 }
 
 fn plugin(plugin: &PluginReload) -> String {
@@ -118,126 +120,120 @@ fn plugin(plugin: &PluginReload) -> String {
         digest,
         generation,
         error,
+        ..
     } = plugin;
     let version = version.as_deref().filter(|version| !version.is_empty());
     let version = version.map_or_else(
         || "without a version".to_owned(),
         |version| format!("version {version}"),
     );
-    let is_served = digest.is_some();
+    let is_active = digest.is_some();
     let digest: String = digest.iter().flat_map(|it| it.chars()).take(12).collect();
-    let why = error.as_deref().unwrap_or("the host does not say why");
+    let error = error.as_deref().unwrap_or("the host gives no reason");
     match outcome {
         PluginOutcome::Loaded => {
             format!("plugin {name}: loaded, {version}, generation {generation}, sha256 {digest}")
         }
-        PluginOutcome::Refused if is_served => {
+        PluginOutcome::Rejected if is_active => {
             format!(
-                "plugin {name}: refused, and generation {generation} ({version}) serves on: {why}"
+                "plugin {name}: rejected, generation {generation} ({version}) stays active: {error}"
             )
         }
-        PluginOutcome::Refused => format!("plugin {name}: refused, and there is no other: {why}"),
-        PluginOutcome::Removed => format!("plugin {name}: gone"),
+        PluginOutcome::Rejected => {
+            format!("plugin {name}: rejected, no version is active: {error}")
+        }
+        PluginOutcome::Removed => format!("plugin {name}: removed"),
     }
 }
 
-const NOTHING: &str = "nothing has changed";
-/// The longest line; a configuration names whatever is wrong with it.
-const LINE_BYTES: usize = 4096;
-/// How much of it fits into one line of a log.
-const SUMMARY_LINES: usize = 20;
+const NO_CHANGES: &str = "no changes";
+/// The number of bytes of a line. An error of the configuration can quote any text.
+const MAX_LINE_BYTES: usize = 4096;
+/// The number of changes in one line of the log.
+const MAX_SUMMARY_LINES: usize = 20;
 
 #[cfg(test)]
 mod tests {
-    use vitals_host::reload::{CheckChanges, ConfigurationReload};
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn plugin(name: &str, outcome: PluginOutcome) -> PluginReload {
-        PluginReload {
-            name: name.into(),
-            outcome,
-            version: Some("1.2.0".into()),
-            digest: Some("5f".repeat(32)),
-            generation: 3,
-            error: None,
+    /// The report with these parts. The others are as in a reload without changes.
+    fn report(parts: &Value) -> ReloadReport {
+        let mut report = serde_json::to_value(ReloadReport::default()).unwrap();
+        for (name, part) in parts.as_object().unwrap() {
+            report[name] = part.clone();
         }
+        serde_json::from_value(report).unwrap()
+    }
+
+    fn plugin(name: &str, outcome: &str, error: Option<&str>) -> Value {
+        json!({
+            "name": name, "outcome": outcome, "version": "1.2.0", "digest": "5f".repeat(32),
+            "generation": 3, "error": error,
+        })
     }
 
     #[test]
-    fn each_change_and_each_refusal_has_a_line() {
-        let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
-        let reload = Reload {
-            configuration: ConfigurationReload {
-                state: ConfigurationState::Applied,
-                errors: vec![],
-                restart_needed: vec!["server.listen".into()],
+    fn each_change_and_each_rejection_has_a_line() {
+        let mut inactive = plugin("redis", "rejected", Some("it is empty"));
+        inactive["version"] = Value::Null;
+        inactive["digest"] = Value::Null;
+        let report = report(&json!({
+            "configuration": {
+                "state": "applied", "errors": [], "restart_needed": ["server.listen"],
             },
-            checks: CheckChanges {
-                added: names(&["orders", "users"]),
-                changed: names(&["module:billing"]),
-                removed: names(&["old"]),
+            "checks": {
+                "added": ["orders", "users"], "changed": ["module:billing"], "removed": ["old"],
             },
-            plugins: vec![
-                plugin("http", PluginOutcome::Loaded),
-                PluginReload {
-                    error: Some("it is\na \u{1b}[31mmodule".into()),
-                    ..plugin("tcp", PluginOutcome::Refused)
-                },
-                PluginReload {
-                    version: None,
-                    digest: None,
-                    error: Some("it is empty".into()),
-                    ..plugin("redis", PluginOutcome::Refused)
-                },
-                plugin("udp", PluginOutcome::Removed),
+            "plugins": [
+                plugin("http", "loaded", None),
+                plugin("tcp", "rejected", Some("it is\na \u{1b}[31mmodule")),
+                inactive,
+                plugin("udp", "removed", None),
             ],
-            problems: vec!["there is no check `orderz` whose grants could be accepted".into()],
-        };
+            "problems": ["there is no check `orderz` whose grants could be accepted"],
+        }));
         let expected = [
-            "configuration: taken over",
+            "configuration: applied",
             "configuration: `server.listen` needs a restart",
-            "check orders: is new",
-            "check users: is new",
-            "check module:billing: has changed",
-            "check old: is gone",
+            "check orders: added",
+            "check users: added",
+            "check module:billing: changed",
+            "check old: removed",
             "plugin http: loaded, version 1.2.0, generation 3, sha256 5f5f5f5f5f5f",
-            "plugin tcp: refused, and generation 3 (version 1.2.0) serves on: it is a [31mmodule",
-            "plugin redis: refused, and there is no other: it is empty",
-            "plugin udp: gone",
+            "plugin tcp: rejected, generation 3 (version 1.2.0) stays active: it is a [31mmodule",
+            "plugin redis: rejected, no version is active: it is empty",
+            "plugin udp: removed",
             "there is no check `orderz` whose grants could be accepted",
         ];
-        assert_eq!(lines(&reload), expected);
-        assert_eq!(summary(&reload), expected.join("; "));
+        assert_eq!(lines(&report), expected);
+        assert_eq!(summary(&report), expected.join("; "));
     }
 
     #[test]
-    fn a_refused_configuration_says_what_is_wrong_with_it() {
-        let reload = Reload {
-            configuration: ConfigurationReload {
-                state: ConfigurationState::Refused,
-                errors: vec!["vitals.toml:3: `serve` is no key".into()],
-                restart_needed: vec![],
+    fn a_rejected_configuration_has_a_line_for_each_error() {
+        let report = report(&json!({
+            "configuration": {
+                "state": "rejected", "errors": ["vitals.toml:3: `serve` is no key"],
+                "restart_needed": [],
             },
-            ..Reload::default()
-        };
+        }));
         let expected = [
-            "configuration: refused, the one before it still holds",
+            "configuration: rejected, the previous one stays in force",
             "configuration: vitals.toml:3: `serve` is no key",
         ];
-        assert_eq!(lines(&reload), expected);
+        assert_eq!(lines(&report), expected);
     }
 
     #[test]
-    fn a_line_of_the_log_has_an_end() {
-        assert_eq!(summary(&Reload::default()), "nothing has changed");
-        let reload = Reload {
-            problems: (0..1000)
-                .map(|number| format!("problem {number}"))
-                .collect(),
-            ..Reload::default()
-        };
-        let summary = summary(&reload);
+    fn the_summary_is_bounded() {
+        assert_eq!(summary(&ReloadReport::default()), "no changes");
+        let problems: Vec<_> = (0..1000)
+            .map(|number| format!("problem {number}"))
+            .collect();
+        let report = report(&json!({ "problems": problems }));
+        let summary = summary(&report);
         assert!(summary.ends_with("problem 19; and 980 more"), "{summary}");
     }
 }

@@ -1,4 +1,6 @@
-//! The result of one run as a person, a program or Nagios reads it.
+//! Formats the result of one run as text, as JSON or for Nagios.
+//!
+//! This file does not know how the run was made.
 
 use std::fmt::Write as _;
 
@@ -6,20 +8,20 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use vitals_host::check::{Bound, Measurement, RunReport, Status};
 
-/// How a result is printed.
+/// An output format for a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Lines for a person.
+    /// Text for people.
     #[default]
     Text,
-    /// One JSON document.
+    /// A JSON document.
     Json,
-    /// One line with performance data, as monitoring plugins print it.
+    /// One line with performance data, as Nagios plugins print it.
     Nagios,
 }
 
 impl Format {
-    pub(crate) fn show(self, name: &str, report: &RunReport) -> String {
+    pub(crate) fn format(self, name: &str, report: &RunReport) -> String {
         match self {
             Self::Text => text(name, report),
             Self::Json => format!("{:#}", json(name, report)),
@@ -51,7 +53,7 @@ pub(super) fn text(name: &str, report: &RunReport) -> String {
             let _ = write!(lines, ", limit {limit}");
         }
         if let Some(asked) = &error.asked {
-            let _ = write!(lines, ", asked for {asked}");
+            let _ = write!(lines, ", requested {asked}");
         }
         for frame in &error.frames {
             let _ = write!(lines, "\n    at {frame}");
@@ -81,10 +83,10 @@ pub(super) fn text(name: &str, report: &RunReport) -> String {
         lines.truncate(lines.trim_end().len());
     }
     if !outcome.truncated().is_empty() {
-        let _ = write!(lines, "\n  cut off: {}", outcome.truncated().join(", "));
+        let _ = write!(lines, "\n  truncated: {}", outcome.truncated().join(", "));
     }
-    for refusal in &report.refusals {
-        let _ = write!(lines, "\n  {}", refusal.message);
+    for denial in &report.denials {
+        let _ = write!(lines, "\n  {}", denial.message);
     }
     for line in &report.output {
         let _ = write!(lines, "\n  | {line}");
@@ -103,15 +105,15 @@ pub(super) fn json(name: &str, report: &RunReport) -> Value {
         "measurements": outcome.measurements(),
         "truncated": outcome.truncated(),
         "error": report.error,
-        "refusals": report.refusals,
+        "denials": report.denials,
         "output": report.output,
         "fuel": report.usage.fuel,
         "memory_peak_bytes": report.usage.memory_peak_bytes,
     })
 }
 
-/// `TEXT | 'label'=value[UOM];warn;crit`, as the Monitoring Plugins Development Guidelines and
-/// draft-kaestle-monitoring-plugins-interface-03 have it.
+/// Formats `TEXT | 'label'=value[UOM];warn;crit`, as the Monitoring Plugins Development Guidelines and
+/// draft-kaestle-monitoring-plugins-interface-03 specify.
 fn nagios(report: &RunReport) -> String {
     let outcome = &report.outcome;
     let word = match outcome.status() {
@@ -148,13 +150,13 @@ fn nagios(report: &RunReport) -> String {
     line
 }
 
-/// A text that does not begin the performance data.
+/// Replaces `|`, which would begin the performance data.
 pub(crate) fn nagios_text(text: &str) -> String {
     text.replace('|', "/")
 }
 
-/// A threshold as the guidelines write it: `10` alerts above 10 (and below 0), `10:` below 10; and
-/// `~:10` above 10 alone.
+/// Formats a threshold as the guidelines specify: `~:10` alerts above 10, and `10:` alerts below 10. (`10`
+/// would alert below 0 too.)
 fn range(bound: Option<Bound>) -> String {
     match bound {
         Some(Bound::Above(limit)) => format!("~:{limit}"),

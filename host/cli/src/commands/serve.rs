@@ -1,4 +1,6 @@
-//! `vitals serve`: the host, until a signal ends it.
+//! `vitals serve`: runs the host until a signal stops it.
+//!
+//! This file connects the host to the process: listener, signals, log and service manager.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,28 +25,28 @@ use super::{compile, reload};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen, above file and environment.
+    /// Address to listen on. Overrides `server.listen` and `VITALS_LISTEN`.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// The plugins directory, above file and environment.
+    /// Plugins directory. Overrides `plugins.dir` and `VITALS_PLUGINS_DIR`.
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
 }
 
 impl Serve {
     pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        // Before all else, so that none ends the process.
-        let hangups = Hangups::listen();
+        // First of all, so that no SIGHUP ends the process.
+        let reload_signals = ReloadSignals::listen();
         let (config, sources) = match load(file, self.arguments()) {
             Ok(loaded) => loaded,
             Err(status) => return status,
         };
         let log = match telemetry::start(&config.logging) {
             Ok(log) => log,
-            Err(error) => return fail(&format!("VITALS_LOG can't be read: {error}")),
+            Err(error) => return fail(&format!("cannot read VITALS_LOG: {error}")),
         };
         let format = config.logging.format;
-        raise_descriptors();
+        raise_descriptor_limit();
         let address = config.server.listen;
         let grace = config.server.shutdown_grace;
         let supervisor = supervisor(&config.supervision);
@@ -55,15 +57,15 @@ impl Serve {
                     "cannot listen on {address}: {error}; stop what listens there, or set \
                      `server.listen` or VITALS_LISTEN"
                 );
-                return fail_in(format, &why);
+                return fail_to_start(format, &why);
             }
         };
         let (origin, bound) = (
             config.origin.clone(),
             listener.local_addr().unwrap_or(address),
         );
-        // From here on, so that one that comes while the host starts is not lost.
-        let signals = ended();
+        // Before the host starts, so that a signal during the start is not lost.
+        let stop_signal = stop_signal();
         let host = Host::builder()
             .config(config)
             .environment(sources.environment.clone())
@@ -73,36 +75,40 @@ impl Serve {
             .await;
         let host = match host {
             Ok(host) => host,
-            Err(error) => return fail_in(format, &error.to_string()),
+            Err(error) => return fail_to_start(format, &error.to_string()),
         };
         let path = match &origin {
             Origin::File(path) => Some(path.display().to_string()),
             Origin::Defaults => None,
         };
         let version = env!("CARGO_PKG_VERSION");
-        tracing::info!(listen = %bound, %version, path, "vitals is up");
-        let reporting = tokio::spawn(log.report_lost_lines());
-        let reloading = tokio::spawn(hangups.reload(host.reloader(), supervisor.clone()));
+        tracing::info!(listen = %bound, %version, path, "host started");
+        let reporting_lost_lines = tokio::spawn(log.report_lost_lines());
+        let reloading = tokio::spawn(reload_signals.reload(host.reloader(), supervisor.clone()));
         let supervised = tokio::spawn({
             let (supervisor, status) = (supervisor.clone(), host.status());
             async move {
-                // The socket is bound: who connects from here on is answered.
+                // The socket is bound, so clients can connect.
                 supervisor.ready().await;
                 supervisor.report_status(status).await;
             }
         });
-        let ended = async {
-            signals.await;
+        let shutdown = async {
+            stop_signal.await;
             supervisor.stopping().await;
         };
-        let dropped = host.serve(listener, ended).await;
+        let unfinished = host.serve(listener, shutdown).await;
         reloading.abort();
         supervised.abort();
-        reporting.abort();
-        if dropped > 0 {
-            tracing::warn!(dropped, ?grace, "runs were still going on after the grace");
+        reporting_lost_lines.abort();
+        if unfinished > 0 {
+            tracing::warn!(
+                unfinished,
+                ?grace,
+                "runs did not finish within the shutdown grace"
+            );
         }
-        tracing::info!("vitals is down");
+        tracing::info!("host stopped");
         ExitCode::SUCCESS
     }
 
@@ -121,19 +127,21 @@ impl Serve {
     }
 }
 
-/// Says why the host can't start, in a way that who reads the log can read, and ends in exit status 1.
-fn fail_in(format: LogFormat, why: &str) -> ExitCode {
+/// Reports in the format of the log why the host can't start, and returns exit status 1.
+fn fail_to_start(format: LogFormat, why: &str) -> ExitCode {
     match format {
         LogFormat::Text => fail(why),
         LogFormat::Json => {
-            tracing::error!(error = why, "vitals cannot start");
+            tracing::error!(error = why, "host cannot start");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Listens there. The kernel keeps so many connections until they are accepted that a burst of them
-/// makes no probe send its first packet again, which would take a second.
+/// Listens on an address.
+///
+/// The backlog is large, so that in a burst of connections no client must retransmit its first packet, which
+/// would take a second.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
@@ -144,10 +152,11 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Lets the process have as many descriptors as it may. What it begins with is often 1,024, for
-/// programs that can't handle more; a handful of runs with all their connections would leave none
-/// for the endpoints.
-fn raise_descriptors() {
+/// Raises the limit on open files to its maximum.
+///
+/// The limit is often 1,024 for the sake of programs that use `select`. A few runs with all their connections
+/// would leave no descriptors for the endpoints.
+fn raise_descriptor_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
         return;
@@ -166,7 +175,7 @@ fn raise_descriptors() {
     }
 }
 
-/// Who is told how the host does. A socket that can't be one is no reason not to run.
+/// Connects to the service manager. An invalid socket does not keep the host from running.
 fn supervisor(supervision: &Supervision) -> Supervisor {
     Supervisor::new(supervision).unwrap_or_else(|error| {
         let error = error.to_string();
@@ -175,50 +184,48 @@ fn supervisor(supervision: &Supervision) -> Supervisor {
     })
 }
 
-/// SIGHUPs from the moment on that they are listened for. None ends the process.
-struct Hangups(io::Result<Signal>);
+/// SIGHUP, which reloads configuration and plugins. While this listens, the signal does not end the process.
+struct ReloadSignals(io::Result<Signal>);
 
-impl Hangups {
+impl ReloadSignals {
     fn listen() -> Self {
         Self(signal(SignalKind::hangup()))
     }
 
-    /// Reloads for each of them and logs what became of it, until the host is shut down. Those that
-    /// come in the meantime are one.
+    /// Reloads at each signal and logs the result, until the host is shut down. Signals during a reload count
+    /// as one.
     async fn reload(self, reloader: Reloader, supervisor: Supervisor) {
-        let mut hangups = match self.0 {
-            Ok(hangups) => hangups,
+        let mut signals = match self.0 {
+            Ok(signals) => signals,
             Err(error) => {
                 let error = error.to_string();
-                tracing::warn!(error, "SIGHUP cannot be listened for: it ends the host");
+                tracing::warn!(error, "SIGHUP cannot be handled, it ends the host");
                 return;
             }
         };
-        while hangups.recv().await.is_some() {
+        while signals.recv().await.is_some() {
             supervisor.reloading().await;
-            let Ok(found) = reloader.reload(BTreeSet::new()).await else {
+            let Ok(report) = reloader.reload(BTreeSet::new()).await else {
                 return;
             };
             supervisor.ready().await;
-            let what = reload::summary(&found);
-            if found.has_refusals() {
-                tracing::warn!(found = what, "SIGHUP: reloaded, not all was taken over");
+            let changes = reload::summary(&report);
+            if report.has_rejections() {
+                tracing::warn!(changes, "SIGHUP: reloaded with rejections");
             } else {
-                tracing::info!(found = what, "SIGHUP: reloaded");
+                tracing::info!(changes, "SIGHUP: reloaded");
             }
         }
     }
 }
 
-/// Listens for SIGINT and SIGTERM from the call on; what it answers waits for one of them.
-fn ended() -> impl Future<Output = ()> {
+/// Listens for SIGINT and SIGTERM. The returned future completes at the first of them.
+fn stop_signal() -> impl Future<Output = ()> {
     let interrupt = signal(SignalKind::interrupt());
     let terminate = signal(SignalKind::terminate());
     async move {
         let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
-            tracing::error!(
-                "SIGINT and SIGTERM cannot be listened for: only SIGKILL ends the host"
-            );
+            tracing::error!("SIGINT and SIGTERM cannot be handled, only SIGKILL ends the host");
             return std::future::pending().await;
         };
         tokio::select! {
@@ -228,7 +235,7 @@ fn ended() -> impl Future<Output = ()> {
     }
 }
 
-/// Connections that wait to be accepted; the kernel may hold it to less (`net.core.somaxconn`).
+/// The number of connections that wait to be accepted. The kernel may lower it (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
 
 #[cfg(test)]
@@ -240,16 +247,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_burst_of_clients_waits_to_be_accepted() {
-        raise_descriptors();
+        raise_descriptor_limit();
         let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
         let mut clients = Vec::new();
-        // More than a server has places for.
+        // More connections than the server accepts at once.
         while clients.len() < 1_500 {
             let client = TcpStream::connect_timeout(&address, Duration::from_secs(10));
-            let client = client.unwrap_or_else(|error| {
-                panic!("client {} does not get through: {error}", clients.len())
-            });
+            let client = client
+                .unwrap_or_else(|error| panic!("client {} cannot connect: {error}", clients.len()));
             clients.push(client);
         }
     }

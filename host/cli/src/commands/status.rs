@@ -1,10 +1,12 @@
-//! The exit statuses of the verbs, beside those of success and failure.
+//! The exit statuses of commands besides success and failure.
+//!
+//! `--help` of each command and `docs/operate.md` document them.
 
-/// The exit status of a check or a benchmark that could not be run.
+/// A check or a benchmark could not be run.
 pub(super) const NOT_RUN: u8 = 3;
-/// The exit status where a running host could not be asked.
-pub(super) const NOT_ASKED: u8 = 3;
-/// The exit status of a reload that refused something.
-pub(super) const REFUSED: u8 = 2;
-/// The exit status for a configuration that can't be used.
-pub(super) const CONFIGURATION: u8 = 2;
+/// The running host did not answer, or answered with an error.
+pub(super) const NO_RESPONSE: u8 = 3;
+/// A reload rejected a file.
+pub(super) const REJECTED: u8 = 2;
+/// The configuration or the command line is not valid.
+pub(super) const INVALID_USAGE: u8 = 2;

@@ -1,4 +1,6 @@
-//! `vitals validate`: everything that `serve` would complain of, all at once.
+//! `vitals validate`: prints every problem of the configuration and the plugins.
+//!
+//! This file does not know what is validated.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,8 +10,8 @@ use vitals_host::workbench::Workbench;
 
 use super::compile;
 use super::configuration::load;
-use super::output::{complain, fail, print};
-use super::status::CONFIGURATION;
+use super::output::{fail, print, print_error};
+use super::status::INVALID_USAGE;
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {}
@@ -28,17 +30,17 @@ impl Validate {
         };
         let problems = workbench.problems().await;
         for problem in &problems {
-            complain(problem);
+            print_error(problem);
         }
         for (name, grants) in workbench.summary() {
             print(&match grants {
-                Ok(grants) if grants.is_empty() => format!("{name}: ok, may reach nothing"),
-                Ok(grants) => format!("{name}: ok, may reach {}", grants.join(", ")),
+                Ok(grants) if grants.is_empty() => format!("{name}: valid, may reach nothing"),
+                Ok(grants) => format!("{name}: valid, may reach {}", grants.join(", ")),
                 Err(needs) => format!("{name}: idle, {needs}"),
             });
         }
         if !problems.is_empty() {
-            return ExitCode::from(CONFIGURATION);
+            return ExitCode::from(INVALID_USAGE);
         }
         print(&format!("configuration ({origin}) and plugins are valid"));
         ExitCode::SUCCESS

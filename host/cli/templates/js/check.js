@@ -1,4 +1,4 @@
-// What the host calls, and what the check calls of the host. What it finds out stands in `judge.js`.
+// The interface to the host. The logic of the check is in `judge.js`.
 
 import { stat } from 'vitals:health/files@0.1.0';
 
@@ -9,7 +9,7 @@ export const healthCheck = {
     return {
       code: 'my-check',
       version: '0.1.0',
-      summary: 'The clock is set, and the file is young.',
+      summary: 'Checks that the clock is set and that a file is recent.',
       configSchema: JSON.stringify(schema),
       annotations: [],
     };
@@ -20,13 +20,13 @@ export const healthCheck = {
   },
 };
 
-/** When a file was changed, in seconds since 1970. */
+/** Returns the Unix time at which a file was modified. */
 function modified(file) {
   try {
     return Number(stat(file).modified);
   } catch (error) {
     const { tag, val } = error.payload;
-    // What is thrown is the message of an unhealthy result.
+    // A thrown string is the message of an unhealthy result.
     throw tag === 'not-found' ? `there is no ${file}` : `cannot look at ${file}: ${val}`;
   }
 }

@@ -1,7 +1,7 @@
-// The check itself: is the clock set, and is what has to be renewed young enough? It knows no host, so
-// that `node --test` runs it.
+// The logic of the check: the clock must be set and the file must be recent. It does not use the host, so
+// that `node --test` can run it.
 
-/** The settings, as JSON Schema. What is marked `x-vitals-grant` is granted by being written there. */
+/** The settings as JSON Schema. A value of a property with `x-vitals-grant` is granted to the check. */
 export const schema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   type: 'object',
@@ -10,21 +10,24 @@ export const schema = {
     file: {
       type: 'string',
       'x-vitals-grant': 'file',
-      description: 'A file that something renews, such as the last backup.',
+      description: 'A file that is renewed regularly, such as the last backup.',
     },
     degraded_above_hours: {
       type: 'number',
       minimum: 0,
       default: 26,
-      description: 'A file that is older is degraded.',
+      description: 'The check is degraded if the file is older than this.',
     },
   },
 };
 
-/** 2026-01-01: a clock that tells less was never set. */
-const WRITTEN = 1767225600;
+/** 2026-01-01 in Unix time. A clock that shows an earlier time is not set. */
+const EARLIEST = 1767225600;
 
-/** Settings, the time in seconds since 1970, and what tells when a file was changed. */
+/**
+ * Judges the clock and the file. `now` is the Unix time, and `modified` returns the Unix time at which a file
+ * was modified.
+ */
 export function judge({ file, degraded_above_hours = 26 }, now, modified) {
   const outcome = {
     status: 'healthy',
@@ -32,7 +35,7 @@ export function judge({ file, degraded_above_hours = 26 }, now, modified) {
     details: [{ key: 'unix_seconds', value: { tag: 'integer', val: Math.floor(now) } }],
     measurements: [],
   };
-  if (now < WRITTEN) {
+  if (now < EARLIEST) {
     return { ...outcome, status: 'unhealthy', message: 'the clock is not set' };
   }
   if (file === undefined) {

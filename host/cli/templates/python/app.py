@@ -1,4 +1,4 @@
-"""What the host calls, and what the check calls of the host. What it finds out stands in `judge.py`."""
+"""The interface to the host. The logic of the check is in `judge.py`."""
 
 import json
 import time
@@ -25,32 +25,32 @@ class HealthCheck(exports.HealthCheck):
         return Description(
             code="my-check",
             version="0.1.0",
-            summary="The clock is set, and the file is young.",
+            summary="Checks that the clock is set and that a file is recent.",
             config_schema=json.dumps(judge.SCHEMA),
             annotations=[],
         )
 
     def check(self, request: Request) -> Outcome:
         now = time.time()
-        found = judge.judge(json.loads(request.config), now, modified)
+        result = judge.judge(json.loads(request.config), now, modified)
         measurements = []
-        if found.age is not None:
-            bound = Bound_Above(found.degraded_above)
-            measurements.append(Measurement("age", found.age, "seconds", bound, None))
+        if result.age is not None:
+            bound = Bound_Above(result.degraded_above)
+            measurements.append(Measurement("age", result.age, "seconds", bound, None))
         return Outcome(
-            status=Status[found.status.upper()],
-            message=found.message,
+            status=Status[result.status.upper()],
+            message=result.message,
             details=[Detail("unix_seconds", Value_Integer(int(now)))],
             measurements=measurements,
         )
 
 
 def modified(file: str) -> float:
-    """When a file was changed, in seconds since 1970."""
+    """Returns the Unix time at which a file was modified."""
     try:
         return files.stat(file).modified
     except Err as error:
-        # The message of an unhealthy result.
+        # The value of `Err` is the message of an unhealthy result.
         if isinstance(error.value, files.FileError_NotFound):
             raise Err(f"there is no {file}") from error
         raise Err(f"cannot look at {file}: {error.value.value}") from error

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::check_result::{CheckFacts, CheckResult, PluginFacts};
 use super::fragment::{Fragment, seconds};
-use vitals_model::{Measurement, Refusal, Status, Text};
+use vitals_model::{Denial, Measurement, Status, Text};
 
 /// The body of `GET /health/checks/{name}`.
 #[derive(Serialize)]
@@ -94,7 +94,7 @@ struct PrivateResult<'a> {
     message: &'a Text,
     measurements: &'a [Measurement],
     truncated: &'a [&'static str],
-    refusals: &'a [Refusal],
+    denials: &'a [Denial],
     output: &'a [Text],
     dropped_log_lines: u32,
 }
@@ -106,13 +106,13 @@ impl<'a> ResultPage<'a> {
             message: report.outcome.message(),
             measurements: report.outcome.measurements(),
             truncated: report.outcome.truncated(),
-            refusals: &report.refusals,
+            denials: &report.denials,
             output: &report.output,
             dropped_log_lines: report.dropped_log_lines,
         };
         let breaker = BreakerPage {
             open: result.breaker.is_open(),
-            runs: result.breaker.runs_in_a_row(),
+            runs: result.breaker.violations(),
             interval_ms: facts
                 .interval_ms
                 .saturating_mul(result.breaker.stretch().into()),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Board, CheckFacts, CheckResult, Expired, PluginFacts, Previous, Promotion, Published};
 use crate::schedule::JobGeneration;
-use vitals_model::{Breaker, CheckName, Code, Conduct, Outcome, RunError, RunReport, Status};
+use vitals_model::{Breaker, CheckName, Code, LimitUse, Outcome, RunError, RunReport, Status};
 
 fn name(text: &str) -> CheckName {
     text.parse().unwrap()
@@ -294,7 +294,7 @@ fn an_open_breaker_is_shown_and_an_update_closes_it() {
     let at = board.upsert(name("a"), facts(true));
     let mut breaker = Breaker::default();
     for _ in 0..4 {
-        breaker.observe(Conduct::Foul);
+        breaker.observe(LimitUse::Exceeded);
     }
     let stale_at = Some(Instant::now() + Duration::from_mins(1));
     let result = CheckResult {

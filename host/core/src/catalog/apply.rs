@@ -26,7 +26,7 @@ impl Catalog {
                 .tls
                 .root_files()
                 .any(|file| changed_roots.contains(file));
-        let other_secrets = !self.config.secrets.is_same(&config.secrets);
+        let other_secrets = !self.config.secrets.is_equivalent(&config.secrets);
         self.check_configs = CheckConfigs::new(&config);
         self.binder.config = Arc::clone(&config);
         self.config = config;

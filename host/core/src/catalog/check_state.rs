@@ -58,7 +58,7 @@ impl GuestCheck {
     /// Replaces the secrets with those of a new configuration that leaves the check unchanged.
     pub(super) fn renew_secrets(&self, secrets: &Secrets) {
         let task = self.task();
-        let secrets = Arc::new(task.secrets.under(secrets));
+        let secrets = Arc::new(task.secrets.layered_on(secrets));
         let task = Task::clone(&task);
         self.task.store(Arc::new(Task { secrets, ..task }));
     }

@@ -8,7 +8,7 @@ use tracing::field::display;
 
 use super::job::{Job, Timing};
 use super::phase::next_due;
-use vitals_model::{Breaker, BreakerTurn, CheckName, Hysteresis, RunReport, Status};
+use vitals_model::{Breaker, BreakerChange, CheckName, Hysteresis, RunReport, Status};
 
 /// The history of one check.
 #[derive(Debug, Default)]
@@ -61,7 +61,7 @@ impl History {
         if found != Status::Unknown {
             state.previous = Some(found);
         }
-        let change = state.breaker.observe(report.conduct());
+        let change = state.breaker.observe(report.limit_use());
         let breaker = state.breaker;
         let next = if breaker.is_open() {
             due + timing.interval * (breaker.stretch() - 1)
@@ -99,16 +99,16 @@ fn log_breaker_change(
     job: &Job,
     report: &RunReport,
     breaker: Breaker,
-    change: Option<BreakerTurn>,
+    change: Option<BreakerChange>,
 ) {
     let (check, interval) = (&job.name, job.timing.interval);
     match change {
         None => {}
-        Some(BreakerTurn::Closed) => {
-            log_breaker_closed(check, interval, "a run kept within its limits");
+        Some(BreakerChange::Closed) => {
+            log_breaker_closed(check, interval, "a run kept within its limits")
         }
-        Some(BreakerTurn::Opened) => {
-            let runs = breaker.runs_in_a_row();
+        Some(BreakerChange::Opened) => {
+            let runs = breaker.violations();
             let (code, stretched) = (display(report.result()), breaker.stretched(interval));
             tracing::warn!(
                 %check, runs, code, ?interval, ?stretched,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::*;
-use vitals_model::{Busy, Code, Outcome, RunError, RunReport, Status, Thresholds};
+use vitals_model::{Activity, Code, Outcome, RunError, RunReport, Status, Thresholds};
 
 /// A probe that sleeps, and counts its runs.
 struct Sleeper {
@@ -89,10 +89,7 @@ fn schedule(max_runs: usize) -> (Schedule, mpsc::UnboundedReceiver<FinishedRun>,
 }
 
 fn job(name: &str, interval: Duration, probe: Arc<dyn Probe>) -> Arc<Job> {
-    let thresholds = Thresholds {
-        fall: 1.try_into().unwrap(),
-        rise: 1.try_into().unwrap(),
-    };
+    let thresholds = Thresholds::new(1.try_into().unwrap(), 1.try_into().unwrap());
     let timing = Timing {
         interval,
         timeout: interval,
@@ -259,10 +256,9 @@ fn ended_by(code: Code) -> RunReport {
     RunReport::failed(RunError::new(code, "ended"), Duration::ZERO)
 }
 
-fn timed_out(busy: Busy) -> RunReport {
+fn timed_out(activity: Activity) -> RunReport {
     let error = RunError::new(Code::Timeout, "too long");
-    let busy = Some(busy);
-    RunReport::failed(RunError { busy, ..error }, Duration::ZERO)
+    RunReport::failed(error.with_activity(activity), Duration::ZERO)
 }
 
 const BRIEF: Duration = Duration::from_millis(30);

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::native::NativeCheck;
 use vitals_model::CheckName;
-use vitals_model::reload::Reload;
+use vitals_model::reload::ReloadReport;
 
 /// A command to the watcher.
 #[derive(Debug)]
@@ -17,5 +17,5 @@ pub enum Command {
     Unregister(CheckName),
     /// Scans files and configuration now. Carries the checks whose grants may be widened, and the
     /// channel for the answer.
-    Reload(BTreeSet<CheckName>, oneshot::Sender<Reload>),
+    Reload(BTreeSet<CheckName>, oneshot::Sender<ReloadReport>),
 }

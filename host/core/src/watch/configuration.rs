@@ -12,10 +12,14 @@ use vitals_config::{Config, Origin, Sources};
 use vitals_io::regular_file;
 use vitals_model::{CheckName, Digest};
 
+/// Says why a host can't run under a configuration, if it can't.
+pub type Accepts = fn(&Config) -> Result<(), String>;
+
 /// The sources of the configuration, and what was last read from them.
 #[derive(Clone, Debug)]
 pub(super) struct Configuration {
     sources: Sources,
+    accepts: Accepts,
     /// The file that the configuration was read from, if any.
     origin: Origin,
     /// The files that the configuration comes from.
@@ -51,11 +55,12 @@ pub(super) enum ReadOutcome {
 impl Configuration {
     /// Creates the state for the configuration that was read from `sources`. Resolves links: blocks
     /// briefly.
-    pub(super) fn new(sources: Sources, config: &Config) -> Self {
+    pub(super) fn new(sources: Sources, accepts: Accepts, config: &Config) -> Self {
         let files = files(&sources, config);
         let directories = files.iter().flat_map(|file| directories(file)).collect();
         Self {
             sources,
+            accepts,
             directories,
             origin: config.origin.clone(),
             files,
@@ -145,6 +150,9 @@ impl Configuration {
             Ok(config) => config,
             Err(found) => return self.invalid(found.iter().map(ToString::to_string).collect()),
         };
+        if let Err(why) = (self.accepts)(&config) {
+            return self.invalid(vec![format!("{}: {why}", path.display())]);
+        }
         if let (Origin::File(file), Origin::Defaults) = (&self.origin, &config.origin) {
             let why = format!(
                 "the configuration file {} is gone, and its last content stays active: restore it, \
@@ -244,7 +252,7 @@ mod tests {
                 ..Sources::default()
             };
             let config = Config::load(&sources).unwrap();
-            let configuration = Configuration::new(sources, &config);
+            let configuration = Configuration::new(sources, accepts, &config);
             let mut rig = Self { dir, configuration };
             assert!(
                 matches!(rig.check(), ReadOutcome::Changed(..)),
@@ -263,6 +271,33 @@ mod tests {
             self.configuration = configuration;
             found
         }
+    }
+
+    /// That of a host that has all but one tool.
+    fn accepts(config: &Config) -> Result<(), String> {
+        let has_it = config.tools.0.contains_key("missing");
+        if has_it {
+            Err("`missing` is not built in".into())
+        } else {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_the_host_does_not_have_is_refused_and_what_it_said_holds() {
+        let text = "[tools]\na = 'http://a.test'";
+        let mut rig = Rig::new(text);
+        rig.write("vitals.toml", "[tools]\nmissing = 'http://b.test'");
+        let ReadOutcome::Invalid(errors) = rig.check() else {
+            panic!("it was accepted");
+        };
+        let [error] = errors.as_slice() else {
+            panic!("{errors:?}");
+        };
+        let expected = "vitals.toml: `missing` is not built in";
+        assert!(error.ends_with(expected), "{error}");
+        rig.write("vitals.toml", text);
+        assert!(matches!(rig.check(), ReadOutcome::Changed(..)));
     }
 
     #[test]

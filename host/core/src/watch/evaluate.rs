@@ -118,7 +118,7 @@ async fn trial_run(
             run.map_err(|_| LoadError::Panic("a check made a trial run on it"))?;
         let Some(report) = report else { continue };
         match &report.error {
-            Some(error) if refuses(error.code) => {
+            Some(error) if error.code.rejects_version() => {
                 return Err(LoadError::Trial {
                     check,
                     error: Box::new(error.clone()),
@@ -135,21 +135,6 @@ async fn trial_run(
         }
     }
     Ok(Passed { candidate, trials })
-}
-
-/// Returns whether a trial run with this error code rejects the version.
-fn refuses(code: Code) -> bool {
-    match code {
-        Code::Timeout
-        | Code::Fuel
-        | Code::Memory
-        | Code::Stack
-        | Code::Output
-        | Code::Resources
-        | Code::Trap
-        | Code::Exit => true,
-        Code::Load | Code::Denied | Code::Panic | Code::Host | Code::Full => false,
-    }
 }
 
 /// The time limit for binding, after which a file system must be hanging.

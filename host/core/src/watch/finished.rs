@@ -201,7 +201,7 @@ impl Watcher {
         self.needs_reconciling |= recorded != Recorded::Unchanged;
         let outcome = match recorded {
             Recorded::Loaded(_) => PluginOutcome::Loaded,
-            Recorded::Failed => PluginOutcome::Refused,
+            Recorded::Failed => PluginOutcome::Rejected,
             Recorded::Unchanged => return,
         };
         if let Some(entry) = self.catalog.entry(&request.name) {
@@ -214,18 +214,16 @@ impl Watcher {
     pub(super) fn rejected(&self, name: &PluginName) -> Option<PluginReload> {
         let entry = self.catalog.entry(name)?;
         entry.error()?;
-        Some(reload_of(name, entry, PluginOutcome::Refused))
+        Some(reload_of(name, entry, PluginOutcome::Rejected))
     }
 }
 
 fn reload_of(name: &PluginName, entry: &PluginEntry, outcome: PluginOutcome) -> PluginReload {
     let active = entry.active();
-    PluginReload {
-        name: name.to_string(),
-        outcome,
-        version: active.map(|plugin| plugin.description().version.clone()),
-        digest: active.map(|plugin| plugin.digest().to_string()),
-        generation: entry.generation(),
-        error: entry.error().map(ToString::to_string),
-    }
+    let mut reload = PluginReload::new(name.to_string(), outcome);
+    reload.version = active.map(|plugin| plugin.description().version.clone());
+    reload.digest = active.map(|plugin| plugin.digest().to_string());
+    reload.generation = entry.generation();
+    reload.error = entry.error().map(ToString::to_string);
+    reload
 }

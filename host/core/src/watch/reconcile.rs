@@ -251,10 +251,7 @@ fn job(
         interval: schedule.interval,
         timeout: schedule.timeout,
         retry_interval: schedule.retry_interval,
-        thresholds: Thresholds {
-            fall: schedule.fall,
-            rise: schedule.rise,
-        },
+        thresholds: Thresholds::new(schedule.fall, schedule.rise),
     };
     Job {
         job_generation,

@@ -12,7 +12,7 @@ use super::{Debounce, Watcher};
 use crate::events::{ConfigurationApplied, Event};
 use vitals_config::Config;
 use vitals_model::CheckName;
-use vitals_model::reload::Reload;
+use vitals_model::reload::ReloadReport;
 
 impl Watcher {
     /// Reads configuration and files for a caller who waits for the outcome. Rejected files are
@@ -20,7 +20,7 @@ impl Watcher {
     pub(super) async fn reload(
         &mut self,
         accepted: BTreeSet<CheckName>,
-        answer: oneshot::Sender<Reload>,
+        answer: oneshot::Sender<ReloadReport>,
     ) {
         self.is_scan_due = false;
         self.reloads.begin(answer);

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::command::Command;
 use vitals_model::CheckName;
-use vitals_model::reload::Reload;
+use vitals_model::reload::ReloadReport;
 
 /// Requests a reload of a running host. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,7 +32,10 @@ impl Reloader {
     /// # Errors
     ///
     /// The host has been shut down.
-    pub async fn reload(&self, accept_grants: BTreeSet<CheckName>) -> Result<Reload, ShutDown> {
+    pub async fn reload(
+        &self,
+        accept_grants: BTreeSet<CheckName>,
+    ) -> Result<ReloadReport, ShutDown> {
         let (answer, answered) = oneshot::channel();
         let request = Command::Reload(accept_grants, answer);
         self.commands.send(request).map_err(|_| ShutDown)?;

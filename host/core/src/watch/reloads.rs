@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use vitals_model::reload::{
-    CheckChanges, ConfigurationReload, ConfigurationState, PluginOutcome, PluginReload, Reload,
+    CheckChanges, ConfigurationReload, ConfigurationState, PluginOutcome, PluginReload,
+    ReloadReport,
 };
 use vitals_model::{CheckName, PluginName};
 
@@ -15,23 +16,23 @@ use vitals_model::{CheckName, PluginName};
 pub(super) struct Reloads(Vec<Pending>);
 
 struct Pending {
-    answer: oneshot::Sender<Reload>,
+    answer: oneshot::Sender<ReloadReport>,
     /// When it is answered at the latest.
     until: Instant,
     /// The plugins that were being loaded at the request and still are.
     loading: BTreeSet<PluginName>,
-    found: Reload,
+    found: ReloadReport,
     plugins: BTreeMap<String, PluginReload>,
 }
 
 impl Reloads {
     /// Starts to collect changes for a caller.
-    pub(super) fn begin(&mut self, answer: oneshot::Sender<Reload>) {
+    pub(super) fn begin(&mut self, answer: oneshot::Sender<ReloadReport>) {
         self.0.push(Pending {
             answer,
             until: Instant::now() + TIMEOUT,
             loading: BTreeSet::new(),
-            found: Reload::default(),
+            found: ReloadReport::default(),
             plugins: BTreeMap::new(),
         });
     }
@@ -53,11 +54,10 @@ impl Reloads {
     /// Records that a configuration was applied.
     pub(super) fn applied(&mut self, changes: &CheckChanges, restart_needed: &[String]) {
         for pending in &mut self.0 {
-            pending.found.configuration = ConfigurationReload {
-                state: ConfigurationState::Applied,
-                errors: Vec::new(),
-                restart_needed: restart_needed.to_vec(),
-            };
+            let mut configuration = ConfigurationReload::default();
+            configuration.state = ConfigurationState::Applied;
+            configuration.restart_needed = restart_needed.to_vec();
+            pending.found.configuration = configuration;
             let checks = &mut pending.found.checks;
             let add = |to: &mut Vec<CheckName>, from: &[CheckName]| to.extend_from_slice(from);
             add(&mut checks.added, &changes.added);
@@ -70,7 +70,7 @@ impl Reloads {
     pub(super) fn configuration_rejected(&mut self, errors: &[String]) {
         for pending in &mut self.0 {
             let configuration = &mut pending.found.configuration;
-            configuration.state = ConfigurationState::Refused;
+            configuration.state = ConfigurationState::Rejected;
             configuration.errors = errors.to_vec();
         }
     }
@@ -141,14 +141,7 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Returns the entry of a plugin whose file was removed.
 pub(super) fn removed(name: &PluginName) -> PluginReload {
-    PluginReload {
-        name: name.to_string(),
-        outcome: PluginOutcome::Removed,
-        version: None,
-        digest: None,
-        generation: 0,
-        error: None,
-    }
+    PluginReload::new(name.to_string(), PluginOutcome::Removed)
 }
 
 #[cfg(test)]
@@ -180,6 +173,6 @@ mod tests {
         reloads.wait_only_for(|name| name.as_str() == "b");
         reloads.load_finished(&"b".parse().unwrap(), None);
         reloads.answer(Instant::now());
-        assert!(answered.try_recv().unwrap().is_nothing());
+        assert!(answered.try_recv().unwrap().is_empty());
     }
 }

@@ -14,7 +14,7 @@ use crate::events::{Events, Sink};
 use crate::publisher::Publisher;
 use crate::schedule::{Results, Schedule};
 use vitals_config::{Config, Environment};
-use vitals_model::reload::{PluginOutcome, Reload};
+use vitals_model::reload::{PluginOutcome, ReloadReport};
 use vitals_sandbox::{Sandbox, SandboxOptions};
 
 /// A watcher of empty directories, on the runtime of the test.
@@ -59,7 +59,7 @@ impl Watched {
     }
 
     /// Requests a scan and returns what it found.
-    async fn look(&self) -> Reload {
+    async fn look(&self) -> ReloadReport {
         let look = self.reloader.reload(BTreeSet::new());
         let look = tokio::time::timeout(Duration::from_secs(30), look).await;
         look.expect("somebody who asks is answered").unwrap()
@@ -95,7 +95,7 @@ async fn a_scan_without_changes_does_not_reconcile() {
     watched.look().await;
     let before = watched.page.page();
     for _ in 0..3 {
-        assert!(watched.look().await.is_nothing());
+        assert!(watched.look().await.is_empty());
     }
     let is_same = watched.page.page().as_ptr() == before.as_ptr();
     assert!(is_same, "the page was made anew");
@@ -130,7 +130,7 @@ async fn a_panic_while_recording_a_load_does_not_block_later_loads() {
     let [thing] = found.plugins.as_slice() else {
         panic!("{found:?}");
     };
-    assert_eq!(thing.outcome, PluginOutcome::Refused);
+    assert_eq!(thing.outcome, PluginOutcome::Rejected);
     let error = thing.error.as_deref().unwrap_or_default();
     assert!(error.contains("the file is empty"), "{error}");
 }

@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(
             weak_key_error(&weak).as_deref(),
             Some(
-                "the server's certificate has an RSA key of 1024 bits, and the host takes none \
+                "the server's certificate has an RSA key of 1024 bits, and the host accepts none \
                  below 2048"
             )
         );

@@ -1,15 +1,15 @@
-//! The forms in which one secret can be met in a clean text: all of it as one line, and the pieces of a
-//! secret with several lines, which standard output or a log may show one by one.
+//! The forms in which a secret can occur in a sanitized text: the whole secret as one line, and the parts of
+//! a secret with several lines, which standard output or a log may contain one by one.
 //!
-//! A piece counts only if it is secret by itself. What any text may have stays readable: armour of PEM,
-//! names of settings, brackets, comments, common values. Knows nothing of how secrets are searched for.
+//! A part counts only if it is secret by itself. Text that occurs anywhere stays readable: PEM armor, names
+//! of settings, brackets, comments and common values. This module does not know how texts are searched.
 
 use crate::Text;
 
-/// The forms of a secret, some of them perhaps too short to be one.
+/// Returns the forms of a secret. Some of them may be too short to be redacted.
 pub(super) fn forms(text: &str) -> Vec<String> {
     let mut forms = vec![clean(text)];
-    add_pieces(text, &mut forms);
+    add_parts(text, &mut forms);
     forms
 }
 
@@ -18,7 +18,7 @@ fn clean(text: &str) -> String {
     line.as_str().trim().to_owned()
 }
 
-fn add_pieces(text: &str, forms: &mut Vec<String>) {
+fn add_parts(text: &str, forms: &mut Vec<String>) {
     let lines = text.split(['\n', '\r']).map(clean);
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
     if lines.len() < 2 {
@@ -26,10 +26,10 @@ fn add_pieces(text: &str, forms: &mut Vec<String>) {
     }
     let mut block = None;
     for line in &lines {
-        let item = bare(line);
-        match (Armour::of(item), block) {
-            (Some(Armour::Begin(begun)), _) => block = Some(begun),
-            (Some(Armour::End), _) => block = None,
+        let item = unquoted(line);
+        match (Armor::of(item), block) {
+            (Some(Armor::Begin(begun)), _) => block = Some(begun),
+            (Some(Armor::End), _) => block = None,
             (None, Some(block)) if is_base64(item) => {
                 forms.extend((block == Block::Other).then(|| item.to_owned()));
             }
@@ -38,22 +38,22 @@ fn add_pieces(text: &str, forms: &mut Vec<String>) {
     }
 }
 
-/// Adds what is secret of a line by itself.
+/// Adds the parts of a line that are secret by themselves.
 fn add_line(line: &str, forms: &mut Vec<String>) {
-    let remark = remark(line);
-    if let Some((name, value)) = element(line).or_else(|| setting(remark.unwrap_or(line))) {
-        if is_secret_name(name) || !is_common(value) {
+    let comment = comment(line);
+    if let Some((name, value)) = xml_element(line).or_else(|| setting(comment.unwrap_or(line))) {
+        if is_secret_name(name) || !is_ordinary(value) {
             add_value(value, forms);
         }
         return;
     }
-    if remark.is_some() || is_section(line) || !line.contains(char::is_alphanumeric) {
+    if comment.is_some() || is_section(line) || !line.contains(char::is_alphanumeric) {
         return;
     }
-    let value = bare(line);
+    let value = unquoted(line);
     add_value(value, forms);
     if !value.contains(' ') && !value.contains("://") {
-        // Fields as `.pgpass`, `.npmrc` and password files have them: the last one is the secret.
+        // In lines of `.pgpass`, `.npmrc` and password files the last field is the secret.
         let fields = [':', '='].map(|separator| value.rsplit_once(separator));
         let last = fields
             .into_iter()
@@ -63,7 +63,7 @@ fn add_line(line: &str, forms: &mut Vec<String>) {
     }
 }
 
-/// Adds a value as it is written, and as a program reads it where it has escapes.
+/// Adds a value as it is written. If it contains escapes, also adds the value that a program reads.
 fn add_value(value: &str, forms: &mut Vec<String>) {
     forms.push(value.to_owned());
     let read = serde_json::from_str::<String>(&format!("\"{value}\""));
@@ -71,26 +71,27 @@ fn add_value(value: &str, forms: &mut Vec<String>) {
         && read != value
     {
         forms.push(clean(&read));
-        add_pieces(&read, forms);
+        add_parts(&read, forms);
     }
 }
 
-/// A line that begins or ends a block of PEM, `OpenPGP` or SSH2.
+/// A line that begins or ends a PEM, `OpenPGP` or SSH2 block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Armour {
+enum Armor {
     Begin(Block),
     End,
 }
 
-/// What a block of PEM is.
+/// The kind of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Block {
-    /// What is shown to everybody: a certificate, a public key.
+    /// Public data: a certificate or a public key.
     Public,
+    /// Anything else, such as a private key.
     Other,
 }
 
-impl Armour {
+impl Armor {
     fn of(line: &str) -> Option<Self> {
         let label = line.strip_prefix("----")?.strip_suffix("----")?;
         let label = label.trim_matches(['-', ' ']);
@@ -112,22 +113,22 @@ fn is_base64(line: &str) -> bool {
     line.trim_end_matches('=').bytes().all(is_digit)
 }
 
-/// The text of a comment.
-fn remark(line: &str) -> Option<&str> {
+/// The text of a comment line.
+fn comment(line: &str) -> Option<&str> {
     let mut marks = ["# ", "; ", "// "].iter();
     marks.find_map(|mark| line.strip_prefix(mark))
 }
 
-/// Whether it is a heading as in INI and TOML.
+/// Whether a line is a section header of INI or TOML.
 fn is_section(line: &str) -> bool {
     let name = line
         .strip_prefix('[')
         .and_then(|line| line.strip_suffix(']'));
-    name.is_some_and(|name| !name.contains(['"', '\'']) && is_common(name))
+    name.is_some_and(|name| !name.contains(['"', '\'']) && is_ordinary(name))
 }
 
-/// Name and value of an XML element on one line; the value of a lone tag is empty.
-fn element(line: &str) -> Option<(&str, &str)> {
+/// The name and value of an XML element on one line. The value of a single tag is empty.
+fn xml_element(line: &str) -> Option<(&str, &str)> {
     let (name, rest) = line
         .strip_prefix('<')
         .filter(|rest| rest.ends_with('>'))?
@@ -137,25 +138,25 @@ fn element(line: &str) -> Option<(&str, &str)> {
     (!has_attributes).then_some((name, value))
 }
 
-/// Name and value of a setting as JSON, YAML, TOML, INI and environment files have them.
+/// The name and value of a setting in the syntax of JSON, YAML, TOML, INI or environment files.
 fn setting(line: &str) -> Option<(&str, &str)> {
     let line = line.strip_prefix("- ").unwrap_or(line);
     let line = line.strip_prefix("export ").unwrap_or(line);
     let (name, value) = line.split_at(line.find(['=', ':'])?);
     let separates = |value: &str| value.is_empty() || value.starts_with([' ', '{', '[', '"']);
     let value = match value.strip_prefix(':') {
-        // A colon inside a word separates fields, not a name from its value.
+        // A colon within a word separates fields. It does not separate a name from its value.
         Some(value) => (name.ends_with(['"', '\'']) || separates(value)).then_some(value)?,
         None => &value[1..],
     };
-    let name = bare(name);
-    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ');
-    let is_name = !name.is_empty() && name.chars().all(is_of_name) && is_common(name);
-    is_name.then(|| (name, bare(value)))
+    let name = unquoted(name);
+    let is_name_char = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ');
+    let is_name = !name.is_empty() && name.chars().all(is_name_char) && is_ordinary(name);
+    is_name.then(|| (name, unquoted(value)))
 }
 
-/// An entry of a list or a value without what stands around it.
-fn bare(text: &str) -> &str {
+/// A list entry or a value without list marker, quotes and separators.
+fn unquoted(text: &str) -> &str {
     let text = text.trim();
     let text = text.strip_prefix("- ").unwrap_or(text).trim_start();
     let text = text.trim_end_matches([',', ';', ' ']);
@@ -163,21 +164,21 @@ fn bare(text: &str) -> &str {
     within('"').or_else(|| within('\'')).unwrap_or(text)
 }
 
-/// Whether the values under a name are secret, whatever they are.
+/// Whether every value with this name is secret.
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET_NAMES.iter().any(|secret| name.ends_with(secret))
 }
 
-/// Whether any text may have this: a few words and numbers, as settings of no secrecy are.
-fn is_common(text: &str) -> bool {
+/// Whether a text is too ordinary to be secret: a few words and numbers.
+fn is_ordinary(text: &str) -> bool {
     let holds_login = text.contains('=') || text.contains("://") && text.contains('@');
     let words = text.split(|c: char| !c.is_alphanumeric());
     !holds_login && text.split_whitespace().count() <= 3 && words.into_iter().all(is_word)
 }
 
-/// Whether letters and digits in a row read as a word, a number or a name like `x509`, not as something
-/// that was drawn at random.
+/// Whether a sequence of letters and digits looks like a word, a number or a name like `x509`, and not like
+/// random characters.
 fn is_word(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let pairs = word.as_bytes().windows(2);
@@ -189,10 +190,10 @@ fn is_word(word: &str) -> bool {
     }
 }
 
-/// What the labels of blocks have that are not secret.
+/// Parts of the labels of public blocks.
 const PUBLIC_LABELS: [&str; 4] = ["CERTIFICATE", "PUBLIC KEY", "CRL", "PARAMETERS"];
 
-/// How the names of secret values end.
+/// Endings of the names of secret values.
 const SECRET_NAMES: [&str; 10] = [
     "cookie",
     "credential",
@@ -213,27 +214,27 @@ mod tests {
     use super::*;
     use crate::Secrets;
 
-    /// The pieces of a secret that are long enough to be one.
-    fn pieces(text: &str) -> BTreeSet<String> {
+    /// The parts of a secret that are long enough to be redacted.
+    fn parts(text: &str) -> BTreeSet<String> {
         let forms = forms(text).into_iter().skip(1);
         forms.filter(|form| form.len() >= 6).collect()
     }
 
-    fn assert_pieces(text: &str, expected: &[&str]) {
+    fn assert_parts(text: &str, expected: &[&str]) {
         let expected = expected.iter().map(ToString::to_string).collect();
-        assert_eq!(pieces(text), expected, "{text}");
+        assert_eq!(parts(text), expected, "{text}");
     }
 
     #[test]
-    fn of_pem_the_key_is_secret_and_not_armour_or_certificate() {
-        assert_pieces(
+    fn in_pem_the_private_key_is_secret_and_armor_and_certificates_are_not() {
+        assert_parts(
             "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQ2\nyyyyyy==\n-----END CERTIFICATE-----\n\
              -----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n\
              -----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIGx4dGVzdA\nlastline==\n\
              -----END EC PRIVATE KEY-----\n",
             &["MHcCAQEEIGx4dGVzdA", "lastline=="],
         );
-        assert_pieces(
+        assert_parts(
             "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
              DEK-Info: AES-128-CBC,4E1B2C3D4E5F60718293A4B5C6D7E8F9\n\nabcdefghijklmn\n\
              -----END RSA PRIVATE KEY-----",
@@ -242,18 +243,18 @@ mod tests {
                 "abcdefghijklmn",
             ],
         );
-        assert_pieces(
+        assert_parts(
             "---- BEGIN SSH2 PUBLIC KEY ----\nAAAAB3NzaC1yc2EAAAABJQAAAQEA\n---- END SSH2 PUBLIC KEY ----\n\
              -----BEGIN OPENSSH PRIVATE KEY-----\r\nb3BlbnNzaC1rZXktdjEAAAAA\r\n\
              -----END OPENSSH PRIVATE KEY-----\r\n",
             &["b3BlbnNzaC1rZXktdjEAAAAA"],
         );
-        // A block of something public holds base64 and nothing else.
-        assert_pieces("-----BEGIN CERTIFICATE-----\nsword-fish", &["sword-fish"]);
+        // Only base64 belongs to a public block.
+        assert_parts("-----BEGIN CERTIFICATE-----\nsword-fish", &["sword-fish"]);
     }
 
     #[test]
-    fn of_a_service_account_what_is_drawn_at_random_is_secret() {
+    fn in_a_service_account_random_values_are_secret() {
         let account = r#"{
   "type": "service_account",
   "project_id": "vitals-test",
@@ -268,7 +269,7 @@ mod tests {
   ],
   "universe_domain": "googleapis.com"
 }"#;
-        assert_pieces(
+        assert_parts(
             account,
             &[
                 "3f8a1c0d9b7e6f5a4c3b2d1e0f9a8b7c6d5e4f3a",
@@ -282,8 +283,8 @@ mod tests {
     }
 
     #[test]
-    fn of_settings_the_value_is_secret_where_its_name_or_its_look_says_so() {
-        assert_pieces(
+    fn a_setting_is_secret_by_its_name_or_by_the_look_of_its_value() {
+        assert_parts(
             "# of the staging system\n# old_password: crocodile\n==========\n[default]\nLOG_LEVEL=warning\nexport DB_PASSWORD='swordfish'\n\
              PORT=5432\nregion = eu-central-1\nSLACK=https://hooks.slack.test/T02AB34CD/x\n\
              DATABASE_URL=postgres://app:letmein@db/app\nEMPTY=\nMODE=PostgreSQL\n",
@@ -294,7 +295,7 @@ mod tests {
                 "postgres://app:letmein@db/app",
             ],
         );
-        assert_pieces(
+        assert_parts(
             "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: database\n  \
              created: 2026-01-27 10:29\nusers:\n  - name: checker\n    \
              clientSecret: \"swordfish\"\n  - hunter2-long\n  - 'quoted one'\n\
@@ -307,7 +308,7 @@ mod tests {
                 "QUJD7741",
             ],
         );
-        assert_pieces(
+        assert_parts(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<settings>\n<user>checker</user>\n\
              <password>swordfish</password>\n</settings>",
             &["swordfish"],
@@ -315,8 +316,8 @@ mod tests {
     }
 
     #[test]
-    fn of_fields_the_line_and_the_last_one_are_secret() {
-        assert_pieces(
+    fn a_line_of_fields_and_its_last_field_are_secret() {
+        assert_parts(
             "# hostname:port:database:username:password\n\
              db.internal:5432:orders:checker:swordfish\n*:*:*:checker:sword=fish8\n\
              //registry.test/:_authToken=npm_abcdef\n",
@@ -330,18 +331,18 @@ mod tests {
                 "npm_abcdef",
             ],
         );
-        // One of a single line is secret as a whole only.
-        assert_pieces("\nchecker:swordfish\n", &[]);
+        // A secret with a single line has no parts.
+        assert_parts("\nchecker:swordfish\n", &[]);
     }
 
     #[test]
-    fn what_stays_readable_hides_no_key_however_it_is_shown() {
+    fn a_private_key_is_redacted_in_every_layout() {
         let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\nlast==\n\
                    -----END PRIVATE KEY-----\n";
         let secrets = Secrets::new([key]);
-        let armour =
+        let armor =
             "expected -----BEGIN PRIVATE KEY----- at line 1, -----END PRIVATE KEY----- later";
-        assert_eq!(secrets.line(armour, 1000).as_str(), armour);
+        assert_eq!(secrets.line(armor, 1000).as_str(), armor);
         let body = |text: &str| {
             let lines = text.lines().filter(|line| !line.starts_with('-'));
             lines.collect::<String>()
@@ -357,8 +358,8 @@ mod tests {
             key.lines().rev().collect::<Vec<_>>().join(", "),
         ] {
             let text = secrets.line(&shown, 1000);
-            for piece in ["MIIE", "EAAS", "last"] {
-                assert!(!text.as_str().contains(piece), "{shown:?}: {text}");
+            for part in ["MIIE", "EAAS", "last"] {
+                assert!(!text.as_str().contains(part), "{shown:?}: {text}");
             }
         }
     }

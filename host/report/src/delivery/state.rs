@@ -2,12 +2,14 @@
 //!
 //! The module makes no requests.
 
+use std::sync::Arc;
+
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
 use super::endpoint::Endpoint;
 use super::outbox::Outbox;
-use crate::metrics::Metrics;
+use crate::delivery_metrics::DeliveryMetrics;
 
 /// The outbox of a delivery, its endpoint and its phase.
 pub(super) struct DeliveryState<O, E> {
@@ -15,7 +17,7 @@ pub(super) struct DeliveryState<O, E> {
     /// Signalled when the outbox has changed.
     pub(super) changed: Notify,
     pub(super) endpoint: E,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: Option<Arc<dyn DeliveryMetrics>>,
     pub(super) phase: watch::Sender<Phase>,
 }
 
@@ -32,7 +34,7 @@ pub(super) enum Phase {
 
 impl<O: Outbox, E: Endpoint> DeliveryState<O, E> {
     /// Creates an open delivery.
-    pub(super) fn new(outbox: O, endpoint: E, metrics: Metrics) -> Self {
+    pub(super) fn new(outbox: O, endpoint: E, metrics: Option<Arc<dyn DeliveryMetrics>>) -> Self {
         Self {
             outbox: Mutex::new(outbox),
             changed: Notify::new(),

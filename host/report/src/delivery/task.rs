@@ -41,7 +41,9 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
             .await
             .is_err()
         {
-            self.state.metrics.host_panic();
+            if let Some(metrics) = &self.state.metrics {
+                metrics.host_panicked();
+            }
             self.state.endpoint.panicked();
             self.completed(true);
             let wait = self.backoff.next(random());

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::HeaderMap;
 
 use super::*;
+use crate::metrics::Metrics;
 use crate::outgoing::Timeouts;
 use crate::outgoing::testing::{PanicsFirst, eventually, takes_everything};
 
@@ -54,7 +55,7 @@ async fn a_panic_is_counted_and_loses_no_message() {
     let sender = HttpSender::over(target, PanicsFirst::client());
     let metrics = Metrics::enabled("1", "2");
     let (endpoint, queue) = (Arc::clone(&counts), Queue::new(2));
-    let delivery = Delivery::start(endpoint, queue, sender, metrics.clone()).unwrap();
+    let delivery = Delivery::start(endpoint, queue, sender, metrics.deliveries()).unwrap();
     delivery.with_outbox(|queue| queue.push("one".into()) + queue.push("two".into()));
     let is_delivered = || counts.delivered.load(Ordering::Relaxed) == 2;
     eventually("two deliveries", is_delivered).await;

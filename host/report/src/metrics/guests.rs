@@ -17,7 +17,7 @@ use super::series_table::{
     Kind, MetricSnapshot, PARTS, Series, SeriesConflict, SeriesRequest, SeriesTable,
 };
 use vitals_model::{
-    CheckName, GuestMetrics, NotTaken, PluginName, Reading, Sample, VersionMetrics,
+    CheckName, GuestMetrics, MetricUpdate, PluginName, Sample, SampleError, VersionMetrics,
 };
 
 /// The metrics of the active versions.
@@ -141,7 +141,7 @@ impl Version {
 }
 
 impl VersionMetrics for Version {
-    fn take(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), NotTaken> {
+    fn record(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), SampleError> {
         let Some(guests) = self.guests.upgrade() else {
             return Ok(());
         };
@@ -152,10 +152,10 @@ impl VersionMetrics for Version {
         let Some(series) = taken.transpose()? else {
             return Ok(());
         };
-        match (series, sample.reading) {
-            (Series::Counter(counter), Reading::Add(amount)) => add(&counter, amount),
-            (Series::Gauge(gauge), Reading::Set(value)) => gauge.set(value),
-            (Series::Histogram(histogram), Reading::Observe { value, .. }) => {
+        match (series, sample.update) {
+            (Series::Counter(counter), MetricUpdate::Add(amount)) => add(&counter, amount),
+            (Series::Gauge(gauge), MetricUpdate::Set(value)) => gauge.set(value),
+            (Series::Histogram(histogram), MetricUpdate::Observe { value, .. }) => {
                 histogram.observe(value);
             }
             _ => unreachable!("the series is of the requested kind"),
@@ -163,7 +163,7 @@ impl VersionMetrics for Version {
         Ok(())
     }
 
-    fn serve(self: Arc<Self>) {
+    fn activate(self: Arc<Self>) {
         let Some(guests) = self.guests.upgrade() else {
             return;
         };
@@ -185,11 +185,11 @@ impl VersionTable {
         plugin: &PluginName,
         check: &CheckName,
         sample: &Sample<'_>,
-    ) -> Result<Series, NotTaken> {
-        let (kind, buckets) = match sample.reading {
-            Reading::Add(_) => (Kind::Counter, &[][..]),
-            Reading::Set(_) => (Kind::Gauge, &[][..]),
-            Reading::Observe { buckets, .. } => (Kind::Histogram, buckets),
+    ) -> Result<Series, SampleError> {
+        let (kind, buckets) = match sample.update {
+            MetricUpdate::Add(_) => (Kind::Counter, &[][..]),
+            MetricUpdate::Set(_) => (Kind::Gauge, &[][..]),
+            MetricUpdate::Observe { buckets, .. } => (Kind::Histogram, buckets),
         };
         let own = sample.labels.iter();
         let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
@@ -206,7 +206,7 @@ impl VersionTable {
         let bytes = self.table.exposed_bytes(&wanted, prefix(plugin).len());
         let used = self.used.entry(check.clone()).or_default();
         if used.series == MAX_SERIES || used.bytes + bytes > MAX_EXPOSED_BYTES {
-            return Err(NotTaken::TooManySeries);
+            return Err(SampleError::TooManySeries);
         }
         used.series += 1;
         used.bytes += bytes;
@@ -228,7 +228,7 @@ impl VersionTable {
     }
 }
 
-impl From<SeriesConflict> for NotTaken {
+impl From<SeriesConflict> for SampleError {
     fn from(mut conflict: SeriesConflict) -> Self {
         // The host adds the label `check`, so errors for the plugin leave it out.
         if let SeriesConflict::Labels { has, wanted, .. } = &mut conflict {

@@ -11,7 +11,7 @@ use prometheus::{
 };
 
 use super::family::{self, Family};
-use super::receiver::{ReceiverMetrics, RequestResult};
+use super::receiver::{RESULTS, Receiver};
 use super::requests::Requests;
 use vitals_core::schedule::Skipped;
 
@@ -93,21 +93,18 @@ impl HostMetrics {
         self.disk_hangs.inc();
     }
 
-    pub(super) fn receiver(&self, receiver: &str) -> ReceiverMetrics {
-        let requests = RequestResult::ALL.map(|result| {
-            let labels = [receiver, result.as_str()];
-            self.notifications.with_label_values(&labels)
-        });
-        ReceiverMetrics::counted(
-            requests,
-            self.dropped.with_label_values(&[receiver]),
-            self.waiting.with_label_values(&[receiver]),
-        )
+    pub(super) fn receiver(&self, receiver: &str) -> Receiver {
+        let series = |result| self.notifications.with_label_values(&[receiver, result]);
+        Receiver {
+            requests: RESULTS.map(series),
+            dropped: self.dropped.with_label_values(&[receiver]),
+            waiting: self.waiting.with_label_values(&[receiver]),
+        }
     }
 
     pub(super) fn receiver_removed(&self, receiver: &str) {
-        for result in RequestResult::ALL {
-            let labels = [receiver, result.as_str()];
+        for result in RESULTS {
+            let labels = [receiver, result];
             // Removing a series that was never counted is an error, which is ignored.
             let _ = self.notifications.remove_label_values(&labels);
         }

@@ -14,6 +14,7 @@ use super::host::HostMetrics;
 use super::moment;
 use super::plugins::Plugins;
 use super::service::Kept;
+use crate::delivery_metrics::{DeliveryMetrics, ReceiverMetrics};
 
 /// The values counted since the start.
 pub(super) struct Registry {
@@ -65,5 +66,19 @@ impl Exposition for Registry {
 
     fn endpoint(&self, endpoint: &'static str) -> Arc<dyn RequestCounter> {
         Arc::new(self.host.requests(endpoint))
+    }
+}
+
+impl DeliveryMetrics for Registry {
+    fn host_panicked(&self) {
+        self.host.panicked();
+    }
+
+    fn receiver(&self, receiver: &str) -> Arc<dyn ReceiverMetrics> {
+        Arc::new(self.host.receiver(receiver))
+    }
+
+    fn receiver_removed(&self, receiver: &str) {
+        self.host.receiver_removed(receiver);
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::delivery_metrics::RequestResult;
 use vitals_core::Moment;
-use vitals_model::{Breaker, Code, Conduct, Outcome, RunError, RunReport, Status, Usage, seconds};
+use vitals_model::{Breaker, Code, LimitUse, Outcome, RunError, RunReport, Status, Usage, seconds};
 
 fn enabled() -> Metrics {
     Metrics::enabled("0.1.0", "48.0.8")
@@ -17,12 +18,9 @@ fn name(text: &str) -> CheckName {
 
 fn guest_report() -> RunReport {
     let outcome = Outcome::healthy("").measure(seconds("lag", 1.5));
-    let usage = Usage {
-        fuel: 1_000,
-        memory_peak_bytes: 65_536,
-    };
-    let report = RunReport::answered(outcome, Duration::from_millis(3));
-    RunReport { usage, ..report }
+    let mut report = RunReport::answered(outcome, Duration::from_millis(3));
+    report.usage = Usage::new(1_000, 65_536);
+    report
 }
 
 fn run(check: &str, status: Status, report: RunReport) -> FinishedRun {
@@ -144,7 +142,7 @@ fn an_open_breaker_is_shown_until_a_run_or_an_update_closes_it() {
     let metrics = enabled();
     let mut breaker = Breaker::default();
     for _ in 0..3 {
-        breaker.observe(Conduct::Foul);
+        breaker.observe(LimitUse::Exceeded);
     }
     let open = FinishedRun {
         breaker,
@@ -266,8 +264,7 @@ fn disabled_metrics_ignore_every_call() {
     metrics.check_upserted(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
     metrics.runs_skipped(Skipped::Full, 1);
-    metrics.host_panic();
-    metrics.receiver("webhook/a").dropped(1);
+    assert!(metrics.deliveries().is_none());
     assert!(metrics.exposition().is_none());
     assert_eq!(metrics.text(), "");
 }
@@ -275,7 +272,8 @@ fn disabled_metrics_ignore_every_call() {
 #[test]
 fn a_receiver_has_all_series_from_the_start_and_none_after_removal() {
     let metrics = enabled();
-    let receiver = metrics.receiver("webhook/a");
+    let deliveries = metrics.deliveries().unwrap();
+    let receiver = deliveries.receiver("webhook/a");
     receiver.waiting(2);
     receiver.requested(RequestResult::Sent);
     receiver.dropped(3);
@@ -292,7 +290,7 @@ fn a_receiver_has_all_series_from_the_start_and_none_after_removal() {
         r#"vitals_notifications_waiting{receiver="webhook/a"} 2"#,
     ];
     assert_eq!(shown(&metrics), expected);
-    metrics.receiver_removed("webhook/a");
+    deliveries.receiver_removed("webhook/a");
     assert!(shown(&metrics).is_empty());
     // A request that ends later does not bring the series back.
     receiver.requested(RequestResult::Sent);
@@ -330,7 +328,7 @@ fn every_family_appears_once_with_its_help_and_labels() {
     let exposition = metrics.exposition().unwrap();
     let requests = exposition.endpoint("/health");
     requests.answered("GET", "200", Duration::ZERO);
-    metrics.receiver("webhook/a");
+    metrics.deliveries().unwrap().receiver("webhook/a");
     let statuses = vec![(name("a"), Status::Healthy)];
     let text = exposition.text(&Moment {
         statuses,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use crate::delivery::{
     Delivery, DropCounter, Endpoint, FailureLog, HttpSender, Next, Outbox, Queue, SignIn, Target,
     TimePoint, roots_for,
 };
-use crate::metrics::{Metrics, ReceiverMetrics, RequestResult};
+use crate::delivery_metrics::{DeliveryMetrics, ReceiverMetrics, RequestResult};
 use crate::outgoing::Timeouts;
 use vitals_config::{Alertmanager, Notify, Root, Webhook};
 
@@ -44,7 +45,7 @@ pub(super) enum Notifications {
 /// Counts and logs the outcome of notifications.
 struct Reporter {
     receiver: String,
-    metrics: ReceiverMetrics,
+    metrics: Option<Arc<dyn ReceiverMetrics>>,
     failures: FailureLog,
     dropped: DropCounter,
 }
@@ -59,11 +60,11 @@ impl Receiver {
         id: &ReceiverId,
         notifications: Notifications,
         target: Target,
-        metrics: Metrics,
+        metrics: Option<Arc<dyn DeliveryMetrics>>,
     ) -> io::Result<Self> {
         let receiver = id.to_string();
         let reporter = Reporter {
-            metrics: metrics.receiver(&receiver),
+            metrics: metrics.as_ref().map(|metrics| metrics.receiver(&receiver)),
             receiver,
             failures: FailureLog::default(),
             dropped: DropCounter::default(),
@@ -154,13 +155,23 @@ impl Outbox for Notifications {
     }
 }
 
+impl Reporter {
+    fn requested(&self, result: RequestResult) {
+        if let Some(metrics) = &self.metrics {
+            metrics.requested(result);
+        }
+    }
+}
+
 impl Endpoint for Reporter {
     fn waiting(&self, count: usize) {
-        self.metrics.waiting(count);
+        if let Some(metrics) = &self.metrics {
+            metrics.waiting(count);
+        }
     }
 
     fn delivered(&self) {
-        self.metrics.requested(RequestResult::Sent);
+        self.requested(RequestResult::Sent);
         if self.failures.resolve() {
             tracing::info!(
                 receiver = self.receiver,
@@ -170,7 +181,7 @@ impl Endpoint for Reporter {
     }
 
     fn retried(&self, why: &str) {
-        self.metrics.requested(RequestResult::Failed);
+        self.requested(RequestResult::Failed);
         if self.failures.is_new(why) {
             tracing::warn!(
                 receiver = self.receiver,
@@ -181,7 +192,7 @@ impl Endpoint for Reporter {
     }
 
     fn rejected(&self, why: &str) {
-        self.metrics.requested(RequestResult::Refused);
+        self.requested(RequestResult::Refused);
         if self.failures.is_new(why) {
             tracing::error!(
                 receiver = self.receiver,
@@ -192,7 +203,9 @@ impl Endpoint for Reporter {
     }
 
     fn dropped(&self, count: usize) {
-        self.metrics.dropped(count);
+        if let Some(metrics) = &self.metrics {
+            metrics.dropped(count);
+        }
         if let Some(dropped) = self.dropped.count(count) {
             tracing::warn!(
                 receiver = self.receiver,
@@ -203,7 +216,7 @@ impl Endpoint for Reporter {
     }
 
     fn panicked(&self) {
-        self.metrics.requested(RequestResult::Failed);
+        self.requested(RequestResult::Failed);
         tracing::error!(
             receiver = self.receiver,
             "the host panicked while delivering notifications, retrying"

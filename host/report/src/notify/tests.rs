@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::*;
+use crate::metrics::Metrics;
 use vitals_config::Root;
 use vitals_core::events::Cause;
 use vitals_model::{Outcome, RunReport, Status};
@@ -128,7 +129,7 @@ impl Listener for OverTls {
 
 fn notifier(text: &str) -> Notifier {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Notifier::new(&text.parse().unwrap(), Metrics::disabled())
+    Notifier::new(&text.parse().unwrap(), None)
 }
 
 fn webhook(url: &str) -> String {
@@ -207,7 +208,7 @@ async fn a_full_queue_drops_and_counts_the_oldest() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = webhook(&format!("http://{address}/")).parse().unwrap();
     let metrics = Metrics::enabled("1", "2");
-    let notifier = Notifier::new(&config, metrics.clone());
+    let notifier = Notifier::new(&config, metrics.deliveries());
     for _ in 0..600 {
         fails_and_is_mended(&notifier, "a");
     }
@@ -254,7 +255,7 @@ async fn a_tls_receiver_must_be_trusted_by_the_configured_roots() {
     let mut config: Config = text.parse().unwrap();
     config.tls.roots = vec![Root::File(directory.path().join("none.pem"))];
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let notifier = Notifier::new(&config, Metrics::disabled());
+    let notifier = Notifier::new(&config, None);
     fails_and_is_mended(&notifier, "a");
     config.tls.roots = vec![Root::System];
     notifier.apply_config(&config, false);
@@ -294,7 +295,7 @@ async fn a_webhook_that_is_removed_and_added_keeps_its_order_and_series() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let with = webhook(&format!("http://{address}/")).parse().unwrap();
     let metrics = Metrics::enabled("1", "2");
-    let notifier = Notifier::new(&with, metrics.clone());
+    let notifier = Notifier::new(&with, metrics.deliveries());
     turn(&notifier, "a", None, Status::Unhealthy);
     sink.asked(1).await;
     notifier.apply_config(&Config::default(), false);
@@ -321,7 +322,7 @@ async fn a_removed_webhook_is_drained_even_at_shutdown_and_loses_its_series() {
         let address = slow_at_first(&sink).await;
         let with = webhook(&format!("http://{address}/")).parse().unwrap();
         let metrics = Metrics::enabled("1", "2");
-        let notifier = Notifier::new(&with, metrics.clone());
+        let notifier = Notifier::new(&with, metrics.deliveries());
         turn(&notifier, "a", None, Status::Unhealthy);
         notifier.apply_config(&Config::default(), false);
         if ends {

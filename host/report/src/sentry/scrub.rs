@@ -21,9 +21,9 @@ impl Scrubber {
 
     /// Returns the scrubber for a new configuration, or `None` if its secrets are the same.
     pub(super) fn updated(&self, next: &Secrets) -> Option<Self> {
-        (!self.now.is_same(next)).then(|| Self {
+        (!self.now.is_equivalent(next)).then(|| Self {
             now: next.clone(),
-            all: next.and(&self.now),
+            all: next.with_shared_of(&self.now),
         })
     }
 

@@ -114,7 +114,7 @@ fn sentry(address: SocketAddr, secrets: &Secrets) -> Sentry {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = config(&format!("http://key@{address}/7"));
     config.secrets = secrets.clone();
-    Sentry::new(&config, Metrics::disabled()).unwrap()
+    Sentry::new(&config, None).unwrap()
 }
 
 fn config(dsn: &str) -> Config {
@@ -125,16 +125,9 @@ fn config(dsn: &str) -> Config {
 }
 
 fn guest_reports(sentry: &Sentry, check: &str, message: &str) -> Option<String> {
-    sentry.capture(&GuestReport {
-        check: &check.parse().unwrap(),
-        plugin: &PluginIdentity {
-            name: "talks".parse().unwrap(),
-            version: message.into(),
-            digest: Digest::of(b"it"),
-        },
-        level: Severity::Error,
-        message,
-    })
+    let check = check.parse().unwrap();
+    let plugin = PluginIdentity::new("talks".parse().unwrap(), message, Digest::of(b"it"));
+    sentry.capture(&GuestReport::new(&check, &plugin, Severity::Error, message))
 }
 
 async fn flush(sentry: &Sentry) -> bool {
@@ -188,11 +181,9 @@ async fn an_unhealthy_check_is_one_complete_event() {
         Status::Degraded,
         &slow,
     );
-    let error = RunError {
-        limit: Some("64MiB".into()),
-        frames: vec![Text::line("inner", 99), Text::line("outer", 99)],
-        ..RunError::new(Code::Trap, "trapped: unreachable")
-    };
+    let error = RunError::new(Code::Trap, "trapped: unreachable")
+        .with_limit("64MiB")
+        .with_frames(vec![Text::line("inner", 99), Text::line("outer", 99)]);
     let trapped = RunReport::failed(error, Duration::ZERO);
     transition(
         &sentry,
@@ -255,10 +246,7 @@ async fn no_event_contains_a_secret_of_the_configuration() {
 
     let down = answered(Outcome::unhealthy(both));
     transition(&sentry, "a", Status::Healthy, Status::Unhealthy, &down);
-    let error = RunError {
-        frames: vec![Text::line(both, 99)],
-        ..RunError::new(Code::Trap, both)
-    };
+    let error = RunError::new(Code::Trap, both).with_frames(vec![Text::line(both, 99)]);
     let trial = LoadError::Trial {
         check: "a".parse().unwrap(),
         error: Box::new(error),
@@ -471,27 +459,25 @@ async fn a_tls_server_must_be_trusted_by_the_configured_roots() {
     let mut config = config(&format!("https://key@localhost:{}/7", address.port()));
 
     config.tls.roots = vec![Root::File(pem)];
-    let trusting = Sentry::new(&config, Metrics::disabled()).unwrap();
+    let trusting = Sentry::new(&config, None).unwrap();
     trusting.message(Severity::Error, "seen").unwrap();
     assert_eq!(sink.after(&trusting).await.len(), 1);
 
     config.tls.roots = vec![Root::System];
-    let suspicious = Sentry::new(&config, Metrics::disabled()).unwrap();
+    let suspicious = Sentry::new(&config, None).unwrap();
     suspicious.message(Severity::Error, "not seen").unwrap();
     assert!(!flush(&suspicious).await);
     assert_eq!(sink.events().len(), 1);
 
     config.tls.roots = vec![Root::File(directory.path().join("none.pem"))];
-    let error = Sentry::new(&config, Metrics::disabled())
-        .unwrap_err()
-        .to_string();
+    let error = Sentry::new(&config, None).unwrap_err().to_string();
     let expected = "cannot set up connections to Sentry: cannot read the TLS roots in ";
     assert!(error.starts_with(expected), "{error}");
 }
 
 #[test]
 fn without_a_dsn_nothing_is_kept() {
-    let sentry = Sentry::new(&Config::default(), Metrics::disabled()).unwrap();
+    let sentry = Sentry::new(&Config::default(), None).unwrap();
     assert_eq!(guest_reports(&sentry, "a", "x"), None);
     assert_eq!(sentry.message(Severity::Error, "x"), None);
     assert_eq!(sentry.error(&fmt::Error), None);

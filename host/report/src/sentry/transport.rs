@@ -15,7 +15,7 @@ use crate::delivery::{
     Delivery, DropCounter, Endpoint, Failure, FailureLog, HttpSender, Queue, SignIn, Target,
     retry_after,
 };
-use crate::metrics::Metrics;
+use crate::delivery_metrics::DeliveryMetrics;
 use crate::outgoing::{AGENT, Timeouts};
 use vitals_config::Root;
 
@@ -36,7 +36,7 @@ impl Transport {
         dsn: &Dsn,
         roots: &[Root],
         dropped: Arc<DropCounter>,
-        metrics: Metrics,
+        metrics: Option<Arc<dyn DeliveryMetrics>>,
     ) -> Result<Self, NoReports> {
         let mut headers = HeaderMap::new();
         let auth = dsn.to_auth(Some(AGENT)).to_string();

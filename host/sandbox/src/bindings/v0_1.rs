@@ -104,16 +104,13 @@ fn from_outcome(outcome: types::Outcome) -> (Status, OutcomeParts) {
         types::Status::Degraded => Status::Degraded,
         types::Status::Unhealthy => Status::Unhealthy,
     };
-    let parts = OutcomeParts {
-        message: outcome.message,
-        details: outcome.details.into_iter().map(Detail::from).collect(),
-        measurements: outcome
-            .measurements
-            .into_iter()
-            .map(Measurement::from)
-            .collect(),
-    };
-    (status, parts)
+    let details = outcome.details.into_iter().map(Detail::from).collect();
+    let measurements = outcome.measurements.into_iter();
+    let measurements = measurements.map(Measurement::from).collect();
+    (
+        status,
+        OutcomeParts::new(outcome.message, details, measurements),
+    )
 }
 
 impl From<types::Detail> for Detail {
@@ -125,22 +122,15 @@ impl From<types::Detail> for Detail {
             types::Value::Boolean(truth) => DetailValue::Boolean(truth),
             types::Value::Json(document) => DetailValue::Json(document),
         };
-        Self {
-            key: detail.key,
-            value,
-        }
+        Self::new(detail.key, value)
     }
 }
 
 impl From<types::Measurement> for Measurement {
     fn from(measurement: types::Measurement) -> Self {
-        Self {
-            name: measurement.name,
-            value: measurement.value,
-            unit: measurement.unit,
-            degraded_at: measurement.degraded_at.map(Bound::from),
-            unhealthy_at: measurement.unhealthy_at.map(Bound::from),
-        }
+        Self::new(measurement.name, measurement.value, measurement.unit)
+            .degraded(measurement.degraded_at.map(Bound::from))
+            .unhealthy(measurement.unhealthy_at.map(Bound::from))
     }
 }
 

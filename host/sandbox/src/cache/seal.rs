@@ -18,7 +18,13 @@ impl Fingerprint {
         let mut hasher = Sha256Hasher(Sha256::new());
         // The inputs of wasmtime's own cache key, which include both versions through
         // `ModuleVersionStrategy::Custom` and the features of the processor.
-        engine.precompile_compatibility_hash().hash(&mut hasher);
+        #[cfg(feature = "compile-in-process")]
+        let settings = engine.precompile_compatibility_hash();
+        // Without a compiler wasmtime has no such key. The settings depend on the versions alone, and
+        // code for another processor is rejected when it is loaded.
+        #[cfg(not(feature = "compile-in-process"))]
+        let settings = (crate::engine::CODE_VERSION, engine.is_pulley());
+        settings.hash(&mut hasher);
         Self(hasher.0.finalize().into())
     }
 

@@ -136,9 +136,16 @@ pub enum CompileError {
          program without that file, or name the binary `vitals` to compile in child processes"
     )]
     Busy,
+    /// There is no compiler.
+    #[error(
+        "this program is built without the feature `compile-in-process` and names no compiler: name \
+         the binary `vitals` by `HostBuilder::compiler`, or build it with the feature"
+    )]
+    NoCompiler,
 }
 
 impl CompileError {
+    #[cfg(feature = "compile-in-process")]
     pub(super) fn refused(error: &wasmtime::Error) -> Self {
         Self::Refused(Text::display(format_args!("{error:#}"), TEXT_BYTES))
     }
@@ -167,7 +174,8 @@ impl CompileError {
             | Self::Version { .. }
             | Self::Unmapped(_)
             | Self::NoRoom { .. }
-            | Self::Busy => true,
+            | Self::Busy
+            | Self::NoCompiler => true,
             Self::Refused(_)
             | Self::Time { .. }
             | Self::Memory { .. }

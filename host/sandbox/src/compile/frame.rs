@@ -2,6 +2,7 @@
 //!
 //! A reply is a magic number, a tag, a length, the SHA-256 of the body, and the body.
 
+#[cfg(any(test, feature = "compile-in-process"))]
 use std::io::{self, Read, Write};
 
 use sha2::{Digest as _, Sha256};
@@ -61,6 +62,7 @@ impl ReplyHeader {
         *self == Self::new(self.tag, body)
     }
 
+    #[cfg(any(test, feature = "compile-in-process"))]
     fn to_bytes(self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..8].copy_from_slice(MAGIC);
@@ -94,6 +96,7 @@ pub(super) fn code_limit(wasm_bytes: usize) -> u64 {
 }
 
 /// Writes a reply.
+#[cfg(any(test, feature = "compile-in-process"))]
 pub(super) fn write_reply(to: &mut impl Write, tag: Tag, body: &[u8]) -> io::Result<()> {
     let body = match tag {
         Tag::Code => body,
@@ -105,6 +108,7 @@ pub(super) fn write_reply(to: &mut impl Write, tag: Tag, body: &[u8]) -> io::Res
 }
 
 /// Reads a request: the file.
+#[cfg(any(test, feature = "compile-in-process"))]
 pub(super) fn read_request(from: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut length = [0; 8];
     from.read_exact(&mut length)?;

@@ -75,7 +75,7 @@ impl Refusal {
     }
 
     /// The denial as the result of `check` shows it, without `secrets`.
-    pub(crate) fn shown(&self, check: &CheckName, secrets: &Secrets) -> vitals_model::Refusal {
+    pub(crate) fn shown(&self, check: &CheckName, secrets: &Secrets) -> vitals_model::Denial {
         let Self {
             kind,
             what,
@@ -104,10 +104,7 @@ impl Refusal {
             format!("add it to `allow.{key}` of check `{check}`{or}")
         };
         let message = format_args!("denied: {kind} {what}{via} ({remedy})");
-        vitals_model::Refusal {
-            kind: kind.as_str(),
-            message: Text::display(message, MAX_MESSAGE_BYTES),
-        }
+        vitals_model::Denial::new(kind.as_str(), Text::display(message, MAX_MESSAGE_BYTES))
     }
 }
 

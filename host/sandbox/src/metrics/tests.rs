@@ -14,7 +14,7 @@ use vitals_model::{CheckName, Digest, VersionMetrics};
 struct Seen(Mutex<Vec<String>>);
 
 impl VersionMetrics for Seen {
-    fn take(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), NotTaken> {
+    fn record(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), SampleError> {
         let labels: Vec<_> = sample
             .labels
             .iter()
@@ -24,14 +24,14 @@ impl VersionMetrics for Seen {
             "{check} {} [{}] {:?} {}",
             sample.name,
             labels.join(","),
-            sample.reading,
+            sample.update,
             (sample.help)()
         );
         self.0.lock().push(line);
         Ok(())
     }
 
-    fn serve(self: Arc<Self>) {}
+    fn activate(self: Arc<Self>) {}
 }
 
 fn label(name: &str, value: &str) -> Label {
@@ -48,10 +48,10 @@ fn run_log(metrics: Option<Arc<dyn VersionMetrics>>) -> RunLog {
 }
 
 /// The recorded sample, or the error.
-fn became(name: &str, help: &str, labels: &[Label], reading: Reading<'_>) -> String {
+fn became(name: &str, help: &str, labels: &[Label], update: MetricUpdate<'_>) -> String {
     let seen = Arc::new(Seen::default());
     let run_log = run_log(Some(Arc::clone(&seen) as _));
-    match run_log.sample(name, help, labels, reading) {
+    match run_log.sample(name, help, labels, update) {
         Ok(()) => seen.0.lock().concat(),
         Err(MetricsError::Invalid(why)) => format!("invalid: {why}"),
         Err(other) => format!("{other:?}"),
@@ -70,21 +70,21 @@ fn texts_are_cleaned_and_labels_sorted() {
             "depth",
             "Waits\r\nfor hunter2_the_secret.",
             &labels,
-            Reading::Set(2.5)
+            MetricUpdate::Set(2.5)
         ),
         "a depth [by=[redacted],empty=,queue=a b] Set(2.5) Waits for [redacted]."
     );
     let help = "h".repeat(300);
-    let taken = became("depth", &help, &[], Reading::Add(0.0));
+    let taken = became("depth", &help, &[], MetricUpdate::Add(0.0));
     assert!(taken.ends_with(&format!("{}…", "h".repeat(253))), "{taken}");
     let longest = label("queue", &"ä".repeat(64));
-    let taken = became("depth", "", &[longest], Reading::Add(0.0));
+    let taken = became("depth", "", &[longest], MetricUpdate::Add(0.0));
     assert!(taken.contains(&"ä".repeat(64)), "{taken}");
 }
 
 #[test]
 fn names_are_held_to_the_contract() {
-    let set = |name: &str| became(name, "", &[], Reading::Set(1.0));
+    let set = |name: &str| became(name, "", &[], MetricUpdate::Set(1.0));
     for good in ["a", "runs_total", "p99", "a__b", &"x".repeat(64)] {
         assert!(set(good).starts_with(&format!("a {good} ")), "{good}");
     }
@@ -116,7 +116,7 @@ fn names_are_held_to_the_contract() {
 
 #[test]
 fn labels_are_held_to_the_contract() {
-    let set = |labels: &[Label]| became("depth", "", labels, Reading::Set(1.0));
+    let set = |labels: &[Label]| became("depth", "", labels, MetricUpdate::Set(1.0));
     for name in ["", "__name__", "_x", "Queue", "a b", "hunter2_the_secret"] {
         let why = set(&[label(name, "x")]);
         assert!(why.starts_with("invalid: `"), "{name}: {why}");
@@ -130,7 +130,7 @@ fn labels_are_held_to_the_contract() {
     }
     assert_eq!(
         set(&[label("queue", &"x".repeat(129))]),
-        "invalid: the value of label `queue` has 129 bytes, 128 are the most: shorten it"
+        "invalid: the value of label `queue` has 129 bytes, the limit is 128: shorten it"
     );
     assert_eq!(
         set(&[label("queue", "x"), label("by", "x"), label("queue", "y")]),
@@ -142,27 +142,30 @@ fn labels_are_held_to_the_contract() {
     let nine: Vec<_> = (0..9).map(named).collect();
     assert_eq!(
         set(&nine),
-        "invalid: there are 9 labels, 8 are the most: leave some out"
+        "invalid: there are 9 labels, the limit is 8: leave some out"
     );
 }
 
 #[test]
 fn numbers_and_buckets_are_held_to_the_contract() {
-    fn taken(reading: Reading<'_>) -> String {
-        became("lag", "", &[], reading)
+    fn taken(update: MetricUpdate<'_>) -> String {
+        became("lag", "", &[], update)
     }
-    assert!(taken(Reading::Add(-1.0)).contains("-1 is negative: use a gauge"));
-    assert!(taken(Reading::Set(-1.0)).starts_with("a lag "));
+    assert!(taken(MetricUpdate::Add(-1.0)).contains("-1 is negative: use a gauge"));
+    assert!(taken(MetricUpdate::Set(-1.0)).starts_with("a lag "));
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let buckets = &[][..];
-        for reading in [Reading::Set(value), Reading::Observe { value, buckets }] {
-            let why = taken(reading);
+        for update in [
+            MetricUpdate::Set(value),
+            MetricUpdate::Observe { value, buckets },
+        ] {
+            let why = taken(update);
             assert!(why.contains("is not a finite number"), "{why}");
         }
     }
-    assert!(taken(Reading::Add(f64::NAN)).contains("NaN is not a finite number"));
+    assert!(taken(MetricUpdate::Add(f64::NAN)).contains("NaN is not a finite number"));
     let observed = |buckets: &[f64]| {
-        taken(Reading::Observe {
+        taken(MetricUpdate::Observe {
             value: 1.0,
             buckets,
         })
@@ -171,7 +174,7 @@ fn numbers_and_buckets_are_held_to_the_contract() {
     assert!(observed(&many[..32]).starts_with("a lag "));
     assert!(observed(&[]).starts_with("a lag "));
     for (buckets, why) in [
-        (&many[..], "there are 33 buckets, 32 are the most"),
+        (&many[..], "there are 33 buckets, the limit is 32"),
         (&[1.0, f64::INFINITY], "inf is not a bucket bound"),
         (&[f64::NAN], "NaN is not a bucket bound"),
         (&[2.0, 1.0], "the bucket 2 stands before 1: sort the bounds"),
@@ -191,7 +194,7 @@ fn without_metrics_every_call_is_accepted_and_ignored() {
     let labels = [label("le", "x")];
     assert!(
         run_log
-            .sample("Bad Name", "", &labels, Reading::Add(-1.0))
+            .sample("Bad Name", "", &labels, MetricUpdate::Add(-1.0))
             .is_ok()
     );
 }

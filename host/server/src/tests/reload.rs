@@ -12,7 +12,7 @@ use super::rig::Rig;
 use vitals_config::Server;
 use vitals_core::Command;
 use vitals_model::CheckName;
-use vitals_model::reload::Reload;
+use vitals_model::reload::ReloadReport;
 
 #[tokio::test]
 async fn a_reload_is_requested_and_awaited() {
@@ -27,11 +27,9 @@ async fn a_reload_is_requested_and_awaited() {
     };
     let accepted: Vec<_> = accepted.iter().map(CheckName::as_str).collect();
     assert_eq!(accepted, ["module:billing", "orders-db"]);
-    let refused = Reload {
-        problems: vec!["out of cheese".into()],
-        ..Reload::default()
-    };
-    answer.send(refused).unwrap();
+    let mut report = ReloadReport::default();
+    report.problems.push("out of cheese".into());
+    answer.send(report).unwrap();
     let expected = r#"{"configuration":{"state":"unchanged","errors":[],"restart_needed":[]},"checks":{"added":[],"changed":[],"removed":[]},"plugins":[],"problems":["out of cheese"]}"#;
     asking.await.is(200, expected);
 }

@@ -35,7 +35,7 @@ pub(super) fn labels(labels: &[(String, String)]) -> Result<(), String> {
         if value.len() > VALUE_BYTES {
             let count = value.len();
             return Err(format!(
-                "the value of label `{name}` has {count} bytes, {VALUE_BYTES} are the most: shorten it"
+                "the value of label `{name}` has {count} bytes, the limit is {VALUE_BYTES}: shorten it"
             ));
         }
     }
@@ -63,7 +63,7 @@ pub(super) fn number(kind: Kind, value: f64, buckets: &[f64]) -> Result<(), Stri
     if buckets.len() > BUCKETS {
         let count = buckets.len();
         return Err(format!(
-            "there are {count} buckets, {BUCKETS} are the most: leave some out"
+            "there are {count} buckets, the limit is {BUCKETS}: leave some out"
         ));
     }
     if let Some(bound) = buckets.iter().find(|bound| !bound.is_finite()) {

@@ -16,8 +16,15 @@ fn bench_has_as_many_runs_at_once_as_it_is_told() {
     // Each of twenty waits for 200 ms: one after the other that is four seconds, and five runs a second, on
     // any machine.
     let per_second = |at_once: &str| {
-        let line = ["bench", "plugins/sleep.wasm", "--runs", "20", "--for", "1m"];
-        let more = ["--at-once", at_once, "--format", "json"];
+        let line = [
+            "bench",
+            "plugins/sleep.wasm",
+            "--runs",
+            "20",
+            "--duration",
+            "1m",
+        ];
+        let more = ["--concurrency", at_once, "--format", "json"];
         let settings = ["--settings", r#"{"time": "200ms"}"#];
         let line = line.into_iter().chain(more).chain(settings);
         let ended = Vitals::new(line).plugin("sleep", guests::SLEEP).run();
@@ -39,7 +46,7 @@ fn bench_says_what_a_run_costs() {
         let line = line.iter().chain(arguments).copied();
         Vitals::new(line).plugin("status", guests::STATUS).run()
     };
-    let ended = bench(&["--at-once", "4", "--format", "json"]);
+    let ended = bench(&["--concurrency", "4", "--format", "json"]);
     assert_eq!(ended.status, Some(0), "{}", shown(&ended));
     let json = numbers(&ended);
     assert_eq!(json["runs"], 20);
@@ -85,7 +92,7 @@ fn bench_says_what_a_run_costs() {
         "plugins/sleep.wasm",
         "--settings",
         r#"{"time": "50ms"}"#,
-        "--for",
+        "--duration",
         "200ms",
     ];
     let ended = Vitals::new(line).plugin("sleep", guests::SLEEP).run();

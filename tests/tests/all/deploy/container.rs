@@ -256,7 +256,7 @@ async fn the_last_stage_is_a_host_in_a_root_that_nobody_can_write_to() {
     kill_process(number.expect("a number"), Signal::TERM).expect("it is running");
     assert!(host.ended().await.success());
     let log = host.log().join("\n");
-    assert!(log.contains("vitals is down"), "{log}");
+    assert!(log.contains("host stopped"), "{log}");
 }
 
 #[test]

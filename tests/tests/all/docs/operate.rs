@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use vitals_host::check::{Busy, Code, Conduct, RunError};
+use vitals_host::check::{Activity, Code, LimitUse, RunError};
 use vitals_host::config::{VARIABLES, json_schema, need_restart};
 use vitals_host::metrics::FAMILIES;
 use vitals_tests::{TestHost, Vitals, guests};
@@ -232,36 +232,35 @@ fn codes() -> String {
 
 /// Whether a run that ended so counts for the breaker.
 fn breaks(code: Code) -> &'static str {
-    let conduct = |busy| {
-        let error = RunError::new(code, "");
-        RunError { busy, ..error }.conduct()
-    };
-    match (conduct(None), conduct(Some(Busy::Computing))) {
-        (Conduct::Foul, _) => "yes",
-        (_, Conduct::Foul) => "where the guest was computing",
-        (Conduct::Fair, _) => "as a good run",
-        (Conduct::Unknown, _) => "neither way",
+    let error = RunError::new(code, "");
+    let computing = error.clone().with_activity(Activity::Computing);
+    match (error.limit_use(), computing.limit_use()) {
+        (LimitUse::Exceeded, _) => "yes",
+        (_, LimitUse::Exceeded) => "where the guest was computing",
+        (LimitUse::Within, _) => "as a good run",
+        (LimitUse::Unknown, _) => "neither way",
     }
 }
 
 fn commands() -> String {
     let help = Vitals::new(["--help"]).run().stdout;
-    let (_, verbs) = help.split_once("Commands:\n").expect("a list of verbs");
-    let verbs = verbs.lines().take_while(|line| !line.is_empty());
-    let rows: Vec<_> = verbs
+    let (_, commands) = help.split_once("Commands:\n").expect("a list of commands");
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let rows: Vec<_> = commands
         .filter_map(|line| line.trim().split_once(' '))
-        .filter(|(verb, _)| *verb != "help")
-        .map(|(verb, about)| {
-            let about = about.trim();
-            let (does, status) = about.split_once(". Exit status: ").unwrap_or((about, ""));
+        .filter(|(command, _)| *command != "help")
+        .map(|(command, about)| {
+            let help = Vitals::new([command, "--help"]).run().stdout;
+            let (_, status) = help.split_once("Exit status: ").expect("exit statuses");
+            let status = status.lines().next().unwrap_or_default();
             vec![
-                format!("`vitals {verb}`"),
-                does.to_owned(),
-                status.to_owned(),
+                format!("`vitals {command}`"),
+                about.trim().to_owned(),
+                status.trim_end_matches('.').to_owned(),
             ]
         })
         .collect();
-    table(&["command", "does", "exit status"], &rows)
+    table(&["command", "description", "exit status"], &rows)
 }
 
 /// The page with each of its generated parts made anew.

@@ -89,7 +89,7 @@ pub(super) fn answers(check: &Value) -> Vec<String> {
 }
 
 pub(super) fn refusals(check: &Value) -> Vec<String> {
-    let refusals = check["result"]["refusals"].as_array().expect("refusals");
+    let refusals = check["result"]["denials"].as_array().expect("denials");
     refusals
         .iter()
         .filter_map(|refusal| refusal["message"].as_str().map(str::to_owned))

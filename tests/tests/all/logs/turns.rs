@@ -62,13 +62,13 @@ async fn each_check_has_one_line_for_each_time_that_it_turns() {
 
     serving.terminate();
     serving.ended().await;
-    so_many(&serving, "message", "vitals is down", 1).await;
+    so_many(&serving, "message", "host stopped", 1).await;
     let mut life = lines(&serving);
     life.retain(|line| line["target"] == "vitals::commands::serve");
     let life: Vec<_> = life.iter().map(|line| &line["message"]).collect();
     assert_eq!(
         life,
-        ["vitals is up", "SIGTERM: shutting down", "vitals is down"]
+        ["host started", "SIGTERM: shutting down", "host stopped"]
     );
     let text = serving.log().join("\n");
     assert!(!text.contains("7761"), "{text}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vitals_host::check::{Busy, Code, Conduct, RunError};
+use vitals_host::check::{Activity, Code, LimitUse, RunError};
 
 use super::shipped::Rules;
 use crate::docs::markdown::Part;
@@ -51,15 +51,12 @@ fn the_limits_of_the_rules_are_those_that_the_breaker_counts() {
         .unwrap_or_default()
         .split('|')
         .collect();
-    let is_foul = |code: &Code| {
-        let error = RunError {
-            busy: Some(Busy::Computing),
-            ..RunError::new(*code, "")
-        };
-        error.conduct() == Conduct::Foul
+    let exceeds_limit = |code: &Code| {
+        let error = RunError::new(*code, "").with_activity(Activity::Computing);
+        error.limit_use() == LimitUse::Exceeded
     };
-    let foul = Code::ALL.into_iter().filter(is_foul);
-    assert_eq!(codes, foul.map(Code::as_str).collect());
+    let exceeding = Code::ALL.into_iter().filter(exceeds_limit);
+    assert_eq!(codes, exceeding.map(Code::as_str).collect());
 }
 
 /// The table of the page.

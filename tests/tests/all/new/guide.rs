@@ -60,8 +60,8 @@ pub(super) fn the_shop(check: &Shell) {
         .run();
     assert_eq!(ended.status, Some(0), "{ended:?}");
     for line in [
-        "shop-eu: ok, may reach http https://shop.example\n",
-        "shop-us: ok, may reach http https://shop.example.com\n",
+        "shop-eu: valid, may reach http https://shop.example\n",
+        "shop-us: valid, may reach http https://shop.example.com\n",
     ] {
         assert!(ended.stdout.contains(line), "{line}: {ended:?}");
     }

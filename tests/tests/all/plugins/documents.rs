@@ -124,7 +124,7 @@ fn the_example_of_every_plugin_is_valid() {
         let ended = plugin.with_example("validate");
         assert_eq!(ended.status, Some(0), "{code}: {ended:?}");
         assert!(
-            ended.stdout.contains(": ok, may reach "),
+            ended.stdout.contains(": valid, may reach "),
             "{code}: {ended:?}"
         );
     }

@@ -300,7 +300,7 @@ async fn a_link_that_leads_out_of_what_is_granted_is_refused_and_says_so() {
         "{told}"
     );
     assert_eq!(check["error"]["code"], "denied", "{check:#}");
-    let refusal = check["result"]["refusals"][0]["message"]
+    let refusal = check["result"]["denials"][0]["message"]
         .as_str()
         .unwrap_or_default();
     assert!(

@@ -21,7 +21,7 @@ async fn what_is_not_granted_is_denied_and_says_what_to_write() {
     denied: tls 127.0.0.1:<port> (add it to `allow.tls` of check `orders`)
     denied: tls db.internal:5432 (add it to `allow.tls` of check `orders`)
     ");
-    assert_eq!(check["result"]["refusals"][0]["kind"], "tls");
+    assert_eq!(check["result"]["denials"][0]["kind"], "tls");
 
     let keys = format!(
         "timeout = '20s'\nallow = {{ tcp = ['{0}'], http = ['http://{0}'], udp = ['{0}'] }}",

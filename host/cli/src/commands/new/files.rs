@@ -1,65 +1,59 @@
-//! What `vitals new` writes: the templates under another name, and with them what is not published yet, the
-//! SDK or the contract, in the versions that this binary was made of.
+//! The files that `vitals new` writes: a template under the name of the check, and copies of what is not
+//! published yet, the SDK or the contract.
+//!
+//! Everything is part of this package: `vendor` links to the files of the repository, and `cargo package`
+//! follows the links. A manifest is called `manifest.toml` in here, because `cargo package` leaves out
+//! directories that have a `Cargo.toml`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-use super::manifest;
+use super::manifest::Workspace;
 
 /// A file of the new check.
 pub(super) struct File {
-    /// Within its directory.
+    /// The path within the directory of the check.
     pub(super) path: PathBuf,
     pub(super) contents: Vec<u8>,
 }
 
-/// A check in Rust, with the SDK beside it.
+/// Makes the files of a check in Rust, with a copy of the SDK.
 pub(super) fn rust(name: &str) -> Result<Vec<File>, toml::de::Error> {
-    let mut files = renamed(&RUST, name);
-    files.push(File::new("Cargo.lock", lock(name)));
-    let crates = manifest::Workspace::of(WORKSPACE)?;
-    // The manifest of the SDK, standing alone, names what it depends on by a path within its directory.
-    for (vendored, directory) in [(&SDK, "vitals-sdk"), (&VALUES, "vitals-sdk/values")] {
-        for file in all(vendored) {
-            let within = file.path().to_string_lossy();
-            // Its own tests need what a check does not.
-            if within.starts_with("tests/") {
-                continue;
-            }
-            let path = format!("vendor/{directory}/{within}");
-            files.push(match file.contents_utf8() {
-                Some(text) if within.ends_with("Cargo.toml") => {
-                    File::new(path, crates.standing_alone(text)?)
-                }
-                _ => File::new(path, file.contents()),
-            });
-        }
+    let mut files = from_template(&RUST, name);
+    files.push(File::new("Cargo.lock", cargo_lock(name)));
+    let workspace = Workspace::parse(WORKSPACE)?;
+    for file in all_files(&SDK) {
+        let path = Path::new("vendor/vitals-sdk").join(file.path());
+        files.push(match (file.contents_utf8(), manifest_path(&path)) {
+            (Some(text), Some(path)) => File::new(path, workspace.standalone(text)?),
+            _ => File::new(path, file.contents()),
+        });
     }
     Ok(files)
 }
 
-/// A check in JavaScript, with the contract, for the tool that the tests use.
+/// Makes the files of a check in JavaScript, with the contract and the versions that the tests use.
 pub(super) fn js(name: &str) -> Vec<File> {
-    let mut files = renamed(&JS, name);
+    let mut files = from_template(&JS, name);
     files.push(File::new("wit/health.wit", CONTRACT));
-    // The lock is of the package beside it, which has the same tool and another name.
-    let locked = NPM_LOCK.replace("\"name\": \"quota\"", &format!("\"name\": \"{name}\""));
-    files.push(File::new("package-lock.json", locked));
+    // The lock file is that of a package with another name and the same tools.
+    let lock = NPM_LOCK.replace("\"name\": \"quota\"", &format!("\"name\": \"{name}\""));
+    files.push(File::new("package-lock.json", lock));
     files
 }
 
-/// A check in Python, with the contract, for the tool that the tests use.
+/// Makes the files of a check in Python, with the contract and the versions that the tests use.
 pub(super) fn python(name: &str) -> Vec<File> {
-    let mut files = renamed(&PYTHON, name);
+    let mut files = from_template(&PYTHON, name);
     files.push(File::new("wit/health.wit", CONTRACT));
     files.push(File::new("requirements.txt", REQUIREMENTS));
     files
 }
 
-/// Whether the crates that a check in Rust depends on have one of that name.
+/// Whether a check in Rust depends on a crate with this name.
 pub(super) fn depends_on(name: &str) -> bool {
-    LOCK.contains(&format!("\nname = \"{name}\"\n"))
+    CARGO_LOCK.contains(&format!("\nname = \"{name}\"\n"))
 }
 
 impl File {
@@ -71,28 +65,36 @@ impl File {
     }
 }
 
-/// The files of a template; what it is called in there, the check is called from here on.
-fn renamed(template: &Dir<'_>, name: &str) -> Vec<File> {
-    let files = all(template).into_iter().map(|file| {
-        let text = file.contents_utf8().expect("templates are texts");
+/// Makes the files of a template, in which `my-check` becomes the name of the check.
+fn from_template(template: &Dir<'_>, name: &str) -> Vec<File> {
+    let files = all_files(template).into_iter().map(|file| {
+        let text = file.contents_utf8().expect("templates are UTF-8");
         let text = text
             .replace("my-check", name)
             .replace("my_check", &name.replace('-', "_"));
-        File::new(file.path(), text)
+        let path = manifest_path(file.path());
+        File::new(path.unwrap_or_else(|| file.path().to_owned()), text)
     });
     files.collect()
 }
 
-/// The files in a directory and in those below.
-fn all<'a>(directory: &'a Dir<'a>) -> Vec<&'a include_dir::File<'a>> {
+/// The path of a `Cargo.toml` that is called `manifest.toml` in this package.
+fn manifest_path(path: &Path) -> Option<PathBuf> {
+    let is_manifest = path.file_name() == Some("manifest.toml".as_ref());
+    is_manifest.then(|| path.with_file_name("Cargo.toml"))
+}
+
+/// All files in a directory and its subdirectories.
+fn all_files<'a>(directory: &'a Dir<'a>) -> Vec<&'a include_dir::File<'a>> {
     let mut files: Vec<_> = directory.files().collect();
-    files.extend(directory.dirs().flat_map(all));
+    files.extend(directory.dirs().flat_map(all_files));
     files
 }
 
-/// The versions that the example is locked to, which depends on the SDK alone as well, in cargo's order.
-fn lock(name: &str) -> String {
-    let mut parts = LOCK.split("\n[[package]]\n");
+/// Makes a lock file with the versions of an example, which has the same dependencies. Packages are in the
+/// order of cargo.
+fn cargo_lock(name: &str) -> String {
+    let mut parts = CARGO_LOCK.split("\n[[package]]\n");
     let head = parts.next().unwrap_or_default();
     let mut packages: Vec<_> = parts
         .map(|package| {
@@ -111,11 +113,9 @@ fn lock(name: &str) -> String {
 static RUST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/rust");
 static JS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/js");
 static PYTHON: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/python");
-static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk");
-static VALUES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../values");
-const WORKSPACE: &str = include_str!("../../../../../Cargo.toml");
-const LOCK: &str = include_str!("../../../../../examples/check/Cargo.lock");
-const CONTRACT: &str = include_str!("../../../../../wit/health.wit");
-const NPM_LOCK: &str = include_str!("../../../../../tests/script-guests/js/package-lock.json");
-const REQUIREMENTS: &str =
-    include_str!("../../../../../tests/script-guests/python/requirements.txt");
+static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/vendor/vitals-sdk");
+const WORKSPACE: &str = include_str!("../../../vendor/workspace.toml");
+const CARGO_LOCK: &str = include_str!("../../../vendor/check.lock");
+const CONTRACT: &str = include_str!("../../../vendor/vitals-sdk/wit/health.wit");
+const NPM_LOCK: &str = include_str!("../../../vendor/package-lock.json");
+const REQUIREMENTS: &str = include_str!("../../../vendor/requirements.txt");

@@ -5,12 +5,12 @@ import { judge } from '../judge.js';
 
 const NOW = 1800000000;
 
-test('a clock that was never set is unhealthy', () => {
+test('a clock that is not set is unhealthy', () => {
   assert.equal(judge({}, NOW).status, 'healthy');
   assert.equal(judge({}, 60).message, 'the clock is not set');
 });
 
-test('a file that is old is degraded, and one that is missing an error', () => {
+test('an old file is degraded, and a missing file is an error', () => {
   const settings = { file: '/backups/last', degraded_above_hours: 2 };
   assert.equal(judge(settings, NOW, () => NOW - 3600).status, 'healthy');
   const old = judge(settings, NOW, () => NOW - 3 * 3600);

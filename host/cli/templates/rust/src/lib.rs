@@ -1,25 +1,26 @@
-//! A health check for vitals: is the clock set, and is what has to be renewed young enough?
+//! A health check for vitals. It checks that the clock of the machine is set and, if a file is configured,
+//! that the file is recent.
 
 use std::path::PathBuf;
 
 use vitals_sdk::prelude::*;
 
-/// What an operator can say of it. These comments are in the schema that `vitals inspect` prints.
+/// The settings of the check. `vitals inspect` prints the comments of the fields.
 #[derive(Config)]
 struct Settings {
-    /// A file that something renews, such as the last backup. To be named here grants it to the check.
+    /// A file that is renewed regularly, such as the last backup. Naming it here lets the check read it.
     #[config(grant = "file")]
     file: Option<PathBuf>,
-    /// A file that is older is degraded.
+    /// The check is degraded if the file is older than this.
     #[config(default = "26h")]
     degraded_above: Duration,
 }
 
-/// The clock is set, and the file is young.
+/// Checks that the clock is set and that a file is recent.
 #[health_check(code = "my-check")]
 fn check(settings: Settings) -> Result<Outcome> {
     let now = clock::unix_seconds();
-    if now < WRITTEN {
+    if now < EARLIEST {
         return Ok(Outcome::unhealthy("the clock is not set"));
     }
     let outcome = Outcome::healthy("the clock is set").detail("unix_seconds", now);
@@ -37,8 +38,8 @@ fn check(settings: Settings) -> Result<Outcome> {
     Ok(outcome.measure(seconds("age", age).degraded_above(settings.degraded_above)))
 }
 
-/// 2026-01-01: a clock that tells less was never set.
-const WRITTEN: i64 = 1_767_225_600;
+/// 2026-01-01 in Unix time. A clock that shows an earlier time is not set.
+const EARLIEST: i64 = 1_767_225_600;
 
 #[cfg(test)]
 mod tests {
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_never_set_is_unhealthy() {
+    fn a_clock_that_is_not_set_is_unhealthy() {
         let world = World::new();
         assert_eq!(run(&world, "{}").status(), Status::Healthy);
         world.set_time(UNIX_EPOCH);
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_old_is_degraded_and_one_that_is_missing_is_unhealthy() {
+    fn an_old_file_is_degraded_and_a_missing_file_is_unhealthy() {
         let settings = r#"{ "file": "/backups/last", "degraded_above": "2h" }"#;
         let world = World::new();
         assert_eq!(run(&world, settings).status(), Status::Unhealthy);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn runs_over_their_limits_stretch_the_interval_and_keep_the_phase() {
+async fn runs_over_a_limit_stretch_the_interval_and_keep_the_phase() {
     let (schedule, mut finished, _) = schedule(8);
     schedule.upsert(job("a", BRIEF, scripted(|_| ended_by(Code::Trap))));
     let mut last: Option<(FinishedRun, Instant)> = None;
@@ -41,14 +41,14 @@ async fn a_run_within_its_limits_closes_the_breaker() {
 #[tokio::test]
 async fn slow_dependencies_bad_results_and_host_failures_open_no_breaker() {
     for make in [
-        (|_| timed_out(Busy::Waiting)) as fn(usize) -> RunReport,
+        (|_| timed_out(Activity::Waiting)) as fn(usize) -> RunReport,
         |_| RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO),
         |_| ended_by(Code::Denied),
         |_| ended_by(Code::Host),
         // Never three in a row.
         |number| match number % 3 {
-            2 => timed_out(Busy::Waiting),
-            _ => timed_out(Busy::Computing),
+            2 => timed_out(Activity::Waiting),
+            _ => timed_out(Activity::Computing),
         },
     ] {
         let (schedule, mut finished, _) = schedule(8);
@@ -64,7 +64,11 @@ async fn slow_dependencies_bad_results_and_host_failures_open_no_breaker() {
 async fn a_new_job_closes_the_breaker_and_runs_at_once() {
     let (schedule, mut finished, _) = schedule(8);
     let interval = Duration::from_millis(300);
-    schedule.upsert(job("a", interval, scripted(|_| timed_out(Busy::Computing))));
+    schedule.upsert(job(
+        "a",
+        interval,
+        scripted(|_| timed_out(Activity::Computing)),
+    ));
     let open = loop {
         let run = finished.recv().await.unwrap();
         if run.breaker.stretch() == 8 {
@@ -74,7 +78,7 @@ async fn a_new_job_closes_the_breaker_and_runs_at_once() {
     schedule.upsert(job("a", interval, scripted(|_| ended_by(Code::Trap))));
     let run = finished.recv().await.unwrap();
     assert!(Instant::now() < open.next_due, "it did not run at once");
-    assert_eq!(run.breaker.runs_in_a_row(), 1, "another one's runs count");
+    assert_eq!(run.breaker.violations(), 1, "another one's runs count");
     assert!(run.next_due < open.next_due);
 }
 
@@ -89,10 +93,7 @@ async fn the_retry_interval_does_not_undercut_an_open_breaker() {
     let plain = job("a", interval, scripted(make));
     let timing = Timing {
         retry_interval: Duration::from_millis(10),
-        thresholds: Thresholds {
-            fall: 9.try_into().unwrap(),
-            rise: 1.try_into().unwrap(),
-        },
+        thresholds: Thresholds::new(9.try_into().unwrap(), 1.try_into().unwrap()),
         ..plain.timing
     };
     schedule.upsert(Arc::new(Job {

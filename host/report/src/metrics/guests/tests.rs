@@ -28,7 +28,7 @@ fn version(metrics: &Metrics, name: &str) -> Arc<dyn VersionMetrics> {
 
 fn active(metrics: &Metrics, name: &str) -> Arc<dyn VersionMetrics> {
     let version = version(metrics, name);
-    Arc::clone(&version).serve();
+    Arc::clone(&version).activate();
     version
 }
 
@@ -37,16 +37,13 @@ fn take(
     of: &str,
     name: &str,
     labels: &[(&str, &str)],
-    reading: Reading<'_>,
-) -> Result<(), NotTaken> {
+    update: MetricUpdate<'_>,
+) -> Result<(), SampleError> {
     let label = |(name, value): &(&str, &str)| ((*name).to_owned(), Text::line(value, 128));
-    let sample = Sample {
-        name,
-        help: &|| Text::line("Help.", 128),
-        labels: labels.iter().map(label).collect(),
-        reading,
-    };
-    version.take(&check(of), &sample)
+    let help = || Text::line("Help.", 128);
+    let labels = labels.iter().map(label).collect();
+    let sample = Sample::new(name, &help, labels, update);
+    version.record(&check(of), &sample)
 }
 
 /// Returns the part of the page with plugins' metrics.
@@ -63,12 +60,12 @@ fn page(metrics: &Metrics) -> String {
 fn each_kind_is_exposed_with_plugin_and_check() {
     let metrics = placed(&["my-check.v2"]);
     let version = active(&metrics, "my-check.v2");
-    take(&version, "a", "runs_total", &[], Reading::Add(1.0)).unwrap();
-    take(&version, "a", "runs_total", &[], Reading::Add(0.5)).unwrap();
+    take(&version, "a", "runs_total", &[], MetricUpdate::Add(1.0)).unwrap();
+    take(&version, "a", "runs_total", &[], MetricUpdate::Add(0.5)).unwrap();
     let labels = [("queue", "a\"b\\c")];
-    take(&version, "a", "depth", &labels, Reading::Set(2.0)).unwrap();
-    take(&version, "a", "depth", &labels, Reading::Set(-3.0)).unwrap();
-    let observe = |value, buckets| Reading::Observe { value, buckets };
+    take(&version, "a", "depth", &labels, MetricUpdate::Set(2.0)).unwrap();
+    take(&version, "a", "depth", &labels, MetricUpdate::Set(-3.0)).unwrap();
+    let observe = |value, buckets| MetricUpdate::Observe { value, buckets };
     take(&version, "a", "lag_seconds", &[], observe(0.5, &[1.0])).unwrap();
     // The first call for a name fixes the buckets.
     take(&version, "a", "lag_seconds", &[], observe(5.0, &[9.0])).unwrap();
@@ -93,13 +90,9 @@ fn each_kind_is_exposed_with_plugin_and_check() {
 fn a_metric_without_help_gets_one() {
     let metrics = placed(&["p"]);
     let version = active(&metrics, "p");
-    let sample = Sample {
-        name: "depth",
-        help: &|| Text::line("\n", 128),
-        labels: Vec::new(),
-        reading: Reading::Set(1.0),
-    };
-    version.take(&check("a"), &sample).unwrap();
+    let help = || Text::line("\n", 128);
+    let sample = Sample::new("depth", &help, Vec::new(), MetricUpdate::Set(1.0));
+    version.record(&check("a"), &sample).unwrap();
     assert!(page(&metrics).starts_with("# HELP plugin_p_depth The plugin does not say"));
 }
 
@@ -107,21 +100,21 @@ fn a_metric_without_help_gets_one() {
 fn a_version_is_shown_once_active_and_starts_from_zero() {
     let metrics = placed(&["p"]);
     let old = active(&metrics, "p");
-    take(&old, "a", "x", &[], Reading::Add(7.0)).unwrap();
+    take(&old, "a", "x", &[], MetricUpdate::Add(7.0)).unwrap();
     let new = version(&metrics, "p");
-    take(&new, "a", "x", &[("by", "trial")], Reading::Set(1.0)).unwrap();
+    take(&new, "a", "x", &[("by", "trial")], MetricUpdate::Set(1.0)).unwrap();
     assert!(page(&metrics).ends_with(r#"plugin_p_x{check="a"} 7"#));
-    Arc::clone(&new).serve();
+    Arc::clone(&new).activate();
     // The call of a run that is still in flight.
-    take(&old, "a", "x", &[], Reading::Add(7.0)).unwrap();
-    take(&old, "a", "y", &[], Reading::Add(7.0)).unwrap();
+    take(&old, "a", "x", &[], MetricUpdate::Add(7.0)).unwrap();
+    take(&old, "a", "y", &[], MetricUpdate::Add(7.0)).unwrap();
     assert_eq!(
         page(&metrics),
         "# HELP plugin_p_x Help.\n# TYPE plugin_p_x gauge\nplugin_p_x{check=\"a\",by=\"trial\"} 1"
     );
     metrics.plugin_removed(&plugin("p"));
     assert_eq!(page(&metrics), "");
-    take(&new, "a", "x", &[("by", "flight")], Reading::Set(1.0)).unwrap();
+    take(&new, "a", "x", &[("by", "flight")], MetricUpdate::Set(1.0)).unwrap();
     assert_eq!(page(&metrics), "");
 }
 
@@ -129,7 +122,7 @@ fn a_version_is_shown_once_active_and_starts_from_zero() {
 fn removing_a_check_removes_its_series() {
     let metrics = placed(&["p", "p", "q"]);
     let (version, other) = (active(&metrics, "p"), active(&metrics, "q"));
-    let set = |of: &str| take(&version, of, "x", &[], Reading::Set(1.0)).unwrap();
+    let set = |of: &str| take(&version, of, "x", &[], MetricUpdate::Set(1.0)).unwrap();
     set("a");
     set("b");
     // Neither a check of another plugin nor an unknown check can add series.
@@ -144,7 +137,7 @@ fn removing_a_check_removes_its_series() {
     // The check moves to another plugin and back.
     metrics.check_upserted(&check("b"), "q", true);
     set("b");
-    take(&other, "b", "y", &[], Reading::Set(1.0)).unwrap();
+    take(&other, "b", "y", &[], MetricUpdate::Set(1.0)).unwrap();
     assert!(!page(&metrics).contains("plugin_p_x"), "{}", page(&metrics));
     metrics.check_upserted(&check("b"), "p", false);
     assert_eq!(page(&metrics), "");
@@ -159,10 +152,10 @@ fn series_of_a_trial_run_are_removed_with_the_check() {
     let metrics = placed(&["p", "p"]);
     let version = version(&metrics, "p");
     for of in ["a", "b"] {
-        take(&version, of, "x", &[], Reading::Set(1.0)).unwrap();
+        take(&version, of, "x", &[], MetricUpdate::Set(1.0)).unwrap();
     }
     metrics.check_removed(&check("a"));
-    Arc::clone(&version).serve();
+    Arc::clone(&version).activate();
     assert!(page(&metrics).ends_with("gauge\nplugin_p_x{check=\"b\"} 1"));
 }
 
@@ -172,15 +165,15 @@ fn each_check_has_its_own_limit_of_100_series() {
     let version = active(&metrics, "p");
     let set = |of: &str, number: usize| {
         let number = number.to_string();
-        take(&version, of, "x", &[("n", &number)], Reading::Set(1.0))
+        take(&version, of, "x", &[("n", &number)], MetricUpdate::Set(1.0))
     };
     for number in 0..100 {
         set("a", number).unwrap();
     }
-    assert_eq!(set("a", 100), Err(NotTaken::TooManySeries));
+    assert_eq!(set("a", 100), Err(SampleError::TooManySeries));
     assert_eq!(
-        take(&version, "a", "y", &[], Reading::Set(1.0)),
-        Err(NotTaken::TooManySeries)
+        take(&version, "a", "y", &[], MetricUpdate::Set(1.0)),
+        Err(SampleError::TooManySeries)
     );
     set("a", 99).unwrap();
     set("b", 100).unwrap();
@@ -201,13 +194,13 @@ fn the_series_of_a_check_share_a_limit_of_bytes() {
     let names: Vec<_> = (0..7)
         .map(|number| format!("{number}").repeat(64))
         .collect();
-    for reading in [
-        Reading::Set(f64::MIN_POSITIVE),
-        Reading::Observe {
+    for update in [
+        MetricUpdate::Set(f64::MIN_POSITIVE),
+        MetricUpdate::Observe {
             value,
             buckets: &[],
         },
-        Reading::Observe { value, buckets },
+        MetricUpdate::Observe { value, buckets },
     ] {
         let metrics = placed(&["p", "p"]);
         let version = active(&metrics, "p");
@@ -217,19 +210,19 @@ fn the_series_of_a_check_share_a_limit_of_bytes() {
             let mut labels: Vec<_> = names.iter().map(|name| (&name[..], &quotes[..])).collect();
             labels.push(("n", &number));
             let name = format!("{}{taken}", &long[..62]);
-            let result = take(&version, "a", &name, &labels, reading);
+            let result = take(&version, "a", &name, &labels, update);
             taken += usize::from(result.is_ok());
             result.err()
         });
-        assert!(taken > 1, "{reading:?}");
-        assert_eq!(refused, Some(NotTaken::TooManySeries), "{reading:?}");
+        assert!(taken > 1, "{update:?}");
+        assert_eq!(refused, Some(SampleError::TooManySeries), "{update:?}");
         let shown = page(&metrics).len();
         assert!(
             shown < 256 << 10,
-            "{shown} bytes of {taken} series, {reading:?}"
+            "{shown} bytes of {taken} series, {update:?}"
         );
         // Another check has its own budget.
-        take(&version, "b", "y", &[], reading).unwrap();
+        take(&version, "b", "y", &[], update).unwrap();
     }
 }
 
@@ -245,7 +238,7 @@ fn a_hundred_usual_histograms_fit_the_limit() {
             "a",
             "age_seconds",
             &labels,
-            Reading::Observe { value, buckets },
+            MetricUpdate::Observe { value, buckets },
         )
         .unwrap();
     }
@@ -255,23 +248,23 @@ fn a_hundred_usual_histograms_fit_the_limit() {
 fn another_type_or_other_labels_are_conflicts_in_one_version() {
     let metrics = placed(&["p", "p"]);
     let version = active(&metrics, "p");
-    take(&version, "a", "x", &[("by", "1")], Reading::Add(1.0)).unwrap();
-    let conflict = |labels, reading| match take(&version, "b", "x", labels, reading) {
-        Err(NotTaken::Conflict(why)) => why,
+    take(&version, "a", "x", &[("by", "1")], MetricUpdate::Add(1.0)).unwrap();
+    let conflict = |labels, update| match take(&version, "b", "x", labels, update) {
+        Err(SampleError::Conflict(why)) => why,
         other => panic!("{other:?}"),
     };
     assert_eq!(
-        conflict(&[("by", "1")], Reading::Set(1.0)),
+        conflict(&[("by", "1")], MetricUpdate::Set(1.0)),
         "`x` is already a counter, not a gauge: use another name"
     );
     assert_eq!(
-        conflict(&[("to", "1")], Reading::Add(1.0)),
-        "`x` already has the label `by`, not the label `to`: use the same label names each \
+        conflict(&[("to", "1")], MetricUpdate::Add(1.0)),
+        "`x` has the label `by` already, and not the label `to`: give the same label names each \
          time, or use another name"
     );
-    assert!(conflict(&[], Reading::Add(1.0)).contains("not no labels"));
+    assert!(conflict(&[], MetricUpdate::Add(1.0)).contains("not no labels"));
     let buckets = &[][..];
-    let observe = Reading::Observe {
+    let observe = MetricUpdate::Observe {
         value: 1.0,
         buckets,
     };
@@ -281,8 +274,8 @@ fn another_type_or_other_labels_are_conflicts_in_one_version() {
         11,
         "the host's bounds"
     );
-    let part = take(&version, "a", "h_count", &[], Reading::Set(1.0));
-    assert!(matches!(part, Err(NotTaken::Conflict(_))), "{part:?}");
+    let part = take(&version, "a", "h_count", &[], MetricUpdate::Set(1.0));
+    assert!(matches!(part, Err(SampleError::Conflict(_))), "{part:?}");
 }
 
 #[test]
@@ -294,19 +287,19 @@ fn plugins_with_one_exposed_name_share_a_family_or_the_first_keeps_it() {
         active(&metrics, "p-q"),
         active(&metrics, "p.q"),
     );
-    take(&p, "a", "q_x", &[], Reading::Set(1.0)).unwrap();
-    take(&dash, "b", "x", &[("by", "1")], Reading::Set(2.0)).unwrap();
-    take(&dot, "c", "x", &[], Reading::Add(3.0)).unwrap();
+    take(&p, "a", "q_x", &[], MetricUpdate::Set(1.0)).unwrap();
+    take(&dash, "b", "x", &[("by", "1")], MetricUpdate::Set(2.0)).unwrap();
+    take(&dot, "c", "x", &[], MetricUpdate::Add(3.0)).unwrap();
     let shared = "# HELP plugin_p_q_x Help.\n# TYPE plugin_p_q_x gauge\n\
                   plugin_p_q_x{check=\"a\"} 1\nplugin_p_q_x{check=\"b\",by=\"1\"} 2";
     assert_eq!(page(&metrics), shared);
     // A histogram can't use the names of existing series either.
     let buckets = &[1.0][..];
-    let observe = Reading::Observe {
+    let observe = MetricUpdate::Observe {
         value: 1.0,
         buckets,
     };
-    take(&p, "a", "q_h_sum", &[], Reading::Set(1.0)).unwrap();
+    take(&p, "a", "q_h_sum", &[], MetricUpdate::Set(1.0)).unwrap();
     take(&dash, "b", "h", &[], observe).unwrap();
     let text = page(&metrics);
     assert!(
@@ -323,7 +316,7 @@ fn a_counter_never_overflows() {
     let metrics = placed(&["p"]);
     let version = active(&metrics, "p");
     for _ in 0..3 {
-        take(&version, "a", "x", &[], Reading::Add(f64::MAX)).unwrap();
+        take(&version, "a", "x", &[], MetricUpdate::Add(f64::MAX)).unwrap();
     }
     assert!(!page(&metrics).contains("Inf"), "{}", page(&metrics));
 }

@@ -3,7 +3,7 @@
 use super::generated::vitals::health::metrics::{Host, Label, MetricsError};
 use crate::contract;
 use crate::state::State;
-use vitals_model::Reading;
+use vitals_model::MetricUpdate;
 
 type Taken = Result<(), MetricsError>;
 
@@ -15,7 +15,13 @@ impl Host for State {
         labels: Vec<Label>,
         amount: f64,
     ) -> wasmtime::Result<Taken> {
-        Ok(sample(self, &name, &help, labels, Reading::Add(amount)))
+        Ok(sample(
+            self,
+            &name,
+            &help,
+            labels,
+            MetricUpdate::Add(amount),
+        ))
     }
 
     fn gauge_set(
@@ -25,7 +31,7 @@ impl Host for State {
         labels: Vec<Label>,
         value: f64,
     ) -> wasmtime::Result<Taken> {
-        Ok(sample(self, &name, &help, labels, Reading::Set(value)))
+        Ok(sample(self, &name, &help, labels, MetricUpdate::Set(value)))
     }
 
     fn histogram_observe(
@@ -37,8 +43,8 @@ impl Host for State {
         value: f64,
     ) -> wasmtime::Result<Taken> {
         let buckets = &buckets;
-        let reading = Reading::Observe { value, buckets };
-        Ok(sample(self, &name, &help, labels, reading))
+        let update = MetricUpdate::Observe { value, buckets };
+        Ok(sample(self, &name, &help, labels, update))
     }
 }
 
@@ -47,11 +53,11 @@ fn sample(
     name: &str,
     help: &str,
     labels: Vec<Label>,
-    reading: Reading<'_>,
+    update: MetricUpdate<'_>,
 ) -> Taken {
     let label = |Label { name, value }| contract::Label { name, value };
     let labels: Vec<_> = labels.into_iter().map(label).collect();
-    let taken = state.run_log.sample(name, help, &labels, reading);
+    let taken = state.run_log.sample(name, help, &labels, update);
     taken.map_err(MetricsError::from)
 }
 

@@ -164,8 +164,8 @@ async fn the_hosts_own_clients_hold_a_chain_to_the_same_bounds() {
     let long = Server::showing(17, |_| {}).await;
     assert_eq!(
         connect(&long, &long.trusted()).await.unwrap_err(),
-        "other error: the server's certificate is not trusted: it came in a chain of 17 \
-         certificates, and the host takes at most 16"
+        "other error: the server's certificate is not trusted: its chain has 17 \
+         certificates, the limit is 16"
     );
     let short = Server::showing(16, |_| {}).await;
     connect(&short, &short.trusted()).await.unwrap();

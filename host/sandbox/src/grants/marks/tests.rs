@@ -197,7 +197,7 @@ fn a_wrong_value_names_its_pointer_and_what_is_right() {
         format!("cannot grant the value at `/a/0` of `config`: it is not a string; {expected}")
     );
     let schema = json!({"properties": {"a": {"x-vitals-grant": "ftp"}}});
-    let expected = "the plugin's schema marks `/a` with `x-vitals-grant`: \"ftp\"; known are \
+    let expected = "the plugin's schema marks `/a` with `x-vitals-grant`: \"ftp\"; the known marks are \
                     \"http\", \"tcp\", \"udp\", \"tls\", \"name\", \"file\" and \"disk\"";
     assert_eq!(
         granted_by_marks(&schema, &json!({"a": 1}))

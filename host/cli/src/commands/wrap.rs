@@ -1,10 +1,10 @@
-//! Lines that fit a terminal.
+//! Wraps text to the width of a terminal.
 
-/// The text in lines of at most `width` characters; a longer word has a line of its own.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+/// Splits a text into lines of at most `width` characters. A longer word gets a line of its own.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is always one");
+        let line = lines.last_mut().expect("the list starts with one line");
         if line.is_empty() {
             line.push_str(word);
         } else if line.chars().count() + 1 + word.chars().count() <= width {

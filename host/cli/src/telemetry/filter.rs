@@ -4,12 +4,11 @@
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::diagnose::{Diagnostic, Location};
-use super::environment::LOG;
-use vitals_model::Text;
+use vitals_host::check::Text;
+use vitals_host::config::{Diagnostic, Location};
 
 /// What is wrong with a filter.
-pub(super) fn fault(filter: &str) -> Option<Diagnostic> {
+pub(crate) fn fault(filter: &str) -> Option<Diagnostic> {
     let directives = filter.split(',').map(str::trim);
     let is_no_level =
         |word: &&str| !word.contains(['=', '[', ']']) && word.parse::<LevelFilter>().is_err();
@@ -20,7 +19,7 @@ pub(super) fn fault(filter: &str) -> Option<Diagnostic> {
         directives.clone().find(is_wrong).or(Some(whole))
     })?;
     Some(Diagnostic {
-        location: Location::Variable(LOG.name.to_owned()),
+        location: Location::Variable("VITALS_LOG".to_owned()),
         key: String::new(),
         message: format!("`{}` is no filter of the log", Text::line(wrong, 80)),
         remedy: "write `error`, `warn`, `info`, `debug`, `trace` or `off`, or such a level for a \
