@@ -191,7 +191,7 @@ impl Workbench {
     /// Reads the description of a plugin file.
     pub async fn inspect(&self, path: &Path) -> Result<Inspection, LoadError> {
         let plugin = self.admit(path).await?;
-        let said = plugin.description();
+        let description = plugin.description();
         let schema = Value::clone(plugin.schema().document());
         let wants = grants::marked_properties(&schema)
             .map_err(|e| LoadError::Description(e.to_string()))?;
@@ -203,10 +203,10 @@ impl Workbench {
             size_bytes: plugin.size(),
             digest: plugin.digest(),
             contract: plugin.contract(),
-            code: said.code.clone(),
-            version: said.version.clone(),
-            summary: said.summary.to_string(),
-            annotations: said
+            code: description.code.clone(),
+            version: description.version.clone(),
+            summary: description.summary.to_string(),
+            annotations: description
                 .annotations
                 .iter()
                 .map(|(key, value)| (key.to_string(), value.to_string()))

@@ -61,7 +61,7 @@ fn changes(before: &Checks, after: &Checks) -> CheckChanges {
             Some(_) => {}
         }
     }
-    let gone = before.keys().filter(|name| !after.contains_key(*name));
-    changes.removed = gone.cloned().collect();
+    let removed = before.keys().filter(|name| !after.contains_key(*name));
+    changes.removed = removed.cloned().collect();
     changes
 }

@@ -105,7 +105,7 @@ fn log_breaker_change(
     match change {
         None => {}
         Some(BreakerChange::Closed) => {
-            log_breaker_closed(check, interval, "a run kept within its limits")
+            log_breaker_closed(check, interval, "a run kept within its limits");
         }
         Some(BreakerChange::Opened) => {
             let runs = breaker.violations();

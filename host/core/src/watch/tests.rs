@@ -27,11 +27,11 @@ struct Watched {
 
 impl Watched {
     fn start() -> Self {
-        Self::told(Events::default())
+        Self::with_events(Events::default())
     }
 
     /// Starts a watcher with these sinks.
-    fn told(events: Events) -> Self {
+    fn with_events(events: Events) -> Self {
         let dir = TempDir::new().unwrap();
         let place = dir.path().display();
         let config = format!(
@@ -59,10 +59,10 @@ impl Watched {
     }
 
     /// Requests a scan and returns what it found.
-    async fn look(&self) -> ReloadReport {
-        let look = self.reloader.reload(BTreeSet::new());
-        let look = tokio::time::timeout(Duration::from_secs(30), look).await;
-        look.expect("somebody who asks is answered").unwrap()
+    async fn scan(&self) -> ReloadReport {
+        let scan = self.reloader.reload(BTreeSet::new());
+        let scan = tokio::time::timeout(Duration::from_secs(30), scan).await;
+        scan.expect("somebody who asks is answered").unwrap()
     }
 }
 
@@ -92,25 +92,25 @@ fn services(config: &Config, events: Events) -> Services {
 #[tokio::test]
 async fn a_scan_without_changes_does_not_reconcile() {
     let watched = Watched::start();
-    watched.look().await;
+    watched.scan().await;
     let before = watched.page.page();
     for _ in 0..3 {
-        assert!(watched.look().await.is_empty());
+        assert!(watched.scan().await.is_empty());
     }
     let is_same = watched.page.page().as_ptr() == before.as_ptr();
     assert!(is_same, "the page was made anew");
     watched.drop_in("garbage");
-    watched.look().await;
+    watched.scan().await;
     assert_ne!(watched.page.page(), before);
 }
 
 /// A sink that panics on the first rejected plugin.
 #[derive(Default)]
-struct Brittle {
+struct PanickingSink {
     is_broken: AtomicBool,
 }
 
-impl Sink for Brittle {
+impl Sink for PanickingSink {
     fn on(&self, event: &Event<'_>) {
         let is_rejected = matches!(event, Event::PluginRejected(_));
         let is_first = is_rejected && !self.is_broken.swap(true, Ordering::Relaxed);
@@ -120,13 +120,13 @@ impl Sink for Brittle {
 
 #[tokio::test]
 async fn a_panic_while_recording_a_load_does_not_block_later_loads() {
-    let sink = Arc::<Brittle>::default();
-    let watched = Watched::told(Events::new([Arc::clone(&sink) as Arc<dyn Sink>]));
+    let sink = Arc::<PanickingSink>::default();
+    let watched = Watched::with_events(Events::new([Arc::clone(&sink) as Arc<dyn Sink>]));
     watched.drop_in("garbage");
-    let found = watched.look().await;
+    let found = watched.scan().await;
     assert!(sink.is_broken.load(Ordering::Relaxed), "{found:?}");
     watched.drop_in("");
-    let found = watched.look().await;
+    let found = watched.scan().await;
     let [thing] = found.plugins.as_slice() else {
         panic!("{found:?}");
     };

@@ -82,7 +82,8 @@ impl HttpSender {
         &self.target
     }
 
-    /// Posts a message as the body of one request. The error says why there is no response.
+    /// Sends an alert, a notification or a report as the body of one request. The error says why
+    /// there is no response.
     pub(super) async fn post(&self, body: Bytes) -> Result<Response, String> {
         let target = &self.target;
         let connect = || async { client(target) };

@@ -67,7 +67,9 @@ mod tests {
     use super::*;
 
     /// Wraps a task so that a token reports its end.
-    fn told_of(task: impl Future<Output = ()>) -> (impl Future<Output = ()>, CancellationToken) {
+    fn with_end_token(
+        task: impl Future<Output = ()>,
+    ) -> (impl Future<Output = ()>, CancellationToken) {
         let ended = CancellationToken::new();
         let at_end = ended.clone().drop_guard();
         let task = async move {
@@ -85,14 +87,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_blocks_its_thread_delays_no_other() {
-        let (go_on, told) = mpsc::channel::<()>();
-        let (busy, busy_ended) = told_of(async move {
+        let (go_on, released) = mpsc::channel::<()>();
+        let (busy, busy_ended) = with_end_token(async move {
             // The end of the test ends it too.
-            let _ = told.recv();
+            let _ = released.recv();
         });
         let _busy = OutgoingThread::start(busy).unwrap();
         for _ in 0..8 {
-            let (quick, ended) = told_of(tokio::time::sleep(Duration::from_millis(1)));
+            let (quick, ended) = with_end_token(tokio::time::sleep(Duration::from_millis(1)));
             let _quick = OutgoingThread::start(quick).unwrap();
             assert!(ends(&ended).await);
         }
@@ -102,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_ends_when_it_is_dropped() {
-        let (task, ended) = told_of(std::future::pending());
+        let (task, ended) = with_end_token(std::future::pending());
         drop(OutgoingThread::start(task).unwrap());
         assert!(ends(&ended).await);
     }

@@ -223,9 +223,9 @@ async fn an_unhealthy_check_is_one_complete_event() {
         (&"outer".into(), &"inner".into())
     );
     let crumbs = event["breadcrumbs"]["values"].as_array().unwrap();
-    let said: Vec<_> = crumbs.iter().map(|crumb| &crumb["message"]).collect();
+    let messages: Vec<_> = crumbs.iter().map(|crumb| &crumb["message"]).collect();
     assert_eq!(
-        said,
+        messages,
         [
             "cache is healthy: all is well",
             "orders-db is degraded: slow"
@@ -350,12 +350,12 @@ async fn noisy_guests_and_flapping_checks_do_not_starve_others() {
     };
     assert!((5..=6).contains(&of("flaps")), "{}", of("flaps"));
     assert_eq!(of("other"), 1);
-    let report_dropped: usize = events
+    let dropped: usize = events
         .iter()
         .filter_map(|event| event["extra"]["left_out_before"].as_u64())
-        .map(|report_dropped| usize::try_from(report_dropped).unwrap())
+        .map(|dropped| usize::try_from(dropped).unwrap())
         .sum();
-    assert_eq!(report_dropped, 400 - taken + 100 - of("flaps"));
+    assert_eq!(dropped, 400 - taken + 100 - of("flaps"));
 }
 
 /// An error of the embedding program, with a source.

@@ -94,9 +94,9 @@ async fn a_panic_while_publishing_costs_one_run_of_one_check() {
         assert_eq!(finished.recv().await.unwrap().check.as_str(), "good");
     }
     schedule.shutdown(Duration::from_secs(10)).await;
-    let told = collect.panicked.lock().unwrap().len();
+    let reported = collect.panicked.lock().unwrap().len();
     assert_eq!(
-        told,
+        reported,
         brittle.panics.load(Ordering::SeqCst),
         "each is counted"
     );

@@ -171,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn pending_paths_request_one_scan_after_the_debounce() {
         let debouncer = Debouncer::default();
-        let (sender, mut told) = mpsc::unbounded_channel();
+        let (sender, mut requests) = mpsc::unbounded_channel();
         tokio::spawn(
             debouncer
                 .clone()
@@ -182,9 +182,9 @@ mod tests {
             debouncer.record(Path::new("a"));
             debouncer.record(Path::new("a"));
             assert!(debouncer.is_pending(Path::new("a")) && !debouncer.is_pending(Path::new("b")));
-            told.recv().await.unwrap();
+            requests.recv().await.unwrap();
             assert!(recorded.elapsed() >= DEBOUNCE);
-            assert!(told.try_recv().is_err() && !debouncer.is_pending(Path::new("a")));
+            assert!(requests.try_recv().is_err() && !debouncer.is_pending(Path::new("a")));
         }
     }
 }

@@ -13,16 +13,16 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 struct Here {
     place: tempfile::TempDir,
     watch: DirectoryWatch,
-    commands: mpsc::Receiver<()>,
+    scan_requests: mpsc::Receiver<()>,
 }
 
 impl Here {
     fn new() -> Self {
-        let (sender, commands) = mpsc::channel(1);
+        let (sender, scan_requests) = mpsc::channel(1);
         Self {
             place: tempfile::tempdir().unwrap(),
             watch: DirectoryWatch::new(sender),
-            commands,
+            scan_requests,
         }
     }
 
@@ -35,9 +35,9 @@ impl Here {
         self.watch.set_directories(&wanted);
     }
 
-    async fn told(&mut self) {
-        let told = tokio::time::timeout(TIMEOUT, self.commands.recv()).await;
-        assert!(matches!(told, Ok(Some(()))), "{told:?}");
+    async fn scan_requested(&mut self) {
+        let scan_requested = tokio::time::timeout(TIMEOUT, self.scan_requests.recv()).await;
+        assert!(matches!(scan_requested, Ok(Some(()))), "{scan_requested:?}");
     }
 
     /// Writes a file into each directory, and asserts that exactly those of `recorded` cause a scan.
@@ -45,11 +45,14 @@ impl Here {
         for dir in dirs {
             fs::write(self.dir(dir).join("a.wasm"), "").unwrap();
             if recorded.contains(dir) {
-                self.told().await;
+                self.scan_requested().await;
             } else {
                 // No other scan is requested, so the next request is caused by this.
                 tokio::time::sleep(2 * DEBOUNCE).await;
-                assert!(self.commands.try_recv().is_err(), "{dir} is not watched");
+                assert!(
+                    self.scan_requests.try_recv().is_err(),
+                    "{dir} is not watched"
+                );
             }
         }
     }
@@ -69,9 +72,9 @@ async fn a_replaced_directory_is_watched_again_even_with_the_old_inode() {
         here.is_told_of(&["plugins"], &["plugins"]).await;
         fs::remove_dir_all(here.dir("plugins")).unwrap();
         fs::create_dir(here.dir("plugins")).unwrap();
-        here.told().await;
+        here.scan_requested().await;
         assert!(here.watch.has_changed(), "it went");
-        while here.commands.try_recv().is_ok() {}
+        while here.scan_requests.try_recv().is_ok() {}
     }
 }
 
@@ -97,7 +100,7 @@ async fn two_paths_to_one_directory_share_a_watch() {
     symlink("real", here.dir("link")).unwrap();
     here.set_directories(&["link", "real"]);
     here.is_told_of(&["real"], &["real"]).await;
-    assert!(here.commands.try_recv().is_err(), "it is told once");
+    assert!(here.scan_requests.try_recv().is_err(), "it is told once");
     for left in ["real", "link"] {
         here.set_directories(&[left]);
         here.is_told_of(&["real"], &["real"]).await;
@@ -130,12 +133,12 @@ async fn removing_a_directory_ends_the_watches_below_it() {
     let all = ["outer", "outer/inner", "outer/inner/most"];
     here.set_directories(&all);
     fs::rename(here.dir("outer/inner"), here.dir("elsewhere")).unwrap();
-    here.told().await;
+    here.scan_requested().await;
     fs::rename(here.dir("elsewhere"), here.dir("outer/inner")).unwrap();
-    here.told().await;
+    here.scan_requested().await;
     assert!(here.watch.has_changed(), "it is as it was, but unwatched");
     here.set_directories(&all);
-    while here.commands.try_recv().is_ok() {}
+    while here.scan_requests.try_recv().is_ok() {}
     here.is_told_of(&all, &all).await;
 }
 
@@ -151,7 +154,7 @@ async fn reading_is_no_change() {
         fs::read_dir(here.dir("plugins")).unwrap().count();
     }
     tokio::time::sleep(3 * DEBOUNCE).await;
-    assert!(here.commands.try_recv().is_err());
+    assert!(here.scan_requests.try_recv().is_err());
     here.is_told_of(&["plugins"], &["plugins"]).await;
 }
 
@@ -166,12 +169,12 @@ async fn a_path_is_pending_until_its_scan_is_requested() {
     fs::remove_file(&file).unwrap();
     while !here.watch.is_pending(&file) {
         assert!(
-            here.commands.try_recv().is_err(),
+            here.scan_requests.try_recv().is_err(),
             "it was told and never heard"
         );
         tokio::task::yield_now().await;
     }
-    here.told().await;
+    here.scan_requested().await;
     assert!(!here.watch.is_pending(&file));
 }
 
@@ -189,13 +192,13 @@ async fn lost_events_cause_a_full_rescan() {
         lock(&watched).insert(dir.clone(), root);
         handle_event(&debouncer, &watched, event);
         assert!(lock(&watched)[&dir].is_gone);
-        let (sender, mut told) = mpsc::unbounded_channel();
+        let (sender, mut scan_requested) = mpsc::unbounded_channel();
         let task = debouncer
             .clone()
             .run(move || sender.send(()).unwrap_or_default());
         let task = AbortOnDropHandle::new(tokio::spawn(task));
-        let told = tokio::time::timeout(TIMEOUT, told.recv()).await;
-        assert_eq!(told, Ok(Some(())));
+        let scan_requested = tokio::time::timeout(TIMEOUT, scan_requested.recv()).await;
+        assert_eq!(scan_requested, Ok(Some(())));
         drop(task);
     }
 }

@@ -151,13 +151,13 @@ fn removing_a_check_resolves_its_alert() {
     let mut trail = Trail::new("");
     trail.turn(Unhealthy);
     let check = "a".parse().expect("a name");
-    let gone = |trail: &mut Trail| {
-        let gone = trail.alert_states.remove(&check, Timestamp::UNIX_EPOCH);
-        gone.map(|change| shown(&change))
+    let remove = |trail: &mut Trail| {
+        let remove = trail.alert_states.remove(&check, Timestamp::UNIX_EPOCH);
+        remove.map(|change| shown(&change))
     };
     let ends = "Resolved Removed unhealthy -> none since 1 at 0";
-    assert_eq!(gone(&mut trail).as_deref(), Some(ends));
-    assert_eq!(gone(&mut trail), None);
+    assert_eq!(remove(&mut trail).as_deref(), Some(ends));
+    assert_eq!(remove(&mut trail), None);
     trail.turn(Degraded);
-    assert_eq!(gone(&mut trail), None);
+    assert_eq!(remove(&mut trail), None);
 }
