@@ -1,11 +1,11 @@
-//! A host and a port, as a setting.
+//! A host and a port as a setting.
 
 use std::fmt;
 use std::str::FromStr;
 
 use vitals_values::ValueError;
 
-/// `host:port`, the host a name, an IPv4 address, or an IPv6 address in brackets.
+/// `host:port`. The host is a name, an IPv4 address, or an IPv6 address in brackets.
 ///
 /// ```
 /// use vitals_sdk::Address;
@@ -21,12 +21,12 @@ pub struct Address {
 }
 
 impl Address {
-    /// The name or IP address, in lower case and without brackets.
+    /// Returns the name or IP address, in lower case and without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, never 0.
+    /// Returns the port, which is never 0.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -50,7 +50,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// The host as it stands before a port: an IPv6 address in brackets.
+/// Puts an IPv6 address in brackets, as a port needs it; returns any other host unchanged.
 pub(crate) fn bracketed(host: &str) -> String {
     if host.contains(':') {
         format!("[{host}]")

@@ -1,42 +1,42 @@
-//! Numbers as a person reads them: `93 %`, `12.4 GiB`, `31 h`.
+//! Numbers formatted for people: `93 %`, `12.4 GiB`, `31 h`.
 //!
-//! It knows units and how finely a number is worth showing, and nothing of what is good or bad.
+//! This module knows units and precision. It must not know which values are good or bad.
 
 use std::time::Duration;
 
 use crate::Quantity;
 
-/// An amount of bytes for a person, in units of 1,024: `512 B`, `12.4 GiB`, `500 GiB`.
+/// Formats an amount of bytes in units of 1,024: `512 B`, `12.4 GiB`, `500 GiB`.
 ///
 /// ```
 /// assert_eq!(vitals_sdk::bytes_text(13_314_398_618), "12.4 GiB");
 /// ```
 pub fn bytes_text(bytes: u64) -> String {
-    Unit::Bytes.shown(bytes.quantity(), 0).text
+    Unit::Bytes.format(bytes.quantity(), 0).text
 }
 
-/// A span of time for a person, in the unit that says most of it: `1.5 s`, `90 min`, `31 h`, `12 d`. What
-/// is less than that unit is left out.
+/// Formats a time span in the largest unit that still keeps two digits or so: `1.5 s`, `90 min`,
+/// `31 h`, `12 d`. The remainder below that unit is dropped.
 ///
 /// ```
 /// # use std::time::Duration;
 /// assert_eq!(vitals_sdk::span_text(Duration::from_secs(31 * 3_600 + 59)), "31 h");
 /// ```
 pub fn span_text(span: Duration) -> String {
-    Unit::Seconds.shown(span.as_secs_f64(), 0).text
+    Unit::Seconds.format(span.as_secs_f64(), 0).text
 }
 
-/// A share for a person, 1 for all of it: `93 %`, and `99.7 %` where the difference to all or nothing
-/// would be lost.
+/// Formats a share, where 1 is all of it: `93 %`, or `99.7 %` where rounding to a whole number
+/// would read as all or nothing.
 ///
 /// ```
 /// assert_eq!(vitals_sdk::share_text(0.934), "93 %");
 /// ```
 pub fn share_text(share: f64) -> String {
-    Unit::Ratio.shown(share, 0).text
+    Unit::Ratio.format(share, 0).text
 }
 
-/// What a number is a number of.
+/// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Seconds,
@@ -45,15 +45,15 @@ pub(crate) enum Unit {
     Count,
 }
 
-/// A number as it is shown.
-pub(crate) struct Shown {
-    /// The number that the text says.
+/// A formatted number.
+pub(crate) struct Formatted {
+    /// The number that the text states.
     pub(crate) value: f64,
     pub(crate) text: String,
 }
 
 impl Unit {
-    /// The name that the contract has for it.
+    /// Returns the unit's name in the contract.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Seconds => "seconds",
@@ -63,50 +63,50 @@ impl Unit {
         }
     }
 
-    /// A number for a person; each step up to [`FINEST`] is ten times as fine as the one before, or the next
-    /// smaller unit of time.
-    pub(crate) fn shown(self, value: f64, fineness: usize) -> Shown {
+    /// Formats a number. Each step of `precision`, up to [`MAX_PRECISION`], adds a decimal or the
+    /// next smaller unit of time.
+    pub(crate) fn format(self, value: f64, precision: usize) -> Formatted {
         match self {
-            Self::Seconds => seconds(value, fineness),
-            Self::Bytes => bytes(value, fineness),
+            Self::Seconds => seconds(value, precision),
+            Self::Bytes => bytes(value, precision),
             Self::Ratio => {
                 let percent = value * 100.0;
-                // All but a little is not all of it.
+                // 99.7 % must not read as 100 %.
                 let near =
                     |end: f64| (percent - end).abs() < 1.0 && percent.to_bits() != end.to_bits();
                 let least = usize::from(near(0.0) || near(100.0));
-                decimal(percent, 100.0, least.max(fineness), " %")
+                decimal(percent, 100.0, least.max(precision), " %")
             }
-            Self::Count => decimal(value, 1.0, 2 + fineness, ""),
+            Self::Count => decimal(value, 1.0, 2 + precision, ""),
         }
     }
 
-    /// A number as exactly as it can be shown.
+    /// Formats a number with the highest precision.
     pub(crate) fn exact_text(self, value: f64) -> String {
-        self.shown(value, FINEST).text
+        self.format(value, MAX_PRECISION).text
     }
 }
 
-fn bytes(value: f64, fineness: usize) -> Shown {
+fn bytes(value: f64, precision: usize) -> Formatted {
     let (unit, size) = BYTES
         .into_iter()
         .rfind(|(_, size)| value.abs() >= *size)
         .unwrap_or(BYTES[0]);
     let scaled = value / size;
     let least = usize::from(size > 1.0 && scaled.abs() < 100.0);
-    let shown = decimal(scaled, 1.0, least + fineness, &format!(" {unit}"));
-    Shown {
+    let shown = decimal(scaled, 1.0, least + precision, &format!(" {unit}"));
+    Formatted {
         value: shown.value * size,
         ..shown
     }
 }
 
-fn seconds(value: f64, fineness: usize) -> Shown {
+fn seconds(value: f64, precision: usize) -> Formatted {
     if value < 1.0 {
-        let shown = decimal(value * 1e3, 1e3, fineness, " ms");
-        // Nothing is nothing of any unit; a second is what others are told in.
+        let shown = decimal(value * 1e3, 1e3, precision, " ms");
+        // Zero has no natural unit; `0 s` matches the unit of other times.
         return if shown.value == 0.0 {
-            Shown {
+            Formatted {
                 value: 0.0,
                 text: "0 s".to_owned(),
             }
@@ -115,29 +115,29 @@ fn seconds(value: f64, fineness: usize) -> Shown {
         };
     }
     if value < 120.0 {
-        return decimal(value, 1.0, usize::from(value < 10.0) + fineness, " s");
+        return decimal(value, 1.0, usize::from(value < 10.0) + precision, " s");
     }
-    let main = SPANS
+    let main = TIME_UNITS
         .iter()
         .position(|(_, _, from)| value >= *from)
-        .unwrap_or(SPANS.len() - 1);
+        .unwrap_or(TIME_UNITS.len() - 1);
     let mut left = value;
     let mut parts = Vec::new();
-    for (unit, length, _) in SPANS.iter().skip(main).take(1 + fineness) {
+    for (unit, length, _) in TIME_UNITS.iter().skip(main).take(1 + precision) {
         let count = (left / length).floor();
         left -= count * length;
         if count > 0.0 {
             parts.push(format!("{count} {unit}"));
         }
     }
-    Shown {
+    Formatted {
         value: value - left,
         text: parts.join(" "),
     }
 }
 
-/// A number with at most so many decimals, of which the text is `times` what it stands for.
-fn decimal(number: f64, times: f64, decimals: usize, unit: &str) -> Shown {
+/// Formats a number with at most `decimals` decimals. The text states `scale` times the value.
+fn decimal(number: f64, scale: f64, decimals: usize, unit: &str) -> Formatted {
     let text = format!("{number:.decimals$}");
     let text = if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.')
@@ -145,14 +145,14 @@ fn decimal(number: f64, times: f64, decimals: usize, unit: &str) -> Shown {
         &text
     };
     let text = if text == "-0" { "0" } else { text };
-    Shown {
-        value: text.parse().unwrap_or(number) / times,
+    Formatted {
+        value: text.parse().unwrap_or(number) / scale,
         text: format!("{text}{unit}"),
     }
 }
 
-/// The fineness beyond which no number is told from another.
-pub(crate) const FINEST: usize = 6;
+/// The highest precision: no step beyond it tells two numbers apart.
+pub(crate) const MAX_PRECISION: usize = 6;
 
 const BYTES: [(&str, f64); 6] = [
     ("B", 1.0),
@@ -162,8 +162,9 @@ const BYTES: [(&str, f64); 6] = [
     ("TiB", 1_099_511_627_776.0),
     ("PiB", 1_125_899_906_842_624.0),
 ];
-/// Units of time with their length, and from where on they say most: 31 h say more than a day.
-const SPANS: [(&str, f64, f64); 4] = [
+/// Units of time: name, length in seconds, and the smallest value shown in the unit. 31 h say more
+/// than 1 d.
+const TIME_UNITS: [(&str, f64, f64); 4] = [
     ("d", 86_400.0, 259_200.0),
     ("h", 3_600.0, 7_200.0),
     ("min", 60.0, 120.0),
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_shown_in_the_largest_unit_with_three_digits_or_so() {
+    fn bytes_are_shown_in_the_largest_unit_with_about_three_digits() {
         for (bytes, text) in [
             (0, "0 B"),
             (1_023, "1023 B"),
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_shown_in_the_unit_that_says_most() {
+    fn spans_are_shown_in_the_largest_unit_that_keeps_two_digits() {
         for (milliseconds, text) in [
             (0, "0 s"),
             (412, "412 ms"),
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn all_but_a_little_is_not_all() {
+    fn nearly_all_is_not_shown_as_all() {
         for (share, text) in [
             (0.0, "0 %"),
             (0.0004, "0 %"),
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_shown_as_it_was_written() {
+    fn bounds_are_shown_exactly_as_configured() {
         for (unit, value, text) in [
             (Unit::Ratio, 0.9, "90 %"),
             (Unit::Ratio, 0.125, "12.5 %"),

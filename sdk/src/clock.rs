@@ -1,9 +1,8 @@
-//! What time it is and how much of it went by, by a clock that a test can steer.
+//! The time of day and elapsed time, from a clock that a test controls.
 //!
-//! In the host, and in a test without a [`World`](crate::testing::World), it is the machine's clock, as
-//! `std` has it. In a world time stands still but for what its answers take, so that a test of a slow
-//! answer takes no time itself. A check that asks `std::time` instead sees the machine's time in a world
-//! too.
+//! In the host, and in a test without a [`World`](crate::testing::World), this is the machine's
+//! clock, as in `std`. In a world, time advances only by what the test's responses take, so a test
+//! of a slow response does not wait. `std::time` shows the machine's time even in a world.
 //!
 //! ```
 //! use vitals_sdk::prelude::*;
@@ -19,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::{Deadline, backend};
 
-/// A moment, to measure from: [`std::time::Instant`] by this clock.
+/// A point in time to measure from: [`std::time::Instant`], read from this clock.
 ///
 /// ```
 /// use vitals_sdk::{clock, testing::World};
@@ -35,17 +34,17 @@ use crate::{Deadline, backend};
 pub struct Instant(std::time::Instant);
 
 impl Instant {
-    /// This moment.
+    /// Returns the current instant.
     pub fn now() -> Self {
         Self(backend::instant())
     }
 
-    /// How long ago it was.
+    /// Returns the time elapsed since this instant.
     pub fn elapsed(self) -> Duration {
         Self::now().duration_since(self)
     }
 
-    /// The time from `earlier` to this moment, zero if that is later.
+    /// Returns the time from `earlier` to this instant, or zero if `earlier` is later.
     ///
     /// ```
     /// use vitals_sdk::clock::Instant;
@@ -57,7 +56,7 @@ impl Instant {
         self.0.saturating_duration_since(earlier.0)
     }
 
-    /// The moment `time` later; nothing beyond what the clock can tell.
+    /// Returns the instant `time` later, or `None` beyond the clock's range.
     pub(crate) fn checked_add(self, time: Duration) -> Option<Self> {
         self.0.checked_add(time).map(Self)
     }
@@ -70,7 +69,7 @@ impl From<std::time::Instant> for Instant {
     }
 }
 
-/// The time of day.
+/// Returns the time of day.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -84,8 +83,9 @@ pub fn now() -> SystemTime {
     backend::system_time()
 }
 
-/// The seconds since 1970-01-01T00:00:00Z, as [`files::Metadata`](crate::files::Metadata) and
-/// [`tls::Certificate`](crate::tls::Certificate) have their moments; 0 by a clock that is before.
+/// Returns the seconds since 1970-01-01T00:00:00Z, the unit of
+/// [`files::Metadata`](crate::files::Metadata) and [`tls::Certificate`](crate::tls::Certificate).
+/// Returns 0 if the clock is before that time.
 ///
 /// ```
 /// use vitals_sdk::clock;
@@ -99,15 +99,15 @@ pub fn unix_seconds() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// A moment in seconds since 1970-01-01T00:00:00Z for a person, as RFC 3339 has it.
+/// Formats seconds since 1970-01-01T00:00:00Z as RFC 3339.
 ///
 /// ```
 /// assert_eq!(vitals_sdk::clock::utc_text(1_800_000_000), "2027-01-15T08:00:00Z");
 /// ```
 pub fn utc_text(unix_seconds: i64) -> String {
     let (day, second) = (unix_seconds.div_euclid(DAY), unix_seconds.rem_euclid(DAY));
-    // Counted from 0000-03-01 on, the day of a leap year is the last one of its year: 400 years, of which
-    // each is as long as any other 400, begin there.
+    // Days count from 0000-03-01, so a leap day is the last day of its year. Cycles of 400 years,
+    // all of the same length, begin there.
     let day = i128::from(day) + 719_468;
     let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -120,8 +120,8 @@ pub fn utc_text(unix_seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Waits, to the run's [`Deadline`] at most: before something is tried again. In a world it only moves the
-/// clock.
+/// Sleeps for `time`, but not beyond the run's [`Deadline`]; for waiting before a retry. In a world
+/// this only advances the clock.
 ///
 /// ```
 /// use vitals_sdk::{clock, testing::World};
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_told_by_the_calendar() {
+    fn unix_seconds_become_calendar_dates() {
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00Z"),
             (-1, "1969-12-31T23:59:59Z"),

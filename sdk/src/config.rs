@@ -1,7 +1,7 @@
-//! Settings of a check: how they are read, and the JSON Schema that says so.
+//! Settings of a check: how they are read, and the JSON Schema that describes them.
 //!
-//! One table of fields, written by the derive macro, makes both, so that they can't disagree. It knows
-//! nothing of the host; what `x-vitals-grant` means is decided there.
+//! The derive macro writes one table of fields from which both are made, so they cannot disagree.
+//! This module knows nothing of the host, which interprets `x-vitals-grant`.
 
 mod error;
 mod object;
@@ -21,30 +21,32 @@ pub use schema::{name, names, variant};
 #[doc(hidden)]
 pub use types::{grantable, numeric};
 
-/// Settings, or a part of them. `#[derive(Config)]` writes it.
+/// Settings of a check, or a part of them. Implemented by `#[derive(Config)]`.
 ///
-/// A struct is an object in which unknown keys are refused; doc comments become descriptions. A field is
+/// A struct is an object that rejects unknown keys. Doc comments become descriptions. A field is
 ///
 /// - a `bool`, an integer of at most 64 bits, an `f64` or a `String`,
-/// - a [`Duration`](std::time::Duration), written as [`parse_duration`](crate::parse_duration) reads it,
+/// - a [`Duration`](std::time::Duration), written as [`parse_duration`](crate::parse_duration)
+///   reads it,
 /// - a [`Size`](crate::Size), written as `5GiB` or as a number of bytes,
-/// - a [`Url`](crate::Url), an [`Address`](crate::Address), a [`PathBuf`](std::path::PathBuf) that is absolute
+/// - a [`Url`](crate::Url), an [`Address`](crate::Address), a [`PathBuf`](std::path::PathBuf) that
+///   is absolute
 ///   and has no `..`, or any JSON as a [`Value`],
 /// - another type with `derive(Config)`, or one that implements the trait by hand,
 /// - an `Option`, a `Vec` or a map from `String` of those.
 ///
-/// An `Option` may be left out, everything else has to be there or have a default. A variant of an enum is
-/// a text, `"primary"`, where it has no data, and an object of one key, `{ "token": { "value": "…" } }`,
-/// where it has; variants are written in snake case.
+/// An `Option` may be left out; every other field is required or has a default. An enum variant
+/// without data is written as a string, `"primary"`; a variant with data is an object with one key,
+/// `{ "token": { "value": "…" } }`. Variants are written in snake case.
 ///
 /// | `#[config(…)]` | on | |
 /// |---|---|---|
-/// | `default = "2s"` | field | what counts when the key is missing, any JSON (`5`, `[]`, `{ "a": 1 }`), as it would stand in the file; shown in the schema |
-/// | `default` | field | the same with the `Default` of its type |
-/// | `grant = "http"` | field | what the operator writes there, the check may reach: `http`, `tcp`, `udp`, `tls`, `name`, `file` or `disk`; of an `Option` or `Vec`, what is in it; `["udp", "tcp"]` is for both; a default grants nothing |
-/// | `secret` | field | never shown: not by the host, not in errors |
-/// | `range(1..=10)`, `min = 1`, `max = 10` | number | what is accepted |
-/// | `rename = "…"` | field, variant | how it is written |
+/// | `default = "2s"` | field | the value if the key is missing: any JSON (`5`, `[]`, `{ "a": 1 }`), as in the configuration file; shown in the schema |
+/// | `default` | field | the same, with the `Default` of the type |
+/// | `grant = "http"` | field | grants the check access to the value that the operator writes: `http`, `tcp`, `udp`, `tls`, `name`, `file` or `disk`. For an `Option` or `Vec` it applies to the contents. `["udp", "tcp"]` grants both. A default grants nothing |
+/// | `secret` | field | never shown, neither by the host nor in errors |
+/// | `range(1..=10)`, `min = 1`, `max = 10` | number | the accepted range |
+/// | `rename = "…"` | field, variant | the name in the configuration |
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -84,31 +86,34 @@ pub trait Config: Sized {
     /// The doc comment of the type.
     const DOC: &'static str = "";
 
-    /// The JSON Schema of the value, 2020-12. Types of their own name go into `definitions`.
+    /// Returns the JSON Schema (2020-12) of the value. Types with a name of their own go into
+    /// `definitions`.
     fn schema(definitions: &mut Definitions) -> Schema;
 
-    /// Reads a value. What the schema can say of it, it should: the host refuses by it what would fail
-    /// here on every run.
+    /// Reads a value. The schema should express as much as it can: the host rejects by it at load
+    /// what would otherwise fail here on every run.
     fn read(value: Value) -> Result<Self, ConfigError>;
 
-    /// The value that reads as this one: what `#[config(default)]` shows in the schema.
+    /// Returns the value that reads back as this one: `#[config(default)]` shows it in the schema.
     fn to_value(&self) -> Value;
 
-    /// What counts when the key is missing; nothing where it has to be there.
+    /// Returns the value for a missing key, or `None` if the key is required.
     fn absent() -> Option<Self> {
         None
     }
 
-    /// Reads a JSON text, as the host hands it over and as a test writes it.
+    /// Reads JSON text, as the host passes it and as a test writes it.
     fn from_json(text: &str) -> Result<Self, ConfigError> {
         let value = serde_json::from_str(text)
             .map_err(|error| ConfigError::new(format!("it is not JSON: {error}")))?;
         Self::read(value)
     }
 
-    /// The JSON Schema of the whole, a document of its own.
+    /// Returns the JSON Schema as a document of its own.
     ///
-    /// Panics when a default is not valid for its field.
+    /// # Panics
+    ///
+    /// Panics if a default is not valid for its field.
     fn json_schema() -> Value {
         Definitions::document::<Self>()
     }

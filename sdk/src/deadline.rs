@@ -1,17 +1,17 @@
-//! The moment by which something has to be done.
+//! The time by which something must be done.
 //!
-//! The run's own deadline is set once by `plugin` and read by whatever waits.
+//! `plugin` sets the run's deadline once; whatever waits reads it.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use crate::clock::Instant;
 
-/// A moment by which something has to be done.
+/// The time by which something must be done.
 ///
-/// [`Deadline::of_run`] is a little before the host ends the run, so that a check can still say what it
-/// was waiting for. [`http`](crate::http), [`tcp`](crate::tcp) and [`tls`](crate::tls) keep to it by
-/// themselves; what loops or tries again asks it:
+/// [`Deadline::of_run`] is shortly before the host ends the run, so that the check can still report
+/// what it was waiting for. [`http`](crate::http), [`tcp`](crate::tcp) and [`tls`](crate::tls) keep
+/// it by themselves. Loops and retries ask for it:
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -22,77 +22,80 @@ use crate::clock::Instant;
 ///         .iter()
 ///         .take_while(|_| !deadline.is_over())
 ///         .find(|address| tcp::connect(address, deadline.remaining() / 4).is_ok())
-///         .context("nobody answers")
+///         .context("no server accepted a connection")
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// The moment `time` from now.
+    /// Returns the deadline `time` from now.
     pub fn after(time: Duration) -> Self {
         let now = Instant::now();
         let far = || now.checked_add(FAR).unwrap_or(now);
         Self(now.checked_add(time).unwrap_or_else(far))
     }
 
-    /// The deadline of this run: a tenth of its time before the host ends it, at most 100 ms. Outside of
-    /// the host it is that of a test's [`World`](crate::testing::World), and a day from now without one.
+    /// Returns the deadline of this run: one tenth of its time, at most 100 ms, before the host
+    /// ends it. Outside the host it is the deadline of a test's [`World`](crate::testing::World),
+    /// or one day from now without a world.
     pub fn of_run() -> Self {
         RUN.get().unwrap_or_else(|| Self::after(FAR))
     }
 
-    /// The time left, zero once it is over.
+    /// Returns the remaining time, zero once the deadline has passed.
     pub fn remaining(self) -> Duration {
         self.0.duration_since(Instant::now())
     }
 
-    /// The time that was left at a moment by the machine's clock, or a world's.
+    /// Returns the time that remained at an instant of the machine's or a world's clock.
     #[cfg(not(target_family = "wasm"))]
     pub(crate) fn remaining_at(self, now: std::time::Instant) -> Duration {
         self.0.duration_since(now.into())
     }
 
-    /// Whether no time is left.
+    /// Returns whether no time remains.
     pub fn is_over(self) -> bool {
         self.remaining().is_zero()
     }
 
-    /// The deadline for a run that has `timeout` left: a tenth of it, at most 100 ms, is kept back for
-    /// the check's answer.
+    /// Returns the deadline for a run with `timeout` left. One tenth of it, at most 100 ms, is
+    /// reserved for the check's outcome.
     pub(crate) fn within(timeout: Duration) -> Self {
         Self::after(timeout.saturating_sub((timeout / 10).min(MARGIN)))
     }
 
-    /// Makes this the deadline of the run that this thread is.
+    /// Sets the deadline of the run on this thread.
     #[cfg(any(test, target_family = "wasm"))]
     pub(crate) fn begin_run(self) {
         RUN.set(Some(self));
     }
 
-    /// The same, for a while: answers what [`Deadline::restore_run`] takes.
+    /// Sets the deadline for a while, and returns the previous one for [`Deadline::restore_run`].
     #[cfg(not(target_family = "wasm"))]
     pub(crate) fn replace_run(self) -> Option<Self> {
         RUN.replace(Some(self))
     }
 
-    /// Puts back the deadline that was before.
+    /// Restores the previous deadline.
     #[cfg(not(target_family = "wasm"))]
     pub(crate) fn restore_run(before: Option<Self>) {
         RUN.set(before);
     }
 }
 
-/// A deadline and the words for it: the time that was asked for, or that the run had left.
+/// A deadline with the time to show in messages: the requested timeout, or what remained of the
+/// run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
     pub(crate) deadline: Deadline,
-    /// In coarse steps for what is left of a run, so that a message is the same from run to run.
+    /// Rounded to coarse steps for what remains of a run, so that a message is the same in every
+    /// run.
     pub(crate) shown: Duration,
 }
 
 impl Limit {
-    /// `timeout` from now, and the run's deadline in any case.
+    /// Makes a limit `timeout` from now, never later than the run's deadline.
     pub(crate) fn new(timeout: Duration) -> Self {
         let run = Deadline::of_run();
         let left = run.remaining();
@@ -129,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_keeps_a_little_time_for_its_answer() {
+    fn a_run_reserves_time_for_its_outcome() {
         let left = Deadline::within(Duration::from_secs(5)).remaining();
         assert!(left > Duration::from_millis(4_500) && left <= Duration::from_millis(4_900));
         let left = Deadline::within(Duration::from_millis(100)).remaining();
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_run_there_is_time_and_with_one_its_own() {
+    fn the_deadline_is_a_day_away_without_a_run() {
         assert!(Deadline::of_run().remaining() > Duration::from_hours(1));
         Deadline::after(Duration::ZERO).begin_run();
         assert!(Deadline::of_run().is_over());
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_beyond_the_clock_is_far_not_a_panic() {
+    fn a_time_beyond_the_clock_does_not_panic() {
         assert!(!Deadline::after(Duration::MAX).is_over());
     }
 }

@@ -1,7 +1,8 @@
-//! Look-ups by the resolver of the machine that the host runs on.
+//! Look-ups by the resolver of the host's machine.
 //!
-//! In the host a name has to be granted for it; outside of it the machine is asked, or a test's
-//! [`World`](crate::testing::World). What a certain server answers is not told here.
+//! In the host, a name must be granted. Outside the host, the machine's resolver is asked, or a
+//! test's [`World`](crate::testing::World). To query a specific server, use [`udp`](crate::udp) or
+//! [`tcp`](crate::tcp).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,8 +13,9 @@ use vitals_values::duration_text;
 use crate::backend;
 use crate::deadline::Limit;
 
-/// The addresses of a name, within `timeout`; `Duration::MAX` leaves it to the run's deadline, which holds in
-/// any case. Outside of the host the machine takes what it takes.
+/// Returns the addresses of a name within `timeout`. `Duration::MAX` means until the run's
+/// deadline, which always applies. Outside the host the machine's resolver does not observe the
+/// timeout.
 ///
 /// ```no_run
 /// use vitals_sdk::prelude::*;
@@ -34,7 +36,8 @@ pub fn look_up(name: &str, timeout: Duration) -> Result<Vec<IpAddr>, Error> {
     })
 }
 
-/// A look-up that failed: `cannot look up db.internal: the host's resolver has no address for it`.
+/// A look-up that failed:
+/// `cannot look up db.internal: the host's resolver has no address for it`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     name: String,
@@ -42,12 +45,12 @@ pub struct Error {
 }
 
 impl Error {
-    /// What went wrong.
+    /// Returns what went wrong.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// Whether the resolver has no address for the name, or could not tell one.
+    /// Returns whether the resolver has no address for the name, or could not determine one.
     ///
     /// ```
     /// use vitals_sdk::{dns, testing::World};
@@ -62,7 +65,7 @@ impl Error {
         self.problem == Problem::NotFound
     }
 
-    /// Whether the operator has not granted it.
+    /// Returns whether the operator has not granted the name.
     pub fn is_denied(&self) -> bool {
         matches!(self.problem, Problem::Denied(_))
     }
@@ -80,16 +83,17 @@ impl std::error::Error for Error {}
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Not granted; the text says so.
+    /// The name is not granted; the text says so.
     #[error("{0}")]
     Denied(String),
-    /// There is no address. The host does not tell a name that there is not from a resolver that failed.
+    /// The name has no address. The host does not distinguish a name that does not exist from a
+    /// resolver that failed.
     #[error("the host's resolver has no address for it")]
     NotFound,
-    /// It took longer than this.
-    #[error("nothing within {}", duration_text(*.0))]
+    /// The look-up exceeded this timeout.
+    #[error("timed out after {}", duration_text(*.0))]
     Timeout(Duration),
-    /// Whatever else.
+    /// Another error.
     #[error("{0}")]
     Failed(String),
 }
@@ -99,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn localhost_is_this_machine_and_another_name_is_none() {
+    fn localhost_resolves_and_an_invalid_name_does_not() {
         let found = look_up("localhost", Duration::MAX).unwrap();
         assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback));
         let error = look_up("no such name.invalid", Duration::MAX).unwrap_err();

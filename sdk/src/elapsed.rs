@@ -1,11 +1,11 @@
-//! Measured times as they are shown to people.
+//! Measured times, formatted for people.
 
 use std::time::Duration;
 
-/// A measured time for a person: `412us`, `9.87ms`, `612ms`, `1.5s`.
+/// Formats a measured time: `412us`, `9.87ms`, `612ms`, `1.5s`.
 ///
-/// To the microsecond below 10 ms, above to the millisecond; rounded up, so that a time beyond a bound
-/// never reads as the bound itself.
+/// Rounds up to the microsecond below 10 ms and to the millisecond above, so that a time beyond a
+/// bound never reads as the bound itself.
 pub(crate) fn elapsed_text(elapsed: Duration) -> String {
     let step = if elapsed < FINE { MICRO } else { MILLI };
     let shown = rounded_up(elapsed, step);
@@ -16,18 +16,18 @@ pub(crate) fn elapsed_text(elapsed: Duration) -> String {
     }
 }
 
-/// A measured time in milliseconds, to the microsecond and rounded up like its text.
+/// Returns a measured time in milliseconds, rounded up to the microsecond like its text.
 pub(crate) fn elapsed_milliseconds(elapsed: Duration) -> f64 {
     (rounded_up(elapsed, MICRO).as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// To the next multiple of so many nanoseconds, a divisor of a second.
+/// Rounds up to a multiple of `step` nanoseconds, a divisor of a second.
 fn rounded_up(duration: Duration, step: u32) -> Duration {
     let fraction = duration.subsec_nanos().next_multiple_of(step);
     Duration::from_secs(duration.as_secs()).saturating_add(Duration::from_nanos(fraction.into()))
 }
 
-/// Below this the microseconds are shown.
+/// Times below this are shown in microseconds.
 const FINE: Duration = Duration::from_millis(10);
 const MICRO: u32 = 1_000;
 const MILLI: u32 = 1_000_000;
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_measured_time_is_shown_as_finely_as_it_matters() {
+    fn precision_follows_the_measured_time() {
         for (nanoseconds, text, milliseconds) in [
             (0, "0s", 0.0),
             (1, "1us", 0.001),

@@ -1,16 +1,16 @@
-//! The error that `?` makes of any other, and how a chain of errors becomes one line for a person.
+//! The error type for `?`, and the formatting of an error chain as one line.
 //!
-//! It knows nothing of checks: `plugin` turns the line into an outcome.
+//! This module must not know checks: `plugin` turns the line into an outcome.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// What the functions of a check answer with.
+/// The result of a check's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Any error, with what it came from.
+/// Any error, with its causes.
 ///
-/// `?` makes one of every [`std::error::Error`], [`Context`] says what was being tried. `{}` shows the
+/// `?` converts every [`std::error::Error`]. [`Context`] adds what was tried. `{}` shows the
 /// outermost text, `{:#}` the whole chain joined by `: `.
 ///
 /// ```
@@ -26,7 +26,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error(Box<dyn StdError + Send + Sync>);
 
 impl Error {
-    /// An error with this text.
+    /// Makes an error with this text.
     pub fn new(text: impl fmt::Display) -> Self {
         Self(Box::new(Text {
             text: text.to_string(),
@@ -34,7 +34,7 @@ impl Error {
         }))
     }
 
-    /// The same error as the cause of `text`.
+    /// Makes this error the cause of `text`.
     #[must_use]
     pub fn context(self, text: impl fmt::Display) -> Self {
         Self(Box::new(Text {
@@ -43,7 +43,7 @@ impl Error {
         }))
     }
 
-    /// The error itself and all that it came from, the outermost first.
+    /// Returns the error and its causes, the outermost first.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
         let outermost: &(dyn StdError + 'static) = &*self.0;
         std::iter::successors(Some(outermost), |&error| error.source())
@@ -72,12 +72,12 @@ impl fmt::Debug for Error {
     }
 }
 
-/// Says what was being tried when an error came up.
+/// Adds what was tried to an error.
 pub trait Context<T> {
     /// Puts `text` in front of the error.
     fn context(self, text: impl fmt::Display) -> Result<T>;
 
-    /// Puts the text that `text` makes in front of the error; it is called for an error only.
+    /// Puts the result of `text` in front of the error; `text` is called only on an error.
     fn with_context<D: fmt::Display>(self, text: impl FnOnce() -> D) -> Result<T>;
 }
 
@@ -101,10 +101,10 @@ impl<T> Context<T> for Option<T> {
     }
 }
 
-/// The line of an error that is a [`std::error::Error`]: its text and its causes.
+/// Formats an error that implements [`std::error::Error`]: its text and its causes.
 ///
-/// This and [`ViaDisplay`] are told apart by autoref: where both fit, the one that needs no further
-/// reference is taken, so an error that is both shows its causes.
+/// Autoref selects between this and [`ViaDisplay`]: where both fit, the compiler takes the one that
+/// needs no further reference, so an error that implements both shows its causes.
 #[doc(hidden)]
 pub trait ViaError {
     fn line(&self) -> String;
@@ -116,8 +116,8 @@ impl<E: StdError + 'static> ViaError for E {
     }
 }
 
-/// The line of an error that can only be displayed: a `String`, or `anyhow::Error` and its like, whose
-/// alternate form is the chain.
+/// Formats an error that implements only `Display`: a `String`, or `anyhow::Error` and similar
+/// types, whose alternate form is the chain.
 #[doc(hidden)]
 pub trait ViaDisplay {
     fn line(&self) -> String;
@@ -129,8 +129,8 @@ impl<E: fmt::Display> ViaDisplay for &E {
     }
 }
 
-/// The texts of an error and its causes, joined by `: `. A cause whose text its parent shows already is
-/// left out: many errors put their source into their own text.
+/// Joins the texts of an error and its causes by `: `. A cause that its parent's text already
+/// contains is left out: many errors include their source in their own text.
 fn chain_text(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut shown = text.clone();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_is_shown_already_is_not_repeated() {
+    fn a_cause_in_its_parents_text_is_not_repeated() {
         let error = Error::from(Repeats(parse_error()));
         assert_eq!(
             format!("{error:#}"),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_where_something_was_needed_is_an_error() {
+    fn none_with_context_is_an_error() {
         assert_eq!(
             None::<u8>.context("no port").unwrap_err().to_string(),
             "no port"

@@ -1,10 +1,10 @@
-//! Files of the machine that the host runs on, read-only.
+//! Read-only access to files on the host's machine.
 //!
-//! What a path is granted by stands in the operator's configuration: a setting with
-//! `#[config(grant = "file")]`, or `allow.files` of the check. A directory grants what lies below it.
-//! Symlinks are followed, and where they lead has to be granted too. FIFOs, sockets and devices are
-//! an error at once, and so is what the kernel tells of processes. A mount whose server is gone
-//! hangs, until the run's deadline at most.
+//! The operator's configuration grants paths: by a setting with `#[config(grant = "file")]`, or
+//! by `allow.files` of the check. A directory grants everything below it. Symlinks are followed,
+//! and their target must be granted too. FIFOs, sockets, devices and the kernel's files about
+//! processes return an error at once. A mount whose server is gone blocks until the run's deadline
+//! at most.
 //!
 //! ```no_run
 //! use vitals_sdk::prelude::*;
@@ -32,8 +32,8 @@
 //! }
 //! ```
 //!
-//! Outside of the host every call answers with an error that says so, but in a
-//! [`World`](crate::testing::World), where a test says which files there are.
+//! Outside the host every call returns an error. In a [`World`](crate::testing::World) a test
+//! defines the files.
 
 mod error;
 mod reader;
@@ -46,19 +46,20 @@ use crate::{backend, clock};
 pub use error::{Error, Problem};
 pub use reader::File;
 
-/// What is known of a file or a directory.
+/// Metadata of a file or a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// Whether it is a directory; else it is a regular file.
+    /// Whether it is a directory; otherwise it is a regular file.
     pub is_directory: bool,
-    /// Its length. Of a directory it means nothing.
+    /// Length in bytes; meaningless for a directory.
     pub size_bytes: u64,
-    /// When its content last changed: seconds since 1970-01-01T00:00:00Z, negative before.
+    /// Last modification of the content, in seconds since 1970-01-01T00:00:00Z, negative before.
     pub modified: i64,
 }
 
 impl Metadata {
-    /// How long ago its content last changed, in whole seconds; nothing where that lies ahead.
+    /// Returns the time since the last modification in whole seconds, or zero if that is in the
+    /// future.
     pub fn age(&self) -> Duration {
         self.age_at(clock::unix_seconds())
     }
@@ -69,7 +70,7 @@ impl Metadata {
     }
 }
 
-/// Looks what is at a path.
+/// Returns the metadata of a path.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -87,23 +88,24 @@ impl Metadata {
 /// ```
 pub fn stat(path: impl AsRef<Path>) -> Result<Metadata, Error> {
     let path = path.as_ref();
-    backend::stat(&text(path)).map_err(|problem| Error::new("look at", path, problem))
+    backend::stat(&text(path)).map_err(|problem| Error::new("stat", path, problem))
 }
 
-/// Reads at most `most` bytes from `offset`, and at most 1 MiB: fewer only at the end of the file, none
-/// beyond it.
+/// Reads at most `most` bytes from `offset`, never more than 1 MiB. Returns fewer bytes only at the
+/// end of the file, and none beyond it.
 pub fn read_at(path: impl AsRef<Path>, offset: u64, most: usize) -> Result<Vec<u8>, Error> {
     let path = path.as_ref();
     chunk(path, offset, most).map_err(|problem| Error::new("read", path, problem))
 }
 
-/// Reads a file whole. It is an error if it is longer than `limit` bytes.
+/// Reads a whole file. A file longer than `limit` bytes is an error.
 pub fn read(path: impl AsRef<Path>, limit: usize) -> Result<Vec<u8>, Error> {
     let path = path.as_ref();
     whole(path, limit).map_err(|problem| Error::new("read", path, problem))
 }
 
-/// Reads a text whole. It is an error if it is longer than `limit` bytes, or not UTF-8.
+/// Reads a whole file as UTF-8. A file longer than `limit` bytes, or one that is not UTF-8, is an
+/// error.
 ///
 /// ```no_run
 /// use vitals_sdk::prelude::*;
@@ -120,8 +122,8 @@ pub fn read_to_string(path: impl AsRef<Path>, limit: usize) -> Result<String, Er
         .map_err(|problem| Error::new("read", path, problem))
 }
 
-/// Reads the last bytes of a file, at most `most`: the end of a log. The first line may be cut, in the
-/// middle of a character too.
+/// Reads at most the last `most` bytes of a file, such as the end of a log. The first line may be
+/// incomplete and may begin within a character.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -142,8 +144,8 @@ pub fn read_tail(path: impl AsRef<Path>, most: usize) -> Result<Vec<u8>, Error> 
     tail(path, most).map_err(|problem| Error::new("read", path, problem))
 }
 
-/// The names in a directory, sorted; of more than 10,000 so many. A name that is not UTF-8 has a
-/// replacement character, and leads nowhere.
+/// Returns the sorted names in a directory, at most 10,000. A name that is not UTF-8 contains a
+/// replacement character and cannot be opened.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -166,7 +168,7 @@ pub fn entries(path: impl AsRef<Path>) -> Result<Vec<String>, Error> {
 
 fn whole(path: &Path, limit: usize) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
-    // One byte more tells a file that is too long from one that just fits.
+    // One byte beyond the limit distinguishes a file that is too long from one that just fits.
     while bytes.len() <= limit {
         let most = (limit - bytes.len()).saturating_add(1);
         let more = chunk(path, bytes.len() as u64, most)?;
@@ -197,7 +199,7 @@ fn chunk(path: &Path, offset: u64, most: usize) -> Result<Vec<u8>, Problem> {
     backend::read(&text(path), offset, u32::try_from(most).unwrap_or(u32::MAX))
 }
 
-/// The path as the contract has it.
+/// Returns the path as the contract passes it.
 fn text(path: &Path) -> std::borrow::Cow<'_, str> {
     path.to_string_lossy()
 }
@@ -228,7 +230,7 @@ mod tests {
         assert_eq!(error.problem(), &Problem::NoHost);
         assert_eq!(
             error.to_string(),
-            "cannot look at /etc/hostname: there are no granted files outside of the host"
+            "cannot stat /etc/hostname: files are readable only in the vitals host"
         );
         assert!(read("/etc/hostname", 10).is_err());
         assert!(read_tail("/etc/hostname", 10).is_err());

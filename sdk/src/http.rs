@@ -1,7 +1,8 @@
-//! An HTTP client that blocks, keeps to the run's deadline, and reaches what the operator granted.
+//! A blocking HTTP client that observes the run's deadline and reaches only what the operator
+//! granted.
 //!
-//! The host makes the connection, does TLS and decides on grants, for every hop anew. This side makes
-//! requests, follows redirects and reads answers; how a request travels is `backend`'s business.
+//! The host connects, does TLS and checks grants, for every redirect anew. This module makes
+//! requests, follows redirects and reads responses. `backend` knows how a request is transported.
 //!
 //! ```no_run
 //! use vitals_sdk::prelude::*;
@@ -37,7 +38,7 @@ pub use method::Method;
 pub use response::Response;
 pub use status::StatusCode;
 
-/// A GET request.
+/// Makes a GET request.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -58,12 +59,12 @@ pub fn get(url: &Url) -> RequestBuilder {
     request(Method::Get, url)
 }
 
-/// A HEAD request.
+/// Makes a HEAD request.
 pub fn head(url: &Url) -> RequestBuilder {
     request(Method::Head, url)
 }
 
-/// A POST request.
+/// Makes a POST request.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -83,12 +84,12 @@ pub fn post(url: &Url) -> RequestBuilder {
     request(Method::Post, url)
 }
 
-/// A PUT request.
+/// Makes a PUT request.
 pub fn put(url: &Url) -> RequestBuilder {
     request(Method::Put, url)
 }
 
-/// A request of any method. User and password of the URL become basic authentication.
+/// Makes a request with any method. User and password of the URL become basic authentication.
 ///
 /// ```
 /// use vitals_sdk::http::{self, Method};
@@ -120,7 +121,7 @@ pub fn request(method: Method, url: &Url) -> RequestBuilder {
 
 /// A request that has not been sent yet.
 #[derive(Clone)]
-#[must_use = "nothing happens before `send`"]
+#[must_use = "the request is sent only by `send`"]
 pub struct RequestBuilder {
     method: Method,
     url: Url,
@@ -134,7 +135,8 @@ pub struct RequestBuilder {
 }
 
 impl RequestBuilder {
-    /// Adds a header. `host`, `connection` and their like are the host's, and refused when sent.
+    /// Adds a header. Sending fails on headers that only the host sets, such as `host` and
+    /// `connection`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -146,7 +148,7 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets the body to JSON, and its content type where none is set.
+    /// Sets the body to JSON, and sets its content type unless one is set.
     pub fn json(mut self, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
             Ok(body) => self.body = Some(body),
@@ -159,30 +161,31 @@ impl RequestBuilder {
         self
     }
 
-    /// Limits the time for all of it: connecting, every hop, the whole body. The run's own deadline holds
-    /// in any case.
+    /// Limits the time for the whole request: connecting, every redirect and the body. The run's
+    /// deadline always applies.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Follows so many redirects; none if this is not called, and the redirect itself is the answer. Each
-    /// hop needs a grant of its own. To another origin no header that was set here goes along.
+    /// Follows at most this many redirects. Without this call none is followed, and a redirect is
+    /// returned as the response. Each target needs its own grant. Headers set here are not sent to
+    /// another origin.
     pub fn follow_redirects(mut self, hops: u32) -> Self {
         self.redirects = hops;
         self
     }
 
-    /// Takes an answer whose body has at most so many bytes, 1 MiB if this is not called. A longer one is
-    /// an error, [`Problem::TooLarge`]. The host has a limit of its own, `http_body`.
+    /// Limits the size of the body, 1 MiB without this call. A longer body is an error,
+    /// [`Problem::TooLarge`]. The host has a limit of its own, `http_body`.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self.takes_prefix = false;
         self
     }
 
-    /// Takes the first so many bytes of the answer's body, or as many as the host allows, and leaves the
-    /// rest; see [`Response::is_truncated`].
+    /// Reads at most the first `bytes` bytes of the body, or as many as the host allows, and drops
+    /// the rest; see [`Response::is_truncated`].
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -204,7 +207,7 @@ impl RequestBuilder {
         self
     }
 
-    /// Sends the request and reads the whole answer. An answer of any status is `Ok`.
+    /// Sends the request and reads the whole response. A response of any status is `Ok`.
     pub fn send(self) -> Result<Response, Error> {
         let limit = Limit::new(self.timeout.unwrap_or(Duration::MAX));
         let mut request = self;
@@ -230,14 +233,14 @@ impl RequestBuilder {
         }
     }
 
-    fn exchange(&self, deadline: Deadline) -> Result<Reply, Problem> {
+    fn exchange(&self, deadline: Deadline) -> Result<RawResponse, Problem> {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());
         }
         if !matches!(self.url.scheme(), "http" | "https") {
             return Err(Problem::Scheme(self.url.scheme().to_owned()));
         }
-        let wire = Wire {
+        let wire = RawRequest {
             method: &self.method,
             url: &self.url,
             headers: self.all_headers(),
@@ -247,7 +250,7 @@ impl RequestBuilder {
         backend::exchange(&wire, deadline)
     }
 
-    /// The headers that were set, and those that a request has anyway.
+    /// Returns the headers that were set and the standard headers of every request.
     fn all_headers(&self) -> Vec<(String, String)> {
         let mut headers = self.headers.clone();
         let mut add = |name: &str, value: String| {
@@ -278,15 +281,15 @@ impl RequestBuilder {
     }
 }
 
-/// Headers and body may hold secrets: they are not printed.
+/// Headers and body may contain secrets, so they are not printed.
 impl fmt::Debug for RequestBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RequestBuilder({} {})", self.method, self.url)
     }
 }
 
-/// One request as it goes out.
-pub(crate) struct Wire<'a> {
+/// A request in the form that the backend sends.
+pub(crate) struct RawRequest<'a> {
     pub(crate) method: &'a Method,
     pub(crate) url: &'a Url,
     pub(crate) headers: Vec<(String, String)>,
@@ -294,16 +297,16 @@ pub(crate) struct Wire<'a> {
     pub(crate) body_limit: usize,
 }
 
-/// One answer as it came in.
+/// A response in the form that the backend receives.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct RawResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) truncated: bool,
 }
 
-impl Reply {
+impl RawResponse {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()

@@ -3,13 +3,13 @@
 //! ```
 //! use vitals_sdk::prelude::*;
 //!
-//! /// Answers as healthy while the URL does.
+//! /// Reports whether the URL responds.
 //! #[derive(Config)]
 //! struct Settings {
 //!     /// What to fetch.
 //!     #[config(grant = "http")]
 //!     url: Url,
-//!     /// An answer that takes longer is degraded.
+//!     /// A response that takes longer is degraded.
 //!     #[config(default = "2s")]
 //!     slow_after: Duration,
 //! }
@@ -19,9 +19,9 @@
 //!     let response = http::get(&settings.url).send()?;
 //!     let status = response.status();
 //!     let outcome = if status.is_success() {
-//!         Outcome::healthy("answered")
+//!         Outcome::healthy("responded")
 //!     } else {
-//!         Outcome::unhealthy(format!("answered {status}"))
+//!         Outcome::unhealthy(format!("responded with {status}"))
 //!     };
 //!     let slow = Thresholds {
 //!         degraded_above: Some(settings.slow_after),
@@ -31,7 +31,7 @@
 //! }
 //! ```
 //!
-//! This is `src/lib.rs` of a crate that says in its `Cargo.toml`
+//! This is `src/lib.rs` of a crate with these lines in its `Cargo.toml`:
 //!
 //! ```toml
 //! [lib]
@@ -41,35 +41,37 @@
 //! vitals-sdk = "0.1"
 //! ```
 //!
-//! Build it with `cargo build --release --target wasm32-wasip2`, and drop the `.wasm` out of
-//! `target/wasm32-wasip2/release` into the host's plugins directory. [`health_check`] says what the
-//! function may look like, [`Config`] what settings are made of.
+//! Build it with `cargo build --release --target wasm32-wasip2`, and copy the `.wasm` from
+//! `target/wasm32-wasip2/release` into the host's plugins directory. [`health_check`] describes the
+//! function's signature, [`Config`] the types of settings.
 //!
-//! # What a run comes to
+//! # The result of a run
 //!
 //! | the function | the result |
 //! |---|---|
-//! | answers with an [`Outcome`] | that |
-//! | answers with an error, by `?` or [`Error::new`] | unhealthy, with the error and its causes as the message |
+//! | returns an [`Outcome`] | that outcome |
+//! | returns an error, by `?` or [`Error::new`] | unhealthy, with the error and its causes as the message |
 //! | panics | unhealthy, with the panic's message |
-//! | goes beyond a limit of the host: time, fuel, memory | unhealthy, with the limit |
+//! | exceeds a limit of the host: time, fuel, memory | unhealthy, with the limit |
 //!
-//! Nothing that it keeps in memory outlives the run; [`Request::previous`] is what it gets to know of the
-//! one before.
+//! Nothing in memory outlives the run. [`Request::previous`] is all that a run learns about the one
+//! before.
 //!
-//! # Where it runs
+//! # Inside and outside the host
 //!
-//! In the host, each run has a fresh instance, a [`Deadline`], and nothing else until the operator
-//! grants it: [`http`], [`tcp`], [`udp`], [`tls`], [`dns`], [`files`] and [`system`] answer with an error that says what would
-//! have to be granted. What stands in a setting with `#[config(grant = "…")]` is granted.
+//! In the host, each run has a fresh instance and a [`Deadline`]. Everything else must be granted
+//! by the operator: without a grant, [`http`], [`tcp`], [`udp`], [`tls`], [`dns`], [`files`] and
+//! [`system`] return an error that says what to grant. The value of a setting with
+//! `#[config(grant = "…")]` is granted.
 //!
-//! Outside of it the check stays an ordinary function: [`tcp`], [`udp`] and [`dns`] are `std::net` there, [`http`], [`tls`],
-//! [`metrics`], [`files`] and [`system`] answer with an error that says so, and [`report`] is silent.
+//! Outside the host the check stays an ordinary function: [`tcp`], [`udp`] and [`dns`] use
+//! `std::net`; [`http`], [`tls`], [`metrics`], [`files`] and [`system`] return an error; [`report`]
+//! does nothing.
 //!
 //! # Testing a check
 //!
-//! In the author's own `cargo test` a [`testing::World`] stands for all that a check looks at. It needs
-//! neither host nor network, and time goes by in it without being waited for:
+//! In the author's own `cargo test`, a [`testing::World`] replaces everything that a check can
+//! observe. It needs neither host nor network, and its clock advances without waiting:
 //!
 //! ```
 //! # use vitals_sdk::prelude::*;
@@ -83,7 +85,7 @@
 //! # fn check(settings: Settings) -> Result<Outcome> {
 //! #     let response = http::get(&settings.url).send()?;
 //! #     let slow = Thresholds { degraded_above: Some(settings.slow_after), unhealthy_above: None };
-//! #     Ok(Outcome::healthy("answered").timed(response.elapsed(), slow))
+//! #     Ok(Outcome::healthy("responded").timed(response.elapsed(), slow))
 //! # }
 //! use vitals_sdk::testing::{Answer, World};
 //!
@@ -97,13 +99,13 @@
 //! assert_eq!(run(&world).status(), Status::Healthy);
 //!
 //! world.http("GET", "http://shop/health").answers(Answer::ok("up").after(Duration::from_secs(3)));
-//! assert_eq!(run(&world).message(), "answered after 3s, above 2s");
+//! assert_eq!(run(&world).message(), "responded after 3s, above 2s");
 //!
 //! world.http("GET", "http://shop/health").answers(http::Problem::Refused);
 //! assert_eq!(run(&world).message(), "cannot get http://shop/health: connection refused");
 //! ```
 //!
-//! | what the check uses | what the test says | what it can look at |
+//! | the check uses | the test defines | the test inspects |
 //! |---|---|---|
 //! | [`http`] | [`World::http`](testing::World::http) | [`World::requests`](testing::World::requests) |
 //! | [`tcp`], [`udp`], [`tls`] | [`World::tcp`](testing::World::tcp), [`World::udp`](testing::World::udp), [`World::tls`](testing::World::tls), [`World::certificate`](testing::World::certificate) | [`World::heard`](testing::World::heard) |
@@ -114,29 +116,30 @@
 //! | [`metrics`], [`report`] | | [`World::metric`](testing::World::metric), [`World::logs`](testing::World::logs), [`World::captures`](testing::World::captures) |
 //! | [`Request`] | [`Request::new`], within [`World::run`](testing::World::run) | |
 //!
-//! A check measures time by [`clock::Instant`], not by `std`'s, for a world to be able to tell it.
+//! A check measures time with [`clock::Instant`] instead of `std`'s, so that a world can control
+//! it.
 
 #[cfg(all(
     target_family = "wasm",
     not(all(target_os = "wasi", target_env = "p2"))
 ))]
-compile_error!("a vitals check is a component: build it with `--target wasm32-wasip2`");
+compile_error!("a vitals check is a WebAssembly component: build it with `--target wasm32-wasip2`");
 
-// The macros name this crate `::vitals_sdk`, in its own unit tests too.
+// The macros refer to this crate as `::vitals_sdk`, also in its own unit tests.
 #[cfg(test)]
 extern crate self as vitals_sdk;
 
 mod address;
 mod amount;
 mod backend;
+mod bounds;
 mod deadline;
 mod elapsed;
 mod error;
-mod judged;
 mod measurement;
 mod outcome;
-mod pending;
 mod plugin;
+mod read_buffer;
 mod request;
 mod text;
 mod thresholds;
@@ -172,12 +175,13 @@ pub use vitals_sdk_macros::{Config, health_check};
 #[doc(inline)]
 pub use vitals_values::{Size, ValueError, parse_duration};
 
-/// A JSON value: of a detail, of a JSON document, of a settings field without a fixed shape.
+/// A JSON value: of a detail, a JSON document, or a setting without a fixed shape.
 pub use serde_json::Value;
-/// Makes a [`Value`] from JSON written in place.
+/// Makes a [`Value`] from JSON syntax.
 pub use serde_json::json;
 
-/// All that a check usually needs, `std`'s `Duration` included, for `use vitals_sdk::prelude::*`.
+/// Everything that most checks need, including `std`'s `Duration`, for
+/// `use vitals_sdk::prelude::*`.
 pub mod prelude {
     pub use crate::{
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
@@ -188,13 +192,13 @@ pub mod prelude {
     pub use std::time::Duration;
 }
 
-/// What the macros expand to; not for use by hand, and free to change.
+/// The targets of macro expansion: not public API, may change at any time.
 #[doc(hidden)]
 pub mod __private {
     #[cfg(target_family = "wasm")]
     pub use crate::backend::bindings;
     pub use crate::config::{Field, Object, grantable, numeric};
     pub use crate::error::{ViaDisplay, ViaError};
-    pub use crate::plugin::{Answer, Check, Identity, NoSettings};
+    pub use crate::plugin::{Check, CheckReturn, Identity, NoSettings};
     pub use serde_json::json;
 }

@@ -1,11 +1,11 @@
-//! Numbers that a check observed, with the bounds beyond which they are bad.
+//! Numbers that a check observed, with their bounds.
 
 pub use vitals_values::{Bound, Quantity};
 
 use crate::amount::Unit;
 
-/// A number that a check observed. The bounds are shown, not applied: the status is the check's to
-/// decide. The host leaves out a value that is not finite.
+/// A number that a check observed. Its bounds are shown, not applied: the check decides its status.
+/// The host drops a value that is not finite.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -24,7 +24,7 @@ pub struct Measurement {
     unhealthy_at: Option<Bound>,
 }
 
-/// A time: a `Duration`, or a number of seconds.
+/// Measures a time: a `Duration`, or a number of seconds.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -36,7 +36,7 @@ pub fn seconds(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Seconds)
 }
 
-/// An amount of bytes.
+/// Measures an amount of bytes.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -48,7 +48,7 @@ pub fn bytes(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Bytes)
 }
 
-/// A share, 1 for all of it.
+/// Measures a share, where 1 is all of it.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -60,7 +60,7 @@ pub fn ratio(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Ratio)
 }
 
-/// A plain number of things.
+/// Measures a plain number of things.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -84,69 +84,69 @@ impl Measurement {
         }
     }
 
-    /// Says that a value greater than this is degraded.
+    /// Sets the bound above which the value is degraded.
     #[must_use]
     pub fn degraded_above(mut self, bound: impl Quantity) -> Self {
         self.degraded_at = Some(Bound::Above(bound.quantity()));
         self
     }
 
-    /// Says that a value smaller than this is degraded.
+    /// Sets the bound below which the value is degraded.
     #[must_use]
     pub fn degraded_below(mut self, bound: impl Quantity) -> Self {
         self.degraded_at = Some(Bound::Below(bound.quantity()));
         self
     }
 
-    /// Says that a value greater than this is unhealthy.
+    /// Sets the bound above which the value is unhealthy.
     #[must_use]
     pub fn unhealthy_above(mut self, bound: impl Quantity) -> Self {
         self.unhealthy_at = Some(Bound::Above(bound.quantity()));
         self
     }
 
-    /// Says that a value smaller than this is unhealthy.
+    /// Sets the bound below which the value is unhealthy.
     #[must_use]
     pub fn unhealthy_below(mut self, bound: impl Quantity) -> Self {
         self.unhealthy_at = Some(Bound::Below(bound.quantity()));
         self
     }
 
-    /// Says where it begins to be degraded, if anywhere.
+    /// Sets the bound for degraded, if any.
     #[must_use]
     pub fn degraded(mut self, bound: Option<Bound>) -> Self {
         self.degraded_at = bound;
         self
     }
 
-    /// Says where it begins to be unhealthy, if anywhere.
+    /// Sets the bound for unhealthy, if any.
     #[must_use]
     pub fn unhealthy(mut self, bound: Option<Bound>) -> Self {
         self.unhealthy_at = bound;
         self
     }
 
-    /// Its name, snake case, as metrics have it: `[a-z0-9_]`, at most 64 long.
+    /// Returns the name: snake case `[a-z0-9_]`, at most 64 characters, as metrics require.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The number, in [`Measurement::unit`].
+    /// Returns the number in [`Measurement::unit`].
     pub fn value(&self) -> f64 {
         self.value
     }
 
-    /// `seconds`, `bytes`, `ratio`, or nothing for a count.
+    /// Returns `seconds`, `bytes`, `ratio`, or an empty string for a count.
     pub fn unit(&self) -> &str {
         self.unit.name()
     }
 
-    /// Where it begins to be degraded.
+    /// Returns the bound for degraded.
     pub fn degraded_at(&self) -> Option<Bound> {
         self.degraded_at
     }
 
-    /// Where it begins to be unhealthy.
+    /// Returns the bound for unhealthy.
     pub fn unhealthy_at(&self) -> Option<Bound> {
         self.unhealthy_at
     }

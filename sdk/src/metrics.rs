@@ -1,13 +1,13 @@
-//! Prometheus metrics of a plugin, exposed by the host as `plugin_<plugin>_<name>` with the label `check`
-//! added. The host accepts and ignores all of it while metrics are disabled.
+//! Prometheus metrics of a plugin. The host exposes them as `plugin_<plugin>_<name>` with an
+//! additional label `check`. While metrics are disabled, the host accepts and ignores them.
 //!
-//! A name is snake case, at most 64 long; so is that of a label, which can't be `check`, `le` or `quantile`.
-//! Of a metric the first call decides: type and label names have to be the same from then on, help and
-//! buckets of later calls are left aside.
+//! Names of metrics and labels are snake case, at most 64 characters. A label cannot be `check`,
+//! `le` or `quantile`. The first use of a metric name fixes its type and label names; help and
+//! buckets of later calls are ignored.
 //!
-//! The host keeps the values from run to run, until it loads another version of the plugin. Outside of
-//! the host every call answers [`MetricsError::NoHost`], but in a [`World`](crate::testing::World), where a
-//! test can look at what was counted. A check that is not to fail over a metric does not hand the error on.
+//! The host keeps the values between runs until it loads another version of the plugin. Outside the
+//! host every call returns [`MetricsError::NoHost`]. In a [`World`](crate::testing::World) a test
+//! can inspect the values. A check that must not fail because of a metric ignores the error.
 //!
 //! ```
 //! use vitals_sdk::prelude::*;
@@ -22,13 +22,13 @@
 
 use crate::backend;
 
-/// A number that only grows, such as `rows_seen_total`. The name is snake case with its unit at
-/// the end, `help` a line for a person.
+/// Makes a number that only grows, such as `rows_seen_total`. The name is snake case and ends in
+/// its unit; `help` is one line of text.
 pub fn counter(name: impl Into<String>, help: impl Into<String>) -> Counter {
     Counter(Series::new(name, help))
 }
 
-/// A number that goes up and down. Name and help as for [`counter`].
+/// Makes a number that goes up and down. Name and help as for [`counter`].
 ///
 /// ```
 /// use vitals_sdk::metrics;
@@ -46,7 +46,7 @@ pub fn gauge(name: impl Into<String>, help: impl Into<String>) -> Gauge {
     Gauge(Series::new(name, help))
 }
 
-/// A distribution of values. Name and help as for [`counter`].
+/// Makes a distribution of values. Name and help as for [`counter`].
 ///
 /// ```
 /// use vitals_sdk::metrics;
@@ -68,8 +68,8 @@ pub fn histogram(name: impl Into<String>, help: impl Into<String>) -> Histogram 
     }
 }
 
-/// A number that only grows. At most 8 labels, with values of at most 128 bytes; a check has at most 100
-/// series in all, of which a histogram is one for each set of label values.
+/// A number that only grows. It has at most 8 labels with values of at most 128 bytes. A check has
+/// at most 100 series in total; a histogram counts as one series for each set of label values.
 #[derive(Clone, Debug)]
 pub struct Counter(Series);
 
@@ -123,8 +123,8 @@ impl Histogram {
         self
     }
 
-    /// Sets the upper bounds of the buckets, at most 32, finite and in ascending order; the first call for a
-    /// name decides. Without any there are ten, from 1 ms to 10 s, for values in seconds.
+    /// Sets the upper bounds of the buckets: at most 32, finite, in ascending order. The first call
+    /// for a name fixes them. The default is ten buckets from 1 ms to 10 s, for values in seconds.
     #[must_use]
     pub fn buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
         self.buckets = bounds.into();
@@ -137,43 +137,43 @@ impl Histogram {
     }
 }
 
-/// The metric was not taken.
+/// A metric that was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricsError {
     /// The name, a label, a bucket or the value is not valid.
-    #[error("cannot take metric `{name}`: {problem}")]
+    #[error("cannot record metric `{name}`: {problem}")]
     Invalid {
-        /// The metric.
+        /// The name of the metric.
         name: String,
         /// What is wrong with it.
         problem: String,
     },
-    /// This version of the plugin uses the name with another type or other labels.
-    #[error("cannot take metric `{name}`: it was used differently before: {problem}")]
+    /// This version of the plugin already uses the name with another type or other labels.
+    #[error("cannot record metric `{name}`: it conflicts with an earlier use: {problem}")]
     Conflict {
-        /// The metric.
+        /// The name of the metric.
         name: String,
-        /// How the two differ.
+        /// How the two uses differ.
         problem: String,
     },
-    /// The check has as many series as the host allows.
+    /// The check has reached the host's limit on series.
     #[error(
-        "cannot take metric `{name}`: the check has as many series as the host allows; use fewer label values"
+        "cannot record metric `{name}`: the check has reached the host's limit on series; use fewer label values"
     )]
     TooManySeries {
-        /// The metric.
+        /// The name of the metric.
         name: String,
     },
-    /// There is no host here.
-    #[error("cannot take metric `{name}`: there are no metrics outside of the host")]
+    /// The check does not run in a host.
+    #[error("cannot record metric `{name}`: metrics work only in the vitals host")]
     NoHost {
-        /// The metric.
+        /// The name of the metric.
         name: String,
     },
 }
 
-/// What a metric is called and how this series of it is told from others.
+/// The name of a metric, and the labels that identify one series of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     pub(crate) name: String,
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outside_of_the_host_each_kind_says_that_there_are_no_metrics() {
+    fn metrics_outside_the_host_are_an_error() {
         let answers = [
             counter("seen_total", "Seen.")
                 .label("queue", "a")
@@ -215,7 +215,7 @@ mod tests {
         for answer in answers {
             let text = answer.unwrap_err().to_string();
             assert!(
-                text.ends_with("there are no metrics outside of the host"),
+                text.ends_with("metrics work only in the vitals host"),
                 "{text}"
             );
         }

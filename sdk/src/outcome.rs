@@ -1,4 +1,4 @@
-//! What a check found out.
+//! The outcome of a check.
 
 use std::fmt;
 
@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use crate::Measurement;
 
-/// How the watched thing is doing. The worse is the greater, so that `max` finds the worst of several.
+/// The state of the checked service. A worse status is greater, so `max` finds the worst of
+/// several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
-    /// Everything that was looked at works.
+    /// Everything that was checked works.
     Healthy,
-    /// It works in part, or it will stop working soon.
+    /// It works in part, or will stop working soon.
     Degraded,
     /// It does not work.
     Unhealthy,
@@ -27,10 +28,10 @@ impl fmt::Display for Status {
     }
 }
 
-/// What one run of a check found out: a status, a line for a person, details and measurements.
+/// The outcome of one run of a check: a status, a message, details and measurements.
 ///
-/// The host truncates a message of more than 2 KiB, more than 64 details or 16 KiB of them, and more
-/// than 32 measurements, and says so.
+/// The host truncates a message above 2 KiB, details above 64 entries or 16 KiB, and measurements
+/// above 32, and reports that.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -49,7 +50,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// An outcome of any status; [`Outcome::healthy`] and the others are shorter.
+    /// Makes an outcome with any status; [`Outcome::healthy`] and the others are shorter.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -59,37 +60,37 @@ impl Outcome {
         }
     }
 
-    /// All is well. The message may be empty.
+    /// Makes a healthy outcome. The message may be empty.
     pub fn healthy(message: impl Into<String>) -> Self {
         Self::new(Status::Healthy, message)
     }
 
-    /// It works in part, or it will stop working soon.
+    /// Makes a degraded outcome: it works in part, or will stop working soon.
     pub fn degraded(message: impl Into<String>) -> Self {
         Self::new(Status::Degraded, message)
     }
 
-    /// It does not work.
+    /// Makes an unhealthy outcome: it does not work.
     pub fn unhealthy(message: impl Into<String>) -> Self {
         Self::new(Status::Unhealthy, message)
     }
 
-    /// Adds an entry to the diagnostic data: a text, a number, a boolean or any JSON. Of a repeated key
-    /// the last one counts.
+    /// Adds a detail: a string, a number, a boolean or any JSON. The last value of a repeated key
+    /// wins.
     #[must_use]
     pub fn detail(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.details.push((key.into(), value.into()));
         self
     }
 
-    /// Adds a number that was observed.
+    /// Adds a measurement.
     #[must_use]
     pub fn measure(mut self, measurement: Measurement) -> Self {
         self.measurements.push(measurement);
         self
     }
 
-    /// A worse status, and the reason behind the message.
+    /// Sets a worse status and appends the reason to the message.
     pub(crate) fn worsened(mut self, status: Status, reason: &str) -> Self {
         self.status = status;
         if !self.message.is_empty() {
@@ -99,22 +100,22 @@ impl Outcome {
         self
     }
 
-    /// How the watched thing is doing.
+    /// Returns the status.
     pub fn status(&self) -> Status {
         self.status
     }
 
-    /// The line for a person.
+    /// Returns the message.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The diagnostic data, as it was added.
+    /// Returns the details in the order in which they were added.
     pub fn details(&self) -> &[(String, Value)] {
         &self.details
     }
 
-    /// The value of one detail.
+    /// Returns the value of one detail.
     pub fn detail_of(&self, key: &str) -> Option<&Value> {
         self.details
             .iter()
@@ -123,13 +124,13 @@ impl Outcome {
             .map(|(_, value)| value)
     }
 
-    /// Message and details, for whoever needs them for good.
+    /// Returns message and details by value.
     #[cfg(target_family = "wasm")]
     pub(crate) fn into_text(self) -> (String, Vec<(String, Value)>) {
         (self.message, self.details)
     }
 
-    /// The numbers that were observed.
+    /// Returns the measurements.
     pub fn measurements(&self) -> &[Measurement] {
         &self.measurements
     }
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_repeated_key_the_last_one_counts() {
+    fn the_last_value_of_a_repeated_key_wins() {
         let outcome = Outcome::healthy("").detail("a", 1).detail("a", "two");
         assert_eq!(outcome.detail_of("a"), Some(&Value::from("two")));
         assert_eq!(outcome.detail_of("b"), None);

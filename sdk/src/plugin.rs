@@ -1,41 +1,42 @@
-//! Between the contract and the author's function: describing, reading settings, running, answering.
+//! Connects the contract with the author's function: describes, reads settings, runs, converts the
+//! result.
 //!
-//! What is here compiles on every target, so that the author's tests see what the host would run; only
-//! the last step, the export itself, exists in a component alone.
+//! Everything here compiles for every target, so the author's tests exercise what the host runs.
+//! Only the export itself exists in a component alone.
 
 use serde_json::Value;
 
 use crate::config::{ConfigError, Definitions, Object, Schema};
 use crate::{Config, Outcome, Request};
 
-/// A check, as `#[health_check]` writes it down.
+/// A check, as `#[health_check]` defines it.
 #[doc(hidden)]
 pub trait Check {
-    /// Its settings; [`NoSettings`] for a function without parameters.
+    /// The settings; [`NoSettings`] for a function without parameters.
     type Settings: Config;
-    /// What the macro knows of it.
+    /// The metadata that the macro knows.
     const IDENTITY: Identity;
 
-    /// Runs the author's function. Errors have become outcomes.
+    /// Runs the author's function and converts errors to outcomes.
     fn run(settings: Self::Settings, request: &Request) -> Outcome;
 }
 
-/// Who a plugin is. Everything comes from the author's manifest and attribute.
+/// The identity of a plugin, from the author's manifest and attribute.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
     pub code: &'static str,
     pub version: &'static str,
-    /// Empty where neither the attribute nor the function says it: the settings may.
+    /// Empty if neither the attribute nor the function documents it; then the settings may.
     pub summary: &'static str,
     pub annotations: &'static [(&'static str, &'static str)],
 }
 
 impl Identity {
-    /// One line for a person who looks for a check.
+    /// Returns the one-line summary.
     #[cfg_attr(
         not(any(test, target_family = "wasm")),
-        expect(dead_code, reason = "asked by a host only")
+        expect(dead_code, reason = "called only in a component")
     )]
     pub(crate) fn summary_of<S: Config>(&self) -> &'static str {
         if self.summary.is_empty() {
@@ -46,35 +47,35 @@ impl Identity {
     }
 }
 
-/// What a check function answers with: an `Outcome`, or a `Result` of one.
+/// The return type of a check function: an `Outcome`, or a `Result` of one.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "a health check can't answer with `{Self}`",
-    label = "it answers with `Outcome` or `Result<Outcome, E>`"
+    message = "a health check can't return `{Self}`",
+    label = "return `Outcome` or `Result<Outcome, E>`"
 )]
-pub trait Answer {
+pub trait CheckReturn {
     type Error;
 
-    fn split(self) -> Result<Outcome, Self::Error>;
+    fn into_result(self) -> Result<Outcome, Self::Error>;
 }
 
-impl Answer for Outcome {
+impl CheckReturn for Outcome {
     type Error = std::convert::Infallible;
 
-    fn split(self) -> Result<Outcome, Self::Error> {
+    fn into_result(self) -> Result<Outcome, Self::Error> {
         Ok(self)
     }
 }
 
-impl<E> Answer for Result<Outcome, E> {
+impl<E> CheckReturn for Result<Outcome, E> {
     type Error = E;
 
-    fn split(self) -> Self {
+    fn into_result(self) -> Self {
         self
     }
 }
 
-/// The settings of a check that has none.
+/// The settings of a check without settings.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct NoSettings;
@@ -122,6 +123,6 @@ mod tests {
     fn a_check_without_settings_accepts_an_empty_object_alone() {
         assert!(NoSettings::from_json("{}").is_ok());
         let error = NoSettings::from_json(r#"{"url": 1}"#).unwrap_err();
-        assert_eq!(error.to_string(), "unknown key `url`; there are none here");
+        assert_eq!(error.to_string(), "unknown key `url`, expected no keys");
     }
 }

@@ -1,8 +1,8 @@
-//! Lines for the host's log and messages for its error tracker.
+//! Log lines and messages for the host's error tracker.
 //!
-//! The host takes at most 64 lines of 2 KiB and 5 captures from a run, drops the others and counts them.
-//! Outside of the host all of it is silent, but in a [`World`](crate::testing::World), which keeps it. What a check prints is not lost either: the host keeps the end
-//! of it, for the author to look at.
+//! The host accepts at most 64 lines of 2 KiB and 5 captures per run; it drops the others and
+//! counts them. Outside the host all of this does nothing. In a [`World`](crate::testing::World) a
+//! test can inspect it. The host also keeps the end of what a check prints to standard output.
 //!
 //! ```
 //! use vitals_sdk::prelude::*;
@@ -13,40 +13,40 @@
 
 use crate::backend;
 
-/// How serious a line is.
+/// The severity of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// For the author of the check.
     Debug,
-    /// Worth knowing.
+    /// Informational.
     Info,
     /// Worth looking at.
     Warning,
-    /// Worth acting on.
+    /// Requires action.
     Error,
 }
 
-/// Writes a line for the author of the check to the host's log.
+/// Logs a line at debug level, for the author of the check.
 pub fn debug(message: impl AsRef<str>) {
     backend::log(Level::Debug, message.as_ref());
 }
 
-/// Writes a line that is worth knowing to the host's log.
+/// Logs a line at info level.
 pub fn info(message: impl AsRef<str>) {
     backend::log(Level::Info, message.as_ref());
 }
 
-/// Writes a line that is worth looking at to the host's log.
+/// Logs a line at warning level.
 pub fn warn(message: impl AsRef<str>) {
     backend::log(Level::Warning, message.as_ref());
 }
 
-/// Writes a line that is worth acting on to the host's log.
+/// Logs a line at error level.
 pub fn error(message: impl AsRef<str>) {
     backend::log(Level::Error, message.as_ref());
 }
 
-/// Sends a message to the host's error tracker. Answers the event's id, or nothing where no error
+/// Sends a message to the host's error tracker. Returns the event's id, or `None` if no error
 /// tracker is configured.
 ///
 /// ```
@@ -54,7 +54,7 @@ pub fn error(message: impl AsRef<str>) {
 /// # use vitals_sdk::testing::World;
 ///
 /// # let world = World::new();
-/// # let told = world.run(|| {
+/// # let run = world.run(|| {
 /// if let Some(event) = report::capture(Level::Error, "the ledger does not add up") {
 ///     report::info(format!("reported as {event}"));
 /// }

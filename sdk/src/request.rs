@@ -1,10 +1,10 @@
-//! What the host tells one run.
+//! What the host passes to a run.
 
 use std::time::Duration;
 
 use crate::{Deadline, Status};
 
-/// What the host tells one run: the optional second parameter of a check function.
+/// What the host passes to a run: the optional second parameter of a check function.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -25,8 +25,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request for the check of this name, for tests: the first run, with the time of the
-    /// [`World`](crate::testing::World) that it is made in, or a day without one.
+    /// Makes a request for tests: the first run of the check with this name. It has the timeout of
+    /// the current [`World`](crate::testing::World), or one day without a world.
     pub fn new(check: impl Into<String>) -> Self {
         Self {
             check: check.into(),
@@ -35,31 +35,31 @@ impl Request {
         }
     }
 
-    /// The same with a run that has this much time.
+    /// Sets the timeout of the run.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.deadline = Deadline::within(timeout);
         self
     }
 
-    /// The same after a run that found this.
+    /// Sets the status of the previous run.
     #[must_use]
     pub fn with_previous(mut self, previous: Status) -> Self {
         self.previous = Some(previous);
         self
     }
 
-    /// The name of the check that this run is for, as `/health` shows it.
+    /// Returns the name of the check, as `/health` shows it.
     pub fn check(&self) -> &str {
         &self.check
     }
 
-    /// When this run has to be done.
+    /// Returns the deadline of this run.
     pub fn deadline(&self) -> Deadline {
         self.deadline
     }
 
-    /// What the last run of this check found; nothing on the first one.
+    /// Returns the status of the previous run of this check, or `None` for the first run.
     pub fn previous(&self) -> Option<Status> {
         self.previous
     }

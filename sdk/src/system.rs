@@ -1,18 +1,18 @@
-//! Facts about the machine that the host runs on: its disks, its memory, its load.
+//! Facts about the host's machine: disks, memory and load.
 //!
-//! They are granted one by one, by `allow.system` of the check, as in
-//! `allow = { system = ["disk:/", "memory", "load"] }`; a disk also by a setting with
-//! `#[config(grant = "disk")]`. They are facts of the machine: limits of a container that the host runs in
-//! are left out.
+//! Each fact is granted by `allow.system` of the check, as in
+//! `allow = { system = ["disk:/", "memory", "load"] }`. A setting with
+//! `#[config(grant = "disk")]` also grants a disk. The facts describe the machine: limits of a
+//! container that the host runs in are not considered.
 //!
 //! ```no_run
 //! use vitals_sdk::prelude::*;
 //! use std::path::PathBuf;
 //!
-//! /// Whether the disk has room.
+//! /// Checks that the disk has room.
 //! #[derive(Config)]
 //! struct Settings {
-//!     /// A path on it.
+//! /// A path on the disk.
 //!     #[config(grant = "disk")]
 //!     path: PathBuf,
 //!     #[config(default = 0.9)]
@@ -31,8 +31,8 @@
 //! }
 //! ```
 //!
-//! Outside of the host every call answers with an error that says so, but in a
-//! [`World`](crate::testing::World), where a test says what the machine is like.
+//! Outside the host every call returns an error. In a [`World`](crate::testing::World) a test
+//! defines the machine.
 
 use std::fmt;
 use std::path::Path;
@@ -40,63 +40,62 @@ use std::path::Path;
 use crate::Quantity;
 use crate::backend;
 
-/// How full a file system is.
+/// The usage of a file system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
-    /// Its size.
+    /// Total size.
     pub total_bytes: u64,
-    /// What an unprivileged user can still write.
+    /// Bytes available to an unprivileged user.
     pub available_bytes: u64,
-    /// How many files it has room for; 0 where it keeps no count.
+    /// Total number of inodes; 0 if the file system does not count them.
     pub total_inodes: u64,
-    /// How many more files an unprivileged user can make.
+    /// Inodes available to an unprivileged user.
     pub available_inodes: u64,
 }
 
 impl Disk {
-    /// The part that can't be written any more, from 0 to 1. What is kept back for the superuser counts
-    /// as used.
+    /// Returns the used share, from 0 to 1. Space reserved for the superuser counts as used.
     pub fn used_ratio(&self) -> f64 {
         used(self.total_bytes, self.available_bytes)
     }
 
-    /// The same of its inodes; 0 where the file system keeps no count.
+    /// Returns the used share of the inodes, or 0 if the file system does not count them.
     pub fn used_inodes_ratio(&self) -> f64 {
         used(self.total_inodes, self.available_inodes)
     }
 }
 
-/// How much memory the machine has.
+/// The memory of the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// All of it that the kernel can use.
+    /// Memory that the kernel can use.
     pub total_bytes: u64,
-    /// What new programs can have without swapping, caches that can be dropped included.
+    /// Memory available to new programs without swapping, including reclaimable caches.
     pub available_bytes: u64,
-    /// The size of the swap space; 0 where there is none.
+    /// Size of the swap space, 0 without swap.
     pub swap_total_bytes: u64,
-    /// What of it is free.
+    /// Free swap space.
     pub swap_free_bytes: u64,
 }
 
 impl Memory {
-    /// The part that is in use, from 0 to 1; caches that can be dropped are not.
+    /// Returns the used share, from 0 to 1; reclaimable caches do not count as used.
     pub fn used_ratio(&self) -> f64 {
         used(self.total_bytes, self.available_bytes)
     }
 
-    /// The part that new programs can have, from 0 to 1.
+    /// Returns the share available to new programs, from 0 to 1.
     pub fn available_ratio(&self) -> f64 {
         1.0 - used(self.total_bytes, self.available_bytes)
     }
 
-    /// The part of the swap space that is in use, from 0 to 1; 0 where there is none.
+    /// Returns the used share of the swap space, from 0 to 1; 0 without swap.
     pub fn swap_used_ratio(&self) -> f64 {
         used(self.swap_total_bytes, self.swap_free_bytes)
     }
 }
 
-/// How many tasks run or wait for a processor or a disk, on average.
+/// The load averages: how many tasks run or wait for a processor or a disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Load {
     /// Over the last minute.
@@ -110,23 +109,24 @@ pub struct Load {
 }
 
 impl Load {
-    /// The load of the last minute for each processor: above 1 there is more to do than can be done.
+    /// Returns the one-minute load per processor. Above 1 there is more work than the processors
+    /// can do.
     pub fn one_per_cpu(&self) -> f64 {
         self.one / f64::from(self.cpus.max(1))
     }
 
-    /// The load of the last five minutes for each processor.
+    /// Returns the five-minute load per processor.
     pub fn five_per_cpu(&self) -> f64 {
         self.five / f64::from(self.cpus.max(1))
     }
 
-    /// The load of the last fifteen minutes for each processor.
+    /// Returns the fifteen-minute load per processor.
     pub fn fifteen_per_cpu(&self) -> f64 {
         self.fifteen / f64::from(self.cpus.max(1))
     }
 }
 
-/// How full the file system is that holds `path`.
+/// Returns the usage of the file system that holds `path`.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -150,7 +150,7 @@ pub fn disk(path: impl AsRef<Path>) -> Result<Disk, Error> {
     })
 }
 
-/// How much memory the machine has, and how much of it is available.
+/// Returns the total and available memory of the machine.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -174,7 +174,7 @@ pub fn memory() -> Result<Memory, Error> {
     })
 }
 
-/// How busy the machine is.
+/// Returns the load averages of the machine.
 ///
 /// ```no_run
 /// use vitals_sdk::prelude::*;
@@ -192,7 +192,8 @@ pub fn load() -> Result<Load, Error> {
     })
 }
 
-/// A fact that is not known: `cannot tell the load: denied: system load (add it to …)`.
+/// A fact that could not be read:
+/// `cannot read the load: denied: system load (add it to …)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     fact: String,
@@ -200,12 +201,12 @@ pub struct Error {
 }
 
 impl Error {
-    /// Why not.
+    /// Returns what went wrong.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// Whether the operator has not granted it.
+    /// Returns whether the operator has not granted the fact.
     pub fn is_denied(&self) -> bool {
         matches!(self.problem, Problem::Denied(_))
     }
@@ -213,28 +214,28 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot tell {}: {}", self.fact, self.problem)
+        write!(f, "cannot read {}: {}", self.fact, self.problem)
     }
 }
 
 impl std::error::Error for Error {}
 
-/// Why a fact is not known.
+/// Why a fact could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Not granted; the text says what the operator would have to write.
+    /// The fact is not granted; the text says what the operator would have to write.
     #[error("{0}")]
     Denied(String),
-    /// The machine does not tell.
+    /// The machine does not provide it.
     #[error("{0}")]
     Unavailable(String),
-    /// There is no host here.
-    #[error("nothing is known of the machine outside of the host")]
+    /// The check does not run in a host.
+    #[error("facts are known only in the vitals host")]
     NoHost,
 }
 
-/// The part of `total` that is not `left`.
+/// Returns the part of `total` that is not `left`.
 fn used(total: u64, left: u64) -> f64 {
     if total == 0 {
         return 0.0;
@@ -247,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_are_of_what_there_is() {
+    fn ratios_are_zero_where_the_total_is_zero() {
         let disk = Disk {
             total_bytes: 400,
             available_bytes: 100,
@@ -280,10 +281,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_host_every_call_says_so() {
+    fn every_call_outside_the_host_is_an_error() {
         assert_eq!(
             disk("/srv").unwrap_err().to_string(),
-            "cannot tell the disk usage of /srv: nothing is known of the machine outside of the host"
+            "cannot read the disk usage of /srv: facts are known only in the vitals host"
         );
         assert_eq!(memory().unwrap_err().problem(), &Problem::NoHost);
         assert!(!load().unwrap_err().is_denied());

@@ -1,7 +1,7 @@
 //! TCP with deadlines.
 //!
-//! In the host the connection is made by the host, to a granted address; outside of it, it is the
-//! machine's own, or goes to a peer of a test's [`World`](crate::testing::World).
+//! In the host, the host connects to a granted address. Outside the host, the machine's network is
+//! used, or a peer of a test's [`World`](crate::testing::World).
 
 mod error;
 mod net;
@@ -12,15 +12,16 @@ use std::time::Duration;
 use crate::Address;
 use crate::backend::TcpConnection;
 use crate::deadline::Limit;
-use crate::pending::{Pending, Unread, exactly, line_text, up_to};
+use crate::read_buffer::{ReadBuffer, ReadError, exactly, line_text, up_to};
 
 pub use error::Error;
 pub(crate) use net::NetConnection;
 
-/// Connects to one of the host's addresses, tried in their order, within `timeout` altogether.
+/// Connects to one of the addresses of the host name, tried in order, within `timeout` in total.
 ///
-/// The same `timeout` then limits each operation of the stream; `Duration::MAX` leaves it to the run's
-/// deadline, which holds in any case. Outside of the host the look-up of a name takes what it takes.
+/// The same `timeout` then limits each operation of the stream. `Duration::MAX` means until the
+/// run's deadline, which always applies. Outside the host the look-up of a name does not observe
+/// the timeout.
 ///
 /// ```no_run
 /// use vitals_sdk::prelude::*;
@@ -38,66 +39,68 @@ pub fn connect(address: &Address, timeout: Duration) -> Result<TcpStream, Error>
         wire: TcpConnection::connect(address, limit)?,
         address: address.clone(),
         timeout,
-        pending: Pending::default(),
+        read_ahead: ReadBuffer::default(),
     })
 }
 
-/// A connection. Each operation has the time that was given when connecting, or what is left of the run.
+/// A connection. Each operation is limited by the timeout given when connecting, and by the run's
+/// deadline.
 ///
-/// It is a [`std::io::Read`] and [`std::io::Write`] besides, for protocol crates that want one.
+/// It also implements [`std::io::Read`] and [`std::io::Write`], for protocol crates.
 #[derive(Debug)]
 pub struct TcpStream {
     wire: TcpConnection,
     address: Address,
     timeout: Duration,
-    /// Read, but not yet asked for.
-    pending: Pending,
+    /// Read from the wire but not yet consumed.
+    read_ahead: ReadBuffer,
 }
 
 impl TcpStream {
-    /// Changes the time that each operation has.
+    /// Changes the timeout of each operation.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
     }
 
-    /// What it is connected to.
+    /// Returns the address of the peer.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Reads exactly so many bytes. An end before that is an error.
+    /// Reads exactly `count` bytes. An earlier end of the stream is an error.
     pub fn read_exact(&mut self, count: usize) -> Result<Vec<u8>, Error> {
         self.read_to(count, exactly(count))
     }
 
-    /// Reads to `end` and with it, over at most `limit` bytes. It is an error if `end` is not within them, or
-    /// the stream is over before it.
+    /// Reads up to and including `end`, over at most `limit` bytes. It is an error if `end` is not
+    /// within them, or if the stream ends first.
     pub fn read_until(&mut self, end: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
         self.read_to(limit, up_to(end))
     }
 
-    /// Reads a line of at most `limit` bytes. The answer is without its line break; bytes that are not
-    /// UTF-8 are replaced.
+    /// Reads a line of at most `limit` bytes and returns it without its line break. Bytes that are
+    /// not UTF-8 are replaced.
     pub fn read_line(&mut self, limit: usize) -> Result<String, Error> {
         Ok(line_text(&self.read_until(b"\n", limit)?))
     }
 
-    /// Reads what there is, at most `most` bytes, as soon as there is any; nothing at the end of the stream.
+    /// Reads at most `most` bytes as soon as some are available. Returns none at the end of the
+    /// stream.
     pub fn read_some(&mut self, most: usize) -> Result<Vec<u8>, Error> {
         let limit = Limit::new(self.timeout);
-        if self.pending.bytes().is_empty() {
+        if self.read_ahead.bytes().is_empty() {
             return read_chunk(&mut self.wire, limit, most)
                 .map_err(|error| self.error("read from", &error, limit));
         }
-        Ok(self.pending.take(most))
+        Ok(self.read_ahead.take(most))
     }
 
-    /// What was read ahead and not yet asked for. It costs no wait.
+    /// Returns the bytes that were read ahead and not yet consumed. It never waits.
     pub fn buffered(&self) -> &[u8] {
-        self.pending.bytes()
+        self.read_ahead.bytes()
     }
 
-    /// Writes all of it.
+    /// Writes all bytes.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let limit = Limit::new(self.timeout);
         let mut rest = bytes;
@@ -112,7 +115,7 @@ impl TcpStream {
         Ok(())
     }
 
-    /// Says that nothing more will be written.
+    /// Shuts down the writing side.
     pub fn finish(&mut self) -> Result<(), Error> {
         let limit = Limit::new(self.timeout);
         self.wire
@@ -120,7 +123,7 @@ impl TcpStream {
             .map_err(|error| self.error("write to", &error, limit))
     }
 
-    /// Reads until `done` says how many bytes belong to the answer, over at most `most`.
+    /// Reads until `done` returns the length of the message, over at most `most` bytes.
     fn read_to(
         &mut self,
         most: usize,
@@ -129,12 +132,12 @@ impl TcpStream {
         let limit = Limit::new(self.timeout);
         let wire = &mut self.wire;
         let read = self
-            .pending
+            .read_ahead
             .read_to(most, done, || read_chunk(wire, limit, CHUNK));
         read.map_err(|unread| match unread {
-            Unread::TooLong => Error::too_long(&self.address, most),
-            Unread::Ended => self.error("read from", &ErrorKind::UnexpectedEof.into(), limit),
-            Unread::Failed(error) => self.error("read from", &error, limit),
+            ReadError::TooLong => Error::too_long(&self.address, most),
+            ReadError::Ended => self.error("read from", &ErrorKind::UnexpectedEof.into(), limit),
+            ReadError::Failed(error) => self.error("read from", &error, limit),
         })
     }
 
@@ -149,10 +152,10 @@ impl TcpStream {
 
 impl Read for TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.pending.bytes().is_empty() {
+        if self.read_ahead.bytes().is_empty() {
             return self.wire.read(buffer, Limit::new(self.timeout));
         }
-        Ok(self.pending.take_into(buffer))
+        Ok(self.read_ahead.take_into(buffer))
     }
 }
 
@@ -187,14 +190,14 @@ const CHUNK: usize = 4096;
 mod tests {
     #![expect(
         clippy::disallowed_methods,
-        reason = "the servers sleep on threads of their own"
+        reason = "the servers run on threads of their own"
     )]
 
     use super::*;
     use std::net::{SocketAddr, TcpListener};
     use std::thread;
 
-    /// A server for one connection.
+    /// Starts a server for one connection.
     fn server(serve: impl FnOnce(std::net::TcpStream) + Send + 'static) -> Address {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = to_address(listener.local_addr().unwrap());
@@ -209,7 +212,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(5);
 
     #[test]
-    fn what_is_read_ahead_is_not_lost() {
+    fn bytes_read_ahead_are_not_lost() {
         let address = server(|mut peer| {
             peer.write_all(b"220 hello\r\n250-a\r\n250 b\r\nrest")
                 .unwrap();
@@ -227,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_comes_in_two_pieces_is_found() {
+    fn a_terminator_in_two_pieces_is_found() {
         let address = server(|mut peer| {
             for piece in [&b"abc\r"[..], b"\n", b"d"] {
                 peer.write_all(piece).unwrap();
@@ -240,26 +243,26 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("the other side closed the connection"),
+                .ends_with("the peer closed the connection"),
             "{error}"
         );
     }
 
     #[test]
-    fn an_answer_without_end_stops_at_the_limit() {
+    fn an_endless_response_stops_at_the_limit() {
         let address = server(|mut peer| while peer.write_all(b"xxxx").is_ok() {});
         let mut stream = connect(&address, SOON).unwrap();
         let error = stream.read_until(b"\n", 100).unwrap_err();
         assert!(
             error
                 .to_string()
-                .ends_with("the answer is longer than 100 bytes"),
+                .ends_with("the response is longer than 100 bytes"),
             "{error}"
         );
     }
 
     #[test]
-    fn a_slow_drip_does_not_stretch_the_deadline() {
+    fn a_trickle_of_bytes_does_not_extend_the_deadline() {
         let address = server(|mut peer| {
             while peer.write_all(b"x").is_ok() {
                 thread::sleep(Duration::from_millis(20));
@@ -273,7 +276,7 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(2));
         assert_eq!(
             error.to_string(),
-            format!("cannot read from {address}: nothing within 150ms")
+            format!("cannot read from {address}: timed out after 150ms")
         );
     }
 

@@ -1,8 +1,8 @@
-//! A world for a check to look at, so that `cargo test` runs the whole check function: no network, no
-//! host, no waiting.
+//! A simulated environment for checks, so that `cargo test` runs the whole check function without
+//! network, host or waiting.
 //!
-//! A [`World`] says what is there: files, facts about the machine, servers that answer or do not. In
-//! [`World::run`] all that the SDK offers looks into it instead of outside:
+//! A test defines in a [`World`] what exists: files, machine facts, servers and their responses. In
+//! [`World::run`] the SDK's functions use the world instead of the real environment:
 //!
 //! ```
 //! use vitals_sdk::prelude::*;
@@ -33,15 +33,16 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! It holds for the thread that `run` is called on, so that tests beside it are left alone. Time stands
-//! still in it: what takes long moves its clock, by which [`Deadline`], timeouts, the times of answers
-//! and [`clock`](crate::clock) go: what asks how late it is belongs into `run` too.
+//! A world applies to the thread that calls `run`; tests on other threads are not affected. Time
+//! stands still in a world. Slow responses advance its clock, which determines [`Deadline`],
+//! timeouts, response times and [`clock`](crate::clock). Code that reads the time belongs inside
+//! `run` too.
 //!
-//! What the check asks for and the test did not give is an error that names it, and makes `run` panic
-//! once the check is done: a check that is to fail must not do so for the test's sake. Only a file that
-//! was not given is just not there.
+//! If the check uses something that the test did not define, the SDK returns an error that names
+//! it, and `run` panics once the check has finished: otherwise a check that is expected to fail
+//! could fail because of the test. The only exception is a file: it just does not exist.
 //!
-//! This module is not in a component.
+//! This module is not compiled into components.
 
 mod files;
 mod http;
@@ -65,7 +66,7 @@ pub use network::{Listener, Name, Peer};
 use crate::plugin;
 use crate::{Deadline, Error, Outcome};
 
-/// What there is for a check to look at. It begins empty, at 2026-01-01T00:00:00Z.
+/// A simulated environment for a check. It starts empty, at 2026-01-01T00:00:00Z.
 #[derive(Default)]
 pub struct World(Arc<Inner>);
 
@@ -76,14 +77,14 @@ struct Inner {
     machine: Mutex<machine::Machine>,
     http: Mutex<http::Http>,
     network: Mutex<network::Network>,
-    metrics: Mutex<metrics::Book>,
+    metrics: Mutex<metrics::MetricStore>,
     reports: Mutex<reports::Reports>,
-    /// What was asked for and not given.
-    surprises: Mutex<Vec<String>>,
+    /// Descriptions of what was used but not defined.
+    unexpected: Mutex<Vec<String>>,
 }
 
 impl World {
-    /// A world with nothing in it.
+    /// Makes an empty world.
     ///
     /// ```
     /// use vitals_sdk::{files, testing::World};
@@ -95,10 +96,10 @@ impl World {
         Self::default()
     }
 
-    /// Runs a check, or a part of one, in this world, and answers what it answers. Each call is a run of
-    /// its own, with [`World::set_timeout`]'s time; what it finds is kept from run to run.
+    /// Runs a check, or a part of one, in this world and returns its result. Each call is a run of
+    /// its own, with the timeout of [`World::set_timeout`]; the world keeps its state between runs.
     ///
-    /// A [`Request`](crate::Request) for it is made within: its deadline is the run's.
+    /// Make a [`Request`](crate::Request) inside the closure: its deadline is the run's.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -114,27 +115,27 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If it asked for something that the test did not give:
+    /// Panics if the check used something that the test did not define:
     ///
     /// ```should_panic
     /// # use vitals_sdk::{system, testing::World};
     /// let _ = World::new().run(system::memory);
     /// ```
     pub fn run<T>(&self, check: impl FnOnce() -> T) -> T {
-        let entered = Entered::new(self);
+        let guard = WorldGuard::new(self);
         let answer = check();
-        drop(entered);
-        let surprises = std::mem::take(&mut *lock(&self.0.surprises));
+        drop(guard);
+        let unexpected = std::mem::take(&mut *lock(&self.0.unexpected));
         assert!(
-            surprises.is_empty(),
-            "the check went beyond what its test gives:\n  {}",
-            surprises.join("\n  ")
+            unexpected.is_empty(),
+            "the check used what its test does not define:\n  {}",
+            unexpected.join("\n  ")
         );
         answer
     }
 
-    /// Runs a check like [`World::run`] and answers what the host would show: an error is unhealthy, with
-    /// its causes as the message.
+    /// Runs a check like [`World::run`] and returns the outcome that the host would show: an error
+    /// is unhealthy, with its causes as the message.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -154,15 +155,15 @@ impl World {
     /// ```
     pub fn outcome<A>(&self, check: impl FnOnce() -> A) -> Outcome
     where
-        A: plugin::Answer<Error: Into<Error>>,
+        A: plugin::CheckReturn<Error: Into<Error>>,
     {
-        plugin::Answer::split(self.run(check))
+        plugin::CheckReturn::into_result(self.run(check))
             .unwrap_or_else(|error| Outcome::unhealthy(format!("{:#}", error.into())))
     }
 
-    /// Notes what was asked for and not given, and hands the words back for the error.
-    fn surprise(&self, what: String) -> String {
-        lock(&self.0.surprises).push(what.clone());
+    /// Records the use of something undefined and returns its description for the error.
+    fn unexpected(&self, what: String) -> String {
+        lock(&self.0.unexpected).push(what.clone());
         what
     }
 }
@@ -173,41 +174,41 @@ impl fmt::Debug for World {
     }
 }
 
-/// The world that this thread is in.
+/// Returns the world of this thread.
 pub(crate) fn current() -> Option<World> {
-    CURRENT.with_borrow(|world| world.as_ref().map(World::same))
+    CURRENT.with_borrow(|world| world.as_ref().map(World::handle))
 }
 
 impl World {
-    /// Another handle on it. Not `Clone`: to a test there is one.
-    fn same(&self) -> Self {
+    /// Returns another handle to the same world. It is not `Clone`, because a test sees only one.
+    fn handle(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-/// Ends with the run, also where that panics, and puts back what was before.
-struct Entered {
+/// Leaves the world when the run ends, also by a panic, and restores the previous one.
+struct WorldGuard {
     outer: Option<World>,
     deadline: Option<Deadline>,
 }
 
-impl Entered {
+impl WorldGuard {
     fn new(world: &World) -> Self {
-        let outer = CURRENT.replace(Some(world.same()));
-        // By the clock of the world, which is entered by now.
+        let outer = CURRENT.replace(Some(world.handle()));
+        // By the clock of the world, which is current by now.
         let deadline = Deadline::within(world.timeout()).replace_run();
         Self { outer, deadline }
     }
 }
 
-impl Drop for Entered {
+impl Drop for WorldGuard {
     fn drop(&mut self) {
         Deadline::restore_run(self.deadline);
         CURRENT.set(self.outer.take());
     }
 }
 
-/// A test that panicked in the middle says so itself.
+/// Locks a part of the world. A test that panicked while holding the lock has already failed.
 fn lock<T: ?Sized>(part: &Mutex<T>) -> MutexGuard<'_, T> {
     part.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -225,7 +226,7 @@ mod tests {
     use crate::{files, system};
 
     #[test]
-    fn a_world_is_one_thread_s_and_ends_with_its_run() {
+    fn a_world_applies_to_one_thread_and_one_run() {
         let (outer, inner) = (World::new(), World::new());
         outer.file("/a", "outer");
         inner.file("/a", "inner");
@@ -235,26 +236,26 @@ mod tests {
             assert_eq!(inner.run(read), "inner");
             assert_eq!(read(), "outer");
             let elsewhere = std::thread::spawn(read).join().unwrap();
-            assert!(elsewhere.contains("outside of the host"), "{elsewhere}");
+            assert!(elsewhere.contains("only in the vitals host"), "{elsewhere}");
         });
-        assert!(read().contains("outside of the host"));
+        assert!(read().contains("only in the vitals host"));
     }
 
     #[test]
     fn a_check_that_panics_leaves_its_world() {
-        let panicked = catch_unwind(|| World::new().run(|| panic!("the check's own")));
+        let panicked = catch_unwind(|| World::new().run(|| panic!("the check panics")));
         assert!(panicked.is_err());
         assert!(current().is_none());
         assert!(Deadline::of_run().remaining() > Duration::from_hours(1));
     }
 
     #[test]
-    fn what_was_not_given_fails_the_test_also_where_the_check_goes_on() {
+    fn an_undefined_use_fails_the_test_even_if_the_check_continues() {
         let panicked = catch_unwind(|| World::new().run(|| system::load().is_err()));
         let text = *panicked.unwrap_err().downcast::<String>().unwrap();
         assert_eq!(
             text,
-            "the check went beyond what its test gives:\n  the test does not give the load: use `World::load`"
+            "the check used what its test does not define:\n  the test does not define the load: use `World::load`"
         );
     }
 }

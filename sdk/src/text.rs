@@ -1,6 +1,6 @@
-//! Foreign texts in messages: a banner, an answer, what was expected.
+//! Text from outside in messages: a banner, a response, an expected value.
 
-/// The text, or its first `most` characters and `…` where it is longer.
+/// Returns the text, or its first `most` characters and `…` if it is longer.
 ///
 /// ```
 /// assert_eq!(vitals_sdk::shortened("220 mail.example.com ready", 8), "220 mail…");
@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_stays_and_what_does_not_is_cut_between_characters() {
+    fn long_text_is_cut_between_characters() {
         assert_eq!(shortened("äöü", 3), "äöü");
         assert_eq!(shortened("äöü", 2), "äö…");
         assert_eq!(shortened("", 0), "");

@@ -1,6 +1,6 @@
-//! From which time on something is too slow, and what is said of it then.
+//! Thresholds for response times, and the message when one is exceeded.
 //!
-//! It knows one kind of number, a time that was measured; bounds of other numbers are `measurement`'s.
+//! This module judges measured times only; `measurement` has the bounds of other numbers.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use vitals_values::duration_text;
 use crate::elapsed::{elapsed_milliseconds, elapsed_text};
 use crate::{Measurement, Outcome, Status};
 
-/// Beyond which times something is degraded or unhealthy. A bound that is not set judges nothing; a time
-/// that equals a bound is within it.
+/// Times above which an outcome is degraded or unhealthy. A threshold that is `None` never applies;
+/// a time that equals a threshold is within it.
 ///
-/// Two optional settings of a check make one, and [`Outcome::timed`] applies it:
+/// Two optional settings of a check make a `Thresholds`, and [`Outcome::timed`] applies it:
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
 ///
 /// #[derive(Config)]
 /// struct Settings {
-///     /// A longer answer time than this is degraded.
+/// /// A longer response time is degraded.
 ///     degraded_above: Option<Duration>,
-///     /// A longer answer time than this is unhealthy.
+/// /// A longer response time is unhealthy.
 ///     unhealthy_above: Option<Duration>,
 /// }
 ///
@@ -45,12 +45,13 @@ use crate::{Measurement, Outcome, Status};
 pub struct Thresholds {
     /// A longer time is degraded.
     pub degraded_above: Option<Duration>,
-    /// A longer time is unhealthy. This one is asked first.
+    /// A longer time is unhealthy. This threshold takes precedence.
     pub unhealthy_above: Option<Duration>,
 }
 
 impl Thresholds {
-    /// The status that a time gives, and the bound that it is beyond; nothing for a time within bounds.
+    /// Returns the status of a time and the threshold that it exceeds, or `None` within the
+    /// thresholds.
     fn exceeded(self, elapsed: Duration) -> Option<(Status, Duration)> {
         [
             (Status::Unhealthy, self.unhealthy_above),
@@ -60,7 +61,7 @@ impl Thresholds {
         .find_map(|(status, bound)| Some((status, bound.filter(|bound| elapsed > *bound)?)))
     }
 
-    /// The measurement of a time, with these bounds.
+    /// Makes the measurement of a time, with these thresholds.
     fn measured(self, elapsed: Duration) -> Measurement {
         let mut time = crate::seconds("response_time", elapsed);
         if let Some(bound) = self.degraded_above {
@@ -74,11 +75,11 @@ impl Thresholds {
 }
 
 impl Outcome {
-    /// Says how long it took, and judges that.
+    /// Records the elapsed time and judges it.
     ///
     /// Adds the detail `latency_ms`, in milliseconds with three decimals, and the measurement
-    /// `response_time` with the bounds. A time beyond a bound makes the status worse, never better; where
-    /// it does, the message goes on with `after 612ms, above 500ms`.
+    /// `response_time` with its bounds. A time above a threshold can only make the status worse; if
+    /// it does, the message is extended by `after 612ms, above 500ms`.
     #[must_use]
     pub fn timed(mut self, elapsed: Duration, thresholds: Thresholds) -> Self {
         if let Some((status, bound)) = thresholds.exceeded(elapsed)
@@ -109,7 +110,7 @@ mod tests {
     };
 
     #[test]
-    fn a_time_is_judged_by_the_worst_bound_that_it_is_beyond() {
+    fn the_worst_exceeded_threshold_decides() {
         for (elapsed, status, message) in [
             (Duration::from_millis(100), Status::Healthy, "up"),
             (
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_of_nothing_is_told_as_it_was_written() {
+    fn a_threshold_of_zero_is_shown_as_0s() {
         let never = Thresholds {
             degraded_above: Some(Duration::ZERO),
             ..Thresholds::default()
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn slowness_never_improves_a_status_nor_adds_words_to_a_worse_one() {
+    fn a_slow_response_never_improves_or_annotates_a_worse_status() {
         let slow = Duration::from_millis(500);
         for bad in [Outcome::unhealthy("down"), Outcome::degraded("half")] {
             let timed = bad.clone().timed(slow, BOTH);
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_stands_in_detail_and_measurement() {
+    fn the_time_is_a_detail_and_a_measurement() {
         let elapsed = Duration::from_nanos(412_345_678);
         let outcome = Outcome::healthy("").timed(elapsed, BOTH);
         assert_eq!(outcome.detail_of("latency_ms"), Some(&json!(412.346)));

@@ -1,9 +1,9 @@
-//! TLS by the host, for protocols over a plain stream: no cryptography in the check, and what the server
-//! showed for it to look at.
+//! TLS by the host, for protocols over a plain stream. The check needs no cryptography, and can
+//! inspect the server's certificates.
 //!
-//! A connection is plain until [`Connection::start_tls`], so that protocols with STARTTLS say their first
-//! lines before it. Outside of the host every call answers [`Problem::NoHost`], but in a
-//! [`World`](crate::testing::World), where a test says who is there.
+//! A connection is plain until [`Connection::start_tls`], so that a protocol with STARTTLS can
+//! exchange its first lines before. Outside the host every call returns [`Problem::NoHost`]. In a
+//! [`World`](crate::testing::World) a test defines the peers.
 //!
 //! ```no_run
 //! use vitals_sdk::prelude::*;
@@ -46,15 +46,15 @@ use std::time::Duration;
 use crate::Address;
 use crate::backend::TlsConnection;
 use crate::deadline::Limit;
-use crate::pending::{Pending, Unread, exactly, line_text, up_to};
+use crate::read_buffer::{ReadBuffer, ReadError, exactly, line_text, up_to};
 
 pub use certificate::{Certificate, Handshake};
 pub use error::{Error, Problem};
 
-/// Connects to an address that is granted for TLS; what is left of the run is the time for it.
+/// Connects to an address that is granted for TLS, limited by the run's deadline.
 ///
-/// Each operation of the connection has what is left of the run then, unless [`Connection::set_timeout`]
-/// says otherwise.
+/// Each operation of the connection is limited by the run's deadline, unless
+/// [`Connection::set_timeout`] sets a timeout.
 pub fn connect(address: &Address) -> Result<Connection, Error> {
     connect_within(address, Duration::MAX)
 }
@@ -67,57 +67,57 @@ pub fn connect_within(address: &Address, timeout: Duration) -> Result<Connection
             wire,
             address: address.clone(),
             timeout,
-            pending: Pending::default(),
+            read_ahead: ReadBuffer::default(),
         }),
         Err(problem) => Err(Error::new("connect to", address, problem, limit)),
     }
 }
 
-/// A connection, plain or TLS. A write or a handshake that failed or took too long closes it; a read
-/// that took too long can be tried again, and nothing is lost.
+/// A connection, plain or TLS. A write or a handshake that fails or times out closes it. A read
+/// that times out can be repeated without losing data.
 ///
-/// It is a [`std::io::Read`] and [`std::io::Write`] besides, for protocol crates that want one.
+/// It also implements [`std::io::Read`] and [`std::io::Write`], for protocol crates.
 #[derive(Debug)]
 pub struct Connection {
     wire: TlsConnection,
     address: Address,
     timeout: Duration,
-    pending: Pending,
+    read_ahead: ReadBuffer,
 }
 
 impl Connection {
-    /// Changes the time that each operation has; [`Duration::MAX`] is what is left of the run.
+    /// Changes the timeout of each operation; [`Duration::MAX`] means until the run's deadline.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
     }
 
-    /// What it is connected to.
+    /// Returns the address of the peer.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Shakes hands with `name`, which the server is told unless it is an IP address. A certificate that
-    /// is not trusted for it is an error, which says why.
+    /// Does a TLS handshake for `name`, which is sent to the server unless it is an IP address. A
+    /// certificate that is not trusted for the name is an error with the reason.
     ///
-    /// What is trusted is the operator's to say: the machine's roots, or those of `tls.roots`.
+    /// The operator defines which roots are trusted: the machine's, or those of `tls.roots`.
     pub fn start_tls(&mut self, name: &str) -> Result<Handshake, Error> {
-        self.shake_hands(name, true)
+        self.handshake(name, true)
     }
 
-    /// Like [`Connection::start_tls`], but goes on with a certificate that is not trusted:
-    /// [`Handshake::verification_error`] has the reason. Nothing that is read then is known to come from
-    /// the server that was meant.
+    /// Like [`Connection::start_tls`], but continues with a certificate that is not trusted:
+    /// [`Handshake::verification_error`] has the reason. Data read afterwards may come from any
+    /// server.
     pub fn start_tls_unverified(&mut self, name: &str) -> Result<Handshake, Error> {
-        self.shake_hands(name, false)
+        self.handshake(name, false)
     }
 
-    fn shake_hands(&mut self, name: &str, verify: bool) -> Result<Handshake, Error> {
+    fn handshake(&mut self, name: &str, verify: bool) -> Result<Handshake, Error> {
         const ACTION: &str = "start TLS with";
         let limit = Limit::new(self.timeout);
-        // What came before TLS began was said by nobody knows whom; it must not count as said after.
-        if !self.pending.bytes().is_empty() {
+        // Bytes received before TLS are not authenticated and must not count as received over TLS.
+        if !self.read_ahead.bytes().is_empty() {
             let problem =
-                Problem::Failed("the server said more before TLS than it was asked".to_owned());
+                Problem::Failed("the server sent data before the TLS handshake".to_owned());
             return Err(self.error(ACTION, problem, limit));
         }
         self.wire
@@ -125,27 +125,28 @@ impl Connection {
             .map_err(|problem| self.error(ACTION, problem, limit))
     }
 
-    /// Reads exactly so many bytes. An end before that is an error.
+    /// Reads exactly `count` bytes. An earlier end of the stream is an error.
     pub fn read_exact(&mut self, count: usize) -> Result<Vec<u8>, Error> {
         self.read_to(count, exactly(count))
     }
 
-    /// Reads to `end` and with it, over at most `limit` bytes. It is an error if `end` is not within them, or
-    /// the stream is over before it.
+    /// Reads up to and including `end`, over at most `limit` bytes. It is an error if `end` is not
+    /// within them, or if the stream ends first.
     pub fn read_until(&mut self, end: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
         self.read_to(limit, up_to(end))
     }
 
-    /// Reads a line of at most `limit` bytes. The answer is without its line break; bytes that are not
-    /// UTF-8 are replaced.
+    /// Reads a line of at most `limit` bytes and returns it without its line break. Bytes that are
+    /// not UTF-8 are replaced.
     pub fn read_line(&mut self, limit: usize) -> Result<String, Error> {
         Ok(line_text(&self.read_until(b"\n", limit)?))
     }
 
-    /// Reads what there is, at most `most` bytes, as soon as there is any; nothing at the end of the stream.
+    /// Reads at most `most` bytes as soon as some are available. Returns none at the end of the
+    /// stream.
     pub fn read_some(&mut self, most: usize) -> Result<Vec<u8>, Error> {
-        if !self.pending.bytes().is_empty() {
-            return Ok(self.pending.take(most));
+        if !self.read_ahead.bytes().is_empty() {
+            return Ok(self.read_ahead.take(most));
         }
         let limit = Limit::new(self.timeout);
         self.wire
@@ -153,12 +154,12 @@ impl Connection {
             .map_err(|problem| self.error(READ, problem, limit))
     }
 
-    /// What was read ahead and not yet asked for. It costs no wait.
+    /// Returns the bytes that were read ahead and not yet consumed. It never waits.
     pub fn buffered(&self) -> &[u8] {
-        self.pending.bytes()
+        self.read_ahead.bytes()
     }
 
-    /// Writes all of it.
+    /// Writes all bytes.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let limit = Limit::new(self.timeout);
         for chunk in bytes.chunks(WRITE_BYTES) {
@@ -173,7 +174,7 @@ impl Connection {
             .map_err(|problem| self.error(WRITE, problem, limit))
     }
 
-    /// Reads until `done` says how many bytes belong to the answer, over at most `most`.
+    /// Reads until `done` returns the length of the message, over at most `most` bytes.
     fn read_to(
         &mut self,
         most: usize,
@@ -182,14 +183,14 @@ impl Connection {
         let limit = Limit::new(self.timeout);
         let wire = &self.wire;
         let more = || wire.read(READ_BYTES, limit.deadline);
-        let read = self.pending.read_to(most, done, more);
+        let read = self.read_ahead.read_to(most, done, more);
         read.map_err(|unread| {
             let problem = match unread {
-                Unread::TooLong => {
-                    Problem::Failed(format!("the answer is longer than {most} bytes"))
+                ReadError::TooLong => {
+                    Problem::Failed(format!("the response is longer than {most} bytes"))
                 }
-                Unread::Ended => Problem::Closed,
-                Unread::Failed(problem) => problem,
+                ReadError::Ended => Problem::Closed,
+                ReadError::Failed(problem) => problem,
             };
             self.error(READ, problem, limit)
         })
@@ -202,11 +203,11 @@ impl Connection {
 
 impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.pending.bytes().is_empty() && !buffer.is_empty() {
+        if self.read_ahead.bytes().is_empty() && !buffer.is_empty() {
             let bytes = self.read_some(buffer.len())?;
-            self.pending.add(&bytes);
+            self.read_ahead.add(&bytes);
         }
-        Ok(self.pending.take_into(buffer))
+        Ok(self.read_ahead.take_into(buffer))
     }
 }
 
@@ -217,7 +218,7 @@ impl Write for Connection {
         Ok(chunk.len())
     }
 
-    /// What was written has been handed to the machine's network already.
+    /// Written data has already been passed to the machine's network.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -225,9 +226,9 @@ impl Write for Connection {
 
 const READ: &str = "read from";
 const WRITE: &str = "write to";
-/// What is asked of the host at once; it answers with as much at most.
+/// Bytes requested from the host per call; the host returns at most as many.
 const READ_BYTES: usize = 16 << 10;
-/// What is given to the host at once, well below the limit on one call.
+/// Bytes passed to the host per call, well below the limit on one call.
 const WRITE_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
@@ -235,12 +236,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outside_of_the_host_it_says_so() {
+    fn tls_outside_the_host_is_an_error() {
         let address: Address = "db.internal:5432".parse().unwrap();
         let error = connect(&address).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot connect to db.internal:5432: there is no TLS outside of the host"
+            "cannot connect to db.internal:5432: TLS works only in the vitals host"
         );
         assert!(!error.is_denied() && !error.is_timeout());
     }

@@ -1,7 +1,7 @@
 //! Datagrams with deadlines.
 //!
-//! In the host they go to a granted address, and nothing comes from anywhere else; outside of it they are
-//! the machine's own, or go to a peer of a test's [`World`](crate::testing::World).
+//! In the host, datagrams go to a granted address and are received only from there. Outside the
+//! host, the machine's network is used, or a peer of a test's [`World`](crate::testing::World).
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::deadline::Limit;
 /// Why datagrams could not be sent or received.
 pub use crate::tcp::Error;
 
-/// Makes a socket for datagrams to one of the host's addresses and from it. Nothing is sent yet, and nobody
-/// has to be there. `timeout` limits this and each operation of the socket; `Duration::MAX` leaves it to the
-/// run's deadline, which holds in any case.
+/// Opens a socket for datagrams to and from one of the addresses of the host name. It sends
+/// nothing, and no peer needs to listen. `timeout` limits this and each operation of the socket;
+/// `Duration::MAX` means until the run's deadline, which always applies.
 ///
 /// ```no_run
 /// use vitals_sdk::prelude::*;
@@ -35,8 +35,8 @@ pub fn connect(address: &Address, timeout: Duration) -> Result<UdpSocket, Error>
     })
 }
 
-/// A socket for datagrams to one address. Each operation has the time that was given when connecting, or
-/// what is left of the run.
+/// A socket for datagrams to one address. Each operation is limited by the timeout given when
+/// connecting, and by the run's deadline.
 #[derive(Debug)]
 pub struct UdpSocket {
     wire: UdpConnection,
@@ -45,17 +45,17 @@ pub struct UdpSocket {
 }
 
 impl UdpSocket {
-    /// Changes the time that each operation has.
+    /// Changes the timeout of each operation.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
     }
 
-    /// Where its datagrams go.
+    /// Returns the address of the peer.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Sends a datagram. Whether it arrives, nobody tells.
+    /// Sends a datagram. UDP does not report whether it arrives.
     pub fn send(&mut self, datagram: &[u8]) -> Result<(), Error> {
         let limit = Limit::new(self.timeout);
         self.wire
@@ -63,14 +63,14 @@ impl UdpSocket {
             .map_err(|cause| Error::new("send to", &self.address, &cause, limit).over_udp())
     }
 
-    /// Waits for a datagram from the address. Where nobody listens there the machine may say so, and it is a
-    /// refused connection.
+    /// Waits for a datagram from the address. If the port is closed, the machine may report that as
+    /// a refused connection.
     pub fn receive(&mut self) -> Result<Vec<u8>, Error> {
         self.receive_where(|datagram| Some(datagram.to_vec()))
     }
 
-    /// The same for the first datagram that `wanted` makes something of. All that come until then have the
-    /// time of one.
+    /// Waits for the first datagram for which `wanted` returns a value. All datagrams until then
+    /// share one timeout.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -101,7 +101,7 @@ impl UdpSocket {
     }
 }
 
-/// More than any datagram holds.
+/// Larger than any datagram.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) const LARGEST: usize = 64 << 10;
 
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_datagram_is_answered_and_silence_is_a_timeout() {
+    fn a_datagram_is_answered_and_no_reply_is_a_timeout() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address: Address = server.local_addr().unwrap().to_string().parse().unwrap();
         let mut socket = connect(&address, Duration::from_secs(5)).unwrap();
@@ -128,12 +128,12 @@ mod tests {
         assert!(error.is_timeout());
         assert_eq!(
             error.to_string(),
-            format!("cannot read from {address}: nothing within 50ms")
+            format!("cannot read from {address}: timed out after 50ms")
         );
     }
 
     #[test]
-    fn where_nobody_listens_it_is_refused() {
+    fn a_closed_port_is_a_refused_connection() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address: Address = server.local_addr().unwrap().to_string().parse().unwrap();
         drop(server);

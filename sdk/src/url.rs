@@ -1,7 +1,7 @@
-//! A URL as a setting and as what a request goes to.
+//! A URL, as a setting and as the target of a request.
 //!
-//! Small on purpose: absolute URLs with a host, in ASCII, with one reading. It does not know which
-//! schemes a client speaks.
+//! Deliberately small: absolute URLs with a host, in ASCII, with one interpretation. It does not
+//! know which schemes a client supports.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,9 +12,9 @@ use crate::address::bracketed;
 
 /// An absolute URL with a host: `https://user:password@example.com:8443/health?deep=1`.
 ///
-/// **What is displayed is safe to show**: user, password and query are left out, since a message goes to
-/// logs, dashboards and people. [`Url::expose`] gives all of it. A fragment is dropped, characters that
-/// a URL can't hold are percent-encoded, `.` and `..` are resolved.
+/// **`Display` is safe to show**: it omits user, password and query, because messages go to logs,
+/// dashboards and people. [`Url::expose`] returns everything. A fragment is dropped, characters
+/// that are not allowed in a URL are percent-encoded, `.` and `..` are resolved.
 ///
 /// ```
 /// use vitals_sdk::Url;
@@ -35,66 +35,66 @@ pub struct Url {
 }
 
 impl Url {
-    /// The scheme, in lower case.
+    /// Returns the scheme, in lower case.
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// The name or IP address, in lower case and without brackets.
+    /// Returns the name or IP address, in lower case and without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, where the URL names one that is not its scheme's own.
+    /// Returns the port, if the URL names one that is not the scheme's default.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The port that a connection goes to; none for a scheme that is not known here.
+    /// Returns the port of the connection, or `None` for an unknown scheme without a port.
     pub fn port_or_default(&self) -> Option<u16> {
         self.port.or_else(|| default_port(&self.scheme))
     }
 
-    /// Host and, where the URL names one, port.
+    /// Returns the host, with the port if the URL names one.
     pub fn authority(&self) -> String {
         let host = bracketed(&self.host);
         self.port
             .map_or(host.clone(), |port| format!("{host}:{port}"))
     }
 
-    /// The path, at least `/`, percent-encoded.
+    /// Returns the path, at least `/`, percent-encoded.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The query without its question mark, percent-encoded.
+    /// Returns the query without its question mark, percent-encoded.
     pub fn query(&self) -> Option<&str> {
         self.query.as_deref()
     }
 
-    /// Path and query, as the request line of HTTP has them.
+    /// Returns path and query, as in an HTTP request line.
     pub fn path_and_query(&self) -> String {
         self.query
             .as_ref()
             .map_or(self.path.clone(), |query| format!("{}?{query}", self.path))
     }
 
-    /// User and password, decoded; bytes, as nothing says what they encode.
+    /// Returns user and password, decoded; as bytes, because their encoding is unknown.
     pub fn credentials(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         self.user
             .as_ref()
             .map(|(user, password)| (decoded(user), decoded(password)))
     }
 
-    /// Whether scheme, host and port are the same.
+    /// Returns whether scheme, host and port are equal.
     pub fn same_origin(&self, other: &Self) -> bool {
         self.scheme == other.scheme
             && self.host == other.host
             && self.port_or_default() == other.port_or_default()
     }
 
-    /// The URL that `reference` means here: another URL, `//host/path`, `/path`, `?query` or `path`
-    /// (RFC 3986, section 5). Credentials stay on the same origin only.
+    /// Resolves `reference` against this URL: another URL, `//host/path`, `/path`, `?query` or
+    /// `path` (RFC 3986, section 5). Credentials are kept on the same origin only.
     pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
         let reference = reference.split('#').next().unwrap_or_default().trim();
         let mut url = if has_scheme(reference) {
@@ -121,7 +121,7 @@ impl Url {
         Ok(url)
     }
 
-    /// The whole URL, with user, password and query: not for messages.
+    /// Returns the whole URL with user, password and query. Do not use it in messages.
     pub fn expose(&self) -> String {
         let user = match &self.user {
             None => String::new(),
@@ -141,7 +141,7 @@ impl FromStr for Url {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        // The text may hold a password: the error shows the problem, never the text.
+        // The text may contain a password, so the error shows the problem and never the text.
         let wrong = |problem: &str| UrlError(problem.to_owned());
         let text = text.trim();
         let (scheme, rest) = text
@@ -188,7 +188,7 @@ impl fmt::Display for Url {
     }
 }
 
-/// The same as displayed: a URL in a debug print must not give its password away.
+/// The same as `Display`: a debug print must not reveal the password.
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Url({self})")
@@ -200,7 +200,7 @@ impl fmt::Debug for Url {
 #[error("it is not a URL like `https://example.com/health`: {0}")]
 pub struct UrlError(String);
 
-/// Host and port, which may be missing after its colon too.
+/// Splits host and port; the port may be missing, also after its colon.
 fn host_and_port(text: &str) -> Result<(Host, Option<u16>), HostError> {
     let before_colon = text.strip_suffix(':');
     match split_port(before_colon.unwrap_or(text))? {
@@ -231,7 +231,7 @@ fn split_query(text: &str) -> (&str, Option<&str>) {
         .map_or((text, None), |(path, query)| (path, Some(query)))
 }
 
-/// The path from its root, percent-encoded, `.` and `..` resolved.
+/// Returns the path from its root, percent-encoded, with `.` and `..` resolved.
 fn normal_path(path: &str) -> String {
     let mut segments: Vec<&str> = Vec::new();
     let mut parts = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
@@ -254,8 +254,8 @@ fn normal_path(path: &str) -> String {
     format!("/{}", encoded(&segments.join("/"), b"/"))
 }
 
-/// Percent-encodes what a path segment can't hold (RFC 3986, `pchar`), `also` left as it is, and a `%`
-/// too: what is encoded stays so.
+/// Percent-encodes what a path segment cannot contain (RFC 3986, `pchar`), except `also` and `%`,
+/// so encoded characters stay encoded.
 fn encoded(text: &str, also: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_secret_is_displayed() {
+    fn display_omits_secrets() {
         let url = url("https://me:secret@example.com/a?token=secret");
         for text in [url.to_string(), format!("{url:?}")] {
             assert!(!text.contains("secret") && !text.contains("me:"), "{text}");
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_of_the_scheme_is_no_port() {
+    fn the_schemes_default_port_is_omitted() {
         assert_eq!(url("http://a:80/"), url("http://a"));
         assert_eq!(url("https://a:80").port(), Some(80));
         assert!(url("http://a:80/").same_origin(&url("http://a/x")));
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_is_refused() {
+    fn invalid_urls_are_rejected() {
         for text in [
             "",
             "example.com",
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_do_not_travel_to_another_origin() {
+    fn credentials_are_not_sent_to_another_origin() {
         let base = url("http://me:secret@a/");
         assert!(base.join("/x").unwrap().credentials().is_some());
         assert!(base.join("http://a/x").unwrap().credentials().is_some());

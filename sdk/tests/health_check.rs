@@ -1,4 +1,5 @@
-//! `#[health_check]` on functions of every shape: each compiles, and stays an ordinary function.
+//! `#[health_check]` on functions with every signature: each compiles and stays an ordinary
+//! function.
 
 use vitals_sdk::prelude::*;
 

@@ -70,7 +70,7 @@ struct Limits {
 const SMALLEST: &str = r#"{"address": "db:5432", "mirrors": []}"#;
 
 #[test]
-fn the_schema_says_all_that_the_settings_do() {
+fn the_schema_describes_the_settings() {
     let url = json!({ "type": "string", "format": "uri", "x-vitals-type": "URL", "x-vitals-grant": "http" });
     let expected = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -174,7 +174,7 @@ fn the_schema_says_all_that_the_settings_do() {
 }
 
 #[test]
-fn what_is_missing_has_its_default() {
+fn missing_keys_have_their_defaults() {
     let settings = Settings::from_json(SMALLEST).unwrap();
     assert_eq!(settings.address.to_string(), "db:5432");
     assert!(settings.proxy.is_none() && settings.password.is_none() && settings.share.is_none());
@@ -192,7 +192,7 @@ fn what_is_missing_has_its_default() {
 }
 
 #[test]
-fn settings_read_back_as_they_were() {
+fn settings_round_trip() {
     let json = r#"{
         "address": "[::1]:5432", "mirrors": ["http://a/"], "proxy": "https://me:pw@b/c", "tries": 10.0,
         "headers": { "x": "y" }, "slow_after": "1m 30s", "share": 1, "type": "read-only",
@@ -207,7 +207,7 @@ fn settings_read_back_as_they_were() {
 }
 
 #[test]
-fn what_is_wrong_is_named_by_its_path() {
+fn errors_name_the_path() {
     let wrong = |key: &str, value: Value| {
         let mut object: serde_json::Map<String, Value> = serde_json::from_str(SMALLEST).unwrap();
         object.insert(key.to_owned(), value);
@@ -224,17 +224,17 @@ fn what_is_wrong_is_named_by_its_path() {
         (
             "tries",
             json!("1"),
-            "`tries`: expected a whole number, found a text",
+            "`tries`: expected a whole number, found a string",
         ),
         (
             "tries",
             json!(null),
-            "`tries`: expected a whole number, found nothing",
+            "`tries`: expected a whole number, found null",
         ),
         (
             "mirrors",
             json!(["http://a/", 1]),
-            "`mirrors[1]`: expected a text, found a number",
+            "`mirrors[1]`: expected a string, found a number",
         ),
         (
             "more_limits",
@@ -244,12 +244,12 @@ fn what_is_wrong_is_named_by_its_path() {
         (
             "limits",
             json!({"row": 1}),
-            "`limits`: unknown key `row`; there are `rows`, `note`",
+            "`limits`: unknown key `row`, expected one of `rows`, `note`",
         ),
         (
             "login",
             json!("some"),
-            "`login`: unknown value `some`; there are `none`, `password`, `token`",
+            "`login`: unknown value `some`, expected one of `none`, `password`, `token`",
         ),
         (
             "login",
@@ -259,7 +259,7 @@ fn what_is_wrong_is_named_by_its_path() {
         (
             "headers",
             json!({"x": 1}),
-            "`headers.x`: it is not valid (what stands there is secret)",
+            "`headers.x`: the value is not valid (hidden, because it is secret)",
         ),
         (
             "slow_after",
@@ -276,7 +276,7 @@ fn what_is_wrong_is_named_by_its_path() {
     );
     assert_eq!(
         Settings::from_json("[]").unwrap_err().to_string(),
-        "expected an object, found a list"
+        "expected an object, found an array"
     );
 }
 
@@ -290,7 +290,7 @@ struct BadDefault {
 #[should_panic(
     expected = "the default of a setting is not valid: `wait`: `soon` is not a duration"
 )]
-fn a_default_that_is_not_valid_is_found_when_the_schema_is_made() {
+fn an_invalid_default_panics_when_the_schema_is_made() {
     BadDefault::json_schema();
 }
 
@@ -300,7 +300,7 @@ struct Tree {
 }
 
 #[test]
-fn a_type_may_hold_itself() {
+fn a_type_may_be_recursive() {
     let schema = Tree::json_schema();
     assert_eq!(schema["$ref"], "#/$defs/Tree");
     assert_eq!(
@@ -342,10 +342,10 @@ fn a_path_is_absolute_and_can_be_granted() {
     assert_eq!(places.file.to_value(), "/var//backups/..last");
     assert!(places.disks.is_empty());
     for (file, why) in [
-        ("last", "`file`: `last` is no absolute path"),
-        ("", "`file`: `` is no absolute path"),
-        ("/a\0b", "is no absolute path"),
-        ("/a/../b", "`file`: `/a/../b` has `..` in it"),
+        ("last", "`file`: `last` is not an absolute path"),
+        ("", "`file`: `` is not an absolute path"),
+        ("/a\0b", "is not an absolute path"),
+        ("/a/../b", "`file`: `/a/../b` contains `..`"),
     ] {
         let error = read(file).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");

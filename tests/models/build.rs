@@ -1,4 +1,4 @@
-//! Has the modules of the host that are included here use the primitives of loom.
+//! Makes the host modules that are included here use loom's primitives.
 
 fn main() {
     println!("cargo::rustc-cfg=loom");

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use vitals_servers::hold_to_need;
+use vitals_servers::check_need;
 
 use crate::place::Place;
 
@@ -67,7 +67,7 @@ impl EnclosedNetwork {
     /// The program in it, as a command that takes its arguments.
     pub(crate) fn enclose(&self, program: &Path, place: &Place) -> Command {
         if !self.is_shared {
-            hold_to_need("iproute2");
+            check_need("iproute2");
         }
         let hosts = place.write("hosts", &self.hosts);
         let script = format!(

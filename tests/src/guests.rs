@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vitals_servers::hold_to_need;
+use vitals_servers::check_need;
 
 use crate::hostile;
 
@@ -157,7 +157,7 @@ impl Guest {
         let directory = match self.directory {
             Directory::Tests => built("VITALS_TEST_GUESTS", "test-guests"),
             Directory::Scripts => {
-                hold_to_need(self.name);
+                check_need(self.name);
                 built("VITALS_TEST_GUESTS", "test-guests")
             }
             Directory::Plugins => built("VITALS_TEST_PLUGINS", "plugins"),

@@ -62,6 +62,15 @@ pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
             "warnings",
         ]))
     })?;
+    // Builds from the packages themselves, as an author of a plugin gets them. The host takes minutes
+    // more; `cargo publish --dry-run --workspace` builds that too.
+    steps.step("packages of the SDK", || {
+        run(cargo("package")
+            .args(["--allow-dirty", "--target", TARGET, "--target-dir"])
+            .arg(build_dir())
+            .args(["-p", "vitals-sdk", "-p", "vitals-sdk-macros"])
+            .args(["-p", "vitals-values"]))
+    })?;
     steps.step("documentation", || {
         run(native("doc")
             .arg("--no-deps")

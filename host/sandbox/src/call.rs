@@ -27,7 +27,7 @@ pub(super) struct FinishedStore {
 }
 
 impl Sandbox {
-    /// Makes a store with all limits of a run armed before any guest code runs in it.
+    /// Arms the limits of a run: makes a store that has all of them before any guest code runs in it.
     pub(super) fn store(&self, state: State, limits: &RunLimits) -> Store<State> {
         let mut store = Store::new(self.engine(), state);
         store.limiter(|state| &mut state.limiter);

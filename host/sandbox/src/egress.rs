@@ -36,7 +36,7 @@ pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
 pub(super) use self::tls::{
     ConnectionError, HandshakeError, Purpose, TlsSession, connection_error, verify,
 };
-use super::grants::{GrantKind, Grants, Host, Peer, Refusal, ResolvedAddress};
+use super::grants::{Denial, GrantKind, Grants, Host, Peer, ResolvedAddress};
 use vitals_io::blocking_pool::PoolError;
 use vitals_io::trust::Roots;
 use vitals_model::Secrets;
@@ -66,7 +66,7 @@ struct Inner {
 /// What the run has done on the network so far.
 #[derive(Default)]
 struct Activity {
-    refusals: Vec<Refusal>,
+    denials: Vec<Denial>,
     /// The number of denials by kind, in the order of [`GrantKind::ALL`].
     denied: [u64; GrantKind::ALL.len()],
     /// The peers that datagrams were sent to.
@@ -105,12 +105,12 @@ impl Egress {
     }
 
     /// The distinct denials so far, at most 16, without `secrets`.
-    pub(super) fn refusals(&self, secrets: &Secrets) -> Vec<vitals_model::Denial> {
+    pub(super) fn denials(&self, secrets: &Secrets) -> Vec<vitals_model::Denial> {
         let activity = self.activity();
         activity
-            .refusals
+            .denials
             .iter()
-            .map(|refusal| refusal.shown(&self.0.check, secrets))
+            .map(|denial| denial.shown(&self.0.check, secrets))
             .collect()
     }
 
@@ -125,21 +125,21 @@ impl Egress {
     }
 
     /// Records a denial, and returns the message for the guest.
-    pub(super) fn refuse(&self, refusal: Refusal) -> String {
-        let message = self.denial_message(&refusal);
-        self.record_denial(refusal);
+    pub(super) fn deny(&self, denial: Denial) -> String {
+        let message = self.denial_message(&denial);
+        self.record_denial(denial);
         message
     }
 
     /// The message of a denial for the guest, whose own words are no secret to it.
-    fn denial_message(&self, refusal: &Refusal) -> String {
-        let shown = refusal.shown(&self.0.check, &Secrets::default());
+    fn denial_message(&self, denial: &Denial) -> String {
+        let shown = denial.shown(&self.0.check, &Secrets::default());
         shown.message.into()
     }
 
-    fn record_denial(&self, refusal: Refusal) {
+    fn record_denial(&self, denial: Denial) {
         let activity = &mut *self.activity();
-        let kind = refusal.kind();
+        let kind = denial.kind();
         for (count, _) in activity
             .denied
             .iter_mut()
@@ -148,8 +148,8 @@ impl Egress {
         {
             *count += 1;
         }
-        if activity.refusals.len() < MAX_REFUSALS && !activity.refusals.contains(&refusal) {
-            activity.refusals.push(refusal);
+        if activity.denials.len() < MAX_DENIALS && !activity.denials.contains(&denial) {
+            activity.denials.push(denial);
         }
     }
 
@@ -200,12 +200,12 @@ impl Egress {
         for resolved in found {
             match run.grants.permit_address(peer, resolved) {
                 Ok(()) => open.push(SocketAddr::new(resolved.address, peer.port)),
-                Err(refusal) => refused = refused.or(Some(refusal)),
+                Err(denial) => refused = refused.or(Some(denial)),
             }
         }
         match refused {
             // A denied address does not matter if the name has a permitted one.
-            Some(refusal) if open.is_empty() => self.record_if_denied(Err(refusal)).map(|()| open),
+            Some(denial) if open.is_empty() => self.record_if_denied(Err(denial)).map(|()| open),
             _ => Ok(open),
         }
     }
@@ -221,10 +221,10 @@ impl Egress {
         }
     }
 
-    fn record_if_denied(&self, decision: Result<(), Refusal>) -> Result<(), AddressError> {
-        decision.map_err(|refusal| {
-            self.record_denial(refusal.clone());
-            AddressError::Denied(refusal)
+    fn record_if_denied(&self, decision: Result<(), Denial>) -> Result<(), AddressError> {
+        decision.map_err(|denial| {
+            self.record_denial(denial.clone());
+            AddressError::Denied(denial)
         })
     }
 
@@ -237,7 +237,7 @@ impl Egress {
 #[derive(Debug)]
 enum AddressError {
     /// No grant covers the peer; the denial was recorded.
-    Denied(Refusal),
+    Denied(Denial),
     /// The name could not be resolved.
     Unresolved(ResolveError),
 }
@@ -264,7 +264,7 @@ pub(super) struct EgressCtx<'a> {
 
 /// The maximum number of distinct denials kept for a run. The first ones tell the operator what to
 /// grant.
-const MAX_REFUSALS: usize = 16;
+const MAX_DENIALS: usize = 16;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 use self::access_error::AccessError;
 pub(super) use self::access_error::error_text;
 use super::contract::{FileError, Metadata};
-use super::grants::{Grants, Refusal};
+use super::grants::{Denial, Grants};
 use super::state::State;
 use vitals_model::Text;
 
@@ -48,8 +48,8 @@ impl State {
         work: impl FnOnce(&Path, &Grants) -> Result<T, AccessError> + Send + 'static,
     ) -> Result<T, FileError> {
         let asked = normalize(path).map_err(|reason| FileError::Failed(reason.to_owned()))?;
-        if let Err(refusal) = self.grants.permit_file(&asked) {
-            return Err(FileError::Denied(self.egress.refuse(refusal)));
+        if let Err(denial) = self.grants.permit_file(&asked) {
+            return Err(FileError::Denied(self.egress.deny(denial)));
         }
         let (grants, there) = (self.grants.clone(), asked.clone());
         let work = move || work(&there, &grants);
@@ -60,8 +60,8 @@ impl State {
             Err(error) => AccessError::Failed(error.to_string()),
         };
         Err(match error {
-            AccessError::Denied(refusal) => {
-                FileError::Denied(self.record_denied_target(&asked, refusal))
+            AccessError::Denied(denial) => {
+                FileError::Denied(self.record_denied_target(&asked, denial))
             }
             AccessError::NotFound => FileError::NotFound,
             AccessError::Failed(reason) => FileError::Failed(reason),
@@ -70,11 +70,11 @@ impl State {
 
     /// Records the denial of the resolved path for the operator. The guest does not learn the
     /// resolved path, because the content of a symlink is not granted.
-    fn record_denied_target(&self, asked: &Path, refusal: Refusal) -> String {
-        self.egress.refuse(refusal);
+    fn record_denied_target(&self, asked: &Path, denial: Denial) -> String {
+        self.egress.deny(denial);
         let asked = Text::line(&asked.to_string_lossy(), SHOWN_BYTES);
         format!(
-            "denied: file {asked}, which leads outside the check's grants (its refusals say where \
+            "denied: file {asked}, which leads outside the check's grants (its denials say where \
              to)"
         )
     }

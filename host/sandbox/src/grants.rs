@@ -8,25 +8,25 @@ mod address;
 mod allow;
 mod allow_key;
 mod cover;
+mod denial;
 mod error;
 mod grant;
 mod host;
 mod kind;
 mod marks;
 mod path;
-mod refusal;
 mod target;
 
 use self::address::AddressClass;
 pub(super) use self::address::ResolvedAddress;
 pub use self::allow_key::AllowKey;
+pub(super) use self::denial::Denial;
 pub use self::error::{EntryError, GrantError};
 pub use self::grant::{Grant, Origin};
 pub use self::host::{HostPattern, parse_host};
 pub(super) use self::kind::GrantKind;
 pub use self::marks::{Mark, MarkedProperty};
 pub use self::marks::{granted_by_marks, marked_properties};
-pub(super) use self::refusal::Refusal;
 pub(super) use self::target::Peer;
 pub use self::target::{Channel, Target};
 pub use vitals_values::{Host, HostError};
@@ -83,7 +83,7 @@ impl Grants {
 
     /// Decides whether `peer` may be contacted. For a name this is half of the decision:
     /// [`Grants::permit_address`] decides on each address that it resolves to.
-    pub(super) fn permit(&self, peer: &Peer) -> Result<(), Refusal> {
+    pub(super) fn permit(&self, peer: &Peer) -> Result<(), Denial> {
         match peer.host {
             Host::Address(address) => {
                 self.permit_address(peer, ResolvedAddress::assumed_remote(address))
@@ -95,7 +95,7 @@ impl Grants {
             {
                 Ok(())
             }
-            Host::Name(_) => Err(Refusal::new(peer.channel.kind(), &peer.to_string())),
+            Host::Name(_) => Err(Denial::new(peer.channel.kind(), &peer.to_string())),
         }
     }
 
@@ -104,7 +104,7 @@ impl Grants {
         &self,
         peer: &Peer,
         resolved: ResolvedAddress,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Denial> {
         let literal = Host::Address(resolved.address);
         let class = resolved.class();
         let granted = self.patterns(peer).any(|granted| match granted {
@@ -127,7 +127,7 @@ impl Grants {
         if granted {
             Ok(())
         } else {
-            Err(Refusal::of_address(
+            Err(Denial::of_address(
                 peer,
                 literal,
                 class == AddressClass::ThisHost,
@@ -138,11 +138,11 @@ impl Grants {
     /// Decides whether a guest may look up a name. Grants of `tcp` and `udp` permit it, because
     /// guests connect sockets themselves; those of `http` and `tls` do not, because there the host
     /// resolves the name.
-    pub(super) fn permit_lookup(&self, name: &Host) -> Result<(), Refusal> {
+    pub(super) fn permit_lookup(&self, name: &Host) -> Result<(), Denial> {
         if self.names(name) || self.sockets(name).next().is_some() {
             return Ok(());
         }
-        Err(Refusal::new(GrantKind::Name, &name.to_string()))
+        Err(Denial::new(GrantKind::Name, &name.to_string()))
     }
 
     /// Decides whether a permitted lookup may return an address: any address for a grant of
@@ -151,7 +151,7 @@ impl Grants {
         &self,
         name: &Host,
         resolved: ResolvedAddress,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Denial> {
         if self.names(name) {
             return Ok(());
         }
@@ -164,10 +164,10 @@ impl Grants {
             };
             match self.permit_address(&peer, resolved) {
                 Ok(()) => return Ok(()),
-                Err(refusal) => refused = Some(refusal),
+                Err(denial) => refused = Some(denial),
             }
         }
-        Err(refused.unwrap_or_else(|| Refusal::new(GrantKind::Name, &name.to_string())))
+        Err(refused.unwrap_or_else(|| Denial::new(GrantKind::Name, &name.to_string())))
     }
 
     /// Whether the operator granted the name itself, and not only a wildcard that covers it.

@@ -181,16 +181,16 @@ fn report(
         Err(error) => RunReport::failed(error, elapsed),
     };
     report.usage = usage;
-    report.denials = state.egress.refusals(secrets);
+    report.denials = state.egress.denials(secrets);
     report.denied = state.egress.denied();
     report.dropped_log_lines = state.run_log.dropped();
     report.output = state.output.lines();
     state.run_log.close(&report.output);
     if report.error.is_none()
         && report.outcome.status() != Status::Healthy
-        && let Some(refusal) = report.denials.first()
+        && let Some(denial) = report.denials.first()
     {
-        report.error = Some(RunError::with_text(Code::Denied, refusal.message.clone()));
+        report.error = Some(RunError::with_text(Code::Denied, denial.message.clone()));
     }
     report
 }

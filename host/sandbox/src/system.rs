@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::contract::{Disk, Load, Memory, SystemError};
 use super::files::{error_text, normalize};
-use super::grants::Refusal;
+use super::grants::Denial;
 use super::state::State;
 
 impl State {
@@ -33,11 +33,11 @@ impl State {
 
     async fn read_fact<T: Send + 'static>(
         &mut self,
-        decision: Result<(), Refusal>,
+        decision: Result<(), Denial>,
         read: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> Result<T, SystemError> {
-        if let Err(refusal) = decision {
-            return Err(SystemError::Denied(self.egress.refuse(refusal)));
+        if let Err(denial) = decision {
+            return Err(SystemError::Denied(self.egress.deny(denial)));
         }
         match self.files.run(self.run_log.check().as_str(), read).await {
             Ok(answer) => answer.map_err(SystemError::Unavailable),

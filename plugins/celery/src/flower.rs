@@ -1,6 +1,6 @@
-//! What Flower answers, and what it means that it does not.
+//! Flower's API, and what its errors mean.
 //!
-//! The pages are those of its API, <https://flower.readthedocs.io/en/latest/api.html>.
+//! See <https://flower.readthedocs.io/en/latest/api.html>.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use vitals_sdk::prelude::*;
 
 use crate::{SHOWN, Settings};
 
-/// The Flower of these settings.
+/// A client for the Flower of these settings.
 pub(crate) struct Flower<'a>(&'a Settings);
 
-/// A queue that a worker takes messages from.
+/// A queue that a worker consumes.
 #[derive(Deserialize)]
 pub(crate) struct Queue {
     pub(crate) name: String,
-    /// How many wait in it; `RabbitMQ` does not know yet of a queue that is new.
+    /// The number of waiting messages; unknown to `RabbitMQ` for a new queue.
     pub(crate) messages: Option<u64>,
 }
 
@@ -27,28 +27,28 @@ impl<'a> Flower<'a> {
         Self(settings)
     }
 
-    /// The workers that Flower has heard of since it started, and whether they are online.
+    /// Returns the workers seen since Flower started, and whether each is online.
     pub(crate) fn workers(&self) -> Result<BTreeMap<String, bool>> {
-        self.ask("workers?status=true")
+        self.get("workers?status=true")
     }
 
-    /// The queues of the workers that Flower asked for them. Flower asks the broker how long they are.
+    /// Returns the queues that Flower knows. It asks the broker for their lengths.
     pub(crate) fn queues(&self) -> Result<Vec<Queue>> {
         #[derive(Deserialize)]
-        struct Said {
+        struct Queues {
             active_queues: Vec<Queue>,
         }
-        let said: Said = self.ask("queues/length")?;
-        Ok(said.active_queues)
+        let body: Queues = self.get("queues/length")?;
+        Ok(body.active_queues)
     }
 
-    /// Has Flower ask all workers for their queues.
-    pub(crate) fn look_again(&self) -> Result<()> {
-        let _: IgnoredAny = self.ask("workers?refresh=true&status=true")?;
+    /// Makes Flower ask all workers for their queues.
+    pub(crate) fn refresh_workers(&self) -> Result<()> {
+        let _: IgnoredAny = self.get("workers?refresh=true&status=true")?;
         Ok(())
     }
 
-    fn ask<T: DeserializeOwned>(&self, page: &str) -> Result<T> {
+    fn get<T: DeserializeOwned>(&self, page: &str) -> Result<T> {
         let Settings { url, headers, .. } = self.0;
         let path = url.path().trim_end_matches('/');
         let mut request = http::get(&url.join(&format!("{path}/api/{page}"))?);
@@ -58,29 +58,29 @@ impl<'a> Flower<'a> {
         if let Some(timeout) = self.0.timeout {
             request = request.timeout(timeout);
         }
-        let response = request.send().context("Flower does not answer")?;
+        let response = request.send().context("Flower does not respond")?;
         if !response.status().is_success() {
-            return Err(refused(&response));
+            return Err(response_error(&response));
         }
-        let wrong = || format!("{} does not answer as Flower", response.url());
+        let wrong = || format!("{} did not return a Flower response", response.url());
         response.json().with_context(wrong)
     }
 }
 
-/// What an answer with a status that is no success says.
-fn refused(response: &Response) -> Error {
+/// Makes the error for a response whose status is not a success.
+fn response_error(response: &Response) -> Error {
     let (url, status) = (response.url(), response.status());
-    let said = response.text();
-    let why = match (status.as_u16(), said.trim()) {
-        (401, "") => "it wants another user and password than `url` has, or any",
-        (300..=399, _) => {
-            "it wants a login that a check can't do; let it have basic authentication"
+    let body = response.text();
+    let why = match (status.as_u16(), body.trim()) {
+        (401, "") => "`url` lacks a valid user and password",
+        (300..=399, _) => "it requires an interactive login; enable basic authentication",
+        (404, _) => "`url` must point to Flower, including its URL prefix",
+        // The page returns an empty 500 for every failure inside Flower.
+        (500, _) if url.path().ends_with("/queues/length") => {
+            "Flower probably cannot reach the broker"
         }
-        (404, _) => "`url` has to lead to Flower, with its prefix if it has one",
-        // It says nothing, with the same status for all that goes wrong in it.
-        (500, _) if url.path().ends_with("/queues/length") => "it can't ask the broker, it seems",
-        (_, "") => "it does not say why",
-        (_, said) => &shortened(said, SHOWN),
+        (_, "") => "it gave no reason",
+        (_, body) => &shortened(body, SHOWN),
     };
-    Error::new(format!("{url} answered {status}: {why}"))
+    Error::new(format!("{url} responded with {status}: {why}"))
 }

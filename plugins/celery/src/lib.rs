@@ -1,6 +1,6 @@
-//! The `celery` check: workers and queues of Celery, as Flower tells of them.
+//! The `celery` check: workers and queues of Celery, as reported by Flower.
 //!
-//! This file says what is asked; how it is asked stands in `flower`, how it is judged in `verdict`.
+//! This file requests the facts; `flower` is the client and `verdict` judges.
 
 mod flower;
 mod verdict;
@@ -11,31 +11,32 @@ use vitals_sdk::prelude::*;
 
 use flower::{Flower, Queue};
 
-/// Asks Flower which workers of Celery are online, and how many messages wait in their queues.
+/// Asks Flower which Celery workers are online, and how many messages wait in their queues.
 #[derive(Config)]
 struct Settings {
-    /// Where Flower is, without `/api`. User and password in it become basic authentication.
+    /// The URL of Flower, without `/api`. User and password in it become basic authentication.
     #[config(grant = "http")]
     url: Url,
-    /// Workers that have to be online, each of them: `["celery@mail"]`.
+    /// The workers that must all be online: `["celery@mail"]`.
     #[config(default)]
     workers: Vec<String>,
-    /// Fewer workers online than this are unhealthy.
+    /// The check is unhealthy if fewer workers are online.
     #[config(default = 1)]
     min_workers: u32,
-    /// Fewer workers online than this are degraded.
+    /// The check is degraded if fewer workers are online.
     degraded_below_workers: Option<u32>,
-    /// Queues that are looked at, and have to be there: `["mail"]`. Without any it is all that Flower knows.
+    /// The queues that are checked and must exist: `["mail"]`. The default is all queues that
+    /// Flower knows.
     #[config(default)]
     queues: Vec<String>,
-    /// More messages in a queue than this are degraded.
+    /// The check is degraded if a queue has more messages.
     degraded_above: Option<u64>,
-    /// More messages in a queue than this are unhealthy.
+    /// The check is unhealthy if a queue has more messages.
     unhealthy_above: Option<u64>,
     /// Headers of the requests, for example `authorization`. They are never shown.
     #[config(default, secret)]
     headers: BTreeMap<String, String>,
-    /// The time for each answer; without one, that of the check.
+    /// The timeout of each request. The default is the timeout of the check.
     timeout: Option<Duration>,
 }
 
@@ -44,16 +45,16 @@ fn check(settings: Settings) -> Result<Outcome> {
     let flower = Flower::of(&settings);
     let workers = flower.workers()?;
     let mut queues = flower.queues()?;
-    // Flower asks workers for their queues when it starts, and not those that come later.
+    // Flower asks workers for their queues when it starts, but not the workers that start later.
     if workers.values().any(|online| *online) && !settings.missing(&queues).is_empty() {
-        flower.look_again()?;
+        flower.refresh_workers()?;
         queues = flower.queues()?;
     }
     Ok(verdict::judge(&settings, &workers, &queues))
 }
 
 impl Settings {
-    /// The queues that have to be there and are not.
+    /// Returns the required queues that are missing.
     fn missing(&self, known: &[Queue]) -> Vec<&str> {
         let wanted = self.queues.iter().map(String::as_str);
         wanted
@@ -62,7 +63,7 @@ impl Settings {
     }
 }
 
-/// How many characters of a foreign text are in a message or detail.
+/// The number of characters of external text in a message or detail.
 const SHOWN: usize = 128;
 
 #[cfg(test)]

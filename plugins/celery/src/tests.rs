@@ -1,4 +1,4 @@
-//! The whole check against answers of Flower.
+//! The whole check against responses of Flower.
 
 use vitals_sdk::testing::{Answer, World};
 
@@ -45,7 +45,7 @@ fn outcome(more: &Value, workers: Answer, queues: Answer) -> Outcome {
 }
 
 #[test]
-fn workers_are_counted_and_those_that_are_away_are_named() {
+fn online_workers_are_counted_and_offline_ones_named() {
     let all = [("a", true), ("b", false), ("c", true)];
     for (more, all, status, message) in [
         (
@@ -90,17 +90,12 @@ fn workers_are_counted_and_those_that_are_away_are_named() {
             Status::Unhealthy,
             "none of 2 workers is online",
         ),
-        (
-            json!({}),
-            &[],
-            Status::Unhealthy,
-            "Flower has not heard of any worker",
-        ),
+        (json!({}), &[], Status::Unhealthy, "Flower knows no workers"),
         (
             json!({ "min_workers": 0 }),
             &[],
             Status::Healthy,
-            "Flower has not heard of any worker",
+            "Flower knows no workers",
         ),
     ] {
         let outcome = outcome(&more, workers(all), queues(&[]));
@@ -124,7 +119,7 @@ fn workers_are_counted_and_those_that_are_away_are_named() {
 }
 
 #[test]
-fn many_workers_that_are_away_do_not_fill_the_message() {
+fn many_offline_workers_do_not_fill_the_message() {
     let names: Vec<_> = (0..8).map(|number| format!("celery@{number}")).collect();
     let away = names.iter().map(|name| (name.as_str(), false));
     let all: Vec<_> = away.chain([("celery@x", true)]).collect();
@@ -150,13 +145,13 @@ fn the_longest_queue_is_judged() {
             &bounds,
             &[("mail", 120), ("sms", 700)],
             Status::Degraded,
-            "queue sms has 700 messages (degraded above 100) as the longest of 2 that have too many, 2 workers are online",
+            "queue sms has 700 messages (degraded above 100), the longest of 2 that exceed the bound, 2 workers are online",
         ),
         (
             &bounds,
             &[("mail", 12), ("sms", 7)],
             Status::Healthy,
-            "2 workers are online, queue mail has 12 messages as the longest of 2",
+            "2 workers are online, queue mail has 12 messages, the longest of 2",
         ),
         (
             &bounds,
@@ -189,7 +184,7 @@ fn the_longest_queue_is_judged() {
 }
 
 #[test]
-fn a_queue_that_is_awaited_is_looked_for_again_before_it_is_missing() {
+fn workers_are_asked_again_before_a_required_queue_is_missing() {
     let world = World::new();
     world.http("GET", WORKERS).answers(workers(&[("a", true)]));
     world.http("GET", AGAIN).answers("{}");
@@ -197,9 +192,9 @@ fn a_queue_that_is_awaited_is_looked_for_again_before_it_is_missing() {
         queues(&[("celery", 0)]),
         queues(&[("celery", 0), ("mail", 3)]),
     ]);
-    let told = world.outcome(|| check(settings(&json!({ "queues": ["mail"] }))));
+    let result = world.outcome(|| check(settings(&json!({ "queues": ["mail"] }))));
     assert_eq!(
-        (told.status(), told.message()),
+        (result.status(), result.message()),
         (
             Status::Healthy,
             "1 worker is online, queue mail has 3 messages"
@@ -208,48 +203,48 @@ fn a_queue_that_is_awaited_is_looked_for_again_before_it_is_missing() {
     assert_eq!(world.requests().len(), 4);
 
     let more = json!({ "queues": ["mail", "sms", "celery"], "degraded_above": 5 });
-    let told = outcome(&more, workers(&[("a", true)]), queues(&[("celery", 7)]));
+    let result = outcome(&more, workers(&[("a", true)]), queues(&[("celery", 7)]));
     assert_eq!(
-        (told.status(), told.message()),
+        (result.status(), result.message()),
         (
             Status::Unhealthy,
-            "no worker has the queues mail and sms (known: celery), queue celery has 7 messages (degraded above 5), \
+            "no worker consumes the queues mail and sms (known: celery), queue celery has 7 messages (degraded above 5), \
              1 worker is online"
         )
     );
 
-    // There is nobody to ask.
+    // No online worker can be asked.
     let world = World::new();
     world.http("GET", WORKERS).answers(workers(&[("a", false)]));
     world.http("GET", QUEUES).answers(queues(&[]));
-    let told = world.outcome(|| check(settings(&json!({ "queues": ["mail"] }))));
+    let result = world.outcome(|| check(settings(&json!({ "queues": ["mail"] }))));
     assert_eq!(
-        told.message(),
-        "worker a is not online, no worker has the queue mail (known: none)"
+        result.message(),
+        "worker a is not online, no worker consumes the queue mail (known: none)"
     );
 }
 
 #[test]
-fn bounds_for_queues_without_a_length_are_not_kept_silently() {
+fn bounds_on_queues_without_a_length_are_unhealthy() {
     let unknown = || Answer::new(200).body(r#"{"active_queues":[{"name":"mail"}]}"#);
     let one = || workers(&[("a", true)]);
-    let told = outcome(&json!({ "unhealthy_above": 5 }), one(), unknown());
+    let result = outcome(&json!({ "unhealthy_above": 5 }), one(), unknown());
     assert_eq!(
-        (told.status(), told.message()),
+        (result.status(), result.message()),
         (
             Status::Unhealthy,
-            "Flower does not know how many messages are in any queue, 1 worker is online"
+            "Flower reports no queue lengths, 1 worker is online"
         )
     );
-    let told = outcome(&json!({ "queues": ["mail"] }), one(), unknown());
+    let result = outcome(&json!({ "queues": ["mail"] }), one(), unknown());
     assert_eq!(
-        (told.status(), told.message()),
+        (result.status(), result.message()),
         (Status::Healthy, "1 worker is online")
     );
 }
 
 #[test]
-fn what_goes_wrong_is_said() {
+fn errors_are_explained() {
     let one = || workers(&[("a", true)]);
     let asked = "http://flower:5555/ops/api/workers?…";
     for (workers, queues, message) in [
@@ -257,51 +252,54 @@ fn what_goes_wrong_is_said() {
             Answer::new(401).body("FLOWER_UNAUTHENTICATED_API environment variable is required"),
             queues(&[]),
             format!(
-                "{asked} answered 401 Unauthorized: FLOWER_UNAUTHENTICATED_API environment variable is required"
+                "{asked} responded with 401 Unauthorized: FLOWER_UNAUTHENTICATED_API environment variable is required"
             ),
         ),
         (
             Answer::new(401),
             queues(&[]),
             format!(
-                "{asked} answered 401 Unauthorized: it wants another user and password than `url` has, or any"
+                "{asked} responded with 401 Unauthorized: `url` lacks a valid user and password"
             ),
         ),
         (
             Answer::new(302),
             queues(&[]),
-            format!("{asked} answered 302 Found: it wants a login that a check can't do; "),
+            format!("{asked} responded with 302 Found: it requires an interactive login; "),
         ),
         (
             Answer::new(404).body("<html>"),
             queues(&[]),
-            format!("{asked} answered 404 Not Found: `url` has to lead to Flower, "),
+            format!("{asked} responded with 404 Not Found: `url` must point to Flower, "),
         ),
         (
             Answer::new(503).body("Failed to update workers: no"),
             queues(&[]),
-            format!("{asked} answered 503 Service Unavailable: Failed to update workers: no"),
+            format!("{asked} responded with 503 Service Unavailable: Failed to update workers: no"),
         ),
         (
             one(),
             Answer::new(500),
             format!(
-                "{QUEUES} answered 500 Internal Server Error: it can't ask the broker, it seems"
+                "{QUEUES} responded with 500 Internal Server Error: Flower probably cannot reach the broker"
             ),
         ),
         (
             Answer::new(200).body("<html>"),
             queues(&[]),
-            format!("{asked} does not answer as Flower: "),
+            format!("{asked} did not return a Flower response: "),
         ),
         (
             one(),
             Answer::new(200).body(r#"{"active_queues":"many"}"#),
-            format!("{QUEUES} does not answer as Flower: "),
+            format!("{QUEUES} did not return a Flower response: "),
         ),
     ] {
-        let told = outcome(&json!({}), workers, queues);
-        assert_eq!(told.status(), Status::Unhealthy);
-        assert!(told.message().starts_with(&message), "{message}\n{told:?}");
+        let result = outcome(&json!({}), workers, queues);
+        assert_eq!(result.status(), Status::Unhealthy);
+        assert!(
+            result.message().starts_with(&message),
+            "{message}\n{result:?}"
+        );
     }
 }

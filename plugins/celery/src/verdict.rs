@@ -1,4 +1,4 @@
-//! How workers and queues are judged, and put into words.
+//! Judges workers and queues, and words the message.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ pub(crate) fn judge(
     workers: &BTreeMap<String, bool>,
     queues: &[Queue],
 ) -> Outcome {
-    let (mut parts, online) = crew(settings, workers);
-    let (about_queues, longest) = line(settings, queues);
+    let (mut parts, online) = judge_workers(settings, workers);
+    let (about_queues, longest) = judge_queues(settings, queues);
     parts.extend(about_queues);
-    // What is worst comes first.
+    // The worst part comes first.
     parts.sort_by_key(|(status, _)| std::cmp::Reverse(*status));
     let status = parts.first().map_or(Status::Healthy, |(status, _)| *status);
     let texts: Vec<_> = parts.into_iter().map(|(_, text)| text).collect();
@@ -37,42 +37,45 @@ pub(crate) fn judge(
     }
 }
 
-/// A finding for the message.
+/// A part of the message, with its status.
 type Part = (Status, String);
 
-/// Who of the workers is online.
-fn crew(settings: &Settings, workers: &BTreeMap<String, bool>) -> (Vec<Part>, Measurement) {
+/// Judges which workers are online.
+fn judge_workers(
+    settings: &Settings,
+    workers: &BTreeMap<String, bool>,
+) -> (Vec<Part>, Measurement) {
     let is_online = |name: &str| workers.get(name).copied().unwrap_or_default();
-    let awaited = settings.workers.iter().map(String::as_str);
-    let unknown = awaited.clone().filter(|name| !workers.contains_key(*name));
+    let required = settings.workers.iter().map(String::as_str);
+    let unknown = required.clone().filter(|name| !workers.contains_key(*name));
     let others = workers.keys().map(String::as_str);
-    let others = others.filter(|name| !settings.workers.iter().any(|awaited| awaited == name));
+    let others = others.filter(|name| !settings.workers.iter().any(|required| required == name));
     let all = workers.len() + unknown.count();
-    // Those that are awaited first.
-    let away: Vec<_> = awaited
+    // Required workers come first.
+    let offline: Vec<_> = required
         .clone()
         .chain(others)
         .filter(|name| !is_online(name))
         .collect();
-    let online = all - away.len();
+    let online = all - offline.len();
     let measured = count("workers_online", online)
         .degraded(Bound::below(settings.degraded_below_workers))
         .unhealthy_below(settings.min_workers);
     let remark = measured.remark();
     let are = |count: usize| if count == 1 { "is" } else { "are" };
     let text = match (all, online) {
-        (0, _) => "Flower has not heard of any worker".to_owned(),
-        (1, 0) => format!("worker {} is not online", named(&away)),
+        (0, _) => "Flower knows no workers".to_owned(),
+        (1, 0) => format!("worker {} is not online", named(&offline)),
         (_, 0) => format!("none of {all} workers is online"),
-        _ if away.is_empty() => format!("{} {} online{remark}", plural(all, "worker"), are(all)),
+        _ if offline.is_empty() => format!("{} {} online{remark}", plural(all, "worker"), are(all)),
         _ => format!(
             "{online} of {all} workers {} online{remark}, {} {} not",
             are(online),
-            named(&away),
-            are(away.len())
+            named(&offline),
+            are(offline.len())
         ),
     };
-    let status = if awaited.into_iter().all(is_online) {
+    let status = if required.into_iter().all(is_online) {
         measured.status()
     } else {
         Status::Unhealthy
@@ -80,8 +83,8 @@ fn crew(settings: &Settings, workers: &BTreeMap<String, bool>) -> (Vec<Part>, Me
     (vec![(status, text)], measured)
 }
 
-/// What waits in the queues, and the length of the longest.
-fn line(settings: &Settings, queues: &[Queue]) -> (Vec<Part>, Option<Measurement>) {
+/// Judges the queue lengths, and measures the longest queue.
+fn judge_queues(settings: &Settings, queues: &[Queue]) -> (Vec<Part>, Option<Measurement>) {
     let mut parts = Vec::new();
     let missing = settings.missing(queues);
     if !missing.is_empty() {
@@ -97,12 +100,12 @@ fn line(settings: &Settings, queues: &[Queue]) -> (Vec<Part>, Option<Measurement
             "queues"
         };
         let text = format!(
-            "no worker has the {queue} {} (known: {known})",
+            "no worker consumes the {queue} {} (known: {known})",
             named(&missing)
         );
         parts.push((Status::Unhealthy, text));
     }
-    let is_looked_at =
+    let is_checked =
         |queue: &&Queue| settings.queues.is_empty() || settings.queues.contains(&queue.name);
     let measure = |messages: u64| {
         count("longest_queue", messages)
@@ -111,7 +114,7 @@ fn line(settings: &Settings, queues: &[Queue]) -> (Vec<Part>, Option<Measurement
     };
     let lengths: Vec<_> = queues
         .iter()
-        .filter(is_looked_at)
+        .filter(is_checked)
         .filter_map(|queue| Some((&queue.name, measure(queue.messages?))))
         .collect();
     let longest = lengths
@@ -123,8 +126,8 @@ fn line(settings: &Settings, queues: &[Queue]) -> (Vec<Part>, Option<Measurement
             .or(settings.unhealthy_above)
             .is_some();
         if is_bounded && missing.is_empty() {
-            // RabbitMQ without its management plugin, for one.
-            let text = "Flower does not know how many messages are in any queue".to_owned();
+            // RabbitMQ without its management plugin is one case.
+            let text = "Flower reports no queue lengths".to_owned();
             parts.push((Status::Unhealthy, text));
         }
         return (parts, None);
@@ -143,10 +146,10 @@ fn line(settings: &Settings, queues: &[Queue]) -> (Vec<Part>, Option<Measurement
         (0, 2..) if measured.value() == 0.0 => {
             format!("{} have no messages", plural(lengths.len(), "queue"))
         }
-        (0, all @ 2..) => format!("queue {name} has {messages} as the longest of {all}"),
+        (0, all @ 2..) => format!("queue {name} has {messages}, the longest of {all}"),
         (0 | 1, _) => format!("queue {name} has {messages}{}", measured.remark()),
         (beyond, _) => format!(
-            "queue {name} has {messages}{} as the longest of {beyond} that have too many",
+            "queue {name} has {messages}{}, the longest of {beyond} that exceed the bound",
             measured.remark()
         ),
     };
@@ -154,7 +157,7 @@ fn line(settings: &Settings, queues: &[Queue]) -> (Vec<Part>, Option<Measurement
     (parts, Some(measured.clone()))
 }
 
-/// Names for a message: `a, b and 3 more`.
+/// Joins names for a message: `a, b and 3 more`.
 fn named(names: &[&str]) -> String {
     let (shown, rest) = names.split_at(names.len().min(NAMED));
     let mut texts: Vec<_> = shown.iter().map(|name| shortened(name, SHOWN)).collect();
@@ -173,7 +176,7 @@ fn plural(count: usize, what: &str) -> String {
     format!("{count} {what}{end}")
 }
 
-/// As many as fit well into the details.
+/// Takes as many entries as fit into the details.
 fn first(all: impl Iterator<Item = (String, Value)>) -> Value {
     Value::Object(all.take(DETAILED).collect())
 }

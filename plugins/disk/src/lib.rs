@@ -1,4 +1,4 @@
-//! The `disk` check: how full file systems are, in bytes and in files.
+//! The `disk` check: the usage of file systems, by space and by inodes.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,26 +6,28 @@ use std::path::{Path, PathBuf};
 use vitals_sdk::prelude::*;
 use vitals_sdk::system::Disk;
 
-/// Looks how full disks are, by space and by number of files.
+/// Checks how full disks are, by space and by number of files.
 #[derive(Config)]
 struct Settings {
-    /// Paths on the disks to look at: `["/", "/srv"]`.
+    /// Paths on the disks to check: `["/", "/srv"]`.
     #[config(grant = "disk")]
     paths: Vec<PathBuf>,
-    /// A disk that is fuller than this is degraded: 0.9 for 90 %, 1 for never.
+    /// The check is degraded if a larger share of a disk's space is used: 0.9 for 90 %, 1 for
+    /// never.
     #[config(default = 0.9, range(0..=1))]
     degraded_above: f64,
-    /// A disk that is fuller than this is unhealthy.
+    /// The check is unhealthy if a larger share of a disk's space is used.
     #[config(default = 0.95, range(0..=1))]
     unhealthy_above: f64,
-    /// Less space left than this is degraded, however full the disk is.
+    /// The check is degraded if less space is left on a disk, regardless of the used share.
     degraded_below: Option<Size>,
-    /// Less space left than this is unhealthy.
+    /// The check is unhealthy if less space is left on a disk.
     unhealthy_below: Option<Size>,
-    /// A larger share of the inodes in use than this is degraded: without one no file can be made.
+    /// The check is degraded if a larger share of a disk's inodes is used. Without a free inode no
+    /// file can be created.
     #[config(default = 0.9, range(0..=1))]
     inodes_degraded_above: f64,
-    /// A larger share of the inodes in use than this is unhealthy.
+    /// The check is unhealthy if a larger share of a disk's inodes is used.
     #[config(default = 0.95, range(0..=1))]
     inodes_unhealthy_above: f64,
 }
@@ -33,46 +35,44 @@ struct Settings {
 #[health_check(code = "disk")]
 fn check(settings: Settings) -> Result<Outcome> {
     if settings.paths.is_empty() {
-        return Err(Error::new(
-            "there is no disk to look at: write one into `paths`",
-        ));
+        return Err(Error::new("`paths` is empty: add a path"));
     }
-    let looks: Vec<_> = settings
+    let readings: Vec<_> = settings
         .paths
         .iter()
-        .map(|path| Look {
+        .map(|path| Reading {
             path,
-            found: system::disk(path).map_err(|error| error.to_string()),
+            usage: system::disk(path).map_err(|error| error.to_string()),
         })
         .collect();
-    Ok(judge(&settings, &looks))
+    Ok(judge(&settings, &readings))
 }
 
-/// What was found of one disk.
-struct Look<'a> {
+/// The usage of one disk, or why it could not be read.
+struct Reading<'a> {
     path: &'a Path,
-    found: Result<Disk, String>,
+    usage: Result<Disk, String>,
 }
 
-fn judge(settings: &Settings, looks: &[Look<'_>]) -> Outcome {
-    let mut verdicts: Vec<_> = looks
+fn judge(settings: &Settings, readings: &[Reading<'_>]) -> Outcome {
+    let mut judgements: Vec<_> = readings
         .iter()
-        .map(|look| Verdict::on(settings, look, looks.len() > 1))
+        .map(|reading| Judgement::of(settings, reading, readings.len() > 1))
         .collect();
-    let measurements: Vec<_> = verdicts
+    let measurements: Vec<_> = judgements
         .iter_mut()
-        .flat_map(|verdict| std::mem::take(&mut verdict.measurements))
+        .flat_map(|judgement| std::mem::take(&mut judgement.measurements))
         .collect();
-    // The worst first, and of those that are alike the fullest.
-    verdicts.sort_by(|a, b| {
+    // The worst comes first; with equal status, the fullest.
+    judgements.sort_by(|a, b| {
         b.status
             .cmp(&a.status)
             .then(b.fullness.total_cmp(&a.fullness))
     });
     let mut outcome = Outcome::worst(
-        verdicts
+        judgements
             .iter()
-            .map(|verdict| (verdict.status, verdict.words.as_str())),
+            .map(|judgement| (judgement.status, judgement.text.as_str())),
     );
     for measurement in measurements {
         outcome = outcome.measure(measurement);
@@ -80,25 +80,29 @@ fn judge(settings: &Settings, looks: &[Look<'_>]) -> Outcome {
     outcome
 }
 
-/// What is to be said of one disk.
-struct Verdict {
+/// The judgement of one disk.
+struct Judgement {
     status: Status,
     fullness: f64,
-    words: String,
+    text: String,
     measurements: Vec<Measurement>,
 }
 
-impl Verdict {
-    fn on(settings: &Settings, look: &Look<'_>, is_one_of_many: bool) -> Self {
-        let path = look.path.display();
-        let disk = match &look.found {
+impl Judgement {
+    fn of(settings: &Settings, reading: &Reading<'_>, is_one_of_several: bool) -> Self {
+        let path = reading.path.display();
+        let disk = match &reading.usage {
             Ok(disk) if disk.total_bytes > 0 => disk,
-            Ok(_) => return Self::unknown(format!("{path} is on no disk: it has no size")),
+            Ok(_) => {
+                return Self::unknown(format!(
+                    "{path} is not on a disk: its file system has no size"
+                ));
+            }
             Err(why) => return Self::unknown(why.clone()),
         };
         let name = |what: &str| {
-            if is_one_of_many {
-                format!("{what}_{}", slug(look.path))
+            if is_one_of_several {
+                format!("{what}_{}", slug(reading.path))
             } else {
                 what.to_owned()
             }
@@ -109,7 +113,7 @@ impl Verdict {
         let left = bytes(name("disk_left"), disk.available_bytes)
             .degraded(Bound::below(settings.degraded_below))
             .unhealthy(Bound::below(settings.unhealthy_below));
-        let mut words = format!(
+        let mut text = format!(
             "disk {path} is {} full{}, {} left{}",
             used.value_text(),
             used.remark(),
@@ -124,7 +128,7 @@ impl Verdict {
                 .unhealthy_above(settings.inodes_unhealthy_above);
             if inodes.status() > Status::Healthy {
                 let _ = write!(
-                    words,
+                    text,
                     ", {} of its inodes are in use{}",
                     inodes.value_text(),
                     inodes.remark()
@@ -136,22 +140,22 @@ impl Verdict {
         Self {
             status,
             fullness: disk.used_ratio(),
-            words,
+            text,
             measurements,
         }
     }
 
-    fn unknown(words: String) -> Self {
+    fn unknown(text: String) -> Self {
         Self {
             status: Status::Unhealthy,
             fullness: 1.0,
-            words,
+            text,
             measurements: Vec::new(),
         }
     }
 }
 
-/// A path as a part of a name: `/var/lib` is `var_lib`, `/` is `root`.
+/// Converts a path to a part of a name: `/var/lib` is `var_lib`, `/` is `root`.
 fn slug(path: &Path) -> String {
     let plain: String = path
         .to_string_lossy()
@@ -161,16 +165,16 @@ fn slug(path: &Path) -> String {
         .collect();
     match plain.trim_matches('_') {
         "" => "root".to_owned(),
-        plain => shorter(plain),
+        plain => last_chars(plain),
     }
 }
 
-/// The end of a name, which tells paths better apart than their beginning.
-fn shorter(name: &str) -> String {
+/// Returns the end of a name, which distinguishes paths better than the beginning.
+fn last_chars(name: &str) -> String {
     name[name.len().saturating_sub(SLUG)..].to_owned()
 }
 
-/// How long the part of a name may be, so that the whole of it is one of a measurement.
+/// The maximum length of this part, so that the whole name is valid for a measurement.
 const SLUG: usize = 48;
 
 #[cfg(test)]
@@ -191,14 +195,14 @@ mod tests {
     }
 
     fn outcome(settings: &Settings, disks: &[(&str, Result<Disk, String>)]) -> Outcome {
-        let looks: Vec<_> = disks
+        let readings: Vec<_> = disks
             .iter()
-            .map(|(path, found)| Look {
+            .map(|(path, usage)| Reading {
                 path: Path::new(path),
-                found: found.clone(),
+                usage: usage.clone(),
             })
             .collect();
-        judge(settings, &looks)
+        judge(settings, &readings)
     }
 
     #[test]
@@ -251,9 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn of_several_the_worst_comes_first_and_the_good_ones_are_left_out() {
+    fn the_worst_disk_comes_first_and_healthy_ones_are_left_out() {
         let settings = settings(json!({ "paths": ["/"] }));
-        let denied = "cannot tell the disk usage of /x: denied".to_owned();
+        let denied = "cannot read the disk usage of /x: denied".to_owned();
         let disks = [
             ("/", Ok(disk(92, 0))),
             ("/srv", Ok(disk(10, 0))),
@@ -264,7 +268,7 @@ mod tests {
         assert_eq!(all.status(), Status::Unhealthy);
         assert_eq!(
             all.message(),
-            "cannot tell the disk usage of /x: denied; \
+            "cannot read the disk usage of /x: denied; \
              disk /var/lib is 97 % full (unhealthy above 95 %), 3 GiB left; \
              disk / is 92 % full (degraded above 90 %), 8 GiB left"
         );
@@ -290,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_are_measured_with_the_numbers() {
+    fn measurements_carry_the_bounds() {
         let settings = settings(json!({ "paths": ["/"], "unhealthy_below": "1GiB" }));
         let outcome = outcome(&settings, &[("/", Ok(disk(10, 20)))]);
         let [used, left, inodes] = outcome.measurements() else {
@@ -307,40 +311,40 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_inodes_or_no_size_is_told_so() {
+    fn file_systems_without_inodes_or_size_are_named() {
         let settings = settings(json!({ "paths": ["/"] }));
         let without = Disk {
             total_inodes: 0,
             available_inodes: 0,
             ..disk(1, 0)
         };
-        let told = outcome(&settings, &[("/", Ok(without))]);
+        let result = outcome(&settings, &[("/", Ok(without))]);
         assert_eq!(
-            (told.status(), told.measurements().len()),
+            (result.status(), result.measurements().len()),
             (Status::Healthy, 2)
         );
         let nothing = Disk {
             total_bytes: 0,
             ..without
         };
-        let told = outcome(&settings, &[("/proc", Ok(nothing))]);
+        let result = outcome(&settings, &[("/proc", Ok(nothing))]);
         assert_eq!(
-            (told.status(), told.message()),
-            (Status::Unhealthy, "/proc is on no disk: it has no size")
+            (result.status(), result.message()),
+            (
+                Status::Unhealthy,
+                "/proc is not on a disk: its file system has no size"
+            )
         );
         let none = check(Settings {
             paths: Vec::new(),
             ..settings
         })
         .unwrap_err();
-        assert!(
-            none.to_string().contains("write one into `paths`"),
-            "{none}"
-        );
+        assert!(none.to_string().contains("`paths` is empty"), "{none}");
     }
 
     #[test]
-    fn names_of_paths_are_names_of_measurements() {
+    fn paths_become_valid_measurement_names() {
         assert_eq!(slug(Path::new("/")), "root");
         assert_eq!(slug(Path::new("/var/Lib.d/ä-1/")), "var_lib_d___1");
         assert_eq!(slug(Path::new(&format!("/{}", "x".repeat(90)))).len(), SLUG);

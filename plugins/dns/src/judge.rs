@@ -1,41 +1,41 @@
-//! What an answer comes to.
+//! Judges a response.
 
 use vitals_sdk::prelude::*;
 
-use crate::message::Answered;
+use crate::message::Response;
 use crate::{Matching, Rcode, Settings};
 
-/// An answer, and whose it is.
-pub(crate) struct Found {
-    pub(crate) who: String,
-    pub(crate) answered: Answered,
+/// A response, and the server that sent it.
+pub(crate) struct Lookup {
+    pub(crate) server: String,
+    pub(crate) response: Response,
 }
 
-pub(crate) fn outcome(settings: &Settings, found: &Found) -> Outcome {
-    let Found { who, answered } = found;
-    let outcome = match problem(settings, found) {
+pub(crate) fn outcome(settings: &Settings, lookup: &Lookup) -> Outcome {
+    let Lookup { server, response } = lookup;
+    let outcome = match problem(settings, lookup) {
         Some(problem) => Outcome::unhealthy(problem),
         None if settings.rcode == Rcode::NoError => Outcome::healthy(format!(
-            "{who} answers {} for {}",
-            listed(&answered.records),
-            asked(settings)
+            "{server} returned {} for {}",
+            listed(&response.records),
+            query(settings)
         )),
         None => Outcome::healthy(format!(
-            "{who} answers {} for {}, as expected",
-            answered.rcode,
-            asked(settings)
+            "{server} returned {} for {}, as expected",
+            response.rcode,
+            query(settings)
         )),
     };
-    let records = &answered.records[..answered.records.len().min(RECORDS_SHOWN)];
+    let records = &response.records[..response.records.len().min(RECORDS_IN_DETAILS)];
     let outcome = outcome
-        .detail("rcode", answered.rcode.as_str())
+        .detail("rcode", response.rcode.as_str())
         .detail("records", json!(records))
-        .measure(count("records", answered.records.len()));
-    let outcome = match answered.ttl {
+        .measure(count("records", response.records.len()));
+    let outcome = match response.ttl {
         None => outcome,
         Some(ttl) => outcome.measure(seconds("ttl", ttl)),
     };
-    let outcome = match answered.serial {
+    let outcome = match response.serial {
         None => outcome,
         Some(serial) => outcome.measure(count("soa_serial", serial)),
     };
@@ -43,57 +43,57 @@ pub(crate) fn outcome(settings: &Settings, found: &Found) -> Outcome {
         return outcome;
     }
     outcome
-        .detail("authoritative", answered.is_authoritative)
-        .detail("dnssec", answered.is_validated)
+        .detail("authoritative", response.is_authoritative)
+        .detail("dnssec", response.is_validated)
 }
 
-/// The first that is wrong with an answer.
-fn problem(settings: &Settings, found: &Found) -> Option<String> {
-    let (who, asked) = (&found.who, asked(settings));
-    let answered = &found.answered;
+/// Returns the first problem of a response.
+fn problem(settings: &Settings, lookup: &Lookup) -> Option<String> {
+    let (server, query) = (&lookup.server, query(settings));
+    let response = &lookup.response;
     let wanted = settings.rcode.as_str();
-    if answered.rcode != wanted {
+    if response.rcode != wanted {
         let expected = match settings.rcode {
             Rcode::NoError => String::new(),
             _ => format!(", expected {wanted}"),
         };
-        let got = if settings.server.is_none() && answered.records.is_empty() {
-            return Some(format!("{who} has no address for {asked}{expected}"));
-        } else if answered.rcode == Rcode::NoError.as_str() && !answered.records.is_empty() {
-            listed(&answered.records)
+        let got = if settings.server.is_none() && response.records.is_empty() {
+            return Some(format!(
+                "{server} returned no address for {query}{expected}"
+            ));
+        } else if response.rcode == Rcode::NoError.as_str() && !response.records.is_empty() {
+            listed(&response.records)
         } else {
-            answered.rcode.clone()
+            response.rcode.clone()
         };
-        return Some(format!("{who} answers {got} for {asked}{expected}"));
+        return Some(format!("{server} returned {got} for {query}{expected}"));
     }
     if settings.rcode != Rcode::NoError {
         return None;
     }
-    if answered.records.is_empty() {
+    if response.records.is_empty() {
         return Some(format!(
-            "{who} has no {} for {}",
+            "{server} returned no {} record for {}",
             settings.kind, settings.name
         ));
     }
-    if !matches(settings, &answered.records) {
+    if !matches(settings, &response.records) {
         let expected = listed(&settings.expect);
         let how = match settings.matching {
             Matching::All => "",
             Matching::Any => "any of ",
             Matching::Exactly => "exactly ",
         };
-        let got = listed(&answered.records);
+        let got = listed(&response.records);
         return Some(format!(
-            "{who}: expected {how}{expected} for {asked}, got {got}"
+            "{server}: expected {how}{expected} for {query}, got {got}"
         ));
     }
-    if settings.authoritative && !answered.is_authoritative {
-        return Some(format!(
-            "{who} answers for {asked} without authority for it"
-        ));
+    if settings.authoritative && !response.is_authoritative {
+        return Some(format!("{server} is not authoritative for {query}"));
     }
-    if settings.dnssec && !answered.is_validated {
-        return Some(format!("{who} has not validated {asked} by DNSSEC"));
+    if settings.dnssec && !response.is_validated {
+        return Some(format!("{server} did not validate {query} with DNSSEC"));
     }
     None
 }
@@ -102,7 +102,7 @@ fn matches(settings: &Settings, records: &[String]) -> bool {
     let mut expected: Vec<String> = settings
         .expect
         .iter()
-        .map(|text| settings.kind.normal(text))
+        .map(|text| settings.kind.normalized(text))
         .collect();
     expected.sort();
     expected.dedup();
@@ -114,26 +114,26 @@ fn matches(settings: &Settings, records: &[String]) -> bool {
     }
 }
 
-/// What was asked for, for a sentence.
-fn asked(settings: &Settings) -> String {
+/// Formats the query for a sentence.
+fn query(settings: &Settings) -> String {
     format!("{} ({})", settings.name, settings.kind)
 }
 
-/// The first of some texts.
+/// Joins the first of some texts.
 fn listed(texts: &[String]) -> String {
-    let told: Vec<String> = texts
+    let shown: Vec<String> = texts
         .iter()
-        .take(RECORDS_TOLD)
-        .map(|text| shortened(text, TEXT_TOLD))
+        .take(RECORDS_IN_MESSAGE)
+        .map(|text| shortened(text, CHARS_PER_RECORD))
         .collect();
-    let told = told.join(", ");
-    match texts.len().saturating_sub(RECORDS_TOLD) {
-        0 => told,
-        more => format!("{told} and {more} more"),
+    let shown = shown.join(", ");
+    match texts.len().saturating_sub(RECORDS_IN_MESSAGE) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 
-/// How many records stand in a message, how much of each, and how many in the details.
-const RECORDS_TOLD: usize = 4;
-const TEXT_TOLD: usize = 128;
-const RECORDS_SHOWN: usize = 32;
+/// Limits on the records in a message, the length of each, and the records in the details.
+const RECORDS_IN_MESSAGE: usize = 4;
+const CHARS_PER_RECORD: usize = 128;
+const RECORDS_IN_DETAILS: usize = 32;

@@ -1,7 +1,7 @@
-//! The `dns` check: one question to a server, or to the resolver of the host, and what its answer has to be.
+//! The `dns` check: one query to a server, or to the host's resolver, and the expected response.
 //!
-//! This file asks; the messages of the protocol stand in `message`, the way to the server in `server`, and
-//! what an answer comes to in `judge`.
+//! This file sends the query; `message` has the messages of the protocol, `server` the transport,
+//! `judge` the judgement.
 
 mod judge;
 mod message;
@@ -9,49 +9,52 @@ mod server;
 
 use vitals_sdk::prelude::*;
 
-use judge::Found;
-use message::{Answered, Kind, Question};
+use judge::Lookup;
+use message::{Kind, Question, Response};
 use server::Transport;
 
-/// Asks a server of DNS, or the resolver of the host's machine, and looks at what it answers.
+/// Queries a DNS server, or the host's resolver, and checks the response.
 #[derive(Config)]
 struct Settings {
-    /// What is asked for.
+    /// The name to query.
     #[config(grant = "name")]
     name: String,
-    /// Which records.
+    /// The type of the records.
     #[config(default = "A", rename = "type")]
     kind: Kind,
-    /// The server that is asked; without one, the resolver of the host's machine, which tells `A` and `AAAA`.
+    /// The server to query. The default is the host's resolver, which returns only `A` and `AAAA`.
     #[config(grant = ["udp", "tcp"])]
     server: Option<Address>,
-    /// How the server is asked; an answer that is too long for a datagram comes over TCP in any case.
+    /// The transport of the query. A response that is too long for UDP is fetched over TCP in
+    /// either case.
     #[config(default = "udp")]
     transport: Transport,
-    /// What the records have to be: addresses, names, `10 mail.example.com`, texts without quotes.
+    /// The expected records: addresses, names, `10 mail.example.com`, text without quotes.
     #[config(default)]
     expect: Vec<String>,
-    /// How much of that has to be there: all of it, any of it, or exactly it and nothing else.
+    /// Whether all of the expected records must be present, any of them, or exactly them and no
+    /// others.
     #[config(default = "all")]
     matching: Matching,
-    /// How the answer has to end.
+    /// The expected response code.
     #[config(default = "NOERROR")]
     rcode: Rcode,
-    /// Whether the server has to know it of itself, not from others.
+    /// Whether the server must be authoritative for the name.
     #[config(default)]
     authoritative: bool,
-    /// Whether the server has to have validated it by DNSSEC.
+    /// Whether the server must have validated the response with DNSSEC.
     #[config(default)]
     dnssec: bool,
-    /// A longer answer time than this is degraded.
+    /// The check is degraded if the response takes longer.
     degraded_above: Option<Duration>,
-    /// A longer answer time than this is unhealthy.
+    /// The check is unhealthy if the response takes longer.
     unhealthy_above: Option<Duration>,
-    /// The time for the answer, and for each step over TCP; without one, that of the check.
+    /// The timeout of the response, and of each step over TCP. The default is the timeout of the
+    /// check.
     timeout: Option<Duration>,
 }
 
-/// How what was found is compared with what is expected.
+/// How the records are compared with the expected ones.
 #[derive(Config, Clone, Copy, PartialEq, Eq)]
 enum Matching {
     All,
@@ -59,7 +62,7 @@ enum Matching {
     Exactly,
 }
 
-/// How an answer ends.
+/// A response code.
 #[derive(Config, Clone, Copy, PartialEq, Eq)]
 enum Rcode {
     #[config(rename = "NOERROR")]
@@ -87,18 +90,18 @@ impl Rcode {
 fn check(settings: Settings) -> Result<Outcome> {
     let timeout = settings.timeout.unwrap_or(Duration::MAX);
     let started = clock::Instant::now();
-    let found = match &settings.server {
+    let lookup = match &settings.server {
         None => ask_host(&settings, timeout)?,
         Some(address) => {
             let question = Question::new(&settings.name, settings.kind)?;
-            let answered = server::ask(address, settings.transport, &question, timeout)?;
-            Found {
-                who: if address.port() == PORT {
+            let response = server::ask(address, settings.transport, &question, timeout)?;
+            Lookup {
+                server: if address.port() == PORT {
                     address.host().to_owned()
                 } else {
                     address.to_string()
                 },
-                answered,
+                response,
             }
         }
     };
@@ -106,23 +109,23 @@ fn check(settings: Settings) -> Result<Outcome> {
         degraded_above: settings.degraded_above,
         unhealthy_above: settings.unhealthy_above,
     };
-    Ok(judge::outcome(&settings, &found).timed(started.elapsed(), thresholds))
+    Ok(judge::outcome(&settings, &lookup).timed(started.elapsed(), thresholds))
 }
 
-/// Asks the resolver of the host's machine. It says no more than addresses.
-fn ask_host(settings: &Settings, timeout: Duration) -> Result<Found> {
+/// Queries the host's resolver, which returns only addresses.
+fn ask_host(settings: &Settings, timeout: Duration) -> Result<Lookup> {
     let wants_v4 = match settings.kind {
         Kind::A => true,
         Kind::Aaaa => false,
         other => {
             return Err(Error::new(format_args!(
-                "the resolver of the host tells no {other}: name a `server` to ask"
+                "the host's resolver does not return {other} records: set `server`"
             )));
         }
     };
     if settings.authoritative || settings.dnssec {
         return Err(Error::new(
-            "the resolver of the host does not say where it knows something from: name a `server` to ask",
+            "the host's resolver reports neither authority nor DNSSEC: set `server`",
         ));
     }
     let (rcode, addresses) = match dns::look_up(&settings.name, timeout) {
@@ -137,17 +140,17 @@ fn ask_host(settings: &Settings, timeout: Duration) -> Result<Found> {
         .collect();
     records.sort();
     records.dedup();
-    Ok(Found {
-        who: "the resolver of the host".to_owned(),
-        answered: Answered {
+    Ok(Lookup {
+        server: "the host's resolver".to_owned(),
+        response: Response {
             rcode: rcode.as_str().to_owned(),
             records,
-            ..Answered::default()
+            ..Response::default()
         },
     })
 }
 
-/// The port of DNS, which goes without saying.
+/// The default port of DNS, which messages omit.
 const PORT: u16 = 53;
 
 #[cfg(test)]

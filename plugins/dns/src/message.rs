@@ -1,4 +1,4 @@
-//! The messages of DNS: a question, and the answer to it and to no other.
+//! DNS messages: a query, and the response that matches it.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -52,8 +52,9 @@ impl Kind {
         }
     }
 
-    /// A record as it is compared: as zone files have it, without final dots and quotes, names in lower case.
-    pub(crate) fn normal(self, text: &str) -> String {
+    /// Normalizes a record for comparison: in zone file format, without trailing dots and quotes,
+    /// with names in lower case.
+    pub(crate) fn normalized(self, text: &str) -> String {
         match self {
             Self::Txt => text.to_owned(),
             Self::Caa => words(text, |word| word.trim_matches('"').to_owned()),
@@ -83,49 +84,49 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A question, as it is sent.
+/// A query in wire format.
 pub(crate) struct Question {
     kind: Kind,
     message: Message<Vec<u8>>,
-    shown: String,
+    display: String,
 }
 
-/// What a server answered.
+/// The response of a server.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Answered {
-    /// How the answer ends, as everybody calls it: `NOERROR`, `NXDOMAIN`.
+pub(crate) struct Response {
+    /// The response code in its usual notation: `NOERROR`, `NXDOMAIN`.
     pub(crate) rcode: String,
-    /// The records of the type that was asked for, in order.
+    /// The records of the requested type, sorted.
     pub(crate) records: Vec<String>,
-    /// The least of their times to live, in seconds.
+    /// The smallest time to live, in seconds.
     pub(crate) ttl: Option<u32>,
-    /// The serial number, where the question was for one.
+    /// The serial number, for a query of type SOA.
     pub(crate) serial: Option<u32>,
     pub(crate) is_authoritative: bool,
     pub(crate) is_validated: bool,
-    /// There was more than a datagram holds.
+    /// Whether the response was truncated to fit a datagram.
     pub(crate) is_truncated: bool,
 }
 
 impl Question {
     pub(crate) fn new(name: &str, kind: Kind) -> Result<Self> {
-        let shown = format!("{name} ({kind})");
+        let display = format!("{name} ({kind})");
         let name: Name<Vec<u8>> = Name::vec_from_str(name)
-            .with_context(|| format!("`{}` is no name", shortened(name, SHOWN)))?;
+            .with_context(|| format!("`{}` is not a domain name", shortened(name, CHARS_SHOWN)))?;
         let mut message = MessageBuilder::new_vec();
         let header = message.header_mut();
         header.set_id(random());
         header.set_rd(true);
-        // Asks to be told whether the answer was validated (RFC 6840, section 5.7).
+        // Requests whether the response was validated (RFC 6840, section 5.7).
         header.set_ad(true);
         let mut message = message.question();
         message
             .push((&name, kind.number()))
-            .context("the question is too long")?;
+            .context("the query is too long")?;
         Ok(Self {
             kind,
             message: message.into_message(),
-            shown,
+            display,
         })
     }
 
@@ -133,36 +134,36 @@ impl Question {
         self.message.as_slice()
     }
 
-    /// Reads what came. Nothing where it is no answer to this question; an error where it is one that can't
-    /// be read.
-    pub(crate) fn answer(&self, bytes: &[u8]) -> Result<Option<Answered>> {
+    /// Parses a message. Returns `None` if it does not match this query, and an error if it matches
+    /// but cannot be parsed.
+    pub(crate) fn answer(&self, bytes: &[u8]) -> Result<Option<Response>> {
         let Ok(reply) = Message::from_octets(bytes) else {
             return Ok(None);
         };
         let header = reply.header();
-        // Some do not repeat a question that they refuse.
-        let is_bare_refusal = header.qr()
+        // Some servers do not repeat a question that they refuse.
+        let is_refusal_without_question = header.qr()
             && header.id() == self.message.header().id()
             && header.rcode() != Rcode::NOERROR
             && reply.header_counts().qdcount() == 0;
-        if !reply.is_answer(&self.message) && !is_bare_refusal {
+        if !reply.is_answer(&self.message) && !is_refusal_without_question {
             return Ok(None);
         }
-        let mut answered = Answered {
+        let mut response = Response {
             rcode: name_of(header.rcode()),
             is_authoritative: header.aa(),
             is_validated: header.ad(),
             is_truncated: header.tc(),
-            ..Answered::default()
+            ..Response::default()
         };
-        if !answered.is_truncated {
-            self.read(&reply, &mut answered)
-                .with_context(|| format!("the answer for {self} cannot be read"))?;
+        if !response.is_truncated {
+            self.read(&reply, &mut response)
+                .with_context(|| format!("cannot parse the response for {self}"))?;
         }
-        Ok(Some(answered))
+        Ok(Some(response))
     }
 
-    fn read(&self, reply: &Message<&[u8]>, answered: &mut Answered) -> Result<()> {
+    fn read(&self, reply: &Message<&[u8]>, response: &mut Response) -> Result<()> {
         for record in reply.answer()? {
             let record = record?;
             if record.class() != Class::IN || record.rtype() != self.kind.number() {
@@ -171,47 +172,47 @@ impl Question {
             if self.kind == Kind::Soa
                 && let Some(soa) = record.to_record::<Soa<ParsedName<_>>>()?
             {
-                answered.serial = Some(soa.data().serial().into_int());
+                response.serial = Some(soa.data().serial().into_int());
             }
             let text = self.text(&record)?;
-            answered.records.push(self.kind.normal(&text));
+            response.records.push(self.kind.normalized(&text));
             let ttl = record.ttl().as_secs();
-            answered.ttl = Some(answered.ttl.map_or(ttl, |least| least.min(ttl)));
+            response.ttl = Some(response.ttl.map_or(ttl, |least| least.min(ttl)));
         }
-        // Servers turn them round.
-        answered.records.sort();
-        answered.records.dedup();
+        // Servers rotate the order of records.
+        response.records.sort();
+        response.records.dedup();
         Ok(())
     }
 
     fn text(&self, record: &ParsedRecord<'_, &[u8]>) -> Result<String> {
         type Named<'a> = ParsedName<&'a [u8]>;
         match self.kind {
-            Kind::A => shown::<A>(record),
-            Kind::Aaaa => shown::<Aaaa>(record),
-            Kind::Cname => shown::<Cname<Named<'_>>>(record),
-            Kind::Mx => shown::<Mx<Named<'_>>>(record),
-            Kind::Ns => shown::<Ns<Named<'_>>>(record),
-            Kind::Ptr => shown::<Ptr<Named<'_>>>(record),
-            Kind::Soa => shown::<Soa<Named<'_>>>(record),
-            Kind::Srv => shown::<Srv<Named<'_>>>(record),
+            Kind::A => parse_record::<A>(record),
+            Kind::Aaaa => parse_record::<Aaaa>(record),
+            Kind::Cname => parse_record::<Cname<Named<'_>>>(record),
+            Kind::Mx => parse_record::<Mx<Named<'_>>>(record),
+            Kind::Ns => parse_record::<Ns<Named<'_>>>(record),
+            Kind::Ptr => parse_record::<Ptr<Named<'_>>>(record),
+            Kind::Soa => parse_record::<Soa<Named<'_>>>(record),
+            Kind::Srv => parse_record::<Srv<Named<'_>>>(record),
             Kind::Txt => {
                 let record = record.to_record::<Txt<&[u8]>>()?;
                 let text = record.map(|record| record.data().text::<Vec<u8>>());
                 Ok(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned())
             }
-            Kind::Caa => caa(record).context("a record is cut off"),
+            Kind::Caa => caa(record).context("a record is truncated"),
         }
     }
 }
 
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&self.display)
     }
 }
 
-fn shown<'a, D>(record: &ParsedRecord<'a, &'a [u8]>) -> Result<String>
+fn parse_record<'a, D>(record: &ParsedRecord<'a, &'a [u8]>) -> Result<String>
 where
     D: ParseRecordData<'a, &'a [u8]> + fmt::Display,
 {
@@ -221,7 +222,7 @@ where
         .unwrap_or_default())
 }
 
-/// `0 issue ca.example.net`. (RFC 8659, section 4.1; the crate has no such record.)
+/// Formats `0 issue ca.example.net`. (RFC 8659, section 4.1; the crate lacks this record.)
 fn caa(record: &ParsedRecord<'_, &[u8]>) -> Option<String> {
     use domain::base::UnknownRecordData;
     let record = record.to_record::<UnknownRecordData<&[u8]>>().ok()??;
@@ -239,12 +240,12 @@ fn name_of(rcode: Rcode) -> String {
     }
 }
 
-/// A number that nobody can guess, for a stranger not to answer in the place of the server. `std` takes the
-/// keys of its hash maps from the machine's source of randomness.
+/// Returns an unpredictable number, so that an attacker cannot forge a response. `std` seeds its
+/// hash maps from the machine's random source.
 fn random() -> u16 {
     let bytes = RandomState::new().build_hasher().finish().to_le_bytes();
     u16::from_le_bytes([bytes[0], bytes[1]])
 }
 
-/// How many characters of a setting are in a message.
-const SHOWN: usize = 64;
+/// The number of characters of a setting in a message.
+const CHARS_SHOWN: usize = 64;

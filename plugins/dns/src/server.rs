@@ -1,73 +1,73 @@
-//! The way to a server and back, by datagrams or over TCP.
+//! The transport to a server: UDP or TCP.
 
 use vitals_sdk::prelude::*;
 
-use crate::message::{Answered, Question};
+use crate::message::{Question, Response};
 
-/// How a server is asked.
+/// The transport of a query.
 #[derive(Config, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     Udp,
     Tcp,
 }
 
-/// Asks once. That a datagram can get lost is for `fall` of the check to bear.
+/// Sends the query once. A lost datagram is covered by `fall` of the check.
 pub(crate) fn ask(
     address: &Address,
     transport: Transport,
     question: &Question,
     timeout: Duration,
-) -> Result<Answered> {
+) -> Result<Response> {
     if transport == Transport::Udp {
-        let answered = by_datagram(address, question, timeout)?;
-        if !answered.is_truncated {
-            return Ok(answered);
+        let response = over_udp(address, question, timeout)?;
+        if !response.is_truncated {
+            return Ok(response);
         }
     }
     over_tcp(address, question, timeout)
 }
 
-fn by_datagram(address: &Address, question: &Question, timeout: Duration) -> Result<Answered> {
+fn over_udp(address: &Address, question: &Question, timeout: Duration) -> Result<Response> {
     let mut socket = udp::connect(address, timeout)?;
-    let none_came = || format!("no answer for {question} came");
-    socket.send(question.bytes()).with_context(none_came)?;
-    let mut strange = 0_u32;
+    let no_response = || format!("no response for {question}");
+    socket.send(question.bytes()).with_context(no_response)?;
+    let mut unmatched = 0_u32;
     let answer = socket.receive_where(|datagram| {
         let answer = question.answer(datagram).transpose();
-        strange += u32::from(answer.is_none());
+        unmatched += u32::from(answer.is_none());
         answer
     });
     answer
-        .with_context(none_came)
-        .map_err(|error| match strange {
+        .with_context(no_response)
+        .map_err(|error| match unmatched {
             0 => error,
             1 => Error::new(format_args!(
-                "{error:#}, and one datagram that is no answer to it"
+                "{error:#}, after one datagram that did not match the query"
             )),
             _ => Error::new(format_args!(
-                "{error:#}, and {strange} datagrams that are no answer to it"
+                "{error:#}, after {unmatched} datagrams that did not match the query"
             )),
         })?
 }
 
-/// Each message has its length before it (RFC 1035, section 4.2.2).
-fn over_tcp(address: &Address, question: &Question, timeout: Duration) -> Result<Answered> {
+/// Each message is preceded by its length (RFC 1035, section 4.2.2).
+fn over_tcp(address: &Address, question: &Question, timeout: Duration) -> Result<Response> {
     let mut stream = tcp::connect(address, timeout)?;
-    let length = u16::try_from(question.bytes().len()).context("the question is too long")?;
+    let length = u16::try_from(question.bytes().len()).context("the query is too long")?;
     let mut message = length.to_be_bytes().to_vec();
     message.extend_from_slice(question.bytes());
     stream.write_all(&message)?;
-    let none_came = || format!("no answer for {question} came over TCP");
-    let length = stream.read_exact(2).with_context(none_came)?;
+    let no_response = || format!("no response for {question} over TCP");
+    let length = stream.read_exact(2).with_context(no_response)?;
     let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-    let message = stream.read_exact(length).with_context(none_came)?;
+    let message = stream.read_exact(length).with_context(no_response)?;
     match question.answer(&message)? {
-        Some(answered) if !answered.is_truncated => Ok(answered),
+        Some(response) if !response.is_truncated => Ok(response),
         Some(_) => Err(Error::new(format_args!(
-            "{address} answers for {question} with a part of the answer over TCP too"
+            "{address} returned a truncated response for {question} over TCP"
         ))),
         None => Err(Error::new(format_args!(
-            "what {address} answers over TCP is no answer for {question}"
+            "the response of {address} over TCP does not match the query for {question}"
         ))),
     }
 }

@@ -17,7 +17,7 @@ fn outcome(world: &World, more: &Value) -> Outcome {
     world.outcome(|| check(settings(more)))
 }
 
-/// What the host would show where the server answers so.
+/// Returns what the host would show if the server behaves like `peer`.
 fn answered(peer: Peer, more: &Value) -> (Status, String) {
     let world = World::new();
     world.udp("ns:53").answers(peer);
@@ -25,7 +25,7 @@ fn answered(peer: Peer, more: &Value) -> (Status, String) {
     (outcome.status(), outcome.message().to_owned())
 }
 
-/// An answer to a question, with these addresses.
+/// Makes a response to a query, with these addresses.
 fn answer(question: &[u8], code: Code, addresses: &[&str]) -> Vec<u8> {
     let question = Message::from_octets(question.to_vec()).unwrap();
     let mut message = MessageBuilder::new_vec()
@@ -50,12 +50,12 @@ fn records_are_compared_with_what_is_expected() {
         (
             json!({}),
             Status::Healthy,
-            "ns answers 192.0.2.1, 192.0.2.7 for shop.test (A)",
+            "ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
         ),
         (
             json!({ "expect": ["192.0.2.7"] }),
             Status::Healthy,
-            "ns answers 192.0.2.1, 192.0.2.7 for shop.test (A)",
+            "ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
         ),
         (
             json!({ "expect": ["192.0.2.7"], "matching": "exactly" }),
@@ -65,7 +65,7 @@ fn records_are_compared_with_what_is_expected() {
         (
             json!({ "expect": ["192.0.2.7", "192.0.2.1"], "matching": "exactly" }),
             Status::Healthy,
-            "ns answers 192.0.2.1, 192.0.2.7 for shop.test (A)",
+            "ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
         ),
         (
             json!({ "expect": ["192.0.2.7", "192.0.2.9"] }),
@@ -75,7 +75,7 @@ fn records_are_compared_with_what_is_expected() {
         (
             json!({ "expect": ["192.0.2.9", "192.0.2.7"], "matching": "any" }),
             Status::Healthy,
-            "ns answers 192.0.2.1, 192.0.2.7 for shop.test (A)",
+            "ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
         ),
         (
             json!({ "expect": ["192.0.2.9"], "matching": "any" }),
@@ -85,17 +85,17 @@ fn records_are_compared_with_what_is_expected() {
         (
             json!({ "rcode": "NXDOMAIN" }),
             Status::Unhealthy,
-            "ns answers 192.0.2.1, 192.0.2.7 for shop.test (A), expected NXDOMAIN",
+            "ns returned 192.0.2.1, 192.0.2.7 for shop.test (A), expected NXDOMAIN",
         ),
         (
             json!({ "authoritative": true }),
             Status::Unhealthy,
-            "ns answers for shop.test (A) without authority for it",
+            "ns is not authoritative for shop.test (A)",
         ),
         (
             json!({ "dnssec": true }),
             Status::Unhealthy,
-            "ns has not validated shop.test (A) by DNSSEC",
+            "ns did not validate shop.test (A) with DNSSEC",
         ),
     ] {
         let peer = server(Code::NOERROR, &["192.0.2.7", "192.0.2.1", "192.0.2.7"]);
@@ -104,46 +104,46 @@ fn records_are_compared_with_what_is_expected() {
 }
 
 #[test]
-fn an_answer_of_another_end_is_unhealthy_unless_it_is_wanted() {
+fn another_response_code_is_unhealthy_unless_expected() {
     for (code, wanted, status, message) in [
         (
             Code::NXDOMAIN,
             "NOERROR",
             Status::Unhealthy,
-            "ns answers NXDOMAIN for shop.test (A)",
+            "ns returned NXDOMAIN for shop.test (A)",
         ),
         (
             Code::NXDOMAIN,
             "NXDOMAIN",
             Status::Healthy,
-            "ns answers NXDOMAIN for shop.test (A), as expected",
+            "ns returned NXDOMAIN for shop.test (A), as expected",
         ),
         (
             Code::REFUSED,
             "NXDOMAIN",
             Status::Unhealthy,
-            "ns answers REFUSED for shop.test (A), expected NXDOMAIN",
+            "ns returned REFUSED for shop.test (A), expected NXDOMAIN",
         ),
         (
             Code::NOERROR,
             "NOERROR",
             Status::Unhealthy,
-            "ns has no A for shop.test",
+            "ns returned no A record for shop.test",
         ),
         (
             Code::NOERROR,
             "REFUSED",
             Status::Unhealthy,
-            "ns answers NOERROR for shop.test (A), expected REFUSED",
+            "ns returned NOERROR for shop.test (A), expected REFUSED",
         ),
     ] {
-        let told = answered(server(code, &[]), &json!({ "rcode": wanted }));
-        assert_eq!(told, (status, message.to_owned()));
+        let result = answered(server(code, &[]), &json!({ "rcode": wanted }));
+        assert_eq!(result, (status, message.to_owned()));
     }
 }
 
 #[test]
-fn what_is_no_answer_to_the_question_is_left_aside() {
+fn datagrams_that_do_not_match_the_query_are_ignored() {
     let forged = |question: &[u8]| {
         let right = answer(question, Code::NOERROR, &["192.0.2.1"]);
         let mut other_number = right.clone();
@@ -161,21 +161,21 @@ fn what_is_no_answer_to_the_question_is_left_aside() {
         let (strange, right) = forged(question);
         strange.says(right)
     });
-    let told = answered(peer, &json!({}));
-    assert_eq!(told.1, "ns answers 192.0.2.1 for shop.test (A)");
-    let silent = "no answer for shop.test (A) came: cannot read from ns:53: nothing within 2s";
+    let result = answered(peer, &json!({}));
+    assert_eq!(result.1, "ns returned 192.0.2.1 for shop.test (A)");
+    let silent = "no response for shop.test (A): cannot read from ns:53: timed out after 2s";
     let peer = Peer::new().replies(move |question| forged(question).0);
     assert_eq!(
         answered(peer, &json!({ "timeout": "2s" })),
         (
             Status::Unhealthy,
-            format!("{silent}, and 4 datagrams that are no answer to it")
+            format!("{silent}, after 4 datagrams that did not match the query")
         )
     );
     assert_eq!(answered(Peer::new(), &json!({ "timeout": "2s" })).1, silent);
     assert_eq!(
         answered(Peer::new().resets(), &json!({})).1,
-        "no answer for shop.test (A) came: cannot send to ns:53: connection refused"
+        "no response for shop.test (A): cannot send to ns:53: connection refused"
     );
     assert_eq!(
         answered(Peer::denied(), &json!({})).1,
@@ -184,7 +184,7 @@ fn what_is_no_answer_to_the_question_is_left_aside() {
 }
 
 #[test]
-fn what_drips_does_not_stretch_the_time() {
+fn a_trickle_of_datagrams_does_not_extend_the_timeout() {
     let peer = Peer::new().replies(|_| {
         (0..20).fold(Peer::new(), |peer, _| {
             peer.waits(Duration::from_millis(300)).says("garbage")
@@ -198,7 +198,7 @@ fn what_drips_does_not_stretch_the_time() {
 }
 
 #[test]
-fn a_long_answer_comes_over_tcp() {
+fn a_long_response_is_fetched_over_tcp() {
     let over_tcp = || {
         Peer::new().replies(|message| {
             let reply = answer(&message[2..], Code::NOERROR, &["192.0.2.1"]);
@@ -213,7 +213,7 @@ fn a_long_answer_comes_over_tcp() {
         Peer::new().says(reply)
     }));
     world.tcp("ns:53").answers(over_tcp());
-    let message = "ns answers 192.0.2.1 for shop.test (A)";
+    let message = "ns returned 192.0.2.1 for shop.test (A)";
     assert_eq!(outcome(&world, &json!({})).message(), message);
 
     let world = World::new();
@@ -226,12 +226,12 @@ fn a_long_answer_comes_over_tcp() {
     let garbage = outcome(&world, &json!({ "transport": "tcp" }));
     assert_eq!(
         garbage.message(),
-        "what ns:53 answers over TCP is no answer for shop.test (A)"
+        "the response of ns:53 over TCP does not match the query for shop.test (A)"
     );
 }
 
 #[test]
-fn the_resolver_of_the_host_tells_addresses() {
+fn the_hosts_resolver_returns_addresses() {
     let world = World::new();
     let ask = |more: Value| {
         let mut all = json!({ "name": "shop.test" });
@@ -248,22 +248,22 @@ fn the_resolver_of_the_host_tells_addresses() {
         (
             json!({}),
             Status::Healthy,
-            "the resolver of the host answers 192.0.2.1 for shop.test (A)",
+            "the host's resolver returned 192.0.2.1 for shop.test (A)",
         ),
         (
             json!({ "type": "AAAA", "expect": ["2001:DB8:0::1"], "matching": "exactly" }),
             Status::Healthy,
-            "the resolver of the host answers 2001:db8::1 for shop.test (AAAA)",
+            "the host's resolver returned 2001:db8::1 for shop.test (AAAA)",
         ),
         (
             json!({ "type": "MX" }),
             Status::Unhealthy,
-            "the resolver of the host tells no MX: name a `server` to ask",
+            "the host's resolver does not return MX records: set `server`",
         ),
         (
             json!({ "rcode": "NXDOMAIN" }),
             Status::Unhealthy,
-            "the resolver of the host answers 192.0.2.1 for shop.test (A), expected NXDOMAIN",
+            "the host's resolver returned 192.0.2.1 for shop.test (A), expected NXDOMAIN",
         ),
     ] {
         assert_eq!(ask(more), (status, message.to_owned()));
@@ -271,18 +271,18 @@ fn the_resolver_of_the_host_tells_addresses() {
     world.name("shop.test").fails(dns::Problem::NotFound);
     assert_eq!(
         ask(json!({})).1,
-        "the resolver of the host has no address for shop.test (A)"
+        "the host's resolver returned no address for shop.test (A)"
     );
     assert_eq!(ask(json!({ "rcode": "NXDOMAIN" })).0, Status::Healthy);
     world.name("shop.test").is_never_answered();
     assert_eq!(
         ask(json!({ "timeout": "1s" })).1,
-        "cannot look up shop.test: nothing within 1s"
+        "cannot look up shop.test: timed out after 1s"
     );
 }
 
 #[test]
-fn records_have_one_form() {
+fn records_are_normalized() {
     for (kind, text, normal) in [
         (Kind::Mx, "10  Mail.Example.com.", "10 mail.example.com"),
         (Kind::Ns, "NS1.example.com", "ns1.example.com"),
@@ -291,12 +291,12 @@ fn records_have_one_form() {
         (Kind::Txt, " As it  is.", " As it  is."),
         (Kind::Caa, "0 issue \"CA.test\"", "0 issue CA.test"),
     ] {
-        assert_eq!(kind.normal(text), normal);
+        assert_eq!(kind.normalized(text), normal);
     }
 }
 
 #[test]
-fn a_time_to_live_is_the_least_and_answers_have_numbers() {
+fn the_smallest_ttl_is_measured() {
     let world = World::new();
     world
         .udp("ns:53")
@@ -313,7 +313,7 @@ fn a_time_to_live_is_the_least_and_answers_have_numbers() {
 }
 
 #[test]
-fn what_is_written_is_granted_for_both_ways() {
+fn the_server_is_granted_for_udp_and_tcp() {
     let schema = Settings::json_schema();
     let grant = |key: &str| schema["properties"][key]["x-vitals-grant"].clone();
     assert_eq!(grant("server"), json!(["udp", "tcp"]));

@@ -1,4 +1,4 @@
-//! What has to stand in the file. A problem never shows what does.
+//! Checks the content of the file. A problem never shows the content.
 
 use regex_lite::Regex;
 use vitals_sdk::config::{ConfigError, Definitions, Schema};
@@ -7,7 +7,7 @@ use vitals_sdk::prelude::*;
 use crate::newest::File;
 use crate::{Part, Settings};
 
-/// What is wrong with the content, for a sentence after the file's name.
+/// Returns what is wrong with the content, to follow the file's name.
 pub(crate) fn problem(settings: &Settings, file: &File) -> Result<Option<String>> {
     if settings.contains.is_none() && settings.matches.is_none() {
         return Ok(None);
@@ -30,19 +30,19 @@ fn missing(settings: &Settings, text: &str, is_cut: bool) -> Option<String> {
     if let Some(wanted) = &settings.contains
         && !text.contains(wanted)
     {
-        let wanted = shortened(wanted, SHOWN);
+        let wanted = shortened(wanted, CHARS_SHOWN);
         return Some(format!("does not contain `{wanted}`{place}"));
     }
     if let Some(Pattern(pattern)) = &settings.matches
         && !pattern.is_match(text)
     {
-        let pattern = shortened(pattern.as_str(), SHOWN);
+        let pattern = shortened(pattern.as_str(), CHARS_SHOWN);
         return Some(format!("does not match `{pattern}`{place}"));
     }
     None
 }
 
-/// A regular expression, linear in the length of the text.
+/// A regular expression, in time linear in the length of the text.
 pub(crate) struct Pattern(Regex);
 
 impl Config for Pattern {
@@ -64,8 +64,8 @@ impl Config for Pattern {
     }
 }
 
-/// How many characters of a setting are in a message.
-const SHOWN: usize = 64;
+/// The number of characters of a setting in a message.
+const CHARS_SHOWN: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_by_what_was_wanted_and_where() {
+    fn missing_text_is_named_with_its_place() {
         let text = "private\ncompleted 12 of 12\n";
         for (settings, is_cut, problem) in [
             (json!({ "contains": "completed" }), false, None),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_expression_is_refused() {
+    fn an_invalid_regular_expression_is_rejected() {
         let error = Pattern::read("(".into()).err().unwrap().to_string();
         assert!(error.contains("is not a regular expression"), "{error}");
     }

@@ -1,13 +1,14 @@
-//! Names of files as a shell writes several at once: `backup-*.sql.gz`.
+//! File name patterns, as in a shell: `backup-*.sql.gz`.
 
 use vitals_sdk::config::{ConfigError, Definitions, Schema};
 use vitals_sdk::prelude::*;
 
-/// A name with `*` for any text and `?` for one character.
+/// A pattern with `*` for any text and `?` for one character.
 pub(crate) struct Glob(String);
 
 impl Glob {
-    /// Whether a name matches. As in a shell, a hidden one does only where the pattern begins with its dot.
+    /// Returns whether a name matches. As in a shell, a hidden file matches only a pattern that
+    /// begins with a dot.
     pub(crate) fn matches(&self, name: &str) -> bool {
         if name.starts_with('.') && !self.0.starts_with('.') {
             return false;
@@ -15,7 +16,8 @@ impl Glob {
         let (pattern, name): (Vec<char>, Vec<char>) =
             (self.0.chars().collect(), name.chars().collect());
         let (mut p, mut n) = (0, 0);
-        // Where to go on when what follows the last `*` turns out not to match: it takes one more.
+        // Where to continue if the rest does not match after the last `*`, which then takes one
+        // more character.
         let mut last_star = None;
         while n < name.len() {
             match pattern.get(p) {
@@ -40,7 +42,7 @@ impl Glob {
         pattern[p..].iter().all(|&c| c == '*')
     }
 
-    /// As it was written.
+    /// Returns the pattern as configured.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -57,7 +59,7 @@ impl Config for Glob {
         let text = String::read(value)?;
         if text.is_empty() || text.contains('/') {
             return Err(ConfigError::new(format_args!(
-                "`{text}` is no pattern for the names in one directory; write it like `backup-*.sql.gz`"
+                "`{text}` is not a file name pattern; write it like `backup-*.sql.gz`"
             )));
         }
         Ok(Self(text))
@@ -96,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_take_no_time_to_speak_of() {
+    fn many_stars_match_quickly() {
         let glob = Glob::read("a*".repeat(100).into()).unwrap();
         assert!(!glob.matches(&("a".repeat(250) + "b" + &"c".repeat(4))[..].replace('a', "x")));
         assert!(glob.matches(&"a".repeat(250)));
     }
 
     #[test]
-    fn a_pattern_is_for_names_alone() {
+    fn a_pattern_contains_no_slash() {
         for text in ["", "a/b", "/var/*"] {
             assert!(Glob::read(text.into()).is_err(), "{text}");
         }

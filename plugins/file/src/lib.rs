@@ -1,6 +1,6 @@
-//! The `file` check: whether a file, or the newest of a directory, is as it should be.
+//! The `file` check: age, size and content of a file, or of the newest file in a directory.
 //!
-//! This file judges age and size; what is looked at is found in `newest`, what stands in it in `content`.
+//! This file judges age and size; `newest` finds the file, `content` checks its content.
 
 mod content;
 mod glob;
@@ -12,40 +12,41 @@ use vitals_sdk::prelude::*;
 
 use content::Pattern;
 use glob::Glob;
-use newest::{File, Found};
+use newest::{File, Target};
 
-/// Looks at a file or at the newest of a directory: whether it is there, young and large enough.
+/// Checks that a file, or the newest file in a directory, exists, is recent and has the right size.
 #[derive(Config)]
 struct Settings {
-    /// The file; or a directory, whose newest file is looked at.
+    /// The file, or a directory whose newest file is checked.
     #[config(grant = "file")]
     path: PathBuf,
-    /// Of a directory, only files with such names count: `backup-*.sql.gz`. `*` is any text, `?` one character.
+    /// In a directory, only files with matching names count: `backup-*.sql.gz`. `*` matches any
+    /// text, `?` one character.
     pattern: Option<Glob>,
-    /// Whether the file must be there; one that may be there is judged where it is.
+    /// Whether the file must exist. With `may`, it is checked only if it exists.
     #[config(default = "must")]
     exists: Presence,
-    /// A file that was last written longer ago than this is degraded.
+    /// The check is degraded if the file was last modified longer ago.
     degraded_above: Option<Duration>,
-    /// A file that was last written longer ago than this is unhealthy.
+    /// The check is unhealthy if the file was last modified longer ago.
     unhealthy_above: Option<Duration>,
-    /// A smaller file than this is unhealthy.
+    /// The check is unhealthy if the file is smaller.
     min_size: Option<Size>,
-    /// A larger file than this is unhealthy.
+    /// The check is unhealthy if the file is larger.
     max_size: Option<Size>,
-    /// A text that has to stand in it.
+    /// A text that the file must contain.
     contains: Option<String>,
-    /// A regular expression that has to match in it.
+    /// A regular expression that must match in the file.
     matches: Option<Pattern>,
-    /// Where both are looked for.
+    /// Where `contains` and `matches` search.
     #[config(default = "end")]
     search: Part,
-    /// How many KiB are searched there.
+    /// How many KiB they search.
     #[config(default = 64, range(1..=1024))]
     search_kib: u32,
 }
 
-/// Whether a file has to be there.
+/// Whether the file must exist.
 #[derive(Config, Clone, Copy, PartialEq, Eq)]
 enum Presence {
     Must,
@@ -63,11 +64,11 @@ enum Part {
 #[health_check(code = "file")]
 fn check(settings: Settings) -> Result<Outcome> {
     match newest::find(&settings.path, settings.pattern.as_ref())? {
-        Found::Nothing(why) => Ok(match settings.exists {
+        Target::Nothing(why) => Ok(match settings.exists {
             Presence::Must => Outcome::unhealthy(why),
             Presence::May | Presence::MustNot => Outcome::healthy(why),
         }),
-        Found::File(file) => {
+        Target::File(file) => {
             let problem = content::problem(&settings, &file)?;
             let now = clock::unix_seconds();
             Ok(judge(&settings, &file, problem.as_deref(), now))
@@ -75,7 +76,7 @@ fn check(settings: Settings) -> Result<Outcome> {
     }
 }
 
-/// Judges a file that is there; `problem` is what is wrong with its content.
+/// Judges a file that exists; `problem` is what is wrong with its content.
 fn judge(settings: &Settings, file: &File, problem: Option<&str>, now: i64) -> Outcome {
     let age = seconds("file_age", age(file, now))
         .degraded(Bound::above(settings.degraded_above))
@@ -86,8 +87,8 @@ fn judge(settings: &Settings, file: &File, problem: Option<&str>, now: i64) -> O
     let is_aged = settings.degraded_above.is_some() || settings.unhealthy_above.is_some();
 
     let mut status = age.status().max(size.status());
-    let mut message = if ahead > AHEAD && is_aged {
-        // By its age it would be young until the clock has caught up.
+    let mut message = if ahead > MAX_AHEAD && is_aged {
+        // By its age, the file would be recent until the clock has caught up.
         status = status.max(Status::Degraded);
         let ahead = span_text(Duration::from_secs(ahead.unsigned_abs()));
         format!("{name} is dated {ahead} ahead of the clock, {size_text}{size_remark}")
@@ -101,7 +102,7 @@ fn judge(settings: &Settings, file: &File, problem: Option<&str>, now: i64) -> O
     }
     if settings.exists == Presence::MustNot {
         status = Status::Unhealthy;
-        message += ", and must not be there";
+        message += ", and must not exist";
     }
     Outcome::new(status, message)
         .detail("path", file.path.display().to_string())
@@ -109,13 +110,14 @@ fn judge(settings: &Settings, file: &File, problem: Option<&str>, now: i64) -> O
         .measure(size)
 }
 
-/// How long ago it was written; nothing where that lies ahead.
+/// Returns the time since the last modification, zero if that is in the future.
 fn age(file: &File, now: i64) -> Duration {
     let age = now.saturating_sub(file.metadata.modified);
     Duration::from_secs(u64::try_from(age).unwrap_or_default())
 }
 
-/// Its size, with the bound that matters: the upper one where it is passed, else the lower one.
+/// Measures the size with the exceeded bound: the upper one if it is exceeded, otherwise the lower
+/// one.
 fn size(settings: &Settings, size: u64) -> Measurement {
     let measured = bytes("file_size", size);
     match settings.max_size {
@@ -126,8 +128,8 @@ fn size(settings: &Settings, size: u64) -> Measurement {
     }
 }
 
-/// How many seconds a file may be dated ahead: clocks of file servers differ.
-const AHEAD: i64 = 300;
+/// The tolerance in seconds for files dated ahead, because clocks of file servers differ.
+const MAX_AHEAD: i64 = 300;
 
 #[cfg(test)]
 mod tests {
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn content_and_presence_are_unhealthy_beside_all_else() {
+    fn content_and_presence_are_judged_in_addition() {
         let late = settings(json!({ "degraded_above": "1h" }));
         let outcome = judge(&late, &file(3 * HOUR, 1), Some("does not contain `x`"), NOW);
         assert_eq!(outcome.status(), Status::Unhealthy);
@@ -232,12 +234,12 @@ mod tests {
         assert!(
             outcome
                 .message()
-                .ends_with("is 1 s old, 1 B, and must not be there")
+                .ends_with("is 1 s old, 1 B, and must not exist")
         );
     }
 
     #[test]
-    fn the_bounds_are_measured_with_the_numbers() {
+    fn measurements_carry_the_bounds() {
         let written =
             json!({ "degraded_above": "1h", "unhealthy_above": "2h", "min_size": "1KiB" });
         let outcome = judge(&settings(written), &file(HOUR, 5), None, NOW);
@@ -258,8 +260,8 @@ mod tests {
         assert_eq!(outcome.detail_of("path"), Some(&json!("/var/backups/a.gz")));
     }
 
-    /// What the check answers in a world with a directory of backups.
-    fn told(value: Value) -> (Status, String) {
+    /// Returns the outcome of the check in a world with a directory of backups.
+    fn outcome_of(value: Value) -> (Status, String) {
         let world = World::new();
         for (name, hours) in [("a.gz", 31), ("b.gz", 55), ("c.txt", 2)] {
             let file = world.file(format!("/var/backups/{name}"), "private; completed");
@@ -294,7 +296,7 @@ mod tests {
                 "no file in /var/backups matches `*.lock`",
             ),
         ] {
-            assert_eq!(told(value), (status, message.to_owned()));
+            assert_eq!(outcome_of(value), (status, message.to_owned()));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which file is looked at: the one that was written down, or the newest of a directory.
+//! Finds the file to check: the configured one, or the newest in a directory.
 
 use std::path::{Path, PathBuf};
 
@@ -8,67 +8,70 @@ use vitals_sdk::prelude::*;
 use crate::glob::Glob;
 
 /// What a path leads to.
-pub(crate) enum Found {
+pub(crate) enum Target {
     File(File),
-    /// Nothing, and how to say so.
+    /// Nothing, with the text for the message.
     Nothing(String),
 }
 
 /// A file to judge.
 pub(crate) struct File {
     pub(crate) path: PathBuf,
-    /// What a message calls it.
+    /// Its name in messages.
     pub(crate) name: String,
     pub(crate) metadata: Metadata,
 }
 
 /// Finds the file.
-pub(crate) fn find(path: &Path, pattern: Option<&Glob>) -> Result<Found> {
+pub(crate) fn find(path: &Path, pattern: Option<&Glob>) -> Result<Target> {
     let metadata = match files::stat(path) {
         Ok(metadata) => metadata,
         Err(error) if error.is_not_found() => {
-            return Ok(Found::Nothing(format!("there is no {}", path.display())));
+            return Ok(Target::Nothing(format!(
+                "{} does not exist",
+                path.display()
+            )));
         }
         Err(error) => return Err(error.into()),
     };
     if metadata.is_directory {
         let names = files::entries(path)?;
-        return newest(path, pattern, &names, look);
+        return newest(path, pattern, &names, stat_file);
     }
     if pattern.is_some() {
         return Err(Error::new(format_args!(
-            "{} is a file: `pattern` is for the files of a directory",
+            "{} is a file: `pattern` applies only to directories",
             path.display()
         )));
     }
-    Ok(Found::File(File {
+    Ok(Target::File(File {
         path: path.to_owned(),
         name: path.display().to_string(),
         metadata,
     }))
 }
 
-/// The newest file among these names; of two that are as new the one whose name is last.
+/// Returns the newest file among these names; of equally new files, the last name.
 fn newest(
     directory: &Path,
     pattern: Option<&Glob>,
     names: &[String],
-    look: impl Fn(&Path) -> Result<Option<Metadata>>,
-) -> Result<Found> {
+    stat_file: impl Fn(&Path) -> Result<Option<Metadata>>,
+) -> Result<Target> {
     let directory_name = directory.display();
-    if names.len() >= MOST {
+    if names.len() >= MAX_NAMES {
         return Err(Error::new(format_args!(
-            "cannot tell the newest of {directory_name}: there are {MOST} names in it or more"
+            "cannot determine the newest file in {directory_name}: it contains {MAX_NAMES} names or more"
         )));
     }
-    let is_meant = |name: &str| match pattern {
+    let is_candidate = |name: &str| match pattern {
         Some(pattern) => pattern.matches(name),
         None => !name.starts_with('.'),
     };
     let mut newest: Option<(&str, PathBuf, Metadata)> = None;
-    for name in names.iter().filter(|name| is_meant(name)) {
+    for name in names.iter().filter(|name| is_candidate(name)) {
         let path = directory.join(name);
-        let Some(metadata) = look(&path)? else {
+        let Some(metadata) = stat_file(&path)? else {
             continue;
         };
         if newest
@@ -79,43 +82,43 @@ fn newest(
         }
     }
     Ok(match (newest, pattern) {
-        (Some((name, path, metadata)), _) => Found::File(File {
+        (Some((name, path, metadata)), _) => Target::File(File {
             path,
             name: format!("newest of {directory_name} ({name})"),
             metadata,
         }),
-        (None, None) => Found::Nothing(format!("there is no file in {directory_name}")),
-        (None, Some(pattern)) => Found::Nothing(format!(
+        (None, None) => Target::Nothing(format!("{directory_name} contains no files")),
+        (None, Some(pattern)) => Target::Nothing(format!(
             "no file in {directory_name} matches `{}`",
-            shortened(pattern.as_str(), SHOWN)
+            shortened(pattern.as_str(), CHARS_SHOWN)
         )),
     })
 }
 
-/// What is known of a file in a directory; nothing of a directory, of what is no file, and of what has
-/// gone since the names were read.
-fn look(path: &Path) -> Result<Option<Metadata>> {
+/// Returns the metadata of a file in a directory, or `None` for a directory, for anything that is
+/// not a file, and for a file that has been removed since the directory was read.
+fn stat_file(path: &Path) -> Result<Option<Metadata>> {
     match files::stat(path) {
         Ok(metadata) => Ok(Some(metadata).filter(|metadata| !metadata.is_directory)),
         Err(error) => match error.problem() {
             Problem::NotFound | Problem::Failed(_) => Ok(None),
-            // A link that leads out of what is granted may be the newest.
+            // A symlink out of the granted directory may be the newest.
             _ => Err(error.into()),
         },
     }
 }
 
-/// As many names as the host tells of a directory: of more, the newest may be missing.
-const MOST: usize = 10_000;
-/// How many characters of a setting are in a message.
-const SHOWN: usize = 64;
+/// The host's limit on names in a directory. Beyond it, the newest file may be missing.
+const MAX_NAMES: usize = 10_000;
+/// The number of characters of a setting in a message.
+const CHARS_SHOWN: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The newest of a directory of files with these times; one of them is no file.
-    fn newest_of(pattern: Option<&str>, entries: &[(&str, Option<i64>)]) -> Result<Found> {
+    /// Finds the newest in a directory of files with these times; one of them is not a file.
+    fn newest_of(pattern: Option<&str>, entries: &[(&str, Option<i64>)]) -> Result<Target> {
         let names: Vec<String> = entries.iter().map(|(name, _)| (*name).to_owned()).collect();
         let pattern = pattern.map(|text| Glob::read(text.into()).unwrap());
         newest(
@@ -135,10 +138,10 @@ mod tests {
         )
     }
 
-    fn name(found: Result<Found>) -> String {
+    fn name(found: Result<Target>) -> String {
         match found.unwrap() {
-            Found::File(file) => file.name,
-            Found::Nothing(why) => why,
+            Target::File(file) => file.name,
+            Target::Nothing(why) => why,
         }
     }
 
@@ -161,20 +164,17 @@ mod tests {
         ] {
             assert_eq!(name(newest_of(pattern, &entries)), found);
         }
-        assert_eq!(
-            name(newest_of(None, &[])),
-            "there is no file in /var/backups"
-        );
+        assert_eq!(name(newest_of(None, &[])), "/var/backups contains no files");
     }
 
     #[test]
-    fn where_not_all_names_are_told_the_newest_is_not_known() {
-        let names: Vec<String> = (0..MOST).map(|number| number.to_string()).collect();
+    fn a_truncated_directory_listing_is_an_error() {
+        let names: Vec<String> = (0..MAX_NAMES).map(|number| number.to_string()).collect();
         let found = newest(Path::new("/a"), None, &names, |_| Ok(None));
         let error = found.err().expect("an error").to_string();
         assert_eq!(
             error,
-            "cannot tell the newest of /a: there are 10000 names in it or more"
+            "cannot determine the newest file in /a: it contains 10000 names or more"
         );
     }
 }

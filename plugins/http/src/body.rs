@@ -1,4 +1,4 @@
-//! What the body of an answer has to be. A problem never shows what stands in it.
+//! Checks the body of a response. A problem never shows the body.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,34 +7,34 @@ use regex_lite::Regex;
 use vitals_sdk::config::{ConfigError, Definitions, Schema};
 use vitals_sdk::prelude::*;
 
-use crate::{Answer, Settings};
+use crate::{Received, Settings};
 
-/// What is wrong with the body, for a sentence after "but".
-pub(crate) fn problem(settings: &Settings, answer: &Answer<'_>) -> Option<String> {
-    let place = place(answer.body.len(), answer.truncated);
+/// Returns what is wrong with the body, to follow "but".
+pub(crate) fn problem(settings: &Settings, received: &Received<'_>) -> Option<String> {
+    let place = place(received.body.len(), received.truncated);
     if let Some(wanted) = &settings.body_contains
-        && !text_of(answer.body).contains(wanted)
+        && !text_of(received.body).contains(wanted)
     {
         return Some(format!(
             "{place} does not contain `{}`",
-            shortened(wanted, SHOWN)
+            shortened(wanted, CHARS_SHOWN)
         ));
     }
     if let Some(pattern) = &settings.body_matches {
-        let searched = answer.body.len().min(SEARCHED);
-        let cut = answer.truncated || searched < answer.body.len();
-        if !pattern.0.is_match(&text_of(&answer.body[..searched])) {
+        let searched = received.body.len().min(SEARCHED);
+        let cut = received.truncated || searched < received.body.len();
+        if !pattern.0.is_match(&text_of(&received.body[..searched])) {
             let (place, pattern) = (
                 self::place(searched, cut),
-                shortened(pattern.0.as_str(), SHOWN),
+                shortened(pattern.0.as_str(), CHARS_SHOWN),
             );
             return Some(format!("{place} does not match `{pattern}`"));
         }
     }
-    settings.json.problem(answer.body, &place)
+    settings.json.problem(received.body, &place)
 }
 
-/// What was looked at, as the subject of a sentence.
+/// Names the searched part, as the subject of a sentence.
 fn place(bytes: usize, cut: bool) -> String {
     if cut {
         format!("the beginning of the body ({bytes} bytes)")
@@ -43,12 +43,13 @@ fn place(bytes: usize, cut: bool) -> String {
     }
 }
 
-/// The body as text. Bytes that are not UTF-8 are replaced, at many times the cost of finding that none is.
+/// Returns the body as text. Replacing invalid UTF-8 costs many times as much as finding that there
+/// is none.
 fn text_of(body: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
 }
 
-/// A regular expression, linear in the length of the body.
+/// A regular expression, in time linear in the length of the body.
 pub(crate) struct Pattern(Regex);
 
 impl Config for Pattern {
@@ -70,11 +71,11 @@ impl Config for Pattern {
     }
 }
 
-/// Values that a JSON document has to hold, by JSON pointer (RFC 6901).
+/// Values that a JSON document must contain, by JSON pointer (RFC 6901).
 #[derive(Default)]
-pub(crate) struct Facts(BTreeMap<String, Value>);
+pub(crate) struct ExpectedJson(BTreeMap<String, Value>);
 
-impl Facts {
+impl ExpectedJson {
     fn problem(&self, body: &[u8], place: &str) -> Option<String> {
         if self.0.is_empty() {
             return None;
@@ -92,25 +93,25 @@ impl Facts {
                 Some(found) if same(found, expected) => None,
                 Some(_) => Some(format!(
                     "`{pointer}` in its JSON is not `{}`",
-                    shortened(&expected.to_string(), SHOWN)
+                    shortened(&expected.to_string(), CHARS_SHOWN)
                 )),
             })
     }
 }
 
-impl Config for Facts {
+impl Config for ExpectedJson {
     fn schema(definitions: &mut Definitions) -> Schema {
         BTreeMap::<String, Value>::schema(definitions)
             .with("propertyNames", json!({ "pattern": "^(/|$)" }))
     }
 
     fn read(value: Value) -> Result<Self, ConfigError> {
-        let facts = BTreeMap::<String, Value>::read(value)?;
-        match facts
+        let expected = BTreeMap::<String, Value>::read(value)?;
+        match expected
             .keys()
             .find(|pointer| !pointer.is_empty() && !pointer.starts_with('/'))
         {
-            None => Ok(Self(facts)),
+            None => Ok(Self(expected)),
             Some(pointer) => Err(ConfigError::new(format_args!(
                 "`{pointer}` is not a JSON pointer; write `/{pointer}`"
             ))),
@@ -122,7 +123,7 @@ impl Config for Facts {
     }
 }
 
-/// Whether two values are the same, `1` and `1.0` too.
+/// Returns whether two values are equal; `1` equals `1.0`.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => x == y || x.as_f64() == y.as_f64(),
@@ -138,11 +139,12 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// How much of a body a regular expression is tried on. It is linear, but takes a thousand times the fuel
-/// of a plain search: for an ordinary one this much takes a quarter of the default fuel of a run.
+/// The part of a body on which a regular expression is tried. Matching is linear, but takes a
+/// thousand times the fuel of a plain search: for an ordinary expression this much takes a quarter
+/// of the default fuel of a run.
 const SEARCHED: usize = 64 << 10;
-/// How many characters of a setting are in a message.
-const SHOWN: usize = 64;
+/// The number of characters of a setting in a message.
+const CHARS_SHOWN: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -152,18 +154,18 @@ mod tests {
         let mut object = Value::from_json(settings).unwrap();
         object["url"] = "http://web/".into();
         let settings = Settings::read(object).unwrap();
-        let answer = Answer {
+        let received = Received {
             status: 200,
-            words: "200 OK".to_owned(),
+            status_text: "200 OK".to_owned(),
             body: body.as_bytes(),
             truncated,
             elapsed: Duration::ZERO,
         };
-        problem(&settings, &answer)
+        problem(&settings, &received)
     }
 
     #[test]
-    fn what_is_there_is_no_problem() {
+    fn expected_content_is_no_problem() {
         for settings in [
             "{}",
             r#"{"body_contains": "\"up\""}"#,
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_named_by_what_was_wanted() {
+    fn missing_content_is_named_by_the_setting() {
         for (settings, problem) in [
             (
                 r#"{"body_contains": "pong"}"#,
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_looked_for_is_an_error_of_the_configuration() {
+    fn an_invalid_expectation_is_a_configuration_error() {
         let read = |key: &str, value: Value| {
             let object = json!({ "url": "http://web/", key: value });
             Settings::read(object).err().map(|error| error.to_string())

@@ -1,6 +1,6 @@
-//! The `http` check: one request, and what its answer has to be.
+//! The `http` check: one request, and the expected response.
 //!
-//! This file asks and judges; what an answer is compared with stands in `status` and `body`.
+//! This file sends the request and judges the response; `status` and `body` compare its parts.
 
 mod body;
 mod status;
@@ -10,16 +10,16 @@ use std::collections::BTreeMap;
 use vitals_sdk::http::Method;
 use vitals_sdk::prelude::*;
 
-use body::{Facts, Pattern};
+use body::{ExpectedJson, Pattern};
 use status::StatusRange;
 
-/// Sends one HTTP request and looks at the answer.
+/// Sends one HTTP request and checks the response.
 #[derive(Config)]
 struct Settings {
-    /// Where the request goes. User and password in it become basic authentication.
+    /// The URL of the request. User and password in it become basic authentication.
     #[config(grant = "http")]
     url: Url,
-    /// The method.
+    /// The method of the request.
     #[config(default = "GET")]
     method: Verb,
     /// Headers of the request. They are never shown.
@@ -28,28 +28,28 @@ struct Settings {
     /// The body of the request. It is never shown.
     #[config(secret)]
     body: Option<String>,
-    /// The statuses that are healthy, single ones and ranges: `[200, "300-399"]`.
+    /// The healthy statuses, single ones and ranges: `[200, "300-399"]`.
     #[config(default = ["200-299"])]
     status: Vec<StatusRange>,
-    /// What the body has to contain.
+    /// A text that the body must contain.
     body_contains: Option<String>,
-    /// A regular expression that has to match in the first 64 KiB of the body.
+    /// A regular expression that must match in the first 64 KiB of the body.
     body_matches: Option<Pattern>,
-    /// What the body has to hold as JSON: values by JSON pointer, `{ "/status" = "ok" }`.
+    /// Values that the JSON body must contain, by JSON pointer: `{ "/status" = "ok" }`.
     #[config(default)]
-    json: Facts,
-    /// A longer answer time than this is degraded.
+    json: ExpectedJson,
+    /// The check is degraded if the response takes longer.
     degraded_above: Option<Duration>,
-    /// A longer answer time than this is unhealthy.
+    /// The check is unhealthy if the response takes longer.
     unhealthy_above: Option<Duration>,
-    /// The time for all of it; without one, that of the check.
+    /// The timeout of the whole request. The default is the timeout of the check.
     timeout: Option<Duration>,
-    /// How many redirects to follow. Each address needs a grant of its own.
+    /// How many redirects to follow. Each target needs its own grant.
     #[config(default = 0, range(0..=20))]
     follow_redirects: u32,
 }
 
-/// A method of HTTP.
+/// An HTTP method.
 #[derive(Config, Clone, Copy)]
 enum Verb {
     #[config(rename = "GET")]
@@ -86,7 +86,7 @@ impl From<Verb> for Method {
 fn check(settings: Settings) -> Result<Outcome> {
     let mut request = http::request(settings.method.into(), &settings.url)
         .follow_redirects(settings.follow_redirects)
-        .body_prefix(BODY_READ);
+        .body_prefix(BODY_LIMIT);
     for (name, value) in &settings.headers {
         request = request.header(name, value);
     }
@@ -97,14 +97,14 @@ fn check(settings: Settings) -> Result<Outcome> {
         request = request.timeout(timeout);
     }
     let response = request.send()?;
-    let answer = Answer {
+    let received = Received {
         status: response.status().as_u16(),
-        words: response.status().to_string(),
+        status_text: response.status().to_string(),
         body: response.body(),
         truncated: response.is_truncated(),
         elapsed: response.elapsed(),
     };
-    let outcome = judge(&settings, &answer);
+    let outcome = judge(&settings, &received);
     Ok(if *response.url() == settings.url {
         outcome
     } else {
@@ -112,41 +112,41 @@ fn check(settings: Settings) -> Result<Outcome> {
     })
 }
 
-/// What came back.
-struct Answer<'a> {
+/// The response, as it is judged.
+struct Received<'a> {
     status: u16,
-    /// The status with its reason.
-    words: String,
+    /// The status with its reason phrase.
+    status_text: String,
     body: &'a [u8],
     truncated: bool,
     elapsed: Duration,
 }
 
-fn judge(settings: &Settings, answer: &Answer<'_>) -> Outcome {
+fn judge(settings: &Settings, received: &Received<'_>) -> Outcome {
     let method = Method::from(settings.method);
-    let answered = format!("{method} {}: {}", settings.url, answer.words);
-    let mut outcome = match problem(settings, answer) {
-        None => Outcome::healthy(answered),
-        Some(problem) => Outcome::unhealthy(format!("{answered}, {problem}")),
+    let summary = format!("{method} {}: {}", settings.url, received.status_text);
+    let mut outcome = match problem(settings, received) {
+        None => Outcome::healthy(summary),
+        Some(problem) => Outcome::unhealthy(format!("{summary}, {problem}")),
     }
-    .detail("status", answer.status)
-    .timed(answer.elapsed, thresholds(settings))
-    .detail("size_bytes", answer.body.len())
-    .measure(bytes("response_size", answer.body.len()));
-    if answer.truncated {
+    .detail("status", received.status)
+    .timed(received.elapsed, thresholds(settings))
+    .detail("size_bytes", received.body.len())
+    .measure(bytes("response_size", received.body.len()));
+    if received.truncated {
         outcome = outcome.detail("truncated", true);
     }
     outcome
 }
 
-/// What is wrong with the answer, for behind its status.
-fn problem(settings: &Settings, answer: &Answer<'_>) -> Option<String> {
-    let expected = |range: &StatusRange| range.contains(answer.status);
+/// Returns what is wrong with the response, to follow its status.
+fn problem(settings: &Settings, received: &Received<'_>) -> Option<String> {
+    let expected = |range: &StatusRange| range.contains(received.status);
     if !settings.status.iter().any(expected) {
         let ranges: Vec<String> = settings.status.iter().map(ToString::to_string).collect();
         return Some(format!("expected {}", ranges.join(", ")));
     }
-    body::problem(settings, answer).map(|problem| format!("but {problem}"))
+    body::problem(settings, received).map(|problem| format!("but {problem}"))
 }
 
 fn thresholds(settings: &Settings) -> Thresholds {
@@ -156,8 +156,8 @@ fn thresholds(settings: &Settings) -> Thresholds {
     }
 }
 
-/// As much of a body as is looked at; of a larger one its beginning.
-const BODY_READ: usize = 1 << 20;
+/// The number of bytes that are read of a body.
+const BODY_LIMIT: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
-//! Which statuses are healthy.
+//! The healthy statuses.
 
 use std::fmt;
 
 use vitals_sdk::config::{ConfigError, Definitions, Schema};
 use vitals_sdk::prelude::*;
 
-/// A status or a range of them: `200`, `"200"` or `"200-299"`.
+/// A status or a range of statuses: `200`, `"200"` or `"200-299"`.
 pub(crate) struct StatusRange {
     first: u16,
     last: u16,
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_status_is_refused() {
+    fn an_invalid_status_is_rejected() {
         for value in [
             json!(99),
             json!(600),

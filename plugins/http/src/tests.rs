@@ -11,20 +11,20 @@ fn settings(json: &str) -> Settings {
     Settings::read(object).unwrap()
 }
 
-/// A world where any request to the URL is answered with this.
+/// Makes a world in which requests to the URL get this response.
 fn world(answer: impl Into<Answer>) -> World {
     let world = World::new();
     world.http("*", URL).answers(answer);
     world
 }
 
-/// What the host would show with these settings besides.
+/// Returns what the host would show with these additional settings.
 fn outcome(world: &World, json: &str) -> Outcome {
     world.outcome(|| check(settings(json)))
 }
 
 #[test]
-fn a_status_that_was_not_expected_is_unhealthy_and_says_so() {
+fn an_unexpected_status_is_unhealthy() {
     let down = outcome(&world(503), "{}");
     assert_eq!(down.status(), Status::Unhealthy);
     assert_eq!(
@@ -40,7 +40,7 @@ fn a_status_that_was_not_expected_is_unhealthy_and_says_so() {
 }
 
 #[test]
-fn no_answer_is_unhealthy_and_says_why() {
+fn a_failed_request_is_unhealthy_with_the_reason() {
     for (answer, problem) in [
         (Problem::Refused.into(), "connection refused"),
         (
@@ -53,7 +53,7 @@ fn no_answer_is_unhealthy_and_says_why() {
         ),
         (
             Problem::Protocol("it is not HTTP".to_owned()).into(),
-            "the answer is not valid: it is not HTTP",
+            "the response is not valid: it is not HTTP",
         ),
         (
             Answer::denied(),
@@ -65,11 +65,11 @@ fn no_answer_is_unhealthy_and_says_why() {
         ),
         (
             Answer::never(),
-            "nothing within 2s while waiting for the answer",
+            "timed out after 2s while waiting for the response",
         ),
         (
             Answer::ok("drip").body_after(Duration::from_secs(3)),
-            "nothing within 2s while reading the answer",
+            "timed out after 2s while reading the response",
         ),
     ] {
         let outcome = outcome(&world(answer), r#"{"timeout": "2s"}"#);
@@ -80,7 +80,7 @@ fn no_answer_is_unhealthy_and_says_why() {
 }
 
 #[test]
-fn a_slow_answer_is_degraded_and_a_slower_one_unhealthy() {
+fn a_slow_response_is_degraded_and_a_slower_one_unhealthy() {
     let wanted = r#"{"degraded_above": "100ms", "unhealthy_above": "1s"}"#;
     for (milliseconds, status, message) in [
         (100, Status::Healthy, "GET http://web/health?…: 200 OK"),
@@ -105,7 +105,7 @@ fn a_slow_answer_is_degraded_and_a_slower_one_unhealthy() {
 }
 
 #[test]
-fn the_answer_stands_in_details_and_measurements() {
+fn the_response_has_details_and_measurements() {
     let answer = Answer::ok(r#"{"status": "ok"}"#).after(Duration::from_millis(12));
     let whole = outcome(&world(answer), r#"{"json": {"/status": "ok"}}"#);
     assert_eq!(whole.status(), Status::Healthy, "{whole:?}");
@@ -122,7 +122,7 @@ fn the_answer_stands_in_details_and_measurements() {
 }
 
 #[test]
-fn a_body_that_is_not_as_expected_is_unhealthy() {
+fn an_unexpected_body_is_unhealthy() {
     let garbage = world(Answer::ok([0xff, 0x00, 0xfe]));
     let outcome = outcome(&garbage, r#"{"json": {"/status": "ok"}}"#);
     assert_eq!(outcome.status(), Status::Unhealthy);
@@ -133,7 +133,7 @@ fn a_body_that_is_not_as_expected_is_unhealthy() {
 }
 
 #[test]
-fn redirects_are_followed_as_far_as_the_settings_say() {
+fn redirects_are_followed_as_configured() {
     let world = world(Answer::redirect(302, "/up"));
     world.http("GET", "http://web/up").answers("ok");
     let redirected = outcome(&world, "{}");
@@ -148,7 +148,7 @@ fn redirects_are_followed_as_far_as_the_settings_say() {
 }
 
 #[test]
-fn the_request_is_what_the_settings_say() {
+fn the_request_is_sent_as_configured() {
     let world = world(204);
     let wanted = r#"{"method": "PUT", "headers": {"x-key": "k"}, "body": "deep"}"#;
     assert_eq!(outcome(&world, wanted).status(), Status::Healthy);
@@ -162,7 +162,7 @@ fn the_request_is_what_the_settings_say() {
 }
 
 #[test]
-fn nothing_secret_is_in_a_message() {
+fn messages_contain_no_secrets() {
     let wanted = r#"{"headers": {"x": "secret"}, "body": "secret", "json": {"/a": 1}}"#;
     for answer in [Answer::ok("secret"), Problem::Refused.into()] {
         let outcome = outcome(&world(answer), wanted);
@@ -172,7 +172,7 @@ fn nothing_secret_is_in_a_message() {
 }
 
 #[test]
-fn the_schema_marks_what_is_granted_and_what_is_secret() {
+fn the_schema_marks_grants_and_secrets() {
     let schema = Settings::json_schema();
     assert_eq!(schema["required"], json!(["url"]));
     assert_eq!(schema["properties"]["url"]["x-vitals-grant"], "http");

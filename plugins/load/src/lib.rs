@@ -1,23 +1,24 @@
-//! The `load` check: how much the processors of the machine have to do.
+//! The `load` check: the load averages of the machine.
 
 use vitals_sdk::prelude::*;
 use vitals_sdk::system::Load;
 
-/// Looks how busy the machine is, for each of its processors.
+/// Checks the load averages of the machine, per processor.
 #[derive(Config)]
 struct Settings {
-    /// Which average is judged; the others are measured.
+    /// The average that is judged. The others are only measured.
     #[config(default = "5m")]
     average: Average,
-    /// A higher load per processor than this is degraded: above 1 there is more to do than can be done.
+    /// The check is degraded if the load per processor is higher. Above 1 there is more work than
+    /// the processors can do.
     #[config(default = 2, min = 0)]
     degraded_above: f64,
-    /// A higher load per processor than this is unhealthy.
+    /// The check is unhealthy if the load per processor is higher.
     #[config(default = 4, min = 0)]
     unhealthy_above: f64,
 }
 
-/// What the kernel averages over.
+/// The period of an average.
 #[derive(Config, Clone, Copy, PartialEq, Eq)]
 enum Average {
     #[config(rename = "1m")]
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn all_three_are_measured_and_the_bounds_stand_on_the_one_that_is_judged() {
+    fn all_averages_are_measured_and_the_judged_one_has_bounds() {
         let settings = Settings::from_json(r#"{ "average": "15m" }"#).unwrap();
         let outcome = judge(&settings, &Load { cpus: 1, ..LOAD });
         let shown: Vec<_> = outcome
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn other_averages_are_refused() {
+    fn other_averages_are_rejected() {
         assert!(Settings::from_json(r#"{ "average": "10m" }"#).is_err());
         assert!(check(Settings::from_json("{}").unwrap()).is_err());
     }

@@ -1,21 +1,21 @@
-//! The `memory` check: how much memory the machine has left, and how far it swaps.
+//! The `memory` check: available memory and used swap space of the machine.
 
 use vitals_sdk::prelude::*;
 use vitals_sdk::system::Memory;
 
-/// Looks how much memory of the machine is available.
+/// Checks how much memory of the machine is available.
 #[derive(Config)]
 struct Settings {
-    /// A smaller share of the memory available than this is degraded: 0.1 for 10 %, 0 for never.
+    /// The check is degraded if a smaller share of memory is available: 0.1 for 10 %, 0 for never.
     #[config(default = 0.1, range(0..=1))]
     degraded_below: f64,
-    /// A smaller share of the memory available than this is unhealthy.
+    /// The check is unhealthy if a smaller share of memory is available.
     #[config(default = 0.05, range(0..=1))]
     unhealthy_below: f64,
-    /// A larger share of the swap space in use than this is degraded.
+    /// The check is degraded if a larger share of swap space is used.
     #[config(range(0..=1))]
     swap_degraded_above: Option<f64>,
-    /// A larger share of the swap space in use than this is unhealthy.
+    /// The check is unhealthy if a larger share of swap space is used.
     #[config(range(0..=1))]
     swap_unhealthy_above: Option<f64>,
 }
@@ -29,14 +29,14 @@ fn judge(settings: &Settings, memory: &Memory) -> Outcome {
     let available = ratio("memory_available", memory.available_ratio())
         .degraded_below(settings.degraded_below)
         .unhealthy_below(settings.unhealthy_below);
-    let words = format!(
+    let text = format!(
         "{} of the memory is available{}, {} of {}",
         available.value_text(),
         available.remark(),
         bytes_text(memory.available_bytes),
         bytes_text(memory.total_bytes)
     );
-    let mut parts = vec![(available.status(), words)];
+    let mut parts = vec![(available.status(), text)];
     let mut measurements = vec![
         available,
         bytes("memory_available_bytes", memory.available_bytes),
@@ -45,12 +45,12 @@ fn judge(settings: &Settings, memory: &Memory) -> Outcome {
         let swap = ratio("swap_used", memory.swap_used_ratio())
             .degraded(Bound::above(settings.swap_degraded_above))
             .unhealthy(Bound::above(settings.swap_unhealthy_above));
-        let words = format!(
+        let text = format!(
             "{} of the swap space is in use{}",
             swap.value_text(),
             swap.remark()
         );
-        parts.push((swap.status(), words));
+        parts.push((swap.status(), text));
         measurements.push(swap);
     }
     measurements
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_are_measured_with_the_numbers() {
+    fn measurements_carry_the_bounds() {
         let outcome = judge(
             &settings(r#"{ "swap_degraded_above": 0.5 }"#),
             &memory(50, 50),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_host_nothing_is_known_and_a_share_is_no_percentage() {
+    fn facts_need_a_host_and_shares_are_not_percentages() {
         assert!(check(settings("{}")).is_err());
         assert!(Settings::from_json(r#"{ "degraded_below": 10 }"#).is_err());
     }

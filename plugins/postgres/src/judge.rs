@@ -1,4 +1,4 @@
-//! What the findings come to: a status, and words for it.
+//! Judges the findings: a status, and the message.
 
 use vitals_sdk::prelude::*;
 
@@ -6,15 +6,15 @@ use crate::session::Row;
 use crate::state::{Standby, State};
 use crate::{Role, SHOWN, Settings};
 
-/// What was found out of a server.
+/// The facts gathered about a server.
 pub(crate) struct Findings {
-    /// The first row that the query answered.
+    /// The first row that the query returned.
     pub(crate) value: Option<Row>,
     pub(crate) state: Option<State>,
     pub(crate) elapsed: Duration,
 }
 
-/// One thing that was judged.
+/// A part of the message, with its status.
 type Part = (Status, String);
 
 impl Findings {
@@ -38,9 +38,9 @@ impl Findings {
         let mut parts = vec![value_part(settings, value.as_ref(), measured.as_ref())];
         let mut measurements: Vec<_> = measured.into_iter().collect();
         if let Some(state) = &self.state {
-            let found = Found::of(state, settings);
-            parts.extend(found.parts);
-            measurements.extend(found.measurements);
+            let judged = JudgedState::new(state, settings);
+            parts.extend(judged.parts);
+            measurements.extend(judged.measurements);
         }
         let mut outcome = Outcome::worst(parts);
         outcome = measurements.into_iter().fold(outcome, Outcome::measure);
@@ -65,80 +65,81 @@ impl Findings {
     }
 }
 
-/// Judges what the query answered: nothing, NULL, or a text.
+/// Judges the result of the query: no rows, NULL, or a text.
 fn value_part(
     settings: &Settings,
     value: Option<&Option<String>>,
     measured: Option<&Measurement>,
 ) -> Part {
-    let answered = match value {
-        None => "the query answered no row".to_owned(),
-        Some(None) => "the query answered NULL".to_owned(),
-        Some(Some(text)) => format!("the query answered {}", shortened(text, SHOWN)),
+    let returned = match value {
+        None => "the query returned no rows".to_owned(),
+        Some(None) => "the query returned NULL".to_owned(),
+        Some(Some(text)) => format!("the query returned {}", shortened(text, SHOWN)),
     };
     if let Some(expected) = &settings.expect
         && value != Some(&Some(expected.clone()))
     {
-        let words = format!("{answered}, not {}", shortened(expected, SHOWN));
-        return (Status::Unhealthy, words);
+        let text = format!("{returned}, expected {}", shortened(expected, SHOWN));
+        return (Status::Unhealthy, text);
     }
     match measured {
         Some(measured) => (
             measured.status(),
-            format!("{answered}{}", measured.remark()),
+            format!("{returned}{}", measured.remark()),
         ),
-        None if settings.wants_a_number() => {
-            (Status::Unhealthy, format!("{answered}, which is no number"))
-        }
-        None => (Status::Healthy, answered),
+        None if settings.wants_a_number() => (
+            Status::Unhealthy,
+            format!("{returned}, which is not a number"),
+        ),
+        None => (Status::Healthy, returned),
     }
 }
 
-/// What the state of the server comes to.
-struct Found {
+/// The judged state of the server.
+struct JudgedState {
     parts: Vec<Part>,
     measurements: Vec<Measurement>,
 }
 
-impl Found {
-    fn of(state: &State, settings: &Settings) -> Self {
-        let mut found = Self {
+impl JudgedState {
+    fn new(state: &State, settings: &Settings) -> Self {
+        let mut judged = Self {
             parts: vec![role_part(state, settings.role)],
             measurements: Vec::new(),
         };
         if let Some(standby) = &state.standby {
-            found.replication(standby, settings);
+            judged.replication(standby, settings);
         }
-        found.connections(state, settings);
-        found
+        judged.connections(state, settings);
+        judged
     }
 
     fn replication(&mut self, standby: &Standby, settings: &Settings) {
-        let alone = if standby.is_streaming {
+        let disconnected = if standby.is_streaming {
             ""
         } else {
-            ", without a connection to its primary"
+            ", not connected to its primary"
         };
         let Some(lag) = standby.lag else {
             let status = match settings.lag_limit() {
                 Some(_) => Status::Degraded,
                 None => Status::Healthy,
             };
-            let words = format!(
-                "nobody knows how far it is behind: nothing was replayed since its start{alone}"
+            let text = format!(
+                "the replication lag is unknown: the standby has replayed nothing since it started{disconnected}"
             );
-            self.parts.push((status, words));
+            self.parts.push((status, text));
             return;
         };
         let lag = seconds("replication_lag", lag)
             .degraded(Bound::above(settings.lag_degraded_above))
             .unhealthy(Bound::above(settings.lag_unhealthy_above));
-        let words = format!(
-            "the standby is {} behind{alone}{}",
+        let text = format!(
+            "the standby is {} behind{disconnected}{}",
             lag.value_text(),
             lag.remark()
         );
-        self.parts.push((lag.status(), words));
+        self.parts.push((lag.status(), text));
         self.measurements.push(lag);
     }
 
@@ -150,13 +151,13 @@ impl Found {
         .degraded(Bound::above(settings.connections_degraded_above))
         .unhealthy(Bound::above(settings.connections_unhealthy_above));
         if used.degraded_at().or(used.unhealthy_at()).is_some() {
-            let words = format!(
+            let text = format!(
                 "{} of {} connections are in use{}",
                 used.value_text(),
                 state.max_connections,
                 used.remark()
             );
-            self.parts.push((used.status(), words));
+            self.parts.push((used.status(), text));
         }
         self.measurements.push(used);
     }
@@ -169,8 +170,8 @@ fn role_part(state: &State, wanted: Option<Role>) -> Part {
     };
     match wanted {
         Some(wanted) if wanted != role => {
-            let words = format!("the server is a {}, not a {}", role.name(), wanted.name());
-            (Status::Unhealthy, words)
+            let text = format!("the server is a {}, not a {}", role.name(), wanted.name());
+            (Status::Unhealthy, text)
         }
         _ => (Status::Healthy, format!("the server is a {}", role.name())),
     }
@@ -197,7 +198,7 @@ impl Settings {
     }
 }
 
-/// The one of both that is set.
+/// Returns the bound that is set.
 fn bound(above: Option<f64>, below: Option<f64>) -> Option<Bound> {
     above.map(Bound::Above).or(below.map(Bound::Below))
 }

@@ -1,10 +1,10 @@
-//! The `postgres` check: whether a server answers a query, and how its replication and connections are.
+//! The `postgres` check: a query, and replication and connections of the server.
 //!
-//! This file says what is asked and judges the answers; `session` is the conversation.
+//! This file gathers the facts and has them judged; `session` is the connection.
 
 mod judge;
 mod login;
-mod refusal;
+mod server_error;
 mod session;
 mod state;
 mod wire;
@@ -15,55 +15,57 @@ use judge::Findings;
 use session::Session;
 use state::State;
 
-/// Logs in to a PostgreSQL server, asks a query, and looks at replication and connections.
+/// Logs in to a PostgreSQL server, runs a query, and checks replication and connections.
 #[derive(Config)]
 struct Settings {
-    /// The server.
+    /// The address of the server.
     #[config(grant = "tls")]
     address: Address,
-    /// Whether the connection is encrypted: not at all, with any certificate, or with one that is trusted for the
-    /// host of `address`.
+    /// Encryption of the connection: none, with any certificate, or with a certificate that is
+    /// trusted for the host of `address`.
     #[config(default = "disable")]
     tls: Tls,
-    /// Who logs in.
+    /// The user to log in as.
     user: String,
-    /// The password, for SCRAM-SHA-256 and MD5; in the clear it is sent over `verify-full` alone.
+    /// The password, for SCRAM-SHA-256 and MD5. A cleartext password is sent only with
+    /// `verify-full`.
     #[config(secret)]
     password: Option<String>,
-    /// The database; without one, that of the user's name.
+    /// The database. The default is the name of the user.
     database: Option<String>,
-    /// One statement, which can't write. The first column of its first row is the value. It is never shown.
+    /// One statement, which cannot write. The first column of its first row is the value. It is
+    /// never shown.
     #[config(default = "SELECT 1")]
     query: String,
-    /// What the value has to be, as PostgreSQL writes it: `t`, `42`, `ready`.
+    /// The expected value, in PostgreSQL's notation: `t`, `42`, `ready`.
     expect: Option<String>,
-    /// A greater value than this is degraded.
+    /// The check is degraded if the value is greater.
     value_degraded_above: Option<f64>,
-    /// A greater value than this is unhealthy.
+    /// The check is unhealthy if the value is greater.
     value_unhealthy_above: Option<f64>,
-    /// A smaller value than this is degraded. Not together with `value_degraded_above`.
+    /// The check is degraded if the value is smaller. Not together with `value_degraded_above`.
     value_degraded_below: Option<f64>,
-    /// A smaller value than this is unhealthy. Not together with `value_unhealthy_above`.
+    /// The check is unhealthy if the value is smaller. Not together with `value_unhealthy_above`.
     value_unhealthy_below: Option<f64>,
-    /// What the server has to be.
+    /// The role that the server must have.
     role: Option<Role>,
-    /// A standby that is further behind its primary than this is degraded.
+    /// The check is degraded if the replication lag of a standby is longer.
     lag_degraded_above: Option<Duration>,
-    /// A standby that is further behind its primary than this is unhealthy.
+    /// The check is unhealthy if the replication lag of a standby is longer.
     lag_unhealthy_above: Option<Duration>,
-    /// A larger share of `max_connections` in use than this is degraded: 0.8 for 80 %.
+    /// The check is degraded if a larger share of `max_connections` is in use: 0.8 for 80 %.
     #[config(range(0..=1))]
     connections_degraded_above: Option<f64>,
-    /// A larger share of `max_connections` in use than this is unhealthy.
+    /// The check is unhealthy if a larger share of `max_connections` is in use.
     #[config(range(0..=1))]
     connections_unhealthy_above: Option<f64>,
-    /// A longer time than this, for all of it, is degraded.
+    /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
-    /// A longer time than this, for all of it, is unhealthy.
+    /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
 }
 
-/// How a connection is protected; in the words of libpq.
+/// Encryption of the connection, in libpq's terms.
 #[derive(Config, Clone, Copy, Debug, PartialEq, Eq)]
 enum Tls {
     Disable,
@@ -72,7 +74,7 @@ enum Tls {
     VerifyFull,
 }
 
-/// What a server is in replication.
+/// The role of a server in replication.
 #[derive(Config, Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Primary,
@@ -81,13 +83,13 @@ enum Role {
 
 #[health_check(code = "postgres")]
 fn check(settings: Settings) -> Result<Outcome> {
-    settings.make_sense()?;
+    settings.validate()?;
     let started = clock::Instant::now();
     let mut session = Session::open(&settings)?;
     session.begin()?;
-    let value = session.ask(&settings.query).context("the query failed")?;
-    let state = if settings.asks_for_state() {
-        Some(State::ask(&mut session, settings.lag_limit())?)
+    let value = session.query(&settings.query).context("the query failed")?;
+    let state = if settings.needs_state() {
+        Some(State::query(&mut session, settings.lag_limit())?)
     } else {
         None
     };
@@ -101,22 +103,22 @@ fn check(settings: Settings) -> Result<Outcome> {
 }
 
 impl Settings {
-    /// Whether more is asked of the server than the query.
-    fn asks_for_state(&self) -> bool {
+    /// Whether the settings need the server's state in addition to the query.
+    fn needs_state(&self) -> bool {
         self.role.is_some()
             || self.lag_limit().is_some()
             || self.connections_degraded_above.is_some()
             || self.connections_unhealthy_above.is_some()
     }
 
-    /// The lag from which on something is wrong.
+    /// The lag above which the check is not healthy.
     fn lag_limit(&self) -> Option<Duration> {
         let limits = [self.lag_degraded_above, self.lag_unhealthy_above];
         limits.into_iter().flatten().min()
     }
 
-    /// A bound has one side.
-    fn make_sense(&self) -> Result<()> {
+    /// Rejects a value that has bounds on both sides.
+    fn validate(&self) -> Result<()> {
         for (above, below, status) in [
             (
                 self.value_degraded_above,
@@ -131,7 +133,7 @@ impl Settings {
         ] {
             if above.is_some() && below.is_some() {
                 return Err(Error::new(format_args!(
-                    "`value_{status}_above` and `value_{status}_below` can't both be set: leave one out"
+                    "`value_{status}_above` and `value_{status}_below` cannot both be set: remove one"
                 )));
             }
         }
@@ -139,7 +141,7 @@ impl Settings {
     }
 }
 
-/// How many characters of a foreign text are in a message or detail.
+/// The number of characters of external text in a message or detail.
 const SHOWN: usize = 256;
 
 #[cfg(test)]

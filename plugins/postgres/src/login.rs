@@ -1,4 +1,4 @@
-//! Who the check is, and how it proves that to a server that may not be the one that was meant.
+//! Authentication towards a server that may not be the intended one.
 
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::authentication::md5_hash;
@@ -10,7 +10,7 @@ use vitals_sdk::prelude::*;
 use crate::Settings;
 use crate::wire::Wire;
 
-/// Logs in. Ends when the server takes queries.
+/// Logs in. Returns when the server accepts queries.
 pub(crate) fn log_in(wire: &mut Wire, settings: &Settings) -> Result<()> {
     let user = settings.user.as_str();
     let database = settings.database.as_deref().unwrap_or(user);
@@ -28,13 +28,13 @@ pub(crate) fn log_in(wire: &mut Wire, settings: &Settings) -> Result<()> {
         match wire.receive()? {
             Message::ReadyForQuery(_) => return Ok(()),
             Message::BackendKeyData(_) => {}
-            _ => return Err(wire.garbage()),
+            _ => return Err(wire.protocol_error()),
         }
     }
 }
 
 fn authenticate(wire: &mut Wire, user: &str, password: Option<&str>) -> Result<()> {
-    let wanted = || password.context("the server wants a password: set `password`");
+    let wanted = || password.context("the server requires a password: set `password`");
     match wire.receive()? {
         Message::AuthenticationOk => return Ok(()),
         Message::AuthenticationSasl(body) => {
@@ -47,10 +47,10 @@ fn authenticate(wire: &mut Wire, user: &str, password: Option<&str>) -> Result<(
         }
         Message::AuthenticationCleartextPassword => {
             let password = wanted()?.as_bytes();
-            // Whoever is in between could ask for it like this, whatever the server itself wants.
+            // An attacker in between could request cleartext, whatever the server itself requires.
             if !wire.is_trusted {
                 return Err(Error::new(
-                    "the server wants the password in the clear, which it gets with `tls = \"verify-full\"` alone",
+                    "the server requests a cleartext password, which is sent only with `tls = \"verify-full\"`",
                 ));
             }
             wire.send(|buffer| frontend::password_message(password, buffer))?;
@@ -60,15 +60,15 @@ fn authenticate(wire: &mut Wire, user: &str, password: Option<&str>) -> Result<(
         | Message::AuthenticationKerberosV5
         | Message::AuthenticationScmCredential => {
             return Err(Error::new(
-                "the server wants Kerberos or the like, which this check does not speak: let its user log in by \
-                 `scram-sha-256` in `pg_hba.conf`",
+                "the server requires Kerberos or a similar method, which this check does not support: set \
+                 `scram-sha-256` for its user in `pg_hba.conf`",
             ));
         }
-        _ => return Err(wire.garbage()),
+        _ => return Err(wire.protocol_error()),
     }
     match wire.receive()? {
         Message::AuthenticationOk => Ok(()),
-        _ => Err(wire.garbage()),
+        _ => Err(wire.protocol_error()),
     }
 }
 
@@ -84,21 +84,23 @@ fn offers_scram(body: &AuthenticationSaslBody) -> Result<()> {
     ))
 }
 
-/// The exchange, up to the server's own proof that it knows the password.
+/// Runs the exchange, including the server's own proof that it knows the password.
 fn scram(wire: &mut Wire, password: &str) -> Result<()> {
-    // The host's TLS tells nothing to bind to.
+    // The host's TLS provides no channel binding.
     let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
     wire.send(|buffer| frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), buffer))?;
     let Message::AuthenticationSaslContinue(body) = wire.receive()? else {
-        return Err(wire.garbage());
+        return Err(wire.protocol_error());
     };
-    scram.update(body.data()).map_err(|_| wire.garbage())?;
+    scram
+        .update(body.data())
+        .map_err(|_| wire.protocol_error())?;
     wire.send(|buffer| frontend::sasl_response(scram.message(), buffer))?;
     let Message::AuthenticationSaslFinal(body) = wire.receive()? else {
-        return Err(wire.garbage());
+        return Err(wire.protocol_error());
     };
-    // Its own error may repeat what the other side said.
+    // The crate's error may repeat data from the server.
     scram
         .finish(body.data())
-        .map_err(|_| Error::new("the server does not prove that it knows the password"))
+        .map_err(|_| Error::new("the server did not prove that it knows the password"))
 }

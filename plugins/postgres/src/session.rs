@@ -1,4 +1,4 @@
-//! One conversation with a server: a transaction that can only read, with what is left of the run as its time.
+//! One session with a server: a read-only transaction, limited by the run's deadline.
 
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator as _;
@@ -11,10 +11,10 @@ use crate::Settings;
 use crate::login::log_in;
 use crate::wire::Wire;
 
-/// A user who has logged in.
+/// An authenticated session.
 pub(crate) struct Session(Wire);
 
-/// The columns of a row as texts; nothing for NULL.
+/// The columns of a row as text; `None` for NULL.
 pub(crate) type Row = Vec<Option<String>>;
 
 impl Session {
@@ -28,10 +28,10 @@ impl Session {
 
     /// Begins the transaction.
     ///
-    /// Both settings end with it: a pooler between here and the server, which refuses many of them at the login,
-    /// hands the server on to others.
+    /// Both settings end with the transaction. They cannot be set at login, which many poolers
+    /// reject, and a pooler passes the server connection on to other clients.
     pub(crate) fn begin(&mut self) -> Result<()> {
-        // The server's word on it shall come in time to be told.
+        // The server's own timeout error must arrive before the run's deadline.
         let left = Deadline::of_run().remaining().mul_f64(0.9);
         let left = u32::try_from(left.as_millis()).unwrap_or(u32::MAX >> 1);
         let begin = format!(
@@ -40,25 +40,25 @@ impl Session {
         );
         self.0
             .send(|buffer| frontend::query(&begin, buffer))
-            .and_then(|()| self.answer())
+            .and_then(|()| self.read_result())
             .map(drop)
             .context("cannot begin a transaction")
     }
 
-    /// Asks one statement; answers its first row, if there is one.
-    pub(crate) fn ask(&mut self, statement: &str) -> Result<Option<Row>> {
+    /// Runs one statement and returns its first row, if any.
+    pub(crate) fn query(&mut self, statement: &str) -> Result<Option<Row>> {
         self.0.send(|buffer| {
-            // Unlike a simple query this is one statement, and one row of it.
+            // Unlike a simple query, this runs exactly one statement and returns at most one row.
             frontend::parse("", statement, [], buffer)?;
             bind(buffer)?;
             frontend::execute("", 1, buffer)?;
             frontend::sync(buffer);
             Ok(())
         })?;
-        self.answer()
+        self.read_result()
     }
 
-    /// Takes leave. What becomes of that is of no interest any more.
+    /// Terminates the session and ignores errors.
     pub(crate) fn end(mut self) {
         let _ = self.0.send(|buffer| {
             frontend::terminate(buffer);
@@ -66,14 +66,14 @@ impl Session {
         });
     }
 
-    /// Reads until the server is ready for the next one.
-    fn answer(&mut self) -> Result<Option<Row>> {
+    /// Reads until the server is ready for the next statement.
+    fn read_result(&mut self) -> Result<Option<Row>> {
         let mut first = None;
         loop {
             match self.0.receive()? {
                 Message::ReadyForQuery(_) => return Ok(first),
                 Message::DataRow(row) if first.is_none() => {
-                    first = Some(texts(&row).map_err(|_| self.0.garbage())?);
+                    first = Some(texts(&row).map_err(|_| self.0.protocol_error())?);
                 }
                 Message::ParseComplete
                 | Message::BindComplete
@@ -83,16 +83,16 @@ impl Session {
                 | Message::RowDescription(_) => {}
                 Message::CopyOutResponse(_) | Message::CopyInResponse(_) => {
                     return Err(Error::new(
-                        "it is a COPY: only what answers rows can be asked",
+                        "COPY is not supported: use a statement that returns rows",
                     ));
                 }
-                _ => return Err(self.0.garbage()),
+                _ => return Err(self.0.protocol_error()),
             }
         }
     }
 }
 
-/// Binds nothing: there are no parameters, and texts are to come back.
+/// Binds no parameters and requests text results.
 fn bind(buffer: &mut BytesMut) -> std::io::Result<()> {
     let none = |(), _: &mut BytesMut| Ok(IsNull::Yes);
     frontend::bind("", "", [], [], none, [], buffer).map_err(|error| match error {

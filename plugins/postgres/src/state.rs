@@ -1,48 +1,49 @@
-//! What a server says of itself: its part in replication, how far it is behind, how many are connected.
+//! The state of a server: role, replication lag and connections.
 
 use vitals_sdk::prelude::*;
 
 use crate::session::{Row, Session};
 
-/// What a server says of itself. What any user may see is all that is asked for.
+/// The state of a server. Every fact is visible to any user.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct State {
-    /// Nothing for a primary.
+    /// `None` for a primary.
     pub(crate) standby: Option<Standby>,
-    /// Connections to databases, this one too.
+    /// Connections to databases, including this one.
     pub(crate) connections: f64,
     pub(crate) max_connections: f64,
 }
 
-/// How a standby is.
+/// The state of a standby.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Standby {
-    /// Seconds; nothing where no transaction was replayed since its start and it does not follow its primary.
+    /// The lag in seconds; `None` if the standby has replayed no transaction since it started and
+    /// does not follow its primary.
     pub(crate) lag: Option<f64>,
-    /// Whether it is connected to its primary. One that is fed from an archive never is.
+    /// Whether it is connected to its primary. A standby fed from an archive never is.
     pub(crate) is_streaming: bool,
 }
 
 impl State {
-    /// Asks for it; a second time, where a standby seems to be further behind than `limit`.
+    /// Queries the state; a second time if a standby seems to lag by more than `limit`.
     ///
-    /// The lag is the age of the last transaction that was replayed, if something waits to be replayed. On a quiet
-    /// primary that is old, and for the moment between the arrival of something and its replay the standby looks as if
-    /// it were as far behind.
-    pub(crate) fn ask(session: &mut Session, limit: Option<Duration>) -> Result<Self> {
-        let state = Self::once(session)?;
+    /// The lag is the age of the last replayed transaction, if something waits to be replayed. On a
+    /// quiet primary that transaction is old, so between the arrival of new data and its replay the
+    /// lag looks as long.
+    pub(crate) fn query(session: &mut Session, limit: Option<Duration>) -> Result<Self> {
+        let state = Self::query_once(session)?;
         if !limit.is_some_and(|limit| state.is_behind(limit)) {
             return Ok(state);
         }
-        clock::sleep(MOMENT.min(Deadline::of_run().remaining() / 2));
-        Self::once(session)
+        clock::sleep(REPLAY_GRACE.min(Deadline::of_run().remaining() / 2));
+        Self::query_once(session)
     }
 
-    fn once(session: &mut Session) -> Result<Self> {
-        let row = session.ask(QUESTION);
-        let row = row.context("the question for the state of the server failed")?;
+    fn query_once(session: &mut Session) -> Result<Self> {
+        let row = session.query(STATE_QUERY);
+        let row = row.context("the query for the server's state failed")?;
         Self::read(&row.unwrap_or_default())
-            .context("the server does not answer for its state as PostgreSQL does")
+            .context("the server's state lacks the columns of PostgreSQL")
     }
 
     fn read(row: &Row) -> Option<Self> {
@@ -51,7 +52,7 @@ impl State {
             return None;
         };
         let standby = boolean(is_standby)?.then_some(Standby {
-            // Clocks differ, and nobody is ahead of their primary.
+            // Clocks differ, but no standby is ahead of its primary.
             lag: number(lag).map(|lag| lag.max(0.0)),
             is_streaming: boolean(is_streaming)?,
         });
@@ -83,8 +84,8 @@ fn number(column: Option<&String>) -> Option<f64> {
         .filter(|number: &f64| number.is_finite())
 }
 
-/// One row. What is unknown is NULL, which `greatest` would hide.
-const QUESTION: &str = "\
+/// Returns one row. Unknown values are NULL, which `greatest` would hide.
+const STATE_QUERY: &str = "\
 SELECT pg_is_in_recovery(), \
 CASE WHEN NOT pg_is_in_recovery() THEN NULL \
 WHEN EXISTS (SELECT FROM pg_stat_wal_receiver) AND pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0 \
@@ -92,8 +93,8 @@ ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END
 EXISTS (SELECT FROM pg_stat_wal_receiver), \
 (SELECT sum(numbackends) FROM pg_stat_database), \
 current_setting('max_connections')";
-/// How long what has just arrived at a standby may wait to be replayed.
-const MOMENT: Duration = Duration::from_millis(100);
+/// The time that newly received data may wait for its replay.
+const REPLAY_GRACE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_postgresql_would_not_say_is_no_state() {
+    fn an_unexpected_row_is_no_state() {
         for columns in [
             ["yes", "NULL", "f", "12", "100"],
             ["f", "NULL", "NULL", "12", "0"],

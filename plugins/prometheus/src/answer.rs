@@ -1,6 +1,7 @@
-//! What Prometheus answers: the samples of an instant query, or why there are none.
+//! Parses Prometheus' response to an instant query: samples, or an error.
 //!
-//! The format is that of the HTTP API, <https://prometheus.io/docs/prometheus/latest/querying/api/>.
+//! The format is that of the HTTP API,
+//! <https://prometheus.io/docs/prometheus/latest/querying/api/>.
 
 use std::collections::BTreeMap;
 
@@ -10,35 +11,35 @@ use vitals_sdk::prelude::*;
 
 use crate::SHOWN;
 
-/// The answer to an instant query.
-pub(crate) struct Answer {
+/// The response to an instant query.
+pub(crate) struct QueryResult {
     pub(crate) samples: Vec<Sample>,
-    /// What Prometheus says of a query that it answers all the same.
+    /// Warnings about a query that was executed nevertheless.
     pub(crate) warnings: Vec<String>,
 }
 
-/// A series at one moment.
+/// A series at one point in time.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
-    /// The series as PromQL writes it: `up{job="shop"}`; empty for a number without labels.
+    /// The series in PromQL: `up{job="shop"}`; empty for a number without labels.
     pub(crate) series: String,
     pub(crate) value: f64,
 }
 
-pub(crate) fn read(response: &Response) -> Result<Answer> {
+pub(crate) fn read(response: &Response) -> Result<QueryResult> {
     let (url, status) = (response.url(), response.status());
     match response.json() {
-        // It says why, with a status that fits.
-        Ok(Said::Error { kind, error }) => Err(Error::new(format!(
-            "{url} refuses the query: {kind}: {}",
+        // An error carries its reason in the body, with a matching status.
+        Ok(Body::Error { kind, error }) => Err(Error::new(format!(
+            "{url} rejected the query: {kind}: {}",
             shortened(&error, SHOWN)
         ))),
-        _ if !status.is_success() => Err(Error::new(format!("{url} answered {status}"))),
-        Ok(Said::Success { data, warnings }) => Ok(Answer {
+        _ if !status.is_success() => Err(Error::new(format!("{url} responded with {status}"))),
+        Ok(Body::Success { data, warnings }) => Ok(QueryResult {
             samples: samples(data)?,
             warnings,
         }),
-        Err(error) => Err(error).context(format!("{url} does not answer as Prometheus")),
+        Err(error) => Err(error).context(format!("{url} did not return a Prometheus response")),
     }
 }
 
@@ -50,11 +51,11 @@ fn samples(data: Data) -> Result<Vec<Sample>> {
             .collect(),
         Data::Scalar(value) => Ok(vec![sample(String::new(), &value)?]),
         Data::String(_) => Err(Error::new(
-            "the query answers a text; it has to answer numbers",
+            "the query returns a string; it must return numbers",
         )),
         Data::Matrix(_) => Err(Error::new(
-            "the query answers ranges; it has to answer one number for each series: put for example \
-             `avg_over_time(…)` around it",
+            "the query returns ranges; it must return one number per series: wrap it, for example, in \
+             `avg_over_time(…)`",
         )),
     }
 }
@@ -65,7 +66,7 @@ fn sample(series: String, Point(_, text): &Point) -> Result<Sample> {
         "-Inf" => f64::NEG_INFINITY,
         text => text.parse().with_context(|| {
             format!(
-                "Prometheus answers `{}` as a number",
+                "Prometheus returned `{}` as a number",
                 shortened(text, SHOWN)
             )
         })?,
@@ -73,7 +74,7 @@ fn sample(series: String, Point(_, text): &Point) -> Result<Sample> {
     Ok(Sample { series, value })
 }
 
-/// Name and labels as PromQL writes them.
+/// Formats name and labels in PromQL.
 fn series(mut labels: BTreeMap<String, String>) -> String {
     let name = labels.remove("__name__").unwrap_or_default();
     if labels.is_empty() {
@@ -88,7 +89,7 @@ fn series(mut labels: BTreeMap<String, String>) -> String {
 
 #[derive(Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
-enum Said {
+enum Body {
     Success {
         data: Data,
         #[serde(default)]
@@ -116,6 +117,6 @@ struct Vector {
     value: Point,
 }
 
-/// A moment, and a number as text.
+/// A timestamp, and a number as text.
 #[derive(Deserialize)]
 struct Point(serde::de::IgnoredAny, String);

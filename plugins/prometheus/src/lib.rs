@@ -1,6 +1,6 @@
-//! The `prometheus` check: what a PromQL query answers, against bounds.
+//! The `prometheus` check: the result of a PromQL query, against bounds.
 //!
-//! This file asks; how an answer is read stands in `answer`, how it is judged in `verdict`.
+//! This file sends the query; `answer` parses the response, `verdict` judges the numbers.
 
 mod answer;
 mod verdict;
@@ -10,43 +10,43 @@ use std::collections::BTreeMap;
 use vitals_sdk::http::Response;
 use vitals_sdk::prelude::*;
 
-use answer::{Answer, Sample};
+use answer::{QueryResult, Sample};
 
-/// Asks a Prometheus, and looks at the number that it answers.
+/// Queries a Prometheus server and checks the number that it returns.
 #[derive(Config)]
 struct Settings {
-    /// Where Prometheus is, without `/api`; Thanos, Mimir and VictoriaMetrics speak the same. User and
-    /// password in it become basic authentication.
+    /// The URL of Prometheus, without `/api`. Thanos, Mimir and VictoriaMetrics have the same API.
+    /// User and password in it become basic authentication.
     #[config(grant = "http")]
     url: Url,
-    /// The query, in PromQL: `sum(rate(http_requests_total{status=~"5.."}[5m]))`. Of several series the
-    /// worst one decides.
+    /// The query, in PromQL: `sum(rate(http_requests_total{status=~"5.."}[5m]))`. Of several series
+    /// the worst one decides.
     query: String,
-    /// A greater value than this is degraded.
+    /// The check is degraded if the value is greater.
     degraded_above: Option<f64>,
-    /// A smaller value than this is degraded.
+    /// The check is degraded if the value is smaller.
     degraded_below: Option<f64>,
-    /// A greater value than this is unhealthy.
+    /// The check is unhealthy if the value is greater.
     unhealthy_above: Option<f64>,
-    /// A smaller value than this is unhealthy.
+    /// The check is unhealthy if the value is smaller.
     unhealthy_below: Option<f64>,
-    /// What it means that no series, or none with a number, is answered. For a query that finds what is
-    /// wrong (`up == 0`) nothing is good news.
+    /// The status if the query returns no series, or none with a number. Use `healthy` for a query
+    /// that finds problems, such as `up == 0`.
     #[config(default = "unhealthy")]
     no_data: NoData,
-    /// What the number counts; it is shown so.
+    /// The unit in which the number is shown.
     #[config(default = "count")]
     unit: Unit,
-    /// What the number is called in messages; the query if this is not set.
+    /// The name of the number in messages. The default is the query.
     name: Option<String>,
     /// Headers of the request, for example `authorization`. They are never shown.
     #[config(default, secret)]
     headers: BTreeMap<String, String>,
-    /// The time for the answer; without one, that of the check.
+    /// The timeout of the request. The default is the timeout of the check.
     timeout: Option<Duration>,
 }
 
-/// What an answer without a number comes to.
+/// The status for a result without a number.
 #[derive(Config, Clone, Copy, PartialEq, Eq)]
 enum NoData {
     Healthy,
@@ -66,8 +66,8 @@ enum Unit {
 #[health_check(code = "prometheus")]
 fn check(settings: Settings) -> Result<Outcome> {
     let bounds = verdict::Bounds::of(&settings)?;
-    let response = ask(&settings)?;
-    let Answer { samples, warnings } = answer::read(&response)?;
+    let response = send_query(&settings)?;
+    let QueryResult { samples, warnings } = answer::read(&response)?;
     let mut outcome = verdict::judge(&settings, bounds, &samples)
         .detail("series", samples.len())
         .measure(seconds("response_time", response.elapsed()));
@@ -78,8 +78,8 @@ fn check(settings: Settings) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Sends the query. In the body of a request it may be as long as it likes.
-fn ask(settings: &Settings) -> Result<Response> {
+/// Sends the query. In the body of a request its length is not limited.
+fn send_query(settings: &Settings) -> Result<Response> {
     let path = settings.url.path().trim_end_matches('/');
     let url = settings.url.join(&format!("{path}/api/v1/query"))?;
     let query = form_urlencoded::Serializer::new(String::new())
@@ -97,7 +97,7 @@ fn ask(settings: &Settings) -> Result<Response> {
     Ok(request.send()?)
 }
 
-/// How many characters of a foreign text are in a message or detail.
+/// The number of characters of external text in a message or detail.
 const SHOWN: usize = 256;
 
 #[cfg(test)]

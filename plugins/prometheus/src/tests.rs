@@ -1,4 +1,4 @@
-//! The whole check against answers of Prometheus.
+//! The whole check against responses of Prometheus.
 
 use vitals_sdk::testing::{Answer, World};
 
@@ -94,31 +94,31 @@ fn a_scalar_is_a_number_and_other_results_are_not() {
         json!({ "status": "success", "data": { "resultType": kind, "result": result } }).to_string()
     };
     let scalar = answer("scalar", json!([1.5, "42"]));
-    let told = outcome(&json!({}), scalar.as_str());
+    let result = outcome(&json!({}), scalar.as_str());
     assert_eq!(
-        (told.status(), told.message()),
+        (result.status(), result.message()),
         (Status::Healthy, "queue_depth is 42")
     );
     for (kind, result, message) in [
         (
             "string",
             json!([1, "x"]),
-            "the query answers a text; it has to answer numbers",
+            "the query returns a string; it must return numbers",
         ),
         (
             "matrix",
             json!([]),
-            "the query answers ranges; it has to answer one number for each series: ",
+            "the query returns ranges; it must return one number per series: ",
         ),
     ] {
-        let told = outcome(&json!({}), answer(kind, result).as_str());
-        assert_eq!(told.status(), Status::Unhealthy);
-        assert!(told.message().starts_with(message), "{told:?}");
+        let result = outcome(&json!({}), answer(kind, result).as_str());
+        assert_eq!(result.status(), Status::Unhealthy);
+        assert!(result.message().starts_with(message), "{result:?}");
     }
 }
 
 #[test]
-fn what_no_data_means_is_said_by_the_operator() {
+fn no_data_has_the_configured_status() {
     for (no_data, status) in [
         ("healthy", Status::Healthy),
         ("degraded", Status::Degraded),
@@ -133,55 +133,56 @@ fn what_no_data_means_is_said_by_the_operator() {
         let none = outcome(&more, vector(&[("mail", "NaN")]).as_str());
         assert_eq!(
             (none.status(), none.message()),
-            (status, "queue_depth is no number")
+            (status, "queue_depth is not a number")
         );
     }
 }
 
 #[test]
-fn what_goes_wrong_is_said() {
+fn errors_are_explained() {
     let refused = r#"{"status":"error","errorType":"bad_data","error":"1:3: parse error: unexpected <op:/>"}"#;
     for (answer, message) in [
         (
             Answer::new(400).body(refused),
-            "http://prometheus:9090/prom/api/v1/query refuses the query: bad_data: 1:3: parse error: unexpected <op:/>",
+            "http://prometheus:9090/prom/api/v1/query rejected the query: bad_data: 1:3: parse error: unexpected <op:/>",
         ),
         (
             Answer::new(401).body("Unauthorized"),
-            "http://prometheus:9090/prom/api/v1/query answered 401 Unauthorized",
+            "http://prometheus:9090/prom/api/v1/query responded with 401 Unauthorized",
         ),
         (
             Answer::new(200).body("<html>"),
-            "http://prometheus:9090/prom/api/v1/query does not answer as Prometheus: ",
+            "http://prometheus:9090/prom/api/v1/query did not return a Prometheus response: ",
         ),
         (
             Answer::new(200).body(vector(&[("mail", "many")])),
-            "Prometheus answers `many` as a number: ",
+            "Prometheus returned `many` as a number: ",
         ),
     ] {
-        let told = outcome(&json!({}), answer);
-        assert_eq!(told.status(), Status::Unhealthy);
-        assert!(told.message().starts_with(message), "{told:?}");
+        let result = outcome(&json!({}), answer);
+        assert_eq!(result.status(), Status::Unhealthy);
+        assert!(result.message().starts_with(message), "{result:?}");
     }
     let both = json!({ "degraded_above": 1, "degraded_below": 0 });
-    let told = World::new().outcome(|| check(settings(&both)));
+    let result = World::new().outcome(|| check(settings(&both)));
     assert!(
-        told.message()
+        result
+            .message()
             .contains("`degraded_above` and `degraded_below`"),
-        "{told:?}"
+        "{result:?}"
     );
 }
 
 #[test]
-fn the_query_goes_in_the_body_and_warnings_are_shown() {
+fn the_query_is_sent_in_the_body_and_warnings_are_shown() {
     let world = World::new();
     let answer = r#"{"status":"success","warnings":["partial response"],"data":{"resultType":"scalar","result":[1,"1"]}}"#;
     world
         .http("POST", "http://prometheus:9090/prom/api/v1/query")
         .answers(answer);
-    let told = world.outcome(|| check(settings(&json!({ "query": "a{b=\"c&d\"} + 1" }))));
+    let result = world.outcome(|| check(settings(&json!({ "query": "a{b=\"c&d\"} + 1" }))));
     assert_eq!(
-        told.detail_of("warnings"),
+        result.detail_of("warnings"),
         Some(&json!(["partial response"]))
     );
     let sent = &world.requests()[0];

@@ -1,4 +1,4 @@
-//! How the numbers of an answer are judged: the worst one decides.
+//! Judges the numbers of a result: the worst one decides.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,7 @@ use vitals_sdk::prelude::*;
 
 use crate::{NoData, SHOWN, Sample, Settings, Unit};
 
-/// Where a value begins to be bad.
+/// The bounds of the value.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
     degraded: Option<Bound>,
@@ -25,7 +25,7 @@ impl Bounds {
         })
     }
 
-    /// Which of two values is worse, or nearer to being so.
+    /// Orders two values by which is worse, or closer to a bound.
     fn order(self, one: f64, other: f64) -> Ordering {
         match self.unhealthy.or(self.degraded) {
             Some(Bound::Below(_)) => other.total_cmp(&one),
@@ -37,7 +37,7 @@ impl Bounds {
 fn one(what: &str, above: Option<f64>, below: Option<f64>) -> Result<Option<Bound>> {
     match (above, below) {
         (Some(_), Some(_)) => Err(Error::new(format!(
-            "both `{what}_above` and `{what}_below` are set: a measurement has one of them; make two checks"
+            "`{what}_above` and `{what}_below` cannot both be set: use two checks"
         ))),
         _ => Ok(Bound::above(above).or(Bound::below(below))),
     }
@@ -58,7 +58,7 @@ pub(crate) fn judge(settings: &Settings, bounds: Bounds, samples: &[Sample]) -> 
         by_status.then_with(|| bounds.order(one.value, other.value))
     });
     let Some(worst) = worst else {
-        return nothing(settings, samples.len());
+        return no_data(settings, samples.len());
     };
     let value = measured(worst);
     let mut message = format!(
@@ -79,7 +79,7 @@ pub(crate) fn judge(settings: &Settings, bounds: Bounds, samples: &[Sample]) -> 
     Outcome::new(value.status(), message).measure(value)
 }
 
-fn nothing(settings: &Settings, series: usize) -> Outcome {
+fn no_data(settings: &Settings, series: usize) -> Outcome {
     let status = match settings.no_data {
         NoData::Healthy => Status::Healthy,
         NoData::Degraded => Status::Degraded,
@@ -92,12 +92,12 @@ fn nothing(settings: &Settings, series: usize) -> Outcome {
         if series == 0 {
             format!("{what} has no series")
         } else {
-            format!("{what} is no number")
+            format!("{what} is not a number")
         },
     )
 }
 
-/// What a number is called.
+/// Returns the name of a number.
 fn name(settings: &Settings, sample: &Sample) -> String {
     match &settings.name {
         None if sample.series.is_empty() => shortened(&settings.query, SHOWN),
@@ -111,11 +111,11 @@ fn name(settings: &Settings, sample: &Sample) -> String {
 
 fn measure(unit: Unit, value: f64) -> Measurement {
     match unit {
-        Unit::Count => count(NAME, value),
-        Unit::Seconds => seconds(NAME, value),
-        Unit::Bytes => bytes(NAME, value),
-        Unit::Ratio => ratio(NAME, value),
+        Unit::Count => count(MEASUREMENT, value),
+        Unit::Seconds => seconds(MEASUREMENT, value),
+        Unit::Bytes => bytes(MEASUREMENT, value),
+        Unit::Ratio => ratio(MEASUREMENT, value),
     }
 }
 
-const NAME: &str = "value";
+const MEASUREMENT: &str = "value";

@@ -1,39 +1,39 @@
-//! What a server says of itself in INFO.
+//! Parses INFO, in which a server describes itself.
 
 use std::str::FromStr;
 
 use crate::Role;
 
-/// What of INFO is looked at.
+/// The parts of INFO that are checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Info {
-    /// Nothing for a master.
+    /// `None` for a master.
     pub(crate) link: Option<Link>,
     pub(crate) memory: Memory,
-    /// Connected ones, and how many may be; some versions and services do not say.
+    /// The number of connected clients and its limit. Some versions and services do not report it.
     pub(crate) clients: Option<(f64, f64)>,
-    /// Which kinds of saves failed last time: `RDB`, `AOF`.
+    /// The kinds of saves that failed last time: `RDB`, `AOF`.
     pub(crate) failed_saves: Vec<&'static str>,
 }
 
-/// How a replica is connected to its master.
+/// The state of a replica's connection to its master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// It is, and heard of it so many seconds ago.
+    /// Connected, and last heard from so many seconds ago.
     Up(u32),
-    /// It is not, since so many seconds.
+    /// Disconnected for so many seconds.
     Down(u32),
-    /// It gets all of the data.
+    /// In full synchronization.
     Syncing,
-    /// It was not since its start.
+    /// Never connected since the replica started.
     Never,
 }
 
-/// Bytes in use, and how many there are for it.
+/// Bytes in use, and the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
     pub(crate) used: u64,
-    /// `maxmemory`, or all of the machine's where there is none.
+    /// `maxmemory`, or the machine's memory if it is not set.
     pub(crate) limit: u64,
 }
 
@@ -75,7 +75,7 @@ impl Info {
 
 impl Link {
     fn read(info: &Fields<'_>) -> Option<Self> {
-        // -1 for never.
+        // -1 means never.
         let seconds = |key| {
             info.number::<i64>(key)
                 .and_then(|seconds| u32::try_from(seconds).ok())
@@ -88,7 +88,7 @@ impl Link {
     }
 }
 
-/// Lines of a key, a colon and a value.
+/// Lines of key, colon and value.
 struct Fields<'a>(&'a str);
 
 impl Fields<'_> {
@@ -102,7 +102,7 @@ impl Fields<'_> {
     }
 }
 
-/// Where INFO says how the last save went.
+/// The fields that report the result of the last save.
 const SAVES: [(&str, &str); 3] = [
     ("rdb_last_bgsave_status", "RDB"),
     ("aof_last_bgrewrite_status", "AOF rewrite"),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_master_without_a_limit_has_the_machine_s_memory() {
+    fn without_maxmemory_the_limit_is_the_machines_memory() {
         let info = Info::read(MASTER).unwrap();
         assert_eq!((info.role(), info.link), (Role::Master, None));
         assert_eq!((info.memory.used, info.memory.limit), (1 << 20, 8 << 20));
@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn saves_that_failed_are_named() {
+    fn failed_saves_are_named() {
         let info = with("aof_last_write_status", "err");
         assert_eq!(info.failed_saves, ["AOF"]);
     }
 
     #[test]
-    fn a_replica_says_how_its_link_is() {
+    fn the_link_of_a_replica_is_parsed() {
         for (lines, expected) in [
             (
                 "master_link_status:up\r\nmaster_last_io_seconds_ago:3",
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_redis_would_not_say_is_no_info() {
+    fn unexpected_fields_are_no_info() {
         for text in ["", "role:sentinel\r\n", "role:master\r\nused_memory:much"] {
             assert_eq!(Info::read(text), None, "{text}");
         }

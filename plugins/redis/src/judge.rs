@@ -1,4 +1,4 @@
-//! What the answers come to: a status, and words for it.
+//! Judges the responses: a status, and the message.
 
 use vitals_sdk::Quantity as _;
 use vitals_sdk::prelude::*;
@@ -6,37 +6,37 @@ use vitals_sdk::prelude::*;
 use crate::info::{Info, Link, Memory};
 use crate::{Role, Settings};
 
-/// Judges a server that answered PING, and what it said of itself, if it was asked.
+/// Judges a server that answered PING, and its INFO, if it was requested.
 pub(crate) fn judge(settings: &Settings, info: Option<&Info>) -> Outcome {
     let Some(info) = info else {
         return Outcome::healthy(format!("redis {} answered PING", settings.address));
     };
-    let mut found = Found::default();
-    found.role(info.role(), settings.role);
+    let mut judged = Judged::default();
+    judged.role(info.role(), settings.role);
     if let Some(link) = info.link {
-        found.replication(link, settings);
+        judged.replication(link, settings);
     }
-    found.memory(info.memory, settings);
-    found.clients(info.clients, settings);
+    judged.memory(info.memory, settings);
+    judged.clients(info.clients, settings);
     if settings.saves && !info.failed_saves.is_empty() {
-        let words = format!("the last save failed: {}", info.failed_saves.join(", "));
-        found.parts.push((Status::Degraded, words));
+        let text = format!("the last save failed: {}", info.failed_saves.join(", "));
+        judged.parts.push((Status::Degraded, text));
     }
-    found
+    judged
         .measurements
         .into_iter()
-        .fold(Outcome::worst(found.parts), Outcome::measure)
+        .fold(Outcome::worst(judged.parts), Outcome::measure)
         .detail("role", info.role().name())
 }
 
-/// What was judged so far.
+/// The judged parts so far.
 #[derive(Default)]
-struct Found {
+struct Judged {
     parts: Vec<(Status, String)>,
     measurements: Vec<Measurement>,
 }
 
-impl Found {
+impl Judged {
     fn role(&mut self, role: Role, wanted: Option<Role>) {
         self.parts.push(match wanted {
             Some(wanted) if wanted != role => (
@@ -53,39 +53,39 @@ impl Found {
                 .degraded(Bound::above(settings.lag_degraded_above))
                 .unhealthy(Bound::above(settings.lag_unhealthy_above))
         };
-        let (status, words) = match link {
+        let (status, text) = match link {
             Link::Up(ago) => {
                 let lag = lag(ago);
-                let words = format!(
-                    "its master was heard {} ago{}",
+                let text = format!(
+                    "the replica last heard from its master {} ago{}",
                     lag.value_text(),
                     lag.remark()
                 );
                 let status = lag.status();
                 self.measurements.push(lag);
-                (status, words)
+                (status, text)
             }
             Link::Down(since) => {
                 let lag = lag(since);
-                let words = format!(
-                    "the replica has lost its master {} ago{}",
+                let text = format!(
+                    "the replica lost its master {} ago{}",
                     lag.value_text(),
                     lag.remark()
                 );
                 let status = lag.status().max(Status::Degraded);
                 self.measurements.push(lag);
-                (status, words)
+                (status, text)
             }
             Link::Syncing => (
                 Status::Degraded,
-                "the replica is getting all data of its master".to_owned(),
+                "the replica is in full synchronization with its master".to_owned(),
             ),
             Link::Never => (
                 Status::Unhealthy,
-                "the replica has not reached its master since its start".to_owned(),
+                "the replica has not reached its master since it started".to_owned(),
             ),
         };
-        self.parts.push((status, words));
+        self.parts.push((status, text));
     }
 
     fn memory(&mut self, memory: Memory, settings: &Settings) {
@@ -94,14 +94,14 @@ impl Found {
             .degraded(Bound::above(settings.memory_degraded_above))
             .unhealthy(Bound::above(settings.memory_unhealthy_above));
         if is_bounded(&used) {
-            let words = format!(
+            let text = format!(
                 "{} of the memory is in use{}, {} of {}",
                 used.value_text(),
                 used.remark(),
                 bytes_text(memory.used),
                 bytes_text(memory.limit)
             );
-            self.parts.push((used.status(), words));
+            self.parts.push((used.status(), text));
         }
         self.measurements.push(used);
     }
@@ -114,19 +114,20 @@ impl Found {
         };
         let Some((connected, most)) = clients else {
             if is_bounded(&measured(0.0)) {
-                let words = "the server does not say how many clients it takes: leave the bounds for clients out";
-                self.parts.push((Status::Unhealthy, words.to_owned()));
+                let text =
+                    "the server does not report its limit on clients: remove the bounds on clients";
+                self.parts.push((Status::Unhealthy, text.to_owned()));
             }
             return;
         };
         let used = measured(connected / most);
         if is_bounded(&used) {
-            let words = format!(
+            let text = format!(
                 "{} of {most} clients are connected{}",
                 used.value_text(),
                 used.remark()
             );
-            self.parts.push((used.status(), words));
+            self.parts.push((used.status(), text));
         }
         self.measurements.push(used);
     }
@@ -141,7 +142,7 @@ impl Role {
     }
 }
 
-/// Whether it was asked for.
+/// Returns whether a bound is configured.
 fn is_bounded(measurement: &Measurement) -> bool {
     measurement
         .degraded_at()

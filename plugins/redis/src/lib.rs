@@ -1,10 +1,10 @@
-//! The `redis` check: whether a server answers PING, and what INFO says of replication, memory and clients.
+//! The `redis` check: PING, and replication, memory and clients from INFO.
 //!
-//! This file says what is asked; `info` reads the answer and `judge` says what it comes to.
+//! This file sends the commands; `info` parses INFO and `judge` judges.
 
 mod info;
 mod judge;
-mod refusal;
+mod server_error;
 mod wire;
 
 use vitals_sdk::prelude::*;
@@ -14,53 +14,53 @@ use judge::judge;
 use redis_protocol::resp2::types::OwnedFrame;
 use wire::Wire;
 
-/// Logs in to a Redis server, sends PING, and looks at replication, memory and clients.
+/// Logs in to a Redis server, sends PING, and checks replication, memory and clients.
 #[derive(Config)]
 struct Settings {
-    /// The server.
+    /// The address of the server.
     #[config(grant = "tls")]
     address: Address,
-    /// Whether the connection is encrypted: not at all, with any certificate, or with one that is trusted for the
-    /// host of `address`.
+    /// Encryption of the connection: none, with any certificate, or with a certificate that is
+    /// trusted for the host of `address`.
     #[config(default = "disable")]
     tls: Tls,
-    /// Who logs in; without one, the default user.
+    /// The user to log in as. The default is the server's default user.
     user: Option<String>,
-    /// The password. Without `tls` it goes over the network as it is.
+    /// The password. Without `tls` it is sent unencrypted.
     #[config(secret)]
     password: Option<String>,
-    /// The number of the database to select; without one, it stays 0.
+    /// The number of the database to select. The default is 0.
     database: Option<u32>,
-    /// What the server has to be.
+    /// The role that the server must have.
     role: Option<Role>,
-    /// A replica that has heard nothing of its master for longer than this is degraded. One that has lost it is in any
-    /// case.
+    /// The check is degraded if a replica last heard from its master longer ago. A replica that
+    /// lost its master is always degraded.
     lag_degraded_above: Option<Duration>,
-    /// A replica that has heard nothing of its master for longer than this is unhealthy.
+    /// The check is unhealthy if a replica last heard from its master longer ago.
     lag_unhealthy_above: Option<Duration>,
-    /// A larger share of `maxmemory` in use than this is degraded: 0.9 for 90 %. Without a `maxmemory` it is that of the
-    /// machine.
+    /// The check is degraded if a larger share of `maxmemory` is in use: 0.9 for 90 %. Without
+    /// `maxmemory`, the share of the machine's memory counts.
     #[config(range(0..=1))]
     memory_degraded_above: Option<f64>,
-    /// A larger share of `maxmemory` in use than this is unhealthy.
+    /// The check is unhealthy if a larger share of `maxmemory` is in use.
     #[config(range(0..=1))]
     memory_unhealthy_above: Option<f64>,
-    /// A larger share of `maxclients` connected than this is degraded.
+    /// The check is degraded if a larger share of `maxclients` is connected.
     #[config(range(0..=1))]
     clients_degraded_above: Option<f64>,
-    /// A larger share of `maxclients` connected than this is unhealthy.
+    /// The check is unhealthy if a larger share of `maxclients` is connected.
     #[config(range(0..=1))]
     clients_unhealthy_above: Option<f64>,
-    /// Whether it is degraded that the last save to disk failed, of RDB or AOF.
+    /// Whether the check is degraded if the last save to disk, RDB or AOF, failed.
     #[config(default = false)]
     saves: bool,
-    /// A longer time than this, for all of it, is degraded.
+    /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
-    /// A longer time than this, for all of it, is unhealthy.
+    /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
 }
 
-/// How a connection is protected; in the words of libpq, as the check `postgres` has them.
+/// Encryption of the connection, in libpq's terms as in the check `postgres`.
 #[derive(Config, Clone, Copy, Debug, PartialEq, Eq)]
 enum Tls {
     Disable,
@@ -69,7 +69,7 @@ enum Tls {
     VerifyFull,
 }
 
-/// What a server is in replication.
+/// The role of a server in replication.
 #[derive(Config, Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Master,
@@ -82,15 +82,15 @@ fn check(settings: Settings) -> Result<Outcome> {
     let mut wire = Wire::open(&settings.address, settings.tls)?;
     log_in(&mut wire, &settings)?;
     if let Some(database) = settings.database {
-        wire.ask(&["SELECT", &database.to_string()])
+        wire.command(&["SELECT", &database.to_string()])
             .with_context(|| format!("cannot select database {database}"))?;
     }
-    let answer = wire.ask(&["PING"]).context("PING failed")?;
+    let answer = wire.command(&["PING"]).context("PING failed")?;
     if answer != OwnedFrame::SimpleString(b"PONG".to_vec()) {
-        return Err(wire.garbage());
+        return Err(wire.protocol_error());
     }
-    let info = if settings.asks_for_info() {
-        Some(ask_for_info(&mut wire)?)
+    let info = if settings.needs_info() {
+        Some(read_info(&mut wire)?)
     } else {
         None
     };
@@ -107,29 +107,29 @@ fn check(settings: Settings) -> Result<Outcome> {
 fn log_in(wire: &mut Wire, settings: &Settings) -> Result<()> {
     let Some(password) = &settings.password else {
         return match settings.user {
-            Some(_) => Err(Error::new("`user` needs a `password`")),
+            Some(_) => Err(Error::new("`user` requires a `password`")),
             None => Ok(()),
         };
     };
     let mut auth = vec!["AUTH"];
     auth.extend(settings.user.as_deref());
     auth.push(password);
-    wire.ask(&auth).context("cannot log in")?;
+    wire.command(&auth).context("cannot log in")?;
     Ok(())
 }
 
-fn ask_for_info(wire: &mut Wire) -> Result<Info> {
-    let answer = wire.ask(&["INFO"]).context("INFO failed")?;
+fn read_info(wire: &mut Wire) -> Result<Info> {
+    let answer = wire.command(&["INFO"]).context("INFO failed")?;
     let OwnedFrame::BulkString(text) = answer else {
-        return Err(wire.garbage());
+        return Err(wire.protocol_error());
     };
     Info::read(&String::from_utf8_lossy(&text))
-        .context("the server does not say in INFO what Redis says there")
+        .context("the server's INFO lacks the fields of Redis")
 }
 
 impl Settings {
-    /// Whether more is asked of the server than PING.
-    fn asks_for_info(&self) -> bool {
+    /// Whether the settings need INFO in addition to PING.
+    fn needs_info(&self) -> bool {
         let shares = [
             self.memory_degraded_above,
             self.memory_unhealthy_above,

@@ -17,7 +17,7 @@ fn outcome(peer: Peer, others: &Value) -> Outcome {
     world.outcome(|| check(Settings::read(all).unwrap()))
 }
 
-fn told(peer: Peer, others: &Value) -> (Status, String) {
+fn outcome_of(peer: Peer, others: &Value) -> (Status, String) {
     let outcome = outcome(peer, others);
     (outcome.status(), outcome.message().to_owned())
 }
@@ -64,11 +64,11 @@ fn user_password_and_database_come_before_ping() {
 }
 
 #[test]
-fn what_the_server_refuses_is_told_in_words_and_not_at_length() {
+fn server_errors_are_explained_and_truncated() {
     for (answer, expected) in [
         (
             "-NOAUTH Authentication required.",
-            "the server wants a password: Authentication required.",
+            "the server requires a password: Authentication required.",
         ),
         (
             "-LOADING Redis is loading the dataset in memory",
@@ -80,32 +80,36 @@ fn what_the_server_refuses_is_told_in_words_and_not_at_length() {
         ),
         (
             "-MASTERDOWN Link with MASTER is down",
-            "the replica has lost its master: Link with MASTER is down",
+            "the replica is disconnected from its master: Link with MASTER is down",
         ),
-        ("-ODD", "the server says ODD: "),
+        ("-ODD", "the server returned ODD: "),
     ] {
         let peer = Peer::new()
             .hears(PING)
             .says(format!("{answer}\r\n"))
             .closes();
         assert_eq!(
-            told(peer, &json!({})),
+            outcome_of(peer, &json!({})),
             unhealthy(&format!("PING failed: {expected}"))
         );
     }
-    // Some say so before they are asked.
+    // Some servers send the error before any command.
     let peer = Peer::new()
         .says("-ERR max number of clients reached\r\n")
         .hears(PING);
-    assert!(told(peer, &json!({})).1.contains("too many connections"));
+    assert!(
+        outcome_of(peer, &json!({}))
+            .1
+            .contains("too many connections")
+    );
     let long = format!("-{0} {0}\r\n", "x".repeat(10_000));
-    let (_, text) = told(Peer::new().hears(PING).says(long), &json!({}));
+    let (_, text) = outcome_of(Peer::new().hears(PING).says(long), &json!({}));
     assert!(text.len() < 400, "{text}");
 }
 
 #[test]
-fn who_answers_otherwise_than_redis_is_told_so() {
-    let garbage = "what cache:6379 answered is not Redis's protocol: is it the right port?";
+fn another_protocol_is_an_error() {
+    let garbage = "the response of cache:6379 is not the Redis protocol: check the port";
     for answer in [
         "HTTP/1.1 400 Bad Request\r\n\r\n",
         "+OK\r\n",
@@ -113,17 +117,17 @@ fn who_answers_otherwise_than_redis_is_told_so() {
         "$4\r\nPONG\r\n",
         "*1\r\n+PONG\r\n",
     ] {
-        let (status, text) = told(Peer::new().hears(PING).says(answer), &json!({}));
+        let (status, text) = outcome_of(Peer::new().hears(PING).says(answer), &json!({}));
         assert!(
             status == Status::Unhealthy && text.ends_with(garbage),
             "{text}"
         );
     }
     let cut = Peer::new().hears(PING).says("+PO").closes();
-    let text = "PING failed: cannot read from cache:6379: the other side closed the connection";
-    assert_eq!(told(cut, &json!({})), unhealthy(text));
+    let text = "PING failed: cannot read from cache:6379: the peer closed the connection";
+    assert_eq!(outcome_of(cut, &json!({})), unhealthy(text));
     for endless in ["x", "+"] {
-        let (_, text) = told(
+        let (_, text) = outcome_of(
             Peer::new().hears(PING).says("+").floods(endless),
             &json!({}),
         );
@@ -131,18 +135,15 @@ fn who_answers_otherwise_than_redis_is_told_so() {
             .strip_prefix("PING failed: ")
             .unwrap_or(&text)
             .to_owned();
-        assert_eq!(text, "the answer is longer than 131072 bytes");
+        assert_eq!(text, "the response is longer than 131072 bytes");
     }
-    let (_, text) = told(Peer::new().hears(PING).says("$99999999\r\n"), &json!({}));
+    let (_, text) = outcome_of(Peer::new().hears(PING).says("$99999999\r\n"), &json!({}));
     assert_eq!(
         text,
-        "PING failed: cannot read from cache:6379: nothing within 4s 900ms"
+        "PING failed: cannot read from cache:6379: timed out after 4s 900ms"
     );
-    let (_, text) = told(server("role:sentinel"), &json!({ "role": "master" }));
-    assert_eq!(
-        text,
-        "the server does not say in INFO what Redis says there"
-    );
+    let (_, text) = outcome_of(server("role:sentinel"), &json!({ "role": "master" }));
+    assert_eq!(text, "the server's INFO lacks the fields of Redis");
 }
 
 #[test]
@@ -167,7 +168,7 @@ fn shares_are_judged_and_measured() {
         outcome.measurements()[0].unhealthy_at(),
         Some(Bound::Above(0.95))
     );
-    let (status, text) = told(server("role:master"), &json!({ "role": "master" }));
+    let (status, text) = outcome_of(server("role:master"), &json!({ "role": "master" }));
     assert_eq!(
         (status, text.as_str()),
         (Status::Healthy, "the server is a master")
@@ -175,59 +176,59 @@ fn shares_are_judged_and_measured() {
 }
 
 #[test]
-fn a_replica_is_judged_by_when_it_last_heard_of_its_master() {
+fn a_replica_is_judged_by_when_it_last_heard_from_its_master() {
     let bounds = json!({ "lag_degraded_above": "10s", "lag_unhealthy_above": "60s" });
     for (link, status, text) in [
         (
             "master_link_status:up\r\nmaster_last_io_seconds_ago:3",
             Status::Healthy,
-            "the server is a replica; its master was heard 3 s ago",
+            "the server is a replica; the replica last heard from its master 3 s ago",
         ),
         (
             "master_link_status:up\r\nmaster_last_io_seconds_ago:11",
             Status::Degraded,
-            "its master was heard 11 s ago (degraded above 10 s)",
+            "the replica last heard from its master 11 s ago (degraded above 10 s)",
         ),
         (
             "master_link_status:down\r\nmaster_link_down_since_seconds:2",
             Status::Degraded,
-            "the replica has lost its master 2 s ago",
+            "the replica lost its master 2 s ago",
         ),
         (
             "master_link_status:down\r\nmaster_link_down_since_seconds:90",
             Status::Unhealthy,
-            "the replica has lost its master 90 s ago (unhealthy above 60 s)",
+            "the replica lost its master 90 s ago (unhealthy above 60 s)",
         ),
         (
             "master_link_status:down\r\nmaster_sync_in_progress:1",
             Status::Degraded,
-            "the replica is getting all data of its master",
+            "the replica is in full synchronization with its master",
         ),
         (
             "master_link_status:down\r\nmaster_link_down_since_seconds:-1",
             Status::Unhealthy,
-            "the replica has not reached its master since its start",
+            "the replica has not reached its master since it started",
         ),
     ] {
-        let told = told(server(&format!("role:slave\r\n{link}")), &bounds);
-        assert_eq!(told, (status, text.to_owned()));
+        let outcome_of = outcome_of(server(&format!("role:slave\r\n{link}")), &bounds);
+        assert_eq!(outcome_of, (status, text.to_owned()));
     }
 }
 
 #[test]
-fn tls_begins_before_anything_is_said() {
+fn tls_starts_before_any_command() {
     let world = World::new();
     let answers = |peer: Peer| peer.hears(PING).says("+PONG\r\n");
     let expired =
         || Peer::new().shakes_hands_untrusted(world.certificate("cache", -3), "it has expired");
     let trusted = answers(Peer::new().shakes_hands(world.certificate("cache", 3)));
     let verify = json!({ "tls": "verify-full" });
-    assert_eq!(told(trusted, &verify).0, Status::Healthy);
+    assert_eq!(outcome_of(trusted, &verify).0, Status::Healthy);
     assert_eq!(
-        told(answers(expired()), &json!({ "tls": "require" })).0,
+        outcome_of(answers(expired()), &json!({ "tls": "require" })).0,
         Status::Healthy
     );
     let text =
         "cannot start TLS with cache:6379: the certificate of cache is not trusted: it has expired";
-    assert_eq!(told(expired(), &verify), unhealthy(text));
+    assert_eq!(outcome_of(expired(), &verify), unhealthy(text));
 }

@@ -1,4 +1,4 @@
-//! Commands and their answers over the host's connection, none longer than it may be.
+//! Commands and replies over the host's connection, with a limit on their length.
 
 use redis_protocol::resp2::decode::decode;
 use redis_protocol::resp2::encode::encode;
@@ -6,17 +6,17 @@ use redis_protocol::resp2::types::{OwnedFrame, Resp2Frame as _};
 use vitals_sdk::prelude::*;
 
 use crate::Tls;
-use crate::refusal::Refusal;
+use crate::server_error::ServerError;
 
-/// A connection on which commands are asked, one after the other.
+/// A connection on which commands are sent one after the other.
 pub(crate) struct Wire {
     connection: tls::Connection,
-    /// What came and belongs to no answer yet.
+    /// Received bytes that belong to no reply yet.
     pending: Vec<u8>,
 }
 
 impl Wire {
-    /// Connects, with TLS where that is wanted.
+    /// Connects, with TLS if requested.
     pub(crate) fn open(address: &Address, tls: Tls) -> Result<Self> {
         let mut connection = tls::connect(address)?;
         match tls {
@@ -34,46 +34,48 @@ impl Wire {
         })
     }
 
-    /// Asks a command. An answer that refuses it is an error.
-    pub(crate) fn ask(&mut self, words: &[&str]) -> Result<OwnedFrame> {
-        let words = words
+    /// Sends a command and returns its reply. An error reply becomes an error.
+    pub(crate) fn command(&mut self, arguments: &[&str]) -> Result<OwnedFrame> {
+        let arguments = arguments
             .iter()
             .map(|word| OwnedFrame::BulkString((*word).into()));
-        let command = OwnedFrame::Array(words.collect());
+        let command = OwnedFrame::Array(arguments.collect());
         let mut bytes = vec![0; command.encode_len(false)];
         encode(&mut bytes, &command, false)?;
         self.connection.write_all(&bytes)?;
-        match self.answer()? {
-            OwnedFrame::Error(text) => Err(Refusal::new(&text).into()),
+        match self.read_reply()? {
+            OwnedFrame::Error(text) => Err(ServerError::new(&text).into()),
             answer => Ok(answer),
         }
     }
 
-    /// What the other side says is not Redis's protocol, or not the answer to what was asked.
-    pub(crate) fn garbage(&self) -> Error {
+    /// Makes the error for data that is not the Redis protocol, or not a reply to the command.
+    pub(crate) fn protocol_error(&self) -> Error {
         let address = self.connection.address();
         Error::new(format_args!(
-            "what {address} answered is not Redis's protocol: is it the right port?"
+            "the response of {address} is not the Redis protocol: check the port"
         ))
     }
 
-    fn answer(&mut self) -> Result<OwnedFrame> {
+    fn read_reply(&mut self) -> Result<OwnedFrame> {
         loop {
-            // The parser's own error may repeat what the other side said.
-            if let Some((frame, length)) = decode(&self.pending).map_err(|_| self.garbage())? {
+            // The parser's error may repeat data from the server.
+            if let Some((frame, length)) =
+                decode(&self.pending).map_err(|_| self.protocol_error())?
+            {
                 self.pending.drain(..length);
                 return Ok(frame);
             }
-            if self.pending.len() > LONGEST {
+            if self.pending.len() > MAX_REPLY {
                 return Err(Error::new(format_args!(
-                    "the answer is longer than {LONGEST} bytes"
+                    "the response is longer than {MAX_REPLY} bytes"
                 )));
             }
-            let more = self.connection.read_some(PIECE)?;
+            let more = self.connection.read_some(READ_BYTES)?;
             if more.is_empty() {
                 let address = self.connection.address();
                 return Err(Error::new(format_args!(
-                    "cannot read from {address}: the other side closed the connection"
+                    "cannot read from {address}: the peer closed the connection"
                 )));
             }
             self.pending.extend(more);
@@ -81,7 +83,8 @@ impl Wire {
     }
 }
 
-/// No answer may be longer, so that a server can't fill the memory. INFO has less than a tenth of it.
-const LONGEST: usize = 128 << 10;
-/// What is read at once.
-const PIECE: usize = 16 << 10;
+/// The limit on a reply, so that a server cannot exhaust the memory. INFO takes less than a tenth
+/// of it.
+const MAX_REPLY: usize = 128 << 10;
+/// The number of bytes per read.
+const READ_BYTES: usize = 16 << 10;

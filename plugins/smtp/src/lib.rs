@@ -1,6 +1,6 @@
-//! The `smtp` check: a conversation with a mail server that ends before there is a mail.
+//! The `smtp` check: an SMTP session that ends before a message is sent.
 //!
-//! This file says what is talked about; how lines go to and fro stands in `session`.
+//! This file runs the session step by step; `session` exchanges lines.
 
 mod session;
 
@@ -9,51 +9,53 @@ use vitals_sdk::prelude::*;
 
 use session::{Reply, Session};
 
-/// Talks to a mail server: greeting, TLS, sign-in, and whether it takes mail for somebody. It sends no mail.
+/// Connects to a mail server and checks greeting, TLS, login and recipient. It sends no mail.
 #[derive(Config)]
 struct Settings {
-    /// Where to connect to.
+    /// The address of the server.
     #[config(grant = "tls")]
     address: Address,
-    /// Whether TLS begins within SMTP, before it, or not at all.
+    /// Whether TLS starts with STARTTLS, before SMTP, or not at all.
     #[config(default = "starttls")]
     tls: Tls,
-    /// The name that the certificate has to be for; without one, the host of the address.
+    /// The name that the certificate must be valid for. The default is the host of the address.
     name: Option<String>,
-    /// Whether the certificate has to be trusted, and for the name. A password is given to nobody else.
+    /// Whether the certificate must be trusted for the name. A password is never sent without that.
     #[config(default = true)]
     verify: bool,
-    /// What the check calls itself.
+    /// The name that the check sends in EHLO.
     #[config(default = "localhost")]
     hello: String,
-    /// What the server has to offer: `PIPELINING`, `AUTH PLAIN`.
+    /// Capabilities that the server must offer: `PIPELINING`, `AUTH PLAIN`.
     #[config(default)]
     capabilities: Vec<String>,
-    /// Who signs in, over TLS alone.
+    /// The user to log in as, only over TLS.
     user: Option<String>,
-    /// The password for it. It is never shown.
+    /// The password of the user. It is never shown.
     #[config(secret)]
     password: Option<String>,
-    /// The sender of a mail that is never sent; none is the one of bounces, which everybody takes.
+    /// The sender of the mail that is never sent. The default is the empty sender of bounces, which
+    /// every server accepts.
     #[config(default = "")]
     sender: String,
-    /// Whom the server has to take mail for.
+    /// A recipient that the server must accept.
     recipient: Option<String>,
-    /// A certificate that expires sooner is degraded.
+    /// The check is degraded if a certificate expires sooner.
     #[config(default = "21d")]
     degraded_below: Duration,
-    /// A certificate that expires sooner is unhealthy.
+    /// The check is unhealthy if a certificate expires sooner.
     #[config(default = "7d")]
     unhealthy_below: Duration,
-    /// A longer time than this, for all of it, is degraded.
+    /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
-    /// A longer time than this, for all of it, is unhealthy.
+    /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
-    /// The time for each step: connecting, each answer, the handshake; without one, that of the check.
+    /// The timeout of each step: connecting, each reply, the handshake. The default is the timeout
+    /// of the check.
     timeout: Option<Duration>,
 }
 
-/// How TLS comes about.
+/// How TLS starts.
 #[derive(Config, Clone, Copy, PartialEq, Eq)]
 enum Tls {
     Off,
@@ -61,28 +63,28 @@ enum Tls {
     Implicit,
 }
 
-/// What is wrong, in so far as the server said it.
-type Verdict = Option<(Status, String)>;
+/// The status and message of a rejection by the server; `None` if it rejected nothing.
+type Rejection = Option<(Status, String)>;
 
 #[health_check(code = "smtp")]
 fn check(settings: Settings) -> Result<Outcome> {
-    settings.hold_together()?;
+    settings.validate()?;
     let timeout = settings.timeout.unwrap_or(Duration::MAX);
     let started = clock::Instant::now();
     let mut session = Session::connect(&settings.address, timeout)?;
-    let talked = talk(&settings, &mut session);
+    let session_result = run_session(&settings, &mut session);
     let elapsed = started.elapsed();
     session.quit();
-    let verdict = talked?;
+    let rejection = session_result?;
     let thresholds = Thresholds {
         degraded_above: settings.degraded_above,
         unhealthy_above: settings.unhealthy_above,
     };
-    Ok(outcome(&settings, &session, verdict).timed(elapsed, thresholds))
+    Ok(outcome(&settings, &session, rejection).timed(elapsed, thresholds))
 }
 
 impl Settings {
-    fn who(&self) -> String {
+    fn server(&self) -> String {
         if self.address.port() == PORT {
             self.address.host().to_owned()
         } else {
@@ -94,57 +96,59 @@ impl Settings {
         self.name.as_deref().unwrap_or(self.address.host())
     }
 
-    /// Refuses what can't be meant, before anything is said to anybody.
-    fn hold_together(&self) -> Result<()> {
+    /// Rejects invalid settings before anything is sent.
+    fn validate(&self) -> Result<()> {
         let lines = [
             ("hello", Some(&self.hello)),
             ("sender", Some(&self.sender)),
             ("recipient", self.recipient.as_ref()),
         ];
         for (key, value) in lines {
-            let is_odd = |odd: char| odd.is_control() || odd.is_whitespace() || "<>".contains(odd);
-            if value.is_some_and(|text| text.contains(is_odd)) {
+            let is_forbidden = |character: char| {
+                character.is_control() || character.is_whitespace() || "<>".contains(character)
+            };
+            if value.is_some_and(|text| text.contains(is_forbidden)) {
                 return Err(Error::new(format_args!(
-                    "`{key}` has blanks, `<`, `>` or line breaks in it"
+                    "`{key}` contains spaces, `<`, `>` or line breaks"
                 )));
             }
         }
         match (&self.user, &self.password) {
             (Some(_), Some(_)) if self.tls == Tls::Off || !self.verify => Err(Error::new(
-                "a password is given to a server that is trusted over TLS alone: leave out `user`, or `tls = \"off\"` \
+                "a password is sent only over TLS to a trusted server: leave out `user`, or `tls = \"off\"` \
                  and `verify = false`",
             )),
             (Some(_), Some(_)) | (None, None) => Ok(()),
-            _ => Err(Error::new("`user` and `password` go together")),
+            _ => Err(Error::new("`user` and `password` must be set together")),
         }
     }
 }
 
-/// All that is said but the farewell. The first thing that is wrong ends it.
-fn talk(settings: &Settings, session: &mut Session) -> Result<Verdict> {
-    let who = settings.who();
-    let bad = |words: String| Ok(Some((Status::Unhealthy, words)));
+/// Runs the session up to, but without, QUIT. The first problem ends it.
+fn run_session(settings: &Settings, session: &mut Session) -> Result<Rejection> {
+    let server = settings.server();
+    let unhealthy = |text: String| Ok(Some((Status::Unhealthy, text)));
     if settings.tls == Tls::Implicit {
         session.start_tls(settings.tls_name(), settings.verify)?;
     }
     let greeting = session.reply("greeting")?;
     if greeting.code != 220 {
-        return bad(format!("{who} takes nobody: {greeting}"));
+        return unhealthy(format!("{server} accepts no connections: {greeting}"));
     }
     if let Some(refused) = session.hello(&settings.hello)? {
-        return bad(format!("{who} refuses the greeting: {refused}"));
+        return unhealthy(format!("{server} rejects EHLO: {refused}"));
     }
     if settings.tls == Tls::Starttls {
         if !session.offers("STARTTLS") {
-            return bad(format!("{who} does not offer STARTTLS"));
+            return unhealthy(format!("{server} does not offer STARTTLS"));
         }
         let reply = session.ask("STARTTLS", "STARTTLS")?;
         if reply.code != 220 {
-            return bad(format!("{who} does not start TLS: {reply}"));
+            return unhealthy(format!("{server} does not start TLS: {reply}"));
         }
         session.start_tls(settings.tls_name(), settings.verify)?;
         if let Some(refused) = session.hello(&settings.hello)? {
-            return bad(format!("{who} refuses the greeting over TLS: {refused}"));
+            return unhealthy(format!("{server} rejects EHLO over TLS: {refused}"));
         }
     }
     let missing = |wanted: &&String| !session.offers(wanted);
@@ -155,21 +159,21 @@ fn talk(settings: &Settings, session: &mut Session) -> Result<Verdict> {
         .map(String::as_str)
         .collect();
     if !missing.is_empty() {
-        return bad(format!("{who} does not offer {}", missing.join(", ")));
+        return unhealthy(format!("{server} does not offer {}", missing.join(", ")));
     }
     if let (Some(user), Some(password)) = (&settings.user, &settings.password)
-        && let Some(refused) = sign_in(session, user, password)?
+        && let Some(refused) = log_in(session, user, password)?
     {
-        return bad(format!("{who} does not let `{user}` sign in: {refused}"));
+        return unhealthy(format!("{server} rejects the login of `{user}`: {refused}"));
     }
     match &settings.recipient {
         None => Ok(None),
-        Some(recipient) => accepts(settings, session, recipient),
+        Some(recipient) => check_recipient(settings, session, recipient),
     }
 }
 
-/// Signs in (RFC 4954). Answers why not, in words that hold nothing of what was said.
-fn sign_in(session: &mut Session, user: &str, password: &str) -> Result<Option<String>> {
+/// Logs in (RFC 4954). Returns the reason of a rejection, without any credentials.
+fn log_in(session: &mut Session, user: &str, password: &str) -> Result<Option<String>> {
     let encoded = |text: &str| BASE64_STANDARD.encode(text);
     let plain = encoded(&format!("\0{user}\0{password}"));
     let secrets = [password.to_owned(), plain.clone(), encoded(password)];
@@ -189,31 +193,38 @@ fn sign_in(session: &mut Session, user: &str, password: &str) -> Result<Option<S
     Ok((reply.code != 235).then(|| reply.without(&secrets)))
 }
 
-/// Names a sender and the recipient, and no mail.
-fn accepts(settings: &Settings, session: &mut Session, recipient: &str) -> Result<Verdict> {
-    let who = settings.who();
-    let said = |what: &str, reply: &Reply| {
-        let (status, refuses) = if reply.is_for_now() {
-            (Status::Degraded, "refuses for now")
+/// Sends the sender and the recipient, but no message.
+fn check_recipient(
+    settings: &Settings,
+    session: &mut Session,
+    recipient: &str,
+) -> Result<Rejection> {
+    let server = settings.server();
+    let rejection_of = |what: &str, reply: &Reply| {
+        let (status, refuses) = if reply.is_temporary() {
+            (Status::Degraded, "temporarily rejects")
         } else {
-            (Status::Unhealthy, "refuses")
+            (Status::Unhealthy, "rejects")
         };
-        Some((status, format!("{who} {refuses} {what}: {reply}")))
+        Some((status, format!("{server} {refuses} {what}: {reply}")))
     };
     let reply = session.ask(&format!("MAIL FROM:<{}>", settings.sender), "MAIL")?;
     if !reply.is_good() {
-        return Ok(said(&format!("the sender <{}>", settings.sender), &reply));
+        return Ok(rejection_of(
+            &format!("the sender <{}>", settings.sender),
+            &reply,
+        ));
     }
     let reply = session.ask(&format!("RCPT TO:<{recipient}>"), "RCPT")?;
     if !reply.is_good() {
-        return Ok(said(&format!("the recipient {recipient}"), &reply));
+        return Ok(rejection_of(&format!("the recipient {recipient}"), &reply));
     }
     Ok(None)
 }
 
-fn outcome(settings: &Settings, session: &Session, verdict: Verdict) -> Outcome {
-    let who = settings.who();
-    let mut parts: Vec<(Status, String)> = verdict.into_iter().collect();
+fn outcome(settings: &Settings, session: &Session, rejection: Rejection) -> Outcome {
+    let server = settings.server();
+    let mut parts: Vec<(Status, String)> = rejection.into_iter().collect();
     let leaf = session.handshake().and_then(|handshake| handshake.leaf());
     let expiry = leaf.map(|leaf| {
         seconds("certificate_expires_in", leaf.seconds_left())
@@ -224,26 +235,26 @@ fn outcome(settings: &Settings, session: &Session, verdict: Verdict) -> Outcome 
         let name = settings.tls_name();
         if leaf.has_expired() {
             let ago = span_text(Duration::from_secs(leaf.seconds_left().unsigned_abs()));
-            let words = format!("certificate of {name} expired {ago} ago");
-            parts.push((Status::Unhealthy, words));
+            let text = format!("certificate of {name} expired {ago} ago");
+            parts.push((Status::Unhealthy, text));
         } else if expiry.status() > Status::Healthy {
             let (left, remark) = (expiry.value_text(), expiry.remark());
-            let words = format!("certificate of {name} expires in {left}{remark}");
-            parts.push((expiry.status(), words));
+            let text = format!("certificate of {name} expires in {left}{remark}");
+            parts.push((expiry.status(), text));
         }
     }
     if parts.is_empty() {
         let over = if leaf.is_some() { " over TLS" } else { "" };
         let user = settings.user.as_ref();
-        let user = user.map(|user| format!("lets `{user}` sign in"));
+        let user = user.map(|user| format!("accepts the login of `{user}`"));
         let recipient = settings.recipient.as_ref();
-        let recipient = recipient.map(|recipient| format!("takes mail for {recipient}"));
-        let words: Vec<String> = [Some(format!("{who} answers{over}")), user, recipient]
+        let recipient = recipient.map(|recipient| format!("accepts mail for {recipient}"));
+        let text: Vec<String> = [Some(format!("{server} responds{over}")), user, recipient]
             .into_iter()
             .flatten()
             .collect();
-        let words = words.join(", ");
-        parts.push((Status::Healthy, words));
+        let text = text.join(", ");
+        parts.push((Status::Healthy, text));
     }
     let mut outcome = Outcome::worst(parts).detail("capabilities", json!(session.capabilities()));
     if let (Some(handshake), Some(leaf)) = (session.handshake(), leaf) {
@@ -260,7 +271,7 @@ fn outcome(settings: &Settings, session: &Session, verdict: Verdict) -> Outcome 
     }
 }
 
-/// The port of SMTP between servers, which goes without saying.
+/// The default port of SMTP, which messages omit.
 const PORT: u16 = 25;
 
 #[cfg(test)]

@@ -1,22 +1,22 @@
-//! Lines of SMTP, to and fro (RFC 5321). It must not know what is good or bad of an answer.
+//! Exchanges lines of SMTP (RFC 5321). It must not know which replies are good or bad.
 
 use std::fmt;
 
 use vitals_sdk::prelude::*;
 use vitals_sdk::tls::{Connection, Handshake};
 
-/// A conversation with a server.
+/// A session with a server.
 pub(crate) struct Session {
     connection: Connection,
     handshake: Option<Handshake>,
     capabilities: Vec<String>,
 }
 
-/// What a server answers.
+/// A reply of the server.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) code: u16,
-    /// Behind the code, of each line.
+    /// The text of each line, without the code.
     lines: Vec<String>,
 }
 
@@ -29,17 +29,18 @@ impl Session {
         })
     }
 
-    /// What the handshake came to, where there was one.
+    /// Returns the result of the TLS handshake, if there was one.
     pub(crate) fn handshake(&self) -> Option<&Handshake> {
         self.handshake.as_ref()
     }
 
-    /// What the server said last that it can do.
+    /// Returns the capabilities that the server announced last.
     pub(crate) fn capabilities(&self) -> &[String] {
         &self.capabilities
     }
 
-    /// Whether the server can do something: a keyword, with one or more of its parameters.
+    /// Returns whether the server offers a capability: a keyword, with any parameters that are
+    /// named.
     pub(crate) fn offers(&self, wanted: &str) -> bool {
         let mut wanted = wanted.split_whitespace();
         let Some(keyword) = wanted.next() else {
@@ -48,12 +49,12 @@ impl Session {
         let wanted: Vec<&str> = wanted.collect();
         self.capabilities.iter().any(|offered| {
             let mut offered = offered.split_whitespace();
-            let is_it = offered
+            let is_keyword = offered
                 .next()
                 .is_some_and(|it| it.eq_ignore_ascii_case(keyword));
             let parameters: Vec<&str> = offered.collect();
             let has = |wanted: &&str| parameters.iter().any(|it| it.eq_ignore_ascii_case(wanted));
-            is_it && wanted.iter().all(has)
+            is_keyword && wanted.iter().all(has)
         })
     }
 
@@ -66,9 +67,9 @@ impl Session {
         Ok(())
     }
 
-    /// Says who is there, and hears what the server can do. Answers why the server minds.
+    /// Sends EHLO and reads the capabilities. Returns the reply if the server rejects EHLO.
     pub(crate) fn hello(&mut self, name: &str) -> Result<Option<Reply>> {
-        // What was said in the clear counts for nothing over TLS.
+        // Capabilities announced without TLS do not count over TLS.
         self.capabilities.clear();
         let reply = self.ask(&format!("EHLO {name}"), "EHLO")?;
         if !reply.is_good() {
@@ -78,24 +79,24 @@ impl Session {
         Ok(None)
     }
 
-    /// Says a line and waits for the answer. `what` is what it is called where none comes.
+    /// Sends a line and waits for the reply. `what` names the command in errors.
     pub(crate) fn ask(&mut self, line: &str, what: &str) -> Result<Reply> {
         self.connection
             .write_all(format!("{line}\r\n").as_bytes())?;
-        self.reply(&format!("answer to {what}"))
+        self.reply(&format!("response to {what}"))
     }
 
-    /// Waits for an answer.
+    /// Waits for a reply.
     pub(crate) fn reply(&mut self, what: &str) -> Result<Reply> {
         let mut lines = Vec::new();
-        while lines.len() < LINES {
-            let line = self.connection.read_line(LINE);
-            let line = line.with_context(|| format!("no {what} came"))?;
+        while lines.len() < MAX_LINES {
+            let line = self.connection.read_line(MAX_LINE);
+            let line = line.with_context(|| format!("no {what} received"))?;
             let Some((code, is_last, text)) = parsed(&line) else {
                 return Err(Error::new(format_args!(
-                    "{} does not speak SMTP: it said `{}`",
+                    "{} does not speak SMTP: it sent `{}`",
                     self.connection.address(),
-                    shortened(&line, SHOWN)
+                    shortened(&line, CHARS_SHOWN)
                 )));
             };
             lines.push(text.to_owned());
@@ -104,19 +105,19 @@ impl Session {
             }
         }
         Err(Error::new(format_args!(
-            "{} answers without end",
+            "{} sends an endless response",
             self.connection.address()
         )))
     }
 
-    /// Takes leave, as is polite. What comes of it is of no interest.
+    /// Sends QUIT and ignores the result.
     pub(crate) fn quit(&mut self) {
-        self.connection.set_timeout(FAREWELL);
+        self.connection.set_timeout(QUIT_TIMEOUT);
         self.ask("QUIT", "QUIT").ok();
     }
 }
 
-/// A line: its code, whether it is the last one, and the text.
+/// Parses a line: its code, whether it is the last one, and the text.
 fn parsed(line: &str) -> Option<(u16, bool, &str)> {
     let (code, rest) = line.split_at_checked(3)?;
     if !code.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -139,12 +140,12 @@ impl Reply {
         (200..300).contains(&self.code)
     }
 
-    /// Whether it may be otherwise later.
-    pub(crate) fn is_for_now(&self) -> bool {
+    /// Returns whether the rejection is temporary.
+    pub(crate) fn is_temporary(&self) -> bool {
         (400..500).contains(&self.code)
     }
 
-    /// The text of it, or the code alone where one of these is in the text.
+    /// Returns the text, or only the code if the text contains one of these secrets.
     pub(crate) fn without(&self, secrets: &[String]) -> String {
         let text = self.lines.join(" ");
         if secrets
@@ -163,15 +164,15 @@ impl fmt::Display for Reply {
             f,
             "{} {}",
             self.code,
-            shortened(&self.lines.join(" "), SHOWN)
+            shortened(&self.lines.join(" "), CHARS_SHOWN)
         )
     }
 }
 
-/// The longest line that is read, well above what RFC 5321 allows, and the most of them for one answer.
-const LINE: usize = 4096;
-const LINES: usize = 100;
-/// How many characters of an answer are in a message.
-const SHOWN: usize = 256;
-/// How long a farewell is waited for.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// The limits on the length of a line, well above RFC 5321's, and on the lines of a reply.
+const MAX_LINE: usize = 4096;
+const MAX_LINES: usize = 100;
+/// The number of characters of a reply in a message.
+const CHARS_SHOWN: usize = 256;
+/// The timeout of QUIT.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(1);

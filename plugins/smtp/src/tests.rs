@@ -15,7 +15,7 @@ fn outcome(world: &World, peer: Peer, more: &Value) -> Outcome {
     world.outcome(|| check(settings(more)))
 }
 
-/// A server that greets and answers lines, with TLS where it is asked for.
+/// A server that greets and replies to lines, with TLS on request.
 fn server(world: &World, days: i64, answers: Answers) -> Peer {
     let certificate = world.certificate("mail", days);
     Peer::new().says("220 mail ready\r\n").replies(move |line| {
@@ -35,23 +35,23 @@ fn server(world: &World, days: i64, answers: Answers) -> Peer {
     })
 }
 
-fn told(outcome: &Outcome) -> (Status, &str) {
+fn status_and_message(outcome: &Outcome) -> (Status, &str) {
     (outcome.status(), outcome.message())
 }
 
-/// What a server answers to lines that begin so.
+/// The replies to lines with these prefixes.
 type Answers = &'static [(&'static str, &'static str)];
 
 #[test]
-fn each_step_can_go_wrong_and_says_so() {
+fn each_step_can_fail_with_its_message() {
     let world = World::new();
     let cases: [(Answers, Value, Status, &str); 12] = [
-        (&[], json!({}), Status::Healthy, "mail answers over TLS"),
+        (&[], json!({}), Status::Healthy, "mail responds over TLS"),
         (
             &[],
             json!({ "tls": "off" }),
             Status::Healthy,
-            "mail answers",
+            "mail responds",
         ),
         (
             &[("EHLO", "250 mail\r\n")],
@@ -63,7 +63,7 @@ fn each_step_can_go_wrong_and_says_so() {
             &[("EHLO", "550 5.7.1 Helo rejected\r\n")],
             json!({}),
             Status::Unhealthy,
-            "mail refuses the greeting: 550 5.7.1 Helo rejected",
+            "mail rejects EHLO: 550 5.7.1 Helo rejected",
         ),
         (
             &[("STARTTLS", "454 4.7.0 TLS not available\r\n")],
@@ -81,42 +81,42 @@ fn each_step_can_go_wrong_and_says_so() {
             &[("AUTH PLAIN AHVzZXIAc2VjcmV0", "235 welcome\r\n")],
             json!({ "user": "user", "password": "secret" }),
             Status::Healthy,
-            "mail answers over TLS, lets `user` sign in",
+            "mail responds over TLS, accepts the login of `user`",
         ),
         (
             &[("AUTH", "535 5.7.8 not you\r\n")],
             json!({ "user": "user", "password": "secret" }),
             Status::Unhealthy,
-            "mail does not let `user` sign in: 535 5.7.8 not you",
+            "mail rejects the login of `user`: 535 5.7.8 not you",
         ),
         (
             &[("EHLO", "250-mail\r\n250-STARTTLS\r\n250 AUTH CRAM-MD5\r\n")],
             json!({ "user": "user", "password": "secret" }),
             Status::Unhealthy,
-            "mail does not let `user` sign in: it offers neither PLAIN nor LOGIN",
+            "mail rejects the login of `user`: it offers neither PLAIN nor LOGIN",
         ),
         (
             &[("RCPT TO:<a@b.test>", "550 5.1.1 User unknown\r\n")],
             json!({ "recipient": "a@b.test" }),
             Status::Unhealthy,
-            "mail refuses the recipient a@b.test: 550 5.1.1 User unknown",
+            "mail rejects the recipient a@b.test: 550 5.1.1 User unknown",
         ),
         (
             &[("RCPT", "450 4.2.0 Greylisted\r\n")],
             json!({ "recipient": "a@b.test" }),
             Status::Degraded,
-            "mail refuses for now the recipient a@b.test: 450 4.2.0 Greylisted",
+            "mail temporarily rejects the recipient a@b.test: 450 4.2.0 Greylisted",
         ),
         (
             &[("MAIL FROM:<c@d.test>", "553 5.1.8 no such domain\r\n")],
             json!({ "recipient": "a@b.test", "sender": "c@d.test" }),
             Status::Unhealthy,
-            "mail refuses the sender <c@d.test>: 553 5.1.8 no such domain",
+            "mail rejects the sender <c@d.test>: 553 5.1.8 no such domain",
         ),
     ];
     for (answers, more, status, message) in cases {
         let outcome = outcome(&world, server(&world, 80, answers), &more);
-        assert_eq!(told(&outcome), (status, message));
+        assert_eq!(status_and_message(&outcome), (status, message));
         let heard = world.heard("mail:25").pop().unwrap();
         assert!(heard.ends_with(b"QUIT\r\n"), "{message}");
         assert!(!String::from_utf8_lossy(&heard).contains("DATA"));
@@ -140,55 +140,58 @@ fn login_answers_two_questions() {
     let outcome = outcome(&world, peer, &wanted);
     assert_eq!(
         outcome.message(),
-        "mail answers over TLS, lets `user` sign in"
+        "mail responds over TLS, accepts the login of `user`"
     );
 }
 
 #[test]
-fn what_repeats_the_password_is_not_repeated() {
+fn replies_that_contain_the_password_are_not_shown() {
     let world = World::new();
-    for said in [
+    for reply in [
         "535 no AHVzZXIAc2VjcmV0\r\n",
         "535-no\r\n535 secret\r\n",
         "535 c2VjcmV0\r\n",
     ] {
-        let answers: &'static [_] = Vec::leak(vec![("AUTH", said)]);
+        let answers: &'static [_] = Vec::leak(vec![("AUTH", reply)]);
         let wanted = json!({ "user": "user", "password": "secret" });
         let outcome = outcome(&world, server(&world, 80, answers), &wanted);
-        assert_eq!(outcome.message(), "mail does not let `user` sign in: 535");
+        assert_eq!(outcome.message(), "mail rejects the login of `user`: 535");
     }
 }
 
 #[test]
-fn a_password_goes_over_trusted_tls_alone_and_lines_stay_lines() {
+fn invalid_settings_are_rejected_before_connecting() {
     for (more, problem) in [
         (
             json!({ "user": "u", "password": "p", "tls": "off" }),
-            "a password is given to a server that is trusted",
+            "a password is sent only over TLS to a trusted server",
         ),
         (
             json!({ "user": "u", "password": "p", "verify": false }),
-            "a password is given to a server that is trusted",
+            "a password is sent only over TLS to a trusted server",
         ),
-        (json!({ "user": "u" }), "`user` and `password` go together"),
+        (
+            json!({ "user": "u" }),
+            "`user` and `password` must be set together",
+        ),
         (
             json!({ "recipient": "a@b>\r\nDATA" }),
-            "`recipient` has blanks",
+            "`recipient` contains spaces",
         ),
-        (json!({ "hello": "a b" }), "`hello` has blanks"),
+        (json!({ "hello": "a b" }), "`hello` contains spaces"),
     ] {
-        // Nobody is there, and nobody is asked for.
+        // No server exists in this world, so nothing is sent.
         let outcome = World::new().outcome(|| check(settings(&more)));
         assert!(outcome.message().starts_with(problem), "{outcome:?}");
     }
 }
 
 #[test]
-fn the_certificate_is_judged_beside_what_was_said() {
+fn the_certificate_is_judged_in_addition_to_replies() {
     let world = World::new();
     let soon = outcome(&world, server(&world, 5, &[]), &json!({}));
     let words = "certificate of mail expires in 5 d (unhealthy below 7 d)";
-    assert_eq!(told(&soon), (Status::Unhealthy, words));
+    assert_eq!(status_and_message(&soon), (Status::Unhealthy, words));
     let expired = outcome(&world, server(&world, -3, &[]), &json!({ "verify": false }));
     assert_eq!(expired.message(), "certificate of mail expired 3 d ago");
     let answers: &'static [_] = &[("RCPT", "550 no\r\n")];
@@ -199,7 +202,7 @@ fn the_certificate_is_judged_beside_what_was_said() {
     );
     assert_eq!(
         both.message(),
-        "mail refuses the recipient a@b.test: 550 no; certificate of mail expires in 12 d (degraded below 21 d)"
+        "mail rejects the recipient a@b.test: 550 no; certificate of mail expires in 12 d (degraded below 21 d)"
     );
     let peer = Peer::new()
         .says("220 a\r\n")
@@ -214,7 +217,7 @@ fn the_certificate_is_judged_beside_what_was_said() {
 }
 
 #[test]
-fn silence_and_garbage_are_told_as_such() {
+fn silence_and_other_protocols_are_errors() {
     let world = World::new();
     for (peer, message) in [
         (
@@ -223,36 +226,36 @@ fn silence_and_garbage_are_told_as_such() {
         ),
         (
             Peer::new(),
-            "no greeting came: cannot read from mail:25: nothing within 2s",
+            "no greeting received: cannot read from mail:25: timed out after 2s",
         ),
         (
             Peer::new().says("220 a\r\n"),
-            "no answer to EHLO came: cannot read from mail:25: nothing within 2s",
+            "no response to EHLO received: cannot read from mail:25: timed out after 2s",
         ),
         (
             Peer::new().says("2200 a\r\n"),
-            "mail:25 does not speak SMTP: it said `2200 a`",
+            "mail:25 does not speak SMTP: it sent `2200 a`",
         ),
         (
             Peer::new().says("äöü\r\n"),
-            "mail:25 does not speak SMTP: it said `äöü`",
+            "mail:25 does not speak SMTP: it sent `äöü`",
         ),
         (
             Peer::new().floods("220-a\r\n"),
-            "mail:25 answers without end",
+            "mail:25 sends an endless response",
         ),
         (
             Peer::new().floods("220"),
-            "no greeting came: cannot read from mail:25: the answer is longer than 4096 bytes",
+            "no greeting received: cannot read from mail:25: the response is longer than 4096 bytes",
         ),
     ] {
         let outcome = outcome(&world, peer, &json!({ "timeout": "2s" }));
-        assert_eq!(told(&outcome), (Status::Unhealthy, message));
+        assert_eq!(status_and_message(&outcome), (Status::Unhealthy, message));
     }
 }
 
 #[test]
-fn the_farewell_costs_no_more_than_a_second_and_is_not_measured() {
+fn quit_takes_at_most_a_second_and_is_not_measured() {
     let world = World::new();
     let answers: &'static [_] = &[("QUIT", "")];
     let outcome = outcome(
@@ -260,6 +263,9 @@ fn the_farewell_costs_no_more_than_a_second_and_is_not_measured() {
         server(&world, 80, answers),
         &json!({ "degraded_above": "500ms" }),
     );
-    assert_eq!(told(&outcome), (Status::Healthy, "mail answers over TLS"));
+    assert_eq!(
+        status_and_message(&outcome),
+        (Status::Healthy, "mail responds over TLS")
+    );
     assert_eq!(world.elapsed(), Duration::from_secs(1));
 }

@@ -1,23 +1,24 @@
-//! The `tcp` check: a connection, and what may be said on it.
+//! The `tcp` check: a connection, and an optional exchange on it.
 
 use vitals_sdk::prelude::*;
 
-/// Connects to an address, and looks at what it answers.
+/// Connects to an address and checks the response.
 #[derive(Config)]
 struct Settings {
-    /// Where to connect to.
+    /// The address to connect to.
     #[config(grant = "tcp")]
     address: Address,
-    /// What to send once connected. It is never shown.
+    /// The text to send after connecting. It is never shown.
     #[config(secret)]
     send: Option<String>,
-    /// What has to come back, in the first 64 KiB.
+    /// The text that must be received, within the first 64 KiB.
     expect: Option<String>,
-    /// A longer time than this, for all of it, is degraded.
+    /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
-    /// A longer time than this, for all of it, is unhealthy.
+    /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
-    /// The time for each step: connecting, sending, waiting; without one, that of the check.
+    /// The timeout of each step: connecting, sending, receiving. The default is the timeout of the
+    /// check.
     timeout: Option<Duration>,
 }
 
@@ -41,24 +42,24 @@ fn check(settings: Settings) -> Result<Outcome> {
     })
 }
 
-/// Waits for the text. Answers the first line of what came.
+/// Waits for the text. Returns the first line received.
 fn expect(stream: &mut tcp::TcpStream, expected: &str) -> Result<String> {
     let mut bytes = stream
-        .read_until(expected.as_bytes(), ANSWER)
-        .with_context(|| format!("no `{}` came", shortened(expected, SHOWN)))?;
+        .read_until(expected.as_bytes(), RESPONSE_LIMIT)
+        .with_context(|| format!("`{}` was not received", shortened(expected, CHARS_SHOWN)))?;
     bytes.extend_from_slice(stream.buffered());
     Ok(shortened(
         String::from_utf8_lossy(&bytes)
             .lines()
             .next()
             .unwrap_or_default(),
-        SHOWN,
+        CHARS_SHOWN,
     ))
 }
 
 fn judge(settings: &Settings, elapsed: Duration) -> Outcome {
     let what = if settings.expect.is_some() {
-        "answered as expected"
+        "responded as expected"
     } else {
         "connected"
     };
@@ -69,10 +70,10 @@ fn judge(settings: &Settings, elapsed: Duration) -> Outcome {
     Outcome::healthy(format!("tcp {}: {what}", settings.address)).timed(elapsed, thresholds)
 }
 
-/// How many bytes are looked through for what is expected.
-const ANSWER: usize = 64 << 10;
-/// How many characters of a text are in a message or detail.
-const SHOWN: usize = 128;
+/// The number of bytes that are searched.
+const RESPONSE_LIMIT: usize = 64 << 10;
+/// The number of characters of a text in a message or detail.
+const CHARS_SHOWN: usize = 128;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@ use vitals_sdk::testing::{Peer, World};
 
 use super::*;
 
-/// What the host would show of a check of `db:5432` with these settings besides.
+/// Returns what the host would show of a check of `db:5432` with these additional settings.
 fn outcome(world: &World, settings: &Value) -> Outcome {
     let mut all = json!({ "address": "db:5432" });
     for (key, value) in settings.as_object().unwrap() {
@@ -11,14 +11,14 @@ fn outcome(world: &World, settings: &Value) -> Outcome {
     world.outcome(|| check(Settings::read(all).unwrap()))
 }
 
-/// The same where there is this peer.
+/// The same, with this peer.
 fn outcome_with(peer: Peer, settings: &Value) -> Outcome {
     let world = World::new();
     world.tcp("db:5432").answers(peer);
     outcome(&world, settings)
 }
 
-/// One that greets, takes a line and answers it.
+/// A peer that greets, receives a line and answers it.
 fn cache(answer: &str) -> Peer {
     Peer::new().says("hello\r\n").hears("PING").says(answer)
 }
@@ -33,16 +33,16 @@ fn an_open_port_is_healthy() {
 }
 
 #[test]
-fn a_port_that_is_not_open_is_unhealthy_and_says_why() {
+fn a_failed_connection_is_unhealthy_with_the_reason() {
     for (peer, problem) in [
         (Peer::refuses(), "connection refused"),
-        (Peer::unreachable(), "there is no route to it"),
+        (Peer::unreachable(), "no route to host"),
         (Peer::denied(), "denied: tcp db:5432 (it is not granted)"),
         (
             Peer::unknown("there is no such name"),
             "cannot look up the host: there is no such name",
         ),
-        (Peer::new().after(Duration::MAX), "nothing within 2s"),
+        (Peer::new().after(Duration::MAX), "timed out after 2s"),
     ] {
         let outcome = outcome_with(peer, &json!({ "timeout": "2s" }));
         assert_eq!(outcome.status(), Status::Unhealthy);
@@ -52,70 +52,67 @@ fn a_port_that_is_not_open_is_unhealthy_and_says_why() {
 }
 
 #[test]
-fn what_was_expected_comes_after_what_was_sent() {
+fn the_expected_text_follows_the_sent_text() {
     let wanted = json!({ "send": "PING", "expect": "PONG" });
     let outcome = outcome_with(cache("+PONG there\r\n"), &wanted);
     assert_eq!(outcome.status(), Status::Healthy);
-    assert_eq!(outcome.message(), "tcp db:5432: answered as expected");
+    assert_eq!(outcome.message(), "tcp db:5432: responded as expected");
     assert_eq!(outcome.detail_of("banner"), Some(&json!("hello")));
 }
 
 #[test]
-fn what_does_not_come_is_an_error_that_names_it() {
+fn a_missing_response_names_the_expected_text() {
     for (peer, problem) in [
         (
             cache("-ERR private").closes(),
-            "the other side closed the connection",
+            "the peer closed the connection",
         ),
-        (
-            cache("-ERR private").resets(),
-            "the connection was broken by the other side",
-        ),
-        (cache("-ERR private"), "nothing within 50ms"),
+        (cache("-ERR private").resets(), "connection reset by peer"),
+        (cache("-ERR private"), "timed out after 50ms"),
         (
             cache("+PO").waits(Duration::from_secs(1)).says("NG"),
-            "nothing within 50ms",
+            "timed out after 50ms",
         ),
         (
             Peer::new().hears("PING").floods([0xff, 0x00, b'P']),
-            "the answer is longer than 65536 bytes",
+            "the response is longer than 65536 bytes",
         ),
     ] {
         let wanted = json!({ "send": "PING", "expect": "PONG", "timeout": "50ms" });
         let outcome = outcome_with(peer, &wanted);
         assert_eq!(outcome.status(), Status::Unhealthy);
-        let message = format!("no `PONG` came: cannot read from db:5432: {problem}");
+        let message = format!("`PONG` was not received: cannot read from db:5432: {problem}");
         assert_eq!(outcome.message(), message);
     }
 }
 
 #[test]
-fn without_a_timeout_of_its_own_it_has_that_of_the_check() {
+fn the_default_timeout_is_that_of_the_check() {
     let world = World::new();
     world.set_timeout(Duration::from_secs(1));
     world.tcp("db:5432").answers(Peer::new());
     let outcome = outcome(&world, &json!({ "expect": "PONG" }));
     assert!(
-        outcome.message().ends_with("nothing within 900ms"),
+        outcome.message().ends_with("timed out after 900ms"),
         "{outcome:?}"
     );
     assert_eq!(world.elapsed(), Duration::from_millis(900));
 }
 
 #[test]
-fn a_slow_answer_is_degraded_and_a_slower_one_unhealthy() {
+fn a_slow_response_is_degraded_and_a_slower_one_unhealthy() {
     let wanted = json!({ "expect": "hi", "degraded_above": "100ms", "unhealthy_above": "1s" });
     for (milliseconds, status, message) in [
-        (60, Status::Healthy, "tcp db:5432: answered as expected"),
+        (60, Status::Healthy, "tcp db:5432: responded as expected"),
         (
             61,
             Status::Degraded,
-            "tcp db:5432: answered as expected after 101ms, above 100ms",
+            "tcp db:5432: responded as expected after 101ms, above 100ms",
         ),
         (
             1_460,
             Status::Unhealthy,
-            "tcp db:5432: answered as expected after 1.5s, above 1s",
+            "tcp db:5432: responded as expected after 1.5s, above 1s",
         ),
     ] {
         let peer = Peer::new()

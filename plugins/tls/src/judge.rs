@@ -1,5 +1,4 @@
-//! What a handshake comes to: how long the certificates are still good for, whether they are trusted, and
-//! for the right name.
+//! Judges a handshake: expiry, trust and names of the certificates.
 
 use vitals_sdk::prelude::*;
 use vitals_sdk::span_text;
@@ -7,7 +6,7 @@ use vitals_sdk::tls::{Certificate, Handshake};
 
 use crate::Settings;
 
-/// A version of TLS. Older ones the host does not speak.
+/// A version of TLS. The host supports no older ones.
 #[derive(Config, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
     #[config(rename = "1.2")]
@@ -19,39 +18,45 @@ pub(crate) enum Version {
 pub(crate) fn outcome(settings: &Settings, handshake: &Handshake) -> Outcome {
     let name = settings.name();
     let Some(leaf) = handshake.leaf() else {
-        return Outcome::unhealthy(format!("{} showed no certificate", settings.address));
+        return Outcome::unhealthy(format!("{} sent no certificate", settings.address));
     };
     let expiry = measured("certificate_expires_in", leaf.seconds_left(), settings);
     let mut parts = vec![(
         worst_of(leaf, &expiry),
-        told("certificate of", name, leaf, &expiry),
+        expiry_text("certificate of", name, leaf, &expiry),
     )];
-    // An expiry that is no reason for concern is told beside what is.
-    let mut aside = match expiry.status() {
+    // A healthy expiry is added to a problem in parentheses.
+    let mut suffix = match expiry.status() {
         Status::Healthy => format!(" (expires in {})", expiry.value_text()),
         _ => String::new(),
     };
     if settings.verify {
         for problem in problems(name, handshake, leaf) {
-            parts.push((Status::Unhealthy, problem + &std::mem::take(&mut aside)));
+            parts.push((Status::Unhealthy, problem + &std::mem::take(&mut suffix)));
         }
     }
     let others = others(settings, handshake);
     let chain_left = others.iter().map(|other| other.seconds_left()).min();
     for other in &others {
         let expiry = measured("chain_expires_in", other.seconds_left(), settings);
-        let what = format!("{}, in the chain of", other.subject);
-        parts.push((worst_of(other, &expiry), told(&what, name, other, &expiry)));
+        let what = format!("{} in the chain of", other.subject);
+        parts.push((
+            worst_of(other, &expiry),
+            expiry_text(&what, name, other, &expiry),
+        ));
     }
     if settings.min_version == Version::Tls13 && handshake.protocol != "TLSv1.3" {
         let chosen = handshake.protocol.replace("TLSv", "TLS ");
-        let problem = format!("{} chooses {chosen}, below TLS 1.3", settings.address);
+        let problem = format!("{} negotiated {chosen}, below TLS 1.3", settings.address);
         parts.push((Status::Unhealthy, problem));
     }
-    // What is well is told of the server's own certificate alone.
+    // A healthy outcome mentions only the server's own certificate.
     parts.retain(|(status, _)| *status > Status::Healthy);
     if parts.is_empty() {
-        parts.push((Status::Healthy, told("certificate of", name, leaf, &expiry)));
+        parts.push((
+            Status::Healthy,
+            expiry_text("certificate of", name, leaf, &expiry),
+        ));
     }
     let outcome = Outcome::worst(parts).measure(expiry);
     let outcome = match chain_left {
@@ -67,7 +72,7 @@ fn measured(name: &str, seconds_left: i64, settings: &Settings) -> Measurement {
         .unhealthy_below(settings.unhealthy_below)
 }
 
-/// Without thresholds an expired certificate is unhealthy all the same.
+/// Returns the worst status; even without thresholds an expired certificate is unhealthy.
 fn worst_of(certificate: &Certificate, expiry: &Measurement) -> Status {
     if certificate.has_expired() {
         Status::Unhealthy
@@ -76,7 +81,7 @@ fn worst_of(certificate: &Certificate, expiry: &Measurement) -> Status {
     }
 }
 
-fn told(what: &str, name: &str, certificate: &Certificate, expiry: &Measurement) -> String {
+fn expiry_text(what: &str, name: &str, certificate: &Certificate, expiry: &Measurement) -> String {
     if certificate.has_expired() {
         let ago = Duration::from_secs(certificate.seconds_left().unsigned_abs());
         format!("{what} {name} expired {} ago", span_text(ago))
@@ -86,7 +91,7 @@ fn told(what: &str, name: &str, certificate: &Certificate, expiry: &Measurement)
     }
 }
 
-/// Why the certificate is not the right one or not trusted.
+/// Returns why the certificate is for another name or not trusted.
 fn problems(name: &str, handshake: &Handshake, leaf: &Certificate) -> Vec<String> {
     let mut problems = Vec::new();
     let Some(why) = &handshake.verification_error else {
@@ -96,25 +101,25 @@ fn problems(name: &str, handshake: &Handshake, leaf: &Certificate) -> Vec<String
     if is_for_another {
         let names = match &leaf.names[..] {
             [] => "no name".to_owned(),
-            names if names.len() > NAMES_TOLD => {
-                let more = names.len() - NAMES_TOLD;
-                format!("{} and {more} more", names[..NAMES_TOLD].join(", "))
+            names if names.len() > NAMES_IN_MESSAGE => {
+                let more = names.len() - NAMES_IN_MESSAGE;
+                format!("{} and {more} more", names[..NAMES_IN_MESSAGE].join(", "))
             }
             names => names.join(", "),
         };
         problems.push(format!("certificate is for {names}, not {name}"));
     }
-    // The host's words for what is said already, more exactly.
-    let is_told = (is_for_another && why.contains("another name"))
+    // Skips the host's reason where a more precise one is already reported.
+    let is_reported = (is_for_another && why.contains("another name"))
         || (why.contains("expired") && handshake.chain.iter().any(Certificate::has_expired));
-    if !is_told {
+    if !is_reported {
         problems.push(format!("certificate of {name} is not trusted: {why}"));
     }
     problems
 }
 
-/// The certificates beside the server's own whose expiry matters: not those that sign themselves, which
-/// everybody has of their own, and none that has expired without anybody minding.
+/// Returns the other certificates whose expiry matters: no self-signed ones, which clients have
+/// themselves, and no expired one if the host trusts the chain without it.
 fn others<'a>(settings: &Settings, handshake: &'a Handshake) -> Vec<&'a Certificate> {
     if !settings.chain {
         return Vec::new();
@@ -133,7 +138,7 @@ fn with_details(outcome: Outcome, handshake: &Handshake, leaf: &Certificate) -> 
         .skip(1)
         .map(|other| json!({ "subject": other.subject, "not_after": clock::utc_text(other.not_after) }))
         .collect();
-    let names = &leaf.names[..leaf.names.len().min(NAMES_SHOWN)];
+    let names = &leaf.names[..leaf.names.len().min(NAMES_IN_DETAILS)];
     let outcome = outcome
         .detail("subject", leaf.subject.as_str())
         .detail("issuer", leaf.issuer.as_str())
@@ -153,6 +158,6 @@ fn with_details(outcome: Outcome, handshake: &Handshake, leaf: &Certificate) -> 
     }
 }
 
-/// How many names of a certificate stand in a message, and how many in the details.
-const NAMES_TOLD: usize = 3;
-const NAMES_SHOWN: usize = 16;
+/// The number of a certificate's names in a message and in the details.
+const NAMES_IN_MESSAGE: usize = 3;
+const NAMES_IN_DETAILS: usize = 16;

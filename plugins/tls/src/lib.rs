@@ -1,51 +1,51 @@
-//! The `tls` check: a handshake, and what the server's certificates are worth.
+//! The `tls` check: a handshake, and the server's certificates.
 //!
-//! This file asks; what is said before TLS stands in `opening`, what the handshake comes to in `judge`.
+//! This file connects; `starttls` negotiates STARTTLS, `judge` judges the handshake.
 
 mod judge;
-mod opening;
+mod starttls;
 
 use vitals_sdk::prelude::*;
 
 use judge::Version;
-use opening::Protocol;
+use starttls::Protocol;
 
-/// Shakes hands with a server, and looks how long its certificate is still good for.
+/// Does a TLS handshake and checks when the server's certificate expires.
 #[derive(Config)]
 struct Settings {
-    /// Where to connect to.
+    /// The address to connect to.
     #[config(grant = "tls")]
     address: Address,
-    /// The name that the certificate has to be for; without one, the host of the address.
+    /// The name that the certificate must be valid for. The default is the host of the address.
     name: Option<String>,
-    /// The protocol to begin TLS within, for servers that begin without it.
+    /// The protocol in which TLS is started, for servers that do not begin with TLS.
     starttls: Option<Protocol>,
-    /// Whether the certificate has to be trusted, and for the name. It is looked at in any case.
+    /// Whether the certificate must be trusted for the name. Its expiry is checked in either case.
     #[config(default = true)]
     verify: bool,
-    /// Whether the other certificates that the server sends must not expire either.
+    /// Whether the expiry of the other certificates of the chain is checked too.
     #[config(default = true)]
     chain: bool,
-    /// A certificate that expires sooner is degraded.
+    /// The check is degraded if a certificate expires sooner.
     #[config(default = "21d")]
     degraded_below: Duration,
-    /// A certificate that expires sooner is unhealthy.
+    /// The check is unhealthy if a certificate expires sooner.
     #[config(default = "7d")]
     unhealthy_below: Duration,
-    /// The oldest version of TLS that the server may choose.
+    /// The oldest TLS version that the server may negotiate.
     #[config(default = "1.2")]
     min_version: Version,
-    /// A longer time than this, for all of it, is degraded.
+    /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
-    /// A longer time than this, for all of it, is unhealthy.
+    /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
-    /// The time for each step: connecting, each answer before TLS, the handshake; without one, that of the
-    /// check.
+    /// The timeout of each step: connecting, each response before TLS, the handshake. The default
+    /// is the timeout of the check.
     timeout: Option<Duration>,
 }
 
 impl Settings {
-    /// The name that the certificate has to be for.
+    /// Returns the name that the certificate must be valid for.
     fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(self.address.host())
     }
@@ -57,9 +57,9 @@ fn check(settings: Settings) -> Result<Outcome> {
     let started = clock::Instant::now();
     let mut connection = tls::connect_within(&settings.address, timeout)?;
     if let Some(protocol) = settings.starttls {
-        opening::ask_for_tls(protocol, &mut connection)?;
+        starttls::negotiate(protocol, &mut connection)?;
     }
-    // Of one that is not trusted it is to be said when it expires, too.
+    // The expiry is reported for an untrusted certificate too.
     let handshake = connection.start_tls_unverified(settings.name())?;
     let thresholds = Thresholds {
         degraded_above: settings.degraded_above,

@@ -11,13 +11,13 @@ fn settings(more: &Value) -> Settings {
     Settings::read(all).unwrap()
 }
 
-/// What the host would show where this peer is.
+/// Returns what the host would show with this peer.
 fn outcome(world: &World, peer: Peer, more: &Value) -> Outcome {
     world.tls("shop:443").answers(peer);
     world.outcome(|| check(settings(more)))
 }
 
-fn told(outcome: &Outcome) -> (Status, &str) {
+fn status_and_message(outcome: &Outcome) -> (Status, &str) {
     (outcome.status(), outcome.message())
 }
 
@@ -31,7 +31,7 @@ fn trusted(chain: Vec<Certificate>) -> Peer {
 }
 
 #[test]
-fn a_certificate_is_judged_by_the_time_that_it_has_left() {
+fn a_certificate_is_judged_by_its_remaining_validity() {
     let world = World::new();
     for (days, more, status, message) in [
         (
@@ -79,7 +79,7 @@ fn a_certificate_is_judged_by_the_time_that_it_has_left() {
     ] {
         let peer = Peer::new().shakes_hands(world.certificate("shop", days));
         let outcome = outcome(&world, peer, &more);
-        assert_eq!(told(&outcome), (status, message));
+        assert_eq!(status_and_message(&outcome), (status, message));
         let left = &outcome.measurements()[0];
         assert_eq!(left.name(), "certificate_expires_in");
         let seconds = f64::from(i32::try_from(days).unwrap() * 86_400);
@@ -90,7 +90,7 @@ fn a_certificate_is_judged_by_the_time_that_it_has_left() {
 }
 
 #[test]
-fn what_is_not_trusted_says_why_and_when_it_expires() {
+fn an_untrusted_certificate_has_reason_and_expiry() {
     let world = World::new();
     for (name, days, why, message) in [
         (
@@ -129,7 +129,7 @@ fn what_is_not_trusted_says_why_and_when_it_expires() {
         let certificate = world.certificate(name, days);
         let peer = Peer::new().shakes_hands_untrusted(certificate.clone(), why);
         let strict = outcome(&world, peer, &json!({}));
-        assert_eq!(told(&strict), (Status::Unhealthy, message));
+        assert_eq!(status_and_message(&strict), (Status::Unhealthy, message));
         assert_eq!(strict.detail_of("trusted"), Some(&json!(false)));
         assert_eq!(strict.detail_of("not_trusted_because"), Some(&json!(why)));
 
@@ -144,9 +144,9 @@ fn what_is_not_trusted_says_why_and_when_it_expires() {
 }
 
 #[test]
-fn many_names_are_told_in_part_and_none_as_none() {
+fn long_and_empty_name_lists_are_summarized() {
     let world = World::new();
-    for (names, told) in [
+    for (names, status_and_message) in [
         (vec![], "no name"),
         (vec!["a", "b", "c"], "a, b, c"),
         (vec!["a", "b", "c", "d", "e"], "a, b, c and 2 more"),
@@ -157,13 +157,14 @@ fn many_names_are_told_in_part_and_none_as_none() {
         };
         let peer = Peer::new().shakes_hands_untrusted(certificate, "it is for another name");
         let outcome = outcome(&world, peer, &json!({ "name": "db.test" }));
-        let message = format!("certificate is for {told}, not db.test (expires in 80 d)");
+        let message =
+            format!("certificate is for {status_and_message}, not db.test (expires in 80 d)");
         assert_eq!(outcome.message(), message);
     }
 }
 
 #[test]
-fn the_chain_is_judged_too_but_for_what_nobody_minds() {
+fn the_rest_of_the_chain_is_judged_where_it_matters() {
     let world = World::new();
     let of = |subject: &str, days| world.certificate(subject, days);
     let own = |subject: &str, days| Certificate {
@@ -173,10 +174,10 @@ fn the_chain_is_judged_too_but_for_what_nobody_minds() {
     let chain = || vec![of("shop", 80), of("Lower", 5), own("Root", -3)];
     let soon = outcome(&world, trusted(chain()), &json!({}));
     assert_eq!(
-        told(&soon),
+        status_and_message(&soon),
         (
             Status::Unhealthy,
-            "CN=Lower, in the chain of shop expires in 5 d (unhealthy below 7 d)"
+            "CN=Lower in the chain of shop expires in 5 d (unhealthy below 7 d)"
         )
     );
     assert_eq!(soon.measurements()[1].name(), "chain_expires_in");
@@ -196,18 +197,21 @@ fn the_chain_is_judged_too_but_for_what_nobody_minds() {
     let needed = outcome(&world, needed, &json!({}));
     assert_eq!(
         needed.message(),
-        "CN=Cross, in the chain of shop expired 3 d ago"
+        "CN=Cross in the chain of shop expired 3 d ago"
     );
 }
 
 #[test]
-fn an_old_version_is_unhealthy_where_it_is_not_wanted() {
+fn a_version_below_the_minimum_is_unhealthy() {
     let world = World::new();
     let peer = || trusted(vec![world.certificate("shop", 80)]);
     let old = outcome(&world, peer(), &json!({ "min_version": "1.3" }));
     assert_eq!(
-        told(&old),
-        (Status::Unhealthy, "shop:443 chooses TLS 1.2, below TLS 1.3")
+        status_and_message(&old),
+        (
+            Status::Unhealthy,
+            "shop:443 negotiated TLS 1.2, below TLS 1.3"
+        )
     );
     let fine = outcome(&world, peer(), &json!({}));
     assert_eq!(fine.status(), Status::Healthy);
@@ -215,7 +219,7 @@ fn an_old_version_is_unhealthy_where_it_is_not_wanted() {
 }
 
 #[test]
-fn protocols_that_begin_without_tls_are_asked_for_it() {
+fn tls_is_started_in_other_protocols() {
     let world = World::new();
     let hands = |peer: Peer| peer.shakes_hands(world.certificate("shop", 80));
     for (protocol, peer) in [
@@ -257,7 +261,7 @@ fn protocols_that_begin_without_tls_are_asked_for_it() {
     ] {
         let outcome = outcome(&world, hands(peer), &json!({ "starttls": protocol }));
         assert_eq!(
-            told(&outcome),
+            status_and_message(&outcome),
             (Status::Healthy, "certificate of shop expires in 80 d"),
             "{protocol}"
         );
@@ -265,7 +269,7 @@ fn protocols_that_begin_without_tls_are_asked_for_it() {
 }
 
 #[test]
-fn who_does_not_start_tls_or_speaks_otherwise_is_named() {
+fn failed_starttls_and_other_protocols_are_named() {
     let world = World::new();
     let ssl = [0, 0, 0, 8, 4, 210, 22, 47];
     for (protocol, peer, message) in [
@@ -277,27 +281,27 @@ fn who_does_not_start_tls_or_speaks_otherwise_is_named() {
                 .says("250 a\r\n")
                 .hears("STARTTLS\r\n")
                 .says("502 5.5.1 no\r\n"),
-            "shop:443 does not start TLS within SMTP: 502 5.5.1 no",
+            "shop:443 does not start TLS in SMTP: 502 5.5.1 no",
         ),
         (
             "smtp",
             Peer::new().says("HTTP/1.1 400 Bad Request\r\n"),
-            "shop:443 does not speak SMTP: it began with `HTTP/1.1 400 Bad Request`",
+            "shop:443 does not speak SMTP: it sent `HTTP/1.1 400 Bad Request`",
         ),
         (
             "smtp",
             Peer::new(),
-            "no greeting came: cannot read from shop:443: nothing within 2s",
+            "no greeting received: cannot read from shop:443: timed out after 2s",
         ),
         (
             "smtp",
             Peer::new().says("220 a\r\n").hears("EHLO localhost\r\n"),
-            "no answer to EHLO localhost came: cannot read from shop:443: nothing within 2s",
+            "no response to EHLO localhost received: cannot read from shop:443: timed out after 2s",
         ),
         (
             "ftp",
             Peer::new().floods("220-a\r\n"),
-            "shop:443 does not start TLS within FTP: an answer without end",
+            "shop:443 does not start TLS in FTP: the response does not end",
         ),
         (
             "imap",
@@ -305,7 +309,7 @@ fn who_does_not_start_tls_or_speaks_otherwise_is_named() {
                 .says("* OK\r\n")
                 .hears("a STARTTLS\r\n")
                 .floods("* 1 EXISTS\r\n"),
-            "shop:443 does not start TLS within IMAP: an answer without end",
+            "shop:443 does not start TLS in IMAP: the response does not end",
         ),
         (
             "imap",
@@ -313,22 +317,22 @@ fn who_does_not_start_tls_or_speaks_otherwise_is_named() {
                 .says("* OK\r\n")
                 .hears("a STARTTLS\r\n")
                 .says("a BAD what\r\n"),
-            "shop:443 does not start TLS within IMAP: a BAD what",
+            "shop:443 does not start TLS in IMAP: a BAD what",
         ),
         (
             "postgres",
             Peer::new().hears(ssl).says("N"),
-            "shop:443 does not start TLS within the protocol of PostgreSQL: it has none",
+            "shop:443 does not start TLS in the PostgreSQL protocol: the server does not support it",
         ),
         (
             "postgres",
             Peer::new().hears(ssl).says("E"),
-            "shop:443 does not speak the protocol of PostgreSQL: it began with `E`",
+            "shop:443 does not speak the PostgreSQL protocol: it sent `E`",
         ),
         (
             "pop3",
             Peer::new().says("+OK\r\n").hears("STLS\r\n").closes(),
-            "no answer to STLS came: cannot read from shop:443: the other side closed the connection",
+            "no response to STLS received: cannot read from shop:443: the peer closed the connection",
         ),
     ] {
         let outcome = outcome(
@@ -336,12 +340,12 @@ fn who_does_not_start_tls_or_speaks_otherwise_is_named() {
             peer,
             &json!({ "starttls": protocol, "timeout": "2s" }),
         );
-        assert_eq!(told(&outcome), (Status::Unhealthy, message));
+        assert_eq!(status_and_message(&outcome), (Status::Unhealthy, message));
     }
 }
 
 #[test]
-fn no_handshake_is_unhealthy_and_says_why() {
+fn a_failed_handshake_is_unhealthy_with_the_reason() {
     let world = World::new();
     for (peer, message) in [
         (
@@ -358,11 +362,11 @@ fn no_handshake_is_unhealthy_and_says_why() {
         ),
         (
             Peer::new().waits(Duration::MAX),
-            "cannot start TLS with shop:443: nothing within 2s",
+            "cannot start TLS with shop:443: timed out after 2s",
         ),
     ] {
         let outcome = outcome(&world, peer, &json!({ "timeout": "2s" }));
-        assert_eq!(told(&outcome), (Status::Unhealthy, message));
+        assert_eq!(status_and_message(&outcome), (Status::Unhealthy, message));
     }
 }
 
@@ -374,7 +378,7 @@ fn a_slow_handshake_is_degraded() {
         .shakes_hands(world.certificate("shop", 80));
     let slow = outcome(&world, peer, &json!({ "degraded_above": "500ms" }));
     assert_eq!(
-        told(&slow),
+        status_and_message(&slow),
         (
             Status::Degraded,
             "certificate of shop expires in 79 d after 1s, above 500ms"

@@ -1,4 +1,4 @@
-//! `#[config(…)]`: what it may say, and where.
+//! `#[config(…)]`: its options, and where each is allowed.
 
 use proc_macro2::{Group, TokenStream};
 use quote::{ToTokens, quote};
@@ -9,7 +9,7 @@ use syn::{
     parenthesized, token,
 };
 
-/// What stands on a field or a variant.
+/// The options on a field or a variant.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) default: Option<Default>,
@@ -20,16 +20,16 @@ pub(crate) struct Options {
     pub(crate) rename: Option<LitStr>,
 }
 
-/// What counts when a key is missing.
+/// The value for a missing key.
 pub(crate) enum Default {
     /// The `Default` of the type.
     OfType,
-    /// This, as JSON.
+    /// This JSON value.
     Written(TokenStream),
 }
 
 impl Options {
-    /// What stands on a field.
+    /// Parses the options of a field.
     pub(crate) fn of_field(attributes: &[Attribute]) -> Result<Self> {
         Self::parse(attributes, |options, meta| {
             let path = &meta.path;
@@ -53,28 +53,28 @@ impl Options {
                 options.rename = Some(meta.value()?.parse()?);
             } else {
                 return Err(meta.error(
-                    "unknown option; there are `default`, `grant`, `secret`, `range`, `min`, `max` and `rename`",
+                    "unknown option, expected one of `default`, `grant`, `secret`, `range`, `min`, `max`, `rename`",
                 ));
             }
             Ok(())
         })
     }
 
-    /// What stands on a variant.
+    /// Parses the options of a variant.
     pub(crate) fn of_variant(attributes: &[Attribute]) -> Result<Self> {
         Self::parse(attributes, |options, meta| {
             if !meta.path.is_ident("rename") {
-                return Err(meta.error("unknown option; a variant has `rename`"));
+                return Err(meta.error("unknown option, a variant accepts only `rename`"));
             }
             options.rename = Some(meta.value()?.parse()?);
             Ok(())
         })
     }
 
-    /// Nothing may stand on a type.
+    /// Rejects options on a type.
     pub(crate) fn none(attributes: &[Attribute]) -> Result<()> {
         Self::parse(attributes, |_, meta| {
-            Err(meta.error("options stand on a field or on a variant, not on the type"))
+            Err(meta.error("options belong on a field or a variant, not on the type"))
         })
         .map(|_| ())
     }
@@ -94,7 +94,7 @@ impl Options {
     }
 }
 
-/// A value in JSON: an object or a list as it is, else any expression.
+/// Parses a JSON value: an object or an array in JSON syntax, otherwise any expression.
 fn json(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
     let value = meta.value()?;
     if value.peek(token::Brace) || value.peek(token::Bracket) {
@@ -103,7 +103,7 @@ fn json(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
     Ok(value.parse::<Expr>()?.into_token_stream())
 }
 
-/// One kind, or a list of them.
+/// Parses one kind of grant, or a list of kinds.
 fn grant(meta: &ParseNestedMeta<'_>) -> Result<Vec<LitStr>> {
     let value = meta.value()?;
     let kinds: Vec<LitStr> = if value.peek(token::Bracket) {
@@ -119,7 +119,7 @@ fn grant(meta: &ParseNestedMeta<'_>) -> Result<Vec<LitStr>> {
         None => Ok(kinds),
         Some(unknown) => Err(Error::new(
             unknown.span(),
-            format!("unknown grant; there are `{}`", GRANTS.join("`, `")),
+            format!("unknown grant, expected one of `{}`", GRANTS.join("`, `")),
         )),
     }
 }
@@ -133,7 +133,7 @@ fn range(meta: &ParseNestedMeta<'_>) -> Result<Bounds> {
     if range.end.is_some() && matches!(range.limits, RangeLimits::HalfOpen(_)) {
         return Err(Error::new_spanned(
             range,
-            "write the range with its end in it: `range(1..=10)`",
+            "write the range inclusively: `range(1..=10)`",
         ));
     }
     let bound = |bound: Option<Box<Expr>>| bound.map(|bound| quote!(#bound));

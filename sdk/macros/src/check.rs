@@ -1,4 +1,4 @@
-//! `#[health_check]`: the function as it is, and beside it what the host asks of a plugin.
+//! `#[health_check]`: keeps the function and adds the plugin's exports beside it.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -31,15 +31,16 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
         1 => quote!(settings),
         _ => quote!(settings, request),
     };
-    let answer = match &function.sig.output {
-        ReturnType::Type(_, answer) => answer.span(),
+    let return_span = match &function.sig.output {
+        ReturnType::Type(_, returned) => returned.span(),
         ReturnType::Default => Span::call_site(),
     };
-    // Spanned where the author said what the function answers with: that is what a wrong one points at.
-    let split = quote_spanned!(answer=> ::vitals_sdk::__private::Answer::split);
+    // This span makes the compiler point at a wrong return type where the author wrote it.
+    let into_result =
+        quote_spanned!(return_span=> ::vitals_sdk::__private::CheckReturn::into_result);
 
     Ok(quote! {
-        #[allow(clippy::needless_pass_by_value, reason = "settings are the check's to keep")]
+        #[allow(clippy::needless_pass_by_value, reason = "the check owns its settings")]
         #function
 
         const _: () = {
@@ -64,10 +65,10 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
                     settings: Self::Settings,
                     request: &::vitals_sdk::Request,
                 ) -> ::vitals_sdk::Outcome {
-                    #[allow(unused_imports, reason = "the error's type decides which one is used")]
+                    #[allow(unused_imports, reason = "the error type selects one of the traits")]
                     use ::vitals_sdk::__private::{ViaDisplay as _, ViaError as _};
                     let _ = (&settings, request);
-                    match #split(#name(#arguments)) {
+                    match #into_result(#name(#arguments)) {
                         ::core::result::Result::Ok(outcome) => outcome,
                         ::core::result::Result::Err(error) => {
                             ::vitals_sdk::Outcome::unhealthy((&error).line())
@@ -76,7 +77,8 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
                 }
             }
 
-            // Outside of a component nothing calls it, and yet it is not dead code.
+            // Outside a component nothing calls `run`; this keeps it from being reported as dead
+            // code.
             const _: fn(<Plugin as ::vitals_sdk::__private::Check>::Settings, &::vitals_sdk::Request)
                 -> ::vitals_sdk::Outcome = <Plugin as ::vitals_sdk::__private::Check>::run;
 
@@ -102,7 +104,7 @@ impl Options {
             } else if meta.path.is_ident("summary") {
                 summary = Some(meta.value()?.parse::<LitStr>()?.value());
             } else {
-                return Err(meta.error("unknown option; there are `code` and `summary`"));
+                return Err(meta.error("unknown option, expected `code` or `summary`"));
             }
             Ok(())
         })
@@ -130,7 +132,7 @@ fn is_code(code: &str) -> bool {
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-/// The types of the parameters, once they are known to be what they should be.
+/// Returns the types of the parameters after checking the signature.
 fn settings_of(function: &ItemFn) -> Result<Vec<&Type>> {
     let signature = &function.sig;
     let wrong = |span: Span, what: &str| Error::new(span, format!("{what}; {SHAPES}"));
@@ -149,7 +151,7 @@ fn settings_of(function: &ItemFn) -> Result<Vec<&Type>> {
     if matches!(signature.output, ReturnType::Default) {
         return Err(wrong(
             signature.ident.span(),
-            "a health check has to answer",
+            "a health check must return an outcome",
         ));
     }
     let mut types = Vec::new();
@@ -165,12 +167,12 @@ fn settings_of(function: &ItemFn) -> Result<Vec<&Type>> {
         [settings] | [settings, _] if matches!(settings, Type::Reference(_)) => {
             return Err(wrong(
                 settings.span(),
-                "the settings are given by value, and come first",
+                "the settings are the first parameter and are passed by value",
             ));
         }
         [] | [_] => {}
         [_, Type::Reference(request)] if request.mutability.is_none() => {}
-        [_, request] => return Err(wrong(request.span(), "the second parameter is the request")),
+        [_, request] => return Err(wrong(request.span(), "the second parameter is `&Request`")),
         [_, _, third, ..] => {
             return Err(wrong(
                 third.span(),
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_shapes_expand() {
+    fn the_three_signatures_expand() {
         for item in [
             quote!(
                 fn check() -> Outcome {
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_shape_says_what_is_right() {
+    fn every_other_signature_is_an_error_with_a_hint() {
         for (item, what) in [
             (
                 quote!(
@@ -248,31 +250,31 @@ mod tests {
                 quote!(
                     fn check() {}
                 ),
-                "a health check has to answer",
+                "a health check must return an outcome",
             ),
             (
                 quote!(
                     fn check(s: &Settings) -> Outcome {}
                 ),
-                "the settings are given by value",
+                "the settings are the first parameter",
             ),
             (
                 quote!(
                     fn check(r: &Request, s: S) -> Outcome {}
                 ),
-                "the settings are given by value",
+                "the settings are the first parameter",
             ),
             (
                 quote!(
                     fn check(s: S, r: Request) -> Outcome {}
                 ),
-                "the second parameter is the request",
+                "the second parameter is `&Request`",
             ),
             (
                 quote!(
                     fn check(s: S, r: &mut Request) -> Outcome {}
                 ),
-                "the second parameter is the request",
+                "the second parameter is `&Request`",
             ),
             (
                 quote!(
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_needed_and_has_a_form() {
+    fn a_code_is_required_and_validated() {
         let item = || {
             quote!(
                 fn check() -> Outcome {}

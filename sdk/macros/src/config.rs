@@ -1,4 +1,4 @@
-//! `#[derive(Config)]`: the table of fields, and from it the schema and the reading.
+//! `#[derive(Config)]`: makes the table of fields, and from it schema and reader.
 
 mod table;
 mod variants;
@@ -34,7 +34,7 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
         Data::Union(data) => {
             return Err(Error::new(
                 data.union_token.span(),
-                "settings are a struct or an enum",
+                "settings must be a struct or an enum",
             ));
         }
     };
@@ -64,7 +64,7 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
     })
 }
 
-/// The bodies of the trait's functions, and what has to hold for them to compile.
+/// The bodies of the trait's functions, and assertions that must compile.
 struct Body {
     schema: TokenStream,
     read: TokenStream,
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_not_be_settings_says_why() {
+    fn invalid_settings_are_an_error_with_the_reason() {
         for (item, what) in [
             ("struct S(String);", "named fields"),
             ("struct S;", "named fields"),
@@ -120,9 +120,12 @@ mod tests {
             ),
             (
                 "enum E { A(#[config(secret)] String) }",
-                "options stand on a named field",
+                "options belong on a named field",
             ),
-            ("enum E { #[config(default)] A }", "a variant has `rename`"),
+            (
+                "enum E { #[config(default)] A }",
+                "a variant accepts only `rename`",
+            ),
             (
                 r#"enum E { A, #[config(rename = "a")] B }"#,
                 "two variants are written `a`",
@@ -130,7 +133,7 @@ mod tests {
             ("#[config(secret)] struct S { a: u8 }", "not on the type"),
             (
                 r#"struct S { #[config(grant = "ftp")] a: Url }"#,
-                "unknown grant; there are `http`, `tcp`",
+                "unknown grant, expected one of `http`, `tcp`",
             ),
             (
                 "struct S { #[config(range(1..10))] a: u8 }",
@@ -138,7 +141,7 @@ mod tests {
             ),
             (
                 "struct S { #[config(defualt = 1)] a: u8 }",
-                "unknown option; there are `default`",
+                "unknown option, expected one of `default`",
             ),
             (
                 r#"struct S { a: u8, #[config(rename = "a")] b: u8 }"#,

@@ -2,7 +2,7 @@
 
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
-/// The doc comment: its paragraphs, each on one line, with an empty line between two.
+/// Returns the doc comment: each paragraph on one line, with an empty line between paragraphs.
 pub(crate) fn doc_of(attributes: &[Attribute]) -> String {
     let mut text = String::new();
     let mut paragraph_ends = false;

@@ -1,5 +1,5 @@
-//! The macros of vitals-sdk. They write what an author would have to: the export of a check, and how
-//! settings are read and described. All that can be an ordinary function stands in the SDK.
+//! The macros of vitals-sdk. They generate the export of a check, and the reader and schema of its
+//! settings. Whatever can be an ordinary function is in the SDK.
 
 mod attributes;
 mod check;
@@ -8,14 +8,15 @@ mod docs;
 
 use proc_macro::TokenStream;
 
-/// Makes a function the health check that this crate is.
+/// Makes a function the health check of this crate.
 ///
-/// - `code = "…"`: short and stable, `[a-z][a-z0-9-]*`, at most 64 long. Needed. It is for people: the host
-///   names a check by its configuration, or by the file's name.
-/// - `summary = "…"`: one line for a person who looks for a check. Else the first line of the function's
-///   doc comment, else of the settings'.
+/// - `code = "…"` (required): short and stable, `[a-z][a-z0-9-]*`, at most 64 characters. It is for
+///   people: the host names a check by its configuration, or by the file's name.
+/// - `summary = "…"`: one line for a person who is looking for a check. The default is the first
+///   line
+///   of the function's doc comment, or of the settings'.
 ///
-/// A crate has one. The function is one of
+/// A crate has one health check. The function has one of these signatures:
 ///
 /// ```text
 /// fn check() -> Outcome
@@ -23,10 +24,11 @@ use proc_macro::TokenStream;
 /// fn check(settings: Settings, request: &Request) -> Outcome
 /// ```
 ///
-/// or answers with `Result<Outcome, E>` for any `E` that can be displayed: an error is an unhealthy
-/// outcome with the error and its causes as the message. `Settings` is any type with `derive(Config)`;
-/// settings that don't fit it never reach the function. It stays an ordinary function, which a test can
-/// call. Version, license, authors, homepage and repository are those of the crate's manifest.
+/// or returns `Result<Outcome, E>` for any `E` that implements `Display`: an error is an unhealthy
+/// outcome with the error and its causes as the message. `Settings` is any type with
+/// `derive(Config)`; the function is never called with invalid settings. It stays an ordinary
+/// function, which a test can call. Version, license, authors, homepage and repository come from
+/// the crate's manifest.
 #[proc_macro_attribute]
 pub fn health_check(attribute: TokenStream, item: TokenStream) -> TokenStream {
     check::expand(attribute.into(), item.into())
@@ -34,7 +36,7 @@ pub fn health_check(attribute: TokenStream, item: TokenStream) -> TokenStream {
         .into()
 }
 
-/// Makes a struct or an enum settings of a check. The trait of the same name says what that means.
+/// Makes a struct or an enum the settings of a check. See the trait of the same name.
 #[proc_macro_derive(Config, attributes(config))]
 pub fn config(item: TokenStream) -> TokenStream {
     config::expand(item.into())

@@ -1,4 +1,5 @@
-//! Outside of the host: a test's world, and where there is none, what needs a host says so.
+//! The backend outside the host: a test's world. Without a world, functions that need the host
+//! return an error.
 
 pub(crate) mod machine;
 mod tcp;
@@ -7,7 +8,7 @@ mod tls;
 mod udp;
 
 use crate::Deadline;
-use crate::http::{Problem, Reply, Wire};
+use crate::http::{Problem, RawRequest, RawResponse};
 use crate::metrics::{MetricsError, Series};
 use crate::report::Level;
 use crate::testing::{World, current};
@@ -16,7 +17,10 @@ pub(crate) use tcp::TcpConnection;
 pub(crate) use tls::TlsConnection;
 pub(crate) use udp::{UdpConnection, look_up};
 
-pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, Problem> {
+pub(crate) fn exchange(
+    request: &RawRequest<'_>,
+    deadline: Deadline,
+) -> Result<RawResponse, Problem> {
     current()
         .ok_or(Problem::NoHost)?
         .exchange(request, deadline)

@@ -1,4 +1,4 @@
-//! Inside the host: the imports of the contract, and the export of the author's check.
+//! The backend inside the host: the contract's imports, and the export of the author's check.
 
 mod http;
 pub(crate) mod machine;

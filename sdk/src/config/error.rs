@@ -1,19 +1,19 @@
-//! Why a setting could not be read, and where it stands.
+//! Why a setting could not be read, and its path.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// A setting could not be read. It says which one, by its path: `` `targets[2].port`: expected … ``.
+/// A setting that could not be read, with its path: `` `targets[2].port`: expected … ``.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// From the outside in, with dots and brackets.
+    /// From the outermost key inwards, with dots and brackets.
     path: String,
     problem: String,
 }
 
 impl ConfigError {
-    /// An error of the value itself.
+    /// Makes an error about the value itself.
     pub fn new(problem: impl fmt::Display) -> Self {
         Self {
             path: String::new(),
@@ -21,20 +21,20 @@ impl ConfigError {
         }
     }
 
-    /// Another kind of value was found than was expected.
+    /// Makes an error about a value of another type than expected.
     pub fn expected(what: &str, found: &Value) -> Self {
         let found = match found {
-            Value::Null => "nothing",
+            Value::Null => "null",
             Value::Bool(_) => "a boolean",
             Value::Number(_) => "a number",
-            Value::String(_) => "a text",
-            Value::Array(_) => "a list",
+            Value::String(_) => "a string",
+            Value::Array(_) => "an array",
             Value::Object(_) => "an object",
         };
         Self::new(format_args!("expected {what}, found {found}"))
     }
 
-    /// The same error of the value under `key`.
+    /// Moves the error below `key`.
     #[must_use]
     pub fn inside(mut self, key: &str) -> Self {
         let dot = if self.path.is_empty() || self.path.starts_with('[') {
@@ -46,16 +46,16 @@ impl ConfigError {
         self
     }
 
-    /// The same error of the value at `index` of a list.
+    /// Moves the error below `index` of an array.
     #[must_use]
     pub fn inside_item(self, index: usize) -> Self {
         self.inside(&format!("[{index}]"))
     }
 
-    /// The same place without the problem, which may show what nobody should see.
+    /// Keeps the path and hides the problem, which may show a secret.
     #[must_use]
     pub fn hidden(mut self) -> Self {
-        "it is not valid (what stands there is secret)".clone_into(&mut self.problem);
+        "the value is not valid (hidden, because it is secret)".clone_into(&mut self.problem);
         self
     }
 }

@@ -1,10 +1,10 @@
-//! Reading an object by the table of its fields.
+//! Reads an object by the table of its fields.
 
 use serde_json::{Map, Value};
 
 use super::{Config, ConfigError};
 
-/// One field of a struct of settings, as the derive macro writes it down.
+/// One field of a settings struct, as the derive macro writes it.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -23,7 +23,7 @@ pub struct Field {
 pub struct Object(Map<String, Value>);
 
 impl Object {
-    /// An object that has none but these fields.
+    /// Reads an object and rejects unknown keys.
     pub fn read(value: Value, fields: &[Field]) -> Result<Self, ConfigError> {
         let Value::Object(map) = value else {
             return Err(ConfigError::expected("an object", &value));
@@ -31,19 +31,19 @@ impl Object {
         let known = |key: &str| fields.iter().any(|field| field.key == key);
         if let Some(unknown) = map.keys().find(|key| !known(key)) {
             return Err(ConfigError::new(format_args!(
-                "unknown key `{unknown}`; {}",
+                "unknown key `{unknown}`, expected {}",
                 alternatives(fields.iter().map(|field| field.key))
             )));
         }
         Ok(Self(map))
     }
 
-    /// An object of one key.
+    /// Makes an object with one key.
     pub(super) fn with(key: &str, value: Value) -> Self {
         Self(Map::from_iter([(key.to_owned(), value)]))
     }
 
-    /// Reads one field, or what counts when it is missing.
+    /// Takes one field, or its default if the key is missing.
     pub fn take<T: Config>(&mut self, field: &Field) -> Result<T, ConfigError> {
         let Some(value) = self
             .0
@@ -61,7 +61,7 @@ impl Object {
     }
 }
 
-/// An object of these keys, those without a value left out.
+/// Makes an object of these entries; entries that are null are left out.
 #[doc(hidden)]
 pub fn object_of<const N: usize>(entries: [(&str, Value); N]) -> Value {
     let entries = entries.into_iter().filter(|(_, value)| !value.is_null());
@@ -72,7 +72,7 @@ pub fn object_of<const N: usize>(entries: [(&str, Value); N]) -> Value {
     )
 }
 
-/// The one key of an object that stands for a variant, and what is under it.
+/// Returns the only key of an object that stands for a variant, and the value below it.
 #[doc(hidden)]
 pub fn read_variant(value: Value) -> Result<(String, Option<Value>), ConfigError> {
     match value {
@@ -82,17 +82,17 @@ pub fn read_variant(value: Value) -> Result<(String, Option<Value>), ConfigError
             Ok((name, Some(inner)))
         }
         other => Err(ConfigError::expected(
-            "the name of a variant or an object of one key",
+            "the name of a variant or an object with one key",
             &other,
         )),
     }
 }
 
-/// The error for a variant that there is not.
+/// Makes the error for an unknown variant.
 #[doc(hidden)]
 pub fn unknown_variant(name: &str, known: &[&str]) -> ConfigError {
     ConfigError::new(format_args!(
-        "unknown value `{name}`; {}",
+        "unknown value `{name}`, expected {}",
         alternatives(known.iter().copied())
     ))
 }
@@ -100,9 +100,9 @@ pub fn unknown_variant(name: &str, known: &[&str]) -> ConfigError {
 fn alternatives<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     if names.is_empty() {
-        "there are none here".to_owned()
+        "no keys".to_owned()
     } else {
-        format!("there are {}", names.join(", "))
+        format!("one of {}", names.join(", "))
     }
 }
 

@@ -1,4 +1,4 @@
-//! JSON Schema (2020-12), as far as settings need it.
+//! The part of JSON Schema (2020-12) that settings need.
 
 use std::any::type_name;
 
@@ -11,24 +11,25 @@ use super::{Config, Field, Object};
 pub struct Schema(Map<String, Value>);
 
 impl Schema {
-    /// A schema that accepts everything.
+    /// Makes a schema that accepts everything.
     pub fn anything() -> Self {
         Self::default()
     }
 
-    /// A schema that accepts one JSON type: `string`, `integer`, `number`, `boolean`, `array`, `object`.
+    /// Makes a schema that accepts one JSON type: `string`, `integer`, `number`, `boolean`, `array`
+    /// or `object`.
     pub fn of_type(name: &str) -> Self {
         Self::anything().with("type", name)
     }
 
-    /// The same with a keyword set.
+    /// Sets a keyword.
     #[must_use]
     pub fn with(mut self, keyword: &str, value: impl Into<Value>) -> Self {
         self.0.insert(keyword.to_owned(), value.into());
         self
     }
 
-    /// The same with a description, unless that is empty.
+    /// Sets the description, unless `text` is empty.
     #[must_use]
     pub fn described(self, text: &str) -> Self {
         if text.is_empty() {
@@ -38,14 +39,15 @@ impl Schema {
         }
     }
 
-    /// The same with what a person calls such a value, in one or two words in the singular: `duration`. It
-    /// stands in tables of settings, where `string` would say too little.
+    /// Sets the name of the type in one or two words, singular: `duration`. Tables of settings show
+    /// it where `string` would say too little.
     #[must_use]
     pub fn called(self, what: &str) -> Self {
         self.with("x-vitals-type", what)
     }
 
-    /// Sets a keyword on the schema of the items, where this is a list, else on the schema itself.
+    /// Sets a keyword on the schema of the items if this is an array, otherwise on the schema
+    /// itself.
     fn mark(mut self, keyword: &str, value: Value) -> Self {
         match self.0.get_mut("items") {
             Some(Value::Object(items)) => {
@@ -63,23 +65,23 @@ impl From<Schema> for Value {
     }
 }
 
-/// The schemas of types that have a name of their own, each once: the `$defs` of the document. A
-/// [`Config::schema`] written by hand hands it on to the types inside.
+/// The schemas of named types, each once: the `$defs` of the document. A [`Config::schema`] written
+/// by hand passes it on to the types inside.
 #[derive(Debug, Default)]
 pub struct Definitions(Vec<Definition>);
 
 #[derive(Debug)]
 struct Definition {
-    /// Tells two types of one name apart.
+    /// Distinguishes two types with the same name.
     type_name: &'static str,
     name: String,
     uses: usize,
-    /// None while it is being made, which a type that holds itself meets.
+    /// `None` while the schema is being made; a recursive type meets that.
     schema: Option<Schema>,
 }
 
 impl Definitions {
-    /// A reference to the schema of `T`, which `make` makes on the first call.
+    /// Returns a reference to the schema of `T`. The first call makes the schema with `make`.
     pub fn reference<T>(&mut self, name: &str, make: impl FnOnce(&mut Self) -> Schema) -> Schema {
         let type_name = type_name::<T>();
         let known = self
@@ -103,7 +105,8 @@ impl Definitions {
         Schema::anything().with("$ref", format!("#/$defs/{}", definition.name))
     }
 
-    /// The schema of an object with these fields. `add` names the type of each of them, in order.
+    /// Makes the schema of an object with these fields. `add` adds the type of each field, in
+    /// order.
     #[doc(hidden)]
     pub fn object(
         &mut self,
@@ -125,7 +128,8 @@ impl Definitions {
             .described(doc)
             .with("properties", schemas)
             .with("additionalProperties", false);
-        // JSON knows no order, and people read settings in the order that their author gave them.
+        // JSON objects have no order, but people read settings in the order in which the author
+        // declared them.
         let schema = if fields.len() > 1 {
             let order: Vec<Value> = fields.iter().map(|field| field.key.into()).collect();
             schema.with("x-vitals-order", order)
@@ -139,11 +143,11 @@ impl Definitions {
         }
     }
 
-    /// The schema of `T` as a document of its own.
+    /// Makes the schema of `T` as a document of its own.
     pub(super) fn document<T: Config>() -> Value {
         let mut definitions = Self::default();
         let mut root = T::schema(&mut definitions);
-        // The settings themselves stand at the top, unless they hold themselves.
+        // The schema of the settings is the root itself, unless the type is recursive.
         let own = type_name::<T>();
         if let Some(index) = definitions
             .0
@@ -177,7 +181,7 @@ impl Definitions {
     }
 }
 
-/// The properties of an object while it is being made.
+/// The properties of an object under construction.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Properties<'a> {
@@ -188,7 +192,7 @@ pub struct Properties<'a> {
 }
 
 impl Properties<'_> {
-    /// The next field is of this type.
+    /// Adds the next field with this type.
     pub fn next<T: Config>(&mut self) {
         let Some(field) = self.fields.next() else {
             return;
@@ -225,7 +229,7 @@ impl Properties<'_> {
     }
 }
 
-/// An enum whose variants have no data.
+/// Makes the schema of an enum whose variants have no data.
 #[doc(hidden)]
 pub fn names(doc: &str, variants: &[(&str, &str)]) -> Schema {
     let mut lines: Vec<String> = Vec::new();
@@ -241,13 +245,13 @@ pub fn names(doc: &str, variants: &[(&str, &str)]) -> Schema {
         .described(&lines.join("\n"))
 }
 
-/// One variant without data, of an enum that has others with.
+/// Makes the schema of a variant without data in an enum that also has variants with data.
 #[doc(hidden)]
 pub fn name(name: &str, doc: &str) -> Value {
     Schema::anything().with("const", name).described(doc).into()
 }
 
-/// One variant of an enum that is written as an object of one key.
+/// Makes the schema of a variant that is written as an object with one key.
 #[doc(hidden)]
 pub fn variant(name: &str, doc: &str, inner: Schema) -> Value {
     Schema::of_type("object")

@@ -15,10 +15,10 @@ use vitals_values::{
 use super::{Config, ConfigError, Definitions, Schema};
 use crate::{Address, Url};
 
-/// What can be granted by being written down: one text, or an `Option` or a `Vec` of such.
+/// Types that can carry a grant: one string, or an `Option` or `Vec` of strings.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't have a grant",
-    label = "a grant is read from one text: `String`, `Url`, `Address`, `PathBuf`, or an `Option` or `Vec` of those"
+    label = "a grant is read from one string: `String`, `Url`, `Address`, `PathBuf`, or an `Option` or `Vec` of those"
 )]
 pub trait Grantable {}
 
@@ -29,7 +29,7 @@ impl Grantable for PathBuf {}
 impl<T: Grantable> Grantable for Option<T> {}
 impl<T: Grantable> Grantable for Vec<T> {}
 
-/// What can have a range: a number, or an `Option` of one.
+/// Types that can have a range: a number, or an `Option` of one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't have a range",
     label = "this is not a number"
@@ -38,11 +38,11 @@ pub trait Number {}
 
 impl<T: Number> Number for Option<T> {}
 
-/// Fails to compile where a grant stands on what can't have one.
+/// Fails to compile if a type with a grant cannot carry one.
 #[doc(hidden)]
 pub const fn grantable<T: Grantable>() {}
 
-/// Fails to compile where a range stands on what can't have one.
+/// Fails to compile if a type with a range cannot have one.
 #[doc(hidden)]
 pub const fn numeric<T: Number>() {}
 
@@ -89,7 +89,7 @@ macro_rules! integers {
 
 integers!(u8, u16, u32, u64, usize, i8, i16, i32, i64);
 
-/// A whole number, however it is written: to JSON Schema `1.0` is an integer.
+/// Reads a whole number in any notation: in JSON Schema `1.0` is an integer.
 fn whole(value: &Value) -> Option<i128> {
     if let Some(number) = value.as_i64() {
         return Some(number.into());
@@ -100,7 +100,7 @@ fn whole(value: &Value) -> Option<i128> {
     let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "beyond its range it is out of every type's"
+        reason = "a number beyond i128 is outside of every integer type"
     )]
     Some(number as i128)
 }
@@ -131,7 +131,7 @@ impl Config for String {
     fn read(value: Value) -> Result<Self, ConfigError> {
         match value {
             Value::String(text) => Ok(text),
-            other => Err(ConfigError::expected("a text", &other)),
+            other => Err(ConfigError::expected("a string", &other)),
         }
     }
 
@@ -173,13 +173,13 @@ impl Config for Size {
         if value.is_string() {
             return parsed(value);
         }
-        // To JSON Schema `1.0` is an integer.
+        // In JSON Schema `1.0` is an integer.
         let of_integral = |number: f64| {
             let is_count = number >= 0.0 && number.fract() == 0.0;
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
-                reason = "it is whole and not negative; beyond its range it is the largest size"
+                reason = "the number is whole and not negative; casting saturates at the largest size"
             )]
             is_count.then_some(number as u64)
         };
@@ -227,7 +227,7 @@ impl Config for Address {
     }
 }
 
-/// A path on the machine of the host, as a grant of one is written: absolute, without `..`.
+/// A path on the host's machine, in the form of a grant: absolute, without `..`.
 impl Config for PathBuf {
     fn schema(_: &mut Definitions) -> Schema {
         Schema::of_type("string")
@@ -238,14 +238,14 @@ impl Config for PathBuf {
     fn read(value: Value) -> Result<Self, ConfigError> {
         let text = String::read(value)?;
         let path = Self::from(&text);
-        // Not `is_absolute`, which on some systems wants a drive.
+        // `is_absolute` would require a drive letter on some systems.
         if !text.starts_with('/') || text.contains('\0') {
             return Err(ConfigError::new(format_args!(
-                "`{text}` is no absolute path"
+                "`{text}` is not an absolute path"
             )));
         }
         if path.components().any(|part| part == Component::ParentDir) {
-            return Err(ConfigError::new(format_args!("`{text}` has `..` in it")));
+            return Err(ConfigError::new(format_args!("`{text}` contains `..`")));
         }
         Ok(path)
     }
@@ -274,7 +274,7 @@ impl Config for Value {
     }
 }
 
-/// May be left out.
+/// An optional setting.
 impl<T: Config> Config for Option<T> {
     fn schema(definitions: &mut Definitions) -> Schema {
         T::schema(definitions)
@@ -304,7 +304,7 @@ impl<T: Config> Config for Vec<T> {
 
     fn read(value: Value) -> Result<Self, ConfigError> {
         let Value::Array(items) = value else {
-            return Err(ConfigError::expected("a list", &value));
+            return Err(ConfigError::expected("an array", &value));
         };
         items
             .into_iter()
@@ -369,7 +369,7 @@ fn map_value<'a, T: Config + 'a>(map: impl IntoIterator<Item = (&'a String, &'a 
         .into()
 }
 
-/// Roughly: the reader says what is wrong with one that passes.
+/// An approximation: reading reports what the pattern lets through.
 const ADDRESS: &str = r"^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$";
-/// Roughly, too.
+/// An approximation, too.
 const PATH: &str = "^/";

@@ -1,9 +1,10 @@
-//! Why a file could not be read, in words for a person.
+//! Errors of file access, worded for people.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A file that could not be read: `cannot read /var/backups/last: there is no such file or directory`.
+/// A file that could not be read:
+/// `cannot read /var/backups/last: no such file or directory`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     action: &'static str,
@@ -20,17 +21,17 @@ impl Error {
         }
     }
 
-    /// What went wrong.
+    /// Returns what went wrong.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// Whether there is nothing at the path, which is granted.
+    /// Returns whether nothing exists at the path, which is granted.
     pub fn is_not_found(&self) -> bool {
         self.problem == Problem::NotFound
     }
 
-    /// Whether the operator has not granted it.
+    /// Returns whether the operator has not granted the path.
     pub fn is_denied(&self) -> bool {
         matches!(self.problem, Problem::Denied(_))
     }
@@ -49,7 +50,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// As [`std::io`] has it, for [`File`](super::File) among other readers.
+/// Converts to the error kinds of [`std::io`], for readers such as [`File`](super::File).
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.problem {
@@ -67,25 +68,26 @@ impl From<Error> for std::io::Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Not granted; the text says what the operator would have to write.
+    /// The path is not granted; the text says what the operator would have to write.
     #[error("{0}")]
     Denied(String),
-    /// It is granted, and there is nothing.
-    #[error("there is no such file or directory")]
+    /// The path is granted, but nothing exists there.
+    #[error("no such file or directory")]
     NotFound,
-    /// Neither a regular file nor a directory, no permission, an error of the file system.
+    /// It is neither a regular file nor a directory, the host lacks permission, or the file system
+    /// failed.
     #[error("{0}")]
     Failed(String),
-    /// It is longer than it was asked to be.
+    /// The file is longer than the requested limit.
     #[error("it is longer than {limit} bytes")]
     TooLong {
-        /// What was asked for.
+        /// The requested limit in bytes.
         limit: usize,
     },
-    /// It is not a text in UTF-8.
-    #[error("it is not a text in UTF-8")]
+    /// The file is not UTF-8.
+    #[error("it is not valid UTF-8")]
     NotText,
-    /// There is no host here.
-    #[error("there are no granted files outside of the host")]
+    /// The check does not run in a host.
+    #[error("files are readable only in the vitals host")]
     NoHost,
 }

@@ -1,14 +1,14 @@
-//! A file as `std::io` reads one, over calls that each name its path anew.
+//! A file as a `std::io` reader, over calls that each open the path anew.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::{Error, Metadata, read_at, stat};
 
-/// A file that is read in pieces, by whatever takes a [`Read`], [`Seek`] besides.
+/// A file that is read in pieces, through [`Read`] and [`Seek`].
 ///
-/// It keeps no handle: each piece is read from what is at the path then, and a file that was replaced
-/// meanwhile goes on in the new one.
+/// It keeps no handle: each call reads what is at the path at that time. If the file is replaced
+/// meanwhile, reading continues in the new file.
 ///
 /// ```no_run
 /// use std::io::{BufRead, BufReader};
@@ -28,15 +28,14 @@ pub struct File {
 }
 
 impl File {
-    /// Checks that there is something to read. (The first read fails if the host may not read it, or if
-    /// it is a directory.)
+    /// Checks that the path exists. The first read reports a directory or a missing permission.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         stat(&path)?;
         Ok(Self { path, position: 0 })
     }
 
-    /// What is known of it.
+    /// Returns the file's metadata.
     pub fn metadata(&self) -> Result<Metadata, Error> {
         stat(&self.path)
     }

@@ -1,4 +1,4 @@
-//! Why there was no answer, in words for a person.
+//! Errors of requests, worded for people.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use vitals_values::duration_text;
 use super::Method;
 use crate::Url;
 
-/// A request that got no answer: `cannot get https://example.com/: connection refused`. The URL is shown
-/// without user, password and query.
+/// A request without a response: `cannot get https://example.com/: connection refused`. The URL
+/// is shown without user, password and query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     method: String,
@@ -19,7 +19,7 @@ pub struct Error {
 
 impl Error {
     pub(super) fn new(method: &Method, url: &Url, problem: Problem) -> Self {
-        // The host names what it denies; where it does not, this does.
+        // The host usually names what it denies; this is the fallback.
         let problem = match problem {
             Problem::Denied(text) if text.is_empty() => {
                 let port = url
@@ -40,17 +40,17 @@ impl Error {
         }
     }
 
-    /// What went wrong.
+    /// Returns what went wrong.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// Whether it took too long.
+    /// Returns whether the request timed out.
     pub fn is_timeout(&self) -> bool {
         matches!(self.problem, Problem::Timeout { .. })
     }
 
-    /// Whether the operator has not granted it.
+    /// Returns whether the operator has not granted the request.
     pub fn is_denied(&self) -> bool {
         matches!(self.problem, Problem::Denied(_))
     }
@@ -68,60 +68,60 @@ impl std::error::Error for Error {}
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Not granted; the text says what the operator would have to write.
+    /// The request is not granted; the text says what the operator would have to write.
     #[error("denied: {0}")]
     Denied(String),
-    /// Nobody listens there.
+    /// The port is closed.
     #[error("connection refused")]
     Refused,
-    /// The name has no address, or nobody could say.
+    /// The name has no address, or the look-up failed.
     #[error("cannot look up the host: {0}")]
     Lookup(String),
-    /// It took too long.
-    #[error("nothing within {} while {stage}", duration_text(*.limit))]
+    /// The request timed out.
+    #[error("timed out after {} while {stage}", duration_text(*.limit))]
     Timeout {
-        /// What was going on.
+        /// The stage at which it timed out.
         stage: Stage,
-        /// The time that there was for all of it.
+        /// The timeout of the whole request.
         limit: Duration,
     },
-    /// No TLS: the certificate is not trusted, or there is no common protocol.
+    /// TLS failed: the certificate is not trusted, or there is no common protocol.
     #[error("TLS failed: {0}")]
     Tls(String),
     /// The connection broke.
     #[error("the connection was closed by the other side")]
     Closed,
-    /// The other side can't be reached.
+    /// The server is unreachable.
     #[error("cannot reach the host: {0}")]
     Unreachable(String),
-    /// What came was not HTTP, or not within its limits.
-    #[error("the answer is not valid: {0}")]
+    /// The response is not HTTP, or exceeds the limits.
+    #[error("the response is not valid: {0}")]
     Protocol(String),
-    /// The body goes on after as many bytes as are taken of it.
-    #[error("the body is larger than the {0} bytes that are taken of it")]
+    /// The body is longer than the limit.
+    #[error("the body exceeds the limit of {0} bytes")]
     TooLarge(usize),
-    /// The body is not what it should be.
+    /// The body does not have the expected form.
     #[error("the body is not valid: {0}")]
     Body(String),
-    /// A header that can't be sent.
+    /// A header cannot be sent.
     #[error("cannot send header `{0}`: {1}")]
     Header(String, String),
-    /// A redirect that leads nowhere.
+    /// A redirect cannot be followed.
     #[error("cannot follow the redirect: {0}")]
     Redirect(String),
-    /// The client speaks HTTP alone.
-    #[error("`{0}` is not a scheme of HTTP; use `http` or `https`")]
+    /// The client supports only HTTP.
+    #[error("the scheme `{0}` is not supported; use `http` or `https`")]
     Scheme(String),
-    /// Whatever else the host said.
+    /// Another error from the host.
     #[error("{0}")]
     Other(String),
-    /// There is no host here.
-    #[error("there is no HTTP outside of the host")]
+    /// The check does not run in a host.
+    #[error("HTTP works only in the vitals host")]
     NoHost,
 }
 
 impl Problem {
-    /// The same, with the time that there was where that was not known yet.
+    /// Fills in the limit where it was not known yet.
     pub(super) fn within(self, limit: Duration) -> Self {
         match self {
             Self::Timeout { stage, .. } => Self::Timeout { stage, limit },
@@ -130,7 +130,7 @@ impl Problem {
     }
 }
 
-/// How far a request had come.
+/// The stage of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Looking up the name.
@@ -139,9 +139,9 @@ pub enum Stage {
     Connect,
     /// Sending the request.
     Send,
-    /// Waiting for the answer to begin.
+    /// Waiting for the response to begin.
     Answer,
-    /// Reading the body of the answer.
+    /// Reading the response body.
     Body,
 }
 
@@ -151,8 +151,8 @@ impl fmt::Display for Stage {
             Self::Lookup => "looking up the host",
             Self::Connect => "connecting",
             Self::Send => "sending the request",
-            Self::Answer => "waiting for the answer",
-            Self::Body => "reading the answer",
+            Self::Answer => "waiting for the response",
+            Self::Body => "reading the response",
         })
     }
 }
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timeout_says_when_and_where() {
+    fn a_timeout_names_limit_and_stage() {
         let url = "https://me:pw@a:8443/x".parse().unwrap();
         let problem = Problem::Timeout {
             stage: Stage::Answer,
@@ -173,12 +173,12 @@ mod tests {
         assert!(error.is_timeout());
         assert_eq!(
             error.to_string(),
-            "cannot get https://a:8443/x: nothing within 2s while waiting for the answer"
+            "cannot get https://a:8443/x: timed out after 2s while waiting for the response"
         );
     }
 
     #[test]
-    fn a_denial_without_words_names_what_was_denied() {
+    fn a_denial_without_text_names_the_target() {
         let url = "https://a/x".parse().unwrap();
         let error = Error::new(&Method::Head, &url, Problem::Denied(String::new()));
         assert!(error.is_denied());

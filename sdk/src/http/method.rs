@@ -2,30 +2,30 @@
 
 use std::fmt;
 
-/// What a request asks for.
+/// The method of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Method {
-    /// Reads.
+    /// Reads a resource.
     #[default]
     Get,
-    /// Reads without a body.
+    /// Reads a resource's headers without its body.
     Head,
-    /// Does.
+    /// Submits data.
     Post,
-    /// Replaces.
+    /// Replaces a resource.
     Put,
-    /// Changes.
+    /// Changes a resource.
     Patch,
-    /// Removes.
+    /// Removes a resource.
     Delete,
-    /// Asks what is possible.
+    /// Asks for the supported methods.
     Options,
-    /// Any other, in the case that the server expects.
+    /// Any other method, in the case that the server expects.
     Other(String),
 }
 
 impl Method {
-    /// The method as it stands in a request.
+    /// Returns the method as sent in a request.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Get => "GET",

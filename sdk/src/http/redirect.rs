@@ -1,17 +1,17 @@
-//! Following redirects: what the next request looks like.
+//! Redirects: makes the next request.
 
-use super::{Method, Problem, Reply, RequestBuilder};
+use super::{Method, Problem, RawResponse, RequestBuilder};
 
-/// The request that a reply leads to; nothing where the reply is the answer.
+/// Returns the request that a redirect leads to, or `None` if the response is final.
 pub(super) fn next(
     request: &RequestBuilder,
-    reply: &Reply,
+    reply: &RawResponse,
     hops: u32,
 ) -> Option<Result<RequestBuilder, Problem>> {
     if request.redirects == 0 || !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    // A 3xx without a place to go is an answer like any other.
+    // A 3xx response without a location is an ordinary response.
     let location = reply.header("location")?;
     if hops == request.redirects {
         return Some(Err(Problem::Redirect(format!("more than {hops} in a row"))));
@@ -30,14 +30,15 @@ fn follow(
         .map_err(|error| Problem::Redirect(error.to_string()))?;
     let mut next = request.clone();
     if !url.same_origin(&request.url) {
-        // Any of them may be a credential; which ones are, only their author knows.
+        // Any header may be a credential; only the author knows which are.
         next.headers.retain(|(name, _)| {
-            HARMLESS
+            CROSS_ORIGIN_HEADERS
                 .iter()
                 .any(|harmless| harmless.eq_ignore_ascii_case(name))
         });
     }
-    // RFC 9110, section 15.4: 303 changes the method, 307 and 308 never do, 301 and 302 do for POST.
+    // RFC 9110, section 15.4: 303 changes the method, 307 and 308 never do, 301 and 302 do for
+    // POST.
     let to_get = match status {
         303 => request.method != Method::Head,
         301 | 302 => request.method == Method::Post,
@@ -53,8 +54,8 @@ fn follow(
     Ok(next)
 }
 
-/// What may go along to another origin.
-const HARMLESS: [&str; 4] = ["accept", "accept-language", "content-type", "user-agent"];
+/// Headers that are sent to another origin.
+const CROSS_ORIGIN_HEADERS: [&str; 4] = ["accept", "accept-language", "content-type", "user-agent"];
 
 #[cfg(test)]
 mod tests {
@@ -62,9 +63,9 @@ mod tests {
     use crate::Url;
     use crate::http::request;
 
-    fn reply(status: u16, location: Option<&str>) -> Reply {
+    fn reply(status: u16, location: Option<&str>) -> RawResponse {
         let headers = location.map(|location| ("Location".to_owned(), location.to_owned()));
-        Reply {
+        RawResponse {
             status,
             headers: headers.into_iter().collect(),
             body: Vec::new(),
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_is_the_answer_unless_it_is_to_be_followed() {
+    fn a_redirect_is_the_response_unless_redirects_are_followed() {
         assert!(next(&posting(0), &reply(302, Some("/x")), 0).is_none());
         assert!(next(&posting(1), &reply(302, None), 0).is_none());
         assert!(next(&posting(1), &reply(304, Some("/x")), 0).is_none());
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn on_the_same_origin_all_goes_along() {
+    fn all_headers_are_kept_on_the_same_origin() {
         let next = next(&posting(1), &reply(307, Some("/x")), 0)
             .unwrap()
             .unwrap();
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn to_another_origin_nothing_goes_that_could_be_secret() {
+    fn nothing_that_may_be_secret_is_sent_to_another_origin() {
         for location in ["https://b/x", "http://a/x", "https://a:8443/x"] {
             let next = next(&posting(1), &reply(308, Some(location)), 0)
                 .unwrap()
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_and_broken_ones_are_errors() {
+    fn too_many_and_invalid_redirects_are_errors() {
         let error = next(&posting(2), &reply(302, Some("/x")), 2)
             .unwrap()
             .unwrap_err();

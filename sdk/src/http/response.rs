@@ -1,4 +1,4 @@
-//! An answer, read to its end.
+//! A response, read to its end.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::{Error, Method, Problem, Reply, StatusCode};
+use super::{Error, Method, Problem, RawResponse, StatusCode};
 use crate::Url;
 
-/// An answer, read to its end or to the limit of its body.
+/// A response, read to its end or to the limit of its body.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -29,12 +29,12 @@ use crate::Url;
 pub struct Response {
     method: Method,
     url: Url,
-    reply: Reply,
+    reply: RawResponse,
     elapsed: Duration,
 }
 
 impl Response {
-    pub(super) fn new(method: Method, url: Url, reply: Reply, elapsed: Duration) -> Self {
+    pub(super) fn new(method: Method, url: Url, reply: RawResponse, elapsed: Duration) -> Self {
         Self {
             method,
             url,
@@ -43,17 +43,17 @@ impl Response {
         }
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         StatusCode::new(self.reply.status)
     }
 
-    /// The first header of this name, in any case.
+    /// Returns the first header with this name, ignoring case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.reply.header(name)
     }
 
-    /// All headers, as they came. Bytes that are not UTF-8 are replaced.
+    /// Returns all headers in the order received. Bytes that are not UTF-8 are replaced.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.reply
             .headers
@@ -61,45 +61,46 @@ impl Response {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The URL that answered: after redirects, the last one.
+    /// Returns the URL that responded: after redirects, the last one.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The time from the beginning of the request, over all hops, to the end of the body.
+    /// Returns the time from the start of the request, over all redirects, to the end of the body.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// The body, up to its limit.
+    /// Returns the body, up to its limit.
     pub fn body(&self) -> &[u8] {
         &self.reply.body
     }
 
-    /// Whether the body went on beyond its limit.
+    /// Returns whether the body was longer than its limit.
     pub fn is_truncated(&self) -> bool {
         self.reply.truncated
     }
 
-    /// The body as text. Bytes that are not UTF-8 are replaced.
+    /// Returns the body as text. Bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> Cow<'_, str> {
-        // Replacing costs many times what finding that there is nothing to replace does.
+        // Checking for invalid UTF-8 costs a fraction of replacing it.
         std::str::from_utf8(&self.reply.body)
             .map_or_else(|_| String::from_utf8_lossy(&self.reply.body), Cow::Borrowed)
     }
 
-    /// The body read as JSON, for example into a [`Value`](crate::Value). An error shows nothing of it.
+    /// Parses the body as JSON, for example into a [`Value`](crate::Value). An error never shows
+    /// the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let wrong = |text: String| Error::new(&self.method, &self.url, Problem::Body(text));
         if self.reply.truncated {
             let kept = self.reply.body.len();
             return Err(wrong(format!(
-                "it is longer than {kept} bytes, where it was cut off"
+                "it is longer than {kept} bytes and was cut off"
             )));
         }
         serde_json::from_slice(&self.reply.body).map_err(|error| {
             wrong(format!(
-                "not the JSON that was expected (line {}, column {})",
+                "not the expected JSON (line {}, column {})",
                 error.line(),
                 error.column()
             ))
@@ -107,7 +108,7 @@ impl Response {
     }
 }
 
-/// Headers and body may hold secrets: they are not printed.
+/// Headers and body may contain secrets, so they are not printed.
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -127,7 +128,7 @@ mod tests {
 
     fn response(body: &str, truncated: bool) -> Response {
         let headers = vec![("X-Mode".to_owned(), "a".to_owned())];
-        let reply = Reply {
+        let reply = RawResponse {
             status: 200,
             headers,
             body: body.into(),
@@ -156,14 +157,14 @@ mod tests {
             .to_string();
         assert_eq!(
             error,
-            "cannot get http://a/: the body is not valid: not the JSON that was expected (line 1, column 1)"
+            "cannot get http://a/: the body is not valid: not the expected JSON (line 1, column 1)"
         );
         let error = response("1234", true)
             .json::<Value>()
             .unwrap_err()
             .to_string();
         assert!(
-            error.ends_with("it is longer than 4 bytes, where it was cut off"),
+            error.ends_with("it is longer than 4 bytes and was cut off"),
             "{error}"
         );
     }

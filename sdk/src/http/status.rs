@@ -1,8 +1,8 @@
-//! The status of an answer.
+//! The status of a response.
 
 use std::fmt;
 
-/// The status of an answer; displayed with its reason: `503 Service Unavailable`.
+/// The status of a response, displayed with its reason: `503 Service Unavailable`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StatusCode(u16);
 
@@ -11,17 +11,17 @@ impl StatusCode {
         Self(code)
     }
 
-    /// The number.
+    /// Returns the number.
     pub fn as_u16(self) -> u16 {
         self.0
     }
 
-    /// Whether it is 200 to 299.
+    /// Returns whether the status is in 200 to 299.
     pub fn is_success(self) -> bool {
         (200..300).contains(&self.0)
     }
 
-    /// The usual words for it (RFC 9110); none for a status that has none.
+    /// Returns the standard reason phrase (RFC 9110), or `None` for a status without one.
     pub fn reason(self) -> Option<&'static str> {
         REASONS
             .iter()
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_reads_with_its_reason() {
+    fn a_status_is_displayed_with_its_reason() {
         assert_eq!(StatusCode::new(503).to_string(), "503 Service Unavailable");
         assert_eq!(StatusCode::new(599).to_string(), "599");
         assert!(StatusCode::new(299).is_success() && !StatusCode::new(300).is_success());

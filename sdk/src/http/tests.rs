@@ -1,4 +1,4 @@
-//! What a request has besides what it was told, and what is wrong with it before it is sent.
+//! Unit tests of requests: default headers, and errors before sending.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn base64_pads() {
 }
 
 #[test]
-fn a_request_brings_its_usual_headers_once() {
+fn standard_headers_are_sent_once() {
     let request = post(&url("http://me:pw@a/"))
         .header("Accept", "text/plain")
         .body("four");
@@ -51,16 +51,16 @@ fn a_scheme_that_is_not_http_is_an_error() {
     let error = get(&url("ftp://a/")).send().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot get ftp://a/: `ftp` is not a scheme of HTTP; use `http` or `https`"
+        "cannot get ftp://a/: the scheme `ftp` is not supported; use `http` or `https`"
     );
 }
 
 #[test]
-fn outside_of_the_host_it_says_that_there_is_no_http() {
+fn http_outside_the_host_is_an_error() {
     let error = put(&url("http://a/b?token=1")).send().unwrap_err();
     assert_eq!(error.problem(), &Problem::NoHost);
     assert_eq!(
         error.to_string(),
-        "cannot put http://a/b?…: there is no HTTP outside of the host"
+        "cannot put http://a/b?…: HTTP works only in the vitals host"
     );
 }

@@ -1,4 +1,4 @@
-//! Why a connection did not come about or broke, in words for a person.
+//! Errors of connections, worded for people.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -8,7 +8,8 @@ use vitals_values::duration_text;
 use crate::Address;
 use crate::deadline::Limit;
 
-/// A connection that did not come about, or broke: `cannot connect to db:5432: connection refused`.
+/// A connection that could not be made, or broke:
+/// `cannot connect to db:5432: connection refused`.
 #[derive(Debug)]
 pub struct Error {
     action: &'static str,
@@ -27,17 +28,17 @@ impl Error {
         let problem = match error.kind() {
             ErrorKind::ConnectionRefused => "connection refused".to_owned(),
             ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                format!("nothing within {}", duration_text(limit.shown))
+                format!("timed out after {}", duration_text(limit.shown))
             }
             ErrorKind::PermissionDenied => format!("denied: tcp {address} (it is not granted)"),
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-                "the connection was broken by the other side".to_owned()
+                "connection reset by peer".to_owned()
             }
             ErrorKind::UnexpectedEof | ErrorKind::WriteZero => {
-                "the other side closed the connection".to_owned()
+                "the peer closed the connection".to_owned()
             }
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                "there is no route to it".to_owned()
+                "no route to host".to_owned()
             }
             _ => error.to_string(),
         };
@@ -68,7 +69,7 @@ impl Error {
     }
 
     pub(crate) fn no_address(address: &Address) -> Self {
-        let problem = "the host has no address".to_owned();
+        let problem = "the host name has no address".to_owned();
         Self {
             action: "connect to",
             address: address.clone(),
@@ -77,7 +78,7 @@ impl Error {
         }
     }
 
-    /// The same of datagrams.
+    /// Rewords the error for UDP.
     pub(crate) fn over_udp(mut self) -> Self {
         if self.is_denied() {
             self.problem = format!("denied: udp {} (it is not granted)", self.address);
@@ -86,7 +87,7 @@ impl Error {
     }
 
     pub(super) fn too_long(address: &Address, limit: usize) -> Self {
-        let problem = format!("the answer is longer than {limit} bytes");
+        let problem = format!("the response is longer than {limit} bytes");
         Self {
             action: "read from",
             address: address.clone(),
@@ -95,7 +96,7 @@ impl Error {
         }
     }
 
-    /// The kind of it, as `std` has them. A timeout is always `TimedOut`.
+    /// Returns the kind, as in `std`. A timeout is always `TimedOut`.
     pub fn kind(&self) -> ErrorKind {
         if self.is_timeout() {
             ErrorKind::TimedOut
@@ -104,12 +105,12 @@ impl Error {
         }
     }
 
-    /// Whether it took too long.
+    /// Returns whether the operation timed out.
     pub fn is_timeout(&self) -> bool {
         matches!(self.kind, ErrorKind::TimedOut | ErrorKind::WouldBlock)
     }
 
-    /// Whether the operator has not granted it.
+    /// Returns whether the operator has not granted the address.
     pub fn is_denied(&self) -> bool {
         self.kind == ErrorKind::PermissionDenied
     }
@@ -127,5 +128,5 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What `std` puts in front of the reason.
+/// The prefix that `std` puts in front of the reason.
 const LOOKUP: &str = "failed to lookup address information: ";

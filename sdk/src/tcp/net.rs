@@ -1,5 +1,5 @@
-//! A connection over `std::net`: in the host one that it makes to a granted address, outside of it one of
-//! the machine's own.
+//! A connection over `std::net`: inside the host to a granted address, outside over the machine's
+//! network.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
@@ -9,7 +9,7 @@ use super::Error;
 use crate::Address;
 use crate::deadline::Limit;
 
-/// A connection that waits no longer than it is told at each operation.
+/// A connection on which each operation has its own time limit.
 #[derive(Debug)]
 pub(crate) struct NetConnection(TcpStream);
 
@@ -21,7 +21,7 @@ impl NetConnection {
             .collect();
         let mut last = None;
         for (index, candidate) in found.iter().enumerate() {
-            // One that swallows packets leaves time for those after it.
+            // An address that drops packets must leave time for the addresses after it.
             let untried = u32::try_from(found.len() - index).unwrap_or(u32::MAX);
             let share = limit.deadline.remaining() / untried;
             if share.is_zero() {
@@ -30,7 +30,8 @@ impl NetConnection {
             }
             match attempt(candidate, share) {
                 Ok(stream) => {
-                    // Where there is no such switch, small writes go out at once anyway or a little later.
+                    // Where the option is not supported, small writes are sent at once or slightly
+                    // later.
                     let _ = stream.set_nodelay(true);
                     return Ok(Self(stream));
                 }
@@ -64,14 +65,14 @@ impl NetConnection {
 
 fn attempt(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(address, timeout)?;
-    // On wasm32-wasip2 a connection that was refused while it was waited for comes back as `Ok`.
+    // On wasm32-wasip2 a connection that is refused during the wait is returned as `Ok`.
     match stream.take_error()? {
         Some(error) => Err(error),
         None => stream.peer_addr().map(|_| stream),
     }
 }
 
-/// The time left; none left is a timeout, as a timeout of zero means none at all to `std`.
+/// Returns the remaining time. No remaining time is a timeout: `std` takes zero for no timeout.
 fn left(limit: Limit) -> io::Result<Duration> {
     Some(limit.deadline.remaining())
         .filter(|remaining| !remaining.is_zero())

@@ -7,37 +7,37 @@ use std::time::Duration;
 use super::{World, lock};
 use crate::files::{Metadata, Problem};
 
-/// What is at which path.
+/// Files and directories by path.
 #[derive(Default)]
 pub(super) struct Files(BTreeMap<PathBuf, Entry>);
 
 #[derive(Clone, Debug)]
 struct Entry {
-    /// Nothing for a directory.
+    /// `None` for a directory.
     contents: Option<Vec<u8>>,
-    /// Where it is said to be longer than its contents.
+    /// Set where the reported length exceeds the contents.
     size: u64,
     modified: i64,
-    trouble: Trouble,
+    trouble: Fault,
     after: Duration,
 }
 
 #[derive(Clone, Debug)]
-enum Trouble {
+enum Fault {
     None,
     Denied,
-    /// It is there, and can't be opened.
+    /// The file exists but cannot be opened.
     Unreadable,
     Failing(String),
 }
 
 impl World {
-    /// Puts a file there, as young as can be, with the directories above it. What stood at the path before
-    /// is gone.
+    /// Adds a file, modified now, with the directories above it. Replaces what was at the path
+    /// before.
     ///
     /// # Panics
     ///
-    /// The host reads absolute paths without `..` alone.
+    /// Panics if the path is not absolute or contains `..`, as in the host.
     ///
     /// ```
     /// use vitals_sdk::{files, testing::World};
@@ -54,8 +54,8 @@ impl World {
         self.place(path.as_ref(), contents.len() as u64, Some(contents))
     }
 
-    /// Puts an empty directory there. One that has files in it is there by itself; this is for its age,
-    /// or for denying it.
+    /// Adds an empty directory. A directory that contains files exists by itself; use this to set
+    /// its age or to deny it.
     ///
     /// ```
     /// use vitals_sdk::{files, testing::World};
@@ -69,7 +69,7 @@ impl World {
         self.place(path.as_ref(), DIRECTORY_BYTES, None)
     }
 
-    /// Takes away what is at a path, and below it.
+    /// Removes a file, or a directory and everything below it.
     ///
     /// ```
     /// use vitals_sdk::{files, testing::World};
@@ -92,7 +92,7 @@ impl World {
             contents,
             size,
             modified: self.unix_seconds_before(Duration::ZERO),
-            trouble: Trouble::None,
+            trouble: Fault::None,
             after: Duration::ZERO,
         };
         lock(&self.0.files).0.insert(path.clone(), entry);
@@ -141,22 +141,22 @@ impl World {
         Ok(names)
     }
 
-    /// What is there to be read, and not only to be looked at.
+    /// Returns what is at a path if it can be opened.
     fn opened(&self, path: &str) -> Result<Entry, Problem> {
         let entry = self.entry(path)?;
         match entry.trouble {
-            Trouble::Unreadable => Err(Problem::Failed("the host has no permission".to_owned())),
+            Fault::Unreadable => Err(Problem::Failed("the host has no permission".to_owned())),
             _ => Ok(entry),
         }
     }
 
-    /// What is at a path, once it has taken its time.
+    /// Returns what is at a path, after its delay.
     fn entry(&self, path: &str) -> Result<Entry, Problem> {
         let path = plain(path).map_err(Problem::Failed)?;
         let entry = lock(&self.0.files).find(&path)?;
         self.advance(entry.after);
         match entry.trouble {
-            Trouble::Failing(why) => Err(Problem::Failed(why)),
+            Fault::Failing(why) => Err(Problem::Failed(why)),
             _ => Ok(entry),
         }
     }
@@ -167,7 +167,7 @@ impl Files {
         let above = path.ancestors().filter_map(|path| self.0.get(path));
         if above
             .into_iter()
-            .any(|entry| matches!(entry.trouble, Trouble::Denied))
+            .any(|entry| matches!(entry.trouble, Fault::Denied))
         {
             let path = path.display();
             return Err(Problem::Denied(format!(
@@ -178,21 +178,21 @@ impl Files {
             return Ok(entry.clone());
         }
         let below = self.0.iter().filter(|(other, _)| other.starts_with(path));
-        // As old as the youngest thing in it.
+        // A directory is as old as its youngest entry.
         let modified = below.map(|(_, entry)| entry.modified).max();
         modified
             .map(|modified| Entry {
                 contents: None,
                 size: DIRECTORY_BYTES,
                 modified,
-                trouble: Trouble::None,
+                trouble: Fault::None,
                 after: Duration::ZERO,
             })
             .ok_or(Problem::NotFound)
     }
 }
 
-/// A file or directory of a [`World`], for saying more of it.
+/// A file or directory of a [`World`], to set its properties.
 #[derive(Debug)]
 pub struct FakeFile<'a> {
     world: &'a World,
@@ -200,7 +200,7 @@ pub struct FakeFile<'a> {
 }
 
 impl FakeFile<'_> {
-    /// Its content last changed so long ago.
+    /// Sets how long ago its content was last modified.
     ///
     /// ```
     /// use std::time::Duration;
@@ -217,7 +217,8 @@ impl FakeFile<'_> {
         self.modified(modified)
     }
 
-    /// Its content last changed then, in seconds since 1970-01-01T00:00:00Z; the future is possible.
+    /// Sets the time of its last modification, in seconds since 1970-01-01T00:00:00Z. It may be in
+    /// the future.
     ///
     /// ```
     /// use vitals_sdk::{files, testing::World};
@@ -231,7 +232,7 @@ impl FakeFile<'_> {
         self.change(|entry| entry.modified = unix_seconds)
     }
 
-    /// It is so long: what was given of it is its beginning, and zeros follow, which take no memory.
+    /// Sets its length. The given contents are the beginning; zeros follow, without using memory.
     ///
     /// ```
     /// use vitals_sdk::{files, testing::World};
@@ -245,7 +246,7 @@ impl FakeFile<'_> {
         self.change(|entry| entry.size = bytes)
     }
 
-    /// The operator has not granted it, nor what is below it.
+    /// Denies access to it and everything below it, as if the operator had not granted it.
     ///
     /// ```
     /// use vitals_sdk::{files, testing::World};
@@ -255,10 +256,10 @@ impl FakeFile<'_> {
     /// assert!(world.run(|| files::stat("/etc/shadow")).unwrap_err().is_denied());
     /// ```
     pub fn denied(&self) -> &Self {
-        self.change(|entry| entry.trouble = Trouble::Denied)
+        self.change(|entry| entry.trouble = Fault::Denied)
     }
 
-    /// It can be looked at, but the host has no permission to read it.
+    /// Makes it unreadable: `stat` works, but the host has no permission to read it.
     ///
     /// ```
     /// use vitals_sdk::{files, testing::World};
@@ -272,10 +273,10 @@ impl FakeFile<'_> {
     /// });
     /// ```
     pub fn unreadable(&self) -> &Self {
-        self.change(|entry| entry.trouble = Trouble::Unreadable)
+        self.change(|entry| entry.trouble = Fault::Unreadable)
     }
 
-    /// Every call fails, for this reason.
+    /// Makes every call fail with this reason.
     ///
     /// ```
     /// use vitals_sdk::{files, testing::World};
@@ -287,10 +288,10 @@ impl FakeFile<'_> {
     /// ```
     pub fn fails(&self, why: impl Into<String>) -> &Self {
         let why = why.into();
-        self.change(|entry| entry.trouble = Trouble::Failing(why))
+        self.change(|entry| entry.trouble = Fault::Failing(why))
     }
 
-    /// Every call takes so long.
+    /// Delays every call.
     ///
     /// ```
     /// use std::time::Duration;
@@ -314,7 +315,7 @@ impl FakeFile<'_> {
     }
 }
 
-/// The path as the host reads it.
+/// Returns the path as the host reads it.
 fn plain(text: &str) -> Result<PathBuf, String> {
     let path = Path::new(text);
     if text.contains('\0') {
@@ -329,11 +330,11 @@ fn plain(text: &str) -> Result<PathBuf, String> {
     Ok(path.components().collect())
 }
 
-/// What most file systems say of a small one.
+/// The size that most file systems report for a small directory.
 const DIRECTORY_BYTES: u64 = 4096;
-/// What one call reads at most, as in the host.
+/// The host's limit on bytes per call.
 const READ_BYTES: u64 = 1 << 20;
-/// The names that one call tells at most.
+/// The host's limit on names per call.
 const NAMES: usize = 10_000;
 
 #[cfg(test)]
@@ -342,7 +343,7 @@ mod tests {
     use crate::files;
 
     #[test]
-    fn a_file_is_read_from_anywhere_as_the_host_reads_it() {
+    fn files_are_read_at_any_offset_as_in_the_host() {
         let world = World::new();
         world.file("/log", "0123456789");
         world.file("/long", "begin").size(3 << 20);
@@ -360,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_there_with_what_is_in_it() {
+    fn directories_exist_through_their_files() {
         let world = World::new();
         world.file("/srv/b/x", "").age(Duration::from_secs(9));
         world.file("/srv/b/y", "").age(Duration::from_secs(5));

@@ -1,4 +1,4 @@
-//! HTTP in a world: what answers which request, and which requests were made.
+//! HTTP in a world: responses by request, and the requests that were made.
 
 mod answer;
 
@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{World, lock};
-use crate::http::{Problem, Reply, Stage, Wire};
+use crate::http::{Problem, RawRequest, RawResponse, Stage};
 use crate::{Deadline, Url, Value};
 
 pub use answer::Answer;
 
-/// What was given, and what was asked for.
+/// The defined responses, and the requests made.
 #[derive(Default)]
 pub(super) struct Http {
     given: Vec<Given>,
@@ -23,25 +23,25 @@ pub(super) struct Http {
 #[derive(Clone)]
 struct Given {
     method: String,
-    /// As [`Url::expose`] has it, without user and password.
+    /// As [`Url::expose`] returns it, without user and password.
     url: String,
-    /// Whether it is all that begins with the URL.
+    /// Whether the route matches every URL with this prefix.
     all_below: bool,
     answers: Arc<Mutex<Answers>>,
 }
 
 enum Answers {
-    /// One after the other; the last one stays.
+    /// One after the other; the last one is repeated.
     InTurn(VecDeque<Answer>),
     With(Box<dyn FnMut(&Sent) -> Answer + Send>),
 }
 
 impl World {
-    /// Says what a request is answered with: of this method, or any with `*`, to this URL, or to all that
-    /// begin so where it ends in `*`. Of several that fit the last one counts, so that a test can say it
-    /// otherwise than what it builds on.
+    /// Defines the response to requests with this method, or any method for `*`, to this URL, or to
+    /// every URL with this prefix if it ends in `*`. The last matching definition wins, so a test
+    /// can override what it builds on.
     ///
-    /// User and password of a URL are left aside: a request has them in a header.
+    /// User and password of a URL are ignored: a request has them in a header.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -59,8 +59,8 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If it is no URL.
-    #[must_use = "it has to be said what it `answers`"]
+    /// Panics if the URL is not valid.
+    #[must_use = "define the response with `answers`"]
     pub fn http(&self, method: &str, url: &str) -> Route<'_> {
         let (prefix, all_below) = match url.strip_suffix('*') {
             Some(prefix) => (prefix, true),
@@ -82,7 +82,7 @@ impl World {
         }
     }
 
-    /// The requests that were made so far, in their order; each hop of a redirect is one.
+    /// Returns the requests made so far, in order. Each redirect is a request of its own.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -102,7 +102,11 @@ impl World {
         lock(&self.0.http).sent.clone()
     }
 
-    pub(crate) fn exchange(&self, wire: &Wire<'_>, deadline: Deadline) -> Result<Reply, Problem> {
+    pub(crate) fn exchange(
+        &self,
+        wire: &RawRequest<'_>,
+        deadline: Deadline,
+    ) -> Result<RawResponse, Problem> {
         for (name, _) in &wire.headers {
             header(name)?;
         }
@@ -120,13 +124,13 @@ impl World {
             let answers = given.map(|given| Arc::clone(&given.answers));
             answers.ok_or_else(|| http.not_given(&sent))
         };
-        // Not under the lock of the world: a function that answers may look at it.
-        let answers = answers.map_err(|text| Problem::Other(self.surprise(text)))?;
+        // Released before the call: the function may use the world.
+        let answers = answers.map_err(|text| Problem::Other(self.unexpected(text)))?;
         let answer = lock(&answers).next(&sent);
         answer.reply(self, wire, deadline)
     }
 
-    /// Lets time go by, to the deadline at most: beyond it lies a timeout.
+    /// Advances the clock, to the deadline at most; beyond it the request times out.
     fn wait(&self, time: Duration, deadline: Deadline, stage: Stage) -> Result<(), Problem> {
         if self.pass(time, deadline) {
             return Ok(());
@@ -143,11 +147,11 @@ impl Http {
         let request = format!("{} {}", sent.method, bare(&sent.url));
         let there: Vec<String> = self.given.iter().map(Given::shown).collect();
         let there = if there.is_empty() {
-            "give one with `World::http`".to_owned()
+            "add one with `World::http`".to_owned()
         } else {
-            format!("it has them to {}", there.join(", "))
+            format!("it defines responses to {}", there.join(", "))
         };
-        format!("the test has no answer to {request}; {there}")
+        format!("the test defines no response to {request}; {there}")
     }
 }
 
@@ -178,12 +182,12 @@ impl Answers {
             Self::InTurn(answers) => answers
                 .front()
                 .cloned()
-                .expect("there is one from the first on, and the last one stays"),
+                .expect("the list is not empty, and its last response is never removed"),
         }
     }
 }
 
-/// What is asked of a [`World`] over HTTP, for saying what comes back.
+/// A route of a [`World`], to define its response.
 #[derive(Debug)]
 pub struct Route<'a> {
     world: &'a World,
@@ -193,7 +197,7 @@ pub struct Route<'a> {
 }
 
 impl Route<'_> {
-    /// Every time with this: an [`Answer`], a status, a text with status 200, or a
+    /// Responds to every request with this: an [`Answer`], a status, a body with status 200, or a
     /// [`Problem`](crate::http::Problem).
     ///
     /// ```
@@ -208,7 +212,7 @@ impl Route<'_> {
         self.answers_in_turn([answer]);
     }
 
-    /// With one after the other, and from then on with the last one.
+    /// Responds with one after the other, then repeats the last one.
     ///
     /// ```
     /// use vitals_sdk::{http, testing::World};
@@ -225,19 +229,19 @@ impl Route<'_> {
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// Panics if there is no response.
     pub fn answers_in_turn(self, answers: impl IntoIterator<Item = impl Into<Answer>>) {
         let answers: VecDeque<Answer> = answers.into_iter().map(Into::into).collect();
         assert!(
             !answers.is_empty(),
-            "cannot answer {} {}: there is no answer",
+            "cannot respond to {} {}: the list of responses is empty",
             self.method,
             self.url
         );
         self.give(Answers::InTurn(answers));
     }
 
-    /// With what a function makes of the request.
+    /// Responds with the result of a function.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -291,17 +295,17 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// The method.
+    /// Returns the method.
     pub fn method(&self) -> &str {
         &self.method
     }
 
-    /// Where it went.
+    /// Returns the URL.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The first header of this name, in any case.
+    /// Returns the first header with this name, ignoring case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -309,41 +313,44 @@ impl Sent {
             .map(|(_, value)| value.as_str())
     }
 
-    /// All headers that the check and the SDK set.
+    /// Returns all headers that the check and the SDK set.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
     }
 
-    /// The body.
+    /// Returns the body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// The body as text. Bytes that are not UTF-8 are replaced.
+    /// Returns the body as text. Bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// The body as JSON; null where it is none.
+    /// Returns the body as JSON, or null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 }
 
-/// What the host says of headers.
+/// Applies the host's rules for headers.
 fn header(name: &str) -> Result<(), Problem> {
     let wrong = |why: &str| Err(Problem::Header(name.to_owned(), why.to_owned()));
-    let may_be_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || SIGNS.contains(&byte);
+    let may_be_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || TOKEN_SYMBOLS.contains(&byte);
     if name.is_empty() || !name.bytes().all(may_be_in_a_name) {
         return wrong("it is not valid");
     }
-    if FORBIDDEN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-        return wrong("it is the host's to set");
+    if FORBIDDEN_HEADERS
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(name))
+    {
+        return wrong("only the host sets it");
     }
     Ok(())
 }
 
-/// The URL without user and password.
+/// Returns the URL without user and password.
 fn bare(url: &Url) -> String {
     format!(
         "{}://{}{}",
@@ -355,9 +362,9 @@ fn bare(url: &Url) -> String {
 
 const ANY: &str = "*";
 /// RFC 9110, section 5.6.2.
-const SIGNS: &[u8] = b"!#$%&'*+-.^_`|~";
-/// Those of wasmtime's client.
-const FORBIDDEN: [&str; 9] = [
+const TOKEN_SYMBOLS: &[u8] = b"!#$%&'*+-.^_`|~";
+/// The headers that wasmtime's client forbids.
+const FORBIDDEN_HEADERS: [&str; 9] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",

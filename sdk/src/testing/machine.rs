@@ -1,4 +1,4 @@
-//! What a world tells of its machine: disks, memory, load.
+//! The machine facts of a world: disks, memory and load.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use super::{World, lock};
 use crate::system::{Disk, Load, Memory, Problem};
 
-/// What was given.
+/// The defined facts.
 #[derive(Default)]
 pub(super) struct Machine {
-    /// By where they are mounted.
+    /// By mount point.
     disks: BTreeMap<PathBuf, Fact<Disk>>,
     memory: Option<Fact<Memory>>,
     load: Option<Fact<Load>>,
 }
 
-/// Something about the machine, or why it is not told. Made of the one as well as the other:
+/// A machine fact, or why it is unavailable. It converts from either:
 ///
 /// ```
 /// use vitals_sdk::system::{self, Load, Problem};
@@ -57,7 +57,7 @@ impl From<Load> for Fact<Load> {
 }
 
 impl World {
-    /// Mounts a disk: what is told of `path` and of what lies below it.
+    /// Mounts a disk: `path` and everything below it are on this disk.
     ///
     /// ```
     /// use vitals_sdk::{system, system::Disk, testing::World};
@@ -73,7 +73,7 @@ impl World {
         lock(&self.0.machine).disks.insert(path, disk.into());
     }
 
-    /// Says how much memory there is.
+    /// Defines the memory.
     ///
     /// ```
     /// use vitals_sdk::{system, system::Memory, testing::World};
@@ -87,7 +87,7 @@ impl World {
         lock(&self.0.machine).memory = Some(memory.into());
     }
 
-    /// Says how busy the machine is.
+    /// Defines the load.
     ///
     /// ```
     /// use vitals_sdk::{system, system::Load, testing::World};
@@ -107,24 +107,29 @@ impl World {
             let mut above = Path::new(path).ancestors();
             above.find_map(|path| machine.disks.get(path).cloned())
         };
-        self.told(found, &format!("the disk of {path}"), "disk")
+        self.fact_or_error(found, &format!("the disk of {path}"), "disk")
     }
 
     pub(crate) fn memory_usage(&self) -> Result<Memory, Problem> {
         let found = lock(&self.0.machine).memory.clone();
-        self.told(found, "the memory", "memory")
+        self.fact_or_error(found, "the memory", "memory")
     }
 
     pub(crate) fn load_average(&self) -> Result<Load, Problem> {
         let found = lock(&self.0.machine).load.clone();
-        self.told(found, "the load", "load")
+        self.fact_or_error(found, "the load", "load")
     }
 
-    fn told<T>(&self, fact: Option<Fact<T>>, what: &str, method: &str) -> Result<T, Problem> {
+    fn fact_or_error<T>(
+        &self,
+        fact: Option<Fact<T>>,
+        what: &str,
+        method: &str,
+    ) -> Result<T, Problem> {
         fact.map_or_else(
             || {
-                let text = self.surprise(format!(
-                    "the test does not give {what}: use `World::{method}`"
+                let text = self.unexpected(format!(
+                    "the test does not define {what}: use `World::{method}`"
                 ));
                 Err(Problem::Unavailable(text))
             },

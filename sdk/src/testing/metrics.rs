@@ -1,4 +1,4 @@
-//! What was counted in a world, held to the rules of the host.
+//! The metrics of a world, with the host's rules applied.
 
 mod rules;
 
@@ -7,25 +7,25 @@ use std::collections::BTreeMap;
 use super::{World, lock};
 use crate::metrics::{MetricsError, Series};
 
-/// Metrics by their names, as the host keeps them.
+/// Metrics by name, as the host keeps them.
 #[derive(Default)]
-pub(super) struct Book(BTreeMap<String, Entry>);
+pub(super) struct MetricStore(BTreeMap<String, Entry>);
 
 struct Entry {
     kind: Kind,
     help: String,
     labels: Vec<String>,
     buckets: Vec<f64>,
-    /// By the values of their labels.
+    /// By label values.
     series: BTreeMap<Vec<String>, Vec<f64>>,
 }
 
-/// What kind of metric it is.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It only grows.
+    /// A number that only grows.
     Counter,
-    /// It goes up and down.
+    /// A number that goes up and down.
     Gauge,
     /// A distribution of values.
     Histogram,
@@ -41,31 +41,32 @@ impl Kind {
     }
 }
 
-/// One series of a metric, as it stands. See [`World::metric`].
+/// One series of a metric. See [`World::metric`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
-    /// The metric, without what the host puts in front.
+    /// The name without the host's prefix.
     pub name: String,
-    /// What kind of metric it is.
+    /// The type.
     pub kind: Kind,
-    /// The line for a person; the first call decided.
+    /// The help text of the first call.
     pub help: String,
-    /// Its labels, sorted, without the host's own.
+    /// The labels, sorted, without the host's own.
     pub labels: Vec<(String, String)>,
-    /// The number: of a counter the sum, of a gauge the last one, of a histogram how many it has observed.
+    /// The sum of a counter, the last value of a gauge, or the number of observations of a
+    /// histogram.
     pub value: f64,
-    /// What a histogram observed, in its order.
+    /// The observations of a histogram, in order.
     pub observed: Vec<f64>,
-    /// The upper bounds of a histogram's buckets; none for the host's own.
+    /// The upper bounds of a histogram's buckets; empty for the host's default.
     pub buckets: Vec<f64>,
 }
 
 impl World {
-    /// The series of a metric with these labels, in any order; nothing where it was never taken. Like the
-    /// host, a world keeps it from run to run.
+    /// Returns the series of a metric with these labels, in any order, or `None` if it was never
+    /// recorded. Like the host, a world keeps metrics between runs.
     ///
-    /// What the host refuses is refused here too, in its words: a name that is used differently, too many
-    /// series, a value that is not finite.
+    /// The world rejects what the host rejects, with the same text: a name in conflicting use, too
+    /// many series, a value that is not finite.
     ///
     /// ```
     /// use vitals_sdk::{metrics, testing::World};
@@ -93,7 +94,7 @@ impl World {
         })
     }
 
-    /// All series that were taken so far, by name and labels.
+    /// Returns all series recorded so far, sorted by name and labels.
     ///
     /// ```
     /// use vitals_sdk::{metrics, testing::World};
@@ -114,11 +115,11 @@ impl World {
     }
 
     pub(crate) fn counter_add(&self, series: &Series, amount: f64) -> Result<(), MetricsError> {
-        self.take(Kind::Counter, series, &[], amount)
+        self.record(Kind::Counter, series, &[], amount)
     }
 
     pub(crate) fn gauge_set(&self, series: &Series, value: f64) -> Result<(), MetricsError> {
-        self.take(Kind::Gauge, series, &[], value)
+        self.record(Kind::Gauge, series, &[], value)
     }
 
     pub(crate) fn histogram_observe(
@@ -127,10 +128,10 @@ impl World {
         buckets: &[f64],
         value: f64,
     ) -> Result<(), MetricsError> {
-        self.take(Kind::Histogram, series, buckets, value)
+        self.record(Kind::Histogram, series, buckets, value)
     }
 
-    fn take(
+    fn record(
         &self,
         kind: Kind,
         series: &Series,
@@ -149,7 +150,7 @@ impl World {
             })?;
         let (names, values): (Vec<_>, Vec<_>) = labels.into_iter().unzip();
         let mut book = lock(&self.0.metrics);
-        book.fits(kind, &series.name, &names)
+        book.check_conflict(kind, &series.name, &names)
             .map_err(|problem| MetricsError::Conflict {
                 name: name(),
                 problem,
@@ -176,11 +177,11 @@ impl World {
     }
 }
 
-impl Book {
-    /// Whether what is asked for contradicts what is there.
-    fn fits(&self, wanted: Kind, name: &str, labels: &[String]) -> Result<(), String> {
+impl MetricStore {
+    /// Checks that a call does not conflict with an earlier use of the name.
+    fn check_conflict(&self, wanted: Kind, name: &str, labels: &[String]) -> Result<(), String> {
         let Some(entry) = self.0.get(name) else {
-            return self.is_free(wanted, name);
+            return self.check_suffixes(wanted, name);
         };
         if entry.kind != wanted {
             let (is, wanted) = (entry.kind.as_str(), wanted.as_str());
@@ -201,8 +202,8 @@ impl Book {
         Ok(())
     }
 
-    /// Whether no histogram has a series of that name, and the other way round.
-    fn is_free(&self, wanted: Kind, name: &str) -> Result<(), String> {
+    /// Checks that the name does not collide with the series of a histogram.
+    fn check_suffixes(&self, wanted: Kind, name: &str) -> Result<(), String> {
         let part = |name: &str, histogram: &str| {
             Err(format!(
                 "`{name}` would be mistaken for a part of the histogram `{histogram}`, which has a \
@@ -245,7 +246,7 @@ impl Entry {
     }
 }
 
-/// Series that one check may have, as in the host.
+/// The host's limit on series per check.
 const SERIES: usize = 100;
 
 #[cfg(test)]
@@ -254,7 +255,7 @@ mod tests {
     use crate::metrics::{counter, gauge, histogram};
 
     #[test]
-    fn what_the_host_refuses_is_refused_in_its_words() {
+    fn what_the_host_rejects_is_rejected_with_its_text() {
         let world = World::new();
         let problem = |taken: Result<(), MetricsError>| taken.unwrap_err().to_string();
         world.run(|| {
@@ -263,36 +264,36 @@ mod tests {
             for (taken, text) in [
                 (
                     counter("Lag", "").increment(),
-                    "cannot take metric `Lag`: `Lag` is no name of a metric: it has 1 to 64 of a-z, \
+                    "cannot record metric `Lag`: `Lag` is no name of a metric: it has 1 to 64 of a-z, \
                      0-9 and `_`, the first a letter",
                 ),
                 (
                     counter("seen", "").add(-1.0),
-                    "cannot take metric `seen`: a counter only grows, and -1 is negative: use a gauge",
+                    "cannot record metric `seen`: a counter only grows, and -1 is negative: use a gauge",
                 ),
                 (
                     gauge("depth", "").set(f64::NAN),
-                    "cannot take metric `depth`: NaN is not a finite number: leave the call out",
+                    "cannot record metric `depth`: NaN is not a finite number: leave the call out",
                 ),
                 (
                     gauge("depth", "").set(1.0),
-                    "cannot take metric `depth`: it was used differently before: `depth` already has the \
+                    "cannot record metric `depth`: it conflicts with an earlier use: `depth` already has the \
                      label `queue`, not no labels: use the same label names each time, or use another \
                      name",
                 ),
                 (
                     counter("lag_sum", "").increment(),
-                    "cannot take metric `lag_sum`: it was used differently before: `lag_sum` would be \
+                    "cannot record metric `lag_sum`: it conflicts with an earlier use: `lag_sum` would be \
                      mistaken for a part of the histogram `lag`, which has a series of that name: use \
                      another name",
                 ),
                 (
                     counter("seen", "").label("check", "a").increment(),
-                    "cannot take metric `seen`: the label `check` is reserved: use another name",
+                    "cannot record metric `seen`: the label `check` is reserved: use another name",
                 ),
                 (
                     histogram("other", "").buckets([2.0, 1.0]).observe(1.0),
-                    "cannot take metric `other`: the bucket 2 stands before 1: sort the bounds, each \
+                    "cannot record metric `other`: the bucket 2 stands before 1: sort the bounds, each \
                      once",
                 ),
             ] {

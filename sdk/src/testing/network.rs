@@ -1,4 +1,4 @@
-//! Connections in a world: who is at which address, over TCP and over the host's TLS.
+//! Connections in a world: the peers at each address, over TCP, UDP and the host's TLS.
 
 mod connection;
 mod names;
@@ -20,14 +20,14 @@ pub use names::Name;
 use peer::Arrival;
 pub use peer::Peer;
 
-/// Who is where, and what was said to them.
+/// The defined peers, and what they received.
 #[derive(Default)]
 pub(super) struct Network {
     peers: BTreeMap<(Channel, String), VecDeque<Peer>>,
-    /// By address, for each connection.
+    /// By address, one entry per connection.
     heard: BTreeMap<String, Vec<Vec<u8>>>,
-    /// What the resolver knows.
-    names: BTreeMap<String, names::Known>,
+    /// The names known to the resolver.
+    names: BTreeMap<String, names::Resolution>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,8 +48,8 @@ impl fmt::Display for Channel {
 }
 
 impl World {
-    /// Says who is at `host:port` for [`tcp::connect`]. In a world nothing goes over
-    /// the machine's network.
+    /// Defines the peer at `host:port` for [`tcp::connect`]. In a world nothing uses the machine's
+    /// network.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -69,14 +69,14 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If it is no address.
-    #[must_use = "it has to be said who `answers`"]
+    /// Panics if the address is not valid.
+    #[must_use = "define the peer with `answers`"]
     pub fn tcp(&self, address: &str) -> Listener<'_> {
         self.listener(Channel::Tcp, address)
     }
 
-    /// The same for [`udp::connect`](crate::udp::connect). Each [`Peer::says`] is a datagram, and
-    /// [`Peer::resets`] the word that nobody listens.
+    /// Defines the peer for [`udp::connect`](crate::udp::connect). Each [`Peer::says`] is a
+    /// datagram, and [`Peer::resets`] reports a closed port.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -95,13 +95,13 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If it is no address.
-    #[must_use = "it has to be said who `answers`"]
+    /// Panics if the address is not valid.
+    #[must_use = "define the peer with `answers`"]
     pub fn udp(&self, address: &str) -> Listener<'_> {
         self.listener(Channel::Udp, address)
     }
 
-    /// The same for [`tls::connect`](crate::tls::connect): a connection that begins plain, until
+    /// Defines the peer for [`tls::connect`](crate::tls::connect). The connection is plain until
     /// [`Peer::shakes_hands`].
     ///
     /// ```
@@ -124,13 +124,13 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If it is no address.
-    #[must_use = "it has to be said who `answers`"]
+    /// Panics if the address is not valid.
+    #[must_use = "define the peer with `answers`"]
     pub fn tls(&self, address: &str) -> Listener<'_> {
         self.listener(Channel::Tls, address)
     }
 
-    /// What the peers at an address heard so far: for each connection all of it.
+    /// Returns what the peers at an address received so far, for each connection.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -151,8 +151,8 @@ impl World {
         network.heard.get(address).cloned().unwrap_or_default()
     }
 
-    /// A certificate for a name, that expires in so many days by the world's clock; with a negative number
-    /// it has expired. More of it is said by its fields.
+    /// Makes a certificate for a name that expires in `days_left` days by the world's clock; a
+    /// negative number makes an expired one. Set its fields to change more.
     ///
     /// ```
     /// use vitals_sdk::{testing::World, tls::Certificate};
@@ -182,7 +182,7 @@ impl World {
     fn listener(&self, channel: Channel, address: &str) -> Listener<'_> {
         let address: Address = address
             .parse()
-            .unwrap_or_else(|error| panic!("nobody can be there: {error}"));
+            .unwrap_or_else(|error| panic!("cannot define a peer: {error}"));
         Listener {
             world: self,
             channel,
@@ -215,16 +215,18 @@ impl World {
         let error = |cause: &io::Error| tcp::Error::new("connect to", address, cause, limit);
         self.open(channel, address, limit.deadline)
             .map_err(|unopened| match unopened {
-                Unopened::Timeout => error(&ErrorKind::TimedOut.into()),
-                Unopened::NotGiven(text) => error(&io::Error::other(text)),
-                Unopened::Arrival(Arrival::Unknown(why)) => {
+                ConnectFailure::Timeout => error(&ErrorKind::TimedOut.into()),
+                ConnectFailure::NotGiven(text) => error(&io::Error::other(text)),
+                ConnectFailure::Arrival(Arrival::Unknown(why)) => {
                     tcp::Error::lookup(address, &io::Error::other(why))
                 }
-                Unopened::Arrival(Arrival::Denied) => error(&ErrorKind::PermissionDenied.into()),
-                Unopened::Arrival(Arrival::Unreachable) => {
+                ConnectFailure::Arrival(Arrival::Denied) => {
+                    error(&ErrorKind::PermissionDenied.into())
+                }
+                ConnectFailure::Arrival(Arrival::Unreachable) => {
                     error(&ErrorKind::HostUnreachable.into())
                 }
-                Unopened::Arrival(_) => error(&ErrorKind::ConnectionRefused.into()),
+                ConnectFailure::Arrival(_) => error(&ErrorKind::ConnectionRefused.into()),
             })
     }
 
@@ -233,21 +235,21 @@ impl World {
         address: &Address,
         deadline: Deadline,
     ) -> Result<Connection, Problem> {
-        // In the words of the host.
+        // The texts of the host.
         self.open(Channel::Tls, address, deadline)
             .map_err(|unopened| match unopened {
-                Unopened::Timeout => Problem::Timeout(Duration::ZERO),
-                Unopened::NotGiven(text) => Problem::Failed(text),
-                Unopened::Arrival(Arrival::Unknown(why)) => {
+                ConnectFailure::Timeout => Problem::Timeout(Duration::ZERO),
+                ConnectFailure::NotGiven(text) => Problem::Failed(text),
+                ConnectFailure::Arrival(Arrival::Unknown(why)) => {
                     Problem::Failed(format!("cannot look up the host: {why}"))
                 }
-                Unopened::Arrival(Arrival::Denied) => Problem::Denied(format!(
+                ConnectFailure::Arrival(Arrival::Denied) => Problem::Denied(format!(
                     "denied: tls {address} (add it to `allow.tls` of the check)"
                 )),
-                Unopened::Arrival(Arrival::Unreachable) => {
-                    Problem::Failed("there is no route to it".to_owned())
+                ConnectFailure::Arrival(Arrival::Unreachable) => {
+                    Problem::Failed("no route to host".to_owned())
                 }
-                Unopened::Arrival(_) => Problem::Failed("connection refused".to_owned()),
+                ConnectFailure::Arrival(_) => Problem::Failed("connection refused".to_owned()),
             })
     }
 
@@ -256,16 +258,16 @@ impl World {
         channel: Channel,
         address: &Address,
         deadline: Deadline,
-    ) -> Result<Connection, Unopened> {
+    ) -> Result<Connection, ConnectFailure> {
         let key = (channel, address.to_string());
         let peer = lock(&self.0.network).next(&key);
-        let peer = peer.map_err(|text| Unopened::NotGiven(self.surprise(text)))?;
+        let peer = peer.map_err(|text| ConnectFailure::NotGiven(self.unexpected(text)))?;
         if !self.pass(peer.arrives_after(), deadline) {
-            return Err(Unopened::Timeout);
+            return Err(ConnectFailure::Timeout);
         }
         match peer.arrival() {
             Arrival::Connects => {}
-            other => return Err(Unopened::Arrival(other.clone())),
+            other => return Err(ConnectFailure::Arrival(other.clone())),
         }
         let number = {
             let mut network = lock(&self.0.network);
@@ -273,11 +275,11 @@ impl World {
             heard.push(Vec::new());
             heard.len() - 1
         };
-        let (world, place) = (self.same(), (key.1, number));
+        let (world, place) = (self.handle(), (key.1, number));
         Ok(Connection::new(world, channel, place, peer))
     }
 
-    /// Notes what a peer heard, on which of its connections.
+    /// Records what a peer received on one of its connections.
     fn hear(&self, (address, number): &(String, usize), bytes: &[u8]) {
         let mut network = lock(&self.0.network);
         let connections = network.heard.get_mut(address);
@@ -301,16 +303,16 @@ impl Network {
                 .collect();
             let (channel, address) = key;
             let there = if there.is_empty() {
-                format!("give one with `World::{channel}`")
+                format!("add one with `World::{channel}`")
             } else {
-                format!("there are {}", there.join(", "))
+                format!("it defines {}", there.join(", "))
             };
-            format!("the test has no peer at {channel} {address}; {there}")
+            format!("the test defines no peer at {channel} {address}; {there}")
         })
     }
 }
 
-/// An address of a [`World`], for saying who is there. What was said before of the same one is gone.
+/// An address of a [`World`], to define its peer. It replaces earlier definitions of the address.
 #[derive(Debug)]
 pub struct Listener<'a> {
     world: &'a World,
@@ -319,7 +321,7 @@ pub struct Listener<'a> {
 }
 
 impl Listener<'_> {
-    /// The same for each connection, from the beginning.
+    /// Plays the same peer for each connection, from its beginning.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -334,7 +336,7 @@ impl Listener<'_> {
         self.answers_in_turn([peer]);
     }
 
-    /// One after the other for each connection, and from then on the last one.
+    /// Plays one peer after the other for each connection, then repeats the last one.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -348,7 +350,7 @@ impl Listener<'_> {
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// Panics if there is no peer.
     pub fn answers_in_turn(self, peers: impl IntoIterator<Item = Peer>) {
         let peers: VecDeque<Peer> = peers.into_iter().collect();
         let Self {
@@ -358,7 +360,7 @@ impl Listener<'_> {
         } = self;
         assert!(
             !peers.is_empty(),
-            "nobody was given for {channel} {address}"
+            "the list of peers for {channel} {address} is empty"
         );
         lock(&world.0.network)
             .peers
@@ -366,8 +368,8 @@ impl Listener<'_> {
     }
 }
 
-/// Why there is no connection.
-enum Unopened {
+/// Why a connection could not be made.
+enum ConnectFailure {
     Timeout,
     Arrival(Arrival),
     NotGiven(String),

@@ -1,4 +1,4 @@
-//! What was logged and captured in a world.
+//! The log lines and captures of a world.
 
 use super::{World, lock};
 use crate::report::Level;
@@ -12,7 +12,7 @@ pub(super) struct Reports {
 }
 
 impl World {
-    /// The lines for the host's log so far. (The host takes 64 of a run, with 2 KiB each.)
+    /// Returns the log lines so far. (The host accepts 64 of 2 KiB per run.)
     ///
     /// ```
     /// use vitals_sdk::report::{self, Level};
@@ -26,7 +26,7 @@ impl World {
         lock(&self.0.reports).logs.clone()
     }
 
-    /// The messages for the error tracker so far. (The host takes 5 of a run.)
+    /// Returns the messages for the error tracker so far. (The host accepts 5 per run.)
     ///
     /// ```
     /// use vitals_sdk::report::{self, Level};
@@ -41,7 +41,7 @@ impl World {
         lock(&self.0.reports).captures.clone()
     }
 
-    /// The host has no error tracker.
+    /// Removes the error tracker.
     ///
     /// ```
     /// use vitals_sdk::report::{self, Level};
@@ -66,7 +66,7 @@ impl World {
             return None;
         }
         reports.captures.push((level, message.to_owned()));
-        // As an error tracker has them: 32 hexadecimal digits.
+        // In the form of an error tracker's ids: 32 hexadecimal digits.
         Some(format!("{:032x}", reports.captures.len()))
     }
 }

@@ -1,16 +1,16 @@
-//! The clock of a world: it stands still until something moves it.
+//! The clock of a world. It stands still until something advances it.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{World, lock};
 use crate::Deadline;
 
-/// Where the clock stands.
+/// The state of the clock.
 pub(super) struct Time {
-    /// Real, so that what was measured before the world began lies before it.
+    /// A real instant, so that instants from before the world began are earlier.
     began: Instant,
     elapsed: Duration,
-    /// The time of day when nothing had gone by.
+    /// The time of day at the world's start.
     of_day: SystemTime,
     timeout: Duration,
 }
@@ -27,7 +27,7 @@ impl Default for Time {
 }
 
 impl World {
-    /// Sets the time that a run has, as `timeout` of a check does: 5 s if this is not called.
+    /// Sets the timeout of a run, like `timeout` of a check. The default is 5 s.
     ///
     /// ```
     /// use vitals_sdk::{Deadline, testing::World};
@@ -58,7 +58,7 @@ impl World {
         time.of_day = now.checked_sub(time.elapsed).unwrap_or(now);
     }
 
-    /// The time of day in this world.
+    /// Returns the time of day in this world.
     ///
     /// ```
     /// use std::time::Duration;
@@ -74,7 +74,7 @@ impl World {
         time.of_day.checked_add(time.elapsed).unwrap_or(time.of_day)
     }
 
-    /// Lets time go by, between two runs.
+    /// Advances the clock between two runs.
     ///
     /// ```
     /// use std::time::Duration;
@@ -92,7 +92,7 @@ impl World {
         time.elapsed = time.elapsed.saturating_add(by);
     }
 
-    /// How much time went by in this world.
+    /// Returns the time elapsed in this world.
     ///
     /// ```
     /// use std::time::Duration;
@@ -106,7 +106,7 @@ impl World {
         lock(&self.0.time).elapsed
     }
 
-    /// Lets time go by, to the deadline at most. Answers whether that was in time.
+    /// Advances the clock, to the deadline at most. Returns whether it stayed within the deadline.
     pub(super) fn pass(&self, time: Duration, deadline: Deadline) -> bool {
         let left = deadline.remaining_at(self.instant());
         self.advance(time.min(left));
@@ -122,7 +122,7 @@ impl World {
         time.began.checked_add(time.elapsed).unwrap_or(time.began)
     }
 
-    /// The seconds since 1970, `age` ago.
+    /// Returns the time `age` ago, in seconds since 1970.
     pub(super) fn unix_seconds_before(&self, age: Duration) -> i64 {
         let now = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = i128::from(now.as_secs()) - i128::from(age.as_secs());
@@ -130,7 +130,7 @@ impl World {
     }
 }
 
-/// 2026-01-01T00:00:00Z: the same on every day, so that a test finds the same on every day.
+/// 2026-01-01T00:00:00Z. The start is fixed so that a test is reproducible.
 const BEGINNING: Duration = Duration::from_hours(490_896);
 /// The host's default.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,58 +1,58 @@
-//! What a server showed in its handshake.
+//! The result of a TLS handshake, and certificates.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::clock::unix_seconds as now;
 
-/// What a handshake came to.
+/// The result of a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handshake {
-    /// The chain as the server sent it, the leaf first; also where it is not trusted. The host shows 16
-    /// certificates of it.
+    /// The chain as sent by the server, the leaf first, even if it is not trusted. The host shows
+    /// at most 16 certificates.
     pub chain: Vec<Certificate>,
     /// `TLSv1.2` or `TLSv1.3`.
     pub protocol: String,
-    /// The cipher suite, as the registry of IANA has it: `TLS_AES_128_GCM_SHA256`.
+    /// The cipher suite by its IANA name: `TLS_AES_128_GCM_SHA256`.
     pub cipher: String,
-    /// Why the chain was not trusted for the name; nothing where it was.
+    /// Why the chain is not trusted for the name; `None` if it is trusted.
     pub verification_error: Option<String>,
 }
 
 impl Handshake {
-    /// The server's own certificate.
+    /// Returns the server's own certificate.
     pub fn leaf(&self) -> Option<&Certificate> {
         self.chain.first()
     }
 
-    /// Whether the chain was trusted for the name.
+    /// Returns whether the chain is trusted for the name.
     pub fn is_trusted(&self) -> bool {
         self.verification_error.is_none()
     }
 }
 
-/// A certificate. Its texts are the server's words, bounded by the host. Of one that the host could not
-/// read only `sha256` is there.
+/// A certificate. Its texts come from the server, with lengths bounded by the host. If the host
+/// could not parse the certificate, only `sha256` is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificate {
-    /// Whom it is for: `CN=example.com, O=Example`.
+    /// The subject: `CN=example.com, O=Example`.
     pub subject: String,
-    /// Who signed it.
+    /// The issuer.
     pub issuer: String,
     /// DNS names and IP addresses of the subject alternative name, at most 256.
     pub names: Vec<String>,
     /// The serial number in hexadecimal.
     pub serial: String,
-    /// When it begins to be valid, in seconds since 1970-01-01T00:00:00Z.
+    /// Start of validity, in seconds since 1970-01-01T00:00:00Z.
     pub not_before: i64,
-    /// When it expires, in seconds since 1970-01-01T00:00:00Z.
+    /// End of validity, in seconds since 1970-01-01T00:00:00Z.
     pub not_after: i64,
-    /// The SHA-256 of it in hexadecimal.
+    /// The SHA-256 digest of the certificate in hexadecimal.
     pub sha256: String,
 }
 
 impl Certificate {
-    /// How long it is valid from now on; zero once it has expired.
+    /// Returns the time until it expires, zero once it has expired.
     ///
     /// ```
     /// use vitals_sdk::tls::Certificate;
@@ -64,23 +64,24 @@ impl Certificate {
         Duration::from_secs(u64::try_from(self.seconds_left()).unwrap_or(0))
     }
 
-    /// The seconds until it expires, negative once it has.
+    /// Returns the seconds until it expires, negative once it has expired.
     pub fn seconds_left(&self) -> i64 {
         self.not_after.saturating_sub(now())
     }
 
-    /// Whether it has expired.
+    /// Returns whether it has expired.
     pub fn has_expired(&self) -> bool {
         self.seconds_left() < 0
     }
 
-    /// The whole days until it expires: 0 on the last day, negative once it has expired.
+    /// Returns the whole days until it expires: 0 on the last day, negative once it has expired.
     pub fn days_left(&self) -> i64 {
         self.seconds_left().div_euclid(DAY)
     }
 
-    /// Whether it is for this name or IP address. A name of it that begins with `*.` is for all names with
-    /// one label in that place (RFC 9525, section 6.3). What it calls its subject is no name of it.
+    /// Returns whether it is valid for this name or IP address. A name that begins with `*.`
+    /// matches every name with one label in that place (RFC 9525, section 6.3). The subject is not
+    /// considered.
     ///
     /// ```
     /// use vitals_sdk::tls::Certificate;

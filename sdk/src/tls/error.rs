@@ -1,4 +1,4 @@
-//! Why a connection did not come about or broke, in words for a person.
+//! Errors of TLS connections, worded for people.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -9,8 +9,8 @@ use vitals_values::duration_text;
 use crate::Address;
 use crate::deadline::Limit;
 
-/// An operation on a connection that failed: `cannot start TLS with db:5432: the certificate of db is not
-/// trusted: it has expired`.
+/// A failed operation on a connection:
+/// `cannot start TLS with db:5432: the certificate of db is not trusted: it has expired`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     action: &'static str,
@@ -36,17 +36,17 @@ impl Error {
         }
     }
 
-    /// What went wrong.
+    /// Returns what went wrong.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// Whether it took too long.
+    /// Returns whether the operation timed out.
     pub fn is_timeout(&self) -> bool {
         matches!(self.problem, Problem::Timeout(_))
     }
 
-    /// Whether the operator has not granted it.
+    /// Returns whether the operator has not granted the address.
     pub fn is_denied(&self) -> bool {
         matches!(self.problem, Problem::Denied(_))
     }
@@ -65,8 +65,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// For [`std::io::Read`] and [`std::io::Write`]. A connection that the other side closed is
-/// `ConnectionAborted`, because its orderly end is no error.
+/// For [`std::io::Read`] and [`std::io::Write`]. A connection that the peer closed is
+/// `ConnectionAborted`, because an orderly end of stream is not an error.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.problem {
@@ -84,20 +84,20 @@ impl From<Error> for io::Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Not granted; the text says what the operator would have to write.
+    /// The address is not granted; the text says what the operator would have to write.
     #[error("{0}")]
     Denied(String),
-    /// It took longer than this.
-    #[error("nothing within {}", duration_text(*.0))]
+    /// The operation exceeded this timeout.
+    #[error("timed out after {}", duration_text(*.0))]
     Timeout(Duration),
-    /// The other side closed the connection, or broke it off.
-    #[error("the other side closed the connection")]
+    /// The peer closed or reset the connection.
+    #[error("the peer closed the connection")]
     Closed,
-    /// No connection, no TLS on it, or a certificate that is not trusted.
+    /// The connection or the handshake failed, or the certificate is not trusted.
     #[error("{0}")]
     Failed(String),
-    /// There is no host here.
-    #[error("there is no TLS outside of the host")]
+    /// The check does not run in a host.
+    #[error("TLS works only in the vitals host")]
     NoHost,
 }
 
@@ -106,14 +106,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timeout_says_how_much_time_there_was() {
+    fn a_timeout_names_its_limit() {
         let address = "[::1]:465".parse().unwrap();
         let limit = Limit::new(Duration::from_secs(2));
         let problem = Problem::Timeout(Duration::ZERO);
         let error = Error::new("read from", &address, problem, limit);
         assert_eq!(
             error.to_string(),
-            "cannot read from [::1]:465: nothing within 2s"
+            "cannot read from [::1]:465: timed out after 2s"
         );
         assert!(error.is_timeout());
         assert_eq!(io::Error::from(error).kind(), ErrorKind::TimedOut);

@@ -1,16 +1,16 @@
-//! Computes for some milliseconds, as a check that parses a long reply would.
+//! Computes for some milliseconds, like a check that parses a long reply.
 
 use vitals_sdk::prelude::*;
 
-/// How much to do.
+/// How much to compute.
 #[derive(Config)]
 struct Settings {
-    /// Passes over 64 KiB of memory.
+    /// The number of passes over 64 KiB of memory.
     #[config(default = 100)]
     passes: u32,
 }
 
-/// Mixes memory, and is well.
+/// Mixes memory and returns healthy.
 #[health_check(code = "busy")]
 fn check(settings: Settings) -> Outcome {
     let mut memory = vec![1_u64; (64 << 10) / size_of::<u64>()];
@@ -18,7 +18,7 @@ fn check(settings: Settings) -> Outcome {
     for _ in 0..settings.passes {
         for word in &mut memory {
             state ^= *word;
-            // A step of xorshift (Marsaglia 2003), with a branch that no one predicts.
+            // A step of xorshift (Marsaglia 2003), with an unpredictable branch.
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;

@@ -1,19 +1,19 @@
-//! Asks for files: one that is granted by being written, and others that aren't.
+//! Accesses files: one that its configuration grants, and others that it does not.
 
 use std::path::PathBuf;
 
 use vitals_sdk::prelude::*;
 
-/// What to ask for.
+/// The calls to make.
 #[derive(Config)]
 struct Settings {
-    /// Granted by being written here; looked at where nothing else is asked.
+    /// Granted by this setting; it is read if there are no other calls.
     #[config(grant = "file")]
     granted: Option<PathBuf>,
-    /// One after the other.
+    /// Calls, in order.
     #[config(default)]
     asks: Vec<Ask>,
-    /// So many times all over; of what comes after the first, answers that are new.
+    /// How often the calls are repeated; of the repetitions only new results are kept.
     #[config(default = 1)]
     times: u32,
 }
@@ -38,7 +38,7 @@ enum Call {
     Entries,
 }
 
-/// Asks; the answers stand in the details, in order.
+/// Makes the calls and returns their results as details, in order.
 #[health_check(code = "files-read")]
 fn check(settings: Settings) -> Outcome {
     let mut asks = settings.asks;
@@ -62,7 +62,7 @@ fn check(settings: Settings) -> Outcome {
 }
 
 fn answer(ask: &Ask) -> Value {
-    said(ask).unwrap_or_else(|error| {
+    call(ask).unwrap_or_else(|error| {
         let kind = match error.problem() {
             files::Problem::Denied(_) => "denied",
             files::Problem::NotFound => "not-found",
@@ -70,7 +70,7 @@ fn answer(ask: &Ask) -> Value {
             _ => "other",
         };
         let mut text = error.to_string();
-        // The details of a result have an end, and the path of somebody else may have none.
+        // The details of a result are bounded, but a path need not be.
         if text.len() > 1000 {
             text = error.problem().to_string();
         }
@@ -78,7 +78,7 @@ fn answer(ask: &Ask) -> Value {
     })
 }
 
-fn said(ask: &Ask) -> Result<Value, files::Error> {
+fn call(ask: &Ask) -> Result<Value, files::Error> {
     Ok(match ask.call {
         Call::Stat => {
             let found = files::stat(&ask.path)?;
@@ -89,9 +89,9 @@ fn said(ask: &Ask) -> Result<Value, files::Error> {
                 "age": found.age().as_secs(),
             })
         }
-        Call::Read => bytes_said(&files::read_at(&ask.path, ask.offset, ask.most)?),
+        Call::Read => bytes_value(&files::read_at(&ask.path, ask.offset, ask.most)?),
         Call::Whole => files::read_to_string(&ask.path, ask.most)?.into(),
-        Call::Tail => bytes_said(&files::read_tail(&ask.path, ask.most)?),
+        Call::Tail => bytes_value(&files::read_tail(&ask.path, ask.most)?),
         Call::Lines => {
             use std::io::{BufRead, BufReader, Seek, SeekFrom};
             let mut file = files::File::open(&ask.path)?;
@@ -106,7 +106,7 @@ fn said(ask: &Ask) -> Result<Value, files::Error> {
     })
 }
 
-fn bytes_said(bytes: &[u8]) -> Value {
+fn bytes_value(bytes: &[u8]) -> Value {
     let text = String::from_utf8_lossy(bytes);
     json!({ "length": bytes.len(), "text": shortened(&text, 100) })
 }

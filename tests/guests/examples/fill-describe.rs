@@ -1,4 +1,4 @@
-//! Has the host keep requests for it while it is asked what it is.
+//! Makes the host hold requests for it while it is asked for its description.
 
 #![cfg(target_family = "wasm")]
 
@@ -20,7 +20,7 @@ impl Guest for Component {
     }
 
     fn check(_: types::Request) -> Result<types::Outcome, String> {
-        Ok(healthy("nobody can ask me this"))
+        Ok(healthy("this is never called"))
     }
 }
 

@@ -1,16 +1,16 @@
-//! Takes memory, and writes to it.
+//! Allocates memory and writes to it.
 
 use vitals_sdk::prelude::*;
 
-/// How much to take.
+/// How much to allocate.
 #[derive(Config)]
 struct Settings {
-    /// Mebibytes.
+    /// In mebibytes.
     #[config(default = 1024)]
     mebibytes: u32,
 }
 
-/// Takes memory one mebibyte at a time.
+/// Allocates memory one mebibyte at a time.
 #[health_check(code = "fill")]
 fn check(settings: Settings) -> Outcome {
     let mut taken = Vec::new();

@@ -1,9 +1,9 @@
-//! Changes its mind with every run: unhealthy after healthy, healthy after all else. It leans on
-//! what the host says that the run before found.
+//! Changes its status with every run: unhealthy after healthy, otherwise healthy. It relies on the
+//! previous status that the host passes.
 
 use vitals_sdk::prelude::*;
 
-/// Never agrees with the run before.
+/// Never agrees with the previous run.
 #[health_check(code = "flip")]
 fn check(_settings: Nothing, request: &Request) -> Outcome {
     let before = request

@@ -1,5 +1,5 @@
-//! Says hello: the least that a check can be. It needs no settings, so it runs by itself once it
-//! is dropped into the plugins directory.
+//! Says hello: the smallest possible check. It needs no settings, so it runs as soon as it is
+//! copied into the plugins directory.
 
 use vitals_sdk::prelude::*;
 

@@ -1,19 +1,19 @@
-//! Hostile without a network: output, resources, files, answers; one thing of many, as its settings
-//! tell.
+//! Hostile without a network: output, resources, files or results, one action of many as its
+//! settings say.
 
 #![expect(
     clippy::unnecessary_wraps,
-    reason = "what a guest can do is chosen from one table, and some of it can fail"
+    reason = "all actions have the type of one table, and some can fail"
 )]
 #![cfg(target_family = "wasm")]
 
 use std::fmt::{Debug, Write as _};
 use std::hint::black_box;
 
+use vitals_test_guests::instructions::{Instructions, any_settings, outcome_of};
 use vitals_test_guests::raw::types::{self, Bound, Detail, Measurement, Outcome, Value};
 use vitals_test_guests::raw::{Guest, export, files, healthy, metrics, reporting, system, text};
 use vitals_test_guests::requests;
-use vitals_test_guests::told::{Told, any_settings, told};
 use wasip2::clocks::monotonic_clock;
 use wasip2::http::types::{Fields, OutgoingRequest};
 use wasip2::io::poll::poll;
@@ -27,15 +27,15 @@ impl Guest for Component {
     }
 
     fn check(request: types::Request) -> Result<Outcome, String> {
-        let settings = Told::by(&request);
+        let settings = Instructions::of(&request);
         let does = settings.text("does");
         if does == "tell" {
-            return Ok(tell(&settings));
+            return Ok(reveal(&settings));
         }
         if let Some(outcome) = answer(does) {
             return outcome;
         }
-        Ok(told(match does {
+        Ok(outcome_of(match does {
             "nap-then-fill" => nap_then_fill(&settings, request.timeout_ms),
             "random" => random_bytes(&settings),
             "timers" => timers(&settings),
@@ -57,30 +57,30 @@ impl Guest for Component {
             "preopens" => preopens(),
             "stat" => files::stat(settings.text("at"))
                 .map(|it| format!("{it:?}"))
-                .map_err(said),
+                .map_err(debug_text),
             "read" => read(&settings),
             "entries" => files::entries(settings.text("at"))
                 .map(|all| format!("{} entries", all.len()))
-                .map_err(said),
+                .map_err(debug_text),
             "disk" => system::disk_usage(settings.text("at"))
                 .map(|it| format!("{it:?}"))
-                .map_err(said),
+                .map_err(debug_text),
             "memory" => system::memory_usage()
                 .map(|it| format!("{it:?}"))
-                .map_err(said),
+                .map_err(debug_text),
             "load" => system::load_average()
                 .map(|it| format!("{it:?}"))
-                .map_err(said),
+                .map_err(debug_text),
             other => Err(format!("I can't {other}")),
         }))
     }
 }
 
-fn said(error: impl Debug) -> String {
+fn debug_text(error: impl Debug) -> String {
     format!("{error:?}")
 }
 
-/// Answers that are too much, too many or foul.
+/// Returns results that are too large, too many or malformed.
 fn answer(does: &str) -> Option<Result<Outcome, String>> {
     let of = |details, measurements| {
         Some(Ok(Outcome {
@@ -128,10 +128,10 @@ fn answer(does: &str) -> Option<Result<Outcome, String>> {
     }
 }
 
-/// Tells a secret in every way that there is, with a mark after each letter of it.
-#[expect(clippy::print_stdout, reason = "standard output is one of these ways")]
-fn tell(told: &Told) -> Outcome {
-    let (secret, mark) = (told.text("secret"), told.text("mark"));
+/// Reveals a secret on every path out of the guest, with a mark after each letter.
+#[expect(clippy::print_stdout, reason = "standard output is one of these paths")]
+fn reveal(args: &Instructions) -> Outcome {
+    let (secret, mark) = (args.text("secret"), args.text("mark"));
     let (mut hidden, mut escaped) = (String::new(), String::new());
     for letter in secret.chars() {
         hidden.extend([letter.to_string().as_str(), mark]);
@@ -151,7 +151,7 @@ fn tell(told: &Told) -> Outcome {
         value: shown.clone(),
     };
     metrics::gauge_set("told", &shown, &[label], 1.0).expect("it is a metric");
-    // The last one lies where a message is cut.
+    // The last copy is where a message is cut.
     let message = format!("{shown}{}{hidden}", ".".repeat(2030));
     Outcome {
         details: vec![
@@ -166,7 +166,7 @@ fn tell(told: &Told) -> Outcome {
     }
 }
 
-/// Line breaks, terminal codes, marks that turn text around, that hide it, that end it.
+/// Line breaks, terminal control codes, and characters that reverse, hide or end text.
 const FOUL: &str = "up\r\nstatus: healthy\x1b[2J\x1b]0;owned\x07\u{202e}dlrow\u{2066}\u{200b}\u{feff}\0\u{2028}\u{9b}31m\tend\u{7f}";
 
 fn measurement(name: &str, value: f64) -> Measurement {
@@ -209,12 +209,12 @@ fn bad_measurements() -> Vec<Measurement> {
     all
 }
 
-/// Waits until shortly before its time is over and then writes to all the memory that it can have.
-fn nap_then_fill(told: &Told, timeout_ms: u32) -> Result<String, String> {
-    let until = u64::from(timeout_ms).saturating_sub(told.number("before"));
+/// Waits until shortly before the timeout and then writes to all the memory that it may have.
+fn nap_then_fill(args: &Instructions, timeout_ms: u32) -> Result<String, String> {
+    let until = u64::from(timeout_ms).saturating_sub(args.number("before"));
     monotonic_clock::subscribe_duration(until * 1_000_000).block();
     let mut heap = Vec::new();
-    for _ in 0..told.number("mebibytes") {
+    for _ in 0..args.number("mebibytes") {
         heap.push(black_box(vec![1_u8; 1 << 20]));
     }
     loop {
@@ -224,63 +224,67 @@ fn nap_then_fill(told: &Told, timeout_ms: u32) -> Result<String, String> {
     }
 }
 
-fn random_bytes(told: &Told) -> Result<String, String> {
-    let bytes = match told.text("of") {
-        "insecure" => random::insecure::get_insecure_random_bytes(told.number("size")),
-        _ => random::random::get_random_bytes(told.number("size")),
+fn random_bytes(args: &Instructions) -> Result<String, String> {
+    let bytes = match args.text("of") {
+        "insecure" => random::insecure::get_insecure_random_bytes(args.number("size")),
+        _ => random::random::get_random_bytes(args.number("size")),
     };
     Ok(format!("{} bytes", bytes.len()))
 }
 
-/// Makes timers and gives each back.
-fn timers(told: &Told) -> Result<String, String> {
-    for _ in 0..told.number("count") {
+/// Creates timers and drops each.
+fn timers(args: &Instructions) -> Result<String, String> {
+    for _ in 0..args.number("count") {
         drop(monotonic_clock::subscribe_duration(1_000_000_000_000));
     }
     Ok("made them all".to_owned())
 }
 
-/// Makes timers and waits for any of them, again and again.
-fn timers_poll(told: &Told) -> Result<String, String> {
+/// Creates timers and waits for any of them, again and again.
+fn timers_poll(args: &Instructions) -> Result<String, String> {
     let timer = |_| monotonic_clock::subscribe_duration(u64::MAX);
-    let timers: Vec<_> = (0..told.number("count")).map(timer).collect();
+    let timers: Vec<_> = (0..args.number("count")).map(timer).collect();
     let all: Vec<_> = timers.iter().collect();
     loop {
         poll(&all);
     }
 }
 
-/// Makes something of the host's so often and keeps it.
-fn keep<T>(told: &Told, mut make: impl FnMut() -> T) -> Result<String, String> {
-    let kept: Vec<_> = (0..told.number("count")).map(|_| make()).collect();
+/// Creates a host resource repeatedly and keeps all of them.
+fn keep<T>(args: &Instructions, mut make: impl FnMut() -> T) -> Result<String, String> {
+    let kept: Vec<_> = (0..args.number("count")).map(|_| make()).collect();
     Ok(format!("kept {}", kept.len()))
 }
 
-/// Writes pieces without an end of a line.
-fn stdout(told: &Told) -> Result<String, String> {
-    let stream = match told.text("to") {
+/// Writes pieces without a line break.
+fn stdout(args: &Instructions) -> Result<String, String> {
+    let stream = match args.text("to") {
         "stderr" => cli::stderr::get_stderr(),
         _ => cli::stdout::get_stdout(),
     };
-    let piece = match told.text("what") {
+    let piece = match args.text("what") {
         "foul" => FOUL.repeat(30).into_bytes(),
         "bytes" => (0..=255).cycle().take(4096).collect(),
         _ => vec![b'x'; 4096],
     };
-    for _ in 0..told.number("count") {
-        stream.blocking_write_and_flush(&piece).map_err(said)?;
+    for _ in 0..args.number("count") {
+        stream
+            .blocking_write_and_flush(&piece)
+            .map_err(debug_text)?;
     }
     Ok("written".to_owned())
 }
 
-/// Asks the host to write so many zeroes itself.
-fn zeroes(told: &Told) -> Result<String, String> {
+/// Makes the host itself write zeroes.
+fn zeroes(args: &Instructions) -> Result<String, String> {
     let stream = cli::stdout::get_stdout();
-    stream.write_zeroes(told.number("count")).map_err(said)?;
+    stream
+        .write_zeroes(args.number("count"))
+        .map_err(debug_text)?;
     Ok("written".to_owned())
 }
 
-/// Asks the host to pass on without end what comes in.
+/// Makes the host forward its input without end.
 fn splice() -> Result<String, String> {
     let (from, to) = (cli::stdin::get_stdin(), cli::stdout::get_stdout());
     let mut rounds = 0;
@@ -288,40 +292,40 @@ fn splice() -> Result<String, String> {
         match to.blocking_splice(&from, u64::MAX) {
             Ok(0) if rounds > 1000 => return Ok("nothing comes".to_owned()),
             Ok(_) => rounds += 1,
-            Err(error) => return Err(said(error)),
+            Err(error) => return Err(debug_text(error)),
         }
     }
 }
 
-fn log(told: &Told) -> Result<String, String> {
-    let line = match told.text("what") {
+fn log(args: &Instructions) -> Result<String, String> {
+    let line = match args.text("what") {
         "foul" => FOUL.to_owned(),
         _ => "x".repeat(100_000),
     };
-    for _ in 0..told.number("count") {
+    for _ in 0..args.number("count") {
         reporting::log(reporting::Level::Error, &line);
     }
     Ok("logged".to_owned())
 }
 
-fn capture(told: &Told) -> Result<String, String> {
-    let all = 0..told.number("count");
+fn capture(args: &Instructions) -> Result<String, String> {
+    let all = 0..args.number("count");
     let sent = all.filter(|_| reporting::capture(reporting::Level::Error, FOUL).is_some());
     Ok(format!("sent {}", sent.count()))
 }
 
-/// Makes a series of metrics for each number.
-fn series(told: &Told) -> Result<String, String> {
+/// Creates one series of a metric per number.
+fn series(args: &Instructions) -> Result<String, String> {
     let label = |name: String, value: String| metrics::Label { name, value };
-    let own: Vec<_> = (0..told.number("labels"))
+    let own: Vec<_> = (0..args.number("labels"))
         .map(|number| label(format!("l{number}"), "x".to_owned()))
         .collect();
-    let bytes = told.maybe_number("bytes").unwrap_or_default();
+    let bytes = args.maybe_number("bytes").unwrap_or_default();
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    let buckets = u32::try_from(told.number("buckets")).unwrap_or(u32::MAX);
+    let buckets = u32::try_from(args.number("buckets")).unwrap_or(u32::MAX);
     let buckets: Vec<_> = (0..buckets).map(f64::from).collect();
-    for number in 0..told.number("count") {
-        let value = match told.text("what") {
+    for number in 0..args.number("count") {
+        let value = match args.text("what") {
             "foul" => format!("{FOUL}{number}"),
             _ => format!("{}{number:08}", "0".repeat(bytes.saturating_sub(8))),
         };
@@ -336,8 +340,8 @@ fn series(told: &Told) -> Result<String, String> {
     Ok("set them all".to_owned())
 }
 
-/// Makes histograms whose bounds and label values are as long as they can be.
-fn histograms(told: &Told) -> Result<String, String> {
+/// Creates histograms whose bounds and label values are as long as allowed.
+fn histograms(args: &Instructions) -> Result<String, String> {
     let bounds: Vec<_> = (1..=32).map(|number| 1e300 * f64::from(number)).collect();
     let name = |letter: &str, number| format!("{letter}{number:063}");
     let label = |number| metrics::Label {
@@ -345,7 +349,7 @@ fn histograms(told: &Told) -> Result<String, String> {
         value: "\"".repeat(128),
     };
     let labels: Vec<_> = (0..8).map(label).collect();
-    for number in 0..told.number("count") {
+    for number in 0..args.number("count") {
         let taken =
             metrics::histogram_observe(&name("h", number), FOUL, &labels, &bounds, f64::MAX);
         taken.map_err(|error| format!("after {number}: {error:?}"))?;
@@ -379,9 +383,9 @@ fn preopens() -> Result<String, String> {
     Ok(format!("{} {:?}", all.len(), opened.map_err(|e| e.kind())))
 }
 
-fn read(told: &Told) -> Result<String, String> {
-    let max = u32::try_from(told.maybe_number("max").unwrap_or(64)).map_err(said)?;
-    let bytes = files::read(told.text("at"), told.number("offset"), max).map_err(said)?;
+fn read(args: &Instructions) -> Result<String, String> {
+    let max = u32::try_from(args.maybe_number("max").unwrap_or(64)).map_err(debug_text)?;
+    let bytes = files::read(args.text("at"), args.number("offset"), max).map_err(debug_text)?;
     let start = &bytes[..bytes.len().min(100)];
     Ok(format!(
         "{} bytes: {}",

@@ -1,11 +1,11 @@
-//! Hostile on the network: one thing of many, as its settings tell.
+//! Hostile on the network: one action of many, as its settings say.
 
 #![cfg(target_family = "wasm")]
 
 use std::fmt::Debug;
 
+use vitals_test_guests::instructions::{Instructions, any_settings, outcome_of};
 use vitals_test_guests::raw::{Guest, export, tls, types};
-use vitals_test_guests::told::{Told, any_settings, told};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
     Fields, IncomingBody, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
@@ -25,8 +25,8 @@ impl Guest for Component {
     }
 
     fn check(request: types::Request) -> Result<types::Outcome, String> {
-        let settings = Told::by(&request);
-        Ok(told(match settings.text("does") {
+        let settings = Instructions::of(&request);
+        Ok(outcome_of(match settings.text("does") {
             "http" => http(&settings),
             "http-at-once" => http_at_once(&settings),
             "headers" => headers(&settings),
@@ -49,43 +49,43 @@ impl Guest for Component {
     }
 }
 
-fn said(error: impl Debug) -> String {
+fn debug_text(error: impl Debug) -> String {
     format!("{error:?}")
 }
 
-/// One request, each part of it as told.
-fn http(told: &Told) -> Result<String, String> {
+/// Sends one request, with each part from the settings.
+fn http(args: &Instructions) -> Result<String, String> {
     let fields = Fields::new();
-    for (name, value) in told.pairs("headers") {
+    for (name, value) in args.pairs("headers") {
         let appended = fields.append(name, value.as_bytes());
         appended.map_err(|error| format!("header: {error:?}"))?;
     }
     let request = OutgoingRequest::new(fields);
-    let method = match told.text("method") {
+    let method = match args.text("method") {
         "" => Method::Get,
         "CONNECT" => Method::Connect,
         other => Method::Other(other.to_owned()),
     };
     request.set_method(&method).map_err(|()| "method")?;
-    let scheme = match told.text("scheme") {
+    let scheme = match args.text("scheme") {
         "" => Scheme::Http,
         "https" => Scheme::Https,
         other => Scheme::Other(other.to_owned()),
     };
     request.set_scheme(Some(&scheme)).map_err(|()| "scheme")?;
-    let authority = told.text("authority");
+    let authority = args.text("authority");
     request
         .set_authority(Some(authority))
         .map_err(|()| "authority")?;
-    let path = match told.number("long") {
-        0 => told.text("path").to_owned(),
-        long => "/".repeat(usize::try_from(long).map_err(said)?),
+    let path = match args.number("long") {
+        0 => args.text("path").to_owned(),
+        long => "/".repeat(usize::try_from(long).map_err(debug_text)?),
     };
     request
         .set_path_with_query(Some(&path))
         .map_err(|()| "path")?;
     let options = RequestOptions::new();
-    let time = |key| told.maybe_number(key);
+    let time = |key| args.maybe_number(key);
     options
         .set_connect_timeout(time("connect"))
         .map_err(|()| "connect timeout")?;
@@ -96,14 +96,14 @@ fn http(told: &Told) -> Result<String, String> {
         .set_between_bytes_timeout(time("between-bytes"))
         .map_err(|()| "between bytes timeout")?;
     let body = request.body().map_err(|()| "body")?;
-    let answer = outgoing_handler::handle(request, Some(options)).map_err(said)?;
-    match told.number("send") {
-        0 => OutgoingBody::finish(body, None).map_err(said)?,
+    let answer = outgoing_handler::handle(request, Some(options)).map_err(debug_text)?;
+    match args.number("send") {
+        0 => OutgoingBody::finish(body, None).map_err(debug_text)?,
         count => send(body, count)?,
     }
     answer.subscribe().block();
     let answer = answer.get().ok_or("no answer")?.map_err(|()| "twice")?;
-    let answer = answer.map_err(said)?;
+    let answer = answer.map_err(debug_text)?;
     let status = answer.status();
     let headers = answer.headers().entries().len();
     let body = answer.consume().map_err(|()| "no body")?;
@@ -128,17 +128,18 @@ fn http(told: &Told) -> Result<String, String> {
     ))
 }
 
-/// The same request so often, all of them begun before the first is waited for; what became of the last.
-fn http_at_once(told: &Told) -> Result<String, String> {
+/// Sends the same request repeatedly, starting all before waiting for the first. Returns the result
+/// of the last.
+fn http_at_once(args: &Instructions) -> Result<String, String> {
     let mut answers = Vec::new();
-    for _ in 0..told.number("count") {
+    for _ in 0..args.number("count") {
         let request = OutgoingRequest::new(Fields::new());
-        let scheme = match told.text("scheme") {
+        let scheme = match args.text("scheme") {
             "https" => Scheme::Https,
             _ => Scheme::Http,
         };
         request.set_scheme(Some(&scheme)).map_err(|()| "scheme")?;
-        let authority = told.text("authority");
+        let authority = args.text("authority");
         request
             .set_authority(Some(authority))
             .map_err(|()| "authority")?;
@@ -146,8 +147,8 @@ fn http_at_once(told: &Told) -> Result<String, String> {
             .set_path_with_query(Some("/"))
             .map_err(|()| "path")?;
         let body = request.body().map_err(|()| "body")?;
-        answers.push(outgoing_handler::handle(request, None).map_err(said)?);
-        OutgoingBody::finish(body, None).map_err(said)?;
+        answers.push(outgoing_handler::handle(request, None).map_err(debug_text)?);
+        OutgoingBody::finish(body, None).map_err(debug_text)?;
     }
     let mut last = Err("nothing to ask".to_owned());
     for answer in answers {
@@ -155,7 +156,7 @@ fn http_at_once(told: &Told) -> Result<String, String> {
         let answer = answer.get().ok_or("no answer")?.map_err(|()| "twice")?;
         last = match answer {
             Ok(answer) => whole(&answer.consume().map_err(|()| "no body")?),
-            Err(error) => Err(said(error)),
+            Err(error) => Err(debug_text(error)),
         };
     }
     last
@@ -179,17 +180,19 @@ fn send(body: OutgoingBody, count: u64) -> Result<(), String> {
     let stream = body.write().map_err(|()| "no stream")?;
     let piece = vec![b'x'; 4096];
     for _ in 0..count / 4096 {
-        stream.blocking_write_and_flush(&piece).map_err(said)?;
+        stream
+            .blocking_write_and_flush(&piece)
+            .map_err(debug_text)?;
     }
     drop(stream);
-    OutgoingBody::finish(body, None).map_err(said)
+    OutgoingBody::finish(body, None).map_err(debug_text)
 }
 
-/// Appends headers until the host will have no more.
-fn headers(told: &Told) -> Result<String, String> {
+/// Appends headers until the host rejects one.
+fn headers(args: &Instructions) -> Result<String, String> {
     let fields = Fields::new();
-    let value = vec![b'x'; usize::try_from(told.number("size")).map_err(said)?];
-    for number in 0..told.number("count") {
+    let value = vec![b'x'; usize::try_from(args.number("size")).map_err(debug_text)?];
+    for number in 0..args.number("count") {
         let appended = fields.append(&format!("x-{number}"), &value);
         appended.map_err(|error| format!("after {number}: {error:?}"))?;
     }
@@ -197,7 +200,7 @@ fn headers(told: &Told) -> Result<String, String> {
 }
 
 fn address(text: &str) -> Result<IpSocketAddress, String> {
-    let address: std::net::SocketAddrV4 = text.parse().map_err(said)?;
+    let address: std::net::SocketAddrV4 = text.parse().map_err(debug_text)?;
     let [a, b, c, d] = address.ip().octets();
     Ok(IpSocketAddress::Ipv4(Ipv4SocketAddress {
         port: address.port(),
@@ -205,11 +208,11 @@ fn address(text: &str) -> Result<IpSocketAddress, String> {
     }))
 }
 
-/// Binds a socket, and listens on it.
-fn bind(told: &Told) -> Result<String, String> {
-    let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(said)?;
+/// Binds a socket and listens on it.
+fn bind(args: &Instructions) -> Result<String, String> {
+    let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(debug_text)?;
     let network = instance_network();
-    let bound = socket.start_bind(&network, address(told.text("at"))?);
+    let bound = socket.start_bind(&network, address(args.text("at"))?);
     bound.map_err(|error| format!("bind: {error:?}"))?;
     socket.subscribe().block();
     socket
@@ -228,11 +231,11 @@ fn bind(told: &Told) -> Result<String, String> {
             other => break other,
         }
     };
-    accepted.map(|_| "accepted".to_owned()).map_err(said)
+    accepted.map(|_| "accepted".to_owned()).map_err(debug_text)
 }
 
 fn dial(at: &str) -> Result<(), String> {
-    let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(said)?;
+    let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(debug_text)?;
     let network = instance_network();
     socket
         .start_connect(&network, address(at)?)
@@ -246,20 +249,20 @@ fn dial(at: &str) -> Result<(), String> {
     }
 }
 
-fn connect(told: &Told) -> Result<String, String> {
-    dial(told.text("at")).map(|()| "connected".to_owned())
+fn connect(args: &Instructions) -> Result<String, String> {
+    dial(args.text("at")).map(|()| "connected".to_owned())
 }
 
-/// Connects again and again, and lets go each time.
-fn reconnect(told: &Told) -> Result<String, String> {
-    for number in 0..told.number("count") {
-        dial(told.text("at")).map_err(|error| format!("after {number}: {error}"))?;
+/// Connects and disconnects again and again.
+fn reconnect(args: &Instructions) -> Result<String, String> {
+    for number in 0..args.number("count") {
+        dial(args.text("at")).map_err(|error| format!("after {number}: {error}"))?;
     }
     Ok("connected each time".to_owned())
 }
 
 fn udp_socket(at: &str) -> Result<udp::UdpSocket, String> {
-    let socket = create_udp_socket(IpAddressFamily::Ipv4).map_err(said)?;
+    let socket = create_udp_socket(IpAddressFamily::Ipv4).map_err(debug_text)?;
     let bound = socket.start_bind(&instance_network(), address(at)?);
     bound.map_err(|error| format!("bind: {error:?}"))?;
     socket.subscribe().block();
@@ -269,23 +272,23 @@ fn udp_socket(at: &str) -> Result<udp::UdpSocket, String> {
     Ok(socket)
 }
 
-fn udp_bind(told: &Told) -> Result<String, String> {
-    udp_socket(told.text("at")).map(|_| "bound".to_owned())
+fn udp_bind(args: &Instructions) -> Result<String, String> {
+    udp_socket(args.text("at")).map(|_| "bound".to_owned())
 }
 
-/// Sends a datagram: to where the socket was turned, or with the address beside it.
-fn udp_send(told: &Told) -> Result<String, String> {
+/// Sends a datagram: to the address that the socket is connected to, or to an explicit address.
+fn udp_send(args: &Instructions) -> Result<String, String> {
     let socket = udp_socket("0.0.0.0:0")?;
-    let to = address(told.text("at"))?;
-    let streams = match told.text("by") {
+    let to = address(args.text("at"))?;
+    let streams = match args.text("by") {
         "stream" => socket.stream(Some(to)),
-        "turned" => socket.stream(Some(address(told.text("first"))?)),
+        "turned" => socket.stream(Some(address(args.text("first"))?)),
         _ => socket.stream(None),
     };
     let (_incoming, outgoing) = streams.map_err(|error| format!("stream: {error:?}"))?;
     outgoing.subscribe().block();
-    let permit = outgoing.check_send().map_err(said)?;
-    let remote_address = match told.text("by") {
+    let permit = outgoing.check_send().map_err(debug_text)?;
+    let remote_address = match args.text("by") {
         "stream" => None,
         _ => Some(to),
     };
@@ -299,9 +302,9 @@ fn udp_send(told: &Told) -> Result<String, String> {
 }
 
 /// Opens sockets and keeps them.
-fn udp_leak(told: &Told) -> Result<String, String> {
+fn udp_leak(args: &Instructions) -> Result<String, String> {
     let mut kept = Vec::new();
-    for number in 0..told.number("count") {
+    for number in 0..args.number("count") {
         let socket = udp_socket("0.0.0.0:0");
         kept.push(socket.map_err(|error| format!("after {number}: {error}"))?);
     }
@@ -309,20 +312,20 @@ fn udp_leak(told: &Told) -> Result<String, String> {
 }
 
 /// Waits for a datagram.
-fn udp_receive(told: &Told) -> Result<String, String> {
+fn udp_receive(args: &Instructions) -> Result<String, String> {
     let socket = udp_socket("0.0.0.0:0")?;
-    let streams = socket.stream(Some(address(told.text("at"))?));
-    let (incoming, _outgoing) = streams.map_err(said)?;
+    let streams = socket.stream(Some(address(args.text("at"))?));
+    let (incoming, _outgoing) = streams.map_err(debug_text)?;
     incoming.subscribe().block();
-    let datagrams = incoming.receive(u64::MAX).map_err(said)?;
+    let datagrams = incoming.receive(u64::MAX).map_err(debug_text)?;
     Ok(format!("{} datagrams", datagrams.len()))
 }
 
-/// Looks a name up, so often, and then connects.
-fn look_up(told: &Told) -> Result<String, String> {
+/// Looks up a name repeatedly, then connects.
+fn look_up(args: &Instructions) -> Result<String, String> {
     let mut found = Vec::new();
-    for number in 0..told.number("count").max(1) {
-        let stream = ip_name_lookup::resolve_addresses(&instance_network(), told.text("at"))
+    for number in 0..args.number("count").max(1) {
+        let stream = ip_name_lookup::resolve_addresses(&instance_network(), args.text("at"))
             .map_err(|error| format!("after {number}: {error:?}"))?;
         found.clear();
         loop {
@@ -334,55 +337,55 @@ fn look_up(told: &Told) -> Result<String, String> {
             }
         }
     }
-    // Connects while the look-up that led there is still of this run.
-    match told.maybe("then") {
+    // Connects while the run still remembers the look-up of the address.
+    match args.maybe("then") {
         Some(at) => dial(at).map(|()| "connected".to_owned()),
         None => Ok(found.join(" ")),
     }
 }
 
-/// Looks up one name after the other, whatever is said of the one before.
-fn look_up_many(told: &Told) -> Result<String, String> {
+/// Looks up one name after the other, regardless of earlier results.
+fn look_up_many(args: &Instructions) -> Result<String, String> {
     let mut last = Ok("nothing to look up".to_owned());
-    for number in 0..told.number("count") {
+    for number in 0..args.number("count") {
         let name = format!("n{number}.example.com");
         let stream = ip_name_lookup::resolve_addresses(&instance_network(), &name);
-        last = stream.map(|_| name).map_err(said);
+        last = stream.map(|_| name).map_err(debug_text);
     }
     last
 }
 
-fn open(told: &Told) -> Result<tls::Connection, String> {
-    let port = u16::try_from(told.number("port")).map_err(said)?;
-    tls::Connection::connect(told.text("host"), port, u32::MAX).map_err(said)
+fn open(args: &Instructions) -> Result<tls::Connection, String> {
+    let port = u16::try_from(args.number("port")).map_err(debug_text)?;
+    tls::Connection::connect(args.text("host"), port, u32::MAX).map_err(debug_text)
 }
 
-/// Shakes hands, with all the time in the world, and again on top of that.
-fn handshake(told: &Told) -> Result<String, String> {
-    let connection = open(told)?;
+/// Does a TLS handshake without a timeout, and then repeats it on the same connection.
+fn handshake(args: &Instructions) -> Result<String, String> {
+    let connection = open(args)?;
     let mut rounds = Vec::new();
-    for _ in 0..told.number("count").max(1) {
-        let shaken = connection.start_tls(told.text("host"), false, u32::MAX);
-        rounds.push(format!("{:?}", shaken.map_err(said)?.protocol));
+    for _ in 0..args.number("count").max(1) {
+        let handshake = connection.start_tls(args.text("host"), false, u32::MAX);
+        rounds.push(format!("{:?}", handshake.map_err(debug_text)?.protocol));
     }
     Ok(rounds.join(" "))
 }
 
-/// Connects so often, and shakes hands with whoever it is; what is doubted of the last.
-fn handshake_each(told: &Told) -> Result<String, String> {
-    let mut doubt = None;
-    for _ in 0..told.number("count") {
-        let shaken = open(told)?.start_tls("web.test", false, u32::MAX);
-        doubt = shaken.map_err(said)?.verification_error;
+/// Connects and does handshakes repeatedly. Returns why the last certificate is not trusted.
+fn handshake_each(args: &Instructions) -> Result<String, String> {
+    let mut verification_error = None;
+    for _ in 0..args.number("count") {
+        let handshake = open(args)?.start_tls("web.test", false, u32::MAX);
+        verification_error = handshake.map_err(debug_text)?.verification_error;
     }
-    Ok(doubt.unwrap_or_else(|| "no doubt".to_owned()))
+    Ok(verification_error.unwrap_or_else(|| "no verification_error".to_owned()))
 }
 
-fn tls_read(told: &Told) -> Result<String, String> {
-    let connection = open(told)?;
+fn tls_read(args: &Instructions) -> Result<String, String> {
+    let connection = open(args)?;
     let mut read = 0;
     loop {
-        let bytes = connection.read(u32::MAX, u32::MAX).map_err(said)?;
+        let bytes = connection.read(u32::MAX, u32::MAX).map_err(debug_text)?;
         if bytes.is_empty() {
             return Ok(format!("{read} bytes"));
         }
@@ -390,21 +393,21 @@ fn tls_read(told: &Told) -> Result<String, String> {
     }
 }
 
-fn tls_write(told: &Told) -> Result<String, String> {
-    let connection = open(told)?;
-    let size = usize::try_from(told.number("size")).map_err(said)?;
+fn tls_write(args: &Instructions) -> Result<String, String> {
+    let connection = open(args)?;
+    let size = usize::try_from(args.number("size")).map_err(debug_text)?;
     let piece = vec![b'x'; size];
-    for _ in 0..told.number("count").max(1) {
-        connection.write(&piece, u32::MAX).map_err(said)?;
+    for _ in 0..args.number("count").max(1) {
+        connection.write(&piece, u32::MAX).map_err(debug_text)?;
     }
     Ok("written".to_owned())
 }
 
 /// Opens connections and keeps them.
-fn tls_leak(told: &Told) -> Result<String, String> {
+fn tls_leak(args: &Instructions) -> Result<String, String> {
     let mut kept = Vec::new();
-    for number in 0..told.number("count") {
-        kept.push(open(told).map_err(|error| format!("after {number}: {error}"))?);
+    for number in 0..args.number("count") {
+        kept.push(open(args).map_err(|error| format!("after {number}: {error}"))?);
     }
     Ok(format!("kept {}", kept.len()))
 }

@@ -1,25 +1,25 @@
-//! Fetches a URL that its configuration grants, and others that it doesn't.
+//! Fetches a URL that its configuration grants, and others that it does not.
 
 use vitals_sdk::prelude::*;
 
 /// What to fetch.
 #[derive(Config)]
 struct Settings {
-    /// Granted by being written here.
+    /// Granted by this setting.
     #[config(grant = "http")]
     url: Url,
-    /// Not granted by being written here.
+    /// Not granted by this setting.
     #[config(default)]
     others: Vec<Url>,
-    /// For each request.
+    /// The timeout of each request.
     timeout: Option<Duration>,
-    /// So much of a body may there be.
+    /// The limit on the body; a longer one is an error.
     limit: Option<usize>,
-    /// So much of a body is taken, and the rest left.
+    /// The number of bytes to read of the body; the rest is dropped.
     prefix: Option<usize>,
 }
 
-/// Fetches the URL, then the others; what became of those stands in the details.
+/// Fetches the URL, then the others, whose results are in the details.
 #[health_check(code = "http-get")]
 fn check(settings: Settings) -> Result<Outcome> {
     let get = |url: &Url| {

@@ -1,21 +1,21 @@
-//! Hands over more than the host wants to take, by every way that a text has.
+//! Passes more text than the host accepts, on every path from guest to host.
 
 use vitals_sdk::prelude::*;
 
-/// What to hand over, and how much of it.
+/// What to pass, and how much.
 #[derive(Config)]
 struct Settings {
-    /// The way.
+    /// The path.
     #[config(default)]
-    by: Way,
-    /// Bytes.
+    by: Channel,
+    /// In bytes.
     #[config(default = 3_145_728)]
     size: u32,
 }
 
-/// A way of a text to the host.
+/// A path of text to the host.
 #[derive(Config, Default)]
-enum Way {
+enum Channel {
     #[default]
     Message,
     Detail,
@@ -24,20 +24,20 @@ enum Way {
     Stdout,
 }
 
-/// Hands over one large text.
+/// Passes one large text.
 #[health_check(code = "huge")]
-#[expect(clippy::print_stdout, reason = "one of the ways")]
+#[expect(clippy::print_stdout, reason = "one of the paths")]
 fn check(settings: Settings) -> Result<Outcome> {
     let text = "x".repeat(settings.size as usize);
     match settings.by {
-        Way::Message => Ok(Outcome::healthy(text)),
-        Way::Detail => Ok(Outcome::healthy("look inside").detail("text", text)),
-        Way::Error => Err(Error::new(text)),
-        Way::Log => {
+        Channel::Message => Ok(Outcome::healthy(text)),
+        Channel::Detail => Ok(Outcome::healthy("look inside").detail("text", text)),
+        Channel::Error => Err(Error::new(text)),
+        Channel::Log => {
             report::info(text);
             Ok(Outcome::healthy("logged it"))
         }
-        Way::Stdout => {
+        Channel::Stdout => {
             print!("{text}");
             Ok(Outcome::healthy("printed it"))
         }

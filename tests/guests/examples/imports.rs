@@ -1,9 +1,9 @@
-//! Reaches for everything that the contract and WASI offer, and says what it got.
+//! Calls everything that the contract and WASI offer, and reports the results.
 
 #![cfg(target_family = "wasm")]
 #![expect(
     clippy::disallowed_methods,
-    reason = "it looks whether the host's environment is there"
+    reason = "it checks whether the host's environment is visible"
 )]
 
 use std::net::{TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket};
@@ -22,34 +22,34 @@ impl Guest for Component {
     fn check(_: types::Request) -> Result<types::Outcome, String> {
         let connect = || tls::Connection::connect("example.com", 443, 100);
         let details = vec![
-            said("files.stat", &files::stat("/etc/hostname")),
-            said("files.read", &files::read("/etc/hostname", 0, 16)),
-            said("files.entries", &files::entries("/")),
-            said("system.disk", &system::disk_usage("/")),
-            said("system.memory", &system::memory_usage()),
-            said("system.load", &system::load_average()),
-            said("tls.connect", &connect().map(|_| "connected")),
-            said("std.file", &std::fs::read("/etc/hostname")),
-            said(
+            detail("files.stat", &files::stat("/etc/hostname")),
+            detail("files.read", &files::read("/etc/hostname", 0, 16)),
+            detail("files.entries", &files::entries("/")),
+            detail("system.disk", &system::disk_usage("/")),
+            detail("system.memory", &system::memory_usage()),
+            detail("system.load", &system::load_average()),
+            detail("tls.connect", &connect().map(|_| "connected")),
+            detail("std.file", &std::fs::read("/etc/hostname")),
+            detail(
                 "std.write",
                 &std::fs::write("/tmp/vitals-test-guest", "was here"),
             ),
-            said(
+            detail(
                 "std.tcp",
                 &TcpStream::connect("127.0.0.1:9").map(|_| "connected"),
             ),
-            said(
+            detail(
                 "std.listen",
                 &TcpListener::bind("127.0.0.1:0").map(|_| "listens"),
             ),
-            said("std.udp", &UdpSocket::bind("127.0.0.1:0").map(|_| "bound")),
-            said(
+            detail("std.udp", &UdpSocket::bind("127.0.0.1:0").map(|_| "bound")),
+            detail(
                 "std.lookup",
                 &("localhost", 80).to_socket_addrs().map(|_| "resolved"),
             ),
-            said("std.env", &std::env::vars().collect::<Vec<_>>()),
-            said("std.args", &std::env::args().collect::<Vec<_>>()),
-            said("std.stdin", &std::io::read_to_string(std::io::stdin())),
+            detail("std.env", &std::env::vars().collect::<Vec<_>>()),
+            detail("std.args", &std::env::args().collect::<Vec<_>>()),
+            detail("std.stdin", &std::io::read_to_string(std::io::stdin())),
         ];
         Ok(types::Outcome {
             details,
@@ -58,7 +58,7 @@ impl Guest for Component {
     }
 }
 
-fn said(what: &str, answer: &dyn std::fmt::Debug) -> types::Detail {
+fn detail(what: &str, answer: &dyn std::fmt::Debug) -> types::Detail {
     text(what, format!("{answer:?}"))
 }
 

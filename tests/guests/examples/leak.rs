@@ -1,4 +1,4 @@
-//! Opens resources of the host and gives none back.
+//! Opens host resources and never drops them.
 
 #![cfg(target_family = "wasm")]
 
@@ -7,7 +7,7 @@ use vitals_sdk::prelude::*;
 /// How many to open.
 #[derive(Config)]
 struct Settings {
-    /// Pollables of the monotonic clock.
+    /// The number of pollables of the monotonic clock.
     #[config(default = 100_000)]
     pollables: u32,
 }

@@ -2,7 +2,7 @@
 
 use vitals_sdk::prelude::*;
 
-/// Logs.
+/// Logs one line per level.
 #[health_check(code = "log")]
 fn check() -> Outcome {
     report::debug("a line for the author");

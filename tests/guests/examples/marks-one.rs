@@ -1,4 +1,4 @@
-//! Has two addresses among its settings, of which it wants one granted.
+//! Has two addresses among its settings and asks for a grant for one.
 
 use vitals_sdk::prelude::*;
 
@@ -12,7 +12,7 @@ struct Settings {
     second: Address,
 }
 
-/// Says which build it is.
+/// Reports which build it is.
 #[health_check(code = "marks")]
 fn check(settings: Settings) -> Outcome {
     Outcome::healthy("wants one")

@@ -1,5 +1,5 @@
-//! Details and measurements of every kind, the good and the bad, written without the SDK, which
-//! makes no bad ones.
+//! Returns details and measurements of every kind, valid and invalid, without the SDK, which makes
+//! no invalid ones.
 
 #![cfg(target_family = "wasm")]
 
@@ -24,7 +24,7 @@ impl Guest for Component {
     }
 
     fn check(request: types::Request) -> Result<types::Outcome, String> {
-        // The host has held the configuration against the schema.
+        // The host has validated the configuration against the schema.
         let (details, measurements) = if request.config.contains("\"invalid\"") {
             invalid()
         } else {

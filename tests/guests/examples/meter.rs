@@ -1,13 +1,13 @@
-//! Calls the contract's metrics without the SDK, just as its settings tell, and says what became of each
-//! call. Without settings it counts as another version of `metrics` would.
+//! Calls the contract's metrics without the SDK, as its settings say, and reports the result of
+//! each call. Without settings it uses a metric as another version of `metrics` would.
 
 #![cfg(target_family = "wasm")]
 
 use vitals_sdk::Value;
+use vitals_test_guests::instructions::any_settings;
 use vitals_test_guests::raw::metrics::{self, Label, MetricsError};
 use vitals_test_guests::raw::types::{Description, Outcome, Request};
 use vitals_test_guests::raw::{Guest, export, healthy, text};
-use vitals_test_guests::told::any_settings;
 
 struct Component;
 
@@ -21,26 +21,26 @@ impl Guest for Component {
         let Some(calls) = settings["calls"].as_array() else {
             let label = label("kind", "test");
             metrics::gauge_set("runs_total", "Another type.", &[label], 7.0)
-                .map_err(|error| said(&error))?;
+                .map_err(|error| error_text(&error))?;
             return Ok(healthy("as another version"));
         };
-        let became = |(number, call)| text(&format!("{number:02}"), self::call(call));
+        let results = |(number, call)| text(&format!("{number:02}"), self::call(call));
         Ok(Outcome {
-            details: calls.iter().enumerate().map(became).collect(),
+            details: calls.iter().enumerate().map(results).collect(),
             ..healthy("called")
         })
     }
 }
 
-/// Makes one call: `do` add, set or observe, with `name`, `help`, `labels`, `buckets` and `value`, a
-/// number or a word for what JSON has no number for.
-fn call(told: &Value) -> String {
-    let word = |key: &str| told[key].as_str().unwrap_or_default();
+/// Makes one call: `do` is add, set or observe, with `name`, `help`, `labels`, `buckets` and
+/// `value`, which is a number, or a word for a number that JSON cannot express.
+fn call(args: &Value) -> String {
+    let word = |key: &str| args[key].as_str().unwrap_or_default();
     let number = |value: &Value| {
         let word = || value.as_str().and_then(|word| word.parse().ok());
         value.as_f64().or_else(word).unwrap_or_default()
     };
-    let all = |key: &str| told[key].as_array().cloned().unwrap_or_default();
+    let all = |key: &str| args[key].as_array().cloned().unwrap_or_default();
     let labels: Vec<_> = all("labels")
         .iter()
         .map(|pair| {
@@ -49,13 +49,13 @@ fn call(told: &Value) -> String {
         })
         .collect();
     let buckets: Vec<_> = all("buckets").iter().map(number).collect();
-    let (name, help, value) = (word("name"), word("help"), number(&told["value"]));
+    let (name, help, value) = (word("name"), word("help"), number(&args["value"]));
     let taken = match word("do") {
         "add" => metrics::counter_add(name, help, &labels, value),
         "observe" => metrics::histogram_observe(name, help, &labels, &buckets, value),
         _ => metrics::gauge_set(name, help, &labels, value),
     };
-    taken.map_or_else(|error| said(&error), |()| "taken".to_owned())
+    taken.map_or_else(|error| error_text(&error), |()| "taken".to_owned())
 }
 
 fn label(name: &str, value: &str) -> Label {
@@ -65,7 +65,7 @@ fn label(name: &str, value: &str) -> Label {
     }
 }
 
-fn said(error: &MetricsError) -> String {
+fn error_text(error: &MetricsError) -> String {
     match error {
         MetricsError::Invalid(why) => format!("invalid: {why}"),
         MetricsError::Conflict(why) => format!("conflict: {why}"),

@@ -1,19 +1,19 @@
-//! Uses metrics of its own, rightly and wrongly.
+//! Uses metrics of its own, validly and invalidly.
 
 use vitals_sdk::prelude::*;
 
-/// What to do.
+/// What to record.
 #[derive(Config)]
 struct Settings {
-    /// So many series of one gauge.
+    /// The number of series of one gauge.
     #[config(default = 2)]
     series: u32,
-    /// Also what the host has to refuse; its answers stand in the details.
+    /// Whether to make invalid calls too; their errors are in the details.
     #[config(default = false)]
     wrong: bool,
 }
 
-/// Counts its runs, sets a gauge, observes a time.
+/// Counts its runs, sets a gauge and observes a time.
 #[health_check(code = "metrics")]
 fn check(settings: Settings) -> Outcome {
     let mut refused = Vec::new();

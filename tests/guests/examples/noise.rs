@@ -1,31 +1,31 @@
-//! Talks: to standard output, to standard error, to the host's log, to its error tracker.
+//! Writes to standard output, standard error, the host's log and its error tracker.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "that is what it is for"
+    reason = "the guest tests standard output"
 )]
 
 use vitals_sdk::prelude::*;
 
-/// How much to say on each way.
+/// How much to write to each.
 #[derive(Config)]
 struct Settings {
-    /// Lines of 100 bytes to standard output.
+    /// The number of lines of 100 bytes to standard output.
     #[config(default = 0)]
     stdout: u32,
-    /// Lines of 100 bytes to standard error.
+    /// The number of lines of 100 bytes to standard error.
     #[config(default = 0)]
     stderr: u32,
-    /// Lines of 100 bytes to the log.
+    /// The number of lines of 100 bytes to the log.
     #[config(default = 0)]
     log: u32,
-    /// Messages to the error tracker.
+    /// The number of messages to the error tracker.
     #[config(default = 0)]
     captures: u32,
 }
 
-/// Talks, and is well.
+/// Writes and returns healthy.
 #[health_check(code = "noise")]
 fn check(settings: Settings) -> Outcome {
     for number in 0..settings.stdout {

@@ -1,27 +1,27 @@
-//! Answers with its own settings, so that a test sees what became of a configuration on its way:
-//! defaults, nesting, durations, sizes, addresses, secrets.
+//! Returns its own settings, so that a test sees how the host passes a configuration: defaults,
+//! nesting, durations, sizes, addresses and secrets.
 
 use vitals_sdk::prelude::*;
 
 /// Every kind of setting.
 #[derive(Config)]
 struct Settings {
-    /// A text that has to be there.
+    /// A required text.
     name: String,
     /// A number with a default.
     #[config(default = 3)]
     retries: u32,
-    /// A time with a default.
+    /// A duration with a default.
     #[config(default = "1m 30s")]
     patience: Duration,
-    /// An amount of bytes.
+    /// A size.
     room: Option<Size>,
     /// A host and a port.
     address: Option<Address>,
-    /// A text that is nobody's business.
+    /// A secret.
     #[config(secret)]
     token: Option<String>,
-    /// Settings in settings.
+    /// Nested settings.
     #[config(default)]
     pool: Pool,
     /// A list.
@@ -29,10 +29,10 @@ struct Settings {
     tags: Vec<String>,
 }
 
-/// Settings in settings.
+/// Nested settings.
 #[derive(Config)]
 struct Pool {
-    /// How many.
+    /// The size of the pool.
     #[config(default = 10)]
     size: u32,
     /// One of two words.
@@ -57,8 +57,7 @@ enum Mode {
     Lazy,
 }
 
-/// Answers with its settings as details. The secret is given away on purpose: the host has to
-/// catch it.
+/// Returns its settings as details. It reveals the secret on purpose: the host must redact it.
 #[health_check(code = "settings")]
 fn check(settings: Settings, request: &Request) -> Outcome {
     let token = settings.token.unwrap_or_default();

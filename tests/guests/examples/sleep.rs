@@ -1,21 +1,21 @@
-//! Waits in the host: a run that is blocked in a call has to end on time like one that computes.
+//! Waits in the host: a run that is blocked in a call must end in time, like one that computes.
 
 use vitals_sdk::prelude::*;
 
 /// How long to wait.
 #[derive(Config)]
 struct Settings {
-    /// In one call.
+    /// The duration of each call.
     #[config(default = "1s")]
     time: Duration,
-    /// So many calls.
+    /// The number of calls.
     #[config(default = 1)]
     times: u32,
 }
 
 /// Waits.
 #[health_check(code = "sleep")]
-#[expect(clippy::disallowed_methods, reason = "waiting is what it is for")]
+#[expect(clippy::disallowed_methods, reason = "the guest tests waiting")]
 fn check(settings: Settings) -> Outcome {
     for _ in 0..settings.times {
         std::thread::sleep(settings.time);

@@ -1,4 +1,4 @@
-//! Never says what it is: the limits have to hold while a plugin is loaded, too.
+//! Never returns its description: the limits must apply while a plugin is loaded, too.
 
 #![cfg(target_family = "wasm")]
 
@@ -15,7 +15,7 @@ impl Guest for Component {
     }
 
     fn check(_: types::Request) -> Result<types::Outcome, String> {
-        Ok(healthy("nobody can ask me this"))
+        Ok(healthy("this is never called"))
     }
 }
 

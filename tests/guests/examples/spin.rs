@@ -1,17 +1,16 @@
-//! Never comes back: fuel or the deadline has to end it.
+//! Never returns: fuel or the deadline must end it.
 
 use vitals_sdk::prelude::*;
 
-/// Where to spin.
+/// Where to loop.
 #[derive(Config)]
 struct Settings {
-    /// So many rounds of work come first, with a host call between them; without, there is only the
-    /// loop.
+    /// The number of rounds of work with a host call between them that precede the endless loop.
     #[config(default = 0)]
     calls: u32,
 }
 
-/// Loops for ever.
+/// Loops forever.
 #[health_check(code = "spin")]
 fn check(settings: Settings) -> Outcome {
     for round in 0..settings.calls {

@@ -1,14 +1,14 @@
-//! Answers with the status it is told, or fails in the way it is told.
+//! Returns the configured status, or fails in the configured way.
 
 use vitals_sdk::prelude::*;
 
-/// What to answer.
+/// What to return.
 #[derive(Config)]
 struct Settings {
     /// The status of the outcome.
     #[config(default)]
     status: Wanted,
-    /// Its message; with `fail`, the text of the panic or error.
+    /// The message; with `fail`, the text of the panic or error.
     #[config(default)]
     message: String,
     /// How to fail instead.
@@ -24,7 +24,7 @@ enum Wanted {
     Unhealthy,
 }
 
-/// A way not to come back with an outcome.
+/// A way to end without an outcome.
 #[derive(Config)]
 enum Fail {
     Panic,
@@ -34,7 +34,7 @@ enum Fail {
     Trap,
 }
 
-/// Answers what it is told.
+/// Returns the configured outcome.
 #[health_check(code = "status")]
 fn check(settings: Settings) -> Result<Outcome> {
     let message = settings.message;
@@ -47,7 +47,7 @@ fn check(settings: Settings) -> Result<Outcome> {
         Some(Fail::Error) => Err(Error::new(message)),
         Some(Fail::Panic) => panic!("{message}"),
         Some(Fail::Exit) => std::process::exit(1),
-        // The guest believes that all is well; there is still no outcome.
+        // The guest exits successfully, but there is no outcome.
         Some(Fail::ExitZero) => std::process::exit(0),
         Some(Fail::Trap) => std::process::abort(),
     }

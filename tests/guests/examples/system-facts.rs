@@ -1,21 +1,22 @@
-//! Asks for facts about the machine: a disk that is granted by being written, and others that aren't.
+//! Requests facts about the machine: a disk that its configuration grants, and others that it does
+//! not.
 
 use std::path::PathBuf;
 
 use vitals_sdk::prelude::*;
 
-/// What to ask for.
+/// What to request.
 #[derive(Config)]
 struct Settings {
-    /// Granted by being written here.
+    /// Granted by this setting.
     #[config(grant = "disk")]
     disks: Vec<PathBuf>,
-    /// Not granted by being written here.
+    /// Not granted by this setting.
     #[config(default)]
     others: Vec<String>,
 }
 
-/// Asks for everything.
+/// Requests all facts.
 #[health_check(code = "system-facts")]
 fn check(settings: Settings) -> Outcome {
     let written = settings.disks.iter().map(|path| path.display().to_string());

@@ -1,25 +1,25 @@
-//! Connects to an address that its configuration grants, and to others that it doesn't.
+//! Connects to an address that its configuration grants, and to others that it does not.
 
 use vitals_sdk::prelude::*;
 
 /// Where to connect.
 #[derive(Config)]
 struct Settings {
-    /// Granted by being written here.
+    /// Granted by this setting.
     #[config(grant = "tcp")]
     address: Address,
-    /// Not granted by being written here.
+    /// Not granted by this setting.
     #[config(default)]
     others: Vec<Address>,
-    /// So many connections at once to the granted one.
+    /// The number of simultaneous connections to the granted address.
     #[config(default = 1)]
     connections: u32,
-    /// For each connection.
+    /// The timeout of each connection.
     #[config(default = "1s")]
     timeout: Duration,
 }
 
-/// Connects; what became of the others stands in the details.
+/// Connects. The results for the other addresses are in the details.
 #[health_check(code = "tcp-connect")]
 fn check(settings: Settings) -> Result<Outcome> {
     let mut open = Vec::new();

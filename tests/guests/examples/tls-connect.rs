@@ -1,4 +1,4 @@
-//! Shakes hands with an address that its configuration grants, and says a line over TLS.
+//! Does a TLS handshake with an address that its configuration grants, and sends a line over TLS.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 
@@ -7,22 +7,22 @@ use vitals_sdk::prelude::*;
 /// Where to connect.
 #[derive(Config)]
 struct Settings {
-    /// Granted by being written here.
+    /// Granted by this setting.
     #[config(grant = "tls")]
     address: Address,
-    /// The name that the certificate has to be for; the host of the address if left out.
+    /// The name that the certificate must be valid for. The default is the host of the address.
     name: Option<String>,
     /// Whether an untrusted certificate is an error.
     #[config(default = true)]
     verify: bool,
-    /// Whether a line is said before TLS begins.
+    /// Whether to send a line before TLS.
     #[config(default = false)]
     upgrade: bool,
-    /// For each operation; what is left of the run if left out.
+    /// The timeout of each operation. The default is the run's deadline.
     timeout: Option<Duration>,
 }
 
-/// Shakes hands; what the server showed stands in the details.
+/// Does the handshake. The server's certificates are in the details.
 #[health_check(code = "tls-connect")]
 fn check(settings: Settings) -> Result<Outcome> {
     let mut connection = match settings.timeout {
@@ -44,7 +44,7 @@ fn check(settings: Settings) -> Result<Outcome> {
     };
     connection.write_all(b"over TLS\n")?;
     let echo = connection.read_line(64)?;
-    // As a protocol crate would do it.
+    // As a protocol crate would use it.
     writeln!(&mut connection, "as a stream")?;
     let mut stream = BufReader::new(connection);
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! Does what its configuration says with the contract's TLS, without the SDK's care for deadlines.
+//! Calls the contract's TLS as its configuration says, without the SDK's handling of deadlines.
 
 #![cfg(target_family = "wasm")]
 
@@ -7,10 +7,10 @@ use std::time::Instant;
 use vitals_sdk::prelude::*;
 use vitals_test_guests::raw::tls::{Connection, Handshake, TlsError};
 
-/// What to do.
+/// The steps.
 #[derive(Config)]
 struct Settings {
-    /// Granted by being written here.
+    /// Granted by this setting.
     #[config(grant = "tls")]
     address: Address,
     /// `connect MS`, `reach HOST PORT MS`, `read MAX MS`, `write TEXT MS`, `fill BYTES MS`,
@@ -18,11 +18,11 @@ struct Settings {
     steps: Vec<String>,
 }
 
-/// Does all steps; what became of each stands in the details.
+/// Runs all steps. The result of each is in the details.
 #[health_check(code = "tls-steps")]
 fn check(settings: Settings) -> Result<Outcome> {
     let mut kept = Vec::new();
-    let mut said = Vec::new();
+    let mut results = Vec::new();
     let mut took = Vec::new();
     let mut chain = Vec::new();
     for step in &settings.steps {
@@ -49,10 +49,10 @@ fn check(settings: Settings) -> Result<Outcome> {
             }
         };
         took.push(started.elapsed().as_secs_f64());
-        said.push(answer);
+        results.push(answer);
     }
     Ok(Outcome::healthy("done")
-        .detail("said", json!(said))
+        .detail("results", json!(results))
         .detail("took", json!(took))
         .detail("chain", json!(chain)))
 }
@@ -63,7 +63,7 @@ fn connect(kept: &mut Vec<Connection>, host: &str, port: u16, ms: u32) -> String
             kept.push(connection);
             "connected".to_owned()
         }
-        Err(error) => words_of(error),
+        Err(error) => error_text(error),
     }
 }
 
@@ -72,7 +72,7 @@ fn with(connection: &Connection, words: &[&str], chain: &mut Vec<Value>) -> Resu
         ["read", max, ms] => match connection.read(number(max)?, number(ms)?) {
             Ok(bytes) if bytes.len() > 64 => format!("{} bytes", bytes.len()),
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) => words_of(error),
+            Err(error) => error_text(error),
         },
         ["write", text, ms] => {
             let line = format!("{}\n", text.replace('_', " "));
@@ -84,31 +84,31 @@ fn with(connection: &Connection, words: &[&str], chain: &mut Vec<Value>) -> Resu
         }
         ["start", name, verify, ms] => {
             match connection.start_tls(name, verify == "verify", number(ms)?) {
-                Ok(handshake) => shaken(handshake, chain),
-                Err(error) => words_of(error),
+                Ok(handshake) => handshake_text(handshake, chain),
+                Err(error) => error_text(error),
             }
         }
         _ => return Err(Error::new(format!("no such step: {}", words.join(" ")))),
     })
 }
 
-fn shaken(handshake: Handshake, chain: &mut Vec<Value>) -> String {
+fn handshake_text(handshake: Handshake, chain: &mut Vec<Value>) -> String {
     chain.extend(handshake.chain.iter().map(|shown| {
         json!({ "subject": shown.subject, "sha256": shown.sha256, "not_after": shown.not_after })
     }));
-    let doubt = handshake.verification_error;
+    let verification_error = handshake.verification_error;
     format!(
         "{}: {}",
         handshake.protocol,
-        doubt.as_deref().unwrap_or("trusted")
+        verification_error.as_deref().unwrap_or("trusted")
     )
 }
 
 fn done(written: Result<(), TlsError>) -> String {
-    written.map_or_else(words_of, |()| "written".to_owned())
+    written.map_or_else(error_text, |()| "written".to_owned())
 }
 
-fn words_of(error: TlsError) -> String {
+fn error_text(error: TlsError) -> String {
     match error {
         TlsError::Denied(why) => why,
         TlsError::Timeout => "timeout".to_owned(),

@@ -1,4 +1,4 @@
-//! Sends datagrams to an address that its configuration grants, and to others that it doesn't.
+//! Sends datagrams to an address that its configuration grants, and to others that it does not.
 
 #![cfg(target_family = "wasm")]
 
@@ -11,26 +11,26 @@ use vitals_sdk::prelude::*;
 /// Where to send.
 #[derive(Config)]
 struct Settings {
-    /// Granted by being written here; it is sent `ping` and has to answer.
+    /// Granted by this setting; it receives `ping` and must respond.
     #[config(grant = "udp")]
     address: Address,
-    /// Not granted by being written here.
+    /// Not granted by this setting.
     #[config(default)]
     others: Vec<Address>,
-    /// Whether the socket is connected to the address first.
+    /// Whether to connect the socket to the address first.
     #[config(default)]
     connected: bool,
-    /// A name that the address, a server of DNS, is asked for.
+    /// A name to query at the address, which is a DNS server.
     name: Option<String>,
-    /// A port to wait at, which is never granted.
+    /// A port to receive on, which is never granted.
     #[config(default)]
     bind: Option<u16>,
-    /// How long an answer may take.
+    /// The timeout of a response.
     #[config(default = "500ms")]
     timeout: Duration,
 }
 
-/// Sends and receives; what came of it stands in the details.
+/// Sends and receives. The results are in the details.
 #[health_check(code = "udp")]
 fn check(settings: Settings) -> Result<Outcome> {
     let peer = address(&settings.address)?;
@@ -92,7 +92,7 @@ fn send(
     }
 }
 
-/// The next datagram, within `timeout`.
+/// Receives the next datagram, within `timeout`.
 fn receive(socket: &UdpSocket, timeout: Duration) -> std::io::Result<Vec<u8>> {
     let started = Instant::now();
     let mut bytes = [0; 512];
@@ -107,7 +107,7 @@ fn receive(socket: &UdpSocket, timeout: Duration) -> std::io::Result<Vec<u8>> {
     }
 }
 
-/// A question for the addresses of a name, RFC 1035 section 4.1.
+/// Makes a query for the addresses of a name (RFC 1035, section 4.1).
 fn query(name: &str) -> Vec<u8> {
     let mut bytes = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in name.split('.') {
@@ -118,13 +118,13 @@ fn query(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// The address at the end of an answer to `question`.
+/// Returns the address at the end of a response to `question`.
 fn resolved(question: &[u8], answer: &[u8]) -> Result<String> {
     if !answer.starts_with(&question[..2]) {
-        return Err(Error::new("the answer is to another question"));
+        return Err(Error::new("the response is to another query"));
     }
     match answer {
         [.., a, b, c, d] => Ok(format!("{a}.{b}.{c}.{d}")),
-        _ => Err(Error::new("the answer is too short")),
+        _ => Err(Error::new("the response is too short")),
     }
 }

@@ -1,15 +1,15 @@
-//! Can't run without a setting: dropped into the plugins directory it stays idle.
+//! Requires a setting: copied into the plugins directory, it stays idle.
 
 use vitals_sdk::prelude::*;
 
-/// What it needs.
+/// The settings.
 #[derive(Config)]
 struct Settings {
     /// There is no default for this.
     greeting: String,
 }
 
-/// Says what it is told to.
+/// Returns the configured message.
 #[health_check(code = "wants-config")]
 fn check(settings: Settings) -> Outcome {
     Outcome::healthy(settings.greeting)

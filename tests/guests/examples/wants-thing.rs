@@ -1,4 +1,4 @@
-//! Imports an interface that no host of vitals has, beside all that the contract offers.
+//! Imports an interface that no vitals host has, in addition to everything in the contract.
 
 #![cfg(target_family = "wasm")]
 #![expect(
@@ -37,7 +37,7 @@ impl Guest for Component {
         Description {
             code: "wants-thing".to_owned(),
             version: "1.0.0".to_owned(),
-            summary: "Asks an interface that nobody has.".to_owned(),
+            summary: "Imports an interface that no host has.".to_owned(),
             config_schema: "{}".to_owned(),
             annotations: Vec::new(),
         }

@@ -1,31 +1,31 @@
-//! HTTP requests that are kept and never sent: what the host holds for them.
+//! HTTP requests that are kept and never sent, to make the host hold them.
 
 use wasip2::http::types::{Fields, Method, OutgoingBody, OutgoingRequest};
 
-use crate::told::Told;
+use crate::instructions::Instructions;
 
-/// How large the parts of a request are, in bytes.
+/// The sizes of the parts of a request, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Parts {
-    /// Of its method.
+    /// The method.
     pub method: usize,
-    /// Of its authority.
+    /// The authority.
     pub authority: usize,
-    /// Of its one header.
+    /// The only header.
     pub header: usize,
-    /// Of its path.
+    /// The path.
     pub path: usize,
-    /// Of what is written of its body.
+    /// The written part of the body.
     pub body: usize,
 }
 
-/// Makes requests and keeps them, with parts as large as is told.
+/// Creates requests with parts of the configured sizes, and keeps them.
 ///
 /// # Errors
 ///
-/// The host does not take a part.
-pub fn keep(told: &Told) -> Result<String, String> {
-    let size = |part| usize::try_from(told.number(part)).unwrap_or(usize::MAX);
+/// The host rejects a part.
+pub fn keep(args: &Instructions) -> Result<String, String> {
+    let size = |part| usize::try_from(args.number(part)).unwrap_or(usize::MAX);
     let parts = Parts {
         method: size("method"),
         authority: size("authority"),
@@ -33,16 +33,16 @@ pub fn keep(told: &Told) -> Result<String, String> {
         path: size("path"),
         body: size("body"),
     };
-    let made = (0..told.number("count")).map(|_| request(parts));
+    let made = (0..args.number("count")).map(|_| request(parts));
     let kept = made.collect::<Result<Vec<_>, _>>()?;
     Ok(format!("kept {}", kept.len()))
 }
 
-/// Makes a request, with parts of this size.
+/// Creates a request with parts of these sizes.
 ///
 /// # Errors
 ///
-/// The host does not take a part.
+/// The host rejects a part.
 pub fn request(parts: Parts) -> Result<OutgoingRequest, String> {
     let fields = Fields::new();
     if parts.header > 0 {

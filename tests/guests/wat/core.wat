@@ -1,4 +1,4 @@
-;; A core module, as `cargo build --target wasm32-unknown-unknown` makes: not a component.
+;; A core module, as `cargo build --target wasm32-unknown-unknown` produces: not a component.
 (module
   (memory (export "memory") 1)
   (func (export "check") (result i32)

@@ -1,4 +1,4 @@
-;; It exports an interface of the right name, with a function of the wrong type and without the other.
+;; Exports an interface with the right name, with one function of the wrong type and without the other.
 (component
   (core module $module
     (func (export "describe") (result i32)

@@ -1,4 +1,4 @@
-;; A component that imports an interface which no host of vitals has.
+;; A component that imports an interface that no vitals host has.
 (component
   (import "acme:thing/api@1.0.0" (instance
     (export "ping" (func (result string))))))

@@ -1,4 +1,4 @@
-//! The epoch clock never dozes through a run.
+//! The epoch clock never dozes during a run.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -8,7 +8,7 @@ use self::idle_detector::IdleDetector;
 #[path = "../../../host/sandbox/src/engine/idle_detector.rs"]
 mod idle_detector;
 
-/// The clock goes on only when somebody wakes it: a run that nobody notices is a deadlock.
+/// The clock continues only when something wakes it: a run that it misses is a deadlock.
 #[test]
 fn a_run_that_begins_keeps_the_clock_awake_or_wakes_it() {
     loom::model(|| {
@@ -49,6 +49,6 @@ fn a_clock_dozes_after_the_last_run() {
         idle_detector.try_idle();
         run.join().expect("it does not panic");
         idle_detector.try_idle();
-        assert!(idle_detector.try_idle(), "it ticks for nobody");
+        assert!(idle_detector.try_idle(), "it ticks without a run");
     });
 }

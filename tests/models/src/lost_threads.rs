@@ -1,4 +1,4 @@
-//! The pool for blocking calls: each call is answered, and no thread stays behind.
+//! The pool for blocking calls: every call returns, and no thread is left over.
 
 use std::future::Future as _;
 use std::pin::pin;
@@ -11,17 +11,17 @@ use loom::thread;
 
 use crate::blocking_pool::{BlockingPool, PoolError, Work};
 
-/// Tries all orders in which threads are interrupted so often at most: without that bound there are too
+/// Explores all interleavings with at most this many preemptions; without the bound there are too
 /// many.
-fn model(interruptions: usize, steps: impl Fn() + Send + Sync + 'static) {
+fn model(preemptions: usize, steps: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(interruptions);
+    model.preemption_bound = Some(preemptions);
     model.check(steps);
 }
 
-/// A wake-up that is lost is a deadlock, and so is a thread that does not end with the pool.
+/// A lost wake-up is a deadlock, and so is a thread that does not end with the pool.
 #[test]
-fn two_calls_of_one_thread_are_both_answered() {
+fn two_calls_of_one_thread_both_return() {
     model(2, || {
         let pool = Arc::new(BlockingPool::with_max_threads(Work::Files, 1));
         let other = {
@@ -34,8 +34,7 @@ fn two_calls_of_one_thread_are_both_answered() {
     });
 }
 
-/// Where the only thread that is there is at a call, another one is started: the first call waits for
-/// the second.
+/// If the only thread is busy, another one is started: here the first call waits for the second.
 #[test]
 fn a_call_does_not_wait_for_a_thread_that_is_busy() {
     model(1, || {
@@ -51,15 +50,15 @@ fn a_call_does_not_wait_for_a_thread_that_is_busy() {
     });
 }
 
-/// A call that is given up costs its caller one thread at most, and nobody else any.
+/// A cancelled call blocks at most one thread of its caller, and none of others.
 #[test]
-fn a_call_that_is_given_up_holds_nobody_else_up() {
+fn a_cancelled_call_blocks_no_other_caller() {
     model(2, || {
         let pool = BlockingPool::with_max_threads(Work::Files, 2);
         {
-            let mut given_up = pin!(pool.run("here", || ()));
+            let mut cancelled = pin!(pool.run("here", || ()));
             let mut context = Context::from_waker(Waker::noop());
-            let _ = given_up.as_mut().poll(&mut context);
+            let _ = cancelled.as_mut().poll(&mut context);
         }
         assert!(matches!(block_on(pool.run("other", || 1)), Ok(1)));
         let again = block_on(pool.run("here", || 2));

@@ -1,4 +1,4 @@
-//! HTTP as it is on the wire: one request, one connection, every byte of the answer.
+//! HTTP at wire level: one request per connection, and every byte of the response.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,44 +7,44 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// An answer to a request.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The headers in their order, names in lower case.
+    /// The headers in order, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// What followed the headers.
+    /// The body.
     pub body: String,
 }
 
 impl Answer {
-    /// The value of a header; nothing where it is missing.
+    /// Returns the value of a header, or `None` if it is missing.
     pub fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(found, _)| found == name);
         header.map(|(_, value)| value.as_str())
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub fn text(&self) -> &str {
         &self.body
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     ///
     /// # Panics
     ///
-    /// It is no JSON.
+    /// Panics if the body is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body)
-            .unwrap_or_else(|error| panic!("{error} in the answer {self:?}"))
+            .unwrap_or_else(|error| panic!("{error} in the response {self:?}"))
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let text = str::from_utf8(bytes).map_err(|error| error.to_string())?;
         let (head, body) = text
             .split_once("\r\n\r\n")
-            .ok_or("the answer has no end of headers")?;
+            .ok_or("the response headers do not end")?;
         let mut lines = head.split("\r\n");
         let status = lines
             .next()
@@ -58,7 +58,7 @@ impl Answer {
             .iter()
             .any(|(name, value)| name == "transfer-encoding" && value == "chunked");
         Ok(Self {
-            status: status.ok_or("the answer has no status")?,
+            status: status.ok_or("the response has no status")?,
             headers,
             body: if in_chunks {
                 joined(body)?
@@ -69,8 +69,8 @@ impl Answer {
     }
 }
 
-/// What came in chunks: each is a line with its length, that many bytes and the end of a line; the last
-/// one has none.
+/// Joins a chunked body: each chunk is a line with its length, that many bytes and a line break;
+/// the last one is empty.
 fn joined(mut chunks: &str) -> Result<String, String> {
     let mut body = String::new();
     loop {
@@ -85,11 +85,11 @@ fn joined(mut chunks: &str) -> Result<String, String> {
     }
 }
 
-/// Gets a page.
+/// Requests a page.
 ///
 /// # Errors
 ///
-/// There is no whole answer within five minutes.
+/// No complete response arrives within five minutes.
 pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
     ask(address, "GET", path, &[]).await
 }
@@ -98,7 +98,7 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
 ///
 /// # Errors
 ///
-/// There is no whole answer within five minutes.
+/// No complete response arrives within five minutes.
 pub async fn ask(
     address: SocketAddr,
     method: &str,
@@ -118,12 +118,12 @@ pub async fn ask(
         stream.read_to_end(&mut bytes).await?;
         std::io::Result::Ok(bytes)
     };
-    let failed = |why: String| format!("no answer to {method} {path}: {why}");
-    match tokio::time::timeout(PATIENCE, exchange).await {
+    let failed = |why: String| format!("no response to {method} {path}: {why}");
+    match tokio::time::timeout(TIMEOUT, exchange).await {
         Ok(Ok(bytes)) => Answer::parse(&bytes).map_err(failed),
         Ok(Err(error)) => Err(failed(error.to_string())),
-        Err(_) => Err(failed(format!("nothing within {PATIENCE:?}"))),
+        Err(_) => Err(failed(format!("timed out after {TIMEOUT:?}"))),
     }
 }
 
-const PATIENCE: Duration = Duration::from_mins(5);
+const TIMEOUT: Duration = Duration::from_mins(5);

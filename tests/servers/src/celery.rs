@@ -1,4 +1,4 @@
-//! Celery: a broker, workers and the Flower that tells of them.
+//! Celery: a broker, workers, and Flower, which monitors them.
 
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
@@ -10,25 +10,26 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::installed::root;
 use crate::{Server, installed, tool};
 
-/// A broker and a Flower with the user `ops` and the password `secret`, and workers that come and go.
+/// A broker, a Flower with the user `ops` and the password `secret`, and workers that start and
+/// stop.
 #[derive(Debug)]
 pub struct Celery {
     /// Redis, with the queues.
     pub broker: Server,
-    /// What tells of the workers.
+    /// The monitoring server.
     pub flower: Server,
 }
 
-/// A worker. Killed when it is dropped.
+/// A worker, killed on drop.
 #[derive(Debug)]
 pub struct Worker(Child);
 
 impl Celery {
-    /// Starts a broker, and a Flower that looks at it.
+    /// Starts a broker, and a Flower that monitors it.
     ///
     /// # Panics
     ///
-    /// They are not installed, or do not come up.
+    /// Panics if they are not installed or do not start.
     pub async fn start() -> Self {
         let broker = Server::start("broker", |_, address| {
             let mut command = installed("redis-server", "redis-server");
@@ -51,12 +52,12 @@ impl Celery {
         }
     }
 
-    /// Starts a worker of this name that takes messages from these queues: `mail,sms`. It is online some
+    /// Starts a worker with this name that consumes these queues: `mail,sms`. It is online some
     /// time later.
     ///
     /// # Panics
     ///
-    /// It can't be started.
+    /// Panics if it cannot be started.
     pub fn worker(&self, name: &str, queues: &str) -> Worker {
         let mut command = celery(self.broker.address());
         command
@@ -74,27 +75,27 @@ impl Celery {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0);
-        Worker(command.spawn().expect("it can be started"))
+        Worker(command.spawn().expect("the program can be started"))
     }
 
     /// Sends messages to a queue.
     ///
     /// # Panics
     ///
-    /// They can't be sent.
+    /// Panics if they cannot be sent.
     pub fn send(&self, queue: &str, count: u32) {
         let mut command = of_tools("python", self.broker.address());
         command
             .arg(scripts().join("shop.py"))
             .args([queue, &count.to_string()]);
-        let output = command.output().expect("it can be started");
+        let output = command.output().expect("the program can be started");
         let problem = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{problem}");
     }
 }
 
 impl Worker {
-    /// Ends it in the middle of whatever it does, without a word to anybody.
+    /// Kills the worker without a clean shutdown.
     pub fn kill(self) {
         drop(self);
     }
@@ -103,20 +104,20 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         let group = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
-        // It may have ended; there is nobody to tell of it.
+        // It may already have ended.
         let _ = kill_process_group(group.expect("a process has a number"), Signal::KILL);
         let _ = self.0.wait();
     }
 }
 
-/// The program `celery` for the application of the tests.
+/// Returns the program `celery` for the tests' application.
 fn celery(broker: SocketAddr) -> Command {
     let mut command = of_tools("celery", broker);
     command.args(["-A", "shop"]);
     command
 }
 
-/// A program of the environment that Celery is installed in.
+/// Returns a program of the environment in which Celery is installed.
 fn of_tools(name: &str, broker: SocketAddr) -> Command {
     let mut command = Command::new(tool("celery", &format!("bin/{name}")));
     command

@@ -1,4 +1,4 @@
-//! Certificates of a test's own making.
+//! Certificates made by the tests.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -16,19 +16,19 @@ pub struct Authority {
 /// A certificate with its chain and its key.
 #[derive(Debug)]
 pub struct Identity {
-    /// What the server sends, the leaf first.
+    /// The chain that the server sends, the leaf first.
     pub chain: Vec<CertificateDer<'static>>,
-    /// The leaf, for a file.
+    /// The leaf in PEM.
     pem: String,
     key: KeyPair,
 }
 
 impl Authority {
-    /// Makes one.
+    /// Makes an authority.
     ///
     /// # Panics
     ///
-    /// It can't be made.
+    /// Panics if it cannot be made.
     pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -42,16 +42,16 @@ impl Authority {
         }
     }
 
-    /// Its certificate, for a file of roots.
+    /// Returns its certificate in PEM, for a file of roots.
     pub fn pem(&self) -> String {
         self.certificate.pem()
     }
 
-    /// Signs a certificate for `names`, changed as the test wants it.
+    /// Signs a certificate for `names`, after `change` has changed it.
     ///
     /// # Panics
     ///
-    /// It can't be made.
+    /// Panics if it cannot be made.
     pub fn identity(
         &self,
         names: &[&str],
@@ -68,11 +68,11 @@ impl Authority {
 }
 
 impl Identity {
-    /// One that nobody but itself has signed.
+    /// Makes a self-signed certificate.
     ///
     /// # Panics
     ///
-    /// It can't be made.
+    /// Panics if it cannot be made.
     pub fn self_signed(names: &[&str]) -> Self {
         let (params, key) = params(names, |_| {});
         let leaf = params.self_signed(&key).expect("a certificate");
@@ -83,12 +83,13 @@ impl Identity {
         }
     }
 
-    /// One that is expensive to verify: its chain has layers of intermediates whose names lead to
-    /// each other, none of them signed by the next, and as many others as one handshake takes.
+    /// Makes an identity that is expensive to verify: its chain has layers of intermediates whose
+    /// names refer to each other although none signed the next, as many as one handshake may
+    /// contain.
     ///
     /// # Panics
     ///
-    /// It can't be made.
+    /// Panics if it cannot be made.
     pub fn costly_to_verify(names: &[&str]) -> Self {
         let (params, key) = params(names, |_| {});
         let leaf = params.signed_by(&key, &issuer("layer 0"));
@@ -110,26 +111,26 @@ impl Identity {
         }
     }
 
-    /// Its certificate, for a server that reads it from a file.
+    /// Returns its certificate in PEM, for a server that reads a file.
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// Its key, for such a server.
+    /// Returns its key in PEM, for such a server.
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
 
-    /// Its key as it is in such a file, in PKCS #8.
+    /// Returns its key in PKCS #8.
     pub fn key_der(&self) -> Vec<u8> {
         self.key.serialize_der()
     }
 
-    /// The same chain with a key that does not belong to it.
+    /// Returns the same chain with a key that does not match.
     ///
     /// # Panics
     ///
-    /// There is no other key.
+    /// Panics if no key can be made.
     #[must_use]
     pub fn with_another_key(self) -> Self {
         let key = KeyPair::generate().expect("a key");
@@ -137,7 +138,7 @@ impl Identity {
     }
 }
 
-/// A certificate of an authority that `by` seems to have signed.
+/// Makes a certificate of an authority that `by` appears to have signed.
 fn intermediate(name: &str, by: &str) -> CertificateDer<'static> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -166,9 +167,9 @@ fn params(
     (params, KeyPair::generate().expect("a key"))
 }
 
-/// Layers and certificates in each that webpki follows to the end of its budget.
+/// The number of layers, and of certificates per layer, with which webpki exhausts its budget.
 const LAYERS: usize = 6;
 const IN_LAYER: usize = 7;
-/// What a client takes of certificates in a handshake, and what each has around it.
+/// The bytes of certificates that a client accepts in a handshake, and the overhead of each.
 const HANDSHAKE: usize = 60_000;
 const FRAMING: usize = 5;

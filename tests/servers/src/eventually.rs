@@ -1,27 +1,28 @@
-//! Waiting for what has to come true, with a deadline and the last thing that was seen.
+//! Waits for a condition, with a deadline, and reports the last failure.
 
 use std::time::{Duration, Instant};
 
-/// Asks `probe` again and again until it answers, and hands that out.
+/// Calls `probe` repeatedly until it succeeds, and returns its value.
 ///
 /// # Panics
 ///
-/// Within [`DEADLINE`] it had only reasons why not; the message has `what` was waited for and the
-/// last reason.
+/// Panics if `probe` still fails after [`DEADLINE`]; the message contains `what` and the last
+/// error.
 pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Result<T, String>) -> T {
     let started = Instant::now();
     loop {
         match probe().await {
             Ok(answer) => return answer,
             Err(last) if started.elapsed() > DEADLINE => {
-                panic!("{what}: not so within {DEADLINE:?}; the last that was seen:\n{last}")
+                panic!("{what}: still not so after {DEADLINE:?}; the last error:\n{last}")
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
-/// How long something may take that the host does by itself. Plugins are compiled at low priority: where
-/// other tests keep the processors busy, the first compilation of a guest takes its time.
+/// The time that the host may take for something it does by itself. Plugins are compiled at low
+/// priority: while other tests keep the processors busy, the first compilation of a guest takes
+/// long.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);

@@ -1,9 +1,9 @@
-//! Real servers for checks to look at: those of the distribution, each in a directory and on a port of
-//! its own, stopped and started again as a test wants it.
+//! Real servers for checks: those of the distribution, each in a directory and on a port of its
+//! own, which a test can stop and restart.
 //!
-//! A file below says how one of them is started; `cargo xtask test` and `cargo xtask bench` install them,
-//! for tests that say in `tests/needs.txt` that they need them. A crate
-//! of its own, for tests and benchmarks: it must not know the host.
+//! Each file starts one kind of server. `cargo xtask test` and `cargo xtask bench` install the
+//! servers for tests that declare them in `tests/needs.txt`. This crate is shared by tests and
+//! benchmarks and must not know the host.
 
 mod answer;
 mod celery;
@@ -36,7 +36,7 @@ pub use celery::Celery;
 pub use certificates::{Authority, Identity};
 pub use eventually::{DEADLINE, eventually};
 use installed::cannot_run;
-pub use installed::{fed, hold_to_need, installed, tool};
+pub use installed::{check_need, installed, run_with_input, tool};
 pub use nginx::nginx;
 pub use nsd::nsd;
 pub use postfix::{POSTFIX_USER, postfix};
@@ -45,7 +45,7 @@ pub use process::Process;
 pub use prometheus::{Prometheus, Series, check_metrics};
 pub use redis::Redis;
 
-/// A server in a directory and on a port of its own. Ended when it is dropped.
+/// A server in a directory and on a port of its own, stopped on drop.
 #[derive(Debug)]
 pub struct Server {
     name: &'static str,
@@ -68,12 +68,12 @@ impl fmt::Debug for Start {
 }
 
 impl Server {
-    /// Starts a server and waits until it takes connections. `start` says how, given a directory that it
-    /// may write to and the address to listen on; it may be called again.
+    /// Starts a server and waits until it accepts connections. `start` returns the command, given a
+    /// directory that it may write to and the address to listen on; it may be called again.
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed or does not start.
     pub async fn start(
         name: &'static str,
         start: impl Fn(&Path, SocketAddr) -> Command + Send + Sync + 'static,
@@ -81,7 +81,7 @@ impl Server {
         Self::start_ended_by(Signal::KILL, name, start).await
     }
 
-    /// The same for one that has to clean up behind itself, and does so at once on `ends_by`.
+    /// The same for a server that must clean up, and does so at once on the signal `ends_by`.
     async fn start_ended_by(
         ends_by: Signal,
         name: &'static str,
@@ -96,40 +96,40 @@ impl Server {
             start: Start(Box::new(start)),
             ends_by,
         };
-        server.start_again().await;
+        server.restart().await;
         server
     }
 
-    /// Where it listens.
+    /// Returns the address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its directory.
+    /// Returns its directory.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Ends it. Connections are refused from here on.
+    /// Stops it. Connections are refused from here on.
     pub fn stop(&mut self) {
         let Some(mut child) = self.child.take() else {
             return;
         };
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let group = group.expect("a process has a number");
-        // With all its children, frozen or not; they may have ended.
+        // Includes its children, even frozen ones. They may already have ended.
         for signal in [self.ends_by, Signal::CONT] {
             let _ = kill_process_group(group, signal);
         }
         let _ = child.wait();
     }
 
-    /// Stops it in the middle of whatever it does: connections are taken by the kernel, and nobody answers.
+    /// Freezes it: the kernel accepts connections, but the server does not respond.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets it go on.
+    /// Lets it continue.
     pub fn thaw(&self) {
         self.signal(Signal::CONT);
     }
@@ -138,8 +138,8 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// It does not come up.
-    pub async fn start_again(&mut self) {
+    /// Panics if it does not start.
+    pub async fn restart(&mut self) {
         let log = self.directory.path().join("log");
         let out = File::create(&log).expect("the directory is there");
         let err = out.try_clone().expect("a file can be shared");
@@ -149,7 +149,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
-            // Its children end with it.
+            // Its process group ends its children too.
             .process_group(0);
         let name = self.name;
         let child = command.spawn();
@@ -157,11 +157,11 @@ impl Server {
         self.child = Some(child);
         let address = self.address;
         eventually(&format!("{name} takes connections"), async || {
-            let said = || fs::read_to_string(&log).unwrap_or_default();
+            let log_text = || fs::read_to_string(&log).unwrap_or_default();
             TcpStream::connect(address)
                 .await
                 .map(drop)
-                .map_err(|_| said())
+                .map_err(|_| log_text())
         })
         .await;
     }
@@ -179,7 +179,7 @@ impl Drop for Server {
     }
 }
 
-/// Lets a command run as somebody else than root, who must own the directory: some servers insist.
+/// Runs a command as an unprivileged user, who must own the directory: some servers insist on that.
 pub fn unprivileged(mut command: Command, directory: &Path) -> Command {
     if geteuid().is_root() {
         chown(directory, Some(NOBODY), Some(NOBODY)).expect("root can give it away");
@@ -188,7 +188,7 @@ pub fn unprivileged(mut command: Command, directory: &Path) -> Command {
     command
 }
 
-/// Where a program is that does not stand in everybody's `PATH`.
+/// Finds a program that may not be in `PATH`.
 pub fn program(name: &str, directories: &[&str]) -> PathBuf {
     let candidates = directories
         .iter()
@@ -197,7 +197,8 @@ pub fn program(name: &str, directories: &[&str]) -> PathBuf {
     found.unwrap_or_else(|| name.into())
 }
 
-/// Makes sure that there are `chain.pem` and `key.pem` for a name, and `root.pem`, who signed it.
+/// Makes sure that the directory contains `chain.pem` and `key.pem` for a name, and `root.pem`,
+/// their issuer.
 fn certificate(directory: &Path, name: &str) {
     let write = |name: &str, text: &str| {
         fs::write(directory.join(name), text).expect("the directory is there");
@@ -216,12 +217,12 @@ fn certificate(directory: &Path, name: &str) {
     write("root.pem", &authority.pem());
 }
 
-/// An address that nobody listens on. Somebody else may take it before its server does, who is asked
-/// instead of it then; that has to be unlikely, since not every server can choose a port itself.
+/// Returns a free address. Another process may take it before the server does; that is unlikely,
+/// and not every server can choose a port itself.
 ///
 /// # Panics
 ///
-/// There is none.
+/// Panics if there is none.
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
     listener.local_addr().expect("it is bound")

@@ -1,4 +1,4 @@
-//! nginx, which serves TLS with a certificate of its own directory.
+//! nginx, serving TLS with a certificate in its own directory.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,8 +7,8 @@ use std::process::Command;
 
 use crate::{certificate, installed, program};
 
-/// Starts it. `root.pem` in its directory is who signed its certificate, for `shop.test` and
-/// 127.0.0.1, which is made at the first start.
+/// Starts it. The first start makes a certificate for `shop.test` and 127.0.0.1; `root.pem` in its
+/// directory is the issuer.
 pub fn nginx(directory: &Path, address: SocketAddr) -> Command {
     certificate(directory, "shop.test");
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

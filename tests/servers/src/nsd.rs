@@ -1,4 +1,4 @@
-//! NSD, a server of DNS that knows its own zones alone.
+//! NSD, an authoritative DNS server.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::{installed, program};
 
-/// Starts it with the zone `example.test` and one of addresses, over UDP and TCP.
+/// Starts it with the zone `example.test` and a reverse zone, over UDP and TCP.
 pub fn nsd(directory: &Path, address: SocketAddr) -> Command {
     let write = |name: &str, text: &str| {
         fs::write(directory.join(name), text).expect("the directory is there");

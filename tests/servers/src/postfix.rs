@@ -1,4 +1,4 @@
-//! Postfix, with TLS and sign-in, in a directory of its own. Its master insists on being root.
+//! Postfix, with TLS and login, in a directory of its own. Its master must run as root.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,24 +7,24 @@ use std::process::Command;
 
 use rustix::process::geteuid;
 
-use crate::{certificate, fed, hold_to_need, installed, program};
+use crate::{certificate, check_need, installed, program, run_with_input};
 
-/// Who may sign in to it, and with what.
+/// The user and password of its login.
 pub const POSTFIX_USER: (&str, &str) = ("monitor", "hunter2-0815");
 
-/// Starts it as `mail.test`, which takes mail for `known@example.test` and from who has signed in.
-/// `root.pem` in its directory is who signed its certificate.
+/// Starts it as `mail.test`, which accepts mail for `known@example.test` and from authenticated
+/// users. `root.pem` in its directory is the issuer of its certificate.
 pub fn postfix(directory: &Path, address: SocketAddr) -> Command {
     assert!(
         geteuid().is_root(),
-        "Postfix runs as root alone: run the tests as root, in a container"
+        "Postfix runs only as root: run the tests as root, in a container"
     );
-    hold_to_need("libsasl2-modules");
+    check_need("libsasl2-modules");
     if !directory.join("main.cf").exists() {
         certificate(directory, "mail.test");
         lay_out(directory, address);
     }
-    // In the foreground, and without a session of its own, so that all of it ends with the test.
+    // Runs in the foreground and in the test's session, so that it ends with the test.
     let master = program("master", &["/usr/lib/postfix/sbin", "/usr/libexec/postfix"]);
     let mut command = installed("postfix", master);
     command.arg("-c").arg(directory).arg("-d");
@@ -33,7 +33,7 @@ pub fn postfix(directory: &Path, address: SocketAddr) -> Command {
 
 fn lay_out(directory: &Path, address: SocketAddr) {
     let place = directory.display();
-    // There is no queue manager, whom each mail would else wait for.
+    // No queue manager runs, and each mail would wait for it.
     let main = format!(
         "compatibility_level = 3.6\nqueue_directory = {place}/queue\ndata_directory = {place}/data\n\
          inet_interfaces = loopback-only\ninet_protocols = ipv4\nmyhostname = mail.test\nmydestination = example.test\n\
@@ -71,9 +71,9 @@ fn lay_out(directory: &Path, address: SocketAddr) {
         .args(["-c", "-p", "-u", "example.test", "-f"])
         .arg(directory.join("sasldb2"))
         .arg(user);
-    let added = fed(&mut command, password);
+    let added = run_with_input(&mut command, password);
     assert!(added.status.success(), "{command:?}: {added:?}");
-    // Its servers are another user, who has to come in here and to write there.
+    // Its servers run as another user, who must read and write here.
     let given = Command::new("chown")
         .arg("-R")
         .arg("postfix")
@@ -83,7 +83,7 @@ fn lay_out(directory: &Path, address: SocketAddr) {
         given.is_ok_and(|given| given.success()),
         "there is no user `postfix`"
     );
-    // What is master's own stays so.
+    // The directories of master itself stay owned by root.
     for name in ["queue", "queue/pid"] {
         std::os::unix::fs::chown(directory.join(name), Some(0), Some(0)).expect("root can take it");
     }

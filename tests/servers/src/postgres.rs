@@ -10,12 +10,12 @@ use std::process::Command;
 use rustix::process::{Signal, geteuid};
 
 use crate::{
-    Authority, Identity, NOBODY, Server, cannot_run, eventually, fed, installed, program,
-    unprivileged,
+    Authority, Identity, NOBODY, Server, cannot_run, eventually, installed, program,
+    run_with_input, unprivileged,
 };
 
-/// A running PostgreSQL with a certificate for 127.0.0.1, and these who may log in over TCP, each with the
-/// password [`PASSWORD`](Postgres::PASSWORD):
+/// A running PostgreSQL with a certificate for 127.0.0.1 and these users, each with the password
+/// [`PASSWORD`](Postgres::PASSWORD):
 ///
 /// | user | by |
 /// |---|---|
@@ -30,21 +30,21 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The password of everybody.
+    /// The password of all users.
     pub const PASSWORD: &str = "correct-horse";
 
-    /// Starts one, and makes its users; each has a database of the same name.
+    /// Starts a primary and creates its users, each with a database of the same name.
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed or does not start.
     pub async fn start() -> Self {
         let authority = Authority::new("PostgreSQL's Root");
         let identity = authority.identity(&["127.0.0.1"], |_| {});
         let postgres = Self::start_with(authority.pem(), &identity, |directory, _| {
             let mut initdb = tool("initdb");
             initdb.args(["-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C"]);
-            // Less to write than with its 16 MB.
+            // Smaller than the default of 16 MB.
             initdb.args(["--no-sync", "--no-instructions", "--wal-segsize=1"]);
             run(initdb.arg("-D").arg("data"), directory);
             fs::write(directory.join("data/pg_hba.conf"), HBA).expect("it is there");
@@ -66,11 +66,11 @@ impl Postgres {
         postgres
     }
 
-    /// Starts a standby of this one, with the same users.
+    /// Starts a standby of this server, with the same users.
     ///
     /// # Panics
     ///
-    /// It does not come up.
+    /// Panics if it does not start.
     pub async fn standby(&self) -> Self {
         let authority = Authority::new("The Standby's Root");
         let identity = authority.identity(&["127.0.0.1"], |_| {});
@@ -123,24 +123,24 @@ impl Postgres {
             }
             unprivileged(command, directory)
         };
-        // It has children and shared memory to clean up.
+        // It must clean up its children and shared memory.
         let server = Server::start_ended_by(Signal::QUIT, "postgres", start).await;
         let postgres = Self { server, authority };
-        // It takes connections before it answers.
+        // It accepts connections before it can run statements.
         eventually("PostgreSQL answers", async || postgres.ask("SELECT 1")).await;
         postgres
     }
 
-    /// Who signed its certificate.
+    /// Returns the issuer of its certificate.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Has its superuser say something, each statement by itself, and answers what comes back.
+    /// Runs statements as superuser, one by one, and returns the output.
     ///
     /// # Panics
     ///
-    /// It could not.
+    /// Panics if a statement fails.
     pub fn sql(&self, sql: &str) -> String {
         self.ask(sql)
             .unwrap_or_else(|error| panic!("{sql}: {error}"))
@@ -151,7 +151,7 @@ impl Postgres {
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", ADMIN]);
         psql.args(["-p", &self.address().port().to_string(), "-h"]);
         psql.arg(self.directory());
-        let output = fed(&mut psql, sql);
+        let output = run_with_input(&mut psql, sql);
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         } else {
@@ -174,7 +174,7 @@ impl DerefMut for Postgres {
     }
 }
 
-/// Debian has the newest version's in a directory of its own.
+/// Debian installs each version into a directory of its own; this takes the newest.
 fn tool(name: &str) -> Command {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let mut directories: Vec<String> = versions
@@ -185,7 +185,7 @@ fn tool(name: &str) -> Command {
     installed("postgresql", program(name, &directories))
 }
 
-/// Writes a file that nobody else may read, as the server insists.
+/// Writes a file that only its owner can read, as the server requires.
 fn private(directory: &Path, name: &str, content: &str) {
     let path = directory.join(name);
     fs::write(&path, content).expect("the directory is there");

@@ -1,5 +1,5 @@
-//! A process of Prometheus's family, all of which say in their log where they listen: Prometheus itself,
-//! Alertmanager, the exporter of the machine's own numbers.
+//! Processes that log the address on which they listen: Prometheus, Alertmanager and the node
+//! exporter.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{cannot_run, installed};
 
-/// A running process that listens; killed when this is dropped.
+/// A running process that listens; killed on drop.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -22,7 +22,7 @@ impl Process {
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed or does not start.
     pub fn node_exporter() -> Self {
         Self::start(
             installed("prometheus-node-exporter", "prometheus-node-exporter")
@@ -30,11 +30,11 @@ impl Process {
         )
     }
 
-    /// Starts a command of the family, and waits until it listens.
+    /// Starts a command and waits until it listens.
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed or does not start.
     pub fn start(command: &mut Command) -> Self {
         let command = command
             .arg("--log.format=json")
@@ -45,19 +45,19 @@ impl Process {
         let mut child = child.unwrap_or_else(|error| cannot_run(command, &error));
         let stderr = child.stderr.take().expect("it is piped");
         let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-        let mut said = Vec::new();
+        let mut log_lines = Vec::new();
         let address = lines.by_ref().find_map(|line| {
             let address = listening(&line);
-            said.push(line);
+            log_lines.push(line);
             address
         });
-        let address = address.unwrap_or_else(|| panic!("it does not come up: {said:#?}"));
-        // Or it would block once the pipe is full.
+        let address = address.unwrap_or_else(|| panic!("it does not start: {log_lines:#?}"));
+        // The process would block on a full pipe.
         thread::spawn(move || lines.for_each(drop));
         Self { child, address }
     }
 
-    /// Where it listens.
+    /// Returns the address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -65,7 +65,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended; there is nobody to tell of it.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

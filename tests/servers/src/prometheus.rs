@@ -1,4 +1,4 @@
-//! Prometheus: the real one, on a free port, with a database of its own.
+//! A real Prometheus on a free port, with a database of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use url::form_urlencoded::byte_serialize;
 
 use crate::process::Process;
-use crate::{answer, fed, installed};
+use crate::{answer, installed, run_with_input};
 
-/// A running Prometheus; killed when this is dropped.
+/// A running Prometheus; killed on drop.
 #[derive(Debug)]
 pub struct Prometheus {
     server: Process,
@@ -19,21 +19,22 @@ pub struct Prometheus {
     _directory: TempDir,
 }
 
-/// A series as a query answers it.
+/// A series in the result of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Its labels, the name as `__name__`.
+    /// Its labels, with the name as `__name__`.
     pub labels: BTreeMap<String, String>,
-    /// Its value now.
+    /// Its current value.
     pub value: f64,
 }
 
 impl Prometheus {
-    /// Starts one that scrapes `target` each second as the job `vitals`, and waits until it listens.
+    /// Starts one that scrapes `target` every second as the job `vitals`, and waits until it
+    /// listens.
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed or does not start.
     pub fn scraping(target: SocketAddr) -> Self {
         let directory =
             TempDir::with_prefix("vitals-prometheus-").expect("cannot make a directory");
@@ -46,11 +47,12 @@ impl Prometheus {
         Self::configured(directory, (Ipv4Addr::LOCALHOST, 0).into())
     }
 
-    /// Starts one that reads `prometheus.yml` in a directory, which it keeps, and waits until it listens.
+    /// Starts one that reads `prometheus.yml` in a directory, which it keeps, and waits until it
+    /// listens.
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed or does not start.
     pub fn configured(directory: TempDir, listen: SocketAddr) -> Self {
         let path = directory.path().display();
         let mut command = installed("prometheus", "prometheus");
@@ -65,27 +67,27 @@ impl Prometheus {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// What a PromQL query answers at this moment.
+    /// Runs a PromQL query at the current time.
     ///
     /// # Errors
     ///
-    /// Prometheus refuses the query, or does not answer.
+    /// Prometheus rejects the query or does not respond.
     pub async fn query(&self, query: &str) -> Result<Vec<Series>, String> {
         let data = self.ask(&format!("query?query={}", encoded(query))).await?;
         let series = data["result"].as_array();
         Ok(series.into_iter().flatten().map(series_of).collect())
     }
 
-    /// The value of the one series that a query answers; nothing where there are none, or several.
+    /// Returns the value of the only series of a query, or `None` if there are none or several.
     ///
     /// # Errors
     ///
-    /// Prometheus refuses the query, or does not answer.
+    /// Prometheus rejects the query or does not respond.
     pub async fn value(&self, query: &str) -> Result<Option<f64>, String> {
         let series = self.query(query).await?;
         Ok(match &series[..] {
@@ -94,12 +96,12 @@ impl Prometheus {
         })
     }
 
-    /// Whether a PromQL query answered a number at any time since it was started; looked at twice a
-    /// second.
+    /// Returns whether a PromQL query had a number at any time since Prometheus started, in steps
+    /// of half a second.
     ///
     /// # Errors
     ///
-    /// Prometheus refuses the query, or does not answer.
+    /// Prometheus rejects the query or does not respond.
     pub async fn ever(&self, query: &str) -> Result<bool, String> {
         let seconds = |at: SystemTime| {
             let since = at.duration_since(SystemTime::UNIX_EPOCH);
@@ -118,11 +120,11 @@ impl Prometheus {
         Ok(series.any(has_number))
     }
 
-    /// The values that a label has anywhere, with those of the past.
+    /// Returns all values of a label, including past ones.
     ///
     /// # Errors
     ///
-    /// Prometheus does not answer.
+    /// Prometheus does not respond.
     pub async fn values_of(&self, label: &str) -> Result<BTreeSet<String>, String> {
         let data = self.ask(&format!("label/{label}/values")).await?;
         let values = data.as_array().into_iter().flatten();
@@ -140,19 +142,19 @@ impl Prometheus {
     }
 }
 
-/// What `promtool check metrics` says of a page; nothing where all is well.
+/// Returns the output of `promtool check metrics` for a page, which is empty without problems.
 ///
 /// # Panics
 ///
-/// It is not installed.
+/// Panics if it is not installed.
 pub fn check_metrics(page: &str) -> String {
     let mut promtool = installed("prometheus", "promtool");
-    let ended = fed(promtool.args(["check", "metrics"]), page);
-    let said = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    let ended = run_with_input(promtool.args(["check", "metrics"]), page);
+    let output = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
     if ended.status.success() {
-        said
+        output
     } else {
-        format!("{said}{}", ended.status)
+        format!("{output}{}", ended.status)
     }
 }
 
@@ -171,7 +173,7 @@ fn series_of(result: &Value) -> Series {
     }
 }
 
-/// A number as Prometheus writes it, in a text.
+/// Parses a number in Prometheus' text form.
 fn number(value: &Value) -> f64 {
     let value = value.as_str().and_then(|value| value.parse().ok());
     value.unwrap_or(f64::NAN)

@@ -9,16 +9,16 @@ use std::process::Command;
 
 use crate::{Identity, Server, installed};
 
-/// A running Redis that keeps nothing on disk.
+/// A running Redis that stores nothing on disk.
 #[derive(Debug)]
 pub struct Redis(Server);
 
 impl Redis {
-    /// Starts one with these arguments besides: `["--maxmemory", "2mb"]`.
+    /// Starts one with these additional arguments: `["--maxmemory", "2mb"]`.
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed or does not start.
     pub async fn start(arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
         let start = move |directory: &Path, address: SocketAddr| {
@@ -28,27 +28,27 @@ impl Redis {
             command
         };
         let redis = Self(Server::start("redis", start).await);
-        // It takes connections before it has read what is on disk, and answers after.
+        // It accepts connections before it has loaded its data, and responds after that.
         redis.say(&["PING"]);
         redis
     }
 
-    /// Starts one that replicates `master`.
+    /// Starts a replica of `master`.
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed or does not start.
     pub async fn replica_of(master: &Self) -> Self {
         let address = master.address();
         let (ip, port) = (address.ip().to_string(), address.port().to_string());
         Self::start(&["--replicaof", &ip, &port, "--repl-ping-replica-period", "1"]).await
     }
 
-    /// Starts one that speaks TLS alone, with this certificate.
+    /// Starts one that accepts only TLS, with this certificate.
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed or does not start.
     pub async fn start_tls(identity: &Identity) -> Self {
         let (certificate, key) = (identity.pem().to_owned(), identity.key_pem());
         let start = move |directory: &Path, address: SocketAddr| {
@@ -69,11 +69,11 @@ impl Redis {
         Self(Server::start("redis", start).await)
     }
 
-    /// Has `redis-cli` say something to it, and answers what comes back.
+    /// Runs `redis-cli` with these arguments and returns its output.
     ///
     /// # Panics
     ///
-    /// It could not.
+    /// Panics if it fails.
     pub fn say(&self, words: &[&str]) -> String {
         let port = self.address().port().to_string();
         let output = installed("redis-server", "redis-cli")

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use vitals_host::config::Config;
 use vitals_host::plugin::CompileLimits;
-use vitals_tests::servers::{fed, tool};
+use vitals_tests::servers::{run_with_input, tool};
 use vitals_tests::{Finished, Vitals, guests};
 
 /// A copy of `deploy/`, to be broken.
@@ -57,7 +57,7 @@ impl Tree {
 
 /// Runs a program to its end, with a text to read.
 fn run(command: &mut Command, input: &str) -> Finished {
-    let output = fed(command, input);
+    let output = run_with_input(command, input);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Finished {
         status: output.status.code(),

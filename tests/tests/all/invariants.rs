@@ -335,18 +335,31 @@ fn the_searches_that_the_guide_names_find_what_it_says() {
 }
 
 #[test]
-fn the_sdk_has_the_contract_as_it_is() {
-    let read = |path: &str| fs::read_to_string(guests::root().join(path)).expect("a file");
-    assert!(
-        read("wit/health.wit") == read("sdk/wit/health.wit"),
-        "copy wit/health.wit to sdk/wit/"
-    );
-    let files = |path: &str| {
-        fs::read_dir(guests::root().join(path))
-            .expect("a directory")
-            .count()
-    };
-    assert_eq!(files("wit"), files("sdk/wit"));
+fn published_crates_include_nothing_from_outside_their_packages() {
+    let manifests = CRATES.iter().map(|(directory, _, _)| *directory);
+    let mut outside = Vec::new();
+    for package in manifests.chain(["sdk", "sdk/macros"]) {
+        let manifest = guests::root().join(package).join("Cargo.toml");
+        let manifest = fs::read_to_string(manifest).expect("a manifest");
+        assert!(!manifest.contains("publish"), "{package} is published");
+        for (path, text) in sources(&format!("{package}/src")) {
+            // A macro of bindings reads from the package's directory, the others from the file's.
+            let from = path.parent().expect("it is in a directory");
+            let depth = from.components().count() - Path::new(package).components().count();
+            for line in text.lines() {
+                let most = match line.contains("include_") || line.contains("#[path") {
+                    true => depth,
+                    false if line.contains("path: \"") => 0,
+                    false => continue,
+                };
+                let file = line.split('"').nth(1).unwrap_or_default();
+                if file.matches("..").count() > most {
+                    outside.push(format!("{} includes {file}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(outside.is_empty(), "{outside:#?}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod shipped;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use vitals_tests::servers::{fed, installed};
+use vitals_tests::servers::{installed, run_with_input};
 
 use self::shipped::{Dashboard, Rules, copy, directory};
 
@@ -125,7 +125,7 @@ fn amtool(words: &[&str]) -> Output {
 }
 
 fn run(command: &mut Command) -> Output {
-    fed(command, "")
+    run_with_input(command, "")
 }
 
 /// What a tool said that had nothing against it.

@@ -25,7 +25,7 @@ async fn without_a_grant_nothing_is_told() {
     assert_eq!(details["disks"][0]["denied"], true, "{check:#}");
     assert_eq!(
         details["disks"][1]["text"],
-        "cannot tell the disk usage of relative: the path is not absolute"
+        "cannot read the disk usage of relative: the path is not absolute"
     );
     let refusals = check["result"]["denials"].as_array().expect("denials");
     let refusals: Vec<_> = refusals.iter().map(|refusal| &refusal["message"]).collect();
@@ -69,7 +69,7 @@ async fn a_disk_is_granted_by_one_path() {
     );
     assert_eq!(
         disks[3]["text"],
-        "cannot tell the disk usage of /nothing: there is no such file or directory"
+        "cannot read the disk usage of /nothing: there is no such file or directory"
     );
 }
 

@@ -103,7 +103,7 @@ fn roots(file: &Path) -> String {
 
 /// What became of each step. A line break shows as a space, as in every text of a guest.
 fn said(check: &Value) -> Vec<String> {
-    let said = check["details"]["said"].as_array();
+    let said = check["details"]["results"].as_array();
     let said = said.unwrap_or_else(|| panic!("it did no steps: {check:#}"));
     said.iter()
         .map(|answer| answer.as_str().unwrap_or_default().to_owned())

@@ -27,6 +27,6 @@ function modified(file) {
   } catch (error) {
     const { tag, val } = error.payload;
     // A thrown string is the message of an unhealthy result.
-    throw tag === 'not-found' ? `there is no ${file}` : `cannot look at ${file}: ${val}`;
+    throw tag === 'not-found' ? `there is no ${file}` : `cannot stat ${file}: ${val}`;
   }
 }

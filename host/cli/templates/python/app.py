@@ -53,4 +53,4 @@ def modified(file: str) -> float:
         # The value of `Err` is the message of an unhealthy result.
         if isinstance(error.value, files.FileError_NotFound):
             raise Err(f"there is no {file}") from error
-        raise Err(f"cannot look at {file}: {error.value.value}") from error
+        raise Err(f"cannot stat {file}: {error.value.value}") from error

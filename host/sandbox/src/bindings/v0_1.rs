@@ -20,7 +20,7 @@ use vitals_model::{Bound, Detail, DetailValue, Measurement, OutcomeParts, Status
 
 mod generated {
     wasmtime::component::bindgen!({
-        path: "../../wit",
+        path: "wit",
         world: "plugin",
         imports: {
             "vitals:health/files": async | trappable,

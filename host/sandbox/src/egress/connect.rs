@@ -70,7 +70,7 @@ impl Egress {
 
     fn dial_error(&self, error: AddressError) -> DialError {
         match error {
-            AddressError::Denied(refusal) => DialError::Denied(self.denial_message(&refusal)),
+            AddressError::Denied(denial) => DialError::Denied(self.denial_message(&denial)),
             AddressError::Unresolved(ResolveError::Timeout) => DialError::Timeout,
             AddressError::Unresolved(ResolveError::Failed(reason)) => {
                 DialError::Failed(format!("cannot look up the host: {reason}"))
@@ -84,7 +84,7 @@ impl Egress {
 fn leads_outside_grants(peer: &Peer) -> DialError {
     let kind = peer.channel.kind();
     DialError::Denied(format!(
-        "denied: {kind} {peer}, which leads outside the check's grants (its refusals say where to)"
+        "denied: {kind} {peer}, which leads outside the check's grants (its denials say where to)"
     ))
 }
 

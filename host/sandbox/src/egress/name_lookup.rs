@@ -19,7 +19,7 @@ use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 
 use super::resolver::ResolveError;
 use super::{Egress, EgressCtx, EgressView};
-use crate::grants::{Host, Refusal, parse_host};
+use crate::grants::{Denial, Host, parse_host};
 
 /// Links the name lookup. The linker must not have wasmtime's implementation.
 pub(crate) fn add_name_lookup_to_linker<T: EgressView + 'static>(
@@ -115,7 +115,7 @@ impl Egress {
         for resolved in found {
             match self.0.grants.permit_answer(&host, resolved) {
                 Ok(()) => shown.push(resolved),
-                Err(refusal) => refused = refused.and(Err(refusal)),
+                Err(denial) => refused = refused.and(Err(denial)),
             }
         }
         if shown.is_empty() {
@@ -126,9 +126,9 @@ impl Egress {
         Ok(shown.iter().map(|resolved| resolved.address).collect())
     }
 
-    fn check(&self, decision: Result<(), Refusal>) -> Result<(), ErrorCode> {
-        decision.map_err(|refusal| {
-            self.record_denial(refusal);
+    fn check(&self, decision: Result<(), Denial>) -> Result<(), ErrorCode> {
+        decision.map_err(|denial| {
+            self.record_denial(denial);
             ErrorCode::AccessDenied
         })
     }

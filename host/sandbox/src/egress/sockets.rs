@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::{SocketError, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView};
 
 use super::Egress;
-use crate::grants::{Channel, GrantKind, Host, Peer, Refusal, ResolvedAddress};
+use crate::grants::{Channel, Denial, GrantKind, Host, Peer, ResolvedAddress};
 
 /// The future that wasmtime expects as a decision.
 type Decision = Pin<Box<dyn Future<Output = bool> + Send + Sync>>;
@@ -45,26 +45,26 @@ impl Egress {
             },
             SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => {
                 let what = format!("listening on {address}");
-                Err(Refusal::impossible(GrantKind::Tcp, &what))
+                Err(Denial::impossible(GrantKind::Tcp, &what))
             }
             // The guest does not choose who sends: the datagram is dropped without a denial.
             SocketAddrUse::UdpReceive => return self.is_granted(Channel::Udp, address),
         };
         decision
-            .map_err(|refusal| self.record_denial(refusal))
+            .map_err(|denial| self.record_denial(denial))
             .is_ok()
     }
 
     /// Permits an address that is granted itself, or that a lookup of this run returned for a name
     /// that is granted at this port. The denial is about the name if there is one, because the
     /// operator knows the name.
-    fn permit_peer(&self, channel: Channel, address: SocketAddr) -> Result<(), Refusal> {
+    fn permit_peer(&self, channel: Channel, address: SocketAddr) -> Result<(), Denial> {
         if let SocketAddr::V6(scoped) = address
             && scoped.scope_id() != 0
         {
             // Grants have no zone, and the address can be another host in each zone.
             let what = format!("a zone, as in {scoped}");
-            return Err(Refusal::impossible(channel.kind(), &what));
+            return Err(Denial::impossible(channel.kind(), &what));
         }
         let grants = &self.0.grants;
         let (ip, port) = (address.ip().to_canonical(), address.port());
@@ -75,7 +75,7 @@ impl Egress {
         };
         let mut refused = match grants.permit(&peer(Host::Address(ip))) {
             Ok(()) => return Ok(()),
-            Err(refusal) => refusal,
+            Err(denial) => denial,
         };
         for (resolved, name) in self.answers_of(ip) {
             let peer = peer(name);
@@ -84,7 +84,7 @@ impl Egress {
                 .and_then(|()| grants.permit_address(&peer, resolved))
             {
                 Ok(()) => return Ok(()),
-                Err(refusal) => refused = refusal,
+                Err(denial) => refused = denial,
             }
         }
         Err(refused)
@@ -119,11 +119,11 @@ impl Egress {
 
 /// Every connect and send is preceded by a bind to the unspecified address. Binding any other
 /// address prepares for listening.
-fn only_unspecified(kind: GrantKind, address: SocketAddr) -> Result<(), Refusal> {
+fn only_unspecified(kind: GrantKind, address: SocketAddr) -> Result<(), Denial> {
     if address.ip().is_unspecified() && address.port() == 0 {
         Ok(())
     } else {
-        Err(Refusal::impossible(kind, &format!("binding to {address}")))
+        Err(Denial::impossible(kind, &format!("binding to {address}")))
     }
 }
 

@@ -80,9 +80,9 @@ impl EgressBuilder {
 
 impl Egress {
     fn refused(&self) -> Vec<String> {
-        self.refusals(&Secrets::default())
+        self.denials(&Secrets::default())
             .into_iter()
-            .map(|refusal| refusal.message.into())
+            .map(|denial| denial.message.into())
             .collect()
     }
 }

@@ -1,12 +1,12 @@
 //! Why an operation on a file failed, before the guest learns about it.
 
-use crate::grants::Refusal;
+use crate::grants::Denial;
 
 /// Why an operation on a file failed.
 #[derive(Debug)]
 pub(super) enum AccessError {
     /// No grant covers the path that the symlinks lead to.
-    Denied(Refusal),
+    Denied(Denial),
     /// The path is granted, but there is no such file.
     NotFound,
     /// Any other reason, for a person.

@@ -5,17 +5,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{GrantKind, Grants, Refusal, Target};
+use super::{Denial, GrantKind, Grants, Target};
 
 impl Grants {
     /// Decides whether a guest may ask for a file: whether the path as written is granted or below
     /// a granted one. Other paths are not even resolved. This is half of the decision:
     /// [`Grants::permit_resolved_path`] decides on the resolved path.
-    pub(crate) fn permit_file(&self, path: &Path) -> Result<(), Refusal> {
+    pub(crate) fn permit_file(&self, path: &Path) -> Result<(), Denial> {
         if self.files().any(|granted| path.starts_with(granted)) {
             Ok(())
         } else {
-            Err(Refusal::new(GrantKind::File, &path.to_string_lossy()))
+            Err(Denial::new(GrantKind::File, &path.to_string_lossy()))
         }
     }
 
@@ -27,7 +27,7 @@ impl Grants {
         asked: &Path,
         resolved: &Path,
         mut resolve: impl FnMut(&Path) -> Option<PathBuf>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Denial> {
         // Grants above the path first, so that others, which may be on a file system that hangs,
         // are rarely resolved.
         let (direct, others) = self
@@ -37,31 +37,31 @@ impl Grants {
         if granted.any(|granted| resolve(granted).is_some_and(|root| resolved.starts_with(root))) {
             Ok(())
         } else {
-            Err(Refusal::of_resolved_path(asked, resolved))
+            Err(Denial::of_resolved_path(asked, resolved))
         }
     }
 
     /// Decides whether a guest may see the usage of the file system that holds a path. A grant
     /// covers one path only, because paths below it may be on other file systems.
-    pub(crate) fn permit_disk(&self, path: &Path) -> Result<(), Refusal> {
+    pub(crate) fn permit_disk(&self, path: &Path) -> Result<(), Denial> {
         self.permit_target(&Target::Disk(path.to_owned()))
     }
 
     /// Decides whether a guest may see the machine's memory usage.
-    pub(crate) fn permit_memory(&self) -> Result<(), Refusal> {
+    pub(crate) fn permit_memory(&self) -> Result<(), Denial> {
         self.permit_target(&Target::Memory)
     }
 
     /// Decides whether a guest may see the machine's load.
-    pub(crate) fn permit_load(&self) -> Result<(), Refusal> {
+    pub(crate) fn permit_load(&self) -> Result<(), Denial> {
         self.permit_target(&Target::Load)
     }
 
-    fn permit_target(&self, target: &Target) -> Result<(), Refusal> {
+    fn permit_target(&self, target: &Target) -> Result<(), Denial> {
         if self.grants.iter().any(|grant| grant.target == *target) {
             Ok(())
         } else {
-            Err(Refusal::new(target.kind(), &target.to_string()))
+            Err(Denial::new(target.kind(), &target.to_string()))
         }
     }
 
@@ -84,11 +84,11 @@ mod tests {
         Grants::new(entries.iter().map(read), |_| None)
     }
 
-    fn shown(decision: Result<(), Refusal>) -> String {
+    fn shown(decision: Result<(), Denial>) -> String {
         match decision {
             Ok(()) => "granted".to_owned(),
-            Err(refusal) => {
-                let shown = refusal.shown(&"c".parse().unwrap(), &Secrets::default());
+            Err(denial) => {
+                let shown = denial.shown(&"c".parse().unwrap(), &Secrets::default());
                 shown.message.into()
             }
         }

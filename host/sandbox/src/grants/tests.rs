@@ -12,8 +12,8 @@ fn grants(entries: &[(&str, &str)]) -> Grants {
     Grants::new(entries, |_| None)
 }
 
-fn shown(refusal: &Refusal) -> String {
-    let shown = refusal.shown(&"orders-db".parse().unwrap(), &Secrets::default());
+fn shown(denial: &Denial) -> String {
+    let shown = denial.shown(&"orders-db".parse().unwrap(), &Secrets::default());
     shown.message.into()
 }
 
@@ -35,7 +35,7 @@ fn decide(grants: &Grants, peer: &Peer, address: &str) -> Result<(), String> {
                 ResolvedAddress::assumed_remote(address.parse().unwrap()),
             )
         })
-        .map_err(|refusal| shown(&refusal))
+        .map_err(|denial| shown(&denial))
 }
 
 const PUBLIC: &str = "93.184.216.34";

@@ -1,15 +1,13 @@
-//! Who gets the password, and over what.
+//! Which server gets the password, and over which connection.
 
 use super::*;
 
 #[test]
-fn a_password_goes_only_to_whom_it_may() {
+fn a_password_is_sent_only_where_it_is_allowed() {
     let hears = || Peer::new().hears_where(says("vitals"));
     let (world, refused) = outcome(hears().says(authentication(3, b"")), &json!({}));
     assert!(
-        refused
-            .message()
-            .contains("wants the password in the clear"),
+        refused.message().contains("requests a cleartext password"),
         "{}",
         refused.message()
     );
@@ -17,25 +15,29 @@ fn a_password_goes_only_to_whom_it_may() {
     let heard = String::from_utf8_lossy(&world.heard("db:5432")[0]).into_owned();
     assert!(!heard.contains("correct-horse"));
 
-    // It says that all is well without having proven anything.
-    let liar = hears()
+    // It claims success without proving anything.
+    let impostor = hears()
         .says(authentication(10, b"SCRAM-SHA-256\0\0"))
         .hears_where(says("n,,n=,r="))
         .says([authentication(0, b""), ready()].concat());
-    assert_eq!(told(liar, &json!({})), unhealthy(GARBAGE));
+    assert_eq!(outcome_of(impostor, &json!({})), unhealthy(GARBAGE));
     let other = hears().says(authentication(10, b"SCRAM-SHA-1\0\0"));
-    let (_, text) = told(other, &json!({}));
+    let (_, text) = outcome_of(other, &json!({}));
     assert!(text.contains("does not offer SCRAM-SHA-256"), "{text}");
     let kerberos = hears().says(authentication(7, b""));
-    assert!(told(kerberos, &json!({})).1.contains("wants Kerberos"));
+    assert!(
+        outcome_of(kerberos, &json!({}))
+            .1
+            .contains("requires Kerberos")
+    );
 }
 
 #[test]
-fn a_server_that_does_not_know_the_password_can_not_prove_that_it_does() {
+fn a_server_without_the_password_cannot_authenticate_itself() {
     let challenge = |heard: &[u8]| {
         let text = String::from_utf8_lossy(heard);
         let nonce = text.split_once("r=").map_or("", |(_, nonce)| nonce);
-        // With its own proof the client asks for the server's.
+        // The client's own proof makes the server prove that it knows the password.
         if nonce.contains(",p=") {
             let lie = format!("v={}=", "A".repeat(43));
             Peer::new().says(authentication(12, lie.as_bytes()))
@@ -48,23 +50,24 @@ fn a_server_that_does_not_know_the_password_can_not_prove_that_it_does() {
         .hears_where(says("vitals"))
         .says(authentication(10, b"SCRAM-SHA-256\0\0"))
         .replies(challenge);
-    let text = "cannot log in as vitals: the server does not prove that it knows the password";
-    assert_eq!(told(peer, &json!({})), unhealthy(text));
+    let text = "cannot log in as vitals: the server did not prove that it knows the password";
+    assert_eq!(outcome_of(peer, &json!({})), unhealthy(text));
 }
 
 #[test]
-fn tls_begins_where_the_server_has_it() {
+fn tls_starts_if_the_server_supports_it() {
     let request = b"\0\0\0\x08\x04\xd2\x16\x2f";
     let require = json!({ "tls": "require" });
     let peer = Peer::new().hears(request).says("N");
-    let text = "the server at db:5432 does not speak TLS: `tls = \"disable\"` does without";
-    assert_eq!(told(peer, &require), unhealthy(text));
+    let text =
+        "the server at db:5432 does not support TLS: set `tls = \"disable\"` to connect without it";
+    assert_eq!(outcome_of(peer, &require), unhealthy(text));
     let peer = Peer::new().hears(request).says("H");
-    let text = "what db:5432 answered is not PostgreSQL's protocol: is it the right port?";
-    assert_eq!(told(peer, &require), unhealthy(text));
-    // Said before TLS, to be taken for said after.
+    let text = "the response of db:5432 is not the PostgreSQL protocol: check the port";
+    assert_eq!(outcome_of(peer, &require), unhealthy(text));
+    // Sent before TLS, to be taken for data sent over TLS.
     let peer = Peer::new().hears(request).says("SR\0\0\0\x08\0\0\0\0");
-    let (_, text) = told(peer, &json!({ "tls": "verify-full" }));
+    let (_, text) = outcome_of(peer, &json!({ "tls": "verify-full" }));
     assert!(
         text.starts_with("cannot start TLS with db:5432: "),
         "{text}"
@@ -84,10 +87,10 @@ fn tls_begins_where_the_server_has_it() {
     let text =
         "cannot start TLS with db:5432: the certificate of db is not trusted: it has expired";
     assert_eq!(verified.message(), text);
-    // Encrypted is not yet known to be the right one.
+    // Encryption does not prove that the server is the intended one.
     let required = world.outcome(|| check(settings(&require)));
     assert!(
-        required.message().contains("in the clear"),
+        required.message().contains("requests a cleartext password"),
         "{}",
         required.message()
     );

@@ -1,4 +1,4 @@
-//! The fields of a struct or a variant, as the table that both schema and reading are made from.
+//! The fields of a struct or a variant, as the table from which schema and reader are made.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -13,9 +13,9 @@ pub(super) struct Table {
     pub(super) names: Vec<Ident>,
     keys: Vec<String>,
     types: Vec<Type>,
-    /// Each an expression of type `Field`.
+    /// Expressions of type `Field`.
     pub(super) rows: Vec<TokenStream>,
-    /// What has to hold for them to compile.
+    /// Assertions that must compile.
     pub(super) checks: Vec<TokenStream>,
 }
 
@@ -93,7 +93,7 @@ impl Table {
         Ok(())
     }
 
-    /// The schema of the object, with `FIELDS` and `definitions` in scope.
+    /// Returns the schema of the object, with `FIELDS` and `definitions` in scope.
     pub(super) fn object(&self, doc: &TokenStream) -> TokenStream {
         let types = &self.types;
         quote! {
@@ -104,7 +104,7 @@ impl Table {
         }
     }
 
-    /// For each field an expression that reads it, with `FIELDS` and `object` in scope.
+    /// Returns for each field an expression that reads it, with `FIELDS` and `object` in scope.
     pub(super) fn take(&self) -> Vec<TokenStream> {
         self.types
             .iter()
@@ -113,7 +113,7 @@ impl Table {
             .collect()
     }
 
-    /// The object that reads as these fields, which are found after `prefix`.
+    /// Returns the object that reads back as these fields, which are accessed through `prefix`.
     pub(super) fn show(&self, prefix: &TokenStream) -> TokenStream {
         let (names, keys) = (&self.names, &self.keys);
         quote! {
@@ -124,7 +124,7 @@ impl Table {
     }
 }
 
-/// The name without `r#`.
+/// Returns the name without `r#`.
 pub(super) fn plain(ident: &Ident) -> String {
     let name = ident.to_string();
     name.strip_prefix("r#").unwrap_or(&name).to_owned()

@@ -1,4 +1,4 @@
-//! Enums: a text for a variant without data, an object of one key for one with.
+//! Enums: a variant without data is a string, a variant with data is an object with one key.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -14,7 +14,7 @@ pub(super) fn of_enum(name: &Ident, data: &DataEnum) -> Result<Body> {
     if data.variants.is_empty() {
         return Err(Error::new(
             name.span(),
-            "there is no way to write an enum without variants",
+            "an enum without variants has no values",
         ));
     }
     let arms = data
@@ -76,7 +76,7 @@ pub(super) fn of_enum(name: &Ident, data: &DataEnum) -> Result<Body> {
 struct Arm {
     name: String,
     doc: String,
-    /// None for a variant without data.
+    /// `None` for a variant without data.
     schema: Option<TokenStream>,
     read: TokenStream,
     to_value: TokenStream,
@@ -91,7 +91,7 @@ impl Arm {
             .rename
             .map_or_else(|| snake(&plain(ident)), |rename| rename.value());
         let doc = doc_of(&variant.attrs);
-        // The host reads grants under `properties`, `items` and `$ref` alone.
+        // The host reads grants only under `properties`, `items` and `$ref`.
         if let Some(field) = variant.fields.iter().find(|field| {
             Options::of_field(&field.attrs).is_ok_and(|options| !options.grant.is_empty())
         }) {
@@ -116,7 +116,7 @@ impl Arm {
                     .iter()
                     .find(|a| a.path().is_ident("config"))
                 {
-                    let text = "options stand on a named field: `Variant { field: Type }`";
+                    let text = "options belong on a named field: `Variant { field: Type }`";
                     return Err(Error::new_spanned(attribute, text));
                 }
                 Ok(Self {
@@ -180,7 +180,7 @@ impl Arm {
     }
 }
 
-/// `ReadOnly` as `read_only`.
+/// Converts `ReadOnly` to `read_only`.
 fn snake(name: &str) -> String {
     let mut text = String::new();
     for (index, letter) in name.char_indices() {

@@ -1,4 +1,4 @@
-//! Files and facts of the machine: those of a test's world, and none without one.
+//! Files and machine facts of a test's world. Without a world there are none.
 
 use crate::files::{Metadata, Problem};
 use crate::system::{Disk, Load, Memory, Problem as Unknown};

@@ -1,4 +1,4 @@
-//! TCP: to a peer of a test's world, and over the machine's network without one.
+//! TCP to a peer of a test's world, or over the machine's network without a world.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The clock: that of a test's world, and the machine's without one.
+//! The clock of a test's world, or the machine's clock without a world.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,7 +14,7 @@ pub(crate) fn system_time() -> SystemTime {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the thread is the check's own, and nobody else waits for it"
+    reason = "the thread belongs to the check, so blocking it delays nothing else"
 )]
 pub(crate) fn sleep(time: Duration) {
     match current() {

@@ -1,4 +1,4 @@
-//! TLS: with a peer of a test's world, and none without one.
+//! TLS with a peer of a test's world. Without a world there is none.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;

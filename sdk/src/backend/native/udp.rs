@@ -1,4 +1,4 @@
-//! Datagrams: with a peer of a test's world, and over the machine's network without one.
+//! UDP with a peer of a test's world, or over the machine's network without a world.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs, UdpSocket};
@@ -64,7 +64,7 @@ impl UdpConnection {
     }
 }
 
-/// A peer that breaks off is one that nobody listens at, where there are no connections.
+/// UDP has no connections, so a peer that resets stands for a closed port.
 fn refused(error: io::Error) -> io::Error {
     match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => ErrorKind::ConnectionRefused.into(),

@@ -1,7 +1,7 @@
-//! One exchange over `wasi:http`: the host connects, does TLS and decides on grants.
+//! One exchange over `wasi:http`. The host connects, does TLS and checks grants.
 //!
-//! Every wait ends at the deadline. Resources are dropped children first, as WASI asks; declaring them
-//! parents first does that.
+//! Every wait ends at the deadline. WASI requires that child resources are dropped before their
+//! parents; declaring parents first ensures that.
 
 use std::time::Duration;
 
@@ -15,16 +15,19 @@ use wasip2::io::poll::{Pollable, poll};
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
 use crate::Deadline;
-use crate::http::{Method, Problem, Reply, Stage, Wire};
+use crate::http::{Method, Problem, RawRequest, RawResponse, Stage};
 
-pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, Problem> {
+pub(crate) fn exchange(
+    request: &RawRequest<'_>,
+    deadline: Deadline,
+) -> Result<RawResponse, Problem> {
     let outgoing = outgoing(request)?;
     let body = match request.body {
         None => None,
         Some(_) => Some(
             outgoing
                 .body()
-                .map_err(|()| odd("the request has no body to write"))?,
+                .map_err(|()| unexpected("the request has no body to write"))?,
         ),
     };
     let future = outgoing_handler::handle(outgoing, Some(options(deadline)?))
@@ -37,7 +40,7 @@ pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, 
     let incoming = future
         .get()
         .and_then(Result::ok)
-        .ok_or_else(|| odd("the host gave no answer"))?
+        .ok_or_else(|| unexpected("the host returned no response"))?
         .map_err(|code| problem(code, Stage::Answer))?;
     let headers = incoming
         .headers()
@@ -48,9 +51,9 @@ pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, 
     let status = incoming.status();
     let incoming = incoming
         .consume()
-        .map_err(|()| odd("the answer has no body to read"))?;
+        .map_err(|()| unexpected("the response has no body to read"))?;
     let (body, truncated) = receive(&incoming, request.body_limit, deadline)?;
-    Ok(Reply {
+    Ok(RawResponse {
         status,
         headers,
         body,
@@ -58,7 +61,7 @@ pub(crate) fn exchange(request: &Wire<'_>, deadline: Deadline) -> Result<Reply, 
     })
 }
 
-/// Waits until one of these is ready.
+/// Waits until one of the pollables is ready.
 fn wait(ready: &[&Pollable], deadline: Deadline, stage: Stage) -> Result<(), Problem> {
     let remaining = deadline.remaining();
     if remaining.is_zero() {
@@ -75,7 +78,7 @@ fn wait(ready: &[&Pollable], deadline: Deadline, stage: Stage) -> Result<(), Pro
     }
 }
 
-/// The host's code in words.
+/// Translates the host's error code.
 fn problem(code: ErrorCode, stage: Stage) -> Problem {
     match code {
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
@@ -85,48 +88,47 @@ fn problem(code: ErrorCode, stage: Stage) -> Problem {
             Some(what) => Problem::Denied(what.to_owned()),
             None => Problem::Other(text),
         },
-        ErrorCode::InternalError(None) => odd("the host could not make the request"),
+        ErrorCode::InternalError(None) => unexpected("the host could not make the request"),
         ErrorCode::ConnectionRefused => Problem::Refused,
         ErrorCode::DnsTimeout => timed_out(Stage::Lookup),
-        ErrorCode::DnsError(payload) => Problem::Lookup(
-            payload
-                .rcode
-                .unwrap_or_else(|| "there is no such name".to_owned()),
-        ),
+        ErrorCode::DnsError(payload) => {
+            Problem::Lookup(payload.rcode.unwrap_or_else(|| "no such name".to_owned()))
+        }
         ErrorCode::ConnectionTimeout => timed_out(Stage::Connect),
         ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => timed_out(stage),
         ErrorCode::ConnectionWriteTimeout => timed_out(Stage::Send),
         ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => Problem::Closed,
         ErrorCode::ConnectionLimitReached => {
-            Problem::Unreachable("the run has opened as many connections as it may".to_owned())
+            Problem::Unreachable("the run has reached its limit on connections".to_owned())
         }
-        ErrorCode::DestinationNotFound => Problem::Unreachable("it was not found".to_owned()),
-        ErrorCode::DestinationUnavailable => Problem::Unreachable("it is not available".to_owned()),
-        ErrorCode::DestinationIpUnroutable => {
-            Problem::Unreachable("there is no route to it".to_owned())
+        ErrorCode::DestinationNotFound => Problem::Unreachable("destination not found".to_owned()),
+        ErrorCode::DestinationUnavailable => {
+            Problem::Unreachable("destination unavailable".to_owned())
         }
+        ErrorCode::DestinationIpUnroutable => Problem::Unreachable("no route to host".to_owned()),
         ErrorCode::TlsCertificateError => Problem::Tls("the certificate is not trusted".to_owned()),
         ErrorCode::TlsProtocolError => Problem::Tls("no common protocol".to_owned()),
         ErrorCode::TlsAlertReceived(alert) => Problem::Tls(
             alert
                 .alert_message
-                .unwrap_or_else(|| "the server refused it".to_owned()),
+                .unwrap_or_else(|| "the server sent a TLS alert".to_owned()),
         ),
-        ErrorCode::HttpRequestUriInvalid => odd("the host refused the URL"),
-        ErrorCode::HttpRequestMethodInvalid => odd("the host refused the method"),
+        ErrorCode::HttpRequestUriInvalid => unexpected("the host refused the URL"),
+        ErrorCode::HttpRequestMethodInvalid => unexpected("the host refused the method"),
         ErrorCode::HttpResponseHeaderSectionSize(_) | ErrorCode::HttpResponseHeaderSize(_) => {
-            Problem::Protocol("its headers are too large".to_owned())
+            Problem::Protocol("the headers are too large".to_owned())
         }
         ErrorCode::HttpResponseBodySize(_) => {
-            Problem::Protocol("its body is larger than the host allows".to_owned())
+            Problem::Protocol("the body exceeds the host's limit".to_owned())
         }
         ErrorCode::HttpProtocolError => Problem::Protocol("it is not HTTP".to_owned()),
-        // What is left is rare, and printing its name would bring along the code that prints them all.
-        _ => Problem::Protocol("it breaks a rule of HTTP".to_owned()),
+        // The rest is rare. Formatting the code's name would link the formatting code of all of
+        // them.
+        _ => Problem::Protocol("HTTP protocol error".to_owned()),
     }
 }
 
-/// The caller knows how long that was.
+/// The caller fills in the limit.
 fn timed_out(stage: Stage) -> Problem {
     Problem::Timeout {
         stage,
@@ -134,12 +136,12 @@ fn timed_out(stage: Stage) -> Problem {
     }
 }
 
-fn outgoing(request: &Wire<'_>) -> Result<OutgoingRequest, Problem> {
+fn outgoing(request: &RawRequest<'_>) -> Result<OutgoingRequest, Problem> {
     let fields = Fields::new();
     for (name, value) in &request.headers {
         fields.append(name, value.as_bytes()).map_err(|error| {
             let reason = match error {
-                HeaderError::Forbidden => "it is the host's to set",
+                HeaderError::Forbidden => "only the host sets it",
                 HeaderError::InvalidSyntax => "it is not valid",
                 HeaderError::Immutable => "it can't be changed",
             };
@@ -155,14 +157,14 @@ fn outgoing(request: &Wire<'_>) -> Result<OutgoingRequest, Problem> {
     };
     outgoing
         .set_method(&method(request.method))
-        .map_err(|()| odd("the host refused the method"))?;
+        .map_err(|()| unexpected("the host refused the method"))?;
     outgoing
         .set_scheme(Some(&scheme))
-        .map_err(|()| odd("the host refused the scheme"))?;
+        .map_err(|()| unexpected("the host refused the scheme"))?;
     outgoing
         .set_authority(Some(&url.authority()))
         .and_then(|()| outgoing.set_path_with_query(Some(&url.path_and_query())))
-        .map_err(|()| odd("the host refused the URL"))?;
+        .map_err(|()| unexpected("the host refused the URL"))?;
     Ok(outgoing)
 }
 
@@ -179,7 +181,7 @@ fn method(method: &Method) -> wasi::Method {
     }
 }
 
-/// The host's own timers, so that it lets go of a connection that nobody waits for any more.
+/// Sets the host's own timers, so that the host closes a connection after the guest stops waiting.
 fn options(deadline: Deadline) -> Result<RequestOptions, Problem> {
     let options = RequestOptions::new();
     let left = Some(nanoseconds(deadline.remaining()).max(1));
@@ -187,12 +189,12 @@ fn options(deadline: Deadline) -> Result<RequestOptions, Problem> {
         .set_connect_timeout(left)
         .and_then(|()| options.set_first_byte_timeout(left))
         .and_then(|()| options.set_between_bytes_timeout(left))
-        .map_err(|()| odd("the host refused the timeout"))?;
+        .map_err(|()| unexpected("the host refused the timeout"))?;
     Ok(options)
 }
 
-/// Writes the body, for as long as nothing has come back: a server may answer, and a connection may
-/// fail, before it is all sent.
+/// Writes the body until all is sent or a response arrives: a server may respond, and a connection
+/// may fail, before the body is sent.
 fn send(
     body: OutgoingBody,
     bytes: &[u8],
@@ -202,7 +204,7 @@ fn send(
     {
         let stream: OutputStream = body
             .write()
-            .map_err(|()| odd("the request has no stream"))?;
+            .map_err(|()| unexpected("the request body has no stream"))?;
         let writable = stream.subscribe();
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -210,7 +212,7 @@ fn send(
             if answered.ready() {
                 return Ok(());
             }
-            // Why it failed stands in the answer.
+            // The response carries the reason of the failure.
             let Ok(room) = stream.check_write() else {
                 return Ok(());
             };
@@ -225,7 +227,7 @@ fn send(
     OutgoingBody::finish(body, None).map_err(|code| problem(code, Stage::Send))
 }
 
-/// Reads the body to its end or to `limit`, and whether it went on.
+/// Reads the body to its end or to `limit`, and returns whether it continued.
 fn receive(
     body: &IncomingBody,
     limit: usize,
@@ -233,12 +235,12 @@ fn receive(
 ) -> Result<(Vec<u8>, bool), Problem> {
     let stream: InputStream = body
         .stream()
-        .map_err(|()| odd("the answer has no stream"))?;
+        .map_err(|()| unexpected("the response body has no stream"))?;
     let readable = stream.subscribe();
     let mut bytes = Vec::new();
     loop {
         wait(&[&readable], deadline, Stage::Body)?;
-        // One byte more than is kept tells an end from a limit.
+        // One byte beyond the limit distinguishes the end of the body from a longer one.
         let wanted = (limit - bytes.len()).saturating_add(1).min(CHUNK);
         match stream.read(wanted as u64) {
             Ok(chunk) => bytes.extend_from_slice(&chunk),
@@ -257,16 +259,16 @@ fn receive(
     }
 }
 
-/// Why a body broke off; nothing where it only met the host's limit.
+/// Returns why the body broke off, or `None` where it only reached the host's limit.
 ///
-/// wasmtime 48 has no code for these errors (`http-error-code` looks for a type that its client does not
-/// put there), only their text.
+/// wasmtime 48 has no code for these errors, only their text: `http-error-code` expects a type that
+/// its client does not store there.
 fn body_problem(error: &wasip2::io::error::Error) -> Option<Problem> {
     match wasi::http_error_code(error) {
         Some(ErrorCode::HttpResponseBodySize(_)) => None,
         Some(code) => Some(problem(code, Stage::Body)),
         None => {
-            // Below the first line there may be the host's backtrace.
+            // The host's backtrace may follow the first line.
             let text = error.to_debug_string();
             let text = text.lines().next().unwrap_or_default();
             if text.contains("body size exceeds limit") {
@@ -284,7 +286,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn odd(text: &str) -> Problem {
+fn unexpected(text: &str) -> Problem {
     Problem::Other(text.to_owned())
 }
 

@@ -1,4 +1,4 @@
-//! Files and facts of the machine, by the host.
+//! Files and machine facts, read through the host.
 
 use crate::backend::bindings::vitals::health::{files, system};
 use crate::files::{Metadata, Problem};

@@ -1,4 +1,4 @@
-//! The clock: the machine's, as `std` reads it from WASI.
+//! The machine's clock, as `std` reads it through WASI.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,13 +17,13 @@ pub(crate) fn system_time() -> SystemTime {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the instance is the check's own, and the host turns to others meanwhile"
+    reason = "the instance belongs to the check, and the host runs other guests meanwhile"
 )]
 pub(crate) fn sleep(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// Waits for something, to a deadline at most. Answers whether it came.
+/// Waits until the pollable is ready, to the deadline at most. Returns whether it became ready.
 pub(super) fn is_ready_by(what: &Pollable, deadline: Deadline) -> bool {
     let left = deadline.remaining();
     if left.is_zero() {

@@ -1,4 +1,4 @@
-//! Connections over `vitals:health/tls`: the host connects, shakes hands and decides on grants.
+//! Connections over `vitals:health/tls`. The host connects, does the handshake and checks grants.
 
 use std::time::Duration;
 
@@ -36,17 +36,17 @@ impl TlsConnection {
         deadline: Deadline,
     ) -> Result<Handshake, Problem> {
         let timeout = milliseconds(deadline)?;
-        let shaken = self.0.start_tls(name, verify, timeout).map_err(problem)?;
+        let handshake = self.0.start_tls(name, verify, timeout).map_err(problem)?;
         Ok(Handshake {
-            chain: shaken.chain.into_iter().map(certificate).collect(),
-            protocol: shaken.protocol,
-            cipher: shaken.cipher,
-            verification_error: shaken.verification_error,
+            chain: handshake.chain.into_iter().map(certificate).collect(),
+            protocol: handshake.protocol,
+            cipher: handshake.cipher,
+            verification_error: handshake.verification_error,
         })
     }
 }
 
-/// The time left, at least a millisecond; none left is a timeout.
+/// Returns the remaining time in milliseconds, at least one. No remaining time is a timeout.
 fn milliseconds(deadline: Deadline) -> Result<u32, Problem> {
     let remaining = deadline.remaining();
     if remaining.is_zero() {

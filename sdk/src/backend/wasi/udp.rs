@@ -1,5 +1,5 @@
-//! Datagrams and look-ups over `wasi:sockets`. `std` has both, but a socket of its without a timeout for
-//! what is received, and look-ups that wait for as long as the run has.
+//! Datagrams and look-ups over `wasi:sockets`. `std` offers both, but without a timeout for
+//! receiving, and its look-ups take as long as the run has.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -20,7 +20,8 @@ use crate::dns::Problem;
 use crate::tcp::Error;
 use crate::{Address, Deadline};
 
-/// A socket of one peer. The streams go before the socket that they are of.
+/// A socket for one peer. The fields drop in order: the streams must be dropped before their
+/// socket.
 #[derive(Debug)]
 pub(crate) struct UdpConnection {
     incoming: IncomingDatagramStream,
@@ -38,7 +39,7 @@ impl UdpConnection {
                     Problem::Timeout(_) => {
                         return Error::new("look up", address, &ErrorKind::TimedOut.into(), limit);
                     }
-                    Problem::NotFound => io::Error::other("there is no address for it"),
+                    Problem::NotFound => io::Error::other("it has no address"),
                     Problem::Failed(why) => io::Error::other(why),
                 };
                 Error::lookup(address, &cause)
@@ -114,7 +115,7 @@ pub(crate) fn look_up(name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Pro
         ErrorCode::NameUnresolvable
         | ErrorCode::TemporaryResolverFailure
         | ErrorCode::PermanentResolverFailure => Problem::NotFound,
-        ErrorCode::InvalidArgument => Problem::Failed("it is no valid name".to_owned()),
+        ErrorCode::InvalidArgument => Problem::Failed("the name is not valid".to_owned()),
         other => Problem::Failed(error(other).to_string()),
     };
     let answers = resolve_addresses(&instance_network(), name).map_err(problem)?;
@@ -150,7 +151,7 @@ fn socket_address(address: IpAddr, port: u16) -> IpSocketAddress {
     }
 }
 
-/// A code as `std` has it.
+/// Translates an error code to `std`'s.
 fn error(code: ErrorCode) -> io::Error {
     let kind = match code {
         ErrorCode::AccessDenied => ErrorKind::PermissionDenied,
@@ -160,7 +161,7 @@ fn error(code: ErrorCode) -> io::Error {
         ErrorCode::RemoteUnreachable => ErrorKind::HostUnreachable,
         ErrorCode::Timeout => ErrorKind::TimedOut,
         ErrorCode::NewSocketLimit => {
-            return io::Error::other("the run has opened as many sockets as it may");
+            return io::Error::other("the run has reached its limit on sockets");
         }
         ErrorCode::DatagramTooLarge => return io::Error::other("the datagram is too large"),
         other => return io::Error::other(other.name()),

@@ -1,4 +1,4 @@
-//! One answer: what comes back, how late, and how it may break.
+//! A response in a world: its content, its delay, and how it may break off.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::World;
 use crate::Deadline;
-use crate::http::{Method, Problem, Reply, Stage, Wire};
+use crate::http::{Method, Problem, RawRequest, RawResponse, Stage};
 
-/// What a request gets: an answer, or none.
+/// The response to a request, or its failure.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::http::{Method, Problem, Reply, Stage, Wire};
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "it answers nothing before a world has it"]
+#[must_use = "the response has no effect until it is added to a world"]
 pub struct Answer {
     after: Duration,
     content: Content,
@@ -50,7 +50,7 @@ enum End {
 }
 
 impl Answer {
-    /// An answer of this status, without a body.
+    /// Makes a response with this status and no body.
     pub fn new(status: u16) -> Self {
         Self::of(Content::Reply {
             status,
@@ -61,12 +61,12 @@ impl Answer {
         })
     }
 
-    /// An answer of status 200 with this body.
+    /// Makes a response with status 200 and this body.
     pub fn ok(body: impl Into<Vec<u8>>) -> Self {
         Self::new(200).body(body)
     }
 
-    /// A redirect to another URL, or a part of one.
+    /// Makes a redirect to a URL or a relative reference.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -85,8 +85,8 @@ impl Answer {
         Self::new(status).header("location", location)
     }
 
-    /// No answer, but this. What the client finds by itself, such as a body that is too long, needs no
-    /// such thing.
+    /// Makes the request fail with this problem. Failures that the client detects itself, such as a
+    /// body that is too long, need only the response.
     ///
     /// ```
     /// use vitals_sdk::http::{self, Problem};
@@ -109,7 +109,7 @@ impl Answer {
         Self::of(Content::Problem(problem))
     }
 
-    /// None, for as long as there is time: a timeout.
+    /// Never responds: the request times out.
     ///
     /// ```
     /// use std::time::Duration;
@@ -122,7 +122,7 @@ impl Answer {
     /// let error = world.run(|| get.send()).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "cannot get http://web/: nothing within 2s while waiting for the answer"
+    ///     "cannot get http://web/: timed out after 2s while waiting for the answer"
     /// );
     /// assert_eq!(world.elapsed(), Duration::from_secs(2));
     /// # Ok::<(), vitals_sdk::Error>(())
@@ -134,7 +134,7 @@ impl Answer {
         })
     }
 
-    /// The operator has not granted it.
+    /// Denies the request, as if the operator had not granted it.
     ///
     /// ```
     /// use vitals_sdk::{http, testing::{Answer, World}};
@@ -179,20 +179,20 @@ impl Answer {
     ///
     /// # Panics
     ///
-    /// If the value can't be JSON.
+    /// Panics if the value cannot be serialized as JSON.
     pub fn json(self, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body)
             .unwrap_or_else(|error| panic!("cannot answer with JSON: {error}"));
         self.header("content-type", "application/json").body(body)
     }
 
-    /// Comes, or fails, so late. What is later than the request's deadline is a timeout.
+    /// Delays the response or failure. A response after the request's deadline is a timeout.
     pub fn after(mut self, delay: Duration) -> Self {
         self.after = delay;
         self
     }
 
-    /// The body takes so long after status and headers.
+    /// Delays the body after status and headers.
     ///
     /// ```
     /// use std::time::Duration;
@@ -203,7 +203,7 @@ impl Answer {
     /// let drip = Answer::ok("slow").body_after(Duration::from_secs(60));
     /// world.http("GET", "http://web/").answers(drip);
     /// let error = world.run(|| http::get(&"http://web/".parse().unwrap()).send()).unwrap_err();
-    /// assert!(error.to_string().ends_with("nothing within 4s 900ms while reading the answer"));
+    /// assert!(error.to_string().ends_with("timed out after 4s 900ms while reading the answer"));
     /// ```
     pub fn body_after(mut self, delay: Duration) -> Self {
         if let Content::Reply { body_after, .. } = &mut self.content {
@@ -212,7 +212,7 @@ impl Answer {
         self
     }
 
-    /// The connection breaks where the body has come so far.
+    /// Breaks the connection after the given body.
     ///
     /// ```
     /// use vitals_sdk::{http, testing::{Answer, World}};
@@ -226,7 +226,7 @@ impl Answer {
         self.ends(End::Broken)
     }
 
-    /// The body goes on, and the host's limit of it, `http_body`, is where it has come so far.
+    /// Cuts the body off where the given body ends, as the host's limit `http_body` does.
     ///
     /// ```
     /// use vitals_sdk::{http, testing::{Answer, World}};
@@ -255,13 +255,13 @@ impl Answer {
         self
     }
 
-    /// Plays it to a client that waits until its deadline.
+    /// Plays the response to a client that waits until its deadline.
     pub(super) fn reply(
         self,
         world: &World,
-        wire: &Wire<'_>,
+        wire: &RawRequest<'_>,
         deadline: Deadline,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<RawResponse, Problem> {
         let stage = match &self.content {
             Content::Problem(Problem::Timeout { stage, .. }) => *stage,
             Content::Problem(Problem::Refused | Problem::Unreachable(_)) => Stage::Connect,
@@ -296,7 +296,7 @@ impl Answer {
                 body.truncate(wire.body_limit);
                 match end {
                     End::Broken if !is_longer => Err(Problem::Closed),
-                    _ => Ok(Reply {
+                    _ => Ok(RawResponse {
                         status,
                         headers,
                         body,

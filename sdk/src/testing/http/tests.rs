@@ -8,7 +8,7 @@ fn url(text: &str) -> Url {
 }
 
 #[test]
-fn a_request_that_nothing_answers_is_named_with_those_that_are() {
+fn a_request_without_response_is_named_with_the_defined_ones() {
     let world = World::new();
     world.http("GET", "http://web/health").answers("ok");
     world.http("*", "https://api/v1/*").answers(404);
@@ -21,14 +21,14 @@ fn a_request_that_nothing_answers_is_named_with_those_that_are() {
         .unwrap();
     assert_eq!(
         text,
-        "the check went beyond what its test gives:\n  the test has no answer to PUT \
-         http://web/health?deep=1; it has them to GET http://web/health, * https://api/v1/*"
+        "the check used what its test does not define:\n  the test defines no response to PUT \
+         http://web/health?deep=1; it defines responses to GET http://web/health, * https://api/v1/*"
     );
     assert_eq!(world.requests().len(), 1);
 }
 
 #[test]
-fn the_last_that_fits_answers_and_functions_keep_count() {
+fn the_last_matching_route_wins_and_functions_keep_state() {
     let world = World::new();
     world.http("GET", "http://web/*").answers("all");
     world.http("GET", "http://web:80/one").answers("one");
@@ -49,7 +49,7 @@ fn the_last_that_fits_answers_and_functions_keep_count() {
 }
 
 #[test]
-fn time_goes_by_and_is_up_at_the_deadline() {
+fn responses_advance_the_clock_up_to_the_deadline() {
     let world = World::new();
     let second = Duration::from_secs(1);
     let answer = Answer::ok("x").after(second).body_after(second);
@@ -71,7 +71,7 @@ fn time_goes_by_and_is_up_at_the_deadline() {
 }
 
 #[test]
-fn bodies_end_as_the_host_and_the_client_end_them() {
+fn bodies_end_at_the_limits_of_host_and_client() {
     let world = World::new();
     world.http("*", "http://web/").answers("12345");
     let at = url("http://web/");
@@ -89,7 +89,7 @@ fn bodies_end_as_the_host_and_the_client_end_them() {
 }
 
 #[test]
-fn headers_that_are_the_host_s_are_refused_as_there() {
+fn headers_that_the_host_rejects_are_rejected() {
     let world = World::new();
     world.http("GET", "http://web/").answers(200);
     let with = |name: &str| {
@@ -99,7 +99,7 @@ fn headers_that_are_the_host_s_are_refused_as_there() {
     assert!(with("x-mine").is_ok());
     assert_eq!(
         with("Host").unwrap_err(),
-        "cannot get http://web/: cannot send header `Host`: it is the host's to set"
+        "cannot get http://web/: cannot send header `Host`: only the host sets it"
     );
     assert!(with("a b").unwrap_err().ends_with("it is not valid"));
 }

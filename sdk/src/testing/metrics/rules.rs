@@ -1,6 +1,6 @@
-//! What the host takes as a metric. It knows no values from before.
+//! The host's rules for a single metric call. It must not know earlier values.
 //!
-//! The texts are those of the host's own `plugin/metrics.rs`.
+//! The texts are those of the host: `host/sandbox/src/metrics.rs`.
 
 use super::Kind;
 
@@ -19,7 +19,7 @@ pub(super) fn name(what: &str, name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Holds labels, which are sorted, to the contract.
+/// Checks the sorted labels against the contract.
 pub(super) fn labels(labels: &[(String, String)]) -> Result<(), String> {
     if labels.len() > LABELS {
         let count = labels.len();
@@ -48,7 +48,7 @@ pub(super) fn labels(labels: &[(String, String)]) -> Result<(), String> {
     }
 }
 
-/// Holds a number, and the bounds that it is counted between, to the contract.
+/// Checks a value and the bounds of its buckets against the contract.
 pub(super) fn number(kind: Kind, value: f64, buckets: &[f64]) -> Result<(), String> {
     if kind == Kind::Counter && value < 0.0 {
         return Err(format!(
@@ -81,7 +81,7 @@ pub(super) fn number(kind: Kind, value: f64, buckets: &[f64]) -> Result<(), Stri
     }
 }
 
-/// Names of labels, in a sentence.
+/// Formats the names of labels for a sentence.
 pub(super) fn labels_text(names: &[String]) -> String {
     match names {
         [] => "no labels".to_owned(),
@@ -90,7 +90,7 @@ pub(super) fn labels_text(names: &[String]) -> String {
     }
 }
 
-/// The host's own label, and those that Prometheus gives a meaning.
+/// The host's own label, and those with a meaning to Prometheus.
 const RESERVED: [&str; 3] = ["check", "le", "quantile"];
 const NAME_BYTES: usize = 64;
 const LABELS: usize = 8;

@@ -1,7 +1,7 @@
-//! A connection to a peer: plays its script against what the check does, on the world's clock.
+//! A connection to a peer: plays the peer's script against the check's calls, on the world's clock.
 //!
-//! What the peer says is put down with the moment from which on it is there; whoever reads moves the
-//! clock there, or to its own deadline.
+//! The peer's output is queued with the time from which on it is available. A read advances the
+//! clock to that time, or to its own deadline.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,28 +18,28 @@ use crate::tls::{Handshake, Problem};
 pub(crate) struct Connection {
     world: World,
     channel: Channel,
-    /// The address, and which of its connections this is.
+    /// The address, and the index of the connection at it.
     place: (String, usize),
-    play: Mutex<Play>,
+    play: Mutex<Playback>,
 }
 
-/// How far the script is.
-struct Play {
+/// The progress of the script.
+struct Playback {
     steps: VecDeque<Step>,
-    /// What came and was not heard yet.
+    /// Received bytes that no step has consumed.
     inbox: Vec<u8>,
-    /// How much of it a function has looked at.
-    looked_at: usize,
-    /// Nothing more comes.
-    is_at_end: bool,
-    /// What was said, and from when on it is there.
-    outbox: VecDeque<(Duration, Said)>,
-    /// When the peer has done all that it did.
+    /// The number of these bytes that a function has examined.
+    examined: usize,
+    /// Whether the check has closed its writing side.
+    write_closed: bool,
+    /// The output, and when it is available.
+    outbox: VecDeque<(Duration, Output)>,
+    /// When the peer has finished the steps played so far.
     at: Duration,
     speaks_tls: bool,
 }
 
-enum Said {
+enum Output {
     Bytes(Vec<u8>),
     Flood(Vec<u8>),
     End,
@@ -48,11 +48,11 @@ enum Said {
 
 impl Connection {
     pub(super) fn new(world: World, channel: Channel, place: (String, usize), peer: Peer) -> Self {
-        let play = Mutex::new(Play {
+        let play = Mutex::new(Playback {
             steps: peer.into_steps().into(),
             inbox: Vec::new(),
-            looked_at: 0,
-            is_at_end: false,
+            examined: 0,
+            write_closed: false,
             outbox: VecDeque::new(),
             at: world.elapsed(),
             speaks_tls: false,
@@ -65,25 +65,25 @@ impl Connection {
         }
     }
 
-    /// At most so many bytes, as soon as there are any; nothing at the end.
+    /// Reads at most `most` bytes as soon as some are available; none at the end of the stream.
     pub(crate) fn read(&self, most: usize, deadline: Deadline) -> io::Result<Vec<u8>> {
         let mut play = lock(&self.play);
-        self.go_on(&mut play);
+        self.advance_script(&mut play);
         let there_at = play.outbox.front().map(|(at, _)| *at);
         let wait = there_at.map_or(Duration::MAX, |at| at.saturating_sub(self.world.elapsed()));
         if !self.world.pass(wait, deadline) {
             return Err(ErrorKind::TimedOut.into());
         }
         match play.outbox.front_mut() {
-            Some((_, Said::Bytes(bytes))) => {
+            Some((_, Output::Bytes(bytes))) => {
                 let taken: Vec<u8> = bytes.drain(..most.min(bytes.len())).collect();
                 if bytes.is_empty() {
                     play.outbox.pop_front();
                 }
                 Ok(taken)
             }
-            Some((_, Said::Flood(bytes))) => {
-                // So that who reads on for ever meets its deadline, before its memory is full.
+            Some((_, Output::Flood(bytes))) => {
+                // An endless read must meet its deadline before it exhausts memory.
                 self.world.advance(FLOOD_EACH);
                 Ok(bytes
                     .iter()
@@ -92,8 +92,8 @@ impl Connection {
                     .take(most.min(FLOOD_BYTES))
                     .collect())
             }
-            Some((_, Said::Reset)) => Err(ErrorKind::ConnectionReset.into()),
-            Some((_, Said::End)) | None => Ok(Vec::new()),
+            Some((_, Output::Reset)) => Err(ErrorKind::ConnectionReset.into()),
+            Some((_, Output::End)) | None => Ok(Vec::new()),
         }
     }
 
@@ -102,23 +102,24 @@ impl Connection {
             return Err(ErrorKind::TimedOut.into());
         }
         let mut play = lock(&self.play);
-        self.go_on(&mut play);
+        self.advance_script(&mut play);
         let now = self.world.elapsed();
-        let is_broken = |(at, said): &(Duration, Said)| matches!(said, Said::Reset) && *at <= now;
+        let is_broken =
+            |(at, output): &(Duration, Output)| matches!(output, Output::Reset) && *at <= now;
         if play.outbox.iter().any(is_broken) {
             return Err(ErrorKind::BrokenPipe.into());
         }
         self.world.hear(&self.place, bytes);
         play.inbox.extend_from_slice(bytes);
-        self.go_on(&mut play);
+        self.advance_script(&mut play);
         Ok(())
     }
 
-    /// Nothing more is written.
+    /// Closes the writing side.
     pub(crate) fn finish(&self) {
         let mut play = lock(&self.play);
-        play.is_at_end = true;
-        self.go_on(&mut play);
+        play.write_closed = true;
+        self.advance_script(&mut play);
     }
 
     pub(crate) fn start_tls(
@@ -131,14 +132,14 @@ impl Connection {
         let failed = |why: &str| Err(Problem::Failed(why.to_owned()));
         let mut play = lock(&self.play);
         if play.speaks_tls {
-            return failed("the connection speaks TLS already");
+            return failed("TLS has already started on the connection");
         }
-        self.go_on(&mut play);
+        self.advance_script(&mut play);
         match play.outbox.front() {
-            Some((_, Said::End | Said::Reset)) => return Err(Problem::Closed),
+            Some((_, Output::End | Output::Reset)) => return Err(Problem::Closed),
             Some(_) => {
-                play.breaks();
-                return failed("what came is not TLS");
+                play.reset();
+                return failed("the server's response is not TLS");
             }
             None => {}
         }
@@ -149,7 +150,7 @@ impl Connection {
         match play.steps.pop_front() {
             Some(Step::ShakesHands(handshake)) => {
                 if verify && let Some(why) = &handshake.verification_error {
-                    play.breaks();
+                    play.reset();
                     return Err(Problem::Failed(format!(
                         "the certificate of {name} is not trusted: {why}"
                     )));
@@ -158,11 +159,11 @@ impl Connection {
                 Ok(handshake)
             }
             Some(Step::RefusesTls(why)) => {
-                play.breaks();
+                play.reset();
                 Err(Problem::Failed(why))
             }
             Some(other) => {
-                self.went_beyond(&mut play, "was asked for TLS", &other.plan());
+                self.fail_script(&mut play, "received a TLS handshake", &other.expected());
                 Err(Problem::Closed)
             }
             None => {
@@ -172,60 +173,60 @@ impl Connection {
         }
     }
 
-    /// Plays the script as far as it goes without hearing more.
-    fn go_on(&self, play: &mut Play) {
+    /// Plays the script as far as possible without more input.
+    fn advance_script(&self, play: &mut Playback) {
         while let Some(step) = play.steps.pop_front() {
-            let plan = step.plan();
-            match self.play(play, step) {
-                Heard::All => {}
-                Heard::TooLittle(step) => {
+            let expected = step.expected();
+            match self.run_step(play, step) {
+                StepResult::Done => {}
+                StepResult::NeedsInput(step) => {
                     play.steps.push_front(step);
                     return;
                 }
-                Heard::Otherwise => {
-                    let heard = if play.inbox.is_empty() {
-                        "heard the end".to_owned()
+                StepResult::Mismatch => {
+                    let received = if play.inbox.is_empty() {
+                        "received the end of the stream".to_owned()
                     } else {
-                        format!("heard `{}`", play.inbox.escape_ascii())
+                        format!("received `{}`", play.inbox.escape_ascii())
                     };
-                    self.went_beyond(play, &heard, &plan);
+                    self.fail_script(play, &received, &expected);
                 }
             }
         }
     }
 
-    fn play(&self, play: &mut Play, step: Step) -> Heard {
+    fn run_step(&self, play: &mut Playback, step: Step) -> StepResult {
         match step {
-            Step::Says(bytes) => play.say(Said::Bytes(bytes)),
+            Step::Says(bytes) => play.send(Output::Bytes(bytes)),
             Step::Waits(time) => play.at = play.at.saturating_add(time),
-            Step::Floods(bytes) => play.end(Said::Flood(bytes)),
-            Step::Closes => play.end(Said::End),
-            Step::Resets => play.end(Said::Reset),
+            Step::Floods(bytes) => play.finish(Output::Flood(bytes)),
+            Step::Closes => play.finish(Output::End),
+            Step::Resets => play.finish(Output::Reset),
             Step::Hears(bytes) => {
                 if play.inbox.starts_with(&bytes) {
-                    play.heard(bytes.len(), self.world.elapsed());
-                } else if bytes.starts_with(&play.inbox) && !play.is_at_end {
-                    return Heard::TooLittle(Step::Hears(bytes));
+                    play.consume(bytes.len(), self.world.elapsed());
+                } else if bytes.starts_with(&play.inbox) && !play.write_closed {
+                    return StepResult::NeedsInput(Step::Hears(bytes));
                 } else {
-                    return Heard::Otherwise;
+                    return StepResult::Mismatch;
                 }
             }
             Step::HearsWhere(matches) => {
-                let is_it = play.has_news() && lock(&matches)(&play.inbox);
-                if is_it {
-                    play.heard(play.inbox.len(), self.world.elapsed());
-                } else if play.is_at_end {
-                    return Heard::Otherwise;
+                let is_match = play.has_new_input() && lock(&matches)(&play.inbox);
+                if is_match {
+                    play.consume(play.inbox.len(), self.world.elapsed());
+                } else if play.write_closed {
+                    return StepResult::Mismatch;
                 } else {
-                    return Heard::TooLittle(Step::HearsWhere(matches));
+                    return StepResult::NeedsInput(Step::HearsWhere(matches));
                 }
             }
-            Step::HearsEnd if !play.inbox.is_empty() => return Heard::Otherwise,
-            Step::HearsEnd if play.is_at_end => play.heard(0, self.world.elapsed()),
-            Step::Replies(reply) if play.has_news() => {
+            Step::HearsEnd if !play.inbox.is_empty() => return StepResult::Mismatch,
+            Step::HearsEnd if play.write_closed => play.consume(0, self.world.elapsed()),
+            Step::Replies(reply) if play.has_new_input() => {
                 let steps = lock(&reply)(&play.inbox).into_steps();
                 if !steps.is_empty() {
-                    play.heard(play.inbox.len(), self.world.elapsed());
+                    play.consume(play.inbox.len(), self.world.elapsed());
                 }
                 play.steps.push_front(Step::Replies(reply));
                 for step in steps.into_iter().rev() {
@@ -233,60 +234,60 @@ impl Connection {
                 }
             }
             Step::ShakesHands(_) | Step::RefusesTls(_) if !play.inbox.is_empty() => {
-                return Heard::Otherwise;
+                return StepResult::Mismatch;
             }
             step @ (Step::HearsEnd
             | Step::Replies(_)
             | Step::ShakesHands(_)
-            | Step::RefusesTls(_)) => return Heard::TooLittle(step),
+            | Step::RefusesTls(_)) => return StepResult::NeedsInput(step),
         }
-        Heard::All
+        StepResult::Done
     }
 
-    /// The check did what the script does not have.
-    fn went_beyond(&self, play: &mut Play, what: &str, plan: &str) {
+    /// Reports that the check deviated from the script, and breaks the connection.
+    fn fail_script(&self, play: &mut Playback, what: &str, expected: &str) {
         let (channel, address) = (self.channel, &self.place.0);
-        self.world.surprise(format!(
-            "the peer at {channel} {address} {what}, and was to {plan}"
+        self.world.unexpected(format!(
+            "the peer at {channel} {address} {what}, but expected {expected}"
         ));
-        play.breaks();
+        play.reset();
     }
 }
 
-enum Heard {
-    /// What was to be heard, if anything.
-    All,
-    TooLittle(Step),
-    Otherwise,
+enum StepResult {
+    /// The input that the step expected, if any.
+    Done,
+    NeedsInput(Step),
+    Mismatch,
 }
 
-impl Play {
-    fn say(&mut self, said: Said) {
-        self.outbox.push_back((self.at, said));
+impl Playback {
+    fn send(&mut self, output: Output) {
+        self.outbox.push_back((self.at, output));
     }
 
-    /// Says the last thing.
-    fn end(&mut self, said: Said) {
-        self.say(said);
+    /// Queues the last output.
+    fn finish(&mut self, output: Output) {
+        self.send(output);
         self.steps.clear();
     }
 
     /// Breaks the connection at once.
-    fn breaks(&mut self) {
+    fn reset(&mut self) {
         self.at = Duration::ZERO;
         self.outbox.clear();
-        self.end(Said::Reset);
+        self.finish(Output::Reset);
     }
 
-    fn heard(&mut self, count: usize, now: Duration) {
+    fn consume(&mut self, count: usize, now: Duration) {
         self.inbox.drain(..count);
-        self.looked_at = 0;
+        self.examined = 0;
         self.at = self.at.max(now);
     }
 
-    /// Whether there is more than a function has looked at.
-    fn has_news(&mut self) -> bool {
-        let had = std::mem::replace(&mut self.looked_at, self.inbox.len());
+    /// Returns whether there is input that no function has examined.
+    fn has_new_input(&mut self) -> bool {
+        let had = std::mem::replace(&mut self.examined, self.inbox.len());
         self.inbox.len() > had
     }
 }
@@ -301,6 +302,6 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// What one read has of a stream without end, and how long that takes.
+/// The bytes that one read returns of an endless stream, and the time it takes.
 const FLOOD_BYTES: usize = 4096;
 const FLOOD_EACH: Duration = Duration::from_millis(1);

@@ -1,4 +1,4 @@
-//! What the resolver of a world's machine knows.
+//! The names known to the resolver of a world.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use crate::Deadline;
 use crate::dns::Problem;
 use crate::testing::{World, lock};
 
-/// A name of a [`World`], for saying what it leads to. What was said before of the same one is gone.
+/// A name of a [`World`], to define its addresses. It replaces earlier definitions of the name.
 #[derive(Debug)]
 pub struct Name<'a> {
     world: &'a World,
     name: String,
 }
 
-/// What the resolver says, and how long it takes.
+/// The resolver's result, and how long it takes.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct Resolution {
     answer: Result<Vec<IpAddr>, Problem>,
     after: Duration,
 }
 
 impl World {
-    /// Says what [`dns::look_up`](crate::dns::look_up) finds for a name.
+    /// Defines the result of [`dns::look_up`](crate::dns::look_up) for a name.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -34,7 +34,7 @@ impl World {
     /// assert_eq!(found[0].to_string(), "10.0.0.5");
     /// # Ok::<(), Error>(())
     /// ```
-    #[must_use = "it has to be said what it `leads_to`"]
+    #[must_use = "define the addresses with `leads_to`"]
     pub fn name(&self, name: &str) -> Name<'_> {
         Name {
             world: self,
@@ -45,8 +45,8 @@ impl World {
     pub(crate) fn resolve(&self, name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Problem> {
         let known = lock(&self.0.network).names.get(name).cloned();
         let Some(known) = known else {
-            let text = format!("the test does not give the name {name}: use `World::name`");
-            return Err(Problem::Failed(self.surprise(text)));
+            let text = format!("the test does not define the name {name}: use `World::name`");
+            return Err(Problem::Failed(self.unexpected(text)));
         };
         if !self.pass(known.after, deadline) {
             return Err(Problem::Timeout(Duration::ZERO));
@@ -56,20 +56,20 @@ impl World {
 }
 
 impl Name<'_> {
-    /// To these addresses.
+    /// Resolves to these addresses.
     ///
     /// # Panics
     ///
-    /// If one is no address.
+    /// Panics if an address is not valid.
     pub fn leads_to(self, addresses: &[&str]) {
         let parsed = addresses.iter().map(|text| {
             text.parse()
-                .unwrap_or_else(|error| panic!("`{text}` is no address: {error}"))
+                .unwrap_or_else(|error| panic!("`{text}` is not an IP address: {error}"))
         });
         self.put(Ok(parsed.collect()), Duration::ZERO);
     }
 
-    /// To nothing, for this reason.
+    /// Fails with this problem.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -84,7 +84,7 @@ impl Name<'_> {
         self.put(Err(problem), Duration::ZERO);
     }
 
-    /// To nothing, since the resolver never answers.
+    /// Never responds.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -93,14 +93,14 @@ impl Name<'_> {
     /// let world = World::new();
     /// world.name("db.internal").is_never_answered();
     /// let error = world.run(|| dns::look_up("db.internal", Duration::from_secs(1))).unwrap_err();
-    /// assert_eq!(error.to_string(), "cannot look up db.internal: nothing within 1s");
+    /// assert_eq!(error.to_string(), "cannot look up db.internal: timed out after 1s");
     /// ```
     pub fn is_never_answered(self) {
         self.put(Ok(Vec::new()), Duration::MAX);
     }
 
     fn put(self, answer: Result<Vec<IpAddr>, Problem>, after: Duration) {
-        let known = Known { answer, after };
+        let known = Resolution { answer, after };
         lock(&self.world.0.network).names.insert(self.name, known);
     }
 }

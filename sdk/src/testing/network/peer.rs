@@ -1,4 +1,4 @@
-//! The other side of a connection: what it says, hears and does, in its order.
+//! The other side of a connection, as a script of steps.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::step::Step;
 use crate::tls::{Certificate, Handshake};
 
-/// The other side of a connection, as a script: what it does, one after the other.
+/// The other side of a connection: a script of steps that are played in order.
 ///
-/// What the check says otherwise than the script has it breaks the connection and fails the test. A peer
-/// that is through its script is silent, and a check that waits for more has a timeout.
+/// If the check deviates from the script, the connection breaks and the test fails. After its last
+/// step a peer stays silent, and a check that waits for more times out.
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
@@ -29,18 +29,18 @@ use crate::tls::{Certificate, Handshake};
 ///
 /// world.tcp("mail:25").answers(Peer::new().waits(Duration::from_secs(30)).says("220 late\r\n"));
 /// let error = world.run(|| check(&address)).unwrap_err();
-/// assert_eq!(error.to_string(), "cannot read from mail:25: nothing within 2s");
+/// assert_eq!(error.to_string(), "cannot read from mail:25: timed out after 2s");
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-#[must_use = "it answers nothing before a world has it"]
+#[must_use = "the peer has no effect until it is added to a world"]
 pub struct Peer {
     arrival: Arrival,
     after: Duration,
     steps: Vec<Step>,
 }
 
-/// What comes of connecting.
+/// The result of connecting.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Arrival {
     #[default]
@@ -48,22 +48,22 @@ pub(super) enum Arrival {
     Refuses,
     Unreachable,
     Denied,
-    /// The name is not known, for this reason.
+    /// The name cannot be looked up, for this reason.
     Unknown(String),
 }
 
 impl Peer {
-    /// One that takes the connection and does nothing yet.
+    /// Makes a peer that accepts the connection and does nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Nobody listens there.
+    /// Refuses the connection.
     pub fn refuses() -> Self {
         Self::arriving(Arrival::Refuses)
     }
 
-    /// There is no way to it.
+    /// Is unreachable.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -72,13 +72,13 @@ impl Peer {
     /// let world = World::new();
     /// world.tcp("db:5432").answers(Peer::unreachable());
     /// let error = world.run(|| tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)).unwrap_err();
-    /// assert_eq!(error.to_string(), "cannot connect to db:5432: there is no route to it");
+    /// assert_eq!(error.to_string(), "cannot connect to db:5432: no route to host");
     /// ```
     pub fn unreachable() -> Self {
         Self::arriving(Arrival::Unreachable)
     }
 
-    /// The operator has not granted it.
+    /// Denies the connection, as if the operator had not granted it.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -92,7 +92,7 @@ impl Peer {
         Self::arriving(Arrival::Denied)
     }
 
-    /// The name can't be looked up.
+    /// Fails the look-up of the name, for this reason.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -108,7 +108,7 @@ impl Peer {
         Self::arriving(Arrival::Unknown(why.into()))
     }
 
-    /// The connection takes so long to come about, or to fail; [`Duration::MAX`] is never.
+    /// Delays the connection or its failure; with [`Duration::MAX`] it never completes.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -125,12 +125,13 @@ impl Peer {
         self
     }
 
-    /// Sends this. Each call is a piece of its own: one read has it, or its beginning.
+    /// Sends these bytes. Each call is a piece of its own: one read returns the piece or its
+    /// beginning.
     pub fn says(self, bytes: impl Into<Vec<u8>>) -> Self {
         self.step(Step::Says(bytes.into()))
     }
 
-    /// Sends this over and over, without an end.
+    /// Sends these bytes over and over, without end.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -146,12 +147,12 @@ impl Peer {
         self.step(Step::Floods(bytes.into()))
     }
 
-    /// Does nothing for so long.
+    /// Waits before the next step.
     pub fn waits(self, time: Duration) -> Self {
         self.step(Step::Waits(time))
     }
 
-    /// Waits for these bytes, in as many pieces as they come.
+    /// Expects these bytes, in any number of pieces.
     ///
     /// ```should_panic
     /// # use vitals_sdk::prelude::*;
@@ -169,7 +170,7 @@ impl Peer {
         self.step(Step::Hears(bytes.into()))
     }
 
-    /// Waits until a function says of all that came since that it is what it was to be.
+    /// Waits until a function accepts all bytes received since the previous step.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -190,7 +191,7 @@ impl Peer {
         self.step(Step::HearsWhere(Arc::new(Mutex::new(matches))))
     }
 
-    /// Waits until the check says that it will write no more.
+    /// Waits until the check closes its writing side.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -211,8 +212,8 @@ impl Peer {
         self.step(Step::HearsEnd)
     }
 
-    /// From here on does what a function makes of all that came since the last time: the steps of the peer
-    /// that it answers. One without steps waits for more.
+    /// From here on, passes all bytes received since the last call to a function and plays the
+    /// steps of the peer that it returns. A peer without steps waits for more bytes.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -239,9 +240,9 @@ impl Peer {
         self.step(Step::Replies(Arc::new(Mutex::new(reply))))
     }
 
-    /// Shakes hands when the check starts TLS, with a certificate that is trusted; see
-    /// [`World::certificate`](crate::testing::World::certificate). For [`World::tls`](crate::testing::World::tls)
-    /// alone.
+    /// Does the TLS handshake when the check starts TLS, with a certificate that is trusted; see
+    /// [`World::certificate`](crate::testing::World::certificate). Only for
+    /// [`World::tls`](crate::testing::World::tls).
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -266,7 +267,7 @@ impl Peer {
         self.shakes_hands_as(handshake(certificate, None))
     }
 
-    /// The same with a certificate that is not trusted, for this reason.
+    /// Does the TLS handshake with a certificate that is not trusted, for this reason.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -283,7 +284,7 @@ impl Peer {
         self.shakes_hands_as(handshake(certificate, Some(why.into())))
     }
 
-    /// The same with all that there is to a handshake.
+    /// Does the TLS handshake with all its properties given.
     ///
     /// ```
     /// use vitals_sdk::testing::{Peer, World};
@@ -304,7 +305,7 @@ impl Peer {
         self.step(Step::ShakesHands(handshake))
     }
 
-    /// Fails the handshake, for this reason.
+    /// Fails the TLS handshake, for this reason.
     ///
     /// ```
     /// use vitals_sdk::testing::{Peer, World};
@@ -319,12 +320,12 @@ impl Peer {
         self.step(Step::RefusesTls(why.into()))
     }
 
-    /// Closes the connection in good order.
+    /// Closes the connection in an orderly way.
     pub fn closes(self) -> Self {
         self.step(Step::Closes)
     }
 
-    /// Breaks the connection.
+    /// Resets the connection.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -334,7 +335,7 @@ impl Peer {
     /// world.tcp("db:5432").answers(Peer::new().resets());
     /// let read = || tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.read_some(1);
     /// let error = world.run(read).unwrap_err();
-    /// assert!(error.to_string().ends_with("the connection was broken by the other side"));
+    /// assert!(error.to_string().ends_with("connection reset by peer"));
     /// ```
     pub fn resets(self) -> Self {
         self.step(Step::Resets)

@@ -1,4 +1,4 @@
-//! What a script is made of.
+//! The steps of a peer's script.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -7,20 +7,20 @@ use std::time::Duration;
 use super::Peer;
 use crate::tls::Handshake;
 
-// Functions, which all connections to a peer share.
-type Matches = Arc<Mutex<dyn FnMut(&[u8]) -> bool + Send>>;
-type Reply = Arc<Mutex<dyn FnMut(&[u8]) -> Peer + Send>>;
+// Functions, shared by all connections to a peer.
+type Predicate = Arc<Mutex<dyn FnMut(&[u8]) -> bool + Send>>;
+type Responder = Arc<Mutex<dyn FnMut(&[u8]) -> Peer + Send>>;
 
-/// One thing that a peer does.
+/// One step of a peer.
 #[derive(Clone)]
 pub(super) enum Step {
     Says(Vec<u8>),
     Floods(Vec<u8>),
     Waits(Duration),
     Hears(Vec<u8>),
-    HearsWhere(Matches),
+    HearsWhere(Predicate),
     HearsEnd,
-    Replies(Reply),
+    Replies(Responder),
     ShakesHands(Handshake),
     RefusesTls(String),
     Closes,
@@ -28,13 +28,13 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// What it is about to do, behind "was to".
-    pub(super) fn plan(&self) -> String {
+    /// Describes what the step expects, to follow "expected".
+    pub(super) fn expected(&self) -> String {
         match self {
-            Self::Hears(bytes) => format!("hear `{}`", bytes.escape_ascii()),
-            Self::HearsWhere(_) | Self::Replies(_) => "hear what a function looks for".to_owned(),
-            Self::HearsEnd => "hear the end".to_owned(),
-            Self::ShakesHands(_) | Self::RefusesTls(_) => "start TLS".to_owned(),
+            Self::Hears(bytes) => format!("`{}`", bytes.escape_ascii()),
+            Self::HearsWhere(_) | Self::Replies(_) => "bytes that its function accepts".to_owned(),
+            Self::HearsEnd => "the end of the stream".to_owned(),
+            Self::ShakesHands(_) | Self::RefusesTls(_) => "a TLS handshake".to_owned(),
             Self::Says(_) | Self::Floods(_) => "speak".to_owned(),
             Self::Waits(_) => "wait".to_owned(),
             Self::Closes | Self::Resets => "close".to_owned(),
@@ -44,6 +44,6 @@ impl Step {
 
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.plan())
+        f.write_str(&self.expected())
     }
 }

@@ -13,17 +13,17 @@ fn connect(timeout: Duration) -> Result<TcpStream, tcp::Error> {
     tcp::connect(&address("db:5432"), timeout)
 }
 
-/// What a test is told that goes beyond its world.
-fn told<T>(world: &World, check: impl FnOnce() -> T) -> String {
+/// Returns the message with which a check fails its test.
+fn failure_of<T>(world: &World, check: impl FnOnce() -> T) -> String {
     let panicked = catch_unwind(AssertUnwindSafe(|| world.run(check)));
     let Err(panic) = panicked else {
-        panic!("the world was content");
+        panic!("the check used only what the world defines");
     };
     *panic.downcast::<String>().unwrap()
 }
 
 #[test]
-fn pieces_come_when_they_are_said_and_reads_wait_for_them() {
+fn reads_wait_for_pieces_until_they_are_sent() {
     let world = World::new();
     let tenth = Duration::from_millis(100);
     let peer = Peer::new()
@@ -57,11 +57,11 @@ fn a_read_that_timed_out_can_be_tried_again() {
         let error = stream.read_exact(1).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot read from db:5432: nothing within 1s"
+            "cannot read from db:5432: timed out after 1s"
         );
         assert_eq!(stream.read_exact(1).unwrap(), b"x");
         assert_eq!(world.elapsed(), Duration::from_millis(1_500));
-        // Through its script it is silent, to the deadline of the run.
+        // After its last step the peer is silent until the deadline of the run.
         stream.set_timeout(Duration::MAX);
         assert!(stream.read_exact(1).unwrap_err().is_timeout());
         assert!(Deadline::of_run().is_over());
@@ -71,7 +71,7 @@ fn a_read_that_timed_out_can_be_tried_again() {
 }
 
 #[test]
-fn an_answer_is_as_late_as_what_it_answers() {
+fn a_response_is_as_late_as_its_request() {
     let world = World::new();
     let second = Duration::from_secs(1);
     let peer = Peer::new().hears("PING").waits(second).says("PONG");
@@ -88,12 +88,12 @@ fn an_answer_is_as_late_as_what_it_answers() {
 }
 
 #[test]
-fn what_was_not_to_be_heard_breaks_the_connection_and_fails_the_test() {
+fn unexpected_input_breaks_the_connection_and_fails_the_test() {
     let world = World::new();
     world
         .tcp("db:5432")
         .answers(Peer::new().hears("PING\r\n").says("PONG"));
-    let text = told(&world, || {
+    let text = failure_of(&world, || {
         let mut stream = connect(Duration::MAX).unwrap();
         stream.write_all(b"PONG\r\n").unwrap();
         assert!(stream.read_some(1).is_err());
@@ -101,34 +101,34 @@ fn what_was_not_to_be_heard_breaks_the_connection_and_fails_the_test() {
     });
     assert_eq!(
         text,
-        "the check went beyond what its test gives:\n  the peer at tcp db:5432 heard `PONG\\r\\n`, and \
-         was to hear `PING\\r\\n`"
+        "the check used what its test does not define:\n  the peer at tcp db:5432 received `PONG\\r\\n`, \
+         but expected `PING\\r\\n`"
     );
-    let text = told(&world, || {
+    let text = failure_of(&world, || {
         let mut stream = connect(Duration::MAX).unwrap();
         stream.finish().unwrap();
     });
     assert!(
-        text.ends_with("heard the end, and was to hear `PING\\r\\n`"),
+        text.ends_with("received the end of the stream, but expected `PING\\r\\n`"),
         "{text}"
     );
 }
 
 #[test]
-fn where_nobody_was_put_there_is_nobody() {
+fn an_undefined_address_fails_the_test() {
     let world = World::new();
     world.tls("db:5432").answers(Peer::new());
-    let mut said = String::new();
-    let text = told(&world, || {
-        said = connect(Duration::MAX).unwrap_err().to_string();
+    let mut error = String::new();
+    let text = failure_of(&world, || {
+        error = connect(Duration::MAX).unwrap_err().to_string();
     });
-    let why = "the test has no peer at tcp db:5432; there are tls db:5432";
-    assert_eq!(said, format!("cannot connect to db:5432: {why}"));
+    let why = "the test defines no peer at tcp db:5432; it defines tls db:5432";
+    assert_eq!(error, format!("cannot connect to db:5432: {why}"));
     assert!(text.ends_with(why), "{text}");
 }
 
 #[test]
-fn a_stream_without_end_meets_a_limit_or_the_deadline() {
+fn an_endless_stream_meets_a_limit_or_the_deadline() {
     let world = World::new();
     world.tcp("db:5432").answers(Peer::new().floods("ab"));
     world.run(|| {
@@ -140,7 +140,7 @@ fn a_stream_without_end_meets_a_limit_or_the_deadline() {
 }
 
 #[test]
-fn tls_begins_where_the_script_has_it() {
+fn tls_starts_where_the_script_expects_it() {
     let world = World::new();
     let certificate = || world.certificate("db", 30);
     let shake = |peer: Peer| {
@@ -154,36 +154,39 @@ fn tls_begins_where_the_script_has_it() {
         assert!(shake(Peer::new().shakes_hands(certificate())).is_ok());
         let late = Peer::new().waits(Duration::from_mins(1));
         for (peer, why) in [
-            (Peer::new().closes(), "the other side closed the connection"),
-            (Peer::new().says("SSH-2.0\r\n"), "what came is not TLS"),
-            (late.shakes_hands(certificate()), "nothing within 4s 900ms"),
+            (Peer::new().closes(), "the peer closed the connection"),
+            (
+                Peer::new().says("SSH-2.0\r\n"),
+                "the server's response is not TLS",
+            ),
+            (late.shakes_hands(certificate()), "timed out after 4s 900ms"),
         ] {
             let error = shake(peer).unwrap_err();
             assert_eq!(error, format!("cannot start TLS with db:5432: {why}"));
         }
     });
-    let text = told(&world, || shake(Peer::new().hears("STARTTLS")).is_err());
+    let text = failure_of(&world, || shake(Peer::new().hears("STARTTLS")).is_err());
     assert!(
-        text.ends_with("the peer at tls db:5432 was asked for TLS, and was to hear `STARTTLS`"),
+        text.ends_with("the peer at tls db:5432 received a TLS handshake, but expected `STARTTLS`"),
         "{text}"
     );
     world
         .tls("db:5432")
         .answers(Peer::new().shakes_hands(certificate()));
-    let text = told(&world, || {
+    let text = failure_of(&world, || {
         tls::connect(&address("db:5432"))
             .unwrap()
             .write_all(b"plain")
             .unwrap();
     });
     assert!(
-        text.ends_with("heard `plain`, and was to start TLS"),
+        text.ends_with("received `plain`, but expected a TLS handshake"),
         "{text}"
     );
 }
 
 #[test]
-fn who_does_not_verify_sees_why_it_would_not_be_trusted() {
+fn an_unverified_handshake_has_the_verification_error() {
     let world = World::new();
     let certificate = world.certificate("other", 30);
     let peer = Peer::new().shakes_hands_untrusted(certificate, "it is for other");
@@ -198,7 +201,7 @@ fn who_does_not_verify_sees_why_it_would_not_be_trusted() {
         assert_eq!(connection.read_exact(2).unwrap(), b"hi");
         let error = connection.start_tls("db").unwrap_err().to_string();
         assert!(
-            error.ends_with("the connection speaks TLS already"),
+            error.ends_with("TLS has already started on the connection"),
             "{error}"
         );
 
@@ -210,15 +213,11 @@ fn who_does_not_verify_sees_why_it_would_not_be_trusted() {
 }
 
 #[test]
-fn every_way_not_to_connect_has_the_host_s_words() {
+fn every_connect_failure_has_the_hosts_text() {
     let world = World::new();
     for (peer, tcp, tls) in [
         (Peer::refuses(), "connection refused", "connection refused"),
-        (
-            Peer::unreachable(),
-            "there is no route to it",
-            "there is no route to it",
-        ),
+        (Peer::unreachable(), "no route to host", "no route to host"),
         (
             Peer::denied(),
             "denied: tcp db:5432 (it is not granted)",

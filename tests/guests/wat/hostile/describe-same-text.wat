@@ -1,4 +1,4 @@
-;; Describes itself with annotations that all show the same mebibyte.
+;; Returns a description whose annotations all refer to the same mebibyte.
 (core module $module
   (memory (export "memory") 32)
   ;; + realloc post healthy well

@@ -1,4 +1,4 @@
-;; Its own resource has a destructor that never comes back.
+;; Its own resource has a destructor that never returns.
 (core module $end
   (func (export "end") (param i32) (loop $for_ever (br $for_ever))))
 (core instance $end (instantiate $end))

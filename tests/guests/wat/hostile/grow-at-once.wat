@@ -1,4 +1,4 @@
-;; Asks for all the memory that 32 bits can name.
+;; Requests all the memory that 32 bits can address.
 (core module $module
   ;; + memory realloc describe post healthy
   (func (export "check") (param i32 i32 i32 i32 i32 i32 i32) (result i32)

@@ -1,4 +1,4 @@
-;; Eight memories, each of which stays far below the limit.
+;; Has eight memories, each far below the limit.
 (core module $large
   (memory 0)
   (func (export "grow") (drop (memory.grow (i32.const 240)))))

@@ -1,4 +1,4 @@
-;; Drops a handle that nobody gave it.
+;; Drops a handle that it was never given.
 (type $thing (resource (rep i32)))
 (core func $drop (canon resource.drop $thing))
 (core module $module

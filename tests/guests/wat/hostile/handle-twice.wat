@@ -1,4 +1,4 @@
-;; Gives a handle of the host back twice.
+;; Drops a handle of the host twice.
 (import "wasi:io/poll@0.2.0" (instance $poll
   (export "pollable" (type (sub resource)))))
 (alias export $poll "pollable" (type $pollable))

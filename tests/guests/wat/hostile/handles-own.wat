@@ -1,4 +1,4 @@
-;; Makes resources of its own and keeps them: each takes a place in a table of the host.
+;; Creates resources of its own and keeps them: each takes an entry in a table of the host.
 (type $thing (resource (rep i32)))
 (core func $new (canon resource.new $thing))
 (core module $module

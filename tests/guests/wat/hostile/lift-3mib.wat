@@ -1,4 +1,4 @@
-;; Its message has three mebibytes.
+;; Returns a message of three mebibytes.
 (core module $module
   (memory (export "memory") 64)
   ;; + realloc describe post healthy well

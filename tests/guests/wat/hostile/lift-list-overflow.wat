@@ -1,4 +1,4 @@
-;; Its measurements are as many as make their bytes come to little again, in 32 bits.
+;; Returns so many measurements that their size in bytes overflows 32 bits to a small number.
 (core module $module
   ;; + memory realloc describe post healthy well
   ;; 72 bytes each: 72 * 0x1c71c71d is 8 in 32 bits.

@@ -1,4 +1,4 @@
-;; Its message is no UTF-8: half a character, and one that says its end before its beginning.
+;; Returns a message that is not UTF-8: a truncated character, and one that begins with a continuation byte.
 (core module $module
   ;; + memory realloc describe post healthy well
   (data (i32.const 136) "\00\02\00\00\04\00\00\00")

@@ -1,4 +1,4 @@
-;; A thousand details that all show the same half mebibyte: half a gigabyte to whoever copies it.
+;; Returns a thousand details that all refer to the same half mebibyte: half a gigabyte when copied.
 (core module $module
   (memory (export "memory") 32)
   ;; + realloc describe post healthy

@@ -1,4 +1,4 @@
-;; Its message is half of a pair of UTF-16, written as if it were UTF-8.
+;; Returns a message with half of a UTF-16 surrogate pair, encoded like UTF-8.
 (core module $module
   ;; + memory realloc describe post healthy well
   (data (i32.const 136) "\00\02\00\00\05\00\00\00")

@@ -1,4 +1,4 @@
-;; Hands texts over as UTF-16, with half a pair in its message.
+;; Returns texts as UTF-16, with half a surrogate pair in the message.
 (core module $module
   ;; + memory realloc describe post healthy well
   (data (i32.const 136) "\00\02\00\00\03\00\00\00")

@@ -1,4 +1,4 @@
-;; The value of a detail is of a kind that there is not.
+;; Returns a detail whose value has a variant that does not exist.
 (core module $module
   ;; + memory realloc describe post healthy well
   (data (i32.const 144) "\00\02\00\00\01\00\00\00")

@@ -1,4 +1,4 @@
-;; Copies the one half of a large memory over the other, again and again.
+;; Copies one half of a large memory over the other, again and again.
 (core module $module
   (memory (export "memory") 960)
   ;; + realloc describe post

@@ -1,4 +1,4 @@
-;; One bulk instruction after another, each over the whole of a large memory.
+;; Runs one bulk instruction after another, each over the whole of a large memory.
 (core module $module
   (memory (export "memory") 960)
   ;; + realloc describe post

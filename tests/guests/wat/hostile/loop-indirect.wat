@@ -1,4 +1,4 @@
-;; Two functions that call each other through a table, in tail position: no stack is used up.
+;; Has two functions that tail-call each other through a table, without using stack.
 (core module $module
   (type $endless (func (result i32)))
   (table $table 2 funcref)

@@ -1,4 +1,4 @@
-;; A loop without a call.
+;; Loops without a call.
 (core module $module
   ;; + memory realloc describe post
   (func (export "check") (param i32 i32 i32 i32 i32 i32 i32) (result i32)

@@ -1,4 +1,4 @@
-;; A memory of 64-bit addresses, as large as can be written.
+;; Has a memory with 64-bit addresses, as large as can be declared.
 (core module $module
   ;; + memory
   (memory $wide i64 1 281474976710656)

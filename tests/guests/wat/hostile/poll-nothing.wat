@@ -1,4 +1,4 @@
-;; Waits for one of no events at all.
+;; Polls an empty list of events.
 (import "wasi:io/poll@0.2.0" (instance $poll
   (export "pollable" (type $p (sub resource)))
   (export "poll" (func (param "in" (list (borrow $p))) (result (list u32))))))

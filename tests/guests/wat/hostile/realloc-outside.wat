@@ -1,4 +1,4 @@
-;; Gives out memory that it does not have.
+;; Allocates outside its memory.
 (core module $module
   ;; + memory describe post healthy well
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const -8)))

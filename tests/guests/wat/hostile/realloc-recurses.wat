@@ -1,4 +1,4 @@
-;; Uses the stack up when it is asked for room for the request.
+;; Exhausts the stack when asked to allocate the request.
 (core module $module
   ;; + memory describe post healthy well
   (func $down (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

@@ -1,4 +1,4 @@
-;; Calls the host when it is asked for room for what the host is just handing over.
+;; Calls the host when asked to allocate what the host is passing.
 (import "vitals:health/reporting@0.1.0" (instance $reporting
   (type $l (enum "debug" "info" "warning" "error"))
   (export "level" (type $level (eq $l)))

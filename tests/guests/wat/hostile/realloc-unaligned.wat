@@ -1,4 +1,4 @@
-;; Gives out an odd place for a list whose entries must not stand at one.
+;; Allocates an unaligned address for a list whose entries must be aligned.
 (import "wasi:cli/environment@0.2.0" (instance $environment
   (export "get-environment" (func (result (list (tuple string string)))))))
 (core module $base

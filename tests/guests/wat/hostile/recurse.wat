@@ -1,4 +1,4 @@
-;; Calls itself until the stack is used up.
+;; Recurses until the stack is exhausted.
 (core module $module
   ;; + memory realloc describe post
   (func $down (param i64 i64 i64 i64) (result i64)

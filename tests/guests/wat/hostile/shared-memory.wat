@@ -1,4 +1,4 @@
-;; A memory that threads could share.
+;; Has a memory that threads could share.
 (core module $module
   ;; + memory
   (memory $shared 1 4 shared)

@@ -1,5 +1,5 @@
-;; Works for a while whenever it is instantiated: `describe` has the fuel for that, a check with less
-;; fuel or time has not.
+;; Computes for a while during instantiation: `describe` has enough fuel for that, a check with less fuel
+;; or time does not.
 (core module $module
   ;; + memory realloc describe post healthy well
   (func $start (local $round i32)

@@ -1,4 +1,4 @@
-;; Takes 40 MiB of memory while it is instantiated: `describe` may, a check with less memory may not.
+;; Takes 40 MiB of memory during instantiation: allowed for `describe`, not for a check with less memory.
 (core module $module
   ;; + memory realloc describe post healthy well
   (func $start (drop (memory.grow (i32.const 640))))

@@ -1,4 +1,4 @@
-;; Puts data where there is no memory while it is instantiated.
+;; Writes data outside its memory during instantiation.
 (core module $module
   ;; + memory realloc describe post healthy well
   (data (i32.const 131071) "beyond the end"))

@@ -1,4 +1,4 @@
-;; Uses the stack up while it is instantiated.
+;; Exhausts the stack during instantiation.
 (core module $module
   ;; + memory realloc describe post healthy well
   (func $start (call $start))

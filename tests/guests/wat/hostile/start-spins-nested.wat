@@ -1,4 +1,4 @@
-;; The first instance starts at once; the second of two components in components never does.
+;; The first instance starts at once; the second, two components deep, never does.
 (component $inner
   (core module $quick (func $start nop) (start $start))
   (core instance (instantiate $quick))

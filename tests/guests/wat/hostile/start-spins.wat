@@ -1,4 +1,4 @@
-;; Loops while it is instantiated: `describe` never begins.
+;; Loops during instantiation: `describe` is never called.
 (core module $module
   ;; + memory realloc describe post healthy well
   (func $start (loop $for_ever (br $for_ever)))

@@ -1,4 +1,4 @@
-;; Traps while it is instantiated.
+;; Traps during instantiation.
 (core module $module
   ;; + memory realloc describe post healthy well
   (func $start unreachable)

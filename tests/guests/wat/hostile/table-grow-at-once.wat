@@ -1,4 +1,4 @@
-;; Asks for a table of four billion entries; told no, it goes on.
+;; Requests a table of four billion entries, and continues when that fails.
 (core module $module
   (table $table 0 funcref)
   ;; + memory realloc describe post healthy

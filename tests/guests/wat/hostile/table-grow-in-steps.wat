@@ -1,4 +1,4 @@
-;; Grows tables, of which every entry takes memory of the host.
+;; Grows tables, each entry of which takes memory of the host.
 (core module $large
   (table $table 0 funcref)
   (func (export "grow") (drop (table.grow $table (ref.null func) (i32.const 1000)))))

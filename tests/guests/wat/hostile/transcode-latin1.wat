@@ -1,8 +1,8 @@
-;; Hands 16 MiB of UTF-8 to another component of its file, which takes Latin-1 or UTF-16, again and again.
+;; Passes 16 MiB of UTF-8 to another component in its file, which takes Latin-1 or UTF-16, again and again.
 (component $taker
   (core module $taker
     (memory (export "memory") 1)
-    ;; Each text lies where the one before it lay.
+    ;; Each text overwrites the previous one.
     (func (export "cabi_realloc") (param $old i32) (param $old_size i32) (param $align i32) (param $size i32) (result i32)
       (local $pages i32)
       (local.set $pages (i32.shr_u (i32.add (local.get $size) (i32.const 65535)) (i32.const 16)))

@@ -1,4 +1,4 @@
-;; Calls through a table what is of another type, and what is not there.
+;; Calls through a table an entry of another type, and an entry that does not exist.
 (core module $module
   (type $other (func (param f64) (result i32)))
   (table $table 4 funcref)

@@ -1,4 +1,4 @@
-;; Reads at the very end of what 32 bits can name.
+;; Reads at the end of the 32-bit address space.
 (core module $module
   ;; + memory realloc describe post
   (func (export "check") (param i32 i32 i32 i32 i32 i32 i32) (result i32)

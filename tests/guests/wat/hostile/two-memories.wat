@@ -1,4 +1,4 @@
-;; One core module with two memories, the second of which takes what the first leaves and more.
+;; One core module with two memories, the second of which takes what the first leaves, and more.
 (core module $module
   ;; + memory
   (memory $b 0)

@@ -160,7 +160,7 @@ async fn a_flood_ends_at_its_check_and_touches_no_other() {
     assert_eq!(refused.len(), 12, "{check:#}");
     assert_eq!(
         refused[0],
-        "cannot take metric `queue_depth`: the check has as many series as the host allows; use \
+        "cannot record metric `queue_depth`: the check has reached the host's limit on series; use \
          fewer label values"
     );
     let own = own(&host).await;

@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use vitals_tests::servers::hold_to_need;
+use vitals_tests::servers::check_need;
 use vitals_tests::{Shell, TestHost, Vitals, guests};
 
 use crate::docs::markdown::{Code, Part};
@@ -90,7 +90,7 @@ impl Way {
         let lock = || fs::read_to_string(check.directory().join("Cargo.lock")).ok();
         let lock_as_written = lock();
         if let Some(need) = self.need {
-            hold_to_need(need);
+            check_need(need);
         }
         let [there, kept] = self.there;
         let kept = guests::target().join(kept);
@@ -216,7 +216,7 @@ fn it_says_what_becomes_of_a_file(check: &Shell) {
     );
     let refused = run("/proc/1/environ", 1);
     assert!(
-        refused.starts_with("my-check: unhealthy - cannot look at /proc/1/environ: it is "),
+        refused.starts_with("my-check: unhealthy - cannot stat /proc/1/environ: it shows "),
         "{refused}"
     );
 }

@@ -77,13 +77,13 @@ async fn workers_and_queues_are_what_flower_tells_of_them() {
     sees(
         "missing",
         "unhealthy",
-        "no worker has the queue post (known: mail), 2 workers are online",
+        "no worker consumes the queue post (known: mail), 2 workers are online",
     )
     .await;
     sees(
         "stranger",
         "unhealthy",
-        "<flower>/api/workers?… answered 401 Unauthorized: it wants another user and password",
+        "<flower>/api/workers?… responded with 401 Unauthorized: `url` lacks a valid user and password",
     )
     .await;
     let check = host.check("counted").await;
@@ -147,14 +147,14 @@ async fn a_flower_or_broker_that_is_away_is_said() {
     let sees = async |celery: &Celery, status: &str, message: &str| {
         eventually(&host, celery, "any", status, message).await;
     };
-    let well = "Flower has not heard of any worker, queue celery has no messages";
+    let well = "Flower knows no workers, queue celery has no messages";
     sees(&celery, "healthy", well).await;
 
     celery.flower.freeze();
     sees(
         &celery,
         "unhealthy",
-        "Flower does not answer: cannot get <flower>/api/workers?…: nothing within ",
+        "Flower does not respond: cannot get <flower>/api/workers?…: timed out after ",
     )
     .await;
     celery.flower.thaw();
@@ -164,12 +164,12 @@ async fn a_flower_or_broker_that_is_away_is_said() {
     sees(
         &celery,
         "unhealthy",
-        "<flower>/api/queues/length answered 500 Internal Server Error: it can't ask the broker, it seems",
+        "<flower>/api/queues/length responded with 500 Internal Server Error: Flower probably cannot reach the broker",
     )
     .await;
 
     celery.flower.stop();
-    let refused = "Flower does not answer: cannot get <flower>/api/workers?…: connection refused";
+    let refused = "Flower does not respond: cannot get <flower>/api/workers?…: connection refused";
     sees(&celery, "unhealthy", refused).await;
 }
 
@@ -178,23 +178,23 @@ async fn what_is_no_flower_is_said() {
     for (reply, message) in [
         (
             Reply::ok("<html>"),
-            "<flower>/api/workers?… does not answer as Flower: ",
+            "<flower>/api/workers?… did not return a Flower response: ",
         ),
         (
             Reply::ok(r#"["shop@one"]"#),
-            "<flower>/api/workers?… does not answer as Flower: ",
+            "<flower>/api/workers?… did not return a Flower response: ",
         ),
         (
             Reply::status("404 Not Found", "no"),
-            "<flower>/api/workers?… answered 404 Not Found: ",
+            "<flower>/api/workers?… responded with 404 Not Found: ",
         ),
         (
             Reply::redirect("/login?next=%2Fapi"),
-            "<flower>/api/workers?… answered 302 Found: it wants a login that a check can't do",
+            "<flower>/api/workers?… responded with 302 Found: it requires an interactive login",
         ),
         (
             Reply::Bytes(b"\x00\x01garbage\r\n".to_vec()),
-            "Flower does not answer: ",
+            "Flower does not respond: ",
         ),
     ] {
         let target = Target::start(reply);

@@ -104,8 +104,8 @@ async fn of_several_paths_those_that_are_wrong_are_named() {
         told(&check),
         (
             "unhealthy",
-            "cannot tell the disk usage of /nothing: there is no such file or directory; \
-             /proc is on no disk: it has no size"
+            "cannot read the disk usage of /nothing: there is no such file or directory; \
+             /proc is not on a disk: its file system has no size"
         )
     );
     let names = check["result"]["measurements"].to_string();

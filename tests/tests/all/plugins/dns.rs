@@ -27,7 +27,7 @@ async fn every_type_of_record_is_told_and_compared() {
     for (settings, expected) in [
         (
             "name = 'shop.example.test', expect = ['192.0.2.1']",
-            "healthy: <ns> answers 192.0.2.1, 192.0.2.2 for shop.example.test (A)",
+            "healthy: <ns> returned 192.0.2.1, 192.0.2.2 for shop.example.test (A)",
         ),
         (
             "name = 'shop.example.test', expect = ['192.0.2.7']",
@@ -35,59 +35,59 @@ async fn every_type_of_record_is_told_and_compared() {
         ),
         (
             "name = 'SHOP.example.test.', type = 'AAAA', expect = ['2001:DB8:0::1'], authoritative = true",
-            "healthy: <ns> answers 2001:db8::1 for SHOP.example.test. (AAAA)",
+            "healthy: <ns> returned 2001:db8::1 for SHOP.example.test. (AAAA)",
         ),
         (
             "name = 'www.example.test', expect = ['192.0.2.1', '192.0.2.2'], matching = 'exactly'",
-            "healthy: <ns> answers 192.0.2.1, 192.0.2.2 for www.example.test (A)",
+            "healthy: <ns> returned 192.0.2.1, 192.0.2.2 for www.example.test (A)",
         ),
         (
             "name = 'www.example.test', type = 'CNAME', expect = ['shop.example.test.']",
-            "healthy: <ns> answers shop.example.test for www.example.test (CNAME)",
+            "healthy: <ns> returned shop.example.test for www.example.test (CNAME)",
         ),
         (
             "name = 'example.test', type = 'MX', expect = ['10 mail.example.test']",
-            "healthy: <ns> answers 10 mail.example.test for example.test (MX)",
+            "healthy: <ns> returned 10 mail.example.test for example.test (MX)",
         ),
         (
             "name = 'example.test', type = 'NS', expect = ['ns1.example.test']",
-            "healthy: <ns> answers ns1.example.test for example.test (NS)",
+            "healthy: <ns> returned ns1.example.test for example.test (NS)",
         ),
         (
             "name = 'example.test', type = 'TXT', expect = ['v=spf1 -all']",
-            "healthy: <ns> answers v=spf1 -all for example.test (TXT)",
+            "healthy: <ns> returned v=spf1 -all for example.test (TXT)",
         ),
         (
             "name = 'example.test', type = 'CAA', expect = ['0 issue ca.test']",
-            "healthy: <ns> answers 0 issue ca.test for example.test (CAA)",
+            "healthy: <ns> returned 0 issue ca.test for example.test (CAA)",
         ),
         (
             "name = '_sip._tcp.example.test', type = 'SRV', expect = ['10 5 5060 sip.example.test']",
-            "healthy: <ns> answers 10 5 5060 sip.example.test for _sip._tcp.example.test (SRV)",
+            "healthy: <ns> returned 10 5 5060 sip.example.test for _sip._tcp.example.test (SRV)",
         ),
         (
             "name = '25.2.0.192.in-addr.arpa', type = 'PTR', expect = ['mail.example.test']",
-            "healthy: <ns> answers mail.example.test for 25.2.0.192.in-addr.arpa (PTR)",
+            "healthy: <ns> returned mail.example.test for 25.2.0.192.in-addr.arpa (PTR)",
         ),
         (
             "name = 'none.example.test'",
-            "unhealthy: <ns> answers NXDOMAIN for none.example.test (A)",
+            "unhealthy: <ns> returned NXDOMAIN for none.example.test (A)",
         ),
         (
             "name = 'none.example.test', rcode = 'NXDOMAIN'",
-            "healthy: <ns> answers NXDOMAIN for none.example.test (A), as expected",
+            "healthy: <ns> returned NXDOMAIN for none.example.test (A), as expected",
         ),
         (
             "name = 'mail.example.test', type = 'AAAA'",
-            "unhealthy: <ns> has no AAAA for mail.example.test",
+            "unhealthy: <ns> returned no AAAA record for mail.example.test",
         ),
         (
             "name = 'example.com'",
-            "unhealthy: <ns> answers REFUSED for example.com (A)",
+            "unhealthy: <ns> returned REFUSED for example.com (A)",
         ),
         (
             "name = 'shop.example.test', dnssec = true",
-            "unhealthy: <ns> has not validated shop.example.test (A) by DNSSEC",
+            "unhealthy: <ns> did not validate shop.example.test (A) with DNSSEC",
         ),
     ] {
         let check = ask(server.address(), settings).await;
@@ -103,7 +103,7 @@ async fn numbers_stand_in_measurements_and_a_long_answer_comes_over_tcp() {
     let check = ask(server.address(), settings).await;
     assert_eq!(
         told_of(&check, server.address()),
-        "healthy: <ns> answers ns1.example.test hostmaster.example.test 2026112101 3600 900 604800 300 \
+        "healthy: <ns> returned ns1.example.test hostmaster.example.test 2026112101 3600 900 604800 300 \
          for example.test (SOA)"
     );
     let serial = number(&check, "soa_serial");
@@ -135,14 +135,17 @@ async fn nsd_is_watched_through_a_stop_and_a_freeze() {
         let is_so = |check: &Value| told_of(check, address).starts_with(words);
         host.eventually_check("watched", words, is_so).await;
     };
-    let up = "healthy: <ns> answers 192.0.2.25 for mail.example.test (A)";
+    let up = "healthy: <ns> returned 192.0.2.25 for mail.example.test (A)";
     becomes(up).await;
     server.stop();
-    becomes("unhealthy: no answer for mail.example.test (A) came: cannot read from <ns>: connection refused").await;
-    server.start_again().await;
+    becomes("unhealthy: no response for mail.example.test (A): cannot read from <ns>: connection refused").await;
+    server.restart().await;
     becomes(up).await;
     server.freeze();
-    becomes("unhealthy: no answer for mail.example.test (A) came: cannot read from <ns>: nothing within ").await;
+    becomes(
+        "unhealthy: no response for mail.example.test (A): cannot read from <ns>: timed out after ",
+    )
+    .await;
     server.thaw();
     becomes(up).await;
 }
@@ -190,15 +193,15 @@ async fn lies_are_left_aside_and_garbage_is_told() {
     let check = ask(server, "name = 'shop.test'").await;
     assert_eq!(
         told_of(&check, server),
-        "healthy: <ns> answers 192.0.2.7 for shop.test (A)"
+        "healthy: <ns> returned 192.0.2.7 for shop.test (A)"
     );
 
     let server = liar(strange);
     let check = ask(server, "name = 'shop.test', timeout = '500ms'").await;
     assert_eq!(
         told_of(&check, server),
-        "unhealthy: no answer for shop.test (A) came: cannot read from <ns>: nothing within 500ms, \
-         and 4 datagrams that are no answer to it"
+        "unhealthy: no response for shop.test (A): cannot read from <ns>: timed out after 500ms, \
+         after 4 datagrams that did not match the query"
     );
 
     let server = liar(|question| {
@@ -208,7 +211,7 @@ async fn lies_are_left_aside_and_garbage_is_told() {
     let check = ask(server, "name = 'shop.test'").await;
     let told = told_of(&check, server);
     assert!(
-        told.starts_with("unhealthy: the answer for shop.test (A) cannot be read: "),
+        told.starts_with("unhealthy: cannot parse the response for shop.test (A): "),
         "{told}"
     );
 }
@@ -218,19 +221,19 @@ async fn the_resolver_of_the_host_is_asked_without_a_server() {
     for (settings, expected) in [
         (
             "name = 'localhost', expect = ['127.0.0.1']",
-            "healthy: the resolver of the host answers 127.0.0.1 for localhost (A)",
+            "healthy: the host's resolver returned 127.0.0.1 for localhost (A)",
         ),
         (
             "name = 'no-such-name.invalid'",
-            "unhealthy: the resolver of the host has no address for no-such-name.invalid (A)",
+            "unhealthy: the host's resolver returned no address for no-such-name.invalid (A)",
         ),
         (
             "name = 'no-such-name.invalid', rcode = 'NXDOMAIN'",
-            "healthy: the resolver of the host answers NXDOMAIN for no-such-name.invalid (A), as expected",
+            "healthy: the host's resolver returned NXDOMAIN for no-such-name.invalid (A), as expected",
         ),
         (
             "name = 'localhost', type = 'MX'",
-            "unhealthy: the resolver of the host tells no MX: name a `server` to ask",
+            "unhealthy: the host's resolver does not return MX records: set `server`",
         ),
     ] {
         let check = watch(guests::DNS, &format!("config = {{ {settings} }}")).await;

@@ -134,7 +134,7 @@ async fn a_directory_that_grows_is_seen_as_it_is_at_each_run() {
     backups.write("backups/backup-2026-11-21.sql.gz", "new", 2);
     becomes("healthy: newest of <dir>/backups (backup-2026-11-21.sql.gz) is 2 h old, 3 B").await;
     fs::remove_dir_all(backups.path("backups")).unwrap();
-    becomes("unhealthy: there is no <dir>/backups").await;
+    becomes("unhealthy: <dir>/backups does not exist").await;
     fs::create_dir(backups.path("backups")).unwrap();
     becomes("unhealthy: no file in <dir>/backups matches").await;
 }
@@ -164,7 +164,7 @@ async fn one_file_is_judged_by_size_date_and_presence() {
         (
             "log",
             "exists = 'must_not'",
-            "unhealthy: <dir>/log is 5 h old, 4 KiB, and must not be there",
+            "unhealthy: <dir>/log is 5 h old, 4 KiB, and must not exist",
         ),
         (
             "log",
@@ -177,18 +177,18 @@ async fn one_file_is_judged_by_size_date_and_presence() {
             "degraded: <dir>/ahead is dated 3 h ahead of the clock, 0 B",
         ),
         ("ahead", "", "healthy: <dir>/ahead is 0 s old, 0 B"),
-        ("none", "", "unhealthy: there is no <dir>/none"),
+        ("none", "", "unhealthy: <dir>/none does not exist"),
         (
             "none",
             "exists = 'may', unhealthy_above = '1h'",
-            "healthy: there is no <dir>/none",
+            "healthy: <dir>/none does not exist",
         ),
         (
             "none",
             "exists = 'must_not'",
-            "healthy: there is no <dir>/none",
+            "healthy: <dir>/none does not exist",
         ),
-        ("out", "", "unhealthy: there is no file in <dir>/out"),
+        ("out", "", "unhealthy: <dir>/out contains no files"),
         (
             "out",
             "exists = 'must_not', pattern = '*.lock'",
@@ -296,7 +296,7 @@ async fn a_link_that_leads_out_of_what_is_granted_is_refused_and_says_so() {
     let check = backups.watch("backups", settings).await;
     let told = backups.told(&check);
     assert!(
-        told.starts_with("unhealthy: cannot look at <dir>/backups/backup-latest.sql.gz: denied: "),
+        told.starts_with("unhealthy: cannot stat <dir>/backups/backup-latest.sql.gz: denied: "),
         "{told}"
     );
     assert_eq!(check["error"]["code"], "denied", "{check:#}");
@@ -329,7 +329,7 @@ async fn a_directory_of_too_many_names_is_no_ground_for_a_verdict() {
     let check = backups.watch("out", "pattern = '1'").await;
     assert_eq!(
         backups.told(&check),
-        "unhealthy: cannot tell the newest of <dir>/out: there are 10000 names in it or more"
+        "unhealthy: cannot determine the newest file in <dir>/out: it contains 10000 names or more"
     );
 }
 

@@ -94,7 +94,7 @@ async fn what_is_not_allowed_says_what_to_write() {
         told(&check),
         (
             "unhealthy",
-            "cannot tell the load: denied: system load (add it to `allow.system` of check `watched`)"
+            "cannot read the load: denied: system load (add it to `allow.system` of check `watched`)"
         )
     );
     assert_eq!(check["error"]["code"], json!("denied"), "{check:#}");

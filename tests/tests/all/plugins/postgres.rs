@@ -47,7 +47,7 @@ async fn a_server_is_seen_to_go_and_come_back() {
     let check = host
         .eventually_check("watched", "it is there", is("healthy"))
         .await;
-    assert_told(&check, "healthy", "the query answered 1");
+    assert_told(&check, "healthy", "the query returned 1");
     assert_eq!(check["details"]["value"], "1", "{check:#}");
     assert!(number(&check, "response_time") > 0.0, "{check:#}");
     assert_secret(&check);
@@ -58,11 +58,11 @@ async fn a_server_is_seen_to_go_and_come_back() {
     host.eventually_check("watched", "it is gone", is_gone)
         .await;
 
-    postgres.start_again().await;
+    postgres.restart().await;
     let check = host
         .eventually_check("watched", "it is back", is("healthy"))
         .await;
-    assert_told(&check, "healthy", "the query answered 1");
+    assert_told(&check, "healthy", "the query returned 1");
 }
 
 #[tokio::test]
@@ -75,22 +75,22 @@ async fn who_may_not_log_in_hears_why_and_nobody_hears_a_password() {
         (
             "wrong",
             config("user = 'vitals', password = 'secret-1'"),
-            "cannot log in as vitals: the server refuses the login: password authentication failed for user \"vitals\"",
+            "cannot log in as vitals: the server rejects the login: password authentication failed for user \"vitals\"",
         ),
         (
             "none",
             config("user = 'vitals'"),
-            "cannot log in as vitals: the server wants a password: set `password`",
+            "cannot log in as vitals: the server requires a password: set `password`",
         ),
         (
             "nobody",
             config("user = 'nobody', password = 'secret-1'"),
-            "cannot log in as nobody: the server refuses the login: password authentication failed for user \"nobody\"",
+            "cannot log in as nobody: the server rejects the login: password authentication failed for user \"nobody\"",
         ),
         (
             "nowhere",
             config("user = 'vitals', password = 'correct-horse', database = 'nowhere'"),
-            "cannot log in as vitals: the server does not have the database: database \"nowhere\" does not exist",
+            "cannot log in as vitals: database \"nowhere\" does not exist (SQLSTATE 3D000)",
         ),
         (
             "many",
@@ -100,13 +100,13 @@ async fn who_may_not_log_in_hears_why_and_nobody_hears_a_password() {
         (
             "clear",
             config("user = 'clear', password = 'correct-horse'"),
-            "cannot log in as clear: the server wants the password in the clear, which it gets with `tls = \
-             \"verify-full\"` alone",
+            "cannot log in as clear: the server requests a cleartext password, which is sent only with `tls = \
+             \"verify-full\"`",
         ),
         (
             "insecure",
             config("user = 'secured', password = 'correct-horse'"),
-            "cannot log in as secured: the server refuses the login: pg_hba.conf rejects connection for host \
+            "cannot log in as secured: the server rejects the login: pg_hba.conf rejects connection for host \
              \"127.0.0.1\", user \"secured\", database \"secured\", no encryption",
         ),
     ];
@@ -125,7 +125,7 @@ async fn who_may_not_log_in_hears_why_and_nobody_hears_a_password() {
     }
     postgres.sql("ALTER ROLE hashed CONNECTION LIMIT -1");
     let check = watch(guests::POSTGRES, &self::config(address, "hashed", "")).await;
-    assert_told(&check, "healthy", "the query answered 1");
+    assert_told(&check, "healthy", "the query returned 1");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn over_tls_the_server_has_to_be_the_one_that_is_meant() {
     let host = builder.start().await;
     for name in ["trusted", "secured", "any"] {
         let check = host.check(name).await;
-        assert_told(&check, "healthy", "the query answered 1");
+        assert_told(&check, "healthy", "the query returned 1");
         assert_secret(&check);
     }
     let check = host.check("foreign").await;
@@ -165,7 +165,7 @@ async fn over_tls_the_server_has_to_be_the_one_that_is_meant() {
     );
     let check = host.check("clear").await;
     assert!(
-        told(&check).1.contains("wants the password in the clear"),
+        told(&check).1.contains("requests a cleartext password"),
         "{check:#}"
     );
     assert_secret(&check);
@@ -179,32 +179,32 @@ async fn a_query_is_judged_by_its_first_value_and_can_only_read() {
             "query = 'SELECT 12 AS jobs, 99 UNION ALL SELECT 13, 99', value_degraded_above = 10, \
              value_unhealthy_above = 100",
             "degraded",
-            "the query answered 12 (degraded above 10)",
+            "the query returned 12 (degraded above 10)",
         ),
         (
             "query = 'SELECT 0.5', value_unhealthy_below = 1",
             "unhealthy",
-            "the query answered 0.5 (unhealthy below 1)",
+            "the query returned 0.5 (unhealthy below 1)",
         ),
         (
             "query = 'SELECT true', expect = 't'",
             "healthy",
-            "the query answered t",
+            "the query returned t",
         ),
         (
             "query = 'SELECT false', expect = 't'",
             "unhealthy",
-            "the query answered f, not t",
+            "the query returned f, expected t",
         ),
         (
             "query = 'SELECT 1 WHERE false', value_unhealthy_below = 1",
             "unhealthy",
-            "the query answered no row, which is no number",
+            "the query returned no rows, which is not a number",
         ),
         (
             "query = 'SELECT NULL'",
             "healthy",
-            "the query answered NULL",
+            "the query returned NULL",
         ),
         (
             "query = 'SELECT secret_column FROM pg_class'",
@@ -214,7 +214,7 @@ async fn a_query_is_judged_by_its_first_value_and_can_only_read() {
         (
             "query = 'CREATE TABLE mine ()'",
             "unhealthy",
-            "the query failed: only what reads is run: cannot execute CREATE TABLE in a read-only transaction",
+            "the query failed: only read-only statements are allowed: cannot execute CREATE TABLE in a read-only transaction",
         ),
         (
             "query = 'COMMIT; CREATE TABLE mine ()'",
@@ -224,12 +224,12 @@ async fn a_query_is_judged_by_its_first_value_and_can_only_read() {
         (
             "query = 'COPY pg_class TO STDOUT'",
             "unhealthy",
-            "the query failed: it is a COPY: only what answers rows can be asked",
+            "the query failed: COPY is not supported: use a statement that returns rows",
         ),
         (
             "query = 'SELECT * FROM pg_authid'",
             "unhealthy",
-            "the query failed: the user may not do that: permission denied for table pg_authid",
+            "the query failed: the user lacks the permission: permission denied for table pg_authid",
         ),
     ] {
         let check = ask(&postgres, others).await;
@@ -246,7 +246,7 @@ async fn a_query_is_judged_by_its_first_value_and_can_only_read() {
 
     // More than fits into the memory of a run: one row of it is asked for.
     let check = ask(&postgres, "query = 'SELECT generate_series(1, 100000000)'").await;
-    assert_told(&check, "healthy", "the query answered 1");
+    assert_told(&check, "healthy", "the query returned 1");
 }
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn what_takes_too_long_is_ended_and_says_where_it_waited() {
     assert_told(
         &check,
         "unhealthy",
-        "the query failed: the server was still at it when the time was over: canceling statement due to statement \
+        "the query failed: the statement exceeded its time limit: canceling statement due to statement \
          timeout",
     );
 
@@ -275,14 +275,14 @@ async fn what_takes_too_long_is_ended_and_says_where_it_waited() {
         .check("watched")
         .await;
     assert_eq!(check["status"], "unhealthy", "{check:#}");
-    let expected = format!("cannot log in as vitals: cannot read from {address}: nothing within ");
+    let expected = format!("cannot log in as vitals: cannot read from {address}: timed out after ");
     assert!(told(&check).1.starts_with(&expected), "{check:#}");
     postgres.thaw();
     let check = watching(guests::POSTGRES, &config(address, "vitals", ""))
         .await
         .check("watched")
         .await;
-    assert_told(&check, "healthy", "the query answered 1");
+    assert_told(&check, "healthy", "the query returned 1");
 }
 
 #[tokio::test]
@@ -297,7 +297,7 @@ async fn what_is_no_postgresql_is_told_so() {
         let address = target.address();
         let check = watch(guests::POSTGRES, &config(address, "vitals", "")).await;
         let message = format!(
-            "cannot log in as vitals: what {address} answered is not PostgreSQL's protocol: is it the right port?"
+            "cannot log in as vitals: the response of {address} is not the PostgreSQL protocol: check the port"
         );
         assert_told(&check, "unhealthy", &message);
     }
@@ -308,8 +308,9 @@ async fn what_is_no_postgresql_is_told_so() {
         &config(address, "vitals", "tls = 'require'"),
     )
     .await;
-    let message =
-        format!("the server at {address} does not speak TLS: `tls = \"disable\"` does without");
+    let message = format!(
+        "the server at {address} does not support TLS: set `tls = \"disable\"` to connect without it"
+    );
     assert_told(&check, "unhealthy", &message);
 }
 
@@ -327,7 +328,7 @@ async fn a_standby_says_how_far_it_is_behind() {
     let (status, message) = told(&check);
     assert_eq!(status, "healthy", "{check:#}");
     assert!(
-        message.starts_with("the query answered 1; the server is a primary; ")
+        message.starts_with("the query returned 1; the server is a primary; ")
             && message.ends_with(" % of 20 connections are in use"),
         "{message}"
     );
@@ -355,7 +356,7 @@ async fn a_standby_says_how_far_it_is_behind() {
     let host = watching(guests::POSTGRES, &keys).await;
     let caught_up = |check: &Value| {
         check["message"]
-            == "the query answered 1; the server is a standby; the standby is 0 s behind"
+            == "the query returned 1; the server is a standby; the standby is 0 s behind"
     };
     host.eventually_check("watched", "it has caught up", caught_up)
         .await;
@@ -365,7 +366,8 @@ async fn a_standby_says_how_far_it_is_behind() {
     let resume = || standby.sql("SELECT pg_wal_replay_resume()");
     pause();
     primary.sql("INSERT INTO written VALUES (1)");
-    let unknown = "nobody knows how far it is behind: nothing was replayed since its start";
+    let unknown =
+        "the replication lag is unknown: the standby has replayed nothing since it started";
     let is_unknown = |check: &Value| told(check) == ("degraded", unknown);
     host.eventually_check("watched", "it is behind", is_unknown)
         .await;

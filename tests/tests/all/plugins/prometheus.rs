@@ -87,12 +87,12 @@ async fn a_query_is_judged_by_its_worst_series() {
         (
             "query = 'sum('",
             "unhealthy",
-            "/api/v1/query refuses the query: bad_data: ",
+            "/api/v1/query rejected the query: bad_data: ",
         ),
         (
             "query = 'vitals_ready[1m]'",
             "unhealthy",
-            "the query answers ranges; ",
+            "the query returns ranges; ",
         ),
     ] {
         let fits = |check: &Value| {
@@ -114,7 +114,7 @@ async fn a_query_is_judged_by_its_worst_series() {
     let refused = |check: &Value| {
         told(check)
             .1
-            .ends_with("/api/v1/query answered 401 Unauthorized")
+            .ends_with("/api/v1/query responded with 401 Unauthorized")
     };
     asked(&host, &locked.url(""), "query = 'time()'", refused).await;
     let slow = Target::start(Reply::Silence);

@@ -43,7 +43,7 @@ async fn a_server_is_seen_to_go_and_come_back() {
     host.eventually_check("watched", "it is gone", is_gone)
         .await;
 
-    redis.start_again().await;
+    redis.restart().await;
     host.eventually_check("watched", "it is back", is_there)
         .await;
 }
@@ -61,25 +61,25 @@ async fn who_may_not_log_in_hears_why_and_nobody_hears_a_password() {
             "none",
             "",
             "unhealthy",
-            "PING failed: the server wants a password: Authentication required.",
+            "PING failed: the server requires a password: Authentication required.",
         ),
         (
             "wrong",
             "password = 'secret-1'",
             "unhealthy",
-            "cannot log in: the server refuses the login: invalid username-password pair or user is disabled.",
+            "cannot log in: the server rejects the login: invalid username-password pair or user is disabled.",
         ),
         (
             "nobody",
             "user = 'nobody', password = 'correct-horse'",
             "unhealthy",
-            "cannot log in: the server refuses the login: invalid username-password pair or user is disabled.",
+            "cannot log in: the server rejects the login: invalid username-password pair or user is disabled.",
         ),
         (
             "half",
             "user = 'pinger'",
             "unhealthy",
-            "`user` needs a `password`",
+            "`user` requires a `password`",
         ),
         (
             "default",
@@ -97,13 +97,13 @@ async fn who_may_not_log_in_hears_why_and_nobody_hears_a_password() {
             "curious",
             "user = 'pinger', password = 'correct-horse', role = 'master'",
             "unhealthy",
-            "INFO failed: the user may not do that: this user has no permissions to run the 'info' command",
+            "INFO failed: the user lacks the permission: this user has no permissions to run the 'info' command",
         ),
         (
             "far",
             "password = 'correct-horse', database = 99",
             "unhealthy",
-            "cannot select database 99: the server says ERR: DB index is out of range",
+            "cannot select database 99: the server returned ERR: DB index is out of range",
         ),
     ];
     let mut builder = TestHost::builder().library("plugin", guests::REDIS);
@@ -184,7 +184,7 @@ async fn a_server_that_can_not_save_says_so() {
     let (status, message) = told(&check);
     assert_eq!(status, "unhealthy", "{check:#}");
     assert!(
-        message.starts_with("PING failed: the server takes no writes since it can't save: "),
+        message.starts_with("PING failed: the server rejects writes because it cannot save: "),
         "{message}"
     );
 }
@@ -206,7 +206,7 @@ async fn a_replica_says_when_it_has_lost_its_master() {
         .await;
     let message = told(&check).1;
     assert!(
-        message.starts_with("the server is a replica; its master was heard ")
+        message.starts_with("the server is a replica; the replica last heard from its master ")
             && message.ends_with(" s ago"),
         "{message}"
     );
@@ -227,14 +227,14 @@ async fn a_replica_says_when_it_has_lost_its_master() {
     let is_far = |check: &Value| {
         let (status, message) = told(check);
         status == "unhealthy"
-            && message.starts_with("the replica has lost its master ")
+            && message.starts_with("the replica lost its master ")
             && message.ends_with(" s ago (unhealthy above 4 s)")
     };
     host.eventually_check("watched", "it has no master", is_far)
         .await;
     let check = ask(&replica, "role = 'replica'").await;
     assert_eq!(check["status"], "degraded", "{check:#}");
-    master.start_again().await;
+    master.restart().await;
     host.eventually_check("watched", "it has it back", |check| {
         check["status"] == "healthy"
     })
@@ -291,7 +291,7 @@ async fn who_does_not_answer_is_waited_for_no_longer_than_the_run() {
     let quick = format!("timeout = '1s'\n{}", config(address, ""));
     let check = watching(guests::REDIS, &quick).await.check("watched").await;
     let (status, message) = told(&check);
-    let expected = format!("PING failed: cannot read from {address}: nothing within ");
+    let expected = format!("PING failed: cannot read from {address}: timed out after ");
     assert!(
         status == "unhealthy" && message.starts_with(&expected),
         "{check:#}"
@@ -314,7 +314,7 @@ async fn what_is_no_redis_is_told_so() {
         let check = watch(guests::REDIS, &config(address, "")).await;
         let (status, message) = told(&check);
         let expected =
-            format!("what {address} answered is not Redis's protocol: is it the right port?");
+            format!("the response of {address} is not the Redis protocol: check the port");
         assert!(
             status == "unhealthy" && message.ends_with(&expected),
             "{check:#}"

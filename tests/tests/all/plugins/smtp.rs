@@ -57,29 +57,29 @@ async fn postfix_is_asked_for_tls_sign_in_and_a_recipient() {
     );
     let wrong = format!("user = '{user}', password = 'wrong-{password}'");
     for (settings, expected) in [
-        ("", "healthy: <mail> answers over TLS"),
-        ("tls = 'off'", "healthy: <mail> answers"),
+        ("", "healthy: <mail> responds over TLS"),
+        ("tls = 'off'", "healthy: <mail> responds"),
         (
             "recipient = 'known@example.test', capabilities = ['auth plain', 'SIZE', 'PIPELINING']",
-            "healthy: <mail> answers over TLS, takes mail for known@example.test",
+            "healthy: <mail> responds over TLS, accepts mail for known@example.test",
         ),
         (
             "recipient = 'other@example.test'",
-            "unhealthy: <mail> refuses the recipient other@example.test: 550 5.1.1 <other@example.test>: \
+            "unhealthy: <mail> rejects the recipient other@example.test: 550 5.1.1 <other@example.test>: \
              Recipient address rejected: User unknown in local recipient table",
         ),
         (
             "recipient = 'a@elsewhere.test'",
-            "unhealthy: <mail> refuses the recipient a@elsewhere.test: 554 5.7.1 <a@elsewhere.test>: \
+            "unhealthy: <mail> rejects the recipient a@elsewhere.test: 554 5.7.1 <a@elsewhere.test>: \
              Relay access denied",
         ),
         (
             &signed_in,
-            "healthy: <mail> answers over TLS, lets `monitor` sign in, takes mail for a@elsewhere.test",
+            "healthy: <mail> responds over TLS, accepts the login of `monitor`, accepts mail for a@elsewhere.test",
         ),
         (
             &wrong,
-            "unhealthy: <mail> does not let `monitor` sign in: 535 5.7.8 Error: authentication failed: \
+            "unhealthy: <mail> rejects the login of `monitor`: 535 5.7.8 Error: authentication failed: \
              authentication failure",
         ),
         (
@@ -125,7 +125,7 @@ async fn the_certificate_of_postfix_is_measured_and_judged() {
             "unhealthy: cannot start TLS with <mail>: the certificate of mail.test is not trusted: its issuer \
              is not among the trusted roots",
         ),
-        ("verify = false", "healthy: <mail> answers over TLS"),
+        ("verify = false", "healthy: <mail> responds over TLS"),
     ] {
         let host = start(
             guests::SMTP,
@@ -162,14 +162,14 @@ async fn postfix_is_watched_through_a_stop_and_a_freeze() {
         let is_so = |check: &Value| told_of(check, address).starts_with(words);
         host.eventually_check("watched", words, is_so).await;
     };
-    let up = "healthy: <mail> answers over TLS, takes mail for known@example.test";
+    let up = "healthy: <mail> responds over TLS, accepts mail for known@example.test";
     becomes(up).await;
     server.stop();
     becomes("unhealthy: cannot connect to <mail>: connection refused").await;
-    server.start_again().await;
+    server.restart().await;
     becomes(up).await;
     server.freeze();
-    becomes("unhealthy: no greeting came: cannot read from <mail>: nothing within ").await;
+    becomes("unhealthy: no greeting received: cannot read from <mail>: timed out after ").await;
     server.thaw();
     becomes(up).await;
 }
@@ -181,11 +181,11 @@ async fn what_speaks_otherwise_is_told_and_never_sees_the_password() {
     for (said, expected) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
-            "unhealthy: <mail> does not speak SMTP: it said `HTTP/1.1 400 Bad Request`",
+            "unhealthy: <mail> does not speak SMTP: it sent `HTTP/1.1 400 Bad Request`",
         ),
         (
             b"421 4.3.2 All server ports are busy\r\n",
-            "unhealthy: <mail> takes nobody: 421 4.3.2 All server ports are busy",
+            "unhealthy: <mail> accepts no connections: 421 4.3.2 All server ports are busy",
         ),
         (
             b"220 hi\r\n250-hi\r\n250 AUTH PLAIN\r\n",

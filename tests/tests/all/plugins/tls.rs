@@ -157,7 +157,7 @@ async fn the_facts_stand_in_measurements_and_details() {
         (
             "unhealthy",
             format!(
-                "{} chooses TLS 1.2, below TLS 1.3; certificate of shop.test expires in 12 d (degraded below 30 d)",
+                "{} negotiated TLS 1.2, below TLS 1.3; certificate of shop.test expires in 12 d (degraded below 30 d)",
                 target.address()
             )
             .as_str()
@@ -192,7 +192,7 @@ async fn what_is_no_tls_is_told_with_what_came_instead() {
     let (status, message) = told(&check);
     assert_eq!(status, "unhealthy");
     assert!(
-        message.starts_with("no greeting came: cannot read from "),
+        message.starts_with("no greeting received: cannot read from "),
         "{message}"
     );
 }
@@ -216,10 +216,10 @@ async fn nginx_is_watched_through_a_stop_and_a_freeze() {
     server.stop();
     let refused = format!("cannot connect to {address}: connection refused");
     becomes("unhealthy", &refused).await;
-    server.start_again().await;
+    server.restart().await;
     becomes("healthy", "certificate of shop.test expires in 80 d").await;
     server.freeze();
-    let silent = format!("cannot start TLS with {address}: nothing within ");
+    let silent = format!("cannot start TLS with {address}: timed out after ");
     becomes("unhealthy", &silent).await;
     server.thaw();
     becomes("healthy", "certificate of shop.test expires in 80 d").await;

@@ -106,7 +106,7 @@ async fn a_name_that_leads_to_this_machine_is_denied_unless_it_is_localhost() {
     assert_eq!(
         said(&check)[0],
         format!(
-            "denied: tls {name}:{port}, which leads outside the check's grants (its refusals say \
+            "denied: tls {name}:{port}, which leads outside the check's grants (its denials say \
              where to)"
         )
     );

@@ -117,7 +117,7 @@ async fn a_timeout_beyond_the_run_is_the_runs_own_deadline() {
     assert_eq!(
         message(&check),
         format!(
-            "cannot start TLS with {}: nothing within 900ms",
+            "cannot start TLS with {}: timed out after 900ms",
             tarpit.address()
         ),
         "the SDK keeps time for its answer: {check:#}"

@@ -42,7 +42,7 @@ async fn a_granted_request_is_sent_and_answered() {
     let mut lines: Vec<_> = answered.body.split("\r\n").collect();
     lines.sort_unstable();
     assert_eq!(lines, expected);
-    assert!(egress.refusals(&Secrets::default()).is_empty());
+    assert!(egress.denials(&Secrets::default()).is_empty());
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_denial_is_recorded_once() {
 #[tokio::test]
 async fn the_number_of_denials_kept_is_bounded() {
     let egress = EgressBuilder::granted("http", "http://10.0.0.1").open();
-    let message = egress.refuse(Refusal::new(GrantKind::File, &"/\u{202e}x".repeat(1 << 20)));
+    let message = egress.deny(Denial::new(GrantKind::File, &"/\u{202e}x".repeat(1 << 20)));
     assert!(message.starts_with("denied: file /x/x/x"));
     assert!(message.ends_with("… (add it to `allow.files` of check `orders-db`)"));
     assert!(message.len() < 1024);
@@ -100,7 +100,7 @@ async fn a_name_cannot_lead_to_a_denied_address() {
     }
     .open();
     assert_eq!(get(&egress, &uri).await.unwrap().status, 200);
-    assert!(egress.refusals(&Secrets::default()).is_empty());
+    assert!(egress.denials(&Secrets::default()).is_empty());
 }
 
 #[tokio::test]

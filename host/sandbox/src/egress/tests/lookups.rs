@@ -93,7 +93,7 @@ async fn addresses_answer_themselves() {
         lookup(&egress, "a b").await,
         Err(ErrorCode::InvalidArgument)
     );
-    assert!(egress.refusals(&Secrets::default()).is_empty());
+    assert!(egress.denials(&Secrets::default()).is_empty());
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn serve_here() -> SocketAddr {
     address
 }
 
-fn refusal(kind: &str, what: &str) -> String {
+fn denial(kind: &str, what: &str) -> String {
     format!(
         "denied: {kind} {what}, where db.test leads: this machine itself, which only the name \
          `localhost` may reach (add it to `allow.{kind}` of check `orders-db`, or write it in \
@@ -48,7 +48,7 @@ async fn http_requests_reach_a_local_address_only_if_it_is_granted() {
     assert_eq!(error_of(get(&egress, &uri).await), "HttpRequestDenied");
     assert_eq!(
         egress.refused(),
-        [refusal("http", &format!("http://{here}"))]
+        [denial("http", &format!("http://{here}"))]
     );
 
     let egress = builder("http", uri[..uri.len() - 1].to_owned())
@@ -68,7 +68,7 @@ async fn tls_connections_do_not_reach_a_local_address() {
         panic!("it is connected");
     };
     assert!(!told.contains(&here.ip().to_string()), "{told}");
-    assert_eq!(egress.refused(), [refusal("tls", &here.to_string())]);
+    assert_eq!(egress.refused(), [denial("tls", &here.to_string())]);
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn sockets_do_not_reach_a_local_address() {
         let address = lookup.next().unwrap().unwrap();
         let here = SocketAddr::new(address, 53);
         assert!(!egress.socket_check()(here, purpose).await);
-        assert_eq!(egress.refused(), [refusal(key, &here.to_string())]);
+        assert_eq!(egress.refused(), [denial(key, &here.to_string())]);
 
         let egress = builder(key, "db.test:53".to_owned()).open();
         let mut lookup = egress.lookup("db.test").unwrap();
@@ -109,8 +109,8 @@ async fn a_connection_between_equal_addresses_is_denied() {
     let dialed = egress.dial(&peer, deadline).await;
     assert!(matches!(dialed, Err(DialError::Denied(_))));
     let expected = [
-        refusal("http", &format!("http://{here}")),
-        refusal("tls", &here.to_string()),
+        denial("http", &format!("http://{here}")),
+        denial("tls", &here.to_string()),
     ];
     assert_eq!(egress.refused(), expected);
     let literal = builder("http", format!("http://{here}")).open_without_local_check();

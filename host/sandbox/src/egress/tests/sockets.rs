@@ -150,5 +150,5 @@ async fn sockets_are_counted_when_they_are_made_and_peers_when_they_are_sent_to(
         assert_eq!(found, open, "{address}");
     }
     // A limit is no matter of grants.
-    assert!(egress.refusals(&Secrets::default()).is_empty());
+    assert!(egress.denials(&Secrets::default()).is_empty());
 }

@@ -1,4 +1,4 @@
-;; What the core instance $guest exports, lifted to the contract.
+;; The exports of the core instance $guest, lifted to the contract.
 (func $describe (result $description)
   (canon lift (core func $guest "describe") (memory (core memory $guest "memory")) (realloc (core func $guest "cabi_realloc"))))
 (func $check (param "request" $request) (result (result $outcome (error string)))

@@ -1,4 +1,4 @@
-;; An allocator that gives nothing back, from the second page on.
+;; A bump allocator that starts at the second page and never frees.
 (global $free (mut i32) (i32.const 65536))
 (func $allocate (export "cabi_realloc") (param $old i32) (param $old_size i32) (param $align i32) (param $size i32) (result i32)
   (local $at i32)

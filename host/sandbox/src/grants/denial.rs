@@ -11,7 +11,7 @@ use vitals_values::Host;
 
 /// A denied attempt to reach something. Denials are equal if the same grant would allow them.
 #[derive(Clone, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct Denial {
     kind: GrantKind,
     /// What was denied, as the entry of the `allow` list that would grant it.
     what: Text,
@@ -23,7 +23,7 @@ pub(crate) struct Refusal {
     is_impossible: bool,
 }
 
-impl Refusal {
+impl Denial {
     /// A denial of `what`, written as the entry of the `allow` list that would grant it. The text
     /// may come from a guest and is bounded here.
     pub(crate) fn new(kind: GrantKind, what: &str) -> Self {
@@ -108,13 +108,13 @@ impl Refusal {
     }
 }
 
-impl PartialEq for Refusal {
+impl PartialEq for Denial {
     fn eq(&self, other: &Self) -> bool {
         (self.kind, &self.what) == (other.kind, &other.what)
     }
 }
 
-impl Eq for Refusal {}
+impl Eq for Denial {}
 
 /// Room for the longest path, because a secret must be found before the text is cut.
 const MAX_KEPT_BYTES: usize = 8 << 10;

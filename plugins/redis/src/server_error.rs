@@ -1,17 +1,17 @@
-//! What a server says when it does not do what it was asked, in words for a person.
+//! Errors that a server returns, worded for people.
 
 use std::fmt;
 
 use vitals_sdk::shortened;
 
-/// An error of the server: a code like `NOAUTH`, and what it says of it.
+/// An error returned by the server: a code such as `NOAUTH`, and its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct ServerError {
     code: String,
     message: String,
 }
 
-impl Refusal {
+impl ServerError {
     pub(crate) fn new(text: &str) -> Self {
         let (code, message) = text.split_once(' ').unwrap_or((text, ""));
         Self {
@@ -20,16 +20,16 @@ impl Refusal {
         }
     }
 
-    /// What the code means to whoever looks after the server.
+    /// Explains the code to an operator.
     fn meaning(&self) -> Option<&'static str> {
         Some(match self.code.as_str() {
-            "NOAUTH" => "the server wants a password",
-            "WRONGPASS" => "the server refuses the login",
-            "NOPERM" => "the user may not do that",
+            "NOAUTH" => "the server requires a password",
+            "WRONGPASS" => "the server rejects the login",
+            "NOPERM" => "the user lacks the permission",
             "LOADING" => "the server is not ready",
-            "MISCONF" => "the server takes no writes since it can't save",
-            "MASTERDOWN" => "the replica has lost its master",
-            "DENIED" => "the server takes nobody from here",
+            "MISCONF" => "the server rejects writes because it cannot save",
+            "MASTERDOWN" => "the replica is disconnected from its master",
+            "DENIED" => "the server accepts no connections from this address",
             "ERR" if self.message.starts_with("max number of clients") => {
                 "the server has too many connections"
             }
@@ -38,18 +38,18 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { code, message } = self;
         match self.meaning() {
             Some(meaning) => write!(f, "{meaning}: {message}"),
-            None => write!(f, "the server says {code}: {message}"),
+            None => write!(f, "the server returned {code}: {message}"),
         }
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ServerError {}
 
-/// How many characters of the texts are shown.
+/// Limits on the characters shown of code and message.
 const CODE: usize = 32;
 const MESSAGE: usize = 256;

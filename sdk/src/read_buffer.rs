@@ -1,24 +1,24 @@
-//! Bytes that were read ahead, and how an answer is cut out of them.
+//! Bytes that were read ahead, and how a message is cut out of them.
 //!
-//! It knows no stream: whoever has one says how more is read. `tcp` and `tls` share it.
+//! This module knows no stream: the caller reads more bytes. `tcp` and `tls` share it.
 
-/// Bytes that were read, but not yet asked for.
+/// Bytes that were read from a stream but not yet consumed.
 #[derive(Debug, Default)]
-pub(crate) struct Pending(Vec<u8>);
+pub(crate) struct ReadBuffer(Vec<u8>);
 
-/// Why an answer did not come about.
+/// Why a message could not be read.
 #[derive(Debug)]
-pub(crate) enum Unread<E> {
-    /// It is longer than it may be.
+pub(crate) enum ReadError<E> {
+    /// It is longer than the limit.
     TooLong,
-    /// The stream was over before.
+    /// The stream ended first.
     Ended,
-    /// It could not be read.
+    /// Reading failed.
     Failed(E),
 }
 
-impl Pending {
-    /// Everything that was read ahead.
+impl ReadBuffer {
+    /// Returns all bytes that were read ahead.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -29,7 +29,7 @@ impl Pending {
         self.0.drain(..count).collect()
     }
 
-    /// Takes as many bytes as there are and as `buffer` has room for.
+    /// Takes as many bytes as are available and fit into `buffer`.
     pub(crate) fn take_into(&mut self, buffer: &mut [u8]) -> usize {
         let count = self.0.len().min(buffer.len());
         buffer[..count].copy_from_slice(&self.0[..count]);
@@ -37,51 +37,51 @@ impl Pending {
         count
     }
 
-    /// Adds what was read.
+    /// Appends bytes.
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
 
-    /// Reads until `done` says how many bytes belong to the answer, over at most `most`. `more` answers
-    /// with nothing at the end of the stream.
+    /// Reads until `done` returns the length of the message, over at most `most` bytes. `more`
+    /// returns no bytes at the end of the stream.
     pub(crate) fn read_to<E>(
         &mut self,
         most: usize,
         mut done: impl FnMut(&[u8]) -> Option<usize>,
         mut more: impl FnMut() -> Result<Vec<u8>, E>,
-    ) -> Result<Vec<u8>, Unread<E>> {
+    ) -> Result<Vec<u8>, ReadError<E>> {
         loop {
             if let Some(count) = done(&self.0).filter(|count| *count <= most) {
                 return Ok(self.take(count));
             }
             if self.0.len() >= most {
-                return Err(Unread::TooLong);
+                return Err(ReadError::TooLong);
             }
-            let bytes = more().map_err(Unread::Failed)?;
+            let bytes = more().map_err(ReadError::Failed)?;
             if bytes.is_empty() {
-                return Err(Unread::Ended);
+                return Err(ReadError::Ended);
             }
             self.add(&bytes);
         }
     }
 }
 
-/// For [`Pending::read_to`]: the answer is exactly so many bytes.
+/// For [`ReadBuffer::read_to`]: the message is exactly `count` bytes.
 pub(crate) fn exactly(count: usize) -> impl FnMut(&[u8]) -> Option<usize> {
-    move |pending| (pending.len() >= count).then_some(count)
+    move |bytes| (bytes.len() >= count).then_some(count)
 }
 
-/// For [`Pending::read_to`]: the answer goes up to `end` and with it.
+/// For [`ReadBuffer::read_to`]: the message ends with `end`.
 pub(crate) fn up_to(end: &[u8]) -> impl FnMut(&[u8]) -> Option<usize> {
     let mut searched = 0;
-    move |pending| {
+    move |bytes| {
         let from = searched;
-        searched = pending.len().saturating_sub(end.len().saturating_sub(1));
-        Some(from + find(&pending[from..], end)? + end.len())
+        searched = bytes.len().saturating_sub(end.len().saturating_sub(1));
+        Some(from + find(&bytes[from..], end)? + end.len())
     }
 }
 
-/// The text of a line that ends in a line feed, without it. Bytes that are not UTF-8 are replaced.
+/// Returns the text of a line without its line break. Bytes that are not UTF-8 are replaced.
 pub(crate) fn line_text(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);

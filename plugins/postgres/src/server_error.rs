@@ -1,4 +1,4 @@
-//! What a server says when it does not do what it was asked, in words for a person.
+//! Errors that a server returns, worded for people.
 
 use std::fmt;
 
@@ -8,50 +8,48 @@ use vitals_sdk::shortened;
 
 use crate::SHOWN;
 
-/// An error of the server.
+/// An error returned by the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct ServerError {
     /// The SQLSTATE, five characters.
     code: String,
     message: String,
 }
 
-impl Refusal {
+impl ServerError {
     pub(crate) fn read(body: &ErrorResponseBody) -> Self {
-        let mut refusal = Self::default();
+        let mut error = Self::default();
         let mut fields = body.fields();
-        // What follows a field that can't be read is left out.
+        // Fields after one that cannot be parsed are dropped.
         while let Ok(Some(field)) = fields.next() {
             let text = String::from_utf8_lossy(field.value_bytes());
             match field.type_() {
-                b'C' => refusal.code = shortened(&text, CODE),
-                b'M' => refusal.message = shortened(&text, SHOWN),
+                b'C' => error.code = shortened(&text, CODE),
+                b'M' => error.message = shortened(&text, SHOWN),
                 _ => {}
             }
         }
-        refusal
+        error
     }
 
-    /// What the code means to whoever looks after the server; nothing for those that say something of the
-    /// statement alone.
+    /// Explains the code to an operator; `None` for codes that concern only the statement.
     fn meaning(&self) -> Option<&'static str> {
         Some(match self.code.as_str() {
-            "28P01" | "28000" => "the server refuses the login",
-            "3D000" => "the server does not have the database",
+            "28P01" | "28000" => "the server rejects the login",
             "53300" => "the server has too many connections",
             "53100" => "the server has no disk space left",
             "53200" => "the server has no memory left",
             "57P01" | "57P02" => "the server is shutting down",
             "57P03" => "the server is not ready",
-            "57014" => "the server was still at it when the time was over",
-            "25006" => "only what reads is run",
-            "42501" => "the user may not do that",
+            "57014" => "the statement exceeded its time limit",
+            "25006" => "only read-only statements are allowed",
+            "42501" => "the user lacks the permission",
             _ => return None,
         })
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { code, message } = self;
         match self.meaning() {
@@ -61,7 +59,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ServerError {}
 
-/// How long a code is at most.
+/// The maximum length of a code.
 const CODE: usize = 5;

@@ -1,12 +1,12 @@
-//! What the bounds of a measurement say of its value, in words.
+//! The status and the text that follow from a measurement's bounds.
 //!
-//! The status stays the check's to decide: this only says what the bounds alone would.
+//! The check decides its own status; this module only evaluates the bounds.
 
-use crate::amount::FINEST;
+use crate::amount::MAX_PRECISION;
 use crate::{Bound, Measurement, Outcome, Status};
 
 impl Measurement {
-    /// The status that the value has by its bounds alone. A value that equals a bound is within it.
+    /// Returns the status by the bounds alone. A value that equals a bound is within it.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -19,27 +19,28 @@ impl Measurement {
     /// );
     /// ```
     pub fn status(&self) -> Status {
-        self.beyond().map_or(Status::Healthy, |(status, _)| status)
+        self.exceeded_bound()
+            .map_or(Status::Healthy, |(status, _)| status)
     }
 
-    /// The value for a person: `93 %`, `12.4 GiB`, `31 h`. A value beyond a bound is shown as finely as it
-    /// takes to read as beyond it.
+    /// Formats the value for people: `93 %`, `12.4 GiB`, `31 h`. A value beyond a bound has as
+    /// many digits as it takes to read as beyond it.
     pub fn value_text(&self) -> String {
-        let shown = |fineness| self.unit.shown(self.value(), fineness);
-        let Some((_, bound)) = self.beyond() else {
+        let shown = |precision| self.unit.format(self.value(), precision);
+        let Some((_, bound)) = self.exceeded_bound() else {
             return shown(0).text;
         };
-        (0..FINEST)
+        (0..MAX_PRECISION)
             .map(shown)
             .find(|shown| bound.is_exceeded_by(shown.value))
-            .unwrap_or_else(|| shown(FINEST))
+            .unwrap_or_else(|| shown(MAX_PRECISION))
             .text
     }
 
-    /// What stands behind the value where it is beyond a bound, with a space before it:
-    /// ` (degraded above 90 %)`. Else nothing.
+    /// Returns the text to append to a value that is beyond a bound, with a leading space:
+    /// ` (degraded above 90 %)`. Returns an empty string otherwise.
     pub fn remark(&self) -> String {
-        let Some((status, bound)) = self.beyond() else {
+        let Some((status, bound)) = self.exceeded_bound() else {
             return String::new();
         };
         let status = match status {
@@ -53,8 +54,8 @@ impl Measurement {
         format!(" ({status} {side} {})", self.unit.exact_text(value))
     }
 
-    /// The worst bound that the value is beyond.
-    fn beyond(&self) -> Option<(Status, Bound)> {
+    /// Returns the worst bound that the value is beyond, with its status.
+    fn exceeded_bound(&self) -> Option<(Status, Bound)> {
         [
             (Status::Unhealthy, self.unhealthy_at()),
             (Status::Degraded, self.degraded_at()),
@@ -70,8 +71,9 @@ impl Measurement {
 }
 
 impl Outcome {
-    /// An outcome of the worst status among these, with a message for it: the parts of that were bad, the worst
-    /// first, or all of them where none was. Each has its status and its words.
+    /// Makes an outcome with the worst status of the parts. Its message joins the parts that are
+    /// not healthy, the worst first, or all parts if all are healthy. Each part has a status and a
+    /// text.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -83,16 +85,16 @@ impl Outcome {
     pub fn worst<T: Into<String>>(parts: impl IntoIterator<Item = (Status, T)>) -> Self {
         let mut parts: Vec<(Status, String)> = parts
             .into_iter()
-            .map(|(status, words)| (status, words.into()))
+            .map(|(status, text)| (status, text.into()))
             .collect();
-        // Stable: of one status they stay in their order.
+        // The sort is stable: parts with the same status keep their order.
         parts.sort_by_key(|(status, _)| std::cmp::Reverse(*status));
         let status = parts.first().map_or(Status::Healthy, |(status, _)| *status);
-        let told = parts
+        let shown = parts
             .into_iter()
             .filter(|(of, _)| status == Status::Healthy || *of > Status::Healthy);
-        let told: Vec<String> = told.map(|(_, words)| words).collect();
-        Self::new(status, told.join("; "))
+        let shown: Vec<String> = shown.map(|(_, text)| text).collect();
+        Self::new(status, shown.join("; "))
     }
 }
 
@@ -104,7 +106,7 @@ mod tests {
     use crate::{bytes, count, ratio, seconds};
 
     #[test]
-    fn the_worst_bound_that_is_passed_is_told() {
+    fn the_worst_exceeded_bound_is_named() {
         for (value, status, remark) in [
             (0.9, Status::Healthy, ""),
             (0.93, Status::Degraded, " (degraded above 90 %)"),
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn without_anything_bad_all_is_told() {
+    fn all_parts_are_shown_if_all_are_healthy() {
         let outcome = Outcome::worst([(Status::Healthy, "a"), (Status::Healthy, "b")]);
         assert_eq!(
             (outcome.status(), outcome.message()),
